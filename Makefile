@@ -1,0 +1,31 @@
+# `make app` and `make test`: each sets itself up, and repeats nothing when nothing changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One thread a process: two that spin beside one busy neighbour are many times slower than one.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: app test check
+
+app: $(VENV)/runtime.stamp
+	$(BIN)/streamlit run app/main.py
+
+test: $(VENV)/extra.stamp
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: $(VENV)/extra.stamp
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+# One command with torch's pin in it: left to themselves the extras would fetch another torch.
+$(VENV)/extra.stamp: requirements-extra.txt $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-extra.txt
+	touch $@
