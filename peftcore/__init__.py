@@ -1,0 +1,1 @@
+"""Adapters on a frozen language model: train them, measure them, look inside."""

@@ -1,0 +1,90 @@
+"""What decides a result: base, task, method, members, training, evaluation.
+
+Equal specs are one run: the id is a hash of everything below with all defaults filled in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import Field
+
+from peftcore.settings import Settings
+
+
+class Population(Settings):
+    """Members trained side by side: `seeds` independent simplexes of `vertices` corners each."""
+
+    seeds: int = Field(4, ge=1, le=64, description="Independent repetitions, for error bars")
+    vertices: int = Field(
+        1, ge=1, le=12, description="Corners of the simplex of adapters; 1 trains a single adapter"
+    )
+    first_seed: int = Field(
+        0, ge=0, le=10**6, description="Number of the first seed; the others follow it"
+    )
+
+    def numbers(self) -> list[int]:
+        """The seeds by number."""
+        return list(range(self.first_seed, self.first_seed + self.seeds))
+
+
+class Training(Settings):
+    """How the members are trained; the base stays in evaluation mode throughout."""
+
+    shots: int = Field(48, ge=1, le=5000, description="Training examples of each seed, over all labels")
+    dev: int = Field(48, ge=1, le=1000, description="Validation examples of each seed")
+    steps: int = Field(300, ge=1, le=100_000, description="Optimiser steps")
+    batch: int = Field(8, ge=1, le=256, description="Examples of each seed in a step")
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, description="Peak learning rate; empty takes the method's own default"
+    )
+    optimiser: Literal["adamw", "adafactor"] = Field("adamw", description="Optimiser")
+    schedule: Literal["linear", "cosine", "constant"] = Field(
+        "linear", description="How the learning rate falls after the warm-up"
+    )
+    warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps in which the rate rises")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay")
+    clip: float = Field(
+        1.0, gt=0, le=1000, description="Largest gradient norm of a seed before it is scaled down"
+    )
+    evaluate_every: int = Field(25, ge=1, le=10_000, description="Steps between two looks at dev")
+    patience: int = Field(
+        0, ge=0, le=1000, description="Looks at dev without a better loss before a seed stops; 0: never"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Arithmetic of the base; auto takes bf16 where the hardware has it"
+    )
+
+
+class Evaluation(Settings):
+    """How the finished members are scored."""
+
+    split: Literal["validation", "test"] = Field("test", description="Split that is answered")
+    limit: int = Field(200, ge=1, le=100_000, description="Most examples answered, drawn balanced")
+    beams: int = Field(1, ge=1, le=16, description="Beams of the search; 1 is greedy")
+    max_new_tokens: int | None = Field(
+        None, ge=1, le=512, description="Longest answer in tokens; empty takes the task's own"
+    )
+
+
+class RunSpec(Settings):
+    """Everything that decides a result.  Build one with `planning.plan`, which checks the names."""
+
+    base: str = Field(description="Base model")
+    task: str = Field(description="Task")
+    method: str = Field(description="Method")
+    settings: dict[str, Any] = Field(default_factory=dict, description="The method's settings")
+    population: Population = Population()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits: equal specs have equal ids."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+
+    def canonical(self) -> str:
+        """The spec as JSON with sorted keys."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)

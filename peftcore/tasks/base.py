@@ -1,0 +1,125 @@
+"""A task: a data set, how it is phrased, and how answers are scored.
+
+A task file is about fifty lines: where its rows come from, how a row reads, and which metrics count.
+Tasks never import torch; tokenising and batching live in `batches`, decoding in `evaluation`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
+
+from peftcore.errors import BadInput
+from peftcore.registry import Registry
+
+Split = Literal["train", "validation", "test"]
+SEPARATOR = " because "
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of a task.
+
+    `source` is what a text-to-text or decoder model reads, template applied; `parts` is the same
+    without the template, one or two plain texts, for encoders that read pairs.  `target` is what
+    should be written.  `references` are all accepted outputs (data to text) or, for tasks with an
+    explanation, all gold explanations.
+    """
+
+    id: str
+    source: str
+    target: str
+    label: str | None = None
+    references: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said about one example, read by the task."""
+
+    text: str  # as written
+    label: str | None = None  # None: not readable as a label
+    explanation: str | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What one seed trains and validates on."""
+
+    train: tuple[Example, ...]
+    dev: tuple[Example, ...]
+
+
+class Task(ABC):
+    """A data set, its template and its metrics.  `labels` is empty for free text."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    kind: ClassVar[Literal["classify", "explain", "generate"]]
+    labels: ClassVar[tuple[str, ...]] = ()
+    main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
+    source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
+    max_new_tokens: ClassVar[int] = 48  # longest answer decoded
+
+    @abstractmethod
+    def load(self, split: Split) -> list[Example]:
+        """All examples of a split, always in the same order; BadInput if the data are missing."""
+
+    @abstractmethod
+    def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+        """Metric name → value.  Shares and accuracies lie in [0, 1], BLEU and chrF in [0, 100]."""
+
+    def parse(self, text: str) -> Answer:
+        """Read a label and an explanation out of a model's text."""
+        text = text.strip()
+        if self.kind == "generate":
+            return Answer(text)
+        head, found, tail = f"{text} ".partition(SEPARATOR)
+        label = head.strip().lower()
+        known = label if label in self.labels else None
+        return Answer(text, known, tail.strip() if found and self.kind == "explain" else None)
+
+    def few_shot(self, k: int, seed: int, dev: int) -> Episode:
+        """k training and `dev` validation examples drawn for a seed, the same in every process.
+
+        With labels the draw is balanced as far as the data allow.  Validation examples come from
+        the validation split, so they never meet the training examples.
+        """
+        return Episode(
+            self._draw(self.load("train"), k, f"{self.name}/train/{seed}", "training"),
+            self._draw(self.load("validation"), dev, f"{self.name}/dev/{seed}", "validation"),
+        )
+
+    def _draw(self, rows: list[Example], k: int, key: str, what: str) -> tuple[Example, ...]:
+        if k > len(rows):
+            raise BadInput(f"{self.title} has {len(rows)} {what} examples; {k} were asked for")
+        rng = random.Random(key)
+        rows = rng.sample(rows, len(rows))
+        groups: dict[str | None, list[Example]] = {}
+        for row in rows:
+            groups.setdefault(row.label if self.labels else None, []).append(row)
+        drawn: list[Example] = []  # one from each label in turn until there are k
+        piles = [groups[label] for label in sorted(groups, key=str)]
+        for turn in range(max(map(len, piles))):
+            drawn += [pile[turn] for pile in piles if turn < len(pile)]
+        drawn = drawn[:k]
+        rng.shuffle(drawn)
+        return tuple(drawn)
+
+    def data_hash(self) -> str:
+        """Hash of every row of every split: two results compare only if theirs agree."""
+        digest = hashlib.sha256()
+        for split in ("train", "validation", "test"):
+            for row in self.load(split):
+                digest.update(json.dumps(asdict(row), sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+
+
+TASKS: Registry[type[Task]] = Registry("task", "peftcore.tasks")
+register = TASKS.add
