@@ -1,0 +1,185 @@
+"""What answers are worth: thin, named wrappers over scikit-learn, sacrebleu, rouge-score and scipy.
+
+Every function takes the answers and the gold examples in the same order and returns metric → value.
+Shares, accuracies and ROUGE lie in [0, 1]; BLEU and chrF lie in [0, 100]; correlations in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from peftcore.errors import BadInput
+from peftcore.tasks.base import SEPARATOR, Answer, Example
+
+BROKEN = "(not readable)"  # what an answer without a readable label counts as
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a metric is shown: its title, its largest value, and what it says in one sentence."""
+
+    title: str
+    top: float
+    note: str
+    better: str = "higher"
+
+
+MEASURES: dict[str, Measure] = {
+    "accuracy": Measure("Accuracy", 1, "Share of examples whose label is right."),
+    "f1": Measure("F1, macro", 1, "F1 of each gold label, averaged with equal weights."),
+    "matthews": Measure("Matthews correlation", 1, "Zero for guessing, one for all right."),
+    "broken": Measure("Broken", 1, "Share of answers without label or without “because”.", "lower"),
+    "explanation_chrf": Measure("Explanation chrF", 100, "Closest gold explanation, by chrF."),
+    "explanation_rougeL": Measure(
+        "Explanation ROUGE-L", 1, "Closest gold explanation, by ROUGE-L."
+    ),
+    "normalised_chrf": Measure(
+        "Explanation chrF, wrong labels 0",
+        100,
+        "chrF of the explanation, zero if the label is wrong.",
+    ),
+    "ratio_chrf": Measure(
+        "Explanation chrF, right labels only", 100, "chrF of the explanations whose label is right."
+    ),
+    "bleu": Measure("BLEU", 100, "sacrebleu's corpus BLEU against all references."),
+    "chrf": Measure("chrF", 100, "sacrebleu's corpus chrF against all references."),
+    "rougeL": Measure("ROUGE-L", 1, "F measure against the closest reference, averaged."),
+    "pearson": Measure("Pearson", 1, "Linear correlation with the gold values."),
+    "spearman": Measure("Spearman", 1, "Rank correlation with the gold values."),
+}
+
+
+def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:
+    """Share of answers with the gold label; an unreadable answer is wrong."""
+    return fmean(_right(answers, gold))
+
+
+def classification_scores(
+    answers: Sequence[Answer], gold: Sequence[Example], labels: Sequence[str]
+) -> dict[str, float]:
+    """Accuracy, macro F1, Matthews correlation and the share of broken answers.
+
+    F1 averages over those of `labels` that occur in the gold; an unreadable answer counts as one
+    more class, so that it is wrong and nothing else.  Broken: no readable label, or no separator
+    where the gold target has one.
+    """
+    from sklearn.metrics import f1_score, matthews_corrcoef
+
+    right = _right(answers, gold)
+    true = [example.label or "" for example in gold]
+    guess = [answer.label or BROKEN for answer in answers]
+    seen = [label for label in labels if label in true]
+    return {
+        "accuracy": fmean(right),
+        "f1": float(f1_score(true, guess, labels=seen, average="macro", zero_division=0)),
+        "matthews": float(matthews_corrcoef(true, guess)) if len({*true, *guess}) > 1 else 0.0,
+        "broken": fmean(map(_broken, answers, gold)),
+    }
+
+
+def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+    """How close explanations come to the closest gold explanation, ignoring case.
+
+    chrF and ROUGE-L stand in for the embedding score of the papers, which needs a large model.  A
+    missing explanation counts as an empty one.  `normalised_chrf` is zero where the label is wrong;
+    `ratio_chrf` is that divided by the accuracy, hence the mean over right labels (0 if none is).
+    Examples without a gold explanation are left out.
+    """
+    right = _right(answers, gold)
+    kept = [i for i, example in enumerate(gold) if example.references]
+    if not kept:
+        raise BadInput("none of the examples has a gold explanation to compare with")
+    texts = [(answers[i].explanation or "").lower() for i in kept]
+    references = [[text.lower() for text in gold[i].references] for i in kept]
+    chrf = _sentence_chrf(texts, references)
+    correct = [score for score, i in zip(chrf, kept, strict=True) if right[i]]
+    return {
+        "explanation_chrf": fmean(chrf),
+        "explanation_rougeL": fmean(_rouge(texts, references)),
+        "normalised_chrf": sum(correct) / len(kept),
+        "ratio_chrf": fmean(correct) if correct else 0.0,
+    }
+
+
+def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+    """Corpus BLEU and chrF as sacrebleu's command line prints them, and mean ROUGE-L.
+
+    One answer per input, against all references of that input; their number may vary.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+
+    _aligned(answers, gold)
+    texts = [answer.text for answer in answers]
+    references = [list(example.references) or [example.target] for example in gold]
+    streams = _streams(references)
+    return {
+        "bleu": BLEU(force=True).corpus_score(texts, streams).score,
+        "chrf": CHRF().corpus_score(texts, streams).score,
+        "rougeL": fmean(_rouge(texts, references)),
+    }
+
+
+def correlation(values: Sequence[float], gold: Sequence[float]) -> dict[str, float]:
+    """Pearson and Spearman correlation; 0 where it is undefined because one side is constant."""
+    from scipy.stats import pearsonr, spearmanr
+
+    if len(values) != len(gold):
+        raise ValueError(f"{len(values)} values for {len(gold)} gold values")
+    if len(set(values)) < 2 or len(set(gold)) < 2:
+        return {"pearson": 0.0, "spearman": 0.0}
+    pearson, spearman = pearsonr(values, gold).statistic, spearmanr(values, gold).statistic
+    return {"pearson": float(pearson), "spearman": float(spearman)}
+
+
+def _aligned(answers: Sequence[Answer], gold: Sequence[Example]) -> None:
+    if len(answers) != len(gold):
+        raise ValueError(f"{len(answers)} answers for {len(gold)} examples")
+    if not gold:
+        raise BadInput("there are no examples to score; choose a split that has some")
+
+
+def _right(answers: Sequence[Answer], gold: Sequence[Example]) -> list[bool]:
+    """For each answer, whether its label is the gold one."""
+    _aligned(answers, gold)
+    return [
+        answer.label is not None and answer.label == example.label
+        for answer, example in zip(answers, gold, strict=True)
+    ]
+
+
+def _broken(answer: Answer, example: Example) -> bool:
+    needs_explanation = SEPARATOR in example.target
+    return answer.label is None or (needs_explanation and answer.explanation is None)
+
+
+def _streams(references: Sequence[Sequence[str]]) -> Any:
+    """References of each input → the first of all, the second of all, …; None where there is none.
+
+    Not "": sacrebleu takes that for a reference of no words, which forgives short answers.
+    """
+    most = max(map(len, references))
+    return [
+        [texts[place] if place < len(texts) else None for texts in references]
+        for place in range(most)
+    ]
+
+
+def _sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    from sacrebleu.metrics.chrf import CHRF
+
+    chrf = CHRF()
+    pairs = zip(texts, references, strict=True)
+    return [max(chrf.sentence_score(text, [gold]).score for gold in golds) for text, golds in pairs]
+
+
+def _rouge(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """ROUGE-L F measure of each text against its closest reference, without stemming."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"])
+    pairs = zip(texts, references, strict=True)
+    return [float(scorer.score_multi(golds, text)["rougeL"].fmeasure) for text, golds in pairs]
