@@ -1,0 +1,185 @@
+"""What may be said about several runs: intervals over seeds, paired tests, Pareto fronts, changes.
+
+A seed is the unit: each repeats the draw of examples, their order and the initialisation, and equal
+seed numbers draw equal examples, so runs are paired by seed.  Nothing here reads a file or knows a
+chart; tables come in as `RunStore.table` makes them, one row per run and seed.  Whether runs may be
+compared at all is decided in `likeness`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from peftcore.analysis.likeness import alike as alike
+from peftcore.analysis.likeness import caveats as caveats
+from peftcore.analysis.likeness import unlike as unlike
+
+EXACT = 16  # up to this many seeds every sign pattern is counted, above it a sample of them
+SAMPLED = 100_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Mean of n seeds and the limits around it; one seed has no limits, no seed no mean."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def interval(values: Iterable[float]) -> Interval:
+    """Mean and 95 % Student t interval of independent seeds, leaving out what is not finite.
+
+    The limits are those of the t distribution and may pass the ends of a metric's range.
+    """
+    seen = np.array([value for value in values if value is not None], dtype=float)
+    seen = seen[np.isfinite(seen)]
+    n = len(seen)
+    if n == 0:
+        return Interval(None, None, None, 0)
+    mean = float(seen.mean())
+    if n == 1:
+        return Interval(mean, None, None, 1)
+    half = float(stats.t.ppf(0.975, n - 1) * seen.std(ddof=1) / math.sqrt(n))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def summary(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One row per run, best mean first: base, task, method, mean, low, high, n, trainable, seconds.
+
+    Seeds without a value of the metric do not count; runs without any stay in the table with n 0.
+    """
+    rows = []
+    for run, seeds in table.groupby("run", sort=False):
+        found = interval(seeds[metric])
+        first = seeds.iloc[0]
+        row = {"run": run, "base": first["base"], "task": first["task"], "method": first["method"]}
+        row |= {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+        rows.append(row | {"trainable": first["trainable"], "seconds": first["seconds"]})
+    columns = ["run", "base", "task", "method", "mean", "low", "high", "n", "trainable", "seconds"]
+    made = pd.DataFrame(rows, columns=columns)
+    numbers = dict.fromkeys(("mean", "low", "high", "trainable", "seconds"), float)
+    made = made.astype(numbers)
+    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much higher the second is than the first over their common seeds.
+
+    p is two-sided; `smallest_p` is what n seeds could reach at best, so that an insignificant
+    result of few seeds is not mistaken for equality.  None where there is nothing to say.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    smallest_p: float | None
+    n: int
+
+
+def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference:
+    """Difference second − first, paired by seed number, with an exact sign-flip permutation test.
+
+    Under the hypothesis of equal methods each seed's difference could as well have had the other
+    sign; p is the share of all 2^n sign patterns whose mean is at least as far from zero.  Above
+    16 seeds 100 000 patterns are drawn instead, always the same ones.
+    """
+    seeds = sorted(set(first) & set(second))
+    gaps = np.array([second[seed] - first[seed] for seed in seeds], dtype=float)
+    gaps = gaps[np.isfinite(gaps)]
+    found, n = interval(gaps), len(gaps)
+    if n == 0:
+        return PairedDifference(None, None, None, None, None, 0)
+    sums = np.abs(_signs(n) @ gaps)
+    reached = int((sums >= abs(gaps.sum()) - 1e-9 * np.abs(gaps).sum()).sum())
+    exact = n <= EXACT
+    p = reached / len(sums) if exact else (reached + 1) / (len(sums) + 1)
+    smallest = 2.0 ** (1 - n) if exact else 1 / (len(sums) + 1)
+    return PairedDifference(found.mean, found.low, found.high, p, min(smallest, 1.0), n)
+
+
+def _signs(n: int) -> np.ndarray:
+    """Sign patterns of n differences, one a row: all of them, or a fixed sample of many."""
+    if n <= EXACT:
+        return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
+    return np.random.default_rng(0).choice((1.0, -1.0), size=(SAMPLED, n))
+
+
+def against(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
+    """Every other run against the reference: run, difference, low, high, p, holm, smallest_p, n.
+
+    `holm` is p after Holm's correction for as many comparisons as there are rows with a p.
+    """
+    scores = {
+        run: dict(zip(seeds["seed"], seeds[metric].astype(float), strict=True))
+        for run, seeds in table.groupby("run", sort=False)
+    }
+    rows = []
+    for run in scores:
+        if run != reference:
+            found = paired(scores[reference], scores[run])
+            row = {"run": run, "difference": found.mean, "low": found.low, "high": found.high}
+            rows.append(row | {"p": found.p, "smallest_p": found.smallest_p, "n": found.n})
+    made = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])
+    made.insert(5, "holm", holm(made["p"].tolist()))
+    return made.astype({name: float for name in made.columns if name not in ("run", "n")})
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """p values after Holm's correction, in the given order; missing ones stay missing."""
+    known = [p for p in ps if p is not None and not math.isnan(p)]
+    if not known:
+        return [None] * len(ps)
+    from statsmodels.stats.multitest import multipletests  # takes a second to import
+
+    corrected = iter(multipletests(known, method="holm")[1])
+    return [None if p is None or math.isnan(p) else float(next(corrected)) for p in ps]
+
+
+def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:
+    """Which points nobody beats: none scores as much for less, or more for as little."""
+    points = list(zip(scores, costs, strict=True))
+
+    def beaten(score: float, cost: float) -> bool:
+        return any(
+            s >= score and c <= cost and (s > score or c < cost)
+            for s, c in points
+            if not (math.isnan(s) or math.isnan(c))
+        )
+
+    return [not (math.isnan(s) or math.isnan(c) or beaten(s, c)) for s, c in points]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Words in a row that both texts share, or that only one of them has."""
+
+    where: Literal["both", "first", "second"]
+    words: tuple[str, ...]
+
+
+def differences(first: Sequence[str], second: Sequence[str]) -> list[Piece]:
+    """Both texts as one row of pieces; words only in the first precede what replaced them."""
+    pieces = []
+    matcher = difflib.SequenceMatcher(a=list(first), b=list(second), autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind == "equal":
+            pieces.append(Piece("both", tuple(first[a:b])))
+            continue
+        if b > a:
+            pieces.append(Piece("first", tuple(first[a:b])))
+        if d > c:
+            pieces.append(Piece("second", tuple(second[c:d])))
+    return pieces

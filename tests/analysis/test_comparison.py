@@ -1,0 +1,159 @@
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from peftcore.analysis.comparison import (
+    Interval,
+    Piece,
+    against,
+    differences,
+    holm,
+    interval,
+    paired,
+    pareto,
+    summary,
+)
+
+
+def table(**scores):
+    """A table of runs as the store makes it, accuracies by seed."""
+    rows = [
+        {"run": run, "base": "b", "task": "t", "method": run, "seed": seed, "accuracy": value}
+        | {"trainable": 10 * len(run), "seconds": 1.5}
+        for run, values in scores.items()
+        for seed, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_interval_of_one_two_three_worked_by_hand():
+    # mean 2, standard deviation 1, t(0.975, 2) = 4.302653, half width 4.302653 / sqrt(3)
+    found = interval([1, 2, 3])
+    assert found.mean == 2
+    assert found.high == pytest.approx(2 + 2.484138, abs=1e-5)
+    assert found.low == pytest.approx(2 - 2.484138, abs=1e-5)
+    assert found.n == 3
+
+
+def test_one_seed_has_a_mean_and_no_limits():
+    assert interval([0.7]) == Interval(0.7, None, None, 1)
+
+
+def test_values_that_are_not_finite_do_not_count():
+    assert interval([math.nan, None, math.inf, 0.5]) == Interval(0.5, None, None, 1)
+    assert interval([math.nan]) == Interval(None, None, None, 0)
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    assert interval([0.25] * 4) == Interval(0.25, 0.25, 0.25, 4)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=8), st.floats(-5, 5))
+def test_interval_moves_with_its_values(values, shift):
+    plain, moved = interval(values), interval([value + shift for value in values])
+    assert moved.low == pytest.approx(plain.low + shift, abs=1e-6)
+    assert moved.high == pytest.approx(plain.high + shift, abs=1e-6)
+
+
+def test_summary_has_one_row_per_run_best_first():
+    made = summary(table(low=[0.1, 0.3], best=[0.8, 0.9], none=[math.nan, math.nan]), "accuracy")
+    assert made["run"].tolist() == ["best", "low", "none"]
+    assert made["mean"].tolist()[:2] == pytest.approx([0.85, 0.2])
+    assert made["n"].tolist() == [2, 2, 0]
+    assert made["trainable"].tolist() == [40, 30, 40]
+    assert math.isnan(made["low"][2])
+
+
+def test_summary_of_an_empty_table_is_empty():
+    assert summary(table(a=[1.0]).iloc[:0], "accuracy").empty
+
+
+@pytest.mark.parametrize(("n", "smallest"), [(3, 0.25), (4, 0.125), (5, 0.0625), (10, 2 / 1024)])
+def test_one_sided_gaps_reach_the_smallest_p(n, smallest):
+    first = dict.fromkeys(range(n), 0.0)
+    second = {seed: 1.0 + seed for seed in range(n)}
+    found = paired(first, second)
+    assert found.p == found.smallest_p == smallest
+    assert found.mean == pytest.approx((n + 1) / 2)
+
+
+def test_p_of_three_gaps_counted_by_hand():
+    # gaps 1, 2, -1 sum to 2; of the sums ±1 ±2 ±1 those at least 2 from zero are
+    # 4, 2, 2, -2, -2, -4: six of eight
+    assert paired({0: 0, 1: 0, 2: 0}, {0: 1, 1: 2, 2: -1}).p == 0.75
+
+
+def test_identical_runs_do_not_differ():
+    scores = {0: 0.3, 1: 0.9, 2: 0.1}
+    found = paired(scores, scores)
+    assert (found.mean, found.p) == (0, 1)
+
+
+def test_only_common_seeds_are_paired():
+    assert paired({0: 1.0, 1: 2.0}, {1: 5.0, 2: 9.0}).mean == 3
+    assert paired({0: 1.0}, {1: 1.0}).n == 0
+    assert paired({0: 1.0}, {1: 1.0}).p is None
+
+
+def test_many_seeds_are_sampled_and_close_to_the_normal_approximation():
+    first = dict.fromkeys(range(24), 0.0)
+    second = {seed: 1.0 if seed % 3 else -1.0 for seed in range(24)}  # 16 up, 8 down
+    exact = 2 * sum(math.comb(24, k) for k in range(9)) / 2**24  # 0.1516
+    assert paired(first, second).p == pytest.approx(exact, abs=0.005)
+    assert paired(first, second) == paired(first, second)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=7))
+def test_swapping_the_sides_turns_the_difference_and_keeps_p(pairs):
+    first = {seed: a for seed, (a, _) in enumerate(pairs)}
+    second = {seed: b for seed, (_, b) in enumerate(pairs)}
+    there, back = paired(first, second), paired(second, first)
+    assert there.mean == pytest.approx(-back.mean)
+    assert there.p == pytest.approx(back.p)
+    assert there.smallest_p <= there.p <= 1
+
+
+def test_holm_by_hand():
+    # sorted .01 .02 .04 times 3, 2, 1, never falling
+    assert holm([0.04, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
+    assert holm([None]) == [None]
+
+
+def test_every_other_run_is_tested_against_the_reference():
+    made = against(table(ref=[0, 0, 0], up=[1, 1, 1], same=[0, 0, 0]), "accuracy", "ref")
+    assert made["run"].tolist() == ["up", "same"]
+    assert made["difference"].tolist() == [1, 0]
+    assert made["p"].tolist() == [0.25, 1]
+    assert made["holm"].tolist() == [0.5, 1]
+    assert made["smallest_p"].tolist() == [0.25, 0.25]
+
+
+def test_pareto_keeps_what_nobody_beats():
+    scores = [0.5, 0.7, 0.7, 0.6, 0.9, math.nan]
+    costs = [1, 10, 20, 30, 100, 1]
+    assert pareto(scores, costs) == [True, True, False, False, True, False]
+
+
+def test_equal_points_do_not_beat_each_other():
+    assert pareto([0.5, 0.5], [3, 3]) == [True, True]
+
+
+def test_changed_words_are_marked_on_both_sides():
+    first, second = ["the", "old", "cat", "sleeps"], ["the", "young", "cat", "sleeps", "well"]
+    assert differences(first, second) == [
+        Piece("both", ("the",)),
+        Piece("first", ("old",)),
+        Piece("second", ("young",)),
+        Piece("both", ("cat", "sleeps")),
+        Piece("second", ("well",)),
+    ]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=9), st.lists(st.sampled_from("abc"), max_size=9))
+def test_pieces_put_both_texts_together_again(first, second):
+    pieces = differences(first, second)
+    assert [w for p in pieces if p.where != "second" for w in p.words] == first
+    assert [w for p in pieces if p.where != "first" for w in p.words] == second
