@@ -1,0 +1,82 @@
+"""Which process is meant: a number alone is recycled, so a start time and a token go with it.
+
+Runs and jobs store an `Identity`; nothing is signalled, and nothing counts as alive, unless all of
+it still fits.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+TOKEN = "PEFTCORE_WORKER"  # environment variable that carries a worker's token
+SLACK = 1.0  # seconds two readings of one start time may differ
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One process on one machine; `token` is empty if it was not started as a worker."""
+
+    pid: int
+    started: float  # epoch seconds
+    token: str = ""
+    host: str = ""
+
+    def here(self) -> bool:
+        """Whether the process belongs to this machine, so that it can be looked up at all."""
+        return self.host == socket.gethostname()
+
+    def process(self) -> psutil.Process | None:
+        """The running process with this number, start time and token, or None."""
+        if not self.here():
+            return None
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) <= SLACK
+            dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+            known = not self.token or process.environ().get(TOKEN) == self.token
+        except psutil.Error:
+            return None
+        return process if same and known and not dead else None
+
+    def alive(self, silent: float, patience: float) -> bool:
+        """Whether it was heard of within `patience` seconds and is there, as far as can be seen."""
+        return silent <= patience and (not self.here() or self.process() is not None)
+
+
+def current() -> Identity:
+    """The identity of this process."""
+    started = psutil.Process().create_time()
+    return Identity(os.getpid(), started, os.environ.get(TOKEN, ""), socket.gethostname())
+
+
+def end(identity: Identity, patience: float = 5.0) -> bool:
+    """Terminate a process and its children, kill what remains; False if it was gone already."""
+    process = identity.process()
+    if process is None:
+        return False
+    family = [*_children(process), process]
+    _signal(family, "terminate")
+    _, left = psutil.wait_procs(family, timeout=patience)
+    _signal(left, "kill")
+    psutil.wait_procs(left, timeout=patience)
+    return True
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _signal(processes: Iterable[psutil.Process], signal: str) -> None:
+    for process in processes:
+        try:
+            getattr(process, signal)()  # psutil compares start times once more before it signals
+        except psutil.NoSuchProcess:
+            continue
