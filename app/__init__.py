@@ -1,0 +1,1 @@
+"""The browser side: pages are thin, everything they share lives here."""

@@ -1,0 +1,31 @@
+"""Entry point: `streamlit run app/main.py`, from any directory.
+
+Puts the project's root on the path, hands the table of pages to Streamlit, and keeps tracebacks out
+of the browser.  torch is imported only after the first page has been drawn, in the background.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# Before anything can import torch: beside a busy neighbour two spinning threads crawl.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+ROOT = str(Path(__file__).resolve().parents[1])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+
+from app import cache, errors, nav  # noqa: E402
+from peftcore import places  # noqa: E402
+
+st.set_page_config(
+    page_title="Adapter Lab", page_icon=str(places.ASSETS / "icon.svg"), layout="wide"
+)
+st.logo(str(places.ASSETS / "logo.svg"), size="large", icon_image=str(places.ASSETS / "icon.svg"))
+page = st.navigation(nav.pages())
+with errors.boundary(page.title):
+    page.run()
+cache.warm_up()

@@ -1,0 +1,81 @@
+"""The table of contents: section → pages, in the order of the sidebar.
+
+A new page is one entry here and one file in `pages/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from peftcore import places
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page: its file in `pages/` (also its address), title and Material icon."""
+
+    name: str
+    title: str
+    icon: str
+    summary: str  # one line for the card on Home
+
+    @property
+    def file(self) -> str:
+        """Absolute path of the script."""
+        return str(places.ROOT / "pages" / f"{self.name}.py")
+
+    def page(self) -> st.Page:
+        """What `st.navigation` takes; Home is the default page, so its address is the root."""
+        home = self.name == "home"
+        return st.Page(
+            self.file,
+            title=self.title,
+            icon=f":material/{self.icon}:",
+            url_path=None if home else self.name,
+            default=home,
+        )
+
+
+CONTENTS: dict[str, tuple[Entry, ...]] = {
+    "": (Entry("home", "Home", "home", "What this is, and the latest results"),),
+    "Prepare": (
+        Entry(
+            "data",
+            "Data",
+            "table_view",
+            "Read a task's examples and splits, or bring your own file",
+        ),
+        Entry(
+            "train", "Train", "model_training", "Train several adapters on one task, side by side"
+        ),
+        Entry("runs", "Runs", "monitoring", "Watch training live; stop, resume, download, delete"),
+    ),
+    "Look": (
+        Entry(
+            "compare",
+            "Compare",
+            "compare_arrows",
+            "Scores with intervals over seeds, curves, answers side by side",
+        ),
+        Entry(
+            "playground", "Playground", "edit_note", "Type an input and let every adapter answer it"
+        ),
+    ),
+}
+
+
+def entries() -> list[Entry]:
+    """Every page, in order."""
+    return [entry for section in CONTENTS.values() for entry in section]
+
+
+def find(name: str) -> Entry:
+    """The entry of a page, for links from other pages."""
+    return next(entry for entry in entries() if entry.name == name)
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The table as `st.navigation` takes it."""
+    return {title: [entry.page() for entry in section] for title, section in CONTENTS.items()}
