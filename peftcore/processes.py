@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -38,10 +38,17 @@ class Identity:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) <= SLACK
             dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
-            known = not self.token or process.environ().get(TOKEN) == self.token
         except psutil.Error:
             return None
-        return process if same and known and not dead else None
+        return process if same and not dead and self._carried_by(process) else None
+
+    def _carried_by(self, process: psutil.Process) -> bool:
+        try:
+            return not self.token or process.environ().get(TOKEN) == self.token
+        except psutil.AccessDenied:
+            return True  # somebody else's process: number and start time must do
+        except psutil.Error:
+            return False
 
     def alive(self, silent: float, patience: float) -> bool:
         """Whether it was heard of within `patience` seconds and is there, as far as can be seen."""
@@ -50,8 +57,12 @@ class Identity:
 
 def current() -> Identity:
     """The identity of this process."""
-    started = psutil.Process().create_time()
-    return Identity(os.getpid(), started, os.environ.get(TOKEN, ""), socket.gethostname())
+    return replace(identify(os.getpid()), token=os.environ.get(TOKEN, ""))
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a process of this machine, without a token."""
+    return Identity(pid, psutil.Process(pid).create_time(), host=socket.gethostname())
 
 
 def end(identity: Identity, patience: float = 5.0) -> bool:

@@ -140,7 +140,10 @@ class Run:
 
     def write_status(self, **changes: Any) -> Status:
         """Change some fields; a working state is signed with this process, others are released."""
-        status = replace(self._stored_status(), **changes)
+        before = self._stored_status()
+        status = replace(before, **changes)
+        if status.state != before.state and "message" not in changes:
+            status = replace(status, message="")
         if status.state not in get_args(State):
             raise ValueError(f"no state {status.state!r}; known: {', '.join(get_args(State))}")
         if "process" not in changes:
