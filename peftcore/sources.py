@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from peftcore import places
 from peftcore.errors import BadInput
 
 Row = dict[str, Any]
+Fields = Mapping[str, type]  # field → the type its values must have
+NAMES = {str: "a text", int: "a whole number"}
 LISTED = 10  # bad lines named in an error; the rest are counted
 
 
@@ -42,14 +44,14 @@ class BadLine:
 
 
 def rows(
-    folder: str, split: str, hub: HubSource | None = None, fields: Collection[str] = ()
+    folder: str, split: str, hub: HubSource | None = None, fields: Fields | None = None
 ) -> list[Row]:
     """All rows of a split, each with at least `fields`; BadInput lists bad lines or what to do."""
     directory = places.data() / folder
     file = directory / f"{split}.jsonl"
     if file.is_file():
         state = file.stat()
-        found = _read(file, state.st_mtime_ns, state.st_size, tuple(fields))
+        found = _read(file, state.st_mtime_ns, state.st_size, tuple((fields or {}).items()))
         return [dict(row) for row in found]
     if directory.is_dir():
         raise BadInput(f"no {file.name} in {directory}; the other splits of {folder} are there")
@@ -61,22 +63,27 @@ def present(folder: str) -> bool:
     return (places.data() / folder).is_dir()
 
 
-def json_lines(content: bytes, fields: Collection[str] = ()) -> tuple[list[Row], list[BadLine]]:
+def json_lines(content: bytes, fields: Fields | None = None) -> tuple[list[Row], list[BadLine]]:
     """Objects of a file of JSON lines, and the lines that are not one; empty lines are skipped."""
     found: list[Row] = []
     bad: list[BadLine] = []
-    lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        row = _object(line)
-        if isinstance(row, str):
-            bad.append(BadLine(number, row))
-        elif missing := [field for field in fields if field not in row]:
-            bad.append(BadLine(number, f"field {missing[0]!r} is missing"))
+    for number, row in objects(content):
+        if isinstance(row, BadLine):
+            bad.append(row)
+        elif reason := _unfit(row, fields or {}):
+            bad.append(BadLine(number, reason))
         else:
             found.append(row)
     return found, bad
+
+
+def objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
+    """Each line that is not empty with its number: the object it holds, or why it holds none."""
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            row = _object(line)
+            yield number, BadLine(number, row) if isinstance(row, str) else row
 
 
 def listing(bad: Collection[BadLine]) -> str:
@@ -102,10 +109,24 @@ def _object(line: bytes) -> Row | str:
     return value if isinstance(value, dict) else "not a JSON object in braces"
 
 
+def _unfit(row: Row, fields: Fields) -> str | None:
+    """The first field that is missing or of another type, in words."""
+    for field, kind in fields.items():
+        if field not in row:
+            return f"field {field!r} is missing"
+        if type(row[field]) is not kind:
+            return (
+                f"field {field!r} must be {NAMES.get(kind, kind.__name__)}; got {row[field]!r:.60}"
+            )
+    return None
+
+
 @lru_cache(maxsize=64)
-def _read(file: Path, modified: int, size: int, fields: tuple[str, ...]) -> tuple[Row, ...]:
+def _read(
+    file: Path, modified: int, size: int, fields: tuple[tuple[str, type], ...]
+) -> tuple[Row, ...]:
     """Rows of a file as it was when it had this time and size."""
-    found, bad = json_lines(file.read_bytes(), fields)
+    found, bad = json_lines(file.read_bytes(), dict(fields))
     if bad:
         raise BadInput(f"{file} has {len(bad)} bad lines: {listing(bad)}")
     if not found:
@@ -120,10 +141,16 @@ def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise BadInput(f"{hint} (HF_HUB_OFFLINE is set, so the hub was not asked)")
     try:
-        from datasets import load_dataset
-
-        found = load_dataset(hub.id, hub.config, revision=hub.revision, split=split)
+        found = _download(hub, split)
     except Exception as error:  # the library raises dozens of kinds, and its network layer more
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise BadInput(f"{hint} (asking the hub for {hub.id} failed: {reason})") from error
     return [dict(row) for row in found]
+
+
+@lru_cache(maxsize=16)
+def _download(hub: HubSource, split: str) -> tuple[Row, ...]:
+    """Rows of a split of the hub; a pinned revision does not change."""
+    from datasets import load_dataset
+
+    return tuple(load_dataset(hub.id, hub.config, revision=hub.revision, split=split))
