@@ -1,0 +1,226 @@
+"""A frozen model wearing an adapter: members, coordinates, three seams.
+
+Everything trainable has seed and vertex axes in front; every row of a batch has coordinates on
+them.  Batches are seed-major: the rows of seed 0, then those of seed 1, and so on, equally many.
+The base model is never changed: an adapted model is a copy of its module tree that shares every
+tensor, and the hooks live on the copy.  What is in force travels in a context variable, so threads
+may share one adapted model.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from peftcore import attention
+from peftcore.draws import Draw
+from peftcore.methods.base import Adapter
+
+if TYPE_CHECKING:
+    from peftcore.base import BaseModel
+    from peftcore.batches import Batch
+
+IGNORED = -100  # label of a position that does not count, as everywhere in transformers
+MIX: ContextVar[Mix | None] = ContextVar("peftcore_mix", default=None)
+
+
+class Mix:
+    """Effective tensors (s, v, …), and where each row sits on them: coords (s, r, v), sums of one.
+
+    s seeds, r rows per seed, v vertices.  Members of other seeds are never touched.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], coords: Tensor) -> None:
+        self.tensors, self.coords = tensors, coords
+        self._seen: dict[tuple[str, int], Tensor] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tensors
+
+    def __call__(self, name: str, n: int) -> Tensor:
+        """(s, v, …) → (n, …): what each row uses; beams repeat every row n / (s r) times."""
+        if (name, n) not in self._seen:  # asked for again at every step of a generation
+            self._seen[name, n] = self._rows(self.tensors[name], n)
+        return self._seen[name, n]
+
+    def _rows(self, stacked: Tensor, n: int) -> Tensor:
+        s, v = stacked.shape[:2]
+        if v == 1:
+            return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)
+        coords = self.coords.to(stacked.dtype)
+        mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])
+        return mixed.repeat_interleave(n // len(mixed), 0)
+
+    def linear(self, x: Tensor, name: str) -> Tensor:
+        """x (n, …, i) times each row's matrix (i, o) → (n, …, o); one product per seed if it can be."""
+        stacked = self.tensors[name]
+        s, v, _, o = stacked.shape
+        if v == 1:
+            return torch.bmm(x.reshape(s, -1, x.shape[-1]), stacked[:, 0].to(x.dtype)).view(
+                *x.shape[:-1], o
+            )
+        weight = self(name, len(x)).to(x.dtype)
+        return torch.bmm(x.reshape(len(x), -1, x.shape[-1]), weight).view(*x.shape[:-1], o)
+
+    @staticmethod
+    def placed(change: Tensor, start: int, width: int) -> Tensor:
+        """Change (…, c) as columns [start, start + c) of zeros (…, width)."""
+        return nn.functional.pad(change, (start, width - start - change.shape[-1]))
+
+
+def shell(model: nn.Module) -> nn.Module:
+    """A copy of the module tree that shares every tensor, so hooks never touch the original."""
+    return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
+
+
+class Adapted:
+    """The base model's shell with an adapter spliced in, and a head if there are labels.
+
+    `tensors` holds everything trainable, (s, v, …) each: the adapter's, and for encoders "head"
+    (s, v, width, labels) with "head_bias" (s, v, 1, labels).
+    """
+
+    def __init__(self, base: BaseModel, adapter: Adapter, draw: Draw, labels: int = 0) -> None:
+        self.base, self.adapter, self.labels = base, adapter, labels
+        self.seeds, self.vertices = len(draw.seeds), draw.vertices
+        self.tensors = dict(adapter.tensors)
+        if labels:
+            width = base.anatomy.width
+            self.tensors["head"] = draw.normal(width, labels, std=0.02)
+            self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
+        for tensor in self.tensors.values():
+            tensor.requires_grad_()
+        self.model = shell(base.model)
+        for path in adapter.leaves():
+            self.model.get_submodule(path).register_forward_hook(self._patcher(path))
+
+    def _patcher(self, path: str) -> Any:
+        def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            mix = MIX.get()
+            return out if mix is None else self.adapter.patch(path, args[0], out, mix)
+
+        return hook
+
+    def to(self, device: str) -> Adapted:
+        """The same adapter on this device; the base must be there already."""
+        for name, tensor in self.tensors.items():
+            self.tensors[name] = tensor.detach().to(device).requires_grad_()
+        return self
+
+    def centroid(self, seeds: int | None = None) -> Tensor:
+        """Coordinates (s, 1, v) of the middle of every seed's simplex."""
+        return torch.full((seeds or self.seeds, 1, self.vertices), 1 / self.vertices)
+
+    @contextmanager
+    def _wearing(
+        self,
+        coords: Tensor,
+        rows: int,
+        tensors: Mapping[str, Tensor] | None,
+        wanted: Collection[str] = (),
+    ) -> Iterator[tuple[Mix, attention.Call]]:
+        """Everything the shell's hooks and the attention function need, while the block runs."""
+        held = self.tensors if tensors is None else tensors
+        effective = {**self.adapter.effective(held)}
+        effective |= {name: held[name] for name in ("head", "head_bias") if name in held}
+        per_seed = rows // len(coords)
+        if coords.shape[1] == 1:
+            coords = coords.expand(-1, per_seed, -1)
+        mix = Mix(effective, coords.to(self.base.device))
+        call = attention.Call(lambda site, n: self.adapter.prefix(site, mix, n), frozenset(wanted))
+        tokens = MIX.set(mix), attention.CALL.set(call)
+        try:
+            yield mix, call
+        finally:
+            MIX.reset(tokens[0])
+            attention.CALL.reset(tokens[1])
+
+    def _inputs(self, batch: Batch, mix: Mix) -> dict[str, Tensor]:
+        """The batch with soft tokens in front (after the first token in encoders)."""
+        soft = self.adapter.soft_tokens(mix, len(batch.ids))
+        kind, given = self.base.kind, {"attention_mask": batch.mask}
+        if soft is None:
+            given["input_ids"] = batch.ids
+        else:
+            at = int(kind == "encoder")
+            table = self.base.model.get_input_embeddings()
+
+            def put(rows: Tensor, new: Tensor) -> Tensor:
+                return torch.cat([rows[:, :at], new, rows[:, at:]], 1)
+
+            words = table(batch.ids)
+            given["inputs_embeds"] = put(words, soft.to(words.dtype))
+            ones = batch.mask.new_ones(soft.shape[:2])
+            given["attention_mask"] = put(batch.mask, ones)
+            if batch.types is not None:
+                batch = replace(batch, types=put(batch.types, ones * 0))
+        if kind == "decoder":  # rows are padded on the left
+            given["position_ids"] = (given["attention_mask"].cumsum(1) - 1).clamp(min=0)
+        if batch.types is not None:
+            given["token_type_ids"] = batch.types
+        return given
+
+    def logits(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Label logits (n, labels) of an encoder; else token logits (n, t, words) of the targets."""
+        with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
+            return self._logits(batch, mix)
+
+    def _logits(self, batch: Batch, mix: Mix) -> Tensor:
+        inputs = self._inputs(batch, mix)
+        if self.base.kind == "encoder":
+            states = self.model(**inputs).last_hidden_state
+            extra = states.shape[1] - batch.ids.shape[1]
+            states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
+            weight = batch.mask[..., None].to(states.dtype)
+            pooled = (states * weight).sum(1) / weight.sum(1)
+            return mix.linear(pooled, "head") + mix("head_bias", len(pooled))[:, 0].to(pooled.dtype)
+        assert batch.targets is not None, "logits need targets"
+        if self.base.kind == "encoder-decoder":
+            shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
+            return self.model(**inputs, decoder_input_ids=shifted, use_cache=False).logits
+        length = batch.targets.shape[1]
+        # Position t predicts t + 1, and soft tokens stand in front: count from the right.
+        return self.model(**inputs, use_cache=False, logits_to_keep=length + 1).logits[:, :-1]
+
+    def losses(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Cross-entropy of each row (n,): of its label, or the mean over its target's tokens."""
+        logits = self.logits(batch, coords, tensors).float()
+        if self.base.kind == "encoder":
+            assert batch.classes is not None, "a loss needs labels"
+            return nn.functional.cross_entropy(logits, batch.classes, reduction="none")
+        assert batch.targets is not None, "a loss needs targets"
+        each = nn.functional.cross_entropy(
+            logits.transpose(1, 2), batch.targets, ignore_index=IGNORED, reduction="none"
+        )
+        counted = (batch.targets != IGNORED).sum(1)
+        return each.sum(1) / counted
+
+    @torch.no_grad()
+    def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
+        """New token ids (n, t) for the sources of a batch."""
+        with self._wearing(coords, len(batch.ids), None) as (mix, _):
+            inputs = self._inputs(batch, mix)
+            inputs.pop("position_ids", None)  # the library counts them from the mask
+            out = self.model.generate(**inputs, **options)
+        seen = batch.ids.shape[1] if "input_ids" in inputs and self.base.kind == "decoder" else 0
+        return out[:, seen:]
+
+    @torch.no_grad()
+    def record(
+        self, batch: Batch, coords: Tensor, sites: Collection[str]
+    ) -> dict[str, attention.AttentionRecord]:
+        """Queries, keys, values and weights of these attention blocks for one forward pass."""
+        with self._wearing(coords, len(batch.ids), None, sites) as (mix, call):
+            self._logits(batch, mix)
+        return {record.site: record for record in call.records}

@@ -1,0 +1,117 @@
+"""The one attention function every model runs, base or adapted.
+
+Transformers lets a model name its attention implementation.  Ours, registered as "peftcore", puts
+a prefix of keys and values in front of the content and can write down what it saw; without either
+it is the library's fused kernel, bit for bit.  The mask function registered beside it always makes
+an explicit mask: under a name that has none, padding and causality would silently vanish, and the
+library's own shortcut (no mask when nothing is padded) is wrong once a prefix is there.
+
+What is in force travels in a context variable, so threads that share a model never meet.
+Axes: b row, h head, q query, k key, p prefix position, e head width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout as drop
+from torch.nn.functional import pad, scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import sdpa_mask
+
+NAME = "peftcore"
+Prefix = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class AttentionRecord:
+    """What one attention block computed: prefix positions first, then content."""
+
+    site: str
+    query: Tensor  # (b, h, q, e)
+    key: Tensor  # (b, h, p + k, e)
+    value: Tensor  # (b, h, p + k, e)
+    weights: Tensor  # (b, h, q, p + k)
+    output: Tensor  # (b, h, q, e)
+    length: int  # p
+
+
+@dataclass
+class Call:
+    """What is in force while one forward pass or one generation runs."""
+
+    prefix: Callable[[str, int], Prefix | None] = lambda site, n: None
+    wanted: frozenset[str] = frozenset()  # sites to record
+    records: list[AttentionRecord] = field(default_factory=list)
+
+
+CALL: ContextVar[Call | None] = ContextVar("peftcore_call", default=None)
+
+
+def attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    position_bias: Tensor | None = None,
+    **_: Any,
+) -> tuple[Tensor, Tensor | None]:
+    """Softmax attention over prefix and content: (b, q, h, e), and the weights if recorded."""
+    call, site = CALL.get(), getattr(module, "peftcore_site", "")
+    prefix = call.prefix(site, len(query)) if call else None
+    length = 0
+    if prefix is not None:
+        length = prefix[0].shape[2]
+        key = torch.cat([prefix[0].to(key.dtype), key], 2)
+        value = torch.cat([prefix[1].to(value.dtype), value], 2)
+        attention_mask = _open(attention_mask, length, True)
+        position_bias = _open(position_bias, length, 0.0)
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1:  # grouped-query attention: several query heads read one key head
+        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
+    bias = _bias(attention_mask, position_bias, query.dtype)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if call is None or site not in call.wanted:
+        out = scaled_dot_product_attention(
+            query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale
+        )
+        return out.transpose(1, 2).contiguous(), None
+    scores = query @ key.mT * scale
+    if bias is not None:
+        lowest = torch.finfo(scores.dtype).min
+        scores = scores.masked_fill(~bias, lowest) if bias.dtype == torch.bool else scores + bias
+    weights = scores.softmax(-1)
+    out = drop(weights, dropout, module.training) @ value
+    call.records.append(AttentionRecord(site, query, key, value, weights, out, length))
+    return out.transpose(1, 2).contiguous(), weights
+
+
+def _open(term: Tensor | None, length: int, value: float | bool) -> Tensor | None:
+    """Let every query see the prefix without penalty."""
+    return None if term is None else pad(term, (length, 0), value=value)
+
+
+def _bias(mask: Tensor | None, position_bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """One term for the kernel: the boolean mask alone, or the position bias with the mask in it."""
+    if position_bias is None:
+        return mask
+    bias = position_bias.to(dtype)
+    return bias if mask is None else bias.masked_fill(~mask, torch.finfo(dtype).min)
+
+
+def explicit_mask(*args: Any, **kwargs: Any) -> Tensor | None:
+    """The library's boolean mask, never skipped."""
+    skips = {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
+    return sdpa_mask(*args, **(kwargs | skips))
+
+
+AttentionInterface.register(NAME, attend)
+AttentionMaskInterface.register(NAME, explicit_mask)

@@ -1,0 +1,110 @@
+"""A pretrained language model nobody changes, and what methods need to know about it.
+
+Only safetensors are read and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from peftcore import attention, bases
+from peftcore.anatomy import Anatomy, Kind, dissect, family
+from peftcore.errors import BadInput
+
+logging.disable_progress_bar()
+LOADERS: dict[Kind, Any] = {
+    "encoder": AutoModel,
+    "decoder": AutoModelForCausalLM,
+    "encoder-decoder": AutoModelForSeq2SeqLM,
+}
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A frozen model in evaluation mode, its tokenizer and its anatomy."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    anatomy: Anatomy
+    fingerprint: str  # of the weights; stored with every run
+
+    @property
+    def kind(self) -> Kind:
+        """Encoder, decoder or encoder-decoder."""
+        return self.anatomy.family.kind
+
+    @property
+    def embeddings(self) -> Tensor:
+        """The input embeddings (words, d)."""
+        return self.model.get_input_embeddings().weight
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.embeddings.device
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the model; tied weights count once."""
+        return sum(p.numel() for p in self.model.parameters())
+
+
+def freeze(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> BaseModel:
+    """A base model made of a transformers model, which is put into evaluation mode for good."""
+    model.eval().requires_grad_(False)
+    model.set_attn_implementation(attention.NAME)
+    anatomy = dissect(model)
+    for site in anatomy.sites:
+        model.get_submodule(site.path).peftcore_site = site.path  # type: ignore[assignment]
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return BaseModel(name, model, tokenizer, anatomy, fingerprint(model))
+
+
+def fingerprint(model: PreTrainedModel) -> str:
+    """Hash of the names, shapes and values of all weights in single precision."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load(name: str, device: str = "cpu") -> BaseModel:
+    """The base of this name on this device; BadInput says what is wrong and what there is."""
+    where, _, revision = str(bases.locate(name)).partition("@")
+    local = Path(where).is_dir()
+    safe = {"trust_remote_code": False, "local_files_only": local}
+    if revision and not local:
+        safe["revision"] = revision
+    try:
+        kin = family(AutoConfig.from_pretrained(where, **safe).model_type)
+        extra = {"add_pooling_layer": False} if kin.kind == "encoder" else {}
+        model = LOADERS[kin.kind].from_pretrained(
+            where, use_safetensors=True, dtype=torch.float32, **safe, **extra
+        )
+        tokenizer = AutoTokenizer.from_pretrained(where, **safe)
+    except (OSError, ValueError) as error:
+        if isinstance(error, BadInput):
+            raise
+        known = ", ".join(bases.names())
+        first = str(error).strip().splitlines()[0]
+        raise BadInput(f"base {name!r} cannot be loaded: {first} (here: {known})") from error
+    return freeze(name, model.to(device), tokenizer)

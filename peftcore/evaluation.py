@@ -1,0 +1,104 @@
+"""What trained members answer, and how it scores.
+
+All seeds answer the same examples, several seeds and examples in one forward pass; rows of like
+length ride together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from peftcore.adapter import Adapted
+from peftcore.batches import Encoder
+from peftcore.spec import Evaluation
+from peftcore.tasks.base import Answer, Example, Task
+
+TOKENS = 4096  # of source in one pass on a processor; larger passes leave its cache
+DEVICE_TOKENS = 65536  # on a GPU
+
+
+def chunks(
+    encoder: Encoder, examples: Sequence[Example], copies: int, tokens: int
+) -> Iterator[list[int]]:
+    """Positions of examples of like length, so many that `copies` of them stay below `tokens`."""
+    lengths = [len(encoder.row(example).ids) for example in examples]
+    waiting: list[int] = []
+    for i in sorted(range(len(examples)), key=lambda i: lengths[i]):
+        if waiting and (len(waiting) + 1) * lengths[i] * copies > tokens:
+            yield waiting
+            waiting = []
+        waiting.append(i)
+    if waiting:
+        yield waiting
+
+
+def answer(
+    adapted: Adapted,
+    task: Task,
+    examples: Sequence[Example],
+    encoder: Encoder,
+    options: Evaluation,
+    *,
+    coords: Tensor | None = None,
+    autocast: torch.dtype | None = None,
+    report: Callable[[int, int], None] = lambda done, of: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[list[Answer]]:
+    """Each seed's answers (s, n), at the centroid unless coords (s, 1, v) say otherwise.
+
+    `stop` is asked between passes; asked to stop, the answers so far are given up: InterruptedError.
+    """
+    seeds, device = adapted.seeds, adapted.base.device
+    coords = adapted.centroid() if coords is None else coords
+    found: list[list[Answer]] = [[Answer("")] * len(examples) for _ in range(seeds)]
+    budget = (TOKENS if device.type == "cpu" else DEVICE_TOKENS) // options.beams
+    done = 0
+    for picked in chunks(encoder, examples, seeds, budget):
+        if stop():
+            raise InterruptedError
+        rows = [examples[i] for i in picked]
+        with torch.autocast(device.type, autocast, enabled=autocast is not None):
+            texts = _texts(adapted, task, rows * seeds, encoder, options, coords)
+        for place, text in enumerate(texts):
+            s, i = divmod(place, len(rows))
+            found[s][picked[i]] = task.parse(text)
+        done += len(picked)
+        report(done, len(examples))
+    return found
+
+
+def _texts(
+    adapted: Adapted,
+    task: Task,
+    rows: Sequence[Example],
+    encoder: Encoder,
+    options: Evaluation,
+    coords: Tensor,
+) -> list[str]:
+    """The answer of each row as text, the likeliest label for encoders."""
+    batch = encoder.batch(rows, with_targets=False)
+    if adapted.base.kind == "encoder":
+        with torch.no_grad():
+            return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]
+    tokenizer = adapted.base.tokenizer
+    out = adapted.generate(
+        batch,
+        coords,
+        max_new_tokens=options.max_new_tokens or task.max_new_tokens,
+        num_beams=options.beams,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    return [text.strip() for text in tokenizer.batch_decode(out, skip_special_tokens=True)]
+
+
+def examples_to_answer(task: Task, options: Evaluation) -> tuple[Example, ...]:
+    """The examples of the split, at most the limit, the same ones for every run."""
+    rows = task.load(options.split)
+    if options.limit >= len(rows):
+        return tuple(rows)
+    return task._draw(rows, options.limit, f"{task.name}/{options.split}", options.split)

@@ -1,0 +1,77 @@
+"""What a method is: trainable tensors and one function that puts them into a frozen model.
+
+A method file never imports torch: initial values come from the `Draw` it is given, and what it
+computes is tensor arithmetic.  So a page can list every method and its settings without waiting
+for torch.  A method overrides exactly one of three seams: soft tokens before the input, a prefix
+of keys and values in attention, or a patch on a leaf's output.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from peftcore.registry import Registry
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.base import BaseModel
+    from peftcore.draws import Draw
+
+EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
+
+
+class Adapter(ABC):
+    """Trainable tensors of one method for one base, seed and vertex axes first (s, v, …)."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]  # one sentence for people
+    source: ClassVar[str]
+    Config: ClassVar[type[Settings]]
+    learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
+    kinds: ClassVar[frozenset[str]] = EVERY_KIND
+
+    def __init__(self, base: BaseModel, config: Any, draw: Draw) -> None:
+        self.base, self.config = base, config
+        self.tensors: dict[str, Tensor] = self.create(draw)
+
+    @abstractmethod
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        """The trainable tensors, each (s, v, …), at their initial values."""
+
+    def rates(self) -> Mapping[str, float]:
+        """Tensor name → factor on the learning rate, where it is not one."""
+        return {}
+
+    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What the seams read through `mix`, each (s, v, …); once per forward pass.
+
+        A reparameterisation happens here, before members are mixed, so that the simplex is one of
+        effective values and its centroid is again a plain adapter.
+        """
+        return tensors
+
+    def soft_tokens(self, mix: Mix, n: int) -> Tensor | None:
+        """Embeddings (n, p, d) in front of the input, after the first token in encoders."""
+        return None
+
+    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
+        """Keys and values (n, h, p, e) in front of the attention at this path."""
+        return None
+
+    def leaves(self) -> list[str]:
+        """Paths of the leaves this method patches."""
+        return []
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        """What the leaf at `path` returns for input x (n, t, i), given what it returned."""
+        return out
+
+
+METHODS: Registry[type[Adapter]] = Registry("method", "peftcore.methods")
+register = METHODS.add

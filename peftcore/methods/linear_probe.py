@@ -1,0 +1,33 @@
+"""Linear probe: only the classification head is trained, on the untouched encoder's output.
+
+The yardstick for every method on an encoder: what the base already offers without any adapter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.draws import Draw
+
+
+@register
+class LinearProbe(Adapter):
+    """No tensors of its own."""
+
+    name, title = "linear_probe", "Linear probe"
+    summary = "Only the classification head is trained; the baseline every adapter must beat."
+    source = "baseline"
+    learning_rate = 0.01
+    kinds = frozenset({"encoder"})
+
+    class Config(Settings):
+        """The probe has nothing to set."""
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        return {}

@@ -1,0 +1,68 @@
+"""LoRA: a low-rank product is added to the output of chosen linear parts.
+
+Source: arXiv:2106.09685.  The second factor starts at zero, so training starts at the base model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore.anatomy import Component
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Part
+    from peftcore.draws import Draw
+
+
+@register
+class LoRA(Adapter):
+    """Per part a down matrix (s, v, i, r) and an up matrix (s, v, r, o)."""
+
+    name, title = "lora", "LoRA"
+    summary = "A low-rank product is added to chosen matrices; attention patterns can change."
+    source = "arXiv:2106.09685"
+    learning_rate = 0.005
+
+    class Config(Settings):
+        """Settings of LoRA."""
+
+        rank: int = Field(8, ge=1, le=256, description="Rank of each product")
+        alpha: float = Field(
+            16.0, gt=0, le=1024, description="The product is multiplied by alpha / rank"
+        )
+        components: tuple[Component, ...] = Field(
+            ("attention.query", "attention.value"),
+            min_length=1,
+            description="Parts of the model that get a product",
+        )
+
+    def parts(self) -> list[Part]:
+        """The parts that get a product."""
+        return [part for name in self.config.components for part in self.base.anatomy.of(name)]
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        rank, made = self.config.rank, {}
+        for part in self.parts():
+            key = f"{part.component}:{part.path}"
+            made[f"down:{key}"] = draw.normal(part.inputs, rank, std=part.inputs**-0.5)
+            made[f"up:{key}"] = draw.constant(rank, part.stop - part.start, value=0.0)
+        return made
+
+    def leaves(self) -> list[str]:
+        return sorted({part.path for part in self.parts()})
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        scale = self.config.alpha / self.config.rank
+        for part in (p for p in self.parts() if p.path == path):
+            key = f"{part.component}:{part.path}"
+            change = mix.linear(mix.linear(x, f"down:{key}"), f"up:{key}") * scale
+            whole = change.shape[-1] == out.shape[-1]
+            out = out + (change if whole else mix.placed(change, part.start, out.shape[-1]))
+        return out

@@ -1,0 +1,107 @@
+"""Prefix tuning: learned keys and values in front of the content of chosen attention blocks.
+
+Source: arXiv:2101.00190.  Free keys and values, or produced by a small perceptron that all members
+of a seed share and that is dropped after training (a perceptron per vertex would outweigh a BERT).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore.anatomy import Place
+from peftcore.errors import BadInput
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Site
+    from peftcore.draws import Draw
+
+
+@register
+class PrefixTuning(Adapter):
+    """Keys and values (s, v, h, p, e) per site, or an embedding (s, v, p, d) and a perceptron."""
+
+    name, title = "prefix_tuning", "Prefix tuning"
+    summary = "Learned keys and values that every attention block can look at beside the content."
+    source = "arXiv:2101.00190"
+    learning_rate = 0.03
+
+    class Config(Settings):
+        """Settings of prefix tuning."""
+
+        length: int = Field(
+            10,
+            ge=1,
+            le=200,
+            description="Prefix positions per attention block",
+            json_schema_extra={"unit": "positions"},
+        )
+        places: tuple[Place, ...] = Field(
+            ("encoder", "decoder", "cross"),
+            min_length=1,
+            description="Attention that gets a prefix: encoder, decoder, or the decoder's look at "
+            "the input (cross); those the base does not have are passed over",
+        )
+        perceptron: int = Field(
+            0,
+            ge=0,
+            le=4096,
+            description="Width of the perceptron that produces the prefix while "
+            "training; 0 trains keys and values directly",
+            json_schema_extra={"unit": "units", "advanced": True},
+        )
+
+    def sites(self) -> list[Site]:
+        """The attention blocks that get a prefix."""
+        found = [s for s in self.base.anatomy.sites if s.place in self.config.places]
+        if not found:
+            have = ", ".join(sorted({s.place for s in self.base.anatomy.sites}))
+            raise BadInput(
+                f"{self.base.name} has no {' or '.join(self.config.places)} attention; "
+                f"places must name one of: {have}"
+            )
+        return found
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        a, p, hidden = self.base.anatomy, self.config.length, self.config.perceptron
+        paths = [s.path for s in self.sites()]
+        if not hidden:
+            # Small values: at the start a prefix takes a share of attention but adds little to it.
+            return {
+                f"{kind}:{path}": draw.normal(a.kv_heads, p, a.head_width, std=std)
+                for path in paths
+                for kind, std in (("key", 1.0), ("value", 0.1))
+            }
+        out = 2 * len(paths) * a.kv_heads * a.head_width
+        return {
+            "embedding": draw.normal(p, a.width, std=1.0),
+            "down": draw.shared.normal(a.width, hidden, std=a.width**-0.5),
+            "down_bias": draw.shared.constant(1, hidden, value=0.0),
+            "up": draw.shared.normal(hidden, out, std=0.1 * hidden**-0.5),
+            "up_bias": draw.shared.constant(1, out, value=0.0),
+        }
+
+    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        if not self.config.perceptron:
+            return tensors
+        a, p = self.base.anatomy, self.config.length
+        hidden = (tensors["embedding"] @ tensors["down"] + tensors["down_bias"]).tanh()
+        flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, sites 2 h e)
+        s, v = flat.shape[:2]
+        paths = [site.path for site in self.sites()]
+        table = flat.view(s, v, p, 2 * len(paths), a.kv_heads, a.head_width).movedim(3, 0)
+        names = [f"{kind}:{path}" for path in paths for kind in ("key", "value")]
+        return {name: t.transpose(2, 3) for name, t in zip(names, table, strict=True)}
+
+    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
+        if f"key:{site}" not in mix:
+            return None
+        return mix(f"key:{site}", n), mix(f"value:{site}", n)

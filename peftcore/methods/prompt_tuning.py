@@ -1,0 +1,61 @@
+"""Prompt tuning: learned embeddings in front of the input.
+
+Source: arXiv:2104.08691.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.draws import Draw
+
+
+class PromptSettings(Settings):
+    """What every method with a soft prompt can set."""
+
+    length: int = Field(
+        20,
+        ge=1,
+        le=200,
+        description="Soft tokens in front of the input",
+        json_schema_extra={"unit": "tokens"},
+    )
+    start: Literal["vocabulary", "random"] = Field(
+        "vocabulary", description="Start from embeddings of random words, or from small noise"
+    )
+
+
+def initial_prompt(adapter: Adapter, config: PromptSettings, draw: Draw) -> Tensor:
+    """Soft tokens (s, v, p, d) at their initial values."""
+    table = adapter.base.embeddings
+    if config.start == "vocabulary":
+        return draw.rows(table, config.length)
+    return draw.normal(config.length, table.shape[1], std=float(table.std()))
+
+
+@register
+class PromptTuning(Adapter):
+    """Soft tokens (s, v, p, d)."""
+
+    name, title = "prompt_tuning", "Prompt tuning"
+    summary = "Learned embeddings are put in front of the input; nothing inside the model changes."
+    source = "arXiv:2104.08691"
+    learning_rate = 0.3
+
+    class Config(PromptSettings):
+        """Settings of prompt tuning."""
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        return {"tokens": initial_prompt(self, self.config, draw)}
+
+    def soft_tokens(self, mix: Mix, n: int) -> Tensor:
+        return mix("tokens", n)

@@ -1,0 +1,163 @@
+"""From what somebody asks for to a spec that can run: names checked, defaults filled in.
+
+`plan` needs no torch; `check` and `estimate` look at the base itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from peftcore import bases, tasks
+from peftcore.errors import BadInput
+from peftcore.methods.base import METHODS
+from peftcore.settings import Settings
+from peftcore.spec import Evaluation, Population, RunSpec, Training
+
+if TYPE_CHECKING:
+    from peftcore.adapter import Adapted
+    from peftcore.base import BaseModel
+
+S = TypeVar("S", bound=Settings)
+
+
+def plan(
+    base: str,
+    task: str,
+    method: str,
+    settings: Settings | Mapping[str, Any] | None = None,
+    population: Settings | Mapping[str, Any] | None = None,
+    training: Settings | Mapping[str, Any] | None = None,
+    evaluation: Settings | Mapping[str, Any] | None = None,
+) -> RunSpec:
+    """A spec with every name checked and every default written out, so that equal means equal."""
+    recipe, asked = METHODS[method], tasks.find(task)
+    where = bases.locate(base)
+    if not isinstance(where, str):
+        kind = bases.describe(base).kind
+        if kind not in recipe.kinds:
+            raise BadInput(
+                f"{recipe.title} needs a base of kind {' or '.join(sorted(recipe.kinds))}; "
+                f"{base} is of kind {kind}"
+            )
+        if kind == "encoder" and not asked.labels:
+            raise BadInput(
+                f"{base} reads but cannot write, and {asked.title} asks for text: "
+                "choose an encoder-decoder or a decoder"
+            )
+    course = _settings(Training, training)
+    if course.learning_rate is None:
+        course = course.model_copy(update={"learning_rate": recipe.learning_rate})
+    return RunSpec(
+        base=base,
+        task=task,
+        method=method,
+        settings=_settings(recipe.Config, settings).model_dump(mode="json"),
+        population=_settings(Population, population),
+        training=course,
+        evaluation=_settings(Evaluation, evaluation),
+    )
+
+
+def _settings(kind: type[S], given: Settings | Mapping[str, Any] | None) -> S:
+    if isinstance(given, kind):
+        return given
+    return kind.make(given if given is None or isinstance(given, Mapping) else given.model_dump())
+
+
+def wear(base: BaseModel, spec: RunSpec, device: str | None = None) -> Adapted:
+    """The base wearing a fresh adapter of this spec; on the device "meta" only shapes are made."""
+    from peftcore.adapter import Adapted
+    from peftcore.draws import Draw
+
+    recipe = METHODS[spec.method]
+    if base.kind not in recipe.kinds:
+        raise BadInput(f"{recipe.title} does not suit {base.name}, which is of kind {base.kind}")
+    labels = tasks.find(spec.task).labels if base.kind == "encoder" else ()
+    draw = Draw(spec.population.numbers(), spec.population.vertices, device or "cpu")
+    adapter = recipe(base, recipe.Config.make(spec.settings), draw)
+    adapted = Adapted(base, adapter, draw, len(labels))
+    return adapted if device == "meta" else adapted.to(str(base.device))
+
+
+def room(spec: RunSpec, base: BaseModel) -> int:
+    """Positions of the window that a soft prompt takes."""
+    takes_window = METHODS[spec.method].soft_tokens is not _plain().soft_tokens
+    return int(spec.settings.get("length", 0)) if takes_window else 0
+
+
+def _plain() -> Any:
+    from peftcore.methods.base import Adapter
+
+    return Adapter
+
+
+def check(spec: RunSpec, base: BaseModel) -> None:
+    """BadInput if this run cannot work: too few examples, or text longer than the window."""
+    from peftcore.batches import Encoder
+
+    task = tasks.find(spec.task)
+    episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
+    encoder = Encoder(base, task.labels, room(spec, base))
+    for example in (*episode.train, *episode.dev, *task.load(spec.evaluation.split)):
+        encoder.row(example)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will cost."""
+
+    trainable: int  # per seed and vertex-complete: what one seed trains
+    total: int  # of the base
+    percent: float
+    seconds: float | None  # None: nothing to go by yet
+    memory_bytes: int
+    basis: str  # what the time rests on, in words
+
+
+def sizes(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
+    """Numbers one seed trains (all its vertices and its head), and numbers in the base."""
+    made = wear(base, spec, "meta")
+    return sum(t[0].numel() for t in made.tensors.values()), base.parameters
+
+
+def estimate(spec: RunSpec, base: BaseModel) -> Estimate:
+    """Trainable numbers exactly; time from two trial steps on this machine, memory by counting."""
+    import time
+
+    import torch
+
+    from peftcore.batches import Encoder
+    from peftcore.training import Trainer
+
+    trainable, total = sizes(spec, base)
+    task, s = tasks.find(spec.task), spec.population.seeds
+    encoder = Encoder(base, task.labels, room(spec, base))
+    episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
+    trainer = Trainer(wear(base, spec), [episode] * s, encoder, spec)
+    trainer.train_step()  # the first one pays for warming up
+    began = time.perf_counter()
+    trainer.train_step()
+    step = time.perf_counter() - began
+    looks = 1 + spec.training.steps // spec.training.evaluate_every
+    dev = looks * spec.training.dev / spec.training.batch * step * 0.4
+    answers = min(spec.evaluation.limit, len(task.load(spec.evaluation.split)))
+    # Reading an answer's source costs about 0.4 of a step; writing it about as much again per beam.
+    writing = 1 if base.kind == "encoder" else 1 + 3 * spec.evaluation.beams
+    answering = answers / spec.training.batch * step * 0.4 * writing
+    if torch.cuda.is_available() and base.device.type == "cuda":
+        memory = torch.cuda.max_memory_allocated()
+    else:
+        width, layers = base.anatomy.width, base.anatomy.layers
+        longest = max(len(encoder.row(e).ids) for e in episode.train)
+        tokens = s * spec.training.batch * (longest + room(spec, base))
+        memory = 4 * total + 16 * s * trainable + tokens * (layers * width * 100 + 24 * 4096)
+    return Estimate(
+        trainable,
+        total,
+        100 * trainable / total,
+        spec.training.steps * step + dev + answering,
+        memory,
+        "two trial steps on this machine",
+    )

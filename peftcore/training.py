@@ -1,0 +1,321 @@
+"""The one training loop: every method, every base, many seeds in one pass.
+
+The objective is the sum over seeds of the mean loss of that seed's examples; gradients are clipped
+per seed, each seed has its own examples and order and keeps its own best step.  The base stays in
+evaluation mode.  So one pass over S seeds gives what S passes give, which is a test.  Everything
+random is a function of seed and step: a run resumes from its checkpoint to the same result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from peftcore.adapter import Adapted
+from peftcore.batches import Encoder
+from peftcore.population import random_points
+from peftcore.spec import RunSpec, Training
+from peftcore.tasks.base import Episode, Example
+
+HEAD_RATE = 5e-3  # learning rate of a classification head, whatever the adapter's
+
+
+@dataclass
+class SeedState:
+    """Where one seed stands."""
+
+    seed: int
+    best_step: int = 0
+    best_dev: float = math.inf
+    looks: int = 0  # looks at dev since the best one
+    stopped: str | None = None  # why it trains no more
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report of the loop or of the answering after it."""
+
+    phase: str  # "training" or "answering"
+    step: int
+    steps: int
+    losses: list[float]  # per seed, mean since the last report; empty while answering
+    dev: list[float] | None  # per seed, if this step looked at dev
+    learning_rate: float
+    seconds: float  # since the start, earlier sittings included
+    left: float | None  # seconds, estimated
+    seeds: list[SeedState]
+
+
+class Stopped(Exception):
+    """Somebody asked the loop to stop; what was learnt is kept."""
+
+
+def mean_rate(training: Training, step: int) -> float:
+    """Factor on the learning rate at a step counted from 0."""
+    rise = training.warmup * training.steps
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    if training.schedule == "constant":
+        return 1.0
+    done = (step - rise) / max(1.0, training.steps - rise)
+    return 1 - done if training.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
+
+
+def batch_of(examples: Sequence[Example], seed: int, step: int, size: int) -> list[Example]:
+    """The examples of one seed at one step: shuffled epochs, one after another."""
+    drawn: list[Example] = []
+    position = step * size
+    while len(drawn) < size:
+        epoch, offset = divmod(position, len(examples))
+        order = list(range(len(examples)))
+        random.Random(f"order/{seed}/{epoch}").shuffle(order)
+        take = order[offset : offset + size - len(drawn)]
+        drawn += [examples[i] for i in take]
+        position += len(take)
+    return drawn
+
+
+def precision(wanted: str, device: torch.device) -> torch.dtype | None:
+    """The autocast type in force, or None for single precision.
+
+    `auto` takes bfloat16 on a GPU that has it and on processors with instructions for it, where it
+    halves the time; elsewhere on processors it is slower than single precision.
+    """
+    if wanted == "fp32":
+        return None
+    if wanted == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
+
+
+class Trainer:
+    """The state of one training: tensors, optimiser, seeds, best values.  `run` drives it."""
+
+    def __init__(
+        self, adapted: Adapted, episodes: Sequence[Episode], encoder: Encoder, spec: RunSpec
+    ) -> None:
+        self.adapted, self.episodes, self.encoder, self.spec = adapted, episodes, encoder, spec
+        self.seeds = [SeedState(n) for n in spec.population.numbers()]
+        self.best = {name: t.detach().clone() for name, t in adapted.tensors.items()}
+        self.step, self.seconds = 0, 0.0
+        self.autocast = precision(spec.training.precision, adapted.base.device)
+        self._rates = self._base_rates()
+        self._views, self.optimiser = self._optimiser()
+
+    def _base_rates(self) -> dict[str, float]:
+        rate, factors = self.spec.training.learning_rate, self.adapted.adapter.rates()
+        rate = self.adapted.adapter.learning_rate if rate is None else rate
+        return {
+            name: HEAD_RATE if name.startswith("head") else rate * factors.get(name, 1.0)
+            for name in self.adapted.tensors
+        }
+
+    def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
+        """The optimiser over each seed's own view of each tensor.
+
+        Views share memory with the stacked tensors.  AdamW works number by number and would not
+        need them; Adafactor scales by a tensor's size and must not mix seeds.
+        """
+        kind, t = self.spec.training.optimiser, self.spec.training
+        views = []
+        for name, tensor in self.adapted.tensors.items():
+            if kind == "adamw":
+                views.append((name, -1, tensor.detach()))
+            else:
+                views += [(name, s, tensor.detach()[s]) for s in range(len(self.seeds))]
+        groups = [{"params": [view], "lr": self._rates[name]} for name, _, view in views]
+        if kind == "adamw":
+            return views, torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay)
+        return views, torch.optim.Adafactor(groups, lr=1.0, weight_decay=t.weight_decay)
+
+    @property
+    def active(self) -> list[int]:
+        """Numbers of the seeds that still train."""
+        return [i for i, state in enumerate(self.seeds) if state.stopped is None]
+
+    def _losses(self, rows: list[list[Example]], coords: Tensor, seeds: list[int]) -> Tensor:
+        """Mean loss of each of these seeds (s,), each with its own rows."""
+        batch = self.encoder.batch([row for block in rows for row in block])
+        tensors = self.adapted.tensors
+        if len(seeds) < len(self.seeds):
+            tensors = {name: t[seeds] for name, t in tensors.items()}
+        with torch.autocast(
+            self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
+        ):
+            losses = self.adapted.losses(batch, coords, tensors)
+        return losses.view(len(seeds), -1).mean(1)
+
+    def train_step(self) -> dict[int, float]:
+        """One step of every active seed; returns their losses and stops those that diverged."""
+        t, active = self.spec.training, self.active
+        numbers = [self.seeds[i].seed for i in active]
+        rows = [
+            batch_of(self.episodes[i].train, self.seeds[i].seed, self.step, t.batch) for i in active
+        ]
+        coords = random_points(numbers, t.batch, self.adapted.vertices, self.step)
+        losses = self._losses(rows, coords, active)
+        names = list(self.adapted.tensors)
+        held = [self.adapted.tensors[name] for name in names]
+        grads = torch.autograd.grad(losses.sum(), held)
+        squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads]).sum(0)
+        norms = squares.sqrt()
+        values = losses.detach().tolist()
+        for place, i in enumerate(active):
+            if not (math.isfinite(values[place]) and bool(norms[i].isfinite())):
+                self.seeds[i].stopped = (
+                    f"diverged at step {self.step + 1}; the state of step "
+                    f"{self.seeds[i].best_step} is kept: try a lower learning rate"
+                )
+        factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
+        factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
+        self._apply(dict(zip(names, grads, strict=True)), factors)
+        self.step += 1
+        return {i: value for i, value in zip(active, values, strict=True)}
+
+    def _apply(self, grads: dict[str, Tensor], factors: Tensor) -> None:
+        rate = mean_rate(self.spec.training, self.step)
+        for name, grad in grads.items():
+            shaped = factors.view(-1, *[1] * (grad.dim() - 1))
+            grads[name] = torch.where(shaped > 0, grad * shaped, torch.zeros_like(grad))
+        for (name, s, view), group in zip(self._views, self.optimiser.param_groups, strict=True):
+            group["lr"] = self._rates[name] * rate
+            view.grad = grads[name] if s < 0 else grads[name][s]
+        self.optimiser.step()
+
+    @torch.no_grad()
+    def look_at_dev(self) -> list[float]:
+        """Dev loss of every seed (nan for those that stopped); keeps the best state of each."""
+        active, found = self.active, [math.nan] * len(self.seeds)
+        if not active:
+            return found
+        size = len(self.episodes[0].dev)
+        totals = [0.0] * len(active)
+        per = max(1, 2 * self.spec.training.batch)
+        for at in range(0, size, per):
+            rows = [list(self.episodes[i].dev[at : at + per]) for i in active]
+            losses = self._losses(rows, self.adapted.centroid(len(active)), active)
+            totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
+        for place, i in enumerate(active):
+            found[i] = totals[place] / size
+            self._judge(i, found[i])
+        return found
+
+    def _judge(self, i: int, dev: float) -> None:
+        state, t = self.seeds[i], self.spec.training
+        if dev < state.best_dev:
+            state.best_dev, state.best_step, state.looks = dev, self.step, 0
+            for name, tensor in self.adapted.tensors.items():
+                self.best[name][i] = tensor.detach()[i]
+            return
+        state.looks += 1
+        if not math.isfinite(dev):
+            state.stopped = f"dev loss is not a number at step {self.step}"
+        elif t.patience and state.looks >= t.patience:
+            state.stopped = f"no better dev loss in {t.patience} looks"
+
+    def run(
+        self,
+        report: Callable[[Progress], None],
+        stop: Callable[[], bool],
+        checkpoint: Callable[[Trainer], None] = lambda trainer: None,
+    ) -> None:
+        """Train to the end and put every seed's best values in place; Stopped if asked to stop."""
+        t, began, first = self.spec.training, time.monotonic() - self.seconds, self.step
+        recent: dict[int, list[float]] = {}
+        if self.step == 0:
+            self._tell(report, recent, self.look_at_dev(), began, first)
+        while self.step < t.steps and self.active:
+            if stop():
+                self.seconds = time.monotonic() - began
+                checkpoint(self)
+                if self.step > max(s.best_step for s in self.seeds):
+                    self.look_at_dev()
+                self._settle()
+                raise Stopped
+            for i, loss in self.train_step().items():
+                recent.setdefault(i, []).append(loss)
+            self.seconds = time.monotonic() - began
+            if self.step % t.evaluate_every == 0 or self.step == t.steps:
+                dev = self.look_at_dev()
+                self._tell(report, recent, dev, began, first)
+                checkpoint(self)
+                recent = {}
+            elif self.step % 5 == 0:
+                self._tell(report, recent, None, began, first)
+        self._settle()
+
+    def _settle(self) -> None:
+        for name, tensor in self.adapted.tensors.items():
+            tensor.data.copy_(self.best[name])
+
+    def _tell(
+        self,
+        report: Callable[[Progress], None],
+        recent: dict[int, list[float]],
+        dev: list[float] | None,
+        began: float,
+        first: int,
+    ) -> None:
+        now = time.monotonic() - began
+        t, done = self.spec.training, self.step - first
+        left = None if done < 3 else (t.steps - self.step) * now / max(1, self.step)
+        losses = [
+            sum(recent[i]) / len(recent[i]) if recent.get(i) else math.nan
+            for i in range(len(self.seeds))
+        ]
+        rate = max(self._rates.values()) * mean_rate(t, max(0, self.step - 1))
+        states = [SeedState(**asdict(s)) for s in self.seeds]
+        report(Progress("training", self.step, t.steps, losses, dev, rate, now, left, states))
+
+    def save(self, path: Path) -> None:
+        """Write everything a later sitting needs; the file is replaced in one step."""
+        tensors = {f"now/{k}": v.detach() for k, v in self.adapted.tensors.items()}
+        tensors |= {f"best/{k}": v for k, v in self.best.items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{number}/{k}": torch.as_tensor(v) for k, v in state.items()}
+        note = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "seeds": [asdict(s) for s in self.seeds],
+        }
+        part = path.with_suffix(".part")
+        ready = {k: v.cpu().contiguous().clone() for k, v in tensors.items()}
+        save_file(ready, part, metadata={"state": json.dumps(note)})
+        os.replace(part, path)
+
+    def restore(self, path: Path) -> None:
+        """Continue where `save` left off."""
+        device = self.adapted.base.device
+        optimiser: dict[int, dict[str, Any]] = {}
+        with safe_open(path, "pt") as file:
+            note = json.loads(file.metadata()["state"])
+            for key in file.keys():  # noqa: SIM118 (not a dict)
+                kind, _, name = key.partition("/")
+                value = file.get_tensor(key).to(device)
+                if kind == "now":
+                    self.adapted.tensors[name].data.copy_(value)
+                elif kind == "best":
+                    self.best[name].copy_(value)
+                else:
+                    number, _, field = name.partition("/")
+                    optimiser.setdefault(int(number), {})[field] = (
+                        value.cpu() if field == "step" else value
+                    )
+        whole = self.optimiser.state_dict()
+        self.optimiser.load_state_dict({**whole, "state": optimiser})
+        self.step, self.seconds = note["step"], note["seconds"]
+        self.seeds = [SeedState(**state) for state in note["seeds"]]
