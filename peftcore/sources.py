@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from peftcore import places
 from peftcore.errors import BadInput
@@ -140,12 +143,29 @@ def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -
         raise BadInput(f"{hint} (it is not on the hub)")
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise BadInput(f"{hint} (HF_HUB_OFFLINE is set, so the hub was not asked)")
+    if not _reachable():
+        raise BadInput(f"{hint} (there is no network to ask the hub for {hub.id})")
     try:
         found = _download(hub, split)
     except Exception as error:  # the library raises dozens of kinds, and its network layer more
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise BadInput(f"{hint} (asking the hub for {hub.id} failed: {reason})") from error
     return [dict(row) for row in found]
+
+
+def _reachable() -> bool:
+    """Whether the hub can be connected to; the library itself would try for half a minute."""
+    from huggingface_hub.constants import ENDPOINT
+
+    if getproxies():
+        return True  # the proxy knows
+    address = urlsplit(ENDPOINT)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=3):
+            return True
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=16)

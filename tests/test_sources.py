@@ -102,6 +102,7 @@ def test_a_folder_is_never_mixed_with_the_hub(data, monkeypatch):
 
 
 def hub_that(monkeypatch, answer):
+    monkeypatch.setattr(sources, "_reachable", lambda: True)
     sources._download.cache_clear()
     monkeypatch.delenv("HF_HUB_OFFLINE")
     library = types.SimpleNamespace(load_dataset=answer)
@@ -127,4 +128,20 @@ def test_a_hub_that_cannot_be_reached_reads_as_bad_input(data, monkeypatch):
 
     hub_that(monkeypatch, load)
     with pytest.raises(BadInput, match=r"set PEFTCORE_DATA or --data.*owner/set failed: no route"):
+        sources.rows("set", "train", HUB)
+
+
+def test_without_a_network_nobody_waits_for_the_hub(data, monkeypatch):
+    def connect(*place, **options):
+        raise OSError("no such host")
+
+    def load(*names, **options):
+        raise AssertionError("the library would try for half a minute")
+
+    reachable = sources._reachable
+    hub_that(monkeypatch, load)
+    monkeypatch.setattr(sources, "_reachable", reachable)
+    monkeypatch.setattr(sources, "getproxies", dict)
+    monkeypatch.setattr(sources.socket, "create_connection", connect)
+    with pytest.raises(BadInput, match="PEFTCORE_DATA or --data.*no network to ask the hub"):
         sources.rows("set", "train", HUB)
