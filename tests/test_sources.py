@@ -143,5 +143,5 @@ def test_without_a_network_nobody_waits_for_the_hub(data, monkeypatch):
     monkeypatch.setattr(sources, "_reachable", reachable)
     monkeypatch.setattr(sources, "getproxies", dict)
     monkeypatch.setattr(sources.socket, "create_connection", connect)
-    with pytest.raises(BadInput, match="PEFTCORE_DATA or --data.*no network to ask the hub"):
+    with pytest.raises(BadInput, match=r"PEFTCORE_DATA or --data.*no network to ask the hub"):
         sources.rows("set", "train", HUB)
