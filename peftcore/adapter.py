@@ -59,7 +59,7 @@ class Mix:
         return mixed.repeat_interleave(n // len(mixed), 0)
 
     def linear(self, x: Tensor, name: str) -> Tensor:
-        """x (n, …, i) times each row's matrix (i, o) → (n, …, o); one product per seed if it can be."""
+        """x (n, …, i) times each row's matrix (i, o) → (n, …, o)."""
         stacked = self.tensors[name]
         s, v, _, o = stacked.shape
         if v == 1:
@@ -97,7 +97,7 @@ class Adapted:
             self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
         for tensor in self.tensors.values():
             tensor.requires_grad_()
-        self.model = shell(base.model)
+        self.model: Any = shell(base.model)
         for path in adapter.leaves():
             self.model.get_submodule(path).register_forward_hook(self._patcher(path))
 
@@ -170,7 +170,7 @@ class Adapted:
     def logits(
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """Label logits (n, labels) of an encoder; else token logits (n, t, words) of the targets."""
+        """Label logits (n, labels) of an encoder; else target logits (n, t, words)."""
         with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
             return self._logits(batch, mix)
 

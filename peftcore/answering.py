@@ -67,5 +67,5 @@ def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48)
                 eos_token_id=tokenizer.eos_token_id,
             )
             new = out[:, batch.ids.shape[1] :] if base.kind == "decoder" else out
-            written.append(tokenizer.decode(new[0], skip_special_tokens=True).strip())
+            written.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())
     return written

@@ -40,7 +40,7 @@ class BaseModel:
     """A frozen model in evaluation mode, its tokenizer and its anatomy."""
 
     name: str
-    model: PreTrainedModel
+    model: Any  # a PreTrainedModel, whose own annotations hide most of what it has
     tokenizer: PreTrainedTokenizerBase
     anatomy: Anatomy
     fingerprint: str  # of the weights; stored with every run
@@ -53,7 +53,8 @@ class BaseModel:
     @property
     def embeddings(self) -> Tensor:
         """The input embeddings (words, d)."""
-        return self.model.get_input_embeddings().weight
+        weight: Tensor = self.model.get_input_embeddings().weight
+        return weight
 
     @property
     def device(self) -> torch.device:
@@ -66,13 +67,13 @@ class BaseModel:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def freeze(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> BaseModel:
+def freeze(name: str, model: Any, tokenizer: PreTrainedTokenizerBase) -> BaseModel:
     """A base model made of a transformers model, which is put into evaluation mode for good."""
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.NAME)
     anatomy = dissect(model)
     for site in anatomy.sites:
-        model.get_submodule(site.path).peftcore_site = site.path  # type: ignore[assignment]
+        model.get_submodule(site.path).peftcore_site = site.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return BaseModel(name, model, tokenizer, anatomy, fingerprint(model))
@@ -91,7 +92,7 @@ def load(name: str, device: str = "cpu") -> BaseModel:
     """The base of this name on this device; BadInput says what is wrong and what there is."""
     where, _, revision = str(bases.locate(name)).partition("@")
     local = Path(where).is_dir()
-    safe = {"trust_remote_code": False, "local_files_only": local}
+    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
     if revision and not local:
         safe["revision"] = revision
     try:

@@ -49,7 +49,7 @@ def answer(
 ) -> list[list[Answer]]:
     """Each seed's answers (s, n), at the centroid unless coords (s, 1, v) say otherwise.
 
-    `stop` is asked between passes; asked to stop, the answers so far are given up: InterruptedError.
+    `stop` is asked between passes; InterruptedError if it says so, and no answers.
     """
     seeds, device = adapted.seeds, adapted.base.device
     coords = adapted.centroid() if coords is None else coords

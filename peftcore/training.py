@@ -184,7 +184,7 @@ class Trainer:
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
         self._apply(dict(zip(names, grads, strict=True)), factors)
         self.step += 1
-        return {i: value for i, value in zip(active, values, strict=True)}
+        return dict(zip(active, values, strict=True))
 
     def _apply(self, grads: dict[str, Tensor], factors: Tensor) -> None:
         rate = mean_rate(self.spec.training, self.step)

@@ -71,7 +71,7 @@ def _tokenizer(family):
     from transformers import PreTrainedTokenizerFast
 
     signs = "abcdefghijklmnopqrstuvwxyz .,?!:;'[]()0123456789-\n"
-    words = ["<pad>", "</s>", "<s>", "<unk>", "<cls>", "<sep>"] + list(signs)
+    words = ["<pad>", "</s>", "<s>", "<unk>", "<cls>", "<sep>", *signs]
     core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
