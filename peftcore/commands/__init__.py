@@ -1,0 +1,37 @@
+"""The command line: results on standard output, everything else on standard error.
+
+Bad input ends with status 2 and one sentence, a fault of ours with status 1 and an error id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from peftcore.errors import BadInput
+
+
+class Group(TyperGroup):
+    """The commands; turns errors into sentences and exit statuses."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BadInput as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=Group,
+    help="Train small adapters on a frozen language model, and compare them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+from peftcore.commands import queueing, results, training  # noqa: E402, F401  (they add themselves)

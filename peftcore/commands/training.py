@@ -1,0 +1,237 @@
+"""Commands that compute: train, sweep, params, pretrain."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.commands import app, asking, printing
+
+if TYPE_CHECKING:
+    from peftcore.runs import Run, Status
+    from peftcore.spec import RunSpec
+
+Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
+Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
+
+
+@app.command()
+def train(
+    base: asking.Base,
+    task: asking.Task,
+    method: asking.Method,
+    shots: asking.Shots = None,
+    seeds: asking.Seeds = None,
+    steps: asking.Steps = None,
+    vertices: asking.Vertices = None,
+    learning_rate: asking.Rate = None,
+    sets: asking.Sets = None,
+    data: asking.Data = None,
+    device: asking.Device = "auto",
+    queue: Queued = False,
+    again: Again = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Train one method on one task, and score it.  A run that is done is not trained again."""
+    asking.use_data(data)
+    spec = asking.spec(
+        base,
+        task,
+        method,
+        sets,
+        shots=shots,
+        seeds=seeds,
+        steps=steps,
+        vertices=vertices,
+        learning_rate=learning_rate,
+    )
+    if queue:
+        _enqueue(spec, device, again, as_json)
+        return
+    run = _trained(spec, device, again)
+    _print(run, as_json)
+    if run.status().state != "done":
+        typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
+        raise typer.Exit(1)
+
+
+def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
+    from peftcore.jobs import Queue, ensure_worker
+
+    queue = Queue()
+    if again:
+        _fresh(spec)
+    job = queue.submit(spec, device=device)
+    if job.live:
+        ensure_worker(device, queue)
+    value = {"run": job.run_id, "job": job.id, "state": job.state}
+    printing.show(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
+
+
+def _fresh(spec: RunSpec) -> Run:
+    """The run of a spec as if it had never been trained."""
+    from peftcore.runs import RunStore
+
+    run = RunStore().create(spec, demo=False)
+    with run.hold():
+        run.clear()
+    return run
+
+
+def _trained(spec: RunSpec, device: str, again: bool = False) -> Run:
+    """The finished run of a spec, or what there is of it after Ctrl+C."""
+    from peftcore.runs import RunStore
+
+    run = _fresh(spec) if again else RunStore().create(spec)
+    if run.status().state == "done":
+        typer.echo(f"Run {run.id} is done already; --again trains it again.", err=True)
+        return run
+    from peftcore.worker import Failed, attempt, resolve
+
+    def work() -> Status:
+        from peftcore.performing import perform
+
+        place = resolve(device)
+        with printing.bar(spec.method) as report, _interrupting() as stop:
+            return perform(run, device=place, report=report, stop=stop.is_set)
+
+    try:
+        attempt(run, work)
+    except Failed as error:
+        typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)
+        raise typer.Exit(1) from None
+    return run
+
+
+@contextmanager
+def _interrupting() -> Iterator[threading.Event]:
+    """Ctrl+C asks the training to stop and keep what was learnt; a second one ends it."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def once(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, once)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _print(run: Run, as_json: bool) -> None:
+    status, found = run.status(), printing.scores(run)
+    value = {
+        "run": run.id,
+        "scores": found,
+        "seconds": round(status.seconds, 2),
+        "trainable": status.trainable,
+    }
+
+    def lines() -> Iterator[str]:
+        yield f"run {run.id}: {status.state}, {status.seconds:.0f} s, {status.trainable} trainable"
+        yield from printing.score_lines(found)
+
+    printing.show(value, as_json, lines)
+
+
+@app.command()
+def sweep(
+    base: asking.Base,
+    task: asking.Task,
+    method: asking.Method,
+    rates: Annotated[
+        str | None, typer.Option(help="Learning rates, by commas; otherwise around the default.")
+    ] = None,
+    shots: asking.Shots = None,
+    seeds: asking.Seeds = None,
+    steps: asking.Steps = None,
+    sets: asking.Sets = None,
+    data: asking.Data = None,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Try a few learning rates for a few steps; the lowest dev loss wins."""
+    from peftcore import sweeps
+
+    asking.use_data(data)
+    plan = asking.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
+    asked = {"steps": steps} if steps else {}
+    specs = sweeps.specs(plan, sweeps.parse(rates) if rates else None, **asked)
+    found = sweeps.outcomes([_trained(spec, device) for spec in specs])
+    best = sweeps.best(found)
+    value = {
+        "best": None if best is None else best.learning_rate,
+        "rates": [asdict(outcome) for outcome in found],
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["learning rate", "dev loss", "stopped seeds", "run", ""]
+        rows = [
+            (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
+            for o in found
+        ]
+        yield from printing.table(heads, rows)
+
+    printing.show(value, as_json, lines)
+
+
+@app.command()
+def params(
+    base: asking.Base,
+    method: asking.Method,
+    task: Annotated[
+        str | None, typer.Option(help="Task; it matters only to methods with a head.")
+    ] = None,
+    sets: asking.Sets = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Count what a method would train on a base, for one seed."""
+    from peftcore import planning, tasks
+    from peftcore.base import load
+
+    plan = asking.spec(base, task or _any_task(tasks.names()), method, sets)
+    trainable, total = planning.sizes(plan, load(base))
+    value = {"trainable": trainable, "total": total, "percent": round(100 * trainable / total, 6)}
+    say = f"{trainable} of {total} parameters are trained: {value['percent']:.4g} %"
+    printing.show(value, as_json, lambda: iter([say]))
+
+
+def _any_task(names: list[str]) -> str:
+    """A task with labels, so that encoders have something to count a head for."""
+    from peftcore import tasks
+
+    return next(name for name in names if tasks.find(name).labels)
+
+
+@app.command()
+def pretrain(
+    name: Annotated[str, typer.Argument(help="Embedded base to make.")],
+    out: Annotated[Path, typer.Option(help="Folder to write it to.")],
+    minutes: Annotated[float, typer.Option(help="How long to train.")] = 50.0,
+    seed: Annotated[int, typer.Option(help="Decides data, order and initial weights.")] = 0,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Make one of the embedded base models from nothing."""
+    from peftcore.pretrain import pretrain as make
+
+    def report(measured: dict[str, Any]) -> None:
+        if sys.stderr.isatty():
+            typer.echo(json.dumps(measured), err=True)
+
+    result = make(name, out, minutes, seed, report)
+    (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
+    flat = {key: value for key, value in result.items() if not isinstance(value, list)}
+    printing.show(result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items()))
