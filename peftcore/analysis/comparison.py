@@ -54,10 +54,11 @@ def interval(values: Iterable[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def summary(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def summary(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
     """One row per run, best mean first: base, task, method, mean, low, high, n, trainable, seconds.
 
     Seeds without a value of the metric do not count; runs without any stay in the table with n 0.
+    `lowest_first` is for metrics that are better when lower.
     """
     rows = []
     for run, seeds in table.groupby("run", sort=False):
@@ -70,7 +71,21 @@ def summary(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     made = pd.DataFrame(rows, columns=columns)
     numbers = dict.fromkeys(("mean", "low", "high", "trainable", "seconds"), float)
     made = made.astype(numbers)
-    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+    return made.sort_values("mean", ascending=lowest_first, kind="stable", ignore_index=True)
+
+
+def band(history: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Columns step, mean, low, high, n: a value's mean and 95 % interval over seeds at each step.
+
+    Seeds that stopped early drop out of later steps; n says how many are left.  Limits are missing
+    where one seed is.
+    """
+    by_step = history.dropna(subset=[value]).groupby("step")[value]
+    made = by_step.agg(mean="mean", spread="std", n="count").reset_index()
+    free = np.maximum(made["n"] - 1, 1)
+    half = stats.t.ppf(0.975, free) * made["spread"] / np.sqrt(made["n"])
+    made["low"], made["high"] = made["mean"] - half, made["mean"] + half
+    return made[["step", "mean", "low", "high", "n"]]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""A chart on a page: picture, text alternative, and the same numbers as a table to download.
+
+Figures come from `app.figures`; this file only puts them on the page.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from app import theme
+from app.widgets import table as table_with_download
+
+Picture = Literal["svg", "png"]
+
+
+def chart(
+    figure: go.Figure,
+    *,
+    key: str,
+    name: str,
+    alt: str,
+    table: pd.DataFrame | None = None,
+    columns: dict[str, Any] | None = None,
+) -> None:
+    """The figure in the page's width, its numbers below; saved files are called `name`."""
+    picture: Picture = st.session_state.get("charts.picture", "svg")
+    st.plotly_chart(
+        figure,
+        width="stretch",
+        theme="streamlit",
+        key=f"{key}.{picture}",
+        config=theme.config(name, picture),
+        alt=alt,
+    )
+    if table is not None:
+        with st.expander("The same as a table", icon=":material/table:"):
+            table_with_download(table, key=f"{key}.table", name=name, alt=alt, columns=columns)
+
+
+def picture_format() -> None:
+    """Lets the reader choose what the camera button of every chart saves."""
+    st.segmented_control(
+        "Pictures are saved as",
+        ["svg", "png"],
+        default="svg",
+        required=True,
+        format_func=str.upper,
+        key="charts.picture",
+        persist_state="session",
+        help="The camera button at the top right of a chart saves it in this format.",
+    )

@@ -1,0 +1,122 @@
+"""Learning curves: the mean over seeds with its 95 % band, and every seed as a thin line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import TEMPLATE, Look, faint, text
+from peftcore.analysis.comparison import band
+
+Value = Literal["train_loss", "dev_loss"]
+TITLES = {"train_loss": "Training loss", "dev_loss": "Validation loss"}
+
+
+def learning(
+    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+) -> go.Figure:
+    """A loss over the steps for each run; histories as `Run.history` gives them, by run id."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
+    seeds: set[int] = set()
+    for run, history in histories.items():
+        look, kept = looks[run], history.dropna(subset=[value])
+        if kept.empty:
+            continue
+        seeds.add(kept["seed"].nunique())
+        figure.add_traces([*_seeds(kept, look, value), *_mean(band(kept, value), look)])
+    figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
+    figure.update_yaxes(title_text=f"{TITLES[value]} (nats)", rangemode="tozero")
+    figure.update_layout(title={"text": f"{TITLES[value]}, {_over(seeds)}", "x": 0})
+    return figure
+
+
+def _over(seeds: set[int]) -> str:
+    """How many seeds a mean is taken over, in words."""
+    if not seeds:
+        return "no values yet"
+    if seeds == {1}:
+        return "one seed"
+    count = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{min(seeds)}"
+    return f"mean and 95 % band over {count} seeds"
+
+
+def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
+    """One thin line per seed; nothing if the only seed is the mean itself."""
+    groups = list(history.groupby("seed"))
+    return [
+        go.Scatter(
+            x=rows["step"],
+            y=rows[value],
+            mode="lines",
+            line={"color": faint(look.colour, 0.3), "width": 1},
+            name=f"{text(look.name)}, seed {seed}",
+            legendgroup=look.name,
+            showlegend=False,
+            hovertemplate="step %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
+        )
+        for seed, rows in groups
+        if len(groups) > 1
+    ]
+
+
+def _mean(means: pd.DataFrame, look: Look) -> list[go.Scatter]:
+    """The band as one closed outline, and the mean line over it."""
+    limited = means.dropna(subset=["low", "high"])
+    outline = go.Scatter(
+        x=[*limited["step"], *limited["step"][::-1]],
+        y=[*limited["high"], *limited["low"][::-1]],
+        fill="toself",
+        fillcolor=faint(look.colour, 0.15),
+        line={"width": 0},
+        mode="lines",
+        legendgroup=look.name,
+        showlegend=False,
+        hoverinfo="skip",
+    )
+    line = go.Scatter(
+        x=means["step"],
+        y=means["mean"],
+        mode="lines+markers" if len(means) < 25 else "lines",
+        line={"color": look.colour, "width": 2.5, "dash": look.dash},
+        marker={"symbol": look.symbol, "size": 7},
+        name=text(look.name),
+        legendgroup=look.name,
+        customdata=means[["low", "high", "n"]],
+        hovertemplate=(
+            f"<b>{text(look.name)}</b><br>step %{{x}}: %{{y:.4f}}<br>"
+            "95 % interval %{customdata[0]:.4f} to %{customdata[1]:.4f}, "
+            "%{customdata[2]} seeds<extra></extra>"
+        ),
+    )
+    return [outline, line] if len(limited) else [line]
+
+
+def table(
+    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+) -> pd.DataFrame:
+    """What the chart shows, as a table: method, step, mean, low, high, seeds."""
+    parts = []
+    for run, history in histories.items():
+        means = band(history, value).rename(columns={"n": "seeds"})
+        means.insert(0, "method", looks[run].name)
+        parts.append(means)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def learning_alt(
+    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+) -> str:
+    """The chart in words: where each run starts and ends."""
+    parts = []
+    for run, history in histories.items():
+        means = band(history, value)
+        if len(means):
+            first, last = means.iloc[0], means.iloc[-1]
+            parts.append(
+                f"{looks[run].name} from {first['mean']:.3g} at step {first['step']:.0f}"
+                f" to {last['mean']:.3g} at step {last['step']:.0f}"
+            )
+    return f"{TITLES[value]} by optimiser step. {'; '.join(parts) or 'No values yet'}."

@@ -1,0 +1,48 @@
+"""What was answered to which label: a table of counts, shaded."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.theme import TEMPLATE, faint, text
+
+
+def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
+    """Gold labels as rows, answers as columns, shares of each row as shade; numbers are counts."""
+    shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
+    layout = {"template": TEMPLATE, "height": 130 + 44 * len(counts), "showlegend": False}
+    figure = go.Figure(layout=layout)
+    figure.add_heatmap(
+        z=shares.to_numpy(),
+        x=list(range(counts.shape[1])),
+        y=list(range(counts.shape[0])),
+        text=counts.to_numpy(),
+        texttemplate="%{text}",
+        zmin=0,
+        zmax=1,
+        colorscale=[[0, faint(colour, 0.04)], [1, faint(colour, 0.75)]],
+        showscale=False,
+        hovertemplate="%{text} answers, share of the gold label %{z:.2f}<extra></extra>",
+    )
+    for axis, labels, title in (
+        (figure.update_xaxes, counts.columns, "Answer"),
+        (figure.update_yaxes, counts.index, "Gold label"),
+    ):
+        ticks = [text(label) for label in labels]
+        axis(tickvals=list(range(len(labels))), ticktext=ticks, title_text=title, showgrid=False)
+    figure.update_yaxes(autorange="reversed")
+    total = int(counts.to_numpy().sum())
+    title = f"{text(name)}, {total} answers of all seeds"
+    figure.update_layout(title={"text": title, "x": 0})
+    return figure
+
+
+def confusion_alt(counts: pd.DataFrame, name: str) -> str:
+    """The matrix in words: how many of each gold label were answered rightly."""
+    parts = [
+        f"{label}: {counts.loc[label, label] if label in counts.columns else 0}"
+        f" of {counts.loc[label].sum()} right"
+        for label in counts.index
+    ]
+    return f"Answers by gold label, {name}. {'; '.join(parts)}."

@@ -1,0 +1,72 @@
+"""What each run of a set is called and drawn with, everywhere on a page.
+
+A run is called by its method; where that leaves two alike, the settings they differ in are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.theme import Look, look
+from peftcore.analysis.likeness import Comparable
+from peftcore.methods.base import METHODS
+from peftcore.spec import RunSpec
+
+
+def looks(runs: Sequence[Comparable]) -> dict[str, Look]:
+    """Run id → name, colour, symbol and dash, in the order of the runs."""
+    groups: dict[str, list[Comparable]] = {}
+    for run in runs:
+        groups.setdefault(run.spec.method, []).append(run)
+    several_tasks = len({run.spec.task for run in runs}) > 1
+    several_bases = len({run.spec.base for run in runs}) > 1
+    found: dict[str, Look] = {}
+    for method, same in groups.items():
+        extras = _extras([run.spec for run in same])
+        for nth, (run, extra) in enumerate(zip(same, extras, strict=True)):
+            parts = [title(method), *extra]
+            parts += [run.spec.base] * several_bases + [run.spec.task] * several_tasks
+            found[run.id] = look(method, "").again(nth, " · ".join(parts))
+    return {run.id: found[run.id] for run in runs}
+
+
+def title(method: str) -> str:
+    """A method's name in words; methods that are gone keep the name they were run under."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def _extras(specs: Sequence[RunSpec]) -> list[list[str]]:
+    """For each spec the settings, as words, in which it differs from any of the others."""
+    flat = [_flat(spec) for spec in specs]
+    names = list(dict.fromkeys(name for values in flat for name in values))
+    shown = [name for name in names if len({repr(values.get(name)) for values in flat}) > 1]
+    return [
+        [f"{_words(name)} {_value(values[name])}" for name in shown if name in values]
+        for values in flat
+    ]
+
+
+def _flat(spec: RunSpec) -> dict[str, Any]:
+    """Everything but base, task and method by dotted name."""
+    sections = {
+        "settings": spec.settings,
+        "training": spec.training.model_dump(),
+        "population": spec.population.model_dump(),
+        "evaluation": spec.evaluation.model_dump(),
+    }
+    return {
+        f"{part}.{key}": value for part, values in sections.items() for key, value in values.items()
+    }
+
+
+def _words(name: str) -> str:
+    return name.rpartition(".")[2].replace("_", " ")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return " + ".join(map(str, value))
+    return str(value).replace("_", " ")

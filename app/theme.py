@@ -1,0 +1,128 @@
+"""How things look wherever they appear: one colour, dash and symbol per method, one chart template.
+
+Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
+keeps its colour in either; the first five stay apart for readers with a red-green weakness, and
+dash and symbol tell the rest.  In the browser ground, text and grid take the page's own colours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+GROUNDS = {"light": "#FFFFFF", "dark": "#12161C"}
+INKS = {"light": "#1B2430", "dark": "#E8ECF1"}
+NEUTRAL = "#7A828C"  # lines that belong to no method
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "x", "cross", "star", "hexagon")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a run is called and drawn with."""
+
+    name: str
+    colour: str
+    symbol: str = "circle"
+    dash: str = "solid"
+
+    def again(self, nth: int, name: str) -> Look:
+        """The same colour for the nth other run of a method, told apart by dash and symbol."""
+        turned = (SYMBOLS.index(self.symbol) + 3 * nth) % len(SYMBOLS)
+        return replace(self, name=name, symbol=SYMBOLS[turned], dash=DASHES[nth % len(DASHES)])
+
+
+FIXED = {
+    "prompt_tuning": ("#0072B2", "circle"),
+    "spt": ("#D55E00", "diamond"),
+    "prefix_tuning": ("#009E73", "square"),
+    "lora": ("#7B3FE4", "triangle-up"),
+    "linear_probe": ("#6E7681", "x"),
+}
+OTHERS = ("#CC0049", "#5A76F5", "#A9713A", "#008FA3", "#7A7A1F", "#B5609A")
+
+
+def colour(method: str) -> str:
+    """The method's colour; one that is not in the table gets a stable one from the palette."""
+    return FIXED[method][0] if method in FIXED else OTHERS[_number(method) % len(OTHERS)]
+
+
+def look(method: str, name: str) -> Look:
+    """How a method is drawn, under the given name."""
+    known = FIXED.get(method)
+    symbol = known[1] if known else SYMBOLS[_number(method) % len(SYMBOLS)]
+    return Look(name, colour(method), symbol)
+
+
+def _number(name: str) -> int:
+    """The same number for a name in every process."""
+    return hashlib.sha256(name.encode()).digest()[0]
+
+
+def faint(colour: str, share: float) -> str:
+    """The colour at a share of its strength, for bands and single seeds."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {share:g})"
+
+
+def text(words: object) -> str:
+    """Data as Plotly may show it: as typed, never as markup.
+
+    A dollar sign would start mathematics and a percent brace a hover template, so both lose that.
+    """
+    return escape(str(words)).replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+AXIS: dict[str, Any] = {
+    "showgrid": True,
+    "gridcolor": faint(NEUTRAL, 0.22),
+    "zeroline": False,
+    "showline": True,
+    "linecolor": faint(NEUTRAL, 0.6),
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": faint(NEUTRAL, 0.6),
+    "automargin": True,
+    "title": {"standoff": 10},
+}
+
+
+def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:
+    """The template of all charts on a light or a dark ground.
+
+    In the browser Streamlit lays the page's own ground and text colours over it.
+    """
+    ink = INKS[ground]
+    return go.layout.Template(
+        layout={
+            "font": {"family": FONT, "size": 13, "color": ink},
+            "paper_bgcolor": GROUNDS[ground],
+            "plot_bgcolor": GROUNDS[ground],
+            "colorway": [colour for colour, _ in FIXED.values()] + list(OTHERS),
+            "xaxis": AXIS,
+            "yaxis": AXIS,
+            "margin": {"l": 8, "r": 16, "t": 40, "b": 8},
+            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 13}},
+            "hovermode": "closest",
+        }
+    )
+
+
+TEMPLATE = template()
+
+
+def config(name: str, picture: Literal["svg", "png"] = "svg") -> dict[str, Any]:
+    """Chart options: a button that saves `name` as SVG, or as PNG at twice the size, and reset."""
+    return {
+        "displaylogo": False,
+        "displayModeBar": True,
+        "modeBarButtons": [["toImage", "resetScale2d"]],
+        "toImageButtonOptions": {"format": picture, "filename": name, "scale": 2},
+    }
