@@ -1,0 +1,46 @@
+"""Tasks are found by name, light to import, and unknown names get close ones."""
+
+import subprocess
+import sys
+
+import pytest
+
+from peftcore import tasks
+from peftcore.errors import BadInput
+from peftcore.metrics import MEASURES
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["e2e_nlg", "esnli", "glue_qnli"])
+def test_names_of_real_data_are_the_folders_names(name):
+    assert name in tasks.names()
+    assert tasks.find(name).name == name
+
+
+def test_every_task_says_what_a_page_needs():
+    for name in tasks.names():
+        task = tasks.find(name)
+        assert task.title
+        assert task.source_note
+        assert task.main_metric in MEASURES
+        assert bool(task.labels) == (task.kind != "generate")
+        assert task.labels == tuple(label.lower().strip() for label in task.labels)
+
+
+@pytest.mark.parametrize("name", ["e2e-nlg", "esnil", "table_e2e_nlg"])
+def test_unknown_names_get_close_ones(name):
+    with pytest.raises(BadInput, match=f"no task '{name}'; did you mean"):
+        tasks.find(name)
+
+
+def test_listing_tasks_imports_nothing_heavy():
+    heavy = "{'torch', 'transformers', 'datasets', 'pandas', 'sklearn', 'sacrebleu'}"
+    code = (
+        f"from peftcore import tasks; import sys; tasks.names(); print({heavy} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
