@@ -1,6 +1,6 @@
 """A task: a data set, how it is phrased, and how answers are scored.
 
-A task file is about fifty lines: where its rows come from, how a row reads, and which metrics count.
+A task file is about fifty lines: where its rows come from, how a row reads, which metrics count.
 Tasks never import torch; tokenising and batching live in `batches`, decoding in `evaluation`.
 """
 
@@ -73,7 +73,10 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Metric name → value.  Shares and accuracies lie in [0, 1], BLEU and chrF in [0, 100]."""
+        """Metric name → value; `metrics.MEASURES` has their titles and largest values.
+
+        Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
+        """
 
     def parse(self, text: str) -> Answer:
         """Read a label and an explanation out of a model's text."""
