@@ -43,7 +43,9 @@ def cell(value: Any) -> str:
     """A value as a reader wants it: four digits of a number, a dash for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
+    return str(value)
 
 
 def scores(run: Run) -> dict[str, dict[str, Any]]:
