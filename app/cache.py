@@ -12,25 +12,26 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from peftcore import places
+from app.costs import Costs, load
+from peftcore import places, sources
 from peftcore import tasks as task_list
+from peftcore.errors import BadInput
 from peftcore.runs import RunStore
-from peftcore.spec import RunSpec
 from peftcore.tasks.base import Example, Split, Task
 
 if TYPE_CHECKING:
-    from peftcore.planning import Estimate
-
+    from peftcore.adapter import Adapted
+    from peftcore.base import BaseModel
     from peftcore.bases import BaseInfo
+    from peftcore.jobs import Queue
     from peftcore.methods.base import Adapter
 
-HEAVY = ("torch", "transformers", "peftcore.planning", "peftcore.answering")
+HEAVY = ("torch", "transformers", "peftcore.base", "peftcore.training")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -50,9 +51,8 @@ def warm_up(delay: float = 1.0) -> None:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _warming(delay: float, _done: threading.Event) -> threading.Thread:
-    thread = threading.Thread(
-        target=_import_heavy, args=(delay, _done), daemon=True, name="warm-up"
-    )
+    target, name = _import_heavy, "warm-up"
+    thread = threading.Thread(target=target, args=(delay, _done), daemon=True, name=name)
     thread.start()
     return thread
 
@@ -87,8 +87,14 @@ def bases() -> list[BaseInfo]:
 
 
 def tasks() -> list[Task]:
-    """Every task: those of the project, and imported tables."""
-    return [task_list.find(name) for name in task_list.names()]
+    """Every task: those at hand first, then those whose data would have to be fetched."""
+    found = [task_list.find(name) for name in task_list.names()]
+    return sorted(found, key=lambda task: not at_hand(task.name))
+
+
+def at_hand(task: str) -> bool:
+    """Whether a task's rows can be read without a network."""
+    return task.startswith(("miniworld_", "table_")) or sources.present(task)
 
 
 @dataclass(frozen=True)
@@ -101,33 +107,20 @@ class Rows:
 
 def rows(task: str, split: Split) -> Rows:
     """The examples of a split; missing data is a sentence to show, not an error."""
-    return _rows(task, split, str(places.data()), str(places.home()), _stamp_of_tables())
+    return _rows(task, split, str(places.data()), str(places.home()))
 
 
-@st.cache_resource(max_entries=24, show_spinner="Reading the examples…")
-def _rows(task: str, split: Split, data: str, home: str, stamp: str) -> Rows:
-    from peftcore.errors import BadInput
-
+@st.cache_resource(max_entries=24, ttl=600, show_spinner="Reading the examples…")
+def _rows(task: str, split: Split, data: str, home: str) -> Rows:
     try:
         return Rows(tuple(task_list.find(task).load(split)))
     except BadInput as error:
         return Rows(problem=str(error))
 
 
-def _stamp_of_tables() -> str:
-    """Changes whenever an imported table comes, goes or is replaced."""
-    return _stamp(places.home() / "tables", "*")
-
-
-def _stamp(folder: Path, pattern: str) -> str:
-    """Names and times of the files that match, as a key."""
-    found = sorted(folder.glob(pattern)) if folder.is_dir() else []
-    return ";".join(f"{path.parent.name}/{path.name}:{path.stat().st_mtime_ns}" for path in found)
-
-
-def run_table() -> pd.DataFrame:
-    """One row for each run and seed, demo runs included; read again when a run has changed."""
-    return store().table()
+def forget_rows() -> None:
+    """Read the examples again, after a table was imported or deleted."""
+    _rows.clear()
 
 
 def store() -> RunStore:
@@ -140,42 +133,68 @@ def _store(home: str) -> RunStore:
     return RunStore()
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def estimate(spec_json: str) -> Estimate:
-    """What a run will cost; BadInput if it cannot work.  Loads the base: see `ready`."""
-    from peftcore import planning
+def run_table() -> pd.DataFrame:
+    """One row for each run and seed, demo runs included."""
+    return store().table()
 
-    spec = RunSpec.model_validate_json(spec_json)
-    planning.check(spec)
-    return planning.estimate(spec)
+
+def queue() -> Queue:
+    """The jobs of this workspace."""
+    return _queue(str(places.home()), os.environ.get("PEFTCORE_DATABASE", ""))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _queue(home: str, database: str) -> Queue:
+    from peftcore.jobs import Queue
+
+    return Queue()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def costs() -> Costs:
+    """What runs will cost, counted in a thread of its own."""
+    return Costs()
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the base model…")
+def base(name: str) -> BaseModel:
+    """A frozen base model, the same one that costs are counted with."""
+    return load(name)
+
+
+def adapted(run_id: str) -> Adapted:
+    """The base wearing what a run learnt, kept in memory."""
+    weights = store().open(run_id).folder / "adapter.safetensors"
+    stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+    return _adapted(run_id, str(places.home()), stamp)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…")
+def _adapted(run_id: str, home: str, stamp: int) -> Adapted:
+    from peftcore.performing import load_adapter
+
+    run = store().open(run_id)
+    return load_adapter(run, base(run.spec.base))
 
 
 def answer(run_id: str, text: str, seed_index: int = 0) -> str:
-    """What a trained adapter answers to a text."""
-    return _answer(run_id, text, seed_index, str(places.home()), _stamp_of_run(run_id))
+    """What a trained adapter answers to a text; a resumed run answers anew."""
+    weights = store().open(run_id).folder / "adapter.safetensors"
+    stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
+    return _answer(run_id, text, seed_index, str(places.home()), stamp)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _answer(run_id: str, text: str, seed_index: int, home: str, stamp: int) -> str:
     from peftcore import answering
 
-    return answering.answer(run_id, [text], seed_index=seed_index)[0]
-
-
-def _stamp_of_run(run_id: str) -> int:
-    """Changes when the adapter does: a cancelled run may have been resumed since."""
-    weights = store().open(run_id).folder / "adapter.safetensors"
-    return weights.stat().st_mtime_ns if weights.exists() else 0
+    run = store().open(run_id)
+    return answering.answer(run, adapted(run_id), [text], seed_index=seed_index)[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def answer_base(base: str, text: str) -> str:
+def answer_base(name: str, text: str) -> str:
     """What the untouched base writes after a text."""
     from peftcore import answering
 
-    return answering.answer_base(base, [text])[0]
-
-
-def forget() -> None:
-    """Read the examples again, after a table was imported or deleted."""
-    _rows.clear()
+    return answering.answer_base(base(name), [text])[0]

@@ -60,6 +60,12 @@ def form(
         return None
 
 
+def field(model: type[Settings], name: str, page: str, placeholder: str = "") -> Any:
+    """The widget of one field on its own, with the key `page.name`, and what was entered."""
+    info = model.model_fields[name]
+    return widget(name, info, f"{page}.{name}", info.get_default(), placeholder)
+
+
 def label(name: str, field: FieldInfo | None = None) -> str:
     """A field's name in sentence case, with its unit."""
     words = name.replace("_", " ")
@@ -82,8 +88,11 @@ def _grid(
     return entered
 
 
-def widget(name: str, field: FieldInfo, key: str, value: Any) -> Any:
-    """The widget that fits a field's type, and what was entered."""
+def widget(name: str, field: FieldInfo, key: str, value: Any, placeholder: str = "") -> Any:
+    """The widget that fits a field's type, and what was entered.
+
+    An empty number shows the placeholder: what is taken instead.
+    """
     kind, optional = _unwrap(field.annotation)
     common: dict[str, Any] = {
         "label": label(name, field),
@@ -94,7 +103,7 @@ def widget(name: str, field: FieldInfo, key: str, value: Any) -> Any:
     if kind is bool and not optional:
         return st.toggle(value=bool(value), **common)
     if kind in (int, float):
-        return _number(kind, field, value, optional, common)
+        return _number(kind, field, value, common | {"placeholder": placeholder or "default"})
     if choices := _choices(kind):
         return _one_of(choices, value, optional, common)
     if get_origin(kind) in (tuple, list, set, frozenset):
@@ -103,15 +112,12 @@ def widget(name: str, field: FieldInfo, key: str, value: Any) -> Any:
     return text or (None if optional else text)
 
 
-def _number(
-    kind: type, field: FieldInfo, value: Any, optional: bool, common: dict[str, Any]
-) -> float | int | None:
+def _number(kind: type, field: FieldInfo, value: Any, common: dict[str, Any]) -> float | int | None:
     limits = _limits(field)
     options: dict[str, Any] = {
         "min_value": None if limits.low is None else kind(limits.low),
         "max_value": None if limits.high is None else kind(limits.high),
         "value": None if value is None else kind(value),
-        "placeholder": "default" if optional else None,
     }
     if kind is float:
         options |= {"format": "%g", "step": _step(value, limits)}

@@ -12,6 +12,11 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
+from app import cache, nav
+from peftcore.bases import BaseInfo
+from peftcore.errors import BadInput
+from peftcore.tasks.base import Task
+
 Colour = Literal["blue", "green", "gray", "orange", "red", "violet"]
 
 STATES: dict[str, tuple[str, Colour, str]] = {
@@ -95,10 +100,10 @@ def table(
     key: str,
     name: str,
     alt: str,
-    columns: Mapping[str, Any] | None = None,
+    column_config: Mapping[str, Any] | None = None,
 ) -> None:
     """A table with its download below; `name` is the file's name, `alt` says what it shows."""
-    st.dataframe(frame, hide_index=True, alt=alt, column_config=columns)
+    st.dataframe(frame, hide_index=True, alt=alt, column_config=column_config)
     download(frame, key=key, name=name)
 
 
@@ -113,3 +118,49 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def pick_task(key: str) -> Task:
+    """A choice among all tasks, in the address too; bad input if there is none."""
+    known = {task.name: task for task in cache.tasks()}
+    name = st.selectbox(
+        "Task",
+        list(known),
+        format_func=lambda name: known[name].title,
+        key=key,
+        bind="query-params",
+        required=True,
+    )
+    return known[name]
+
+
+def link(page: str, label: str, **query: str) -> None:
+    """A link to another page of the app, with what it should show."""
+    entry = nav.find(page)
+    st.page_link(entry.file, label=label, icon=f":material/{entry.icon}:", query_params=query)
+
+
+def empty(title: str, advice: str, page: str | None = None) -> None:
+    """What a page shows while it has nothing: a heading, what to do next, and where."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.caption(advice)
+        if page:
+            link(page, f"Go to {nav.find(page).title}")
+
+
+def pick_base(key: str) -> BaseInfo:
+    """A choice among the base models at hand, in the address too."""
+    known = {info.name: info for info in cache.bases()}
+    if not known:
+        raise BadInput(
+            "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
+        )
+    name = st.selectbox("Base model", list(known), key=key, bind="query-params", required=True)
+    return known[name]
+
+
+def base_in_words(info: BaseInfo) -> str:
+    """A base's kind and size, as one line."""
+    words = f"{info.kind.capitalize()}, {info.parameters / 1e6:.1f} million parameters"
+    return f"{words}, {info.layers} layers, width {info.width}"

@@ -1,0 +1,42 @@
+"""The newest results in a table for Home; intervals and tests are Compare's business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from app import cache
+from peftcore.methods.base import METHODS
+
+
+def results(limit: int) -> pd.DataFrame:
+    """The newest finished runs, one row each, with the main measure of their task."""
+    known = {task.name: task for task in cache.tasks()}
+    rows: list[dict[str, Any]] = []
+    for run, seeds in cache.run_table().groupby("run", sort=False):
+        first = seeds.iloc[0]
+        task = known.get(first["task"])
+        if first["state"] != "done" or task is None or task.main_metric not in seeds:
+            continue
+        values = seeds[task.main_metric].dropna()
+        if values.empty or len(rows) == limit:
+            continue
+        method = first["method"]
+        rows.append(
+            {
+                "Task": task.title,
+                "Method": METHODS[method].title if method in METHODS else method,
+                "Base": first["base"],
+                "Measure": task.main_metric,
+                "Score": values.mean(),
+                "Lowest": values.min(),
+                "Highest": values.max(),
+                "Seeds": len(values),
+                "Shots": first["shots"],
+                "Trained numbers": first["trainable"],
+                "Origin": "demo" if first["demo"] else "yours",
+                "Run": f"/runs?run={run}",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,97 @@
+"""Data: read a task before training on it, or bring your own file."""
+
+import streamlit as st
+
+from app import cache, charts, examples, forms, widgets
+from app.figures import examples as figures
+from app.imports import bring_your_own
+
+st.title("Data")
+view = st.segmented_control(
+    "View",
+    ["Browse a task", "Bring your own file"],
+    default="Browse a task",
+    required=True,
+    key="data.view",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+if view == "Bring your own file":
+    bring_your_own("data")
+    st.stop()
+
+task = widgets.pick_task("data.task")
+st.caption(
+    f"{examples.KINDS[task.kind]} Main measure: {task.main_metric}. "
+    f"Source: {widgets.plain(task.source_note)}."
+)
+if not cache.at_hand(task.name):
+    widgets.empty(
+        "These examples are not on this machine",
+        f"Set PEFTCORE_DATA to a folder that holds `{task.name}`, or fetch them over the network.",
+    )
+    if not st.toggle("Fetch them now", key=f"data.fetch.{task.name}"):
+        st.stop()
+splits = {split: cache.rows(task.name, split) for split in examples.SPLITS}
+for problem in dict.fromkeys(found.problem for found in splits.values() if found.problem):
+    st.error(widgets.plain(problem), icon=":material/error:")
+splits = {split: found.examples for split, found in splits.items() if found.examples}
+if not splits:
+    st.stop()
+
+for column, (split, rows) in zip(st.columns(len(splits) + 1), splits.items(), strict=False):
+    column.metric(forms.label(split), f"{len(rows):,}", help="Examples in this split")
+split = st.segmented_control(
+    "Split",
+    list(splits),
+    default=next(iter(splits)),
+    required=True,
+    format_func=forms.label,
+    key="data.split",
+    bind="query-params",
+)
+rows = splits[split]
+
+st.subheader("How an example reads")
+number = st.number_input(
+    "Example", 1, len(rows), key=f"data.example.{split}", help="Its place in the split"
+)
+examples.show(rows[number - 1], task)
+
+st.subheader("All examples")
+found = examples.search(
+    rows, st.text_input("Search", key="data.search", placeholder="Any part of a text or label")
+)
+widgets.table(
+    examples.table(found[: examples.SHOWN]),
+    key="data.rows",
+    name=f"{task.name}-{split}",
+    alt=f"Examples of the {split} split of {task.title}",
+)
+more = f", the first {examples.SHOWN} shown" if len(found) > examples.SHOWN else ""
+st.caption(f"{len(found):,} of {len(rows):,} examples{more}.")
+
+st.subheader("Balance and lengths")
+if task.labels:
+    labels = {name: [row.label or "" for row in rows] for name, rows in splits.items()}
+    charts.chart(
+        figures.balance(labels),
+        key="data.balance",
+        name=f"{task.name}-labels",
+        alt=examples.balance_alt(labels),
+        table=examples.balance_table(labels),
+    )
+measured = examples.lengths(rows)
+charts.chart(
+    figures.lengths(measured, "words"),
+    key="data.lengths",
+    name=f"{task.name}-{split}-lengths",
+    alt=examples.lengths_alt(measured, split),
+    table=examples.lengths_table(measured),
+)
+st.caption(
+    f"n = {len(rows):,} examples of the {split} split. Models count tokens, of which a word has "
+    "one or more; input too long for a base model is refused before training."
+)
+if task.name.startswith("table_"):
+    examples.offer_deletion(task)

@@ -1,0 +1,47 @@
+"""Home: what this is, where to go, and the latest results."""
+
+import streamlit as st
+
+from app import nav, widgets
+from app.latest import results
+
+st.title("Adapter Lab")
+st.markdown(
+    "A large language model is kept frozen, and small sets of extra numbers, called adapters, are "
+    "trained to make it do a task. Here you train several kinds of adapter on the same few "
+    "examples and see which learns best, with intervals over repeated seeds, on your own machine."
+)
+
+shown = [entry for entry in nav.entries() if entry.name != "home"]
+for first in range(0, len(shown), 3):
+    for column, entry in zip(st.columns(3), shown[first : first + 3], strict=False):
+        with column, st.container(border=True, height="stretch"):
+            widgets.link(entry.name, entry.title)
+            st.caption(entry.summary)
+
+st.header("Latest results")
+latest = results(limit=12)
+if latest.empty:
+    widgets.empty(
+        "No results yet",
+        "Pick a task and tick a few methods; a small comparison takes a few minutes.",
+        "train",
+    )
+else:
+    widgets.table(
+        latest,
+        key="home.latest",
+        name="latest-results",
+        alt="Latest finished runs with their main score, averaged over seeds",
+        column_config={
+            "Score": st.column_config.NumberColumn(format="%.3g"),
+            "Lowest": st.column_config.NumberColumn(format="%.3g"),
+            "Highest": st.column_config.NumberColumn(format="%.3g"),
+            "Trained numbers": st.column_config.NumberColumn(format="localized"),
+            "Run": st.column_config.LinkColumn(display_text=r"run=(\w+)"),
+        },
+    )
+    st.caption(
+        "Score is the mean over seeds of the task's main measure; lowest and highest are single "
+        "seeds. Demo runs come with the app. Compare shows the same with 95 % intervals."
+    )
