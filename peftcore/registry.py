@@ -29,10 +29,10 @@ class Registry(Generic[T]):
 
     def _load(self) -> dict[str, T]:
         if not self._loaded:
-            self._loaded = True
             package = importlib.import_module(self.package)
             for info in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self.package}.{info.name}")
+            self._loaded = True  # only now: a file that cannot be imported must fail every time
         return self._found
 
     def __getitem__(self, name: str) -> T:

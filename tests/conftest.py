@@ -35,7 +35,7 @@ def _configuration(family):
             num_hidden_layers=2,
             num_attention_heads=2,
             intermediate_size=32,
-            max_position_embeddings=128,
+            max_position_embeddings=256,
             initializer_range=0.2,
         )
     if family == "gpt2":

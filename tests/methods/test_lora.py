@@ -1,0 +1,73 @@
+import pytest
+import torch
+from conftest import build_tiny
+from test_contracts import EXAMPLES, dress
+
+from peftcore.batches import Encoder
+from peftcore.errors import BadInput
+from peftcore.methods.lora import LoRA
+
+
+@pytest.mark.parametrize(
+    ("family", "modules"),
+    [("t5", ["q", "v"]), ("bert", ["query", "value"]), ("llama", ["q_proj", "v_proj"])],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules):
+    peft = pytest.importorskip("peft")
+    base = build_tiny(family)
+    components = ["attention.query", "attention.value"]
+    if family == "t5":
+        components += ["cross.query", "cross.value"]
+    ours = dress(base, "lora", (0,), 1, rank=3, alpha=5.0, components=components)
+    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    twin = build_tiny(family)
+    theirs = peft.get_peft_model(
+        twin.model, peft.LoraConfig(r=3, lora_alpha=5, target_modules=modules)
+    )
+    filled = 0
+    for name, module in theirs.named_modules():
+        for part in ours.adapter.parts():
+            if name == f"base_model.model.{part.path}":
+                key = f"{part.component}:{part.path}"
+                module.lora_A["default"].weight.data = ours.tensors[f"down:{key}"][0, 0].mT.data
+                module.lora_B["default"].weight.data = ours.tensors[f"up:{key}"][0, 0].mT.data
+                filled += 1
+    assert filled == len(ours.adapter.parts())
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if family == "t5":
+        given["decoder_input_ids"] = batch.ids
+    with ours._wearing(ours.centroid(), 3, None):
+        mine = ours.model(**given)[0]
+    seen = batch.mask.bool()
+    torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
+
+
+def test_training_starts_at_the_base_model(tiny):
+    from peftcore.adapter import Adapted
+    from peftcore.draws import Draw
+
+    base = tiny("gpt2")
+    draw = Draw([0], 1)
+    adapted = Adapted(base, LoRA(base, LoRA.Config(), draw), draw)
+    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    with adapted._wearing(adapted.centroid(), 3, None):
+        assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
+
+
+def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
+    adapted = dress(tiny("gpt2"), "lora", (0,), 1)
+    leaf = adapted.model.transformer.h[0].attn.c_attn
+    x = torch.randn(3, 4, 16)
+    plain = leaf(x)
+    with adapted._wearing(adapted.centroid(), 3, None):
+        moved = (leaf(x) - plain).abs().amax((0, 1))
+    assert torch.equal(moved[16:32], torch.zeros(16))
+    assert (moved[:16] > 0).all()
+    assert (moved[32:] > 0).all()
+
+
+def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
+    with pytest.raises(BadInput, match=r"no component 'cross.query'; it has: attention.query"):
+        dress(tiny("bert"), "lora", components=["cross.query"])

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from conftest import FAMILIES, build_tiny
+from test_contracts import EXAMPLES, dress
+
+from peftcore.batches import Encoder
+from peftcore.draws import Draw
+from peftcore.methods.prompt_tuning import PromptTuning
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny, family):
+    base = tiny(family)
+    ours = dress(base, "prompt_tuning", (0,), 1)
+    words = torch.tensor([10, 11, 12, 13])
+    ours.tensors["tokens"].data = base.embeddings[words][None, None].clone()
+    encoder = Encoder(base, ["yes", "no"])
+    soft = encoder.batch(EXAMPLES[:1], with_targets=False)
+    with ours._wearing(ours.centroid(), 1, None) as (mix, _):
+        given = ours._inputs(soft, mix)
+        extra = {"decoder_input_ids": soft.ids} if family == "t5" else {}
+        mine = ours.model(**given, **extra)[0]
+    at = int(family == "bert")
+    ids = torch.cat([soft.ids[:, :at], words[None], soft.ids[:, at:]], 1)
+    hard = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **extra}
+    if soft.types is not None:
+        hard["token_type_ids"] = torch.cat([torch.zeros(1, 4, dtype=int), soft.types], 1)
+    torch.testing.assert_close(mine, base.model(**hard)[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_outputs_equal_the_peft_packages_given_the_same_numbers():
+    peft = pytest.importorskip("peft")
+    base, twin = build_tiny("t5"), build_tiny("t5")
+    ours = dress(base, "prompt_tuning", (0,), 1)
+    theirs = peft.get_peft_model(
+        twin.model,
+        peft.PromptTuningConfig(
+            task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4, num_transformer_submodules=1
+        ),
+    )
+    theirs.prompt_encoder["default"].embedding.weight.data = ours.tensors["tokens"][0, 0].detach()
+    batch = Encoder(base, ()).batch(EXAMPLES)
+    targets = batch.targets.masked_fill(batch.targets < 0, 0)
+    with ours._wearing(ours.centroid(), 3, None) as (mix, _):
+        mine = ours.model(**ours._inputs(batch, mix), decoder_input_ids=targets).logits
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask, "decoder_input_ids": targets}
+    torch.testing.assert_close(mine, theirs.eval()(**given).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_the_vocabulary_start_takes_rows_of_the_embeddings_without_repetition(tiny):
+    base = tiny("t5")
+    tokens = PromptTuning(base, PromptTuning.Config(length=9), Draw([0, 1], 2)).tensors["tokens"]
+    assert tokens.shape == (2, 2, 9, 16)
+    equal = (tokens.flatten(0, 2)[:, None] == base.embeddings).all(-1)  # (36, words)
+    assert equal.any(1).all()
+    for member in equal.long().argmax(1).view(4, 9):
+        assert len(set(member.tolist())) == 9

@@ -1,0 +1,143 @@
+import math
+
+import pytest
+import torch
+
+from peftcore.batches import Encoder
+from peftcore.planning import wear
+from peftcore.spec import Population, RunSpec, Training
+from peftcore.tasks.base import Episode, Example
+from peftcore.training import Stopped, Trainer, batch_of, mean_rate
+
+ROWS = tuple(
+    Example(str(i), f"is {word} good?", answer)
+    for i, (word, answer) in enumerate(
+        [("tea", "yes"), ("mud", "no"), ("jam", "yes"), ("ice", "yes"), ("rust", "no")] * 4
+    )
+)
+
+
+def episode(seed):
+    return Episode(ROWS[seed : seed + 8], ROWS[seed + 8 : seed + 12])
+
+
+def trainer(base, seeds=3, first=0, vertices=1, method="prefix_tuning", settings=None, **training):
+    spec = RunSpec(
+        base="x",
+        task="miniworld_nli",
+        method=method,
+        settings=settings or {"length": 3},
+        population=Population(seeds=seeds, first_seed=first, vertices=vertices),
+        training=Training.make(
+            {
+                "shots": 8,
+                "dev": 4,
+                "steps": 12,
+                "batch": 3,
+                "evaluate_every": 4,
+                "precision": "fp32",
+            }
+            | training
+        ),
+    )
+    adapted = wear(base, spec)
+    numbers = spec.population.numbers()
+    return Trainer(adapted, [episode(n) for n in numbers], Encoder(base, ()), spec)
+
+
+def run(it, **given):
+    reports = []
+    it.run(reports.append, given.pop("stop", lambda: False), **given)
+    return reports
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "adafactor"])
+@pytest.mark.parametrize("vertices", [1, 3])
+def test_seeds_in_one_pass_equal_separate_trainings(tiny, optimiser, vertices):
+    base = tiny("t5")
+    together = trainer(base, 3, vertices=vertices, optimiser=optimiser)
+    run(together)
+    for number in range(3):
+        alone = trainer(base, 1, first=number, vertices=vertices, optimiser=optimiser)
+        run(alone)
+        assert alone.seeds[0].best_step == together.seeds[number].best_step
+        for name, tensor in alone.adapted.tensors.items():
+            ours = together.adapted.tensors[name][number]
+            torch.testing.assert_close(ours, tensor[0], rtol=1e-4, atol=1e-5)
+
+
+def test_training_lowers_the_dev_loss_and_keeps_the_best_step(tiny):
+    it = trainer(tiny("t5"), steps=40, learning_rate=0.05)
+    reports = run(it)
+    first = next(r.dev for r in reports if r.step == 0)
+    for state, before in zip(it.seeds, first, strict=True):
+        assert state.best_dev < before
+    again = it.look_at_dev()
+    for state, now in zip(it.seeds, again, strict=True):
+        assert now == pytest.approx(state.best_dev, rel=1e-4)
+
+
+def test_a_run_resumes_from_its_checkpoint_to_the_same_result(tiny, tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    whole = trainer(tiny("t5"))
+    run(whole)
+    first = trainer(tiny("t5"))
+    with pytest.raises(Stopped):
+        run(first, stop=lambda: first.step >= 7, checkpoint=lambda it: it.save(path))
+    second = trainer(tiny("t5"))
+    second.restore(path)
+    assert second.step == 7
+    run(second)
+    for name, tensor in whole.adapted.tensors.items():
+        assert torch.equal(tensor, second.adapted.tensors[name])
+
+
+def test_stopping_takes_effect_within_one_step_and_keeps_what_was_learnt(tiny):
+    it = trainer(tiny("t5"), steps=40, learning_rate=0.05)
+    calls = iter(range(100))
+    with pytest.raises(Stopped):
+        run(it, stop=lambda: next(calls) >= 7)
+    assert it.step == 7
+    assert all(state.best_step > 0 for state in it.seeds)
+
+
+def test_divergence_stops_the_seed_with_its_last_good_state_and_leaves_the_others(tiny):
+    it = trainer(tiny("t5"), steps=12)
+    poison = it.train_step
+    healthy = trainer(tiny("t5"), steps=12)
+
+    def poisoned():
+        if it.step == 5:
+            next(iter(it.adapted.tensors.values())).data[1] = math.nan
+        return poison()
+
+    it.train_step = poisoned
+    run(it)
+    run(healthy)
+    assert "diverged at step 6" in it.seeds[1].stopped
+    assert it.seeds[0].stopped is None
+    for name, tensor in it.adapted.tensors.items():
+        assert tensor.isfinite().all()
+        torch.testing.assert_close(tensor[0], healthy.adapted.tensors[name][0])
+
+
+def test_patience_stops_each_seed_on_its_own(tiny):
+    it = trainer(tiny("t5"), steps=200, learning_rate=1.0, clip=1000, patience=2)
+    run(it)
+    assert it.step < 200
+    assert all("no better dev loss in 2 looks" in state.stopped for state in it.seeds)
+
+
+def test_an_epoch_shows_every_example_once():
+    seen = [e.id for step in range(4) for e in batch_of(ROWS[:8], 3, step, 2)]
+    assert sorted(seen) == [str(i) for i in range(8)]
+    assert batch_of(ROWS[:8], 3, 0, 20)[:2] == batch_of(ROWS[:8], 3, 0, 2)
+
+
+def test_the_learning_rate_rises_and_falls_to_zero():
+    training = Training(steps=100, warmup=0.1)
+    rates = [mean_rate(training, step) for step in range(101)]
+    assert rates[0] == pytest.approx(1 / 11)
+    assert max(rates) == rates[10] == 1.0
+    assert rates[100] == 0.0
+    assert mean_rate(Training(schedule="constant", warmup=0), 50) == 1.0
