@@ -30,6 +30,7 @@ from peftcore.spec import RunSpec
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 LIVE = ("queued", "running")
 PATIENCE = 60.0  # seconds without a heartbeat after which a worker counts as gone
+COMMAND = ["-m", "peftcore", "worker"]
 FREED = {"pid": None, "process_started": None, "token": None, "host": None, "heartbeat": None}
 
 
@@ -75,7 +76,7 @@ class Queue:
             done = run.status().state == "done"
             if done and job and job.state == "done":
                 return job
-            return self._enter(connection, run, priority, device, done=done)
+            return self._enter(connection, run, job, priority, device, done=done)
 
     def resume(self, run_id: str, priority: int = 0, device: str = "auto") -> Job:
         """Queue a run that stopped short of its end; it goes on from its checkpoint."""
@@ -88,11 +89,7 @@ class Queue:
             job = _latest(connection, run_id)
             if job and job.live:
                 raise BadInput(f"run {run_id} is {job.state} already")
-            if run.status().busy:
-                raise BadInput(f"run {run_id} is being trained by another process")
-            if job and job.worker:
-                processes.end(job.worker)  # alive but silent: it must not wake up and write
-            return self._enter(connection, run, priority, device)
+            return self._enter(connection, run, job, priority, device)
 
     def cancel(self, job_id: int) -> Job:
         """Take a waiting job out of the queue, or ask its worker to stop within a step."""
@@ -197,10 +194,20 @@ class Queue:
             return True
 
     def _enter(
-        self, connection: sa.Connection, run: Run, priority: int, device: str, done: bool = False
+        self,
+        connection: sa.Connection,
+        run: Run,
+        before: Job | None,
+        priority: int,
+        device: str,
+        done: bool = False,
     ) -> Job:
         """A new row.  The run is marked first: once the row is seen, a worker may be at it."""
+        if run.status().busy:
+            raise BadInput(f"run {run.id} is being trained by another process")
         _bury(connection)
+        if before and before.state == "lost":
+            _silence(connection, before)
         if not done:
             run.write_status(state="queued", message="", error_id="")
         now = time.time()
@@ -241,7 +248,7 @@ def _spawn(device: str, queue: Queue) -> Identity:
         "PEFTCORE_DATA": str(places.data()),
         "PEFTCORE_DATABASE": queue.database.url,
     }
-    command = [sys.executable, "-m", "peftcore", "worker", "--device", device]
+    command = [sys.executable, *COMMAND, "--device", device]
     with (places.home() / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             command,
@@ -282,6 +289,16 @@ def _bury(connection: sa.Connection) -> None:
         job = _job(row)
         if job.state == "lost":
             _change(connection, job, state="lost", finished=time.time())
+
+
+def _silence(connection: sa.Connection, job: Job) -> None:
+    """End a worker that is there but hung, so that it cannot wake up and write to its run."""
+    if job.worker is None:
+        return
+    here = sa.select(WORKERS.c.heartbeat).filter_by(**_signature(job.worker))
+    heard = connection.execute(here).scalar()
+    if heard is None or time.time() - heard > PATIENCE:
+        processes.end(job.worker)
 
 
 def _find(connection: sa.Connection, job_id: int) -> Job:

@@ -86,6 +86,9 @@ class Worker:
         except BadInput as error:
             self.queue.finish(job, "cancelled", str(error))
             return
+        if run.status().state == "done":  # trained from a terminal while it waited here
+            self.queue.finish(job, "done")
+            return
         self._job = job
         os.environ["PEFTCORE_DATA"] = job.data
         try:
