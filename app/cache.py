@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from peftcore.jobs import Queue
     from peftcore.methods.base import Adapter
 
+BY_KIND = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
 HEAVY = ("torch", "transformers", "peftcore.base", "peftcore.training")
 
 
@@ -80,16 +81,24 @@ def methods() -> list[type[Adapter]]:
 
 
 def bases() -> list[BaseInfo]:
-    """Every base model at hand, described without loading it."""
+    """Every base model at hand, described without loading it; those that write come first."""
     from peftcore.bases import describe, names
 
-    return [describe(name) for name in names()]
+    return sorted(
+        map(describe, names()), key=lambda info: (not _embedded(info), BY_KIND[info.kind])
+    )
+
+
+def _embedded(info: BaseInfo) -> bool:
+    return (places.ASSETS / "models" / info.name).is_dir()
 
 
 def tasks() -> list[Task]:
-    """Every task: those at hand first, then those whose data would have to be fetched."""
+    """Every task: Miniworld first, data that would have to be fetched last."""
     found = [task_list.find(name) for name in task_list.names()]
-    return sorted(found, key=lambda task: not at_hand(task.name))
+    return sorted(
+        found, key=lambda task: (not at_hand(task.name), not task.name.startswith("miniworld_"))
+    )
 
 
 def at_hand(task: str) -> bool:

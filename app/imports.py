@@ -45,9 +45,9 @@ def bring_your_own(page: str) -> None:
     if file is None:
         return
     found = tables.preview(file.getvalue(), file.name)
-    st.subheader("What is in the file")
+    st.header("What is in the file", anchor=False)
     _preview(found, file.name)
-    st.subheader("Which column is what")
+    st.header("Which column is what", anchor=False)
     kind = st.segmented_control(
         "The model should write",
         list(KINDS),
@@ -62,7 +62,7 @@ def bring_your_own(page: str) -> None:
     reading = _reading(found, columns, kind)
     if reading is None:
         return
-    st.subheader("What will be imported")
+    st.header("What will be imported", anchor=False)
     _outcome(reading, len(found.rows) + len(found.bad))
     name = st.text_input("Name of the task", value=file.name.rpartition(".")[0], key=f"{page}.name")
     if st.button("Import", type="primary", icon=":material/upload:", key=f"{page}.import"):
@@ -116,7 +116,7 @@ def _columns(found: Preview, kind: Kind, page: str) -> Columns | None:
 
 def _pick(label: str, options: Sequence[str], start: str, key: str) -> str:
     index = list(options).index(start)
-    return st.selectbox(label, options, index=index, key=key, required=True)
+    return st.selectbox(label, options, index=index, key=key)
 
 
 def _guess(role: str, names: Sequence[str], otherwise: int) -> str:

@@ -8,6 +8,12 @@ import pandas as pd
 
 from app import cache
 from peftcore.methods.base import METHODS
+from peftcore.metrics import MEASURES
+
+
+def metric_title(metric: str) -> str:
+    """A measure's name for people."""
+    return MEASURES[metric].title if metric in MEASURES else metric
 
 
 def results(limit: int) -> pd.DataFrame:
@@ -28,7 +34,7 @@ def results(limit: int) -> pd.DataFrame:
                 "Task": task.title,
                 "Method": METHODS[method].title if method in METHODS else method,
                 "Base": first["base"],
-                "Measure": task.main_metric,
+                "Measure": metric_title(task.main_metric),
                 "Score": values.mean(),
                 "Lowest": values.min(),
                 "Highest": values.max(),

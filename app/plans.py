@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import streamlit as st
 
-from app import cache, widgets
+from app import widgets
 from peftcore import planning
 from peftcore.errors import BadInput
 from peftcore.methods.base import METHODS
@@ -21,7 +20,8 @@ from peftcore.spec import Evaluation, Population, RunSpec, Training
 if TYPE_CHECKING:
     from peftcore.planning import Estimate
 
-SWEEP = (1 / 3, 1.0, 3.0)  # factors on the learning rate
+
+OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the command line
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,12 @@ def plans(
     return Plans(specs, problems)
 
 
-def sweep(spec: RunSpec) -> list[RunSpec]:
-    """The spec at a third of its learning rate, at it, and at three times it."""
-    rate = spec.training.learning_rate
-    assert rate is not None  # a plan always has one
-    limit = 10.0  # of the field
-    tried = dict.fromkeys(min(limit, float(f"{rate * factor:.2g}")) for factor in SWEEP)
-    training = [spec.training.model_copy(update={"learning_rate": value}) for value in tried]
-    return [spec.model_copy(update={"training": each}) for each in training]
+def grouped(problems: Mapping[str, str]) -> dict[str, list[str]]:
+    """Problem → the methods that have it."""
+    groups: dict[str, list[str]] = {}
+    for method, problem in problems.items():
+        groups.setdefault(problem, []).append(method)
+    return groups
 
 
 def costs_table(
@@ -110,36 +108,16 @@ def command(spec: RunSpec) -> str:
 
 
 def _changed(spec: RunSpec) -> list[tuple[str, Any]]:
-    """Settings that are not at their defaults, by the name the command line gives them."""
-    usual = planning.plan(spec.base, spec.task, spec.method)
-    changed = _differing("", usual.settings, spec.settings)
-    for part, said in (
-        ("training", ("shots", "steps")),
-        ("population", ("seeds",)),
-        ("evaluation", ()),
-    ):
-        before, now = getattr(usual, part).model_dump(), getattr(spec, part).model_dump()
-        changed += [
-            pair
-            for pair in _differing(f"{part}.", before, now)
-            if pair[0].partition(".")[2] not in said
-        ]
-    return changed
+    """Settings that are not at their defaults and have no option of their own."""
+    try:
+        usual = planning.plan(spec.base, spec.task, spec.method)
+    except BadInput:  # the base, table or method of an old run is gone: say everything
+        usual = spec.model_copy(update={"settings": {}})
+    changed = _differing(usual.settings, spec.settings)
+    for part in ("training", "population", "evaluation"):
+        changed += _differing(getattr(usual, part).model_dump(), getattr(spec, part).model_dump())
+    return [(name, value) for name, value in changed if name not in OPTIONS]
 
 
-def _differing(
-    prefix: str, before: Mapping[str, Any], now: Mapping[str, Any]
-) -> list[tuple[str, Any]]:
-    return [(prefix + name, value) for name, value in now.items() if value != before.get(name)]
-
-
-def show_submitted(submitted: Sequence[tuple[str, str]]) -> None:
-    """Links to the runs that were started, or had been done before."""
-    done = sum(state == "done" for _, state in submitted)
-    words = f"{len(submitted) - done} in the queue" + (f", {done} done before" if done else "")
-    st.success(f"{words}. Training goes on if you close the page.", icon=":material/check_circle:")
-    with st.container(horizontal=True):
-        for run_id, _ in submitted:
-            spec = cache.store().open(run_id).spec
-            rate = f" at {spec.training.learning_rate:g}" if len(submitted) > 4 else ""
-            widgets.link("runs", f"{METHODS[spec.method].title}{rate}", run=run_id)
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in now.items() if value != before.get(name)]

@@ -129,7 +129,6 @@ def pick_task(key: str) -> Task:
         format_func=lambda name: known[name].title,
         key=key,
         bind="query-params",
-        required=True,
     )
     return known[name]
 
@@ -156,7 +155,7 @@ def pick_base(key: str) -> BaseInfo:
         raise BadInput(
             "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
         )
-    name = st.selectbox("Base model", list(known), key=key, bind="query-params", required=True)
+    name = st.selectbox("Base model", list(known), key=key, bind="query-params")
     return known[name]
 
 

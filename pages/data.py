@@ -5,8 +5,9 @@ import streamlit as st
 from app import cache, charts, examples, forms, widgets
 from app.figures import examples as figures
 from app.imports import bring_your_own
+from app.latest import metric_title
 
-st.title("Data")
+st.title("Data", anchor=False)
 view = st.segmented_control(
     "View",
     ["Browse a task", "Bring your own file"],
@@ -22,7 +23,7 @@ if view == "Bring your own file":
 
 task = widgets.pick_task("data.task")
 st.caption(
-    f"{examples.KINDS[task.kind]} Main measure: {task.main_metric}. "
+    f"{examples.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
     f"Source: {widgets.plain(task.source_note)}."
 )
 if not cache.at_hand(task.name):
@@ -52,13 +53,13 @@ split = st.segmented_control(
 )
 rows = splits[split]
 
-st.subheader("How an example reads")
+st.header("How an example reads", anchor=False)
 number = st.number_input(
-    "Example", 1, len(rows), key=f"data.example.{split}", help="Its place in the split"
+    f"Example, 1 to {len(rows):,}", 1, len(rows), key=f"data.example.{split}", width=240
 )
 examples.show(rows[number - 1], task)
 
-st.subheader("All examples")
+st.header("All examples", anchor=False)
 found = examples.search(
     rows, st.text_input("Search", key="data.search", placeholder="Any part of a text or label")
 )
@@ -71,7 +72,7 @@ widgets.table(
 more = f", the first {examples.SHOWN} shown" if len(found) > examples.SHOWN else ""
 st.caption(f"{len(found):,} of {len(rows):,} examples{more}.")
 
-st.subheader("Balance and lengths")
+st.header("Balance and lengths", anchor=False)
 if task.labels:
     labels = {name: [row.label or "" for row in rows] for name, rows in splits.items()}
     charts.chart(

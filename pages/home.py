@@ -5,7 +5,7 @@ import streamlit as st
 from app import nav, widgets
 from app.latest import results
 
-st.title("Adapter Lab")
+st.title("Adapter Lab", anchor=False)
 st.markdown(
     "A large language model is kept frozen, and small sets of extra numbers, called adapters, are "
     "trained to make it do a task. Here you train several kinds of adapter on the same few "
@@ -19,7 +19,7 @@ for first in range(0, len(shown), 3):
             widgets.link(entry.name, entry.title)
             st.caption(entry.summary)
 
-st.header("Latest results")
+st.header("Latest results", anchor=False)
 latest = results(limit=12)
 if latest.empty:
     widgets.empty(

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from app import cache, errors, forms, plans, widgets
+from app import cache, errors, forms, plans, starting, widgets
+from peftcore import sweeps
 from peftcore.errors import BadInput
-from peftcore.jobs import ensure_worker
 from peftcore.spec import Evaluation, Population, Training
 
-st.title("Train")
+st.title("Train", anchor=False)
 known = {method.name: method for method in cache.methods()}
 left, right = st.columns(2)
 with left:
@@ -49,20 +49,18 @@ settings, rates = {}, {}
 for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, strict=True):
     with tab:
         st.caption(f"{known[name].summary} Source: {known[name].source}.")
-        rates[name] = forms.field(
-            Training,
-            "learning_rate",
-            f"train.{name}",
-            placeholder=f"{known[name].learning_rate:g}",
-        )
+        usual = f"{known[name].learning_rate:g}"
+        with st.columns(3)[0]:
+            rates[name] = forms.field(Training, "learning_rate", f"train.{name}", usual)
         settings[name] = forms.form(known[name].Config, f"train.{name}")
 if not all((training, population, evaluation, *settings.values())):
     st.caption("Correct what is marked above, then training can start.")
     st.stop()
 
 made = plans.plans(base.name, task.name, settings, rates, population, training, evaluation)
-for name, problem in made.problems.items():
-    st.error(f"{known[name].title}: {widgets.plain(problem)}", icon=":material/error:")
+for problem, names in plans.grouped(made.problems).items():
+    who = ", ".join(known[name].title for name in names)
+    st.error(f"{who}: {widgets.plain(problem)}", icon=":material/error:")
 if not made.specs:
     st.stop()
 specs = list(made.specs.values())
@@ -81,7 +79,7 @@ def show_costs():
     found = known_costs()
     if counting and None not in found:
         st.rerun()  # nothing is left to wait for, so the clock stops
-    st.subheader("What it will cost")
+    st.header("What it will cost", anchor=False)
     alt = "Trained numbers, time and memory of each method"
     st.dataframe(plans.costs_table(made.specs, found), hide_index=True, alt=alt)
     st.caption(plans.total(found) or "Time and memory are counted with two trial steps.")
@@ -93,18 +91,8 @@ def show_costs():
 show_costs()
 
 
-def submit(wanted):
-    with st.spinner("Checking that it can work…"):
-        refused = [cost for cost in cache.costs().wait(specs) if isinstance(cost, BadInput)]
-    if refused:
-        raise refused[0]
-    jobs = [cache.queue().submit(spec) for spec in wanted]
-    ensure_worker(queue=cache.queue())
-    st.session_state["train.submitted"] = [(job.run_id, job.state) for job in jobs]
-
-
 refused = any(isinstance(cost, BadInput) for cost in known_costs())
-sweeps = [each for spec in specs for each in plans.sweep(spec)]
+tried = [each for spec in specs for each in sweeps.specs(spec)]
 with st.container(horizontal=True):
     if st.button(
         f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
@@ -113,19 +101,19 @@ with st.container(horizontal=True):
         disabled=refused,
         key="train.start",
     ):
-        submit(specs)
+        starting.submit(specs, specs, starting.STARTED)
     if st.button(
-        f"Sweep learning rates ({len(sweeps)} runs)",
+        f"Sweep learning rates ({len(tried)} short runs)",
         icon=":material/speed:",
         disabled=refused,
         key="train.sweep",
-        help="Each method at a third of its learning rate, at it, and at three times it",
+        help="Short runs at five learning rates around each method's own",
     ):
-        submit(sweeps)
+        starting.submit(specs, tried, starting.SWEPT)
 if refused:
     st.caption("One of the methods cannot run as it is set; the reason stands above.")
-if submitted := st.session_state.get("train.submitted"):
-    plans.show_submitted(submitted)
+starting.show_started()
+starting.show_sweep()
 
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code("\n".join(map(plans.command, specs)), language="bash", wrap_lines=True)

@@ -1,0 +1,55 @@
+"""Runs: every run there is, and one of them live."""
+
+import json
+
+import streamlit as st
+
+from app import cache, run_views, widgets
+from app.plans import command
+
+st.title("Runs", anchor=False)
+runs = {run.id: run for run in cache.store().all()}
+if not runs:
+    widgets.empty(
+        "No runs yet",
+        "Pick a task and tick a few methods; runs appear here as soon as they are started.",
+        "train",
+    )
+    st.stop()
+
+asked = st.query_params.get("run", "")
+if asked and asked not in runs:
+    cache.store().open(asked)  # says that there is none, and which ids are close
+
+
+def keep_in_address():
+    st.query_params["run"] = st.session_state["runs.run"]
+
+
+if asked and st.session_state.get("runs.run") != asked:
+    st.session_state["runs.run"] = asked
+chosen = st.selectbox(
+    "Run",
+    list(runs),
+    format_func=lambda run_id: run_views.short_name(runs[run_id]),
+    key="runs.run",
+    on_change=keep_in_address,
+    help="The address keeps the choice: send it, or come back to it",
+)
+run = runs[chosen]
+run_views.panel(run)
+run_views.results(run)
+widgets.link("compare", "Compare runs of this task", runs=run.id)
+with st.expander("What decides this result", icon=":material/tune:"):
+    st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")
+    st.caption("The same on the command line")
+    st.code(command(run.spec), language="bash", wrap_lines=True)
+
+st.header("All runs", anchor=False)
+widgets.table(
+    run_views.overview(list(runs.values())),
+    key="runs.all",
+    name="runs",
+    alt="Every run with its state, task, method and progress",
+    column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
+)
