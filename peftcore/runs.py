@@ -229,7 +229,7 @@ class RunStore:
 
     def create(self, spec: RunSpec, demo: bool = True) -> Run:
         """The run of a spec, made if there is none; with `demo`, a demo run of it will do."""
-        found = self._find(spec.id, demo)
+        found = self.find(spec, demo)
         if found:
             return found
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -242,6 +242,10 @@ class RunStore:
             folder / "spec.json", json.dumps(spec.model_dump(mode="json"), indent=1).encode()
         )
         return run
+
+    def find(self, spec: RunSpec, demo: bool = True) -> Run | None:
+        """The run of a spec, if there is one."""
+        return self._find(spec.id, demo)
 
     def open(self, run_id: str) -> Run:
         """The run with this id; BadInput with similar ids if there is none."""

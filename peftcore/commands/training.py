@@ -91,16 +91,19 @@ def _trained(spec: RunSpec, device: str, again: bool = False) -> Run:
     """The finished run of a spec, or what there is of it after Ctrl+C."""
     from peftcore.runs import RunStore
 
-    run = _fresh(spec) if again else RunStore().create(spec)
-    if run.status().state == "done":
-        typer.echo(f"Run {run.id} is done already; --again trains it again.", err=True)
-        return run
+    store = RunStore()
+    found = store.find(spec)
+    if found and found.status().state == "done" and not again:
+        typer.echo(f"Run {found.id} is done already; --again trains it again.", err=True)
+        return found
     from peftcore.worker import Failed, attempt, resolve
+
+    place = resolve(device)
+    run = _fresh(spec) if again else store.create(spec)
 
     def work() -> Status:
         from peftcore.performing import perform
 
-        place = resolve(device)
         with printing.bar(spec.method) as report, _interrupting() as stop:
             return perform(run, device=place, report=report, stop=stop.is_set)
 
