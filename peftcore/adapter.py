@@ -80,19 +80,41 @@ def shell(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
 
 
+def summary(states: Tensor, batch: Batch, pairs: bool) -> Tensor:
+    """What a head reads of an encoder's states (n, t, d): (n, d), or (n, d + 1) for pairs.
+
+    The mean over all tokens; for pairs also the cosine of the means of the two texts, times √d so
+    that it varies like the others.  With a hundred examples a head cannot find out by itself that
+    likeness of the two texts matters (compare arXiv:1908.10084).
+    """
+
+    def mean(chosen: Tensor) -> Tensor:
+        weight = chosen[..., None].to(states.dtype)
+        return (states * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+    if not pairs:
+        return mean(batch.mask)
+    assert batch.texts is not None, "an encoder's batch says which text a token belongs to"
+    cosine = nn.functional.cosine_similarity(mean(batch.texts == 1), mean(batch.texts == 2))
+    return torch.cat([mean(batch.mask), cosine[:, None] * states.shape[-1] ** 0.5], 1)
+
+
 class Adapted:
     """The base model's shell with an adapter spliced in, and a head if there are labels.
 
     `tensors` holds everything trainable, (s, v, …) each: the adapter's, and for encoders "head"
-    (s, v, width, labels) with "head_bias" (s, v, 1, labels).
+    (s, v, width, labels) with "head_bias" (s, v, 1, labels); for pairs the head reads one number
+    more, see `summary`.
     """
 
-    def __init__(self, base: BaseModel, adapter: Adapter, draw: Draw, labels: int = 0) -> None:
+    def __init__(
+        self, base: BaseModel, adapter: Adapter, draw: Draw, labels: int = 0, pairs: bool = False
+    ) -> None:
         self.base, self.adapter, self.labels = base, adapter, labels
         self.seeds, self.vertices = len(draw.seeds), draw.vertices
         self.tensors = dict(adapter.tensors)
         if labels:
-            width = base.anatomy.width
+            width = base.anatomy.width + pairs
             self.tensors["head"] = draw.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
         for tensor in self.tensors.values():
@@ -180,9 +202,9 @@ class Adapted:
             states = self.model(**inputs).last_hidden_state
             extra = states.shape[1] - batch.ids.shape[1]
             states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
-            weight = batch.mask[..., None].to(states.dtype)
-            pooled = (states * weight).sum(1) / weight.sum(1)
-            return mix.linear(pooled, "head") + mix("head_bias", len(pooled))[:, 0].to(pooled.dtype)
+            pairs = mix.tensors["head"].shape[2] > states.shape[-1]
+            read = summary(states, batch, pairs)
+            return mix.linear(read, "head") + mix("head_bias", len(read))[:, 0]
         assert batch.targets is not None, "logits need targets"
         if self.base.kind == "encoder-decoder":
             shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)

@@ -27,7 +27,8 @@ class Batch:
 
     ids: Tensor  # (n, t)
     mask: Tensor  # (n, t)
-    types: Tensor | None = None  # (n, t) which text of a pair, for encoders
+    types: Tensor | None = None  # (n, t) token types, for encoders that have them
+    texts: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
     targets: Tensor | None = None  # (n, t')
     classes: Tensor | None = None  # (n,) label numbers, for encoders
 
@@ -43,6 +44,7 @@ class Row:
 
     ids: list[int]
     types: list[int] | None
+    texts: list[int]
     target: list[int]
     label: int  # -1 without labels
 
@@ -78,16 +80,17 @@ class Encoder:
             parts = example.parts or (example.source,)
             seen = tok(*parts)
             label = self.labels.index(example.label) if example.label in self.labels else -1
-            return Row(seen["input_ids"], seen.get("token_type_ids"), [], label)
+            texts = [0 if part is None else part + 1 for part in seen.sequence_ids(0)]
+            return Row(seen["input_ids"], seen.get("token_type_ids"), texts, [], label)
         end = [tok.eos_token_id]
         if kind == "encoder-decoder":
             ids = tok(example.source)["input_ids"]
             target = tok(example.target)["input_ids"]
-            return Row(_ended(ids, end), None, _ended(target, end), -1)
+            return Row(_ended(ids, end), None, [], _ended(target, end), -1)
         start = [tok.bos_token_id] if tok.bos_token_id is not None else []
         words = tok(example.source + JOINER, add_special_tokens=False)["input_ids"]
         target = tok(example.target, add_special_tokens=False)["input_ids"]
-        return Row(start + words, None, target + end, -1)
+        return Row(start + words, None, [], target + end, -1)
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
         """The examples as one batch on the base's device, in their order."""
@@ -98,6 +101,7 @@ class Encoder:
                 _padded([r.ids for r in rows], pad),
                 _padded([[1] * len(r.ids) for r in rows], 0),
                 _padded([r.types for r in rows if r.types], 0) if rows[0].types else None,
+                _padded([r.texts for r in rows], 0),
                 classes=torch.tensor([r.label for r in rows]) if with_targets else None,
             )
         elif kind == "encoder-decoder":

@@ -74,10 +74,11 @@ def wear(base: BaseModel, spec: RunSpec, device: str | None = None) -> Adapted:
     recipe = METHODS[spec.method]
     if base.kind not in recipe.kinds:
         raise BadInput(f"{recipe.title} does not suit {base.name}, which is of kind {base.kind}")
-    labels = tasks.find(spec.task).labels if base.kind == "encoder" else ()
+    task = tasks.find(spec.task)
+    labels = task.labels if base.kind == "encoder" else ()
     draw = Draw(spec.population.numbers(), spec.population.vertices, device or "cpu")
     adapter = recipe(base, recipe.Config.make(spec.settings), draw)
-    adapted = Adapted(base, adapter, draw, len(labels))
+    adapted = Adapted(base, adapter, draw, len(labels), bool(labels) and task.pairs)
     return adapted if device == "meta" else adapted.to(str(base.device))
 
 

@@ -31,7 +31,7 @@ def dress(base, method, seeds=(0, 1), vertices=3, **settings):
         settings = {"length": 4} | settings
     draw = Draw(seeds, vertices)
     adapter = recipe(base, recipe.Config.make(settings), draw)
-    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0, True)
     rng = torch.Generator().manual_seed(7)
     for tensor in adapted.tensors.values():
         tensor.data += 0.3 * torch.randn(tensor.shape, generator=rng)
@@ -136,7 +136,7 @@ def test_the_stated_number_of_parameters_is_what_is_trained(tiny, method, family
     settings = {"length": 4} if "length" in METHODS[method].Config.model_fields else {}
     spec = RunSpec(
         base="x",
-        task="glue_qnli",
+        task="miniworld_nli",
         method=method,
         settings=settings,
         population=Population(seeds=2, vertices=3),

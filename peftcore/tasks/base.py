@@ -78,6 +78,11 @@ class Task(ABC):
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """
 
+    @property
+    def pairs(self) -> bool:
+        """Whether an example consists of two texts."""
+        return len(self.load("train")[0].parts) == 2
+
     def parse(self, text: str) -> Answer:
         """Read a label and an explanation out of a model's text."""
         text = text.strip()
