@@ -120,8 +120,13 @@ def offer_deletion(task: Task) -> None:
 @errors.guarded
 def _confirm(task: Task) -> None:
     st.write(f"{widgets.plain(task.title)} will no longer be a task. Runs made with it stay.")
-    if st.button("Delete", type="primary", key="data.delete.sure"):
-        tables.delete_table(task.name)
-        cache.forget_rows()
-        st.session_state.pop("data.task", None)
-        st.rerun()
+    name = task.name
+    if st.button("Delete", type="primary", key="data.delete.sure", on_click=_delete, args=(name,)):
+        st.rerun()  # closes the dialog
+
+
+@errors.guarded
+def _delete(name: str) -> None:
+    tables.delete_table(name)
+    cache.forget_rows()
+    st.session_state.pop("data.task", None)

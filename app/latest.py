@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from app import cache
+from app.widgets import number
 from peftcore.methods.base import METHODS
 from peftcore.metrics import MEASURES
 
@@ -35,13 +36,10 @@ def results(limit: int) -> pd.DataFrame:
                 "Method": METHODS[method].title if method in METHODS else method,
                 "Base": first["base"],
                 "Measure": metric_title(task.main_metric),
-                "Score": values.mean(),
-                "Lowest": values.min(),
-                "Highest": values.max(),
+                "Score": number(values.mean()),
+                "Range": f"{number(values.min())} to {number(values.max())}",
                 "Seeds": len(values),
-                "Shots": first["shots"],
-                "Trained numbers": first["trainable"],
-                "Origin": "demo" if first["demo"] else "yours",
+                "From": "demo" if first["demo"] else "you",
                 "Run": f"/runs?run={run}",
             }
         )

@@ -75,16 +75,21 @@ def costs_table(
     )
 
 
+def rate(spec: RunSpec) -> str:
+    """The learning rate as text; specs not made by `plan` may leave it to the method."""
+    given = spec.training.learning_rate
+    return "the method's own" if given is None else f"{given:g}"
+
+
 def _cost(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
-    rate = f"{spec.training.learning_rate:g}"
     names = ("Trained numbers", "Share of the base", "Time", "Memory")
     if cost is None:
-        return {"Learning rate": rate} | dict.fromkeys(names, "counting…")
+        return {"Learning rate": rate(spec)} | dict.fromkeys(names, "counting…")
     if isinstance(cost, BadInput):
-        return {"Learning rate": rate} | dict.fromkeys(names, "cannot run")
+        return {"Learning rate": rate(spec)} | dict.fromkeys(names, "cannot run")
     time = "not known" if cost.seconds is None else f"about {widgets.duration(cost.seconds)}"
     values = (f"{cost.trainable:,}", f"{cost.percent:.2g} %", time, widgets.size(cost.memory_bytes))
-    return {"Learning rate": rate} | dict(zip(names, values, strict=True))
+    return {"Learning rate": rate(spec)} | dict(zip(names, values, strict=True))
 
 
 def total(costs: Sequence[Estimate | BadInput | None]) -> str:

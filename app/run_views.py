@@ -13,8 +13,9 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import cache, charts, errors, widgets
+from app import cache, charts, errors, plans, widgets
 from app.figures import curves
+from app.latest import metric_title
 from app.looks import looks, title
 from peftcore import tasks
 from peftcore.errors import BadInput
@@ -39,7 +40,7 @@ def overview(runs: list[Run]) -> pd.DataFrame:
                 "Seeds": spec.population.seeds,
                 "Shots": spec.training.shots,
                 "Steps": f"{status.step} of {spec.training.steps}",
-                "Learning rate": f"{spec.training.learning_rate:g}",
+                "Learning rate": plans.rate(spec),
                 "Time": widgets.duration(status.seconds),
                 "Started": when(status.started),
                 "Run": f"/runs?run={run.id}",
@@ -101,11 +102,15 @@ def _state(run: Run, status: Status) -> None:
     steps = max(1, run.spec.training.steps)
     share = min(1.0, status.step / steps)
     st.progress(share, text=f"Step {status.step:,} of {steps:,}")
-    first, second, third, fourth = st.columns(4)
-    first.metric("Seeds", run.spec.population.seeds)
-    second.metric("Trained numbers", f"{status.trainable:,}" if status.trainable else "not yet")
-    third.metric("Time worked", widgets.duration(status.seconds))
-    fourth.metric("Time left", _left(status, steps))
+    facts = {
+        "Seeds": str(run.spec.population.seeds),
+        "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
+        "Time worked": widgets.duration(status.seconds),
+        "Time left": _left(status, steps),
+    }
+    with st.container(horizontal=True, gap="large"):
+        for name, value in facts.items():
+            st.metric(name, value, width="content")
 
 
 def _hint(status: Status) -> str:
@@ -214,8 +219,8 @@ def results(run: Run) -> None:
     if scores:
         st.header("Scores", anchor=False)
         names = run.spec.population.numbers()
-        frame = pd.DataFrame(scores)
-        frame.insert(0, "seed", names[: len(frame)])
+        frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
+        frame.insert(0, "Seed", names[: len(frame)])
         widgets.table(
             frame, key="runs.scores", name=f"{run.id}-scores", alt="Every score of every seed"
         )
@@ -256,8 +261,14 @@ def results(run: Run) -> None:
 @errors.guarded
 def _confirm(run: Run) -> None:
     st.write(f"{widgets.plain(short_name(run))} and all its answers will be gone for good.")
-    if st.button("Delete", type="primary", icon=":material/delete:", key="runs.delete.sure"):
-        cache.store().delete(run.id)
-        st.query_params.pop("run", None)
-        st.session_state.pop("runs.run", None)
-        st.rerun()
+    if st.button(
+        "Delete", type="primary", key="runs.delete.sure", on_click=_delete, args=(run.id,)
+    ):
+        st.rerun()  # closes the dialog
+
+
+@errors.guarded
+def _delete(run_id: str) -> None:
+    cache.store().delete(run_id)
+    st.query_params.pop("run", None)
+    st.session_state.pop("runs.run", None)

@@ -161,5 +161,7 @@ def pick_base(key: str) -> BaseInfo:
 
 def base_in_words(info: BaseInfo) -> str:
     """A base's kind and size, as one line."""
-    words = f"{info.kind.capitalize()}, {info.parameters / 1e6:.1f} million parameters"
+    million = info.parameters >= 1e5
+    count = f"{info.parameters / 1e6:.1f} million" if million else f"{info.parameters:,}"
+    words = f"{info.kind.capitalize()}, {count} parameters"
     return f"{words}, {info.layers} layers, width {info.width}"

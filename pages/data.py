@@ -24,7 +24,7 @@ if view == "Bring your own file":
 task = widgets.pick_task("data.task")
 st.caption(
     f"{examples.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
-    f"Source: {widgets.plain(task.source_note)}."
+    f"Source: {widgets.plain(task.source_note.rstrip('.'))}."
 )
 if not cache.at_hand(task.name):
     widgets.empty(
@@ -40,8 +40,9 @@ splits = {split: found.examples for split, found in splits.items() if found.exam
 if not splits:
     st.stop()
 
-for column, (split, rows) in zip(st.columns(len(splits) + 1), splits.items(), strict=False):
-    column.metric(forms.label(split), f"{len(rows):,}", help="Examples in this split")
+with st.container(horizontal=True, gap="large"):
+    for split, rows in splits.items():
+        st.metric(forms.label(split), f"{len(rows):,}", width="content")
 split = st.segmented_control(
     "Split",
     list(splits),

@@ -34,14 +34,10 @@ else:
         name="latest-results",
         alt="Latest finished runs with their main score, averaged over seeds",
         column_config={
-            "Score": st.column_config.NumberColumn(format="%.3g"),
-            "Lowest": st.column_config.NumberColumn(format="%.3g"),
-            "Highest": st.column_config.NumberColumn(format="%.3g"),
-            "Trained numbers": st.column_config.NumberColumn(format="localized"),
             "Run": st.column_config.LinkColumn(display_text=r"run=(\w+)"),
         },
     )
     st.caption(
-        "Score is the mean over seeds of the task's main measure; lowest and highest are single "
-        "seeds. Demo runs come with the app. Compare shows the same with 95 % intervals."
+        "Score is the mean over seeds of the task's main measure, the range its lowest and highest "
+        "seed. Demo runs come with the app. Compare shows 95 % intervals and what is behind them."
     )
