@@ -87,7 +87,11 @@ class Database:
             for engine in (self._writer, self._reader):
                 event.listen(engine, "connect", _prepare)
             event.listen(self._writer, "begin", _begin)
-        _retrying(self._create)
+        try:
+            _retrying(self._create)
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            raise BadInput(f"the database {_shown(self.url)} cannot be used: {reason}") from None
 
     def _create(self) -> None:
         with self.write(exclusive=True) as connection:
@@ -116,8 +120,11 @@ def _engine(url: str) -> sa.Engine:
     try:
         return sa.create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        shown = url.split("@")[-1]  # never the password
-        raise BadInput(f"the database {shown!r} cannot be used: {error}") from None
+        raise BadInput(f"the database {_shown(url)} cannot be used: {error}") from None
+
+
+def _shown(url: str) -> str:
+    return repr(url.split("@")[-1])  # never the password
 
 
 def _prepare(connection: Any, _record: Any) -> None:

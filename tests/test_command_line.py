@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -254,6 +255,30 @@ def test_a_fault_of_ours_is_status_one_with_an_error_id(models, home, monkeypatc
     assert done.exit_code == 1
     assert status.error_id in done.stderr
     assert "Traceback" not in done.output
+
+
+def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home, monkeypatch):
+    from peftcore.performing import perform
+
+    def pressing(run, report, **given):
+        def press(progress):
+            if progress.step == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return perform(run, report=press, **given)
+
+    monkeypatch.setattr("peftcore.performing.perform", pressing)
+    command = ["train", *RANDOM, "--method", "lora", *SHORT, "--set", "evaluate_every=1"]
+    done = call(*command)
+    run = RunStore().all(demo=False)[0]
+    assert done.exit_code == 1
+    assert "Resume it by the same command" in done.stderr
+    assert (run.status().state, run.status().step) == ("cancelled", 2)
+    assert (run.folder / "adapter.safetensors").is_file()
+    monkeypatch.undo()
+    monkeypatch.setenv("PEFTCORE_HOME", str(home))
+    assert call(*command).exit_code == 0
+    assert (run.status().state, run.status().step) == ("done", 3)
 
 
 def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkeypatch):

@@ -160,3 +160,8 @@ def test_an_address_nobody_understands_is_bad_input_without_its_password():
     with pytest.raises(BadInput, match="'host/db' cannot be used") as error:
         Database("nonsense://me:secret@host/db")
     assert "secret" not in str(error.value)
+
+
+def test_a_database_that_cannot_be_reached_is_bad_input(tmp_path):
+    with pytest.raises(BadInput, match="unable to open database file"):
+        Database(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.sqlite'}")

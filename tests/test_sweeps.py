@@ -1,0 +1,56 @@
+import pytest
+
+from peftcore import sweeps
+from peftcore.errors import BadInput
+from peftcore.runs import RunStore
+from peftcore.spec import RunSpec, Training
+from peftcore.sweeps import Outcome
+
+SPEC = RunSpec(base="b", task="t", method="m", training=Training(learning_rate=0.002))
+
+
+def test_rates_lie_around_the_default_in_two_digits():
+    assert sweeps.rates(0.3) == [0.03, 0.09, 0.3, 0.9, 3.0]
+    assert sweeps.rates(0.00123, [1 / 3]) == [0.00041]
+
+
+def test_no_rate_passes_the_limit_of_the_setting():
+    fast = SPEC.model_copy(update={"training": Training(learning_rate=5)})
+    assert [s.training.learning_rate for s in sweeps.specs(fast)] == [0.5, 1.5, 5.0]
+
+
+def test_the_runs_of_a_sweep_are_short_and_differ_in_the_rate_alone():
+    found = sweeps.specs(SPEC, [0.1, 0.2], steps=20)
+    assert [s.training.learning_rate for s in found] == [0.1, 0.2]
+    first, second = (s.model_dump() for s in found)
+    first["training"].pop("learning_rate")
+    second["training"].pop("learning_rate")
+    assert first == second
+    assert (first["training"]["steps"], first["training"]["evaluate_every"]) == (20, 5)
+    assert len({s.id for s in found}) == 2
+
+
+def test_a_rate_out_of_limits_is_bad_input():
+    with pytest.raises(BadInput, match="learning_rate"):
+        sweeps.specs(SPEC, [11.0])
+    with pytest.raises(BadInput, match="numbers with commas"):
+        sweeps.parse("0.1;0.2")
+    assert sweeps.parse("0.1, 2e-3") == [0.1, 0.002]
+
+
+def test_the_lowest_dev_loss_wins_unless_seeds_diverged():
+    slow, good = Outcome(0.1, 2.0, 0, "a"), Outcome(0.2, 1.0, 0, "b")
+    wild, silent = Outcome(0.3, 0.5, 1, "c"), Outcome(0.4, None, 0, "d")
+    assert sweeps.best([slow, good, wild, silent]) == good
+    assert sweeps.best([silent]) is None
+
+
+def test_an_outcome_is_the_mean_of_the_best_dev_losses_of_the_seeds(tmp_path):
+    run = RunStore(tmp_path).create(SPEC)
+    assert sweeps.outcomes([run]) == [Outcome(0.002, None, 0, run.id)]  # nothing yet
+    fine = {"seed": 0, "best_step": 1, "best_dev": 1.0, "stopped": None}
+    lost = {"seed": 1, "best_step": 1, "best_dev": 3.0, "stopped": "dev loss is not a number"}
+    run.write_status(state="done", seeds=[fine, lost])
+    assert sweeps.outcomes([run]) == [Outcome(0.002, 2.0, 1, run.id)]
+    run.write_status(seeds=[fine, lost | {"best_dev": float("inf")}])
+    assert sweeps.outcomes([run]) == [Outcome(0.002, 1.0, 1, run.id)]
