@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from app import theme
-from app.widgets import table as table_with_download
+from app.widgets import download
 
 Picture = Literal["svg", "png"]
 
@@ -38,7 +38,8 @@ def chart(
     )
     if table is not None:
         with st.expander("The same as a table", icon=":material/table:"):
-            table_with_download(table, key=f"{key}.table", name=name, alt=alt, columns=columns)
+            st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
+            download(table, key=f"{key}.table", name=name)
 
 
 def picture_format() -> None:

@@ -108,7 +108,14 @@ def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:
             "xaxis": AXIS,
             "yaxis": AXIS,
             "margin": {"l": 8, "r": 16, "t": 40, "b": 8},
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "legend": {
+                "orientation": "h",
+                "x": 0,
+                "yref": "container",
+                "y": 0,
+                "yanchor": "bottom",
+            },
+            "title": {"x": 0, "font": {"size": 14}},
             "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 13}},
             "hovermode": "closest",
         }

@@ -5,6 +5,7 @@ Tables come from `peftcore.analysis.comparison`; looks say what each run is call
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from peftcore.metrics import MEASURES, Measure
 
 ROW = 58  # pixels of a run's row
 DOT = 0.19  # how far below the mean the single seeds stand, in rows
+STACK = 0.11  # how far equal seeds stand below one another
 
 
 def measure(metric: str) -> Measure:
@@ -61,7 +63,7 @@ def scores(
         )
     figure.update_xaxes(title_text=axis_title(metric))
     _name_rows(figure, [looks[run].name for run in rows["run"]])
-    figure.update_layout(title={"text": f"Mean and 95 % interval over {_seeds(rows)}", "x": 0})
+    figure.update_layout(title={"text": f"95 % interval, {_seeds(rows)}", "x": 0})
     return figure
 
 
@@ -73,7 +75,7 @@ def _row(
     traces = [
         go.Scatter(
             x=seeds[metric],
-            y=[place - DOT] * len(seeds),
+            y=(place - DOT - STACK * seeds.groupby(metric).cumcount()).tolist(),
             mode="markers",
             marker={"color": faint(look.colour, 0.55), "size": 7, "symbol": "circle"},
             customdata=seeds[["seed"]],
@@ -126,17 +128,35 @@ def score_by_parameters(summary: pd.DataFrame, metric: str, looks: Mapping[str, 
         y=front["mean"],
         mode="lines",
         line={"color": NEUTRAL, "dash": "dot", "width": 1.5, "shape": "hv"},
-        name="Front: no run scores better with fewer parameters",
+        name="Best for its size",
         hoverinfo="skip",
         showlegend=True,
     )
     for _, row in rows.iterrows():
         figure.add_trace(_point(row, metric, looks[row["run"]]))
-    figure.update_xaxes(title_text="Trainable parameters of one adapter (log scale)", type="log")
+    ticks = _ticks(rows["trainable"].tolist())
+    figure.update_xaxes(
+        title_text="Trainable parameters of one adapter (log scale)",
+        type="log",
+        tickvals=ticks,
+        ticktext=[f"{tick:,}" for tick in ticks],
+    )
     figure.update_yaxes(title_text=axis_title(metric))
-    title = f"Score against size, 95 % intervals over {_seeds(rows)}"
+    title = f"Score against size, {_seeds(rows)}"
     figure.update_layout(title={"text": title, "x": 0}, showlegend=True)
     return figure
+
+
+def _ticks(sizes: list[float]) -> list[int]:
+    """One, two and five times the powers of ten around the sizes; powers alone for a wide range."""
+    if not sizes:
+        return []
+    low, high = (
+        math.floor(math.log10(max(min(sizes), 1))),
+        math.ceil(math.log10(max(sizes, default=1) + 1)),
+    )
+    steps = (1, 2, 5) if high - low <= 3 else (1,)
+    return [step * 10**power for power in range(low, high + 1) for step in steps]
 
 
 def _on_front(rows: pd.DataFrame, metric: str) -> list[bool]:
@@ -198,7 +218,7 @@ def gaps(tests: pd.DataFrame, metric: str, looks: Mapping[str, Look], reference:
     other = text(looks[reference].name)
     figure.update_xaxes(title_text=f"{measure(metric).title}: difference to {other}")
     _name_rows(figure, [looks[run].name for run in rows["run"]])
-    title = f"Paired difference, mean and 95 % interval over {_seeds(rows)}"
+    title = f"Paired difference, {_seeds(rows)}"
     figure.update_layout(title={"text": title, "x": 0})
     return figure
 

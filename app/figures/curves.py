@@ -19,7 +19,7 @@ def learning(
     histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
 ) -> go.Figure:
     """A loss over the steps for each run; histories as `Run.history` gives them, by run id."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
     seeds: set[int] = set()
     for run, history in histories.items():
         look, kept = looks[run], history.dropna(subset=[value])
@@ -39,8 +39,7 @@ def _over(seeds: set[int]) -> str:
         return "no values yet"
     if seeds == {1}:
         return "one seed"
-    count = f"{min(seeds)} to {max(seeds)}" if len(seeds) > 1 else f"{min(seeds)}"
-    return f"mean and 95 % band over {count} seeds"
+    return f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{min(seeds)} seeds"
 
 
 def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
@@ -51,7 +50,7 @@ def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
             x=rows["step"],
             y=rows[value],
             mode="lines",
-            line={"color": faint(look.colour, 0.3), "width": 1},
+            line={"color": faint(look.colour, 0.4), "width": 1},
             name=f"{text(look.name)}, seed {seed}",
             legendgroup=look.name,
             showlegend=False,

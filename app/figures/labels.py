@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 
 from app.theme import TEMPLATE, faint, text
+
+UNREADABLE = "not readable"
 
 
 def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
@@ -33,7 +37,7 @@ def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
         axis(tickvals=list(range(len(labels))), ticktext=ticks, title_text=title, showgrid=False)
     figure.update_yaxes(autorange="reversed")
     total = int(counts.to_numpy().sum())
-    title = f"{text(name)}, {total} answers of all seeds"
+    title = f"{text(name)}, {total} answers"
     figure.update_layout(title={"text": title, "x": 0})
     return figure
 
@@ -46,3 +50,11 @@ def confusion_alt(counts: pd.DataFrame, name: str) -> str:
         for label in counts.index
     ]
     return f"Answers by gold label, {name}. {'; '.join(parts)}."
+
+
+def count(answers: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
+    """How often each gold label (row) got each answer (column); unreadable answers come last."""
+    given = [label if label in known else UNREADABLE for label in answers["predicted"]]
+    columns = [*known, *([UNREADABLE] if UNREADABLE in given else [])]
+    made = pd.crosstab(answers["label"].to_numpy(), pd.Series(given, dtype=object).to_numpy())
+    return made.reindex(index=list(known), columns=columns, fill_value=0)

@@ -152,6 +152,11 @@ def against(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
     return made.astype({name: float for name in made.columns if name not in ("run", "n")})
 
 
+def seeds_for(level: float, comparisons: int = 1) -> int:
+    """Fewest seeds with which a difference can reach the level after Holm's correction."""
+    return 1 + math.ceil(math.log2(comparisons / level))
+
+
 def holm(ps: Sequence[float | None]) -> list[float | None]:
     """p values after Holm's correction, in the given order; missing ones stay missing."""
     known = [p for p in ps if p is not None and not math.isnan(p)]

@@ -1,0 +1,294 @@
+"""The views of the Compare page but for the answers: table, scores, curves, size, labels, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from app import answer_views, latex
+from app.charts import chart
+from app.comparing import Comparison, task_title
+from app.figures import compare, curves, labels
+from app.widgets import csv, duration, plain
+from peftcore.analysis import comparison
+
+MARKS = {
+    "circle": "●",
+    "diamond": "◆",
+    "square": "■",
+    "triangle-up": "▲",
+    "x": "✖",
+    "cross": "✚",
+    "star": "★",
+    "hexagon": "⬢",
+}
+
+
+def headline(chosen: Comparison) -> None:
+    """The result in one sentence, with what keeps it from being more than that."""
+    rows = chosen.summary.dropna(subset=["mean"])
+    if rows.empty:
+        st.info("None of these runs has this metric; choose another one.")
+        return
+    best, form = rows.iloc[0], compare.digits(chosen.metric)
+    words = f"{plain(compare.measure(chosen.metric).title)}: "
+    words += f"**{plain(chosen.looks[best['run']].name)}** is best with **{best['mean']:{form}}**"
+    if pd.notna(best["low"]):
+        words += f" (95 % interval {best['low']:{form}} to {best['high']:{form}})"
+    spec = chosen.runs[0].spec
+    st.markdown(f"{words}.")
+    st.caption(
+        plain(
+            f"{spec.base}, {spec.training.shots} training examples per seed, "
+            f"{_seeds(spec.population.numbers())}; intervals are Student's t over seeds. "
+            f"{compare.measure(chosen.metric).note}"
+        )
+    )
+
+
+def _seeds(numbers: list[int]) -> str:
+    if len(numbers) == 1:
+        return f"seed {numbers[0]}"
+    return f"seeds {numbers[0]} to {numbers[-1]}"
+
+
+def summary_table(chosen: Comparison) -> None:
+    """The table of runs, with downloads as CSV and LaTeX."""
+    shown = _shown(chosen)
+    colours = [chosen.looks[run].colour for run in chosen.summary["run"]]
+    styled = shown.style.apply(lambda _: [f"color: {c}" for c in colours], subset=[""])
+    form, title = compare.digits(chosen.metric), compare.measure(chosen.metric).title
+    number = f"%{form}"
+    st.dataframe(
+        styled,
+        hide_index=True,
+        alt=compare.scores_alt(chosen.summary, chosen.metric, chosen.looks),
+        column_config={
+            "": st.column_config.TextColumn(width=30),
+            "Run": st.column_config.TextColumn(width="medium"),
+            title: st.column_config.NumberColumn(format=number),
+            "Trainable parameters": st.column_config.NumberColumn(format="localized"),
+        },
+    )
+    name = f"{chosen.file}-summary"
+    with st.container(horizontal=True, gap="small"):
+        for label, text, ending, mime in (
+            ("CSV", csv(_exported(chosen)), "csv", "text/csv"),
+            ("LaTeX", _latex(chosen), "tex", "text/x-tex"),
+        ):
+            st.download_button(
+                label,
+                text,
+                f"{name}.{ending}",
+                mime,
+                key=f"compare.download.{ending}",
+                icon=":material/download:",
+                on_click="ignore",
+                help=f"The table above as {label}",
+            )
+
+
+def _shown(chosen: Comparison) -> pd.DataFrame:
+    """The summary in a reader's words."""
+    rows, form = chosen.summary, compare.digits(chosen.metric)
+    looks = [chosen.looks[run] for run in rows["run"]]
+    limits = [
+        "one seed" if pd.isna(low) else f"{low:{form}} to {high:{form}}"
+        for low, high in zip(rows["low"], rows["high"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "": [MARKS[look.symbol] for look in looks],
+            "Run": [look.name for look in looks],
+            compare.measure(chosen.metric).title: rows["mean"].round(int(form[1])),
+            "95 % interval": limits,
+            "Seeds": rows["n"],
+            "Trainable parameters": rows["trainable"],
+            "Time, all seeds": [
+                "" if pd.isna(seconds) else duration(seconds) for seconds in rows["seconds"]
+            ],
+        }
+    )
+
+
+def _exported(chosen: Comparison) -> pd.DataFrame:
+    """The summary as numbers, names first."""
+    rows = chosen.summary.copy()
+    rows.insert(0, "name", [chosen.looks[run].name for run in rows["run"]])
+    rows.insert(5, "metric", chosen.metric)
+    return rows
+
+
+def _latex(chosen: Comparison) -> str:
+    spec = chosen.runs[0].spec
+    names = {run: look.name for run, look in chosen.looks.items()}
+    title = compare.measure(chosen.metric).title
+    caption = (
+        f"{title} on {task_title(spec.task)} with {spec.training.shots} training examples on "
+        f"{spec.base}: mean and half width of the 95 % interval over seeds."
+    )
+    return latex.table(chosen.summary, names, title, compare.digits(chosen.metric), caption)
+
+
+def scores(chosen: Comparison) -> None:
+    """Mean, interval and every seed."""
+    asked = (chosen.summary, chosen.table, chosen.metric, chosen.looks)
+    seeds = chosen.table[["run", "seed", chosen.metric]].copy()
+    seeds["run"] = [chosen.looks[run].name for run in seeds["run"]]
+    chart(
+        compare.scores(*asked, references=_references(chosen)),
+        key="compare.scores",
+        name=f"{chosen.file}-scores",
+        alt=compare.scores_alt(chosen.summary, chosen.metric, chosen.looks),
+        table=seeds,
+    )
+    st.caption(
+        "Small dots are seeds: another draw of examples, another order, another start. "
+        "The bar is the 95 % interval of the mean."
+    )
+
+
+def _references(chosen: Comparison) -> dict[str, float]:
+    """Where guessing ends up, for metrics where that is known."""
+    labels = chosen.task.labels if chosen.task else ()
+    if chosen.metric == "accuracy" and labels:
+        return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
+    return {"Guessing": 0.0} if chosen.metric == "matthews" else {}
+
+
+def learning(chosen: Comparison) -> None:
+    """Training and validation loss side by side."""
+    histories = {run.id: run.history() for run in chosen.runs}
+    for column, value in zip(st.columns(2), ("dev_loss", "train_loss"), strict=True):
+        with column:
+            chart(
+                curves.learning(histories, chosen.looks, value),  # type: ignore[arg-type]
+                key=f"compare.{value}",
+                name=f"{chosen.runs[0].spec.task}-{value}",
+                alt=curves.learning_alt(histories, chosen.looks, value),  # type: ignore[arg-type]
+                table=curves.table(histories, chosen.looks, value),  # type: ignore[arg-type]
+            )
+    st.caption(
+        "Thick: mean over seeds. Band: its 95 % interval. Thin: single seeds. "
+        "The adapter kept for each seed is the one of its lowest validation loss."
+    )
+
+
+def size(chosen: Comparison) -> None:
+    """Score against the number of trained parameters."""
+    if chosen.summary.dropna(subset=["mean", "trainable"]).empty:
+        st.info("These runs do not record how many parameters they trained.")
+        return
+    asked = (chosen.summary, chosen.metric, chosen.looks)
+    chart(
+        compare.score_by_parameters(*asked),
+        key="compare.size",
+        name=f"{chosen.file}-by-parameters",
+        alt=compare.score_by_parameters_alt(*asked),
+        table=_exported(chosen)[["name", "trainable", "mean", "low", "high", "n"]],
+    )
+    st.caption(
+        "Higher and further left is better. Whiskers are 95 % intervals of the mean over seeds."
+    )
+
+
+def confusions(chosen: Comparison) -> None:
+    """What was answered to which label, a matrix per run."""
+    known = chosen.task.labels if chosen.task else ()
+    if not known:
+        st.info("This task asks for free text, so there are no labels to count.")
+        return
+    columns = st.columns(2)
+    for place, run in enumerate(chosen.runs):
+        look, answers = chosen.looks[run.id], run.answers()
+        counts = labels.count(answers, known)
+        with columns[place % 2]:
+            chart(
+                labels.confusion(counts, look.name, look.colour),
+                key=f"compare.labels.{run.id}",
+                name=f"{chosen.runs[0].spec.task}-{run.id}-labels",
+                alt=labels.confusion_alt(counts, look.name),
+                table=counts.rename_axis("gold").reset_index(),
+            )
+
+
+def tests(chosen: Comparison) -> None:
+    """Paired differences to a reference, with what so few seeds can show at all."""
+    ids = [run.id for run in chosen.runs]
+    if len(ids) < 2:
+        st.info("Choose a second run to test differences.")
+        return
+    reference: str = st.selectbox(
+        "Reference",
+        ids,
+        index=_baseline(chosen),
+        format_func=lambda run: chosen.looks[run].name,
+        key="compare.reference",
+        help="Every other run is compared with this one, seed by seed.",
+    )
+    found = comparison.against(chosen.table, chosen.metric, reference)
+    asked = (found, chosen.metric, chosen.looks, reference)
+    table = found.drop(columns="smallest_p")
+    table["run"] = [chosen.looks[run].name for run in table["run"]]
+    chart(
+        compare.gaps(*asked),
+        key="compare.gaps",
+        name=f"{chosen.file}-differences",
+        alt=compare.gaps_alt(*asked),
+    )
+    st.dataframe(
+        table.rename(columns=TEST_WORDS),
+        hide_index=True,
+        alt=compare.gaps_alt(*asked),
+        column_config={word: st.column_config.NumberColumn(format="%.4f") for word in TEST_NUMBERS},
+    )
+    _what_p_can_say(found)
+
+
+TEST_WORDS = {
+    "run": "Run",
+    "difference": "Difference",
+    "low": "Low",
+    "high": "High",
+    "p": "p",
+    "holm": "p, Holm",
+    "n": "Pairs of seeds",
+}
+TEST_NUMBERS = ("Difference", "Low", "High", "p", "p, Holm")
+
+
+def _baseline(chosen: Comparison) -> int:
+    """The linear probe if there is one, otherwise the run that scores worst."""
+    methods = [run.spec.method for run in chosen.runs]
+    if "linear_probe" in methods:
+        return methods.index("linear_probe")
+    scored = chosen.summary.dropna(subset=["mean"])["run"].tolist()
+    return [run.id for run in chosen.runs].index(scored[-1]) if scored else 0
+
+
+def _what_p_can_say(found: pd.DataFrame) -> None:
+    """The smallest p these seeds could reach, and how many seeds would do."""
+    reachable = found["smallest_p"].min()
+    if pd.isna(reachable):
+        return
+    text = (
+        "p: exact two-sided sign-flip test over pairs of seeds; Holm corrects for the "
+        f"{len(found)} comparison{'s' * (len(found) > 1)} shown. "
+        f"The smallest p that {found['n'].max()} pairs can reach is {reachable:.3g}"
+    )
+    if reachable * len(found) > 0.05:
+        enough = comparison.seeds_for(0.05, len(found))
+        text += f"; after the correction, 0.05 can be reached from {enough} seeds on"
+    st.caption(plain(f"{text}."))
+
+
+VIEWS: dict[str, Callable[[Comparison], None]] = {
+    "Scores": scores,
+    "Curves": learning,
+    "Size": size,
+    "Answers": answer_views.side_by_side,
+    "Labels": confusions,
+    "Tests": tests,
+}
