@@ -1,0 +1,32 @@
+"""Playground: one text, and the answers of every chosen adapter and of the untouched bases."""
+
+import streamlit as st
+
+from app import asking, comparing, widgets
+
+st.title("Playground", anchor=False)
+
+
+def show() -> None:
+    """Choose adapters, write or take a text, send it, read the answers side by side."""
+    finished = comparing.finished()
+    if not finished:
+        widgets.empty(
+            "No adapter has been trained yet",
+            "Train one; when its run has finished you can put questions to it here.",
+            "train",
+        )
+        return
+    runs = asking.pick_adapters(finished, comparing.asked_for(finished))
+    if not runs:
+        st.info("Choose at least one adapter to put a question to.")
+        return
+    text = asking.write_text(runs)
+    question = asking.send(text, runs)
+    if question:
+        asking.show(question, runs)
+    else:
+        st.caption("Nothing has been sent yet. The first answer takes a while: models are loaded.")
+
+
+show()
