@@ -1,0 +1,115 @@
+"""The layers of the project: who may import whom, and what stays unloaded until it is needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BROWSER = {"streamlit", "plotly", "bertviz", "app", "pages"}
+HEAVY = {"torch", "transformers", "datasets"}
+FORBIDDEN = {  # folder → packages, or modules of ours, that it never imports
+    "peftcore": BROWSER,
+    "peftcore/methods": {"transformers", "datasets", "peftcore.tasks", "peftcore.runs"},
+    "peftcore/tasks": {"torch", "transformers", "peftcore.methods", "peftcore.runs"},
+    "peftcore/analysis": {"transformers", "datasets", "peftcore.runs", "peftcore.jobs"},
+    "app": {"pages"},
+    "app/figures": {"streamlit", "peftcore.runs", *HEAVY},
+    "pages": {"plotly", "sqlalchemy", *HEAVY},
+}
+VARIANTS = {"scaled_prompt_tuning": {"prompt_tuning"}}  # a method defined by another one
+LIGHT = [  # what pages import at first paint
+    "peftcore",
+    "peftcore.spec",
+    "peftcore.runs",
+    "peftcore.jobs",
+    "peftcore.metrics",
+    "peftcore.bases",
+    "peftcore.planning",
+    "peftcore.performing",
+    "peftcore.answering",
+    "peftcore.analysis.comparison",
+    "app.cache",
+    "app.forms",
+    "app.widgets",
+    "app.charts",
+    "app.compare_views",
+    "app.asking",
+]
+
+
+def imported(path):
+    """Every module that a file imports, anywhere in it; types only for checkers do not count."""
+    tree = ast.parse(path.read_text("utf-8"), str(path))
+    skipped = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: write imports in full"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def within(module, packages):
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_layer_imports_only_what_lies_below(folder):
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for module in imported(path)
+        if within(module, FORBIDDEN[folder])
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("kind", ["methods", "tasks"])
+def test_files_of_a_kind_do_not_import_each_other(kind):
+    """Except a variant, which may use what it varies."""
+    folder = ROOT / "peftcore" / kind
+    own = {path.stem for path in folder.glob("*.py")} - {"__init__", "base"}
+    wrong = [
+        f"{path.name} imports {module}"
+        for path in sorted(folder.glob("*.py"))
+        if path.stem in own
+        for module in imported(path)
+        if within(
+            module,
+            {f"peftcore.{kind}.{n}" for n in own - {path.stem} - VARIANTS.get(path.stem, set())},
+        )
+    ]
+    assert not wrong
+
+
+def test_the_walk_sees_imports_inside_functions(tmp_path):
+    (tmp_path / "a.py").write_text("def f():\n    from torch.nn import Linear\n")
+    assert "torch.nn" in list(imported(tmp_path / "a.py"))
+    assert within("torch.nn", {"torch"})
+    assert not within("torchvision", {"torch"})
+
+
+def test_what_pages_import_leaves_the_heavy_packages_alone():
+    """One fresh interpreter imports all of it, every method and every task included."""
+    code = (
+        f"import importlib, sys\nfor name in {LIGHT!r}: importlib.import_module(name)\n"
+        "from peftcore.methods.base import METHODS; METHODS.values()\n"
+        "from peftcore import tasks; tasks.names()\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip().splitlines()[-1] == "[]"
