@@ -1,0 +1,231 @@
+"""Cards (key and value) about venues, people, animals and things, and sentences that tell them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from peftcore.tasks.miniworld import knowledge as world
+from peftcore.tasks.miniworld.grammar import a, plural
+from peftcore.tasks.miniworld.knowledge import listed
+
+Slots = dict[str, str]
+
+KINDS = ("cafe", "pub", "restaurant", "tea room", "coffee shop", "bar", "bistro", "inn")
+FOODS = ("soup", "pizza", "fish", "cheese", "pasta", "cakes", "sandwiches", "sausages", "pies",
+         "salads", "noodles", "Italian food", "French food", "Indian food", "English food",
+         "Chinese food", "Japanese food", "fast food", "curry", "chips", "pancakes")  # fmt: skip
+PRICES = ("cheap", "moderate", "high", "less than £20", "£20-25", "more than £30")
+RATINGS = ("low", "average", "high", "1 out of 5", "3 out of 5", "5 out of 5")
+_RATED = ("low", "average", "high")
+AREAS = ("by the river", "in the city centre", "at the harbour", "in the old town",
+         "near the park", "by the station", "on the hill", "by the sea", "at the market",
+         "in the riverside area")  # fmt: skip
+_FIRST = listed(
+    "Green Blue Red Golden Silver Old Little Happy Blind Hungry White Black Jolly Quiet"
+    " Merry Lucky Sleepy Purple Wild Crooked"
+)
+_SECOND = listed(
+    "Lamp Fox Horse Barrel Spoon Anchor Crown Eagle Duck Kettle Bell Lion Boat Bridge"
+    " Garden Wheel Owl Ship Rose Oven Mill Bear Star Table Key"
+)
+_OWNERS = listed("Anna Tom Rosa Hugo Clara Leo Vera Otto Nina Carl Ella Frank")
+TOWNS = listed(
+    "Northport Millbridge Oakfield Stoneham Westbury Applewick Riverton Harwell Greenhill"
+    " Saltmouth Eastvale Foxley"
+)
+
+
+def venue_name(rng: random.Random) -> str:
+    """A proper name such as "The Green Lamp" or "Rosa's Kettle"."""
+    roll = rng.random()
+    if roll < 0.6:
+        return f"The {rng.choice(_FIRST)} {rng.choice(_SECOND)}"
+    if roll < 0.8:
+        return f"{rng.choice(_OWNERS)}'s {rng.choice(_SECOND)}"
+    first, second = rng.sample(_SECOND, 2)
+    return rng.choice((f"The {first} and {second}", f"{rng.choice(_FIRST)} {first}"))
+
+
+def draw_venue(rng: random.Random) -> Slots:
+    """A name, a kind and two to four more slots."""
+    slots = {
+        "food": rng.choice(FOODS), "price": rng.choice(PRICES), "rating": rng.choice(RATINGS),
+        "area": rng.choice(AREAS), "family": rng.choice(("yes", "no")), "near": venue_name(rng),
+    }  # fmt: skip
+    kept = rng.sample(list(slots), rng.choice((2, 3, 3, 4)))
+    return {"name": venue_name(rng), "kind": rng.choice(KINDS)} | {
+        k: v for k, v in slots.items() if k in kept
+    }
+
+
+def _price_adjective(price: str) -> str:
+    return {"cheap": "cheap", "moderate": "moderately priced", "high": "expensive"}.get(price, "")
+
+
+def _after(slot: str, value: str, rng: random.Random) -> str:
+    """The slot as words behind the noun."""
+    if slot == "food":
+        return rng.choice((f"serving {value}", f"that serves {value}", f"that offers {value}"))
+    if slot == "price":
+        if value[0] in "lm£" and value != "moderate":
+            return rng.choice((f"with a price range of {value}", f"with prices of {value}"))
+        return f"with {'low' if value == 'cheap' else value} prices"
+    if slot == "rating":
+        if value in _RATED:
+            return f"with {a(value)} customer rating"
+        return rng.choice((f"rated {value}", f"with a customer rating of {value}"))
+    if slot == "near":
+        return rng.choice((f"near {value}", f"close to {value}"))
+    if slot == "family":
+        return "for families" if value == "yes" else "for adults only"
+    return value  # an area
+
+
+def _clause(slot: str, value: str, rng: random.Random) -> str:
+    """The slot as a verb phrase about "it"."""
+    if slot == "food":
+        return rng.choice((f"serves {value}", f"offers {value}"))
+    if slot == "price":
+        if value[0] in "lm£" and value != "moderate":
+            return f"has a price range of {value}"
+        return rng.choice((f"has {'low' if value == 'cheap' else value} prices",
+                           f"is {_price_adjective(value)}"))  # fmt: skip
+    if slot == "rating":
+        if value in _RATED:
+            return rng.choice((f"has {a(value)} customer rating", f"has {a(value)} rating"))
+        return rng.choice((f"has a customer rating of {value}", f"is rated {value}"))
+    if slot == "near":
+        return rng.choice((f"is near {value}", f"lies close to {value}"))
+    if slot == "family":
+        if value == "yes":
+            return rng.choice(("is family friendly", "welcomes children"))
+        return rng.choice(("is not family friendly", "does not welcome children"))
+    return rng.choice((f"is {value}", f"lies {value}"))
+
+
+def _joined(parts: Sequence[str]) -> str:
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def tell_venue(slots: Slots, rng: random.Random) -> str:
+    """One or two sentences that tell every slot once."""
+    left = [s for s in slots if s not in ("name", "kind")]
+    name, kind = slots["name"], slots.get("kind", "place")
+    if rng.random() < 0.3:
+        rng.shuffle(left)
+    adjective = ""
+    if "family" in left and slots["family"] == "yes" and rng.random() < 0.3:
+        adjective = "family friendly"
+        left.remove("family")
+    elif "price" in left and _price_adjective(slots["price"]) and rng.random() < 0.4:
+        adjective = _price_adjective(slots["price"])
+        left.remove("price")
+    split = min(len(left), rng.choice((1, 1, 2)))
+    behind = [s for s in left if s in ("food", "area", "near", "rating")][:split]
+    rest = [s for s in left if s not in behind]
+    noun = a(f"{adjective} {kind}".strip())
+    first = " ".join([f"{name} is {noun}", *(_after(s, slots[s], rng) for s in behind)])
+    if not rest:
+        return f"{first}."
+    clauses = [_clause(s, slots[s], rng) for s in rest]
+    return f"{first}. It {_joined(clauses)}."
+
+
+def venue_texts(slots: Slots, rng: random.Random, count: int) -> tuple[str, ...]:
+    """Up to `count` different tellings of one card."""
+    found = dict.fromkeys(tell_venue(slots, rng) for _ in range(3 * count))
+    return tuple(found)[:count]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about one subject, as relations and objects."""
+
+    category: str
+    subject: str
+    facts: tuple[tuple[str, str], ...]
+
+
+# relation → ways of saying it as a verb phrase
+_SAY: dict[str, tuple[str, ...]] = {
+    "job": ("is {a}", "works as {a}"),
+    "home": ("lives in {v}", "comes from {v}"),
+    "pet": ("has {a}", "keeps {a}"),
+    "likes": ("likes {v}", "is fond of {v}"),
+    "age": ("is {v} years old",),
+    "species": ("is {a}",),
+    "colour": ("is {v}",),
+    "owner": ("belongs to {v}", "is owned by {v}"),
+    "eats": ("eats {v}", "feeds on {v}"),
+    "goods": ("sells {v}", "offers {v}"),
+    "street": ("stands in {v}", "lies in {v}"),
+    "type": ("is {a}",),
+    "captain": ("is led by {v}", "has {v} as its captain"),
+    "harbour": ("sails from {v}", "leaves from {v}"),
+    "load": ("carries {v}",),
+    "built in": ("was built in {v}", "dates from {v}"),
+    "material": ("is made of {v}",),
+    "height": ("is {v} metres high",),
+    "town": ("stands in {v}", "is found in {v}"),
+}
+SEEN = ("person", "animal", "shop")
+UNSEEN = ("ship", "building")
+
+
+def draw_facts(rng: random.Random, category: str) -> Facts:
+    """Two to four facts about a subject of a category."""
+    goods = [plural(w) for w in world.words("fruit", "tool", "garment", "toy", "container")]
+    person = rng.choice(_OWNERS)
+    street = f"{rng.choice(_SECOND)} Street"
+    town = rng.choice(TOWNS)
+    if category == "person":
+        subject = person
+        facts = {"job": rng.choice(list(world.JOBS)), "home": town,
+                 "pet": rng.choice(("dog", "cat", "rabbit", "horse", "goat", "hen")),
+                 "likes": rng.choice(goods), "age": str(rng.randint(12, 80))}  # fmt: skip
+    elif category == "animal":
+        subject = rng.choice(listed("Rex Bella Daisy Rusty Luna Pip Molly Bruno Ginger Bobby"))
+        facts = {"species": rng.choice(world.words("beast", "bird", largest=5)),
+                 "colour": rng.choice(world.FUR), "owner": person,
+                 "eats": rng.choice(goods[:10]), "home": town}  # fmt: skip
+    elif category == "shop":
+        subject = venue_name(rng)
+        facts = {"type": rng.choice(("bakery", "bookshop", "toy shop", "market", "tea room")),
+                 "goods": rng.choice(goods), "street": street, "owner": person}  # fmt: skip
+    elif category == "ship":
+        subject = f"{rng.choice(('Star', 'Queen', 'Pride', 'Rose'))} of {town}"
+        facts = {"type": rng.choice(("ship", "boat", "ferry")), "captain": person,
+                 "harbour": rng.choice(TOWNS), "load": rng.choice(goods),
+                 "colour": rng.choice(world.COLOURS)}  # fmt: skip
+    else:
+        subject = f"{rng.choice(_SECOND)} {rng.choice(('Tower', 'House', 'Hall', 'Mill'))}"
+        facts = {"type": rng.choice(("tower", "museum", "theatre", "library", "school")),
+                 "built in": str(rng.randint(1600, 2020)), "town": town,
+                 "material": rng.choice(("wood", "stone", "glass", "brick")),
+                 "height": str(rng.randint(8, 90))}  # fmt: skip
+    kept = rng.sample(list(facts), rng.choice((2, 3, 3)))
+    return Facts(category, subject, tuple((k, v) for k, v in facts.items() if k in kept))
+
+
+def tell_facts(known: Facts, rng: random.Random) -> str:
+    """One or two sentences that tell every fact once."""
+    said = [
+        rng.choice(_SAY[relation]).format(v=value, a=a(value)) for relation, value in known.facts
+    ]
+    it = "It" if known.category not in ("person",) else ("She" if known.subject in _SHE else "He")
+    if len(said) > 2 or (len(said) == 2 and rng.random() < 0.3):
+        return f"{known.subject} {_joined(said[:-1])}. {it} {said[-1]}."
+    return f"{known.subject} {_joined(said)}."
+
+
+_SHE = frozenset(listed("Anna Rosa Clara Vera Nina Ella"))
+
+
+def facts_texts(known: Facts, rng: random.Random, count: int) -> tuple[str, ...]:
+    """Up to `count` different tellings of the same facts."""
+    found = dict.fromkeys(tell_facts(known, rng) for _ in range(4 * count))
+    return tuple(found)[:count]

@@ -1,0 +1,391 @@
+"""Events, and pairs of a story and a statement about it: follows, clashes, or is not told.
+
+The statement is drawn first, in the same way for all three relations, and the story is then made
+to fit; so a statement alone tells nothing about its relation to the story.  The story always
+carries one or two details more than the statement, for every relation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from peftcore.tasks.miniworld import knowledge as world
+from peftcore.tasks.miniworld.grammar import a, generic, is_mass, plural, some
+
+Relation = Literal["follows", "clashes", "untold"]
+RELATIONS: tuple[Relation, ...] = ("follows", "clashes", "untold")
+TENSES = ("now", "now", "past", "there")
+_SUBJECT_WORDS = ("age", "height", "mood", "fur")
+_OBJECT_WORDS = ("colour", "size", "state", "freshness", "o_age", "o_fur")
+_TALL = frozenset((*world.PEOPLE, "person", "adult"))
+
+
+@dataclass(frozen=True)
+class Event:
+    """Who does what to what, with details: dimension → value."""
+
+    subject: str
+    verb: str
+    thing: str | None
+    details: tuple[tuple[str, str], ...] = ()
+    tense: str = "now"
+
+    def get(self, dimension: str) -> str | None:
+        """The value of a detail, if it is told."""
+        return dict(self.details).get(dimension)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A story, a statement, their relation and the reason for it."""
+
+    story: str
+    statement: str
+    relation: Relation
+    reason: str
+    reasons: tuple[str, ...]  # all that would do, the given one among them
+    why: str  # the kind of reasoning: kind, drop, synonym, side, value, noun, verb, missing, narrow
+
+
+def _kind(word: str) -> str:
+    return world.NOUNS[word].kind if word in world.NOUNS else word
+
+
+def _is_person(word: str) -> bool:
+    return _kind(word) in _TALL
+
+
+def _dimensions(subject: str, thing: str | None) -> dict[str, list[str]]:
+    """The details an event may have, in three groups: of the subject, of the thing, of it all."""
+    of_subject = ["age", "height", "mood"] if _is_person(subject) else ["age", "fur"]
+    if subject in ("boy", "girl", "child"):
+        of_subject.remove("age")
+    of_thing: list[str] = []
+    if thing:
+        kind = _kind(thing)
+        if kind in world.FOODS or kind == "food":
+            of_thing = ["freshness", "size"] if not is_mass(thing) else ["freshness"]
+        elif kind in world.ANIMALS or kind == "animal":
+            of_thing = ["o_age", "size", "o_fur"]
+        elif kind in world.THINGS or kind == "piece of furniture":
+            of_thing = ["colour", "size", "state"]
+    return {
+        "subject": of_subject,
+        "thing": of_thing,
+        "all": ["place", "time", "company", "manner", "number"],
+    }
+
+
+def _values(dimension: str) -> tuple[str, ...]:
+    if dimension == "place":
+        return _PLACES
+    return world.VALUES[dimension.removeprefix("o_")]
+
+
+_PLACES = tuple(w for w in world.PLACES if w not in ("sea", "desert", "airport"))
+
+
+def _draw_details(
+    rng: random.Random, subject: str, thing: str | None, taken: dict[str, str], count: int,
+    shut: frozenset[str],
+) -> dict[str, str]:  # fmt: skip
+    """`count` more details, at most one of the subject and one of the thing."""
+    groups = _dimensions(subject, thing)
+    free: list[str] = []
+    for group in ("subject", "thing"):
+        if groups[group] and not set(groups[group]) & set(taken):
+            options = [d for d in groups[group] if d not in shut]
+            if options:
+                free.append(rng.choice(options))
+    free += [d for d in groups["all"] if d not in taken and d not in shut]
+    if "number" in free and rng.random() < 0.5:
+        free.remove("number")
+    chosen = rng.sample(free, min(count, len(free)))
+    return {d: rng.choice(_values(d)) for d in chosen}
+
+
+def draw_event(rng: random.Random, count: int = 2) -> Event:
+    """A plain event with `count` details."""
+    if rng.random() < 0.8:
+        subject = rng.choice(
+            world.BY_KIND["worker"] if rng.random() < 0.6 else world.words("man", "woman", "child")
+        )
+        deeds, postures = world.DEEDS, world.POSTURES
+    else:
+        subject = rng.choice(world.words("beast", "bird"))
+        deeds, postures = world.DEEDS_OF_ANIMALS, world.ANIMAL_POSTURES
+    thing: str | None = None
+    if rng.random() < 0.78:
+        verb = rng.choice(list(deeds))
+        thing = rng.choice(deeds[verb])
+    else:
+        verb = rng.choice(postures)
+    details = _draw_details(rng, subject, thing, {}, count, frozenset())
+    return Event(subject, verb, thing, tuple(details.items()), rng.choice(TENSES))
+
+
+def _adjective(event: Event, dimensions: tuple[str, ...]) -> str:
+    return next((v for d, v in event.details if d in dimensions), "")
+
+
+def tell(event: Event, rng: random.Random | None = None, synonym: str | None = None) -> str:
+    """The event as a lower-case sentence without a full stop; `synonym` is a word to replace."""
+    subject_word = _adjective(event, _SUBJECT_WORDS)
+    number = event.get("number")
+    if number:
+        subject = f"{number} {subject_word} {plural(event.subject)}".replace("  ", " ")
+        be = "were" if event.tense == "past" else "are"
+    else:
+        subject = a(f"{subject_word} {event.subject}".strip())
+        be = "was" if event.tense == "past" else "is"
+    deed = world.past(event.verb) if event.tense == "past" else world.ing(event.verb)
+    rest = [some(event.thing, _adjective(event, _OBJECT_WORDS))] if event.thing else []
+    manner, place, company, time = map(event.get, ("manner", "place", "company", "time"))
+    if manner:
+        rest.append(manner)
+    if place:
+        rest.append(world.PLACES[place].phrase if place in world.PLACES else place)
+    if company:
+        rest.append(company)
+    tail = " ".join(rest)
+    verb = deed if event.tense == "past" else f"{be} {deed}"
+    text = f"there {be} {subject} {deed}" if event.tense == "there" else f"{subject} {verb}"
+    text = f"{text} {tail}".strip()
+    if time:
+        front = rng is not None and rng.random() < 0.4
+        text = f"{time} {text}" if front else f"{text} {time}"
+    if synonym:
+        text = f" {text} ".replace(f" {synonym} ", f" {world.SYNONYMS[synonym]} ").strip()
+        text = text.replace("a aged", "an aged").replace("an large", "a large")
+        text = text.replace("an cross", "a cross").replace("a old", "an old")
+    return text
+
+
+def draw_pair(
+    rng: random.Random, relation: Relation, wanted: Callable[[str], bool] = lambda story: True
+) -> Pair:
+    """A story and a statement that stand in a relation, with the reason; stories as wanted."""
+    while True:
+        statement = _draw_statement(rng)
+        said = tell(statement)
+        pair = _fit(rng, statement, said, relation)
+        if pair is None or not wanted(pair.story):
+            continue
+        # a statement that fits one relation only would betray it
+        if all(_fit(rng, statement, said, r) for r in RELATIONS if r != relation):
+            return pair
+
+
+def _fit(rng: random.Random, statement: Event, said: str, relation: Relation) -> Pair | None:
+    """The statement with a story for a relation; None if none of three attempts worked."""
+    for _ in range(3):
+        built = _fit_story(rng, statement, relation)
+        if built is not None:
+            story, reasons, synonym = built
+            told = tell(story, rng, synonym)
+            if told != said:
+                reason, why = rng.choice(reasons)
+                texts = tuple(dict.fromkeys([reason, *(text for text, _ in reasons)]))
+                return Pair(told, said, relation, reason, texts, why)
+    return None
+
+
+def _draw_statement(rng: random.Random) -> Event:
+    """What is claimed: one or two details; a noun may be named by its kind."""
+    event = draw_event(rng, rng.choice((0, 1, 1, 2)))
+    subject, thing = event.subject, event.thing
+    if rng.random() < 0.35:
+        subject = rng.choice(world.kinds_of(subject))
+    if thing and _kind(thing) not in world.PEOPLE and rng.random() < 0.35:
+        thing = rng.choice(world.kinds_of(thing)) if world.kinds_of(thing) else thing
+        thing = event.thing if thing == "thing" else thing
+    allowed = {d for group in _dimensions(subject, thing).values() for d in group}
+    details = {d: v for d, v in event.details if d in allowed}
+    if details.get("place") and rng.random() < 0.2:
+        details["place"] = world.PLACES[details["place"]].side
+    return replace(event, subject=subject, thing=thing, details=tuple(details.items()))
+
+
+def _below(rng: random.Random, kind: str, among: tuple[str, ...]) -> str | None:
+    """A noun that is one of a kind, out of some nouns."""
+    options = [w for w in among if kind in world.kinds_of(w)]
+    return rng.choice(options) if options else None
+
+
+def _subjects(event: Event) -> tuple[str, ...]:
+    kinds = world.PEOPLE if _is_person(event.subject) else ("beast", "bird")
+    return world.words(*kinds)
+
+
+def _things(event: Event) -> tuple[str, ...]:
+    deeds = world.DEEDS if _is_person(event.subject) else world.DEEDS_OF_ANIMALS
+    return deeds[event.verb]
+
+
+def _fit_story(
+    rng: random.Random, said: Event, relation: Relation
+) -> tuple[Event, list[tuple[str, str]], str | None] | None:
+    """A story for the statement, reasons with their kinds, and a word to say differently."""
+    story, reasons = said, []
+    details = dict(said.details)
+    change = None
+    shut: frozenset[str] = frozenset()
+    if relation != "follows":
+        options = [*details, *details]
+        if said.thing is None and relation == "clashes":
+            options += ["verb", "verb"]
+        options += ["subject"] + (["thing", "thing"] if said.thing else [])
+        change = rng.choice(options)
+    for role, among in (("subject", _subjects(said)), ("thing", None)):
+        word = getattr(story, role)
+        if word is None or word in world.NOUNS or change == role:
+            continue
+        if rng.random() < 0.65:
+            lower = _below(rng, word, among or _things(said))
+            if lower is None:
+                return None
+            story = _with(story, role, lower)
+            reasons.append((f"{generic(lower)} is {generic(word)}", "kind"))
+    if relation == "clashes":
+        changed = _clash(rng, story, said, change, details)
+        if changed is None:
+            return None
+        story, reason, why = changed
+        reasons = [(reason, why)]
+    elif relation == "untold":
+        changed = _untell(rng, story, said, change, details)
+        if changed is None:
+            return None
+        story, reason, why = changed
+        shut = frozenset([change] if change in details else [])
+        reasons = [(reason, why)]
+    elif details.get("place") in ("inside", "outside"):
+        place = rng.choice([p for p in _PLACES if world.PLACES[p].side == details["place"]])
+        story = replace(story, details=tuple((details | {"place": place}).items()))
+        reasons.append((f"the {place} is {details['place']}", "side"))
+    kept = dict(story.details)
+    wanted = len(details) - len(kept) + rng.choice((1, 2))
+    extra = _draw_details(rng, story.subject, story.thing, kept, wanted, shut)
+    if relation == "follows" and not extra and not reasons:
+        return None
+    allowed = {d for group in _dimensions(story.subject, story.thing).values() for d in group}
+    if not set(kept) <= allowed:
+        return None
+    merged = kept | extra
+    story = replace(story, details=tuple(merged.items()))
+    synonym = None
+    shared = [w for w in _content(said) if w in world.SYNONYMS and w in _content(story)]
+    if shared and rng.random() < 0.35:
+        synonym = rng.choice(shared)
+        if relation == "follows":
+            reasons = [(f"{world.SYNONYMS[synonym]} means {synonym}", "synonym")]
+    if not reasons:
+        reasons = [(_dropped(story, said, extra), "drop")]
+    return story, reasons, synonym
+
+
+def _with(event: Event, role: str, word: str) -> Event:
+    """The event with another subject or thing."""
+    return replace(event, subject=word) if role == "subject" else replace(event, thing=word)
+
+
+def _content(event: Event) -> list[str]:
+    form = world.past(event.verb) if event.tense == "past" else world.ing(event.verb)
+    return [form, *(v for _, v in event.details)]
+
+
+def _dropped(story: Event, said: Event, extra: dict[str, str]) -> str:
+    """The reason when the statement only leaves something out."""
+    for dimension, value in extra.items():
+        if dimension in _SUBJECT_WORDS:
+            return f"{a(f'{value} {story.subject}')} is {a(story.subject)}"
+        if dimension in _OBJECT_WORDS and story.thing:
+            phrase = f"{value} {story.thing}"
+            return f"{generic_of(phrase, story.thing)} is {generic(story.thing)}"
+    dimension, value = next(iter(extra.items()))
+    if dimension == "number":
+        return f"where there are {value} {plural(story.subject)} there is {a(story.subject)}"
+    phrase = world.PLACES[value].phrase if dimension == "place" else value
+    doing = world.ing(story.verb)
+    return f"{doing} {phrase} is {doing}"
+
+
+def generic_of(phrase: str, noun: str) -> str:
+    """A phrase with the article its noun needs."""
+    return phrase if is_mass(noun) else a(phrase)
+
+
+def _clash(
+    rng: random.Random, story: Event, said: Event, change: str | None, details: dict[str, str]
+) -> tuple[Event, str, str] | None:
+    """The story with one thing made incompatible with the statement."""
+    if change == "verb":
+        postures = world.POSTURES if _is_person(said.subject) else world.ANIMAL_POSTURES
+        other = rng.choice([v for v in postures if v != said.verb])
+        reason = f"one cannot {other} and {said.verb} at once"
+        return replace(story, verb=other), reason, "verb"
+    if change in ("subject", "thing"):
+        word = str(getattr(said, change))
+        among = _subjects(said) if change == "subject" else _things(said)
+        options = [w for w in among if w != word and word not in world.kinds_of(w)]
+        if not options:
+            return None
+        other = rng.choice(options)
+        reason = f"{generic(other)} is not {generic(word)}"
+        return _with(story, change, other), reason, "noun"
+    assert change is not None
+    value = details[change]
+    if value in ("inside", "outside"):
+        other = rng.choice([p for p in _PLACES if world.PLACES[p].side != value])
+        reason = f"the {other} is not {value}"
+        side = True
+    else:
+        other = rng.choice([v for v in _values(change) if v != value])
+        reason, side = _conflict(change, other, value), False
+    new = replace(story, details=tuple((details | {change: other}).items()))
+    return new, reason, "side" if side else "value"
+
+
+def _conflict(dimension: str, told: str, said: str) -> str:
+    if dimension == "place":
+        there, here = world.PLACES[told].phrase, world.PLACES[said].phrase
+        return f"one cannot be {there} and {here} at once"
+    if (told, said) in world.OPPOSITES or (said, told) in world.OPPOSITES:
+        return f"{told} is the opposite of {said}"
+    return f"{told} is not {said}"
+
+
+def _untell(
+    rng: random.Random, story: Event, said: Event, change: str | None, details: dict[str, str]
+) -> tuple[Event, str, str] | None:
+    """The story with something of the statement left open."""
+    if change == "verb":
+        return None
+    if change in ("subject", "thing"):
+        word = str(getattr(said, change))
+        if word not in world.NOUNS:
+            return None
+        wider = [k for k in world.kinds_of(word) if k != "thing"]
+        if not wider:
+            return None
+        kind = rng.choice(wider)
+        reason = f"not every {kind} is {generic(word)}"
+        return _with(story, change, kind), reason, "narrow"
+    assert change is not None
+    left = {d: v for d, v in details.items() if d != change}
+    reason = f"it is not said {_QUESTIONS[change]}".format(subject=story.subject, thing=story.thing)
+    return replace(story, details=tuple(left.items())), reason, "missing"
+
+
+_QUESTIONS = {
+    "age": "how old the {subject} is", "height": "how tall the {subject} is",
+    "mood": "how the {subject} feels", "fur": "what colour the {subject} is",
+    "colour": "what colour the {thing} is", "size": "how big the {thing} is",
+    "state": "how clean the {thing} is", "freshness": "how fresh the {thing} is",
+    "o_age": "how old the {thing} is", "o_fur": "what colour the {thing} is",
+    "place": "where it happens", "time": "when it happens", "company": "who else is there",
+    "manner": "how fast it happens", "number": "how many there are",
+}  # fmt: skip
