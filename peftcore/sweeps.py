@@ -15,6 +15,7 @@ from peftcore.spec import RunSpec, Training
 
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 STEPS = 80  # enough to tell a rate that learns from one that crawls or diverges
+PATIENT = "no better dev loss"  # how training words an early stop
 ANSWERED = 8  # examples answered by a run whose answers nobody reads
 
 
@@ -74,5 +75,6 @@ def _outcome(run: Run) -> Outcome:
     sound = losses and all(map(math.isfinite, losses))
     rate = run.spec.training.learning_rate
     assert rate is not None
-    diverged = sum("not a number" in (seed["stopped"] or "") for seed in seeds)
+    # Running out of patience is a good end; every other early end is a divergence.
+    diverged = sum(not (seed["stopped"] or PATIENT).startswith(PATIENT) for seed in seeds)
     return Outcome(rate, sum(losses) / len(losses) if sound else None, diverged, run.id)

@@ -48,8 +48,8 @@ def test_the_lowest_dev_loss_wins_unless_seeds_diverged():
 def test_an_outcome_is_the_mean_of_the_best_dev_losses_of_the_seeds(tmp_path):
     run = RunStore(tmp_path).create(SPEC)
     assert sweeps.outcomes([run]) == [Outcome(0.002, None, 0, run.id)]  # nothing yet
-    fine = {"seed": 0, "best_step": 1, "best_dev": 1.0, "stopped": None}
-    lost = {"seed": 1, "best_step": 1, "best_dev": 3.0, "stopped": "dev loss is not a number"}
+    fine = {"seed": 0, "best_step": 1, "best_dev": 1.0, "stopped": "no better dev loss in 2 looks"}
+    lost = {"seed": 1, "best_step": 1, "best_dev": 3.0, "stopped": "diverged at step 2"}
     run.write_status(state="done", seeds=[fine, lost])
     assert sweeps.outcomes([run]) == [Outcome(0.002, 2.0, 1, run.id)]
     run.write_status(seeds=[fine, lost | {"best_dev": float("inf")}])
