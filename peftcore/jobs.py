@@ -167,9 +167,10 @@ class Queue:
             change = sa.update(JOBS).where(*_mine(job)).values(state=state, message=message, **end)
             return connection.execute(change).rowcount == 1
 
-    def waiting(self) -> bool:
-        """Whether any job waits for a worker."""
-        return bool(self.database.read(sa.select(JOBS.c.id).where(JOBS.c.state == "queued")))
+    def waiting(self) -> list[str]:
+        """The devices that jobs wait for; empty if no job waits."""
+        query = sa.select(JOBS.c.device).where(JOBS.c.state == "queued").distinct()
+        return [row["device"] for row in self.database.read(query)]
 
     def enlist(self, device: str, worker: Identity) -> bool:
         """Make this process the worker of a device; False if a living one is there."""
@@ -234,6 +235,14 @@ def ensure_worker(device: str = "auto", queue: Queue | None = None) -> bool:
             return False
         _enlist(connection, device, _spawn(device, queue))
         return True
+
+
+def tend(queue: Queue) -> int:
+    """Start the workers that waiting jobs miss, after a crash for example; returns how many.
+
+    Cheap when nothing waits, so a page may call it at every look.
+    """
+    return sum(ensure_worker(device, queue) for device in queue.waiting())
 
 
 def _spawn(device: str, queue: Queue) -> Identity:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from peftcore import jobs, places, processes
 from peftcore.database import JOBS, WORKERS
 from peftcore.errors import BadInput
-from peftcore.jobs import PATIENCE, Queue, ensure_worker
+from peftcore.jobs import PATIENCE, Queue, ensure_worker, tend
 from peftcore.spec import RunSpec
 
 ME = processes.current()
@@ -275,4 +275,16 @@ def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
     assert process.cwd() == str(places.ROOT)
     processes.end(worker)
     assert ensure_worker("cpu", queue)  # a dead one is replaced
+    processes.end(jobs._identity(queue.database.read(sa.select(WORKERS))[0]))
+
+
+def test_waiting_jobs_get_the_worker_they_miss(queue, monkeypatch):
+    monkeypatch.setattr(jobs, "COMMAND", ["-c", "import time; time.sleep(60)"])
+    assert tend(queue) == 0
+    queue.submit(spec(), device="cpu")
+    assert tend(queue) == 1
+    assert tend(queue) == 0
+    worker = jobs._identity(queue.database.read(sa.select(WORKERS))[0])
+    kill(worker)
+    assert tend(queue) == 1
     processes.end(jobs._identity(queue.database.read(sa.select(WORKERS))[0]))
