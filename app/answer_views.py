@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -65,11 +67,11 @@ def pick(answers: pd.DataFrame, which: str) -> list[str]:
     """The examples that fit a filter, in their own order; `answers` are those of one seed."""
     kept = []
     for example, rows in answers.groupby("example", sort=False):
-        right = [bool(value) for value in rows["correct"] if value is not None]
+        right = [bool(value) for value in rows["correct"].dropna()]
         said = rows["predicted"] if rows["label"].notna().all() else rows["text"]
         fits = {
             EVERY: True,
-            DISAGREE: len(set(said)) > 1,
+            DISAGREE: said.nunique(dropna=False) > 1,
             WRONG: not all(right),
             SPLIT: any(right) and not all(right),
         }
@@ -80,15 +82,20 @@ def pick(answers: pd.DataFrame, which: str) -> list[str]:
 
 def _card(rows: pd.DataFrame, chosen: Comparison, other: str | None) -> str:
     first = rows.iloc[0]
-    gold = answer_html.accepted(first["target"], first["label"], first["references"])
+    gold = answer_html.accepted(first["target"], _known(first["label"]), first["references"])
     by_run = {row["run"]: row for _, row in rows.iterrows()}
     cells = [
-        answer_html.Cell(chosen.looks[run], row["text"], row["correct"])
+        answer_html.Cell(chosen.looks[run], row["text"], _known(row["correct"]))
         for run in chosen.looks
         if (row := by_run.get(run)) is not None
     ]
     against = by_run[other]["text"] if other in by_run else None
     return answer_html.card(first["source"], gold, cells, against)
+
+
+def _known(value: Any) -> Any:
+    """None for a gap."""
+    return None if pd.isna(value) else value
 
 
 def _flat(answers: pd.DataFrame, chosen: Comparison) -> pd.DataFrame:

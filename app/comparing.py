@@ -69,17 +69,18 @@ def finished() -> list[Run]:
     return [run for run in cache.store().all() if run.status().state == "done"]
 
 
-def suggested(runs: Sequence[Run]) -> list[Run]:
+def suggested(runs: Sequence[Run], across_bases: bool = False) -> list[Run]:
     """The newest of each method in the newest group of comparable runs that has several methods."""
-    groups = [_newest_of_each_method(group) for group in likeness.alike(runs)]
+    groups = [_newest(group) for group in likeness.alike(runs, across_bases=across_bases)]
     return next((group for group in groups if len(group) > 1), groups[0] if groups else [])
 
 
-def _newest_of_each_method(runs: Sequence[Run]) -> list[Run]:
-    kept: dict[str, Run] = {}
+def _newest(runs: Sequence[Run]) -> list[Run]:
+    """The newest run of each method and base, by title."""
+    kept: dict[tuple[str, str], Run] = {}
     for run in runs:
-        kept.setdefault(run.spec.method, run)
-    return sorted(kept.values(), key=lambda run: title(run.spec.method))
+        kept.setdefault((run.spec.method, run.spec.base), run)
+    return sorted(kept.values(), key=lambda run: (title(run.spec.method), run.spec.base))
 
 
 def pick_task(runs: Sequence[Run], asked: Sequence[Run]) -> list[Run]:
@@ -111,11 +112,25 @@ def asked_for(runs: Sequence[Run]) -> list[Run]:
     return [known[part] for part in named if part in known]
 
 
-def pick_runs(runs: Sequence[Run], asked: Sequence[Run]) -> list[Run]:
+def pick_across(runs: Sequence[Run], asked: Sequence[Run]) -> bool:
+    """Whether runs on other bases are welcome; only asked if there are any."""
+    if len({run.spec.base for run in runs}) < 2:
+        return False
+    return st.toggle(
+        "Compare across bases",
+        value=len({run.spec.base for run in asked}) > 1,
+        key="compare.across",
+        help="Another base is another question, so this is off unless you ask for it.",
+        persist_state="session",
+    )
+
+
+def pick_runs(runs: Sequence[Run], asked: Sequence[Run], across: bool) -> list[Run]:
     """A choice among the finished runs of a task, kept in the address."""
     names, known = looks(runs), {run.id: run for run in runs}
-    start = [run.id for run in asked if run.id in known] or [run.id for run in suggested(runs)]
-    key = f"compare.runs.{runs[0].spec.task}"
+    start = [run.id for run in asked if run.id in known]
+    start = start or [run.id for run in suggested(runs, across)]
+    key = _key(runs)
     chosen = st.multiselect(
         "Runs",
         list(known),
@@ -150,13 +165,13 @@ def scores_of(runs: Sequence[Run], metric: str) -> pd.DataFrame:
     return table if metric in table else table.assign(**{metric: float("nan")})
 
 
-def refuse(reasons: Sequence[str], runs: Sequence[Run]) -> None:
+def refuse(reasons: Sequence[str], runs: Sequence[Run], across: bool) -> None:
     """Say why these runs are not compared, and offer what can be."""
     st.error(
         "These runs cannot be compared:\n\n" + "\n".join(f"- {plain(text)}" for text in reasons),
         icon=":material/block:",
     )
-    groups = sorted(likeness.alike(runs), key=len, reverse=True)
+    groups = sorted(likeness.alike(runs, across_bases=across), key=len, reverse=True)
     names = looks(runs)
     st.markdown("Runs that do go together:")
     for number, group in enumerate(groups[:5]):
@@ -170,8 +185,13 @@ def refuse(reasons: Sequence[str], runs: Sequence[Run]) -> None:
 
 
 def _keep(group: Sequence[Run]) -> None:
-    st.session_state[f"compare.runs.{group[0].spec.task}"] = [run.id for run in group]
+    st.session_state[_key(group)] = [run.id for run in group]
     _remember([run.id for run in group])
+
+
+def _key(runs: Sequence[Run]) -> str:
+    """Each task has a choice of its own."""
+    return f"compare.runs.{runs[0].spec.task}"
 
 
 def _remember(ids: Sequence[str]) -> None:

@@ -26,13 +26,15 @@ def show() -> None:
         of_task = comparing.pick_task(finished, asked)
     with right:
         metric = comparing.pick_metric(of_task)
-    runs = comparing.pick_runs(of_task, asked)
+    across = comparing.pick_across(of_task, asked)
+    runs = comparing.pick_runs(of_task, asked, across)
     if not runs:
         st.info("Choose at least one run; two or more can be compared.")
         return
-    reasons = likeness.unlike(runs, names={run: look.name for run, look in looks(runs).items()})
+    names = {run: look.name for run, look in looks(runs).items()}
+    reasons = likeness.unlike(runs, across_bases=across, names=names)
     if reasons:
-        comparing.refuse(reasons, runs)
+        comparing.refuse(reasons, runs, across)
         return
     chosen = comparing.Comparison(runs, looks(runs), metric, comparing.scores_of(runs, metric))
     compare_views.headline(chosen)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from peftcore import tasks
+from peftcore.performing import answers_table
 from peftcore.runs import RunStore
 from peftcore.spec import RunSpec
 from peftcore.tasks.base import Answer
@@ -24,7 +25,7 @@ def make_run(method="lora", task="miniworld_nli", base="tiny-t5", *, store=None,
     run.write_answers(answers)
     run.write_scores(scores)
     run.write_manifest(
-        {"data_hash": data, "base_fingerprint": "f0", "versions": {"sacrebleu": "2.6.0"}}
+        {"data_hash": data, "base": {"fingerprint": "f0"}, "versions": {"sacrebleu": "2.6.0"}}
     )
     steps = run.spec.training.steps
     run.write_status(
@@ -54,14 +55,13 @@ def _history(spec, rng):
 def _answers(spec, skill, rng):
     task = tasks.find(spec.task)
     gold = task.load(spec.evaluation.split)[: spec.evaluation.limit]
-    rows, scores = [], {}
+    tables, scores = [], {}
     for seed in spec.population.numbers():
         given = [_answer(task, example, gold, rng.random() < skill, rng) for example in gold]
-        for example, answer in zip(gold, given, strict=True):
-            rows.append(_row(seed, example, answer))
+        tables.append(answers_table(task, tuple(gold), given, seed))
         for metric, value in task.score(given, gold).items():
             scores.setdefault(metric, []).append(value)
-    return pd.DataFrame(rows), scores
+    return pd.concat(tables, ignore_index=True), scores
 
 
 def _answer(task, example, gold, right, rng) -> Answer:
@@ -71,18 +71,3 @@ def _answer(task, example, gold, right, rng) -> Answer:
     if not right and len(words) > 3:
         words.pop(rng.integers(1, len(words)))
     return task.parse(" ".join(words))
-
-
-def _row(seed, example, answer):
-    return {
-        "seed": seed,
-        "example": example.id,
-        "source": example.source,
-        "target": example.target,
-        "references": list(example.references),
-        "label": example.label,
-        "text": answer.text,
-        "predicted": answer.label,
-        "explanation": answer.explanation,
-        "correct": None if example.label is None else answer.label == example.label,
-    }

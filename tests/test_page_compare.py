@@ -90,6 +90,15 @@ def test_other_data_is_unlike():
     assert "Not the same data" in words(page)
 
 
+def test_another_base_is_refused_unless_asked_for():
+    runs = make_run("lora"), make_run("lora", base="tiny-gpt")
+    page = opened(runs=",".join(run.id for run in runs))
+    assert page.toggle(key="compare.across").value  # the address asks for two bases
+    assert page.dataframe[0].value["Run"].str.contains("tiny-").all()
+    page.toggle(key="compare.across").set_value(False).run()
+    assert "Not the same base: " in words(page)
+
+
 def test_other_steps_are_allowed_and_said():
     make_run("lora"), make_run("spt", training={"steps": 100})
     assert "Steps differ: " in words(opened())

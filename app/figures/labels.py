@@ -54,7 +54,8 @@ def confusion_alt(counts: pd.DataFrame, name: str) -> str:
 
 def count(answers: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
     """How often each gold label (row) got each answer (column); unreadable answers come last."""
-    given = [label if label in known else UNREADABLE for label in answers["predicted"]]
-    columns = [*known, *([UNREADABLE] if UNREADABLE in given else [])]
-    made = pd.crosstab(answers["label"].to_numpy(), pd.Series(given, dtype=object).to_numpy())
+    read = answers["predicted"].isin(list(known))
+    given = answers["predicted"].where(read, UNREADABLE).astype(object)
+    columns = [*known, *([] if read.all() else [UNREADABLE])]
+    made = pd.crosstab(answers["label"].astype(object).to_numpy(), given.to_numpy())
     return made.reindex(index=list(known), columns=columns, fill_value=0)

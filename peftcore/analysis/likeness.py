@@ -52,7 +52,7 @@ def terms(run: Comparable, *, across_bases: bool = False) -> list[Term]:
     spec, manifest = run.spec, run.manifest()
     training, evaluation, numbers = spec.training, spec.evaluation, spec.population.numbers()
     data = str(manifest.get("data_hash") or "not recorded")
-    weights = str(manifest.get("base_fingerprint") or "not recorded")
+    weights = str((manifest.get("base") or {}).get("fingerprint") or "not recorded")
     again = "train the missing runs with equal settings"
     bases = [
         Term("base", spec.base, "choose runs on one base, or compare across bases"),

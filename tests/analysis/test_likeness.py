@@ -14,7 +14,7 @@ class Run:
     made: dict[str, Any] = field(default_factory=dict)
 
     def manifest(self):
-        return {"data_hash": "aa", "base_fingerprint": "ff", "versions": {}} | self.made
+        return {"data_hash": "aa", "base": {"fingerprint": "ff"}, "versions": {}} | self.made
 
 
 def run(name="a", made=None, **changes):
@@ -38,7 +38,7 @@ def test_runs_that_differ_in_method_settings_and_steps_may_be_compared():
         (run("b", evaluation={"limit": 10}), ["limit", "200 in a", "10 in b"]),
         (run("b", evaluation={"beams": 4}), ["decoding", "4 beams"]),
         (run("b", made={"data_hash": "bb"}), ["data", "aa in a", "bb in b"]),
-        (run("b", made={"base_fingerprint": "ee"}), ["weights of the base"]),
+        (run("b", made={"base": {"fingerprint": "ee"}}), ["weights of the base"]),
         (run("b", made={"versions": {"sacrebleu": "2"}}), ["scoring packages", "sacrebleu 2 in b"]),
         (run("b", base="other"), ["base", "tiny in a", "other in b"]),
         (run("b", task="qnli", made={"data_hash": "bb"}), ["task", "qnli in b"]),
@@ -52,7 +52,7 @@ def test_unlike_runs_are_refused_with_one_sentence_that_names_the_values(other, 
 
 
 def test_another_base_is_allowed_when_asked_for():
-    other = run("b", base="other", made={"base_fingerprint": "ee"})
+    other = run("b", base="other", made={"base": {"fingerprint": "ee"}})
     assert unlike([run(), other], across_bases=True) == []
     assert len(alike([run(), other], across_bases=True)) == 1
 
