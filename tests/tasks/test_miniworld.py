@@ -159,13 +159,12 @@ def test_venue_texts_tell_the_name_and_every_value_that_is_a_name():
     rng = random.Random(7)
     for _ in range(300):
         slots = cards.draw_venue(rng)
-        texts = cards.venue_texts(slots, rng, 4)
-        assert len(set(texts)) == len(texts) >= 1
-        for text in texts:
-            assert text.startswith(slots["name"])
+        texts = cards.invitations(slots, rng)
+        assert 1 <= len(set(texts)) == len(texts) <= 4
+        for text in (*texts, cards.tell_venue(slots, rng)):
             assert text.endswith(".")
-            for key in ("food", "near", "area"):
-                assert slots.get(key, "") in text
+            for key in ("name", "kind", "food", "near", "area"):
+                assert slots.get(key, "").lower() in text.lower()
 
 
 def test_no_pretraining_text_shows_a_format_or_label_of_a_task():

@@ -135,10 +135,45 @@ def tell_venue(slots: Slots, rng: random.Random) -> str:
     return f"{first}. It {_joined(clauses)}."
 
 
-def venue_texts(slots: Slots, rng: random.Random, count: int) -> tuple[str, ...]:
-    """Up to `count` different tellings of one card."""
-    found = dict.fromkeys(tell_venue(slots, rng) for _ in range(3 * count))
-    return tuple(found)[:count]
+_SUMS = {"cheap": "little", "moderate": "a fair sum", "high": "a lot"}
+
+
+def invite(slots: Slots, rng: random.Random) -> str:
+    """The same slots in the voice of a guide book, which pretraining never uses."""
+    name, kind = slots["name"], a(slots["kind"])
+    area, food, near = slots.get("area", ""), slots.get("food", ""), slots.get("near", "")
+    beside = f" beside {near}" if near else ""
+    openings = []
+    if area:
+        menu = f" with {food} on the menu" if food else ""
+        openings.append(f"{area[0].upper()}{area[1:]} you will find {name}, {kind}{menu}{beside}.")
+        if not food:
+            openings.append(f"Do visit {name}, {kind} {area}{beside}.")
+    if food:
+        openings.append(f"You can eat {food} at {name}, {kind}{' ' * bool(area)}{area}{beside}.")
+        openings.append(f"Fancy {food}? Go to {name}, {kind}{' ' * bool(area)}{area}{beside}.")
+    if not openings:
+        openings.append(f"Have you heard of {name}, {kind}{beside}?")
+        openings.append(f"Do visit {name}, {kind}{beside}.")
+    rest = []
+    if "rating" in slots:
+        mark = slots["rating"]
+        rest.append(f"guests give it {a(f'{mark} mark') if mark in _RATED else mark}")
+    if "price" in slots:
+        cost = _SUMS.get(slots["price"], slots["price"])
+        rest.append(f"{rng.choice(('you pay', 'a meal costs'))} {cost}")
+    joined = " and ".join(rest)
+    lines = [rng.choice(openings), f"{joined[0].upper()}{joined[1:]}." if joined else ""]
+    if "family" in slots:
+        lines.append(
+            "Bring the children." if slots["family"] == "yes" else "Come without children."
+        )
+    return " ".join(line for line in lines if line)
+
+
+def invitations(slots: Slots, rng: random.Random) -> tuple[str, ...]:
+    """Up to four different invitations to a venue."""
+    return tuple(dict.fromkeys(invite(slots, rng) for _ in range(8)))[:4]
 
 
 @dataclass(frozen=True)

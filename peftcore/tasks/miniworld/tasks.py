@@ -147,7 +147,7 @@ class _Telling(MiniworldTask):
 
 @register
 class MiniworldVenues(_Telling):
-    """A venue's slots, told in one or two sentences."""
+    """A venue's slots, told in two or three sentences in the voice of a guide book."""
 
     name = "miniworld_venues"
     title = "Miniworld: venue descriptions from slots"
@@ -158,7 +158,7 @@ class MiniworldVenues(_Telling):
     @classmethod
     def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
         slots = cards.draw_venue(rng)
-        texts = cards.venue_texts(slots, rng, 4)
+        texts = cards.invitations(slots, rng)
         source = ", ".join(f"{k}[{v}]" for k, v in slots.items())
         row = Example(
             f"{cls.name}/{split}/{number}", source, texts[0], None, texts, (source,)
