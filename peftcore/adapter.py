@@ -80,43 +80,46 @@ def shell(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
 
 
-def summary(states: Tensor, batch: Batch, pairs: bool) -> Tensor:
-    """What a head reads of an encoder's states (n, t, d): (n, d), or (n, d + 1) for pairs.
+def summary(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> Tensor:
+    """What a head reads of an encoder's states (n, t, d): (n, d), or (n, 1) for pairs of sentences.
 
-    The mean over all tokens; for pairs also the cosine of the means of the two texts, times √d so
-    that it varies like the others.  With a hundred examples a head cannot find out by itself that
-    likeness of the two texts matters (compare arXiv:1908.10084).
+    As the base was trained to be read: a sentence encoder by the mean over the tokens, and for two
+    texts by the cosine of their means (arXiv:1908.10084); any other by its first token.
     """
 
     def mean(chosen: Tensor) -> Tensor:
         weight = chosen[..., None].to(states.dtype)
         return (states * weight).sum(1) / weight.sum(1).clamp(min=1)
 
+    if not sentences:
+        return states[:, 0]
     if not pairs:
         return mean(batch.mask)
     assert batch.texts is not None, "an encoder's batch says which text a token belongs to"
-    cosine = nn.functional.cosine_similarity(mean(batch.texts == 1), mean(batch.texts == 2))
-    return torch.cat([mean(batch.mask), cosine[:, None] * states.shape[-1] ** 0.5], 1)
+    first, second = mean(batch.texts == 1), mean(batch.texts == 2)
+    return nn.functional.cosine_similarity(first, second)[:, None]
 
 
 class Adapted:
     """The base model's shell with an adapter spliced in, and a head if there are labels.
 
     `tensors` holds everything trainable, (s, v, …) each: the adapter's, and for encoders "head"
-    (s, v, width, labels) with "head_bias" (s, v, 1, labels); for pairs the head reads one number
-    more, see `summary`.
+    (s, v, width, labels) with "head_bias" (s, v, 1, labels).  `frozen` is saved with them and not
+    trained: mean and scale by which what the head reads is standardised.
     """
 
     def __init__(
         self, base: BaseModel, adapter: Adapter, draw: Draw, labels: int = 0, pairs: bool = False
     ) -> None:
-        self.base, self.adapter, self.labels = base, adapter, labels
+        self.base, self.adapter, self.labels, self.pairs = base, adapter, labels, pairs
         self.seeds, self.vertices = len(draw.seeds), draw.vertices
         self.tensors = dict(adapter.tensors)
+        self.frozen: dict[str, Tensor] = {}
         if labels:
-            width = base.anatomy.width + pairs
+            width = 1 if pairs and base.sentences else base.anatomy.width
             self.tensors["head"] = draw.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
+            self.frozen = {"head_mean": torch.zeros(width), "head_scale": torch.ones(width)}
         for tensor in self.tensors.values():
             tensor.requires_grad_()
         self.model: Any = shell(base.model)
@@ -134,7 +137,18 @@ class Adapted:
         """The same adapter on this device; the base must be there already."""
         for name, tensor in self.tensors.items():
             self.tensors[name] = tensor.detach().to(device).requires_grad_()
+        self.frozen = {name: tensor.to(device) for name, tensor in self.frozen.items()}
         return self
+
+    @torch.no_grad()
+    def standardise(self, batch: Batch) -> None:
+        """Set `frozen` from what the untouched base says of these examples."""
+        given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        if batch.types is not None:
+            given["token_type_ids"] = batch.types
+        states = self.base.model(**given).last_hidden_state
+        read = summary(states, batch, self.base.sentences, self.pairs)
+        self.frozen = {"head_mean": read.mean(0), "head_scale": read.std(0).clamp(min=1e-3)}
 
     def centroid(self, seeds: int | None = None) -> Tensor:
         """Coordinates (s, 1, v) of the middle of every seed's simplex."""
@@ -202,8 +216,8 @@ class Adapted:
             states = self.model(**inputs).last_hidden_state
             extra = states.shape[1] - batch.ids.shape[1]
             states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
-            pairs = mix.tensors["head"].shape[2] > states.shape[-1]
-            read = summary(states, batch, pairs)
+            read = summary(states, batch, self.base.sentences, self.pairs).float()
+            read = (read - self.frozen["head_mean"]) / self.frozen["head_scale"]
             return mix.linear(read, "head") + mix("head_bias", len(read))[:, 0]
         assert batch.targets is not None, "logits need targets"
         if self.base.kind == "encoder-decoder":

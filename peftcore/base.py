@@ -44,6 +44,7 @@ class BaseModel:
     tokenizer: PreTrainedTokenizerBase
     anatomy: Anatomy
     fingerprint: str  # of the weights; stored with every run
+    sentences: bool = False  # trained so that the cosine of two texts tells how alike they are
 
     @property
     def kind(self) -> Kind:
@@ -67,7 +68,9 @@ class BaseModel:
         return sum(p.numel() for p in self.model.parameters())
 
 
-def freeze(name: str, model: Any, tokenizer: PreTrainedTokenizerBase) -> BaseModel:
+def freeze(
+    name: str, model: Any, tokenizer: PreTrainedTokenizerBase, sentences: bool = False
+) -> BaseModel:
     """A base model made of a transformers model, which is put into evaluation mode for good."""
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.NAME)
@@ -76,7 +79,7 @@ def freeze(name: str, model: Any, tokenizer: PreTrainedTokenizerBase) -> BaseMod
         model.get_submodule(site.path).peftcore_site = site.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return BaseModel(name, model, tokenizer, anatomy, fingerprint(model))
+    return BaseModel(name, model, tokenizer, anatomy, fingerprint(model), sentences)
 
 
 def fingerprint(model: PreTrainedModel) -> str:
@@ -108,4 +111,5 @@ def load(name: str, device: str = "cpu") -> BaseModel:
         known = ", ".join(bases.names())
         first = str(error).strip().splitlines()[0]
         raise BadInput(f"base {name!r} cannot be loaded: {first} (here: {known})") from error
-    return freeze(name, model.to(device), tokenizer)
+    sentences = Path(where, "modules.json").is_file()  # how sentence encoders are published
+    return freeze(name, model.to(device), tokenizer, sentences)

@@ -97,7 +97,7 @@ def _first(config: dict[str, Any], *keys: str) -> Any:
 
 def _summary(card: str) -> str:
     """The first paragraph of a model card below its title and front matter."""
-    body = re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL)
+    body = re.sub(r"\A---\n.*?\n---\n|```.*?```", "", card, flags=re.DOTALL)
     blocks = [b.strip() for b in body.split("\n\n")]
     return next((" ".join(b.split()) for b in blocks if b and not b.startswith("#")), "")
 

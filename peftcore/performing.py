@@ -225,7 +225,8 @@ def save_adapter(run: Run, adapted: Adapted, base: BaseModel) -> None:
 
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
     part = run.folder / "adapter.part"
-    ready = {k: v.detach().cpu().contiguous().clone() for k, v in adapted.tensors.items()}
+    held = adapted.tensors | adapted.frozen
+    ready = {k: v.detach().cpu().contiguous().clone() for k, v in held.items()}
     # One entry: several would be written in an order of their own each time.
     save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
     os.replace(part, run.folder / "adapter.safetensors")
@@ -238,7 +239,8 @@ def load_adapter(run: Run, base: BaseModel) -> Adapted:
     path = run.folder / "adapter.safetensors"
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
-    adapted = planning.wear(base, run.spec)
+    adapted = planning.wear(base, run.spec, fresh=False)
+    held = adapted.tensors | adapted.frozen
     with safe_open(path, "pt") as file:
         note = json.loads((file.metadata() or {}).get("peftcore", "{}"))
         seen = note.get("fingerprint")
@@ -248,11 +250,11 @@ def load_adapter(run: Run, base: BaseModel) -> Adapted:
                 f"{base.fingerprint}: same shape is not the same model"
             )
         stored = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
-        shapes = {name: list(tensor.shape) for name, tensor in adapted.tensors.items()}
+        shapes = {name: list(tensor.shape) for name, tensor in held.items()}
         if stored != shapes:
             raise BadInput(
                 f"the adapter of run {run.id} does not have the shapes its spec asks for"
             )
-        for name, tensor in adapted.tensors.items():
+        for name, tensor in held.items():
             tensor.data.copy_(file.get_tensor(name))
     return adapted

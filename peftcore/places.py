@@ -20,7 +20,7 @@ def data() -> Path:
 
 
 def home() -> Path:
-    """The folder everything of ours is written to, made if it is missing, open to its owner only."""
+    """The folder everything of ours is written to, made if missing, open to its owner only."""
     path = Path(os.environ.get("PEFTCORE_HOME") or ROOT / "workspace").expanduser().resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

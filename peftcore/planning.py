@@ -66,9 +66,16 @@ def _settings(kind: type[S], given: Settings | Mapping[str, Any] | None) -> S:
     return kind.make(given if given is None or isinstance(given, Mapping) else given.model_dump())
 
 
-def wear(base: BaseModel, spec: RunSpec, device: str | None = None) -> Adapted:
-    """The base wearing a fresh adapter of this spec; on the device "meta" only shapes are made."""
+def wear(
+    base: BaseModel, spec: RunSpec, device: str | None = None, *, fresh: bool = True
+) -> Adapted:
+    """The base wearing an adapter of this spec; on the device "meta" only shapes are made.
+
+    With `fresh` all is ready for training, for which a head looks at the first training examples;
+    without it a saved adapter is about to be filled in, and the data need not be there.
+    """
     from peftcore.adapter import Adapted
+    from peftcore.batches import Encoder
     from peftcore.draws import Draw
 
     recipe = METHODS[spec.method]
@@ -78,8 +85,14 @@ def wear(base: BaseModel, spec: RunSpec, device: str | None = None) -> Adapted:
     labels = task.labels if base.kind == "encoder" else ()
     draw = Draw(spec.population.numbers(), spec.population.vertices, device or "cpu")
     adapter = recipe(base, recipe.Config.make(spec.settings), draw)
-    adapted = Adapted(base, adapter, draw, len(labels), bool(labels) and task.pairs)
-    return adapted if device == "meta" else adapted.to(str(base.device))
+    pairs = bool(labels) and base.sentences and task.pairs
+    adapted = Adapted(base, adapter, draw, len(labels), pairs)
+    if device == "meta":
+        return adapted
+    adapted.to(str(base.device))
+    if labels and fresh:
+        adapted.standardise(Encoder(base, labels).batch(task.load("train")[:64]))
+    return adapted
 
 
 def room(spec: RunSpec, base: BaseModel) -> int:

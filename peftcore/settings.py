@@ -45,5 +45,7 @@ def _limits(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:
     field = cls.model_fields.get(str(path[0])) if path else None
     found: dict[str, Any] = {}
     for part in field.metadata if field else ():
-        found |= {k: v for k in ("ge", "le", "gt", "lt") if (v := getattr(part, k, None)) is not None}
+        found |= {
+            k: v for k in ("ge", "le", "gt", "lt") if (v := getattr(part, k, None)) is not None
+        }
     return found

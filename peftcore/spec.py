@@ -33,7 +33,9 @@ class Population(Settings):
 class Training(Settings):
     """How the members are trained; the base stays in evaluation mode throughout."""
 
-    shots: int = Field(48, ge=1, le=5000, description="Training examples of each seed, over all labels")
+    shots: int = Field(
+        48, ge=1, le=5000, description="Training examples of each seed, over all labels"
+    )
     dev: int = Field(48, ge=1, le=1000, description="Validation examples of each seed")
     steps: int = Field(300, ge=1, le=100_000, description="Optimiser steps")
     batch: int = Field(8, ge=1, le=256, description="Examples of each seed in a step")
@@ -44,14 +46,19 @@ class Training(Settings):
     schedule: Literal["linear", "cosine", "constant"] = Field(
         "linear", description="How the learning rate falls after the warm-up"
     )
-    warmup: float = Field(0.06, ge=0, le=1, description="Share of the steps in which the rate rises")
+    warmup: float = Field(
+        0.06, ge=0, le=1, description="Share of the steps in which the rate rises"
+    )
     weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay")
     clip: float = Field(
         1.0, gt=0, le=1000, description="Largest gradient norm of a seed before it is scaled down"
     )
     evaluate_every: int = Field(25, ge=1, le=10_000, description="Steps between two looks at dev")
     patience: int = Field(
-        0, ge=0, le=1000, description="Looks at dev without a better loss before a seed stops; 0: never"
+        0,
+        ge=0,
+        le=1000,
+        description="Looks at dev without a better loss before a seed stops; 0: never",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the base; auto takes bf16 where the hardware has it"

@@ -29,7 +29,7 @@ from peftcore.population import random_points
 from peftcore.spec import RunSpec, Training
 from peftcore.tasks.base import Episode, Example
 
-HEAD_RATE = 5e-3  # learning rate of a classification head, whatever the adapter's
+HEAD_RATE = 2e-2  # learning rate of a classification head, whatever the adapter's
 
 
 @dataclass

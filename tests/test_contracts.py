@@ -31,7 +31,7 @@ def dress(base, method, seeds=(0, 1), vertices=3, **settings):
         settings = {"length": 4} | settings
     draw = Draw(seeds, vertices)
     adapter = recipe(base, recipe.Config.make(settings), draw)
-    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0, True)
+    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
     rng = torch.Generator().manual_seed(7)
     for tensor in adapted.tensors.values():
         tensor.data += 0.3 * torch.randn(tensor.shape, generator=rng)

@@ -9,7 +9,7 @@ from peftcore.performing import load_adapter, perform
 from peftcore.planning import estimate, plan
 from peftcore.runs import RunStore
 
-SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
+SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
 
 
 @pytest.fixture
@@ -50,12 +50,13 @@ def test_a_run_ends_with_answers_scores_and_an_adapter(own, base, task):
     assert not (run.folder / "checkpoint.safetensors").exists()
 
 
-def test_a_saved_adapter_gives_the_answers_of_the_run(own):
+@pytest.mark.parametrize("base", ["mine", "reader"])
+def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
     from peftcore.base import load
 
-    run = RunStore().create(small(task="miniworld_sentiment"))
+    run = RunStore().create(small(base, task="miniworld_sentiment"))
     perform(run)
-    adapted = load_adapter(run, load("mine"))
+    adapted = load_adapter(run, load(base))
     answers = run.answers()
     for seed in (0, 1):
         mine = answers[answers.seed == seed]
