@@ -3,7 +3,8 @@ import json
 import pytest
 from conftest import build_tiny
 
-from peftcore.answering import answer, answer_base
+from peftcore import tasks
+from peftcore.answering import PAIR, answer, answer_base
 from peftcore.errors import BadInput
 from peftcore.performing import load_adapter, perform
 from peftcore.planning import estimate, plan
@@ -58,9 +59,13 @@ def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
     perform(run)
     adapted = load_adapter(run, load(base))
     answers = run.answers()
+    rows = {row.id: row for row in tasks.find("miniworld_sentiment").load("test")}
     for seed in (0, 1):
         mine = answers[answers.seed == seed]
-        assert answer(run, adapted, list(mine.source), seed_index=seed) == list(mine.text)
+        typed = [
+            PAIR.join(rows[i].parts) if base == "reader" else rows[i].source for i in mine.example
+        ]
+        assert answer(run, adapted, typed, seed_index=seed) == list(mine.text)
 
 
 def test_an_adapter_is_refused_on_another_base_of_the_same_shape(own):
