@@ -95,7 +95,8 @@ def _row(
         bar = go.Scatter(
             x=[row["low"], row["high"]],
             y=[place, place],
-            mode="lines",
+            mode="lines+markers",  # markers alone keep the bar's ends off the frame
+            marker={"size": 7, "opacity": 0},
             line={"color": faint(look.colour, 0.45), "width": 7},
             hoverinfo="skip",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -22,12 +23,15 @@ def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
         x=list(range(counts.shape[1])),
         y=list(range(counts.shape[0])),
         text=counts.to_numpy(),
-        texttemplate="%{text}",
         zmin=0,
         zmax=1,
-        colorscale=[[0, faint(colour, 0.04)], [1, faint(colour, 0.75)]],
+        colorscale=[[0, faint(colour, 0.04)], [1, faint(colour, 0.65)]],
         showscale=False,
         hovertemplate="%{text} answers, share of the gold label %{z:.2f}<extra></extra>",
+    )
+    rows, columns = zip(*np.ndindex(counts.shape), strict=True)
+    figure.add_scatter(  # numbers in the page's own text colour, to be read on light and dark
+        x=columns, y=rows, mode="text", text=counts.to_numpy().ravel(), hoverinfo="skip"
     )
     for axis, labels, title in (
         (figure.update_xaxes, counts.columns, "Answer"),

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from peftcore.analysis.likeness import alike as alike
 from peftcore.analysis.likeness import caveats as caveats
@@ -50,7 +50,7 @@ def interval(values: Iterable[float]) -> Interval:
     mean = float(seen.mean())
     if n == 1:
         return Interval(mean, None, None, 1)
-    half = float(stats.t.ppf(0.975, n - 1) * seen.std(ddof=1) / math.sqrt(n))
+    half = float(special.stdtrit(n - 1, 0.975) * seen.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, n)
 
 
@@ -83,7 +83,7 @@ def band(history: pd.DataFrame, value: str) -> pd.DataFrame:
     by_step = history.dropna(subset=[value]).groupby("step")[value]
     made = by_step.agg(mean="mean", spread="std", n="count").reset_index()
     free = np.maximum(made["n"] - 1, 1)
-    half = stats.t.ppf(0.975, free) * made["spread"] / np.sqrt(made["n"])
+    half = special.stdtrit(free, 0.975) * made["spread"] / np.sqrt(made["n"])
     made["low"], made["high"] = made["mean"] - half, made["mean"] + half
     return made[["step", "mean", "low", "high", "n"]]
 
