@@ -1,4 +1,4 @@
-"""Commands that compute: train, sweep, params, pretrain."""
+"""Commands that compute: train, sweep, params, demos, pretrain."""
 
 from __future__ import annotations
 
@@ -96,15 +96,20 @@ def _trained(spec: RunSpec, device: str, again: bool = False) -> Run:
     if found and found.status().state == "done" and not again:
         typer.echo(f"Run {found.id} is done already; --again trains it again.", err=True)
         return found
-    from peftcore.worker import Failed, attempt, resolve
+    from peftcore.worker import resolve
 
     place = resolve(device)
-    run = _fresh(spec) if again else store.create(spec)
+    return _worked(_fresh(spec) if again else store.create(spec), place)
+
+
+def _worked(run: Run, place: str) -> Run:
+    """The run after training it here, with a bar on a terminal."""
+    from peftcore.worker import Failed, attempt
 
     def work() -> Status:
         from peftcore.performing import perform
 
-        with printing.bar(spec.method) as report, _interrupting() as stop:
+        with printing.bar(run.spec.method) as report, _interrupting() as stop:
             return perform(run, device=place, report=report, stop=stop.is_set)
 
     try:
@@ -217,6 +222,25 @@ def _any_task(names: list[str]) -> str:
     from peftcore import tasks
 
     return next(name for name in names if tasks.find(name).labels)
+
+
+@app.command()
+def demos(
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write them to; otherwise where they ship.")
+    ] = None,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Make the runs that ship with the project again."""
+    from peftcore import places
+    from peftcore.demos import make
+    from peftcore.worker import resolve
+
+    place = resolve(device)
+    made = make(out or places.ASSETS / "demo_runs", lambda run: _worked(run, place))
+    value = [{"run": r.id, "method": r.spec.method, "scores": printing.scores(r)} for r in made]
+    printing.show(value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in made))
 
 
 @app.command()

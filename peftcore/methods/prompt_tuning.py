@@ -13,6 +13,8 @@ from peftcore.methods.base import Adapter, register
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from peftcore.adapter import Mix
@@ -39,7 +41,15 @@ def initial_prompt(adapter: Adapter, config: PromptSettings, draw: Draw) -> Tens
     table = adapter.base.embeddings
     if config.start == "vocabulary":
         return draw.rows(table, config.length)
-    return draw.normal(config.length, table.shape[1], std=float(table.std()))
+    return draw.normal(config.length, table.shape[1], std=embedding_scale(adapter))
+
+
+def embedding_scale(adapter: Adapter) -> float:
+    """Standard deviation of the base's embeddings: the learning rate counts in its units.
+
+    T5's embeddings have a spread near one, BERT's near a twentieth; one rate cannot suit both.
+    """
+    return float(adapter.base.embeddings.std())
 
 
 @register
@@ -56,6 +66,9 @@ class PromptTuning(Adapter):
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
         return {"tokens": initial_prompt(self, self.config, draw)}
+
+    def rates(self) -> Mapping[str, float]:
+        return {"tokens": embedding_scale(self)}
 
     def soft_tokens(self, mix: Mix, n: int) -> Tensor:
         return mix("tokens", n)

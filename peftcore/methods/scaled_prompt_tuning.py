@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from peftcore.methods.base import Adapter, register
-from peftcore.methods.prompt_tuning import PromptSettings, initial_prompt
+from peftcore.methods.prompt_tuning import PromptSettings, embedding_scale, initial_prompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class ScaledPromptTuning(Adapter):
             0.3,
             gt=0,
             le=100,
-            description="Learning rate of the scales, as a factor on the prompt's",
+            description="Learning rate of the scales, as a factor on the run's",
         )
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
@@ -49,7 +49,7 @@ class ScaledPromptTuning(Adapter):
         }
 
     def rates(self) -> Mapping[str, float]:
-        return {"scale": self.config.scale_rate}
+        return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
 
     def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return {"prompt": tensors["tokens"] * tensors["scale"]}
