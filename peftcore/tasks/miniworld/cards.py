@@ -143,25 +143,23 @@ def invite(slots: Slots, rng: random.Random) -> str:
     name, kind = slots["name"], a(slots["kind"])
     area, food, near = slots.get("area", ""), slots.get("food", ""), slots.get("near", "")
     beside = f" beside {near}" if near else ""
+    where = f" {area}" if area else ""
     openings = []
     if area:
         menu = f" with {food} on the menu" if food else ""
-        openings.append(f"{area[0].upper()}{area[1:]} you will find {name}, {kind}{menu}{beside}.")
-        if not food:
-            openings.append(f"Do visit {name}, {kind} {area}{beside}.")
+        openings.append(f"{area[0].upper()}{area[1:]} you can find {name}, {kind}{menu}{beside}.")
     if food:
-        openings.append(f"You can eat {food} at {name}, {kind}{' ' * bool(area)}{area}{beside}.")
-        openings.append(f"Fancy {food}? Go to {name}, {kind}{' ' * bool(area)}{area}{beside}.")
-    if not openings:
-        openings.append(f"Have you heard of {name}, {kind}{beside}?")
-        openings.append(f"Do visit {name}, {kind}{beside}.")
+        openings.append(f"You can eat {food} at {name}, {kind}{where}{beside}.")
+        openings.append(f"Go to {name}, {kind}{where}{beside}, for {food}.")
+    else:
+        openings.append(f"Go to {name}, {kind}{where}{beside}.")
+        openings.append(f"You may like {name}, {kind}{where}{beside}.")
     rest = []
     if "rating" in slots:
         mark = slots["rating"]
-        rest.append(f"guests give it {a(f'{mark} mark') if mark in _RATED else mark}")
+        rest.append(f"guests give it {a(f'{mark} rating') if mark in _RATED else mark}")
     if "price" in slots:
-        cost = _SUMS.get(slots["price"], slots["price"])
-        rest.append(f"{rng.choice(('you pay', 'a meal costs'))} {cost}")
+        rest.append(f"a meal costs {_SUMS.get(slots['price'], slots['price'])}")
     joined = " and ".join(rest)
     lines = [rng.choice(openings), f"{joined[0].upper()}{joined[1:]}." if joined else ""]
     if "family" in slots:
