@@ -28,10 +28,12 @@ def chart(
 ) -> None:
     """The figure in the page's width, its numbers below; saved files are called `name`."""
     picture: Picture = st.session_state.get("charts.picture", "svg")
+    ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    figure.update_layout(template=theme.template(ground))
     st.plotly_chart(
         figure,
         width="stretch",
-        theme="streamlit",
+        theme=None,  # Streamlit's own would turn all text grey
         key=f"{key}.{picture}",
         config=theme.config(name, picture),
         alt=alt,

@@ -102,7 +102,9 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
         {
             "": [MARKS[look.symbol] for look in looks],
             "Run": [look.name for look in looks],
-            compare.measure(chosen.metric).title: rows["mean"].round(int(form[1])),
+            compare.measure(chosen.metric).title: [
+                float(f"{mean:{form}}") for mean in rows["mean"]
+            ],
             "95 % interval": limits,
             "Seeds": rows["n"],
             "Trainable parameters": rows["trainable"],

@@ -2,7 +2,7 @@
 
 Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
 keeps its colour in either; the first five stay apart for readers with a red-green weakness, and
-dash and symbol tell the rest.  In the browser ground, text and grid take the page's own colours.
+dash and symbol tell the rest.  Ground and text are those of the page in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
@@ -89,15 +89,12 @@ AXIS: dict[str, Any] = {
     "ticklen": 4,
     "tickcolor": faint(NEUTRAL, 0.6),
     "automargin": True,
-    "title": {"standoff": 10},
+    "title": {"standoff": 10, "font": {"size": 13}},
 }
 
 
 def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:
-    """The template of all charts on a light or a dark ground.
-
-    In the browser Streamlit lays the page's own ground and text colours over it.
-    """
+    """The template of all charts on a light or a dark ground; `charts.chart` picks the page's."""
     ink = INKS[ground]
     return go.layout.Template(
         layout={
@@ -107,7 +104,7 @@ def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:
             "colorway": [colour for colour, _ in FIXED.values()] + list(OTHERS),
             "xaxis": AXIS,
             "yaxis": AXIS,
-            "margin": {"l": 8, "r": 16, "t": 40, "b": 8},
+            "margin": {"l": 8, "r": 16, "t": 52, "b": 8},
             "legend": {
                 "orientation": "h",
                 "x": 0,
@@ -115,7 +112,7 @@ def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:
                 "y": 0,
                 "yanchor": "bottom",
             },
-            "title": {"x": 0, "font": {"size": 14}},
+            "title": {"x": 0, "font": {"size": 14, "weight": 600}},
             "hoverlabel": {"align": "left", "font": {"family": FONT, "size": 13}},
             "hovermode": "closest",
         }

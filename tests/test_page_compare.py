@@ -6,7 +6,7 @@ import math
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app import cache, theme
 from peftcore import places
 from peftcore.runs import RunStore
 from tests.fabricated import make_run, make_runs
@@ -70,6 +70,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     assert "4" in str(table["Seeds"][0])
     (chart,) = charts(page)
     assert "4 seeds" in chart["layout"]["title"]["text"]
+    assert chart["layout"]["template"]["layout"]["paper_bgcolor"] == theme.GROUNDS["light"]
 
 
 def test_unlike_runs_are_refused_with_the_reason_and_a_way_out():

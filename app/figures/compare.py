@@ -58,7 +58,7 @@ def scores(
         figure.add_vline(
             x=value,
             line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            annotation={"text": text(name), "font": {"color": NEUTRAL}, "yanchor": "bottom"},
+            annotation={"text": text(name), "yanchor": "bottom"},
             annotation_position="top",
         )
     figure.update_xaxes(title_text=axis_title(metric))

@@ -39,6 +39,7 @@ def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
     ):
         ticks = [text(label) for label in labels]
         axis(tickvals=list(range(len(labels))), ticktext=ticks, title_text=title, showgrid=False)
+    figure.update_xaxes(tickangle=-30)  # leaning left, so that the last name stays on the picture
     figure.update_yaxes(autorange="reversed")
     total = int(counts.to_numpy().sum())
     title = f"{text(name)}, {total} answers"
