@@ -15,6 +15,7 @@ from peftcore.errors import BadInput, unknown
 
 Kind = Literal["encoder", "decoder", "encoder-decoder"]
 Place = Literal["encoder", "decoder", "cross"]
+Stack = Literal["encoder", "decoder"]
 Component = Literal[
     "attention.query",
     "attention.key",
@@ -117,6 +118,7 @@ class Part:
 
     path: str
     component: str
+    stack: Stack
     inputs: int
     start: int
     stop: int
@@ -165,7 +167,9 @@ def dissect(model: Any) -> Anatomy:
     }
     parts = {
         name: tuple(
-            _part(path, name, leaf, rule) for path, leaf in leaves.items() if _matches(rule, path)
+            _part(kin.kind, path, name, leaf, rule)
+            for path, leaf in leaves.items()
+            if _matches(rule, path)
         )
         for name, rule in kin.components.items()
     }
@@ -193,9 +197,10 @@ def _matches(rule: str | tuple[str, int, int], path: str) -> bool:
     return bool(re.fullmatch(rule if isinstance(rule, str) else rule[0], path))
 
 
-def _part(path: str, name: str, leaf: Any, rule: str | tuple[str, int, int]) -> Part:
+def _part(kind: Kind, path: str, name: str, leaf: Any, rule: str | tuple[str, int, int]) -> Part:
     """A leaf as a part; GPT-2 stores its matrices (inputs, outputs), everyone else transposed."""
     conv = type(leaf).__name__ == "Conv1D"
     inputs, outputs = leaf.weight.shape if conv else leaf.weight.shape[::-1]
     _, i, n = (rule, 0, 1) if isinstance(rule, str) else rule
-    return Part(path, name, inputs, i * outputs // n, (i + 1) * outputs // n)
+    stack: Stack = "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
+    return Part(path, name, stack, inputs, i * outputs // n, (i + 1) * outputs // n)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from peftcore.anatomy import Component
+from peftcore.anatomy import Component, Stack
+from peftcore.errors import BadInput
 from peftcore.methods.base import Adapter, register
 from peftcore.settings import Settings
 
@@ -42,10 +43,24 @@ class LoRA(Adapter):
             min_length=1,
             description="Parts of the model that get a product",
         )
+        stacks: tuple[Stack, ...] = Field(
+            ("encoder", "decoder"),
+            min_length=1,
+            description="Stacks that get products, in a base that has both",
+        )
 
     def parts(self) -> list[Part]:
         """The parts that get a product."""
-        return [part for name in self.config.components for part in self.base.anatomy.of(name)]
+        named = [part for name in self.config.components for part in self.base.anatomy.of(name)]
+        if self.base.kind != "encoder-decoder":
+            return named
+        found = [part for part in named if part.stack in self.config.stacks]
+        if not found:
+            raise BadInput(
+                f"no {' or '.join(self.config.components)} in the {' or '.join(self.config.stacks)}"
+                f" of {self.base.name}; choose the other stack too"
+            )
+        return found
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
         rank, made = self.config.rank, {}

@@ -71,3 +71,11 @@ def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
 def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
     with pytest.raises(BadInput, match=r"no component 'cross.query'; it has: attention.query"):
         dress(tiny("bert"), "lora", components=["cross.query"])
+
+
+def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
+    adapted = dress(tiny("t5"), "lora", stacks=["decoder"])
+    assert {part.path.split(".")[0] for part in adapted.adapter.parts()} == {"decoder"}
+    assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.parts()
+    with pytest.raises(BadInput, match="choose the other stack too"):
+        dress(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
