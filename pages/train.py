@@ -7,6 +7,8 @@ from peftcore import sweeps
 from peftcore.errors import BadInput
 from peftcore.spec import Evaluation, Population, Training
 
+USUAL = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
+
 st.title("Train", anchor=False)
 known = {method.name: method for method in cache.methods()}
 left, right = st.columns(2)
@@ -21,7 +23,7 @@ suited = [name for name, method in known.items() if base.kind in method.kinds]
 chosen = st.pills(
     "Methods, trained side by side",
     suited,
-    default=[name for name in ("prompt_tuning", "spt", "lora") if name in suited],
+    default=[name for name in USUAL if name in suited],
     selection_mode="multi",
     format_func=lambda name: known[name].title,
     key="train.methods",
@@ -41,6 +43,8 @@ with st.expander("Training, population and evaluation", icon=":material/tune:"):
     )
     population = forms.form(Population, "train.population", values={"seeds": seeds}, skip={"seeds"})
     evaluation = forms.form(Evaluation, "train.evaluation")
+if "linear_probe" in suited and "linear_probe" not in chosen:
+    st.caption("Tick linear probe too: it is the baseline an adapter on an encoder has to beat.")
 if not chosen:
     widgets.empty("No method ticked", "Tick one or more methods above; each becomes a run.")
     st.stop()
@@ -73,7 +77,7 @@ def known_costs():
 counting = None in known_costs()
 
 
-@st.fragment(run_every=1.0 if counting else None)
+@st.fragment(run_every=2.0 if counting else None)
 @errors.guarded
 def show_costs():
     found = known_costs()

@@ -1,0 +1,191 @@
+"""The real server and a real Chromium.
+
+Every test gets a page of its own; the server, its workspace and its base model are shared.  Without
+a browser these tests are skipped on a laptop and fail where CI is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from peftcore import places
+
+SHOTS = Path(__file__).parent / "screenshots"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser; the reason why there is none is the test's outcome."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        reason = "no chromium on this machine (.ci/run installs it)"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    """The server's own folder, and a shelf with one tiny random base."""
+    folder = tmp_path_factory.mktemp("browser")
+    script = (
+        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\n"
+        "from conftest import build_tiny\n"
+        "made = build_tiny('t5')\n"
+        "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])\n"
+    )
+    shelf = folder / "models" / "random-t5"
+    subprocess.run([sys.executable, "-c", script, str(places.ROOT), str(shelf)], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(workspace, chromium):
+    """Address of a running app; started as `make app` starts it, from another folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_HEADLESS": "true",
+        "PEFTCORE_HOME": str(workspace / "home"),
+        "PEFTCORE_MODELS": str(workspace / "models"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
+    with (workspace / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, cwd=workspace, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(address, process, workspace / "server.log")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+        _end_worker(workspace / "home")
+
+
+def _wait(address, process, log):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def _end_worker(home):
+    """End the worker this server started; it is known by its workspace."""
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            ours = words[1:4] == ["-m", "peftcore", "worker"]
+            if ours and process.environ().get("PEFTCORE_HOME") == str(home.resolve()):
+                process.terminate()
+                process.wait(20)
+        except psutil.Error:
+            continue
+
+
+class Visit:
+    """A page of the app in the browser, and what went wrong while looking at it."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+        self.external: list[str] = []
+        self.faults: list[str] = []
+        page.on("request", self._note)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def _note(self, request):
+        if not request.url.startswith(
+            (self.address, "data:", "blob:", self.address.replace("http", "ws"))
+        ):
+            self.external.append(request.url)
+
+    def open(self, path=""):
+        """Go to a page and wait until it has been drawn."""
+        self.page.goto(f"{self.address}/{path}")
+        self.page.locator("h1").first.wait_for(timeout=90_000)
+        self.settle()
+
+    def settle(self):
+        """Wait until the script that draws the page has ended."""
+        self.page.wait_for_timeout(150)
+        running = self.page.locator('[data-testid="stApp"][data-test-script-state="running"]')
+        running.wait_for(state="detached", timeout=90_000)
+        self.page.wait_for_timeout(250)
+
+    def shot(self, name):
+        """Keep a picture for people to look at."""
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+    def text(self):
+        """What a reader sees."""
+        return self.page.locator('[data-testid="stApp"]').inner_text()
+
+    def sound(self):
+        """No fault, no traceback, nothing fetched from anywhere else."""
+        shown = self.text()
+        assert "Traceback" not in shown
+        assert "Something went wrong" not in shown, shown
+        assert not self.external
+        assert not self.faults
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets `visit` know how the test ended."""
+    report = yield
+    if report.when == "call":
+        item.failed = report.failed
+    return report
+
+
+@pytest.fixture
+def visit(chromium, server, request):
+    """Opens a browser window of a size and colour scheme; a failed test leaves a picture."""
+    windows = []
+
+    def window(width=1280, height=900, scheme="light"):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        context.set_default_timeout(90_000)
+        windows.append(context)
+        return Visit(context.new_page(), server)
+
+    yield window
+    for number, context in enumerate(windows):
+        if getattr(request.node, "failed", False):
+            SHOTS.mkdir(exist_ok=True)
+            context.pages[0].screenshot(path=SHOTS / f"failed-{request.node.name}-{number}.png")
+        context.close()

@@ -1,0 +1,154 @@
+"""A person's way through the app in a real browser: look, train, watch, refresh, compare."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from app import nav
+
+NAMES = [entry.name for entry in nav.entries()]
+PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
+expect.set_options(timeout=PATIENCE)
+PATHS = {name: "" if name == "home" else name for name in NAMES}
+
+
+@pytest.mark.timeout(600)
+def test_train_watch_refresh_and_compare(visit):
+    here = visit()
+    here.open("?")
+    here.page.get_by_test_id("stMain").get_by_role("link", name="Train", exact=True).click()
+    expect(here.page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
+    here.settle()
+    choose(here, "Task", "sentiment")
+    choose(here, "Base model", "random-t5")
+    pill(here, "LoRA", False)
+    pill(here, "Scaled prompt tuning", False)
+    pill(here, "Prefix tuning", True)
+    enter(here, "Shots", "8")
+    enter(here, "Seeds", "2")
+    enter(here, "Steps", "60")
+    here.page.get_by_text("Training, population and evaluation").click()
+    enter(here, "Dev", "8")
+    enter(here, "Evaluate every", "10")
+    enter(here, "Limit", "12")
+    here.page.get_by_role("button", name="Train 2 runs").click()
+    expect(here.page.get_by_text("2 started")).to_be_visible()
+    expect(here.page.get_by_text("in all, from two trial steps")).to_be_visible()
+    here.shot("train")
+    here.sound()
+    here.page.get_by_role("link", name="Watch Prompt tuning").click()
+    expect(here.page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
+    expect(here.page).to_have_url(re.compile(r"run=[0-9a-f]{12}"))
+    address = here.page.url
+    here.page.reload()  # nothing is lost: the run belongs to the worker, not to the page
+    here.page.locator("h1").first.wait_for()
+    assert here.page.url == address
+    wait_for_done(here)
+    expect(here.page.get_by_text("Step 60 of 60")).to_be_visible()
+    here.shot("runs")
+    here.sound()
+    other = visit()  # a second browser re-attaches by the link
+    other.open(address.rpartition("/")[2])
+    wait_for_done(other)
+    expect(other.page.get_by_role("heading", name="Scores")).to_be_visible()
+    other.sound()
+    here.open("train")
+    here.open("compare")
+    wait_for_text(here, "Prefix tuning", reload=True)
+    wait_for_text(here, "Prompt tuning")
+    here.shot("compare")
+    here.sound()
+
+
+def choose(here, label, name):
+    """Pick an entry of a list by a part of its name."""
+    here.page.get_by_role("combobox", name=label).click()
+    here.page.keyboard.type(name)
+    here.page.keyboard.press("Enter")
+    here.settle()
+
+
+def pill(here, name, wanted):
+    """Tick or untick a method."""
+    button = here.page.get_by_test_id("stButtonGroup").get_by_role("button", name=name, exact=True)
+    if (button.get_attribute("aria-pressed") == "true") != wanted:
+        button.click()
+        here.settle()
+
+
+def enter(here, label, value):
+    """Type a number into its field."""
+    field = here.page.get_by_role("spinbutton", name=label, exact=True)
+    field.fill(value)
+    field.press("Enter")
+    here.settle()
+
+
+def wait_for_done(here):
+    expect(here.page.locator(".stMarkdownBadge").first).to_contain_text("Done")
+    here.settle()
+
+
+def wait_for_text(here, text, reload=False):
+    """Wait for a text, reloading the page if it does not come by itself."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while text not in here.text():
+        assert time.monotonic() < deadline, here.text()
+        here.page.wait_for_timeout(1000)
+        if reload:
+            here.page.reload()
+            here.page.locator("h1").first.wait_for()
+            here.settle()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_serious_for_screen_readers_in_light_and_dark(visit, name):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        here = visit(scheme=scheme)
+        here.open(PATHS[name])
+        here.shot(f"{name}-{scheme}")
+        found = Axe().run(here.page).response["violations"]
+        grave = [
+            (each["id"], each["help"], [node["html"][:200] for node in each["nodes"]][:3])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not grave, grave
+        here.sound()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_phone_shows_every_page_without_scrolling_sideways(visit, name):
+    here = visit(width=390, height=844)
+    here.open(PATHS[name])
+    here.shot(f"{name}-phone")
+    wide = here.page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stMain]')]"
+        ".map(box => [box.scrollWidth, box.clientWidth])[0]"
+    )
+    assert wide[0] <= wide[1]
+    here.sound()
+
+
+def test_dark_ground_follows_the_reader(visit):
+    grounds = []
+    for scheme in ("light", "dark"):
+        here = visit(scheme=scheme)
+        here.open()
+        app = here.page.get_by_test_id("stApp")
+        grounds.append(app.evaluate("box => getComputedStyle(box).backgroundColor"))
+    assert grounds == ["rgb(255, 255, 255)", "rgb(18, 22, 28)"]
+
+
+def test_an_unknown_run_in_the_address_is_a_sentence(visit):
+    here = visit()
+    here.open("runs?run=000000000000")
+    text = here.text()
+    assert "no run" in text or "No runs yet" in text
+    here.sound()
