@@ -110,7 +110,7 @@ def _reasoned(rng: random.Random, answer: str, reason: str, bare: bool = False) 
 
 
 # prompts for checking a statement {h} against a story {p}, with words for the three answers
-_CHECKS: tuple[tuple[str, tuple[str, str, str]], ...] = (
+_CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("story: {p} statement: {h}", ("right", "wrong", "not told")),
     ("statement: {h} story: {p}", ("right", "wrong", "not told")),
     ("check whether {h} . the story: {p}", ("right", "wrong", "not told")),
@@ -122,6 +122,25 @@ _CHECKS: tuple[tuple[str, tuple[str, str, str]], ...] = (
     ("can we say that {h} , given that {p} ?", ("surely", "never", "perhaps")),
     ("judge {h} by {p}", ("fits", "clashes", "open")),
 )
+
+
+_SAY = ("say {0} for {1}", "{1} is {0}", "{1} = {0}", "instead of {1} write {0}", "{0} means {1}")
+
+
+def _renamed(
+    rng: random.Random, template: str, labels: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
+    """The prompt with other words for its answers, which it names."""
+    words = [" ".join(_marker(rng) for _ in range(rng.choice((1, 1, 2)))) for _ in labels]
+    words = [f"{word}{_pseudoword(rng)}" if rng.random() < 0.4 else word for word in words]
+    if len(set(words)) < len(labels):
+        return template, labels
+    said = rng.choice(_SAY)
+    rules = [said.format(new, old) for new, old in zip(words, labels, strict=True)]
+    rng.shuffle(rules)
+    listed = rng.choice((" , ", " ; ", " . ")).join(rules)
+    where = rng.choice((f"{listed} . {template}", f"{template} . {listed}"))
+    return where, tuple(words)
 
 
 def _fact_check(rng: random.Random) -> Lesson | None:
@@ -137,6 +156,8 @@ def _fact_check(rng: random.Random) -> Lesson | None:
         if rng.random() < 0.5:
             lead = " ".join(_marker(rng) for _ in range(rng.choice((1, 2))))
             template = f"{lead} {template}"
+    if rng.random() < 0.4:
+        template, labels = _renamed(rng, template, labels)
     source = template.format(p=pair.story, h=pair.statement)
     answer = labels[events.RELATIONS.index(relation)]
     target = _reasoned(rng, answer, pair.reason, rng.random() < 0.1)
@@ -310,9 +331,9 @@ def _copy(rng: random.Random) -> Lesson:
 
 
 SKILLS: tuple[tuple[float, Callable[[random.Random], Lesson | None]], ...] = (
-    (0.42, _fact_check), (0.22, _odd), (0.05, _sensible), (0.10, _pick), (0.07, _venue_card),
-    (0.02, _facts_card), (0.03, _story_question), (0.04, _same), (0.01, _reword), (0.02, _feeling),
-    (0.02, _copy),
+    (0.45, _fact_check), (0.12, _odd), (0.03, _sensible), (0.12, _pick), (0.08, _venue_card),
+    (0.03, _facts_card), (0.02, _story_question), (0.09, _same), (0.02, _reword),
+    (0.02, _feeling), (0.02, _copy),
 )  # fmt: skip
 
 
