@@ -39,26 +39,31 @@ class LoRA(Adapter):
             16.0, gt=0, le=1024, description="The product is multiplied by alpha / rank"
         )
         components: tuple[Component, ...] = Field(
-            ("attention.query", "attention.value"),
+            ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
-            description="Parts of the model that get a product",
+            description="Parts of the model that get a product; those the base does not have are "
+            "passed over",
         )
         stacks: tuple[Stack, ...] = Field(
-            ("encoder", "decoder"),
+            ("decoder",),
             min_length=1,
             description="Stacks that get products, in a base that has both",
         )
 
     def parts(self) -> list[Part]:
         """The parts that get a product."""
-        named = [part for name in self.config.components for part in self.base.anatomy.of(name)]
-        if self.base.kind != "encoder-decoder":
-            return named
-        found = [part for part in named if part.stack in self.config.stacks]
+        anatomy, both = self.base.anatomy, self.base.kind == "encoder-decoder"
+        found = [
+            part
+            for name in self.config.components
+            for part in anatomy.parts.get(name, ())
+            if part.stack in self.config.stacks or not both
+        ]
         if not found:
+            have = ", ".join(name for name, parts in anatomy.parts.items() if parts)
             raise BadInput(
-                f"no {' or '.join(self.config.components)} in the {' or '.join(self.config.stacks)}"
-                f" of {self.base.name}; choose the other stack too"
+                f"{self.base.name} has no {' or '.join(self.config.components)} in its "
+                f"{' or '.join(self.config.stacks)}; components must name one of: {have}"
             )
         return found
 
