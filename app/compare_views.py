@@ -58,7 +58,7 @@ def summary_table(chosen: Comparison) -> None:
     """The table of runs, with downloads as CSV and LaTeX."""
     shown = _shown(chosen)
     colours = [chosen.looks[run].colour for run in chosen.summary["run"]]
-    styled = shown.style.apply(lambda _: [f"color: {c}" for c in colours], subset=[""])
+    styled = shown.style.apply(lambda _: [f"color: {c}" for c in colours], subset=["Key"])
     form, title = compare.digits(chosen.metric), compare.measure(chosen.metric).title
     number = f"%{form}"
     st.dataframe(
@@ -66,7 +66,7 @@ def summary_table(chosen: Comparison) -> None:
         hide_index=True,
         alt=compare.scores_alt(chosen.summary, chosen.metric, chosen.looks),
         column_config={
-            "": st.column_config.TextColumn(width=30),
+            "Key": st.column_config.TextColumn(width=50),
             "Run": st.column_config.TextColumn(width="medium"),
             title: st.column_config.NumberColumn(format=number),
             "Trainable parameters": st.column_config.NumberColumn(format="localized"),
@@ -100,7 +100,7 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         {
-            "": [MARKS[look.symbol] for look in looks],
+            "Key": [MARKS[look.symbol] for look in looks],
             "Run": [look.name for look in looks],
             compare.measure(chosen.metric).title: [
                 float(f"{mean:{form}}") for mean in rows["mean"]
