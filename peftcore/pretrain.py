@@ -211,7 +211,8 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
     import torch
 
     out.mkdir(parents=True, exist_ok=True)
-    state = {k: v.detach().to(torch.float16) for k, v in model.state_dict().items()}
+    weights = {v.data_ptr(): k for k, v in reversed(model.state_dict().items())}  # tied ones once
+    state = {k: model.state_dict()[k].detach().to(torch.float16) for k in weights.values()}
     model.save_pretrained(out, state_dict=state)
     tokenizer.save_pretrained(out)
     config = json.loads((out / "config.json").read_text())
