@@ -106,7 +106,15 @@ def tokenizer_text(seed: int = 0, lines: int = 12000) -> Iterator[str]:
 
 def make_tokenizer(name: str) -> Any:
     """A byte-level tokenizer that spells any text, with the special tokens of the family."""
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import (
+        AddedToken,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     first = {
@@ -115,6 +123,8 @@ def make_tokenizer(name: str) -> Any:
         "tiny-gpt": ["<|pad|>", "<|end|>"],
     }[name]
     extra = [f"<extra_id_{n}>" for n in range(SENTINELS)] if name == "tiny-t5" else []
+    # spaces beside a gap belong to it: the next word brings its own
+    gap = lambda token: AddedToken(token, lstrip=True, rstrip=True, special=True)
     core = Tokenizer(models.BPE())
     # A space before the first word makes it the same token as elsewhere; decoding takes it away.
     core.normalizer = normalizers.Prepend(" ")
@@ -129,7 +139,7 @@ def make_tokenizer(name: str) -> Any:
         tokenizer_text(),
         trainers.BpeTrainer(
             vocab_size=VOCABULARY - len(extra),
-            special_tokens=first,
+            special_tokens=[gap(t) if t == "[MASK]" else t for t in first],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
@@ -150,7 +160,7 @@ def make_tokenizer(name: str) -> Any:
         if name == "tiny-bert"
         else names,
         padding_side="left" if name == "tiny-gpt" else "right",
-        additional_special_tokens=extra,
+        additional_special_tokens=[gap(token) for token in extra],
         **special,
     )
 
