@@ -37,7 +37,7 @@ class Training(Settings):
         48, ge=1, le=5000, description="Training examples of each seed, over all labels"
     )
     dev: int = Field(48, ge=1, le=1000, description="Validation examples of each seed")
-    steps: int = Field(300, ge=1, le=100_000, description="Optimiser steps")
+    steps: int = Field(200, ge=1, le=100_000, description="Optimiser steps")
     batch: int = Field(8, ge=1, le=256, description="Examples of each seed in a step")
     learning_rate: float | None = Field(
         None, gt=0, le=10, description="Peak learning rate; empty takes the method's own default"

@@ -32,7 +32,7 @@ class PrefixTuning(Adapter):
     name, title = "prefix_tuning", "Prefix tuning"
     summary = "Learned keys and values that every attention block can look at beside the content."
     source = "arXiv:2101.00190"
-    learning_rate = 0.03
+    learning_rate = 0.05
 
     class Config(Settings):
         """Settings of prefix tuning."""

@@ -59,7 +59,7 @@ class PromptTuning(Adapter):
     name, title = "prompt_tuning", "Prompt tuning"
     summary = "Learned embeddings are put in front of the input; nothing inside the model changes."
     source = "arXiv:2104.08691"
-    learning_rate = 0.3
+    learning_rate = 1.0
 
     class Config(PromptSettings):
         """Settings of prompt tuning."""

@@ -30,7 +30,7 @@ class ScaledPromptTuning(Adapter):
     name, title = "spt", "Scaled prompt tuning"
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
     source = "arXiv:2309.06759"
-    learning_rate = 0.3
+    learning_rate = 1.0
 
     class Config(PromptSettings):
         """Settings of scaled prompt tuning."""
