@@ -19,7 +19,7 @@ from app.latest import metric_title
 from app.looks import looks, title
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.jobs import Job, ensure_worker
+from peftcore.jobs import Job, ensure_worker, tend
 from peftcore.runs import Run, Status
 
 LOG_LINES = 40
@@ -77,6 +77,8 @@ def panel(run: Run) -> None:
         status = run.status()
         if working and status.state not in ("queued", "training", "answering"):
             st.rerun()  # the rest of the page has something new to show
+        if status.state == "queued":
+            tend(cache.queue())  # its worker may have been killed in the meantime
         _state(run, status)
         _actions(run, status)
         _curves(run)

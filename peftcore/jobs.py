@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -257,6 +258,8 @@ def _spawn(device: str, queue: Queue) -> Identity:
         "PEFTCORE_DATA": str(places.data()),
         "PEFTCORE_DATABASE": queue.database.url,
     }
+    if own := os.environ.get("PEFTCORE_MODELS"):
+        environment["PEFTCORE_MODELS"] = str(Path(own).expanduser().resolve())
     command = [sys.executable, *COMMAND, "--device", device]
     with (places.home() / "worker.log").open("ab") as log:
         process = subprocess.Popen(
