@@ -1,0 +1,41 @@
+import pytest
+
+from peftcore import places
+from peftcore.demos import KEPT, make, specs
+from peftcore.runs import RunStore
+from peftcore.tasks.base import TASKS
+
+
+def test_demo_runs_are_put_in_place_of_what_was_there(tmp_path):
+    out = tmp_path / "demo_runs"
+    out.mkdir()
+    (out / "old").write_text("gone")
+    worked = []
+
+    def work(run):
+        worked.append(run.id)
+        (run.folder / "checkpoint.safetensors").write_bytes(b"left over")
+        run.write_status(state="done")
+
+    made = make(out, work)
+    assert [run.id for run in made] == worked == [spec.id for spec in specs()]
+    assert sorted(p.name for p in out.iterdir()) == sorted(worked)
+    assert not list(out.glob("*/checkpoint.safetensors"))
+    assert [p.name for p in tmp_path.iterdir()] == ["demo_runs"]
+
+
+SHIPPED = [run for run in RunStore().all() if run.demo]
+
+
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
+def test_a_shipped_run_is_whole_done_and_made_of_our_own_text(run):
+    assert run.status().state == "done"
+    assert run.spec.task.startswith("miniworld_")
+    assert {p.name for p in run.folder.iterdir()} <= set(KEPT)
+    assert run.manifest()["data_hash"] == TASKS[run.spec.task]().data_hash()
+    assert len(run.scores()[TASKS[run.spec.task].main_metric]) == run.spec.population.seeds >= 4
+
+
+def test_the_shipped_runs_are_those_the_command_makes():
+    assert {run.id for run in SHIPPED} == {spec.id for spec in specs()}
+    assert (places.ASSETS / "demo_runs").is_dir()
