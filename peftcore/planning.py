@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import bases, tasks
 from peftcore.errors import BadInput
-from peftcore.methods.base import METHODS
+from peftcore.methods.base import METHODS, Adapter
 from peftcore.settings import Settings
 from peftcore.spec import Evaluation, Population, RunSpec, Training
 
@@ -97,14 +97,8 @@ def wear(
 
 def room(spec: RunSpec, base: BaseModel) -> int:
     """Positions of the window that a soft prompt takes."""
-    takes_window = METHODS[spec.method].soft_tokens is not _plain().soft_tokens
+    takes_window = METHODS[spec.method].soft_tokens is not Adapter.soft_tokens
     return int(spec.settings.get("length", 0)) if takes_window else 0
-
-
-def _plain() -> Any:
-    from peftcore.methods.base import Adapter
-
-    return Adapter
 
 
 def check(spec: RunSpec, base: BaseModel) -> None:
