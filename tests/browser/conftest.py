@@ -139,8 +139,8 @@ class Visit:
     def settle(self):
         """Wait until the script that draws the page has ended."""
         self.page.wait_for_timeout(150)
-        running = self.page.locator('[data-testid="stApp"][data-test-script-state="running"]')
-        running.wait_for(state="detached", timeout=90_000)
+        ended = self.page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]')
+        ended.wait_for(state="attached", timeout=90_000)
         self.page.wait_for_timeout(250)
 
     def shot(self, name):
