@@ -50,4 +50,3 @@ class Registry(Generic[T]):
     def values(self) -> list[T]:
         """Every class, in the order of the names."""
         return [self[name] for name in self]
-

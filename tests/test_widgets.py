@@ -14,9 +14,7 @@ def test_durations_are_words(seconds, words):
     assert widgets.duration(seconds) == words
 
 
-@pytest.mark.parametrize(
-    ("count", "words"), [(512, "512 B"), (1.5e6, "1.5 MB"), (2.5e9, "2.5 GB")]
-)
+@pytest.mark.parametrize(("count", "words"), [(512, "512 B"), (1.5e6, "1.5 MB"), (2.5e9, "2.5 GB")])
 def test_sizes_are_words(count, words):
     assert widgets.size(count) == words
 

@@ -67,7 +67,7 @@ def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
 
 def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
     with pytest.raises(
-        BadInput, match="no cross.query in its .*; components must name one of: attention.query"
+        BadInput, match=r"no cross.query in its .*; components must name one of: attention.query"
     ):
         dress(tiny("bert"), "lora", components=["cross.query"])
 
@@ -76,5 +76,5 @@ def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
     adapted = dress(tiny("t5"), "lora")  # the decoder is the default
     assert {part.path.split(".")[0] for part in adapted.adapter.parts()} == {"decoder"}
     assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.parts()
-    with pytest.raises(BadInput, match="no cross.query in its encoder"):
+    with pytest.raises(BadInput, match=r"no cross.query in its encoder"):
         dress(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
