@@ -231,9 +231,9 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
 
 
 _ABOUT = {
-    "tiny-t5": "encoder-decoder (T5 1.1 layers, d 192, 4+3 layers, 6 heads)",
-    "tiny-bert": "encoder (BERT layers, d 192, 6 layers, 6 heads)",
-    "tiny-gpt": "decoder (GPT-2 layers, d 192, 6 layers, 6 heads)",
+    "tiny-t5": "An encoder-decoder (T5 1.1 layers, d 192, 4+3 layers, 6 heads)",
+    "tiny-bert": "An encoder (BERT layers, d 192, 6 layers, 6 heads)",
+    "tiny-gpt": "A decoder (GPT-2 layers, d 192, 6 layers, 6 heads)",
 }
 _LEARNT = {
     "tiny-t5": "span corruption of plain passages and skills as text to text",
@@ -259,7 +259,7 @@ def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) 
     (out / "README.md").write_text(
         f"""# {name}
 
-A {_ABOUT[name]} of {parameters / 1e6:.1f} million parameters, pretrained on Miniworld, this
+{_ABOUT[name]} of {parameters / 1e6:.1f} million parameters, pretrained on Miniworld, this
 project's own small world of plain English.
 
 Learnt: {_LEARNT[name]}. The text is generated (`peftcore/tasks/miniworld/skills.py`); no third
