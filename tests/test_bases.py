@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import build_tiny
+from random_models import build_tiny
 
 from peftcore import bases
 from peftcore.base import load

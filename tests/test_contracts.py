@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import FAMILIES
+from random_models import FAMILIES
 
 from peftcore.adapter import Adapted
 from peftcore.batches import Encoder

@@ -295,7 +295,7 @@ def test_pages_import_only_the_app_and_the_core():
 @pytest.fixture(scope="session")
 def shelf(tmp_path_factory):
     """Two random base models in a folder, as PEFTCORE_MODELS names it."""
-    from conftest import build_tiny
+    from random_models import build_tiny
 
     folder = tmp_path_factory.mktemp("models")
     for family in ("t5", "bert"):

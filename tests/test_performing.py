@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from conftest import build_tiny
+from random_models import build_tiny
 
 from peftcore import tasks
 from peftcore.answering import PAIR, answer, answer_base

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from conftest import build_tiny
+from random_models import build_tiny
 
 from app import plans
 from peftcore import planning

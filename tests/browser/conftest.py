@@ -21,6 +21,7 @@ import pytest
 from peftcore import places
 
 SHOTS = Path(__file__).parent / "screenshots"
+STYLED = "[...document.querySelectorAll('style')].some(s => s.textContent.includes('light-dark('))"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -53,7 +54,7 @@ def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     script = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\n"
-        "from conftest import build_tiny\n"
+        "from random_models import build_tiny\n"
         "made = build_tiny('t5')\n"
         "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])\n"
     )
@@ -134,6 +135,7 @@ class Visit:
         """Go to a page and wait until it has been drawn."""
         self.page.goto(f"{self.address}/{path}")
         self.page.locator("h1").first.wait_for(timeout=90_000)
+        self.page.wait_for_function(STYLED)  # its script arrives a moment after the first words
         self.settle()
 
     def settle(self):

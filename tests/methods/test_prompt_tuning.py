@@ -1,6 +1,6 @@
 import pytest
 import torch
-from conftest import FAMILIES, build_tiny
+from random_models import FAMILIES, build_tiny
 from test_contracts import EXAMPLES, dress
 
 from peftcore.batches import Encoder
