@@ -249,6 +249,9 @@ def pretrain(
     out: Annotated[Path, typer.Option(help="Folder to write it to.")],
     minutes: Annotated[float, typer.Option(help="How long to train.")] = 50.0,
     seed: Annotated[int, typer.Option(help="Decides data, order and initial weights.")] = 0,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of an earlier version to go on from.")
+    ] = None,
     as_json: printing.AsJson = False,
 ) -> None:
     """Make one of the embedded base models from nothing."""
@@ -258,7 +261,7 @@ def pretrain(
         if sys.stderr.isatty():
             typer.echo(json.dumps(measured), err=True)
 
-    result = make(name, out, minutes, seed, report)
+    result = make(name, out, minutes, seed, report, start)
     (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
     flat = {key: value for key, value in result.items() if not isinstance(value, list)}
     printing.show(result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items()))
