@@ -87,7 +87,7 @@ def _cost(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
         return {"Learning rate": rate(spec)} | dict.fromkeys(names, "counting…")
     if isinstance(cost, BadInput):
         return {"Learning rate": rate(spec)} | dict.fromkeys(names, "cannot run")
-    time = "not known" if cost.seconds is None else f"about {widgets.duration(cost.seconds)}"
+    time = "not known" if cost.seconds is None else widgets.duration(cost.seconds)
     values = (f"{cost.trainable:,}", f"{cost.percent:.2g} %", time, widgets.size(cost.memory_bytes))
     return {"Learning rate": rate(spec)} | dict(zip(names, values, strict=True))
 

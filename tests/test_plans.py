@@ -91,7 +91,7 @@ def test_costs_are_told_in_words():
     found = [Estimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
     table = plans.costs_table(specs, found)
     assert list(table["Trained numbers"]) == ["2,048", "counting…", "cannot run"]
-    assert table["Time"][0] == "about 1 min 15 s"
+    assert table["Time"][0] == "1 min 15 s"
     assert table["Share of the base"][0] == "2 %"
     assert table["Memory"][0] == "1.5 MB"
     assert plans.total(found) == ""

@@ -75,7 +75,12 @@ def test_newest_run_comes_first_and_demo_runs_last(store, demo):
 
 def test_a_fresh_run_waits(run):
     status = run.status()
-    assert (status.state, status.step, status.steps, status.busy) == ("queued", 0, 300, False)
+    assert (status.state, status.step, status.steps, status.busy) == (
+        "queued",
+        0,
+        run.spec.training.steps,
+        False,
+    )
 
 
 def test_a_run_trained_by_this_process_is_training(run):
@@ -287,7 +292,7 @@ def test_the_table_has_a_row_for_each_seed(store, run):
     assert table["accuracy"].to_list() == [0.5, 1.0]
     row = table.iloc[0]
     assert (row["run"], row["method"], row["trainable"], row["state"]) == (run.id, "m", 10, "done")
-    assert (row["shots"], row["steps"], row["vertices"], row["demo"]) == (48, 300, 1, False)
+    assert (row["shots"], row["steps"], row["vertices"], row["demo"]) == (48, 200, 1, False)
 
 
 def test_the_table_follows_the_files(store, run):

@@ -63,5 +63,5 @@ def test_runs_are_called_by_the_names_given():
 
 
 def test_allowed_differences_are_named():
-    assert caveats([run(), run("b", training={"steps": 7})]) == ["Steps differ: 300, 7"]
+    assert caveats([run(), run("b", training={"steps": 7})]) == ["Steps differ: 200, 7"]
     assert caveats([run(), run("b")]) == []
