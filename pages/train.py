@@ -53,7 +53,7 @@ settings, rates = {}, {}
 for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, strict=True):
     with tab:
         st.caption(f"{known[name].summary} Source: {known[name].source}.")
-        usual = f"{known[name].learning_rate:g}"
+        usual = f"{known[name].default_rate(base.kind):g}"
         with st.columns(3)[0]:
             rates[name] = forms.field(Training, "learning_rate", f"train.{name}", usual)
         settings[name] = forms.form(known[name].Config, f"train.{name}")

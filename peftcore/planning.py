@@ -33,7 +33,7 @@ def plan(
 ) -> RunSpec:
     """A spec with every name checked and every default written out, so that equal means equal."""
     recipe, asked = METHODS[method], tasks.find(task)
-    where = bases.locate(base)
+    where, kind = bases.locate(base), ""
     if not isinstance(where, str):
         kind = bases.describe(base).kind
         if kind not in recipe.kinds:
@@ -48,7 +48,7 @@ def plan(
             )
     course = _settings(Training, training)
     if course.learning_rate is None:
-        course = course.model_copy(update={"learning_rate": recipe.learning_rate})
+        course = course.model_copy(update={"learning_rate": recipe.default_rate(kind)})
     return RunSpec(
         base=base,
         task=task,

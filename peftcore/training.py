@@ -118,7 +118,7 @@ class Trainer:
 
     def _base_rates(self) -> dict[str, float]:
         rate, factors = self.spec.training.learning_rate, self.adapted.adapter.rates()
-        rate = self.adapted.adapter.learning_rate if rate is None else rate
+        rate = self.adapted.adapter.default_rate(self.adapted.base.kind) if rate is None else rate
         return {
             name: HEAD_RATE if name.startswith("head") else rate * factors.get(name, 1.0)
             for name in self.adapted.tensors

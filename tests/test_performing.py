@@ -131,3 +131,15 @@ def test_typed_text_is_answered_by_the_untouched_base_or_refused():
         answer_base(build_tiny("bert"), ["hello"])
     with pytest.raises(BadInput, match="type a text first"):
         answer_base(build_tiny("t5"), [" "])
+
+
+def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
+    on_writer = plan("mine", "miniworld_nli", "lora").training.learning_rate
+    on_reader = plan("reader", "miniworld_nli", "lora").training.learning_rate
+    assert (on_writer, on_reader) == (0.005, 0.002)
+    assert (
+        plan(
+            "reader", "miniworld_nli", "lora", training={"learning_rate": 0.1}
+        ).training.learning_rate
+        == 0.1
+    )

@@ -34,11 +34,17 @@ class Adapter(ABC):
     source: ClassVar[str]
     Config: ClassVar[type[Settings]]
     learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
+    encoder_rate: ClassVar[float | None] = None  # the same for encoders, measured on minilm
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
 
     def __init__(self, base: BaseModel, config: Any, draw: Draw) -> None:
         self.base, self.config = base, config
         self.tensors: dict[str, Tensor] = self.create(draw)
+
+    @classmethod
+    def default_rate(cls, kind: str) -> float:
+        """The learning rate that suits bases of a kind, unless a run sets its own."""
+        return cls.encoder_rate if kind == "encoder" and cls.encoder_rate else cls.learning_rate
 
     @abstractmethod
     def create(self, draw: Draw) -> dict[str, Tensor]:

@@ -30,6 +30,7 @@ class LoRA(Adapter):
     summary = "A low-rank product is added to chosen matrices; attention patterns can change."
     source = "arXiv:2106.09685"
     learning_rate = 0.005
+    encoder_rate = 0.002
 
     class Config(Settings):
         """Settings of LoRA."""

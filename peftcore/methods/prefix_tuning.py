@@ -33,6 +33,7 @@ class PrefixTuning(Adapter):
     summary = "Learned keys and values that every attention block can look at beside the content."
     source = "arXiv:2101.00190"
     learning_rate = 0.05
+    encoder_rate = 0.01
 
     class Config(Settings):
         """Settings of prefix tuning."""

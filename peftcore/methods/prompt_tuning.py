@@ -60,6 +60,7 @@ class PromptTuning(Adapter):
     summary = "Learned embeddings are put in front of the input; nothing inside the model changes."
     source = "arXiv:2104.08691"
     learning_rate = 1.0
+    encoder_rate = 0.3
 
     class Config(PromptSettings):
         """Settings of prompt tuning."""

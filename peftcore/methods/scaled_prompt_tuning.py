@@ -31,6 +31,7 @@ class ScaledPromptTuning(Adapter):
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
     source = "arXiv:2309.06759"
     learning_rate = 1.0
+    encoder_rate = 0.3
 
     class Config(PromptSettings):
         """Settings of scaled prompt tuning."""
