@@ -247,7 +247,9 @@ def demos(
 def pretrain(
     name: Annotated[str, typer.Argument(help="Embedded base to make.")],
     out: Annotated[Path, typer.Option(help="Folder to write it to.")],
-    minutes: Annotated[float, typer.Option(help="How long to train.")] = 50.0,
+    tokens: Annotated[
+        int | None, typer.Option(help="How many tokens to read; empty takes the base's own.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides data, order and initial weights.")] = 0,
     start: Annotated[
         Path | None, typer.Option(help="Folder of an earlier version to go on from.")
@@ -255,13 +257,14 @@ def pretrain(
     as_json: printing.AsJson = False,
 ) -> None:
     """Make one of the embedded base models from nothing."""
+    from peftcore.pretrain import TOKENS
     from peftcore.pretrain import pretrain as make
 
     def report(measured: dict[str, Any]) -> None:
         if sys.stderr.isatty():
             typer.echo(json.dumps(measured), err=True)
 
-    result = make(name, out, minutes, seed, report, start)
+    result = make(name, out, TOKENS.get(name, 1) if tokens is None else tokens, seed, report, start)
     (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
     flat = {key: value for key, value in result.items() if not isinstance(value, list)}
     printing.show(result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items()))
