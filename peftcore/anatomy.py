@@ -2,12 +2,15 @@
 
 A component is a named kind of part ("attention.query"); GPT-2 keeps three of them in one matrix,
 so a part is a path and, there, a share of the output columns.  A new family is one more entry.
+Parts are matrices that get something beside them; weights are all the numbers a model has, sorted
+into the same components and a few more, so that they can be chosen by name and counted.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -27,6 +30,32 @@ Component = Literal[
     "cross.output",
     "ffn",
 ]
+# What weights can be chosen by: a component, a group of them ("attention" is all of
+# self-attention), or a kind that cuts across ("bias").
+Choice = Literal[
+    "all",
+    "layernorm",
+    "layernorm.block",
+    "layernorm.final",
+    "layernorm.embedding",
+    "attention",
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.output",
+    "attention.relative",
+    "cross",
+    "cross.query",
+    "cross.key",
+    "cross.value",
+    "cross.output",
+    "ffn",
+    "bias",
+    "embeddings",
+    "head",
+]
+NORMS = ("layernorm.block", "layernorm.final", "layernorm.embedding")
+UNSTACKED = frozenset({"embeddings", "head"})
 
 
 @dataclass(frozen=True)
@@ -34,13 +63,17 @@ class Family:
     """One model family.  Patterns match whole module paths of the bare model.
 
     components: name → pattern, or (pattern, i, n) for the i-th of n equal shares of the output.
+    others: the same for modules whose weights can be trained and that take nothing beside them.
     attentions: place → pattern of the modules that call the attention function.
+    layernorm: which norms the word "layernorm" stands for, as SparseFit's own patterns have it.
     """
 
     kind: Kind
     components: Mapping[str, str | tuple[str, int, int]]
+    others: Mapping[str, str]
     attentions: Mapping[Place, str]
     absolute_positions: bool
+    layernorm: tuple[str, ...] = NORMS
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -56,6 +89,13 @@ FAMILIES: Mapping[str, Family] = {
                 for word, letter in zip(("query", "key", "value", "output"), "qkvo", strict=True)
             },
             "ffn": r".*DenseReluDense\.w[io](_\d)?",
+        },
+        others={
+            "layernorm.block": r".*\.layer_norm",
+            "layernorm.final": r".*final_layer_norm",
+            "attention.relative": r".*SelfAttention\.relative_attention_bias",
+            "embeddings": r"shared|.*embed_tokens",
+            "head": r"lm_head",
         },
         attentions={
             "encoder": r"encoder\..*SelfAttention",
@@ -73,6 +113,11 @@ FAMILIES: Mapping[str, Family] = {
             "attention.output": r".*attention\.output\.dense",
             "ffn": r".*layer\.\d+\.(intermediate|output)\.dense",
         },
+        others={
+            "layernorm.block": r".*layer\.\d+\.(attention\.)?output\.LayerNorm",
+            "layernorm.embedding": r".*embeddings\.LayerNorm",
+            "embeddings": r".*(word|position|token_type)_embeddings",
+        },
         attentions={"encoder": r".*attention\.self"},
         absolute_positions=True,
     ),
@@ -84,6 +129,12 @@ FAMILIES: Mapping[str, Family] = {
             "attention.value": (r".*attn\.c_attn", 2, 3),
             "attention.output": r".*attn\.c_proj",
             "ffn": r".*mlp\.c_(fc|proj)",
+        },
+        others={
+            "layernorm.block": r".*\.ln_[12]",
+            "layernorm.final": r".*ln_f",
+            "embeddings": r".*w[tp]e",
+            "head": r"lm_head",
         },
         attentions={"decoder": r".*\.attn"},
         absolute_positions=True,
@@ -97,8 +148,15 @@ FAMILIES: Mapping[str, Family] = {
             },
             "ffn": r".*mlp\.(gate|up|down)_proj",
         },
+        others={
+            "layernorm.block": r".*_layernorm",
+            "layernorm.final": r"(.*\.)?norm",
+            "embeddings": r".*embed_tokens",
+            "head": r"lm_head",
+        },
         attentions={"decoder": r".*self_attn"},
         absolute_positions=False,
+        layernorm=("layernorm.block",),  # the final one is called `norm`, and not matched
     ),
 }
 SAME = {"roberta": "bert", "mt5": "t5", "mistral": "llama", "qwen2": "llama"}
@@ -125,6 +183,37 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Weight:
+    """A parameter of the model, or the share of one that belongs to a component.
+
+    Tied parameters are one weight with several users, and may be of several components.
+    """
+
+    name: str  # as the model lists it
+    components: frozenset[str]
+    stack: Stack | None  # None: outside the stacks, as words and head are
+    layer: int | None  # None: outside the layers
+    shape: tuple[int, ...]  # of the share
+    columns: tuple[int, int] | None  # of the output; None: all of them
+    users: tuple[str, ...]  # paths of the modules that compute with it
+
+    @property
+    def key(self) -> str:
+        """A name that tells the shares of a parameter apart."""
+        return self.name if self.columns is None else f"{min(self.components)}:{self.name}"
+
+    @property
+    def bias(self) -> bool:
+        """Whether it is a bias vector."""
+        return self.name.endswith(".bias")
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
 class Site:
     """One attention block: its path, the place it belongs to, and its number there from 0."""
 
@@ -146,6 +235,7 @@ class Anatomy:
     window: int | None  # longest input in positions; None: no hard limit
     sites: tuple[Site, ...]
     parts: Mapping[str, tuple[Part, ...]]
+    weights: tuple[Weight, ...] = ()
 
     def of(self, component: str) -> tuple[Part, ...]:
         """Parts of a component; BadInput if this model has none."""
@@ -155,6 +245,47 @@ class Anatomy:
             have = ", ".join(name for name, parts in self.parts.items() if parts)
             raise BadInput(f"this base has no component {component!r}; it has: {have}")
         return self.parts[component]
+
+    def choose(
+        self,
+        components: Iterable[str] = ("all",),
+        stacks: Collection[str] = ("encoder", "decoder"),
+        first: int = 0,
+        last: int | None = None,
+    ) -> tuple[Weight, ...]:
+        """Weights of any of these components, in these stacks (of a base with both) and layers.
+
+        Norms around the layers go with the nearest layer.  Words and head are outside of stacks
+        and layers: they are chosen by name, or by "all" without a limit.
+        """
+        if last is not None and last < first:
+            raise BadInput(f"the last layer must not lie before the first; got {first} to {last}")
+        names, whole = set(components), first == 0 and last is None
+        both = self.family.kind != "encoder-decoder" or {"encoder", "decoder"} <= set(stacks)
+
+        def meant(weight: Weight) -> bool:
+            if not any(self._is(weight, name) for name in names):
+                return False
+            if weight.components & UNSTACKED:
+                return bool(names & UNSTACKED & weight.components) or (both and whole)
+            assert weight.layer is not None, "what is not words or head lies in a layer"
+            inside = first <= weight.layer and (last is None or weight.layer <= last)
+            return inside and (both or weight.stack in stacks)
+
+        return tuple(weight for weight in self.weights if meant(weight))
+
+    def _is(self, weight: Weight, choice: str) -> bool:
+        if choice in ("all", "bias"):
+            return choice == "all" or weight.bias
+        if choice == "layernorm":
+            return bool(weight.components & set(self.family.layernorm))
+        return any(c == choice or c.startswith(f"{choice}.") for c in weight.components)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names by which weights of this model can be chosen."""
+        known: tuple[str, ...] = get_args(Choice)
+        return tuple(name for name in known if any(self._is(w, name) for w in self.weights))
 
 
 def dissect(model: Any) -> Anatomy:
@@ -190,6 +321,7 @@ def dissect(model: Any) -> Anatomy:
         window=None if kin.kind == "encoder-decoder" else config.max_position_embeddings,
         sites=tuple(sites),
         parts=parts,
+        weights=tuple(_weights(model, kin)),
     )
 
 
@@ -202,5 +334,48 @@ def _part(kind: Kind, path: str, name: str, leaf: Any, rule: str | tuple[str, in
     conv = type(leaf).__name__ == "Conv1D"
     inputs, outputs = leaf.weight.shape if conv else leaf.weight.shape[::-1]
     _, i, n = (rule, 0, 1) if isinstance(rule, str) else rule
-    stack: Stack = "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
+    stack = _stack(kind, path)
     return Part(path, name, stack, inputs, i * outputs // n, (i + 1) * outputs // n)
+
+
+def _stack(kind: Kind, path: str) -> Stack:
+    return "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
+
+
+def _weights(model: Any, kin: Family) -> Iterator[Weight]:
+    """Every parameter that belongs to a component, by shares where a leaf holds several."""
+    rules = {**kin.components, **kin.others}
+    users: dict[int, list[str]] = {}
+    for path, module in model.named_modules():
+        for tensor in module.parameters(recurse=False):
+            users.setdefault(id(tensor), []).append(path)
+    depth = model.config.num_hidden_layers
+    for name, tensor in model.named_parameters():
+        paths, shape = tuple(users[id(tensor)]), tuple(tensor.shape)
+        found = {c: rule for c, rule in rules.items() if any(_matches(rule, p) for p in paths)}
+        if not found:  # a pooler, which nothing reads
+            continue
+        outside = bool(UNSTACKED & found.keys())
+        stack = None if outside else _stack(kin.kind, paths[0])
+        layer = None if outside else _layer(found, paths[0], depth)
+        shares = {c: rule for c, rule in found.items() if not isinstance(rule, str)}
+        if not shares:
+            yield Weight(name, frozenset(found), stack, layer, shape, None, paths)
+        for component, (_, i, n) in shares.items():
+            width = shape[-1] // n
+            yield Weight(
+                name,
+                frozenset({component}),
+                stack,
+                layer,
+                (*shape[:-1], width),
+                (i * width, (i + 1) * width),
+                paths,
+            )
+
+
+def _layer(components: Collection[str], path: str, depth: int) -> int:
+    number = re.search(r"\.(\d+)\.", path)
+    if number:
+        return int(number[1])
+    return depth - 1 if "layernorm.final" in components else 0
