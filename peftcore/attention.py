@@ -39,6 +39,8 @@ class AttentionRecord:
     weights: Tensor  # (b, h, q, p + k)
     output: Tensor  # (b, h, q, e)
     length: int  # p
+    scale: float = 1.0  # of query times key, before the softmax
+    bias: Tensor | None = None  # what was added to that; or a mask, False where nothing is seen
 
 
 @dataclass
@@ -90,7 +92,7 @@ def attend(
         scores = scores.masked_fill(~bias, lowest) if bias.dtype == torch.bool else scores + bias
     weights = scores.softmax(-1)
     out = drop(weights, dropout, module.training) @ value
-    call.records.append(AttentionRecord(site, query, key, value, weights, out, length))
+    call.records.append(AttentionRecord(site, query, key, value, weights, out, length, scale, bias))
     return out.transpose(1, 2).contiguous(), weights
 
 
