@@ -1,0 +1,97 @@
+"""Bottleneck adapters: a narrow two-layer network behind blocks of the frozen model.
+
+Source: arXiv:1902.00751, which puts one behind attention and one behind the feed-forward of every
+layer; behind the feed-forward alone is the placement of arXiv:2005.00247.  What a block wrote to
+the residual stream gets `up(f(down(·)))` added.  Up starts at zero: training starts at the base.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from peftcore import parts
+from peftcore.anatomy import Stack
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Part
+    from peftcore.draws import Draw
+
+COMPONENTS = {
+    "attention": "attention.output",
+    "cross-attention": "cross.output",
+    "feed-forward": "ffn.output",
+}
+
+
+@register
+class Bottleneck(Adapter):
+    """Per block down (s, v, d, b), up (s, v, b, d) and their biases (s, v, 1, ·)."""
+
+    name, title = "bottleneck", "Bottleneck adapter"
+    summary = "A narrow two-layer network behind attention and feed-forward blocks."
+    source = "arXiv:1902.00751"
+    learning_rate = 0.005
+    encoder_rate = 0.005
+
+    class Config(Settings):
+        """Settings of bottleneck adapters."""
+
+        width: int = Field(
+            8,
+            ge=1,
+            le=1024,
+            description="Width of the bottleneck",
+            json_schema_extra={"unit": "units"},
+        )
+        behind: tuple[Literal["attention", "cross-attention", "feed-forward"], ...] = Field(
+            ("attention", "feed-forward"),
+            min_length=1,
+            description="Blocks that get an adapter behind them",
+        )
+        activation: Literal["relu", "swish", "tanh"] = Field(
+            "relu", description="Non-linear function in the bottleneck"
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("encoder", "decoder"),
+            min_length=1,
+            description="Stacks that get adapters, in a base that has both",
+        )
+
+    @cached_property
+    def matrices(self) -> list[Part]:
+        """The matrices behind which an adapter stands."""
+        names = [COMPONENTS[place] for place in self.config.behind]
+        return parts.chosen(self.base, names, self.config.stacks)
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        made, narrow = {}, self.config.width
+        for part in self.matrices:
+            key, wide = parts.key(part), part.stop - part.start
+            made[f"down:{key}"] = draw.normal(wide, narrow, std=wide**-0.5)
+            made[f"down_bias:{key}"] = draw.constant(1, narrow, value=0.0)
+            made[f"up:{key}"] = draw.constant(narrow, wide, value=0.0)
+            made[f"up_bias:{key}"] = draw.constant(1, wide, value=0.0)
+        return made
+
+    def leaves(self) -> list[str]:
+        return [part.path for part in self.matrices]
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        (part,) = (p for p in self.matrices if p.path == path)
+        key = parts.key(part)
+        inner = mix.linear(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(out.dtype)
+        change = mix.linear(self._bend(inner), f"up:{key}")
+        return out + change + mix(f"up_bias:{key}", len(out)).to(out.dtype)
+
+    def _bend(self, inner: Tensor) -> Tensor:
+        if self.config.activation == "swish":
+            return inner * inner.sigmoid()
+        return inner.tanh() if self.config.activation == "tanh" else inner.relu()

@@ -1,0 +1,104 @@
+"""(IA)³: keys, values and the inner activations of feed-forwards are multiplied by learned scales.
+
+Source: arXiv:2205.05638.  Every scale starts at one, so training starts at the base model.  The
+inner activation is scaled where it leaves its non-linear function; behind a gate that is the same
+as scaling what the last matrix reads, since the gate multiplies too.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from peftcore import parts
+from peftcore.anatomy import Stack
+from peftcore.errors import BadInput
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Part
+    from peftcore.draws import Draw
+
+ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
+Target = Literal["keys", "values", "feed-forwards"]
+LINEAR = {
+    "keys": ("attention.key", "cross.key"),
+    "values": ("attention.value", "cross.value"),
+}
+
+
+@register
+class IA3(Adapter):
+    """Per key or value matrix and per feed-forward a row of scales (s, v, 1, width)."""
+
+    name, title = "ia3", "(IA)³"
+    summary = "Keys, values and inner activations are multiplied by one learned number each."
+    source = "arXiv:2205.05638"
+    learning_rate = 0.05
+    encoder_rate = 0.03
+
+    class Config(Settings):
+        """Settings of (IA)³."""
+
+        targets: tuple[Target, ...] = Field(
+            ("keys", "values", "feed-forwards"), min_length=1, description="What is scaled"
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("encoder", "decoder"),
+            min_length=1,
+            description="Stacks that are scaled, in a base that has both",
+        )
+
+    @cached_property
+    def linears(self) -> list[Part]:
+        """The key and value matrices that are scaled."""
+        names = [name for t in self.config.targets for name in LINEAR.get(t, ())]
+        return parts.chosen(self.base, names, self.config.stacks) if names else []
+
+    @cached_property
+    def activations(self) -> dict[str, int]:
+        """Path of each non-linear function that is scaled → its width."""
+        if "feed-forwards" not in self.config.targets:
+            return {}
+        inner = {block[0].path: block[0] for block in parts.feed_forwards(self.base)}
+        both, found = self.base.kind == "encoder-decoder", {}
+        for path, _ in self.base.model.named_modules():
+            if not re.fullmatch(ACTIVATION, path):
+                continue
+            parent = path.rpartition(".")[0]
+            for matrix, part in inner.items():
+                if matrix.startswith(f"{parent}.") and (
+                    part.stack in self.config.stacks or not both
+                ):
+                    found[path] = part.stop - part.start
+        if not found:
+            raise BadInput(
+                f"{self.base.name} has no feed-forward whose inner activation could be scaled; "
+                "targets must name one of: keys, values"
+            )
+        return found
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        widths = {parts.key(part): part.stop - part.start for part in self.linears}
+        widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
+        return {f"scale:{key}": draw.constant(1, width, value=1.0) for key, width in widths.items()}
+
+    def leaves(self) -> list[str]:
+        return sorted({part.path for part in self.linears} | self.activations.keys())
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        inner = f"scale:ffn.activation:{path}"
+        if inner in mix:
+            return out * mix(inner, len(out)).to(out.dtype)
+        for part in (p for p in self.linears if p.path == path):
+            scale = mix(f"scale:{parts.key(part)}", len(out)).to(out.dtype)
+            change = out[..., part.start : part.stop] * (scale - 1)
+            out = out + mix.placed(change, part.start, out.shape[-1])
+        return out

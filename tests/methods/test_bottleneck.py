@@ -1,0 +1,64 @@
+import pytest
+import torch
+from random_models import FAMILIES
+from test_contracts import EXAMPLES, dress
+
+from peftcore.adapter import Adapted
+from peftcore.batches import Encoder
+from peftcore.draws import Draw
+from peftcore.errors import BadInput
+from peftcore.methods.bottleneck import Bottleneck
+
+LAST = {  # the matrices of layer 0 that write to the residual stream
+    "t5": ["encoder.block.0.layer.0.SelfAttention.o", "encoder.block.0.layer.1.DenseReluDense.wo"],
+    "bert": ["encoder.layer.0.attention.output.dense", "encoder.layer.0.output.dense"],
+    "gpt2": ["transformer.h.0.attn.c_proj", "transformer.h.0.mlp.c_proj"],
+    "llama": ["model.layers.0.self_attn.o_proj", "model.layers.0.mlp.down_proj"],
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_layer_gets_one_behind_attention_and_one_behind_its_last_matrix(tiny, family):
+    leaves = dress(tiny(family), "bottleneck").adapter.leaves()
+    stem = LAST[family][0].partition(".0.")[0]
+    assert set(LAST[family]) == {path for path in leaves if path.startswith(f"{stem}.0.")}
+    assert len(leaves) == (8 if family == "t5" else 4)
+
+
+@pytest.mark.parametrize("bend", ["relu", "swish", "tanh"])
+def test_a_block_gets_up_of_bent_down_of_its_own_output_added(tiny, bend):
+    ours = dress(tiny("gpt2"), "bottleneck", (0,), 1, activation=bend, width=3)
+    path = LAST["gpt2"][1]
+    leaf = ours.model.get_submodule(path)
+    x = torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
+    plain = leaf(x)
+    with ours._wearing(ours.centroid(), 2, None):
+        mine = leaf(x)
+    get = lambda kind: ours.tensors[f"{kind}:ffn:{path}"][0, 0]
+    functions = {"relu": torch.relu, "swish": torch.nn.functional.silu, "tanh": torch.tanh}
+    inner = functions[bend](plain @ get("down") + get("down_bias"))
+    torch.testing.assert_close(mine, plain + inner @ get("up") + get("up_bias"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_starts_at_the_base_model(tiny, family):
+    base, draw = tiny(family), Draw([0], 1)
+    adapted = Adapted(base, Bottleneck(base, Bottleneck.Config(), draw), draw)
+    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if family == "t5":
+        given["decoder_input_ids"] = batch.ids
+    with adapted._wearing(adapted.centroid(), 3, None):
+        assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
+
+
+def test_the_feed_forward_alone_is_half_of_it(tiny):
+    both = dress(tiny("llama"), "bottleneck", width=5)
+    one = dress(tiny("llama"), "bottleneck", width=5, behind=["feed-forward"])
+    count = lambda a: sum(t[0, 0].numel() for n, t in a.tensors.items())
+    assert count(both) == 2 * count(one) == 4 * (16 * 5 + 5 + 5 * 16 + 16)
+
+
+def test_blocks_the_base_does_not_have_are_refused_by_name(tiny):
+    with pytest.raises(BadInput, match=r"no cross.output in its .*components must name one of"):
+        dress(tiny("bert"), "bottleneck", behind=["cross-attention"])
