@@ -10,7 +10,8 @@ may share one adapted model.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -31,15 +32,42 @@ IGNORED = -100  # label of a position that does not count, as everywhere in tran
 MIX: ContextVar[Mix | None] = ContextVar("peftcore_mix", default=None)
 
 
+def slot(name: str) -> str:
+    """The share of an adapter that a tensor belongs to: its layer, the head, or the rest.
+
+    What draws a point of its own where coordinates are drawn by layer: "key:encoder.block.0.…" is
+    in "encoder.block.0", and head and head_bias go together.
+    """
+    if name.startswith("head"):
+        return "head"
+    found = re.match(r"\D*\d+", name.rpartition(":")[2])
+    return found.group() if found else ""
+
+
 class Mix:
     """Effective tensors (s, v, …), and where each row sits on them: coords (s, r, v), sums of one.
 
-    s seeds, r rows per seed, v vertices.  Members of other seeds are never touched.
+    s seeds, r rows per seed, v vertices.  Members of other seeds are never touched.  With a slot
+    axis in front, (l, s, r, v), each slot of `slots` has a point of its own.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], coords: Tensor) -> None:
-        self.tensors, self.coords = tensors, coords
+    def __init__(
+        self, tensors: Mapping[str, Tensor], coords: Tensor, slots: Sequence[str] = ()
+    ) -> None:
+        self.tensors, self.coords, self.slots = tensors, coords, slots
+        self.costs: list[Tensor] = []
+        self.real: dict[str, Tensor] = {}  # stack → which positions (n, t) are not padding
+        self.notes: dict[str, Tensor] | None = None  # None: nobody asked
         self._seen: dict[tuple[str, int], Tensor] = {}
+
+    def add(self, cost: Tensor) -> None:
+        """Count a cost of each row (n,) in the training loss, beside the task's own."""
+        self.costs.append(cost)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Keep what a method computed on the way, if somebody asked for it."""
+        if self.notes is not None:
+            self.notes[name] = value.detach()
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -47,14 +75,18 @@ class Mix:
     def __call__(self, name: str, n: int) -> Tensor:
         """(s, v, …) → (n, …): what each row uses; beams repeat every row n / (s r) times."""
         if (name, n) not in self._seen:  # asked for again at every step of a generation
-            self._seen[name, n] = self._rows(self.tensors[name], n)
+            self._seen[name, n] = self._rows(self.tensors[name], n, self.of(name))
         return self._seen[name, n]
 
-    def _rows(self, stacked: Tensor, n: int) -> Tensor:
+    def of(self, name: str) -> Tensor:
+        """The coordinates (s, r, v) at which this tensor is mixed."""
+        return self.coords[self.slots.index(slot(name))] if self.coords.dim() == 4 else self.coords
+
+    def _rows(self, stacked: Tensor, n: int, coords: Tensor) -> Tensor:
         s, v = stacked.shape[:2]
         if v == 1:
             return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)
-        coords = self.coords.to(stacked.dtype)
+        coords = coords.to(stacked.dtype)
         mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])
         return mixed.repeat_interleave(n // len(mixed), 0)
 
@@ -103,9 +135,10 @@ def summary(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> Tenso
 class Adapted:
     """The base model's shell with an adapter spliced in, and a head if there are labels.
 
-    `tensors` holds everything trainable, (s, v, …) each: the adapter's, and for encoders "head"
-    (s, v, width, labels) with "head_bias" (s, v, 1, labels).  `frozen` is saved with them and not
-    trained: mean and scale by which what the head reads is standardised.
+    `tensors` holds what members have of their own, (s, v, …) each: the adapter's, and for encoders
+    "head" (s, v, width, labels) with "head_bias" (s, v, 1, labels).  All but what the adapter calls
+    fixed is trained.  `frozen` is saved with them and the same for all members: mean and scale by
+    which what the head reads is standardised.
     """
 
     def __init__(
@@ -120,11 +153,12 @@ class Adapted:
             self.tensors["head"] = draw.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
             self.frozen = {"head_mean": torch.zeros(width), "head_scale": torch.ones(width)}
-        for tensor in self.tensors.values():
+        for tensor in self.trained.values():
             tensor.requires_grad_()
         self.model: Any = shell(base.model)
         for path in adapter.leaves():
             self.model.get_submodule(path).register_forward_hook(self._patcher(path))
+        adapter.splice(self.model)
 
     def _patcher(self, path: str) -> Any:
         def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
@@ -133,10 +167,26 @@ class Adapted:
 
         return hook
 
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """The tensors that are trained."""
+        fixed = self.adapter.fixed()
+        return {name: tensor for name, tensor in self.tensors.items() if name not in fixed}
+
+    @property
+    def trainable(self) -> int:
+        """Numbers that one seed trains, all its vertices and its head."""
+        return sum(tensor[0].numel() for tensor in self.trained.values())
+
+    def slots(self) -> list[str]:
+        """The shares of the adapter that draw points of their own where each layer does."""
+        return sorted({slot(name) for name in self._effective(self.tensors)})
+
     def to(self, device: str) -> Adapted:
         """The same adapter on this device; the base must be there already."""
+        trained = self.trained.keys()
         for name, tensor in self.tensors.items():
-            self.tensors[name] = tensor.detach().to(device).requires_grad_()
+            self.tensors[name] = tensor.detach().to(device).requires_grad_(name in trained)
         self.frozen = {name: tensor.to(device) for name, tensor in self.frozen.items()}
         return self
 
@@ -154,6 +204,11 @@ class Adapted:
         """Coordinates (s, 1, v) of the middle of every seed's simplex."""
         return torch.full((seeds or self.seeds, 1, self.vertices), 1 / self.vertices)
 
+    def _effective(self, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is mixed: the adapter's effective tensors and the head's."""
+        heads = {name: held[name] for name in ("head", "head_bias") if name in held}
+        return {**self.adapter.effective(held), **heads}
+
     @contextmanager
     def _wearing(
         self,
@@ -164,12 +219,12 @@ class Adapted:
     ) -> Iterator[tuple[Mix, attention.Call]]:
         """Everything the shell's hooks and the attention function need, while the block runs."""
         held = self.tensors if tensors is None else tensors
-        effective = {**self.adapter.effective(held)}
-        effective |= {name: held[name] for name in ("head", "head_bias") if name in held}
-        per_seed = rows // len(coords)
-        if coords.shape[1] == 1:
-            coords = coords.expand(-1, per_seed, -1)
-        mix = Mix(effective, coords.to(self.base.device))
+        effective = self._effective(held)
+        per_seed = rows // coords.shape[-3]
+        if coords.shape[-2] == 1:
+            coords = coords.expand(*coords.shape[:-2], per_seed, -1)
+        slots = self.slots() if coords.dim() == 4 else ()
+        mix = Mix(effective, coords.to(self.base.device), slots)
         call = attention.Call(lambda site, n: self.adapter.prefix(site, mix, n), frozenset(wanted))
         tokens = MIX.set(mix), attention.CALL.set(call)
         try:
@@ -207,11 +262,18 @@ class Adapted:
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
     ) -> Tensor:
         """Label logits (n, labels) of an encoder; else target logits (n, t, words)."""
+        return self._priced(batch, coords, tensors)[0]
+
+    def _priced(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits, and the costs (n,) that the method counted on the way."""
         with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
-            return self._logits(batch, mix)
+            return self._logits(batch, mix), mix.costs
 
     def _logits(self, batch: Batch, mix: Mix) -> Tensor:
         inputs = self._inputs(batch, mix)
+        mix.real = self._real(batch, inputs["attention_mask"])
         if self.base.kind == "encoder":
             states = self.model(**inputs).last_hidden_state
             extra = states.shape[1] - batch.ids.shape[1]
@@ -228,10 +290,21 @@ class Adapted:
         return self.model(**inputs, use_cache=False, logits_to_keep=length + 1).logits[:, :-1]
 
     def losses(
-        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+        self,
+        batch: Batch,
+        coords: Tensor,
+        tensors: Mapping[str, Tensor] | None = None,
+        costs: bool = False,
     ) -> Tensor:
-        """Cross-entropy of each row (n,): of its label, or the mean over its target's tokens."""
-        logits = self.logits(batch, coords, tensors).float()
+        """Cross-entropy of each row (n,): of its label, or the mean over its target's tokens.
+
+        costs: add what the method counts beside it, as in training.
+        """
+        logits, extra = self._priced(batch, coords, tensors)
+        task = self._cross_entropy(batch, logits.float())
+        return task + torch.stack(extra).sum(0) if costs and extra else task
+
+    def _cross_entropy(self, batch: Batch, logits: Tensor) -> Tensor:
         if self.base.kind == "encoder":
             assert batch.classes is not None, "a loss needs labels"
             return nn.functional.cross_entropy(logits, batch.classes, reduction="none")
@@ -241,6 +314,23 @@ class Adapted:
         )
         counted = (batch.targets != IGNORED).sum(1)
         return each.sum(1) / counted
+
+    def _real(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
+        """For each stack which of its positions (n, t) are not padding."""
+        if self.base.kind != "encoder-decoder":
+            return {self.base.kind: mask}
+        assert batch.targets is not None, "logits need targets"
+        return {"encoder": mask, "decoder": batch.targets != IGNORED}
+
+    @torch.no_grad()
+    def notes(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """What the method notes in one forward pass by name, such as coefficients of atoms."""
+        with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
+            mix.notes = {}
+            self._logits(batch, mix)
+            return mix.notes
 
     @torch.no_grad()
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:

@@ -10,7 +10,7 @@ import json
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,6 +20,8 @@ from peftcore.errors import BadInput
 from peftcore.tasks.base import Answer, Example, Task
 
 if TYPE_CHECKING:
+    import torch
+
     from peftcore.adapter import Adapted
     from peftcore.base import BaseModel
     from peftcore.runs import Run, Status
@@ -50,11 +52,13 @@ def perform(
     task = tasks.find(spec.task)
     planning.check(spec, base)
     adapted = planning.wear(base, spec)
+    if spec.start:
+        begin_from(adapted, _started_from(run), base)
     encoder = Encoder(base, task.labels, planning.room(spec, base))
     t = spec.training
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
     trainer = Trainer(adapted, episodes, encoder, spec)
-    trainable = sum(tensor[0].numel() for tensor in adapted.tensors.values())
+    trainable = adapted.trainable
     run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
     checkpoint = run.folder / "checkpoint.safetensors"
     if checkpoint.is_file():
@@ -120,9 +124,54 @@ def _write_progress(run: Run, progress: Progress) -> None:
             "learning_rate": progress.learning_rate,
             "seconds": progress.seconds,
         }
-        for state, loss, dev in zip(progress.seeds, progress.losses, progress.dev, strict=True)
+        | _simplex(progress, place)
+        for place, (state, loss, dev) in enumerate(
+            zip(progress.seeds, progress.losses, progress.dev, strict=True)
+        )
         if math.isfinite(dev) or state.stopped is None
     )
+
+
+def _simplex(progress: Progress, place: int) -> dict[str, Any]:
+    """What stochastic validation saw of one seed, beside the mean that is its dev loss."""
+    if progress.copies is None or progress.centroid is None:
+        return {}
+    return {"dev_copies": progress.copies[place], "dev_centroid": progress.centroid[place]}
+
+
+def _started_from(run: Run) -> Run:
+    from peftcore.runs import RunStore
+
+    return RunStore(run.folder.parent).open(run.spec.start)
+
+
+def begin_from(adapted: Adapted, source: Run, base: BaseModel) -> None:
+    """Give an adapter the values another run ended with, where names and shapes agree.
+
+    Seed i starts from the source's seed i, and begins again where the source has fewer.  Between
+    two methods effective values count: a scaled prompt passes on the product, not its parts.  What
+    the source lacks keeps its own initial value; BadInput if nothing agrees.
+    """
+    learnt = load_adapter(source, base)
+    held = dict(learnt.tensors)
+    if source.spec.method != adapted.adapter.name:
+        held = dict(learnt.adapter.effective(learnt.tensors))
+        held |= {name: learnt.tensors[name] for name in ("head", "head_bias") if learnt.labels}
+    turns = [i % learnt.seeds for i in range(adapted.seeds)]
+    taken = [
+        name
+        for name, t in adapted.tensors.items()
+        if name in held and held[name].shape[1:] == t.shape[1:]
+    ]
+    if not set(taken) - {"head", "head_bias"} and adapted.adapter.tensors:
+        raise BadInput(
+            f"run {source.id} ({source.spec.method}) has no values that fit "
+            f"{adapted.adapter.title} with these settings: length or rank and vertices must agree"
+        )
+    for name in taken:
+        adapted.tensors[name].data.copy_(held[name].detach()[turns])
+    if learnt.labels == adapted.labels and learnt.pairs == adapted.pairs:
+        adapted.frozen = {name: t.clone() for name, t in learnt.frozen.items()}
 
 
 def _answer(
@@ -225,11 +274,54 @@ def save_adapter(run: Run, adapted: Adapted, base: BaseModel) -> None:
 
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
     part = run.folder / "adapter.part"
-    held = adapted.tensors | adapted.frozen
-    ready = {k: v.detach().cpu().contiguous().clone() for k, v in held.items()}
+    ready: dict[str, torch.Tensor] = {}
+    for name, tensor in (adapted.tensors | adapted.frozen).items():
+        ready |= _packed(name, tensor.detach().cpu().contiguous().clone())
     # One entry: several would be written in an order of their own each time.
     save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
     os.replace(part, run.folder / "adapter.safetensors")
+
+
+def _packed(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The tensor as it is stored: mostly exact zeros as the others' places and values."""
+    flat = tensor.flatten()
+    places = flat.nonzero()[:, 0]
+    if len(flat) - len(places) <= 0.75 * len(flat):  # a place takes twice the room of a value
+        return {name: tensor}
+    return {f"{name}#places": places, f"{name}#values": flat[places]}
+
+
+def _unpacked(
+    file: Any, shapes: dict[str, list[int]], run_id: str
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every tensor of these shapes out of an open file; BadInput if it holds anything else."""
+    import torch
+
+    wrong = BadInput(f"the adapter of run {run_id} does not have the shapes its spec asks for")
+    keys = set(file.keys())
+    for name, shape in shapes.items():
+        if name in keys:
+            if file.get_slice(name).get_shape() != shape:
+                raise wrong
+            keys.discard(name)
+            yield name, file.get_tensor(name)
+            continue
+        if not {f"{name}#places", f"{name}#values"} <= keys:
+            raise wrong
+        keys -= {f"{name}#places", f"{name}#values"}
+        places, values = file.get_tensor(f"{name}#places"), file.get_tensor(f"{name}#values")
+        flat = torch.zeros(math.prod(shape), dtype=values.dtype)
+        inside = places.dim() == 1 and places.shape == values.shape
+        if (
+            not inside
+            or places.dtype != torch.int64
+            or bool(((places < 0) | (places >= len(flat))).any())
+        ):
+            raise wrong
+        flat[places] = values
+        yield name, flat.view(shape)
+    if keys:
+        raise wrong
 
 
 def load_adapter(run: Run, base: BaseModel) -> Adapted:
@@ -249,12 +341,7 @@ def load_adapter(run: Run, base: BaseModel) -> Adapted:
                 f"run {run.id} was trained on weights {seen}, but {base.name} has weights "
                 f"{base.fingerprint}: same shape is not the same model"
             )
-        stored = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
         shapes = {name: list(tensor.shape) for name, tensor in held.items()}
-        if stored != shapes:
-            raise BadInput(
-                f"the adapter of run {run.id} does not have the shapes its spec asks for"
-            )
-        for name, tensor in held.items():
-            tensor.data.copy_(file.get_tensor(name))
+        for name, tensor in _unpacked(file, shapes, run.id):
+            held[name].data.copy_(tensor)
     return adapted

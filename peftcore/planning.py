@@ -30,6 +30,7 @@ def plan(
     population: Settings | Mapping[str, Any] | None = None,
     training: Settings | Mapping[str, Any] | None = None,
     evaluation: Settings | Mapping[str, Any] | None = None,
+    start: str = "",
 ) -> RunSpec:
     """A spec with every name checked and every default written out, so that equal means equal."""
     recipe, asked = METHODS[method], tasks.find(task)
@@ -49,15 +50,41 @@ def plan(
     course = _settings(Training, training)
     if course.learning_rate is None:
         course = course.model_copy(update={"learning_rate": recipe.default_rate(kind)})
+    members = _settings(Population, population)
+    if members.vertices == 1:  # what only a simplex has decides nothing
+        members = _plain(members, "draw")
+        course = _plain(course, "validation", "copies", "diversity")
+    if start:
+        _comparable_start(start, base)
     return RunSpec(
         base=base,
         task=task,
         method=method,
         settings=_settings(recipe.Config, settings).model_dump(mode="json"),
-        population=_settings(Population, population),
+        population=members,
         training=course,
         evaluation=_settings(Evaluation, evaluation),
+        start=start,
     )
+
+
+def _plain(held: S, *names: str) -> S:
+    """The settings with these fields at their defaults."""
+    fields = type(held).model_fields
+    return held.model_copy(update={name: fields[name].default for name in names})
+
+
+def _comparable_start(run_id: str, base: str) -> None:
+    """BadInput unless this run has an adapter for this base."""
+    from peftcore.runs import RunStore
+
+    run = RunStore().open(run_id)
+    if run.spec.base != base:
+        raise BadInput(
+            f"run {run_id} was trained on {run.spec.base}; it cannot start one on {base}"
+        )
+    if not (run.folder / "adapter.safetensors").is_file():
+        raise BadInput(f"run {run_id} has no adapter to start from: it is {run.status().state}")
 
 
 def _settings(kind: type[S], given: Settings | Mapping[str, Any] | None) -> S:
@@ -127,7 +154,7 @@ class Estimate:
 def sizes(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
     """Numbers one seed trains (all its vertices and its head), and numbers in the base."""
     made = wear(base, spec, "meta")
-    return sum(t[0].numel() for t in made.tensors.values()), base.parameters
+    return made.trainable, base.parameters
 
 
 def estimate(spec: RunSpec, base: BaseModel) -> Estimate:

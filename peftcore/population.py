@@ -12,19 +12,23 @@ import torch
 from torch import Tensor
 
 
-def random_points(seeds: Sequence[int], rows: int, vertices: int, salt: int) -> Tensor:
+def random_points(
+    seeds: Sequence[int], rows: int, vertices: int, salt: int, layers: int = 0
+) -> Tensor:
     """Uniform points (s, rows, v); the same for a seed whichever seeds ride along.
 
-    salt: what tells the draws of a seed apart, such as the step.
+    salt: what tells the draws of a seed apart, such as the step.  layers: with any, each has points
+    of its own, (layers, s, rows, v).
     """
     if vertices == 1:
         return torch.ones(len(seeds), rows, 1)
     drawn = []
     for seed in seeds:
         rng = torch.Generator().manual_seed((seed * 1_000_003 + salt) % 2**63)
-        drawn.append(torch.empty(rows, vertices).exponential_(generator=rng))
-    points = torch.stack(drawn)
-    return points / points.sum(-1, keepdim=True)
+        drawn.append(torch.empty(max(1, layers), rows, vertices).exponential_(generator=rng))
+    points = torch.stack(drawn, 1)
+    points = points / points.sum(-1, keepdim=True)
+    return points if layers else points[0]
 
 
 def vertex(seeds: int, index: int, vertices: int) -> Tensor:

@@ -113,6 +113,20 @@ class Run:
         kept = table.drop_duplicates(["step", "seed"], keep="last")
         return kept.sort_values(["step", "seed"], kind="stable", ignore_index=True)
 
+    def validation(self) -> pd.DataFrame:
+        """What each copy of dev said at random points of a simplex; empty for plain runs.
+
+        Columns step, seed, copy, dev_loss, and dev_centroid, the same for all copies of a look.
+        """
+        rows = files.read_lines(self.folder / "history.jsonl")
+        latest = {(row["step"], row["seed"]): row for row in rows if row.get("dev_copies")}
+        table = [
+            (step, seed, copy, loss, row["dev_centroid"])
+            for (step, seed), row in sorted(latest.items())
+            for copy, loss in enumerate(row["dev_copies"])
+        ]
+        return pd.DataFrame(table, columns=["step", "seed", "copy", "dev_loss", "dev_centroid"])
+
     def answers(self) -> pd.DataFrame:
         """Every answer of every seed; empty before the run has answered."""
         path = self.folder / "answers.parquet"

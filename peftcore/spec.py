@@ -13,6 +13,9 @@ from pydantic import Field
 
 from peftcore.settings import Settings
 
+# Fields that came after runs had been made.
+_LATER = {"draw", "validation", "copies", "diversity", "start"}
+
 
 class Population(Settings):
     """Members trained side by side: `seeds` independent simplexes of `vertices` corners each."""
@@ -23,6 +26,12 @@ class Population(Settings):
     )
     first_seed: int = Field(
         0, ge=0, le=10**6, description="Number of the first seed; the others follow it"
+    )
+    draw: Literal["row", "layer", "batch"] = Field(
+        "row",
+        description="Where a simplex draws points in training: for each example, for each example "
+        "and layer (head apart), or one for a whole batch",
+        json_schema_extra={"advanced": True},
     )
 
     def numbers(self) -> list[int]:
@@ -60,6 +69,25 @@ class Training(Settings):
         le=1000,
         description="Looks at dev without a better loss before a seed stops; 0: never",
     )
+    validation: Literal["stochastic", "deterministic"] = Field(
+        "stochastic",
+        description="What a simplex is judged by on dev: random points of it, or its centroid",
+        json_schema_extra={"advanced": True},
+    )
+    copies: int = Field(
+        10,
+        ge=2,
+        le=100,
+        description="Copies of dev in stochastic validation, every row at a point of its own",
+        json_schema_extra={"advanced": True},
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Weight of the squared cosine between two vertices of a simplex in the loss",
+        json_schema_extra={"advanced": True},
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the base; auto takes bf16 where the hardware has it"
     )
@@ -86,6 +114,10 @@ class RunSpec(Settings):
     population: Population = Population()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    start: str = Field(
+        "",
+        description="Run whose adapter is the starting point; empty starts from the method's own",
+    )
 
     @property
     def id(self) -> str:
@@ -93,5 +125,14 @@ class RunSpec(Settings):
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
 
     def canonical(self) -> str:
-        """The spec as JSON with sorted keys."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """The spec as JSON with sorted keys; what was added later is left out at its default.
+
+        So the ids of older runs stay what they were.
+        """
+        whole = self.model_dump(mode="json")
+        for part, kind in (("population", Population), ("training", Training), ("", RunSpec)):
+            held = whole[part] if part else whole
+            for name in _LATER & held.keys():
+                if held[name] == kind.model_fields[name].default:
+                    del held[name]
+        return json.dumps(whole, sort_keys=True)

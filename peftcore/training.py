@@ -56,6 +56,8 @@ class Progress:
     seconds: float  # since the start, earlier sittings included
     left: float | None  # seconds, estimated
     seeds: list[SeedState]
+    copies: list[list[float]] | None = None  # per seed, dev loss of each copy at random points
+    centroid: list[float] | None = None  # per seed, dev loss of the centroid, beside the copies
 
 
 class Stopped(Exception):
@@ -102,6 +104,13 @@ def precision(wanted: str, device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
 
 
+def likeness(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) -> Tensor:
+    """Squared cosine (s,) between two vertices of each seed, over all their numbers together."""
+    flat = torch.cat([t.flatten(2) for t in stacked], 2)  # (s, v, numbers)
+    one, other = (torch.stack([flat[s, pair[k]] for s, pair in enumerate(pairs)]) for k in (0, 1))
+    return torch.nn.functional.cosine_similarity(one, other).square()
+
+
 class Trainer:
     """The state of one training: tensors, optimiser, seeds, best values.  `run` drives it."""
 
@@ -110,9 +119,11 @@ class Trainer:
     ) -> None:
         self.adapted, self.episodes, self.encoder, self.spec = adapted, episodes, encoder, spec
         self.seeds = [SeedState(n) for n in spec.population.numbers()]
-        self.best = {name: t.detach().clone() for name, t in adapted.tensors.items()}
+        self.best = {name: t.detach().clone() for name, t in adapted.trained.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = precision(spec.training.precision, adapted.base.device)
+        self.copies: list[list[float]] | None = None  # of the last look at dev
+        self.centroid: list[float] | None = None
         self._rates = self._base_rates()
         self._views, self.optimiser = self._optimiser()
 
@@ -121,7 +132,7 @@ class Trainer:
         rate = self.adapted.adapter.default_rate(self.adapted.base.kind) if rate is None else rate
         return {
             name: HEAD_RATE if name.startswith("head") else rate * factors.get(name, 1.0)
-            for name in self.adapted.tensors
+            for name in self.adapted.trained
         }
 
     def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
@@ -132,7 +143,7 @@ class Trainer:
         """
         kind, t = self.spec.training.optimiser, self.spec.training
         views = []
-        for name, tensor in self.adapted.tensors.items():
+        for name, tensor in self.adapted.trained.items():
             if kind == "adamw":
                 views.append((name, -1, tensor.detach()))
             else:
@@ -147,17 +158,45 @@ class Trainer:
         """Numbers of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
-    def _losses(self, rows: list[list[Example]], coords: Tensor, seeds: list[int]) -> Tensor:
+    def _tensors(self, seeds: list[int]) -> dict[str, Tensor]:
+        """What these seeds hold."""
+        if len(seeds) == len(self.seeds):
+            return self.adapted.tensors
+        return {name: t[seeds] for name, t in self.adapted.tensors.items()}
+
+    def _losses(
+        self, rows: list[list[Example]], coords: Tensor, seeds: list[int], costs: bool = False
+    ) -> Tensor:
         """Mean loss of each of these seeds (s,), each with its own rows."""
         batch = self.encoder.batch([row for block in rows for row in block])
-        tensors = self.adapted.tensors
-        if len(seeds) < len(self.seeds):
-            tensors = {name: t[seeds] for name, t in tensors.items()}
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
-            losses = self.adapted.losses(batch, coords, tensors)
+            losses = self.adapted.losses(batch, coords, self._tensors(seeds), costs)
         return losses.view(len(seeds), -1).mean(1)
+
+    def _points(self, numbers: list[int], rows: int) -> Tensor:
+        """Where on its simplex each row of a training step sits."""
+        draw, vertices = self.spec.population.draw, self.adapted.vertices
+        layers = len(self.adapted.slots()) if draw == "layer" else 0
+        return random_points(numbers, 1 if draw == "batch" else rows, vertices, self.step, layers)
+
+    def _penalties(self, seeds: list[int]) -> Tensor | float:
+        """What is added to each seed's loss (s,), beside the costs of its rows."""
+        tensors = self._tensors(seeds)
+        own = self.adapted.adapter.penalty(tensors)
+        total: Tensor | float = 0.0 if own is None else own
+        weight = self.spec.training.diversity
+        if weight and self.adapted.vertices > 1:
+            picks = [self._pair(self.seeds[i].seed) for i in seeds]
+            effective = self.adapted.adapter.effective(tensors).values()
+            total = total + weight * likeness([t for t in effective if t.shape[1] > 1], picks)
+        return total
+
+    def _pair(self, seed: int) -> list[int]:
+        """Two different vertices of a seed, new ones at every step."""
+        rng = random.Random(f"diversity/{seed}/{self.step}")
+        return rng.sample(range(self.adapted.vertices), 2)
 
     def train_step(self) -> dict[int, float]:
         """One step of every active seed; returns their losses and stops those that diverged."""
@@ -166,11 +205,11 @@ class Trainer:
         rows = [
             batch_of(self.episodes[i].train, self.seeds[i].seed, self.step, t.batch) for i in active
         ]
-        coords = random_points(numbers, t.batch, self.adapted.vertices, self.step)
-        losses = self._losses(rows, coords, active)
-        names = list(self.adapted.tensors)
-        held = [self.adapted.tensors[name] for name in names]
-        grads = torch.autograd.grad(losses.sum(), held)
+        losses = self._losses(rows, self._points(numbers, t.batch), active, costs=True)
+        trained = self.adapted.trained
+        names = list(trained)
+        total = (losses + self._penalties(active)).sum()
+        grads = torch.autograd.grad(total, list(trained.values()))
         squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads]).sum(0)
         norms = squares.sqrt()
         values = losses.detach().tolist()
@@ -198,27 +237,51 @@ class Trainer:
 
     @torch.no_grad()
     def look_at_dev(self) -> list[float]:
-        """Dev loss of every seed (nan for those that stopped); keeps the best state of each."""
+        """Dev loss of every seed (nan for those that stopped); keeps the best state of each.
+
+        A simplex is judged by the mean over copies of dev in which every row sits at a random point
+        (stochastic validation, arXiv:2310.15793); what each copy said is kept in `copies`.
+        """
         active, found = self.active, [math.nan] * len(self.seeds)
+        t = self.spec.training
         if not active:
             return found
-        size = len(self.episodes[0].dev)
-        totals = [0.0] * len(active)
-        per = max(1, 2 * self.spec.training.batch)
-        for at in range(0, size, per):
-            rows = [list(self.episodes[i].dev[at : at + per]) for i in active]
-            losses = self._losses(rows, self.adapted.centroid(len(active)), active)
-            totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
+        middle = self._dev_loss(active, None)
+        judged = middle
+        if self.adapted.vertices > 1 and t.validation == "stochastic":
+            drawn = [self._dev_loss(active, copy) for copy in range(t.copies)]
+            judged = [sum(each) / t.copies for each in zip(*drawn, strict=True)]
+            self.copies = [[math.nan] * t.copies for _ in self.seeds]
+            self.centroid = [math.nan] * len(self.seeds)
+            for place, i in enumerate(active):
+                self.copies[i] = [copy[place] for copy in drawn]
+                self.centroid[i] = middle[place]
         for place, i in enumerate(active):
-            found[i] = totals[place] / size
+            found[i] = judged[place]
             self._judge(i, found[i])
         return found
+
+    def _dev_loss(self, seeds: list[int], copy: int | None) -> list[float]:
+        """Dev loss of these seeds: at the centroid, or with every row at a random point."""
+        size = len(self.episodes[0].dev)
+        totals = [0.0] * len(seeds)
+        per = max(1, 2 * self.spec.training.batch)
+        numbers = [self.seeds[i].seed for i in seeds]
+        coords = self.adapted.centroid(len(seeds))
+        for at in range(0, size, per):
+            rows = [list(self.episodes[i].dev[at : at + per]) for i in seeds]
+            if copy is not None:
+                salt = -1 - (self.step * 1000 + copy) * 1000 - at  # never a training step's
+                coords = random_points(numbers, len(rows[0]), self.adapted.vertices, salt)
+            losses = self._losses(rows, coords, seeds)
+            totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
+        return [total / size for total in totals]
 
     def _judge(self, i: int, dev: float) -> None:
         state, t = self.seeds[i], self.spec.training
         if dev < state.best_dev:
             state.best_dev, state.best_step, state.looks = dev, self.step, 0
-            for name, tensor in self.adapted.tensors.items():
+            for name, tensor in self.adapted.trained.items():
                 self.best[name][i] = tensor.detach()[i]
             return
         state.looks += 1
@@ -259,7 +322,7 @@ class Trainer:
         self._settle()
 
     def _settle(self) -> None:
-        for name, tensor in self.adapted.tensors.items():
+        for name, tensor in self.adapted.trained.items():
             tensor.data.copy_(self.best[name])
 
     def _tell(
@@ -279,11 +342,26 @@ class Trainer:
         ]
         rate = max(self._rates.values()) * mean_rate(t, max(0, self.step - 1))
         states = [SeedState(**asdict(s)) for s in self.seeds]
-        report(Progress("training", self.step, t.steps, losses, dev, rate, now, left, states))
+        copies, centroid = (self.copies, self.centroid) if dev is not None else (None, None)
+        report(
+            Progress(
+                "training",
+                self.step,
+                t.steps,
+                losses,
+                dev,
+                rate,
+                now,
+                left,
+                states,
+                copies,
+                centroid,
+            )
+        )
 
     def save(self, path: Path) -> None:
         """Write everything a later sitting needs; the file is replaced in one step."""
-        tensors = {f"now/{k}": v.detach() for k, v in self.adapted.tensors.items()}
+        tensors = {f"now/{k}": v.detach() for k, v in self.adapted.trained.items()}
         tensors |= {f"best/{k}": v for k, v in self.best.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{k}": torch.as_tensor(v) for k, v in state.items()}

@@ -1,12 +1,13 @@
 import json
 
 import pytest
+import torch
 from random_models import build_tiny
 
 from peftcore import tasks
 from peftcore.answering import PAIR, answer, answer_base
 from peftcore.errors import BadInput
-from peftcore.performing import load_adapter, perform
+from peftcore.performing import begin_from, load_adapter, perform, save_adapter
 from peftcore.planning import estimate, plan
 from peftcore.runs import RunStore
 
@@ -23,10 +24,12 @@ def own(tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
 
 
-def small(base="mine", method="prefix_tuning", task="miniworld_nli", **evaluation):
+def small(
+    base="mine", method="prefix_tuning", task="miniworld_nli", start="", vertices=1, **evaluation
+):
     return plan(
-        base, task, method, None, {"seeds": 2}, SMALL,
-        {"limit": 6, "max_new_tokens": 5} | evaluation,
+        base, task, method, None, {"seeds": 2, "vertices": vertices}, SMALL,
+        {"limit": 6, "max_new_tokens": 5} | evaluation, start,
     )  # fmt: skip
 
 
@@ -143,3 +146,87 @@ def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
         ).training.learning_rate
         == 0.1
     )
+
+
+def test_a_simplex_keeps_what_every_copy_of_dev_said(own):
+    run = RunStore().create(small(vertices=3))
+    perform(run)
+    looks = run.validation().groupby(["step", "seed"])
+    assert (looks.size() == 10).all()
+    dev = run.history().set_index(["step", "seed"]).dev_loss
+    assert looks.dev_loss.mean().to_dict() == pytest.approx(dev.to_dict())
+    assert (looks.dev_centroid.nunique() == 1).all()
+    assert (looks.dev_loss.nunique() == 10).all()
+
+
+@pytest.mark.parametrize("method", ["prefix_tuning", "lora", "prompt_tuning"])
+def test_a_run_can_start_from_the_adapter_of_another(own, method):
+    from peftcore.base import load
+    from peftcore.planning import wear
+
+    store, base = RunStore(), load("mine")
+    first = store.create(small(method=method))
+    perform(first)
+    spec = small(method=method, task="miniworld_sentiment", start=first.id)
+    assert spec.id != small(method=method, task="miniworld_sentiment").id
+    fresh = wear(base, spec)
+    begin_from(fresh, first, base)
+    for name, tensor in load_adapter(first, base).tensors.items():
+        assert torch.equal(fresh.tensors[name], tensor)
+    assert perform(store.create(spec)).state == "done"
+
+
+def test_a_scaled_prompt_passes_on_the_product_to_a_plain_one(own):
+    from peftcore.base import load
+    from peftcore.planning import wear
+
+    base, first = load("mine"), RunStore().create(small(method="spt"))
+    perform(first)
+    learnt = load_adapter(first, base).tensors
+    fresh = wear(base, small(method="prompt_tuning", start=first.id))
+    begin_from(fresh, first, base)
+    assert torch.equal(fresh.tensors["tokens"], learnt["tokens"] * learnt["scale"])
+
+
+def test_a_start_that_does_not_fit_is_refused(own):
+    from peftcore.base import load
+    from peftcore.planning import wear
+
+    base, first = load("mine"), RunStore().create(small(method="lora"))
+    with pytest.raises(BadInput, match="has no adapter to start from"):
+        small(start=first.id)
+    perform(first)
+    with pytest.raises(BadInput, match="no values that fit Prefix tuning"):
+        begin_from(wear(base, small(start=first.id)), first, base)
+    with pytest.raises(BadInput, match="trained on mine"):
+        small("stranger", start=first.id)
+
+
+def test_exact_zeros_are_not_stored(own):
+    from safetensors import safe_open
+
+    from peftcore.base import load
+
+    base, run = load("mine"), RunStore().create(small(method="lora"))
+    perform(run)
+    adapted = load_adapter(run, base)
+    full = (run.folder / "adapter.safetensors").stat().st_size
+    name = next(iter(adapted.tensors))
+    kept = torch.zeros_like(adapted.tensors[name])
+    kept.flatten()[::9] = adapted.tensors[name].flatten()[::9].detach()
+    adapted.tensors[name].data = kept
+    save_adapter(run, adapted, base)
+    with safe_open(run.folder / "adapter.safetensors", "pt") as file:
+        assert name not in file.keys()  # noqa: SIM118
+    assert torch.equal(load_adapter(run, base).tensors[name], kept)
+    assert (run.folder / "adapter.safetensors").stat().st_size < full
+
+
+def test_settings_that_only_a_simplex_has_make_no_other_run_of_a_single_adapter(own):
+    other = plan("mine", "miniworld_nli", "lora", None, {"draw": "layer"}, {"copies": 4})
+    assert other.id == plan("mine", "miniworld_nli", "lora").id
+    simplex = [
+        plan("mine", "miniworld_nli", "lora", None, {"vertices": 2, "draw": draw}).id
+        for draw in ("row", "layer")
+    ]
+    assert simplex[0] != simplex[1]

@@ -30,3 +30,11 @@ def test_a_grid_of_twenty_steps_has_231_points_on_the_face():
 
 def test_a_vertex_is_one_hot():
     assert vertex(2, 1, 3).tolist() == [[[0, 1, 0]]] * 2
+
+
+def test_layers_draw_points_of_their_own_with_the_same_moments():
+    points = random_points([0, 1], 20_000, 3, 5, layers=4)
+    assert points.shape == (4, 2, 20_000, 3)
+    torch.testing.assert_close(points.mean(2), torch.full((4, 2, 3), 1 / 3), atol=1e-2, rtol=0)
+    first, second = points[0, 0, :, 0], points[1, 0, :, 0]
+    assert abs(float(torch.corrcoef(torch.stack([first, second]))[0, 1])) < 0.03

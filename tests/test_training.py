@@ -7,7 +7,7 @@ from peftcore.batches import Encoder
 from peftcore.planning import wear
 from peftcore.spec import Population, RunSpec, Training
 from peftcore.tasks.base import Episode, Example
-from peftcore.training import Stopped, Trainer, batch_of, mean_rate
+from peftcore.training import Stopped, Trainer, batch_of, likeness, mean_rate
 
 ROWS = tuple(
     Example(str(i), f"is {word} good?", answer)
@@ -21,13 +21,22 @@ def episode(seed):
     return Episode(ROWS[seed : seed + 8], ROWS[seed + 8 : seed + 12])
 
 
-def trainer(base, seeds=3, first=0, vertices=1, method="prefix_tuning", settings=None, **training):
+def trainer(
+    base,
+    seeds=3,
+    first=0,
+    vertices=1,
+    method="prefix_tuning",
+    settings=None,
+    draw="row",
+    **training,
+):
     spec = RunSpec(
         base="x",
         task="miniworld_nli",
         method=method,
         settings=settings or {"length": 3},
-        population=Population(seeds=seeds, first_seed=first, vertices=vertices),
+        population=Population(seeds=seeds, first_seed=first, vertices=vertices, draw=draw),
         training=Training.make(
             {
                 "shots": 8,
@@ -52,13 +61,16 @@ def run(it, **given):
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "adafactor"])
-@pytest.mark.parametrize("vertices", [1, 3])
-def test_seeds_in_one_pass_equal_separate_trainings(tiny, optimiser, vertices):
+@pytest.mark.parametrize(
+    ("vertices", "more"),
+    [(1, {}), (3, {}), (3, {"draw": "layer", "diversity": 0.5}), (3, {"draw": "batch"})],
+)
+def test_seeds_in_one_pass_equal_separate_trainings(tiny, optimiser, vertices, more):
     base = tiny("t5")
-    together = trainer(base, 3, vertices=vertices, optimiser=optimiser)
+    together = trainer(base, 3, vertices=vertices, optimiser=optimiser, **more)
     run(together)
     for number in range(3):
-        alone = trainer(base, 1, first=number, vertices=vertices, optimiser=optimiser)
+        alone = trainer(base, 1, first=number, vertices=vertices, optimiser=optimiser, **more)
         run(alone)
         assert alone.seeds[0].best_step == together.seeds[number].best_step
         for name, tensor in alone.adapted.tensors.items():
@@ -141,3 +153,48 @@ def test_the_learning_rate_rises_and_falls_to_zero():
     assert max(rates) == rates[10] == 1.0
     assert rates[100] == 0.0
     assert mean_rate(Training(schedule="constant", warmup=0), 50) == 1.0
+
+
+def test_stochastic_validation_judges_by_the_mean_over_copies_and_keeps_them_all(tiny):
+    it = trainer(tiny("t5"), seeds=2, vertices=3, copies=5, steps=4)
+    reports = [r for r in run(it) if r.dev is not None]
+    for report in reports:
+        assert [len(copies) for copies in report.copies] == [5, 5]
+        for dev, copies in zip(report.dev, report.copies, strict=True):
+            assert dev == pytest.approx(sum(copies) / 5)
+            assert len(set(copies)) == 5  # every copy at points of its own
+    assert reports[0].copies != reports[1].copies
+    best = [min(r.dev[i] for r in reports) for i in range(2)]
+    assert [s.best_dev for s in it.seeds] == pytest.approx(best)
+
+
+def test_deterministic_validation_is_the_loss_of_the_centroid(tiny):
+    base = tiny("t5")
+    plain = trainer(base, seeds=2, vertices=3, validation="deterministic")
+    drawn = trainer(base, seeds=2, vertices=3, copies=3)
+    found = plain.look_at_dev()
+    assert plain.copies is None
+    drawn.look_at_dev()
+    assert drawn.centroid == pytest.approx(found)
+
+
+def test_likeness_of_two_vertices_is_their_squared_cosine():
+    one, other = torch.tensor([[[3.0], [4.0]], [[1.0], [0.0]]]), torch.tensor([[[0.0], [1.0]]] * 2)
+    # seed 0: (3, 0) and (4, 1), cosine 12 / (3 sqrt 17); seed 1: (1, 0) and (0, 1)
+    found = likeness([one, other], [[0, 1], [1, 0]])
+    torch.testing.assert_close(found, torch.tensor([144 / (9 * 17), 0.0]))
+
+
+def test_diversity_drives_the_vertices_of_a_simplex_apart(tiny):
+    alike = {}
+    for weight in (0.0, 20.0):
+        it = trainer(
+            tiny("t5"), seeds=1, vertices=2, steps=30, learning_rate=0.05, diversity=weight
+        )
+        for tensor in it.adapted.tensors.values():  # two vertices that start almost equal
+            tensor.data[:, 1] = tensor.data[:, 0] + 0.1 * tensor.data[:, 1]
+        for _ in range(30):
+            it.train_step()
+        held = [t.detach() for t in it.adapted.tensors.values()]
+        alike[weight] = float(likeness(held, [[0, 1]])[0])
+    assert alike[20.0] < alike[0.0] - 0.2

@@ -22,6 +22,9 @@ Seeds = Annotated[int | None, typer.Option(help="Independent repetitions.")]
 Steps = Annotated[int | None, typer.Option(help="Optimiser steps.")]
 Vertices = Annotated[int | None, typer.Option(help="Corners of the simplex of adapters.")]
 Rate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
+Start = Annotated[
+    str | None, typer.Option(help="Run whose adapter is the starting point (transfer).")
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other setting, as key=value; repeat it for more."),
@@ -45,7 +48,12 @@ def use_data(folder: Path | None) -> None:
 
 
 def spec(
-    base: str, task: str, method: str, sets: Sequence[str] | None = None, **options: Any
+    base: str,
+    task: str,
+    method: str,
+    sets: Sequence[str] | None = None,
+    start: str | None = None,
+    **options: Any,
 ) -> RunSpec:
     """The spec that was asked for; options that are None leave a default in place."""
     from peftcore import planning
@@ -63,7 +71,7 @@ def spec(
         if name not in homes:
             raise unknown("setting", name, homes)
         parts[homes[name]][name] = value
-    return planning.plan(base, task, method, **parts)
+    return planning.plan(base, task, method, start=start or "", **parts)
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -54,6 +54,14 @@ class Adapter(ABC):
         """Tensor name → factor on the learning rate, where it is not one."""
         return {}
 
+    def fixed(self) -> frozenset[str]:
+        """Names of the tensors that are kept and mixed, but not trained."""
+        return frozenset()
+
+    def penalty(self, tensors: Mapping[str, Tensor]) -> Tensor | None:
+        """What each seed's training loss gets on top (s,), if anything."""
+        return None
+
     def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """What the seams read through `mix`, each (s, v, …); once per forward pass.
 
@@ -77,6 +85,9 @@ class Adapter(ABC):
     def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
         """What the leaf at `path` returns for input x (n, t, i), given what it returned."""
         return out
+
+    def splice(self, shell: Any) -> None:  # noqa: B027 (most methods have nothing to add)
+        """Change the shell of the base where a patch on a leaf cannot reach; never the base."""
 
 
 METHODS: Registry[type[Adapter]] = Registry("method", "peftcore.methods")

@@ -53,7 +53,7 @@ class ScaledPromptTuning(Adapter):
         return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
 
     def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return {"prompt": tensors["tokens"] * tensors["scale"]}
+        return {"tokens": tensors["tokens"] * tensors["scale"]}
 
     def soft_tokens(self, mix: Mix, n: int) -> Tensor:
-        return mix("prompt", n)
+        return mix("tokens", n)
