@@ -123,7 +123,8 @@ def _places(tokens: Sequence[Token]) -> list[tuple[int, ...]]:
 
     Prefix positions come first, soft tokens before the token they stand in front of.
     """
-    named, texts, learnt = [], 0, 0
+    named: list[tuple[int, ...]] = []
+    texts = learnt = 0
     for token in tokens:
         if token.kind == "prefix":
             named.append((0, 0, learnt))
