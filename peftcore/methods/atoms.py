@@ -1,0 +1,177 @@
+"""Sparse atoms: what chosen matrices return gets a sparse mixture of learned atoms added.
+
+Source: arXiv:2507.10855 says that the change of features is a sparse combination of dictionary
+atoms and that the atoms are tuned; how coefficients are computed is not public, so what follows is
+a reconstruction.  For a frozen matrix, y' = W x + b + D a with a = S(E x): E encodes, D holds the
+atoms, and S moves every coefficient towards zero by a threshold and cuts it off there, one step of
+iterative shrinkage.  D starts at zero, so training starts at the base model.  At threshold zero
+this is LoRA of that rank.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore import parts
+from peftcore.anatomy import Stack
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Part
+    from peftcore.draws import Draw
+
+
+def shrunk(values: Tensor, limit: Tensor) -> Tensor:
+    """Soft threshold: values moved towards zero by the limit; within it they are exactly zero."""
+    return values - values.clamp(-limit, limit)
+
+
+@register
+class SparseAtoms(Adapter):
+    """Per part an encoder (s, v, i, m), atoms (s, v, m, o) and a threshold (s, v, 1, 1).
+
+    A forward pass notes the coefficients (n, t, m) of every part as "component:path".
+    """
+
+    name, title = "atoms", "Sparse atoms"
+    summary = (
+        "Outputs of chosen matrices get a sparse mixture of learned atoms added "
+        "(reconstructed from the paper's abstract)."
+    )
+    source = "arXiv:2507.10855"
+    learning_rate = 0.005
+    encoder_rate = 0.005
+
+    class Config(Settings):
+        """Settings of sparse atoms."""
+
+        atoms: int = Field(16, ge=1, le=1024, description="Atoms of each matrix")
+        components: tuple[parts.Linear, ...] = Field(
+            ("attention.output", "ffn.output"),
+            min_length=1,
+            description="Parts of the model that get atoms; those the base does not have are "
+            "passed over",
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("encoder", "decoder"),
+            min_length=1,
+            description="Stacks that get atoms, in a base that has both",
+        )
+        threshold: float = Field(
+            1.0, ge=0, le=10, description="Coefficients up to this size are zero; 0 makes it LoRA"
+        )
+        relative: bool = Field(
+            True,
+            description="Count the threshold in root mean squares of what a matrix reads, which is "
+            "the spread of coefficients at the start",
+            json_schema_extra={"advanced": True},
+        )
+        learned_threshold: bool = Field(
+            True,
+            description="Train a threshold of its own for each matrix",
+            json_schema_extra={"advanced": True},
+        )
+        l1: float = Field(
+            0.0,
+            ge=0,
+            le=100,
+            description="Weight of the mean size of coefficients in the training loss",
+            json_schema_extra={"advanced": True},
+        )
+        top_k: int = Field(
+            0,
+            ge=0,
+            le=1024,
+            description="Largest coefficients kept at each position; 0 keeps all",
+            json_schema_extra={"advanced": True},
+        )
+        rounds: int = Field(
+            1,
+            ge=1,
+            le=20,
+            description="Rounds of shrinkage; after the first, atoms that write alike compete",
+            json_schema_extra={"advanced": True},
+        )
+
+    @cached_property
+    def matrices(self) -> list[Part]:
+        """The parts that get atoms."""
+        return parts.chosen(self.base, self.config.components, self.config.stacks)
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        count, made = self.config.atoms, {}
+        for part in self.matrices:
+            key = parts.key(part)
+            made[f"encode:{key}"] = draw.normal(part.inputs, count, std=part.inputs**-0.5)
+            made[f"atoms:{key}"] = draw.constant(count, part.stop - part.start, value=0.0)
+            if self.config.learned_threshold:
+                made[f"threshold:{key}"] = draw.constant(1, 1, value=self.config.threshold)
+        return made
+
+    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        # The size counts: one that has crossed zero in training is a threshold all the same.
+        return {n: t.abs() if n.startswith("threshold:") else t for n, t in tensors.items()}
+
+    def leaves(self) -> list[str]:
+        return sorted({part.path for part in self.matrices})
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        for part in (p for p in self.matrices if p.path == path):
+            key = parts.key(part)
+            code = self._coefficients(x, key, mix)
+            mix.note(key, code)
+            self._price(code, part, mix)
+            change = mix.linear(code, f"atoms:{key}")
+            out = out + mix.placed(change, part.start, out.shape[-1])
+        return out
+
+    def _coefficients(self, x: Tensor, key: str, mix: Mix) -> Tensor:
+        """Sparse coefficients (n, t, m) of what a matrix reads (n, t, i)."""
+        read = mix.linear(x, f"encode:{key}")
+        limit = self._limit(x, key, mix)
+        code = shrunk(read, limit)
+        if self.config.rounds > 1:
+            code = self._compete(code, read, limit, mix(f"atoms:{key}", len(x)))
+        if 0 < self.config.top_k < code.shape[-1]:
+            kept = code.abs().topk(self.config.top_k, -1).indices
+            code = code * code.new_zeros(code.shape).scatter(-1, kept, 1.0)
+        return code
+
+    def _limit(self, x: Tensor, key: str, mix: Mix) -> Tensor:
+        """The threshold at every position, (n, t, 1)."""
+        spread = x.new_ones(*x.shape[:-1], 1)
+        if self.config.relative:
+            spread = (x.square().mean(-1, keepdim=True) + 1e-12).sqrt()  # no slope at zero itself
+        if self.config.learned_threshold:
+            return spread * mix(f"threshold:{key}", len(x)).to(x.dtype)
+        return spread * self.config.threshold
+
+    def _compete(self, code: Tensor, read: Tensor, limit: Tensor, atoms: Tensor) -> Tensor:
+        """Further rounds: least ½‖a‖² + ½‖D a‖² − a·(E x) + threshold ‖a‖₁ by iterative shrinkage.
+
+        atoms (n, m, o).  While D is zero the first round is already the answer.
+        """
+        overlap = atoms @ atoms.mT
+        overlap.diagonal(dim1=-2, dim2=-1).add_(1.0)
+        bound = overlap.abs().sum(-1).amax(-1)[:, None, None]  # no eigenvalue is larger
+        for _ in range(self.config.rounds - 1):
+            code = shrunk(code - (code @ overlap - read) / bound, limit / bound)
+        return code
+
+    def _price(self, code: Tensor, part: Part, mix: Mix) -> None:
+        """Count the mean size of the coefficients over the positions that are not padding."""
+        if not self.config.l1 or part.stack not in mix.real:
+            return
+        reads_encoder = part.component in ("cross.key", "cross.value")
+        real = mix.real["encoder" if reads_encoder else part.stack].to(code.dtype)
+        size = (code.abs().mean(-1) * real).sum(1) / real.sum(1)
+        mix.add(size * (self.config.l1 / len(self.matrices)))

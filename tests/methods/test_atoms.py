@@ -1,0 +1,162 @@
+import math
+
+import pytest
+import torch
+from random_models import FAMILIES, build_tiny
+from test_contracts import EXAMPLES, dress
+
+from peftcore.adapter import Adapted
+from peftcore.batches import Encoder
+from peftcore.draws import Draw
+from peftcore.errors import BadInput
+from peftcore.methods.atoms import SparseAtoms, shrunk
+from peftcore.parts import key
+
+GAUSSIAN = torch.randn(2, 500, 64, generator=torch.Generator().manual_seed(3))
+
+
+def fresh(base, seeds=(0,), vertices=1, **settings):
+    """Atoms as training finds them."""
+    draw = Draw(seeds, vertices)
+    return Adapted(base, SparseAtoms(base, SparseAtoms.Config.make(settings), draw), draw)
+
+
+def coefficients(adapted, x, place=1):
+    """The coefficients (n, t, m) of the part at this place, for what its matrix reads."""
+    part = adapted.adapter.matrices[place]
+    with adapted._wearing(adapted.centroid(), len(x), None) as (mix, _):
+        mix.notes = {}
+        adapted.model.get_submodule(part.path)(x[..., : part.inputs].contiguous())
+    return mix.notes[key(part)]
+
+
+def test_the_soft_threshold_moves_towards_zero_and_cuts_off():
+    values = torch.tensor([-3.0, -1.0, -0.5, 0.0, 0.5, 2.0])
+    assert shrunk(values, torch.tensor(1.0)).tolist() == [-2.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_at_threshold_zero_it_is_lora_of_that_rank(family):
+    base = build_tiny(family)
+    sites = {"components": ["attention.query", "ffn"], "stacks": ["encoder", "decoder"]}
+    ours = dress(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
+    lora = dress(base, "lora", rank=5, alpha=5.0, **sites)
+    for part in lora.adapter.parts():
+        lora.tensors[f"down:{key(part)}"].data = ours.tensors[f"encode:{key(part)}"].data
+        lora.tensors[f"up:{key(part)}"].data = ours.tensors[f"atoms:{key(part)}"].data
+    if family == "bert":
+        for name in ("head", "head_bias"):
+            lora.tensors[name].data = ours.tensors[name].data
+    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES * 2)
+    mine, theirs = (a.logits(batch, a.centroid()) for a in (ours, lora))
+    torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_starts_at_the_base_model(tiny, family):
+    base, adapted = tiny(family), fresh(tiny(family), rounds=3)
+    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if family == "t5":
+        given["decoder_input_ids"] = batch.ids
+    with adapted._wearing(adapted.centroid(), 3, None):
+        assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
+
+
+@pytest.mark.parametrize(("threshold", "size"), [(0.5, 1.0), (1.0, 1.0), (2.0, 1.0), (1.0, 7.0)])
+def test_the_share_of_exact_zeros_is_what_a_gaussian_gives(tiny, threshold, size):
+    """An encoding of unit variance falls within the threshold with probability erf(λ / √2)."""
+    adapted = fresh(tiny("gpt2"), atoms=64, threshold=threshold)
+    code = coefficients(adapted, GAUSSIAN * size)
+    share = float((code == 0).float().mean())
+    assert share == pytest.approx(math.erf(threshold / math.sqrt(2)), abs=0.02)
+
+
+def test_an_absolute_threshold_does_not_follow_the_size_of_the_input(tiny):
+    adapted = fresh(tiny("gpt2"), threshold=1.0, relative=False)
+    small, large = (coefficients(adapted, GAUSSIAN * size) for size in (0.1, 10))
+    assert (small == 0).all()
+    assert (large == 0).float().mean() < 0.15
+
+
+def test_a_learned_threshold_counts_by_its_size(tiny):
+    adapted = fresh(tiny("gpt2"), threshold=1.0)
+    before = coefficients(adapted, GAUSSIAN)
+    for name, tensor in adapted.tensors.items():
+        if name.startswith("threshold:"):
+            tensor.data.fill_(-1.0)
+    assert torch.equal(coefficients(adapted, GAUSSIAN), before)
+
+
+def test_top_k_keeps_the_largest_and_no_more(tiny):
+    all_of_them = coefficients(fresh(tiny("gpt2"), atoms=8, threshold=0.1), GAUSSIAN)
+    kept = coefficients(fresh(tiny("gpt2"), atoms=8, threshold=0.1, top_k=3), GAUSSIAN)
+    assert ((kept != 0).sum(-1) <= 3).all()
+    sizes = all_of_them.abs().sort(-1, descending=True).values
+    torch.testing.assert_close(kept.abs().sum(-1), sizes[..., :3].sum(-1))
+
+
+def test_many_rounds_end_where_one_more_changes_nothing(tiny):
+    """At the least value of the objective the slope is the threshold against each sign."""
+    adapted = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, rounds=20, threshold=0.3)
+    part = adapted.adapter.matrices[0]
+    x = GAUSSIAN[..., : part.inputs]
+    code = coefficients(adapted, x, 0)
+    encode, atoms = (adapted.tensors[f"{k}:{key(part)}"][0, 0] for k in ("encode", "atoms"))
+    limit = adapted.tensors[f"threshold:{key(part)}"].abs()[0, 0] * x.square().mean(-1, True).sqrt()
+    slope = x @ encode - code - code @ atoms @ atoms.mT
+    active = code != 0
+    assert active.any()
+    wanted = (limit * code.sign())[active]
+    torch.testing.assert_close(slope[active], wanted.detach(), rtol=0.02, atol=0.02)
+    assert (slope.abs() <= limit + 0.02)[~active].all()
+
+
+def test_atoms_that_write_alike_share_in_later_rounds(tiny):
+    one = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3)
+    more = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3, rounds=10)
+    size = lambda adapted: coefficients(adapted, GAUSSIAN, 0).abs().sum()
+    assert size(more) < size(one)
+
+
+def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
+    base, weight = tiny("t5"), 0.7
+    paid = dress(base, "atoms", (0,), 1, l1=weight)
+    batch = Encoder(base, ()).batch(EXAMPLES)
+    task = paid.losses(batch, paid.centroid())
+    assert torch.equal(task, dress(base, "atoms", (0,), 1).losses(batch, paid.centroid()))
+    cost = paid.losses(batch, paid.centroid(), costs=True) - task
+    notes = paid.notes(batch, paid.centroid())
+    for row in range(3):
+        sizes = []
+        for part in paid.adapter.matrices:
+            real = batch.mask[row].bool() if part.stack == "encoder" else batch.targets[row] >= 0
+            sizes.append(notes[key(part)][row][real].abs().mean())
+        wanted = weight * torch.stack(sizes).mean()
+        torch.testing.assert_close(cost[row], wanted, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_changes_no_price(tiny, family):
+    """So a seed is trained the same whichever seeds ride along."""
+    adapted = dress(tiny(family), "atoms", (0,), 1, l1=5.0)
+    encoder = Encoder(adapted.base, ["yes", "no"])
+    together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), costs=True)
+    for row, example in enumerate(EXAMPLES):
+        alone = adapted.losses(encoder.batch([example]), adapted.centroid(), costs=True)
+        torch.testing.assert_close(together[row], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_coefficients_can_be_read_for_every_part(tiny):
+    adapted = dress(tiny("t5"), "atoms", atoms=4)
+    batch = Encoder(adapted.base, ()).batch(EXAMPLES * 2)
+    notes = adapted.notes(batch, adapted.centroid())
+    assert set(notes) == {key(part) for part in adapted.adapter.matrices}
+    for part in adapted.adapter.matrices:
+        length = (batch.ids if part.stack == "encoder" else batch.targets).shape[1]
+        assert notes[key(part)].shape == (6, length, 4)
+
+
+def test_a_part_the_base_lacks_is_refused_by_name(tiny):
+    with pytest.raises(BadInput, match=r"no cross.value in its .*components must name one of"):
+        fresh(tiny("bert"), components=["cross.value"])
