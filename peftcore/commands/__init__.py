@@ -34,4 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-from peftcore.commands import queueing, results, training  # noqa: E402, F401  (they add themselves)
+from peftcore.commands import (  # noqa: E402  (they add themselves)
+    attention,  # noqa: F401
+    queueing,  # noqa: F401
+    results,  # noqa: F401
+    toys,  # noqa: F401
+    training,  # noqa: F401
+)

@@ -1,0 +1,238 @@
+"""What a toy experiment is: a shape of transformer, a pretraining, and adaptations of it.
+
+Experiments 01 to 04 of arXiv:2310.19698 at full size, and at a size for one processor core, which
+the project has measured.  Sizes, rates and steps of the full recipes are those of the authors'
+notebooks.  Nothing in here needs torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from peftcore.errors import unknown
+from peftcore.settings import Settings
+
+Kind = Literal["pretrain", "full", "prefix", "lora"]
+Size = Literal["cpu", "full", "quick"]
+Number = Literal["01", "02", "03", "04"]
+Task = Literal["ascending", "descending", "add1", "add2", "ascending_add1", "histogram", "mixture"]
+
+TASKS: Mapping[str, str] = {
+    "ascending": "sort ascending",
+    "descending": "sort descending",
+    "add1": "add one to each digit",
+    "add2": "add two to each digit",
+    "ascending_add1": "sort ascending, then add one",
+    "histogram": "count how often each digit occurs",
+}
+MIXTURE: tuple[Task, ...] = (
+    "ascending",
+    "descending",
+    "add1",
+    "add2",
+)  # seen in pretraining, not announced
+
+
+class Shape(Settings):
+    """The transformer: learned positions, `pads` constant positions in front, digits after them."""
+
+    layers: int = Field(1, ge=1, le=12, description="Layers")
+    heads: int = Field(1, ge=1, le=16, description="Attention heads of a layer")
+    width: int = Field(64, ge=8, le=1024, description="Width of the model")
+    length: int = Field(6, ge=2, le=16, description="Digits in the input and in the answer")
+    pads: int = Field(1, ge=1, le=64, description="Positions in front, which a prefix replaces")
+    norm: bool = Field(True, description="Layer norm before attention")
+
+
+class Stage(Settings):
+    """One training: of the whole model from scratch, or of an adaptation of the pretrained one."""
+
+    kind: Kind = Field(description="What is trained")
+    task: Task = Field(description="What it is trained on")
+    steps: int = Field(ge=1, description="Optimiser steps of 64 sequences each")
+    rate: float = Field(gt=0, description="Learning rate, constant")
+
+    @property
+    def name(self) -> str:
+        """The stage in a few words, unique in its recipe."""
+        if self.kind == "pretrain":
+            return "pretrained"
+        how = {"full": "fine-tuned", "prefix": "prefix", "lora": "rank-1 LoRA"}[self.kind]
+        return f"{how}: {self.task}"
+
+
+class Recipe(Settings):
+    """A whole experiment; the first stage pretrains, the others start from what it made."""
+
+    number: Number
+    size: Size
+    title: str
+    shape: Shape
+    stages: tuple[Stage, ...]
+    tasks: tuple[str, ...] = Field(description="What every stage is tested on")
+
+    def key(self, stage: Stage, seeds: tuple[int, ...]) -> str:
+        """Names what this stage makes; equal keys are equal trainings, whichever recipe asks."""
+        parts = (self.shape, *((self.stages[0],) if stage.kind != "pretrain" else ()), stage)
+        text = "|".join(part.model_dump_json() for part in parts) + f"|{seeds}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+TITLES: Mapping[Number, str] = {
+    "01": "A new attention pattern",
+    "02": "Eliciting a skill of pretraining",
+    "03": "Composing skills, and a foreign task",
+    "04": "Not a matter of how many numbers are trained",
+}
+
+
+def _prefixes(steps: int, rate: float) -> tuple[tuple[Kind, Task, int, float], ...]:
+    """A prefix for each task of the mixture."""
+    return tuple(("prefix", task, steps, rate) for task in MIXTURE)
+
+
+def _stages(*rows: tuple[Kind, Task, int, float]) -> tuple[Stage, ...]:
+    return tuple(Stage(kind=k, task=t, steps=n, rate=r) for k, t, n, r in rows)
+
+
+_FAR = ("ascending", "ascending_add1", "histogram")
+_SHAPES: Mapping[tuple[Size, Number], Shape] = {
+    ("cpu", "01"): Shape(layers=1, heads=1, width=64),
+    ("cpu", "02"): Shape(layers=1, heads=4, width=96, norm=False),
+    ("cpu", "03"): Shape(layers=2, heads=4, width=96, pads=10),
+    ("cpu", "04"): Shape(layers=2, heads=4, width=96, pads=10),
+    ("full", "01"): Shape(layers=1, heads=1, width=96, length=10),
+    ("full", "02"): Shape(layers=1, heads=4, width=256, length=10, norm=False),
+    ("full", "03"): Shape(layers=4, heads=4, width=256, length=10, pads=10),
+    ("full", "04"): Shape(layers=4, heads=4, width=256, length=10, pads=12),
+}
+_STAGES: Mapping[tuple[Size, Number], tuple[Stage, ...]] = {
+    ("cpu", "01"): _stages(
+        ("pretrain", "ascending", 2000, 2e-3),
+        ("full", "descending", 1500, 2e-3),
+        ("prefix", "descending", 3000, 5e-2),
+    ),
+    ("cpu", "02"): _stages(("pretrain", "mixture", 5000, 2e-3), *_prefixes(2500, 1e-2)),
+    ("cpu", "03"): _stages(
+        ("pretrain", "mixture", 5000, 1e-3),
+        ("prefix", "ascending", 2000, 1e-2),
+        ("prefix", "ascending_add1", 6000, 1e-2),
+        ("prefix", "histogram", 6000, 1e-2),
+    ),
+    ("cpu", "04"): _stages(
+        ("pretrain", "mixture", 5000, 1e-3),
+        ("prefix", "histogram", 6000, 1e-2),
+        ("lora", "histogram", 4000, 5e-3),
+        ("lora", "ascending_add1", 4000, 5e-3),
+    ),
+    ("full", "01"): _stages(
+        ("pretrain", "ascending", 20_000, 5e-4),
+        ("full", "descending", 10_000, 5e-4),
+        ("prefix", "descending", 40_000, 5e-4),
+    ),
+    ("full", "02"): _stages(("pretrain", "mixture", 20_000, 5e-4), *_prefixes(30_000, 5e-5)),
+    ("full", "03"): _stages(
+        ("pretrain", "mixture", 40_000, 5e-4),
+        *_prefixes(20_000, 5e-5),
+        ("prefix", "ascending_add1", 500_000, 5e-5),
+        ("prefix", "histogram", 500_000, 5e-5),
+    ),
+    ("full", "04"): _stages(
+        ("pretrain", "mixture", 40_000, 5e-4),
+        ("prefix", "histogram", 100_000, 5e-5),
+        ("lora", "histogram", 10_000, 5e-3),
+    ),
+}
+_TESTED: Mapping[Number, tuple[str, ...]] = {
+    "01": ("ascending", "descending"),
+    "02": MIXTURE,
+    "03": (*MIXTURE, "ascending_add1", "histogram"),
+    "04": _FAR,
+}
+QUICK = 20  # a quick recipe takes this share of the processor recipe's steps
+
+
+def recipe(number: str, size: str = "cpu") -> Recipe:
+    """The recipe of an experiment; BadInput if there is none."""
+    if number not in TITLES:
+        raise unknown("toy experiment", number, TITLES)
+    if size not in get_args(Size):
+        raise unknown("recipe", size, get_args(Size))
+    found = ("full" if size == "full" else "cpu", number)
+    stages = _STAGES[found]  # type: ignore[index]
+    if size == "quick":
+        stages = tuple(s.model_copy(update={"steps": s.steps // QUICK}) for s in stages)
+    return Recipe(
+        number=number,
+        size=size,
+        title=TITLES[number],  # type: ignore[index]
+        shape=_SHAPES[found],  # type: ignore[index]
+        stages=stages,
+        tasks=_TESTED[number],  # type: ignore[index]
+    )
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A figure of the authors' notebooks: exact match in percent, at full size, one seed."""
+
+    number: Number
+    stage: str  # as `Stage.name`
+    task: str
+    exact_match: float
+
+
+def _reported(number: Number, tasks: tuple[str, ...], **rows: tuple[float, ...]) -> list[Reported]:
+    return [
+        Reported(number, name.replace("__", ": "), task, value)
+        for name, values in rows.items()
+        for task, value in zip(tasks, values, strict=False)
+    ]
+
+
+SOURCE = "arXiv:2310.19698, outputs of the authors' notebooks; full size, one seed"
+REPORTED: tuple[Reported, ...] = (
+    *_reported(
+        "01",
+        ("ascending", "descending"),
+        pretrained=(91.41, 0.0),
+        **{"fine-tuned: descending": (0.0, 84.91), "prefix: descending": (0.09, 0.0)},
+    ),
+    *_reported(
+        "02",
+        MIXTURE,
+        pretrained=(31.44, 19.16, 29.97, 15.62),
+        **{
+            "prefix: ascending": (94.09, 0.0, 0.0, 0.0),
+            "prefix: descending": (0.03, 83.72, 0.22, 0.66),
+            "prefix: add1": (0.0, 0.0, 99.62, 0.0),
+            "prefix: add2": (0.0, 0.0, 0.16, 99.78),
+        },
+    ),
+    *_reported(
+        "03",
+        (*MIXTURE, "ascending_add1", "histogram"),
+        pretrained=(5.91, 27.75, 39.66, 22.81, 0.0, 0.0),
+    ),
+    Reported("03", "prefix: ascending", "ascending", 99.69),
+    Reported("03", "prefix: descending", "descending", 99.59),
+    Reported("03", "prefix: add1", "add1", 100.0),
+    Reported("03", "prefix: add2", "add2", 99.97),
+    Reported("03", "prefix: ascending_add1", "ascending_add1", 71.59),
+    Reported("03", "prefix: histogram", "histogram", 0.62),
+    Reported("04", "prefix: histogram", "histogram", 0.31),
+    Reported("04", "rank-1 LoRA: histogram", "histogram", 92.38),
+)
+
+
+def reported(number: str, stage: str, task: str) -> float | None:
+    """What the authors' notebook shows for this cell, in percent, if it shows it."""
+    for row in REPORTED:
+        if (row.number, row.stage, row.task) == (number, stage, task):
+            return row.exact_match
+    return None
