@@ -1,0 +1,60 @@
+"""BitFit: only the bias vectors of the base are trained.
+
+Source: arXiv:2106.10199.  T5 and Llama have no biases at all, so there it means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore.anatomy import Choice
+from peftcore.errors import BadInput
+from peftcore.methods.base import register
+from peftcore.settings import Settings
+from peftcore.weights import ChosenWeights
+
+if TYPE_CHECKING:
+    from peftcore.anatomy import Weight
+
+
+@register
+class BitFit(ChosenWeights):
+    """Differences of bias vectors."""
+
+    name, title = "bitfit", "BitFit"
+    summary = "Only the bias vectors of the base are trained, about a thousandth of its weights."
+    source = "arXiv:2106.10199"
+    learning_rate = 0.005
+    kinds = frozenset({"encoder", "decoder"})
+
+    class Config(Settings):
+        """Settings of BitFit."""
+
+        components: tuple[Choice, ...] = Field(
+            ("all",),
+            min_length=1,
+            description="Kinds of weights whose biases are trained; those the base does not have "
+            "are passed over",
+            json_schema_extra={"advanced": True},
+        )
+
+    def choose(self) -> tuple[Weight, ...]:
+        anatomy = self.base.anatomy
+        if not any(weight.bias for weight in anatomy.weights):
+            raise BadInput(
+                f"{self.base.name} has no bias vectors, so BitFit has nothing to train there; "
+                "SparseFit with components layernorm is as small and works on every base"
+            )
+        found = tuple(w for w in anatomy.choose(self.config.components) if w.bias)
+        if not found:
+            raise BadInput(
+                f"{self.base.name} has no biases in its {' or '.join(self.config.components)}; "
+                f"components must name one of: {', '.join(self._with_biases())}"
+            )
+        return found
+
+    def _with_biases(self) -> list[str]:
+        anatomy = self.base.anatomy
+        return [c for c in anatomy.choices if any(w.bias for w in anatomy.choose([c]))]

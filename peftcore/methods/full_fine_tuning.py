@@ -1,0 +1,31 @@
+"""Full fine-tuning: every weight of the base is trained, the yardstick of all adapters.
+
+Weights that cannot matter to an answer, such as an encoder's unused pooler, are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from peftcore.methods.base import register
+from peftcore.settings import Settings
+from peftcore.weights import ChosenWeights
+
+if TYPE_CHECKING:
+    from peftcore.anatomy import Weight
+
+
+@register
+class FullFineTuning(ChosenWeights):
+    """Differences of all weights."""
+
+    name, title = "full_fine_tuning", "Full fine-tuning"
+    summary = "Every weight of the base is trained: the most that training can change."
+    source = "baseline"
+    learning_rate = 0.0005
+
+    class Config(Settings):
+        """Full fine-tuning has nothing to set."""
+
+    def choose(self) -> tuple[Weight, ...]:
+        return self.base.anatomy.weights

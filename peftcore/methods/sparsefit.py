@@ -1,0 +1,73 @@
+"""SparseFit: some of the base's own weights are trained, chosen by what they are.
+
+Source: arXiv:2305.13235.  No module is added and no mask is learned: "sparse" means that whole
+kinds of weights are picked by name.  Its best mix for text with explanations is layer norms and
+the query matrices of self-attention.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore.anatomy import Choice, Stack
+from peftcore.errors import BadInput
+from peftcore.methods.base import register
+from peftcore.settings import Settings
+from peftcore.weights import ChosenWeights
+
+if TYPE_CHECKING:
+    from peftcore.anatomy import Weight
+
+
+@register
+class SparseFit(ChosenWeights):
+    """Differences of the weights of the chosen components."""
+
+    name, title = "sparsefit", "SparseFit"
+    summary = "Chosen kinds of the base's own weights are trained; nothing is added to it."
+    source = "arXiv:2305.13235"
+    learning_rate = 0.001
+
+    class Config(Settings):
+        """Settings of SparseFit."""
+
+        components: tuple[Choice, ...] = Field(
+            ("layernorm", "attention.query"),
+            min_length=1,
+            description="Kinds of weights that are trained; those the base does not have are "
+            "passed over",
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("encoder", "decoder"),
+            min_length=1,
+            description="Stacks whose weights are trained, in a base that has both",
+        )
+        first_layer: int = Field(
+            0,
+            ge=0,
+            le=1000,
+            description="Lowest layer whose weights are trained, counted from 0",
+            json_schema_extra={"advanced": True},
+        )
+        last_layer: int | None = Field(
+            None,
+            ge=0,
+            le=1000,
+            description="Highest layer whose weights are trained; empty: up to the last",
+            json_schema_extra={"advanced": True},
+        )
+
+    def choose(self) -> tuple[Weight, ...]:
+        anatomy, asked = self.base.anatomy, self.config
+        found = anatomy.choose(asked.components, asked.stacks, asked.first_layer, asked.last_layer)
+        if not found:
+            top = anatomy.layers - 1
+            last = top if asked.last_layer is None else asked.last_layer
+            raise BadInput(
+                f"{self.base.name} has no {' or '.join(asked.components)} in layers "
+                f"{asked.first_layer} to {last} of its {' or '.join(asked.stacks)}; "
+                f"it has layers 0 to {top} and components {', '.join(anatomy.choices)}"
+            )
+        return found
