@@ -1,0 +1,10 @@
+import pytest
+from random_models import FAMILIES
+from test_weights import wearing
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_number_of_the_base_is_trained_once(tiny, family):
+    base = tiny(family)
+    made = wearing(base, "full_fine_tuning").adapter.tensors
+    assert sum(tensor.numel() for tensor in made.values()) == base.parameters

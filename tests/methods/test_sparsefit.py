@@ -1,0 +1,66 @@
+import copy
+
+import pytest
+import torch
+from test_contracts import EXAMPLES
+from test_weights import train, wearing
+
+from peftcore.batches import Encoder
+from peftcore.errors import BadInput
+from peftcore.weights import folded
+
+
+def test_it_equals_training_the_parameters_that_the_published_patterns_match(tiny):
+    """The rule of the official code: a gradient for every parameter whose name matches."""
+    base = tiny("t5")
+    ours = wearing(base, "sparsefit")
+    batch = Encoder(base, ()).batch(EXAMPLES)
+    model = copy.deepcopy(base.model)
+    named = {
+        name: parameter.requires_grad_()
+        for name, parameter in model.named_parameters()
+        if "SelfAttention.q" in name or "layer_norm" in name
+    }
+    step = torch.optim.AdamW(named.values(), lr=0.01, weight_decay=0.0)
+    for _ in range(3):
+        logits = model(batch.ids, batch.mask, labels=batch.targets).logits
+        each = torch.nn.functional.cross_entropy(
+            logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
+        )
+        (each.sum(1) / (batch.targets != -100).sum(1)).sum().backward()
+        step.step()
+        step.zero_grad()
+    train(ours, list(ours.tensors.values()), batch)
+    merged = folded(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
+    assert merged.keys() == named.keys()
+    for name, values in merged.items():
+        torch.testing.assert_close(values, named[name].data, rtol=1e-4, atol=1e-4)
+        assert (values - base.model.get_parameter(name)).abs().max() > 0.01
+
+
+def test_settings_choose_components_stacks_and_layers(tiny):
+    made = wearing(
+        tiny("t5"), "sparsefit", components=["cross.key"], stacks=["decoder"], first_layer=1
+    )
+    assert list(made.tensors) == ["delta:decoder.block.1.layer.1.EncDecAttention.k.weight"]
+
+
+def test_gpt2_query_alone_leaves_the_other_columns_of_the_matrix(tiny):
+    base = tiny("gpt2")
+    ours = wearing(base, "sparsefit", components=["attention.query"])
+    for tensor in ours.adapter.tensors.values():
+        tensor.data += 1
+    merged = folded(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
+    for name, values in merged.items():
+        moved = values - base.model.get_parameter(name)
+        torch.testing.assert_close(moved[..., :16], torch.ones_like(moved[..., :16]))
+        assert not moved[..., 16:].any()
+
+
+def test_what_the_base_does_not_have_is_refused_with_what_it_has(tiny):
+    with pytest.raises(BadInput, match=r"no cross in layers 0 to 1 .*components all, layernorm"):
+        wearing(tiny("bert"), "sparsefit", components=["cross"])
+    with pytest.raises(BadInput, match=r"in layers 7 to 1 .* it has layers 0 to 1"):
+        wearing(tiny("t5"), "sparsefit", first_layer=7)
+    with pytest.raises(BadInput, match="components"):
+        wearing(tiny("t5"), "sparsefit", components=["querry"])
