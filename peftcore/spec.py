@@ -15,6 +15,11 @@ from peftcore.settings import Settings
 
 # Fields that came after runs had been made.
 _LATER = {"draw", "validation", "copies", "diversity", "start"}
+_LATER_SETTINGS: dict[str, dict[str, Any]] = {  # method → its later settings, as runs were before
+    "prompt_tuning": {"text": ""},
+    "spt": {"text": "", "train": "both", "share": "token", "normalised": False},
+    "prefix_tuning": {"start": "random", "text": ""},
+}
 
 
 class Population(Settings):
@@ -135,4 +140,8 @@ class RunSpec(Settings):
             for name in _LATER & held.keys():
                 if held[name] == kind.model_fields[name].default:
                     del held[name]
+        settings = whole["settings"]
+        for name, before in _LATER_SETTINGS.get(self.method, {}).items():
+            if settings.get(name) == before:
+                del settings[name]
         return json.dumps(whole, sort_keys=True)

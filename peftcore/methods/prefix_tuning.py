@@ -6,7 +6,7 @@ of a seed share and that is dropped after training (a perceptron per vertex woul
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -51,6 +51,18 @@ class PrefixTuning(Adapter):
             description="Attention that gets a prefix: encoder, decoder, or the decoder's look at "
             "the input (cross); those the base does not have are passed over",
         )
+        start: Literal["random", "text"] = Field(
+            "random",
+            description="Start from small noise, or from the keys and values the base itself "
+            "computes for a text",
+        )
+        text: str = Field(
+            "",
+            max_length=20_000,
+            description="Text to start from, at least as many tokens as the prefix has positions; "
+            "every member starts there",
+            json_schema_extra={"advanced": True},
+        )
         perceptron: int = Field(
             0,
             ge=0,
@@ -74,13 +86,10 @@ class PrefixTuning(Adapter):
     def create(self, draw: Draw) -> dict[str, Tensor]:
         a, p, hidden = self.base.anatomy, self.config.length, self.config.perceptron
         paths = [s.path for s in self.sites()]
+        if self.config.start == "text":
+            return self._from_text(draw, paths)
         if not hidden:
-            # Small values: at the start a prefix takes a share of attention but adds little to it.
-            return {
-                f"{kind}:{path}": draw.normal(a.kv_heads, p, a.head_width, std=std)
-                for path in paths
-                for kind, std in (("key", 1.0), ("value", 0.1))
-            }
+            return self._free(draw, paths)
         out = 2 * len(paths) * a.kv_heads * a.head_width
         return {
             "embedding": draw.normal(p, a.width, std=1.0),
@@ -88,6 +97,33 @@ class PrefixTuning(Adapter):
             "down_bias": draw.shared.constant(1, hidden, value=0.0),
             "up": draw.shared.normal(hidden, out, std=0.1 * hidden**-0.5),
             "up_bias": draw.shared.constant(1, out, value=0.0),
+        }
+
+    def _free(self, draw: Draw, paths: list[str]) -> dict[str, Tensor]:
+        """Keys and values (s, v, h, p, e) of small noise.
+
+        At the start a prefix takes a share of attention but adds little to it.
+        """
+        a, p = self.base.anatomy, self.config.length
+        return {
+            f"{kind}:{path}": draw.normal(a.kv_heads, p, a.head_width, std=std)
+            for path in paths
+            for kind, std in (("key", 1.0), ("value", 0.1))
+        }
+
+    def _from_text(self, draw: Draw, paths: list[str]) -> dict[str, Tensor]:
+        """Keys and values (s, v, h, p, e) that the base computes for the text."""
+        from peftcore import text_starts
+
+        if self.config.perceptron:
+            raise BadInput("start 'text' gives keys and values themselves: set perceptron to 0")
+        if draw.device == "meta":
+            return self._free(draw, paths)
+        found = text_starts.keys_and_values(self.base, self.config.text, self.config.length, paths)
+        return {
+            f"{kind}:{path}": draw.copies(found[path][place])
+            for path in paths
+            for place, kind in enumerate(("key", "value"))
         }
 
     def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -31,15 +31,26 @@ class PromptSettings(Settings):
         description="Soft tokens in front of the input",
         json_schema_extra={"unit": "tokens"},
     )
-    start: Literal["vocabulary", "random"] = Field(
-        "vocabulary", description="Start from embeddings of random words, or from small noise"
+    start: Literal["vocabulary", "text", "random"] = Field(
+        "vocabulary",
+        description="Start from embeddings of random words, of a text, or from small noise",
+    )
+    text: str = Field(
+        "",
+        max_length=2000,
+        description="Text to start from, repeated or cut to the length; every member starts there",
+        json_schema_extra={"advanced": True},
     )
 
 
 def initial_prompt(adapter: Adapter, config: PromptSettings, draw: Draw) -> Tensor:
     """Soft tokens (s, v, p, d) at their initial values."""
     table = adapter.base.embeddings
-    if config.start == "vocabulary":
+    if config.start == "text" and draw.device != "meta":
+        from peftcore import text_starts
+
+        return draw.copies(text_starts.embeddings(adapter.base, config.text, config.length))
+    if config.start != "random":
         return draw.rows(table, config.length)
     return draw.normal(config.length, table.shape[1], std=embedding_scale(adapter))
 
