@@ -2,12 +2,13 @@
 
 Source: arXiv:2309.06759; no code was published, so the equations are a reconstruction from its
 abstract.  With every scale at one this is prompt tuning, and the scales fold into the prompt: what
-they change is the optimisation, not what can be expressed.
+they change is the optimisation, not what can be expressed.  The settings hold the ablations: which
+of the two is trained, what shares a scale, and scales behind a layer norm.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @register
 class ScaledPromptTuning(Adapter):
-    """Soft tokens (s, v, p, d) and scales (s, v, p, 1)."""
+    """Soft tokens (s, v, p, d) and scales (s, v, p, 1), or (s, v, 1, 1) or (s, v, 1, d)."""
 
     name, title = "spt", "Scaled prompt tuning"
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
@@ -42,18 +43,46 @@ class ScaledPromptTuning(Adapter):
             le=100,
             description="Learning rate of the scales, as a factor on the run's",
         )
+        train: Literal["both", "scale", "prompt"] = Field(
+            "both",
+            description="Train tokens and scales, the scales alone, or the prompt alone, which is "
+            "prompt tuning",
+            json_schema_extra={"advanced": True},
+        )
+        share: Literal["token", "one", "feature"] = Field(
+            "token",
+            description="A scale for each soft token, one for all, or one for each feature",
+            json_schema_extra={"advanced": True},
+        )
+        normalised: bool = Field(
+            False,
+            description="Scale behind a layer norm: tokens give directions, scales the lengths",
+            json_schema_extra={"advanced": True},
+        )
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
+        length, width = self.config.length, self.base.embeddings.shape[1]
+        shape = {"token": (length, 1), "one": (1, 1), "feature": (1, width)}[self.config.share]
         return {
             "tokens": initial_prompt(self, self.config, draw),
-            "scale": draw.constant(self.config.length, 1, value=1.0),
+            "scale": draw.constant(*shape, value=1.0),
         }
 
     def rates(self) -> Mapping[str, float]:
         return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
 
+    def fixed(self) -> frozenset[str]:
+        kept = {"both": (), "scale": ("tokens",), "prompt": ("scale",)}
+        return frozenset(kept[self.config.train])
+
     def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return {"tokens": tensors["tokens"] * tensors["scale"]}
+        tokens = tensors["tokens"]
+        if self.config.normalised:
+            # To the spread of the base's embeddings, so that a scale of one means a usual token.
+            centred = tokens - tokens.mean(-1, keepdim=True)
+            spread = (centred.square().mean(-1, keepdim=True) + 1e-12).sqrt()
+            tokens = centred / spread * embedding_scale(self)
+        return {"tokens": tokens * tensors["scale"]}
 
     def soft_tokens(self, mix: Mix, n: int) -> Tensor:
         return mix("tokens", n)

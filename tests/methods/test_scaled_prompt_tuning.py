@@ -1,3 +1,4 @@
+import pytest
 import torch
 from test_contracts import EXAMPLES, dress
 
@@ -15,12 +16,40 @@ def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
     assert torch.equal(spt.losses(batch, spt.centroid()), plain.losses(batch, plain.centroid()))
 
 
-def test_folding_the_scales_into_the_prompt_changes_no_logit(tiny):
+@pytest.mark.parametrize("normalised", [False, True])
+@pytest.mark.parametrize("share", ["token", "one", "feature"])
+def test_folding_the_scales_into_the_prompt_changes_no_logit(tiny, share, normalised):
     base = tiny("gpt2")
-    spt, folded = dress(base, "spt", vertices=1), dress(base, "prompt_tuning", vertices=1)
-    folded.tensors["tokens"].data = (spt.tensors["tokens"] * spt.tensors["scale"]).detach()
+    spt = dress(base, "spt", vertices=1, share=share, normalised=normalised)
+    folded = dress(base, "prompt_tuning", vertices=1)
+    folded.tensors["tokens"].data = spt.adapter.effective(spt.tensors)["tokens"].detach()
     batch = Encoder(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.logits(batch, spt.centroid()), folded.logits(batch, folded.centroid()))
+
+
+def test_what_shares_a_scale_decides_their_number(tiny):
+    shape = lambda share: dress(tiny("t5"), "spt", share=share).tensors["scale"].shape[2:]
+    assert shape("token") == (4, 1)
+    assert shape("one") == (1, 1)
+    assert shape("feature") == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("train", "trained"),
+    [("both", {"tokens", "scale"}), ("scale", {"scale"}), ("prompt", {"tokens"})],
+)
+def test_only_the_chosen_half_is_trained(tiny, train, trained):
+    assert set(dress(tiny("t5"), "spt", train=train).trained) == trained
+
+
+def test_behind_a_layer_norm_only_the_scale_decides_a_tokens_length(tiny):
+    base = tiny("t5")
+    spt = dress(base, "spt", normalised=True)
+    rows = spt.adapter.effective(spt.tensors)["tokens"]
+    length = rows.square().mean(-1).sqrt() / base.embeddings.std()
+    torch.testing.assert_close(length, spt.tensors["scale"][..., 0].abs(), rtol=1e-4, atol=1e-4)
+    spt.tensors["tokens"].data.mul_(3.0)
+    torch.testing.assert_close(spt.adapter.effective(spt.tensors)["tokens"], rows)
 
 
 def test_it_starts_where_prompt_tuning_starts(tiny):
