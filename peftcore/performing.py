@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from peftcore.adapter import Adapted
     from peftcore.base import BaseModel
     from peftcore.runs import Run, Status
+    from peftcore.spec import Training
     from peftcore.training import Progress, Trainer
 
+PATH_BYTES = 4_000_000  # what a run may spend on the adapters it had on its way
 PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
 
 
@@ -66,8 +68,12 @@ def perform(
         run.append_log(f"Resumed at step {trainer.step}")
     run.write_status(state="training", trainable=trainable, message="", error_id="")
 
+    stride = path_stride(adapted, t.steps, t.evaluate_every)
+
     def tell(progress: Progress) -> None:
         _write_progress(run, progress)
+        if progress.dev is not None and stride and _on_path(progress.step, t, stride):
+            save_adapter(run, adapted, base, progress.step)
         report(progress)
 
     try:
@@ -266,20 +272,41 @@ def _manifest(
     }
 
 
-def save_adapter(run: Run, adapted: Adapted, base: BaseModel) -> None:
-    """Write the trained tensors, with the base they belong to, replacing the file in one step."""
+def path_stride(adapted: Adapted, steps: int, every: int) -> int:
+    """Every which look at dev is kept so that a run's path fits in PATH_BYTES; 0: none is."""
+    size = sum(tensor.numel() for tensor in adapted.tensors.values()) * 2  # half precision
+    room = PATH_BYTES // max(1, size)
+    looks = 1 + -(-steps // every)
+    if room < 3:
+        return 0
+    return max(1, -(-(looks - 1) // (room - 1)))
+
+
+def _on_path(step: int, training: Training, stride: int) -> bool:
+    return step == training.steps or step % (training.evaluate_every * stride) == 0
+
+
+def save_adapter(run: Run, adapted: Adapted, base: BaseModel, step: int | None = None) -> None:
+    """Write the trained tensors, with the base they belong to, replacing the file in one step.
+
+    With a step it is a point of the path, in half precision, not the run's result.
+    """
     import os
 
+    import torch
     from safetensors.torch import save_file
 
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
-    part = run.folder / "adapter.part"
+    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_suffix(".part")
     ready: dict[str, torch.Tensor] = {}
     for name, tensor in (adapted.tensors | adapted.frozen).items():
-        ready |= _packed(name, tensor.detach().cpu().contiguous().clone())
+        value = tensor.detach().cpu().contiguous().clone()
+        ready |= _packed(name, value if step is None else value.to(torch.float16))
     # One entry: several would be written in an order of their own each time.
     save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
-    os.replace(part, run.folder / "adapter.safetensors")
+    os.replace(part, path)
 
 
 def _packed(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -324,11 +351,17 @@ def _unpacked(
         raise wrong
 
 
-def load_adapter(run: Run, base: BaseModel) -> Adapted:
-    """The base wearing what a run learnt; BadInput if it was learnt on another base."""
+def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> Adapted:
+    """The base wearing what a run learnt, or had learnt at a step of its path.
+
+    BadInput if it was learnt on another base, or if that step was not kept.
+    """
     from safetensors import safe_open
 
-    path = run.folder / "adapter.safetensors"
+    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    if step is not None and not path.is_file():
+        kept = ", ".join(map(str, run.path_steps())) or "none"
+        raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
     adapted = planning.wear(base, run.spec, fresh=False)

@@ -7,6 +7,7 @@
 | history.jsonl | one line per look at the losses; only appended to |
 | answers.parquet, scores.json | every answer of every seed; metric → one value per seed |
 | adapter.safetensors, checkpoint.safetensors | written by training |
+| path/ | adapters at steps on the way, in half precision |
 | manifest.json, log.txt | what produced it; what happened |
 
 Whoever dies half-way leaves files that can be read: a torn last line is skipped, and a state that
@@ -126,6 +127,14 @@ class Run:
             for copy, loss in enumerate(row["dev_copies"])
         ]
         return pd.DataFrame(table, columns=["step", "seed", "copy", "dev_loss", "dev_centroid"])
+
+    def path_file(self, step: int) -> Path:
+        """Where the adapter of a step on the way is kept."""
+        return self.folder / "path" / f"{step:06d}.safetensors"
+
+    def path_steps(self) -> list[int]:
+        """Steps whose adapters were kept on the way, in order."""
+        return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
 
     def answers(self) -> pd.DataFrame:
         """Every answer of every seed; empty before the run has answered."""

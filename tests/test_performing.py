@@ -230,3 +230,33 @@ def test_settings_that_only_a_simplex_has_make_no_other_run_of_a_single_adapter(
         for draw in ("row", "layer")
     ]
     assert simplex[0] != simplex[1]
+
+
+def test_a_run_keeps_the_adapters_it_had_on_its_way(own):
+    from peftcore.base import load
+
+    base, run = load("mine"), RunStore().create(small())
+    perform(run)
+    assert run.path_steps() == [0, 2, 4]
+    last = load_adapter(run, base)
+    first, final = (load_adapter(run, base, step) for step in (0, 4))
+    for name, tensor in last.tensors.items():
+        assert not torch.equal(first.tensors[name], final.tensors[name])
+        best = [seed["best_step"] for seed in run.status().seeds]
+        for seed, step in enumerate(best):
+            kept = load_adapter(run, base, step).tensors[name][seed]
+            torch.testing.assert_close(kept, tensor[seed], rtol=1e-3, atol=1e-3)
+    with pytest.raises(BadInput, match="steps kept: 0, 2, 4"):
+        load_adapter(run, base, 3)
+
+
+@pytest.mark.parametrize(("room", "stride"), [(100, 1), (5, 2), (3, 4), (2, 0)])
+def test_a_path_is_thinned_until_it_fits(own, monkeypatch, room, stride):
+    from peftcore import performing
+    from peftcore.base import load
+    from peftcore.planning import wear
+
+    adapted = wear(load("mine"), small())
+    size = 2 * sum(t.numel() for t in adapted.tensors.values())
+    monkeypatch.setattr(performing, "PATH_BYTES", room * size)
+    assert performing.path_stride(adapted, 200, 25) == stride
