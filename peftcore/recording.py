@@ -58,7 +58,9 @@ def written(adapted: Adapted, example: Example, seed_index: int, max_new_tokens:
     base, tokenizer = adapted.base, adapted.base.tokenizer
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
-    batch = Encoder(base, ()).batch([example] * adapted.seeds, with_targets=False)
+    _check_seed(adapted, seed_index)
+    encoder = Encoder(base, (), _room(adapted))
+    batch = encoder.batch([example] * adapted.seeds, with_targets=False)
     with torch.inference_mode():
         out = adapted.generate(
             batch,
@@ -76,8 +78,7 @@ def record(adapted: Adapted, example: Example, seed_index: int = 0) -> dict[str,
 
     A decoder reads the example's target.  BadInput if the text is too long to be shown.
     """
-    if not 0 <= seed_index < adapted.seeds:
-        raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
+    _check_seed(adapted, seed_index)
     return {
         place: _attention(place, stacked, seed_index, tokens)
         for place, stacked, tokens in _recorded(adapted, example, LIMIT)
@@ -138,6 +139,11 @@ def _recorded(
         keys = _with_soft(keys, soft, base)
         queries = _with_soft(queries, stacked[0].query.shape[2] - len(queries), base)
         yield place, stacked, (queries, keys)
+
+
+def _check_seed(adapted: Adapted, seed_index: int) -> None:
+    if not 0 <= seed_index < adapted.seeds:
+        raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
 
 def _room(adapted: Adapted) -> int:
