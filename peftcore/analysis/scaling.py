@@ -1,0 +1,274 @@
+"""What a scale does to a soft prompt, measured: lengths, distances to words, paths, step factors.
+
+Rows are embeddings (n, d).  "Representation gap" has no definition in any text we could read
+(arXiv:2309.06759); the measures here are proposals, each of them a comparison of prompt rows with
+the embeddings of words.  Reading runs is left to `soft_prompts`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Array = NDArray[np.floating]
+ROUNDS = 999  # random exchanges behind an interval: p has steps of a thousandth
+
+
+def norms(rows: Array) -> Array:
+    """Euclidean length of each row (…, d) → (…)."""
+    return np.sqrt(np.square(rows.astype(np.float64)).sum(-1))
+
+
+def scales(before: Array, after: Array) -> Array:
+    """The factor (…) that takes each row (…, d) of `before` nearest to its row of `after`.
+
+    Where one number per token is learnt this is that number, sign included; for a vector over
+    features it is the best single number in its place.  A row of zeros has none.
+    """
+    x, y = before.astype(np.float64), after.astype(np.float64)
+    square = np.square(x).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(square > 0, (x * y).sum(-1) / square, np.nan)
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """A distance between two samples, and what it is when rows change sides at random.
+
+    low and high hold 95 % of the random exchanges; p is the share that reaches the value.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def mean_distance(first: Array, second: Array) -> float:
+    """Distance between the means of two samples of rows."""
+    return float(norms(first.mean(0) - second.mean(0)))
+
+
+def energy_distance(first: Array, second: Array) -> float:
+    """2 E|x − y| − E|x − x'| − E|y − y'|: zero only for equal distributions.
+
+    Pairs of a row with itself count, so two equal samples are at zero exactly.
+    """
+    return -_contrast(_distances(np.concatenate([first, second])), _sides(len(first), len(second)))
+
+
+def kernel_distance(first: Array, second: Array) -> float:
+    """Squared maximum mean discrepancy with a Gaussian kernel as wide as the median distance."""
+    pooled = _distances(np.concatenate([first, second]))
+    return _contrast(_gaussian(pooled), _sides(len(first), len(second)))
+
+
+def exchanged(
+    first: Array, second: Array, kind: str, rounds: int = ROUNDS, seed: int = 0
+) -> Exchanged:
+    """The "energy" or "kernel" distance with the interval and p of random exchanges of rows."""
+    matrix = _distances(np.concatenate([first, second]))
+    matrix = -matrix if kind == "energy" else _gaussian(matrix)
+    sides = _sides(len(first), len(second))
+    value = _contrast(matrix, sides)
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permuted(np.tile(sides, (rounds, 1)), axis=1)
+    found = ((shuffled @ matrix) * shuffled).sum(1)
+    low, high = np.quantile(found, (0.025, 0.975))
+    reached = int((found >= value - 1e-12 * abs(value)).sum())
+    return Exchanged(value, float(low), float(high), (reached + 1) / (rounds + 1))
+
+
+def _sides(first: int, second: int) -> Array:
+    """Weights whose contrast is a difference of means: 1/n of the first, −1/m of the second."""
+    return np.concatenate([np.full(first, 1 / first), np.full(second, -1 / second)])
+
+
+def _contrast(matrix: Array, sides: Array) -> float:
+    return float(sides @ matrix @ sides)
+
+
+def _distances(rows: Array) -> Array:
+    """Distance of every pair (n, n), from differences: exactly zero between equal rows."""
+    from scipy.spatial.distance import cdist  # a tenth of a second to import
+
+    return cdist(rows, rows)
+
+
+def _gaussian(distances: Array) -> Array:
+    apart = distances[distances > 0]
+    width = float(np.median(apart)) if len(apart) else 1.0
+    return np.exp(-np.square(distances / width) / 2)
+
+
+def nearest(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.intp], Array]:
+    """Places in the table and cosines, each (n, count), of the words nearest to each row."""
+    directions = _directions(rows) @ _directions(table).T
+    places = np.argsort(-directions, axis=1, kind="stable")[:, :count]
+    return places, np.take_along_axis(directions, places, 1)
+
+
+def _directions(rows: Array) -> Array:
+    length = norms(rows)[..., None]
+    return rows / np.where(length > 0, length, 1)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far prompt rows are from words, by every measure."""
+
+    norm_ratio: float  # mean length of a prompt row over that of a word
+    mean_distance: float
+    energy: Exchanged
+    kernel: Exchanged
+    cosine: float  # mean over tokens, to the nearest word of the vocabulary
+
+
+@dataclass(frozen=True)
+class GapMeasure:
+    """A measure for people: its name, the value that equal samples have, and a sentence."""
+
+    title: str
+    alike: float
+    note: str
+    value: Callable[[Gap], float]
+
+
+MEASURES: dict[str, GapMeasure] = {
+    "norm_ratio": GapMeasure(
+        "Length, prompt to words",
+        1.0,
+        "mean length of a soft token over the mean length of a word in the data",
+        lambda gap: gap.norm_ratio,
+    ),
+    "mean_distance": GapMeasure(
+        "Distance of means",
+        0.0,
+        "length of the line from the mean word to the mean soft token",
+        lambda gap: gap.mean_distance,
+    ),
+    "energy": GapMeasure(
+        "Energy distance",
+        0.0,
+        "zero only if soft tokens and words were spread alike",
+        lambda gap: gap.energy.value,
+    ),
+    "kernel": GapMeasure(
+        "MMD²",
+        0.0,
+        "squared maximum mean discrepancy, Gaussian kernel of median width",
+        lambda gap: gap.kernel.value,
+    ),
+    "cosine": GapMeasure(
+        "Cosine to nearest word",
+        1.0,
+        "mean over soft tokens; a positive scale of a whole token cannot change it",
+        lambda gap: gap.cosine,
+    ),
+}
+
+
+def gap(prompt: Array, words: Array, vocabulary: Array, rounds: int = ROUNDS) -> Gap:
+    """Every measure of soft tokens (p, d) against words (n, d) and the whole vocabulary."""
+    return Gap(
+        float(norms(prompt).mean() / norms(words).mean()),
+        mean_distance(prompt, words),
+        exchanged(prompt, words, "energy", rounds),
+        exchanged(prompt, words, "kernel", rounds),
+        float(nearest(prompt, vocabulary, 1)[1].mean()),
+    )
+
+
+def travelled(path: Array) -> Array:
+    """Distance (t, …) of every row of a path (t, …, d) from where it started."""
+    return norms(path - path[:1])
+
+
+def apart(first: Array, second: Array) -> Array:
+    """Distance (t, …) between two paths (t, …, d) at each step."""
+    return norms(first.astype(np.float64) - second)
+
+
+def speeds(path: Array, steps: Sequence[int]) -> tuple[Array, Array]:
+    """Change of length, and distance moved sideways, per optimiser step: (t − 1, …) each.
+
+    A move is split along the row's own direction at its start; what is along it only makes the
+    token longer (positive) or shorter, which is what a scale can do.
+    """
+    x = path.astype(np.float64)
+    moves, here = np.diff(x, axis=0), _directions(x[:-1])
+    along = (moves * here).sum(-1)
+    across = norms(moves - along[..., None] * here)
+    taken = np.diff(np.asarray(steps, dtype=float)).reshape(-1, *[1] * (along.ndim - 1))
+    return along / taken, across / taken
+
+
+def step_factors(
+    scale: Array, length: Array, rate_ratio: float, optimiser: str = "sgd"
+) -> tuple[Array, Array]:
+    """By how much the scale changes a step of the product: across the token, and along it.
+
+    scale and length are those of a token, its vector unscaled; rate_ratio is the scale's learning
+    rate over the vector's.  For plain gradient descent on the vector P and the scale s the product
+    moves by s² g across P and by (s² + ratio |P|²) g along it, to first order, where prompt tuning
+    moves by g.  An optimiser that divides the gradient by its size ("adamw") keeps only the sign
+    of each derivative, so at most |s| and |s| + ratio |P| are left.
+    """
+    if optimiser == "sgd":
+        across = np.square(scale)
+        return across, across + rate_ratio * np.square(length)
+    across = np.abs(scale)
+    return across, across + rate_ratio * length
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane through a cloud of rows, and the share of the cloud's variance along each axis."""
+
+    origin: Array  # (d,)
+    axes: Array  # (2, d), of length one
+    shares: tuple[float, float]
+
+    def of(self, rows: Array) -> Array:
+        """Places (…, 2) of rows (…, d)."""
+        return (rows - self.origin) @ self.axes.T
+
+
+def principal_plane(rows: Array) -> Plane:
+    """The plane in which the rows (n, d) vary most; each axis points to its largest number."""
+    x = rows.astype(np.float64)
+    origin = x.mean(0)
+    _, sizes, axes = np.linalg.svd(x - origin, full_matrices=False)
+    top = axes[:2]
+    top = top * np.sign(top[np.arange(2), np.abs(top).argmax(1)])[:, None]
+    variance = np.square(sizes)
+    shares = variance[:2] / max(float(variance.sum()), 1e-300)
+    return Plane(origin, top, (float(shares[0]), float(shares[1])))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviation over n seeds with its 95 % interval; one seed has none."""
+
+    deviation: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """How far seeds scatter; the interval is the chi-square one of normal values."""
+    seen = np.array([v for v in values if v is not None and math.isfinite(v)], dtype=float)
+    n = len(seen)
+    if n < 2:
+        return Spread(None, None, None, n)
+    found = float(seen.std(ddof=1))
+    low, high = (
+        found * math.sqrt((n - 1) / float(special.chdtri(n - 1, tail))) for tail in (0.025, 0.975)
+    )
+    return Spread(found, low, high, n)
