@@ -1,0 +1,133 @@
+"""Block atoms: the change of a matrix follows the sparse code that its own blocks have.
+
+A frozen matrix is cut into square blocks and every block coded by a few atoms of a dictionary
+learned from the matrix (`block_codes`).  The codes stay as they are; new atoms, one for each of the
+dictionary, start at zero and are trained, and the matrix changes by the codes times these atoms:
+blocks that are alike change alike.  Source: a reconstruction of how the authors of arXiv:2507.10855
+treat weights in code they released with earlier work; sizes and prices here are our own.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore import parts
+from peftcore.anatomy import Stack
+from peftcore.errors import BadInput
+from peftcore.methods.base import Adapter, register
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from peftcore.adapter import Mix
+    from peftcore.anatomy import Part
+    from peftcore.draws import Draw
+
+
+@register
+class BlockAtoms(Adapter):
+    """Per part atoms (s, v, a, k, k); codes (i / k, o / k, a) turn them into a matrix (i, o)."""
+
+    name, title = "block_atoms", "Block atoms"
+    summary = (
+        "Chosen matrices change by trained atoms, in the sparse pattern their own blocks have "
+        "(reconstructed)."
+    )
+    source = "arXiv:2507.10855"
+    learning_rate = 0.005
+    encoder_rate = 0.005
+
+    class Config(Settings):
+        """Settings of block atoms."""
+
+        block: int = Field(
+            4, ge=2, le=32, description="Side of the square blocks a matrix is cut into"
+        )
+        multiple: int = Field(
+            4, ge=1, le=16, description="Atoms of a matrix, as a multiple of the numbers in a block"
+        )
+        price: float = Field(
+            0.3,
+            gt=0,
+            le=10,
+            description="Price of a code's size when blocks are coded: higher leaves more zeros",
+            json_schema_extra={"advanced": True},
+        )
+        components: tuple[parts.Linear, ...] = Field(
+            ("attention.query", "attention.value", "cross.query", "cross.value"),
+            min_length=1,
+            description="Parts of the model that change; those the base does not have are "
+            "passed over",
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("decoder",),
+            min_length=1,
+            description="Stacks that change, in a base that has both",
+        )
+
+    @cached_property
+    def matrices(self) -> list[Part]:
+        """The parts that change; BadInput if one of them cannot be cut into such blocks."""
+        found = parts.chosen(self.base, self.config.components, self.config.stacks)
+        k = self.config.block
+        for part in found:
+            sides = part.inputs, part.stop - part.start
+            if any(side % k for side in sides):
+                fit = [n for n in range(2, 33) if not any(side % n for side in sides)]
+                raise BadInput(
+                    f"{part.path} is {sides[0]} by {sides[1]}, which blocks of {k} do not divide; "
+                    f"block must be one of: {', '.join(map(str, fit))}"
+                )
+        return found
+
+    @property
+    def atoms(self) -> int:
+        """Atoms of each matrix."""
+        return self.config.multiple * self.config.block**2
+
+    @cached_property
+    def codes(self) -> dict[str, Tensor]:
+        """The codes of each part by "component:path"; computed when first asked for."""
+        from peftcore import block_codes
+
+        k, price = self.config.block, self.config.price
+        return {
+            parts.key(part): block_codes.of_part(self.base, part, k, self.atoms, price).codes
+            for part in self.matrices
+        }
+
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        k = self.config.block
+        return {
+            f"atoms:{parts.key(part)}": draw.constant(self.atoms, k, k, value=0.0)
+            for part in self.matrices
+        }
+
+    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {
+            f"change:{key}": self._change(codes, tensors[f"atoms:{key}"])
+            for key, codes in self.codes.items()
+        }
+
+    def _change(self, codes: Tensor, atoms: Tensor) -> Tensor:
+        """Codes (q, p, a) times atoms (s, v, a, k, k): what the matrix gains, (s, v, i, o)."""
+        rows, columns, count = codes.shape
+        s, v, _, k, _ = atoms.shape
+        flat = codes.to(atoms).view(-1, count) @ atoms.flatten(3)  # (s, v, q p, k k)
+        blocks = flat.view(s, v, rows, columns, k, k).transpose(3, 4)
+        return blocks.reshape(s, v, rows * k, columns * k)
+
+    def leaves(self) -> list[str]:
+        return sorted({part.path for part in self.matrices})
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        for part in (p for p in self.matrices if p.path == path):
+            change = mix.linear(x, f"change:{parts.key(part)}")
+            out = out + mix.placed(change, part.start, out.shape[-1])
+        return out

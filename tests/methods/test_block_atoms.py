@@ -1,0 +1,67 @@
+import pytest
+import torch
+from random_models import FAMILIES
+from test_contracts import EXAMPLES, dress
+
+from peftcore import block_codes
+from peftcore.adapter import Adapted
+from peftcore.batches import Encoder
+from peftcore.draws import Draw
+from peftcore.errors import BadInput
+from peftcore.methods.block_atoms import BlockAtoms
+from peftcore.parts import key
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, family):
+    """What a layer adds is then what its weights, as coded, would compute."""
+    base = tiny(family)
+    ours = dress(base, "block_atoms", (0,), 1, components=["attention.value"], price=0.01)
+    part = ours.adapter.matrices[0]
+    coded = block_codes.of_part(base, part, 4, 64, 0.01)
+    ours.tensors[f"atoms:{key(part)}"].data = coded.atoms[None, None].clone()
+    leaf = ours.model.get_submodule(part.path)
+    x = torch.randn(2, 5, part.inputs, generator=torch.Generator().manual_seed(1))
+    plain = leaf(x)
+    with ours._wearing(ours.centroid(), 2, None):
+        change = leaf(x) - plain
+    wanted = x @ block_codes.matrix(base, part).float()
+    inside = change[..., part.start : part.stop]
+    assert (inside - wanted).norm() < 0.1 * wanted.norm()
+    outside = torch.cat([change[..., : part.start], change[..., part.stop :]], -1)
+    assert (outside == 0).all()
+
+
+def test_the_change_is_linear_in_the_atoms_block_by_block(tiny):
+    ours = dress(tiny("t5"), "block_atoms", vertices=2)
+    (name, change), *_ = ours.adapter.effective(ours.tensors).items()
+    at = name.removeprefix("change:")
+    codes, atoms = ours.adapter.codes[at], ours.tensors[f"atoms:{at}"]
+    block = change[1, 0, 4:8, 8:12]  # the second row of blocks, the third in it
+    wanted = sum(c * a for c, a in zip(codes[1, 2], atoms[1, 0], strict=True))
+    torch.testing.assert_close(block, wanted)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_training_starts_at_the_base_model(tiny, family):
+    base, draw = tiny(family), Draw([0], 1)
+    adapted = Adapted(base, BlockAtoms(base, BlockAtoms.Config(), draw), draw)
+    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    if family == "t5":
+        given["decoder_input_ids"] = batch.ids
+    with adapted._wearing(adapted.centroid(), 3, None):
+        assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
+
+
+def test_codes_are_no_part_of_what_is_trained_or_kept(tiny):
+    ours = dress(tiny("t5"), "block_atoms", block=2, multiple=3)
+    assert set(ours.tensors) == {f"atoms:{key(part)}" for part in ours.adapter.matrices}
+    assert {t.shape[2:] for t in ours.tensors.values()} == {(12, 2, 2)}
+
+
+def test_blocks_that_do_not_divide_a_matrix_are_refused_with_those_that_do(tiny):
+    with pytest.raises(
+        BadInput, match=r"is 16 by 16, which blocks of 3 do not divide; .*: 2, 4, 8, 16$"
+    ):
+        dress(tiny("bert"), "block_atoms", block=3)
