@@ -40,6 +40,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     exchange,  # noqa: F401
     queueing,  # noqa: F401
     results,  # noqa: F401
+    studies,  # noqa: F401
     toys,  # noqa: F401
     training,  # noqa: F401
 )

@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.commands import app, asking, printing
+from peftcore.errors import BadInput
 
 if TYPE_CHECKING:
+    from peftcore.base import BaseModel
+    from peftcore.published import Row
     from peftcore.runs import Run, Status
     from peftcore.spec import RunSpec
 
@@ -59,7 +62,7 @@ def train(
     if queue:
         _enqueue(spec, device, again, as_json)
         return
-    run = _trained(spec, device, again)
+    run = trained(spec, device, again)
     _print(run, as_json)
     if run.status().state != "done":
         typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
@@ -89,7 +92,7 @@ def _fresh(spec: RunSpec) -> Run:
     return run
 
 
-def _trained(spec: RunSpec, device: str, again: bool = False) -> Run:
+def trained(spec: RunSpec, device: str, again: bool = False) -> Run:
     """The finished run of a spec, or what there is of it after Ctrl+C."""
     from peftcore.runs import RunStore
 
@@ -180,7 +183,7 @@ def sweep(
     plan = asking.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
     asked = {"steps": steps} if steps else {}
     specs = sweeps.specs(plan, sweeps.parse(rates) if rates else None, **asked)
-    found = sweeps.outcomes([_trained(spec, device) for spec in specs])
+    found = sweeps.outcomes([trained(spec, device) for spec in specs])
     best = sweeps.best(found)
     value = {
         "best": None if best is None else best.learning_rate,
@@ -200,23 +203,61 @@ def sweep(
 
 @app.command()
 def params(
-    base: asking.Base,
-    method: asking.Method,
+    base: Annotated[
+        str | None, typer.Option(help="Base model, or a published one such as t5-large.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Method, as in `list`.")] = None,
     task: Annotated[
         str | None, typer.Option(help="Task; it matters only to methods with a head.")
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Method to count on every published base instead.")
     ] = None,
     sets: asking.Sets = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Count what a method would train on a base, for one seed."""
-    from peftcore import planning, tasks
-    from peftcore.base import load
+    """Count what a method would train on a base, for one seed; no weights are loaded for it."""
+    from peftcore import planning, published
 
-    plan = asking.spec(base, task or _any_task(tasks.names()), method, sets)
-    trainable, total = planning.sizes(plan, load(base))
-    value = {"trainable": trainable, "total": total, "percent": round(100 * trainable / total, 6)}
-    say = f"{trainable} of {total} parameters are trained: {value['percent']:.4g} %"
-    printing.show(value, as_json, lambda: iter([say]))
+    if table:
+        if base or method or sets:
+            raise BadInput("--table counts one method on all published bases; leave the rest out")
+        _print_table(published.table(table), as_json)
+        return
+    if not base or not method:
+        raise BadInput("params takes --base and --method, or --table")
+    spec, model = _shape(base, task, method, sets)
+    trainable, total = planning.sizes(spec, model)
+    percent = round(100 * trainable / total, 6)
+    value: dict[str, Any] = {"trainable": trainable, "total": total, "percent": percent}
+    note = published.NOTES.get(model.name, "") if not model.fingerprint else ""
+    value |= {"note": note} if note else {}
+    say = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
+    printing.show(value, as_json, lambda: iter([say, note] if note else [say]))
+
+
+def _shape(
+    base: str, task: str | None, method: str, sets: list[str] | None
+) -> tuple[RunSpec, BaseModel]:
+    """A spec and its base; a published one, unless there is one of that name here, has no data."""
+    from peftcore import bases, published, tasks
+    from peftcore.base import load
+    from peftcore.spec import RunSpec
+
+    task = task or _any_task(tasks.names())
+    if base in bases.folders() or base not in published.names():
+        return asking.spec(base, task, method, sets), load(base)
+    asked = {"base": base, "task": task, "method": method, **asking.parts(method, sets)}
+    return RunSpec.make(asked), published.shape(base)
+
+
+def _print_table(rows: list[Row], as_json: bool) -> None:
+    def lines() -> Iterator[str]:
+        heads = ["base", "configuration", "trainable", "total", "percent"]
+        yield from printing.table(heads, [tuple(asdict(row).values()) for row in rows])
+
+    value = [asdict(row) | {"percent": round(row.percent, 6)} for row in rows]
+    printing.show(value, as_json, lines)
 
 
 def _any_task(names: list[str]) -> str:
