@@ -37,11 +37,7 @@ def plan(
     where, kind = bases.locate(base), ""
     if not isinstance(where, str):
         kind = bases.describe(base).kind
-        if kind not in recipe.kinds:
-            raise BadInput(
-                f"{recipe.title} needs a base of kind {' or '.join(sorted(recipe.kinds))}; "
-                f"{base} is of kind {kind}"
-            )
+        recipe.must_suit(base, kind)
         if kind == "encoder" and not asked.labels:
             raise BadInput(
                 f"{base} reads but cannot write, and {asked.title} asks for text: "
@@ -106,8 +102,7 @@ def wear(
     from peftcore.draws import Draw
 
     recipe = METHODS[spec.method]
-    if base.kind not in recipe.kinds:
-        raise BadInput(f"{recipe.title} does not suit {base.name}, which is of kind {base.kind}")
+    recipe.must_suit(base.name, base.kind)
     task = tasks.find(spec.task)
     labels = task.labels if base.kind == "encoder" else ()
     draw = Draw(spec.population.numbers(), spec.population.vertices, device or "cpu")
@@ -144,7 +139,7 @@ class Estimate:
     """What a run will cost."""
 
     trainable: int  # per seed and vertex-complete: what one seed trains
-    total: int  # of the base
+    total: int  # of the base, and of one head where there is one
     percent: float
     seconds: float | None  # None: nothing to go by yet
     memory_bytes: int
@@ -152,9 +147,10 @@ class Estimate:
 
 
 def sizes(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
-    """Numbers one seed trains (all its vertices and its head), and numbers in the base."""
+    """Numbers one seed trains, all its vertices and heads; and numbers in the base and a head."""
     made = wear(base, spec, "meta")
-    return made.trainable, base.parameters
+    head = sum(made.tensors[n][0, 0].numel() for n in ("head", "head_bias") if n in made.tensors)
+    return made.trainable, base.parameters + head
 
 
 def estimate(spec: RunSpec, base: BaseModel) -> Estimate:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 import typer
 
@@ -27,7 +27,7 @@ Start = Annotated[
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Any other setting, as key=value; repeat it for more."),
+    typer.Option("--set", help="Any other setting, as key=value or key=a,b; repeat it for more."),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of data sets.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -57,21 +57,37 @@ def spec(
 ) -> RunSpec:
     """The spec that was asked for; options that are None leave a default in place."""
     from peftcore import planning
+
+    return planning.plan(base, task, method, start=start or "", **parts(method, sets, **options))
+
+
+def parts(
+    method: str, sets: Sequence[str] | None = None, **options: Any
+) -> dict[str, dict[str, Any]]:
+    """What was asked for, by part of a spec: the method's settings, training, and so on."""
     from peftcore.methods.base import METHODS
 
     own = METHODS[method].Config
-    parts: dict[str, dict[str, Any]] = {"settings": {}, **{part: {} for part in PARTS}}
+    found: dict[str, dict[str, Any]] = {"settings": {}, **{part: {} for part in PARTS}}
     homes = {name: part for part, kind in PARTS.items() for name in kind.model_fields}
     for name, value in options.items():
         if value is not None:
-            parts[homes[name]][name] = value
+            found[homes[name]][name] = value
     homes |= dict.fromkeys(own.model_fields, "settings")  # a method's own settings come first
     for text in sets or ():
         name, value = _pair(text)
         if name not in homes:
             raise unknown("setting", name, homes)
-        parts[homes[name]][name] = value
-    return planning.plan(base, task, method, start=start or "", **parts)
+        kind = PARTS.get(homes[name], own)
+        found[homes[name]][name] = _listed(value, kind.model_fields[name].annotation)
+    return found
+
+
+def _listed(value: Any, annotation: Any) -> Any:
+    """Words by commas as a list, where a setting takes several."""
+    if isinstance(value, str) and get_origin(annotation) is tuple:
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from peftcore.errors import BadInput
 from peftcore.registry import Registry
 from peftcore.settings import Settings
 
@@ -36,6 +37,7 @@ class Adapter(ABC):
     learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
     encoder_rate: ClassVar[float | None] = None  # the same for encoders, measured on minilm
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
+    instead: ClassVar[str] = ""  # why other kinds are left out and what to take there
 
     def __init__(self, base: BaseModel, config: Any, draw: Draw) -> None:
         self.base, self.config = base, config
@@ -45,6 +47,16 @@ class Adapter(ABC):
     def default_rate(cls, kind: str) -> float:
         """The learning rate that suits bases of a kind, unless a run sets its own."""
         return cls.encoder_rate if kind == "encoder" and cls.encoder_rate else cls.learning_rate
+
+    @classmethod
+    def must_suit(cls, base: str, kind: str) -> None:
+        """BadInput if the method does not work on bases of this kind."""
+        if kind not in cls.kinds:
+            why = f" ({cls.instead})" if cls.instead else ""
+            raise BadInput(
+                f"{cls.title} needs a base of kind {' or '.join(sorted(cls.kinds))}; "
+                f"{base} is of kind {kind}{why}"
+            )
 
     @abstractmethod
     def create(self, draw: Draw) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ class BitFit(ChosenWeights):
     source = "arXiv:2106.10199"
     learning_rate = 0.005
     kinds = frozenset({"encoder", "decoder"})
+    instead = "T5 has no bias vectors; SparseFit with components layernorm is as small"
 
     class Config(Settings):
         """Settings of BitFit."""
