@@ -1,7 +1,7 @@
 """A base with what an adapter learnt added to its weights: an ordinary model again.
 
 Only for methods that change weights and nothing else; products of LoRA are multiplied out, and
-differences (tensors called "delta:" and the name of a weight) are added as they are.
+differences from the base's weights are added as they are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from peftcore.errors import BadInput
+from peftcore.peft_format import Product, centroid, products
+from peftcore.weights import ChosenWeights, folded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,43 +21,39 @@ if TYPE_CHECKING:
 
 def merged(adapted: Adapted, seed_index: int) -> Any:
     """The transformers model with the centroid of one seed in its weights."""
-    from peftcore.peft_format import centroid
-
-    changes = differences(adapted, centroid(adapted, seed_index))
+    values = weights(adapted, centroid(adapted, seed_index))
     model = copy.deepcopy(adapted.base.model)
     parameters = dict(model.named_parameters())
-    for name, change in changes.items():
-        assert parameters[name].shape == change.shape, "a change has its weight's shape"
-        parameters[name].data += change.to(parameters[name].dtype)
+    for name, value in values.items():
+        assert parameters[name].shape == value.shape, "a weight keeps its shape"
+        parameters[name].data.copy_(value)
     return model
 
 
-def differences(adapted: Adapted, mix: Mix) -> dict[str, Tensor]:
-    """Name of a weight → what is added to it; BadInput if the method adds more than that."""
+def weights(adapted: Adapted, mix: Mix) -> dict[str, Tensor]:
+    """Name of a weight → what it becomes; BadInput if the method does more than that."""
     adapter = adapted.adapter
-    if adapter.name == "lora":
-        return _products(adapted, mix)
-    names = list(mix.tensors)
-    if names and all(name.startswith("delta:") for name in names):
-        return {name.removeprefix("delta:"): mix(name, 1)[0] for name in names}
-    raise BadInput(
-        f"{adapter.title} cannot be merged into a base: it does more than change weights. "
-        "LoRA and methods that train the base's own weights can"
-    )
+    if isinstance(adapter, ChosenWeights):
+        return folded(adapter, {name: mix(name, 1)[0] for name in mix.tensors})
+    made = products(adapted, mix)
+    if made is None:
+        raise BadInput(
+            f"{adapter.title} cannot be merged into a base: it does more than change weights. "
+            "LoRA and methods that train the base's own weights can"
+        )
+    return _with_products(adapted, *made)
 
 
-def _products(adapted: Adapted, mix: Mix) -> dict[str, Tensor]:
-    import torch
-
-    config, changes = adapted.adapter.config, dict[str, torch.Tensor]()
-    for part in adapted.adapter.parts():  # type: ignore[attr-defined]
-        key, name = f"{part.component}:{part.path}", f"{part.path}.weight"
+def _with_products(adapted: Adapted, found: list[Product], scale: float) -> dict[str, Tensor]:
+    """The weights that products are added to, multiplied out."""
+    made: dict[str, Tensor] = {}
+    for part, down, up in found:
+        name = f"{part.path}.weight"
         leaf = adapted.base.model.get_submodule(part.path)
-        product = mix(f"down:{key}", 1)[0] @ mix(f"up:{key}", 1)[0] * (config.alpha / config.rank)
-        if name not in changes:
-            changes[name] = torch.zeros_like(leaf.weight)
+        if name not in made:
+            made[name] = leaf.weight.detach().clone()
         # GPT-2 stores its matrices (inputs, outputs), everyone else transposed.
-        conv = type(leaf).__name__ == "Conv1D"
-        columns = changes[name] if conv else changes[name].mT
-        columns[:, part.start : part.stop] += product
-    return changes
+        upright = type(leaf).__name__ == "Conv1D"
+        columns = made[name] if upright else made[name].mT
+        columns[:, part.start : part.stop] += down @ up * scale
+    return made

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from peftcore.adapter import Adapted, Mix
     from peftcore.anatomy import Part
     from peftcore.base import BaseModel
+    from peftcore.methods.base import Adapter
 
 TASK_TYPES = {
     "encoder": "FEATURE_EXTRACTION",
@@ -31,6 +32,7 @@ TASK_TYPES = {
 }
 OWN = "Our own format has it: take the run's folder, or a bundle of it."
 INNER = "base_model.model."
+Product = tuple["Part", "Tensor", "Tensor"]  # down (i, r) and up (r, o), added to a part's output
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,19 @@ def written(adapted: Adapted, seed_index: int, moved_positions: bool = False) ->
     from peftcore.methods.base import Adapter
 
     adapter, mix = adapted.adapter, centroid(adapted, seed_index)
-    if adapter.name in WRITERS:
-        made = WRITERS[adapter.name](adapted, mix)
+    found = products(adapted, mix)
+    if found:
+        made = _lora(adapted.base, *found)
+    elif adapter.name == "ia3":
+        made = _ia3(adapted.base, mix)
     elif type(adapter).soft_tokens is not Adapter.soft_tokens:
         made = _prompt(adapted, mix)
     elif type(adapter).prefix is not Adapter.prefix:
         made = _prefix(adapted, mix, moved_positions)
     else:
-        raise BadInput(f"the peft package has no form for {adapter.title} as it is here. {OWN}")
+        raise BadInput(
+            f"the peft package has no form for {adapter.title} as it is here{_why(adapter)}. {OWN}"
+        )
     shared = {
         "task_type": TASK_TYPES[adapted.base.kind],
         "base_model_name_or_path": adapted.base.name,
@@ -75,6 +82,15 @@ def written(adapted: Adapted, seed_index: int, moved_positions: bool = False) ->
     }
     tensors = {name: t.detach().cpu().contiguous().clone() for name, t in made.tensors.items()}
     return PeftFiles(made.config | shared, tensors, made.notes)
+
+
+def _why(adapter: Adapter) -> str:
+    """What the package lacks, where that is known."""
+    from peftcore.weights import ChosenWeights
+
+    if isinstance(adapter, ChosenWeights):
+        return ": it changes the base's own weights, which a merged model can hold"
+    return ": coefficients are cut off at a threshold" if adapter.name == "atoms" else ""
 
 
 def centroid(adapted: Adapted, seed_index: int) -> Mix:
@@ -190,26 +206,43 @@ def _turn(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     return turned
 
 
-def _lora(adapted: Adapted, mix: Mix) -> PeftFiles:
-    """Products of LoRA; several on one matrix become one of the sum of their ranks."""
+def products(adapted: Adapted, mix: Mix) -> tuple[list[Product], float] | None:
+    """What is added to matrices as products, and times what; None if it is anything else.
+
+    Sparse atoms whose thresholds are zero are LoRA of that many atoms.
+    """
+    adapter, config = adapted.adapter, adapted.adapter.config
+    if adapter.name == "lora":
+        kinds, scale = ("down", "up"), config.alpha / config.rank
+    elif adapter.name == "atoms" and _without_threshold(adapted, mix):
+        kinds, scale = ("encode", "atoms"), 1.0
+    else:
+        return None
+    parts = {
+        f"{part.component}:{part.path}": part
+        for parts in adapted.base.anatomy.parts.values()
+        for part in parts
+    }
+    keys = [name.partition(":")[2] for name in mix.tensors if name.startswith(f"{kinds[0]}:")]
+    first, second = kinds
+    return [(parts[k], mix(f"{first}:{k}", 1)[0], mix(f"{second}:{k}", 1)[0]) for k in keys], scale
+
+
+def _without_threshold(adapted: Adapted, mix: Mix) -> bool:
+    """Whether no coefficient of these atoms is ever cut off or competed for."""
     config = adapted.adapter.config
-    products = [
-        (part, mix(f"down:{key}", 1)[0], mix(f"up:{key}", 1)[0])
-        for part in adapted.adapter.parts()  # type: ignore[attr-defined]
-        for key in [f"{part.component}:{part.path}"]
-    ]
-    return _products(adapted.base, products, config.alpha / config.rank)
+    learned = [t for name, t in mix.tensors.items() if name.startswith("threshold:")]
+    none = all(bool((t == 0).all()) for t in learned) if learned else config.threshold == 0
+    return none and config.rounds == 1 and not 0 < config.top_k < config.atoms
 
 
-def _products(
-    base: BaseModel, products: list[tuple[Part, Tensor, Tensor]], scale: float
-) -> PeftFiles:
-    """Products down (i, r) and up (r, o), times a scale, added to parts of matrices."""
+def _lora(base: BaseModel, found: list[Product], scale: float) -> PeftFiles:
+    """Products as LoRA; several on one matrix become one of the sum of their ranks."""
     import torch
     from torch.nn.functional import pad
 
-    by_path: dict[str, list[tuple[Part, Tensor, Tensor]]] = {}
-    for product in products:
+    by_path: dict[str, list[Product]] = {}
+    for product in found:
         by_path.setdefault(product[0].path, []).append(product)
     tensors, ranks = {}, {}
     for path, shares in by_path.items():
@@ -233,6 +266,37 @@ def _products(
     return PeftFiles(config, tensors)
 
 
+def _ia3(base: BaseModel, mix: Mix) -> PeftFiles:
+    """Scales of outputs as they are; an inner activation's go to the matrix that reads it."""
+    import torch
+
+    from peftcore.parts import feed_forwards
+
+    found = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
+    tensors, inner = dict[str, torch.Tensor](), list[str]()
+    for name, scale in found.items():
+        _, component, path = name.split(":")
+        if component == "ffn.activation":
+            parent = path.rpartition(".")[0]
+            blocks = feed_forwards(base)
+            path = next(b[-1].path for b in blocks if b[0].path.startswith(f"{parent}."))
+            inner.append(path)
+            tensors[f"{INNER}{path}.ia3_l"] = scale[None]
+            continue
+        part = next(p for p in base.anatomy.parts[component] if p.path == path)
+        key = f"{INNER}{path}.ia3_l"
+        column = tensors.setdefault(key, scale.new_ones(_outputs(base, path), 1))
+        column[part.start : part.stop, 0] = scale
+    paths = [key.removeprefix(INNER).removesuffix(".ia3_l") for key in tensors]
+    config = {
+        "peft_type": "IA3",
+        "target_modules": sorted(paths),
+        "feedforward_modules": sorted(inner),
+        "fan_in_fan_out": any(_transposed(base, path) for path in paths),
+    }
+    return PeftFiles(config, tensors)
+
+
 def _transposed(base: BaseModel, path: str) -> bool:
     """Whether a leaf stores its matrix (inputs, outputs), as GPT-2's do."""
     return type(base.model.get_submodule(path)).__name__ == "Conv1D"
@@ -241,9 +305,6 @@ def _transposed(base: BaseModel, path: str) -> bool:
 def _outputs(base: BaseModel, path: str) -> int:
     shape = base.model.get_submodule(path).weight.shape
     return int(shape[1] if _transposed(base, path) else shape[0])
-
-
-WRITERS: dict[str, Callable[[Adapted, Mix], PeftFiles]] = {"lora": _lora}
 
 
 def read(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel) -> Learnt:

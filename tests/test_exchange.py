@@ -4,7 +4,7 @@ import struct
 
 import pytest
 import torch
-from random_models import build_tiny
+from random_models import FAMILIES, build_tiny
 from safetensors.torch import load_file, save_file
 from test_contracts import EXAMPLES
 
@@ -48,8 +48,10 @@ def learnt(family, method, vertices=1, **settings):
     )
     adapted = planning.wear(base, spec, fresh=False)
     rng = torch.Generator().manual_seed(7)
-    for tensor in (adapted.tensors | adapted.frozen).values():
-        tensor.data += 0.3 * torch.rand(tensor.shape, generator=rng)
+    for name, tensor in (adapted.tensors | adapted.frozen).items():
+        if not name.startswith("threshold:"):
+            size = 0.1 if name.startswith("delta:") else 0.3
+            tensor.data += size * torch.rand(tensor.shape, generator=rng)
     run = RunStore().create(spec)
     save_adapter(run, adapted, base)
     run.write_status(state="done")
@@ -108,11 +110,14 @@ EXPRESSIBLE = [
     ("gpt2", "lora", 1, {"rank": 2, "components": ["attention.query", "attention.output"]}),
     ("gpt2", "lora", 2, {"components": ["attention.value", "attention.query", "ffn"]}),
     ("llama", "lora", 1, {}),
+    ("t5", "atoms", 2, {"threshold": 0.0}),
+    ("gpt2", "atoms", 1, {"threshold": 0.0, "components": ["attention.query", "ffn.output"]}),
 ]
+SCALES = [(family, "ia3", n, {}) for family, n in zip(FAMILIES, (1, 2, 1, 3), strict=True)]
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("family", "method", "vertices", "settings"), EXPRESSIBLE)
+@pytest.mark.parametrize(("family", "method", "vertices", "settings"), EXPRESSIBLE + SCALES)
 def test_the_package_says_the_same_with_an_exported_folder(
     models, tmp_path, family, method, vertices, settings
 ):
@@ -163,6 +168,8 @@ def test_a_prefix_on_learned_positions_needs_a_caller_who_moves_them(models, tmp
         ("bert", "prefix_tuning", "moves the positions of an encoder's content"),
         ("bert", "prompt_tuning", "before an encoder's first token"),
         ("bert", "linear_probe", "has no form for Linear probe"),
+        ("t5", "atoms", "cut off at a threshold"),
+        ("t5", "sparsefit", "SparseFit as it is here: .* which a merged model can hold"),
     ],
 )
 def test_what_the_package_cannot_express_is_refused_with_the_reason(
@@ -174,11 +181,22 @@ def test_what_the_package_cannot_express_is_refused_with_the_reason(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("family", ["t5", "bert", "gpt2", "llama"])
-def test_a_merged_model_is_an_ordinary_model_that_says_the_same(tmp_path, family):
+@pytest.mark.parametrize(
+    ("family", "method", "settings"),
+    [
+        *((family, "lora", {}) for family in FAMILIES),
+        ("gpt2", "lora", {"components": ["attention.key", "attention.value", "ffn"]}),
+        ("t5", "atoms", {"threshold": 0.0}),
+        *((family, "sparsefit", {}) for family in FAMILIES),
+        ("bert", "bitfit", {}),
+        ("t5", "full_fine_tuning", {}),
+        ("gpt2", "full_fine_tuning", {}),
+    ],
+)
+def test_a_merged_model_is_an_ordinary_model_that_says_the_same(tmp_path, family, method, settings):
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    run, base = learnt(family, "lora", 2)
+    run, base = learnt(family, method, 2, **settings)
     before = fingerprint(base.model)
     exchange.export_merged(run, 6, tmp_path / "out", base)
     kinds = {"t5": AutoModelForSeq2SeqLM, "bert": AutoModel}
