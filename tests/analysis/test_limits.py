@@ -1,0 +1,204 @@
+"""The prefix theory as identities, on random tensors and on every model family."""
+
+import numpy as np
+import pytest
+import torch
+from random_models import FAMILIES
+
+from peftcore.analysis import limits
+from peftcore.batches import Encoder
+from peftcore.draws import Draw
+from peftcore.errors import BadInput
+from peftcore.methods.lora import LoRA
+from peftcore.probing import Probe, Switches, Worn, probe, random_prefix
+from peftcore.tasks.base import Example
+
+EXAMPLE = Example("1", "the cat sat on it", "a dog ran")
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def attended(scores, value, length):
+    raised = np.exp(scores - scores.max(-1, keepdims=True))
+    weights = raised / raised.sum(-1, keepdims=True)
+    return limits.Layer(weights, value, weights @ value, length)
+
+
+def layers(length=4, heads=2, queries=9, keys=7, width=6):
+    """A layer without and with a prefix, the same content."""
+    scores = 2 * numbers(heads, queries, length + keys)
+    value = numbers(heads, length + keys, width, seed=1)
+    plain = attended(scores[..., length:], value[:, length:], 0)
+    return plain, attended(scores, value, length), scores
+
+
+def test_content_attention_is_only_scaled():
+    plain, worn, _ = layers()
+    found = limits.compare(plain, worn)
+    np.testing.assert_allclose(found.after, (1 - found.share[..., None]) * found.before, atol=1e-15)
+    assert found.content_drift < 1e-14
+    assert found.swapped(0) == 0
+
+
+def test_output_is_the_scaled_one_plus_weighted_prefix_values():
+    plain, worn, _ = layers()
+    found = limits.compare(plain, worn)
+    np.testing.assert_allclose(found.bias, found.allowed, atol=1e-14)
+    assert found.residual < 1e-14
+
+
+@pytest.mark.parametrize("length", [1, 2, 4])
+def test_bias_has_as_many_directions_as_the_prefix_has_positions(length):
+    plain, worn, _ = layers(length)
+    found = limits.compare(plain, worn)
+    assert found.rank(0) == found.room(0) == length
+    assert found.singular_values(0)[length] < 1e-12
+    assert 1 <= found.used(0) <= length
+
+
+def test_prefix_share_is_the_logistic_of_a_difference_of_logsumexps():
+    plain, worn, scores = layers()
+    share = limits.compare(plain, worn).share
+    np.testing.assert_allclose(limits.share_by_scores(scores, 4), share, atol=1e-15)
+
+
+def test_a_changed_order_is_seen():
+    plain, worn, _ = layers()
+    turned = limits.Layer(
+        np.concatenate([worn.weights[..., :4], worn.weights[..., :3:-1]], -1),
+        worn.value,
+        worn.output,
+        4,
+    )
+    found = limits.compare(plain, turned)
+    assert found.content_drift > 0.1
+    assert found.swapped(0) > 0.3
+    assert not found.head(0).keeps_order
+    assert "changed" in found.head(0).verdict()
+
+
+def test_a_changed_output_is_seen():
+    plain, worn, _ = layers()
+    moved = limits.Layer(worn.weights, worn.value, worn.output + 0.5, 4)
+    assert limits.compare(plain, moved).residual == pytest.approx(0.5)
+
+
+def test_bias_of_one_position_is_a_line_in_the_projection():
+    plain, worn, _ = layers(length=1)
+    shown = limits.compare(plain, worn).projection(0)
+    moved = shown.after - shown.scaled
+    np.testing.assert_allclose(moved[:, 1], 0, atol=1e-12)
+    assert (moved[:, 0] > 0).all()
+    assert shown.across == pytest.approx(1.0)
+
+
+def test_verdict_tells_numbers():
+    plain, worn, _ = layers(length=1)
+    said = limits.compare(plain, worn).head(1).verdict()
+    assert "Order of content unchanged" in said
+    assert "along one line of 1" in said
+
+
+def test_layers_of_other_content_are_refused():
+    plain, _, _ = layers(keys=7)
+    _, worn, _ = layers(keys=6)
+    with pytest.raises(BadInput, match="same"):
+        limits.compare(plain, worn)
+
+
+def sites(base):
+    return [site.path for site in base.anatomy.sites]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_layer_alone_obeys_the_theory_in_single_precision(tiny, family):
+    base = tiny(family)
+    found = probe(Probe(random_prefix(base, 4)), EXAMPLE, sites(base), Switches())
+    assert len(found) == len(base.anatomy.sites)
+    for layer in found.values():
+        assert layer.length == 4
+        assert 0.05 < layer.share.mean() < 0.95
+        assert layer.residual < 1e-5
+        assert layer.content_drift < 1e-5
+        assert all(layer.head(h).rank <= 4 for h in range(len(layer.before)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_precision_decides_how_exact_it_is(tiny, family):
+    base = tiny(family)
+    worn, chosen = random_prefix(base, 3), sites(base)[:1]
+    error = {
+        name: probe(Probe(worn, name), EXAMPLE, chosen, Switches())[chosen[0]].residual
+        for name in ("fp64", "fp32", "bf16")
+    }
+    assert error["fp64"] < 1e-13 < error["fp32"] < 1e-5
+    assert error["fp32"] < error["bf16"] < 0.1
+    assert base.model.dtype == torch.float32
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_in_the_whole_stack_the_second_layer_gets_other_inputs(tiny, family):
+    base = tiny(family)
+    found = probe(Probe(random_prefix(base, 4)), EXAMPLE, sites(base), Switches(alone=False))
+    place = base.anatomy.sites[0].place
+    first, second = (s.path for s in base.anatomy.sites if s.place == place)
+    assert found[first].residual < 1e-5
+    assert found[second].content_drift > 1e-3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_naive_positions_refute_the_theory_only_where_positions_are_absolute(tiny, family):
+    base = tiny(family)
+    first = sites(base)[:1]
+    found = probe(Probe(random_prefix(base, 4)), EXAMPLE, first, Switches(naive=True))
+    drift = found[first[0]].content_drift
+    assert drift > 0.01 if base.anatomy.family.absolute_positions else drift < 1e-5
+
+
+def test_fewer_positions_of_a_prefix_can_be_used(tiny):
+    base = tiny("gpt2")
+    first = sites(base)[:1]
+    found = probe(Probe(random_prefix(base, 4)), EXAMPLE, first, Switches(length=1))
+    assert found[first[0]].length == 1
+    assert found[first[0]].head(0).rank == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lora_on_queries_reorders(tiny, family):
+    base = tiny(family)
+    draw = Draw([0], 1)
+    config = LoRA.Config.make({"components": ["attention.query"], "stacks": ["encoder", "decoder"]})
+    from peftcore.adapter import Adapted
+
+    adapter = LoRA(base, config, draw)
+    for name, tensor in adapter.tensors.items():
+        if name.startswith("up"):
+            tensor.normal_(generator=torch.Generator().manual_seed(1))
+    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+    first = sites(base)[:1]
+    layer = probe(Probe(adapted), EXAMPLE, first, Switches())[first[0]]
+    assert layer.length == 0
+    assert layer.content_drift > 0.05
+    assert layer.head(0).swapped > 0.01
+
+
+def test_the_plain_pass_is_the_untouched_base(tiny):
+    base = tiny("bert")
+    made = Probe(random_prefix(base, 2))
+    batch = Encoder(base, ()).batch([EXAMPLE])
+    seen = made.layers(batch, 0, sites(base), Worn(frozenset()))
+    assert all(record.length == 0 for record in seen.values())
+
+
+def test_bad_questions_say_what_is_wrong(tiny):
+    base = tiny("bert")
+    made = Probe(random_prefix(base, 2))
+    with pytest.raises(BadInput, match="no attention block"):
+        probe(made, EXAMPLE, ["nowhere"], Switches())
+    with pytest.raises(BadInput, match="seed must lie"):
+        probe(made, EXAMPLE, sites(base), Switches(), seed_index=1)
+    long = Example("2", "a " * 126, "")
+    with pytest.raises(BadInput, match="do not fit"):
+        probe(Probe(random_prefix(base, 20)), long, sites(base), Switches(naive=True))
