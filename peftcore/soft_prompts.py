@@ -157,9 +157,10 @@ def vocabulary(base: BaseModel) -> Floats:
 def names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
     """Tokens of the vocabulary as a reader spells them; one dot says that a word goes on."""
     pieces = [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(ids))]
-    if any(piece.startswith("##") for piece in _pieces(base)):
+    known = _pieces(base)
+    if any(piece.startswith("##") for piece in known):
         return tuple(f"·{p[2:]}" if p.startswith("##") else p for p in pieces)
-    begins = {"▁", "Ġ"} & {piece[:1] for piece in _pieces(base)}
+    begins = {"▁", "Ġ"} & {piece[:1] for piece in known}
     return tuple(
         p[1:] or "␣" if p[:1] in begins else f"·{p}" if begins and p.isalpha() else p
         for p in pieces
@@ -179,7 +180,11 @@ def neighbours(prompt: Floats, base: BaseModel, count: int = 3) -> Neighbours:
     ids = np.array([i for i in range(known) if i not in special])
     table = vocabulary(base)[ids]
     found = [scaling.nearest(rows, table, count) for rows in prompt]
-    named = tuple(tuple(names(base, ids[row].tolist()) for row in places) for places, _ in found)
+    near = list(dict.fromkeys(int(ids[i]) for places, _ in found for i in places.flat))
+    called = dict(zip(near, names(base, near), strict=True))
+    named = tuple(
+        tuple(tuple(called[i] for i in ids[row].tolist()) for row in places) for places, _ in found
+    )
     return Neighbours(named, np.stack([cosines for _, cosines in found]))
 
 

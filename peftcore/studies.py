@@ -61,13 +61,14 @@ class Study:
 
     @property
     def missing(self) -> list[Cell]:
-        """Cells that nobody has trained or started."""
-        return [cell for cell, run in zip(self.cells, self.runs, strict=True) if run is None]
+        """Cells that nobody has started, or whose run failed."""
+        pairs = zip(self.cells, self.runs, strict=True)
+        return [cell for cell, run in pairs if run is None or run.status().state == "failed"]
 
     @property
     def unfinished(self) -> list[Run]:
-        """Runs that are there but not done."""
-        return [run for run in self.runs if run and run.status().state != "done"]
+        """Runs that were started and are not done."""
+        return [run for run in self.runs if run and run.status().state not in ("done", "failed")]
 
     def scores(self, metric: str) -> pd.DataFrame:
         """One row per finished cell and seed: cell, line, place, run, seed, and the metric."""
@@ -117,8 +118,9 @@ def variants(spec: RunSpec) -> list[Cell]:
 
 
 def lengths(spec: RunSpec, counts: Sequence[int] = LENGTHS) -> list[Cell]:
-    """Both methods at several prompt lengths."""
+    """Both methods at several prompt lengths, the run's own among them."""
     _scalable(spec)
+    counts = sorted({*counts, spec.settings["length"]})
     return [
         Cell(f"{METHODS[m].title}, {n} tokens", METHODS[m].title, n, around(spec, m, length=n))
         for m in (SCALED, PLAIN)
@@ -132,7 +134,7 @@ def shots(spec: RunSpec, counts: Sequence[int] = SHOTS) -> list[Cell]:
     there = len(tasks.find(spec.task).load("train"))
     cells = []
     for method in (SCALED, PLAIN):
-        for count in (n for n in counts if n <= there):
+        for count in sorted({n for n in (*counts, spec.training.shots) if n <= there}):
             course = Training.make(spec.training.model_dump() | {"shots": count})
             varied = around(spec.model_copy(update={"training": course}), method)
             title = METHODS[method].title
@@ -246,8 +248,8 @@ def gains(found: Study, metric_of: Mapping[str, str]) -> list[Transfer]:
 
 
 def _gain(cell: Cell, direct: Mapping[int, float], started: Mapping[int, float]) -> Transfer:
-    means = [comparison.interval(values.values()).mean for values in (direct, started)]
-    return Transfer(cell.source, cell.target, *means, comparison.paired(direct, started))
+    before, after = (comparison.interval(scores.values()).mean for scores in (direct, started))
+    return Transfer(cell.source, cell.target, before, after, comparison.paired(direct, started))
 
 
 def comparable(runs: Iterable[Run], run: Run) -> list[Run]:
