@@ -26,6 +26,7 @@ from peftcore.tasks.base import Example, Split, Task
 
 if TYPE_CHECKING:
     from peftcore.adapter import Adapted
+    from peftcore.analysis.attention import Attention
     from peftcore.base import BaseModel
     from peftcore.bases import BaseInfo
     from peftcore.jobs import Queue
@@ -207,3 +208,53 @@ def answer_base(name: str, text: str) -> str:
     from peftcore import answering
 
     return answering.answer_base(base(name), [text])[0]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def untouched(base_name: str) -> Adapted:
+    """A base without an adapter, to be recorded like one with it."""
+    from peftcore import recording
+
+    return recording.untouched(base(base_name))
+
+
+def worn(run_id: str | None, base_name: str) -> Adapted:
+    """What a run learnt, or the untouched base if there is no run."""
+    return adapted(run_id) if run_id else untouched(base_name)
+
+
+def attention(
+    run_id: str | None, base_name: str, example: Example, seed_index: int
+) -> dict[str, Attention]:
+    """What every head looks at while one seed reads an example; place → layers and heads."""
+    return _attention(run_id, base_name, example, seed_index, *_stamp(run_id))
+
+
+def _stamp(run_id: str | None) -> tuple[str, int]:
+    """Tells a run's adapter from the one that it had before it was resumed."""
+    weights = store().open(run_id).folder / "adapter.safetensors" if run_id else None
+    stamp = weights.stat().st_mtime_ns if weights and weights.is_file() else 0
+    return str(places.home()), stamp
+
+
+@st.cache_resource(max_entries=24, show_spinner="Recording the attention…")
+def _attention(
+    run_id: str | None, base_name: str, example: Example, seed_index: int, home: str, stamp: int
+) -> dict[str, Attention]:
+    from peftcore import recording
+
+    return recording.record(worn(run_id, base_name), example, seed_index)
+
+
+def written(run_id: str | None, base_name: str, example: Example, seed_index: int) -> str:
+    """The greedy answer of one seed, for its decoder to read again."""
+    return _written(run_id, base_name, example, seed_index, *_stamp(run_id))
+
+
+@st.cache_data(max_entries=256, show_spinner="Answering…")
+def _written(
+    run_id: str | None, base_name: str, example: Example, seed_index: int, home: str, stamp: int
+) -> str:
+    from peftcore import recording
+
+    return recording.written(worn(run_id, base_name), example, seed_index, 48)

@@ -5,6 +5,7 @@ Figures come from `app.figures`; this file only puts them on the page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pandas as pd
@@ -25,18 +26,31 @@ def chart(
     alt: str,
     table: pd.DataFrame | None = None,
     columns: dict[str, Any] | None = None,
+    on_select: Callable[[list[Any]], None] | None = None,
 ) -> None:
-    """The figure in the page's width, its numbers below; saved files are called `name`."""
+    """The figure in the page's width, its numbers below; saved files are called `name`.
+
+    `on_select` is told the custom data of the point that was clicked.
+    """
     picture: Picture = st.session_state.get("charts.picture", "svg")
     ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     figure.update_layout(template=theme.template(ground))
+    widget = f"{key}.{picture}"
+
+    def clicked() -> None:
+        points = st.session_state[widget]["selection"]["points"]
+        if points and on_select:
+            on_select(list(points[0]["customdata"]))
+
     st.plotly_chart(
         figure,
         width="stretch",
         theme=None,  # Streamlit's own would turn all text grey
-        key=f"{key}.{picture}",
+        key=widget,
         config=theme.config(name, picture),
         alt=alt,
+        on_select=clicked if on_select else "ignore",
+        selection_mode="points",
     )
     if table is not None:
         with st.expander("The same as a table", icon=":material/table:"):

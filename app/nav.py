@@ -63,6 +63,14 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "playground", "Playground", "edit_note", "Type an input and let every adapter answer it"
         ),
     ),
+    "Labs": (
+        Entry(
+            "attention",
+            "Attention",
+            "grid_view",
+            "What every head looks at, before and after an adapter",
+        ),
+    ),
 }
 
 

@@ -1,0 +1,447 @@
+"""Patterns of attention: all heads at a glance, one head large, heads over a data set, one step.
+
+Values come from `peftcore.analysis.attention`.  Positions are numbers with words for labels, so
+that a repeated word keeps its own row and column.  Plotly reports no clicks on heat maps, so cells
+that can be chosen carry invisible markers, which hold the hover text, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.theme import NEUTRAL, TEMPLATE, faint, text
+from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
+
+LESS, MORE = "#D55E00", "#0072B2"
+# Between the two the page's own ground shows through, so that one scale fits light and dark.
+SIGNED = [[i / 10, faint(LESS if i < 5 else MORE, abs(i - 5) / 5)] for i in range(11)]
+TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
+CLICKABLE = 6000  # cells up to which every cell carries its words
+WIDEST = 14  # characters of a word beside an axis
+
+
+def _ticks(tokens: Sequence[Token]) -> list[str]:
+    """Words for an axis; what is learnt and special stands in italics."""
+
+    def one(token: Token) -> str:
+        word = token.text if len(token.text) <= WIDEST else f"{token.text[: WIDEST - 1]}…"
+        return text(word) if token.kind == "content" else f"<i>{text(word)}</i>"
+
+    return [one(token) for token in tokens]
+
+
+def limit(*patterns: Attention) -> float:
+    """The largest value anywhere, for one colour scale that all of them share."""
+    found = [np.nanmax(np.abs(one.weights)) for one in patterns if one.weights.size]
+    return max([float(value) for value in found if np.isfinite(value)], default=1.0) or 1.0
+
+
+def _scale(top: float, title: str, signed: bool) -> dict[str, Any]:
+    return {
+        "cmin": -top if signed else 0,
+        "cmax": top,
+        "colorscale": SIGNED if signed else [[0, faint(MORE, 0)], [1, MORE]],
+        "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+    }
+
+
+def overview(
+    pattern: Attention,
+    top: float,
+    title: str,
+    chosen: tuple[int, int],
+    notes: Sequence[Sequence[str]],
+    signed: bool = False,
+) -> go.Figure:
+    """All layers (rows) and heads (columns) as small pictures; a click on one reports its numbers.
+
+    notes: what is said of every head on hover.  `chosen` gets a frame.
+    """
+    layers, heads, q, k = pattern.weights.shape
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 96 + TILE * layers})
+    across, down = _edges(heads, k), _edges(layers, q)
+    figure.add_heatmap(
+        z=_mosaic(pattern.weights),
+        x=across,
+        y=down,
+        coloraxis="coloraxis",
+        hoverinfo="skip",
+    )
+    spots = list(np.ndindex(layers, heads))
+    figure.add_scatter(
+        x=[head + (1 - GAP) / 2 for _, head in spots],
+        y=[layer + (1 - GAP) / 2 for layer, _ in spots],
+        mode="markers",
+        marker={"size": TILE * (1 - GAP) * 0.9, "symbol": "square", "color": MORE},
+        opacity=0.001,
+        selected={"marker": {"opacity": 0.001}},
+        unselected={"marker": {"opacity": 0.001}},
+        customdata=[[layer, head] for layer, head in spots],
+        text=[f"layer {y + 1}, head {x + 1}<br>{text(notes[y][x])}" for y, x in spots],
+        hovertemplate="%{text}<extra></extra>",
+    )
+    layer, head = chosen
+    figure.add_shape(
+        type="rect",
+        x0=head - GAP / 3,
+        x1=head + 1 - GAP * 2 / 3,
+        y0=layer - GAP / 3,
+        y1=layer + 1 - GAP * 2 / 3,
+        line={"color": LESS, "width": 2.5},
+    )
+    axis = {"showgrid": False, "showline": False, "ticks": "", "zeroline": False}
+    middle = (1 - GAP) / 2
+    figure.update_xaxes(
+        **axis,
+        range=[-GAP, heads],
+        tickvals=[head + middle for head in range(heads)],
+        ticktext=[str(head + 1) for head in range(heads)],
+        title_text="Head",
+        side="bottom",
+    )
+    figure.update_yaxes(
+        **axis,
+        range=[layers, -GAP],
+        tickvals=[layer + middle for layer in range(layers)],
+        ticktext=[str(layer + 1) for layer in range(layers)],
+        title_text="Layer",
+    )
+    figure.update_layout(
+        coloraxis=_scale(top, "Change" if signed else "Attention", signed),
+        title={"text": text(title)},
+        clickmode="event+select",
+        dragmode=False,
+        hoverdistance=-1,
+        margin={"t": 40, "b": 8},
+    )
+    return figure
+
+
+def _edges(tiles: int, cells: int) -> list[float]:
+    """Edges of the cells of a row of tiles with gaps, each tile and its gap one unit long."""
+    inside = np.linspace(0, 1 - GAP, cells + 1)
+    return [float(tile + edge) for tile in range(tiles) for edge in inside]
+
+
+def _mosaic(weights: np.ndarray) -> np.ndarray:
+    """(l, h, q, k) → one picture; between two tiles lies a row or column without values."""
+    layers, heads, q, k = weights.shape
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    made = padded.transpose(0, 2, 1, 3).reshape(layers * (q + 1), heads * (k + 1))
+    return made[:-1, :-1].astype(np.float32)
+
+
+def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> str:
+    """The overview in words: how many heads there are, and which moved most."""
+    size = f"{title}: {pattern.layers} layers of {pattern.heads} heads"
+    if moved is None:
+        return f"{size}, attention of {len(pattern.queries)} queries to {len(pattern.keys)} keys."
+    order = np.argsort(-moved, axis=None)[:3]
+    parts = [
+        f"layer {y + 1} head {x + 1} ({moved[y, x]:.2f})"
+        for y, x in zip(*np.unravel_index(order, moved.shape), strict=True)
+    ]
+    return f"{size}. Attention that looks elsewhere now is largest in {', '.join(parts)}."
+
+
+Panel = tuple[str, Attention]
+
+
+def head(
+    panels: Sequence[Panel],
+    layer: int,
+    number: int,
+    top: float,
+    signed: bool,
+    query: int | None = None,
+) -> go.Figure:
+    """One head large, one picture for each panel on one colour scale; a click reports the query.
+
+    Columns left of the line are learnt: prefix positions or soft tokens, not text.
+    """
+    several = len(panels) > 1
+    figure = make_subplots(
+        1,
+        len(panels),
+        shared_yaxes=True,
+        horizontal_spacing=0.015,
+        subplot_titles=[text(name) for name, _ in panels] if several else None,
+    )
+    rows = max(len(one.queries) for _, one in panels)
+    size = 17 if several else 20
+    figure.update_layout(template=TEMPLATE, height=max(300, 170 + size * rows), showlegend=False)
+    for column, (_, one) in enumerate(panels, 1):
+        values = one.weights[layer, number].astype(np.float32)
+        figure.add_heatmap(
+            z=values,
+            x=list(range(len(one.keys))),
+            y=list(range(len(one.queries))),
+            coloraxis="coloraxis",
+            hoverinfo="skip",
+            xgap=0.5,
+            ygap=0.5,
+            row=1,
+            col=column,
+        )
+        _cells(figure, one, values, signed and one is panels[-1][1], column)
+        _name_axes(figure, one, column, small=several)
+        _mark_learnt(figure, one, column)
+        if query is not None and query < len(one.queries):
+            figure.add_hrect(
+                y0=query - 0.5,
+                y1=query + 0.5,
+                line={"color": LESS, "width": 2},
+                row=1,
+                col=column,
+            )
+    name = panels[0][0] if not several else ""
+    title = f"Layer {layer + 1}, head {number + 1}" + (f": {text(name)}" if name else "")
+    figure.update_layout(
+        coloraxis=_scale(top, "Attention; change is signed" if signed else "Attention", signed),
+        title={"text": title},
+        clickmode="event+select",
+        dragmode=False,
+        margin={"t": 64 if several else 44},
+    )
+    return figure
+
+
+def _cells(
+    figure: go.Figure, one: Attention, values: np.ndarray, change: bool, column: int
+) -> None:
+    """Invisible markers that carry each cell's words and take clicks."""
+    cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
+    if len(cells) > CLICKABLE:  # one in each row still takes clicks; hover reads the picture
+        figure.data[-1].update(hoverinfo=None, hovertemplate="%{z:.4f}<extra></extra>")
+        cells = [(q, 0) for q in range(len(one.queries))]
+    form = "+.4f" if change else ".4f"
+    keys = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.keys)]
+    queries = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.queries)]
+    figure.add_scatter(
+        x=[k for _, k in cells],
+        y=[q for q, _ in cells],
+        mode="markers",
+        marker={"size": 14, "symbol": "square", "color": MORE},
+        opacity=0.001,
+        selected={"marker": {"opacity": 0.001}},
+        unselected={"marker": {"opacity": 0.001}},
+        customdata=[[q, k] for q, k in cells],
+        text=[f"{queries[q]} → {keys[k]}: <b>{values[q, k]:{form}}</b>" for q, k in cells],
+        hovertemplate="%{text}<extra></extra>",
+        row=1,
+        col=column,
+    )
+
+
+def _name_axes(figure: go.Figure, one: Attention, column: int, small: bool) -> None:
+    font = {"size": 10 if small else 12}
+    figure.update_xaxes(
+        tickvals=list(range(len(one.keys))),
+        ticktext=_ticks(one.keys),
+        tickangle=-90,
+        tickfont=font,
+        range=[-0.5, len(one.keys) - 0.5],
+        showgrid=False,
+        title_text="Looked at (key)",
+        row=1,
+        col=column,
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(one.queries))),
+        ticktext=_ticks(one.queries),
+        tickfont=font,
+        range=[len(one.queries) - 0.5, -0.5],
+        showgrid=False,
+        title_text="Looking (query)" if column == 1 else None,
+        row=1,
+        col=column,
+    )
+
+
+def _mark_learnt(figure: go.Figure, one: Attention, column: int) -> None:
+    """Lines on both sides of a stretch of learnt columns."""
+    learnt = [token.kind in LEARNT for token in one.keys]
+    for place in range(1, len(learnt)):
+        if learnt[place] != learnt[place - 1]:
+            figure.add_vline(
+                x=place - 0.5, line={"color": NEUTRAL, "width": 1.5}, row=1, col=column
+            )
+
+
+def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> str:
+    """One head in words: its size and its largest values."""
+    learnt = sum(token.kind in LEARNT for token in one.keys)
+    also = f", {learnt} of them learnt positions" if learnt else ""
+    return (
+        f"Layer {layer + 1}, head {number + 1}: {len(one.queries)} queries, {len(one.keys)} keys"
+        f"{also}. Largest values: {'; '.join(words)}."
+    )
+
+
+Side = Literal["before", "after", "change"]
+
+
+def heads(rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, int]) -> go.Figure:
+    """One number for each head as a shaded table; a click on a cell reports the head."""
+    known = MEASURES[measure]
+    layers, count = max(r.layer for r in rows) + 1, max(r.head for r in rows) + 1
+    values = np.full((layers, count), np.nan)
+    words = {}
+    for row in rows:
+        found = getattr(row, side)
+        if found.mean is not None:
+            values[row.layer, row.head] = found.mean
+        words[row.layer, row.head] = _limits(found, side == "change", known.unit)
+    signed = side == "change"
+    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
+    top = top or 1.0
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 46 * layers})
+    figure.add_heatmap(
+        z=values,
+        x=list(range(count)),
+        y=list(range(layers)),
+        coloraxis="coloraxis",
+        hoverinfo="skip",
+        xgap=2,
+        ygap=2,
+    )
+    spots = list(words)
+    form = "+.2f" if signed else ".2f"
+    figure.add_scatter(
+        x=[head for _, head in spots],
+        y=[layer for layer, _ in spots],
+        mode="markers+text",
+        marker={"size": 34, "symbol": "square", "color": faint(MORE, 0.004)},
+        selected={"marker": {"opacity": 0.01}},
+        unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
+        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in spots],
+        customdata=[[*at, words[at]] for at in spots],
+        hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
+    )
+    layer, number = chosen
+    figure.add_shape(
+        type="rect",
+        x0=number - 0.5,
+        x1=number + 0.5,
+        y0=layer - 0.5,
+        y1=layer + 0.5,
+        line={"color": LESS, "width": 2.5},
+    )
+    axis: dict[str, Any] = {"showgrid": False, "ticks": ""}
+    numbers = [list(range(length)) for length in (count, layers)]
+    labels = [[str(i + 1) for i in each] for each in numbers]
+    figure.update_xaxes(**axis, tickvals=numbers[0], ticktext=labels[0], title_text="Head")
+    figure.update_yaxes(
+        **axis,
+        tickvals=numbers[1],
+        ticktext=labels[1],
+        title_text="Layer",
+        range=[layers - 0.5, -0.5],
+    )
+    figure.update_layout(
+        coloraxis=_scale(top, known.unit, signed),
+        title={"text": f"{known.title} ({known.unit}), {side}"},
+        clickmode="event+select",
+        dragmode=False,
+    )
+    return figure
+
+
+def _limits(found: Any, signed: bool, unit: str) -> str:
+    """A mean with its limits over seeds in words."""
+    if found.mean is None:
+        return "not measured"
+    form = "+.3f" if signed else ".3f"
+    mean = f"{found.mean:{form}} {unit}"
+    if found.low is None:
+        return f"{mean}, one seed"
+    return f"{mean}, 95 % interval {found.low:{form}} to {found.high:{form}}, {found.n} seeds"
+
+
+def heads_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
+    """The table of heads in words: its extremes."""
+    known = MEASURES[measure]
+    means = [(getattr(r, side).mean, r) for r in rows if getattr(r, side).mean is not None]
+    if not means:
+        return f"{known.title} by head, {side}: not measured."
+    low, high = (pick(means, key=lambda pair: pair[0]) for pick in (min, max))
+    parts = [
+        f"{word} {value:.3f} in layer {row.layer + 1}, head {row.head + 1}"
+        for word, (value, row) in (("smallest", low), ("largest", high))
+    ]
+    return f"{known.title} ({known.unit}) by layer and head, {side}: {', '.join(parts)}."
+
+
+def steps(walk: Walk, title: str) -> go.Figure:
+    """How one query's weights came about: products, scores, powers and weights, key by key."""
+    names = _ticks(walk.keys)
+    places = list(range(len(names)))
+    columns = ["Query × key, element by element", "Score", "e^(score − largest)", "Weight"]
+    figure = make_subplots(
+        1,
+        4,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        column_widths=[0.4, 0.2, 0.2, 0.2],
+        subplot_titles=columns,
+    )
+    height = max(300, 150 + 19 * len(names))
+    figure.update_layout(template=TEMPLATE, height=height, showlegend=False)
+    top = float(np.abs(walk.products).max()) or 1.0
+    full = [text(f"{t.text} ({i + 1})") for i, t in enumerate(walk.keys)]
+    figure.add_heatmap(
+        z=walk.products.astype(np.float32),
+        y=places,
+        coloraxis="coloraxis",
+        customdata=np.array([full] * walk.products.shape[1]).T,
+        hovertemplate="%{customdata}, element %{x}: %{z:.3f}<extra></extra>",
+        row=1,
+        col=1,
+    )
+    scores = walk.scaled + walk.added
+    reached = np.isfinite(scores)
+    bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), walk.powers, walk.weights)
+    colours = [
+        NEUTRAL if not seen else LESS if token.kind in LEARNT else MORE
+        for token, seen in zip(walk.keys, reached, strict=True)
+    ]
+    for column, values in enumerate(bars, 2):
+        figure.add_bar(
+            x=values,
+            y=places,
+            orientation="h",
+            marker={"color": colours},
+            customdata=full,
+            hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
+            row=1,
+            col=column,
+        )
+    figure.update_yaxes(
+        tickvals=places, ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+    )
+    figure.update_yaxes(title_text="Looked at (key)", row=1, col=1)
+    for column, name in enumerate(("Element of the head", "Score", "Power of e", "Share"), 1):
+        figure.update_xaxes(title_text=name, row=1, col=column)
+    figure.update_layout(
+        coloraxis={**_scale(top, "Product", True), "showscale": False},
+        title={"text": text(title)},
+        margin={"t": 76},
+        bargap=0.25,
+    )
+    return figure
+
+
+def steps_alt(walk: Walk) -> str:
+    """The steps in words: where the query looks most, and why."""
+    order = np.argsort(-walk.weights)[:3]
+    parts = [
+        f"{walk.keys[i].text} ({i + 1}): product {walk.dots[i]:.2f}, scaled {walk.scaled[i]:.2f}, "
+        f"added {walk.added[i]:.2f}, weight {walk.weights[i]:.3f}"
+        for i in order
+    ]
+    return f"From {walk.query.text} to its strongest keys. {'; '.join(parts)}."

@@ -1,0 +1,29 @@
+"""Waiting for the heavy packages: a page draws at once, and goes on when they are there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import cache
+
+
+def ready(name: str) -> bool:
+    """Whether a page may start heavy work; until then it says why not, and goes on by itself.
+
+    The button starts it at once, which makes the page wait for the imports.
+    """
+    key = f"{name}.start"
+    if cache.ready() or st.session_state.get(f"{key}ed"):
+        return True
+    _wait(key)
+    return False
+
+
+@st.fragment(run_every=1.0)
+def _wait(key: str) -> None:
+    if cache.ready():
+        st.rerun()
+    st.caption("The models' libraries are being loaded in the background; this takes a while once.")
+    if st.button("Start now", key=key, icon=":material/play_arrow:"):
+        st.session_state[f"{key}ed"] = True
+        st.rerun()
