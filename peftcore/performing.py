@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from peftcore import planning, tasks
+from peftcore import planning, tasks, tensor_files
 from peftcore.errors import BadInput
 from peftcore.tasks.base import Answer, Example, Task
 
@@ -364,6 +364,7 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> Adapted:
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
+    tensor_files.header(path)  # refuses what lies about its size before anything is made of it
     adapted = planning.wear(base, run.spec, fresh=False)
     held = adapted.tensors | adapted.frozen
     with safe_open(path, "pt") as file:

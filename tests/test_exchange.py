@@ -428,3 +428,14 @@ def test_a_head_for_other_labels_or_none_at_all_is_refused(tmp_path):
     (out / "head.safetensors").unlink()
     with pytest.raises(BadInput, match=r"the folder has no head\.safetensors"):
         exchange.import_peft(out, base, TASK)
+
+
+@pytest.mark.parametrize("damage", [huge, overlapping, negative, strange])
+def test_the_file_of_a_run_of_ours_is_checked_the_same(damage):
+    run, base = learnt("t5", "lora")
+    path = run.folder / "adapter.safetensors"
+    header, data = header_of(path)
+    damage(header)
+    rewritten(path, header, data)
+    with pytest.raises(BadInput, match=r"adapter\.safetensors"):
+        load_adapter(run, base)
