@@ -77,6 +77,29 @@ class Neighbours:
     cosines: Floats  # (s, p, k)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """Everything about one run's soft prompt that needs its base."""
+
+    run: str
+    final: SoftPrompt
+    course: Course
+    words: Words
+    others: Words  # a sample of the vocabulary that the data do not have
+    before: Neighbours
+    after: Neighbours
+    rate_ratio: float | None
+
+
+@dataclass(frozen=True)
+class SeedGap:
+    """The gap to words of one seed's soft tokens, without their scales and with them."""
+
+    seed: int
+    before: scaling.Gap
+    after: scaling.Gap
+
+
 def has_soft_prompt(method: str) -> bool:
     """Whether a method puts soft tokens before the input."""
     return method in METHODS and METHODS[method].soft_tokens is not Adapter.soft_tokens
@@ -115,6 +138,18 @@ def course(run: Run, base: BaseModel) -> Course:
     )
 
 
+def matched(first: Course, second: Course) -> tuple[tuple[int, ...], Floats, Floats]:
+    """Steps and seeds that two courses have in common: what the base read at each (t, s, p, d)."""
+    steps = tuple(step for step in first.steps if step in second.steps)
+    seeds = [seed for seed in first.seeds if seed in second.seeds]
+
+    def shared(of: Course) -> Floats:
+        rows = of.after[[of.steps.index(step) for step in steps]]
+        return rows[:, [of.seeds.index(seed) for seed in seeds]]
+
+    return steps, shared(first), shared(second)
+
+
 def _of(adapted: Adapted, run: Run) -> SoftPrompt:
     adapter, held = adapted.adapter, adapted.tensors
     plain = dict(held)
@@ -129,6 +164,45 @@ def _tokens(adapter: Adapter, held: Mapping[str, Tensor]) -> Floats:
     """What the base reads of these tensors (s, p, d), at the centroid."""
     made = adapter.effective(held)["tokens"].detach().float().mean(1)
     return made.cpu().numpy()
+
+
+def reading(run: Run, base: BaseModel) -> Reading:
+    """A run's soft prompt, its course, the words it saw, and the words it is nearest to."""
+    final, seen = read(run, base), words(run, base)
+    near = neighbours(final.before, base)
+    scaled = (final.before != final.after).any()
+    return Reading(
+        run.id,
+        final,
+        course(run, base),
+        seen,
+        unseen(base, seen),
+        near,
+        neighbours(final.after, base) if scaled else near,
+        rate_ratio(run, base),
+    )
+
+
+def gaps(found: Reading, base: BaseModel) -> list[SeedGap]:
+    """The gap of every seed, measured against the same sample of words."""
+    rows, table = sampled(found.words.vectors), vocabulary(base)[_ordinary(base)]
+    scaled = (found.final.before != found.final.after).any()
+    made = []
+    for seed, before, after in zip(
+        found.final.seeds, found.final.before, found.final.after, strict=True
+    ):
+        plain = scaling.gap(before, rows, table)
+        made.append(SeedGap(seed, plain, scaling.gap(after, rows, table) if scaled else plain))
+    return made
+
+
+def unseen(base: BaseModel, seen: Words, count: int = SAMPLE) -> Words:
+    """Words of the vocabulary that are not among those seen, always the same sample."""
+    ids = _ordinary(base)
+    known = set(seen.names)
+    fresh = [i for i, name in zip(ids, names(base, ids.tolist()), strict=True) if name not in known]
+    picked = sampled(np.array(fresh, dtype=int), count).tolist()
+    return Words(names(base, picked), (0,) * len(picked), vocabulary(base)[picked])
 
 
 def words(run: Run, base: BaseModel) -> Words:
@@ -175,9 +249,7 @@ def _pieces(base: BaseModel) -> list[str]:
 
 def neighbours(prompt: Floats, base: BaseModel, count: int = 3) -> Neighbours:
     """The words nearest to every soft token (s, p, d) among the vocabulary's ordinary words."""
-    special = set(base.tokenizer.all_special_ids)
-    known = min(len(base.embeddings), len(base.tokenizer))  # some tables have spare rows
-    ids = np.array([i for i in range(known) if i not in special])
+    ids = _ordinary(base)
     table = vocabulary(base)[ids]
     found = [scaling.nearest(rows, table, count) for rows in prompt]
     near = list(dict.fromkeys(int(ids[i]) for places, _ in found for i in places.flat))
@@ -188,7 +260,14 @@ def neighbours(prompt: Floats, base: BaseModel, count: int = 3) -> Neighbours:
     return Neighbours(named, np.stack([cosines for _, cosines in found]))
 
 
-def sampled(rows: Floats, count: int = SAMPLE) -> Floats:
+def _ordinary(base: BaseModel) -> NDArray[np.intp]:
+    """Places of the words of the vocabulary that are not special."""
+    special = set(base.tokenizer.all_special_ids)
+    known = min(len(base.embeddings), len(base.tokenizer))  # some tables have spare rows
+    return np.array([i for i in range(known) if i not in special])
+
+
+def sampled(rows: NDArray[Any], count: int = SAMPLE) -> NDArray[Any]:
     """At most `count` of the rows, always the same ones."""
     if len(rows) <= count:
         return rows

@@ -127,6 +127,37 @@ def test_pieces_of_words_are_marked_with_a_dot():
     assert all(piece.startswith("·") for piece in spelled[1:])
 
 
+def test_courses_are_matched_at_the_steps_and_seeds_they_share():
+    def course(steps, seeds):
+        rows = np.array([[[[100 * step + seed]] for seed in seeds] for step in steps], dtype=float)
+        return soft_prompts.Course(steps, seeds, rows, rows)
+
+    first, second = course((0, 2, 4), (0, 1)), course((0, 4, 6), (1, 2))
+    steps, one, other = soft_prompts.matched(first, second)
+    assert steps == (0, 4)
+    assert one.ravel().tolist() == other.ravel().tolist() == [1.0, 401.0]
+
+
+def test_a_reading_holds_the_gap_of_every_seed_before_and_after(trained, tiny):
+    from peftcore.analysis import scaling
+
+    base, run = tiny("t5"), trained("spt")
+    found = soft_prompts.reading(run, base)
+    assert found.course.steps == (0, 2, 4)
+    assert not set(found.others.names) & set(found.words.names)
+    gaps = soft_prompts.gaps(found, base)
+    assert [gap.seed for gap in gaps] == [0, 1]
+    for gap, before, after in zip(gaps, found.final.before, found.final.after, strict=True):
+        for told, rows in ((gap.before, before), (gap.after, after)):
+            expected = scaling.norms(rows).mean() / scaling.norms(found.words.vectors).mean()
+            assert told.norm_ratio == pytest.approx(expected)
+            assert told.energy.value == pytest.approx(
+                scaling.energy_distance(rows, found.words.vectors)
+            )
+    plain = soft_prompts.gaps(soft_prompts.reading(trained("prompt_tuning"), base), base)
+    assert all(gap.before == gap.after for gap in plain)
+
+
 def test_rates_of_scale_and_tokens_as_training_takes_them(trained, tiny):
     spread = float(tiny("t5").embeddings.std())
     assert soft_prompts.rate_ratio(trained("spt"), tiny("t5")) == pytest.approx(0.3 / spread)
