@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from app import cache, run_views, widgets
+from app import cache, export_views, run_views, widgets
 from app.plans import command
 
 st.title("Runs", anchor=False)
@@ -39,6 +39,7 @@ chosen = st.selectbox(
 run = runs[chosen]
 run_views.panel(run)
 run_views.results(run)
+export_views.section(run)
 widgets.link("compare", "Compare runs of this task", runs=run.id)
 with st.expander("What decides this result", icon=":material/tune:"):
     st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")

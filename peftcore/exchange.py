@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from peftcore import files, planning, tasks, tensor_files
+from peftcore.archive import packed
 from peftcore.errors import BadInput, unknown
 from peftcore.methods.base import METHODS
 from peftcore.runs import Run, RunStore
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS, HEAD = "adapter_config.json", "adapter_model.safetensors", "head.safetensors"
 LARGEST_CONFIG = 1_000_000  # bytes
+LARGEST_IN_BROWSER = 500_000_000  # bytes of a merged model
 
 
 def export_peft(
@@ -72,6 +75,28 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
     notes = _write_head(adapted, index, run, target, note)
     files.replace(target / "README.md", _card(run, seed, adapted.base, notes).encode())
     return notes
+
+
+def zipped(
+    run: Run,
+    seed: int,
+    to: Literal["peft", "merged"],
+    base: BaseModel,
+    moved_positions: bool = False,
+) -> tuple[bytes, list[str]]:
+    """An export as the bytes of a zip, for a browser, and what to know about it."""
+    if to == "merged" and 4 * base.parameters > LARGEST_IN_BROWSER:
+        raise BadInput(
+            f"a merged {base.name} has {4 * base.parameters:,} bytes, too many for a browser; "
+            f"python -m peftcore export {run.id} --to merged --out FOLDER writes it to disk"
+        )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "export"
+        if to == "peft":
+            notes = export_peft(run, seed, folder, base, moved_positions)
+        else:
+            notes = export_merged(run, seed, folder, base)
+        return packed({path.name: path.read_bytes() for path in folder.iterdir()}), notes
 
 
 def seed_index(run: Run, seed: int) -> int:
