@@ -70,6 +70,12 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "grid_view",
             "What every head looks at, before and after an adapter",
         ),
+        Entry(
+            "limits",
+            "Limits",
+            "straighten",
+            "What a prefix can and cannot do to an attention layer, measured",
+        ),
     ),
 }
 
