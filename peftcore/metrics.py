@@ -2,6 +2,7 @@
 
 Every function takes the answers and the gold examples in the same order and returns metric → value.
 Shares, accuracies and ROUGE lie in [0, 1]; BLEU and chrF lie in [0, 100]; correlations in [-1, 1].
+TER counts edits and may pass 100.  Scores that need a network of neurons are in `semantic`.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ class Measure:
 MEASURES: dict[str, Measure] = {
     "accuracy": Measure("Accuracy", 1, "Share of examples whose label is right."),
     "f1": Measure("F1, macro", 1, "F1 of each gold label, averaged with equal weights."),
+    "f1_positive": Measure("F1 of the positive label", 1, "F1 of the second label alone."),
     "matthews": Measure("Matthews correlation", 1, "Zero for guessing, one for all right."),
     "broken": Measure("Broken", 1, "Share of answers without label or without “because”.", "lower"),
+    "unexplained": Measure("Unexplained", 1, "Share of answers without “because”.", "lower"),
     "explanation_chrf": Measure("Explanation chrF", 100, "Closest gold explanation, by chrF."),
     "explanation_rougeL": Measure(
         "Explanation ROUGE-L", 1, "Closest gold explanation, by ROUGE-L."
@@ -44,8 +47,33 @@ MEASURES: dict[str, Measure] = {
     "ratio_chrf": Measure(
         "Explanation chrF, right labels only", 100, "chrF of the explanations whose label is right."
     ),
+    "explanation_cosine": Measure(
+        "Explanation cosine", 1, "Closest gold explanation, by sentence vectors of minilm."
+    ),
+    "normalised_cosine": Measure(
+        "Explanation cosine, wrong labels 0", 1, "Cosine, zero if the label is wrong."
+    ),
+    "ratio_cosine": Measure(
+        "Explanation cosine, right labels only",
+        1,
+        "Cosine of the explanations whose label is right.",
+    ),
+    "explanation_bertscore": Measure(
+        "BERTScore", 100, "Closest gold explanation, by BERTScore of roberta-large; unscaled."
+    ),
+    "normalised_bertscore": Measure(
+        "BERTScore, wrong labels 0",
+        100,
+        "BERTScore, zero if the label is wrong; no explanation at all still scores above 80.",
+    ),
+    "ratio_bertscore": Measure(
+        "BERTScore, right labels only",
+        100,
+        "BERTScore of the explanations whose label is right.",
+    ),
     "bleu": Measure("BLEU", 100, "sacrebleu's corpus BLEU against all references."),
     "chrf": Measure("chrF", 100, "sacrebleu's corpus chrF against all references."),
+    "ter": Measure("TER", 100, "Edits per 100 words of the closest reference.", "lower"),
     "rougeL": Measure("ROUGE-L", 1, "F measure against the closest reference, averaged."),
     "pearson": Measure("Pearson", 1, "Linear correlation with the gold values."),
     "spearman": Measure("Spearman", 1, "Rank correlation with the gold values."),
@@ -80,6 +108,15 @@ def classification_scores(
     }
 
 
+def positive_f1(answers: Sequence[Answer], gold: Sequence[Example], label: str) -> dict[str, float]:
+    """F1 of one label alone; an answer that cannot be read is an answer with another label."""
+    pairs = zip(_right(answers, gold), gold, strict=True)
+    right = sum(correct for correct, example in pairs if example.label == label)
+    said = sum(answer.label == label for answer in answers)
+    there = sum(example.label == label for example in gold)
+    return {"f1_positive": 2 * right / (said + there) if said + there else 0.0}
+
+
 def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
     """How close explanations come to the closest gold explanation, ignoring case.
 
@@ -88,26 +125,53 @@ def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> di
     `ratio_chrf` is that divided by the accuracy, hence the mean over right labels (0 if none is).
     Examples without a gold explanation are left out.
     """
-    right = _right(answers, gold)
+    kept, texts, references = explained(answers, gold)
+    chrf = _sentence_chrf(texts, references)
+    shares = over_labels("chrf", chrf, [answers[i] for i in kept], [gold[i] for i in kept])
+    return {
+        **shares,
+        "explanation_rougeL": fmean(_rouge(texts, references)),
+        "unexplained": fmean(answer.explanation is None for answer in answers),
+    }
+
+
+def explained(
+    answers: Sequence[Answer], gold: Sequence[Example]
+) -> tuple[list[int], list[str], list[list[str]]]:
+    """Places of the examples with a gold explanation; the answers' and the gold ones, lower case.
+
+    BadInput if there is none.
+    """
+    _aligned(answers, gold)
     kept = [i for i, example in enumerate(gold) if example.references]
     if not kept:
         raise BadInput("none of the examples has a gold explanation to compare with")
     texts = [(answers[i].explanation or "").lower() for i in kept]
-    references = [[text.lower() for text in gold[i].references] for i in kept]
-    chrf = _sentence_chrf(texts, references)
-    correct = [score for score, i in zip(chrf, kept, strict=True) if right[i]]
+    return kept, texts, [[text.lower() for text in gold[i].references] for i in kept]
+
+
+def over_labels(
+    name: str, scores: Sequence[float], answers: Sequence[Answer], gold: Sequence[Example]
+) -> dict[str, float]:
+    """The mean of explanation scores: of all, with zero for wrong labels, and of right labels.
+
+    The second is the accuracy times the third, so that the third, their ratio, unmasks a score that
+    right labels alone have brought.
+    """
+    right = _right(answers, gold)
+    correct = [score for score, fits in zip(scores, right, strict=True) if fits]
     return {
-        "explanation_chrf": fmean(chrf),
-        "explanation_rougeL": fmean(_rouge(texts, references)),
-        "normalised_chrf": sum(correct) / len(kept),
-        "ratio_chrf": fmean(correct) if correct else 0.0,
+        f"explanation_{name}": fmean(scores),
+        f"normalised_{name}": sum(correct) / len(scores),
+        f"ratio_{name}": fmean(correct) if correct else 0.0,
     }
 
 
 def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
     """Corpus BLEU and chrF as sacrebleu's command line prints them, and mean ROUGE-L.
 
-    One answer per input, against all references of that input; their number may vary.
+    One answer per input, against all references of that input; their number may vary.  METEOR is
+    not among them: its synonyms come from WordNet, which every library for it downloads.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -121,6 +185,19 @@ def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dic
         "chrf": CHRF().corpus_score(texts, streams).score,
         "rougeL": fmean(_rouge(texts, references)),
     }
+
+
+def edit_rate(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+    """TER as sacrebleu's command line prints it: edits, for 100 words of the mean reference.
+
+    Apart from `generation_scores`, because it takes longer than the others together.
+    """
+    from sacrebleu.metrics.ter import TER
+
+    _aligned(answers, gold)
+    references = [list(example.references) or [example.target] for example in gold]
+    texts = [answer.text for answer in answers]
+    return {"ter": TER().corpus_score(texts, _streams(references)).score}
 
 
 def correlation(values: Sequence[float], gold: Sequence[float]) -> dict[str, float]:

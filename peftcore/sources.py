@@ -22,7 +22,13 @@ from peftcore.errors import BadInput
 
 Row = dict[str, Any]
 Fields = Mapping[str, type]  # field → the type its values must have
-NAMES = {str: "a text", int: "a whole number"}
+NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number with a point",
+    list: "a list",
+    dict: "an object in braces",
+}
 LISTED = 10  # bad lines named in an error; the rest are counted
 
 
@@ -47,9 +53,16 @@ class BadLine:
 
 
 def rows(
-    folder: str, split: str, hub: HubSource | None = None, fields: Fields | None = None
+    folder: str,
+    split: str,
+    hub: HubSource | None = None,
+    fields: Fields | None = None,
+    hub_split: str = "",
 ) -> list[Row]:
-    """All rows of a split, each with at least `fields`; BadInput lists bad lines or what to do."""
+    """All rows of a split, each with at least `fields`; BadInput lists bad lines or what to do.
+
+    `hub_split` is what the hub calls the split, where that is another name.
+    """
     directory = places.data() / folder
     file = directory / f"{split}.jsonl"
     if file.is_file():
@@ -58,7 +71,7 @@ def rows(
         return [dict(row) for row in found]
     if directory.is_dir():
         raise BadInput(f"no {file.name} in {directory}; the other splits of {folder} are there")
-    return _from_hub(folder, split, hub, directory)
+    return _from_hub(folder, hub_split or split, hub, directory)
 
 
 def present(folder: str) -> bool:

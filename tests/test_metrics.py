@@ -81,7 +81,9 @@ def test_rouge_of_a_known_pair():
 def test_a_missing_explanation_is_an_empty_one():
     gold = [explained("yes", "the sky is blue")]
     missing = metrics.explanation_scores([Answer("yes", "yes", None)], gold)
-    assert missing == metrics.explanation_scores([Answer("yes", "yes", "")], gold)
+    empty = metrics.explanation_scores([Answer("yes", "yes", "")], gold)
+    assert (missing.pop("unexplained"), empty.pop("unexplained")) == (1, 0)
+    assert missing == empty
     assert missing["explanation_chrf"] == 0
 
 
@@ -131,6 +133,20 @@ def test_bleu_and_chrf_equal_the_command_line_of_sacrebleu(tmp_path):
     assert round(scores["chrf"], 6) == chrf["score"] > 0
 
 
+def test_ter_equals_the_command_line_of_sacrebleu(tmp_path):
+    pairs = [(texts * 2)[:2] for texts in REFERENCES]
+    gold = [example(None, *texts, target=texts[0]) for texts in pairs]
+    scores = metrics.edit_rate([Answer(text) for text in TEXTS], gold)
+    files = [tmp_path / "references.0", tmp_path / "references.1", tmp_path / "answers"]
+    for file, lines in zip(files, [*zip(*pairs, strict=True), TEXTS], strict=True):
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+    options = ["-i", str(files.pop()), "-m", "ter", "-w", "6", "-b"]
+    command = [sys.executable, "-m", "sacrebleu", *map(str, files), *options]
+    environment = os.environ | {"SACREBLEU": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert round(scores["ter"], 6) == float(done.stdout) > 0
+
+
 def test_more_references_elsewhere_do_not_forgive_a_short_answer():
     one, three = REFERENCES[1], REFERENCES[2]
     gold = [example(None, *one, target=one[0]), example(None, *three, target=three[0])]
@@ -175,8 +191,12 @@ def test_every_metric_is_described():
         **metrics.classification_scores(answers, gold, LABELS),
         **metrics.explanation_scores(answers, gold),
         **metrics.generation_scores(answers, gold),
+        **metrics.edit_rate(answers, gold),
         **metrics.correlation([1, 2], [1, 2]),
+        **metrics.positive_f1(answers, gold, "yes"),
     }
+    for name in ("cosine", "bertscore"):
+        found |= metrics.over_labels(name, [1.0], answers, gold)
     assert found.keys() == metrics.MEASURES.keys()
     assert all(value <= metrics.MEASURES[key].top + 1e-9 for key, value in found.items())
 

@@ -37,6 +37,7 @@ class Example:
     label: str | None = None
     references: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    value: float | None = None  # the gold number behind a label that rounds it
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,28 @@ class Episode:
     dev: tuple[Example, ...]
 
 
+@dataclass(frozen=True)
+class Protocol:
+    """How a benchmark repeats itself: so many episodes, each drawn with these sizes."""
+
+    train: int
+    dev: int
+    episodes: int = 60
+
+
 class Task(ABC):
-    """A data set, its template and its metrics.  `labels` is empty for free text."""
+    """A data set, its template and its metrics.
+
+    `labels` is empty for free text, and for open labels: words of each example's own.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     kind: ClassVar[Literal["classify", "explain", "generate"]]
     labels: ClassVar[tuple[str, ...]] = ()
+    open_labels: ClassVar[bool] = False
+    protocol: ClassVar[Protocol | None] = None
+    dev_split: ClassVar[Split] = "validation"  # where validation examples are drawn from
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded
@@ -89,43 +105,79 @@ class Task(ABC):
         if self.kind == "generate":
             return Answer(text)
         head, found, tail = f"{text} ".partition(SEPARATOR)
-        label = head.strip().lower()
-        known = label if label in self.labels else None
+        label = " ".join(head.lower().split()) if self.open_labels else head.strip().lower()
+        known = label if label in self.labels or (self.open_labels and label) else None
         return Answer(text, known, tail.strip() if found and self.kind == "explain" else None)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
         """k training and `dev` validation examples drawn for a seed, the same in every process.
 
         With labels the draw is balanced as far as the data allow.  Validation examples come from
-        the validation split, so they never meet the training examples.
+        `dev_split`; where that is the training split, they are the rows after the first k of the
+        same draw.  Either way they never meet the training examples.
         """
+        rows, key = self.load("train"), f"{self.name}/train/{seed}"
+        if self.dev_split == "train":
+            return self._carved(rows, k, dev, key)
         return Episode(
-            self._draw(self.load("train"), k, f"{self.name}/train/{seed}", "training"),
-            self._draw(self.load("validation"), dev, f"{self.name}/dev/{seed}", "validation"),
+            self._draw(rows, k, key, "training"),
+            self._draw(self.load(self.dev_split), dev, f"{self.name}/dev/{seed}", "validation"),
         )
+
+    def episode(self, number: int) -> Episode:
+        """One of the benchmark's episodes, counted from 0.
+
+        The benchmark's own list of seeds names rows of its own shuffle; ours are drawn anew with
+        its sizes and balance.  The number takes the place of the seed in `few_shot`.
+        """
+        if self.protocol is None:
+            raise BadInput(f"{self.title} has no fixed episodes; draw few-shot examples by seed")
+        if number not in range(self.protocol.episodes):
+            raise BadInput(
+                f"{self.title} has episodes 0 to {self.protocol.episodes - 1}; got {number}"
+            )
+        return self.few_shot(self.protocol.train, number, self.protocol.dev)
+
+    def _carved(self, rows: list[Example], k: int, dev: int, key: str) -> Episode:
+        if k + dev > len(rows):
+            raise BadInput(
+                f"{self.title} has {len(rows)} training examples, from which validation examples "
+                f"are taken too; {k} and {dev} were asked for"
+            )
+        rng = random.Random(key)
+        drawn = self._in_turns(rows, rng)
+        train, rest = drawn[:k], drawn[k : k + dev]
+        rng.shuffle(train)
+        return Episode(tuple(train), tuple(rest))
 
     def _draw(self, rows: list[Example], k: int, key: str, what: str) -> tuple[Example, ...]:
         if k > len(rows):
             raise BadInput(f"{self.title} has {len(rows)} {what} examples; {k} were asked for")
         rng = random.Random(key)
-        rows = rng.sample(rows, len(rows))
-        groups: dict[str | None, list[Example]] = {}
-        for row in rows:
-            groups.setdefault(row.label if self.labels else None, []).append(row)
-        drawn: list[Example] = []  # one from each label in turn until there are k
-        piles = [groups[label] for label in sorted(groups, key=str)]
-        for turn in range(max(map(len, piles))):
-            drawn += [pile[turn] for pile in piles if turn < len(pile)]
-        drawn = drawn[:k]
+        drawn = self._in_turns(rows, rng)[:k]
         rng.shuffle(drawn)
         return tuple(drawn)
+
+    def _in_turns(self, rows: list[Example], rng: random.Random) -> list[Example]:
+        """The rows shuffled, then one from each label in turn while there are some left."""
+        groups: dict[str | None, list[Example]] = {}
+        for row in rng.sample(rows, len(rows)):
+            groups.setdefault(row.label if self.labels else None, []).append(row)
+        piles = [groups[label] for label in sorted(groups, key=str)]
+        drawn: list[Example] = []
+        for turn in range(max(map(len, piles))):
+            drawn += [pile[turn] for pile in piles if turn < len(pile)]
+        return drawn
 
     def data_hash(self) -> str:
         """Hash of every row of every split: two results compare only if theirs agree."""
         digest = hashlib.sha256()
         for split in ("train", "validation", "test"):
             for row in self.load(split):
-                digest.update(json.dumps(asdict(row), sort_keys=True).encode())
+                told = asdict(row)
+                if row.value is None:  # so that data without it keep the hash they had
+                    del told["value"]
+                digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()[:16]
 
 

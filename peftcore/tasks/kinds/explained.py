@@ -1,0 +1,57 @@
+"""What the four tasks of the few-shot explanation benchmark have in common (arXiv:2111.08284).
+
+A label, the separator, an explanation in lower case; 60 episodes of 48 training examples; scores of
+the labels, then of the explanations.  Templates are those that arXiv:2305.13235 uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from peftcore import metrics, semantic, sources
+from peftcore.tasks.base import SEPARATOR, Answer, Example, Protocol, Task
+
+MARKER = "\\n"  # two characters, not a line break: how UnifiedQA separates question and context
+
+
+class ExplainedTask(Task):
+    """A label and why.  The benchmark reports its validation split."""
+
+    kind = "explain"
+    main_metric = "accuracy"
+    max_new_tokens = 100
+    protocol: ClassVar[Protocol | None] = Protocol(train=48, dev=350)
+
+    def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+        """Scores of the labels, then of the explanations."""
+        return {
+            **metrics.classification_scores(answers, gold, self.labels),
+            **metrics.explanation_scores(answers, gold),
+            **semantic.explanation_scores(answers, gold),
+        }
+
+
+def one_line(text: object) -> str:
+    """The text with every run of white space made one space."""
+    return " ".join(str(text).split())
+
+
+def explained(
+    key: str, source: str, label: str, explanations: Sequence[str], parts: Iterable[str]
+) -> Example:
+    """The example that asks for this label and the first of these explanations."""
+    return Example(
+        id=key,
+        source=one_line(source),
+        target=f"{label}{SEPARATOR}{explanations[0].lower()}",
+        label=label,
+        references=tuple(explanations),
+        parts=tuple(parts),
+    )
+
+
+def explanations(row: sources.Row) -> tuple[str, ...]:
+    """The human explanations that are not empty, on one line each."""
+    texts = (row.get(f"explanation_{number}") or "" for number in (1, 2, 3))
+    return tuple(line for text in texts if (line := one_line(text)))
