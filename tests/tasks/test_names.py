@@ -15,7 +15,9 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_HOME", str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["e2e_nlg", "esnli", "glue_qnli"])
+@pytest.mark.parametrize(
+    "name", ["e2e_nlg", "esnli", "ecqa", "comve", "dart", "glue_qnli", "glue_stsb"]
+)
 def test_names_of_real_data_are_the_folders_names(name):
     assert name in tasks.names()
     assert tasks.find(name).name == name
@@ -27,7 +29,7 @@ def test_every_task_says_what_a_page_needs():
         assert task.title
         assert task.source_note
         assert task.main_metric in MEASURES
-        assert bool(task.labels) == (task.kind != "generate")
+        assert bool(task.labels) == (task.kind != "generate" and not task.open_labels)
         assert task.labels == tuple(label.lower().strip() for label in task.labels)
 
 

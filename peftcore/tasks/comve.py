@@ -1,0 +1,55 @@
+"""ComVE: which of two sentences makes no sense, and why?
+
+SemEval-2020 task 4, as the few-shot explanation benchmark uses it: everything in lower case, a
+training row for each of the three human reasons (so a draw may hold a pair twice), and all three
+together where answers are scored.
+"""
+
+from __future__ import annotations
+
+from peftcore import sources
+from peftcore.errors import BadInput
+from peftcore.tasks.base import Example, Split, register
+from peftcore.tasks.kinds.explained import (
+    MARKER,
+    ExplainedTask,
+    explained,
+    explanations,
+    one_line,
+)
+
+FIELDS = {"sent0": str, "sent1": str, "label": int, "explanation_1": str}
+
+
+@register
+class ComVE(ExplainedTask):
+    """Two sentences → the one against common sense, and the reason."""
+
+    name = "comve"
+    title = "ComVE nonsense"
+    labels = ("choice1", "choice2")
+    source_note = "ComVE (Wang et al., SemEval 2020 task 4), CC BY-SA 4.0"
+
+    def load(self, split: Split) -> list[Example]:
+        """One example per reason in training, one per pair elsewhere."""
+        found: list[Example] = []
+        for number, row in enumerate(sources.rows(self.name, split, None, FIELDS)):
+            key, reasons = f"{split}-{number}", explanations(row)
+            if row["label"] not in (0, 1):
+                raise BadInput(f"{self.name} {key}: label must be 0 or 1; got {row['label']!r}")
+            if split != "train":
+                found += [self._example(key, row, reasons)] if reasons else []
+                continue
+            found += [
+                self._example(f"{key}-{place}", row, (reason,))
+                for place, reason in enumerate(reasons)
+            ]
+        return found
+
+    def _example(self, key: str, row: sources.Row, reasons: tuple[str, ...]) -> Example:
+        first, second = one_line(row["sent0"]), one_line(row["sent1"])
+        source = (
+            f"explain what is more nonsensical? {MARKER} "
+            f"choice1: {first.lower()} choice2: {second.lower()}"
+        )
+        return explained(key, source, self.labels[row["label"]], reasons, (first, second))

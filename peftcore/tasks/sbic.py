@@ -1,0 +1,126 @@
+"""Social Bias Frames: is a post offensive, and what does it imply?
+
+As the few-shot explanation benchmark uses it: the annotations of a post are averaged, and what
+annotators noted about a group becomes a sentence.  The benchmark tags parts of speech to choose
+the sentence; here a list of words does, so some sentences read a little differently.  The posts
+hold offensive text and do not come with this project.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import fmean
+
+from peftcore import sources
+from peftcore.errors import BadInput
+from peftcore.tasks.base import SEPARATOR, Answer, Example, Split, register
+from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained, one_line
+
+HUB = sources.HubSource("allenai/social_bias_frames", None, "refs/convert/parquet")
+FIELDS = dict.fromkeys(
+    ("post", "offensiveYN", "whoTarget", "targetMinority", "targetStereotype"), str
+)
+BENIGN = "this post does not imply anything offensive"
+PERSONAL = "this post is a personal attack"
+# What the first word of a statement says about the rest of its sentence.
+NAMING = re.compile("implying|calling")  # "this post is calling …"
+ABOUT_POST = re.compile(  # "this post mocks …"
+    "advocates|assumes|belittles|calls|claims|demeans|dismisses|encourages|equates|implies|insults|"
+    "makes|marginalizes|minimizes|mocks|objectifies|refers|ridicules|says|sexualizes|stereotypes|"
+    "suggests|trivializes|uses"
+)
+ABOUT_GROUP = re.compile(  # "… that GROUP can't …"
+    "am|cannot|may|might|must|rape|will|won't|(are|can|could|did|do|does|has|have|had|is|should|was|"
+    "were|would)(n't)?|can't"
+)
+MANY = re.compile(r"\b(women|men|folks)\b|,")  # groups that "are"
+
+
+@register
+class SocialBias(ExplainedTask):
+    """A post → offensive or not, and what it implies."""
+
+    name = "social_bias_frames"
+    title = "Social Bias Frames"
+    labels = ("offensive", "not_offensive")
+    source_note = (
+        "Social Bias Frames (Sap et al., ACL 2020), CC BY 4.0; the posts are offensive and have "
+        "to be fetched by yourself"
+    )
+
+    def load(self, split: Split) -> list[Example]:
+        """One example per implied statement in training, one per post elsewhere."""
+        posts: dict[str, list[sources.Row]] = {}
+        for row in sources.rows(self.name, split, HUB, FIELDS):
+            posts.setdefault(row["post"], []).append(row)
+        found: list[Example] = []
+        for number, (post, rows) in enumerate(posts.items()):
+            label, texts = _judged(rows)
+            key = f"{split}-{number}"
+            if split == "train":
+                found += [
+                    self._example(f"{key}-{place}", post, label, (text,))
+                    for place, text in enumerate(texts)
+                ]
+            elif texts:
+                found.append(self._example(key, post, label, texts))
+        return found
+
+    def _example(self, key: str, post: str, label: str, texts: Sequence[str]) -> Example:
+        source = f"explain what is this? {MARKER} post: {post.lower()}"
+        return explained(key, source, label, texts, (one_line(post),))
+
+    def parse(self, text: str) -> Answer:
+        """As the benchmark reads it: with an explanation, whatever is not offensive is not."""
+        found = super().parse(text)
+        if found.explanation is None:
+            return Answer(found.text)
+        said = f"{found.text} ".partition(SEPARATOR)[0].strip().lower()
+        label = "offensive" if said in {"offensive", "yes"} else "not_offensive"
+        return Answer(found.text, label, found.explanation)
+
+
+def _judged(rows: Sequence[sources.Row]) -> tuple[str, tuple[str, ...]]:
+    """The label of a post, and the different sentences about it; none if nobody noted any."""
+    if _share(rows, "offensiveYN") < 0.5:
+        return "not_offensive", (BENIGN,)
+    if _share(rows, "whoTarget") < 0.5:
+        return "offensive", (PERSONAL,)
+    sentences = (
+        implied(one_line(row["targetStereotype"]), one_line(row["targetMinority"]))
+        for row in rows
+        if row["targetStereotype"].strip()
+    )
+    return "offensive", tuple(dict.fromkeys(sentences))
+
+
+def _share(rows: Sequence[sources.Row], field: str) -> float:
+    """Mean of what annotators said, over those who did; 0 if nobody did."""
+    try:
+        said = [float(row[field]) for row in rows if row[field].strip()]
+    except ValueError:
+        values = sorted({row[field] for row in rows})
+        raise BadInput(
+            f"social_bias_frames: {field} must be a number or empty; got {values}"
+        ) from None
+    return fmean(said) if said else 0.0
+
+
+def implied(statement: str, group: str) -> str:
+    """The sentence for a statement about a group, by its first word.
+
+    `implied("can't drive", "women")` is "this post implies that women can't drive".
+    """
+    first, _, rest = statement.lower().partition(" ")
+    if NAMING.fullmatch(first):
+        return f"this post is {statement}"
+    if ABOUT_POST.fullmatch(first):
+        return f"this post {statement}"
+    if first == "all":
+        return f"this post implies that {group} are {statement}"
+    if not group or not ABOUT_GROUP.fullmatch(first):
+        return f"this post implies that {statement}"
+    if first == "is" and MANY.search(group):
+        return f"this post implies that {group} are {rest}"
+    return f"this post implies that {group} {statement}"
