@@ -34,7 +34,8 @@ def test_texts_of_a_meaning_are_grouped_to_score(invented, split):
         ("There is a place called Elm.",),
     ]
     answers = [Answer(row.references[-1]) for row in rows]
-    assert E2E().score(answers, rows) == pytest.approx({"bleu": 100, "chrf": 100, "rougeL": 1})
+    full = {"bleu": 100, "chrf": 100, "ter": 0, "rougeL": 1}
+    assert E2E().score(answers, rows) == pytest.approx(full)
 
 
 def test_rows_without_a_text_are_listed(invented):
@@ -57,4 +58,5 @@ def test_real_rows(real):
     assert len({row.source for row in test}) == len(test)
     assert max(len(row.references) for row in test) > 1
     assert len(task.few_shot(48, 0, 48).train) == 48
-    assert task.score([Answer(row.references[0]) for row in test], test)["bleu"] > 99
+    some = test[:10]
+    assert task.score([Answer(row.references[0]) for row in some], some)["bleu"] > 99

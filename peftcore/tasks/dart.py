@@ -1,0 +1,51 @@
+"""DART: triples from tables and dialogue data, told in a sentence.
+
+The hub holds the texts of a row as an object of lists, the authors' own files as a list of objects;
+both are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from peftcore import sources
+from peftcore.errors import BadInput
+from peftcore.tasks.base import Split, register
+from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linear
+
+HUB = sources.HubSource("Yale-LILY/dart", None, "refs/convert/parquet")
+FIELDS = {"tripleset": list}
+
+
+@register
+class DART(DataToTextTask):
+    """Triples → text."""
+
+    name = "dart"
+    title = "DART tables"
+    source_note = (
+        "DART (Nan et al., NAACL 2021), MIT; parts of WikiTableQuestions and E2E, CC BY-SA 4.0, "
+        "and WikiSQL, BSD"
+    )
+
+    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+        """Triples in a line and text, for every text that is not empty."""
+        for number, row in enumerate(sources.rows(self.name, split, HUB, FIELDS)):
+            meaning = linear(_triples(row["tripleset"], f"{self.name} {split}-{number}"))
+            yield from ((meaning, text) for text in _texts(row.get("annotations")))
+
+
+def _triples(found: list[object], key: str) -> list[Triple]:
+    triples = [tuple(map(str, one)) for one in found if isinstance(one, list)]
+    if not triples or {len(one) for one in triples} != {3} or len(triples) != len(found):
+        raise BadInput(f"{key}: tripleset must be a list of lists of three texts; got {found!r}")
+    return triples  # type: ignore[return-value]  # all have three, as just checked
+
+
+def _texts(annotations: object) -> list[str]:
+    if isinstance(annotations, dict):
+        texts = annotations.get("text") or []
+    else:
+        rows = annotations if isinstance(annotations, list) else []
+        texts = [row.get("text") for row in rows if isinstance(row, dict)]
+    return [text.strip() for text in texts if isinstance(text, str) and text.strip()]

@@ -1,0 +1,57 @@
+"""What the data-to-text tasks have in common: inputs with several human texts each.
+
+Training keeps the texts apart, an example each; validation and test group them, so that one answer
+is scored against all texts of its input.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+
+from peftcore import metrics
+from peftcore.tasks.base import Answer, Example, Split, Task
+
+Triple = tuple[str, str, str]  # subject, predicate, object
+
+
+class DataToTextTask(Task):
+    """Something with a structure → text."""
+
+    kind = "generate"
+    main_metric = "bleu"
+    max_new_tokens = 128
+
+    @abstractmethod
+    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+        """Input and human text, one pair for every text, in the order of the data."""
+
+    def load(self, split: Split) -> list[Example]:
+        """One example per text in training, one per input elsewhere."""
+        groups: list[tuple[str, list[str]]] = []
+        places: dict[str, int] = {}
+        for meaning, text in self.told(split):
+            if split == "train" or meaning not in places:
+                places[meaning] = len(groups)
+                groups.append((meaning, [text]))
+            else:
+                groups[places[meaning]][1].append(text)
+        return [
+            Example(
+                id=f"{split}-{number}",
+                source=f"describe: {meaning}",
+                target=texts[0],
+                references=tuple(texts),
+                parts=(meaning,),
+            )
+            for number, (meaning, texts) in enumerate(groups)
+        ]
+
+    def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+        """BLEU, chrF, ROUGE-L and TER against all texts of an input."""
+        return metrics.generation_scores(answers, gold) | metrics.edit_rate(answers, gold)
+
+
+def linear(triples: Iterable[Triple]) -> str:
+    """Triples in one line: `subject | predicate | object && subject | …`, in their order."""
+    return " && ".join(" | ".join(" ".join(part.split()) for part in one) for one in triples)

@@ -1,0 +1,51 @@
+"""WebNLG 3.0 (English): facts from DBpedia, told in one or more sentences.
+
+A fact is one text, "subject | predicate | object", with underscores for the spaces of names.  What
+is told are the modified triples, whose spelling was made consistent; the original ones are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from peftcore import sources
+from peftcore.errors import BadInput
+from peftcore.tasks.base import Split, register
+from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linear
+
+HUB = sources.HubSource("webnlg-challenge/web_nlg", "release_v3.0_en", "refs/convert/parquet")
+HUB_SPLITS: Mapping[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
+FIELDS = {"modified_triple_sets": dict, "lex": dict}
+
+
+@register
+class WebNLG(DataToTextTask):
+    """Facts → text."""
+
+    name = "web_nlg"
+    title = "WebNLG facts"
+    source_note = (
+        "WebNLG 3.0 (Castro Ferreira et al., WebNLG+ 2020), CC BY-NC-SA 4.0: not for commercial use"
+    )
+
+    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+        """Facts in a line and text, for every English text that is not empty."""
+        rows = sources.rows(self.name, split, HUB, FIELDS, HUB_SPLITS[split])
+        for number, row in enumerate(rows):
+            sets = row["modified_triple_sets"].get("mtriple_set") or [[]]
+            key = f"{self.name} {split}-{number}"
+            meaning = linear(triple(fact, key) for fact in sets[0])
+            texts = row["lex"].get("text") or []
+            languages = row["lex"].get("lang") or [""] * len(texts)
+            for text, language in zip(texts, languages, strict=True):
+                if text.strip() and language in ("", "en"):
+                    yield meaning, text.strip()
+
+
+def triple(fact: str, key: str) -> Triple:
+    """The three parts of "subject | predicate | object", names without underscores."""
+    parts = [part.strip() for part in fact.split(" | ")]
+    if len(parts) != 3:
+        raise BadInput(f"{key}: a fact must read 'subject | predicate | object'; got {fact!r}")
+    subject, predicate, object_ = parts
+    return subject.replace("_", " "), predicate, object_.replace("_", " ")
