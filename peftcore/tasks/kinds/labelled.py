@@ -1,0 +1,53 @@
+"""What classification tasks have in common: tables of fields and labels, told by one template."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from peftcore import metrics, sources
+from peftcore.errors import BadInput
+from peftcore.tasks.base import Answer, Example, Split, Task
+
+
+class LabelledTextTask(Task):
+    """One or two texts → one of a few labels, which the data number from 0."""
+
+    kind = "classify"
+    max_new_tokens = 16
+    columns: ClassVar[tuple[str, ...]]  # fields of the texts, in the order of the template
+    words: ClassVar[tuple[str, ...]] = ()  # what the template calls them; empty: as the fields
+    prefix: ClassVar[str]  # what the template begins with
+    hub: ClassVar[sources.HubSource | None] = None
+
+    def rows(self, split: Split) -> list[sources.Row]:
+        """The rows of a split with texts and label."""
+        fields = {**dict.fromkeys(self.columns, str), "label": int}
+        return sources.rows(self.name, split, self.hub, fields)
+
+    def load(self, split: Split) -> list[Example]:
+        """All rows; the hub's unlabelled test rows are refused."""
+        return [
+            self._example(f"{split}-{number}", row) for number, row in enumerate(self.rows(split))
+        ]
+
+    def _example(self, key: str, row: sources.Row) -> Example:
+        if row["label"] not in range(len(self.labels)):
+            numbers = ", ".join(map(str, range(len(self.labels))))
+            raise BadInput(
+                f"{self.name} {key}: label must be one of {numbers}; got {row['label']!r} (the "
+                "hub's own test split has no labels: score the validation split instead)"
+            )
+        return self._labelled(key, row, self.labels[row["label"]])
+
+    def _labelled(
+        self, key: str, row: sources.Row, label: str, value: float | None = None
+    ) -> Example:
+        texts = [row[column].strip() for column in self.columns]
+        named = zip(self.words or self.columns, texts, strict=True)
+        source = " ".join([self.prefix, *(f"{word}: {text}" for word, text in named)])
+        return Example(key, source, label, label, parts=tuple(texts), value=value)
+
+    def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
+        """Accuracy, F1, Matthews and the share of answers that are no label."""
+        return metrics.classification_scores(answers, gold, self.labels)
