@@ -60,7 +60,8 @@ def embedding_scale(adapter: Adapter) -> float:
 
     T5's embeddings have a spread near one, BERT's near a twentieth; one rate cannot suit both.
     """
-    return float(adapter.base.embeddings.std())
+    table = adapter.base.embeddings
+    return 1.0 if table.is_meta else float(table.std())  # shapes alone have no spread
 
 
 @register

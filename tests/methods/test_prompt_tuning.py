@@ -56,3 +56,14 @@ def test_the_vocabulary_start_takes_rows_of_the_embeddings_without_repetition(ti
     assert equal.any(1).all()
     for member in equal.long().argmax(1).view(4, 9):
         assert len(set(member.tolist())) == 9
+
+
+@pytest.mark.parametrize("start", ["vocabulary", "random"])
+def test_a_base_of_shapes_alone_can_be_counted(tiny, start):
+    import copy
+    from dataclasses import replace
+
+    base = tiny("t5")
+    hollow = replace(base, model=copy.deepcopy(base.model).to("meta"))
+    made = PromptTuning(hollow, PromptTuning.Config(start=start, length=9), Draw([0], 1, "meta"))
+    assert made.tensors["tokens"].shape == (1, 1, 9, 16)
