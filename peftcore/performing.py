@@ -243,7 +243,7 @@ def answers_table(
             "explanation": pd.array([answer.explanation for answer in answers], dtype="string"),
             "correct": pd.array(
                 [
-                    a.label == r.label if task.labels else None
+                    a.label == r.label if r.label is not None else None
                     for a, r in zip(answers, rows, strict=True)
                 ],
                 dtype="boolean",
