@@ -37,6 +37,7 @@ app = typer.Typer(
 from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
     checks,  # noqa: F401
+    examples,  # noqa: F401
     exchange,  # noqa: F401
     queueing,  # noqa: F401
     results,  # noqa: F401
