@@ -24,8 +24,9 @@ from transformers import (
 from transformers.utils import logging
 
 from peftcore import attention, bases
-from peftcore.anatomy import Anatomy, Kind, dissect, family
+from peftcore.anatomy import Anatomy, dissect
 from peftcore.errors import BadInput
+from peftcore.families import Kind, family
 
 logging.disable_progress_bar()
 LOADERS: dict[Kind, Any] = {

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from peftcore import places
-from peftcore.anatomy import Kind, family
 from peftcore.errors import BadInput, unknown
+from peftcore.families import Kind, family
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 

@@ -117,8 +117,9 @@ def shape(name: str) -> BaseModel:
     import torch
     from transformers import AutoConfig
 
-    from peftcore.anatomy import dissect, family
+    from peftcore.anatomy import dissect
     from peftcore.base import LOADERS, BaseModel
+    from peftcore.families import family
 
     if name not in CONFIGURATIONS:
         raise unknown("published base", name, CONFIGURATIONS)

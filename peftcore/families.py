@@ -1,0 +1,165 @@
+"""Where each model family keeps its parts: one entry per family, patterns over module paths.
+
+A component is a named kind of part ("attention.query"); GPT-2 keeps three of them in one matrix,
+so a pattern may come with a share of the output columns.  A new family is one more entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from peftcore.errors import unknown
+
+Kind = Literal["encoder", "decoder", "encoder-decoder"]
+Place = Literal["encoder", "decoder", "cross"]
+Stack = Literal["encoder", "decoder"]
+Component = Literal[
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.output",
+    "cross.query",
+    "cross.key",
+    "cross.value",
+    "cross.output",
+    "ffn",
+]
+# What weights can be chosen by: a component, a group of them ("attention" is all of
+# self-attention), or a kind that cuts across ("bias").
+Choice = Literal[
+    "all",
+    "layernorm",
+    "layernorm.block",
+    "layernorm.final",
+    "layernorm.embedding",
+    "attention",
+    "attention.query",
+    "attention.key",
+    "attention.value",
+    "attention.output",
+    "attention.relative",
+    "cross",
+    "cross.query",
+    "cross.key",
+    "cross.value",
+    "cross.output",
+    "ffn",
+    "bias",
+    "embeddings",
+    "head",
+]
+NORMS = ("layernorm.block", "layernorm.final", "layernorm.embedding")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One model family.  Patterns match whole module paths of the bare model.
+
+    components: name → pattern, or (pattern, i, n) for the i-th of n equal shares of the output.
+    others: the same for modules whose weights can be trained and that take nothing beside them.
+    attentions: place → pattern of the modules that call the attention function.
+    layernorm: which norms the word "layernorm" stands for, as SparseFit's own patterns have it.
+    """
+
+    kind: Kind
+    components: Mapping[str, str | tuple[str, int, int]]
+    others: Mapping[str, str]
+    attentions: Mapping[Place, str]
+    absolute_positions: bool
+    layernorm: tuple[str, ...] = NORMS
+
+
+FAMILIES: Mapping[str, Family] = {
+    "t5": Family(
+        kind="encoder-decoder",
+        components={
+            **{
+                f"attention.{word}": rf".*SelfAttention\.{letter}"
+                for word, letter in zip(("query", "key", "value", "output"), "qkvo", strict=True)
+            },
+            **{
+                f"cross.{word}": rf".*EncDecAttention\.{letter}"
+                for word, letter in zip(("query", "key", "value", "output"), "qkvo", strict=True)
+            },
+            "ffn": r".*DenseReluDense\.w[io](_\d)?",
+        },
+        others={
+            "layernorm.block": r".*\.layer_norm",
+            "layernorm.final": r".*final_layer_norm",
+            "attention.relative": r".*SelfAttention\.relative_attention_bias",
+            "embeddings": r"shared|.*embed_tokens",
+            "head": r"lm_head",
+        },
+        attentions={
+            "encoder": r"encoder\..*SelfAttention",
+            "decoder": r"decoder\..*SelfAttention",
+            "cross": r"decoder\..*EncDecAttention",
+        },
+        absolute_positions=False,
+    ),
+    "bert": Family(
+        kind="encoder",
+        components={
+            "attention.query": r".*attention\.self\.query",
+            "attention.key": r".*attention\.self\.key",
+            "attention.value": r".*attention\.self\.value",
+            "attention.output": r".*attention\.output\.dense",
+            "ffn": r".*layer\.\d+\.(intermediate|output)\.dense",
+        },
+        others={
+            "layernorm.block": r".*layer\.\d+\.(attention\.)?output\.LayerNorm",
+            "layernorm.embedding": r".*embeddings\.LayerNorm",
+            "embeddings": r".*(word|position|token_type)_embeddings",
+        },
+        attentions={"encoder": r".*attention\.self"},
+        absolute_positions=True,
+    ),
+    "gpt2": Family(
+        kind="decoder",
+        components={
+            "attention.query": (r".*attn\.c_attn", 0, 3),
+            "attention.key": (r".*attn\.c_attn", 1, 3),
+            "attention.value": (r".*attn\.c_attn", 2, 3),
+            "attention.output": r".*attn\.c_proj",
+            "ffn": r".*mlp\.c_(fc|proj)",
+        },
+        others={
+            "layernorm.block": r".*\.ln_[12]",
+            "layernorm.final": r".*ln_f",
+            "embeddings": r".*w[tp]e",
+            "head": r"lm_head",
+        },
+        attentions={"decoder": r".*\.attn"},
+        absolute_positions=True,
+    ),
+    "llama": Family(
+        kind="decoder",
+        components={
+            **{
+                f"attention.{word}": rf".*self_attn\.{letter}_proj"
+                for word, letter in zip(("query", "key", "value", "output"), "qkvo", strict=True)
+            },
+            "ffn": r".*mlp\.(gate|up|down)_proj",
+        },
+        others={
+            "layernorm.block": r".*_layernorm",
+            "layernorm.final": r"(.*\.)?norm",
+            "embeddings": r".*embed_tokens",
+            "head": r"lm_head",
+        },
+        attentions={"decoder": r".*self_attn"},
+        absolute_positions=False,
+        layernorm=("layernorm.block",),  # the final one is called `norm`, and not matched
+    ),
+}
+SAME = {"roberta": "bert", "mt5": "t5", "mistral": "llama", "qwen2": "llama"}
+
+
+def family(model_type: str) -> Family:
+    """The entry for a configuration's model type; BadInput names the families there are."""
+    name = SAME.get(model_type) or model_type
+    if name not in FAMILIES:
+        raise unknown("model family", model_type, FAMILIES)
+    return FAMILIES[name]
