@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from app import cache, charts, heads
+from app import cache, charts, heads, heads_lines
 from app.figures import attention as figures
 from peftcore.analysis import attention as analysis
 from peftcore.analysis.attention import MEASURES, Attention, Specials
@@ -220,22 +220,25 @@ def _numbers(seen: Seen) -> None:
     now = analysis.describe(seen.after)
     then = analysis.describe(seen.before) if seen.before is not None else None
     at = (seen.layer, seen.head)
-    with st.container(horizontal=True, gap="large"):
-        if seen.before is not None:
-            moved = analysis.moved(seen.before, seen.after)[at]
-            advice = "Total variation: half the summed change of each query, the mean over queries"
-            st.metric("Looks elsewhere now", f"{moved:.1%}", help=advice, width="content")
-        for name, values in now.items():
-            known = MEASURES[name]
-            share = known.unit == "share"
-            value = f"{values[at]:.1%}" if share else f"{values[at]:.2f} {known.unit}"
-            change = values[at] - then[name][at] if then else None
-            delta = None
-            if change is not None:
-                delta = f"{100 * change:+.1f} points" if share else f"{change:+.2f}"
-            st.metric(
-                known.title, value, delta, delta_color="off", help=known.help, width="content"
-            )
+    columns = iter(st.columns(len(now) + (seen.before is not None)))
+    if seen.before is not None:
+        moved = analysis.moved(seen.before, seen.after)[at]
+        advice = "Total variation: half the summed change of each query, the mean over queries"
+        next(columns).metric("Looks elsewhere now", f"{moved:.1%}", help=advice)
+    for name, values in now.items():
+        known, share = MEASURES[name], MEASURES[name].unit == "share"
+        unit = "" if share else f" ({known.unit})"
+        delta = None
+        if then:
+            change = values[at] - then[name][at]
+            delta = f"{100 * change:+.1f} points" if share else f"{change:+.2f}"
+        next(columns).metric(
+            f"{known.title}{unit}",
+            f"{values[at]:.1%}" if share else f"{values[at]:.2f}",
+            delta,
+            delta_color="off",
+            help=known.help,
+        )
 
 
 def _explain(seen: Seen, show: Show) -> None:
@@ -324,7 +327,12 @@ def over_data(seen: Seen) -> None:
     most = min(len(rows), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
-            "Test examples", 1, most, min(EXAMPLES, most), key=f"attention.count.{question.task}"
+            "Test examples",
+            1,
+            most,
+            min(EXAMPLES, most),
+            key=f"attention.count.{question.task}",
+            width=200,
         )
         pressed = st.button(
             "Measure every head",
@@ -402,8 +410,51 @@ def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:
     )
 
 
+def lines(seen: Seen) -> None:
+    """The same attention as lines between tokens, drawn by bertviz in a closed frame."""
+    names: dict[heads_lines.View, str] = {"head": "Head view", "model": "Model view"}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view: heads_lines.View = st.segmented_control(
+            "Lines",
+            list(names),
+            default="head",
+            required=True,
+            format_func=names.__getitem__,
+            key="attention.lines",
+        )
+        sides = ["After", "Before"] if seen.before is not None else ["After"]
+        side = st.segmented_control(
+            "Model", sides, default="After", required=True, key="attention.lines.side"
+        )
+    chosen = _filters(seen)
+    one = seen.before if side == "Before" and seen.before is not None else seen.after
+    pattern = analysis.shown(one, **chosen)
+    if reason := heads_lines.refusal(pattern, view):
+        st.info(reason, icon=":material/width_full:")
+        return
+    ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    with st.spinner("Drawing the lines…"):
+        page = heads_lines.lines(pattern, view, seen.layer, seen.head, ground)
+    words = "; ".join(analysis.strongest(pattern, seen.layer, seen.head))
+    st.iframe(
+        page,
+        height=heads_lines.height(pattern, view),
+        alt=f"Lines from queries on the left to keys on the right, {seen.here}. Largest: {words}.",
+    )
+    advice = {
+        "head": "A click on a coloured square takes that head away or adds it, a double click "
+        "leaves it alone; moving over a word shows where it looks.",
+        "model": "A click on a small picture opens it; queries are on the left, keys on the right.",
+    }
+    st.caption(
+        f"Drawn by bertviz from weights rounded to four digits. {advice[view]} The same as values, "
+        "with a table and for the keyboard, is in the view Patterns."
+    )
+
+
 VIEWS: dict[str, Callable[[Seen], None]] = {
     "Patterns": patterns,
     "One query, step by step": one_query,
     "Over a data set": over_data,
+    "Lines": lines,
 }

@@ -181,3 +181,13 @@ def test_without_text_it_says_what_to_do(no_runs):
 
 def test_an_unknown_run_in_the_address_is_said():
     assert "not here or not finished" in words(opened(run="000000000000"))
+
+
+def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
+    page = view(started(), "Lines")
+    (frame,) = page.get("iframe")
+    assert 'sandbox="allow-scripts"' in frame.proto.srcdoc
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("a dog " * 60).run()
+    assert "too many for lines" in words(sound(page))
+    assert not page.get("iframe")

@@ -18,10 +18,12 @@ from app.theme import NEUTRAL, TEMPLATE, faint, text
 from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
 
 LESS, MORE = "#D55E00", "#0072B2"
-# Between the two the page's own ground shows through, so that one scale fits light and dark.
-SIGNED = [[i / 10, faint(LESS if i < 5 else MORE, abs(i - 5) / 5)] for i in range(11)]
+# Between the two the page's own ground shows through, so that one scale fits light and dark.  It
+# rises faster at first, since most attention is weak; the bar beside a picture shows the same.
+RISE = 0.6
 TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
 CLICKABLE = 6000  # cells up to which every cell carries its words
+FITTING = 20  # labels below one of several pictures side by side
 WIDEST = 14  # characters of a word beside an axis
 
 
@@ -41,11 +43,17 @@ def limit(*patterns: Attention) -> float:
     return max([float(value) for value in found if np.isfinite(value)], default=1.0) or 1.0
 
 
-def _scale(top: float, title: str, signed: bool) -> dict[str, Any]:
+def _scale(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
+    """A colour axis from nought, or from minus the top; strength below one keeps text legible."""
+    places = [i / 40 for i in range(41)]
+    turned = [2 * place - 1 if signed else place for place in places]
     return {
         "cmin": -top if signed else 0,
         "cmax": top,
-        "colorscale": SIGNED if signed else [[0, faint(MORE, 0)], [1, MORE]],
+        "colorscale": [
+            [place, faint(MORE if value >= 0 else LESS, strength * abs(value) ** RISE)]
+            for place, value in zip(places, turned, strict=True)
+        ],
         "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
     }
 
@@ -202,7 +210,11 @@ def head(
     name = panels[0][0] if not several else ""
     title = f"Layer {layer + 1}, head {number + 1}" + (f": {text(name)}" if name else "")
     figure.update_layout(
-        coloraxis=_scale(top, "Attention; change is signed" if signed else "Attention", signed),
+        coloraxis=_scale(
+            top,
+            "Attention" if not signed else "Attention, change" if several else "Change",
+            signed,
+        ),
         title={"text": title},
         clickmode="event+select",
         dragmode=False,
@@ -240,9 +252,10 @@ def _cells(
 
 def _name_axes(figure: go.Figure, one: Attention, column: int, small: bool) -> None:
     font = {"size": 10 if small else 12}
+    every = -(-len(one.keys) // FITTING) if small else 1  # labels that would lie on each other
     figure.update_xaxes(
-        tickvals=list(range(len(one.keys))),
-        ticktext=_ticks(one.keys),
+        tickvals=list(range(0, len(one.keys), every)),
+        ticktext=_ticks(one.keys)[::every],
         tickangle=-90,
         tickfont=font,
         range=[-0.5, len(one.keys) - 0.5],
@@ -344,7 +357,7 @@ def heads(rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, 
         range=[layers - 0.5, -0.5],
     )
     figure.update_layout(
-        coloraxis=_scale(top, known.unit, signed),
+        coloraxis=_scale(top, known.unit, signed, strength=0.55),
         title={"text": f"{known.title} ({known.unit}), {side}"},
         clickmode="event+select",
         dragmode=False,

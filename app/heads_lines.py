@@ -1,0 +1,132 @@
+"""The lines that bertviz draws between tokens, made safe to show and independent of the network.
+
+bertviz writes tokens into a script and fetches jQuery, d3 and a loader from a public server.  Here
+tokens enter the script as escapes only, jQuery and d3 come from installed packages, the loader is
+one line, and the whole page sits in a frame of its own that can reach neither ours nor a network.
+Every attention is handed over as cross attention, which alone may be wider than tall.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from app.theme import GROUNDS, INKS
+from peftcore.analysis.attention import Attention, Token
+from peftcore.errors import BadInput
+
+View = Literal["head", "model"]
+TOKENS = 96  # positions on a side beyond which lines are a grey wall
+LINES = {"head": 40_000, "model": 80_000}  # that a browser draws at once
+# Characters with a meaning in HTML, and stand-ins that JSON writes as an escape to be put right.
+STAND_INS = {sign: chr(0xE000 + i) for i, sign in enumerate("<>&'")}
+LOADER = (
+    "window.require = {config() {}};"
+    "window.requirejs = (names, run) => run(window.jQuery, window.d3);"
+    "d3.schemeCategory10 = d3.schemeCategory10 || d3.scale.category10().range();"
+)
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
+
+
+def refusal(pattern: Attention, view: View) -> str:
+    """Why these lines are not drawn and what to do instead; empty if they can be."""
+    _, heads, q, k = pattern.weights.shape
+    longest = max(q, k)
+    if longest > TOKENS:
+        return (
+            f"{longest} positions are too many for lines; up to {TOKENS} can be told apart. "
+            "The view Patterns shows any input, and a shorter text or leaving out learnt "
+            "positions shows here."
+        )
+    lines = heads * q * k * (pattern.layers if view == "model" else 1)
+    if lines > LINES[view]:
+        return (
+            f"This would be {lines:,} lines, and a browser draws about {LINES[view]:,} without "
+            "stalling. Choose the head view, a shorter text, or the view Patterns."
+        )
+    return ""
+
+
+def lines(
+    pattern: Attention, view: View, layer: int, head: int, ground: Literal["light", "dark"]
+) -> str:
+    """A frame with bertviz's view of a pattern; BadInput if it would be too much to draw."""
+    if reason := refusal(pattern, view):
+        raise BadInput(reason)
+    page = _page(_drawn(pattern, view, layer, head, ground), ground)
+    return (
+        f'<body style="margin:0"><iframe sandbox="allow-scripts" title="Attention as lines" '
+        f'style="border:0;width:100%;height:100vh" srcdoc="{html.escape(page)}"></iframe></body>'
+    )
+
+
+def height(pattern: Attention, view: View) -> int:
+    """Pixels that a view needs, up to where its frame scrolls."""
+    longest = max(len(pattern.queries), len(pattern.keys))
+    small = pattern.layers * (longest * 84 / (pattern.heads + 1) + 10) + 70
+    needed = longest * 23 + 90 if view == "head" else max(small, longest * 18 + 120)
+    return int(min(max(needed, 240), 900))
+
+
+def _drawn(pattern: Attention, view: View, layer: int, head: int, ground: str) -> str:
+    """What bertviz writes, with our tokens in it."""
+    import torch
+    from bertviz import head_view, model_view
+
+    # Layers and heads are numbered from one everywhere else: an empty one takes number nought.
+    one = {"head": 0, "model": 1}[view]
+    spare = np.pad(pattern.weights.astype(float), ((1, 0), (one, 0), (0, 0), (0, 0)))
+    numbers = torch.from_numpy(spare.round(4))
+    given: dict[str, Any] = {
+        "cross_attention": [each[None] for each in numbers],
+        "decoder_tokens": _safe(pattern.queries),
+        "encoder_tokens": _safe(pattern.keys),
+        "include_layers": list(range(1, pattern.layers + 1)),
+        "prettify_tokens": False,
+        "html_action": "return",
+    }
+    if view == "head":
+        written = head_view(**given, layer=layer + 1, heads=[head]).data
+    else:
+        heads = list(range(1, pattern.heads + 1))
+        written = model_view(**given, include_heads=heads, display_mode=ground).data
+    for sign, other in STAND_INS.items():
+        written = written.replace(f"\\u{ord(other):04x}", f"\\u{ord(sign):04x}")
+    return re.sub(r'<script src="[^"]*"></script>', "", written)
+
+
+def _safe(tokens: Sequence[Token]) -> list[str]:
+    """Texts in which no character means anything to HTML; stand-ins that were typed are lost."""
+    table = {ord(other): "\ufffd" for other in STAND_INS.values()}
+    meant = str.maketrans(STAND_INS)
+    return [token.text.translate(table).translate(meant) for token in tokens]
+
+
+def _page(drawn: str, ground: Literal["light", "dark"]) -> str:
+    """A page that may run what it brings along and fetch nothing."""
+    style = (
+        f"body{{margin:0;background:{GROUNDS[ground]};color:{INKS[ground]};font-size:14px}}"
+        f"svg text{{fill:{INKS[ground]}}} select{{margin-bottom:8px}}"
+    )
+    scripts = "".join(f"<script>{script}</script>" for script in (*_libraries(), LOADER))
+    return (
+        f'<!doctype html><html><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<style>{style}</style></head><body>{scripts}{drawn}</body></html>"
+    )
+
+
+@cache
+def _libraries() -> tuple[str, ...]:
+    """jQuery and d3 as the installed packages carry them."""
+    from xstatic.pkg import d3, jquery
+
+    files = (Path(jquery.BASE_DIR) / "jquery.min.js", Path(d3.BASE_DIR) / "d3.js")
+    # Inside a script only its own end tag matters, and in JavaScript \/ is the same as /.
+    return tuple(file.read_text("utf-8").replace("</script", "<\\/script") for file in files)
