@@ -76,6 +76,18 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "straighten",
             "What a prefix can and cannot do to an attention layer, measured",
         ),
+        Entry(
+            "scaling",
+            "Scaling",
+            "linear_scale",
+            "What scales do to soft tokens: lengths, gap to words, ablations, transfer",
+        ),
+        Entry(
+            "toys",
+            "Toys",
+            "toys",
+            "Tiny transformers that sort and count, whole, with a prefix, with LoRA",
+        ),
     ),
 }
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from peftcore.commands import app
 from peftcore.errors import BadInput
-from peftcore.toys import capacity, digits, experiments, live, model, results, training
+from peftcore.toys import capacity, digits, experiments, guessing, live, model, results, training
 from peftcore.toys.recipes import Shape, Stage, recipe, reported
 
 SMALL = Shape(layers=2, heads=2, width=16, length=3, pads=2)
@@ -53,8 +53,8 @@ def test_the_constant_answer_agrees_with_counting_draws():
     drawn = digits.draw(40_000, 4, rng(), test=False)
     counted = digits.answers(drawn, "histogram")
     best = counted.unique(dim=0, return_counts=True)[1].max().item() / len(drawn)
-    assert digits.constant_answer(4) == pytest.approx(best, abs=0.01)
-    assert digits.constant_answer(6) == pytest.approx(0.0685, abs=1e-4)
+    assert guessing.constant_answer(4) == pytest.approx(best, abs=0.01)
+    assert guessing.constant_answer(6) == pytest.approx(0.0685, abs=1e-4)
 
 
 def test_later_positions_do_not_change_earlier_scores():
@@ -138,11 +138,18 @@ def test_exact_match_is_that_of_greedy_decoding():
     made = training.train(SMALL, stage, [0])
     reached = training.exact_match(SMALL, "pretrain", made.tensors, None, "ascending")[0]
     inputs = digits.draw(training.TESTED, 3, rng(20_231_019), test=True)
-    written, seen = training.answer(SMALL, "pretrain", made.tensors, None, inputs)
+    written = training.answer(SMALL, "pretrain", made.tensors, None, inputs)
     right = (written == digits.answers(inputs, "ascending")).all(-1).float().mean().item()
     assert reached == pytest.approx(100 * right)
     assert 0 < right < 1
-    torch.testing.assert_close(seen[0].sum(-1), torch.ones_like(seen[0][..., 0]))
+
+
+def test_attention_of_a_toy_sums_to_one_and_never_looks_ahead():
+    made = model.fresh(SMALL, [0, 1])
+    seen = training.attention(SMALL, "pretrain", made, None, torch.tensor([1, 2, 3, 1, 2]))
+    assert [tuple(weights.shape) for weights in seen] == [(2, 5, 7), (2, 3, 7)]
+    torch.testing.assert_close(seen[0].sum(-1), torch.ones(2, 5))
+    assert seen[0][:, 0, 3:].sum() == 0
 
 
 @pytest.fixture

@@ -7,16 +7,12 @@ thrown away, so that repeated digits are common (arXiv:2310.19698, notebook 01).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Generator, Tensor
 
-from peftcore.toys.recipes import MIXTURE
-
-DIGITS = 8  # digits that occur in inputs
-WORDS = 10  # digits that occur in answers: room for adding two
+from peftcore.toys.recipes import DIGITS, MIXTURE
 
 ANSWERS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "ascending": lambda x: x.sort(-1).values,
@@ -55,42 +51,3 @@ def answers(inputs: Tensor, task: str, rng: Generator | None = None) -> Tensor:
     each = torch.stack([ANSWERS[name](inputs) for name in MIXTURE])
     picked = torch.randint(len(MIXTURE), (len(inputs),), generator=rng)
     return each[picked, torch.arange(len(inputs))]
-
-
-def constant_answer(length: int) -> float:
-    """Share of inputs that one constant answer, the best there is, gets right when counting.
-
-    Exact, over all inputs with the weights they are drawn with.  The answer to an input lists how
-    often each digit occurs, so one constant list fits every input whose list is that one.
-    """
-    best, whole = 0.0, 0.0
-    half = length // 2
-    for sizes in _partitions(length, length, DIGITS):
-        digits = math.perm(DIGITS, len(sizes))
-        for same in set(sizes):
-            digits //= math.factorial(sizes.count(same))
-        places = math.factorial(length)
-        for size in sizes:
-            places //= math.factorial(size)
-        weight = digits * places * (0.5 if len(sizes) > half else 1.0)
-        whole += weight
-        # The list is constant only if every digit occurs equally often; otherwise it depends on
-        # where the digits stand, and every arrangement of the list is a different answer.
-        arrangements = math.factorial(length)
-        for size in set(sizes):
-            arrangements //= math.factorial(size * sizes.count(size))
-        best = max(best, weight / arrangements)
-    return best / whole
-
-
-def _partitions(total: int, largest: int, parts: int) -> list[tuple[int, ...]]:
-    """Ways to write a number as a sum of at most `parts` numbers, each at most `largest`."""
-    if total == 0:
-        return [()]
-    if parts == 0:
-        return []
-    return [
-        (first, *rest)
-        for first in range(min(total, largest), 0, -1)
-        for rest in _partitions(total - first, first, parts - 1)
-    ]

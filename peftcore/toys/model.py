@@ -17,8 +17,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import gelu, layer_norm
 
-from peftcore.toys.digits import WORDS
-from peftcore.toys.recipes import Shape
+from peftcore.toys.recipes import WORDS, Shape
 
 Tensors = Mapping[str, Tensor]
 

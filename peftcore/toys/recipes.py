@@ -22,6 +22,8 @@ Size = Literal["cpu", "full", "quick"]
 Number = Literal["01", "02", "03", "04"]
 Task = Literal["ascending", "descending", "add1", "add2", "ascending_add1", "histogram", "mixture"]
 
+DIGITS = 8  # digits that occur in inputs
+WORDS = 10  # digits that occur in answers: room for adding two
 TASKS: Mapping[str, str] = {
     "ascending": "sort ascending",
     "descending": "sort descending",
@@ -117,18 +119,18 @@ _STAGES: Mapping[tuple[Size, Number], tuple[Stage, ...]] = {
         ("full", "descending", 1500, 2e-3),
         ("prefix", "descending", 3000, 5e-2),
     ),
-    ("cpu", "02"): _stages(("pretrain", "mixture", 5000, 2e-3), *_prefixes(2500, 1e-2)),
+    ("cpu", "02"): _stages(("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 1e-2)),
     ("cpu", "03"): _stages(
         ("pretrain", "mixture", 5000, 1e-3),
-        ("prefix", "ascending", 2000, 1e-2),
-        ("prefix", "ascending_add1", 6000, 1e-2),
-        ("prefix", "histogram", 6000, 1e-2),
+        ("prefix", "ascending", 1500, 1e-2),
+        ("prefix", "ascending_add1", 4000, 1e-2),
+        ("prefix", "histogram", 4000, 1e-2),
     ),
     ("cpu", "04"): _stages(
         ("pretrain", "mixture", 5000, 1e-3),
-        ("prefix", "histogram", 6000, 1e-2),
+        ("prefix", "histogram", 4000, 1e-2),
         ("lora", "histogram", 4000, 5e-3),
-        ("lora", "ascending_add1", 4000, 5e-3),
+        ("lora", "ascending_add1", 3000, 5e-3),
     ),
     ("full", "01"): _stages(
         ("pretrain", "ascending", 20_000, 5e-4),

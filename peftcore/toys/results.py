@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from peftcore import files, places
 from peftcore.analysis.comparison import interval
+from peftcore.toys.guessing import constant_answer
 from peftcore.toys.recipes import Recipe, Stage, reported
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ def found(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> list[tuple[Stag
 
 @dataclass(frozen=True)
 class Row:
-    """One cell of an experiment's table, in percent; `paper` is the authors' figure."""
+    """One cell of an experiment's table, in percent.
+
+    paper: the authors' figure, at full size.  constant: what the best constant answer reaches, for
+    the one task where there is a good one.
+    """
 
     model: str
     adaptation: str
@@ -95,11 +100,12 @@ class Row:
     high: float | None
     seeds: list[float]
     paper: float | None
+    constant: float | None
 
     def shown(self) -> dict[str, Any]:
         """The row as the command line prints it."""
         value = {"mean": self.mean, "low": self.low, "high": self.high, "seeds": self.seeds}
-        kept = ("model", "adaptation", "trained_on", "task", "numbers", "paper")
+        kept = ("model", "adaptation", "trained_on", "task", "numbers", "paper", "constant")
         return {name: getattr(self, name) for name in kept} | {"exact_match": value}
 
 
@@ -123,4 +129,5 @@ def rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[Row]:
                 high=None if here.high is None else min(100.0, here.high),
                 seeds=values,
                 paper=reported(recipe.number, stage.name, task),
+                constant=100 * constant_answer(shape.length) if task == "histogram" else None,
             )

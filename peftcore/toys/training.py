@@ -155,17 +155,29 @@ def exact_match(
     return [100 * value for value in right.float().mean(1).tolist()]
 
 
+def _first(held: Mapping[str, Tensor]) -> Tensors:
+    """The tensors of the first seed alone."""
+    return {name: tensor[:1] for name, tensor in held.items()}
+
+
 @torch.no_grad()
 def answer(
     shape: Shape, kind: str, held: Mapping[str, Tensor], base: model.Tensors | None, asked: Tensor
-) -> tuple[Tensor, list[Tensor]]:
-    """Greedy answers (b, n) of the first seed to inputs (b, n), and the attention behind them."""
-    held = {name: tensor[:1] for name, tensor in held.items()}
-    base = None if base is None else {name: tensor[:1] for name, tensor in base.items()}
-    tokens = asked[None]
-    seen = model.Seen()
-    for step in range(shape.length):
-        last = step == shape.length - 1
-        found = scores(shape, kind, held, base, tokens, seen if last else None)
+) -> Tensor:
+    """Greedy answers (b, n) of the first seed to inputs (b, n)."""
+    base, tokens = None if base is None else _first(base), asked[None]
+    for _ in range(shape.length):
+        found = scores(shape, kind, _first(held), base, tokens)
         tokens = torch.cat([tokens, found[:, :, -1].argmax(-1)[..., None]], -1)
-    return tokens[0, :, shape.length :], [weights[0] for weights in seen.weights]
+    return tokens[0, :, shape.length :]
+
+
+@torch.no_grad()
+def attention(
+    shape: Shape, kind: str, held: Mapping[str, Tensor], base: model.Tensors | None, read: Tensor
+) -> list[Tensor]:
+    """What each layer's heads of the first seed look at, (h, q, m + t), reading digits (t,)."""
+    seen = model.Seen()
+    base = None if base is None else _first(base)
+    scores(shape, kind, _first(held), base, read[None, None], seen)
+    return [weights[0, 0] for weights in seen.weights]

@@ -1,0 +1,131 @@
+"""The Toys page, run in full without a browser: shipped results, a run, answers, capacity."""
+
+import json
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import toy_answers
+from peftcore import places
+from peftcore.toys import live, results
+from peftcore.toys.recipes import recipe
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def opened(experiment=""):
+    page = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=120)
+    page.switch_page(str(places.ROOT / "pages" / "toys.py"))
+    if experiment:
+        page.session_state["toys.experiment"] = experiment
+    page.run()
+    assert not page.exception
+    assert "Something went wrong" not in words(page)
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    return "\n".join(str(found.value) for kind in kinds for found in kind)
+
+
+def specs(page):
+    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
+
+
+def test_shipped_results_are_shown_with_seeds_and_the_papers_figures():
+    page = opened()
+    assert "5 seeds" in specs(page)[0]["layout"]["title"]["text"]
+    assert "paper 91.4" in json.dumps(specs(page)[0])
+    assert "5 seeds, each with a pretraining of its own" in words(page)
+
+
+def test_what_is_shipped_supports_what_the_page_says():
+    rows = {
+        (row.adaptation, row.task): row
+        for row in results.rows(results.shipped(), recipe("01"), results.SHIPPED_SEEDS)
+    }
+    assert len(rows["pretrained", "ascending"].seeds) == 5
+    assert rows["pretrained", "ascending"].mean >= 90
+    assert rows["fine-tuned: descending", "descending"].mean >= 90
+    assert rows["prefix: descending", "descending"].mean <= 2
+
+
+def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "shipped", lambda: tmp_path)
+    page = opened()
+    assert "No results of this experiment are here yet" in words(page)
+    assert page.button(key="toys.start.01")
+
+
+def test_every_variant_answers_a_typed_string():
+    page = opened()
+    page.text_input(key="toys.digits.01.6").set_value("7 0 0 3 1 5").run()
+    page.button(key="toys.start").click().run()
+    assert not page.exception
+    answers = page.dataframe[-1].value
+    assert len(answers) == 3
+    right = answers.set_index("Variant")["This is right for"]
+    assert right["pretrained"] == "sort ascending"
+    assert right["fine-tuned: sort descending"] == "sort descending"
+    titles = [note["text"] for note in specs(page)[-1]["layout"]["annotations"]]
+    assert titles == ["pretrained", "prefix: sort descending"]
+
+
+@pytest.mark.parametrize("typed", ["12345", "1234567", "129456", "<b>1</b>"])
+def test_bad_digits_are_refused_in_a_sentence(typed):
+    page = opened()
+    page.text_input(key="toys.digits.01.6").set_value(typed).run()
+    assert "type 6 digits from 0 to 7" in "".join(error.value for error in page.error)
+
+
+def test_a_start_is_watched_and_stopped(monkeypatch):
+    """The process is stood in for by a teller in this one."""
+
+    def start(chosen, seeds):
+        teller = live.Teller(chosen, tuple(seeds))
+        teller.report(live_told("pretrained", 50, 100))
+
+    def live_told(stage, step, steps):
+        from peftcore.toys.training import Told
+
+        return Told(stage, step, steps, [1.0, 2.0])
+
+    monkeypatch.setattr(live, "start", start)
+    page = opened()
+    page.button(key="toys.start.01").click().run()
+    assert any("Training loss" in json.dumps(spec) for spec in specs(page))
+    page.button(key="toys.stop.01.quick").click().run()
+    assert not page.exception
+    assert live.Teller.stop(_listener())
+
+
+def _listener():
+    teller = object.__new__(live.Teller)
+    teller._asked = time.monotonic() - 1
+    teller.path = live._path(recipe("01", "quick"))
+    return teller
+
+
+@pytest.mark.parametrize("experiment", ["02", "03", "04"])
+def test_every_experiment_opens(experiment):
+    assert "Run it yourself" in [found.label for found in opened(experiment).expander]
+
+
+def test_capacity_prints_what_was_typed():
+    page = opened("Capacity")
+    page.text_input(key="toys.text").set_value("</script>").run()
+    assert page.code[0].value == "</script>"
+    assert not page.exception
+    page.text_input(key="toys.text").set_value("two words").run()
+    assert "printable ASCII" in "".join(error.value for error in page.error)
+
+
+def test_own_results_stand_beside_the_shipped_ones(home):
+    chosen = recipe("01", "quick")
+    live.Teller(chosen, (0,)).end("cancelled")
+    assert [source.name for source in toy_answers.sources("01")] == ["Shipped"]
