@@ -31,6 +31,14 @@ def random_points(
     return points if layers else points[0]
 
 
+def validation_salt(step: int, copy: int, at: int) -> int:
+    """What tells a validation draw apart: never a training step's, which are not negative.
+
+    copy: number of the copy of dev.  at: position of the first example of the pass.
+    """
+    return -1 - (step * 1000 + copy) * 1000 - at
+
+
 def vertex(seeds: int, index: int, vertices: int) -> Tensor:
     """The coordinates (s, 1, v) of one corner."""
     return torch.eye(vertices)[index].expand(seeds, 1, vertices)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
-from peftcore.population import random_points
+from peftcore.population import random_points, validation_salt
 from peftcore.spec import RunSpec, Training
 from peftcore.tasks.base import Episode, Example
 
@@ -271,7 +271,7 @@ class Trainer:
         for at in range(0, size, per):
             rows = [list(self.episodes[i].dev[at : at + per]) for i in seeds]
             if copy is not None:
-                salt = -1 - (self.step * 1000 + copy) * 1000 - at  # never a training step's
+                salt = validation_salt(self.step, copy, at)
                 coords = random_points(numbers, len(rows[0]), self.adapted.vertices, salt)
             losses = self._losses(rows, coords, seeds)
             totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]

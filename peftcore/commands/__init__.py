@@ -39,8 +39,10 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     checks,  # noqa: F401
     examples,  # noqa: F401
     exchange,  # noqa: F401
+    landscape,  # noqa: F401
     queueing,  # noqa: F401
     results,  # noqa: F401
+    scaling,  # noqa: F401
     studies,  # noqa: F401
     toys,  # noqa: F401
     training,  # noqa: F401

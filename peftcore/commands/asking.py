@@ -75,7 +75,7 @@ def parts(
             found[homes[name]][name] = value
     homes |= dict.fromkeys(own.model_fields, "settings")  # a method's own settings come first
     for text in sets or ():
-        name, value = _pair(text)
+        name, value = pair(text)
         if name not in homes:
             raise unknown("setting", name, homes)
         kind = PARTS.get(homes[name], own)
@@ -90,7 +90,7 @@ def _listed(value: Any, annotation: Any) -> Any:
     return value
 
 
-def _pair(text: str) -> tuple[str, Any]:
+def pair(text: str) -> tuple[str, Any]:
     """Name and value of key=value; the value is JSON if it reads as such, otherwise text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

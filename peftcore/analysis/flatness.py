@@ -1,0 +1,141 @@
+"""How flat the ground around an adapter is, and what random points of a simplex tell about it.
+
+Every measure is taken for one seed; intervals over seeds are `comparison.interval`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """How much the loss rises at a given distance from an adapter."""
+
+    mean: float  # over the directions that were tried
+    worst: float
+    directions: int
+
+
+def sharpness(centre: float, around: Sequence[float]) -> Sharpness:
+    """Rise from the loss at the centre to losses at points around it."""
+    rises = np.array(around, dtype=float) - centre
+    return Sharpness(float(rises.mean()), float(rises.max()), len(rises))
+
+
+def top_eigenvalue(
+    product: Callable[[Tensor], Tensor], start: Tensor, iterations: int = 20, close: float = 1e-3
+) -> tuple[float, int]:
+    """Largest eigenvalue by size of a symmetric matrix known only by its product with a vector.
+
+    Power iteration from `start`: the Rayleigh quotient, and the iterations it took until that
+    changed by less than a share `close`.
+    """
+    vector, value = start / start.norm(), 0.0
+    for done in range(1, iterations + 1):
+        image = product(vector)
+        before, value = value, float(vector @ image)
+        length = float(image.norm())
+        if length == 0.0 or not math.isfinite(length):
+            return (value if math.isfinite(value) else math.nan), done
+        if done > 1 and abs(value - before) <= close * max(abs(value), 1e-12):
+            return value, done
+        vector = image / length
+    return value, iterations
+
+
+def convexity(centroid: float, vertices: Sequence[float]) -> float:
+    """Mean loss of the vertices less that of the centroid: above zero in a bowl."""
+    return float(np.mean(vertices)) - centroid
+
+
+def tightening(copies: Sequence[float], sizes: Sequence[int], draws: int = 400) -> pd.DataFrame:
+    """How far the mean of R copies of the validation set strays from the mean of all.
+
+    Columns R, error (standard deviation of the mean of R copies drawn with replacement) and
+    expected (that of one copy over √R, what independent copies give).
+    """
+    values = np.array(copies, dtype=float)
+    rng = np.random.default_rng(0)
+    rows = []
+    for size in sizes:
+        means = rng.choice(values, (draws, size)).mean(1)
+        rows.append((size, float(means.std()), float(values.std() / math.sqrt(size))))
+    return pd.DataFrame(rows, columns=["R", "error", "expected"])
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A correlation with its 95 % interval, from n pairs; None where it cannot be said."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def rank_agreement(estimate: Sequence[float], target: Sequence[float]) -> float | None:
+    """Kendall's tau-b of two orders; None for fewer than three pairs or where one never varies."""
+    one, other = _pairs(estimate, target)
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(stats.kendalltau(one, other).statistic)
+
+
+def correlation(
+    x: Sequence[float], y: Sequence[float], groups: Sequence[str] | None = None, draws: int = 2000
+) -> Agreement:
+    """Spearman's rank correlation, with a bootstrap interval over groups (runs), or over pairs.
+
+    Seeds of one run are not independent of each other, so whole groups are drawn.
+    """
+    one, other = np.array(x, dtype=float), np.array(y, dtype=float)
+    known = np.isfinite(one) & np.isfinite(other)
+    names = np.array(list(groups) if groups is not None else range(len(one)), dtype=object)[known]
+    one, other = one[known], other[known]
+    value = _spearman(one, other)
+    members = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
+    if value is None or len(members) < 4:  # fewer groups cannot carry an interval
+        return Agreement(value, None, None, len(one))
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(draws):
+        picked = np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))])
+        drawn = _spearman(one[picked], other[picked])
+        if drawn is not None:
+            found.append(drawn)
+    low, high = np.quantile(found, [0.025, 0.975])
+    return Agreement(value, float(low), float(high), len(one))
+
+
+def _spearman(one: Array, other: Array) -> float | None:
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(stats.spearmanr(one, other).statistic)
+
+
+def _pairs(x: Sequence[float], y: Sequence[float]) -> tuple[Array, Array]:
+    one, other = np.array(x, dtype=float), np.array(y, dtype=float)
+    known = np.isfinite(one) & np.isfinite(other)
+    return one[known], other[known]
+
+
+def spread(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and variance (n − 1) of losses at random points of a simplex."""
+    if len(values) < 2:
+        return fmean(values), math.nan
+    return float(np.mean(values)), float(np.var(values, ddof=1))

@@ -1,0 +1,211 @@
+"""Points of a simplex and of planes through adapters, and what losses at them say.
+
+A point is a row of weights on corners (v,) that sum to one; weights below zero lie beyond the
+simplex.  Everything here is arithmetic on such weights and on losses: adapters themselves are
+never seen, only the inner products of their corners.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
+
+Array = NDArray[np.float64]
+CENTROID = "c"  # how the middle is named among corners, which are numbers
+HEIGHT = math.sqrt(3) / 2  # of a triangle of side one
+
+
+def lattice(steps: int, beyond: int = 0) -> Array:
+    """Even points (p, 3) of a triangle by their weights, `beyond` steps past every side too.
+
+    The corners are always among them, the middle if steps is a multiple of three.
+    """
+    reach = range(-beyond, steps + 2 * beyond + 1)
+    points = [(i, j, steps - i - j) for i in reach for j in reach if steps - i - j >= -beyond]
+    return np.array(points, dtype=float) / steps
+
+
+def corner(name: str, vertices: int) -> Array:
+    """Weights (v,) of a vertex by number, or of the centroid."""
+    if name == CENTROID:
+        return np.full(vertices, 1 / vertices)
+    return np.eye(vertices)[int(name)]
+
+
+def on_face(weights: Array, face: Sequence[str], vertices: int) -> Array:
+    """Weights on three corners (p, 3) as weights on all vertices (p, v)."""
+    return weights @ np.stack([corner(name, vertices) for name in face])
+
+
+def flat(weights: Array) -> Array:
+    """Where weights on three corners (p, 3) lie in an upright triangle of side one: x, y (p, 2)."""
+    return np.stack([weights[:, 1] + weights[:, 2] / 2, weights[:, 2] * HEIGHT], 1)
+
+
+def faces(vertices: int) -> list[tuple[str, str, str]]:
+    """Every face of three vertices; with two vertices none."""
+    return [(str(a), str(b), str(c)) for a, b, c in itertools.combinations(range(vertices), 3)]
+
+
+def edges(vertices: int) -> list[tuple[str, str]]:
+    """Vertex to vertex, then centroid to vertex; with one vertex none."""
+    if vertices == 1:
+        return []
+    pairs = [(str(a), str(b)) for a, b in itertools.combinations(range(vertices), 2)]
+    return pairs + [(CENTROID, str(a)) for a in range(vertices)]
+
+
+def cut(start: Array, end: Array, steps: int, beyond: int = 0) -> tuple[Array, Array]:
+    """Shares of the way t (p,) from one point to another, and the weights (p, v) there."""
+    t = np.arange(-beyond, steps + beyond + 1) / steps
+    return t, start + t[:, None] * (end - start)
+
+
+def barrier(t: Array, losses: Array) -> float:
+    """How far the loss rises above the straight line between the ends t = 0 and t = 1."""
+    inside = (t >= 0) & (t <= 1)
+    first, last = losses[np.argmin(np.abs(t))], losses[np.argmin(np.abs(t - 1))]
+    rise = losses[inside] - (first + t[inside] * (last - first))
+    return float(max(0.0, rise.max()))
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A face worth looking at, and why."""
+
+    why: str  # "best", "worst" or "most curved"
+    face: tuple[str, str, str]
+    value: float
+
+
+def offers(
+    vertex_losses: Sequence[float], middles: dict[tuple[str, str, str], float]
+) -> list[Offer]:
+    """The face with the lowest and the highest loss in its middle, and the one that bends most.
+
+    Bend: how far the loss in the middle is from the mean of its three corners.
+    """
+    if not middles:
+        return []
+    bends = {
+        face: abs(float(np.mean([vertex_losses[int(name)] for name in face])) - middle)
+        for face, middle in middles.items()
+    }
+    low, high = min(middles, key=middles.__getitem__), max(middles, key=middles.__getitem__)
+    bent = max(bends, key=bends.__getitem__)
+    return [
+        Offer("best", low, middles[low]),
+        Offer("worst", high, middles[high]),
+        Offer("most curved", bent, bends[bent]),
+    ]
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane among adapters: middle and two directions as weights on corners.
+
+    A point (x, y) has weights middle + x first + y second; the directions have length one and
+    stand upright on each other in the space of the adapters, so distances in it are true.
+    """
+
+    middle: Array  # (v,), sums to one
+    first: Array  # (v,), sums to zero
+    second: Array
+    shares: tuple[float, float]  # of the corners' spread along each direction
+
+    def weights(self, at: Array) -> Array:
+        """Weights (p, v) of points (p, 2)."""
+        return self.middle + at[:, :1] * self.first + at[:, 1:] * self.second
+
+    def project(self, gram: Array, weights: Array) -> Array:
+        """Where points given by weights (p, v) fall on the plane (p, 2)."""
+        apart = weights - self.middle
+        return np.stack([apart @ gram @ self.first, apart @ gram @ self.second], 1)
+
+
+def main_plane(gram: Array) -> Plane:
+    """The plane in which corners with these inner products (v, v) spread most.
+
+    It goes through their mean along their first two principal directions.
+    """
+    v = len(gram)
+    centre = np.eye(v) - 1 / v
+    values, vectors = np.linalg.eigh(centre @ gram @ centre)
+    total = values.clip(0).sum()
+    found, shares = [], []
+    for nth in (1, 2):
+        value = max(float(values[-nth]), 0.0) if nth <= v else 0.0
+        if value <= 1e-12 * max(1.0, total):
+            raise ValueError("the corners lie on a line: a plane needs three that do not")
+        vector = vectors[:, -nth]
+        vector = vector * math.copysign(1.0, vector[np.abs(vector).argmax()])  # the same every time
+        found.append(centre @ vector / math.sqrt(value))
+        shares.append(value / total)
+    return Plane(np.full(v, 1 / v), found[0], found[1], (shares[0], shares[1]))
+
+
+def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> Plane:
+    """The plane through three corners: origin in the first, the second on the first direction."""
+    a, b, c = (np.eye(len(gram))[k] for k in corners)
+
+    def inner(x: Array, y: Array) -> float:
+        return float(x @ gram @ y)
+
+    first = b - a
+    first = first / math.sqrt(max(inner(first, first), 1e-30))
+    second = (c - a) - inner(c - a, first) * first
+    length = inner(second, second)
+    if length <= 1e-12 * max(1.0, inner(c - a, c - a)):
+        raise ValueError("the three adapters lie on a line: a plane needs three that do not")
+    spread = inner(b - a, b - a) + inner(c - a, c - a)
+    along = (inner(b - a, b - a) + inner(c - a, first) ** 2) / spread
+    return Plane(a, first, second / math.sqrt(length), (along, 1 - along))
+
+
+def window(at: Array, steps: int, margin: float = 0.25) -> Array:
+    """An even grid (p, 2) around points (n, 2), `margin` of their extent past them."""
+    low, high = at.min(0), at.max(0)
+    extent = np.maximum(high - low, 1e-9)
+    x, y = (
+        np.linspace(low[k] - margin * extent[k], high[k] + margin * extent[k], steps + 1)
+        for k in (0, 1)
+    )
+    return np.stack([grid.ravel() for grid in np.meshgrid(x, y)], 1)
+
+
+def raster(at: Array, values: Array, size: int = 61) -> tuple[Array, Array, Array]:
+    """Values at scattered points as an even picture: x (size,), y (size,), z (size, size).
+
+    Straight lines between neighbours; nan outside the points.  Points without a value are left out.
+    """
+    known = np.isfinite(values)
+    at, values = at[known], values[known]
+    if len(at) < 3:
+        return np.empty(0), np.empty(0), np.empty((0, 0))
+    x, y = (np.linspace(at[:, k].min(), at[:, k].max(), size) for k in (0, 1))
+    if x[0] == x[-1] or y[0] == y[-1] or np.linalg.matrix_rank(at - at[0], tol=1e-9) < 2:
+        return np.empty(0), np.empty(0), np.empty((0, 0))
+    grid = np.stack(np.meshgrid(x, y), -1)
+    # A hair of slack, so that points on the border are not lost to rounding.
+    middle = at.mean(0)
+    return x, y, LinearNDInterpolator(middle + (at - middle) * (1 + 1e-9), values)(grid)
+
+
+def lowest(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> int | None:
+    """The row with the lowest value, or the highest; None if there is no value yet."""
+    known = frame[value].dropna()
+    if known.empty:
+        return None
+    return int(known.idxmax() if highest else known.idxmin())
+
+
+def bezier(t: Array) -> Array:
+    """Weights (p, 3) on start, bend and end of the quadratic curve at shares of the way t."""
+    return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], 1)

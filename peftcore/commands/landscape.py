@@ -1,0 +1,104 @@
+"""Commands about landscapes: losses around and between adapters."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.commands import app, asking, printing
+from peftcore.errors import unknown
+
+if TYPE_CHECKING:
+    from peftcore.landscapes import Ask, Landscape
+
+Adapters = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Adapters: RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED."),
+]
+
+
+@app.command()
+def landscape(
+    runs: Adapters,
+    kind: Annotated[str, typer.Option(help="What is looked at: face, cuts, flatness …")] = "face",
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any setting, as key=value: seed, split, examples, steps …"),
+    ] = None,
+    data: asking.Data = None,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Losses at many points around an adapter or between adapters; goes on where it was stopped."""
+    from peftcore import landscapes
+    from peftcore.worker import resolve
+
+    asking.use_data(data)
+    if kind not in landscapes.KINDS:
+        raise unknown("kind", kind, landscapes.KINDS)
+    ask = landscapes.Ask.make(
+        {"kind": kind, "runs": runs, **dict(asking.pair(text) for text in sets or ())}
+    )
+    place = resolve(device)
+    found = landscapes.create(ask)
+    signal.signal(signal.SIGTERM, lambda *_: found.stop())
+    with printing.bar(f"landscape, {kind}") as report:
+        from peftcore.surveying import carry_out
+
+        carry_out(found, device=place, report=lambda status: report(_progress(status)))
+    _print(found, as_json)
+    if found.status().state != "done":
+        typer.echo(found.status().message, err=True)
+        raise typer.Exit(1)
+
+
+def _progress(status: Any) -> Any:
+    from peftcore.training import Progress
+
+    return Progress(
+        status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
+    )
+
+
+def _print(found: Landscape, as_json: bool) -> None:
+    table, measures, status = found.table(), found.measures(), found.status()
+    value = {
+        "landscape": found.id,
+        "state": status.state,
+        "ask": found.ask.model_dump(mode="json"),
+        "facts": found.facts,
+        "points": json.loads(table.to_json(orient="records")),
+        "measures": json.loads(measures.to_json(orient="records")),
+        "seconds": round(status.seconds, 2),
+    }
+
+    def lines() -> Iterator[str]:
+        facts = found.facts
+        yield f"landscape {found.id}: {status.state}, {status.done} of {status.of} measured"
+        yield (
+            f"{facts.get('n')} examples of {facts.get('split')}, seed {facts.get('seed')}, "
+            f"data {facts.get('data_hash')}, arithmetic {facts.get('arithmetic')}"
+        )
+        yield from _points(found.ask, table)
+        if "value" in measures:
+            wide = measures.pivot_table(index="measure", columns="seed", values="value", sort=False)
+            heads = ["measure", *(f"seed {seed}" for seed in wide.columns)]
+            yield from printing.table(heads, wide.reset_index().to_numpy(dtype=object).tolist())
+
+    printing.show(value, as_json, lines)
+
+
+def _points(ask: Ask, table: Any) -> Iterator[str]:
+    """The marked points, then the lowest and the highest, or a line each of the cuts."""
+    known = table.dropna(subset=["loss"])
+    if known.empty:
+        return
+    marked = known[known["mark"] != ""]
+    chosen = [(row["mark"], row["loss"]) for _, row in marked.iterrows()]
+    chosen.append(("lowest", known["loss"].min()))
+    chosen.append(("highest", known["loss"].max()))
+    yield from printing.table(["point", "loss"], chosen)
