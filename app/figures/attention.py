@@ -70,11 +70,12 @@ def overview(
 
     notes: what is said of every head on hover.  `chosen` gets a frame.
     """
-    layers, heads, q, k = pattern.weights.shape
+    weights = _pooled(_pooled(pattern.weights, 2), 3)
+    layers, heads, q, k = weights.shape
     figure = go.Figure(layout={"template": TEMPLATE, "height": 96 + TILE * layers})
     across, down = _edges(heads, k), _edges(layers, q)
     figure.add_heatmap(
-        z=_mosaic(pattern.weights),
+        z=_mosaic(weights),
         x=across,
         y=down,
         coloraxis="coloraxis",
@@ -134,6 +135,23 @@ def _edges(tiles: int, cells: int) -> list[float]:
     """Edges of the cells of a row of tiles with gaps, each tile and its gap one unit long."""
     inside = np.linspace(0, 1 - GAP, cells + 1)
     return [float(tile + edge) for tile in range(tiles) for edge in inside]
+
+
+def _pooled(weights: np.ndarray, axis: int) -> np.ndarray:
+    """At most as many cells along an axis as a small picture has pixels: neighbours' strongest."""
+    count = weights.shape[axis]
+    together = -(-count // TILE)
+    if together == 1:
+        return weights
+    width = [(0, 0)] * weights.ndim
+    width[axis] = (0, -count % together)
+    shape = list(weights.shape)
+    shape[axis : axis + 1] = [-(-count // together), together]
+    parts = np.pad(weights, width).reshape(shape)
+    strongest = np.abs(np.nan_to_num(parts)).argmax(axis + 1)
+    return np.take_along_axis(parts, np.expand_dims(strongest, axis + 1), axis + 1).squeeze(
+        axis + 1
+    )
 
 
 def _mosaic(weights: np.ndarray) -> np.ndarray:
@@ -228,12 +246,14 @@ def _cells(
 ) -> None:
     """Invisible markers that carry each cell's words and take clicks."""
     cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
-    if len(cells) > CLICKABLE:  # one in each row still takes clicks; hover reads the picture
-        figure.data[-1].update(hoverinfo=None, hovertemplate="%{z:.4f}<extra></extra>")
-        cells = [(q, 0) for q in range(len(one.queries))]
     form = "+.4f" if change else ".4f"
     keys = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.keys)]
     queries = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.queries)]
+    if len(cells) > CLICKABLE:  # the first of each row still takes clicks; the picture has words
+        words = [[f"{query} → {key}" for key in keys] for query in queries]
+        template = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
+        figure.data[-1].update(text=words, texttemplate="", hoverinfo=None, hovertemplate=template)
+        cells = [(q, k) for q, k in cells if k == 0]
     figure.add_scatter(
         x=[k for _, k in cells],
         y=[q for q, _ in cells],

@@ -33,6 +33,16 @@ def test_the_overview_holds_every_value_of_every_head_in_its_place():
     assert len(figure.data[0].y) == z.shape[0] + 1
 
 
+def test_small_pictures_of_a_long_text_show_the_strongest_of_neighbours():
+    many = tuple(a.Token(str(i)) for i in range(2 * figures.TILE))
+    one = pattern(1, 1, many, many)
+    one.weights[0, 0, 5, 6] = -2.0
+    z = figures.overview(one, 1.0, "x", (0, 0), [["note"]]).data[0].z
+    assert z.shape == (figures.TILE, figures.TILE)
+    assert z[2, 3] == -2
+    assert z[10, 20] == one.weights[0, 0, 20:22, 40:42].max()
+
+
 def test_a_click_on_the_overview_reports_layer_and_head_in_the_middle_of_a_tile():
     spots = figures.overview(pattern(), 1.0, "x", (0, 0), NOTES).data[1]
     found = dict(zip(map(tuple, spots.customdata), zip(spots.x, spots.y, strict=True), strict=True))
@@ -86,6 +96,14 @@ def test_long_texts_side_by_side_keep_their_labels_apart():
     figure = figures.head([("a", one), ("b", one)], 0, 0, 1.0, False)
     assert list(figure.layout.xaxis2.tickvals)[:3] == [0, 3, 6]
     assert len(figures.head([("a", one)], 0, 0, 1.0, False).layout.xaxis.tickvals) == 50
+
+
+def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
+    many = tuple(a.Token(f"w{i}") for i in range(90))
+    picture, cells = figures.head([("a", pattern(1, 1, many, many))], 0, 0, 1.0, False).data
+    assert len(cells.text) == 90
+    assert picture.text[2][5] == "w2 (3) → w5 (6)"
+    assert "%{z:.4f}" in picture.hovertemplate
 
 
 def test_rows_that_are_missing_carry_no_cells():
