@@ -244,8 +244,10 @@ def _numbers(seen: Seen) -> None:
 def _explain(seen: Seen, show: Show) -> None:
     """One caption: what is seen, of whom, and what the signs mean."""
     question = seen.question
-    seed = f"seed {question.seed} of {question.after.seeds}" if question.after.run else "no seeds"
-    words = [f"One input, {seed}. P and S number the positions of a prefix or a soft prompt."]
+    after = question.after
+    place = min(question.seed, after.seeds - 1)
+    seed = f"seed {after.number(place)}, one of {after.seeds}" if after.run else "no adapter"
+    words = [f"n = 1 input, {seed}. P and S number the positions of a prefix or a soft prompt."]
     if show in ("Change", "Side by side"):
         words.append(
             "Blue is attention gained, orange lost, all on one scale; a learnt position had none "

@@ -46,6 +46,10 @@ class Subject:
         """How many seeds it has."""
         return self.run.spec.population.seeds if self.run else 1
 
+    def number(self, seed: int) -> str:
+        """The number under which a seed was trained, given its place in the run."""
+        return str(self.run.spec.population.numbers()[seed] if self.run else seed)
+
     def seen(self, example: Example, seed: int) -> dict[str, Attention]:
         """What its heads look at; a subject with fewer seeds shows its last."""
         return cache.attention(self.run_id, self.base, example, min(seed, self.seeds - 1))
@@ -97,7 +101,7 @@ def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, i
     )
     same = [name for name, one in known.items() if one.base == known[after].base and name != after]
     same.sort(key=lambda name: not name.startswith(BASE))  # the untouched base comes first
-    choices = [*same, NOTHING]
+    choices = [*same, NOTHING] if known[after].run else [NOTHING, *same]
     before = right.selectbox(
         "Compare with",
         choices,
@@ -107,7 +111,10 @@ def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, i
     )
     other = known[before] if before else None
     seeds = max(known[after].seeds, other.seeds if other else 1)
-    seed = last.selectbox("Seed", range(seeds), key=f"attention.seed.{seeds}")
+    longer = max(known[after], other or known[after], key=lambda one: one.seeds)
+    seed = last.selectbox(
+        "Seed", range(seeds), format_func=longer.number, key=f"attention.seed.{seeds}"
+    )
     return known[after], other, seed
 
 
