@@ -1,0 +1,496 @@
+"""Soft tokens and their scales: through training, against words, and what the scales do to a step.
+
+Arrays come from `peftcore.soft_prompts` and `peftcore.analysis.scaling`; tokens count from one.
+Tokens of different seeds start from different words, so only whole prompts are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from peftcore.analysis import scaling
+from peftcore.analysis.comparison import Interval, interval
+
+AFTER, BEFORE = colour("spt"), colour("prompt_tuning")
+DIVERGING = [[0.0, BEFORE], [0.5, faint(NEUTRAL, 0.18)], [1.0, AFTER]]
+
+
+def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
+    """Heat map token × step of one seed's scales (t, p); the chosen step is framed."""
+    figure = _framed(180 + 14 * scale.shape[1])
+    width = max(float(np.nanmax(np.abs(scale - 1))), 1e-6)
+    figure.add_heatmap(
+        z=scale.T,
+        x=list(range(len(steps))),
+        y=list(range(1, scale.shape[1] + 1)),
+        zmin=1 - width,
+        zmax=1 + width,
+        colorscale=DIVERGING,
+        colorbar={"title": {"text": "Scale"}, "thickness": 12},
+        customdata=np.tile(np.asarray(steps), (scale.shape[1], 1)),
+        hovertemplate="token %{y}, step %{customdata}: scale %{z:.3f}<extra></extra>",
+    )
+    place = list(steps).index(chosen)
+    low, high = 0.5, scale.shape[1] + 0.5
+    frame = {"color": NEUTRAL, "width": 2}
+    figure.add_shape(type="rect", x0=place - 0.5, x1=place + 0.5, y0=low, y1=high, line=frame)
+    figure.update_xaxes(
+        title_text="Optimiser step",
+        tickvals=list(range(len(steps))),
+        ticktext=[str(step) for step in steps],
+        showgrid=False,
+    )
+    figure.update_yaxes(title_text="Soft token", autorange="reversed", showgrid=False)
+    return _titled(figure, f"Scale of {scale.shape[1]} tokens at {len(steps)} kept steps, one seed")
+
+
+def course_alt(scale: np.ndarray, steps: Sequence[int]) -> str:
+    """The heat map in words: the widest scales at the end."""
+    last = scale[-1]
+    high, low = int(np.nanargmax(last)), int(np.nanargmin(last))
+    return (
+        f"Scale of each soft token at {len(steps)} steps. At step {steps[-1]} they run from "
+        f"{last[low]:.2f} at token {low + 1} to {last[high]:.2f} at token {high + 1}."
+    )
+
+
+def course_table(scale: np.ndarray, steps: Sequence[int]) -> pd.DataFrame:
+    """The heat map as rows: token, step, scale."""
+    return pd.DataFrame(
+        [
+            {"token": token + 1, "step": step, "scale": float(scale[at, token])}
+            for token in range(scale.shape[1])
+            for at, step in enumerate(steps)
+        ]
+    )
+
+
+def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) -> go.Figure:
+    """Scales (p,) above, lengths below: unscaled (p, d), scaled, and those of words (n, d)."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    figure.update_layout(template=TEMPLATE, height=520)
+    place = list(range(1, len(scale) + 1))
+    figure.add_bar(
+        x=place,
+        y=scale - 1,
+        base=1,
+        marker={"color": [AFTER if value > 1 else BEFORE for value in scale]},
+        customdata=scale,
+        hovertemplate="token %{x}: scale %{customdata:.3f}<extra></extra>",
+        showlegend=False,
+        row=1,
+        col=1,
+    )
+    figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1.5}, row=1, col=1)
+    length = scaling.norms(before)
+    for x, start, end in zip(place, length, np.abs(scale) * length, strict=True):
+        _segment(figure, [x, x], [start, end], row=2)
+    for values, name, mark, tint in (
+        (length, "Without scale", "circle-open", BEFORE),
+        (np.abs(scale) * length, "Scaled", "diamond", AFTER),
+    ):
+        figure.add_scatter(
+            x=place,
+            y=values,
+            mode="markers",
+            marker={"color": tint, "symbol": mark, "size": 9, "line": {"width": 2}},
+            name=name,
+            hovertemplate=f"token %{{x}}, {name.lower()}: length %{{y:.3g}}<extra></extra>",
+            row=2,
+            col=1,
+        )
+    low, middle, high = np.quantile(scaling.norms(words), (0.025, 0.5, 0.975))
+    band = {"fillcolor": faint(NEUTRAL, 0.2), "line_width": 0, "layer": "below"}
+    figure.add_hrect(y0=low, y1=high, row=2, col=1, **band)
+    figure.add_scatter(  # stands for the band in the legend
+        x=[place[0], place[-1]],
+        y=[middle, middle],
+        mode="lines",
+        line={"color": NEUTRAL, "dash": "dot", "width": 1.5},
+        name="Words in the data: median, band 95 %",
+        hovertemplate=f"median length of a word {middle:.3g}<extra></extra>",
+        row=2,
+        col=1,
+    )
+    figure.update_yaxes(title_text="Scale", row=1, col=1)
+    figure.update_yaxes(title_text="Length of the token", rangemode="tozero", row=2, col=1)
+    figure.update_xaxes(title_text="Soft token", row=2, col=1)
+    return _titled(figure, f"{text(what)}, {len(words)} words in the data")
+
+
+def tokens_alt(scale: np.ndarray, before: np.ndarray, words: np.ndarray) -> str:
+    """Scales and lengths in words."""
+    length = scaling.norms(before)
+    return (
+        f"Scales from {np.nanmin(scale):.2f} to {np.nanmax(scale):.2f}. Mean length "
+        f"{length.mean():.3g} without scale, {(np.abs(scale) * length).mean():.3g} with it; "
+        f"words in the data have {scaling.norms(words).mean():.3g}."
+    )
+
+
+def tokens_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+    """One row per token: scale, length without it and with it."""
+    length = scaling.norms(before)
+    return pd.DataFrame(
+        {
+            "token": range(1, len(scale) + 1),
+            "scale": scale,
+            "length without scale": length,
+            "length scaled": np.abs(scale) * length,
+        }
+    )
+
+
+def histogram(scale: np.ndarray) -> go.Figure:
+    """How the scales (s, p) of all seeds are spread, a bar of its own for each seed stacked."""
+    figure = _framed(300)
+    edges = np.histogram_bin_edges(scale[np.isfinite(scale)], bins=24)
+    middle = (edges[1:] + edges[:-1]) / 2
+    for seed, values in enumerate(scale):
+        counts = np.histogram(values[np.isfinite(values)], bins=edges)[0]
+        figure.add_bar(
+            x=middle,
+            y=counts,
+            width=float(edges[1] - edges[0]),
+            marker={"color": faint(AFTER, 1 - 0.6 * seed / max(1, len(scale) - 1))},
+            hovertemplate="scale about %{x:.2f}: %{y} tokens<extra></extra>",
+        )
+    figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
+    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_xaxes(title_text="Scale of a token")
+    figure.update_yaxes(title_text="Tokens")
+    return _titled(figure, f"Scales of {scale.size} tokens, {_seeds(len(scale))}")
+
+
+def histogram_alt(scale: np.ndarray) -> str:
+    """The histogram in words."""
+    inside = scale[np.isfinite(scale)]
+    low, middle, high = np.quantile(inside, (0.025, 0.5, 0.975))
+    return (
+        f"Scales of {inside.size} tokens of {len(scale)} seeds: median {middle:.2f}, 95 % between "
+        f"{low:.2f} and {high:.2f}; {(inside < 0).sum()} are negative."
+    )
+
+
+def drift(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
+    """Distances (t, s) by step, mean over tokens: a line per name with its band over seeds."""
+    figure = _framed(400)
+    looks = {"apart": (NEUTRAL, "dash"), "scaled": (AFTER, "solid"), "plain": (BEFORE, "dot")}
+    for (name, values), (tint, dash) in zip(lines.items(), looks.values(), strict=False):
+        _band(figure, steps, values, name, tint, dash)
+    figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
+    figure.update_yaxes(title_text="Distance in embedding space, mean over tokens")
+    seeds = next(iter(lines.values())).shape[1]
+    return _titled(figure, f"How far prompts go, {_seeds(seeds)}")
+
+
+def lines_alt(steps: Sequence[int], lines: Mapping[str, np.ndarray], what: str) -> str:
+    """Lines over steps in words: where each one ends."""
+    ends = [
+        f"{name} {np.nanmean(values[-1]):.3g} at step {steps[-1]}" for name, values in lines.items()
+    ]
+    return f"{what}. {'; '.join(ends)}."
+
+
+def lines_table(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Lines over steps as rows: line, step, mean, low, high, seeds."""
+    return pd.DataFrame(
+        [
+            {"line": name, "step": step} | _limits(interval(values[at]))
+            for name, values in lines.items()
+            for at, step in enumerate(steps)
+        ]
+    )
+
+
+def _limits(found: Interval) -> dict[str, Any]:
+    return {"mean": found.mean, "low": found.low, "high": found.high, "seeds": found.n}
+
+
+def speeds(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
+    """Movement per optimiser step (t − 1, s) between kept steps; names say which and which way."""
+    figure = _framed(400)
+    for name, values in lines.items():
+        tint = BEFORE if name.startswith("Prompt tuning") else AFTER
+        dash = "solid" if "length" in name else "dot"
+        _band(figure, steps[1:], values, name, tint, dash)
+    figure.add_hline(y=0, line={"color": NEUTRAL, "width": 1})
+    figure.update_xaxes(title_text="Optimiser step (end of each stretch)", rangemode="tozero")
+    figure.update_yaxes(title_text="Movement per step, mean over tokens")
+    seeds = next(iter(lines.values())).shape[1]
+    return _titled(figure, f"Measured movement of soft tokens, {_seeds(seeds)}")
+
+
+def _band(
+    figure: go.Figure,
+    steps: Sequence[int],
+    values: np.ndarray,
+    name: str,
+    tint: str,
+    dash: str,
+) -> None:
+    """A mean over seeds with its 95 % interval, values being (t, s)."""
+    found = [interval(row) for row in values]
+    if all(each.low is not None for each in found):
+        figure.add_scatter(
+            x=[*steps, *reversed(steps)],
+            y=[*(each.high for each in found), *(each.low for each in reversed(found))],
+            fill="toself",
+            fillcolor=faint(tint, 0.15),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    figure.add_scatter(
+        x=list(steps),
+        y=[each.mean for each in found],
+        mode="lines+markers",
+        line={"color": tint, "dash": dash, "width": 2.5},
+        marker={"size": 6},
+        name=text(name),
+        showlegend=True,
+        hovertemplate=f"{text(name)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+    )
+
+
+def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
+    """A panel per measure: each seed from without its scales to with them.
+
+    Bands are where 95 % of random exchanges of rows between prompt and words lie.
+    """
+    figure = make_subplots(
+        rows=1,
+        cols=len(scaling.MEASURES),
+        horizontal_spacing=0.055,
+        subplot_titles=[text(measure.title) for measure in scaling.MEASURES.values()],
+    )
+    figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
+    for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
+        figure.add_hline(
+            y=measure.alike, line={"color": NEUTRAL, "dash": "dash", "width": 1.5}, row=1, col=col
+        )
+        for seed, before, after in found:
+            values = [measure.value(before), measure.value(after)]
+            figure.add_scatter(
+                x=[0, 1],
+                y=values,
+                mode="lines+markers",
+                line={"color": faint(NEUTRAL, 0.7), "width": 1.5},
+                marker={"color": [BEFORE, AFTER], "symbol": ["circle-open", "diamond"], "size": 9},
+                hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{text(measure.title)}</extra>",
+                row=1,
+                col=col,
+            )
+        if name in ("energy", "kernel"):
+            chance = [getattr(gap, name) for _, *pair in found for gap in pair]
+            figure.add_hrect(
+                y0=min(each.low for each in chance),
+                y1=max(each.high for each in chance),
+                fillcolor=faint(NEUTRAL, 0.25),
+                line_width=0,
+                layer="below",
+                row=1,
+                col=col,
+            )
+    figure.update_xaxes(
+        tickvals=[0, 1], ticktext=["without", "scaled"], range=[-0.4, 1.4], showgrid=False
+    )
+    figure.update_annotations(font={"size": 12})
+    figure.update_layout(margin={"t": 84})
+    return _titled(figure, f"Soft tokens against words, {_seeds(len(found))}")
+
+
+def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
+    """The gap in words: means over seeds, before and after."""
+    parts = [
+        f"{measure.title} {np.mean([measure.value(b) for _, b, _ in found]):.3g} without scales, "
+        f"{np.mean([measure.value(a) for _, _, a in found]):.3g} with them"
+        for measure in scaling.MEASURES.values()
+    ]
+    return f"Soft tokens against words in the data, means over seeds. {'; '.join(parts)}."
+
+
+def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.DataFrame:
+    """The gap as rows: seed, measure, without and with scales, and what chance would give."""
+    rows = []
+    for seed, before, after in found:
+        for name, measure in scaling.MEASURES.items():
+            row: dict[str, Any] = {"seed": seed, "measure": measure.title}
+            row |= {"without scales": measure.value(before), "scaled": measure.value(after)}
+            chance = getattr(after, name)
+            exchanged = isinstance(chance, scaling.Exchanged)
+            row |= {
+                "chance low": chance.low if exchanged else None,
+                "chance high": chance.high if exchanged else None,
+                "p scaled": chance.p if exchanged else None,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def projection(
+    words: np.ndarray,
+    named: Sequence[str],
+    others: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+) -> go.Figure:
+    """The plane in which these rows vary most, with a line from each token to its scaled self.
+
+    words are those in the data, others a sample of the rest of the vocabulary.
+    """
+    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
+    figure = _framed(560)
+    start, end = plane.of(before), plane.of(after)
+    for one, other in zip(start, end, strict=True):
+        _segment(figure, [one[0], other[0]], [one[1], other[1]])
+    number = [str(token) for token in range(1, len(before) + 1)]
+    groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
+        (
+            plane.of(others),
+            "Other words",
+            {"color": faint(NEUTRAL, 0.3), "size": 5},
+            [""] * len(others),
+        ),
+        (
+            plane.of(words),
+            "Words in the data",
+            {"color": colour("prefix_tuning"), "size": 6, "opacity": 0.65},
+            [text(name) for name in named],
+        ),
+        (
+            start,
+            "Soft tokens without scale",
+            {"color": BEFORE, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
+            number,
+        ),
+        (end, "Scaled soft tokens", {"color": AFTER, "size": 9, "symbol": "diamond"}, number),
+    ]
+    for rows, name, marker, labels in groups:
+        figure.add_scatter(
+            x=rows[:, 0],
+            y=rows[:, 1],
+            mode="markers",
+            marker=marker,
+            name=name,
+            showlegend=True,
+            customdata=labels,
+            hovertemplate=f"{name} %{{customdata}}<extra></extra>",
+        )
+    first, second = (f"{100 * share:.0f} % of variance" for share in plane.shares)
+    figure.update_xaxes(title_text=f"First principal axis ({first})")
+    figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
+    return _titled(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
+
+
+def projection_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
+    """The plane in words: distances of the means that it shows."""
+    one, other = (scaling.mean_distance(rows, words) for rows in (before, after))
+    return (
+        f"Soft tokens and {len(words)} words in two dimensions. The mean of the soft tokens is "
+        f"{one:.3g} from the mean word without scales, {other:.3g} with them."
+    )
+
+
+def projection_table(
+    words: np.ndarray,
+    named: Sequence[str],
+    others: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+) -> pd.DataFrame:
+    """Places in the plane: kind, name, first, second."""
+    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
+    numbered = [f"token {token}" for token in range(1, len(before) + 1)]
+    parts = [
+        ("word in the data", words, named),
+        ("other word", others, [""] * len(others)),
+        ("without scale", before, numbered),
+        ("scaled", after, numbered),
+    ]
+    return pd.concat(
+        [
+            pd.DataFrame(plane.of(rows), columns=["first", "second"]).assign(kind=kind, name=names)
+            for kind, rows, names in parts
+        ],
+        ignore_index=True,
+    )
+
+
+def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser: str) -> go.Figure:
+    """By how much its scale changes a token's step, across it and along it; one point per token."""
+    figure = _framed(400)
+    for values, name, tint, mark in (
+        (across, "Across the token", BEFORE, "circle-open"),
+        (along, "Along the token", AFTER, "diamond"),
+    ):
+        figure.add_scatter(
+            x=scale.ravel(),
+            y=values.ravel(),
+            mode="markers",
+            marker={"color": tint, "symbol": mark, "size": 8, "line": {"width": 1.5}},
+            name=name,
+            showlegend=True,
+            hovertemplate=f"{name}: scale %{{x:.2f}}, step × %{{y:.3g}}<extra></extra>",
+        )
+    figure.add_hline(y=1, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
+    figure.update_xaxes(title_text="Scale of the token")
+    figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", type="log")
+    what = "plain gradient descent" if optimiser == "sgd" else "steps of AdamW, at most"
+    return _titled(figure, f"Effective learning rate: {what}, {_seeds(len(scale))}")
+
+
+def factors_alt(across: np.ndarray, along: np.ndarray) -> str:
+    """The factors in words."""
+    return (
+        "Step of a scaled token as a multiple of prompt tuning's: across the token median "
+        f"{np.nanmedian(across):.3g}, along it median {np.nanmedian(along):.3g}."
+    )
+
+
+def factors_table(scale: np.ndarray, across: np.ndarray, along: np.ndarray) -> pd.DataFrame:
+    """One row per seed and token."""
+    seeds, count = scale.shape
+    return pd.DataFrame(
+        {
+            "seed row": np.repeat(range(1, seeds + 1), count),
+            "token": list(range(1, count + 1)) * seeds,
+            "scale": scale.ravel(),
+            "across": across.ravel(),
+            "along": along.ravel(),
+        }
+    )
+
+
+def _segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int = 1) -> None:
+    """A thin line between a token and its scaled self."""
+    place = {"row": row, "col": 1} if row > 1 else {}
+    figure.add_scatter(
+        x=list(x),
+        y=list(y),
+        mode="lines",
+        line={"color": faint(NEUTRAL, 0.6), "width": 1.5},
+        hoverinfo="skip",
+        showlegend=False,
+        **place,
+    )
+
+
+def _framed(height: int) -> go.Figure:
+    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": False})
+
+
+def _titled(figure: go.Figure, title: str) -> go.Figure:
+    return figure.update_layout(title={"text": title, "x": 0})
+
+
+def _seeds(count: int) -> str:
+    return "one seed" if count == 1 else f"{count} seeds"

@@ -1,0 +1,133 @@
+"""Charts of soft tokens and their scales."""
+
+import numpy as np
+import pytest
+
+from app.figures import scaling as figures
+from peftcore.analysis import scaling
+
+SCALE = np.array([[1.0, 1.0], [1.5, 0.2]])  # two steps, two tokens
+BEFORE = np.array([[3.0, 4.0], [0.0, 2.0]])
+WORDS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
+
+
+def gap(value):
+    chance = scaling.Exchanged(value, 0.1, 0.2, 0.25)
+    return scaling.Gap(value, value, chance, chance, value)
+
+
+def test_the_course_has_a_cell_for_each_token_and_step_centred_at_one():
+    figure = figures.course(SCALE, (0, 25), chosen=25)
+    (heat,) = figure.data
+    assert np.array(heat.z).tolist() == [[1.0, 1.5], [1.0, 0.2]]
+    assert heat.zmin + heat.zmax == pytest.approx(2.0)
+    assert figure.layout.xaxis.ticktext == ("0", "25")
+    (frame,) = figure.layout.shapes
+    assert (frame.x0, frame.x1) == (0.5, 1.5)  # around the second step
+    assert "one seed" in figure.layout.title.text
+
+
+def test_the_course_in_words_and_as_a_table():
+    assert "from 0.20 at token 2 to 1.50 at token 1" in figures.course_alt(SCALE, (0, 25))
+    table = figures.course_table(SCALE, (0, 25))
+    assert table.loc[(table["token"] == 2) & (table["step"] == 25), "scale"].item() == 0.2
+
+
+def test_tokens_stand_with_their_lengths_beside_those_of_words():
+    figure = figures.tokens(SCALE[1], BEFORE, WORDS, "Run <b>, seed 0")
+    marks = {trace.name: trace for trace in figure.data if trace.name}
+    assert list(marks["Without scale"].y) == [5.0, 2.0]
+    assert list(marks["Scaled"].y) == pytest.approx([7.5, 0.4])
+    assert figure.data[0].base == 1
+    assert list(figure.data[0].y) == pytest.approx([0.5, -0.8])
+    assert "&lt;b&gt;" in figure.layout.title.text
+    assert "3 words" in figure.layout.title.text
+    assert "Mean length 3.5 without scale, 3.95 with it" in figures.tokens_alt(
+        SCALE[1], BEFORE, WORDS
+    )
+    assert list(figures.tokens_table(SCALE[1], BEFORE)["length scaled"]) == pytest.approx(
+        [7.5, 0.4]
+    )
+
+
+def test_the_histogram_counts_every_token_of_every_seed_once():
+    scale = np.array([[0.5, 1.0, 2.0], [1.0, -0.5, 3.0]])
+    figure = figures.histogram(scale)
+    assert sum(sum(bars.y) for bars in figure.data) == 6
+    assert len(figure.data) == 2
+    assert "2 seeds" in figure.layout.title.text
+    assert "1 are negative" in figures.histogram_alt(scale)
+
+
+def test_drift_has_a_band_over_seeds_and_says_how_many():
+    lines = {name: np.array([[0.0, 0.0], [1.0, 3.0]]) for name in ("apart", "scaled", "plain")}
+    figure = figures.drift((0, 10), lines)
+    means = [trace for trace in figure.data if trace.name]
+    assert [list(trace.y) for trace in means] == [[0.0, 2.0]] * 3
+    assert len(figure.data) == 6
+    assert "2 seeds" in figure.layout.title.text
+    table = figures.lines_table((0, 10), lines)
+    # mean 2, deviation √2 of two seeds, t(0.975, 1) = 12.7062
+    assert table.iloc[1]["high"] == pytest.approx(2 + 12.7062, abs=1e-3)
+    assert "apart 2 at step 10" in figures.lines_alt((0, 10), lines, "Distance")
+
+
+def test_one_seed_has_no_band():
+    figure = figures.drift((0, 10), {"apart": np.array([[0.0], [1.0]])})
+    assert len(figure.data) == 1
+
+
+def test_movement_stands_at_the_end_of_each_stretch():
+    lines = {"Prompt tuning: change of length": np.array([[1.0, 1.0], [2.0, 2.0]])}
+    figure = figures.speeds((0, 10, 20), lines)
+    mean = next(trace for trace in figure.data if trace.name)
+    assert list(mean.x) == [10, 20]
+
+
+def test_the_gap_has_a_panel_for_each_measure_with_every_seed():
+    found = [(0, gap(2.0), gap(1.0)), (1, gap(4.0), gap(2.0))]
+    figure = figures.gaps(found)
+    assert len(figure.data) == 2 * len(scaling.MEASURES)
+    assert [list(trace.y) for trace in figure.data[:2]] == [[2.0, 1.0], [4.0, 2.0]]
+    titles = {note.text for note in figure.layout.annotations}
+    assert titles >= {measure.title for measure in scaling.MEASURES.values()}
+    bands = [shape for shape in figure.layout.shapes if shape.type == "rect"]
+    assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.2)] * 2
+    assert "Energy distance 3 without scales, 1.5 with them" in figures.gaps_alt(found)
+
+
+def test_the_gaps_table_names_chance_only_where_rows_were_exchanged():
+    table = figures.gaps_table([(7, gap(2.0), gap(1.0))]).set_index("measure")
+    assert table.loc["Energy distance", "p scaled"] == 0.25
+    assert np.isnan(table.loc["Distance of means", "chance low"])
+    assert set(table["seed"]) == {7}
+
+
+def test_every_token_is_joined_to_its_scaled_self_in_one_plane():
+    after = BEFORE * np.array([[2.0], [0.5]])
+    figure = figures.projection(WORDS, ["a", "<s>", "c"], WORDS * 3, BEFORE, after)
+    joined = [trace for trace in figure.data if trace.mode == "lines"]
+    named = {trace.name: trace for trace in figure.data if trace.name}
+    assert len(joined) == 2
+    start, end = named["Soft tokens without scale"], named["Scaled soft tokens"]
+    for number, line in enumerate(joined):
+        assert list(line.x) == [start.x[number], end.x[number]]
+        assert list(line.y) == [start.y[number], end.y[number]]
+    assert list(named["Words in the data"].customdata) == ["a", "&lt;s&gt;", "c"]
+    # two dimensions lose nothing of two: the line is as long as what the scale added
+    length = np.hypot(joined[0].x[1] - joined[0].x[0], joined[0].y[1] - joined[0].y[0])
+    assert length == pytest.approx(5.0)
+    table = figures.projection_table(WORDS, ["a", "b", "c"], WORDS * 3, BEFORE, after)
+    assert table["kind"].value_counts()["scaled"] == 2
+
+
+def test_factors_are_points_of_all_seeds_on_a_log_axis():
+    scale = np.array([[2.0, -1.0], [1.0, 0.5]])
+    across, along = scaling.step_factors(scale, np.ones_like(scale), 0.5)
+    figure = figures.factors(scale, across, along, "sgd")
+    assert list(figure.data[0].y) == [4.0, 1.0, 1.0, 0.25]
+    assert list(figure.data[1].y) == [4.5, 1.5, 1.5, 0.75]
+    assert figure.layout.yaxis.type == "log"
+    assert "gradient descent" in figure.layout.title.text
+    assert "AdamW" in figures.factors(scale, across, along, "adamw").layout.title.text
+    assert len(figures.factors_table(scale, across, along)) == 4
