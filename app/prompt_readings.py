@@ -1,0 +1,133 @@
+"""What the Scaling page is about: a run with soft tokens, and what was read out of it.
+
+Readings are kept between reruns; their keys carry the run's files, so a resumed run is read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cache, comparing
+from app.looks import title
+from peftcore import places, prompt_studies, soft_prompts
+from peftcore.runs import Run
+
+if TYPE_CHECKING:
+    from peftcore.soft_prompts import Course, Reading, SeedGap
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The run a page shows, and which of its seeds, by place."""
+
+    run: Run
+    seed: int
+
+    @property
+    def words(self) -> str:
+        """Method, task and seed, for the title of a chart."""
+        number = self.run.spec.population.numbers()[self.seed]
+        return f"{title(self.run.spec.method)}, seed {number}"
+
+
+def runs() -> list[Run]:
+    """Finished runs with soft tokens, scaled ones first, then by how recent they are."""
+    found = [run for run in comparing.finished() if soft_prompts.has_soft_prompt(run.spec.method)]
+    return sorted(found, key=lambda run: run.spec.method != prompt_studies.SCALED)
+
+
+def pick(found: Sequence[Run]) -> Run:
+    """A choice of run, kept in the address; says so if the address names another."""
+    known, names = {run.id: run for run in found}, _names(found)
+    asked = st.query_params.get("run", "")
+    if asked and asked not in known:
+        other = cache.store().open(asked)  # says that there is none, and which ids are close
+        soft_prompts.require(other)
+        st.warning(f"Run {other.id} is {other.status().state}; a finished one is shown.")
+    elif asked and st.session_state.get("scaling.run") != asked:
+        st.session_state["scaling.run"] = asked
+
+    def remember() -> None:
+        st.query_params["run"] = st.session_state["scaling.run"]
+
+    chosen: str = st.selectbox(
+        "Run",
+        list(known),
+        format_func=names.__getitem__,
+        key="scaling.run",
+        on_change=remember,
+        help="Finished runs with soft tokens; the address keeps the choice.",
+    )
+    return known[chosen]
+
+
+def _names(found: Sequence[Run]) -> dict[str, str]:
+    """What sets soft prompts apart at a glance; runs that read alike carry their id."""
+    said = {run.id: _name(run) for run in found}
+    return {
+        run: f"{name} · {run}" if list(said.values()).count(name) > 1 else name
+        for run, name in said.items()
+    }
+
+
+def _name(run: Run) -> str:
+    spec = run.spec
+    parts = [title(spec.method), comparing.task_title(spec.task), spec.base]
+    parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
+    return " · ".join([*parts, *(["after another task"] if spec.start else [])])
+
+
+def pick_seed(run: Run) -> int:
+    """The place of the seed to look at; tokens of different seeds have nothing in common."""
+    numbers = run.spec.population.numbers()
+    number: int = st.selectbox(
+        "Seed",
+        numbers,
+        key=f"scaling.seed.{run.id}",
+        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
+    )
+    return numbers.index(number)
+
+
+def _stamp(run: Run) -> tuple[float, int]:
+    """What changes when a run is trained on."""
+    weights = run.folder / "adapter.safetensors"
+    return (weights.stat().st_mtime if weights.is_file() else 0.0, len(run.path_steps()))
+
+
+def reading(run: Run) -> Reading:
+    """Everything about the soft prompt of a run that needs its base."""
+    return _reading(run.id, str(places.home()), str(places.data()), _stamp(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
+def _reading(run_id: str, home: str, data: str, stamp: tuple[float, int]) -> Reading:
+    run = cache.store().open(run_id)
+    return soft_prompts.reading(run, cache.base(run.spec.base))
+
+
+def gaps(run: Run) -> list[SeedGap]:
+    """The gap to words of every seed."""
+    return _gaps(run.id, str(places.home()), str(places.data()), _stamp(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the gap to words…")
+def _gaps(run_id: str, home: str, data: str, stamp: tuple[float, int]) -> list[SeedGap]:
+    run = cache.store().open(run_id)
+    found = _reading(run_id, home, data, stamp)
+    return soft_prompts.gaps(found, cache.base(run.spec.base))
+
+
+def course(run: Run) -> Course:
+    """The soft prompt of a run at every kept step."""
+    return _course(run.id, str(places.home()), _stamp(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
+def _course(run_id: str, home: str, stamp: tuple[float, int]) -> Course:
+    run = cache.store().open(run_id)
+    return soft_prompts.course(run, cache.base(run.spec.base))
