@@ -48,7 +48,9 @@ class SparseAtoms(Adapter):
         "(reconstructed from the paper's abstract)."
     )
     source = "arXiv:2507.10855"
-    learning_rate = 0.005
+    # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .32, .15 and .15 at 0.002,
+    # 0.005 and 0.02; the largest gets there first and rises again, so the middle of the last two.
+    learning_rate = 0.01
     encoder_rate = 0.005
 
     class Config(Settings):

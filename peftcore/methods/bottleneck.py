@@ -38,7 +38,9 @@ class Bottleneck(Adapter):
     name, title = "bottleneck", "Bottleneck adapter"
     summary = "A narrow two-layer network behind attention and feed-forward blocks."
     source = "arXiv:1902.00751"
-    learning_rate = 0.005
+    # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .34, .19 and .10 at 0.002,
+    # 0.005 and 0.02.
+    learning_rate = 0.02
     encoder_rate = 0.005
 
     class Config(Settings):

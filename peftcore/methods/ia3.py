@@ -41,6 +41,8 @@ class IA3(Adapter):
     name, title = "ia3", "(IA)³"
     summary = "Keys, values and inner activations are multiplied by one learned number each."
     source = "arXiv:2205.05638"
+    # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .75, .47 and .49 at 0.02,
+    # 0.05 and 0.2.
     learning_rate = 0.05
     encoder_rate = 0.03
 
