@@ -97,14 +97,17 @@ def classification_scores(
     from sklearn.metrics import f1_score, matthews_corrcoef
 
     right = _right(answers, gold)
+    found = {"accuracy": fmean(right), "broken": fmean(map(_broken, answers, gold))}
+    if not labels:
+        return found
     true = [example.label or "" for example in gold]
     guess = [answer.label or BROKEN for answer in answers]
     seen = [label for label in labels if label in true]
     return {
-        "accuracy": fmean(right),
+        "accuracy": found["accuracy"],
         "f1": float(f1_score(true, guess, labels=seen, average="macro", zero_division=0)),
         "matthews": float(matthews_corrcoef(true, guess)) if len({*true, *guess}) > 1 else 0.0,
-        "broken": fmean(map(_broken, answers, gold)),
+        "broken": found["broken"],
     }
 
 

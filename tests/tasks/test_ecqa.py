@@ -45,6 +45,7 @@ def test_labels_are_open_and_only_the_right_answer_is_right(invented):
     assert [answer.label for answer in answers] == ["a box", "hive", "a box", None]
     scores = task.score(answers, rows)
     assert (scores["accuracy"], scores["broken"], scores["unexplained"]) == (0.5, 0.5, 0.5)
+    assert not {"f1", "matthews"} & scores.keys()  # there are no classes to average over
 
 
 def test_an_answer_that_is_not_listed_is_refused(invented):
