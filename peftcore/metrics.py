@@ -92,7 +92,8 @@ def classification_scores(
 
     F1 averages over those of `labels` that occur in the gold; an unreadable answer counts as one
     more class, so that it is wrong and nothing else.  Broken: no readable label, or no separator
-    where the gold target has one.
+    where the gold target has one.  Without `labels`, as every example has its own, there are no
+    classes to average over: F1 and Matthews are left out.
     """
     from sklearn.metrics import f1_score, matthews_corrcoef
 
