@@ -51,6 +51,7 @@ class SparseAtoms(Adapter):
     # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .32, .15 and .15 at 0.002,
     # 0.005 and 0.02; the largest gets there first and rises again, so the middle of the last two.
     learning_rate = 0.01
+    # minilm, QNLI with 100 examples, one seed, 30 steps: dev loss .62, .62 and .68 at these rates.
     encoder_rate = 0.005
 
     class Config(Settings):

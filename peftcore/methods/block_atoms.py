@@ -40,8 +40,10 @@ class BlockAtoms(Adapter):
         "(reconstructed)."
     )
     source = "arXiv:2507.10855"
-    learning_rate = 0.005
-    encoder_rate = 0.005
+    # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss 1.16, .43 and .29 at 0.005,
+    # 0.02 and 0.06.  On encoders not measured.
+    learning_rate = 0.06
+    encoder_rate = 0.02
 
     class Config(Settings):
         """Settings of block atoms."""
