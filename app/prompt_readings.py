@@ -35,9 +35,14 @@ class Subject:
 
 
 def runs() -> list[Run]:
-    """Finished runs with soft tokens, scaled ones first, then by how recent they are."""
+    """Finished runs with soft tokens: scaled ones first, those that kept steps before others."""
     found = [run for run in comparing.finished() if soft_prompts.has_soft_prompt(run.spec.method)]
-    return sorted(found, key=lambda run: run.spec.method != prompt_studies.SCALED)
+    return sorted(found, key=lambda run: (run.spec.method != prompt_studies.SCALED, *_bare(run)))
+
+
+def _bare(run: Run) -> tuple[bool, bool]:
+    """Whether there is less to see: no kept steps, or a start from another run."""
+    return not run.path_steps(), bool(run.spec.start)
 
 
 def pick(found: Sequence[Run]) -> Run:
