@@ -73,36 +73,43 @@ def pick_text(run: Run) -> Example | None:
     """A test example of the run's task, or a text and what the decoder reads after it."""
     task = run.spec.task
     rows = cache.rows(task, "test")
-    source = st.segmented_control(
-        "Input",
-        ["An example", "My own text"],
-        default="An example",
-        required=True,
-        key="limits.source",
-    )
-    if source == "My own text":
-        from peftcore.answering import typed
-
-        left, right = st.columns(2)
-        text = left.text_input(
-            "Text", key="limits.text", help="A pair for an encoder has || between its two texts."
+    most = len(rows.examples)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        source = st.segmented_control(
+            "Input",
+            ["An example", "My own text"],
+            default="An example",
+            required=True,
+            key="limits.source",
         )
-        answer = right.text_input("What a decoder reads after it", key="limits.answer")
-        if not text.strip():
-            st.caption("Type a text to measure the layers on it.")
-            return None
-        made = typed(text)
-        return Example(made.id, made.source, answer, parts=made.parts)
+        number = 1
+        if source == "An example" and most:
+            key = f"limits.example.{task}"
+            number = st.number_input(f"Number, 1 to {most:,}", 1, most, key=key, width=180)
+    if source == "My own text":
+        return _typed()
     if rows.problem or not rows.examples:
         st.warning(widgets.plain(rows.problem or "This task has no test examples."))
         return None
-    most = len(rows.examples)
-    number = st.number_input(
-        f"Example, 1 to {most:,}", 1, most, key=f"limits.example.{task}", width=200
-    )
     chosen = rows.examples[number - 1]
     st.text(chosen.source)
     return chosen
+
+
+def _typed() -> Example | None:
+    """A text of one's own, and what a decoder reads after it."""
+    from peftcore.answering import typed
+
+    left, right = st.columns(2)
+    text = left.text_input(
+        "Text", key="limits.text", help="A pair for an encoder has || between its two texts."
+    )
+    answer = right.text_input("What a decoder reads after it", key="limits.answer")
+    if not text.strip():
+        st.caption("Type a text to measure the layers on it.")
+        return None
+    made = typed(text)
+    return Example(made.id, made.source, answer, parts=made.parts)
 
 
 def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
@@ -110,9 +117,11 @@ def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
     sites = probes.sites(run.spec.base)
     anatomy = cache.base(run.spec.base).anatomy
     places = list(dict.fromkeys(site.place for site in sites))
-    first, second, third = st.columns([2, 2, 2])
+    # The decoder first: that is where LoRA sits by default, which the page holds against prefixes.
+    start = places.index("decoder") if "decoder" in places else 0
+    first, second, third = st.columns([5, 4, 6])
     with first:
-        place = _one("Attention", places, f"limits.place.{len(places)}", PLACES.__getitem__)
+        place = _one("Attention", places, f"limits.place.{len(places)}", PLACES.__getitem__, start)
         count = sum(site.place == place for site in sites)
         layer = _one("Layer", list(range(count)), f"limits.layer.{place}.{count}", _from_one)
     with second:
@@ -127,12 +136,14 @@ def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
     return shown_head(run, other, asked, place, layer, head)
 
 
-def _one(label: str, options: Sequence[T], key: str, name: Callable[[T], str] = str) -> T:
+def _one(
+    label: str, options: Sequence[T], key: str, name: Callable[[T], str] = str, start: int = 0
+) -> T:
     """One of several, side by side if they are few."""
     if len(options) > FEW:
-        return st.selectbox(label, options, format_func=name, key=key)
+        return st.selectbox(label, options, index=start, format_func=name, key=key)
     return st.segmented_control(
-        label, options, default=options[0], required=True, format_func=name, key=key
+        label, options, default=options[start], required=True, format_func=name, key=key
     )
 
 

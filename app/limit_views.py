@@ -16,7 +16,7 @@ from peftcore.analysis.limits import UNMOVED, Head, Limits
 from peftcore.errors import BadInput
 from peftcore.runs import Run
 
-PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Decoder at the input"}
+PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
 
 @dataclass(frozen=True)

@@ -39,21 +39,24 @@ def experiment(number: str) -> None:
     st.markdown(ASKS[number])
     found = toy_answers.sources(number)
     if found:
-        by_name = {source.name: source for source in found}
-        name = st.segmented_control(
-            "Results",
-            list(by_name),
-            default=found[0].name,
-            required=True,
-            key=f"toys.source.{number}.{len(found)}",
-            label_visibility="collapsed" if len(found) == 1 else "visible",
-        )
-        _results(by_name[name])
+        source = found[0]
+        if len(found) > 1:
+            by_name = {one.name: one for one in found}
+            source = by_name[
+                st.segmented_control(
+                    "Results",
+                    list(by_name),
+                    default=source.name,
+                    required=True,
+                    key=f"toys.source.{number}.{len(found)}",
+                )
+            ]
+        _results(source)
     else:
         st.info("No results of this experiment are here yet; run it below.")
     _run(number)
     if found:
-        _try(by_name[name])
+        _try(source)
 
 
 def _results(source: toy_answers.Source) -> None:
@@ -112,7 +115,7 @@ def finding(number: str, rows: Sequence[Row]) -> str:
     words = "; ".join(form.format(value) for form, value in parts if value)
     if number in ("03", "04") and constant is not None:
         words += f"; always giving the same answer: **{constant:.1f} %**"
-    return f"{words}." if words else ""
+    return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def _run(number: str) -> None:

@@ -88,7 +88,7 @@ def test_one_prefix_position_moves_along_one_line():
     page.slider[0].set_value(1).run()
     choose(page, "limits.view", "Bias")
     assert "along one line" in words(page)
-    assert "1 direction carries" in spec(page, 1)["layout"]["title"]["text"]
+    assert "1 of 1 directions carry" in spec(page, 1)["layout"]["title"]["text"]
 
 
 @pytest.mark.parametrize("view", ["Share", "All layers"])

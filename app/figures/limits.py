@@ -48,7 +48,7 @@ def share(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
         hovertemplate="head %{customdata[0]}, %{customdata[1]}: %{y:.3f}<extra></extra>",
     )
     figure.update_xaxes(title_text="Query", tickvals=places, ticktext=_ticks(queries))
-    figure.update_yaxes(title_text="Share of attention on the prefix", range=[0, 1])
+    figure.update_yaxes(title_text="Prefix share", range=[0, 1])
     mean = found.share[head].mean()
     figure.update_layout(
         title={"text": f"The prefix takes {mean:.0%} of head {head + 1}'s attention on average"}
@@ -231,10 +231,9 @@ def directions(found: Limits, head: int) -> go.Figure:
         figure.add_vline(x=room + 0.5, line={"color": PREFIX, "dash": "dash"})
     figure.update_xaxes(title_text="Direction, by singular value", dtick=1 if len(part) < 20 else 5)
     figure.update_yaxes(title_text="Share of the bias's squared length (%)", range=[0, 103])
-    allowed = f", of {room} allowed" if room else ""
     used = found.used(head)
-    title = f"{used} direction{'s' * (used != 1)} carr{'y' if used != 1 else 'ies'} {CARRIED:.0%}"
-    figure.update_layout(title={"text": f"{title}{allowed}"})
+    count = f"{used} of {room} directions carry" if room else f"{used} directions carry"
+    figure.update_layout(title={"text": f"{count} {CARRIED:.0%}"})
     return figure
 
 
@@ -263,14 +262,19 @@ def distances(table: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
             name=text(look.name),
             hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>",
         )
-    figure.add_hline(
-        y=UNMOVED,
-        line={"color": NEUTRAL, "dash": "dash"},
-        annotation={"text": "rounding in single precision", "font": {"size": 11}},
+    figure.add_hline(y=UNMOVED, line={"color": NEUTRAL, "dash": "dash"})
+    figure.add_annotation(
+        text="rounding in single precision",
+        x=1,
+        xref="paper",
+        y=float(np.log10(UNMOVED)),  # annotations on a logarithmic axis are placed by exponents
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11},
     )
     figure.update_xaxes(title_text="Attention layer", type="category")
     figure.update_yaxes(
-        title_text="Largest change of the pattern", type="log", exponentformat="power"
+        title_text="Largest change of the pattern", type="log", exponentformat="e", dtick=2
     )
     figure.update_layout(title={"text": "How far content attention is from the base's"})
     return figure

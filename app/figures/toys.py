@@ -48,7 +48,7 @@ def exact_match(rows: Sequence[Row]) -> go.Figure:
         y=list(range(len(adaptations))),
         zmin=0,
         zmax=100,
-        colorscale=[[0, faint(INK, 0.04)], [1, faint(INK, 0.75)]],
+        colorscale=[[0, faint(INK, 0.04)], [1, faint(INK, 0.45)]],
         colorbar={"title": {"text": "Exact match (%)", "side": "right"}, "thickness": 12},
         text=[[_cell(row) for row in line] for line in each],
         texttemplate="%{text}",

@@ -230,6 +230,8 @@ class Head:
 
     def verdict(self) -> str:
         """What happened to this head, in one sentence with its numbers."""
+        if not self.length and self.keeps_order and self.bias_norm < UNMOVED:
+            return "This layer is left as it was: the adapter does not reach it."
         if self.keeps_order:
             order = f"Order of content unchanged: patterns agree to {self.content_drift:.0e}"
         else:

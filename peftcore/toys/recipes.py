@@ -86,10 +86,10 @@ class Recipe(Settings):
 
 
 TITLES: Mapping[Number, str] = {
-    "01": "A new attention pattern",
-    "02": "Eliciting a skill of pretraining",
-    "03": "Composing skills, and a foreign task",
-    "04": "Not a matter of how many numbers are trained",
+    "01": "A new pattern",
+    "02": "Eliciting a skill",
+    "03": "Composing, counting",
+    "04": "Equally many numbers",
 }
 
 

@@ -101,6 +101,11 @@ def test_verdict_tells_numbers():
     assert "along one line of 1" in said
 
 
+def test_a_layer_without_change_is_said_to_be_left_alone():
+    plain, _, _ = layers()
+    assert "left as it was" in limits.compare(plain, plain).head(0).verdict()
+
+
 def test_layers_of_other_content_are_refused():
     plain, _, _ = layers(keys=7)
     _, worn, _ = layers(keys=6)

@@ -70,7 +70,7 @@ def test_directions_beyond_the_span_carry_nothing():
     figure = figures.directions(found(1), 0)
     assert figure.data[0].y[0] == pytest.approx(100)
     assert max(figure.data[0].y[1:]) == pytest.approx(0, abs=1e-10)
-    assert "1 direction carries 99%, of 1 allowed" in figure.layout.title.text
+    assert "1 of 1 directions carry 99%" in figure.layout.title.text
     assert "span 1" in figures.directions_alt(found(1), 0)
 
 
