@@ -14,12 +14,16 @@ from peftcore.planning import plan
 from peftcore.runs import Run, RunStore
 from peftcore.spec import RunSpec
 
-COURSES = (  # base, task, method
-    ("tiny-t5", "miniworld_nli", "prompt_tuning"),
-    ("tiny-t5", "miniworld_nli", "spt"),
-    ("tiny-t5", "miniworld_nli", "prefix_tuning"),
-    ("tiny-t5", "miniworld_nli", "lora"),
-    ("tiny-t5", "miniworld_venues", "prefix_tuning"),
+COURSES = (  # base, task, method, corners of the simplex
+    ("tiny-t5", "miniworld_nli", "prompt_tuning", 1),
+    ("tiny-t5", "miniworld_nli", "spt", 1),
+    ("tiny-t5", "miniworld_nli", "prefix_tuning", 1),
+    ("tiny-t5", "miniworld_nli", "prefix_tuning", 3),
+    ("tiny-t5", "miniworld_nli", "lora", 1),
+    ("tiny-t5", "miniworld_nli", "atoms", 1),
+    ("tiny-t5", "miniworld_venues", "prompt_tuning", 1),
+    ("tiny-t5", "miniworld_venues", "spt", 1),
+    ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
 )
 KEPT = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
@@ -29,7 +33,15 @@ KEPT = (
 
 def specs() -> list[RunSpec]:
     """What the demo runs ask for: every default, four seeds."""
-    return [plan(base, task, method, None, {"seeds": 4}) for base, task, method in COURSES]
+    return [
+        plan(base, task, method, None, {"seeds": 4, "vertices": vertices})
+        for base, task, method, vertices in COURSES
+    ]
+
+
+def _looked_into(spec: RunSpec) -> bool:
+    """Whether a page shows how this run got where it is: scales of a prompt, a simplex."""
+    return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 
 def make(out: Path, work: Callable[[Run], object]) -> list[Run]:
@@ -39,9 +51,10 @@ def make(out: Path, work: Callable[[Run], object]) -> list[Run]:
     runs = [store.create(spec) for spec in specs()]
     for run in runs:
         work(run)
+        kept = {*KEPT, "path"} if _looked_into(run.spec) else set(KEPT)
         for path in run.folder.iterdir():
-            if path.name not in KEPT:
-                path.unlink()
+            if path.name not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.rmtree(out, ignore_errors=True)
     store.folder.rename(out)
     return [RunStore(out).open(run.id) for run in runs]

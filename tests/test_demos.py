@@ -31,7 +31,7 @@ SHIPPED = [run for run in RunStore().all() if run.demo]
 def test_a_shipped_run_is_whole_done_and_made_of_our_own_text(run):
     assert run.status().state == "done"
     assert run.spec.task.startswith("miniworld_")
-    assert {p.name for p in run.folder.iterdir()} <= set(KEPT)
+    assert {p.name for p in run.folder.iterdir()} <= {*KEPT, "path"}
     assert run.manifest()["data_hash"] == TASKS[run.spec.task]().data_hash()
     assert len(run.scores()[TASKS[run.spec.task].main_metric]) == run.spec.population.seeds >= 4
 
