@@ -110,9 +110,13 @@ def _safe(tokens: Sequence[Token]) -> list[str]:
 
 def _page(drawn: str, ground: Literal["light", "dark"]) -> str:
     """A page that may run what it brings along and fetch nothing."""
+    # Long words stand out to the left of bertviz's box, and its grey mark is made for white ground.
+    mark = {"light": "#D5DBE3", "dark": "#3A4452"}[ground]
     style = (
-        f"body{{margin:0;background:{GROUNDS[ground]};color:{INKS[ground]};font-size:14px}}"
-        f"svg text{{fill:{INKS[ground]}}} select{{margin-bottom:8px}}"
+        f"body{{margin:4px 4px 4px 56px;font-size:14px}}"
+        f"body{{background:{GROUNDS[ground]};color:{INKS[ground]}}}"
+        f"svg{{overflow:visible}} svg text{{fill:{INKS[ground]}}} .background{{fill:{mark}}}"
+        f"select{{margin-bottom:8px}}"
     )
     scripts = "".join(f"<script>{script}</script>" for script in (*_libraries(), LOADER))
     return (
