@@ -140,7 +140,7 @@ def gap(subject: Subject) -> None:
     )
     st.caption(
         f"{plain(subject.words)}. Lines lead from a token to its scaled self; in all dimensions "
-        "they point at the origin or away from it."
+        "they point at the origin or away from it. Drag a box to look closer."
     )
     st.subheader("Nearest words", anchor=False)
     table(

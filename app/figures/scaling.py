@@ -100,7 +100,12 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
             x=place,
             y=values,
             mode="markers",
-            marker={"color": tint, "symbol": mark, "size": 9, "line": {"width": 2}},
+            marker={
+                "color": tint,
+                "symbol": mark,
+                "size": 9,
+                "line": {"width": 2, "color": tint},
+            },
             name=name,
             hovertemplate=f"token %{{x}}, {name.lower()}: length %{{y:.3g}}<extra></extra>",
             row=2,
@@ -181,7 +186,7 @@ def histogram_alt(scale: np.ndarray) -> str:
 
 def drift(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Distances (t, s) by step, mean over tokens: a line per name with its band over seeds."""
-    figure = _framed(400)
+    figure = _framed(400, legend=True)
     looks = {"apart": (NEUTRAL, "dash"), "scaled": (AFTER, "solid"), "plain": (BEFORE, "dot")}
     for (name, values), (tint, dash) in zip(lines.items(), looks.values(), strict=False):
         _band(figure, steps, values, name, tint, dash)
@@ -216,7 +221,7 @@ def _limits(found: Interval) -> dict[str, Any]:
 
 def speeds(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Movement per optimiser step (t − 1, s) between kept steps; names say which and which way."""
-    figure = _framed(400)
+    figure = _framed(400, legend=True)
     for name, values in lines.items():
         tint = BEFORE if name.startswith("Prompt tuning") else AFTER
         dash = "solid" if "length" in name else "dot"
@@ -274,8 +279,14 @@ def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
     )
     figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
     for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
-        figure.add_hline(
-            y=measure.alike, line={"color": NEUTRAL, "dash": "dash", "width": 1.5}, row=1, col=col
+        figure.add_scatter(  # not a shape, so that it is always within the panel
+            x=[-0.4, 1.4],
+            y=[measure.alike] * 2,
+            mode="lines",
+            line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
+            hovertemplate=f"equal samples: {measure.alike:g}<extra></extra>",
+            row=1,
+            col=col,
         )
         for seed, before, after in found:
             values = [measure.value(before), measure.value(after)]
@@ -348,7 +359,7 @@ def projection(
     words are those in the data, others a sample of the rest of the vocabulary.
     """
     plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
-    figure = _framed(560)
+    figure = _framed(560, legend=True)
     start, end = plane.of(before), plane.of(after)
     for one, other in zip(start, end, strict=True):
         _segment(figure, [one[0], other[0]], [one[1], other[1]])
@@ -427,7 +438,7 @@ def projection_table(
 
 def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser: str) -> go.Figure:
     """By how much its scale changes a token's step, across it and along it; one point per token."""
-    figure = _framed(400)
+    figure = _framed(400, legend=True)
     for values, name, tint, mark in (
         (across, "Across the token", BEFORE, "circle-open"),
         (along, "Along the token", AFTER, "diamond"),
@@ -436,7 +447,12 @@ def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser:
             x=scale.ravel(),
             y=values.ravel(),
             mode="markers",
-            marker={"color": tint, "symbol": mark, "size": 8, "line": {"width": 1.5}},
+            marker={
+                "color": tint,
+                "symbol": mark,
+                "size": 8,
+                "line": {"width": 1.5, "color": tint},
+            },
             name=name,
             showlegend=True,
             hovertemplate=f"{name}: scale %{{x:.2f}}, step × %{{y:.3g}}<extra></extra>",
@@ -484,8 +500,8 @@ def _segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int
     )
 
 
-def _framed(height: int) -> go.Figure:
-    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": False})
+def _framed(height: int, legend: bool = False) -> go.Figure:
+    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": legend})
 
 
 def _titled(figure: go.Figure, title: str) -> go.Figure:

@@ -65,6 +65,7 @@ def test_drift_has_a_band_over_seeds_and_says_how_many():
     means = [trace for trace in figure.data if trace.name]
     assert [list(trace.y) for trace in means] == [[0.0, 2.0]] * 3
     assert len(figure.data) == 6
+    assert figure.layout.showlegend
     assert "2 seeds" in figure.layout.title.text
     table = figures.lines_table((0, 10), lines)
     # mean 2, deviation √2 of two seeds, t(0.975, 1) = 12.7062
@@ -87,8 +88,8 @@ def test_movement_stands_at_the_end_of_each_stretch():
 def test_the_gap_has_a_panel_for_each_measure_with_every_seed():
     found = [(0, gap(2.0), gap(1.0)), (1, gap(4.0), gap(2.0))]
     figure = figures.gaps(found)
-    assert len(figure.data) == 2 * len(scaling.MEASURES)
-    assert [list(trace.y) for trace in figure.data[:2]] == [[2.0, 1.0], [4.0, 2.0]]
+    assert len(figure.data) == 3 * len(scaling.MEASURES)
+    assert [list(trace.y) for trace in figure.data[:3]] == [[1.0, 1.0], [2.0, 1.0], [4.0, 2.0]]
     titles = {note.text for note in figure.layout.annotations}
     assert titles >= {measure.title for measure in scaling.MEASURES.values()}
     bands = [shape for shape in figure.layout.shapes if shape.type == "rect"]
