@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from peftcore.base import BaseModel
     from peftcore.bases import BaseInfo
     from peftcore.jobs import Queue
+    from peftcore.landscapes import Ask
     from peftcore.methods.base import Adapter
 
 BY_KIND = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
@@ -258,3 +259,32 @@ def _written(
     from peftcore import recording
 
     return recording.written(worn(run_id, base_name), example, seed_index, 48)
+
+
+def point_answer(ask: Ask, weights: tuple[float, ...], text: str) -> str:
+    """What the adapter at a point of a landscape answers to a text."""
+    return _point_answer(ask.model_dump_json(), weights, text, str(places.home()))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _point_answer(ask: str, weights: tuple[float, ...], text: str, home: str) -> str:
+    from peftcore import surveying
+
+    return surveying.answer_at(_ask(ask), weights, base(_base_of(ask)), text)
+
+
+def point_file(ask: Ask, weights: tuple[float, ...]) -> bytes:
+    """The adapter at a point of a landscape as a safetensors file."""
+    from peftcore import surveying
+
+    return surveying.exported(ask, weights, base(_base_of(ask.model_dump_json())))
+
+
+def _ask(ask: str) -> Ask:
+    from peftcore.landscapes import Ask
+
+    return Ask.model_validate_json(ask)
+
+
+def _base_of(ask: str) -> str:
+    return store().open(_ask(ask).parts()[0].run).spec.base

@@ -77,6 +77,12 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "What a prefix can and cannot do to an attention layer, measured",
         ),
         Entry(
+            "landscape",
+            "Landscape",
+            "landscape",
+            "Losses around and between adapters: a simplex seen, cut, measured, questioned",
+        ),
+        Entry(
             "scaling",
             "Scaling",
             "linear_scale",

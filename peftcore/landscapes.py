@@ -91,8 +91,8 @@ class Ask(Settings):
         "dev", description="Examples: the seed's own validation or training draw, or a whole split"
     )
     examples: int = Field(24, ge=0, le=5000, description="Examples read at every point; 0: all")
-    steps: int = Field(18, ge=2, le=60, description="Steps of the grid along a side")
-    beyond: int = Field(2, ge=0, le=20, description="Steps of the grid past the face or the edge")
+    steps: int = Field(15, ge=2, le=60, description="Steps of the grid along a side")
+    beyond: int = Field(1, ge=0, le=20, description="Steps of the grid past the face or the edge")
     face: tuple[str, str, str] = Field(
         ("0", "1", "2"),
         description="Corners of the face: vertices by number, or c for the centroid",

@@ -1,0 +1,619 @@
+"""The views of the Landscape page: ground, cuts, curves, flatness, validation, vertices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, charts, comparing, landscape_point, landscaping, widgets
+from app.figures import landscape as figures
+from app.figures.compare import measure
+from app.landscaping import Subject
+from app.looks import looks
+from peftcore import landscapes
+from peftcore.analysis import flatness, simplex
+from peftcore.analysis.comparison import interval, summary
+from peftcore.errors import BadInput
+from peftcore.jobs import ensure_worker
+from peftcore.landscapes import Ask, Kind, Landscape
+from peftcore.runs import Run
+
+GROUNDS: dict[Kind, str] = {
+    "face": "A face of the simplex",
+    "vertices": "Plane of the vertices",
+    "random": "Random directions",
+    "path": "Training path",
+    "plane": "Through three adapters",
+}
+NOTES: dict[Kind, str] = {
+    "face": "Every point is an adapter mixed from three corners. The white points are the corners "
+    "and the centroid, which is what gets deployed; the rim beyond the triangle is extrapolated.",
+    "vertices": "The plane in which the vertices spread most; distances in it are true.",
+    "random": "The deployed adapter in the middle, two random directions around it. A direction's "
+    "vectors have the lengths of those they change, so that scale alone cannot make it look flat.",
+    "path": "The plane in which the adapters kept during training spread most, with the way the "
+    "training took projected on it.",
+    "plane": "The plane through three adapters whose tensors have the same names and sizes; "
+    "distances in it are true.",
+}
+COUNTS = (1, 2, 3, 4, 6)
+SIZES_R = (1, 2, 3, 5, 10, 20, 40)
+
+
+def ground(subject: Subject) -> None:
+    """Loss or score from above or in relief."""
+    kinds = [k for k in GROUNDS if subject.vertices > 2 or k not in ("face", "vertices")]
+    if not subject.run.path_steps():
+        kinds.remove("path")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = st.selectbox(
+            "Ground",
+            kinds,
+            format_func=GROUNDS.__getitem__,
+            key=f"landscape.ground.{len(kinds)}",
+            width=260,
+        )
+        shape = st.segmented_control(
+            "Seen",
+            ["From above", "In relief"],
+            default="From above",
+            required=True,
+            key="landscape.shape",
+        )
+        metric = st.toggle(
+            "Score the answers, too",
+            key="landscape.metric",
+            help="Every point answers the examples; takes several times as long as the loss",
+        )
+    ask = _asked(subject, kind, metric)
+    if ask is None:
+        return
+
+    def show(found: Landscape) -> None:
+        _draw(found, shape == "In relief")
+
+    landscaping.panel(ask, show, GROUNDS[kind].lower(), NOTES[kind])
+
+
+def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
+    """The ask of a ground, after its own choices."""
+    if kind == "face":
+        face = _pick_face(subject)
+        if face is None:
+            return None
+        return subject.ask("face", face=face, metric=metric)
+    if kind == "random":
+        with st.container(horizontal=True):
+            radius = st.select_slider(
+                "Radius, in lengths of the adapter",
+                [0.1, 0.25, 0.5, 1.0, 2.0],
+                value=0.5,
+                key="landscape.radius",
+            )
+            draw = st.number_input(
+                "Draw",
+                0,
+                1000,
+                0,
+                key="landscape.draw",
+                help="Another number, other directions",
+                width=120,
+            )
+        return subject.ask(kind, radius=radius, draw=int(draw), metric=metric)
+    if kind == "plane":
+        others = _pick_others(subject, 2)
+        return subject.ask(kind, *others, metric=metric) if others else None
+    return subject.ask(kind, metric=metric)
+
+
+def _pick_face(subject: Subject) -> tuple[str, str, str] | None:
+    """Three corners: vertices or the centroid; with many vertices some faces are offered."""
+    v = subject.vertices
+    names = [*map(str, range(v)), simplex.CENTROID]
+    if v > 3:
+        _offer(subject)
+    key = f"landscape.face.{v}"
+    with st.container(horizontal=True):
+        chosen = [
+            st.selectbox(
+                f"Corner {nth + 1}",
+                names,
+                index=nth,
+                format_func=lambda n: "Centroid" if n == simplex.CENTROID else f"Vertex {n}",
+                key=f"{key}.{nth}",
+                width=150,
+            )
+            for nth in range(3)
+        ]
+    if len(set(chosen)) < 3:
+        st.info("A face needs three different corners.")
+        return None
+    return chosen[0], chosen[1], chosen[2]
+
+
+def _offer(subject: Subject) -> None:
+    """Buttons for the faces worth looking at, once the middles of all faces are known."""
+    ask = subject.ask("scan")
+    found = landscapes.find(ask)
+    if found is None or found.status().state != "done":
+        count = len(simplex.faces(subject.vertices))
+        landscaping.panel(
+            ask,
+            lambda _: None,
+            "the middle of every face",
+            f"There are {count} faces; their middles tell which are worth a look.",
+        )
+        return
+    table = found.table()
+    vertex = table.loc[table["line"] == "vertex", "loss"].tolist()
+    faces = table[table["line"] == "face"]
+    middles = {
+        cast("tuple[str, str, str]", tuple(mark.split())): float(loss)
+        for mark, loss in zip(faces["mark"], faces["loss"], strict=True)
+    }
+    with st.container(horizontal=True):
+        for offer in simplex.offers(vertex, middles):
+            st.button(
+                f"{offer.why.capitalize()}: {', '.join(offer.face)}",
+                key=f"landscape.offer.{offer.why}",
+                on_click=_take_face,
+                args=(subject.vertices, offer.face),
+                help=f"{'Bend' if 'curved' in offer.why else 'Loss'} {offer.value:.4f}",
+            )
+
+
+def _take_face(vertices: int, face: tuple[str, str, str]) -> None:
+    for nth, corner in enumerate(face):
+        st.session_state[f"landscape.face.{vertices}.{nth}"] = corner
+
+
+def _pick_others(subject: Subject, count: int) -> list[str]:
+    """Other adapters on the same base and task: results, steps of the path, other seeds."""
+    runs = [
+        run
+        for run in landscaping.candidates()
+        if (run.spec.base, run.spec.task) == (subject.run.spec.base, subject.run.spec.task)
+    ]
+    names = _parts(subject, runs)
+    with st.container(horizontal=True):
+        chosen = [
+            st.selectbox(
+                "Second adapter" if nth == 0 else "Third adapter",
+                list(names),
+                index=min(nth, len(names) - 1),
+                format_func=names.__getitem__,
+                key=f"landscape.other.{count}.{nth}.{subject.run.id}.{subject.seed}",
+            )
+            for nth in range(count)
+            if names
+        ]
+    if len(set(chosen)) < count:
+        st.info(f"Choose {count} different adapters beside the run's own.")
+        return []
+    return chosen
+
+
+def _parts(subject: Subject, runs: Sequence[Run]) -> dict[str, str]:
+    """Every other adapter by its name in an ask, with words for people.
+
+    Seeds of the same run and results of runs of the same method come first: their shapes agree.
+    """
+    own, found = subject.run, {}
+    for place, number in enumerate(own.spec.population.numbers()):
+        if place != subject.seed:
+            found[f"{own.id}/{place}"] = f"This run, seed {number}"
+    for run in sorted(runs, key=lambda run: run.spec.method != own.spec.method):
+        if run.id != own.id:
+            found[run.id] = landscaping.name(run)
+    for step in own.path_steps():
+        found[f"{own.id}@{step}"] = f"This run at step {step}"
+    return found
+
+
+def _draw(found: Landscape, relief: bool) -> None:
+    """One or two pictures of a ground, on one scale with its kin, and the clicked point."""
+    table, facts = found.table(), found.facts
+    values = ["loss"] + ["score"] * bool(table["score"].notna().any())
+    kin = [each.table() for each in landscaping.same(found.ask)]
+    for value in values:
+        if table[value].dropna().empty:
+            continue
+        scale = figures.limits([*kin, table], value)
+        key = f"landscape.{found.id}.{value}"
+        picture = figures.relief if relief else figures.ground
+        figure = picture(table, facts, value, scale)
+        point = landscape_point.chosen(found)
+        if point is not None and not relief:
+            figures.chosen(figure, table.loc[point])
+        charts.chart(
+            figure,
+            key=f"{key}.{'relief' if relief else 'above'}",
+            name=f"landscape-{found.ask.kind}-{found.id}-{value}",
+            alt=figures.ground_alt(table, facts, value),
+            table=_plain(table),
+            on_select=None if relief else landscape_point.taker(found),
+        )
+    words = f"Colours span {len(kin)} pictures of this run." if len(kin) > 1 else ""
+    if "shares" in facts:
+        first, second = facts["shares"]
+        words += f" The two directions hold {100 * (first + second):.0f} % of the spread."
+    if words:
+        st.caption(words)
+    landscaping.caption(facts)
+    if not relief:
+        landscape_point.box(found, table)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The points as people read them, without columns that say nothing."""
+    shown = table.assign(weights=[" ".join(f"{w:.3f}" for w in each) for each in table["weights"]])
+    return shown.dropna(axis=1, how="all")
+
+
+def cuts(subject: Subject) -> None:
+    """Every edge of the simplex, and centroid to vertices, with barriers."""
+    if subject.vertices == 1:
+        widgets.empty(
+            "This run has no edges",
+            "It trained a single adapter. A run with two or more vertices has; or look at the way "
+            "between two runs, in the view Between two.",
+            "train",
+        )
+        return
+
+    def show(found: Landscape) -> None:
+        table, facts = found.table(), found.facts
+        which = st.segmented_control(
+            "Lines",
+            ["Vertex to vertex", "Centroid to vertex", "All"],
+            default="All",
+            required=True,
+            key="landscape.lines",
+            label_visibility="collapsed",
+        )
+        kept = table
+        if which != "All":
+            middle = table["line"].str.startswith("centroid")
+            kept = table[middle if which == "Centroid to vertex" else ~middle]
+        charts.chart(
+            figures.cuts(kept, facts),
+            key=f"landscape.{found.id}.cuts",
+            name=f"landscape-cuts-{found.id}",
+            alt=figures.cuts_alt(kept),
+            table=_plain(kept),
+        )
+        st.dataframe(figures.barriers(kept).round(4), hide_index=True, alt=figures.cuts_alt(kept))
+        st.caption(
+            "A barrier is the largest rise above the straight line between the losses at the ends; "
+            "0 means that nothing stands between them."
+        )
+        landscaping.caption(facts)
+
+    landscaping.panel(
+        subject.ask("cuts", steps=12),
+        show,
+        "the edges",
+        "Loss along every edge and from the centroid to every vertex, a little beyond both ends.",
+    )
+
+
+def between(subject: Subject) -> None:
+    """Mode connectivity: the straight way and a trained curve between two adapters."""
+    others = _pick_others(subject, 1)
+    if not others:
+        return
+
+    def show(found: Landscape) -> None:
+        table, facts = found.table(), found.facts
+        lines = table[table["line"].isin(["straight", "curved"])]
+        charts.chart(
+            figures.cuts(lines, facts, title="Straight way and trained curve"),
+            key=f"landscape.{found.id}.ways",
+            name=f"landscape-curve-{found.id}",
+            alt=figures.cuts_alt(lines),
+            table=_plain(lines),
+        )
+        st.dataframe(figures.barriers(lines).round(4), hide_index=True)
+        st.caption(
+            f"The curve is quadratic; its bend was trained for {facts['bend_steps']} steps on the "
+            "seed's training examples, its ends are the two adapters as they are."
+        )
+        _draw(found, relief=False)
+
+    landscaping.panel(
+        subject.ask("curve", *others, steps=16),
+        show,
+        "the way between them",
+        "Are two trained adapters connected by a way of low loss? The straight one, and a curve "
+        "whose bend is trained for it.",
+    )
+
+
+def flat(subject: Subject) -> None:
+    """Flatness in numbers with intervals over seeds, and whether it goes with the score."""
+    ask = subject.ask("flatness", seed=0)
+
+    def show(found: Landscape) -> None:
+        measures = found.measures()
+        if measures.empty:
+            return
+        rows = figures.flatness_table(measures)
+        widgets.table(
+            rows.round(5),
+            key=f"landscape.{found.id}.flatness",
+            name=f"flatness-{found.id}",
+            alt="Measures of flatness with means and 95 % intervals over seeds",
+        )
+        facts = found.facts
+        st.caption(
+            widgets.plain(
+                f"{figures.said(facts)}. Intervals are Student's t over seeds. Distance of the "
+                f"rises: {facts['radius']:g} lengths of the adapter."
+            )
+        )
+
+    landscaping.panel(
+        ask,
+        show,
+        "the flatness of every seed",
+        "Barriers, variance, sharpness and curvature, each with an interval over seeds.",
+    )
+    _question(ask, subject.run)
+
+
+def _question(ask: Ask, run: Run) -> None:
+    """Does flatness go with the test score?  Over the runs of this task that were measured."""
+    st.subheader("Do flatter adapters score higher?", anchor=False)
+    metric = _metric(run)
+    table = _gathered(ask, run, metric)
+    if table.empty:
+        st.caption("No run of this task and base has been measured with these settings yet.")
+        return
+    names = [name for name in figures.MEASURES if name in set(table["measure"])]
+    name = st.selectbox(
+        "Measure",
+        names,
+        format_func=lambda n: figures.MEASURES[n][0],
+        index=names.index("rise") if "rise" in names else 0,
+        key="landscape.measure",
+        width=260,
+    )
+    rows = table[table["measure"] == name].reset_index(drop=True)
+    runs = [cache.store().open(each) for each in rows["run"].unique()]
+    found = flatness.correlation(rows["value"], rows["score"], rows["run"])
+    charts.chart(
+        figures.against_score(rows, name, metric, looks(runs), found),
+        key=f"landscape.question.{name}",
+        name=f"flatness-{name.replace(' ', '-')}-against-score",
+        alt=f"{figures.MEASURES[name][0]} against test score over {len(runs)} runs: "
+        f"{figures.correlation_words(found)}.",
+        table=rows,
+    )
+    st.caption(
+        "One point per run and seed. The interval draws whole runs anew, because seeds of one run "
+        "are not independent; a correlation over few runs of different methods proves no cause."
+    )
+    waiting_for = [
+        r for r in landscaping.candidates() if _alike(r, run) and r.id not in set(table["run"])
+    ]
+    if waiting_for:
+        st.button(
+            f"Measure the other {len(waiting_for)} runs of this task",
+            key="landscape.rest",
+            icon=":material/playlist_add:",
+            on_click=_measure_all,
+            args=([ask.model_copy(update={"runs": (r.id,)}) for r in waiting_for],),
+            help="One after the other, in the background",
+        )
+
+
+def _measure_all(asks: Sequence[Ask]) -> None:
+    for ask in asks:
+        landscapes.start(ask)
+
+
+def _alike(one: Run, other: Run) -> bool:
+    return (one.spec.base, one.spec.task) == (other.spec.base, other.spec.task)
+
+
+def _metric(run: Run) -> str:
+    scores, task = run.scores(), comparing.find_task(run.spec.task)
+    return task.main_metric if task and task.main_metric in scores else next(iter(scores), "")
+
+
+def _gathered(ask: Ask, run: Run, metric: str) -> pd.DataFrame:
+    """run, seed, measure, value, score of everything measured in the same way."""
+    keys = ("kind", "split", "examples", "radius", "normalisation")
+    known = {each.id: each for each in landscaping.candidates() if _alike(each, run)}
+    rows: list[dict[str, Any]] = []
+    for found in landscapes.every():
+        if found.ask.runs[0] not in known or any(
+            getattr(found.ask, key) != getattr(ask, key) for key in keys
+        ):
+            continue
+        here, numbers = known[found.ask.runs[0]], known[found.ask.runs[0]].spec.population.numbers()
+        scores = here.scores().get(metric, [])
+        for row in found.measures().to_dict("records"):
+            place = numbers.index(row["seed"])
+            if place < len(scores):
+                rows.append(
+                    {
+                        "run": here.id,
+                        "seed": row["seed"],
+                        "measure": row["measure"],
+                        "value": row["value"],
+                        "score": scores[place],
+                    }
+                )
+    return pd.DataFrame(rows, columns=["run", "seed", "measure", "value", "score"])
+
+
+def validation(subject: Subject) -> None:
+    """What random points of the simplex say of the validation draw, against one value."""
+    if subject.vertices == 1:
+        widgets.empty(
+            "This run has one point only",
+            "It trained a single adapter, so its validation loss is one number. A simplex has a "
+            "whole distribution.",
+            "train",
+        )
+        return
+
+    def show(found: Landscape) -> None:
+        measures, facts = found.measures(), found.facts
+        if measures.empty:
+            return
+        _spread(found, measures, facts, subject)
+        _estimates(found, measures, facts)
+
+    landscaping.panel(
+        subject.ask("validation", seed=0, copies=60),
+        show,
+        "the validation distribution",
+        "Losses of the validation draw at random points of the simplex, for every seed and every "
+        "kept step of the training.",
+    )
+
+
+def _spread(
+    found: Landscape, measures: pd.DataFrame, facts: dict[str, Any], subject: Subject
+) -> None:
+    number = subject.run.spec.population.numbers()[subject.seed]
+    mine = measures[measures["seed"] == number]
+    by = {row["look"]: row for row in mine.to_dict("records") if row["look"] != "step"}
+    if set(by) != {"points", "copies"}:
+        st.caption(f"Seed {number} has not been measured yet.")
+        return
+    points, copies = by["points"]["values"], by["copies"]["values"]
+    centroid, here = by["points"]["centroid"], facts | {"seed": number}
+    here.pop("seeds", None)
+    charts.chart(
+        figures.spread(points, copies, centroid, here),
+        key=f"landscape.{found.id}.spread",
+        name=f"validation-{found.id}",
+        alt=figures.spread_alt(points, copies, centroid),
+        table=pd.DataFrame({"One point for all": points, "A point each": copies}),
+    )
+    sizes = [size for size in SIZES_R if size <= len(copies)]
+    tight = flatness.tightening(copies, sizes)
+    charts.chart(
+        figures.tightening(tight, here),
+        key=f"landscape.{found.id}.tight",
+        name=f"validation-tightening-{found.id}",
+        alt="Standard deviation of the mean of R copies: "
+        + "; ".join(f"R {row.R}: {row.error:.4f}" for row in tight.itertuples()),
+        table=tight,
+    )
+
+
+def _estimates(found: Landscape, measures: pd.DataFrame, facts: dict[str, Any]) -> None:
+    """Does the stochastic estimate order checkpoints more like the test score does?"""
+    steps = measures[measures["look"] == "step"]
+    st.subheader("Which estimate picks the better step?", anchor=False)
+    if steps.empty:
+        st.caption("This run kept no steps of its path, or they have not been measured yet.")
+        return
+    charts.chart(
+        figures.estimates(steps, facts),
+        key=f"landscape.{found.id}.estimates",
+        name=f"validation-estimates-{found.id}",
+        alt="Mean losses over seeds at every kept step, by both estimates and on test.",
+        table=steps.drop(columns=["look", "values"], errors="ignore"),
+    )
+    metric = str(facts["metric"])
+    sign = 1 if measure(metric).better == "higher" else -1
+    rows = []
+    for column, words in (("stochastic", "Random points"), ("centroid", "Centroid")):
+        for target, goal, way in (
+            ("test_score", f"Test {measure(metric).title.lower()}", sign),
+            ("test_loss", "Test loss", -1),
+        ):
+            agreements = [
+                flatness.rank_agreement(-seed[column], way * seed[target])
+                for _, seed in steps.groupby("seed")
+            ]
+            over = interval([math.nan if a is None else a for a in agreements])
+            rows.append((words, goal, over.mean, over.low, over.high, over.n))
+    table = pd.DataFrame(rows, columns=["Judged by", "Against", "Kendall", "Low", "High", "Seeds"])
+    widgets.table(
+        table.round(3),
+        key=f"landscape.{found.id}.ranks",
+        name=f"validation-ranks-{found.id}",
+        alt="Rank agreement of both estimates with test, means and intervals over seeds",
+    )
+    st.caption(
+        "Kendall's rank agreement over the kept steps of each seed, 1 for the same order, with a "
+        "95 % interval over seeds. Where the two intervals overlap, this run decides nothing."
+    )
+
+
+def ablation(subject: Subject) -> None:
+    """The same run with other numbers of vertices, all at once."""
+    run = subject.run
+    try:
+        specs = landscapes.by_vertices(run.spec, COUNTS)
+    except BadInput as error:
+        st.info(widgets.plain(str(error)))
+        return
+    found = {spec.population.vertices: cache.store().find(spec) for spec in specs}
+    states = {v: r.status().state if r else "" for v, r in found.items()}
+    missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
+    done = {v: r for v, r in found.items() if r and r.status().state == "done"}
+    if missing:
+        counts = ", ".join(str(spec.population.vertices) for spec in missing)
+        st.button(
+            f"Train with {counts} vertices",
+            type="primary",
+            icon=":material/model_training:",
+            key="landscape.ablate",
+            on_click=_train_all,
+            args=(missing,),
+            help="Everything else stays as this run has it; one run after the other",
+        )
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Vertices": list(found),
+                "State": [widgets.state_name(s) if s else "Not trained" for s in states.values()],
+                "Run": [f"/runs?run={r.id}" if r else None for r in found.values()],
+            }
+        ),
+        hide_index=True,
+        alt="State of the run with each number of vertices",
+        column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
+    )
+    if len(done) < 2:
+        st.caption("Two finished runs make a chart.")
+        return
+    metric = _metric(run)
+    table = summary(cache.store().table(list(done.values())), metric)
+    table["vertices"] = [next(v for v, r in done.items() if r.id == each) for each in table["run"]]
+    table = table.sort_values("vertices", ignore_index=True)
+    charts.chart(
+        figures.ablation(table, metric),
+        key="landscape.ablation",
+        name=f"vertices-{run.id}",
+        alt="; ".join(f"{r.vertices} vertices: {r.mean:.3f}" for r in table.itertuples()),
+        table=table,
+    )
+
+
+def _train_all(specs: Sequence[Any]) -> None:
+    queue = cache.queue()
+    jobs = [queue.submit(spec) for spec in specs]
+    if any(job.live for job in jobs):
+        ensure_worker(queue=queue)
+
+
+VIEWS = {
+    "Ground": ground,
+    "Cuts": cuts,
+    "Between two": between,
+    "Flatness": flat,
+    "Validation": validation,
+    "Vertices": ablation,
+}

@@ -1,0 +1,35 @@
+"""Landscape: losses around an adapter and between adapters, seen, cut, measured and questioned."""
+
+import streamlit as st
+
+from app import charts, landscape_views, landscaping, widgets
+
+st.title("Landscape", anchor=False)
+
+
+def show() -> None:
+    """Choose a run and the examples, then one view of its ground at a time."""
+    runs = landscaping.candidates()
+    if not runs:
+        widgets.empty(
+            "No adapter has been trained yet",
+            "Train one, best with three vertices: it becomes a whole triangle of adapters, and "
+            "here its ground can be seen.",
+            "train",
+        )
+        return
+    subject = landscaping.pick(runs)
+    view = st.segmented_control(
+        "View",
+        list(landscape_views.VIEWS),
+        default=next(iter(landscape_views.VIEWS)),
+        required=True,
+        key="landscape.view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    landscape_views.VIEWS[view](subject)
+    charts.picture_format()
+
+
+show()
