@@ -36,6 +36,7 @@ app = typer.Typer(
 
 from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
+    bench,  # noqa: F401
     checks,  # noqa: F401
     examples,  # noqa: F401
     exchange,  # noqa: F401

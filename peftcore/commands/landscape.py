@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.commands import app, asking, printing
-from peftcore.errors import unknown
+from peftcore.commands.results import RunId
+from peftcore.errors import BadInput, unknown
 
 if TYPE_CHECKING:
     from peftcore.landscapes import Ask, Landscape
@@ -102,3 +103,58 @@ def _points(ask: Ask, table: Any) -> Iterator[str]:
     chosen.append(("lowest", known["loss"].min()))
     chosen.append(("highest", known["loss"].max()))
     yield from printing.table(["point", "loss"], chosen)
+
+
+@app.command()
+def vertices(
+    run: RunId,
+    counts: Annotated[str, typer.Option(help="Numbers of vertices, with commas.")] = "1,2,3,4,6",
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Leave those that are missing to a worker.")
+    ] = False,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """The same run with other numbers of vertices: how each scored, and the missing ones queued."""
+    from peftcore import landscapes
+    from peftcore.jobs import Queue, ensure_worker
+    from peftcore.runs import RunStore
+
+    store, wanted = RunStore(), _counts(counts)
+    specs = landscapes.by_vertices(store.open(run).spec, wanted)
+    if queue:
+        work = Queue(store=store)
+        jobs = [work.submit(spec, device=device) for spec in specs]
+        if any(job.live for job in jobs):
+            ensure_worker(device, work)
+    rows = []
+    for spec in specs:
+        found = store.find(spec)
+        rows.append(
+            {
+                "vertices": spec.population.vertices,
+                "run": spec.id,
+                "state": found.status().state if found else "not trained",
+                "scores": printing.scores(found) if found else {},
+            }
+        )
+
+    def lines() -> Iterator[str]:
+        heads = ["vertices", "run", "state", "metric", "mean", "low", "high"]
+        yield from printing.table(heads, [_scored(row) for row in rows])
+
+    printing.show(rows, as_json, lines)
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise BadInput(f"counts are whole numbers with commas between them; got {text!r}") from None
+
+
+def _scored(row: dict[str, Any]) -> tuple[Any, ...]:
+    first = next(iter(row["scores"]), "")
+    score = row["scores"].get(first, {})
+    limits = (score.get(name) for name in ("mean", "low", "high"))
+    return (row["vertices"], row["run"], row["state"], first, *limits)
