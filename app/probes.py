@@ -44,7 +44,14 @@ def candidates() -> list[Run]:
         for run in comparing.finished()
         if run.spec.base in known and run.spec.method in METHODS and _inside(run.spec.method)
     ]
-    return sorted(runs, key=lambda run: (not has_prefix(run), run.spec.task != "miniworld_nli"))
+    return sorted(
+        runs,
+        key=lambda run: (
+            not has_prefix(run),
+            run.spec.task != "miniworld_nli",
+            run.spec.population.vertices,
+        ),
+    )
 
 
 def _inside(method: str) -> bool:
@@ -59,13 +66,17 @@ def has_prefix(run: Run) -> bool:
 
 
 def beside(run: Run, runs: Sequence[Run]) -> list[Run]:
-    """Runs to hold against one: other methods on the same base, those of the same task first."""
+    """Runs to hold against one: other methods on the same base, those of the same task first.
+
+    LoRA comes before the rest: it changes queries, so it shows what a prefix cannot do.
+    """
     same = [
         other
         for other in runs
         if other.spec.base == run.spec.base and other.spec.method != run.spec.method
     ]
-    return sorted(same, key=lambda other: other.spec.task != run.spec.task)
+    spec = run.spec
+    return sorted(same, key=lambda o: (o.spec.task != spec.task, o.spec.method != "lora"))
 
 
 def sites(base: str) -> tuple[Site, ...]:
