@@ -206,7 +206,7 @@ def _complete(found: Study, subject: Subject) -> None:
         {
             "Run": cell.name,
             "State": widgets.state_name(run.status().state) if run else "Not run yet",
-            "Open": f"/runs?run={run.id}" if run else None,
+            "Open": f"/runs?run={run.id}" if run else "",
         }
         for cell, run in zip(found.cells, found.runs, strict=True)
     ]
@@ -240,8 +240,8 @@ def _offer(found: Study, subject: Subject, missing: int) -> None:
         st.rerun()
     if spent:
         st.caption(
-            f"This run took {widgets.duration(spent)}; as many seconds for each of the missing "
-            f"ones would be {widgets.duration(spent * missing)} on the same machine."
+            f"This run took {widgets.duration(spent)}: at its pace about "
+            f"{widgets.duration(spent * missing)} in all."
         )
 
 

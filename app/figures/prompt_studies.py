@@ -19,14 +19,17 @@ ROW = 54
 def by_place(table: pd.DataFrame, metric: str, looks: Mapping[str, Look], axis: str) -> go.Figure:
     """A line per `line` of the table: mean and 95 % interval over seeds at each `place`."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
-    seeds = set()
-    for line, rows in table.groupby("line", sort=False):
+    seeds, lines = set(), list(dict.fromkeys(table["line"]))
+    span = float(table["place"].max() - table["place"].min()) or 1.0
+    for nth, (line, rows) in enumerate(table.groupby("line", sort=False)):
         look = looks[str(line)]
+        aside = 0.008 * span * (nth - (len(lines) - 1) / 2)  # so that intervals can be told apart
         found = {place: interval(part[metric]) for place, part in rows.groupby("place")}
         seeds |= {each.n for each in found.values()}
         figure.add_scatter(
-            x=list(found),
+            x=[place + aside for place in found],
             y=[each.mean for each in found.values()],
+            customdata=list(found),
             error_y={
                 "array": [
                     0 if e.high is None or e.mean is None else e.high - e.mean
@@ -40,7 +43,7 @@ def by_place(table: pd.DataFrame, metric: str, looks: Mapping[str, Look], axis: 
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
             marker={"symbol": look.symbol, "size": 10},
             name=text(look.name),
-            hovertemplate=f"<b>{text(look.name)}</b><br>%{{x}}: %{{y:{digits(metric)}}}"
+            hovertemplate=f"<b>{text(look.name)}</b><br>%{{customdata}}: %{{y:{digits(metric)}}}"
             "<extra></extra>",
         )
     figure.update_xaxes(title_text=axis, tickvals=sorted(set(table["place"])))
@@ -84,8 +87,10 @@ def steadiness(table: pd.DataFrame, metric: str, looks: Mapping[str, Look]) -> g
             hovertemplate=f"<b>{text(look.name)}</b><br>95 % interval {row.low:{digits(metric)}} "
             f"to {row.high:{digits(metric)}}, {row.n} seeds<extra></extra>",
         )
+    widest = float(found["high"].max()) if len(found) else 1.0
     figure.update_xaxes(
-        title_text=f"{measure(metric).title}: standard deviation over seeds", rangemode="tozero"
+        title_text=f"{measure(metric).title}: standard deviation over seeds",
+        range=[-0.05 * widest, 1.05 * widest] if widest else None,
     )
     figure.update_yaxes(
         tickvals=[-place for place in range(len(found))],

@@ -31,7 +31,9 @@ def scores():
 def test_each_line_has_mean_and_interval_at_each_place(scores):
     figure = figures.by_place(scores, "accuracy", LOOKS, "Prompt length (tokens)")
     scaled, plain = figure.data
-    assert list(scaled.x) == [10, 30]
+    assert list(scaled.customdata) == [10, 30]
+    assert list(scaled.x) == pytest.approx([10, 30], abs=0.2)
+    assert scaled.x[0] < plain.x[0]  # side by side
     assert list(scaled.y) == pytest.approx([0.6, 0.8])
     # deviation 0.1 of three seeds, t(0.975, 2) = 4.302653
     assert list(scaled.error_y.array) == pytest.approx([0.248414, 0.0], abs=1e-5)
