@@ -273,8 +273,13 @@ def distances(table: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
         font={"size": 11},
     )
     figure.update_xaxes(title_text="Attention layer", type="category")
+    lowest = np.log10(table["drift"].clip(lower=FLOOR).min())
     figure.update_yaxes(
-        title_text="Largest change of the pattern", type="log", exponentformat="e", dtick=2
+        title_text="Largest change of the pattern",
+        type="log",
+        exponentformat="e",
+        dtick=2,
+        range=[min(lowest - 0.5, -8), 0.3],  # up to 1, the most that weights can change
     )
     figure.update_layout(title={"text": "How far content attention is from the base's"})
     return figure

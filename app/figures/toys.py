@@ -50,12 +50,19 @@ def exact_match(rows: Sequence[Row]) -> go.Figure:
         zmax=100,
         colorscale=[[0, faint(INK, 0.04)], [1, faint(INK, 0.45)]],
         colorbar={"title": {"text": "Exact match (%)", "side": "right"}, "thickness": 12},
-        text=[[_cell(row) for row in line] for line in each],
-        texttemplate="%{text}",
         customdata=[[_hover(row) for row in line] for line in each],
         hovertemplate="%{customdata}<extra></extra>",
         xgap=3,
         ygap=3,
+    )
+    # Words of their own: those of a heat map take no colour from the page's ground.
+    figure.add_scatter(
+        x=[column for _ in adaptations for column in range(len(tasks))],
+        y=[line for line in range(len(adaptations)) for _ in tasks],
+        text=[_cell(row) for line in each for row in line],
+        mode="text",
+        hoverinfo="skip",
+        showlegend=False,
     )
     figure.update_xaxes(
         tickvals=list(range(len(tasks))),

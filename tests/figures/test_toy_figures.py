@@ -22,10 +22,10 @@ ROWS = [
 
 
 def test_cells_hold_mean_interval_and_the_papers_figure():
-    shown = figures.exact_match(ROWS).data[0]
+    shown, words = figures.exact_match(ROWS).data
     assert np.array(shown.z).tolist() == [[90, 0], [1, 5]]
-    assert shown.text[0][0] == "<b>90.0</b><br>89.0–91.0<br><i>paper 91.4</i>"
-    assert shown.text[1][1] == "<b>5.0</b>"
+    assert words.text[0] == "<b>90.0</b><br>89.0–91.0<br><i>paper 91.4</i>"
+    assert words.text[3] == "<b>5.0</b>"
     assert "a constant answer reaches 6.8" in shown.customdata[0][1]
     assert shown.zmin == 0
     assert shown.zmax == 100
