@@ -223,8 +223,11 @@ def _numbers(seen: Seen) -> None:
     columns = iter(st.columns(len(now) + (seen.before is not None)))
     if seen.before is not None:
         moved = analysis.moved(seen.before, seen.after)[at]
-        advice = "Total variation: half the summed change of each query, the mean over queries"
-        next(columns).metric("Looks elsewhere now", f"{moved:.1%}", help=advice)
+        advice = (
+            "Share of attention that looks elsewhere than before (total variation): half the "
+            "summed change of each query, the mean over queries"
+        )
+        next(columns).metric("Looks elsewhere", f"{moved:.1%}", help=advice)
     for name, values in now.items():
         known, share = MEASURES[name], MEASURES[name].unit == "share"
         unit = "" if share else f" ({known.unit})"

@@ -119,7 +119,7 @@ def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, i
 
 
 def _first(known: dict[str, Subject]) -> str:
-    """The run that the address names, else the newest prefix, else whatever comes first."""
+    """The run that the address names, else a plain prefix, else whatever comes first."""
     asked = st.query_params.get("run", "")
     if asked in known:
         return asked
@@ -129,9 +129,8 @@ def _first(known: dict[str, Subject]) -> str:
             f"{widgets.plain(asked[:40])}.",
             icon=":material/link_off:",
         )
-    labelled = {"miniworld_nli": 0}
     prefixes = [
-        (labelled.get(one.run.spec.task, 1), name)
+        ((one.run.spec.task != "miniworld_nli", one.run.spec.population.vertices), name)
         for name, one in known.items()
         if one.run and one.run.spec.method == "prefix_tuning"
     ]

@@ -6,8 +6,16 @@ import pytest
 from typer.testing import CliRunner
 
 from peftcore.commands import app
+from peftcore.runs import RunStore
 
-LORA = "5a7da5def8b7"  # shipped: LoRA in the decoder of tiny-t5
+
+def lora():
+    """The id of the shipped run of LoRA in the decoder of tiny-t5."""
+    return next(
+        run.id
+        for run in RunStore().all()
+        if run.demo and run.spec.method == "lora" and run.spec.settings["stacks"] == ["decoder"]
+    )
 
 
 def call(*arguments):
@@ -30,7 +38,7 @@ def shelf(tiny, tmp_path, monkeypatch):
 
 
 def test_a_shipped_run_moved_where_it_was_trained_and_nowhere_else():
-    found = printed(LORA, "--example", "1", "--layer", "2", "--head", "3")["places"]
+    found = printed(lora(), "--example", "1", "--layer", "2", "--head", "3")["places"]
     assert max(map(max, found["encoder"]["moved"])) == 0
     assert max(map(max, found["cross"]["moved"])) > 0.05
     cross = found["cross"]
@@ -47,7 +55,7 @@ def test_a_base_reads_hostile_text_as_text(shelf):
 
 
 def test_statistics_have_limits_over_seeds():
-    found = printed(LORA, "--statistics", "2", "--place", "cross")["places"]["cross"]
+    found = printed(lora(), "--statistics", "2", "--place", "cross")["places"]["cross"]
     assert (found["examples"], found["seeds"]) == (2, 4)
     first = found["measures"]["entropy"][0]
     assert first["before"]["low"] is None
