@@ -173,6 +173,18 @@ _LEARNT = {
     "tiny-gpt": "the next token of passages and of skills (a line break, then the answer)",
 }
 
+_WRITTEN = """Check: does a statement agree with a story (three answers, and two in five prompts
+name other words for them); odd: which of two does not belong (chance 0.50); pick: one of two to
+five options (chance about 0.34); same: do two texts mean the same (chance 0.50); card: BLEU of
+facts told as text, one reference."""
+_MEASURES = {
+    "tiny-t5": _WRITTEN,
+    "tiny-gpt": _WRITTEN,
+    "tiny-bert": """Agreement is what the first token says of a pair: does a statement agree with a
+story (check; always saying the more frequent answer reaches about 0.7), do two texts go together
+(odd, 0.50) or mean the same (same, 0.50).""",
+}
+
 
 def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) -> None:
     """A README.md beside the weights: what it is, how it was made, how good, what it cannot."""
@@ -191,13 +203,14 @@ def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) 
     (out / "README.md").write_text(
         f"""# {name}
 
-{_ABOUT[name]} of {parameters / 1e6:.1f} million parameters, pretrained on Miniworld, this
-project's own small world of plain English.
+{_ABOUT[name]}
+of {parameters / 1e6:.1f} million parameters, pretrained on Miniworld, this project's own small
+world of plain English.
 
-Learnt: {_LEARNT[name]}. The text is generated (`peftcore/tasks/miniworld/skills.py`); no third
-party's text was used. The Miniworld tasks' templates and sentences never occur in it (a
-test checks this). The tokenizer spells any text byte by byte, but knows only the world's words
-as whole ones.
+Learnt: {_LEARNT[name]}.
+The text is generated (`peftcore/tasks/miniworld/skills.py`); no third party's text was used. The
+Miniworld tasks' templates and sentences never occur in it (a test checks this). The tokenizer
+spells any text byte by byte, but knows only the world's words as whole ones.
 
 Made by `{command}`
 on one processor core: {last["step"]:,} steps, {last["tokens"]:,} tokens. Stored in half
@@ -206,6 +219,8 @@ precision, computed in single.
 On held-out items, in the wordings of pretraining ({few} a skill, {many} in the last row):
 
 {curve}
+
+{_MEASURES[name]}
 
 Limits: it knows a few hundred nouns and short sentences, and nothing of the real world; names and
 rare words are spelled in pieces. It is made for showing how adapters work, not for use. The
