@@ -191,7 +191,7 @@ def drift(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     for (name, values), (tint, dash) in zip(lines.items(), looks.values(), strict=False):
         _band(figure, steps, values, name, tint, dash)
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
-    figure.update_yaxes(title_text="Distance in embedding space, mean over tokens")
+    figure.update_yaxes(title_text="Distance, mean over tokens")
     seeds = next(iter(lines.values())).shape[1]
     return _titled(figure, f"How far prompts go, {_seeds(seeds)}")
 
