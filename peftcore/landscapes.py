@@ -113,7 +113,9 @@ class Ask(Settings):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits: equal asks have equal ids."""
-        whole = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        # Without defaults: a field that is added later leaves the ids of older asks alone.
+        given = self.model_dump(mode="json", exclude_defaults=True)
+        whole = json.dumps(given, sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
 
     def parts(self) -> list[Part]:
@@ -122,19 +124,12 @@ class Ask(Settings):
 
     def words(self) -> list[str]:
         """The arguments of the command that computes this."""
-        fields_ = type(self).model_fields
-        given = self.model_dump(mode="json")
+        given = self.model_dump(mode="json", exclude={"kind", "runs"}, exclude_defaults=True)
         sets = [
             f"{name}={value if isinstance(value, str) else json.dumps(value)}"
             for name, value in given.items()
-            if name not in ("kind", "runs") and value != _default(fields_[name])
         ]
         return [*self.runs, "--kind", self.kind, *(w for each in sets for w in ("--set", each))]
-
-
-def _default(field: Any) -> Any:
-    value = field.default
-    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True)

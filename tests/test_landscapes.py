@@ -426,3 +426,40 @@ def test_what_claims_to_work_without_a_process_is_lost(runs):
     assert landscape.status().state == "lost"
     landscape.stop()
     assert landscape.status().state == "stopped"
+
+
+def test_an_ask_is_known_by_what_differs_from_the_defaults():
+    plain = Ask.make({"runs": ["a" * 12]})
+    assert plain.id == Ask.make({"runs": ["a" * 12], "steps": 15, "kind": "face"}).id
+    assert plain.id != Ask.make({"runs": ["a" * 12], "steps": 16}).id
+
+
+def test_the_same_run_with_other_numbers_of_vertices(runs):
+    run = runs["simplex"]
+    words = ["vertices", run.id, "--counts", "1,3", "--json"]
+    told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert told.exit_code == 0, told.stderr
+    rows = json.loads(told.stdout)
+    assert [row["vertices"] for row in rows] == [1, 3]
+    assert rows[1]["run"] == run.id
+    assert rows[1]["state"] == "done"
+    wrong = CliRunner().invoke(app, ["vertices", run.id, "--counts", "two"])
+    assert wrong.exit_code == 2
+    assert "whole numbers" in wrong.stderr
+
+
+SHIPPED = sorted(landscapes.shipped().glob("*/ask.json"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
+    ask = Ask.make(json.loads(path.read_text()))
+    assert ask.id == path.parent.name
+    found = landscapes.Landscape(path.parent, ask, True)
+    assert found.status().state == "done"
+    for part, stamp in zip(ask.parts(), found.facts["adapters"], strict=True):
+        run = RunStore().open(part.run)
+        assert run.demo
+        assert surveying._stamp(run, part.step) == stamp
+    if ask.kind in surveying.PLANAR:
+        assert found.table()["loss"].notna().all()
