@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from peftcore.spec import Evaluation, Population, RunSpec, Training
 
 if TYPE_CHECKING:
     from peftcore.planning import Estimate
+    from peftcore.runs import Run
 
 
 OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the command line
@@ -40,19 +41,45 @@ def plans(
     population: Population,
     training: Training,
     evaluation: Evaluation,
+    starts: Mapping[str, str] | None = None,
 ) -> Plans:
-    """One spec for each method in `settings`, each with its own learning rate if it has one."""
+    """One spec for each method in `settings`, each with its own learning rate if it has one.
+
+    starts: method → run whose adapter it starts from; empty for a start of its own.
+    """
     specs: dict[str, RunSpec] = {}
     problems: dict[str, str] = {}
     for method, chosen in settings.items():
         course = training.model_copy(update={"learning_rate": rates.get(method)})
         try:
             specs[method] = planning.plan(
-                base, task, method, chosen, population, course, evaluation
+                base,
+                task,
+                method,
+                chosen,
+                population,
+                course,
+                evaluation,
+                (starts or {}).get(method, ""),
             )
         except BadInput as error:
             problems[method] = str(error)
     return Plans(specs, problems)
+
+
+def startable(base: str, method: str, runs: Iterable[Run]) -> dict[str, str]:
+    """Runs whose adapter a method could start from, with what they are in words.
+
+    Those of the method on the same base, and between plain and scaled prompts either way.
+    """
+    prompts = {"prompt_tuning", "spt"}
+    kin = prompts if method in prompts else {method}
+    return {
+        run.id: f"{METHODS[run.spec.method].title} on {run.spec.task}, {run.spec.training.shots} "
+        f"shots ({run.id})"
+        for run in runs
+        if run.spec.base == base and run.spec.method in kin and run.status().state == "done"
+    }
 
 
 def grouped(problems: Mapping[str, str]) -> dict[str, list[str]]:
@@ -107,6 +134,8 @@ def command(spec: RunSpec) -> str:
     words += ["--base", spec.base, "--task", spec.task, "--method", spec.method]
     words += ["--shots", str(spec.training.shots), "--seeds", str(spec.population.seeds)]
     words += ["--steps", str(spec.training.steps)]
+    if spec.start:
+        words += ["--start", spec.start]
     for name, value in _changed(spec):
         words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)

@@ -49,19 +49,30 @@ if not chosen:
     widgets.empty("No method ticked", "Tick one or more methods above; each becomes a run.")
     st.stop()
 
-settings, rates = {}, {}
+settings, rates, starts, before = {}, {}, {}, cache.store().all()
 for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, strict=True):
     with tab:
         st.caption(f"{known[name].summary} Source: {known[name].source}.")
         usual = f"{known[name].default_rate(base.kind):g}"
-        with st.columns(3)[0]:
+        near, far, _ = st.columns(3)
+        with near:
             rates[name] = forms.field(Training, "learning_rate", f"train.{name}", usual)
+        if offered := plans.startable(base.name, name, before):
+            starts[name] = far.selectbox(
+                "Start from the adapter of",
+                ["", *offered],
+                format_func=lambda run, offered=offered: offered.get(
+                    run, "nothing: a start of its own"
+                ),
+                key=f"train.{name}.start",
+                help="Transfer: goes on from what another run learnt, on this task",
+            )
         settings[name] = forms.form(known[name].Config, f"train.{name}")
 if not all((training, population, evaluation, *settings.values())):
     st.caption("Correct what is marked above, then training can start.")
     st.stop()
 
-made = plans.plans(base.name, task.name, settings, rates, population, training, evaluation)
+made = plans.plans(base.name, task.name, settings, rates, population, training, evaluation, starts)
 for problem, names in plans.grouped(made.problems).items():
     who = ", ".join(known[name].title for name in names)
     st.error(f"{who}: {widgets.plain(problem)}", icon=":material/error:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from fabricated import make_run
 from random_models import build_tiny
 
 from app import plans
@@ -73,6 +74,22 @@ def test_each_method_keeps_its_own_learning_rate():
     assert made.specs["lora"].training.learning_rate == 0.5
     assert made.specs["spt"].training.learning_rate == METHODS["spt"].learning_rate
     assert not made.problems
+
+
+def test_a_method_starts_from_its_own_kind_and_the_command_says_so(tmp_path):
+    made = [make_run(method, base="random-t5") for method in ("lora", "spt", "prompt_tuning")]
+    (made[0].folder / "adapter.safetensors").write_bytes(b"")
+    other = make_run("lora")  # on tiny-t5
+    offered = plans.startable("random-t5", "spt", [*made, other])
+    assert set(offered) == {made[1].id, made[2].id}
+    assert set(plans.startable("random-t5", "lora", [*made, other])) == {made[0].id}
+    settings = {"lora": METHODS["lora"].Config()}
+    parts = (Population(), Training(), Evaluation())
+    spec = plans.plans(
+        "random-t5", "miniworld_sentiment", settings, {}, *parts, {"lora": made[0].id}
+    ).specs["lora"]
+    assert spec.start == made[0].id
+    assert f"--start {made[0].id}" in plans.command(spec)
 
 
 def test_a_base_that_is_gone_is_a_problem_of_each_method():
