@@ -634,7 +634,7 @@ class _Seed:
         product, at = terrain.curvature(self.own, self.seed, batches, centre)
         rng = torch.Generator().manual_seed(survey.number(self.seed))
         start = torch.randn(len(at), generator=rng).to(at)
-        return flatness.top_eigenvalue(product, start, iterations=12, close=0.02)[0]
+        return flatness.top_eigenvalue(product, start, iterations=16, close=0.02)[0]
 
     def barrier(self) -> float:
         """Highest barrier on an edge between two vertices."""

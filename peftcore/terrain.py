@@ -192,7 +192,7 @@ class Surveyor:
         self.encoder, self.autocast = encoder, autocast
         self.device = terrain.base.device
         self.block = block or self._block()
-        self._passes: list[Pass] | None = None
+        self._passes: dict[int, list[Pass]] = {}
 
     def _budget(self) -> int:
         """Tokens of one pass: what stays in a processor's cache, or by free memory on a GPU."""
@@ -208,16 +208,15 @@ class Surveyor:
         most = BLOCK if self.device.type == "cpu" else 16 * BLOCK
         return max(1, min(most, BYTES // max(1, size)))
 
-    def _prepared(self) -> list[Pass]:
+    def _prepared(self, block: int) -> list[Pass]:
         """The examples in passes of like length, each repeated for every point of a block."""
-        if self._passes is None:
-            budget, self._passes = self._budget(), []
-            for places in chunks(self.encoder, self.examples, self.block, budget):
+        if block not in self._passes:
+            found = self._passes[block] = []
+            for places in chunks(self.encoder, self.examples, block, self._budget()):
                 rows = [self.examples[i] for i in places]
-                self._passes.append(
-                    Pass(places, self.encoder.batch(rows * self.block), self._states(rows))
-                )
-        return self._passes
+                batch = self.encoder.batch(rows * block)
+                found.append(Pass(places, batch, self._states(rows)))
+        return self._passes[block]
 
     @torch.no_grad()
     def _states(self, rows: list[Example]) -> Tensor | None:
@@ -239,16 +238,12 @@ class Surveyor:
         found = torch.empty(len(points), len(self.examples))
         for at in range(0, len(points), self.block):
             some = points[at : at + self.block]
-            short = self.block - len(some)
-            if short:  # a last block is filled up, so that every pass has one shape
-                some = torch.cat([some, some[-1:].expand(short, -1)])
-            members = self.terrain.at(self.seed, some)
-            for each in self._prepared():
+            members, block = self.terrain.at(self.seed, some), len(some)
+            for each in self._prepared(block):
                 members.states = each.states
                 with self._arithmetic():
-                    losses = members.losses(each.batch, torch.ones(self.block, 1, 1))
-                kept = losses.float().cpu().view(self.block, -1)[: self.block - short]
-                found[at : at + self.block - short, each.places] = kept
+                    losses = members.losses(each.batch, torch.ones(block, 1, 1))
+                found[at : at + block, each.places] = losses.float().cpu().view(block, -1)
         return found
 
     def losses(self, points: Tensor) -> list[float]:
@@ -293,12 +288,12 @@ class Surveyor:
         """Half precision if it leaves the losses at these points alone, else None."""
         if wanted is None:
             return None
-        before, self.autocast = self.autocast, None
-        self._passes = None
-        plain = self.rows(probes).mean(1)
-        self.autocast, self._passes = wanted, None
-        half = self.rows(probes).mean(1)
-        self.autocast, self._passes = before, None
+        before, found = self.autocast, {}
+        for way in (None, wanted):  # an encoder that runs once must do so in the same arithmetic
+            self.autocast, self._passes = way, {}
+            found[way] = self.rows(probes).mean(1)
+        self.autocast, self._passes = before, {}
+        plain, half = found[None], found[wanted]
         room = ALIKE * float(plain.max() - plain.min())
         return wanted if float((half - plain).abs().max()) <= room else None
 

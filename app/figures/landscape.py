@@ -419,11 +419,15 @@ def against_score(
     figure.update_layout(
         title={
             "text": f"{MEASURES[name][0]} against test score<br>"
-            f"<sup>{text(correlation_words(found))}, {table['run'].nunique()} runs</sup>",
+            f"<sup>{text(correlation_words(found))}, {_runs(table['run'].nunique())}</sup>",
             "x": 0,
         }
     )
     return figure
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"{count} runs"
 
 
 def correlation_words(found: Agreement) -> str:

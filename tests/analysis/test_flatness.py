@@ -11,16 +11,27 @@ def test_sharpness_is_the_rise_from_the_centre():
     assert (found.mean, found.worst, found.directions) == (pytest.approx(1 / 3), 1.0, 3)
 
 
-def test_power_iteration_finds_the_eigenvalue_of_largest_size():
+def test_as_many_products_as_dimensions_find_the_eigenvalue_of_largest_size():
     matrix = torch.diag(torch.tensor([1.0, -5.0, 2.0]))
-    value, _ = flatness.top_eigenvalue(lambda v: matrix @ v, torch.ones(3), 50, 1e-9)
+    value, taken = flatness.top_eigenvalue(lambda v: matrix @ v, torch.ones(3), 50, 1e-9)
     assert value == pytest.approx(-5.0, abs=1e-4)
+    assert taken == 3
 
 
-def test_power_iteration_ends_early_and_on_nought():
-    _, taken = flatness.top_eigenvalue(lambda v: 3 * v, torch.ones(4), 20)
-    assert taken == 2
+def test_few_products_come_close_in_many_dimensions():
+    values = torch.linspace(0, 1, 2000)
+    values[7] = 3.0
+    rng = torch.Generator().manual_seed(0)
+    start = torch.randn(2000, generator=rng)
+    value, taken = flatness.top_eigenvalue(lambda v: values * v, start, 16, 0.01)
+    assert value == pytest.approx(3.0, rel=0.02)
+    assert taken < 16
+
+
+def test_the_top_eigenvalue_ends_early_on_a_multiple_on_nought_and_on_nonsense():
+    assert flatness.top_eigenvalue(lambda v: 3 * v, torch.ones(4)) == (pytest.approx(3.0), 1)
     assert flatness.top_eigenvalue(lambda v: 0 * v, torch.ones(4)) == (0.0, 1)
+    assert math.isnan(flatness.top_eigenvalue(lambda v: v * math.nan, torch.ones(4))[0])
 
 
 def test_a_bowl_has_its_centroid_below_its_vertices():
