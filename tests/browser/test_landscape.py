@@ -1,0 +1,62 @@
+"""A click on a point of a landscape, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+from peftcore import places
+
+
+def command(workspace, *words):
+    """A command in the server's own workspace; what it printed as JSON."""
+    environment = os.environ | {
+        "PEFTCORE_HOME": str(workspace / "home"),
+        "PEFTCORE_MODELS": str(workspace / "models"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "peftcore", *words, "--json"],
+        cwd=places.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.timeout(900)
+def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
+    settings = ("dev=4", "batch=2", "limit=4", "max_new_tokens=3", "length=2")
+    run = command(
+        workspace, "train", "--base", "random-t5", "--task", "miniworld_nli",
+        "--method", "prefix_tuning", "--vertices", "3", "--seeds", "1", "--steps", "2",
+        "--shots", "4", *(word for each in settings for word in ("--set", each)),
+    )["run"]  # fmt: skip
+    command(workspace, "landscape", run)
+    here = visit()
+    here.open(f"landscape?landscape.run={run}")
+    chart = here.page.locator(".js-plotly-plot").first
+    chart.locator(".contour, .contourlayer").first.wait_for(state="attached")
+    here.settle()
+    # The middle of the drawing area lies inside the triangle.
+    area = chart.locator(".nsewdrag").first.bounding_box()
+    here.page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    here.page.wait_for_timeout(400)
+    here.page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    expect(here.page.get_by_text("has a loss of")).to_be_visible(timeout=120_000)
+    start = here.page.get_by_role("button", name="Start now")
+    ask = here.page.get_by_role("button", name="Ask this point")
+    expect(start.or_(ask).first).to_be_visible(timeout=200_000)
+    expect(ask).to_be_visible(timeout=200_000)
+    ask.click()
+    expect(here.page.get_by_text("Answer:")).to_be_visible(timeout=200_000)
+    here.shot("landscape-point")
+    here.sound()
