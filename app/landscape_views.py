@@ -464,7 +464,8 @@ def validation(subject: Subject) -> None:
         return
 
     def show(found: Landscape) -> None:
-        measures, facts = found.measures(), found.facts
+        measures = found.measures()
+        facts = {k: v for k, v in found.facts.items() if k != "normalisation"}  # none is used here
         if measures.empty:
             return
         _spread(found, measures, facts, subject)

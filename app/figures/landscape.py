@@ -468,6 +468,7 @@ def spread(
     )
     figure.update_xaxes(title_text="Loss on the validation draw (nats)")
     figure.update_yaxes(title_text="Draws")
+    figure.update_layout(margin={"t": 84})  # room for the centroid's label below the title
     _titled(figure, "What random points say, and the one deterministic value", facts)
     return figure
 
@@ -500,7 +501,9 @@ def tightening(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
         marker={"color": LINES[0], "size": 10},
         name="Drawn again and again",
     )
-    figure.update_xaxes(title_text="Copies of the validation draw, R", type="log", dtick="D2")
+    figure.update_xaxes(
+        title_text="Copies of the validation draw, R", type="log", tickvals=list(table["R"])
+    )
     figure.update_yaxes(title_text="Standard deviation of the mean (nats)", rangemode="tozero")
     _titled(figure, "How the estimate tightens", facts)
     return figure
@@ -525,7 +528,7 @@ def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
             name=name,
         )
     figure.update_xaxes(title_text="Optimiser step")
-    figure.update_yaxes(title_text="Loss (nats)")
+    figure.update_yaxes(title_text="Loss (nats, log scale)", type="log")
     _titled(figure, f"Estimates along the training, {steps['seed'].nunique()} seeds", facts)
     return figure
 
