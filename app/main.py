@@ -27,6 +27,7 @@ STYLE = """<style>
     color: light-dark(#47515E, #B4BDC8); opacity: 1;
 }
 .stApp button[data-selected="true"] p { color: light-dark(#17497F, #BBD6FA); }
+.stApp [data-testid="stSliderThumbValue"] p { color: light-dark(#17497F, #BBD6FA); }
 </style>"""
 
 st.set_page_config(

@@ -64,7 +64,7 @@ for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, st
                 format_func=lambda run, offered=offered: offered.get(
                     run, "nothing: a start of its own"
                 ),
-                key=f"train.{name}.start",
+                key=f"train.{name}.from",
                 help="Transfer: goes on from what another run learnt, on this task",
             )
         settings[name] = forms.form(known[name].Config, f"train.{name}")
