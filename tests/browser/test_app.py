@@ -25,7 +25,7 @@ def test_train_watch_refresh_and_compare(visit):
     here.page.get_by_test_id("stMain").get_by_role("link", name="Train", exact=True).click()
     expect(here.page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     here.settle()
-    choose(here, "Task", "sentiment")
+    choose(here, "Task", "sentiment of a remark")
     choose(here, "Base model", "random-t5")
     pill(here, "LoRA", False)
     pill(here, "Scaled prompt tuning", False)

@@ -25,7 +25,7 @@ def press(here, name):
 
 
 def test_a_click_on_a_small_picture_opens_that_head_and_modes_switch(visit):
-    here = opened(visit)
+    here = opened(visit, height=1600)  # what is below the window cannot be clicked
     box = here.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
     # Six heads and four layers, each of unit size from -0.14 on; the middle is at 0.43.
     across, down = (1.43 + 0.14) / 6.14, (2.43 + 0.14) / 4.14
