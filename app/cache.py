@@ -1,4 +1,4 @@
-"""Everything pages remember between reruns: all `st.cache_*` of the app, each with a bound.
+"""What pages remember between reruns, each with a bound; a lab's own caches are in its files.
 
 Importing this file does not import torch.  `warm_up` loads it in a background thread once a first
 page has been drawn; `ready` says whether it is there, so that pages can wait without blocking.
@@ -25,6 +25,11 @@ from peftcore.runs import RunStore
 from peftcore.tasks.base import Example, Split, Task
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from app.toy_answers import Answered, Variants
     from peftcore.adapter import Adapted
     from peftcore.analysis.attention import Attention
     from peftcore.base import BaseModel
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from peftcore.jobs import Queue
     from peftcore.landscapes import Ask
     from peftcore.methods.base import Adapter
+    from peftcore.toys.recipes import Shape
 
 BY_KIND = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
 HEAVY = ("torch", "transformers", "peftcore.base", "peftcore.training")
@@ -288,3 +294,23 @@ def _ask(ask: str) -> Ask:
 
 def _base_of(ask: str) -> str:
     return store().open(_ask(ask).parts()[0].run).spec.base
+
+
+@st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
+def toy_answers(
+    folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
+) -> list[Answered]:
+    """What the variants of a toy experiment write for the digits typed."""
+    from app.toy_answers import answered
+
+    return answered(folder, shape, variants, typed)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def toy_attention(
+    folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
+) -> dict[str, list[np.ndarray]]:
+    """What the variants of a toy experiment look at while reading the digits."""
+    from app.toy_answers import attended
+
+    return attended(folder, shape, variants, read)

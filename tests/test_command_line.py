@@ -295,12 +295,12 @@ def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkey
 
 
 def test_values_of_settings_read_as_json_or_as_text():
-    assert asking._pair("rank=4") == ("rank", 4)
-    assert asking._pair('components=["a", "b"]') == ("components", ["a", "b"])
-    assert asking._pair("optimiser=adafactor") == ("optimiser", "adafactor")
-    assert asking._pair("a=b=c") == ("a", "b=c")
+    assert asking.pair("rank=4") == ("rank", 4)
+    assert asking.pair('components=["a", "b"]') == ("components", ["a", "b"])
+    assert asking.pair("optimiser=adafactor") == ("optimiser", "adafactor")
+    assert asking.pair("a=b=c") == ("a", "b=c")
     with pytest.raises(BadInput):
-        asking._pair("=4")
+        asking.pair("=4")
 
 
 def test_tables_align_numbers_right_and_show_nothing_as_a_dash():
