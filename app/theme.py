@@ -1,8 +1,9 @@
 """How things look wherever they appear: one colour, dash and symbol per method, one chart template.
 
 Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
-keeps its colour in either; the first five stay apart for readers with a red-green weakness, and
-dash and symbol tell the rest.  Ground and text are those of the page in `.streamlit/config.toml`.
+keeps its colour in either; those of FIXED stay apart for readers with a red-green weakness too,
+and symbol and dash tell the rest.  Ground and text are those of the page in
+`.streamlit/config.toml`.
 """
 
 from __future__ import annotations
@@ -44,19 +45,28 @@ FIXED = {
     "lora": ("#7B3FE4", "triangle-up"),
     "linear_probe": ("#6E7681", "x"),
 }
-OTHERS = ("#CC0049", "#5A76F5", "#A9713A", "#008FA3", "#7A7A1F", "#B5609A")
+FURTHER = {
+    "sparsefit": ("#CC0049", "cross"),
+    "atoms": ("#5A76F5", "star"),
+    "block_atoms": ("#7A7A1F", "hexagon"),
+    "bottleneck": ("#A9713A", "circle"),
+    "ia3": ("#008FA3", "diamond"),
+    "full_fine_tuning": ("#B5609A", "square"),
+    "bitfit": ("#D633D6", "triangle-up"),
+}
+OTHERS = tuple(colour for colour, _ in FURTHER.values())
 
 
 def colour(method: str) -> str:
-    """The method's colour; one that is not in the table gets a stable one from the palette."""
-    return FIXED[method][0] if method in FIXED else OTHERS[_number(method) % len(OTHERS)]
+    """The method's colour; one that is in no table gets a stable one from the palette."""
+    return look(method, "").colour
 
 
 def look(method: str, name: str) -> Look:
     """How a method is drawn, under the given name."""
-    known = FIXED.get(method)
-    symbol = known[1] if known else SYMBOLS[_number(method) % len(SYMBOLS)]
-    return Look(name, colour(method), symbol)
+    number = _number(method)
+    drawn = OTHERS[number % len(OTHERS)], SYMBOLS[number % len(SYMBOLS)]
+    return Look(name, *(FIXED | FURTHER).get(method, drawn))
 
 
 def _number(name: str) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app import theme
+from peftcore.methods.base import METHODS
 
 SEEN = {  # what is left of linear red, green, blue: Machado, Oliveira & Fernandes 2009, severity 1
     "full": np.eye(3),
@@ -50,6 +51,13 @@ def test_methods_stay_apart_for_every_sight(sight):
     turned = np.array(SEEN[sight])
     for first, second in itertools.combinations([c for c, _ in theme.FIXED.values()], 2):
         assert np.linalg.norm(lab(turned @ linear(first)) - lab(turned @ linear(second))) > 15
+
+
+def test_no_two_methods_share_a_colour():
+    colours = {method: theme.colour(method) for method in METHODS}
+    assert set(colours) <= theme.FIXED.keys() | theme.FURTHER.keys()
+    for first, second in itertools.combinations(colours.values(), 2):
+        assert np.linalg.norm(lab(linear(first)) - lab(linear(second))) > 15
 
 
 def test_methods_also_differ_in_symbol():
