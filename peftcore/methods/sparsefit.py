@@ -28,7 +28,7 @@ class SparseFit(ChosenWeights):
     name, title = "sparsefit", "SparseFit"
     summary = "Chosen kinds of the base's own weights are trained; nothing is added to it."
     source = "arXiv:2305.13235"
-    learning_rate = 0.002  # 0.001 and 0.003 end alike on tiny-t5, 0.0003 lags behind
+    learning_rate = 0.002  # dev loss on tiny-t5, 80 steps: .85 .64 .64 .75 at .001 .002 .005 .01
 
     class Config(Settings):
         """Settings of SparseFit."""

@@ -55,7 +55,18 @@ def test_bias_has_as_many_directions_as_the_prefix_has_positions(length):
     found = limits.compare(plain, worn)
     assert found.rank(0) == found.room(0) == length
     assert found.singular_values(0)[length] < 1e-12
-    assert 1 <= found.used(0) <= length
+
+
+@pytest.mark.parametrize(("small", "used"), [(1.0, 2), (0.01, 1)])
+def test_directions_used_are_those_that_carry_the_bias(small, used):
+    """Two prefix values at right angles, the second of length `small`, each seen by one query."""
+    scores = np.full((1, 2, 3), -50.0)
+    scores[0, 0, 0] = scores[0, 1, 1] = 0.0
+    value = np.array([[[1.0, 0, 0], [0, small, 0], [0, 0, 1.0]]])
+    plain = attended(scores[..., 2:], value[:, 2:], 0)
+    found = limits.compare(plain, attended(scores, value, 2))
+    np.testing.assert_allclose(found.singular_values(0)[:2], sorted((1, small), reverse=True))
+    assert (found.room(0), found.used(0)) == (2, used)
 
 
 def test_prefix_share_is_the_logistic_of_a_difference_of_logsumexps():
