@@ -1,0 +1,166 @@
+"""How sparse coefficients of atoms are, which atoms matter, and which to keep: measures on arrays.
+
+Codes are coefficients (…, m) of m atoms at any number of positions; weights are one number (m,) for
+each atom, none negative.  Which model they come from is the business of `dictionaries`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from peftcore.analysis.comparison import Interval, interval
+
+Array = NDArray[np.floating]
+Whole = NDArray[np.integer]
+
+
+def zeros(codes: ArrayLike) -> float:
+    """Share of coefficients that are exactly zero; nan if there are none."""
+    held = np.asarray(codes)
+    return float((held == 0).mean()) if held.size else math.nan
+
+
+def l0(codes: ArrayLike) -> float:
+    """Mean number of atoms used at a position: coefficients (…, m) that are not zero."""
+    held = np.asarray(codes)
+    return float((held != 0).sum(-1).mean()) if held.size else math.nan
+
+
+def hoyer(codes: ArrayLike) -> Array:
+    """Hoyer's measure of each row (…, m) → (…): 0 if all are of one size, 1 if one is left.
+
+    (√m − ‖a‖₁ / ‖a‖₂) / (√m − 1); nan where a row is all zero, or has one entry only.
+    """
+    sizes = np.abs(np.asarray(codes, dtype=np.float64))
+    root = math.sqrt(sizes.shape[-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = sizes.sum(-1) / np.sqrt(np.square(sizes).sum(-1))
+        found: Array = (root - ratio) / np.where(root > 1, root - 1, np.nan)
+    return found
+
+
+def mean_hoyer(codes: ArrayLike) -> float:
+    """Mean of Hoyer's measure over the positions that use any atom; nan if none does."""
+    found = hoyer(codes)
+    known = found[np.isfinite(found)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def lorenz(weights: ArrayLike) -> tuple[Array, Array]:
+    """Shares of atoms, smallest weights first, and the share of the total that they hold.
+
+    Both (m + 1,), from 0 to 1; all equal is the diagonal.  nan where the total is zero.
+    """
+    held = np.sort(np.asarray(weights, dtype=np.float64))
+    total = held.sum()
+    reached = np.concatenate([[0.0], np.cumsum(held)])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.linspace(0, 1, len(held) + 1), reached / (total if total else np.nan)
+
+
+def gini(weights: ArrayLike) -> float:
+    """Gini's coefficient: 0 if all atoms weigh the same, (m − 1) / m if one weighs everything.
+
+    The area between the Lorenz curve and the diagonal, as a share of that below the diagonal.
+    """
+    x, y = lorenz(weights)
+    return float(1 - ((y[1:] + y[:-1]) * np.diff(x)).sum())
+
+
+def effective_number(weights: ArrayLike) -> float:
+    """Participation ratio (Σ w)² / Σ w²: how many equal atoms would be as spread out; nan if none.
+
+    m if all weigh the same, 1 if one weighs everything.
+    """
+    held = np.asarray(weights, dtype=np.float64)
+    square = float(np.square(held).sum())
+    return float(held.sum() ** 2 / square) if square else math.nan
+
+
+def usage(codes: ArrayLike) -> Array:
+    """Share of positions at which each atom is used: (…, m) → (m,)."""
+    held = np.asarray(codes)
+    found: Array = (held.reshape(-1, held.shape[-1]) != 0).mean(0)
+    return found
+
+
+def importance(codes: ArrayLike, norms: ArrayLike) -> Array:
+    """Mean size of each atom's coefficient times the atom's length: (…, m) and (m,) → (m,)."""
+    held = np.abs(np.asarray(codes, dtype=np.float64))
+    return held.reshape(-1, held.shape[-1]).mean(0) * np.asarray(norms, dtype=np.float64)
+
+
+def ranked(weights: ArrayLike) -> Whole:
+    """Positions of the weights, largest first; equal ones in their own order."""
+    return np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
+
+
+def shuffled(atoms: int, draw: int, seed: int) -> Whole:
+    """All atoms in a random order, another one for every draw and seed."""
+    return np.random.default_rng([draw, seed]).permutation(atoms)
+
+
+def kept(order: Sequence[int] | Whole, k: int) -> NDArray[np.bool_]:
+    """Which atoms stay if the first k of an order are kept: (m,)."""
+    mask = np.zeros(len(order), dtype=bool)
+    mask[np.asarray(order[:k], dtype=int)] = True
+    return mask
+
+
+def counts(atoms: int) -> list[int]:
+    """How many atoms to keep along a curve: none, all, and powers of two between."""
+    between = [2**power for power in range(atoms.bit_length()) if 2**power < atoms]
+    return [0, *between, atoms]
+
+
+def over_draws(values: ArrayLike) -> Interval:
+    """Mean and 95 % interval over seeds of values (seeds, draws), each seed's draws averaged first.
+
+    Draws of one seed share its adapter, so they are not independent and do not count as such.
+    """
+    return interval(np.asarray(values, dtype=np.float64).mean(1).tolist())
+
+
+def apart(first: Interval, second: Interval) -> bool:
+    """Whether two intervals do not overlap; False where one of them has no limits."""
+    limits = (first.low, first.high, second.low, second.high)
+    if None in limits:
+        return False
+    low, high, other_low, other_high = map(float, limits)  # type: ignore[arg-type]
+    return low > other_high or high < other_low
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """What codes and atoms of one adapter amount to."""
+
+    zeros: float  # share of coefficients
+    l0: float  # atoms used at a position, of all matrices together
+    hoyer: float  # mean over positions
+    gini: float  # of importance
+    effective: float  # atoms, by participation of importance
+    dead: int  # atoms never used
+    always: int  # atoms used everywhere
+    atoms: int
+
+
+def summary(
+    zero_share: float, used: float, spread: float, frequency: ArrayLike, weights: ArrayLike
+) -> Sparsity:
+    """The numbers of one adapter: from shares, usage (m,) and importance (m,) of all its atoms."""
+    often = np.asarray(frequency, dtype=np.float64)
+    return Sparsity(
+        zero_share,
+        used,
+        spread,
+        gini(weights),
+        effective_number(weights),
+        int((often == 0).sum()),
+        int((often == 1).sum()),
+        len(often),
+    )
