@@ -252,7 +252,7 @@ class Landscape:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BadInput(f"landscape {self.id} is being computed already") from None
+                raise BadInput(f"{self.id} is being computed already") from None
             yield
 
 
@@ -308,11 +308,17 @@ def every() -> list[Landscape]:
 def start(ask: Ask) -> Landscape:
     """Compute a landscape in a process that outlives this one; nothing if one is at it or done."""
     landscape = create(ask)
+    launch(landscape, ["landscape", *ask.words()])
+    return landscape
+
+
+def launch(landscape: Landscape, words: Sequence[str]) -> None:
+    """Run the command that computes it in a process that outlives this one, unless it is done."""
     status = landscape.status()
     if landscape.shipped or status.busy or status.state == "done":
-        return landscape
+        return
     (landscape.folder / "stop").unlink(missing_ok=True)
-    command = [sys.executable, "-m", "peftcore", "landscape", *ask.words(), "--json"]
+    command = [sys.executable, "-m", "peftcore", *words, "--json"]
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
@@ -333,7 +339,6 @@ def start(ask: Ask) -> Landscape:
     threading.Thread(target=process.wait, daemon=True).start()  # so that it never stays a zombie
     signed = asdict(processes.identify(process.pid))
     landscape.write_status(state="waiting", message="Starting", process=signed)
-    return landscape
 
 
 @contextmanager
