@@ -203,6 +203,10 @@ def _weights(model: Any, kin: Family) -> Iterator[Weight]:
         for tensor in module.parameters(recurse=False):
             users.setdefault(id(tensor), []).append(path)
     depth = model.config.num_hidden_layers
+    depths = {
+        "encoder": depth,
+        "decoder": getattr(model.config, "num_decoder_layers", None) or depth,
+    }
     for name, tensor in model.named_parameters():
         paths, shape = tuple(users[id(tensor)]), tuple(tensor.shape)
         found = {c: rule for c, rule in rules.items() if any(_matches(rule, p) for p in paths)}
@@ -210,7 +214,7 @@ def _weights(model: Any, kin: Family) -> Iterator[Weight]:
             continue
         outside = bool(UNSTACKED & found.keys())
         stack = None if outside else _stack(kin.kind, paths[0])
-        layer = None if outside else _layer(found, paths[0], depth)
+        layer = None if stack is None else _layer(found, paths[0], depths[stack])
         shares = {c: rule for c, rule in found.items() if not isinstance(rule, str)}
         if not shares:
             yield Weight(name, frozenset(found), stack, layer, shape, None, paths)

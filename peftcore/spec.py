@@ -19,6 +19,7 @@ _LATER_SETTINGS: dict[str, dict[str, Any]] = {  # method → its later settings,
     "prompt_tuning": {"text": ""},
     "spt": {"text": "", "train": "both", "share": "token", "normalised": False},
     "prefix_tuning": {"start": "random", "text": ""},
+    "sparsefit": {"cells": []},
 }
 
 

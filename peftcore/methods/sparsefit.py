@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from peftcore import component_map
 from peftcore.anatomy import Choice, Stack
 from peftcore.errors import BadInput
 from peftcore.methods.base import register
@@ -59,8 +60,29 @@ class SparseFit(ChosenWeights):
             json_schema_extra={"advanced": True},
         )
 
+        cells: tuple[str, ...] = Field(
+            (),
+            max_length=10_000,
+            description="Single cells, as encoder.0.attention.query or head, trained instead of "
+            "all that is said above; the Components page writes them",
+            json_schema_extra={"advanced": True},
+        )
+
+        @field_validator("cells")
+        @classmethod
+        def _well_formed(cls, cells: tuple[str, ...]) -> tuple[str, ...]:
+            for name in cells:
+                if not component_map.NAME.fullmatch(name):
+                    raise ValueError(
+                        f"a cell is called stack.layer.component, as encoder.0.attention.query, "
+                        f"or head, or embeddings; not {name[:60]!r}"
+                    )
+            return tuple(sorted(set(cells)))
+
     def choose(self) -> tuple[Weight, ...]:
         anatomy, asked = self.base.anatomy, self.config
+        if asked.cells:
+            return component_map.named(anatomy.weights, asked.cells, self.base.name)
         found = anatomy.choose(asked.components, asked.stacks, asked.first_layer, asked.last_layer)
         if not found:
             top = anatomy.layers - 1
