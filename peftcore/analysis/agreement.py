@@ -1,0 +1,292 @@
+"""How far raters agree: share unanimous, uniform and Fleiss' kappa, weighted Cohen, Krippendorff.
+
+Everything starts from a table with one row per item, one column per rater and a category in each
+cell, or nothing where a rater did not see the item.  Intervals come from a bootstrap that draws
+items and raters anew (`over="items"` keeps the raters).  A rater drawn twice would agree with
+herself, so a draw gives raters weights and only pairs of different raters count: that is why the
+coefficients are written here and not taken from a package (tests hold them to statsmodels' and
+scikit-learn's, and to worked examples in print).  A coefficient that does not exist for the data
+says why in words.
+
+Sources: Fleiss 1971; Randolph 2005 (chance is 1/k; FEB reports it for two classes, where three
+raters give (4u - 1) / 3 for u unanimous); Cohen 1968; Krippendorff, Content Analysis, 2004.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+Over = Literal["items and raters", "items"]
+
+RESAMPLES = 1000
+CELLS = 4_000_000  # numbers of a block of resamples; 32 MB each
+ONE_RATER = "no item has verdicts of two raters, so nobody can agree or disagree"
+ONE_CATEGORY = (
+    "every verdict is the same category: chance alone would agree as often, so the coefficient is "
+    "0 divided by 0; read the share of unanimous items instead"
+)
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A measure of agreement, its 95 % limits and what it rests on; without a value, why."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    items: int  # rated by two or more
+    raters: int
+    reason: str = ""  # why value or limits are missing
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Resamples of the table as weights; the last two axes are items and categories.
+
+    A cell of `counts` is the weight of the raters who gave an item that category, one of `squares`
+    the sum of their squared weights; `times` says how often each item was drawn.
+    """
+
+    counts: Array  # (b, i, c)
+    squares: Array  # (b, i, c)
+    times: Array  # (b, i)
+
+    @property
+    def raters(self) -> Array:
+        """(b, i): the weight of an item's raters."""
+        return self.counts.sum(-1)
+
+    @property
+    def pairs(self) -> Array:
+        """(b, i): the weight of an item's ordered pairs of different raters."""
+        return self.raters**2 - self.squares.sum(-1)
+
+    @property
+    def used(self) -> Array:
+        """(b, i): how often each item was drawn, zero where it has no pair of raters."""
+        return np.where(self.pairs > 0, self.times, 0.0)
+
+    def agreeing(self) -> Array:
+        """(b,): the share of agreeing pairs of an item, averaged over items."""
+        equal = (self.counts**2 - self.squares).sum(-1)
+        return _ratio((self.used * _ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1))
+
+
+def wide(rows: pd.DataFrame, *, item: str, rater: str, verdict: str) -> pd.DataFrame:
+    """The table of items and raters from one row per verdict; of two by one rater the last."""
+    last = rows.drop_duplicates([item, rater], keep="last")
+    return last.pivot(index=item, columns=rater, values=verdict)
+
+
+def collapsed(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+    """The table with categories merged, such as weak yes into yes; others become missing."""
+    return table.map(lambda cell: groups.get(cell) if isinstance(cell, str) else None)
+
+
+def coefficients(
+    table: pd.DataFrame,
+    categories: Sequence[str],
+    *,
+    over: Over = "items and raters",
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Coefficient]:
+    """Every measure for all raters together, in the order in which they are read.
+
+    `categories` are in their order, because the ordinal coefficient counts the steps between them.
+    """
+    made = [
+        (name, _estimated(name, measure, table, categories, over, resamples, seed))
+        for name, measure in MEASURES.items()
+    ]
+    return [found for _, found in made]
+
+
+def cohen(
+    table: pd.DataFrame, categories: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """Linearly weighted Cohen's kappa of each pair of raters on the items both rated.
+
+    Columns first, second, items, value, low, high, reason; limits from resampled items.
+    """
+    codes = _codes(table, categories)
+    rows = []
+    for first, second in itertools.combinations(range(codes.shape[1]), 2):
+        pair = codes[:, [first, second]]
+        found = _cohen(pair[(pair >= 0).all(1)], len(categories), resamples, seed)
+        rows.append({"first": table.columns[first], "second": table.columns[second]} | found)
+    return pd.DataFrame(
+        rows, columns=["first", "second", "items", "value", "low", "high", "reason"]
+    )
+
+
+def _cohen(pairs: NDArray[np.int64], size: int, resamples: int, seed: int) -> dict[str, object]:
+    n = len(pairs)
+    if n == 0:
+        return _row(0, None, None, None, "these two rated no item in common")
+    cells = np.zeros((n, size * size))
+    cells[np.arange(n), pairs[:, 0] * size + pairs[:, 1]] = 1
+    value = float(_weighted_kappa(cells.sum(0)[None], size)[0])
+    if np.isnan(value):
+        return _row(n, None, None, None, ONE_CATEGORY)
+    if n == 1:
+        return _row(n, value, None, None, "one item has no interval")
+    times = _item_draws(n, resamples, np.random.default_rng(seed))
+    low, high, reason = _limits(_weighted_kappa(times @ cells, size))
+    return _row(n, value, low, high, reason)
+
+
+def _row(
+    items: int, value: float | None, low: float | None, high: float | None, reason: str
+) -> dict[str, object]:
+    return {"items": items, "value": value, "low": low, "high": high, "reason": reason}
+
+
+def _weighted_kappa(tables: Array, size: int) -> Array:
+    """1 - observed over expected distance, for each flattened table of two raters' counts."""
+    joint = tables.reshape(-1, size, size)
+    joint = joint / joint.sum((1, 2), keepdims=True)
+    distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    expected = joint.sum(2)[:, :, None] * joint.sum(1)[:, None, :]
+    return 1 - _ratio((joint * distance).sum((1, 2)), (expected * distance).sum((1, 2)))
+
+
+def _estimated(
+    name: str,
+    measure: Callable[[_Draws], Array],
+    table: pd.DataFrame,
+    categories: Sequence[str],
+    over: Over,
+    resamples: int,
+    seed: int,
+) -> Coefficient:
+    codes = _codes(table, categories)
+    shared = codes[(codes >= 0).sum(1) >= 2]
+    raters = int((shared >= 0).any(0).sum())
+    if len(shared) == 0:
+        return Coefficient(name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER)
+    marks = np.stack([shared == code for code in range(len(categories))], -1).astype(float)
+    whole = _Draws(marks.sum(1)[None], marks.sum(1)[None], np.ones((1, len(shared))))
+    value = float(measure(whole)[0])
+    if np.isnan(value):
+        return Coefficient(name, None, None, None, len(shared), raters, ONE_CATEGORY)
+    if len(shared) == 1:
+        return Coefficient(name, value, None, None, 1, raters, "one item has no interval")
+    drawn = np.concatenate([measure(part) for part in _resampled(marks, over, resamples, seed)])
+    low, high, reason = _limits(drawn)
+    return Coefficient(name, value, low, high, len(shared), raters, reason)
+
+
+def _codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[np.int64]:
+    """(items, raters): the place of each category, -1 where there is no verdict."""
+    place = {name: code for code, name in enumerate(categories)}
+    return np.array(
+        [[place.get(cell, -1) for cell in row] for row in table.to_numpy(object)], dtype=np.int64
+    ).reshape(table.shape)
+
+
+def _item_draws(n: int, resamples: int, rng: np.random.Generator) -> Array:
+    """(b, n): how often each of n is drawn in n draws with replacement."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+
+
+def _resampled(marks: Array, over: Over, resamples: int, seed: int) -> list[_Draws]:
+    """The resamples in blocks that fit into memory; `marks` is (items, raters, categories)."""
+    items, raters, size = marks.shape
+    rng = np.random.default_rng(seed)
+    times = _item_draws(items, resamples, rng)
+    weights = np.ones((resamples, raters))
+    if over == "items and raters":
+        weights = _item_draws(raters, resamples, rng)
+    flat = marks.transpose(1, 0, 2).reshape(raters, items * size)
+    step = max(1, CELLS // (items * size * size))
+    parts = []
+    for start in range(0, resamples, step):
+        part = weights[start : start + step]
+        counts, squares = part @ flat, part**2 @ flat
+        shape = (len(part), items, size)
+        drawn = times[start : start + step]
+        parts.append(_Draws(counts.reshape(shape), squares.reshape(shape), drawn))
+    return parts
+
+
+def _limits(drawn: Array) -> tuple[float | None, float | None, str]:
+    """The middle 95 % of the resamples in which the measure exists."""
+    known = drawn[~np.isnan(drawn)]
+    if len(known) < len(drawn) / 2:
+        return None, None, "no interval: in most resamples the coefficient does not exist"
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high), ""
+
+
+def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
+    """above / below, and `empty` where nothing is below; chance sums have rounding errors."""
+    some = np.abs(below) > 1e-12
+    return np.where(some, above / np.where(some, below, 1.0), empty)
+
+
+def _unanimous(draws: _Draws) -> Array:
+    """Share of items on which all raters gave one category."""
+    one = draws.counts.max(-1) == draws.raters
+    return _ratio((draws.used * one).sum(-1), draws.used.sum(-1))
+
+
+def _uniform(draws: _Draws) -> Array:
+    """Randolph's free-marginal kappa: chance gives each category alike."""
+    chance = 1 / draws.counts.shape[-1]
+    return (draws.agreeing() - chance) / (1 - chance)
+
+
+def _fleiss(draws: _Draws) -> Array:
+    """Fleiss' kappa: chance follows how often each category was given."""
+    given = (draws.used[..., None] * draws.counts).sum(1)
+    chance = (_ratio(given, given.sum(-1, keepdims=True)) ** 2).sum(-1)
+    return _ratio(draws.agreeing() - chance, 1 - chance)
+
+
+def _coincidences(draws: _Draws) -> Array:
+    """(b, c, c): pairs of verdicts on one item; every item weighs as much as it has raters."""
+    share = draws.used * _ratio(draws.raters, draws.pairs, 0.0)
+    both = np.einsum("bi,bic,bid->bcd", share, draws.counts, draws.counts)
+    own = np.einsum("bi,bic->bc", share, draws.squares)
+    return both - own[:, :, None] * np.eye(own.shape[-1])
+
+
+def _alpha(coincidences: Array, distance: Array) -> Array:
+    """Krippendorff's alpha for squared distances (b, c, c) between categories."""
+    given = coincidences.sum(-1)
+    total = given.sum(-1)
+    expected = (given[:, :, None] * given[:, None, :] * distance).sum((1, 2))
+    return 1 - (total - 1) * _ratio((coincidences * distance).sum((1, 2)), expected)
+
+
+def _nominal(draws: _Draws) -> Array:
+    """Alpha where two categories are equal or not."""
+    pairs = _coincidences(draws)
+    return _alpha(pairs, np.broadcast_to(1 - np.eye(pairs.shape[-1]), pairs.shape))
+
+
+def _ordinal(draws: _Draws) -> Array:
+    """Alpha where categories are ranks: the distance is how many verdicts lie between them."""
+    pairs = _coincidences(draws)
+    given = pairs.sum(-1)
+    middle = given.cumsum(-1) - given / 2
+    return _alpha(pairs, (middle[:, :, None] - middle[:, None, :]) ** 2)
+
+
+MEASURES: dict[str, Callable[[_Draws], Array]] = {
+    "Share of unanimous items": _unanimous,
+    "Uniform kappa (Randolph)": _uniform,
+    "Fleiss' kappa": _fleiss,
+    "Krippendorff's alpha, nominal": _nominal,
+    "Krippendorff's alpha, ordinal": _ordinal,
+}
