@@ -107,8 +107,14 @@ class Database:
 
     def read(self, query: sa.Select[Any]) -> list[sa.RowMapping]:
         """The rows of a query, without keeping writers waiting."""
-        with self._reader.connect() as connection:
+        with self.reading() as connection:
             return list(connection.execute(query).mappings())
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for several queries that never write."""
+        with self._reader.connect() as connection:
+            yield connection
 
     def close(self) -> None:
         """Give all connections back."""

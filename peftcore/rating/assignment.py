@@ -1,0 +1,222 @@
+"""Who rates what: items are leased to raters, one at a time, in a random order of each rater's own.
+
+An item has room while fewer raters than the overlap have rated it or hold it.  A lease that is not
+renewed runs out, so nobody who leaves keeps an item; whoever comes back goes on with it if it still
+has room.  The database itself refuses the same item twice for one rater.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from peftcore.errors import BadInput
+from peftcore.rating.acting import Actor, NotAllowed, require_rater
+from peftcore.rating.book import Book, found
+from peftcore.rating.schema import ITEMS, LEASES, PROJECTS, RATERS
+from peftcore.rating.screens import Screen, screen
+
+
+class LeaseLost(BadInput):
+    """The item has been given to somebody else in the meantime."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one rater is; `waiting` items are held by others and may come free."""
+
+    done: int
+    total: int
+    skipped: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A project as one rater finds it, read within one transaction."""
+
+    rater: str
+    items: Sequence[sa.RowMapping]  # id, kind
+    own: Mapping[str, sa.RowMapping]  # item → the rater's lease
+    taken: Mapping[str, int]  # item → other raters who count
+    held: Mapping[str, int]  # item → other raters who hold it just now
+    overlap: int
+    quota: int
+    now: float
+
+    def room(self, item: str) -> bool:
+        """Whether one more rater may have the item; training and checks are for everybody."""
+        return self.taken.get(item, 0) < self.overlap or self._kind(item) != "rating"
+
+    def _kind(self, item: str) -> str:
+        return next(row["kind"] for row in self.items if row["id"] == item)
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Items of a kind, by number."""
+        return [row["id"] for row in self.items if row["kind"] == kind]
+
+    def used(self) -> int:
+        """How many items the rater has rated or holds, of those that count."""
+        rating = set(self.of_kind("rating"))
+        return sum(row["state"] != "skipped" for item, row in self.own.items() if item in rating)
+
+    def fresh(self) -> list[str]:
+        """Items that count, have room and are new to the rater, in the rater's order."""
+        left = [item for item in self.of_kind("rating") if item not in self.own and self.room(item)]
+        return sorted(left, key=lambda item: chance(self.rater, item))
+
+    def following(self) -> str | None:
+        """The item that comes next: training first, checks spread over the way."""
+        training = [item for item in self.of_kind("training") if item not in self.own]
+        if training:
+            return training[0]
+        if self.used() >= self.quota:
+            return None
+        fresh, checks = self.fresh(), self.of_kind("check")
+        way = min(self.quota, len(self.of_kind("rating")))
+        for place, item in enumerate(checks):
+            due = way * (place + chance(self.rater, item)) / len(checks)
+            if item not in self.own and self.used() >= int(due):
+                return item
+        return fresh[0] if fresh else None
+
+
+def next_item(book: Book, who: Actor) -> Screen | None:
+    """The item this rater is at, or a new one; None when there is none for them now."""
+    require_rater(who)
+    with book.write() as connection:
+        project = open_project(book, connection, who)
+        shelf = shelve(connection, who, project, book.clock())
+        expires = shelf.now + project["settings"]["lease_minutes"] * 60
+        lease = _current(shelf)
+        if lease:
+            change = sa.update(LEASES).where(LEASES.c.id == lease).values(expires=expires)
+            connection.execute(change)
+        else:
+            item = shelf.following()
+            if item is None:
+                return None
+            lease = secrets.token_hex(8)
+            connection.execute(
+                sa.insert(LEASES).values(
+                    id=lease,
+                    project=who.project,
+                    item=item,
+                    rater=who.rater,
+                    position=len(shelf.own),
+                    flipped=chance(who.rater, f"side of {item}") < 0.5,
+                    state="open",
+                    opened=shelf.now,
+                    expires=expires,
+                )
+            )
+    return screen(book, who, lease)
+
+
+def go_to(book: Book, who: Actor, lease: str) -> Screen:
+    """An item the rater has had; one that was skipped is open again if it still has room."""
+    require_rater(who)
+    with book.write() as connection:
+        project = open_project(book, connection, who)
+        row = own_lease(connection, who, lease)
+        if row["state"] == "skipped":
+            keep(connection, who, project, row, book.clock())
+    return screen(book, who, lease)
+
+
+def progress(book: Book, who: Actor) -> Progress:
+    """How far this rater is."""
+    require_rater(who)
+    row = book.one(sa.select(PROJECTS).where(PROJECTS.c.id == who.project))
+    project = found(row, "project", who.project)
+    with book.reading() as connection:
+        shelf = shelve(connection, who, project, book.clock())
+    states = Counter(lease["state"] for lease in shelf.own.values())
+    mine = [item for item in shelf.of_kind("rating") if item not in shelf.own]
+    waiting = sum(not shelf.room(item) and shelf.held.get(item, 0) > 0 for item in mine)
+    extra = [i for kind in ("training", "check") for i in shelf.of_kind(kind) if i not in shelf.own]
+    left = min(len(shelf.fresh()), max(0, shelf.quota - shelf.used()))
+    total = states["done"] + states["open"] + left + (len(extra) if left else 0)
+    return Progress(states["done"], total, states["skipped"], waiting)
+
+
+def open_project(book: Book, connection: sa.Connection, who: Actor) -> sa.RowMapping:
+    """The rater's project, locked; NotAllowed if it is closed or their link was withdrawn."""
+    project = book.project_locked(connection, who.project)
+    if project["state"] != "open":
+        raise NotAllowed("this project is closed; nothing is rated in it any more")
+    query = sa.select(RATERS.c.active).where(
+        RATERS.c.id == who.rater, RATERS.c.project == who.project
+    )
+    if not connection.execute(query).scalar():
+        raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
+    return project
+
+
+def own_lease(connection: sa.Connection, who: Actor, lease: str) -> sa.RowMapping:
+    """The rater's own lease; anybody else's reads as if it were not there."""
+    query = sa.select(LEASES).where(LEASES.c.id == lease, LEASES.c.rater == who.rater)
+    return found(connection.execute(query).mappings().first(), "item", lease)
+
+
+def keep(
+    connection: sa.Connection, who: Actor, project: sa.RowMapping, row: sa.RowMapping, now: float
+) -> float:
+    """Hold on to a lease that is not done; LeaseLost if it ran out and its place is taken."""
+    counted = row["state"] == "open" and row["expires"] > now
+    if not counted and not shelve(connection, who, project, now).room(row["item"]):
+        raise LeaseLost(
+            "this item has gone to another rater because it lay untouched for too long; "
+            "go on with the next one"
+        )
+    expires = now + project["settings"]["lease_minutes"] * 60
+    change = sa.update(LEASES).where(LEASES.c.id == row["id"])
+    connection.execute(change.values(state="open", expires=expires))
+    return float(expires)
+
+
+def shelve(connection: sa.Connection, who: Actor, project: sa.RowMapping, now: float) -> Shelf:
+    """What is there for a rater at this moment."""
+    items = connection.execute(
+        sa.select(ITEMS.c.id, ITEMS.c.kind)
+        .where(ITEMS.c.project == who.project)
+        .order_by(ITEMS.c.number)
+    )
+    leases = connection.execute(
+        sa.select(LEASES.c.id, LEASES.c.item, LEASES.c.rater, LEASES.c.state, LEASES.c.expires)
+        .where(LEASES.c.project == who.project)
+        .order_by(LEASES.c.position)
+    )
+    own: dict[str, sa.RowMapping] = {}
+    taken: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for row in leases.mappings():
+        if row["rater"] == who.rater:
+            own[row["item"]] = row
+        elif row["state"] == "done":
+            taken[row["item"]] += 1
+        elif row["state"] == "open" and row["expires"] > now:
+            taken[row["item"]] += 1
+            held[row["item"]] += 1
+    settings, listed = project["settings"], list(items.mappings())
+    quota = settings["items_per_rater"] or len(listed)
+    return Shelf(who.rater, listed, own, taken, held, settings["overlap"], quota, now)
+
+
+def _current(shelf: Shelf) -> str | None:
+    """The lease the rater is at: the first open one that is still theirs or has room again."""
+    for item, row in shelf.own.items():
+        if row["state"] == "open" and (row["expires"] > shelf.now or shelf.room(item)):
+            return str(row["id"])
+    return None
+
+
+def chance(rater: str, item: str) -> float:
+    """A number in [0, 1) that looks random and is the same in every process."""
+    digest = hashlib.sha256(f"{rater}/{item}".encode()).digest()
+    return int.from_bytes(digest[:7]) / 2**56

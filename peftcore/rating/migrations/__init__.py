@@ -1,0 +1,1 @@
+"""How the tables of ratings came to be, step by step, so that old databases can follow."""

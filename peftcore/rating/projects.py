@@ -1,0 +1,195 @@
+"""Rating projects: made from runs in one call, listed, opened and closed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from peftcore.errors import BadInput
+from peftcore.rating import drawing
+from peftcore.rating.acting import Actor, require_experimenter
+from peftcore.rating.book import Book, found
+from peftcore.rating.schema import ITEMS, LEASES, ORIGINS, PROJECTS, RATERS
+from peftcore.rating.settings import ProjectSettings
+
+if TYPE_CHECKING:
+    from peftcore.runs import Run
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as experimenters see it."""
+
+    id: str
+    name: str
+    created: float
+    task: str
+    settings: ProjectSettings
+    facts: dict[str, Any]  # runs, methods, and what the draw left out
+    open: bool
+    demo: bool
+
+
+@dataclass(frozen=True)
+class RaterRow:
+    """A rater as experimenters see them."""
+
+    id: str
+    name: str
+    login: str
+    active: bool
+    done: int
+    skipped: int
+    created: float
+
+
+def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settings: Any) -> Project:
+    """A project over the explanations of these runs; `settings` are those of ProjectSettings."""
+    require_experimenter(who)
+    chosen = ProjectSettings.make(settings)
+    pool = _pool(runs)
+    items, facts = drawing.draw(pool, chosen)
+    facts |= {"runs": [run.id for run in runs], "methods": _methods(runs)}
+    task = runs[0].spec.task
+    return store(book, name.strip() or f"Explanations of {task}", task, chosen, items, facts)
+
+
+def store(
+    book: Book,
+    name: str,
+    task: str,
+    settings: ProjectSettings,
+    items: Iterable[drawing.Item],
+    facts: dict[str, Any],
+    open_to_raters: bool = True,
+) -> Project:
+    """Write a project with its items, all or nothing."""
+    project = secrets.token_hex(8)
+    rows, origins = [], []
+    for number, item in enumerate(items):
+        row = {"id": secrets.token_hex(8), "project": project, "number": number}
+        values = asdict(item)
+        origins += [{"item": row["id"]} | origin for origin in values.pop("origins")]
+        rows.append(row | values)
+    with book.write() as connection:
+        connection.execute(
+            sa.insert(PROJECTS).values(
+                id=project,
+                name=name[:200],
+                created=book.clock(),
+                task=task,
+                settings=settings.model_dump(mode="json"),
+                facts=facts,
+                state="open" if open_to_raters else "closed",
+                demo=False,
+            )
+        )
+        connection.execute(sa.insert(ITEMS), rows)
+        if origins:
+            connection.execute(sa.insert(ORIGINS), origins)
+    return _project(_row(book, project))
+
+
+def projects(book: Book, who: Actor) -> list[Project]:
+    """Every project, newest first; the demo comes last."""
+    require_experimenter(who)
+    query = sa.select(PROJECTS).order_by(PROJECTS.c.demo, PROJECTS.c.created.desc())
+    return [_project(row) for row in book.read(query)]
+
+
+def find(book: Book, who: Actor, project: str) -> Project:
+    """One project by its id; BadInput if there is none."""
+    require_experimenter(who)
+    return _project(_row(book, project))
+
+
+def set_open(book: Book, who: Actor, project: str, is_open: bool) -> Project:
+    """Let raters in, or close the project; what was said is kept."""
+    require_experimenter(who)
+    row = _row(book, project)
+    if row["demo"]:
+        raise BadInput("the demo project cannot be changed")
+    with book.write() as connection:
+        change = sa.update(PROJECTS).where(PROJECTS.c.id == project)
+        connection.execute(change.values(state="open" if is_open else "closed"))
+    return _project(_row(book, project))
+
+
+def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
+    """The raters of a project in the order in which they were invited, and how far they are."""
+    require_experimenter(who)
+
+    def count(state: str) -> sa.ColumnElement[int]:
+        return sa.func.count(sa.case((LEASES.c.state == state, 1)))
+
+    query = (
+        sa.select(RATERS, count("done").label("done"), count("skipped").label("skipped"))
+        .outerjoin(LEASES, LEASES.c.rater == RATERS.c.id)
+        .where(RATERS.c.project == project)
+        .group_by(*RATERS.c)
+        .order_by(RATERS.c.created, RATERS.c.id)
+    )
+    return [
+        RaterRow(
+            row["id"],
+            row["name"],
+            row["login"] or "",
+            row["active"],
+            row["done"],
+            row["skipped"],
+            row["created"],
+        )
+        for row in book.read(query)
+    ]
+
+
+def _pool(runs: Sequence[Run]) -> drawing.Pool:
+    from peftcore import tasks
+
+    if not runs:
+        raise BadInput("choose at least one run whose explanations are to be rated")
+    names = sorted({run.spec.task for run in runs})
+    if len(names) > 1:
+        raise BadInput(f"a project is about one task; these runs are of {', '.join(names)}")
+    task = tasks.find(names[0])
+    if task.kind != "explain":
+        raise BadInput(f"{task.title} has no explanations to rate; choose runs of a task that has")
+    questions: dict[str, drawing.Question] = {}
+    said: dict[str, dict[str, list[drawing.Said]]] = {}
+    parts = {example.id: example.parts for example in task.load(runs[0].spec.evaluation.split)}
+    for run in runs:
+        table = run.answers()
+        if table.empty:
+            raise BadInput(f"run {run.id} has no answers yet: it is {run.status().state}")
+        mine = said.setdefault(run.id, {})
+        for row in table.to_dict("records"):
+            example = str(row["example"])
+            if example not in questions:
+                questions[example] = drawing.question(row, parts.get(example, ()), task.labels)
+            mine.setdefault(example, []).append(drawing.said(row, run.id, run.spec.method))
+    return drawing.Pool(questions, said, task.labels)
+
+
+def _methods(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.spec.method for run in runs))
+
+
+def _row(book: Book, project: str) -> sa.RowMapping:
+    return found(book.one(sa.select(PROJECTS).where(PROJECTS.c.id == project)), "project", project)
+
+
+def _project(row: sa.RowMapping) -> Project:
+    return Project(
+        row["id"],
+        row["name"],
+        row["created"],
+        row["task"],
+        ProjectSettings.make(row["settings"]),
+        row["facts"],
+        row["state"] == "open",
+        row["demo"],
+    )

@@ -1,0 +1,93 @@
+"""What a rater can say about an explanation, and the numbers it counts for.
+
+The four-point scale and its numbers are FEB's (arXiv:2111.08284, after e-ViL, arXiv:2105.03761);
+the list of shortcomings is our reconstruction of the one SparseFit names parts of
+(arXiv:2305.13235).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from peftcore.errors import BadInput, unknown
+from peftcore.settings import Settings
+
+Mode = Literal["single", "pairwise", "likert"]
+
+VERDICTS: dict[str, float] = {"yes": 1.0, "weak yes": 2 / 3, "weak no": 1 / 3, "no": 0.0}
+SIDES = ("left", "tie", "right")  # as the rater saw them; which text was where is recorded
+DIMENSIONS: dict[str, str] = {
+    "justifies": "It justifies the answer",
+    "makes_sense": "It makes sense by itself",
+    "new_information": "It says something the question does not",
+    "fluent": "It reads well",
+}
+STEPS = (1, 2, 3, 4, 5)  # of every dimension, from "not at all" to "fully"
+SHORTCOMINGS: dict[str, str] = {
+    "lacking": "No explanation, or only the label",
+    "nonsensical": "Nonsensical",
+    "incomplete": "Incomplete or insufficient",
+    "inaccurate": "Inaccurate, or contradicts the input",
+    "hallucinated": "Made-up facts",
+    "repeats_input": "Repeats the input",
+    "trivial": "Too trivial",
+}
+QUESTIONS: dict[str, str] = {
+    "single": "Does the explanation justify the answer?",
+    "pairwise": "Which explanation justifies its answer better?",
+    "likert": "How far do you agree?",
+}
+
+
+class Judgement(Settings):
+    """What one rater says about one item; which of the first two fields counts is the mode's."""
+
+    verdict: str = Field("", max_length=20, description="A verdict, or the better side")
+    scales: dict[str, int] = Field({}, description="Dimension → 1 to 5")
+    shortcomings: tuple[str, ...] = Field((), description="Names of SHORTCOMINGS; empty: none")
+    comment: str = Field("", max_length=2000, description="Anything else")
+
+
+def choices(mode: Mode) -> tuple[str, ...]:
+    """The verdicts of a mode, in the order of their number keys; Likert has dimensions instead."""
+    return {"single": tuple(VERDICTS), "pairwise": SIDES, "likert": ()}[mode]
+
+
+def check(judgement: Judgement, mode: Mode) -> None:
+    """BadInput unless the judgement is complete and says only what this mode knows."""
+    for name in judgement.shortcomings:
+        if name not in SHORTCOMINGS:
+            raise unknown("shortcoming", name, SHORTCOMINGS)
+    if mode != "likert":
+        if judgement.verdict not in choices(mode):
+            raise unknown("verdict", judgement.verdict, choices(mode))
+        return
+    missing = [name for name in DIMENSIONS if name not in judgement.scales]
+    if missing:
+        raise BadInput(f"every dimension needs a step from 1 to 5; missing: {', '.join(missing)}")
+    for name, step in judgement.scales.items():
+        if name not in DIMENSIONS:
+            raise unknown("dimension", name, DIMENSIONS)
+        if step not in STEPS:
+            raise BadInput(f"{name} must lie in [1, 5]; got {step}")
+
+
+def score(said: Mapping[str, Any], mode: Mode) -> float | None:
+    """A stored judgement as a number in [0, 1]; None for pairs, which have no such score."""
+    if mode == "single":
+        return VERDICTS[said["verdict"]]
+    if mode == "likert":
+        steps = list(said["scales"].values())
+        return (sum(steps) / len(steps) - STEPS[0]) / (STEPS[-1] - STEPS[0])
+    return None
+
+
+def word(said: Mapping[str, Any], mode: Mode) -> str:
+    """A judgement in a word: the verdict, or the mean step."""
+    if mode == "likert":
+        steps = list(said["scales"].values())
+        return f"{sum(steps) / len(steps):.1f}"
+    return str(said["verdict"])
