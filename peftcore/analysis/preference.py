@@ -1,0 +1,357 @@
+"""What people prefer: scores of methods, rankings from pairs, raters' habits, other metrics.
+
+A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1.  Items
+on one example and verdicts of one rater hang together, so intervals draw whole examples and raters
+anew.  Rankings are Bradley and Terry's with Davidson's ties (Davidson 1970): a text of strength a
+beats one of strength b with odds exp(a - b), and the chance of a tie follows the geometric mean.
+How far raters agree is in `agreement`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+RESAMPLES = 1000
+REFITS = 200  # a ranking is fitted anew in each
+NEVER = -1e3  # log odds of ties where there are none
+FARTHEST = 10.0  # log odds beyond which a resample's strength counts as without limit
+SCORES = ["mean", "low", "high", "items", "raters", "verdicts", "reason"]
+EFFECTS = ["rater", "verdicts", "mean", "shared", "leniency", "low", "high", "seconds", "reason"]
+
+
+def scores(
+    rows: pd.DataFrame, by: str = "method", *, resamples: int = RESAMPLES, seed: int = 0
+) -> pd.DataFrame:
+    """One row per value of `by`, best first, with columns SCORES; without limits, why.
+
+    `rows` has one verdict each: `by`, item, example, rater, score in [0, 1].
+    """
+    rows = rows.dropna(subset=["score"])
+    examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
+    rng = np.random.default_rng(seed)
+    drawn = _draws(len(examples), resamples, rng), _draws(len(raters), resamples, rng)
+    found = []
+    for name, group in rows.groupby(by, sort=False):
+        grid = group.pivot_table("score", "item", "rater", aggfunc="mean").reindex(columns=raters)
+        place = group.drop_duplicates("item").set_index("item")["example"].loc[grid.index]
+        times = drawn[0][:, [examples.index(example) for example in place]]
+        cells = grid.to_numpy(float)
+        whole = np.ones((1, len(grid))), np.ones((1, len(raters)))
+        (mean,) = _mean_of_means(cells, *whole)
+        low, high, reason = None, None, "one example has no interval"
+        if place.nunique() > 1:
+            low, high, reason = _limits(_mean_of_means(cells, times, drawn[1]))
+        counts = len(grid), group["rater"].nunique(), len(group), reason
+        found.append((name, mean, low, high, *counts))
+    made = pd.DataFrame(found, columns=[by, *SCORES])
+    made = made.astype(dict.fromkeys(("mean", "low", "high"), float))
+    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+
+def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
+    """(b,): the mean over items of the mean over raters; cells are (items, raters) with gaps."""
+    seen = np.isfinite(cells)
+    given = weights @ seen.T
+    means = _ratio(weights @ np.where(seen, cells, 0.0).T, given, 0.0)
+    used = np.where(given > 0, times, 0.0)
+    return _ratio((used * means).sum(1), used.sum(1))
+
+
+def shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
+    """Columns `by`, verdict, count, share: how often each verdict was given, zeros included."""
+    counts = pd.crosstab(rows[by].astype(object), rows["verdict"].astype(object))
+    counts = counts.reindex(columns=list(verdicts), fill_value=0)
+    counts = counts.reindex(index=list(dict.fromkeys(rows[by])))
+    counts.index.name, counts.columns.name = by, "verdict"
+    made = counts.stack().rename("count").reset_index()
+    totals = counts.sum(axis=1).clip(lower=1)
+    return made.assign(share=made["count"] / made[by].map(totals).astype(float))
+
+
+def mentions(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.DataFrame:
+    """Columns `by`, shortcoming, count, verdicts, share: in how many verdicts each was ticked.
+
+    The column `shortcomings` of `rows` holds a list in each cell; one verdict may tick several.
+    """
+    made = []
+    for value, group in rows.groupby(by, sort=False):
+        ticked = list(itertools.chain.from_iterable(group["shortcomings"]))
+        n = len(group)
+        for name in names:
+            made.append((value, name, ticked.count(name), n, ticked.count(name) / n))
+    return pd.DataFrame(made, columns=[by, "shortcoming", "count", "verdicts", "share"])
+
+
+def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+    """One row per rater with columns EFFECTS: how much, how mildly and how fast each rates.
+
+    Leniency is the rater's mean difference to the mean of the others on the items they share, with
+    limits from resampled items; seconds are the median.
+    """
+    rows = rows.dropna(subset=["score"]).drop_duplicates(["item", "rater"], keep="last")
+    grid = rows.pivot(index="item", columns="rater", values="score")
+    found = []
+    for rater, own in rows.groupby("rater", sort=True):
+        gaps = (grid[rater] - grid.drop(columns=rater).mean(axis=1)).dropna().to_numpy(float)
+        counts = len(own), own["score"].mean(), len(gaps)
+        found.append((rater, *counts, *_leniency(gaps, resamples, seed, own["seconds"].median())))
+    made = pd.DataFrame(found, columns=EFFECTS)
+    return made.astype(dict.fromkeys(("mean", "leniency", "low", "high", "seconds"), float))
+
+
+def _leniency(
+    gaps: Array, resamples: int, seed: int, seconds: float
+) -> tuple[float | None, float | None, float | None, float, str]:
+    if len(gaps) == 0:
+        return None, None, None, seconds, "nobody else rated this rater's items"
+    if len(gaps) == 1:
+        return float(gaps[0]), None, None, seconds, "one shared item has no interval"
+    drawn = _draws(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
+    return float(gaps.mean()), *_limits(drawn)[:2], seconds, ""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How two scores of the same items go together; without a value, why."""
+
+    spearman: float | None
+    low: float | None
+    high: float | None
+    pearson: float | None
+    n: int
+    reason: str = ""
+
+
+def correlation(
+    human: Sequence[float],
+    automatic: Sequence[float],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Correlation:
+    """Spearman's rank correlation with 95 % limits from resampled items, and Pearson's.
+
+    Items that lack either score do not count.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    pairs = np.array([human, automatic], dtype=float)
+    pairs = pairs[:, np.isfinite(pairs).all(0)]
+    n = pairs.shape[1]
+    if n < 3:
+        return Correlation(None, None, None, None, n, f"{n} items have both scores; 3 are needed")
+    for name, values in zip(("human", "automatic"), pairs, strict=True):
+        if np.ptp(values) == 0:
+            reason = f"every item has the same {name} score, so nothing can go with it"
+            return Correlation(None, None, None, None, n, reason)
+    places = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    low, high, reason = _limits(_rank_correlations(pairs[0][places], pairs[1][places]))
+    whole = float(spearmanr(*pairs).statistic), float(pearsonr(*pairs).statistic)
+    return Correlation(whole[0], low, high, whole[1], n, reason)
+
+
+def _rank_correlations(first: Array, second: Array) -> Array:
+    """(b,): Spearman's correlation of each row of (b, n); none where a row is constant."""
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(values, axis=1) for values in (first, second)]
+    a, b = (values - values.mean(1, keepdims=True) for values in ranks)
+    return _ratio((a * b).sum(1), np.sqrt((a**2).sum(1) * (b**2).sum(1)))
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A Bradley-Terry ranking: one row per method, best first.
+
+    `methods` has columns method, strength, low, high (log odds against the average method; a limit
+    is missing where the data set none), share with share_low and share_high (wins and half the
+    ties among a method's comparisons), wins, ties, losses.  `chances` is how likely the method of
+    the row beats that of the column, ties aside.  Without strengths, `reason` says why.
+    """
+
+    methods: pd.DataFrame
+    chances: pd.DataFrame
+    comparisons: int
+    raters: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Outcomes between every two methods, in the order of `pairs`: (…, pairs)."""
+
+    pairs: NDArray[np.int64]  # (pairs, 2)
+    first: Array
+    tie: Array
+    second: Array
+
+
+def ranking(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) -> Ranking:
+    """Strengths of methods from pairwise verdicts, limits from resampled examples and raters.
+
+    `rows` has one verdict each: first, second (methods), outcome ("first", "tie" or "second"),
+    example, rater.
+    """
+    names = sorted(set(rows["first"]) | set(rows["second"]))
+    place = {name: number for number, name in enumerate(names)}
+    raters = rows["rater"].nunique()
+    if len(rows) == 0:
+        return Ranking(_ranked([], {}), pd.DataFrame(), 0, 0, "nobody has compared anything yet")
+    count = _counter(rows, place)
+    whole = count(np.ones((1, len(rows))))
+    weights = _row_weights(rows, resamples, np.random.default_rng(seed))
+    drawn = count(weights)
+    columns = _shares(whole, drawn, len(names))
+    reason = _no_strength(whole, names)
+    strengths = np.full(len(names), np.nan)
+    columns |= {"strength": strengths, "low": strengths, "high": strengths}
+    if not reason:
+        strengths = _fitted(whole, 0, len(names))
+        refits = np.array([_fitted(drawn, nth, len(names)) for nth in range(resamples)])
+        low, high = np.quantile(refits, [0.025, 0.975], axis=0)
+        edge = FARTHEST / 2
+        columns |= {
+            "strength": strengths,
+            "low": np.where(low < -edge, np.nan, low),
+            "high": np.where(high > edge, np.nan, high),
+        }
+    methods = _ranked(names, columns)
+    odds = pd.Series(strengths, index=names)[methods["method"]].to_numpy()
+    chances = 1 / (1 + np.exp(odds[None, :] - odds[:, None]))
+    table = pd.DataFrame(chances, index=methods["method"], columns=methods["method"])
+    return Ranking(methods, table, len(rows), raters, reason)
+
+
+def _ranked(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
+    order = ["strength", "low", "high", "share", "share_low", "share_high"]
+    made = pd.DataFrame({"method": names} | {name: columns.get(name, []) for name in order})
+    for name in ("wins", "ties", "losses"):
+        made[name] = np.asarray(columns.get(name, []), dtype=int)
+    ranked = made.sort_values(["strength", "share"], ascending=False, kind="stable")
+    return ranked.reset_index(drop=True)
+
+
+def _counter(rows: pd.DataFrame, place: dict[str, int]) -> Callable[[Array], _Counts]:
+    """A function from weights of the rows (b, rows) to the outcomes of each pair of methods."""
+    ends = np.stack([rows["first"].map(place), rows["second"].map(place)], 1).astype(int)
+    turned = ends[:, 0] > ends[:, 1]
+    sign = rows["outcome"].map({"first": 1, "tie": 0, "second": -1}).to_numpy(int)
+    sign = np.where(turned, -sign, sign)
+    pairs, which = np.unique(np.sort(ends, 1), axis=0, return_inverse=True)
+    member = np.eye(len(pairs))[which.reshape(-1)]
+
+    def count(weights: Array) -> _Counts:
+        return _Counts(pairs, *((weights * (sign == each)) @ member for each in (1, 0, -1)))
+
+    return count
+
+
+def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -> Array:
+    """(b, rows): how often each verdict counts when examples and raters are drawn anew."""
+    weights = np.ones((resamples, len(rows)))
+    for column in ("example", "rater"):
+        codes, known = pd.factorize(rows[column], sort=True)
+        weights *= _draws(len(known), resamples, rng)[:, codes]
+    return weights
+
+
+def _shares(whole: _Counts, drawn: _Counts, size: int) -> dict[str, Array]:
+    """Wins, ties, losses and the share of wins of each method, with limits."""
+    ends = [np.eye(size)[whole.pairs[:, end]] for end in (0, 1)]
+
+    def tally(counts: _Counts) -> tuple[Array, Array, Array]:
+        wins = counts.first @ ends[0] + counts.second @ ends[1]
+        losses = counts.second @ ends[0] + counts.first @ ends[1]
+        return wins, counts.tie @ (ends[0] + ends[1]), losses
+
+    (wins, ties, losses), resampled = tally(whole), tally(drawn)
+    share = _ratio(resampled[0] + resampled[1] / 2, sum(resampled, np.zeros(1)))
+    low, high = np.nanquantile(share, [0.025, 0.975], axis=0)
+    mean = (wins + ties / 2) / (wins + ties + losses)
+    counts = {"wins": wins[0], "ties": ties[0], "losses": losses[0]}
+    return {"share": mean[0], "share_low": low, "share_high": high} | counts
+
+
+def _no_strength(counts: _Counts, names: list[str]) -> str:
+    """Why strengths have no finite value (Ford 1957); empty if they have."""
+    from scipy.sparse.csgraph import connected_components
+
+    beaten = np.zeros((len(names), len(names)))
+    for (i, j), first, tie, second in zip(
+        counts.pairs, counts.first[0], counts.tie[0], counts.second[0], strict=True
+    ):
+        beaten[i, j] += first + tie
+        beaten[j, i] += second + tie
+    if connected_components(beaten, directed=False)[0] > 1:
+        return "some methods were never compared with the others, not even through a third one"
+    if counts.first.sum() + counts.second.sum() == 0:
+        return "every comparison is a tie, so no strength differs"
+    parts, member = connected_components(beaten, directed=True, connection="strong")
+    if parts == 1:
+        return ""
+    alone = [name for name, part in zip(names, member, strict=True) if (member == part).sum() == 1]
+    always = f"{', '.join(alone)} never" if alone else "one group of methods never"
+    return (
+        f"{always} both won and lost against the rest, so the odds between them have no limit; "
+        "read the share of wins instead"
+    )
+
+
+def _fitted(counts: _Counts, nth: int, size: int) -> Array:
+    """Maximum-likelihood strengths of one set of counts, their mean at zero."""
+    from scipy.optimize import minimize
+
+    first, tie, second = counts.first[nth], counts.tie[nth], counts.second[nth]
+    ends = [np.eye(size)[counts.pairs[:, end]] for end in (0, 1)]
+    with_ties = bool(tie.sum() > 0)
+
+    def loss(values: Array) -> tuple[float, Array]:
+        a, b = values[counts.pairs[:, 0]], values[counts.pairs[:, 1]]
+        middle = (a + b) / 2 + values[-1] if with_ties else np.full_like(a, NEVER)
+        logs = np.stack([a, middle, b])
+        total = np.logaddexp.reduce(logs, 0)
+        chance = np.exp(logs - total)
+        seen = np.stack([first, tie, second])
+        n = seen.sum(0)
+        reached = (seen * (logs - total)).sum()
+        slope = seen - n * chance
+        each = (slope[0] + slope[1] / 2) @ ends[0] + (slope[2] + slope[1] / 2) @ ends[1]
+        centred = values[:-1].mean()  # strengths count only against one another
+        gradient = np.append(-each + centred, -slope[1].sum() if with_ties else 0.0)
+        return float(-reached + size * centred**2 / 2), gradient
+
+    bounds = [(-FARTHEST, FARTHEST)] * (size + 1)
+    found = minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    strengths: Array = found.x[:-1]
+    return strengths - strengths.mean()
+
+
+def _draws(n: int, resamples: int, rng: np.random.Generator) -> Array:
+    """(b, n): how often each of n is drawn in n draws with replacement."""
+    if n == 0:
+        return np.zeros((resamples, 0))
+    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+
+
+def _limits(drawn: Array) -> tuple[float | None, float | None, str]:
+    """The middle 95 % of the resamples in which there is a value."""
+    known = drawn[np.isfinite(drawn)]
+    if len(known) < len(drawn) / 2:
+        return None, None, "no interval: in most resamples there is no value"
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high), ""
+
+
+def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
+    """above / below, and `empty` where nothing is below."""
+    some = np.abs(below) > 1e-12
+    return np.where(some, above / np.where(some, below, 1.0), empty)

@@ -1,0 +1,190 @@
+"""Scores, rankings, raters and correlations against hand-made numbers and other packages."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from peftcore.analysis import preference
+
+
+def verdicts(rows):
+    """Rows of method, item, rater, score; the example is the item's last letter."""
+    made = pd.DataFrame(rows, columns=["method", "item", "rater", "score"])
+    return made.assign(example=made["item"].str[-1], seconds=10.0)
+
+
+def pairs(rows):
+    """Rows of first, second, outcome, each on an example and by a rater of its own turn."""
+    made = pd.DataFrame(rows, columns=["first", "second", "outcome"])
+    return made.assign(
+        example=[str(n // 2) for n in range(len(made))],
+        rater=[f"r{n % 3}" for n in range(len(made))],
+    )
+
+
+def against(wins, ties, losses, first="a", second="b"):
+    outcomes = ["first"] * wins + ["tie"] * ties + ["second"] * losses
+    return [(first, second, outcome) for outcome in outcomes]
+
+
+def test_a_score_is_the_mean_of_the_items_means():
+    # Item 1: (1 + 1 + 0) / 3 = 2/3; item 2 has one verdict of 0: mean (2/3 + 0) / 2 = 1/3.
+    rows = [("a", "a1", "x", 1), ("a", "a1", "y", 1), ("a", "a1", "z", 0), ("a", "a2", "x", 0)]
+    (row,) = preference.scores(verdicts(rows)).to_dict("records")
+    assert row["mean"] == pytest.approx(1 / 3)
+    assert (row["items"], row["raters"], row["verdicts"]) == (2, 3, 4)
+    assert row["low"] <= row["mean"] <= row["high"]
+
+
+def test_methods_come_best_first_and_one_example_has_no_interval():
+    rows = [("a", "a1", "x", 0.0), ("b", "b1", "x", 1.0), ("b", "b2", "x", 1 / 3)]
+    made = preference.scores(verdicts(rows))
+    assert list(made["method"]) == ["b", "a"]
+    assert math.isnan(made["low"][1])
+    assert "one example" in made["reason"][1]
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    """Forty examples and five raters of equal habits, a true mean of 0.6."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(40):
+        rows = [
+            ("a", f"a{n}", f"r{r}", float(rng.random() < 0.6)) for n in range(40) for r in range(5)
+        ]
+        made = verdicts(rows).assign(example=[row[1] for row in rows])
+        found = preference.scores(made, resamples=200).iloc[0]
+        held += found["low"] <= 0.6 <= found["high"]
+    assert held >= 35
+
+
+def test_raters_who_differ_widen_the_interval_of_a_score():
+    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(4)]
+    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(4)]
+    narrow, broad = (preference.scores(verdicts(rows)).iloc[0] for rows in (mild, split))
+    assert narrow["mean"] == broad["mean"] == 0.5
+    assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]
+
+
+def test_shares_and_mentions_count_with_their_zeros():
+    rows = pd.DataFrame(
+        {
+            "method": ["a", "a", "b"],
+            "verdict": ["yes", "no", "yes"],
+            "shortcomings": [["trivial"], ["trivial", "lacking"], []],
+        }
+    )
+    made = preference.shares(rows, "method", ["yes", "weak yes", "no"])
+    assert made["share"].tolist() == [0.5, 0, 0.5, 1, 0, 0]
+    ticked = preference.mentions(rows, "method", ["trivial", "lacking"])
+    assert ticked["count"].tolist() == [2, 1, 0, 0]
+    assert ticked["share"].tolist() == [1, 0.5, 0, 0]
+
+
+def test_leniency_is_the_gap_to_the_others_on_shared_items():
+    # x against the others: item 1: 1 - (0 + 1/2) / 2 = 3/4; item 2: 1 - 1/2 = 1/2; mean 5/8.
+    rows = [("a", "1", "x", 1), ("a", "1", "y", 0), ("a", "1", "z", 0.5)]
+    rows += [("a", "2", "x", 1), ("a", "2", "y", 0.5), ("a", "3", "w", 1)]
+    made = preference.rater_effects(verdicts(rows)).set_index("rater")
+    assert made.loc["x", "leniency"] == pytest.approx(5 / 8)
+    assert made.loc["x", "shared"] == 2
+    assert made.loc["x", "low"] == pytest.approx(1 / 2)
+    assert "one shared item" in made.loc["z", "reason"]
+    assert math.isnan(made.loc["w", "leniency"])
+    assert "nobody else" in made.loc["w", "reason"]
+
+
+def test_correlations_agree_with_scipy_and_leave_gaps_out():
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(1)
+    human = rng.normal(size=50)
+    metric = human + rng.normal(size=50)
+    metric[:5] = np.nan
+    found = preference.correlation(human, metric)
+    assert found.n == 45
+    assert found.spearman == pytest.approx(spearmanr(human[5:], metric[5:]).statistic)
+    assert found.low < found.spearman < found.high
+
+
+@pytest.mark.parametrize(
+    ("human", "automatic", "reason"),
+    [
+        ([1, 2], [1, 2], "3 are needed"),
+        ([1, 1, 1], [1, 2, 3], "same human"),
+        ([1, 2, 3], [0, 0, 0], "same automatic"),
+    ],
+)
+def test_a_correlation_that_does_not_exist_is_explained(human, automatic, reason):
+    found = preference.correlation(human, automatic)
+    assert found.spearman is None
+    assert reason in found.reason
+
+
+def test_two_methods_without_ties_have_the_odds_of_their_wins():
+    found = preference.ranking(pairs(against(30, 0, 10)))
+    best, other = found.methods.to_dict("records")
+    assert best["strength"] - other["strength"] == pytest.approx(math.log(3), abs=1e-3)
+    assert found.chances.loc["a", "b"] == pytest.approx(0.75, abs=1e-3)
+    assert best["low"] < best["strength"] < best["high"]
+    assert (best["wins"], best["ties"], best["losses"]) == (30, 0, 10)
+
+
+def test_ties_leave_the_odds_of_two_methods_alone():
+    """With two methods the likelihood of wins and that of ties part."""
+    found = preference.ranking(pairs(against(30, 25, 10)), resamples=20)
+    assert found.chances.loc["a", "b"] == pytest.approx(0.75, abs=1e-3)
+    assert found.methods["share"][0] == pytest.approx((30 + 12.5) / 65)
+
+
+def test_three_methods_agree_with_an_independent_fit():
+    """Hunter's minorise-maximise iteration (2004), without ties."""
+    wins = np.array([[0, 12, 20], [8, 0, 15], [3, 9, 0]], dtype=float)
+    names = "abc"
+    rows = []
+    for i, j in np.ndindex(3, 3):
+        rows += [(names[i], names[j], "first")] * int(wins[i, j])
+    worth = np.ones(3)
+    for _ in range(500):
+        games = wins + wins.T
+        worth = wins.sum(1) / (games / (worth[:, None] + worth[None, :])).sum(1)
+    expected = np.log(worth) - np.log(worth).mean()
+    found = preference.ranking(pairs(rows), resamples=20).methods.set_index("method")["strength"]
+    assert found[list(names)].to_numpy() == pytest.approx(expected, abs=1e-3)
+
+
+def test_which_of_two_methods_comes_first_in_a_row_does_not_matter():
+    rows = against(8, 3, 4)
+    turn = {"first": "second", "second": "first", "tie": "tie"}
+    swapped = [(b, a, turn[outcome]) for a, b, outcome in rows]
+    one, two = (preference.ranking(pairs(each), resamples=20) for each in (rows, swapped))
+    pd.testing.assert_frame_equal(one.methods, two.methods)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (against(5, 0, 0), "no limit"),
+        (against(0, 5, 0), "every comparison is a tie"),
+        (against(1, 1, 1) + against(1, 1, 1, "c", "d"), "never compared"),
+    ],
+)
+def test_strengths_that_do_not_exist_are_explained_and_shares_remain(rows, reason):
+    found = preference.ranking(pairs(rows), resamples=20)
+    assert found.methods["strength"].isna().all()
+    assert reason in found.reason
+    assert found.methods["share"].notna().all()
+
+
+def test_a_limit_the_data_do_not_set_is_missing():
+    found = preference.ranking(pairs(against(9, 0, 1)), resamples=100)
+    assert found.methods["strength"].notna().all()
+    assert math.isnan(found.methods["high"][0])
+
+
+def test_nothing_to_rank_is_said():
+    empty = pd.DataFrame(columns=["first", "second", "outcome", "example", "rater"])
+    assert "nobody" in preference.ranking(empty).reason
+    assert preference.scores(verdicts([])).empty
+    assert preference.rater_effects(verdicts([])).empty
