@@ -138,7 +138,9 @@ def _act(
             return Written(before["id"], True, _lesson(item, act))
         if judgement:
             scales.check(judgement, project["settings"]["mode"])
-            _require_answer(connection, lease)
+        answered = _answered(connection, lease)
+        if judgement and answered is None:
+            raise NotAllowed("answer the question first; only then is an explanation shown")
         if row["state"] != "done" and act != "skipped":  # whoever leaves it needs no place
             keep(connection, who, project, row, now)
         written = connection.execute(
@@ -149,7 +151,7 @@ def _act(
                 key=key,
                 act=act,
                 judgement=said,
-                seconds=_seconds(seconds, now - row["opened"]),
+                seconds=_seconds(seconds, now - (answered or row["opened"])),
                 at=now,
                 supersedes=_latest(connection, lease),
             )
@@ -172,10 +174,10 @@ def _latest(connection: sa.Connection, lease: str) -> int | None:
     return connection.execute(query).scalar()
 
 
-def _require_answer(connection: sa.Connection, lease: str) -> None:
-    told = sa.select(ANSWERS.c.id).where(ANSWERS.c.lease == lease)
-    if connection.execute(told).first() is None:
-        raise NotAllowed("answer the question first; only then is its explanation shown and rated")
+def _answered(connection: sa.Connection, lease: str) -> float | None:
+    """When the rater answered the question themselves; None if not yet."""
+    query = sa.select(ANSWERS.c.at).where(ANSWERS.c.lease == lease)
+    return connection.execute(query).scalar()
 
 
 def _require_new(connection: sa.Connection, who: Actor, key: str) -> None:

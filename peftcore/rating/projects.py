@@ -33,6 +33,11 @@ class Project:
     open: bool
     demo: bool
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its ratings were made by a simulation and not by people."""
+        return bool(self.facts.get("simulated", False))
+
 
 @dataclass(frozen=True)
 class RaterRow:
