@@ -2,9 +2,10 @@
 
 Transformers lets a model name its attention implementation.  Ours, registered as "peftcore", puts
 a prefix of keys and values in front of the content and can write down what it saw; without either
-it is the library's fused kernel, bit for bit.  The mask function registered beside it always makes
-an explicit mask: under a name that has none, padding and causality would silently vanish, and the
-library's own shortcut (no mask when nothing is padded) is wrong once a prefix is there.
+it is the library's fused kernel, bit for bit, but where that kernel is slow (see below).  The mask
+function registered beside it always makes an explicit mask: under a name that has none, padding
+and causality would silently vanish, and the library's own shortcut (no mask when nothing is
+padded) is wrong once a prefix is there.
 
 What is in force travels in a context variable, so threads that share a model never meet.
 Axes: b row, h head, q query, k key, p prefix position, e head width.
@@ -81,19 +82,37 @@ def attend(
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     bias = _bias(attention_mask, position_bias, query.dtype)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    if call is None or site not in call.wanted:
+    recorded = call is not None and site in call.wanted
+    if not recorded and not _slow_when_fused(query, key):
         out = scaled_dot_product_attention(
             query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale
         )
         return out.transpose(1, 2).contiguous(), None
-    scores = query @ key.mT * scale
+    weights = _weights(query, key, bias, scale)
+    out = drop(weights, dropout, module.training) @ value
+    if call is None or not recorded:
+        return out.transpose(1, 2).contiguous(), None
+    call.records.append(AttentionRecord(site, query, key, value, weights, out, length, scale, bias))
+    return out.transpose(1, 2).contiguous(), weights
+
+
+def _slow_when_fused(query: Tensor, key: Tensor) -> bool:
+    """Whether the fused kernel loses: its bf16 backward on a processor takes 3 to 5 times as long.
+
+    Beyond 512 tokens it wins again, and the weights would fill the memory.
+    """
+    narrow = query.device.type == "cpu" and query.dtype == torch.bfloat16
+    return narrow and torch.is_grad_enabled() and max(query.shape[2], key.shape[2]) <= 512
+
+
+def _weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: float) -> Tensor:
+    """Softmax of the scores (b, h, q, k), taken in single precision at least."""
+    scores = query @ key.mT
+    scores = (scores.float() if scores.dtype == torch.bfloat16 else scores) * scale
     if bias is not None:
         lowest = torch.finfo(scores.dtype).min
         scores = scores.masked_fill(~bias, lowest) if bias.dtype == torch.bool else scores + bias
-    weights = scores.softmax(-1)
-    out = drop(weights, dropout, module.training) @ value
-    call.records.append(AttentionRecord(site, query, key, value, weights, out, length, scale, bias))
-    return out.transpose(1, 2).contiguous(), weights
+    return scores.softmax(-1).to(query.dtype)
 
 
 def _open(term: Tensor | None, length: int, value: float | bool) -> Tensor | None:
