@@ -19,8 +19,7 @@ from peftcore.rating.acting import (
 )
 from peftcore.rating.assignment import LeaseLost, Progress, go_to, next_item, progress
 from peftcore.rating.book import Book
-from peftcore.rating.judging import Written, answer, rate, save_draft, skip, withdraw
-from peftcore.rating.projects import (
+from peftcore.rating.creation import (
     Project,
     RaterRow,
     create,
@@ -29,6 +28,7 @@ from peftcore.rating.projects import (
     raters,
     set_open,
 )
+from peftcore.rating.judging import Written, answer, rate, save_draft, skip, withdraw
 from peftcore.rating.scales import (
     DIMENSIONS,
     QUESTIONS,

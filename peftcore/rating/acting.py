@@ -74,7 +74,7 @@ def sign_in_by_login(book: Book, login: str) -> list[Actor]:
 def invite(book: Book, who: Actor, project: str, name: str, login: str = "") -> Invitation:
     """A new rater of a project, with a secret link; with `login` they may sign in instead."""
     require_experimenter(who)
-    rater, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    rater, secret = book.new_id(), secrets.token_urlsafe(32)
     values = {
         "id": rater,
         "project": project,

@@ -8,7 +8,6 @@ has room.  The database itself refuses the same item twice for one rater.
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +100,7 @@ def next_item(book: Book, who: Actor) -> Screen | None:
             item = shelf.following()
             if item is None:
                 return None
-            lease = secrets.token_hex(8)
+            lease = book.new_id()
             connection.execute(
                 sa.insert(LEASES).values(
                     id=lease,

@@ -6,6 +6,7 @@ and its way of writing.  Human work is not repeated, so on SQLite every commit r
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +23,19 @@ VERSIONS = "rating_version"  # the table in which the database keeps its own
 
 
 class Book(Database):
-    """Projects, items, raters and what they said; `clock` tells epoch seconds."""
+    """Projects, items, raters and what they said.
 
-    def __init__(self, url: str | None = None, clock: Callable[[], float] = time.time) -> None:
-        self.clock = clock
+    `clock` tells epoch seconds and `new_id` makes ids, which nobody can guess: a link's secret is
+    something else, but an id that tells nothing cannot tell a method either.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self.clock, self.new_id = clock, new_id
         super().__init__(url)
 
     def _create(self) -> None:

@@ -17,7 +17,7 @@ from peftcore.errors import BadInput
 from peftcore.rating import drawing, scales
 from peftcore.rating.acting import Actor, require_experimenter
 from peftcore.rating.book import Book, found
-from peftcore.rating.projects import Project, find
+from peftcore.rating.creation import Project, find
 from peftcore.rating.schema import (
     ADJUDICATIONS,
     ANSWERS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from peftcore.errors import BadInput
 from peftcore.rating import drawing
 from peftcore.rating.acting import Actor, require_experimenter
 from peftcore.rating.book import Book, found
+from peftcore.rating.pooling import pool
 from peftcore.rating.schema import ITEMS, LEASES, ORIGINS, PROJECTS, RATERS
 from peftcore.rating.settings import ProjectSettings
 
@@ -56,8 +56,7 @@ def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settin
     """A project over the explanations of these runs; `settings` are those of ProjectSettings."""
     require_experimenter(who)
     chosen = ProjectSettings.make(settings)
-    pool = _pool(runs)
-    items, facts = drawing.draw(pool, chosen)
+    items, facts = drawing.draw(pool(runs), chosen)
     facts |= {"runs": [run.id for run in runs], "methods": _methods(runs)}
     task = runs[0].spec.task
     return store(book, name.strip() or f"Explanations of {task}", task, chosen, items, facts)
@@ -73,10 +72,10 @@ def store(
     open_to_raters: bool = True,
 ) -> Project:
     """Write a project with its items, all or nothing."""
-    project = secrets.token_hex(8)
+    project = book.new_id()
     rows, origins = [], []
     for number, item in enumerate(items):
-        row = {"id": secrets.token_hex(8), "project": project, "number": number}
+        row = {"id": book.new_id(), "project": project, "number": number}
         values = asdict(item)
         origins += [{"item": row["id"]} | origin for origin in values.pop("origins")]
         rows.append(row | values)
@@ -150,33 +149,6 @@ def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
         )
         for row in book.read(query)
     ]
-
-
-def _pool(runs: Sequence[Run]) -> drawing.Pool:
-    from peftcore import tasks
-
-    if not runs:
-        raise BadInput("choose at least one run whose explanations are to be rated")
-    names = sorted({run.spec.task for run in runs})
-    if len(names) > 1:
-        raise BadInput(f"a project is about one task; these runs are of {', '.join(names)}")
-    task = tasks.find(names[0])
-    if task.kind != "explain":
-        raise BadInput(f"{task.title} has no explanations to rate; choose runs of a task that has")
-    questions: dict[str, drawing.Question] = {}
-    said: dict[str, dict[str, list[drawing.Said]]] = {}
-    parts = {example.id: example.parts for example in task.load(runs[0].spec.evaluation.split)}
-    for run in runs:
-        table = run.answers()
-        if table.empty:
-            raise BadInput(f"run {run.id} has no answers yet: it is {run.status().state}")
-        mine = said.setdefault(run.id, {})
-        for row in table.to_dict("records"):
-            example = str(row["example"])
-            if example not in questions:
-                questions[example] = drawing.question(row, parts.get(example, ()), task.labels)
-            mine.setdefault(example, []).append(drawing.said(row, run.id, run.spec.method))
-    return drawing.Pool(questions, said, task.labels)
 
 
 def _methods(runs: Sequence[Run]) -> list[str]:
