@@ -35,8 +35,10 @@ app = typer.Typer(
 )
 
 from peftcore.commands import (  # noqa: E402  (they add themselves)
+    atoms,  # noqa: F401
     attention,  # noqa: F401
     bench,  # noqa: F401
+    bench_app,  # noqa: F401
     checks,  # noqa: F401
     examples,  # noqa: F401
     exchange,  # noqa: F401

@@ -1,0 +1,85 @@
+"""Answers with atoms removed, scaled or put together, beside the answers without that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from peftcore import atom_studies
+from peftcore.errors import BadInput
+from peftcore.landscapes import Part
+from peftcore.runs import Run, RunStore
+
+if TYPE_CHECKING:
+    from peftcore.base import BaseModel
+    from peftcore.dictionaries import Dictionary
+
+ALL, NONE = "all atoms", "no atoms (the base)"
+
+
+def opened(run: Run, base: BaseModel | None = None) -> Dictionary:
+    """The atoms of a run on its base, loaded unless it is given."""
+    from peftcore.base import load
+    from peftcore.dictionaries import Dictionary
+    from peftcore.performing import load_adapter
+
+    return Dictionary(load_adapter(run, base or load(run.spec.base)))
+
+
+def changed(run_id: str, seed: int, atoms: Sequence[str], gain: float, text: str) -> dict[str, str]:
+    """Answers of one seed with all atoms, with some at another gain, and with none."""
+    run = RunStore().open(run_id)
+    found = opened(run)
+    numbers = [atom_studies.named(atom, found.sites, found.each) for atom in atoms]
+    told = with_gains(run, found, seed, dict.fromkeys(numbers, gain), text)
+    words = "without" if gain == 0 else f"{gain:g} times"
+    return dict(zip((ALL, f"{words} {', '.join(atoms)}", NONE), told, strict=True))
+
+
+def with_gains(
+    run: Run, found: Dictionary, seed: int, gains: dict[int, float], text: str
+) -> list[str]:
+    """Answers of one seed to a text: all atoms as they are, some at these gains, none at all."""
+    import torch
+
+    from peftcore.atom_measuring import answers_with
+
+    if not 0 <= seed < found.seeds:
+        raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
+    points = torch.stack([torch.ones(found.size), torch.ones(found.size), torch.zeros(found.size)])
+    for number, gain in gains.items():
+        points[1, number] = gain
+    return [each[0] for each in answers_with(run, found, seed, points, [text])]
+
+
+def combined(
+    names: Sequence[str],
+    text: str,
+    shares: tuple[float, float] = (1.0, 1.0),
+    opened_runs: Sequence[Dictionary] = (),
+) -> dict[str, str]:
+    """Answers to a text with two runs' atoms at these shares, with each alone, and with none."""
+    from peftcore import dictionaries
+    from peftcore.atom_measuring import answers_with, mixed_gains
+
+    if len(names) != 2:
+        raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(names)}")
+    parts = [Part.read(name) for name in names]
+    runs = [RunStore().open(part.run) for part in parts]
+    held = list(opened_runs)
+    if not held:
+        first = opened(runs[0])
+        held = [first, opened(runs[1], first.base if same_base(*runs) else None)]
+    for part, each in zip(parts, held, strict=True):
+        if (part.seed or 0) >= each.seeds:
+            raise BadInput(f"seed must lie in [0, {each.seeds - 1}]; got {part.seed}")
+    both = dictionaries.joined(held[0], held[1], (parts[0].seed or 0, parts[1].seed or 0))
+    gains = mixed_gains(both, held[0].each, [shares, (1, 0), (0, 1), (0, 0)])
+    told = [each[0] for each in answers_with(runs[0], both, 0, gains, [text])]
+    words = f"both, {shares[0]:g} and {shares[1]:g} times"
+    return dict(zip((words, "first alone", "second alone", NONE), told, strict=True))
+
+
+def same_base(one: Run, other: Run) -> bool:
+    """Whether two runs rest on a base of the same name."""
+    return one.spec.base == other.spec.base

@@ -1,0 +1,323 @@
+"""What was asked about atoms, how far it is, and what is known: folders like those of landscapes.
+
+Kinds: coefficients read from text (`map`), scores with few atoms (`prune`), runs along a setting
+that makes coefficients sparse (`path`), the atoms of two runs worn at once (`combine`).  Needs no
+torch: pages read what `atom_measuring` computes in a process of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from peftcore import files, landscapes, places
+from peftcore.analysis import sparsity
+from peftcore.analysis.sparsity import Array
+from peftcore.errors import BadInput
+from peftcore.landscapes import Landscape, Part
+from peftcore.settings import Settings
+from peftcore.spec import RunSpec
+
+Kind = Literal["map", "prune", "path", "combine"]
+Over = Literal["threshold", "l1", "top_k"]
+KINDS: dict[Kind, str] = {
+    "map": "How large, how frequent and how sparse the coefficients of every atom are",
+    "prune": "Loss and score with few atoms: the important ones, or random ones",
+    "path": "Runs along a setting that makes coefficients sparse: density against quality",
+    "combine": "Scores with the atoms of two runs worn at once, and with each alone",
+}
+ORDERS = {
+    "importance": "by mean |coefficient| × length",
+    "ablation": "by what removing it costs",
+    "random": "in random order",
+}
+VALUES: dict[Over, tuple[float, ...]] = {
+    "threshold": (0.0, 0.5, 1.0, 1.5, 2.0),
+    "l1": (0.0, 0.01, 0.1, 1.0),
+    "top_k": (1.0, 2.0, 4.0),
+}
+STACKS = {"encoder": "Encoder", "decoder": "Decoder"}
+SHORT = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
+
+
+class Ask(Settings):
+    """Everything that decides a measurement; equal asks are computed once."""
+
+    kind: Kind = Field("map", description="What is measured")
+    runs: tuple[str, ...] = Field(
+        min_length=1, max_length=2, description="Run; for combine two, as RUN or RUN/SEED"
+    )
+    read: int = Field(
+        0,
+        ge=0,
+        le=5000,
+        description="Examples of each seed's validation draw read for coefficients; 0: all",
+    )
+    examples: int = Field(
+        100, ge=0, le=5000, description="Examples of the run's own split judged; 0: as many as it"
+    )
+    draws: int = Field(3, ge=1, le=50, description="Random orders of each seed")
+    answers: bool = Field(True, description="Let it answer, too, and score the answers")
+    over: Over = Field("threshold", description="The setting that varies along a path")
+    values: tuple[float, ...] = Field((), max_length=12, description="Its values; none: the usual")
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits: equal asks have equal ids."""
+        given = self.model_dump(mode="json", exclude_defaults=True) | {"of": "atoms"}
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
+
+    def parts(self) -> list[Part]:
+        """The runs, with a seed where one is named."""
+        return [Part.read(text) for text in self.runs]
+
+    def words(self) -> list[str]:
+        """The arguments of the command that computes this."""
+        given = self.model_dump(mode="json", exclude={"kind", "runs"}, exclude_defaults=True)
+        sets = [f"{name}={_written(value)}" for name, value in given.items()]
+        return ["atoms", self.kind, *self.runs, *(w for each in sets for w in ("--set", each))]
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Study(Landscape):
+    """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
+
+    ask: Ask  # type: ignore[assignment]  # of atoms: the folder's ways are the same
+
+    def found(self, what: str) -> list[dict[str, Any]]:
+        """The entries of one sort."""
+        return [entry for entry in self.entries() if entry.get("what") == what]
+
+    @property
+    def sites(self) -> list[str]:
+        """The matrices that have atoms, as "component:path"."""
+        return list(self.facts.get("sites", []))
+
+    @property
+    def numbers(self) -> list[int]:
+        """Seeds of the run."""
+        return list(self.facts.get("seeds", []))
+
+
+def home() -> Path:
+    """Where measurements of this workspace lie."""
+    return places.home() / "atoms"
+
+
+def shipped() -> Path:
+    """Where those that come with the project lie."""
+    return places.ASSETS / "atoms"
+
+
+def find(ask: Ask) -> Study | None:
+    """The measurement of an ask, if it was ever begun; a finished one of the project comes last."""
+    for root, given in ((home(), False), (shipped(), True)):
+        if (root / ask.id / "ask.json").is_file():
+            return Study(root / ask.id, ask, given)
+    return None
+
+
+def create(ask: Ask) -> Study:
+    """The folder of an ask, made if there is none; a shipped one that is done will do."""
+    there = find(ask)
+    if there and (there.status().state == "done" or not there.shipped):
+        return there
+    folder = home() / ask.id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    landscapes.home().mkdir(mode=0o700, parents=True, exist_ok=True)  # where the turns are taken
+    files.replace(folder / "ask.json", json.dumps(ask.model_dump(mode="json")).encode())
+    return Study(folder, ask)
+
+
+def every() -> list[Study]:
+    """All measurements that were begun here or come with the project."""
+    found: dict[str, Study] = {}
+    for root, given in ((home(), False), (shipped(), True)):
+        for path in sorted(root.glob("*/ask.json")):
+            if path.parent.name in found or not landscapes.ID.fullmatch(path.parent.name):
+                continue
+            try:
+                ask = Ask.make(files.read_json(path))
+            except BadInput:  # of another version
+                continue
+            found[path.parent.name] = Study(path.parent, ask, given)
+    return list(found.values())
+
+
+def start(ask: Ask) -> Study:
+    """Measure in a process that outlives this one; nothing if one is at it or it is done."""
+    study = create(ask)
+    landscapes.launch(study, ask.words())
+    return study
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where atoms sit, in words: "Decoder 2, cross query"; short: "D2 cross.q"."""
+
+    key: str
+    stack: str
+    layer: int  # from 1
+    component: str
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        family, _, part = self.component.partition(".")
+        words = f"{SHORT.get(family, family)} {part}".strip()
+        return f"{STACKS.get(self.stack, 'Layer')} {self.layer}, {words}"
+
+    def atom(self, index: int) -> str:
+        """One atom's name, in the paper's manner: layer and index."""
+        family, _, part = self.component.partition(".")
+        letter = {"encoder": "E", "decoder": "D"}.get(self.stack, "L")
+        kind = {"attention": "", "cross": "x"}.get(family, "f") + part[:1]
+        return f"{letter}{self.layer}.{kind}[{index}]" if kind else f"{letter}{self.layer}[{index}]"
+
+
+def site(key: str) -> Site:
+    """What a key "component:path" says."""
+    component, _, path = key.partition(":")
+    layer = re.search(r"\.(\d+)\.", f".{path}.")
+    stack = path.split(".")[0] if path.split(".")[0] in STACKS else ""
+    return Site(key, stack, int(layer.group(1)) + 1 if layer else 1, component)
+
+
+def named(key: str, sites: list[str], each: int) -> int:
+    """The number of an atom given as SITE:INDEX, a site by its place, key or short name."""
+    where, _, index = key.rpartition(":")
+    names = [str(place) for place in range(len(sites))]
+    known = dict(zip([*names, *sites], [*range(len(sites))] * 2, strict=True))
+    short = {site(s).atom(i): p * each + i for p, s in enumerate(sites) for i in range(each)}
+    if key in short:
+        return short[key]
+    if where in known and index.isdigit() and int(index) < each:
+        return known[where] * each + int(index)
+    raise BadInput(
+        f"an atom is named like {site(sites[0]).atom(0)} or 0:0, place of the matrix from 0 to "
+        f"{len(sites) - 1} and index from 0 to {each - 1}; got {key[:60]!r}"
+    )
+
+
+def codes(study: Study, step: int | None = None) -> list[dict[str, Any]]:
+    """What was read of every seed at the result, or at a step of the path."""
+    return [entry for entry in study.found("codes") if entry["step"] == step]
+
+
+def weights(entry: dict[str, Any]) -> Array:
+    """Importance (sites, m) out of what was read of a seed."""
+    return np.asarray(entry["size"]) * np.asarray(entry["norm"])
+
+
+def measures(entry: dict[str, Any]) -> sparsity.Sparsity:
+    """The numbers of a seed out of what was read."""
+    often, weight = np.ravel(entry["usage"]), weights(entry).ravel()
+    return sparsity.summary(entry["zeros"], entry["l0"], entry["hoyer"], often, weight)
+
+
+def evolution(study: Study) -> pd.DataFrame:
+    """One row per step kept on the way and seed: step, seed and every measure of sparsity."""
+    rows = [
+        {"step": entry["step"], "seed": entry["seed"]} | vars(measures(entry))
+        for entry in study.found("codes")
+        if entry["step"] is not None
+    ]
+    columns = ["step", "seed", *sparsity.Sparsity.__dataclass_fields__]
+    return pd.DataFrame(rows, columns=columns).sort_values(["step", "seed"], ignore_index=True)
+
+
+def curves(study: Study) -> pd.DataFrame:
+    """One row per value: what (loss, score), order, draw, seed, k, value; both ends in each order.
+
+    With all atoms, and with none, the order does not matter: those are measured once.
+    """
+    ends = [e for e in study.entries() if e.get("order") == "ends"]
+    rows = []
+    for entry in study.entries():
+        if entry.get("what") not in ("loss", "score") or entry.get("order") == "ends":
+            continue
+        same = [e for e in ends if (e["what"], e["seed"]) == (entry["what"], entry["seed"])]
+        for source in (entry, *same):
+            for k, value in zip(source["k"], source["values"], strict=True):
+                rows.append(
+                    {name: entry[name] for name in ("what", "order", "draw", "seed")}
+                    | {"k": k, "value": value}
+                )
+    table = pd.DataFrame(rows, columns=["what", "order", "draw", "seed", "k", "value"])
+    return table.sort_values(["what", "order", "draw", "seed", "k"], ignore_index=True)
+
+
+def bands(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """The curves' means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
+    rows = []
+    for (order, k), held in table[table["what"] == what].groupby(["order", "k"], sort=False):
+        wide = held.pivot_table(index="seed", columns="draw", values="value").dropna()
+        if wide.empty:
+            continue
+        found = sparsity.over_draws(wide.to_numpy())
+        rows.append({"order": order, "k": int(k), **vars(found), "draws": wide.shape[1]})
+    made = pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
+    return made.sort_values(["order", "k"], ignore_index=True)
+
+
+def apart(found: pd.DataFrame, first: str, second: str) -> list[int]:
+    """At which k two orders' intervals do not overlap."""
+    from peftcore.analysis.comparison import Interval
+
+    def at(order: str) -> dict[int, Interval]:
+        held = found[found["order"] == order]
+        return {int(r.k): Interval(r.mean, r.low, r.high, int(r.n)) for r in held.itertuples()}
+
+    one, other = at(first), at(second)
+    return [k for k in sorted(one) if k in other and sparsity.apart(one[k], other[k])]
+
+
+def along(spec: RunSpec, over: Over, values: tuple[float, ...]) -> list[tuple[float, RunSpec]]:
+    """The same run of atoms at each value of a setting."""
+    from peftcore import planning
+
+    if spec.method != "atoms":
+        raise BadInput(f"a path varies a run of atoms; this one was made by {spec.method}")
+    found = []
+    for value in sorted(values or VALUES[over]):
+        changed = int(value) if over == "top_k" else value
+        found.append((value, _again(spec, "atoms", spec.settings | {over: changed}, planning)))
+    return found
+
+
+def reference(spec: RunSpec) -> RunSpec:
+    """LoRA of equal rank on the same matrices, at its own learning rate and otherwise alike.
+
+    Where LoRA does not offer those matrices it is atoms without a threshold, which is the same.
+    """
+    from peftcore import planning
+
+    rank = spec.settings["atoms"]
+    same = {name: spec.settings[name] for name in ("components", "stacks")}
+    try:
+        return _again(spec, "lora", {"rank": rank, "alpha": 2 * rank} | same, planning)
+    except BadInput:
+        free = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
+        return _again(spec, "atoms", spec.settings | free, planning)
+
+
+def _again(spec: RunSpec, method: str, settings: dict[str, Any], planning: Any) -> RunSpec:
+    training = spec.training.model_dump()
+    if method != spec.method:
+        training.pop("learning_rate")
+    made: RunSpec = planning.plan(
+        spec.base, spec.task, method, settings, spec.population, training, spec.evaluation
+    )
+    return made

@@ -1,0 +1,122 @@
+"""What is asked about atoms, how atoms are called, and tables out of what was measured."""
+
+import pytest
+
+from peftcore import atom_studies, landscapes
+from peftcore.atom_studies import Ask
+from peftcore.errors import BadInput
+
+RUN = "0123456789ab"
+SITES = [
+    "attention.output:encoder.block.0.layer.0.SelfAttention.o",
+    "ffn:encoder.block.3.layer.1.DenseReluDense.wo",
+    "cross.query:decoder.block.1.layer.1.EncDecAttention.q",
+]
+
+
+def ask(kind="prune", **fields):
+    return Ask.make({"kind": kind, "runs": [RUN]} | fields)
+
+
+def pruned(seeds=(0, 1)):
+    """A measurement of four atoms with made-up losses."""
+    study = atom_studies.create(ask())
+    for seed in seeds:
+        where = {"what": "loss", "seed": seed}
+        study.keep(where | {"order": "ends", "draw": 0, "k": [0, 4], "values": [3.0, seed]})
+        study.keep(
+            where | {"order": "importance", "draw": 0, "k": [1, 2], "values": [1 + seed / 10, 1]}
+        )
+        for draw in (0, 1):
+            values = [2.5 + 0.1 * draw + seed / 10, 2.0]
+            study.keep(where | {"order": "random", "draw": draw, "k": [1, 2], "values": values})
+    return study
+
+
+def test_equal_asks_are_one_and_every_field_counts():
+    assert ask().id == ask(draws=3).id
+    assert len({ask().id, ask(draws=4).id, ask("map").id, ask(answers=False).id}) == 4
+    with pytest.raises(BadInput, match="kind"):
+        ask("face")
+
+
+def test_the_words_of_an_ask_are_the_command_that_makes_it():
+    from peftcore.commands import asking
+
+    words = ask("path", over="l1", values=(0, 0.5), answers=False).words()
+    assert words[:3] == ["atoms", "path", RUN]
+    given = dict(asking.pair(text) for text in words[4::2])
+    assert Ask.make({"kind": "path", "runs": [RUN], **given}) == ask(
+        "path", over="l1", values=(0, 0.5), answers=False
+    )
+
+
+def test_a_measurement_is_found_again_and_the_shipped_one_will_do(monkeypatch, tmp_path):
+    assert atom_studies.find(ask()) is None
+    study = atom_studies.create(ask())
+    assert atom_studies.find(ask()) == study
+    assert [each.id for each in atom_studies.every() if not each.shipped] == [ask().id]
+    monkeypatch.setattr(atom_studies, "shipped", lambda: study.folder.parent)
+    monkeypatch.setattr(atom_studies, "home", lambda: tmp_path)
+    study.write_status(state="done")
+    assert atom_studies.create(ask()).shipped
+
+
+def test_starting_launches_the_command(monkeypatch):
+    launched = []
+    monkeypatch.setattr(landscapes, "launch", lambda *given: launched.append(given))
+    study = atom_studies.start(ask("map"))
+    assert launched == [(study, ["atoms", "map", RUN])]
+
+
+def test_sites_and_atoms_have_names_for_people():
+    names = [atom_studies.site(key) for key in SITES]
+    assert [name.title for name in names] == [
+        "Encoder 1, self output",
+        "Encoder 4, feed-forward",
+        "Decoder 2, cross query",
+    ]
+    assert [name.atom(3) for name in names] == ["E1.o[3]", "E4.f[3]", "D2.xq[3]"]
+    gpt = atom_studies.site("attention.value:transformer.h.5.attn.c_attn")
+    assert (gpt.title, gpt.atom(0)) == ("Layer 6, self value", "L6.v[0]")
+
+
+def test_an_atom_is_found_by_each_of_its_names():
+    for name in ("D2.xq[1]", "2:1", f"{SITES[2]}:1"):
+        assert atom_studies.named(name, SITES, 4) == 9
+    for wrong in ("D2.xq[4]", "3:0", "2:4", "x", "2:-1", ""):
+        with pytest.raises(BadInput, match=r"named like E1.o\[0\] or 0:0"):
+            atom_studies.named(wrong, SITES, 4)
+
+
+def test_curves_get_both_ends_whatever_the_order():
+    table = atom_studies.curves(pruned())
+    whole = table.groupby(["order", "draw", "seed"])[["k", "value"]].apply(
+        lambda held: held.to_numpy().tolist()
+    )
+    assert len(whole) == 2 * 3
+    assert whole["importance", 0, 1] == [[0, 3.0], [1, 1.1], [2, 1.0], [4, 1.0]]
+
+
+def test_bands_average_the_draws_of_a_seed_and_say_where_orders_part():
+    found = atom_studies.bands(atom_studies.curves(pruned((0, 1, 2))), "loss")
+    random = found[(found["order"] == "random") & (found["k"] == 1)].iloc[0]
+    assert random["mean"] == pytest.approx(2.65)
+    assert (random["n"], random["draws"]) == (3, 2)
+    assert atom_studies.apart(found, "importance", "random") == [1, 2]
+    assert atom_studies.bands(atom_studies.curves(pruned()), "score").empty
+
+
+def test_numbers_of_a_seed_come_out_of_what_was_read():
+    entry = {
+        "zeros": 0.5,
+        "l0": 2.0,
+        "hoyer": 0.4,
+        "usage": [[0.0, 1.0], [0.5, 0.5]],
+        "size": [[0.0, 2.0], [1.0, 1.0]],
+        "norm": [[9.0, 0.5], [2.0, 0.0]],
+    }
+    assert atom_studies.weights(entry).tolist() == [[0.0, 1.0], [2.0, 0.0]]
+    found = atom_studies.measures(entry)
+    assert (found.dead, found.always, found.atoms) == (1, 1, 4)
+    assert found.effective == pytest.approx(9 / 5)
