@@ -105,10 +105,10 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             yield connection
 
-    def read(self, query: sa.Select[Any]) -> list[sa.RowMapping]:
-        """The rows of a query, without keeping writers waiting."""
+    def read(self, query: sa.Select[Any], **values: Any) -> list[sa.RowMapping]:
+        """The rows of a query with its parameters, without keeping writers waiting."""
         with self.reading() as connection:
-            return list(connection.execute(query).mappings())
+            return list(connection.execute(query, values).mappings())
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -1,15 +1,11 @@
 """The same promises on SQLite and on PostgreSQL, with eight processes at once."""
 
 import multiprocessing
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import time
 
 import pytest
 import sqlalchemy as sa
+from postgres import postgres  # noqa: F401
 
 from peftcore import processes
 from peftcore.database import JOBS, Database, address
@@ -19,31 +15,6 @@ from peftcore.runs import RunStore
 from peftcore.spec import RunSpec
 
 PROCESSES, WANTED = 8, 40
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    """The address of a private PostgreSQL; it refuses to be run by root."""
-    if not (shutil.which("initdb") and shutil.which("pg_ctl")):
-        pytest.skip("initdb and pg_ctl of PostgreSQL are not installed")
-    pytest.importorskip("psycopg")
-    folder = tempfile.mkdtemp(prefix="pg")
-    run_as = {"user": "postgres", "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = f"{folder}/data"
-    options = f"-p {port} -c unix_socket_directories={folder} -c fsync=off"
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, **run_as}
-    encoding = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"]
-    subprocess.run(["initdb", "-D", data, *encoding], **quiet)
-    start = ["pg_ctl", "-D", data, "-w", "-l", f"{folder}/log", "-o", options, "start"]
-    subprocess.run(start, **quiet)
-    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-    subprocess.run(["pg_ctl", "-D", data, "-w", "-m", "immediate", "stop"], **quiet)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

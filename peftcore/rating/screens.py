@@ -69,6 +69,37 @@ class Past:
     word: str  # the current verdict; empty if there is none
 
 
+def _own() -> sa.Select[Any]:
+    """A rater's leases with item, answer, current rating and draft; never an origin."""
+    newer = RATINGS.alias("newer")
+    current = sa.and_(
+        RATINGS.c.lease == LEASES.c.id,
+        ~sa.exists().where(newer.c.supersedes == RATINGS.c.id),
+    )
+    return (
+        sa.select(
+            *(LEASES.c.id, LEASES.c.position, LEASES.c.flipped, LEASES.c.state, LEASES.c.expires),
+            *(ITEMS.c.kind, ITEMS.c.fields, ITEMS.c.options, ITEMS.c.texts, ITEMS.c.label),
+            *(ITEMS.c.feedback, ANSWERS.c.answer, RATINGS.c.act, RATINGS.c.judgement),
+            *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, RATERS.c.active),
+        )
+        .join(ITEMS, ITEMS.c.id == LEASES.c.item)
+        .join(PROJECTS, PROJECTS.c.id == LEASES.c.project)
+        .join(RATERS, RATERS.c.id == LEASES.c.rater)
+        .outerjoin(ANSWERS, ANSWERS.c.lease == LEASES.c.id)
+        .outerjoin(RATINGS, current)
+        .outerjoin(DRAFTS, DRAFTS.c.lease == LEASES.c.id)
+        .where(
+            LEASES.c.rater == sa.bindparam("rater"),
+            LEASES.c.project == sa.bindparam("project"),
+        )
+    )
+
+
+ONE = _own().where(LEASES.c.id == sa.bindparam("lease"))  # built once: building takes longest
+IN_ORDER = _own().order_by(LEASES.c.position)
+
+
 def briefing(book: Book, who: Actor) -> Briefing:
     """The project of a rater, in their words."""
     require_rater(who)
@@ -88,7 +119,8 @@ def briefing(book: Book, who: Actor) -> Briefing:
 def screen(book: Book, who: Actor, lease: str) -> Screen:
     """An item that was handed to this rater; somebody else's reads as if it were not there."""
     require_rater(who)
-    row = found(book.one(_own(who).where(LEASES.c.id == lease)), "item", lease)
+    own = book.read(ONE, rater=who.rater, project=who.project, lease=lease)
+    row = found(own[0] if own else None, "item", lease)
     if not row["active"]:
         raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
     mode: scales.Mode = row["settings"]["mode"]
@@ -116,7 +148,7 @@ def screen(book: Book, who: Actor, lease: str) -> Screen:
 def history(book: Book, who: Actor) -> list[Past]:
     """Every item this rater has had, in the order in which they came."""
     require_rater(who)
-    rows = book.read(_own(who).order_by(LEASES.c.position))
+    rows = book.read(IN_ORDER, rater=who.rater, project=who.project)
     return [
         Past(
             row["id"],
@@ -126,30 +158,6 @@ def history(book: Book, who: Actor) -> list[Past]:
         )
         for row in rows
     ]
-
-
-def _own(who: Actor) -> sa.Select[Any]:
-    """A rater's leases with item, answer, current rating and draft; never an origin."""
-    newer = RATINGS.alias("newer")
-    current = sa.and_(
-        RATINGS.c.lease == LEASES.c.id,
-        ~sa.exists().where(newer.c.supersedes == RATINGS.c.id),
-    )
-    return (
-        sa.select(
-            *(LEASES.c.id, LEASES.c.position, LEASES.c.flipped, LEASES.c.state, LEASES.c.expires),
-            *(ITEMS.c.kind, ITEMS.c.fields, ITEMS.c.options, ITEMS.c.texts, ITEMS.c.label),
-            *(ITEMS.c.feedback, ANSWERS.c.answer, RATINGS.c.act, RATINGS.c.judgement),
-            *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, RATERS.c.active),
-        )
-        .join(ITEMS, ITEMS.c.id == LEASES.c.item)
-        .join(PROJECTS, PROJECTS.c.id == LEASES.c.project)
-        .join(RATERS, RATERS.c.id == LEASES.c.rater)
-        .outerjoin(ANSWERS, ANSWERS.c.lease == LEASES.c.id)
-        .outerjoin(RATINGS, current)
-        .outerjoin(DRAFTS, DRAFTS.c.lease == LEASES.c.id)
-        .where(LEASES.c.rater == who.rater, LEASES.c.project == who.project)
-    )
 
 
 def _texts(row: sa.RowMapping) -> tuple[Text, ...]:
