@@ -134,7 +134,7 @@ class ComponentMap:
             weights = self._anatomy.choose(**_arguments(settings))
         held = {id(weight) for weight in weights}
         return frozenset(
-            cell.name for cell, mine in self.cells.items() if held >= {id(w) for w in mine}
+            cell.name for cell, mine in self.cells.items() if all(id(w) in held for w in mine)
         )
 
     def settings(self, names: Collection[str]) -> dict[str, Any]:

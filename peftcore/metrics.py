@@ -75,6 +75,11 @@ MEASURES: dict[str, Measure] = {
     "chrf": Measure("chrF", 100, "sacrebleu's corpus chrF against all references."),
     "ter": Measure("TER", 100, "Edits per 100 words of the closest reference.", "lower"),
     "rougeL": Measure("ROUGE-L", 1, "F measure against the closest reference, averaged."),
+    "alignment": Measure("Alignment", 1, "Share of new prompts whose picture shows what was asked."),
+    "old_alignment": Measure(
+        "Alignment, old prompts", 1, "The same for prompts that the base could draw before."
+    ),
+    "facts": Measure("Facts", 1, "Share of what new prompts ask for that their pictures show."),
     "pearson": Measure("Pearson", 1, "Linear correlation with the gold values."),
     "spearman": Measure("Spearman", 1, "Rank correlation with the gold values."),
 }
@@ -130,7 +135,7 @@ def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> di
     Examples without a gold explanation are left out.
     """
     kept, texts, references = explained(answers, gold)
-    chrf = _sentence_chrf(texts, references)
+    chrf = sentence_chrf(texts, references)
     shares = over_labels("chrf", chrf, [answers[i] for i in kept], [gold[i] for i in kept])
     return {
         **shares,
@@ -249,7 +254,8 @@ def _streams(references: Sequence[Sequence[str]]) -> Any:
     ]
 
 
-def _sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+def sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """chrF of each text with its closest reference."""
     from sacrebleu.metrics.chrf import CHRF
 
     chrf = CHRF()

@@ -1,0 +1,73 @@
+"""Runs that train different subsets of a base's weights, side by side: grids, pairs, layers.
+
+Tables come in as `prompt_studies.Study.table` makes them: one row per subset and seed.  Intervals
+are those of `comparison`, over seeds, and pairs of subsets are paired by seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from peftcore.analysis.comparison import holm, interval, paired
+
+GRID = ["name", "metric", "mean", "low", "high", "n", "trainable"]
+PAIRS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
+LAYERS = ["stack", "layer", "way", "mean", "difference", "low", "high", "p", "n", "trainable"]
+
+
+def grid(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per subset and metric, subsets in the order in which they come: columns GRID."""
+    rows = []
+    for name, seeds in table.groupby("name", sort=False):
+        for metric in metrics:
+            found = interval(seeds.get(metric, []))
+            where = (found.mean, found.low, found.high, found.n)
+            rows.append((name, metric, *where, seeds["trainable"].iloc[0]))
+    return pd.DataFrame(rows, columns=GRID)
+
+
+def pairs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Every two subsets, second − first, paired by seed; `holm` corrects for all pairs."""
+    scores = _by_seed(table, metric)
+    rows = []
+    for first, second in itertools.combinations(scores, 2):
+        found = paired(scores[first], scores[second])
+        limits = (found.mean, found.low, found.high, found.p, None)
+        rows.append((first, second, *limits, found.smallest_p, found.n))
+    made = pd.DataFrame(rows, columns=PAIRS)
+    made["holm"] = holm(made["p"].tolist())
+    return made.astype(dict.fromkeys(PAIRS[2:-1], float))
+
+
+def layers(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
+    """What a layer alone does, and what is lost without it, against the whole choice.
+
+    The table has columns stack, layer and way ("alone" or "without") too; the subset called `whole`
+    is what differences are taken from.  Columns LAYERS.
+    """
+    scores = _by_seed(table, metric)
+    rows = []
+    for name, seeds in table[table["name"] != whole].groupby("name", sort=False):
+        first = seeds.iloc[0]
+        gap = paired(scores.get(whole, {}), scores[str(name)])
+        rows.append(
+            (
+                *(first["stack"], first["layer"], first["way"]),
+                interval(scores[str(name)].values()).mean,
+                *(gap.mean, gap.low, gap.high, gap.p, gap.n),
+                first["trainable"],
+            )
+        )
+    return pd.DataFrame(rows, columns=LAYERS)
+
+
+def _by_seed(table: pd.DataFrame, metric: str) -> dict[str, Mapping[int, float]]:
+    """Subset → seed → value, leaving out seeds without one."""
+    kept = table.dropna(subset=[metric]) if metric in table else table.iloc[:0]
+    return {
+        str(name): dict(zip(seeds["seed"].astype(int), seeds[metric].astype(float), strict=True))
+        for name, seeds in kept.groupby("name", sort=False)
+    }
