@@ -1,0 +1,1 @@
+"""Pictures as text: worlds of eight by eight pixels, models that draw them, readers that check."""
