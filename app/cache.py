@@ -111,7 +111,7 @@ def tasks() -> list[Task]:
 
 def at_hand(task: str) -> bool:
     """Whether a task's rows can be read without a network."""
-    return task.startswith(("miniworld_", "table_")) or sources.present(task)
+    return task.startswith(("miniworld_", "pictures_", "table_")) or sources.present(task)
 
 
 @dataclass(frozen=True)

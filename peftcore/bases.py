@@ -33,6 +33,7 @@ class BaseInfo:
     layers: int
     window: int | None  # longest input in tokens; None: no hard limit
     note: str
+    draws: str = ""  # what it draws pictures of; empty: it works on text
 
 
 def folders() -> dict[str, Path]:
@@ -88,6 +89,7 @@ def describe(name: str) -> BaseInfo:
         if kin.kind == "encoder-decoder"
         else _first(config, "max_position_embeddings", "n_positions"),
         note=_summary(card.read_text("utf-8")) if card.is_file() else "",
+        draws=str(config.get("draws", "")),
     )
 
 

@@ -84,15 +84,14 @@ def _texts(
         with torch.no_grad():
             return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]
     tokenizer = adapted.base.tokenizer
-    out = adapted.generate(
-        batch,
-        coords,
-        max_new_tokens=options.max_new_tokens or task.max_new_tokens,
-        num_beams=options.beams,
-        do_sample=False,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
+    asked = {
+        "max_new_tokens": options.max_new_tokens or task.max_new_tokens,
+        "num_beams": options.beams,
+        "do_sample": False,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    out = adapted.generate(batch, coords, **(asked | task.decoding(rows, tokenizer)))
     return [text.strip() for text in tokenizer.batch_decode(out, skip_special_tokens=True)]
 
 

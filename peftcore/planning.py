@@ -18,6 +18,8 @@ from peftcore.spec import Evaluation, Population, RunSpec, Training
 if TYPE_CHECKING:
     from peftcore.adapter import Adapted
     from peftcore.base import BaseModel
+    from peftcore.bases import BaseInfo
+    from peftcore.tasks.base import Task
 
 S = TypeVar("S", bound=Settings)
 
@@ -36,8 +38,10 @@ def plan(
     recipe, asked = METHODS[method], tasks.find(task)
     where, kind = bases.locate(base), ""
     if not isinstance(where, str):
-        kind = bases.describe(base).kind
+        info = bases.describe(base)
+        kind = info.kind
         recipe.must_suit(base, kind)
+        _same_medium(info, asked)
         if kind == "encoder" and not asked.labels:
             raise BadInput(
                 f"{base} reads but cannot write, and {asked.title} asks for text: "
@@ -62,6 +66,15 @@ def plan(
         evaluation=_settings(Evaluation, evaluation),
         start=start,
     )
+
+
+def _same_medium(info: BaseInfo, task: Task) -> None:
+    """BadInput where a base that draws meets a task of text, or the other way round."""
+    if info.draws == task.draws:
+        return
+    does = f"draws {info.draws}" if info.draws else "writes text"
+    asks = f"asks for pictures of {task.draws}" if task.draws else "asks for text"
+    raise BadInput(f"{info.name} {does}, and {task.title} {asks}: choose another base or task")
 
 
 def _plain(held: S, *names: str) -> S:

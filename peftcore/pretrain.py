@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from peftcore.embedded import NAMES, SENTINELS, make_model, make_tokenizer, save, write_card
 from peftcore.errors import BadInput, unknown
+from peftcore.pictures import models as drawing
 from peftcore.tasks.miniworld import skills
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _OFTEN, _LAST = 150, 400  # items of each skill, on the way and at the end
 _POOL = 3072  # sequences that are drawn, sorted by length and cut into batches together
 _TOKENS_PER_BATCH = {"tiny-t5": 1500, "tiny-bert": 1500, "tiny-gpt": 1500}
 # Tokens a shipped base saw: each takes less than an hour on one core (a figure of the cards).
-TOKENS = {"tiny-t5": 18_000_000, "tiny-bert": 11_000_000, "tiny-gpt": 11_000_000}
+TOKENS = {"tiny-t5": 18_000_000, "tiny-bert": 11_000_000, "tiny-gpt": 11_000_000} | drawing.TOKENS
 _PLAIN = {"tiny-t5": 0.12, "tiny-bert": 0.3, "tiny-gpt": 0.15}  # share of plain passages
 
 
@@ -66,10 +67,12 @@ def pretrain(
     `report` gets a dict every few seconds: step, seconds, tokens, loss; and now and then the
     measurements on held-out text.
     """
-    if name not in NAMES:
-        raise unknown("embedded base", name, NAMES)
+    if name not in (*NAMES, *drawing.NAMES):
+        raise unknown("embedded base", name, (*NAMES, *drawing.NAMES))
     if tokens <= 0:
         raise BadInput(f"tokens must be above 0; got {tokens}")
+    if name in drawing.NAMES:
+        return _pretrain_drawing(name, out, tokens, seed, report, start)
     import torch
 
     torch.manual_seed(seed)
@@ -89,6 +92,22 @@ def pretrain(
     save(model, tokenizer, out)
     write_card(name, out, measured, model.num_parameters())
     return measured
+
+
+def _pretrain_drawing(
+    name: str,
+    out: Path,
+    tokens: int,
+    seed: int,
+    report: Callable[[dict[str, Any]], None],
+    start: Path | None,
+) -> dict[str, Any]:
+    """The same for a base that draws; those are small enough to be made in one go."""
+    if start is not None:
+        raise BadInput(f"{name} is made in one go; leave --start out")
+    from peftcore.pictures.pretraining import pretrain as make
+
+    return make(name, out, tokens, seed, report)
 
 
 class _Trainer:

@@ -12,7 +12,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
@@ -82,6 +82,7 @@ class Task(ABC):
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded
+    draws: ClassVar[str] = ""  # what its answers are pictures of; empty: they are text
 
     @abstractmethod
     def load(self, split: Split) -> list[Example]:
@@ -93,6 +94,10 @@ class Task(ABC):
 
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """
+
+    def decoding(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
+        """What `generate` is told beyond the run's own options to answer these rows."""
+        return {}
 
     @property
     def pairs(self) -> bool:
