@@ -43,7 +43,8 @@ def rows(
         row["adjudicated"] = settled.get(row["item"])
     if not with_key:
         return [_without_traces(row) for row in told]
-    origins = key(book, who, project)[KEY[:6]]
+    origins = key(book, who, project)[KEY[:6]].astype(object)
+    origins = origins.where(origins.notna(), None)
     by_item = {str(item): own.to_dict("records") for item, own in origins.groupby("item")}
     return [files.plain(row | {"key": by_item.get(row["item"], [])}) for row in told]
 
