@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cache, errors, nav  # noqa: E402
+from app import cache, errors, nav, visitors  # noqa: E402
 from peftcore import places  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
@@ -35,7 +35,12 @@ st.set_page_config(
 )
 st.logo(str(places.ASSETS / "logo.svg"), size="large", icon_image=str(places.ASSETS / "icon.svg"))
 st.html(STYLE)
-page = st.navigation(nav.pages())
+runs_the_lab = visitors.visitor().role == "experimenter"
+if runs_the_lab:
+    page = st.navigation(nav.pages())
+else:
+    page = st.navigation(nav.rater_pages(), position="hidden")
 with errors.boundary(page.title):
     page.run()
-cache.warm_up()
+if runs_the_lab:
+    cache.warm_up()

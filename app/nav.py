@@ -63,6 +63,20 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "playground", "Playground", "edit_note", "Type an input and let every adapter answer it"
         ),
     ),
+    "People": (
+        Entry(
+            "rate",
+            "Rate",
+            "rate_review",
+            "Let people judge explanations blind, with a secret link for each rater",
+        ),
+        Entry(
+            "ratings",
+            "Ratings",
+            "reviews",
+            "What people said: scores per method, agreement, rankings, disagreements",
+        ),
+    ),
     "Labs": (
         Entry(
             "attention",
@@ -111,3 +125,10 @@ def find(name: str) -> Entry:
 def pages() -> dict[str, list[st.Page]]:
     """The table as `st.navigation` takes it."""
     return {title: [entry.page() for entry in section] for title, section in CONTENTS.items()}
+
+
+def rater_pages() -> list[st.Page]:
+    """All that a rater's visit can reach: the Rate page, at the root and at its own address."""
+    rate = find("rate")
+    root = st.Page(rate.file, title=rate.title, icon=f":material/{rate.icon}:", default=True)
+    return [root, rate.page()]

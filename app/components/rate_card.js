@@ -1,0 +1,581 @@
+// The card a rater works on: shows one item, reads keys and clicks, and loses none of them.
+//
+// Everything a rater does becomes a numbered act in a queue that is kept in the tab (and in its
+// session storage) until the server has acknowledged that number, so fast keys, a slow server, a
+// broken connection or a reload lose nothing.  Keys pressed while the next item is on its way wait
+// for it.  Keys never act while somebody types, nor with Ctrl, Alt or Meta.
+//
+// Python gives `data` (see app/rate_card.py) and gets {acts: [...]}.  Texts are put in as text,
+// never as markup.
+
+const cards = new WeakMap(); // shadow root → Card: this module is called again at every change
+const TOGGLES = ["a", "d", "f", "h", "j", "k", "l", "z", "x"]; // Streamlit keeps r and c for itself
+const PAUSE = 400; // milliseconds of typing that make one draft
+const PATIENCE = 6000; // milliseconds after which unacknowledged acts are sent again
+
+export default function (component) {
+  const root = component.parentElement;
+  if (!cards.has(root)) cards.set(root, new Card(root));
+  const card = cards.get(root);
+  card.send = (acts) => component.setStateValue("events", { acts, at: Date.now() });
+  card.receive(component.data);
+  return () => {
+    card.close();
+    cards.delete(root);
+  };
+}
+
+class Card {
+  constructor(root) {
+    this.box = make("section", { class: "card" });
+    root.appendChild(this.box);
+    this.client = crypto.getRandomValues(new Uint32Array(2)).join("");
+    this.number = 0;
+    this.queue = null; // read from storage when the first data says whose it is
+    this.typed = []; // keys that wait for the next screen
+    this.waitingFor = 0;
+    this.turn = -1;
+    this.draft = {};
+    this.onKey = (event) => this.key(event);
+    this.onLeave = () => document.visibilityState === "hidden" && this.flush();
+    document.addEventListener("keydown", this.onKey);
+    document.addEventListener("visibilitychange", this.onLeave);
+    this.clock = setInterval(() => this.tick(), 1000);
+  }
+
+  close() {
+    this.flush();
+    document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("visibilitychange", this.onLeave);
+    clearInterval(this.clock);
+    clearTimeout(this.pause);
+  }
+
+  // What the server says ---------------------------------------------------------------------
+
+  receive(data) {
+    if (!data || data.turn < this.turn) return; // an older answer that comes late
+    this.turn = data.turn;
+    this.data = data;
+    if (this.queue === null) {
+      this.queue = this.stored();
+      if (this.queue.length) this.push();
+    }
+    const before = this.queue.length;
+    this.queue = this.queue.filter((act) => act.n > (data.seen[act.client] || 0));
+    if (this.queue.length !== before) this.store();
+    this.acknowledged = data.seen[this.client] || 0;
+    if (this.waitingFor && this.acknowledged < this.waitingFor) return this.status();
+    this.waitingFor = 0;
+    const { screen } = data;
+    const shown = screen ? [screen.lease, data.stage, screen.state].join("/") : data.stage;
+    if (shown !== this.shown) {
+      this.shown = shown;
+      this.begin();
+      this.draw();
+    }
+    this.status();
+    while (this.typed.length && !this.waitingFor) this.act(this.typed.shift());
+  }
+
+  begin() {
+    clearTimeout(this.pause);
+    this.pause = 0;
+    const screen = this.data.screen;
+    const said = screen && screen.state === "done" ? screen.judgement : screen && screen.draft;
+    const known = said || {};
+    this.draft = {
+      answer: known.answer || "",
+      verdict: known.verdict || "",
+      scales: { ...(known.scales || {}) },
+      shortcomings: [...(known.shortcomings || [])],
+      comment: known.comment || "",
+    };
+    this.version = screen ? screen.draft_version : 0;
+    const lease = screen ? screen.lease : "";
+    if (lease !== this.lease) this.seconds = (screen && screen.draft.seconds) || 0;
+    this.lease = lease;
+    this.dimension = 0;
+    this.note = "";
+  }
+
+  // What the rater does ----------------------------------------------------------------------
+
+  key(event) {
+    const at = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const typing =
+      at instanceof Element &&
+      (at.matches("textarea, select, input:not([type=radio]):not([type=checkbox])") ||
+        at.isContentEditable);
+    if (typing) {
+      if (event.key === "Escape" && this.box.contains(at)) at.blur();
+      return;
+    }
+    if (this.dialog && this.dialog.open) {
+      if (event.key === "g" || event.key === "?") this.dialog.close();
+      return; // Escape and Enter are the dialog's own
+    }
+    if (document.querySelector("[role=dialog]")) return; // one of Streamlit's
+    const button = at instanceof Element && at.matches("button, a, summary");
+    if (button && (event.key === "Enter" || event.key === " ")) return; // it clicks itself
+    const known = /^([1-9]|Enter|ArrowUp|ArrowDown|[a-z?])$/i.test(event.key);
+    if (!known || (event.key.startsWith("Arrow") && this.data.mode !== "likert")) return;
+    if (event.repeat && event.key === "Enter") return event.preventDefault();
+    if (this.waitingFor) {
+      this.typed.push(event.key);
+      event.preventDefault();
+    } else if (this.act(event.key)) event.preventDefault();
+  }
+
+  // Does what a key means; false if it means nothing here.
+  act(key) {
+    const { data, draft } = this;
+    const stage = data.stage;
+    const low = key.toLowerCase();
+    if (low === "g" || key === "?") return this.guidelines();
+    if (low === "b") return this.commit({ do: "back" });
+    if (low === "u") return this.commit({ do: "undo" });
+    if (low === "n") return this.commit({ do: "next" });
+    if (stage === "end" || stage === "lesson")
+      return key === "Enter" && this.commit({ do: "next" });
+    if (low === "s") return this.commit({ do: "skip", lease: this.lease });
+    if (key === "Enter") return this.enter();
+    const number = /^[1-9]$/.test(key) ? Number(key) - 1 : -1;
+    if (stage === "answer") {
+      if (number < 0 || number >= data.screen.options.length) return false;
+      return this.change({ answer: data.screen.options[number] });
+    }
+    if (data.mode === "likert") {
+      const last = data.dimensions.length - 1;
+      if (key === "ArrowDown") return this.turnTo(Math.min(last, this.dimension + 1));
+      if (key === "ArrowUp") return this.turnTo(Math.max(0, this.dimension - 1));
+      if (number >= 0 && number < data.steps.length) {
+        const name = data.dimensions[this.dimension][0];
+        this.dimension = Math.min(last, this.dimension + 1);
+        return this.change({ scales: { ...draft.scales, [name]: data.steps[number] } });
+      }
+    } else if (number >= 0 && number < data.choices.length) {
+      return this.change({ verdict: data.choices[number] });
+    }
+    const tick = TOGGLES.indexOf(low);
+    if (tick >= 0 && tick < data.shortcomings.length) return this.toggle(data.shortcomings[tick][0]);
+    if (low === "m") {
+      this.comment.focus();
+      return true;
+    }
+    return false;
+  }
+
+  turnTo(dimension) {
+    this.dimension = dimension;
+    this.mark();
+    return true;
+  }
+
+  toggle(name) {
+    const kept = this.draft.shortcomings.filter((each) => each !== name);
+    const ticked = kept.length === this.draft.shortcomings.length ? [...kept, name] : kept;
+    return this.change({ shortcomings: ticked });
+  }
+
+  change(values) {
+    Object.assign(this.draft, values);
+    this.note = "";
+    this.mark();
+    this.saveDraft();
+    return true;
+  }
+
+  saveDraft() {
+    clearTimeout(this.pause);
+    this.pause = 0;
+    this.version += 1;
+    const content = { ...this.draft, seconds: Math.round(this.seconds * 10) / 10 };
+    this.add({ do: "draft", lease: this.lease, content, version: this.version });
+  }
+
+  flush() {
+    if (this.pause) this.saveDraft();
+  }
+
+  enter() {
+    const { data, draft, lease } = this;
+    if (data.stage === "answer") {
+      if (!draft.answer.trim()) return this.say("Answer the question first.");
+      return this.commit({ do: "answer", lease, text: draft.answer, seconds: this.seconds });
+    }
+    if (data.mode === "likert") {
+      const open = data.dimensions.findIndex(([name]) => !(name in draft.scales));
+      if (open >= 0) {
+        this.dimension = open;
+        this.mark();
+        return this.say(`Rate this too: ${data.dimensions[open][1]}.`);
+      }
+    } else if (!draft.verdict) return this.say("Choose a verdict first.");
+    const judgement = {
+      verdict: data.mode === "likert" ? "" : draft.verdict,
+      scales: data.mode === "likert" ? draft.scales : {},
+      shortcomings: draft.shortcomings,
+      comment: draft.comment,
+    };
+    return this.commit({ do: "rate", lease, judgement, seconds: this.seconds });
+  }
+
+  say(words) {
+    this.note = words;
+    this.status();
+    return true;
+  }
+
+  // An act after which another screen comes: keys wait for it.
+  commit(act) {
+    this.flush();
+    this.note = "";
+    this.waitingFor = this.number + 1;
+    this.add(act);
+    this.status();
+    return true;
+  }
+
+  add(act) {
+    this.number += 1;
+    this.queue.push({ client: this.client, n: this.number, ...act });
+    this.store();
+    this.push();
+    this.status();
+  }
+
+  push() {
+    this.sent = Date.now();
+    this.send(this.queue);
+  }
+
+  stored() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.shelf())) || [];
+    } catch {
+      return [];
+    }
+  }
+
+  store() {
+    try {
+      sessionStorage.setItem(this.shelf(), JSON.stringify(this.queue));
+    } catch {
+      // without storage a reload loses what is on its way, and nothing else does
+    }
+  }
+
+  shelf() {
+    return `rate.${this.data.rater}`;
+  }
+
+  tick() {
+    if (document.visibilityState === "visible" && this.lease) this.seconds += 1;
+    if (this.time) this.time.textContent = clock(this.seconds);
+    if (this.queue && this.queue.length && Date.now() - this.sent > PATIENCE) this.push();
+  }
+
+  // What the rater sees ----------------------------------------------------------------------
+
+  draw() {
+    const { data } = this;
+    const inside = this.box.getRootNode().activeElement;
+    const hadFocus = inside && !(this.dialog && this.dialog.open);
+    this.heading = make("h2", { tabindex: "-1" });
+    this.alert = make("p", { class: "note", role: "status" });
+    const parts = [this.header(), this.alert];
+    this.inputs = [];
+    if (data.stage === "end") parts.push(...this.end());
+    else {
+      parts.push(this.question());
+      if (data.stage === "answer") parts.push(...this.asking());
+      else parts.push(...this.judging());
+    }
+    this.dialog = this.leaflet();
+    this.box.replaceChildren(...parts, this.dialog);
+    this.mark();
+    if (hadFocus) this.heading.focus({ preventScroll: true });
+    if (data.welcome && !this.welcomed) {
+      this.welcomed = true;
+      this.guidelines();
+    }
+  }
+
+  header() {
+    const { progress, screen } = this.data;
+    const bar = make("div", {
+      class: "bar",
+      role: "progressbar",
+      "aria-label": "Items rated",
+      "aria-valuemin": "0",
+      "aria-valuemax": String(progress.total),
+      "aria-valuenow": String(progress.done),
+    });
+    const fill = make("div", { class: "fill" });
+    fill.style.width = `${progress.total ? (100 * progress.done) / progress.total : 0}%`;
+    bar.append(fill);
+    this.time = make("span", { class: "time", title: "Time on this item" }, clock(this.seconds));
+    const where = make("span", { class: "where" }, `${progress.done} of ${progress.total} rated`);
+    const line = make("div", { class: "line" });
+    line.append(where);
+    if (screen) {
+      const kind = screen.training ? `Item ${screen.position}, practice` : `Item ${screen.position}`;
+      line.prepend(make("span", { class: "tag" }, kind));
+      line.append(this.time);
+    }
+    const tools = make("div", { class: "tools" });
+    if (this.data.back) tools.append(this.button("Back", "b", () => this.act("b")));
+    if (this.data.undo) tools.append(this.button("Undo", "u", () => this.act("u")));
+    if (screen && screen.state === "done" && this.data.stage === "judge")
+      tools.append(this.button("Next", "n", () => this.act("n")));
+    tools.append(this.button("Guidelines", "g", () => this.act("g")));
+    line.append(tools);
+    const header = make("header", {});
+    header.append(line, bar);
+    return header;
+  }
+
+  question() {
+    const list = make("dl", { class: "fields" });
+    for (const [name, text] of this.data.screen.fields) {
+      const row = make("div", {});
+      row.append(make("dt", {}, sentence(name)), make("dd", {}, text));
+      list.append(row);
+    }
+    return list;
+  }
+
+  asking() {
+    this.heading.textContent = "What is your own answer?";
+    const { options } = this.data.screen;
+    let field;
+    if (options.length) {
+      field = this.choices("answer", this.heading.textContent, options, options, (value) =>
+        this.change({ answer: value }),
+      );
+    } else {
+      field = make("input", { class: "words", type: "text", "aria-label": "Your answer" });
+      field.maxLength = 500;
+      field.value = this.draft.answer;
+      field.addEventListener("input", () => this.typing({ answer: field.value }));
+      field.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" && !event.isComposing) this.act("Enter");
+      });
+    }
+    return [this.heading, field, this.feet("Show the explanation")];
+  }
+
+  judging() {
+    const { data } = this;
+    const { screen } = data;
+    const own = make("p", { class: "own" }, `Your answer: ${screen.answer}.`);
+    if (screen.right_answer && plain(screen.right_answer) !== plain(screen.answer))
+      own.textContent += ` The data say: ${screen.right_answer}.`;
+    const texts = make("div", { class: "texts" });
+    for (const text of screen.texts) {
+      const card = make("article", { class: "text" });
+      const side = text.side ? `${sentence(text.side)}: ` : "";
+      card.append(make("p", { class: "label" }, `${side}${text.label}`));
+      card.append(make("p", { class: "why" }, text.explanation));
+      texts.append(card);
+    }
+    if (data.stage === "lesson") return [own, texts, ...this.lesson()];
+    this.heading.textContent = data.question;
+    const parts = [own, texts, this.heading];
+    if (data.mode === "likert") parts.push(this.scales());
+    else
+      parts.push(
+        this.choices("verdict", data.question, data.choices, data.choices.map(sentence), (value) =>
+          this.change({ verdict: value }),
+        ),
+      );
+    parts.push(this.faults(), this.remark());
+    parts.push(this.feet(screen.state === "done" ? "Save the change" : "Save and go on"));
+    return parts;
+  }
+
+  lesson() {
+    this.heading.textContent = "About this practice item";
+    const said = this.data.said ? `You said: ${this.data.said}.` : "";
+    const go = this.button("Go on", "Enter", () => this.act("Enter"), "primary");
+    const feet = make("div", { class: "feet" });
+    feet.append(go);
+    const words = make("p", { class: "lesson" }, this.data.screen.feedback);
+    return [this.heading, make("p", { class: "own" }, said), words, feet];
+  }
+
+  end() {
+    const { progress } = this.data;
+    const waiting = progress.waiting > 0;
+    this.heading.textContent = waiting ? "Nothing is free just now" : "That was the last one";
+    const words = waiting
+      ? `Others are at ${progress.waiting} more; if they leave them, you can have them.`
+      : `You have rated ${progress.done}. Thank you. You may close this page, or go back.`;
+    const feet = make("div", { class: "feet" });
+    feet.append(this.button("Look for more", "Enter", () => this.act("Enter"), "primary"));
+    return [this.heading, make("p", {}, words), feet];
+  }
+
+  choices(name, label, values, words, choose) {
+    const group = make("div", { class: "choices", role: "radiogroup", "aria-label": label });
+    values.forEach((value, place) => {
+      const input = make("input", { type: "radio", name, value });
+      input.addEventListener("change", () => choose(value));
+      this.inputs.push([input, () => this.draft[name] === value]);
+      group.append(labelled(input, words[place], String(place + 1)));
+    });
+    return group;
+  }
+
+  scales() {
+    const { dimensions, steps } = this.data;
+    const box = make("div", { class: "scales" });
+    this.rows = dimensions.map(([name, words], place) => {
+      const row = make("fieldset", {});
+      row.append(make("legend", {}, words));
+      const group = make("div", { class: "choices" });
+      for (const step of steps) {
+        const input = make("input", { type: "radio", name, value: String(step) });
+        input.addEventListener("change", () => {
+          this.dimension = place;
+          this.change({ scales: { ...this.draft.scales, [name]: step } });
+        });
+        this.inputs.push([input, () => this.draft.scales[name] === step]);
+        group.append(labelled(input, String(step), ""));
+      }
+      row.append(group);
+      box.append(row);
+      return row;
+    });
+    box.append(make("p", { class: "hint" }, "1 not at all, 5 fully; arrow keys change the line"));
+    return box;
+  }
+
+  faults() {
+    const box = make("fieldset", { class: "faults" });
+    box.append(make("legend", {}, "Shortcomings, if any"));
+    const group = make("div", { class: "choices" });
+    this.data.shortcomings.forEach(([name, words], place) => {
+      const input = make("input", { type: "checkbox", value: name });
+      input.addEventListener("change", () => this.toggle(name));
+      this.inputs.push([input, () => this.draft.shortcomings.includes(name)]);
+      group.append(labelled(input, words, TOGGLES[place] || ""));
+    });
+    box.append(group);
+    return box;
+  }
+
+  remark() {
+    const label = make("label", { class: "remark" });
+    const words = make("span", {}, "Comment, if you like");
+    words.append(hint("m"));
+    this.comment = make("textarea", { rows: "2", maxlength: "2000" });
+    this.comment.value = this.draft.comment;
+    this.comment.addEventListener("input", () => this.typing({ comment: this.comment.value }));
+    this.comment.addEventListener("blur", () => this.flush());
+    label.append(words, this.comment);
+    return label;
+  }
+
+  // Typing makes one draft for each pause, and one at the end.
+  typing(values) {
+    Object.assign(this.draft, values);
+    clearTimeout(this.pause);
+    this.pause = setTimeout(() => this.saveDraft(), PAUSE);
+  }
+
+  feet(words) {
+    const feet = make("div", { class: "feet" });
+    this.main = this.button(words, "Enter", () => this.act("Enter"), "primary");
+    feet.append(this.main);
+    if (this.data.screen.state !== "done")
+      feet.append(this.button("Skip", "s", () => this.act("s")));
+    return feet;
+  }
+
+  button(words, key, click, kind = "plain") {
+    const button = make("button", { type: "button", class: kind }, words);
+    button.append(hint(key === "Enter" ? "↵" : key));
+    button.addEventListener("click", () => !this.waitingFor && click());
+    return button;
+  }
+
+  leaflet() {
+    const dialog = make("dialog", { "aria-label": "Guidelines" });
+    dialog.append(make("h2", {}, "Guidelines"));
+    let list = null;
+    for (const line of this.data.guidelines.split("\n").map((each) => each.trim())) {
+      if (line.startsWith("- ")) {
+        if (!list) dialog.append((list = make("ul", {})));
+        list.append(make("li", {}, line.slice(2)));
+      } else {
+        list = null;
+        if (line) dialog.append(make("p", {}, line));
+      }
+    }
+    const words =
+      "Keys: numbers choose, Enter confirms, letters tick shortcomings, m goes to the comment and " +
+      "Esc leaves it, s skips, b goes back, u takes the last one back, g shows this.";
+    dialog.append(make("p", { class: "hint" }, words));
+    const close = make("button", { type: "button", class: "primary" }, "Close");
+    close.addEventListener("click", () => dialog.close());
+    dialog.append(close);
+    return dialog;
+  }
+
+  guidelines() {
+    this.dialog.showModal();
+    return true;
+  }
+
+  // Marks what is chosen without drawing anew, so that focus stays where it is.
+  mark() {
+    for (const [input, chosen] of this.inputs) input.checked = chosen();
+    if (this.rows && this.data.mode === "likert" && this.data.stage === "judge")
+      this.rows.forEach((row, place) => row.classList.toggle("at", place === this.dimension));
+  }
+
+  status() {
+    const words = this.note || (this.waitingFor ? "" : this.data.note);
+    if (this.alert && this.alert.textContent !== words) this.alert.textContent = words;
+    this.box.setAttribute("aria-busy", this.waitingFor ? "true" : "false");
+    Object.assign(this.box.dataset, {
+      sent: this.number,
+      acknowledged: this.acknowledged || 0,
+      stage: this.data.stage,
+    });
+  }
+}
+
+function make(name, attributes, text) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function labelled(input, words, key) {
+  const label = make("label", { class: "choice" });
+  label.append(input, make("span", {}, words));
+  if (key) label.append(hint(key));
+  return label;
+}
+
+function hint(key) {
+  return make("kbd", { "aria-hidden": "true" }, key);
+}
+
+function sentence(words) {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function plain(words) {
+  return words.toLowerCase().split(/\s+/).join(" ").trim();
+}
+
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,143 @@
+"""Items on which raters disagree, to be settled; what each of them said stays as it is."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import errors
+from app.rate_book import book, me
+from app.rate_results import Results, outcomes
+from app.widgets import plain
+from peftcore import rating
+from peftcore.errors import BadInput
+from peftcore.rating import Judgement
+
+PAGE = 5  # items on one page
+STYLE = """<style>
+.ratings-item {border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+  border-radius: .5rem; padding: .75rem .9rem; line-height: 1.45}
+.ratings-item dt {font-size: .82rem}
+.ratings-item dd {margin: 0 0 .35rem; overflow-wrap: anywhere; white-space: pre-wrap}
+.ratings-text {border-left: 4px solid; padding: .15rem 0 .15rem .6rem; margin: .4rem 0;
+  overflow-wrap: anywhere}
+.ratings-said {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
+  margin-top: .5rem}
+</style>"""
+
+
+def disagreements(found: Results) -> None:
+    """The items with the widest spread first, each with what was said and a form to settle it."""
+    table = spread(found)
+    settled = rating.adjudications(book(), me(), found.project.id).set_index("item")
+    apart = table[table["spread"] > 0]
+    st.markdown(
+        f"Raters differ on **{len(apart)} of {len(table)}** items that two or more have rated; "
+        f"{apart['item'].isin(settled.index).sum()} of them are settled."
+    )
+    left, right = st.columns(2)
+    open_only = left.toggle("Only those not settled", key="ratings.unsettled")
+    whose = right.toggle(
+        "Show whose explanation it is",
+        key="ratings.whose",
+        help="Off by default, so that whoever settles an item judges blind as well.",
+    )
+    shown = apart[~apart["item"].isin(settled.index)] if open_only else apart
+    if found.project.demo:
+        st.caption("The demo project cannot be changed, so nothing can be settled in it.")
+    if shown.empty:
+        st.info("There is nothing to settle.")
+        return
+    pages = -(-len(shown) // PAGE)
+    page = st.pagination(pages, key=f"ratings.page.{open_only}") if pages > 1 else 1
+    st.html(STYLE)
+    for item in shown["item"].iloc[(page - 1) * PAGE : page * PAGE]:
+        st.html(_card(found, item, whose))
+        _settle(found, item, settled)
+
+
+def spread(found: Results) -> pd.DataFrame:
+    """Columns item, spread, verdicts of items with two verdicts or more, the widest first."""
+    said = found.said
+    if found.mode == "pairwise":
+        values = pd.Series(outcomes(said), index=said.index)
+        said = said.assign(score=values.map({"first": 1.0, "tie": 0.5, "second": 0.0}))
+    groups = said.groupby("item")["score"]
+    made = pd.DataFrame({"spread": groups.agg(np.ptp), "verdicts": groups.size()}).reset_index()
+    made = made[made["verdicts"] > 1]
+    return made.sort_values("spread", ascending=False, kind="stable", ignore_index=True)
+
+
+def _card(found: Results, item: str, whose: bool) -> str:
+    row = found.items.set_index("item").loc[item]
+    fields = "".join(
+        f"<dt>{escape(name.capitalize())}</dt><dd>{escape(text)}</dd>"
+        for name, text in row["fields"]
+    )
+    sources = found.key[found.key["item"] == item]
+    texts = []
+    for place, (label, explanation) in enumerate(row["texts"]):
+        names = sources.loc[sources["place"] == place, "source"].map(found.names)
+        by = f" <small>({escape(', '.join(names))})</small>" if whose else ""
+        head = f"{place + 1}. " if len(row["texts"]) > 1 else ""
+        texts.append(
+            f'<div class="ratings-text">{head}<strong>{escape(label)}</strong> because '
+            f"{escape(explanation)}{by}</div>"
+        )
+    said = "".join(
+        f"<span>{escape(each['name'])}: <strong>{escape(_word(found, each))}</strong>"
+        f"{_ticked(each)}</span>"
+        for each in found.said[found.said["item"] == item].to_dict("records")
+    )
+    return (
+        f'<div class="ratings-item"><dl style="margin:0">{fields}</dl>{"".join(texts)}'
+        f'<div class="ratings-said">{said}</div></div>'
+    )
+
+
+def _word(found: Results, row: dict[str, Any]) -> str:
+    if found.mode == "pairwise":
+        won = outcomes(pd.DataFrame([row]))[0]
+        return {"first": "1 is better", "second": "2 is better"}.get(won, "tie")
+    if found.mode == "likert":
+        return ", ".join(f"{name} {row[name]}" for name in rating.DIMENSIONS)
+    return str(row["verdict"])
+
+
+def _ticked(row: dict[str, Any]) -> str:
+    words = [rating.SHORTCOMINGS.get(name, str(name)) for name in row["shortcomings"]]
+    words += [f"“{row['comment']}”"] if row["comment"] else []
+    return f" <small>{escape('; '.join(words))}</small>" if words else ""
+
+
+@errors.guarded
+def _settle(found: Results, item: str, settled: pd.DataFrame) -> None:
+    if item in settled.index:
+        row = settled.loc[item]
+        st.caption(plain(f"Settled by {row['who']}: {row['verdict']}. {row['comment']}"))
+    if found.project.demo or found.mode == "likert":
+        return
+    words = {"left": "1 is better", "right": "2 is better"}
+    with (
+        st.expander("Settle this item", icon=":material/gavel:"),
+        st.form(f"ratings.settle.{item}", border=False),
+    ):
+        verdict = st.segmented_control(
+            "Verdict",
+            rating.choices(found.mode),
+            format_func=lambda each: words.get(each, each.capitalize()),
+            key=f"ratings.verdict.{item}",
+        )
+        comment = st.text_input("Reason", key=f"ratings.reason.{item}", max_chars=2000)
+        if st.form_submit_button("Settle"):
+            try:
+                said = Judgement.make({"verdict": verdict or "", "comment": comment})
+                rating.adjudicate(book(), me(), item, said)
+            except BadInput as error:
+                st.error(plain(str(error)), icon=":material/error:")
+            else:
+                st.rerun()

@@ -1,0 +1,248 @@
+"""What the Ratings page is about: one project, its verdicts, and whose text each of them was about.
+
+A source is a run, or where there is none a method (`gold` is the data set's own explanations).
+Statistics are those of `peftcore.analysis`; they are kept until a verdict is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, comparing
+from app.looks import looks, title
+from app.rate_book import book, me
+from app.theme import NEUTRAL, Look, look
+from peftcore import item_metrics, rating
+from peftcore.analysis import agreement, preference
+from peftcore.errors import BadInput
+from peftcore.rating import Project
+
+GOLD = "gold"
+TWO_CLASSES = {"yes": "yes", "weak yes": "yes", "weak no": "no", "no": "no"}
+SIDES = ("first", "tie", "second")
+
+
+@dataclass(frozen=True)
+class Results:
+    """A project's current verdicts, one row each, and the key to them, one row per source."""
+
+    project: Project
+    said: pd.DataFrame  # as rating.verdicts
+    key: pd.DataFrame  # as rating.key, with a column source
+    items: pd.DataFrame  # as rating.items, those that count
+
+    @cached_property
+    def scored(self) -> pd.DataFrame:
+        """Verdicts beside whose text they were about; a text of two sources has two rows."""
+        return self.said.merge(self.key, on="item")
+
+    @cached_property
+    def about(self) -> pd.DataFrame:
+        """The key beside the example and the right label of each item."""
+        return self.key.merge(self.items[["item", "example", "label"]], on="item")
+
+    @property
+    def mode(self) -> rating.Mode:
+        """Single, pairwise or likert."""
+        return self.project.settings.mode
+
+    @cached_property
+    def looks(self) -> dict[str, Look]:
+        """Source → what it is called and drawn with; the data set's own comes last."""
+        pairs = self.key.drop_duplicates("source")[["source", "run", "method"]]
+        stored = cache.store()
+        runs = []
+        for run in pairs["run"]:
+            try:
+                runs += [stored.open(run)] if run else []
+            except BadInput:
+                continue  # deleted since; its method still has a name
+        known = looks(runs)
+        found = {}
+        for row in pairs.itertuples():
+            plain = look(row.method, title(row.method))
+            found[row.source] = known.get(row.run, plain)
+        if GOLD in found:
+            found[GOLD] = Look("The data set's own", NEUTRAL, "square")
+        return dict(sorted(found.items(), key=lambda pair: pair[0] == GOLD))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Source → name."""
+        return {source: each.name for source, each in self.looks.items()}
+
+    @property
+    def stamp(self) -> tuple[str, int, int]:
+        """Changes with every verdict."""
+        last = self.said["rating"].max() if len(self.said) else 0
+        return self.project.id, len(self.said), int(last)
+
+    @property
+    def file(self) -> str:
+        """How files saved from this page are called."""
+        return f"ratings-{self.project.id}"
+
+    def counts(self) -> str:
+        """What the numbers rest on, in words."""
+        items, raters = self.said["item"].nunique(), self.said["rater"].nunique()
+        words = f"{len(self.said)} verdicts on {items} items by {raters} "
+        kind = "simulated raters" if self.project.simulated else "raters"
+        return words + (kind if raters != 1 else kind.removesuffix("s"))
+
+
+def results(project: Project, login: str = "") -> Results:
+    """The project's verdicts as they are now."""
+    who = me(login)
+    key = rating.key(book(), who, project.id)
+    source = key["run"].where(key["run"].fillna("") != "", key["method"])
+    said = rating.verdicts(book(), who, project.id)
+    items = rating.items(book(), who, project.id)
+    return Results(project, said, key.assign(source=source), items[items["kind"] == "rating"])
+
+
+def scores(found: Results) -> pd.DataFrame:
+    """The human score of each source, as `preference.scores`."""
+    return _scores(found.stamp, found.scored)
+
+
+@st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
+def _scores(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> pd.DataFrame:
+    return preference.scores(_rows, "source")
+
+
+def compared(found: Results) -> pd.DataFrame:
+    """Pairs as `preference.ranking` wants them: first and second are sources."""
+    rows = found.said.assign(outcome=outcomes(found.said))
+    sides = found.key.drop_duplicates(["item", "place"]).pivot(
+        index="item", columns="place", values="source"
+    )
+    ends = sides.loc[rows["item"]].to_numpy() if len(rows) else [[None, None]][:0]
+    return rows.assign(
+        first=[pair[0] for pair in ends],
+        second=[pair[1] for pair in ends],
+    )[["item", "example", "rater", "first", "second", "outcome", "seconds"]]
+
+
+def outcomes(said: pd.DataFrame) -> list[str]:
+    """Sides as the raters saw them, turned into which of the item's texts won."""
+    turned = {"left": "second", "right": "first", "tie": "tie"}
+    straight = {"left": "first", "right": "second", "tie": "tie"}
+    return [
+        (turned if flipped else straight).get(verdict, verdict)
+        for verdict, flipped in zip(said["verdict"], said["flipped"], strict=True)
+    ]
+
+
+def ranking(found: Results) -> preference.Ranking:
+    """Strengths of the sources of a pairwise project."""
+    return _ranking(found.stamp, compared(found))
+
+
+@st.cache_data(max_entries=16, show_spinner="Fitting the ranking…")
+def _ranking(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Ranking:
+    return preference.ranking(_rows)
+
+
+def categories(found: Results, question: str) -> tuple[pd.Series, list[str]]:
+    """Each verdict as a category, and the categories in their order.
+
+    `question` is "two classes" or a dimension of a Likert project; anything else: as rated.
+    """
+    if found.mode == "pairwise":
+        return pd.Series(outcomes(found.said), index=found.said.index, dtype=object), list(SIDES)
+    if found.mode == "likert":
+        dimension = question if question in rating.DIMENSIONS else next(iter(rating.DIMENSIONS))
+        steps = found.said[dimension]
+        words = [str(int(step)) if pd.notna(step) else None for step in steps]
+        return pd.Series(words, index=found.said.index, dtype=object), list(map(str, rating.STEPS))
+    if question == "two classes":
+        return found.said["verdict"].map(TWO_CLASSES), ["yes", "no"]
+    return found.said["verdict"], list(rating.VERDICTS)
+
+
+def agreed(
+    found: Results, question: str, source: str | None
+) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
+    """Coefficients of all raters, and weighted Cohen of each two, on the items of a source."""
+    words, order = categories(found, question)
+    rows = found.said.assign(category=words)
+    if source is not None:
+        of_source = set(found.key.loc[found.key["source"] == source, "item"])
+        rows = rows[rows["item"].isin(of_source)]
+    return _agreed((*found.stamp, question, source or ""), rows, order)
+
+
+@st.cache_data(max_entries=32, show_spinner="Drawing the resamples…")
+def _agreed(
+    stamp: tuple[object, ...], _rows: pd.DataFrame, order: list[str]
+) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
+    table = agreement.wide(_rows, item="item", rater="rater", verdict="category")
+    names = _rows.drop_duplicates("rater").set_index("rater")["name"]
+    pairs = agreement.cohen(table, order)
+    for end in ("first", "second"):
+        pairs[end] = pairs[end].map(names)
+    return agreement.coefficients(table, order), pairs
+
+
+def effects(found: Results) -> pd.DataFrame:
+    """Habits of each rater, as `preference.rater_effects`, with their names and checks."""
+    rows = found.said
+    if found.mode == "pairwise":  # how often the left side won: nobody's text, a habit
+        rows = rows.assign(score=rows["verdict"].map({"left": 1.0, "tie": 0.5, "right": 0.0}))
+    made = _effects(found.stamp, rows)
+    names = rows.drop_duplicates("rater").set_index("rater")["name"]
+    checked = rating.checks(book(), me(), found.project.id).set_index("rater")
+    return made.assign(name=made["rater"].map(names)).join(
+        checked[["checks", "checks_passed", "answers_correct", "ratings"]], on="rater"
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _effects(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> pd.DataFrame:
+    return preference.rater_effects(_rows)
+
+
+def beside_metrics(found: Results, with_models: bool) -> pd.DataFrame:
+    """One row per item with its human score and automatic ones; BadInput if there are none."""
+    means = found.said.groupby("item")["score"].mean().rename("human")
+    measured = _measured((*found.stamp, with_models), found.about, _references(found), with_models)
+    about = found.about.drop_duplicates("item")[["item", "source", "explanation"]]
+    return measured.merge(means.dropna(), on="item").merge(about, on="item")
+
+
+@st.cache_data(max_entries=8, show_spinner="Scoring the explanations…")
+def _measured(
+    stamp: tuple[object, ...],
+    _key: pd.DataFrame,
+    _references: Mapping[str, list[str]],
+    with_models: bool,
+) -> pd.DataFrame:
+    return item_metrics.of_items(_key, _references, with_models)
+
+
+def _references(found: Results) -> dict[str, list[str]]:
+    """Gold explanations of each example: the task's, and those among the project's own texts."""
+    known: dict[str, list[str]] = {}
+    own = found.about[found.about["method"] == GOLD]
+    for row in own.itertuples():
+        known.setdefault(str(row.example), []).append(str(row.explanation))
+    task = comparing.find_task(found.project.task)
+    wanted = set(map(str, found.items["example"]))
+    for split in ("test", "validation"):
+        if task is None or wanted <= set(known):
+            break
+        for example in cache.rows(task.name, split).examples:
+            if example.id in wanted and example.references:
+                known[example.id] = list(example.references)
+    return known
+
+
+def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
+    """How the human score goes with each automatic metric of `beside_metrics`."""
+    names = [name for name in item_metrics.TITLES if name in table]
+    return {name: preference.correlation(table["human"], table[name]) for name in names}

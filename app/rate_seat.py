@@ -1,0 +1,78 @@
+"""A rater's visit: signed in by link or login, then one item after another on the card."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app import errors
+from app.rate_book import book
+from app.rate_card import card
+from app.rate_desk import Desk
+from app.visitors import Visitor, login_wanted
+from app.widgets import plain
+from peftcore import rating
+from peftcore.errors import BadInput
+from peftcore.rating import Actor
+
+
+def sit(visitor: Visitor) -> None:
+    """Everything a rater sees, or a stranger."""
+    if visitor.role == "stranger":
+        _welcome()
+        return
+    who = _actor(visitor)
+    if who is None:
+        st.info("No project is open to your login just now.", icon=":material/inbox:")
+        return
+    briefing = rating.briefing(book(), who)
+    if not briefing.open:
+        st.info(
+            "This project is closed; nothing is rated in it any more. Thank you for your help.",
+            icon=":material/lock:",
+        )
+        return
+    _work(who, _desk(who))
+
+
+@st.fragment
+@errors.guarded
+def _work(who: Actor, desk: Desk) -> None:
+    card(book(), who, desk)
+
+
+def _actor(visitor: Visitor) -> Actor | None:
+    """The rater's role; with several open projects of one login, the chosen one."""
+    if visitor.token:
+        try:
+            return rating.sign_in(book(), visitor.token)
+        except BadInput as error:
+            raise BadInput(f"{error}") from None
+    roles = rating.sign_in_by_login(book(), visitor.login)
+    if len(roles) < 2:
+        return roles[0] if roles else None
+    names = [rating.briefing(book(), role).task for role in roles]
+    place = st.selectbox(
+        "Project",
+        range(len(roles)),
+        format_func=lambda number: plain(f"{number + 1}: {names[number]}"),
+        key="rate.role",
+    )
+    return roles[place]
+
+
+def _desk(who: Actor) -> Desk:
+    """The desk of this visit, one for each rater."""
+    desks: dict[str, Desk] = st.session_state.setdefault("rate.desks", {})
+    return desks.setdefault(who.rater, Desk())
+
+
+def _welcome() -> None:
+    if login_wanted():
+        st.markdown("Sign in to see what there is to rate.")
+        st.button("Sign in", key="rate.login", type="primary", on_click=st.login)
+        return
+    st.info(
+        "Open this page by the link that was sent to you; it looks like /rate?r=… and is yours "
+        "alone.",
+        icon=":material/link:",
+    )

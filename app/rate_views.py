@@ -1,0 +1,389 @@
+"""The views of the Ratings page: scores, verdicts, agreement, raters, disagreements, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import rate_disagreements, rate_exchange, rate_results
+from app.charts import chart
+from app.figures import ratings
+from app.figures.ratings import Row
+from app.rate_results import Results
+from app.theme import NEUTRAL, Look
+from app.widgets import number, plain
+from peftcore import item_metrics, rating
+from peftcore.analysis import preference
+from peftcore.errors import BadInput
+
+PLAIN = Look("", NEUTRAL)
+GROUPS = {"Method": "source", "Label": "label", "Answer": "correct"}
+
+
+def scores(found: Results) -> None:
+    """What each method's explanations are worth to people; for pairs the ranking."""
+    if found.mode == "pairwise":
+        ranking(found)
+        return
+    table = rate_results.scores(found)
+    rows = [
+        Row(
+            found.names[row["source"]],
+            row["mean"],
+            *_limits(row),
+            f"{row['items']} items, {row['raters']} raters" + _because(row["reason"]),
+            found.looks[row["source"]],
+        )
+        for row in table.to_dict("records")
+    ]
+    title = "Human score, 95 % interval over examples and raters"
+    best = next((row for row in rows if row.look is not found.looks.get(rate_results.GOLD)), None)
+    if best and best.value is not None:
+        limits = (
+            f", 95 % interval {best.low:.2f} to {best.high:.2f}" if best.low is not None else ""
+        )
+        st.markdown(f"**{plain(best.name)}** explains best: **{best.value:.2f}**{limits}.")
+    shown = table.rename(columns={"source": "run or method"})
+    shown.insert(0, "name", [found.names[source] for source in table["source"]])
+    chart(
+        ratings.intervals(rows, "Human score (0 to 1)", title, span=(-0.03, 1.06)),
+        key="ratings.scores",
+        name=f"{found.file}-scores",
+        alt=ratings.intervals_alt(rows, title),
+        table=shown,
+    )
+    scale = "yes 1, weak yes 2/3, weak no 1/3, no 0"
+    if found.mode == "likert":
+        scale = "the mean of the dimensions, 1 to 5 stretched to 0 to 1"
+    st.caption(
+        f"The mean over items of each item's mean over raters ({scale}); times 100 it is the score "
+        f"that FEB prints. {plain(found.counts())}."
+    )
+
+
+def ranking(found: Results) -> None:
+    """Bradley and Terry's strengths, and who beats whom."""
+    ranked = rate_results.ranking(found)
+    table = ranked.methods
+    if ranked.reason:
+        st.info(plain(f"No strengths: {ranked.reason}."), icon=":material/info:")
+    with_strengths = table["strength"].notna().any() if len(table) else False
+    columns = (
+        ("strength", "low", "high") if with_strengths else ("share", "share_low", "share_high")
+    )
+    rows = [
+        Row(
+            found.names[row["method"]],
+            _known(row[columns[0]]),
+            _known(row[columns[1]]),
+            _known(row[columns[2]]),
+            f"{row['wins']} won, {row['ties']} tied, {row['losses']} lost",
+            found.looks[row["method"]],
+        )
+        for row in table.to_dict("records")
+    ]
+    axis = "Share of comparisons won, ties half"
+    if with_strengths:
+        axis = "Strength (log odds against the average method)"
+    title = f"95 % interval over examples and raters, {ranked.comparisons} comparisons"
+    shown = table.rename(columns={"method": "run or method"})
+    shown.insert(0, "name", [found.names[source] for source in table["method"]])
+    chart(
+        ratings.intervals(rows, axis, title, reference=0.0 if with_strengths else 0.5),
+        key="ratings.ranking",
+        name=f"{found.file}-ranking",
+        alt=ratings.intervals_alt(rows, axis),
+        table=shown,
+    )
+    if with_strengths:
+        st.caption(
+            "Bradley and Terry's strengths with Davidson's ties: a difference of 1 is odds of e to "
+            "1, about 2.7 to 1. A bar that ends at its mark has no limit on that side in these "
+            f"data. {plain(found.counts())}."
+        )
+        title = "How likely the row beats the column, ties aside"
+        chart(
+            ratings.chances(ranked.chances, found.names, title),
+            key="ratings.chances",
+            name=f"{found.file}-chances",
+            alt=title,
+            table=ranked.chances.rename(index=found.names, columns=found.names).reset_index(),
+        )
+
+
+def verdicts(found: Results) -> None:
+    """Shares of each verdict, and shortcomings by method, label or correctness."""
+    group = st.segmented_control(
+        "By",
+        list(GROUPS),
+        default="Method",
+        required=True,
+        key="ratings.by",
+        help="Answer: whether the label beside the explanation is right.",
+    )
+    by, rows = GROUPS[group], found.scored
+    names = found.names
+    if by == "correct":
+        right = rows["correct"].map({True: "right answers", False: "wrong answers"})
+        rows = rows.assign(correct=right.fillna("not known").astype(str))
+        names = {}
+    if by == "label":
+        names = {}
+    order = _order(found, rows, by)
+    rows = rows.assign(**{by: pd.Categorical(rows[by], order, ordered=True)}).sort_values(by)
+    rows[by] = rows[by].astype(object)
+    rows, kinds = _kinds(found, rows)
+    shares = preference.shares(rows, by, kinds)
+    title = f"Share of each verdict, {found.counts()}"
+    chart(
+        ratings.shares(shares, by, kinds, names, title),
+        key=f"ratings.shares.{by}",
+        name=f"{found.file}-verdicts",
+        alt=ratings.shares_alt(shares, by, names),
+        table=_named(shares, by, names),
+    )
+    words = rating.SHORTCOMINGS
+    said = preference.mentions(rows, by, list(words))
+    title = f"Shortcomings, share of verdicts that tick each, {len(rows)} verdicts"
+    chart(
+        ratings.mentions(said, by, names, words, title),
+        key=f"ratings.mentions.{by}",
+        name=f"{found.file}-shortcomings",
+        alt=ratings.mentions_alt(said, by, names, words),
+        table=_named(said, by, names),
+    )
+    st.caption(
+        "One verdict may tick several shortcomings or none. An explanation that two methods wrote "
+        "word for word was rated once and counts for both."
+    )
+
+
+def _order(found: Results, rows: pd.DataFrame, by: str) -> list[str]:
+    """Best first where there are scores."""
+    if by != "source" or found.mode == "pairwise":
+        return sorted(set(rows[by]))
+    return rate_results.scores(found)["source"].tolist()
+
+
+def _kinds(found: Results, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Rows whose verdict is what bars are split by: verdicts, steps, or won, tied and lost."""
+    if found.mode == "single":
+        return rows, list(rating.VERDICTS)
+    if found.mode == "likert":
+        dimension = st.selectbox(
+            "Dimension",
+            list(rating.DIMENSIONS),
+            format_func=lambda name: rating.DIMENSIONS[name],
+            key="ratings.dimension",
+        )
+        steps = [str(int(step)) for step in rows[dimension]]
+        return rows.assign(verdict=steps), [str(step) for step in reversed(rating.STEPS)]
+    places = {"first": 0, "second": 1}
+    results = []
+    for won, place in zip(rate_results.outcomes(rows), rows["place"], strict=True):
+        results.append("tied" if won == "tie" else "won" if places[won] == place else "lost")
+    return rows.assign(verdict=results), ["won", "tied", "lost"]
+
+
+def _named(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
+    if not names:
+        return table
+    shown = table.copy()
+    shown.insert(0, "name", [names.get(each, each) for each in table[by]])
+    return shown
+
+
+def agreeing(found: Results) -> None:
+    """Every coefficient with its interval, or why it does not exist."""
+    left, right = st.columns(2)
+    with left:
+        question = _question(found)
+    with right:
+        source = st.selectbox(
+            "Explanations of",
+            [None, *found.looks],
+            format_func=lambda each: found.names[each] if each else "everybody",
+            key="ratings.agree.source",
+        )
+    coefficients, pairs = rate_results.agreed(found, question, source)
+    rows = [
+        Row(each.name, each.value, each.low, each.high, each.reason, PLAIN) for each in coefficients
+    ]
+    first = coefficients[0]
+    title = f"Agreement, 95 % interval over items and raters, {first.items} items of two or more"
+    chart(
+        ratings.intervals(rows, "Agreement (1: complete, 0: as by chance)", title, reference=0.0),
+        key=f"ratings.agreement.{question}",
+        name=f"{found.file}-agreement",
+        alt=ratings.intervals_alt(rows, "Agreement"),
+        table=pd.DataFrame(coefficients),
+    )
+    for each in coefficients:
+        if each.reason:
+            st.caption(plain(f"{each.name}: {each.reason}."))
+    st.caption(
+        "The share of unanimous items is no coefficient and has no chance level. Uniform kappa is "
+        "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
+        "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
+        "it where almost everybody says the same: read them together."
+    )
+    st.subheader("Each two raters", anchor=False)
+    heads = {"first": "Rater", "second": "Other rater", "items": "Items", "value": "Kappa"}
+    heads |= {"low": "95 % from", "high": "to", "reason": "Why not"}
+    if not pairs["reason"].astype(bool).any():
+        pairs = pairs.drop(columns="reason")
+    st.dataframe(
+        pairs.rename(columns=heads),
+        hide_index=True,
+        alt=f"Weighted Cohen's kappa of {len(pairs)} pairs of raters",
+        column_config={
+            heads[name]: st.column_config.NumberColumn(format="%.2f")
+            for name in ("value", "low", "high")
+        },
+    )
+    st.caption("Linearly weighted Cohen's kappa on the items both rated.")
+
+
+def _question(found: Results) -> str:
+    if found.mode == "single":
+        kinds = {"Yes or no, as FEB": "two classes", "Four points": "as rated"}
+        chosen = st.segmented_control(
+            "Verdicts as", list(kinds), default=next(iter(kinds)), required=True, key="ratings.as"
+        )
+        return kinds[chosen]
+    if found.mode == "likert":
+        chosen = st.selectbox(
+            "Dimension",
+            list(rating.DIMENSIONS),
+            format_func=lambda name: rating.DIMENSIONS[name],
+            key="ratings.agree.dimension",
+        )
+        return str(chosen)
+    return "as rated"
+
+
+def raters(found: Results) -> None:
+    """How mildly and how fast each rater rates, and whether the checks were passed."""
+    table = rate_results.effects(found)
+    pairs = found.mode == "pairwise"
+    rows = [
+        Row(
+            row["name"],
+            _known(row["leniency"]),
+            *_limits(row),
+            f"{row['shared']} shared items" + _because(row["reason"]),
+            PLAIN,
+        )
+        for row in table.to_dict("records")
+    ]
+    axis = "Milder than the others on the same items (difference in score)"
+    if pairs:
+        axis = "Prefers the left side more than the others (difference in share)"
+    title = f"Habits of raters, 95 % interval over items, {found.counts()}"
+    shown = pd.DataFrame(
+        {
+            "Rater": table["name"],
+            "Verdicts": table["verdicts"],
+            "Left side chosen" if pairs else "Mean score": table["mean"],
+            "Seconds per item (median)": table["seconds"],
+            "Own answers right": table["answers_correct"],
+            "Checks passed": table["checks_passed"],
+            "Checks": table["checks"],
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt=f"{len(shown)} raters: verdicts, means, seconds and checks",
+        column_config={
+            "Mean score": st.column_config.NumberColumn(format="%.2f"),
+            "Left side chosen": st.column_config.NumberColumn(format="%.2f"),
+            "Seconds per item (median)": st.column_config.NumberColumn(format="%.0f"),
+        },
+    )
+    chart(
+        ratings.intervals(rows, axis, title, form="+.2f", reference=0.0),
+        key="ratings.raters",
+        name=f"{found.file}-raters",
+        alt=ratings.intervals_alt(rows, axis, "+.2f"),
+        table=table,
+    )
+    st.caption("A rater whose bar lies off the line rates otherwise than the rest on equal items.")
+
+
+def beside_metrics(found: Results) -> None:
+    """How the human score goes with each automatic metric, item by item."""
+    if found.mode == "pairwise":
+        st.info("Pairs have no score of their own, so there is nothing to correlate.")
+        return
+    with_models = item_metrics.models_at_hand() and st.toggle(
+        "Score meaning too (loads a model)", key="ratings.models", persist_state="session"
+    )
+    try:
+        table = rate_results.beside_metrics(found, with_models)
+    except BadInput as error:
+        st.info(plain(str(error)))
+        return
+    known = rate_results.correlations(table)
+    rows = [
+        Row(item_metrics.TITLES[name], each.spearman, each.low, each.high, _beside(each), PLAIN)
+        for name, each in known.items()
+    ]
+    title = f"Spearman correlation with the human score, 95 % interval over {len(table)} items"
+    chart(
+        ratings.intervals(rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)),
+        key="ratings.correlations",
+        name=f"{found.file}-correlations",
+        alt=ratings.intervals_alt(rows, title),
+        table=pd.DataFrame([{"metric": name} | vars(each) for name, each in known.items()]),
+    )
+    for name, each in known.items():
+        if each.reason:
+            st.caption(plain(f"{item_metrics.TITLES[name]}: {each.reason}."))
+    metric = st.selectbox(
+        "Metric",
+        list(known),
+        format_func=lambda name: item_metrics.TITLES[name],
+        key="ratings.metric",
+    )
+    title = f"Every rated item, n = {len(table)}"
+    chart(
+        ratings.against(table, metric, item_metrics.TITLES[metric], found.looks, title),
+        key=f"ratings.against.{metric}",
+        name=f"{found.file}-{metric}",
+        alt=f"Human score against {item_metrics.TITLES[metric]}, {len(table)} items",
+        table=table,
+    )
+    st.caption("The data set's own explanations are left out: metrics compare with them.")
+
+
+def _beside(found: preference.Correlation) -> str:
+    if found.pearson is None:
+        return found.reason
+    return f"Pearson {number(found.pearson)}, n = {found.n}" + _because(found.reason)
+
+
+def _limits(row: dict[str, Any]) -> tuple[float | None, float | None]:
+    return _known(row["low"]), _known(row["high"])
+
+
+def _known(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _because(reason: object) -> str:
+    return f"; {reason}" if reason else ""
+
+
+VIEWS: dict[str, Callable[[Results], None]] = {
+    "Scores": scores,
+    "Verdicts": verdicts,
+    "Agreement": agreeing,
+    "Raters": raters,
+    "Disagreements": rate_disagreements.disagreements,
+    "Metrics": beside_metrics,
+    "Export": rate_exchange.exported,
+}

@@ -1,0 +1,70 @@
+"""Who is looking: somebody who runs the lab, or a rater, who gets the Rate page and nothing else.
+
+Without configuration the server listens on this machine only and whoever opens it runs the lab; a
+rater's secret link (`?r=…`) makes the visit a rater's.  To let raters in from elsewhere, start a
+second server on the same workspace with PEFTCORE_RATERS_ONLY=1: it has no other page.  With `auth`
+in Streamlit's secrets people sign in by OpenID Connect, and only those under
+`[rating] experimenters` run the lab.  What a role may do is checked in `peftcore.rating`, not here.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+LINK = "r"  # the part of an address that carries a rater's secret
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A role before anybody checked it: `token` of a link, `login` of somebody signed in."""
+
+    role: Literal["experimenter", "rater", "stranger"]
+    token: str = ""
+    login: str = ""
+
+
+def visitor() -> Visitor:
+    """Whose visit this is; a stranger has neither a link nor signed in, where one is needed."""
+    token = st.query_params.get(LINK, "")
+    if token:
+        return Visitor("rater", token=token)
+    if login_wanted():
+        return _signed_in()
+    return Visitor("stranger" if raters_only() else "experimenter")
+
+
+def _signed_in() -> Visitor:
+    """By OpenID Connect; an address counts only if its provider has verified it."""
+    if not st.user.is_logged_in:
+        return Visitor("stranger")
+    user = st.user.to_dict()
+    login = str(user.get("email") or "").strip().lower()
+    if not login or user.get("email_verified") is False:
+        return Visitor("stranger")
+    runs_the_lab = login in _experimenters() and not raters_only()
+    return Visitor("experimenter" if runs_the_lab else "rater", login=login)
+
+
+def raters_only() -> bool:
+    """Whether this server has no page but Rate; also when secrets exist that cannot be read."""
+    return os.environ.get("PEFTCORE_RATERS_ONLY", "0") not in ("", "0") or _secrets_broken()
+
+
+def login_wanted() -> bool:
+    """Whether signing in is configured."""
+    return st.secrets.load_if_toml_exists() and "auth" in st.secrets
+
+
+def _secrets_broken() -> bool:
+    files = st.get_option("secrets.files") or ()
+    return not st.secrets.load_if_toml_exists() and any(Path(file).is_file() for file in files)
+
+
+def _experimenters() -> set[str]:
+    named = st.secrets.get("rating", {}).get("experimenters", ())
+    return {str(login).strip().lower() for login in named}

@@ -1,0 +1,39 @@
+"""Ratings: what people said about explanations, with intervals, agreement and disagreements."""
+
+import streamlit as st
+
+from app import charts, rate_office, rate_results, rate_views, visitors, widgets
+
+st.title("Ratings", anchor=False)
+
+
+def show() -> None:
+    """Choose a project, then one view of its verdicts at a time."""
+    login = visitors.visitor().login
+    project = rate_office.pick(login)
+    if project is None:
+        return
+    found = rate_results.results(project, login)
+    if project.simulated:
+        st.caption("Simulated raters, not people: this project shows what every view looks like.")
+    if found.said.empty:
+        widgets.empty(
+            "Nobody has rated yet",
+            "Invite raters on the Rate page and send them their links; what they say appears here.",
+            "rate",
+        )
+        return
+    view = st.segmented_control(
+        "View",
+        list(rate_views.VIEWS),
+        default="Scores",
+        required=True,
+        key="ratings.view",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    rate_views.VIEWS[view](found)
+    charts.picture_format()
+
+
+show()
