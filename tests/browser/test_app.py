@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from app import nav
 
 NAMES = [entry.name for entry in nav.entries()]
+DARK = "rgb(18, 22, 28)"
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 expect.set_options(timeout=PATIENCE)
 # Streamlit marks up its own list of pages with headings between the items; that is not ours.
@@ -103,34 +104,39 @@ def wait_for_done(here):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_serious_for_screen_readers_in_light_and_dark(visit, name):
-    from axe_playwright_python.sync_playwright import Axe
-
-    for scheme in ("light", "dark"):
-        here = visit(scheme=scheme)
-        here.open(PATHS[name])
-        here.shot(f"{name}-{scheme}")
-        found = Axe().run(here.page, context=OURS).response["violations"]
-        grave = [
-            (each["id"], each["help"], [node["html"][:200] for node in each["nodes"]][:3])
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert not grave, grave
-        here.sound()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_phone_shows_every_page_without_scrolling_sideways(visit, name):
-    here = visit(width=390, height=844)
+def test_every_page_is_for_all_in_light_in_dark_and_on_a_phone(visit, name):
+    """One visit, since opening a page is what costs."""
+    here = visit()
     here.open(PATHS[name])
+    here.shot(f"{name}-light")
+    nothing_serious(here)
+    here.page.emulate_media(color_scheme="dark")
+    expect(here.page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
+    here.settle()
+    here.shot(f"{name}-dark")
+    nothing_serious(here)
+    here.page.set_viewport_size({"width": 390, "height": 844})
+    here.settle()
     here.shot(f"{name}-phone")
     wide = here.page.evaluate(
         "[...document.querySelectorAll('[data-testid=stMain]')]"
         ".map(box => [box.scrollWidth, box.clientWidth])[0]"
     )
-    assert wide[0] <= wide[1]
+    assert wide[0] <= wide[1], "the page scrolls sideways"
     here.sound()
+
+
+def nothing_serious(here):
+    """Rules for screen readers, keyboards and contrast, on our own elements."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(here.page, context=OURS).response["violations"]
+    grave = [
+        (each["id"], each["help"], [node["html"][:200] for node in each["nodes"]][:3])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+    assert not grave, grave
 
 
 def test_dark_ground_follows_the_reader(visit):
@@ -140,7 +146,7 @@ def test_dark_ground_follows_the_reader(visit):
         here.open()
         app = here.page.get_by_test_id("stApp")
         grounds.append(app.evaluate("box => getComputedStyle(box).backgroundColor"))
-    assert grounds == ["rgb(255, 255, 255)", "rgb(18, 22, 28)"]
+    assert grounds == ["rgb(255, 255, 255)", DARK]
 
 
 def test_an_unknown_run_in_the_address_is_a_sentence(visit):
