@@ -1,13 +1,14 @@
 """The runs that ship with the project, so that every page shows something true at first start.
 
-`python -m peftcore demos` makes them again.  Miniworld runs only: no third party's text enters the
-tree, not even inside a run's answers.
+`python -m peftcore demos` makes them again, and `demos --studies` those behind the Scaling page's
+studies.  Miniworld runs only: no third party's text enters the tree, not even inside a run's
+answers.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from peftcore.planning import plan
@@ -44,14 +45,40 @@ def _looked_into(spec: RunSpec) -> bool:
     return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 
-def make(out: Path, work: Callable[[Run], object]) -> list[Run]:
-    """Do every demo run with `work`, then put them in `out` in place of what was there."""
+TRANSFER = ("miniworld_venues", "miniworld_nli")
+
+
+def study_specs(store: RunStore) -> list[RunSpec]:
+    """What the studies of the Scaling page ask for around the demo run on venues, less demo runs.
+
+    Ablations, prompt lengths, training examples, and transfer from and to entailment.
+    """
+    from peftcore import prompt_studies
+
+    centre = plan("tiny-t5", TRANSFER[0], "spt", None, {"seeds": 4})
+    cells = [
+        cell
+        for name in prompt_studies.STUDIES
+        for cell in prompt_studies.study(name, centre, store, TRANSFER).cells
+    ]
+    known = {run.id for run in store.all() if run.demo}
+    wanted = {cell.spec.id: cell.spec for cell in cells}
+    return [spec for spec in wanted.values() if spec.id not in known]
+
+
+def make(
+    out: Path, work: Callable[[Run], object], wanted: Sequence[RunSpec] | None = None
+) -> list[Run]:
+    """Do every demo run (or those wanted) with `work`, and put them in `out` for what was there.
+
+    Runs that an earlier call finished before it was stopped are not done again.
+    """
     store = RunStore(out.with_name(f".{out.name}-new"), demos=out / "none")
-    shutil.rmtree(store.folder, ignore_errors=True)
-    runs = [store.create(spec) for spec in specs()]
+    runs = [store.create(spec) for spec in (specs() if wanted is None else wanted)]
     for run in runs:
-        work(run)
-        kept = {*KEPT, "path"} if _looked_into(run.spec) else set(KEPT)
+        if run.status().state != "done":
+            work(run)
+        kept = {*KEPT, "path"} if wanted is None and _looked_into(run.spec) else set(KEPT)
         for path in run.folder.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -202,7 +202,7 @@ def plain_partner(run: Run, store: RunStore) -> Run | None:
 def _known(store: RunStore) -> Mapping[str, Run]:
     """Runs by what decides them; of two that say the same, one that is done."""
     found: dict[str, Run] = {}
-    for run in store.all():
+    for run in store.all(studies=True):
         key = _key(run.spec)
         if key not in found or found[key].status().state != "done":
             found[key] = run

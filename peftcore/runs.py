@@ -243,11 +243,15 @@ class Run:
 
 
 class RunStore:
-    """All runs of a folder, and the demo runs beside them."""
+    """All runs of a folder, and beside them the demo runs and those of shipped studies.
+
+    Study runs are found by id and by spec; lists name them only if asked, for they are many alike.
+    """
 
     def __init__(self, folder: Path | None = None, demos: Path | None = None) -> None:
         self.folder = (folder or places.home() / "runs").resolve()
         self.demos = (demos or places.ASSETS / "demo_runs").resolve()
+        self.studies = self.demos.with_name("study_runs")
         self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
 
     def create(self, spec: RunSpec, demo: bool = True) -> Run:
@@ -280,12 +284,15 @@ class RunStore:
         hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)} runs"
         raise BadInput(f"no run {run_id[:40]!r}; {hint}")
 
-    def all(self, demo: bool = True) -> list[Run]:
-        """Every readable run, newest first; demo runs come last."""
-        own = sorted(_runs(self.folder, False), key=lambda run: -_started(run))
-        taken = {run.id for run in own}
-        demos = sorted(_runs(self.demos, True), key=lambda run: -_started(run)) if demo else []
-        return own + [run for run in demos if run.id not in taken]
+    def all(self, demo: bool = True, studies: bool = False) -> list[Run]:
+        """Every readable run, newest first; demo runs come last, after them those of studies."""
+        shipped = ((self.demos, demo), (self.studies, studies))
+        found: dict[str, Run] = {}
+        for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
+            runs = _runs(folder, folder != self.folder)
+            for run in sorted(runs, key=lambda run: -_started(run)):
+                found.setdefault(run.id, run)
+        return list(found.values())
 
     def delete(self, run_id: str) -> None:
         """Remove a run for good; demo runs and runs at work are refused."""
@@ -312,8 +319,8 @@ class RunStore:
     def _find(self, run_id: str, demo: bool) -> Run | None:
         if not ID.fullmatch(run_id):  # before it becomes part of a path
             return None
-        for folder, shipped in ((self.folder, False), *([(self.demos, True)] if demo else [])):
-            run = _load(self._path(folder, run_id), shipped)
+        for folder in (self.folder, *((self.demos, self.studies) if demo else ())):
+            run = _load(self._path(folder, run_id), folder != self.folder)
             if run:
                 return run
         return None

@@ -24,7 +24,38 @@ def test_demo_runs_are_put_in_place_of_what_was_there(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["demo_runs"]
 
 
-SHIPPED = [run for run in RunStore().all() if run.demo]
+def test_runs_that_were_finished_before_a_stop_are_not_done_again(tmp_path):
+    wanted, worked = specs()[:2], []
+
+    def stopped(run):
+        if worked:
+            raise KeyboardInterrupt
+        worked.append(run.id)
+        run.write_status(state="done")
+
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "study_runs", stopped, wanted)
+    assert not (tmp_path / "study_runs").exists()
+
+    def work(run):
+        worked.append(run.id)
+        run.write_status(state="done")
+
+    make(tmp_path / "study_runs", work, wanted)
+    assert worked == [spec.id for spec in wanted]
+
+
+def test_runs_of_studies_are_found_and_listed_only_if_asked(tmp_path):
+    spec = specs()[0]
+    make(tmp_path / "study_runs", lambda run: run.write_status(state="done"), [spec])
+    store = RunStore(tmp_path / "runs", demos=tmp_path / "demo_runs")
+    assert store.all() == []
+    assert [run.id for run in store.all(studies=True)] == [spec.id]
+    assert store.open(spec.id).demo
+    assert store.find(spec).id == spec.id
+
+
+SHIPPED = [run for run in RunStore().all(studies=True) if run.demo]
 
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)

@@ -272,16 +272,22 @@ def demos(
     out: Annotated[
         Path | None, typer.Option(help="Folder to write them to; otherwise where they ship.")
     ] = None,
+    studies: Annotated[
+        bool, typer.Option("--studies", help="Those of the Scaling page's studies instead.")
+    ] = False,
     device: asking.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
     """Make the runs that ship with the project again."""
     from peftcore import places
-    from peftcore.demos import make
+    from peftcore.demos import make, study_specs
+    from peftcore.runs import RunStore
     from peftcore.worker import resolve
 
     place = resolve(device)
-    made = make(out or places.ASSETS / "demo_runs", lambda run: _worked(run, place))
+    wanted = study_specs(RunStore()) if studies else None
+    folder = out or places.ASSETS / ("study_runs" if studies else "demo_runs")
+    made = make(folder, lambda run: _worked(run, place), wanted)
     value = [{"run": r.id, "method": r.spec.method, "scores": printing.scores(r)} for r in made]
     printing.show(value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in made))
 
