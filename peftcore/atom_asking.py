@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peftcore import atom_studies
@@ -11,6 +12,7 @@ from peftcore.landscapes import Part
 from peftcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    from peftcore.analysis.sparsity import Array
     from peftcore.base import BaseModel
     from peftcore.dictionaries import Dictionary
 
@@ -83,3 +85,44 @@ def combined(
 def same_base(one: Run, other: Run) -> bool:
     """Whether two runs rest on a base of the same name."""
     return one.spec.base == other.spec.base
+
+
+@dataclass(frozen=True)
+class SiteReading:
+    """What one matrix's atoms did at every token: tokens (t), coefficients (t, m)."""
+
+    site: str
+    tokens: tuple[str, ...]
+    codes: Array
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text, what was answered to it, and the coefficients of every site on the way."""
+
+    answer: str
+    sites: tuple[SiteReading, ...]
+
+
+def coefficients(run: Run, found: Dictionary, seed: int, text: str) -> Reading:
+    """Coefficients while one seed reads a text and writes its own answer."""
+    from dataclasses import replace
+
+    import numpy as np
+    import torch
+
+    from peftcore import answering, dictionaries, tasks
+    from peftcore.atom_measuring import answers_with
+    from peftcore.batches import Encoder
+
+    if not 0 <= seed < found.seeds:
+        raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
+    ((answer,),) = answers_with(run, found, seed, torch.ones(1, found.size), [text])
+    read = replace(answering.typed(text), target=answer)
+    encoder = Encoder(found.base, tasks.find(run.spec.task).labels)
+    sites = []
+    for place, site in enumerate(found.sites):
+        told = dictionaries.tokens(found, seed, read, encoder, place)
+        words = tuple(token.text for token in told)
+        sites.append(SiteReading(site, words, np.stack([token.codes for token in told])))
+    return Reading(answer, tuple(sites))

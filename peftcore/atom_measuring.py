@@ -211,13 +211,19 @@ def read(
     return {
         "zeros": _short(sum(float((site == 0).sum()) for site in codes) / cells),
         "l0": _short(sum(sparsity.l0(site) for site in codes)),
-        "hoyer": _short(np.nanmean([sparsity.mean_hoyer(site) for site in codes])),
+        "hoyer": _short(_mean([sparsity.mean_hoyer(site) for site in codes])),
         "site_zeros": _short([sparsity.zeros(site) for site in codes]),
         "positions": [len(site) for site in codes],
         "usage": _short([sparsity.usage(site) for site in codes]),
         "size": _short([np.abs(site.astype(np.float64)).mean(0) for site in codes]),
         "norm": _short(found.norms()[seed]),
     }
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of the numbers there are, nan without any."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _short(value: Any) -> Any:
@@ -231,7 +237,8 @@ def _prune(bench: Bench) -> None:
     """Weights of the atoms of every seed, then losses and scores along each order."""
     run, study, ask = bench.runs[0], bench.study, bench.ask
     found = Dictionary(performing.load_adapter(run, bench.base))
-    bench.facts(found)
+    shown = [(each.source, each.target) for each in bench.examples()[:TOLD]]
+    bench.facts(found, shown=shown)
     numbers = run.spec.population.numbers()
     inner = sparsity.counts(found.size)[1:-1]
     whats = 1 + ask.answers

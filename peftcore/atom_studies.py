@@ -243,9 +243,14 @@ def curves(study: Study) -> pd.DataFrame:
 
     With all atoms, and with none, the order does not matter: those are measured once.
     """
-    ends = [e for e in study.entries() if e.get("order") == "ends"]
+    return curves_of(study.entries())
+
+
+def curves_of(entries: list[dict[str, Any]]) -> pd.DataFrame:
+    """The same out of entries that were read already."""
+    ends = [e for e in entries if e.get("order") == "ends"]
     rows = []
-    for entry in study.entries():
+    for entry in entries:
         if entry.get("what") not in ("loss", "score") or entry.get("order") == "ends":
             continue
         same = [e for e in ends if (e["what"], e["seed"]) == (entry["what"], entry["seed"])]
@@ -261,15 +266,15 @@ def curves(study: Study) -> pd.DataFrame:
 
 def bands(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """The curves' means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for (order, k), held in table[table["what"] == what].groupby(["order", "k"], sort=False):
         wide = held.pivot_table(index="seed", columns="draw", values="value").dropna()
         if wide.empty:
             continue
         found = sparsity.over_draws(wide.to_numpy())
         rows.append({"order": order, "k": int(k), **vars(found), "draws": wide.shape[1]})
-    made = pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
-    return made.sort_values(["order", "k"], ignore_index=True)
+    rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
+    return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
 
 
 def apart(found: pd.DataFrame, first: str, second: str) -> list[int]:

@@ -237,6 +237,18 @@ def test_removing_an_atom_answers_beside_the_old_and_the_base(runs):
         atom_asking.changed(run.id, 9, ["0:0"], 0.0, text)
 
 
+def test_coefficients_of_a_typed_text_follow_the_answer_it_gets(runs):
+    run = runs["atoms"]
+    found = atom_asking.opened(run)
+    told = atom_asking.coefficients(run, found, 0, "Ann is glad.")
+    assert told.answer == atom_asking.with_gains(run, found, 0, {}, "Ann is glad.")[0]
+    assert [site.site for site in told.sites] == found.sites
+    for site in told.sites:
+        assert site.codes.shape == (len(site.tokens), 2)
+        across = site.site.startswith("cross.key")  # reads what the encoder made of the text
+        assert (len(site.tokens) == len("Ann is glad.") + 1) == across
+
+
 def test_two_runs_answer_alone_and_together(runs):
     names = [runs["atoms"].id, f"{runs['other'].id}/1"]
     told = atom_asking.combined(names, "Ann is glad.", (1.0, 0.0))

@@ -1,0 +1,306 @@
+"""The views of the Atoms page that show what was measured: map, sparsity, pruning, density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import answer_html, atom_choices, atom_work, widgets
+from app.atom_choices import Subject
+from app.charts import chart
+from app.figures import atoms as figures
+from app.figures.compare import digits, measure
+from app.theme import NEUTRAL, Look, look
+from peftcore import atom_studies
+from peftcore.analysis import comparison
+from peftcore.atom_studies import VALUES, Over, Study
+
+READ = "coefficients"
+MAPPED = {
+    "importance": "Importance: mean |coefficient| × length",
+    "usage": "Share of positions at which it is used",
+    "size": "Mean |coefficient|",
+    "norm": "Length of the atom",
+}
+OVERS: dict[Over, str] = {
+    "threshold": "Threshold: coefficients up to this size are zero",
+    "l1": "Price on the size of coefficients in training",
+    "top_k": "Largest coefficients kept at a position",
+}
+
+
+def atom_map(subject: Subject) -> None:
+    """Layer × atom for one seed, one number at a time."""
+
+    def show(found: Study) -> None:
+        held = {entry["seed"]: entry for entry in atom_choices.at_end(found)}
+        if subject.number in held:
+            _map(subject, found, held[subject.number])
+        _numbers(list(held.values()))
+        atom_work.caption(found)
+
+    atom_work.panel(
+        subject.ask("map"),
+        show,
+        READ,
+        "The run reads its validation examples, and every coefficient of every atom is looked at.",
+    )
+
+
+def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
+    shown = st.segmented_control(
+        "Shown",
+        list(MAPPED),
+        default="importance",
+        required=True,
+        format_func=lambda key: MAPPED[key].split(":")[0],
+        key="atoms.mapped",
+    )
+    values = {"importance": atom_studies.weights(entry)}
+    values |= {key: np.asarray(entry[key]) for key in MAPPED if key != "importance"}
+    sites, picked = atom_choices.sites(found), atom_choices.chosen(subject, values[shown].size)
+    chart(
+        figures.layers(values[shown], sites, MAPPED[shown], found.facts, subject.number, picked),
+        key=f"atoms.map.{found.id}.{subject.number}",
+        name=f"{subject.run.id}-atoms-{shown}",
+        alt=figures.layers_alt(values[shown], sites, MAPPED[shown]),
+        table=figures.layers_table(values, sites),
+        on_select=lambda custom: atom_choices.choose(subject, int(custom[0])),
+    )
+    place, index = divmod(picked, values[shown].shape[1])
+    told = ", ".join(f"{name} {values[name][place, index]:.3g}" for name in MAPPED)
+    st.caption(
+        widgets.plain(
+            f"Chosen: {sites[place].atom(index)} at {sites[place].title}: {told}. Click another "
+            "atom; the views Text and One atom take it up."
+        )
+    )
+
+
+def _numbers(held: list[dict[str, Any]]) -> None:
+    """Every measure of every seed as a table."""
+    rows = [{"seed": entry["seed"], **vars(atom_studies.measures(entry))} for entry in held]
+    if not rows:
+        return
+    table = pd.DataFrame(rows)
+    widgets.table(
+        table,
+        key="atoms.numbers",
+        name="sparsity",
+        alt="Sparsity of every seed",
+        column_config={
+            key: st.column_config.NumberColumn(words, format="%.3g")
+            for key, words in figures.MEASURES.items()
+        },
+    )
+    zeros = comparison.interval(table["zeros"])
+    if zeros.mean is not None and zeros.low is not None and zeros.high is not None:
+        st.caption(
+            f"Exactly zero: {zeros.mean:.1%} of all coefficients, 95 % interval {zeros.low:.1%} to "
+            f"{zeros.high:.1%} over {zeros.n} seeds. Effective number of atoms: participation "
+            "ratio (Σw)² / Σw² of importance."
+        )
+
+
+def sparsity(subject: Subject) -> None:
+    """Lorenz curve, usage and what became of both during training."""
+
+    def show(found: Study) -> None:
+        held = {entry["seed"]: entry for entry in atom_choices.at_end(found)}
+        if not held:
+            return
+        weights = {seed: atom_studies.weights(entry).ravel() for seed, entry in held.items()}
+        often = {seed: np.ravel(entry["usage"]) for seed, entry in held.items()}
+        left, right = st.columns(2)
+        with left:
+            told = [
+                pd.DataFrame(
+                    {"seed": seed, **dict(zip(("atoms", "importance"), _curve(w), strict=True))}
+                )
+                for seed, w in weights.items()
+            ]
+            chart(
+                figures.lorenz(weights, found.facts),
+                key="atoms.lorenz",
+                name=f"{subject.run.id}-lorenz",
+                alt=figures.lorenz_alt(weights),
+                table=pd.concat(told),
+            )
+        with right:
+            chart(
+                figures.usage(often, found.facts),
+                key="atoms.usage",
+                name=f"{subject.run.id}-usage",
+                alt=figures.usage_alt(often),
+                table=pd.DataFrame({f"seed {seed}": each for seed, each in often.items()}),
+            )
+        _evolution(subject, found)
+        atom_work.caption(found)
+
+    atom_work.panel(subject.ask("map"), show, READ)
+
+
+def _curve(weights: Any) -> tuple[Any, Any]:
+    from peftcore.analysis import sparsity as measures
+
+    return measures.lorenz(weights)
+
+
+def _evolution(subject: Subject, found: Study) -> None:
+    table = _evolved(found)
+    if table.empty:
+        st.caption("This run kept no adapters on its way, so nothing is known of its training.")
+        return
+    name = st.selectbox(
+        "Measure",
+        list(figures.MEASURES),
+        format_func=figures.MEASURES.__getitem__,
+        key="atoms.evolution",
+    )
+    chart(
+        figures.evolution(table, name, found.facts),
+        key="atoms.evolution.chart",
+        name=f"{subject.run.id}-{name}-by-step",
+        alt=figures.evolution_alt(table, name),
+        table=table,
+    )
+
+
+def _evolved(found: Study) -> pd.DataFrame:
+    steps = [e for e in atom_choices.entries(found, "codes") if e["step"] is not None]
+    rows = [{"step": e["step"], "seed": e["seed"], **vars(atom_studies.measures(e))} for e in steps]
+    return pd.DataFrame(rows).sort_values(["step", "seed"]) if rows else pd.DataFrame()
+
+
+def pruning(subject: Subject) -> None:
+    """A slider over the number of atoms, with curves, numbers and answers."""
+
+    def show(found: Study) -> None:
+        known = atom_choices.entries(found, "loss") + atom_choices.entries(found, "score")
+        table = atom_studies.curves_of(known)
+        if table.empty:
+            return
+        ks = sorted(set(table["k"]))
+        k = st.select_slider("Atoms kept", ks, value=ks[-1], key=f"atoms.kept.{found.id}.{len(ks)}")
+        for what in ("score", "loss"):
+            if (table["what"] == what).any():
+                _bands(subject, found, table, what, int(k))
+        _answers(subject, found, int(k))
+        atom_work.caption(found)
+
+    atom_work.panel(
+        subject.ask("prune"),
+        show,
+        "pruning",
+        "Atoms are ranked on validation examples and judged on others: the important ones kept, "
+        "those whose removal costs most, and random ones. Every seed answers at every number.",
+    )
+
+
+def _bands(subject: Subject, found: Study, table: pd.DataFrame, what: str, k: int) -> None:
+    bands = atom_studies.bands(table, what)
+    if bands.empty:
+        return
+    chart(
+        figures.pruning(bands, what, found.facts, k),
+        key=f"atoms.prune.{what}",
+        name=f"{subject.run.id}-pruning-{what}",
+        alt=figures.pruning_alt(bands, what, found.facts),
+        table=bands,
+    )
+    form = ".4f" if what == "loss" else digits(str(found.facts["metric"]))
+    here = bands[bands["k"] == k]
+    words = "Loss" if what == "loss" else measure(str(found.facts["metric"])).title
+    told = "; ".join(
+        f"{figures.NAMES[r.order].lower()} {_limits(r, form)}" for r in here.itertuples()
+    )
+    parts = [
+        f"{figures.NAMES[order].lower()} at {', '.join(map(str, at))} atoms"
+        for order in ("importance", "ablation")
+        if (at := atom_studies.apart(bands, order, "random"))
+    ]
+    apart = (
+        f"Intervals do not meet those of random: {'; '.join(parts)}."
+        if parts
+        else ("At no number of atoms are the intervals clear of those of random order.")
+    )
+    st.caption(widgets.plain(f"{words} with {k} atoms: {told}. {apart}"))
+
+
+def _limits(row: Any, form: str) -> str:
+    if row.low is None or np.isnan(row.low):
+        return f"{row.mean:{form}}"
+    return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"
+
+
+def _answers(subject: Subject, found: Study, k: int) -> None:
+    """What the chosen seed answers with the k most important atoms, beside all and none."""
+    told: dict[int, list[str]] = {}
+    for entry in atom_choices.entries(found, "score"):
+        if entry["seed"] == subject.number and "answers" in entry:
+            told |= dict(zip(entry["k"], entry["answers"], strict=True))
+    shown = found.facts.get("shown", [])
+    if k not in told or not shown:
+        return
+    most = max(told)
+    place = st.number_input(
+        "Example", 1, len(told[k]), 1, key="atoms.example", width=160, help="Of those judged"
+    )
+    source, target = shown[int(place) - 1]
+    whole = told[most][int(place) - 1]
+    cells = [
+        answer_html.Cell(Look("All atoms", look("atoms", "").colour), whole),
+        answer_html.Cell(
+            Look(f"The {k} most important", figures.COLOURS["importance"]), told[k][int(place) - 1]
+        ),
+    ]
+    if 0 in told:
+        cells.append(answer_html.Cell(Look("No atoms: the base", NEUTRAL), told[0][int(place) - 1]))
+    st.html(answer_html.STYLE + answer_html.card(source, [target], cells, whole))
+
+
+def density(subject: Subject) -> None:
+    """Score against density along a setting, as one job."""
+    over: Over = st.selectbox(
+        "Along",
+        list(OVERS),
+        format_func=OVERS.__getitem__,
+        key="atoms.over",
+        help=f"Usual values: {', '.join(f'{value:g}' for value in VALUES['threshold'])}",
+    )
+    there = [
+        study
+        for study in atom_studies.every()
+        if study.ask.kind == "path" and study.ask.over == over and _belongs(study, subject)
+    ]
+    ask = there[0].ask if there else subject.ask("path", over=over)
+
+    def show(found: Study) -> None:
+        points, metric = atom_choices.entries(found, "run"), str(found.facts["metric"])
+        if not points:
+            return
+        chart(
+            figures.density(points, over, metric, found.facts),
+            key="atoms.density",
+            name=f"{subject.run.id}-density-{over}",
+            alt=figures.density_alt(points, over, metric),
+            table=figures.density_table(points),
+        )
+        atom_work.caption(found)
+
+    atom_work.panel(
+        ask,
+        show,
+        "the path",
+        "Trains this run again at every value, and LoRA of equal rank, one after the other; runs "
+        "that exist are taken as they are.",
+    )
+
+
+def _belongs(study: Study, subject: Subject) -> bool:
+    """Whether a path was made around this run, or has it among its points."""
+    runs = {point["run"] for point in atom_choices.entries(study, "run")}
+    return subject.run.id in runs | {part.run for part in study.ask.parts()}
