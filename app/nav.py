@@ -103,6 +103,12 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "What scales do to soft tokens: lengths, gap to words, ablations, transfer",
         ),
         Entry(
+            "atoms",
+            "Atoms",
+            "grain",
+            "Sparse atoms read, pruned, removed one by one, and combined",
+        ),
+        Entry(
             "toys",
             "Toys",
             "toys",
