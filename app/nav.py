@@ -103,10 +103,10 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "What scales do to soft tokens: lengths, gap to words, ablations, transfer",
         ),
         Entry(
-            "atoms",
-            "Atoms",
-            "grain",
-            "Sparse atoms read, pruned, removed one by one, and combined",
+            "components",
+            "Components",
+            "view_module",
+            "Which of a base's own weights are trained, what each gains, and how it explains",
         ),
         Entry(
             "toys",

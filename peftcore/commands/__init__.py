@@ -40,6 +40,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     bench,  # noqa: F401
     bench_app,  # noqa: F401
     checks,  # noqa: F401
+    components,  # noqa: F401
     examples,  # noqa: F401
     exchange,  # noqa: F401
     landscape,  # noqa: F401

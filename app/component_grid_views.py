@@ -1,0 +1,264 @@
+"""The Grid view of the Components page: what training other subsets of the weights comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, component_choices, component_picker, errors, forms, widgets
+from app.charts import chart
+from app.comparing import task_title
+from app.figures import compare
+from app.figures import components as figures
+from app.theme import OTHERS, SYMBOLS, Look
+from peftcore import component_grids, component_map, tasks
+from peftcore.analysis import comparison, subsets
+from peftcore.component_grids import FEW, KINDS, METHOD, Grid
+from peftcore.jobs import ensure_worker
+from peftcore.methods.base import METHODS
+from peftcore.spec import Population, RunSpec, Training
+
+METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
+BUSY = ("queued", "training", "answering")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A grid and the metric it is judged by."""
+
+    grid: Grid
+    spec: RunSpec
+    table: pd.DataFrame
+    metrics: list[str]
+    metric: str
+
+    @property
+    def file(self) -> str:
+        """How files saved from here are called."""
+        return f"{self.spec.base}-{self.spec.task}-{self.grid.kind}"
+
+
+def show() -> None:
+    """Choose base, task and subsets; what is done is drawn, what is missing can be queued."""
+    spec = _spec()
+    kind: str = st.segmented_control(
+        "Subsets",
+        list(KINDS),
+        default="presets",
+        required=True,
+        format_func=KINDS.__getitem__,
+        key="components.kind",
+    )
+    names = _names(spec.base) if kind == "presets" else list(FEW)
+    if kind == "layers":
+        found = component_choices.find(spec.base)
+        on = component_picker.on(found)
+        if not on:
+            st.info("Nothing is on in the map of this base; switch on what is to be taken apart.")
+            return
+        made = found.settings(on)
+        spec = component_grids.with_settings(spec, made)
+        st.caption(
+            f"Takes apart what is on in the map: {widgets.plain(component_choices.in_words(made))}."
+        )
+    grid = component_grids.grid(kind, spec, cache.store(), names)
+    table = grid.table()
+    if table.empty:
+        st.info("None of these runs is there yet; queue them below.")
+    else:
+        _draw(_judged(grid, spec, table))
+    _complete(grid)
+
+
+def _spec() -> RunSpec:
+    """What every subset has in common."""
+    kinds = METHODS[METHOD].kinds
+    here = [info.name for info in cache.bases() if info.kind in kinds]
+    known = [name for name in here if component_choices.ships(name)]
+    writing = [task.name for task in cache.tasks() if task.labels and cache.at_hand(task.name)]
+    left, right = st.columns(2)
+    base = left.selectbox("Base model", known, key="components.grid.base", bind="query-params")
+    task = right.selectbox(
+        "Task",
+        writing,
+        index=writing.index("miniworld_nli"),
+        format_func=task_title,
+        key="components.grid.task",
+        bind="query-params",
+    )
+    with st.expander("Training of every subset", icon=":material/tune:"):
+        first, second, third, fourth = st.columns(4)
+        with first:
+            seeds = forms.field(Population, "seeds", "components")
+        with second:
+            shots = forms.field(Training, "shots", "components")
+        with third:
+            steps = forms.field(Training, "steps", "components")
+        with fourth:
+            usual = f"{METHODS[METHOD].learning_rate:g}"
+            rate = forms.field(Training, "learning_rate", "components", usual)
+    course = {"shots": shots, "steps": steps, "learning_rate": rate}
+    return component_grids.spec(base, task, {}, {"seeds": seeds}, course)
+
+
+def _names(base: str) -> list[str]:
+    """Which of the paper's configurations are set side by side."""
+    known = component_map.find(base).presets
+    names: list[str] = st.multiselect(
+        "Configurations",
+        list(known),
+        default=[name for name in FEW if name in known],
+        key=f"components.names.{base}",
+        placeholder="Choose two or more",
+    )
+    return names
+
+
+def _judged(grid: Grid, spec: RunSpec, table: pd.DataFrame) -> Asked:
+    metrics = [name for name in METRICS if name in table]
+    main = tasks.find(spec.task).main_metric
+    metrics = metrics if main in metrics else [main, *metrics]
+    metric: str = st.selectbox(
+        "Metric of the charts below",
+        metrics,
+        index=metrics.index(main),
+        format_func=lambda name: compare.measure(name).title,
+        key=f"components.metric.{spec.task}",
+    )
+    return Asked(grid, spec, table, metrics, metric)
+
+
+def _draw(asked: Asked) -> None:
+    whole = subsets.grid(asked.table, asked.metrics)
+    chart(
+        figures.heat(whole, asked.metrics),
+        key="components.heat",
+        name=f"{asked.file}-grid",
+        alt=figures.heat_alt(whole, asked.metrics),
+        table=whole,
+    )
+    st.caption(
+        "Means over seeds, with the numbers trained by one seed beside the name. A normalised "
+        "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
+        "their ratio, which no number of right labels can lift."
+    )
+    if asked.grid.kind == "layers":
+        _layers(asked)
+    else:
+        _front(asked)
+        _pairs(asked)
+
+
+def _front(asked: Asked) -> None:
+    """Score against numbers trained."""
+    lower = compare.measure(asked.metric).better == "lower"
+    runs = {run.id: one.name for one, run in asked.grid.done}
+    table = cache.store().table([run for _, run in asked.grid.done])
+    if asked.metric not in table:
+        return
+    summary = comparison.summary(table, asked.metric, lowest_first=lower)
+    looks = {
+        run: Look(name, OTHERS[nth % len(OTHERS)], SYMBOLS[nth % len(SYMBOLS)])
+        for nth, (run, name) in enumerate(runs.items())
+    }
+    chart(
+        compare.score_by_parameters(summary, asked.metric, looks),
+        key="components.front",
+        name=f"{asked.file}-front",
+        alt=compare.score_by_parameters_alt(summary, asked.metric, looks),
+        table=summary.assign(run=[runs[run] for run in summary["run"]]),
+    )
+
+
+def _pairs(asked: Asked) -> None:
+    """Every two subsets, tested seed by seed."""
+    if len(asked.grid.done) < 2:
+        return
+    found = subsets.pairs(asked.table, asked.metric)
+    if found["difference"].isna().all():
+        return
+    chart(
+        figures.pairs(found, asked.metric),
+        key="components.pairs",
+        name=f"{asked.file}-pairs",
+        alt=figures.pairs_alt(found, asked.metric),
+        table=found,
+    )
+    reachable = found["smallest_p"].min()
+    enough = comparison.seeds_for(0.05, len(found))
+    st.caption(
+        f"p: exact two-sided sign-flip test over pairs of seeds, after Holm's correction for "
+        f"{len(found)} pairs. Before it, {int(found['n'].max())} seeds can reach {reachable:.3g} "
+        f"at best; after it, 0.05 can be reached from {enough} seeds on."
+    )
+
+
+def _layers(asked: Asked) -> None:
+    """What each layer does."""
+    whole = asked.table[asked.table["name"] == component_grids.WHOLE]
+    if whole.empty:
+        st.info("Layers are judged against all of them together, and that run is not done yet.")
+        return
+    found = subsets.layers(asked.table, asked.metric, component_grids.WHOLE)
+    if found.empty:
+        return
+    mean = float(whole[asked.metric].mean())
+    chart(
+        figures.layers(found, asked.metric, mean),
+        key="components.layers",
+        name=f"{asked.file}-by-layer",
+        alt=figures.layers_alt(found, asked.metric, mean),
+        table=found,
+    )
+
+
+def _complete(grid: Grid) -> None:
+    """What of a grid is there, and the button that queues the rest."""
+    rows = [
+        {
+            "Subset": one.name,
+            "State": widgets.state_name(run.status().state) if run else "Not run yet",
+            "Run": run.id if run else "",
+        }
+        for one, run in zip(grid.subsets, grid.runs, strict=True)
+    ]
+    missing = len(grid.missing)
+    title = f"Runs of this grid: {len(grid.done)} of {len(rows)} are done"
+    with st.expander(title, expanded=missing > 0):
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, alt="Every run of this grid with its state"
+        )
+        if missing and st.button(
+            f"Queue {missing} missing run{'s' * (missing > 1)}",
+            type="primary",
+            icon=":material/playlist_add:",
+            key=f"components.queue.{grid.kind}",
+        ):
+            component_grids.queue_missing(grid, cache.queue())
+            ensure_worker(queue=cache.queue())
+            st.rerun()
+        spent = [run.status().seconds for _, run in grid.done if run.status().seconds]
+        if missing and spent:
+            pace = sum(spent) / len(spent)
+            st.caption(
+                f"At the pace of those that are done about {widgets.duration(pace * missing)}."
+            )
+    _watch(grid)
+
+
+def _watch(grid: Grid) -> None:
+    """Draw the page again when a run that is under way changes its state."""
+    before = [run.status().state for run in grid.unfinished]
+    if not set(before) & set(BUSY):
+        return
+
+    @st.fragment(run_every=3.0)
+    @errors.guarded
+    def waiting() -> None:
+        if [run.status().state for run in grid.unfinished] != before:
+            st.rerun()
+        st.caption(f"{len(before)} runs are under way; the charts grow as they finish.")
+
+    waiting()

@@ -1,0 +1,27 @@
+"""Components: which of a base's own weights are trained, what that gains, and how it explains."""
+
+import streamlit as st
+
+from app import charts, component_views, errors
+
+st.title("Components", anchor=False)
+
+
+@st.fragment
+@errors.guarded
+def explore():
+    """One view at a time; changes here leave the rest of the page alone."""
+    view = st.segmented_control(
+        "View",
+        list(component_views.VIEWS),
+        default=next(iter(component_views.VIEWS)),
+        required=True,
+        key="components.view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    component_views.VIEWS[view]()
+    charts.picture_format()
+
+
+explore()
