@@ -13,6 +13,7 @@ from app.comparing import Comparison, task_title
 from app.figures import compare, curves, labels
 from app.widgets import csv, duration, plain
 from peftcore.analysis import comparison
+from peftcore.rating import HumanScore
 
 MARKS = {
     "circle": "●",
@@ -70,6 +71,11 @@ def summary_table(chosen: Comparison) -> None:
             "Run": st.column_config.TextColumn(width="medium"),
             title: st.column_config.NumberColumn(format=number),
             "Trainable parameters": st.column_config.NumberColumn(format="localized"),
+            "Human score": st.column_config.NumberColumn(
+                format="%.2f",
+                help="Mean verdict on its explanations, 0 to 1: yes 1, weak yes 2/3, weak no 1/3, "
+                "no 0. Intervals and agreement are on the Ratings page.",
+            ),
         },
     )
     name = f"{chosen.file}-summary"
@@ -98,7 +104,7 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
         "one seed" if pd.isna(low) else f"{low:{form}} to {high:{form}}"
         for low, high in zip(rows["low"], rows["high"], strict=True)
     ]
-    return pd.DataFrame(
+    shown = pd.DataFrame(
         {
             "Key": [MARKS[look.symbol] for look in looks],
             "Run": [look.name for look in looks],
@@ -113,6 +119,17 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
             ],
         }
     )
+    if chosen.human:
+        found = [chosen.human.get(run) for run in rows["run"]]
+        shown["Human score"] = [each.score if each else None for each in found]
+        shown["Rated"] = [_rested(each) if each else "" for each in found]
+    return shown
+
+
+def _rested(score: HumanScore) -> str:
+    """The n of a human score; simulated raters are never called people."""
+    who = "simulated raters" if score.simulated else "raters"
+    return f"n = {score.items} items, {score.raters} {who}"
 
 
 def _exported(chosen: Comparison) -> pd.DataFrame:
@@ -120,6 +137,12 @@ def _exported(chosen: Comparison) -> pd.DataFrame:
     rows = chosen.summary.copy()
     rows.insert(0, "name", [chosen.looks[run].name for run in rows["run"]])
     rows.insert(5, "metric", chosen.metric)
+    if chosen.human:
+        found = [chosen.human.get(run) for run in rows["run"]]
+        rows["human_score"] = [each.score if each else None for each in found]
+        rows["human_items"] = [each.items if each else 0 for each in found]
+        rows["human_raters"] = [each.raters if each else 0 for each in found]
+        rows["human_simulated"] = [each.simulated if each else None for each in found]
     return rows
 
 

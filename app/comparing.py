@@ -15,11 +15,13 @@ import streamlit as st
 from app import cache
 from app.figures.compare import measure
 from app.looks import looks, title
+from app.rate_book import book, me
 from app.theme import Look
 from app.widgets import plain
-from peftcore import tasks
+from peftcore import rating, tasks
 from peftcore.analysis import comparison, likeness
 from peftcore.errors import BadInput
+from peftcore.rating import HumanScore
 from peftcore.runs import Run
 from peftcore.tasks.base import Task
 
@@ -38,6 +40,11 @@ class Comparison:
         """One row per run, best first."""
         lowest = measure(self.metric).better == "lower"
         return comparison.summary(self.table, self.metric, lowest_first=lowest)
+
+    @cached_property
+    def human(self) -> dict[str, HumanScore]:
+        """Run → what people gave its explanations; runs nobody has rated are left out."""
+        return rating.human_scores(book(), me(), [run.id for run in self.runs])
 
     @property
     def task(self) -> Task | None:
