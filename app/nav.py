@@ -109,6 +109,12 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "Which of a base's own weights are trained, what each gains, and how it explains",
         ),
         Entry(
+            "atoms",
+            "Atoms",
+            "grain",
+            "Sparse atoms read, pruned, removed one by one, and combined",
+        ),
+        Entry(
             "toys",
             "Toys",
             "toys",
