@@ -1,14 +1,37 @@
-"""A private PostgreSQL for tests, thrown away afterwards; on the path or where Debian keeps it."""
+"""A private PostgreSQL for tests, thrown away afterwards; on the path or where Debian keeps it.
 
+One server for all test files, and a database of its own for each.
+"""
+
+import atexit
+import functools
+import itertools
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """The address of a new, empty database."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed: no initdb on the path or in /usr/lib/postgresql")
+    pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
+    server = start()
+    name = f"test{next(_numbers)}"
+    engine = sa.create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{server}/{name}"
 
 
 def programs():
@@ -19,13 +42,9 @@ def programs():
     return next((f for f in folders if (f / "initdb").exists() and (f / "pg_ctl").exists()), None)
 
 
-@contextmanager
-def throwaway():
-    """The address of a new, empty database; the server refuses to be run by root."""
-    bin_folder = programs()
-    if bin_folder is None:
-        pytest.skip("PostgreSQL is not installed: no initdb on the path or in /usr/lib/postgresql")
-    pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
+@functools.cache
+def start():
+    """The address of a server that ends with this process; root may not run it, so another does."""
     folder = tempfile.mkdtemp(prefix="pg")
     run_as = {"user": "postgres", "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
     if os.geteuid() == 0:
@@ -37,17 +56,9 @@ def throwaway():
     options = f"-p {port} -c unix_socket_directories={folder} -c fsync=off"
     quiet = {"check": True, "stdout": subprocess.DEVNULL, **run_as}
     encoding = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync"]
-    subprocess.run([bin_folder / "initdb", "-D", data, *encoding], **quiet)
-    control = [bin_folder / "pg_ctl", "-D", data, "-w"]
+    subprocess.run([programs() / "initdb", "-D", data, *encoding], **quiet)
+    control = [programs() / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*control, "-l", f"{folder}/log", "-o", options, "start"], **quiet)
-    try:
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with throwaway() as url:
-        yield url
+    atexit.register(shutil.rmtree, folder)  # runs after what is registered below
+    atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], **quiet)
+    return f"postgresql+psycopg://postgres@127.0.0.1:{port}"

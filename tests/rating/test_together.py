@@ -27,7 +27,8 @@ def url(request, tmp_path):
 
 @pytest.fixture(scope="module")
 def at_once():
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["peftcore.rating", "alembic.command", "pytest"])  # once, not 8×
     barrier = context.Barrier(PROCESSES)
     with context.Pool(PROCESSES, _share, (barrier,)) as pool:
         yield lambda target, arguments: pool.starmap(
@@ -76,11 +77,11 @@ def together(url, at_once, items, overlap):
 
 
 def test_eight_raters_lose_no_rating_and_double_none(url, at_once):
-    together(url, at_once, items=6, overlap=PROCESSES)
+    together(url, at_once, items=4, overlap=PROCESSES)
 
 
 def test_eight_raters_are_never_more_than_the_overlap(url, at_once):
-    together(url, at_once, items=24, overlap=2)
+    together(url, at_once, items=12, overlap=2)
 
 
 @pytest.mark.slow
