@@ -68,7 +68,7 @@ def show() -> None:
     picked = st.multiselect(
         "Runs",
         [run.id for run in runs],
-        default=[run.id for run in runs][-8:],
+        default=[run.id for run in runs][-12:],
         format_func=lambda run: drawn[run].name,
         key=f"components.runs.{task}",
         placeholder="Choose one or more",
