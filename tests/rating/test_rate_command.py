@@ -1,0 +1,94 @@
+"""`python -m peftcore rate …`, in this process."""
+
+import json
+
+import pytest
+from fabricated import make_runs
+from typer.testing import CliRunner
+
+from peftcore import rating
+from peftcore.commands import app
+
+ME = rating.experimenter()
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["rate", *map(str, arguments)])
+
+
+def told(*arguments):
+    done = call(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def made(home):
+    runs = [run.id for run in make_runs(methods=("spt", "lora"))]
+    return told("create", *runs, "--name", "Mine", "--set", "items=4", "--set", "overlap=2")
+
+
+def test_a_project_is_made_and_listed(made):
+    assert (made["name"], made["overlap"], made["ratings"], made["open"]) == ("Mine", 2, 0, True)
+    listed = told("list")
+    assert [row["demo"] for row in listed] == [False, True, True]
+    assert "Mine" in call("list").stdout
+
+
+def test_a_link_lets_a_rater_in_and_what_they_say_is_exported(made, tmp_path):
+    invited = told("serve-link", made["project"], "--name", "Ann", "--address", "http://lab:1/")
+    address, _, token = invited["link"].partition("?r=")
+    assert address == "http://lab:1/rate"
+    book = rating.Book()
+    who = rating.sign_in(book, token)
+    while shown := rating.next_item(book, who):
+        rating.answer(book, who, shown.lease, shown.options[0], shown.lease)
+        rating.rate(book, who, shown.lease, rating.Judgement(verdict="no"), shown.lease)
+    lines = call("export", made["project"]).stdout.splitlines()
+    assert len(lines) == made["items"]
+    assert not any(word in "".join(lines) for word in ("lora", "spt", *made["facts"]["runs"]))
+    out = tmp_path / "ratings.csv"
+    wrote = told("export", made["project"], "--out", out, "--format", "csv", "--with-key")
+    assert wrote["rows"] == made["items"]
+    assert "lora" in out.read_text()
+    assert call("export", made["project"], "--json").exit_code == 2
+
+
+def test_a_bundle_moves_a_project_to_another_machine(made, tmp_path, monkeypatch):
+    out = tmp_path / "project.jsonl"
+    told("export", made["project"], "--format", "bundle", "--out", out)
+    monkeypatch.setenv("PEFTCORE_DATABASE", f"sqlite:///{tmp_path / 'other.sqlite'}")
+    assert told("import", out) == made
+
+
+def test_a_table_is_imported_and_its_agreement_told(home, tmp_path):
+    table = tmp_path / "Elsewhere.csv"
+    rows = ["item,rater,verdict", "a,1,yes", "a,2,weak yes", "b,1,no", "b,2,yes"]
+    table.write_text("\n".join(rows))
+    made = told("import", table, "--method", "theirs")
+    assert (made["name"], made["ratings"], made["facts"]["methods"]) == ("Elsewhere", 4, ["theirs"])
+    found = told("agreement", made["project"], "--resamples", 100)
+    shares = [found[scale][0]["value"] for scale in ("scale", "yes or no")]
+    assert shares == [0, 0.5]
+    assert "Krippendorff" in call("agreement", made["project"], "--resamples", 100).stdout
+
+
+def test_agreement_of_pairs_is_about_who_won(home):
+    pairs = next(row for row in told("list") if row["mode"] == "pairwise")
+    found = told("agreement", pairs["project"], "--resamples", 100)
+    assert 0 < found["scale"][0]["value"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("create", "nosuchrun000"), "no run"),
+        (("serve-link", "nosuch"), "no project 'nosuch'"),
+        (("export", "nosuch"), "no project 'nosuch'"),
+        (("import", "/no/such/file.csv"), "cannot be read"),
+    ],
+)
+def test_what_is_not_there_is_said_in_a_sentence(home, arguments, message):
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
