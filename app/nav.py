@@ -142,5 +142,6 @@ def pages() -> dict[str, list[st.Page]]:
 def rater_pages() -> list[st.Page]:
     """All that a rater's visit can reach: the Rate page, at the root and at its own address."""
     rate = find("rate")
-    root = st.Page(rate.file, title=rate.title, icon=f":material/{rate.icon}:", default=True)
+    icon = f":material/{rate.icon}:"  # the root needs an address of its own, though it is unused
+    root = st.Page(rate.file, title=rate.title, icon=icon, url_path="rating", default=True)
     return [root, rate.page()]

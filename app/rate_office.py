@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import pandas as pd
 import streamlit as st
 
-from app import comparing, forms, rate_exchange, widgets
+from app import comparing, errors, forms, rate_exchange, widgets
 from app.looks import looks
 from app.rate_book import book, me
 from app.visitors import LINK, login_wanted
@@ -236,33 +236,41 @@ def _passed(checked: pd.DataFrame, rater: str) -> str:
 def _invite(who: Actor, project: Project) -> None:
     st.subheader("Invite raters", anchor=False)
     with st.form("rate.invite", border=False, clear_on_submit=True):
-        names = st.text_area(
+        st.text_area(
             "Names, one on each line",
             key="rate.names",
             height=100,
             help="Names are for you; raters see nobody's. With a sign-in configured, “name, "
             "address” lets that address in without a link.",
         )
-        if st.form_submit_button("Make links", icon=":material/link:"):
-            _remember(project, [_invited(who, project, line) for line in names.splitlines()])
+        st.form_submit_button(
+            "Make links", icon=":material/link:", on_click=_invite_all, args=(who, project)
+        )
+    for problem in st.session_state.pop("rate.problems", []):
+        st.error(plain(problem), icon=":material/error:")
     _links(project)
 
 
-def _invited(who: Actor, project: Project, line: str) -> Invitation | None:
-    name, _, login = line.partition(",")
-    if not name.strip():
-        return None
-    try:
-        return rating.invite(book(), who, project.id, name, login if login_wanted() else "")
-    except BadInput as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return None
+@errors.guarded
+def _invite_all(who: Actor, project: Project) -> None:
+    """Runs before the page is drawn, so that its table has the new raters."""
+    problems = []
+    for line in st.session_state["rate.names"].splitlines():
+        name, _, login = line.partition(",")
+        if not name.strip():
+            continue
+        login = login if login_wanted() else ""
+        try:
+            _remember(project, [rating.invite(book(), who, project.id, name, login)])
+        except BadInput as error:
+            problems.append(str(error))
+    st.session_state["rate.problems"] = problems
 
 
-def _remember(project: Project, made: Sequence[Invitation | None]) -> None:
+def _remember(project: Project, made: Sequence[Invitation]) -> None:
     """Keep new links for this visit only; the book has none to show again."""
     kept: dict[str, Invitation] = st.session_state.setdefault(f"rate.links.{project.id}", {})
-    kept |= {each.rater: each for each in made if each}
+    kept |= {each.rater: each for each in made}
 
 
 def _links(project: Project) -> None:

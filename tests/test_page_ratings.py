@@ -1,0 +1,196 @@
+"""The Rate and Ratings pages of whoever runs the lab, and the doors that raters come by."""
+
+import json
+
+import pytest
+import rated
+from fabricated import make_runs
+from streamlit.testing.v1 import AppTest
+
+from app import cache, nav, rate_book
+from app.errors import log_file
+from peftcore import places, rating
+from peftcore.runs import RunStore
+
+MAIN = str(places.ROOT / "app" / "main.py")
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+@pytest.fixture
+def book():
+    return rate_book.book()
+
+
+def opened(name, **query):
+    page = AppTest.from_file(MAIN, default_timeout=90)
+    page.switch_page(nav.find(name).file)
+    for key, value in query.items():
+        page.query_params[key.replace("__", ".")] = value
+    return sound(page.run())
+
+
+def sound(page):
+    assert not page.exception
+    assert not log_file().exists(), log_file().read_text()
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.success)
+    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
+
+
+def charts(page):
+    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
+
+
+def view(page, name):
+    return sound(page.segmented_control(key="ratings.view").set_value(name).run())
+
+
+def test_every_view_shows_the_demo_at_first_start():
+    page = opened("ratings")
+    assert "Simulated raters, not people" in words(page)
+    assert "explains best" in words(page)
+    (chart,) = charts(page)
+    assert "The data set's own" in " ".join(chart["layout"]["yaxis"]["ticktext"]).replace(
+        "&#x27;", "'"
+    )
+    view(page, "Verdicts")
+    assert "verdicts on" in charts(page)[0]["layout"]["title"]["text"]
+    for by in ("Label", "Answer"):
+        sound(page.segmented_control(key="ratings.by").set_value(by).run())
+        assert len(charts(page)) == 2
+    view(page, "Agreement")
+    assert len(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == 5
+    assert len(page.dataframe[-1].value) == 6  # pairs of four raters
+    view(page, "Raters")
+    assert len(page.dataframe[0].value) == 4
+    view(page, "Disagreements")
+    assert "Raters differ on" in words(page)
+    assert "cannot be changed" in words(page)
+    view(page, "Metrics")
+    assert "chrF to the closest gold explanation" in charts(page)[0]["layout"]["yaxis"]["ticktext"]
+    view(page, "Export")
+    page.toggle(key="ratings.key").set_value(True).run()
+    assert "method" in sound(page).dataframe[0].value
+
+
+def test_compare_shows_what_raters_said_with_its_n():
+    page = opened("compare")
+    table = page.dataframe[0].value
+    assert table["Human score"].notna().any()
+    assert table["Rated"].str.contains("simulated raters").any()
+
+
+def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    make_runs(methods=("lora", "spt"))
+    page = opened("rate", rate__view="New project")
+    page.number_input(key="rate.settings.items").set_value(4)
+    sound(page.button(key="rate.make").click().run())
+    assert "is ready" in words(page)
+    assert "raters each" in words(page)
+    sound(page.button(key="rate.open_made").click().run())
+    assert page.selectbox(key="rate.project").value == made(rate_book.book()).id
+    page.text_area(key="rate.names").set_value("Ann\n\nBo")
+    submit = next(each for each in page.button if each.label == "Make links")
+    sound(submit.click().run())
+    links = [each.value for each in page.code]
+    assert len(links) == 2
+    who = rating.sign_in(rate_book.book(), links[0].partition("?r=")[2])
+    assert who.name == "Ann"
+    assert list(page.dataframe[0].value["Rater"]) == ["Ann", "Bo"]
+    sound(page.toggle(key=f"rate.is_open.{who.project}").set_value(False).run())
+    assert not made(rate_book.book()).open
+
+
+def made(book):
+    return next(each for each in rating.projects(book, rated.ME) if not each.demo)
+
+
+def test_without_runs_a_new_project_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    assert "No explanations to rate yet" in words(opened("rate", rate__view="New project"))
+
+
+def test_too_few_examples_are_said_in_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    make_runs(methods=("lora",))
+    page = opened("rate", rate__view="New project")
+    page.number_input(key="rate.settings.items").set_value(500)
+    sound(page.button(key="rate.make").click().run())
+    assert "500 were asked for" in page.error[0].value.replace("\\", "")
+
+
+def test_pairs_are_ranked_and_their_items_settled(book):
+    project = rated.project(book, [rated.pair(n) for n in range(6)], mode="pairwise")
+    for name, side in (("Ann", "left"), ("Bo", "right")):
+        rated.rate_all(book, rated.rater(book, project, name), side)
+    page = opened("ratings", rate__project=project.id)
+    assert set(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == set(rated.METHODS)
+    view(page, "Disagreements")
+    item = rating.items(book, rated.ME, project.id)["item"]
+    forms = [each for each in page.text_input if each.key.startswith("ratings.reason.")]
+    assert forms
+    chosen = forms[0].key.rpartition(".")[2]
+    assert chosen in set(item)
+    page.segmented_control(key=f"ratings.verdict.{chosen}").set_value("left")
+    forms[0].set_value("the first names the reason")
+    sound(next(each for each in page.button if each.label == "Settle").click().run())
+    settled = rating.adjudications(book, rated.ME, project.id)
+    assert settled["verdict"].tolist() == ["left"]
+    assert len(rating.verdicts(book, rated.ME, project.id)) == 12
+    for name in ("Verdicts", "Agreement", "Raters", "Metrics", "Export"):
+        view(page, name)
+
+
+def test_likert_projects_have_every_view(book):
+    project = rated.project(book, 5, mode="likert")
+    for name, step in (("Ann", 4), ("Bo", 5)):
+        scales = dict.fromkeys(rating.DIMENSIONS, step)
+        rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
+    page = opened("ratings", rate__project=project.id)
+    assert "0.88" in words(page)  # (4 + 5) / 2 on 1 to 5 is 3.5 of 4
+    for name in ("Verdicts", "Agreement", "Raters", "Disagreements", "Metrics", "Export"):
+        view(page, name)
+
+
+def test_a_project_nobody_has_rated_says_what_to_do(book):
+    project = rated.project(book)
+    assert "Nobody has rated yet" in words(opened("ratings", rate__project=project.id))
+
+
+def test_a_raters_link_opens_the_card_and_no_other_page(book):
+    project = rated.project(book)
+    token = rating.invite(book, rated.ME, project.id, "Ann").token
+    page = opened("rate", r=token)
+    assert [each.value for each in page.title] == ["Rate"]
+    assert not page.selectbox
+    card = page.get("bidi_component")
+    assert len(card) == 1
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        page.switch_page(nav.find("ratings").file)
+
+
+def test_a_wrong_link_gets_a_sentence():
+    page = opened("rate", r="nobody.nothing")
+    assert "not valid" in page.error[0].value
+
+
+def test_a_closed_project_says_so(book):
+    project = rated.project(book)
+    token = rating.invite(book, rated.ME, project.id, "Ann").token
+    rating.set_open(book, rated.ME, project.id, False)
+    assert "closed" in words(opened("rate", r=token))
+
+
+def test_a_server_for_raters_has_no_other_page(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_RATERS_ONLY", "1")
+    page = opened("rate")
+    assert "link that was sent to you" in words(page)
+    assert not page.selectbox
