@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -40,9 +40,9 @@ class Shelf:
     """A project as one rater finds it, read within one transaction."""
 
     rater: str
-    items: Sequence[sa.RowMapping]  # id, kind
-    own: Mapping[str, sa.RowMapping]  # item → the rater's lease
-    taken: Mapping[str, int]  # item → other raters who count
+    kinds: Mapping[str, str]  # item → its kind, by number
+    own: Mapping[str, sa.RowMapping]  # item → the rater's lease, by position
+    taken: Mapping[str, int]  # item → other raters who have rated it or hold it
     held: Mapping[str, int]  # item → other raters who hold it just now
     overlap: int
     quota: int
@@ -50,19 +50,16 @@ class Shelf:
 
     def room(self, item: str) -> bool:
         """Whether one more rater may have the item; training and checks are for everybody."""
-        return self.taken.get(item, 0) < self.overlap or self._kind(item) != "rating"
-
-    def _kind(self, item: str) -> str:
-        return next(row["kind"] for row in self.items if row["id"] == item)
+        return self.kinds[item] != "rating" or self.taken.get(item, 0) < self.overlap
 
     def of_kind(self, kind: str) -> list[str]:
         """Items of a kind, by number."""
-        return [row["id"] for row in self.items if row["kind"] == kind]
+        return [item for item, its in self.kinds.items() if its == kind]
 
     def used(self) -> int:
         """How many items the rater has rated or holds, of those that count."""
-        rating = set(self.of_kind("rating"))
-        return sum(row["state"] != "skipped" for item, row in self.own.items() if item in rating)
+        mine = [row["state"] for item, row in self.own.items() if self.kinds[item] == "rating"]
+        return sum(state != "skipped" for state in mine)
 
     def fresh(self) -> list[str]:
         """Items that count, have room and are new to the rater, in the rater's order."""
@@ -181,30 +178,47 @@ def keep(
 
 def shelve(connection: sa.Connection, who: Actor, project: sa.RowMapping, now: float) -> Shelf:
     """What is there for a rater at this moment."""
-    items = connection.execute(
-        sa.select(ITEMS.c.id, ITEMS.c.kind)
-        .where(ITEMS.c.project == who.project)
-        .order_by(ITEMS.c.number)
+    here = {"project": who.project, "rater": who.rater, "now": now}
+    items = connection.execute(ITEM_KINDS, here).all()
+    own = {row["item"]: row for row in connection.execute(OWN_LEASES, here).mappings()}
+    others = connection.execute(OTHERS_LEASES, here).all()
+    settings = project["settings"]
+    return Shelf(
+        who.rater,
+        {row.id: row.kind for row in items},
+        own,
+        {row.item: row.taken for row in others},
+        {row.item: row.held for row in others},
+        settings["overlap"],
+        settings["items_per_rater"] or len(items),
+        now,
     )
-    leases = connection.execute(
-        sa.select(LEASES.c.id, LEASES.c.item, LEASES.c.rater, LEASES.c.state, LEASES.c.expires)
-        .where(LEASES.c.project == who.project)
-        .order_by(LEASES.c.position)
+
+
+HELD = sa.and_(LEASES.c.state == "open", LEASES.c.expires > sa.bindparam("now"))
+ITEM_KINDS = (  # these are built once: building a query takes longer than running it
+    sa.select(ITEMS.c.id, ITEMS.c.kind)
+    .where(ITEMS.c.project == sa.bindparam("project"))
+    .order_by(ITEMS.c.number)
+)
+OWN_LEASES = (
+    sa.select(LEASES.c.id, LEASES.c.item, LEASES.c.state, LEASES.c.expires)
+    .where(LEASES.c.project == sa.bindparam("project"), LEASES.c.rater == sa.bindparam("rater"))
+    .order_by(LEASES.c.position)
+)
+OTHERS_LEASES = (
+    sa.select(
+        LEASES.c.item,
+        sa.func.count().label("taken"),
+        sa.func.count(sa.case((HELD, 1))).label("held"),
     )
-    own: dict[str, sa.RowMapping] = {}
-    taken: Counter[str] = Counter()
-    held: Counter[str] = Counter()
-    for row in leases.mappings():
-        if row["rater"] == who.rater:
-            own[row["item"]] = row
-        elif row["state"] == "done":
-            taken[row["item"]] += 1
-        elif row["state"] == "open" and row["expires"] > now:
-            taken[row["item"]] += 1
-            held[row["item"]] += 1
-    settings, listed = project["settings"], list(items.mappings())
-    quota = settings["items_per_rater"] or len(listed)
-    return Shelf(who.rater, listed, own, taken, held, settings["overlap"], quota, now)
+    .where(
+        LEASES.c.project == sa.bindparam("project"),
+        LEASES.c.rater != sa.bindparam("rater"),
+        sa.or_(LEASES.c.state == "done", HELD),
+    )
+    .group_by(LEASES.c.item)
+)
 
 
 def _current(shelf: Shelf) -> str | None:
