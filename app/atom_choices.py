@@ -64,13 +64,19 @@ def name(run: Run) -> str:
 def pick(found: Sequence[Run]) -> Subject:
     """A choice of run and seed, kept in the address."""
     known = {run.id: run for run in found}
-    asked = st.query_params.get("atoms.run", "")
+    asked = st.query_params.get("run", "")
     if asked and asked not in known:
         other = cache.store().open(asked)  # says that there is none, and which ids are close
         raise BadInput(
             f"run {other.id} was made by {other.spec.method} or is not finished; only finished "
             "runs of sparse atoms have coefficients to look at"
         )
+    if asked and st.session_state.get("atoms.run") != asked:
+        st.session_state["atoms.run"] = asked
+
+    def remember() -> None:
+        st.query_params["run"] = st.session_state["atoms.run"]
+
     left, right = st.columns([5, 1])
     with left:
         chosen = st.selectbox(
@@ -78,7 +84,7 @@ def pick(found: Sequence[Run]) -> Subject:
             list(known),
             format_func=lambda run: name(known[run]),
             key="atoms.run",
-            bind="query-params",
+            on_change=remember,
         )
     run = known[chosen]
     numbers = run.spec.population.numbers()
@@ -116,10 +122,19 @@ def sites(study: Study) -> list[Site]:
     return [atom_studies.site(key) for key in study.sites]
 
 
-def chosen(subject: Subject, size: int) -> int:
-    """The number of the atom that was clicked last, the first if none was."""
+def chosen(subject: Subject) -> int:
+    """The number of the atom that was clicked last; if none was, the seed's most important one."""
     where, number = st.session_state.get(CHOSEN, ("", 0))
-    return int(number) if where == subject.run.id and number < size else 0
+    return int(number) if where == subject.run.id else _foremost(subject)
+
+
+def _foremost(subject: Subject) -> int:
+    """The most important atom as far as that was measured, else the first."""
+    study = atom_studies.find(subject.ask("map"))
+    for entry in at_end(study) if study else []:
+        if entry["seed"] == subject.number:
+            return int(atom_studies.weights(entry).argmax())
+    return 0
 
 
 def choose(subject: Subject, number: int) -> None:

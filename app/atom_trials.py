@@ -25,7 +25,7 @@ def text_view(subject: Subject) -> None:
         return
     told = atom_choices.reading(subject, text)
     names = [atom_studies.site(each.site) for each in told.sites]
-    picked = atom_choices.chosen(subject, sum(each.codes.shape[1] for each in told.sites))
+    picked = atom_choices.chosen(subject)
     place, index = divmod(picked, told.sites[0].codes.shape[1])
     at = st.selectbox(
         "Matrix",
@@ -77,7 +77,7 @@ def one_atom(subject: Subject) -> None:
         return
     sites, each = found.sites, int(held["atoms"])
     names = [atom_studies.site(key).atom(i) for key in sites for i in range(each)]
-    picked = atom_choices.chosen(subject, len(names))
+    picked = atom_choices.chosen(subject)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox(
             "Atom",

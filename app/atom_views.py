@@ -25,6 +25,18 @@ MAPPED = {
     "size": "Mean |coefficient|",
     "norm": "Length of the atom",
 }
+SHORT = {"importance": "importance", "usage": "used at", "size": "mean size", "norm": "length"}
+COLUMNS = {
+    "seed": "Seed",
+    "zeros": "Exact zeros",
+    "l0": "L0",
+    "hoyer": "Hoyer",
+    "gini": "Gini",
+    "effective": "Effective",
+    "dead": "Never used",
+    "always": "Everywhere",
+    "atoms": "Atoms",
+}
 OVERS: dict[Over, str] = {
     "threshold": "Threshold: coefficients up to this size are zero",
     "l1": "Price on the size of coefficients in training",
@@ -61,7 +73,7 @@ def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
     )
     values = {"importance": atom_studies.weights(entry)}
     values |= {key: np.asarray(entry[key]) for key in MAPPED if key != "importance"}
-    sites, picked = atom_choices.sites(found), atom_choices.chosen(subject, values[shown].size)
+    sites, picked = atom_choices.sites(found), atom_choices.chosen(subject)
     chart(
         figures.layers(values[shown], sites, MAPPED[shown], found.facts, subject.number, picked),
         key=f"atoms.map.{found.id}.{subject.number}",
@@ -71,7 +83,7 @@ def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
         on_select=lambda custom: atom_choices.choose(subject, int(custom[0])),
     )
     place, index = divmod(picked, values[shown].shape[1])
-    told = ", ".join(f"{name} {values[name][place, index]:.3g}" for name in MAPPED)
+    told = ", ".join(f"{SHORT[name]} {values[name][place, index]:.3g}" for name in MAPPED)
     st.caption(
         widgets.plain(
             f"Chosen: {sites[place].atom(index)} at {sites[place].title}: {told}. Click another "
@@ -92,8 +104,8 @@ def _numbers(held: list[dict[str, Any]]) -> None:
         name="sparsity",
         alt="Sparsity of every seed",
         column_config={
-            key: st.column_config.NumberColumn(words, format="%.3g")
-            for key, words in figures.MEASURES.items()
+            key: st.column_config.NumberColumn(words, format="%.3g", help=figures.MEASURES.get(key))
+            for key, words in COLUMNS.items()
         },
     )
     zeros = comparison.interval(table["zeros"])

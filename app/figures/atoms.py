@@ -192,7 +192,7 @@ def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
 
 def lorenz(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
     """Lorenz curves of importance, a line for each seed, with the line of equal atoms."""
-    figure = _frame(400, "Few atoms hold most of the importance, or all alike", said(facts))
+    figure = _frame(400, "Inequality of importance", said(facts))
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -227,9 +227,7 @@ def usage(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Fi
     held = np.concatenate([np.ravel(each) for each in frequency.values()])
     count, edges = np.histogram(held, bins=20, range=(0, 1))
     dead, always = int((held == 0).sum()), int((held == 1).sum())
-    figure = _frame(
-        400, f"How often atoms are used: {dead} never, {always} everywhere", said(facts)
-    )
+    figure = _frame(400, f"Usage: {dead} never, {always} everywhere", said(facts))
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=count,
@@ -300,6 +298,7 @@ def _band(
     figure.add_scatter(
         x=along + along[::-1],
         y=[*found.loc[known, "high"], *found.loc[known, "low"][::-1]],
+        mode="lines",
         fill="toself",
         fillcolor=faint(colour, 0.16),
         line={"width": 0},
@@ -408,7 +407,7 @@ def density(
             },
             annotation_position="top left",
         )
-        if row.score_low is not None:
+        if pd.notna(row.score_low):
             figure.add_hrect(
                 y0=row.score_low, y1=row.score_high, fillcolor=faint(colour, 0.1), line_width=0
             )
@@ -452,7 +451,7 @@ def density_alt(points: Sequence[Mapping[str, Any]], over: str, metric: str) -> 
     form = digits(metric)
     parts = [
         f"{row.point if row.point == 'LoRA' else f'{over} {row.point}'}: {row.score:{form}}"
-        + ("" if row.density is None else f" at density {row.density:.0%}")
+        + (f" at density {row.density:.0%}" if pd.notna(row.density) else "")
         for row in density_table(points).itertuples()
     ]
     return f"{measure(metric).title} against density. {'; '.join(parts)}."
