@@ -31,6 +31,7 @@ LIGHT = [  # what pages import at first paint
     "peftcore.performing",
     "peftcore.answering",
     "peftcore.analysis.comparison",
+    "peftcore.rating.demo",
     "app.cache",
     "app.forms",
     "app.widgets",

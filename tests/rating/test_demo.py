@@ -46,6 +46,11 @@ def test_the_demo_is_about_runs_that_ship_and_texts_they_wrote(book):
             assert bool(written["correct"]) == row["correct"]
 
 
+def test_the_shipped_file_is_made_again_byte_for_byte():
+    shipped = (demo.folder() / "entailment.jsonl").read_text("utf-8")
+    assert "".join(f"{line}\n" for line in demo.make("entailment")) == shipped
+
+
 def test_opening_again_adds_nothing(book):
     before = len(rating.projects(book, ME))
     assert len(rating.projects(demo.open_book(book.url), ME)) == before
