@@ -7,9 +7,11 @@ with the project in `assets/component_runs` too; the missing ones are queued as 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -39,6 +41,10 @@ KINDS: Mapping[str, str] = {
 }
 WHOLE = "All of it"
 SHIPPED = places.ASSETS / "component_runs"
+KEPT = (  # of a run that ships: everything but adapters
+    *("spec.json", "status.json", "scores.json", "manifest.json"),
+    *("answers.parquet", "history.jsonl", "log.txt"),
+)
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,19 @@ def _find(store: RunStore, wanted: RunSpec) -> Run | None:
 def shelf() -> RunStore:
     """The runs that ship with their answers and scores, and without their adapters."""
     return RunStore(SHIPPED / "none", SHIPPED)
+
+
+def ship(found: Grid, folder: Path = SHIPPED) -> list[Path]:
+    """Copy the finished runs of a grid, without their adapters, to where runs ship."""
+    made = []
+    for _, run in found.done:
+        to = folder / run.id
+        to.mkdir(parents=True, exist_ok=True)
+        for name in KEPT:
+            if (run.folder / name).is_file() and not run.demo:
+                shutil.copyfile(run.folder / name, to / name)
+        made.append(to)
+    return made
 
 
 def queue_missing(found: Grid, queue: Queue) -> list[Job]:

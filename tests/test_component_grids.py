@@ -86,6 +86,27 @@ def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch)
     assert found.runs[0].demo
 
 
+def test_what_ships_is_the_run_without_its_adapter(store, tmp_path):
+    run = made(grid("presets", around(), store).subsets[0].spec)
+    (run.folder / "adapter.safetensors").touch()
+    (to,) = component_grids.ship(grid("presets", around(), store), tmp_path / "shelf")
+    assert {file.name for file in to.iterdir()} <= set(component_grids.KEPT)
+    again = RunStore(tmp_path / "none", tmp_path / "shelf").open(run.id)
+    assert again.scores() == run.scores()
+    assert again.answers().equals(run.answers())
+
+
+def test_the_shipped_grid_says_what_training_the_head_is_for():
+    """Norms and queries leave the model unable to spell the labels; its head can learn to."""
+    shelf = RunStore(component_grids.SHIPPED / "none", component_grids.SHIPPED)
+    planned = grid("presets", spec("tiny-t5", "miniworld_nli", {}), shelf)
+    assert planned.table().groupby("name")["seed"].count().eq(4).all()
+    assert not list(component_grids.SHIPPED.rglob("*.safetensors"))
+    broken = planned.table().groupby("name")["broken"].mean()
+    assert broken["LayerNorm"] > broken["LayerNorm + Query"] > 0.3
+    assert broken["LM head + LayerNorm + Query"] < 0.1
+
+
 def test_what_cannot_be_a_grid_is_refused(store):
     with pytest.raises(BadInput, match="did you mean 'presets'"):
         grid("preset", around(), store)

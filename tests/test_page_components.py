@@ -119,7 +119,7 @@ def test_a_grid_draws_what_is_done_and_queues_the_rest():
     preset_runs(FEW[:3])
     page = opened("Grid")
     heat, front, pairs = charts(page)
-    assert [name.partition(",")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [*FEW[:3]]
+    assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [*FEW[:3]]
     assert "3 to 5" not in pairs["layout"]["title"]["text"]
     assert "4 seeds" in pairs["layout"]["title"]["text"]
     assert "4 seeds" in front["layout"]["title"]["text"]
@@ -150,7 +150,7 @@ def test_explanations_are_flagged_taken_apart_and_shown():
         make_run(method, population={"seeds": 1})
     page = opened("Explanations")
     flags, parts, published = charts(page)
-    assert {row.partition(",")[0] for row in flags["layout"]["yaxis"]["ticktext"]} == {
+    assert {row.partition("<br>")[0] for row in flags["layout"]["yaxis"]["ticktext"]} == {
         "LoRA",
         "Prompt tuning",
     }

@@ -89,14 +89,15 @@ def heat(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
         words[at] = f"{row['mean']:{form}}" if known else "–"
         title = measure(row["metric"]).title
         hover[at] = f"<b>{text(row['name'])}</b><br>{title}: {_spoken(row, form)}"
-    figure = _framed(150 + 44 * len(names))
+    figure = _framed(180 + 50 * len(names))
     _shaded(figure, shade, words, hover, [[0, faint(SHADE, 0.04)], [1, faint(SHADE, 0.6)]], (0, 1))
     sizes = grid.drop_duplicates("name").set_index("name")["trainable"]
-    rows = [f"{name}, {sizes[name]:,.0f}" if pd.notna(sizes[name]) else name for name in names]
-    _named(figure, rows, metrics)
-    titles = [_broken(axis_title(metric)) for metric in metrics]
+    _named(figure, names, metrics)
+    rows = [_row(name, f"{sizes[name]:,.0f} trained") for name in names]
+    titles = [_broken(axis_title(metric), 15) for metric in metrics]
+    figure.update_yaxes(ticktext=rows)
     figure.update_xaxes(ticktext=titles, tickangle=0)
-    figure.update_layout(margin={"t": 110})
+    figure.update_layout(margin={"t": 120})
     return figure
 
 
@@ -108,6 +109,13 @@ def _broken(title: str, width: int = 20) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "<br>".join(map(text, lines))
+
+
+def _row(name: str, more: str = "") -> str:
+    """What stands before a row: a name, and in small below it what it differs in."""
+    head, _, rest = name.partition(" · ")
+    lines = [line for part in (rest, more) if part for line in _broken(part, 30).split("<br>")]
+    return "<br>".join([_broken(head, 24), *(f"<sup>{line}</sup>" for line in lines)])
 
 
 def heat_alt(grid: pd.DataFrame, metrics: Sequence[str]) -> str:
@@ -146,7 +154,7 @@ def pairs(found: pd.DataFrame, metric: str) -> go.Figure:
     _shaded(figure, shade, words, hover, colours, (-top, top))
     _named(figure, names, names)
     figure.update_xaxes(ticktext=[_broken(name, 16) for name in names], tickangle=0)
-    figure.update_layout(margin={"t": 120}, title={"y": 0.98, "yanchor": "top"})
+    figure.update_layout(margin={"t": 110}, title={"y": 0.98, "yanchor": "top"})
     return figure
 
 
@@ -227,7 +235,7 @@ def flags(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) 
     titles = [flag.title for flag in FLAGS.values()] + ["None of these"]
     order = [*FLAGS, "sound"]
     shade = np.array([[found[name] for name in order] for found in shares.values()])
-    words = np.array([[f"{value:.1%}" if value else "0" for value in row] for row in shade], object)
+    words = np.array([[_percent(value) for value in row] for row in shade], object)
     hover = np.array(
         [
             [
@@ -238,11 +246,19 @@ def flags(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) 
         ],
         object,
     )
-    figure = _framed(150 + 44 * len(shares), margin={"t": 84})
+    figure = _framed(150 + 52 * len(shares), margin={"t": 100})
     _shaded(figure, shade, words, hover, [[0, faint(SHADE, 0.03)], [1, faint(SHADE, 0.6)]], (0, 1))
-    _named(figure, [f"{name}, {counts[name]} answers" for name in shares], titles)
+    _named(figure, list(shares), titles)
+    figure.update_yaxes(ticktext=[_row(name, f"{counts[name]} answers") for name in shares])
     figure.update_xaxes(ticktext=[_broken(title, 11) for title in titles], tickangle=0)
     return figure
+
+
+def _percent(share: float) -> str:
+    """A share in few signs; a small one to a tenth."""
+    if not share:
+        return "0"
+    return f"{share:.0%}" if share >= 0.0995 else f"{share:.1%}"
 
 
 def flags_alt(shares: Mapping[str, Mapping[str, float]]) -> str:
@@ -262,7 +278,7 @@ def parts(table: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Lo
 
     Columns of the table: run, accuracy, ratio, normalised.
     """
-    figure = _framed(130 + 46 * max(len(table), 1), showlegend=True)
+    figure = _framed(170 + 46 * max(len(table), 1), showlegend=True)
     for name, symbol in PARTS.items():
         figure.add_scatter(
             x=table[name],
@@ -279,7 +295,7 @@ def parts(table: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Lo
         )
     figure.update_yaxes(
         tickvals=[-place for place in range(len(table))],
-        ticktext=[text(looks[run].name) for run in table["run"]],
+        ticktext=[_row(looks[run].name) for run in table["run"]],
         range=[-len(table) + 0.5, 0.5],
     )
     figure.update_xaxes(title_text="Share (0 to 1)", range=[-0.02, 1.04])

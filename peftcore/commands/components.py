@@ -102,6 +102,9 @@ def grid(
     train: Annotated[
         bool, typer.Option("--train", help="Train those that are missing here and now.")
     ] = False,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Copy what is done, without adapters, into assets.")
+    ] = False,
     data: asking.Data = None,
     device: asking.Device = "auto",
     as_json: printing.AsJson = False,
@@ -128,6 +131,8 @@ def grid(
             ensure_worker(device, work)
     if train or queue:
         found = component_grids.grid(kind, spec, store, asked)
+    if ship:
+        component_grids.ship(found)
     _print_grid(found, metric, as_json)
 
 

@@ -29,7 +29,7 @@ def test_the_grid_shades_by_share_of_the_range_and_escapes_names(table):
     assert heat.z.tolist() == [pytest.approx([0.3, 0.5]), pytest.approx([0.6, 0.5])]
     assert list(words.text) == ["0.300", "50.0", "0.600", "50.0"]
     ticks = figures.heat(grid, metrics).layout.yaxis.ticktext
-    assert ticks[0] == "&lt;b&gt;norms&lt;/b&gt;, 1,234"
+    assert ticks[0] == "&lt;b&gt;norms&lt;/b&gt;<br><sup>1,234 trained</sup>"
     assert "query: Accuracy 0.600, 95 % interval" in figures.heat_alt(grid, metrics)
 
 
