@@ -263,12 +263,13 @@ def of_shipped(name: str) -> ComponentMap:
 
 
 def find(name: str) -> ComponentMap:
-    """The map of any base by name; one that does not ship is loaded for it."""
+    """The map of any base by name; one that does not ship is loaded, or built without weights."""
     if name in _shipped():
         return of_shipped(name)
+    from peftcore import published
     from peftcore.base import load
 
-    return of_base(load(name))
+    return of_base(published.shape(name) if name in published.names() else load(name))
 
 
 def write(maps: Iterable[ComponentMap]) -> None:

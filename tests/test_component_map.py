@@ -106,3 +106,13 @@ def test_unknown_and_empty_choices_are_refused(tiny):
         of_shipped("tiny-t5").settings([])
     with pytest.raises(BadInput, match="did you mean 't5-large'"):
         of_shipped("t5-larg")
+
+
+def test_a_base_whose_counts_do_not_ship_is_built_or_loaded(monkeypatch):
+    found = component_map.find("tiny-bert"), component_map.find("t5-small")
+    monkeypatch.setattr(component_map, "_shipped", dict)
+    assert (component_map.find("tiny-bert"), component_map.find("t5-small")) == found
+
+
+def test_every_published_base_ships_its_counts():
+    assert set(published.names()) <= set(component_map.shipped())

@@ -52,7 +52,7 @@ def count(
     whole = METHODS["sparsefit"].Config.make(settings).model_dump(mode="json")
     cells = found.chosen(whole)
     counted = found.count(cells)
-    value = {
+    value: dict[str, Any] = {
         "base": base,
         "trained": counted,
         "total": found.total,
