@@ -115,22 +115,43 @@ def names() -> list[str]:
 def shape(name: str) -> BaseModel:
     """The base of this name without weights and tokenizer: good for counting and nothing else."""
     import torch
-    from transformers import AutoConfig
 
     from peftcore.anatomy import dissect
-    from peftcore.base import LOADERS, BaseModel
+    from peftcore.base import BaseModel
+
+    with torch.device("meta"):
+        model = _unweighted(name)
+        if name in UNTIED:
+            model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
+    model.requires_grad_(False)
+    return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
+
+
+def random(name: str) -> BaseModel:
+    """A base of this shape with random weights, which reads with the tokenizer of `tiny-t5`.
+
+    It knows nothing: good for timing and nothing else.
+    """
+    import torch
+
+    from peftcore.base import freeze, load
+
+    torch.manual_seed(0)
+    return freeze(name, _unweighted(name), load("tiny-t5").tokenizer)
+
+
+def _unweighted(name: str) -> Any:
+    """The model as its configuration makes it."""
+    from transformers import AutoConfig
+
+    from peftcore.base import LOADERS
     from peftcore.families import family
 
     if name not in CONFIGURATIONS:
         raise unknown("published base", name, CONFIGURATIONS)
     values = dict(CONFIGURATIONS[name])
     config = AutoConfig.for_model(values.pop("model_type"), **values)
-    with torch.device("meta"):
-        model = LOADERS[family(config.model_type).kind].from_config(config)
-        if name in UNTIED:
-            model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
-    model.requires_grad_(False)
-    return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
+    return LOADERS[family(config.model_type).kind].from_config(config)
 
 
 def trainable(

@@ -39,6 +39,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
     bench,  # noqa: F401
     bench_app,  # noqa: F401
+    bench_training,  # noqa: F401
     checks,  # noqa: F401
     components,  # noqa: F401
     examples,  # noqa: F401

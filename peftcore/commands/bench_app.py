@@ -1,0 +1,239 @@
+"""`bench app`: how long the browser shows something old after a hand has moved, on the demo runs.
+
+A real server and a real Chromium; the clock is the page's own and stops when nothing in it changes
+any more.  Playwright drives the browser and is needed for this command alone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peftcore import places
+from peftcore.commands import printing
+from peftcore.commands.bench import bench
+from peftcore.errors import BadInput
+
+QUIET = 700  # ms without a change after which a page counts as drawn
+LIMIT = 120_000  # ms nobody would wait
+WATCH = """() => {
+  if (window.watched) return;
+  window.watched = {changed: performance.now()};
+  const note = () => { window.watched.changed = performance.now(); };
+  const main = document.querySelector('[data-testid="stMain"]');
+  new MutationObserver(note).observe(main, {
+    subtree: true, childList: true, characterData: true,
+    attributes: true, attributeFilter: ["d", "src", "aria-checked"],
+  });
+}"""
+DRAWN = f"""() => {{
+  const app = document.querySelector('[data-testid="stApp"]');
+  return app && app.dataset.testScriptState === "notRunning"
+    && performance.now() - window.watched.changed > {QUIET};
+}}"""
+
+
+@bench.command("app")
+def browser(
+    rounds: Annotated[int, typer.Option(min=1, help="Times each thing is done.")] = 7,
+    quick: Annotated[bool, typer.Option("--quick", help="2 rounds.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Milliseconds from a click to the last change on the page, for demo runs."""
+    rows = []
+    for page, action, times in _measured(2 if quick else rounds):
+        rows.append(
+            {
+                "page": page,
+                "action": action,
+                "median_ms": round(statistics.median(times)),
+                "slowest_ms": round(max(times)),
+                "n": len(times),
+            }
+        )
+        typer.echo(f"{page}: {action}", err=True)
+
+    def lines() -> Iterator[str]:
+        yield from printing.table(
+            ["page", "action", "median ms", "slowest ms", "n"], [tuple(r.values()) for r in rows]
+        )
+
+    printing.show({"rows": rows}, as_json, lines)
+
+
+def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
+    """Page, action and times, one action after the other."""
+    with _server() as address, _window() as page:
+        began = time.perf_counter()
+        page.goto(address, wait_until="domcontentloaded")
+        page.locator("h1").first.wait_for(timeout=LIMIT)
+        yield "home", "first paint of a new server", [1000 * (time.perf_counter() - began)]
+        again = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            page.goto(address, wait_until="domcontentloaded")
+            page.locator("h1").first.wait_for(timeout=LIMIT)
+            again.append(1000 * (time.perf_counter() - began))
+        yield "home", "first paint", again
+        _settle(page)
+        for name in ("compare", "runs", "train"):
+            links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
+            links.append(page.locator('[data-testid="stSidebarNav"] a').first)
+            times = _turns(page, [link.click for link in links], rounds)
+            yield name, "switch to it, and back home", times
+        for name, action, ready, makers in ACTIONS:
+            page.goto(f"{address}/{name}")
+            page.locator(ready).first.wait_for(timeout=LIMIT)
+            _settle(page)
+            steps = [make(page) for make in makers]
+            _turns(page, steps, 1)  # what is computed once is computed before
+            yield name, action, _turns(page, steps, rounds)
+
+
+def _turns(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
+    """Milliseconds of each step, all of them in every round."""
+    times = []
+    for _ in range(rounds):
+        for step in steps:
+            page.evaluate(WATCH)
+            began = page.evaluate("() => performance.now()")
+            step()
+            _drawn(page)
+            times.append(page.evaluate("() => window.watched.changed") - began)
+    return times
+
+
+def _settle(page: Any) -> None:
+    page.locator('[data-testid="stMain"]').wait_for(timeout=LIMIT)
+    page.evaluate(WATCH)
+    _drawn(page)
+
+
+def _drawn(page: Any) -> None:
+    """Wait until nothing changes any more; asked from outside, so that it costs the page little."""
+    deadline = time.monotonic() + LIMIT / 1000
+    page.wait_for_timeout(100)
+    while not page.evaluate(DRAWN):
+        if time.monotonic() > deadline:
+            raise BadInput(f"the page {page.url} did not come to rest")
+        page.wait_for_timeout(100)
+
+
+Maker = Callable[[Any], Callable[[], None]]
+
+
+def _spin(label: str, way: str) -> Maker:
+    """A press on the + or - of a number."""
+
+    def made(page: Any) -> Callable[[], None]:
+        box = page.locator('[data-testid="stNumberInput"]', has_text=label).first
+        click: Callable[[], None] = box.locator(f'[data-testid="stNumberInputStep{way}"]').click
+        return click
+
+    return made
+
+
+def _press(group: str, name: str) -> Maker:
+    """A press on one of the choices that stand side by side."""
+
+    def made(page: Any) -> Callable[[], None]:
+        box = page.locator('[data-testid="stButtonGroup"]', has_text=group).first
+        click: Callable[[], None] = box.get_by_role("radio", name=name, exact=False).first.click
+        return click
+
+    return made
+
+
+def _key(name: str) -> Maker:
+    """An arrow key on the first slider."""
+
+    def made(page: Any) -> Callable[[], None]:
+        def press() -> None:
+            page.locator('[role="slider"]').first.press(name)
+
+        return press
+
+    return made
+
+
+CHART = ".js-plotly-plot"
+ACTIONS: tuple[tuple[str, str, str, tuple[Maker, ...]], ...] = (
+    ("attention", "another layer", CHART, (_spin("Layer", "Up"), _spin("Layer", "Down"))),
+    ("attention", "another head", CHART, (_spin("Head", "Up"), _spin("Head", "Down"))),
+    ("limits", "another layer", CHART, (_press("Layer", "2"), _press("Layer", "1"))),
+    ("limits", "another head", CHART, (_press("Head", "2"), _press("Head", "1"))),
+    ("scaling", "another step", CHART, (_key("ArrowLeft"), _key("ArrowRight"))),
+    ("toys", "another experiment", CHART, (_press("Experiment", "02"), _press("Experiment", "01"))),
+)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """The address of an app of its own, with an empty workspace and the demo runs."""
+    with socket.socket() as free, tempfile.TemporaryDirectory() as home:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        environment = os.environ | {
+            "PEFTCORE_HOME": home,
+            "STREAMLIT_SERVER_PORT": str(port),
+            "STREAMLIT_SERVER_HEADLESS": "true",
+            "OMP_NUM_THREADS": "1",
+        }
+        command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
+        log = Path(home) / "server.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise BadInput(f"the app did not start: {log.read_text()[-500:]}")
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise BadInput("the app did not answer within two minutes")
+
+
+@contextmanager
+def _window() -> Iterator[Any]:
+    """A page in a browser of its own."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise BadInput("this benchmark drives Chromium, and there is none on this machine")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as missing:
+        raise BadInput("this benchmark needs playwright: pip install playwright") from missing
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = opened.new_page(viewport={"width": 1280, "height": 1600})
+        page.set_default_timeout(LIMIT)
+        yield page
+        opened.close()

@@ -1,0 +1,344 @@
+"""`bench seeds` and `bench step`: what training many seeds in one pass is worth, and what it costs.
+
+`bench seeds` holds one pass over S seeds against our own loop run S times, against the `peft`
+package with a plain loop run S times, and against S processes of that, which is what people do.
+`bench step` holds a training step against its floor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Annotated, Any
+
+import typer
+
+from peftcore import places
+from peftcore.commands import printing
+from peftcore.commands.bench import bench
+
+TASK = "miniworld_nli"  # every kind of base can do it
+STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "sparsefit")
+
+
+@bench.command()
+def seeds(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")] = None,
+    count: Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for more.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 20,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="tiny-t5, prompt tuning, 4 seeds, 5 steps, 1 round.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """One pass over many seeds against one seed at a time, the peft package, and its processes."""
+    bases, methods, counts = base or ["tiny-t5"], method or list(PEFT_METHODS), count or [1, 4, 16]
+    if quick:
+        bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
+    rows = [
+        _seeds(name, each, number, steps, rounds, precision)
+        for name in bases
+        for each in methods
+        for number in counts
+    ]
+    heads = ["base", "method", "seeds", "own loop ×", "peft ×", "processes ×", "peft range"]
+
+    def lines() -> Iterator[str]:
+        yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
+        yield from printing.table(
+            heads,
+            [_told(row) for row in rows],
+        )
+
+    printing.show(
+        {"steps": steps, "rounds": rounds, "precision": precision, "machine": _machine()}
+        | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
+        | {"rows": rows},
+        as_json,
+        lines,
+    )
+
+
+def _told(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A row of the table for people."""
+    against = row["ratio_vs_peft"]
+    medians = [f"{row[name]['median']:.2f}" for name in RATIOS]
+    return (
+        *(row["base"], row["method"], row["seeds"]),
+        *medians,
+        f"{against['low']:.2f}-{against['high']:.2f}",
+    )
+
+
+PEFT_METHODS = ("prompt_tuning", "prefix_tuning", "lora")
+RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
+
+
+@lru_cache(maxsize=1)
+def _base(name: str) -> Any:
+    """A base by name, or one of a published shape with random weights and our own tokens."""
+    from peftcore import published
+    from peftcore.base import load
+
+    return published.random(name) if name in published.names() else load(name)
+
+
+def _spec(name: str, method: str, count: int, steps: int, precision: str, first: int = 0) -> Any:
+    from peftcore import planning
+
+    settings: dict[str, Any] | None = None
+    if method == "prefix_tuning" and _base(name).kind == "encoder-decoder":
+        settings = {"places": ["decoder"]}  # the only one the package has
+    training = {"steps": steps, "precision": precision}
+    population = {"seeds": count, "first_seed": first}
+    return planning.plan(name, TASK, method, settings, population, training)
+
+
+def _seeds(
+    name: str, method: str, count: int, steps: int, rounds: int, precision: str
+) -> dict[str, Any]:
+    loaded = _base(name)
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
+        "own loop": lambda: _own_loop(loaded, method, count, steps, precision),
+        "peft": lambda: _peft(loaded, method, count, steps, precision),
+        "processes": lambda: _processes(name, method, count, steps, precision),
+    }
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
+    shuffled = random.Random(0)
+    for _ in range(rounds):
+        for way in shuffled.sample(list(ways), len(ways)):
+            found[way].append(ways[way]())
+            typer.echo(f"{name} {method} {count}: {way} {found[way][-1]['wall']:.1f} s", err=True)
+    clock = {"ratio_vs_own_loop": "own loop", "ratio_vs_peft": "peft"}
+    ratios = {
+        key: _ratio([each["processor"] for each in found[way]], found["one pass"], "processor")
+        for key, way in clock.items()
+    }
+    ratios["ratio_vs_processes"] = _ratio(
+        [each["wall"] for each in found["processes"]], found["one pass"], "wall"
+    )
+    first, own = found["one pass"][0]["losses"], found["own loop"][0]["losses"]
+    return {
+        "base": name,
+        "method": method,
+        "seeds": count,
+        **ratios,
+        "seconds": {
+            way: {key: statistics.median(each[key] for each in took) for key in CLOCKS}
+            for way, took in found.items()
+        },
+        "own_loop_off_by": max(abs(a - b) for a, b in zip(first, own, strict=True)),
+        "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in found.items()},
+        "start_up_seconds_of_a_process": found["processes"][0]["start_up"],
+        "peak_memory_mib": _peak(),
+    }
+
+
+CLOCKS = ("wall", "processor")
+
+
+def _ratio(slow: Sequence[float], fast: Sequence[dict[str, Any]], clock: str) -> dict[str, float]:
+    """Median and range of the pairs of one round."""
+    pairs = [s / f[clock] for s, f in zip(slow, fast, strict=True)]
+    return {"median": statistics.median(pairs), "low": min(pairs), "high": max(pairs)}
+
+
+def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    return _ours(base, _spec(base.name, method, count, steps, precision))
+
+
+def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    took = [
+        _ours(base, _spec(base.name, method, 1, steps, precision, seed)) for seed in range(count)
+    ]
+    return {
+        "wall": sum(each["wall"] for each in took),
+        "processor": sum(each["processor"] for each in took),
+        "losses": [each["losses"][0] for each in took],
+    }
+
+
+def _ours(base: Any, spec: Any) -> dict[str, Any]:
+    """Training steps of our own loop, and nothing else."""
+    from peftcore import peft_loop, planning
+    from peftcore.training import Trainer
+
+    episodes, encoder = peft_loop.prepared(base, spec)
+    trainer = Trainer(planning.wear(base, spec), episodes, encoder, spec)
+    wall, processor = time.perf_counter(), time.process_time()
+    for _ in range(spec.training.steps):
+        losses = trainer.train_step()
+    return {
+        "wall": time.perf_counter() - wall,
+        "processor": time.process_time() - processor,
+        "losses": list(losses.values()),
+    }
+
+
+def _peft(
+    base: Any, method: str, count: int, steps: int, precision: str, first: int = 0
+) -> dict[str, Any]:
+    from peftcore import peft_loop
+
+    spec = _spec(base.name, method, count, steps, precision, first)
+    episodes, encoder = peft_loop.prepared(base, spec)
+    return vars(peft_loop.one_after_another(peft_loop.loops(base, spec), episodes, encoder))
+
+
+def _processes(name: str, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    """All seeds at once, a process each; start-up is told apart and counts for nobody."""
+    words = [sys.executable, "-m", "peftcore", "bench", "peft-process"]
+    words += ["--base", name, "--method", method, "--steps", str(steps), "--precision", precision]
+    began = time.perf_counter()
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [*words, "--seed", str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=places.ROOT,
+            env=environment,
+            text=True,
+        )
+        for seed in range(count)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        process.stdout.readline()  # ready
+    start_up, began = time.perf_counter() - began, time.perf_counter()
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [json.loads(process.communicate()[0]) for process in running]
+    return {
+        "wall": time.perf_counter() - began,
+        "processor": sum(each["processor"] for each in told),
+        "losses": [each["losses"][0] for each in told],
+        "start_up": start_up,
+    }
+
+
+@bench.command("peft-process", hidden=True)
+def peft_process(
+    base: Annotated[str, typer.Option()],
+    method: Annotated[str, typer.Option()],
+    steps: Annotated[int, typer.Option()],
+    precision: Annotated[str, typer.Option()],
+    seed: Annotated[int, typer.Option()],
+) -> None:
+    """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
+    from peftcore import peft_loop
+
+    loaded, spec = _base(base), _spec(base, method, 1, steps, precision, seed)
+    episodes, encoder = peft_loop.prepared(loaded, spec)
+    each = peft_loop.loops(loaded, spec)
+    typer.echo("ready")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    took = peft_loop.one_after_another(each, episodes, encoder)
+    typer.echo(json.dumps(vars(took)))
+
+
+@bench.command()
+def step(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each method, taken in turns.")] = 15,
+    quick: Annotated[bool, typer.Option("--quick", help="tiny-t5, 4 rounds.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """A training step of each method against the frozen model's own forward and backward."""
+    names = base or ["tiny-t5", "tiny-gpt", "tiny-bert"]
+    if quick:
+        names, rounds = names[:1], 4
+    rows = [row for name in names for row in _steps(name, count, rounds)]
+
+    def lines() -> Iterator[str]:
+        yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
+        yield "the inputs of the frozen model, for the same tokens"
+        yield from printing.table(
+            ["base", "method", "ms a step", "floor ms", "times the floor"],
+            [tuple(row.values())[:5] for row in rows],
+        )
+
+    printing.show(
+        {"seeds": count, "rounds": rounds, "machine": _machine(), "rows": rows}, as_json, lines
+    )
+
+
+def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
+    from peftcore import floor, peft_loop, planning
+    from peftcore.training import Trainer
+
+    loaded = _base(name)
+    ways: dict[str, Callable[[], Any]] = {}
+    floors: dict[str, str] = {}
+    for label, method, vertices in (
+        *((method, method, 1) for method in STEP_METHODS),
+        ("prefix simplex of 3", "prefix_tuning", 3),
+    ):
+        spec = _spec(name, method, count, 1000, "auto")
+        if vertices > 1:
+            population = spec.population.model_copy(update={"vertices": vertices})
+            spec = spec.model_copy(update={"population": population})
+        episodes, encoder = peft_loop.prepared(loaded, spec)
+        trainer = Trainer(planning.wear(loaded, spec), episodes, encoder, spec)
+        ways[label] = trainer.train_step
+        floors[label] = "floor, with weights" if method == "sparsefit" else "floor"
+        if floors[label] not in ways:
+            ways[floors[label]] = floor.step(loaded, trainer, weights=method == "sparsefit")
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        for way, work in ways.items():
+            began = time.process_time()
+            work()
+            if turn:
+                times[way].append(time.process_time() - began)
+    return [
+        {
+            "base": name,
+            "method": label,
+            "step_ms": 1000 * statistics.median(times[label]),
+            "floor_ms": 1000 * statistics.median(times[under]),
+            "times_the_floor": statistics.median(
+                a / b for a, b in zip(times[label], times[under], strict=True)
+            ),
+            "floor": under,
+        }
+        for label, under in floors.items()
+    ]
+
+
+def _machine() -> dict[str, Any]:
+    import platform
+
+    import torch
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _peak() -> float:
+    """The most memory this process has held, in MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
