@@ -51,8 +51,7 @@ def text_view(subject: Subject) -> None:
     st.markdown(f"**Answer**: {widgets.plain(told.answer) or ABSENT}")
     st.caption(
         "A decoder's matrices are read while it writes this answer: each token is what it read "
-        "when it chose the next one. The coefficients that keys and values of cross-attention call "
-        "up belong to the tokens of the text."
+        "when it chose the next one. Keys and values of cross-attention read the text itself."
     )
 
 

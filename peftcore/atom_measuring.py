@@ -357,7 +357,9 @@ def _path(bench: Bench) -> None:
     spec = bench.runs[0].spec
     points: list[tuple[float | None, RunSpec]] = [(None, atom_studies.reference(spec))]
     points += atom_studies.along(spec, ask.over, ask.values)
-    bench.facts(Dictionary(performing.load_adapter(bench.runs[0], bench.base)), over=ask.over)
+    judged = len(examples_to_answer(bench.tasks[0], spec.evaluation))  # by every run alike
+    worn = performing.load_adapter(bench.runs[0], bench.base)
+    bench.facts(Dictionary(worn), over=ask.over, n=judged)
     known = {(e["value"], e["run"]) for e in bench.study.found("run")}
     steps = spec.training.steps
     bench.of, bench.done = len(points) * steps, 0

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore import parts
+from peftcore import parts, soft_prompts
 from peftcore.adapter import Adapted
 from peftcore.analysis.sparsity import Array
 from peftcore.batches import Batch, Encoder
@@ -135,7 +135,7 @@ def tokens(
             ids = [start, *row.target[:-1]]
     elif found.base.kind == "decoder":
         ids = row.ids + row.target
-    words = found.base.tokenizer.convert_ids_to_tokens(ids)
+    words = soft_prompts.names(found.base, ids)
     return [Token(word, each) for word, each in zip(words, codes, strict=True)]
 
 
