@@ -131,5 +131,11 @@ def require_rater(who: Actor) -> None:
         raise NotAllowed("only a rater may do this; open the project by a rater's link")
 
 
+def require_active(active: bool | None) -> None:
+    """NotAllowed for a rater whose link was withdrawn in the meantime."""
+    if not active:
+        raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
+
+
 def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()  # 256 random bits need no slow hash

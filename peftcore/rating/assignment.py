@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.acting import Actor, NotAllowed, require_rater
+from peftcore.rating.acting import Actor, NotAllowed, require_active, require_rater
 from peftcore.rating.book import Book, found
 from peftcore.rating.schema import ITEMS, LEASES, PROJECTS, RATERS
 from peftcore.rating.screens import Screen, screen
@@ -128,8 +128,13 @@ def go_to(book: Book, who: Actor, lease: str) -> Screen:
 def progress(book: Book, who: Actor) -> Progress:
     """How far this rater is."""
     require_rater(who)
-    row = book.one(sa.select(PROJECTS).where(PROJECTS.c.id == who.project))
-    project = found(row, "project", who.project)
+    query = (
+        sa.select(PROJECTS, RATERS.c.active)
+        .join(RATERS, RATERS.c.project == PROJECTS.c.id)
+        .where(PROJECTS.c.id == who.project, RATERS.c.id == who.rater)
+    )
+    project = found(book.one(query), "project", who.project)
+    require_active(project["active"])
     with book.reading() as connection:
         shelf = shelve(connection, who, project, book.clock())
     states = Counter(lease["state"] for lease in shelf.own.values())
@@ -149,8 +154,7 @@ def open_project(book: Book, connection: sa.Connection, who: Actor) -> sa.RowMap
     query = sa.select(RATERS.c.active).where(
         RATERS.c.id == who.rater, RATERS.c.project == who.project
     )
-    if not connection.execute(query).scalar():
-        raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
+    require_active(connection.execute(query).scalar())
     return project
 
 

@@ -54,12 +54,19 @@ class Book(Database):
     def _upgrade(self) -> None:
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         settings = Config()
         settings.set_main_option("script_location", "peftcore.rating:migrations")
         with self.write(exclusive=True) as connection:
             settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            try:
+                command.upgrade(settings, "head")
+            except CommandError:
+                raise BadInput(
+                    f"the ratings in this database are at step {self._revision()!r}, which this "
+                    f"version does not know; it knows {REVISION}. Use the newer version"
+                ) from None
 
     def project_locked(self, connection: sa.Connection, project: str) -> sa.RowMapping:
         """The row of a project, which nobody else writes to until this transaction ends."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from peftcore.rating import scales
-from peftcore.rating.acting import Actor, NotAllowed, require_rater
+from peftcore.rating.acting import Actor, require_active, require_rater
 from peftcore.rating.book import Book, found
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
 
@@ -103,9 +103,13 @@ IN_ORDER = _own().order_by(LEASES.c.position)
 def briefing(book: Book, who: Actor) -> Briefing:
     """The project of a rater, in their words."""
     require_rater(who)
-    row = found(
-        book.one(sa.select(PROJECTS).where(PROJECTS.c.id == who.project)), "project", who.project
+    query = (
+        sa.select(PROJECTS, RATERS.c.active)
+        .join(RATERS, RATERS.c.project == PROJECTS.c.id)
+        .where(PROJECTS.c.id == who.project, RATERS.c.id == who.rater)
     )
+    row = found(book.one(query), "project", who.project)
+    require_active(row["active"])
     mode: scales.Mode = row["settings"]["mode"]
     return Briefing(
         row["task"],
@@ -121,8 +125,7 @@ def screen(book: Book, who: Actor, lease: str) -> Screen:
     require_rater(who)
     own = book.read(ONE, rater=who.rater, project=who.project, lease=lease)
     row = found(own[0] if own else None, "item", lease)
-    if not row["active"]:
-        raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
+    require_active(row["active"])
     mode: scales.Mode = row["settings"]["mode"]
     answered = row["answer"] is not None
     judged = row["judgement"] if row["act"] == "rated" else None
@@ -149,6 +152,7 @@ def history(book: Book, who: Actor) -> list[Past]:
     """Every item this rater has had, in the order in which they came."""
     require_rater(who)
     rows = book.read(IN_ORDER, rater=who.rater, project=who.project)
+    require_active(all(row["active"] for row in rows))
     return [
         Past(
             row["id"],

@@ -101,7 +101,8 @@ def test_a_link_works_until_it_is_renewed_or_revoked(home):
     rating.revoke(book, ME, invited.rater)
     with pytest.raises(rating.NotAllowed, match="not valid"):
         rating.sign_in(book, renewed.token)
-    for late in (rating.next_item, lambda b, w: rating.screen(b, w, shown.lease)):
+    late_calls = [rating.next_item, rating.history, rating.progress, rating.briefing]
+    for late in [*late_calls, lambda b, w: rating.screen(b, w, shown.lease)]:
         with pytest.raises(rating.NotAllowed, match="not valid any more"):
             late(book, who)
 

@@ -9,6 +9,7 @@ from rated import ME, project, rate_next, rater
 
 from peftcore import rating
 from peftcore.database import JOBS, Database
+from peftcore.errors import BadInput
 from peftcore.rating.book import REVISION, VERSIONS
 from peftcore.rating.schema import metadata
 
@@ -57,6 +58,13 @@ def test_a_migration_that_fails_leaves_nothing_behind(home, monkeypatch):
     with Database().reading() as connection:
         assert not [n for n in sa.inspect(connection).get_table_names() if "rating" in n]
     assert differences(rating.Book()) == []
+
+
+def test_a_book_of_a_newer_version_is_refused_in_a_sentence(home):
+    with rating.Book().write() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSIONS} SET version_num = '9999'"))
+    with pytest.raises(BadInput, match="at step '9999', which this version does not know"):
+        rating.Book()
 
 
 def test_the_book_lies_beside_the_queue(home):

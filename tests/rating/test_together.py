@@ -45,6 +45,16 @@ def _together(target, *arguments):
     return target(*arguments)
 
 
+def open_new(url):
+    rating.Book(url).close()
+    return True
+
+
+def test_eight_processes_may_be_the_first_to_open_the_book(at_once, tmp_path):
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    assert at_once(open_new, [(url,)] * PROCESSES) == [True] * PROCESSES
+
+
 def work_off(url, token):
     """Rate everything there is; every write is sent twice, as a browser does that lost a reply."""
     book = rating.Book(url)
