@@ -55,6 +55,25 @@ def test_what_is_shipped_supports_what_the_page_says():
     assert rows["prefix: descending", "descending"].mean <= 2
 
 
+@pytest.mark.parametrize("number", ["02", "03", "04"])
+def test_every_experiment_is_shipped_whole_with_five_seeds(number):
+    rows = list(results.rows(results.shipped(), recipe(number), results.SHIPPED_SEEDS))
+    found = {(row.adaptation, row.task): row for row in rows}
+    assert {row.adaptation for row in rows} == {stage.name for stage in recipe(number).stages}
+    assert all(len(row.seeds) == 5 for row in rows)
+    if number == "02":  # what a prefix elicits is the skill it was made for
+        for task in ("ascending", "descending", "add1", "add2"):
+            own = found[f"prefix: {task}", task].mean
+            assert own > found["pretrained", task].mean + 30
+            others = [row.mean for row in rows if row.adaptation == f"prefix: {task}"]
+            assert sorted(others)[-2] < 6
+    if number == "04":  # equally many numbers
+        prefix, lora = (found[f"{w}: histogram", "histogram"] for w in ("prefix", "rank-1 LoRA"))
+        assert prefix.numbers == lora.numbers
+        assert prefix.high < prefix.constant < lora.low
+        assert found["rank-1 LoRA: ascending_add1", "ascending_add1"].mean > 90
+
+
 def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "shipped", lambda: tmp_path)
     page = opened()
