@@ -40,7 +40,7 @@ KINDS: Mapping[str, str] = {
     "layers": "Layer by layer",
 }
 WHOLE = "All of it"
-SHIPPED = places.ASSETS / "component_runs"
+SHIPPED = places.ROOT / "assets" / "component_runs"
 KEPT = (  # of a run that ships: everything but adapters
     *("spec.json", "status.json", "scores.json", "manifest.json"),
     *("answers.parquet", "history.jsonl", "log.txt"),

@@ -22,7 +22,7 @@ from peftcore.families import family
 if TYPE_CHECKING:
     from peftcore.base import BaseModel
 
-FILE = places.ASSETS / "component_counts.json"
+FILE = places.ROOT / "assets" / "component_counts.json"
 STACKS: tuple[Stack, ...] = ("encoder", "decoder")
 USUAL = {"stacks": STACKS, "first_layer": 0, "last_layer": None}  # of SparseFit's settings
 ORDER = (
