@@ -26,6 +26,13 @@ COURSES = (  # base, task, method, corners of the simplex
     ("tiny-t5", "miniworld_venues", "spt", 1),
     ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
 )
+SPARSE = {  # of which the Atoms page shows the few that matter, and two tasks' at once
+    "atoms": 8,
+    "components": ["attention.query", "attention.value", "cross.query", "cross.value"],
+    "stacks": ["decoder"],
+    "threshold": 3.0,
+    "learned_threshold": False,
+}
 KEPT = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("adapter.safetensors", "manifest.json", "log.txt"),
@@ -33,11 +40,16 @@ KEPT = (
 
 
 def specs() -> list[RunSpec]:
-    """What the demo runs ask for: every default, four seeds."""
-    return [
+    """What the demo runs ask for: every default, four seeds; then sparse atoms with five."""
+    plain = [
         plan(base, task, method, None, {"seeds": 4, "vertices": vertices})
         for base, task, method, vertices in COURSES
     ]
+    sparse = [
+        plan("tiny-t5", task, "atoms", SPARSE, {"seeds": 5})
+        for task in ("miniworld_nli", "miniworld_sentiment")
+    ]
+    return plain + sparse
 
 
 def _looked_into(spec: RunSpec) -> bool:
