@@ -301,6 +301,12 @@ def density(subject: Subject) -> None:
             alt=figures.density_alt(points, over, metric),
             table=figures.density_table(points),
         )
+        st.caption(
+            widgets.plain(
+                f"Every other setting is that of run {ask.parts()[0].run}. Where no coefficient "
+                "passes its threshold no gradient reaches the atoms, and the run stays the base."
+            )
+        )
         atom_work.caption(found)
 
     atom_work.panel(
@@ -313,6 +319,12 @@ def density(subject: Subject) -> None:
 
 
 def _belongs(study: Study, subject: Subject) -> bool:
-    """Whether a path was made around this run, or has it among its points."""
-    runs = {point["run"] for point in atom_choices.entries(study, "run")}
-    return subject.run.id in runs | {part.run for part in study.ask.parts()}
+    """Whether a path was made around this run, or one that differs in sparsity alone."""
+    spec, facts = subject.run.spec, study.facts
+    if subject.run.id in {part.run for part in study.ask.parts()}:
+        return True
+    mine = (spec.base, spec.task, spec.population.numbers(), spec.settings["atoms"])
+    same = ("components", "stacks")
+    return mine == tuple(facts.get(name) for name in ("base", "task", "seeds", "atoms")) and all(
+        spec.settings[name] == facts.get(name) for name in same
+    )

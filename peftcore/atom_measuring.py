@@ -359,7 +359,8 @@ def _path(bench: Bench) -> None:
     points += atom_studies.along(spec, ask.over, ask.values)
     judged = len(examples_to_answer(bench.tasks[0], spec.evaluation))  # by every run alike
     worn = performing.load_adapter(bench.runs[0], bench.base)
-    bench.facts(Dictionary(worn), over=ask.over, n=judged)
+    placed = {name: spec.settings[name] for name in ("components", "stacks")}
+    bench.facts(Dictionary(worn), over=ask.over, n=judged, **placed)
     known = {(e["value"], e["run"]) for e in bench.study.found("run")}
     steps = spec.training.steps
     bench.of, bench.done = len(points) * steps, 0

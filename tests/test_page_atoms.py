@@ -262,8 +262,9 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
 
 def test_density_is_drawn_for_every_run_of_a_path():
     run, other = atoms_run(), make_run("lora")
-    study = atom_studies.create(Ask.make({"kind": "path", "runs": [run.id], "values": [0, 1]}))
-    study.write_plan(FACTS, [])
+    study = atom_studies.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
+    placed = {name: SETTINGS[name] for name in ("components", "stacks")}
+    study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
     study.keep({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
     for value, zero in ((0.0, 0.0), (1.0, 0.6)):
         told = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
