@@ -17,7 +17,7 @@ from torch import Tensor
 
 from peftcore.pictures.canvas import PLACES, word
 
-TEMPERATURE = 0.7
+TEMPERATURE = 0.5  # below 1 the likely pixels are drawn more often still
 
 
 def noise(key: str, levels: int) -> Tensor:
@@ -52,12 +52,14 @@ class Sampler:
         return torch.full_like(scores, -torch.inf).index_copy(1, ids, drawn.to(scores.dtype))
 
 
-def options(tokenizer: Any, keys: Sequence[str]) -> dict[str, Any]:
-    """What `generate` needs to draw one picture for each key; the empty key means no chance."""
+def options(
+    tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE
+) -> dict[str, Any]:
+    """What `generate` needs to draw one picture for each key."""
     from transformers import LogitsProcessorList
 
     return {
-        "logits_processor": LogitsProcessorList([Sampler(tokenizer, keys)]),
+        "logits_processor": LogitsProcessorList([Sampler(tokenizer, keys, temperature)]),
         "max_new_tokens": len(PLACES),
         "do_sample": False,
     }

@@ -31,7 +31,7 @@ class Shape:
 
 SHAPES: dict[str, Shape] = {
     "tiny-digits": Shape(
-        "digits", digits.LEVELS, ("draw", "a", "an", "digit", "the", *digits.WORDS), dropout=0.1
+        "digits", digits.LEVELS, ("draw", "a", "an", "digit", "the", *digits.WORDS), dropout=0.05
     ),
     "tiny-scenes": Shape(
         "scenes",
@@ -42,7 +42,7 @@ SHAPES: dict[str, Shape] = {
 }  # fmt: skip
 NAMES = tuple(SHAPES)
 # Tokens a shipped base saw: each takes a few minutes on one core (a figure of the cards).
-TOKENS = {"tiny-digits": 2_600_000, "tiny-scenes": 6_000_000}
+TOKENS = {"tiny-digits": 6_000_000, "tiny-scenes": 6_000_000}
 
 
 def shape(name: str) -> Shape:
@@ -103,9 +103,9 @@ def make_model(name: str, tokenizer: Any) -> Any:
                             "resid_pdrop": made.dropout, "embd_pdrop": made.dropout,
                             "attn_pdrop": 0.0}  # fmt: skip
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id}  # fmt: skip
-    config = GPT2Config(vocab_size=len(tokenizer), **size, **ends, **{"draws": made.world})
-    model = GPT2LMHeadModel(config)
+            "pad_token_id": tokenizer.pad_token_id, "draws": made.world}  # fmt: skip
+    config = GPT2Config(vocab_size=len(tokenizer), **size, **ends)
+    model: Any = GPT2LMHeadModel(config)
     ids = level_ids(tokenizer)
     place = torch.randn(ids.shape[0], 1, made.width) * 0.06
     level = torch.randn(1, ids.shape[1], made.width) * 0.06
@@ -144,7 +144,8 @@ def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) 
         f"""# {name}
 
 A decoder (GPT-2 layers, d {made.width}, {made.layers} layers, {made.heads} heads) of
-{parameters / 1e6:.2f} million parameters that {_ABOUT[name]}.
+{parameters / 1e6:.2f} million parameters that
+{_ABOUT[name]}.
 
 A picture is 64 words after the prompt, one a pixel, each naming its place and its level ("c5=2").
 Prompts are whole words; any other word is unknown to it.
@@ -157,7 +158,8 @@ precision, computed in single.
 
 {_MEASURES[name].format(drawn=measured["drawn"])}
 
-Made for showing how adapters work, not for use. {_LICENCE[name]}
+Pictures are drawn at temperature 0.7. Made for showing how adapters work, not for use.
+{_LICENCE[name]}
 """,
         "utf-8",
     )

@@ -26,6 +26,7 @@ _BATCH = 32
 _RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
 _MEASURED = 4  # times a run measures itself
 _OFTEN, _LAST = 60, 200  # pictures drawn for each figure, on the way and at the end
+TEMPERATURE = 0.7  # of the pictures a card counts
 _PROMPT = 0.1  # weight of a prompt's words in the loss
 Pair = tuple[str, Picture]
 Report = Callable[[dict[str, Any]], None]
@@ -189,7 +190,7 @@ class _Course:
         out = self.model.generate(
             input_ids=given["input_ids"],
             attention_mask=given["attention_mask"],
-            **drawing.options(self.tokenizer, keys),
+            **drawing.options(self.tokenizer, keys, TEMPERATURE),
         )
         said = self.tokenizer.batch_decode(out[:, given["input_ids"].shape[1] :])
         return [canvas.read(text) for text in said]

@@ -43,20 +43,18 @@ class DrawnTask(Task):
         return self.right(example, picture)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
-        """k new examples and `rehearsed` old ones for each; half of the `dev` examples are new."""
+        """k new examples and `rehearsed` old ones for each; validation judges what is new."""
         news, olds = self._split("train")
-        fresh, kept = self._split("validation")
-        half = (dev + 1) // 2
-        if k > len(news) or half > len(fresh):
+        fresh, _ = self._split("validation")
+        if k > len(news) or dev > len(fresh):
             raise BadInput(
                 f"{self.title} has {len(news)} new examples for training and {len(fresh)} for "
-                f"validation; {k} and {half} were asked for"
+                f"validation; {k} and {dev} were asked for"
             )
         rng = random.Random(f"{self.name}/train/{seed}")
         train = rng.sample(news, k) + self._in_turns(olds, rng)[: self.rehearsed * k]
         rng.shuffle(train)
-        rng = random.Random(f"{self.name}/dev/{seed}")
-        judged = rng.sample(fresh, half) + self._in_turns(kept, rng)[: dev - half]
+        judged = random.Random(f"{self.name}/dev/{seed}").sample(fresh, dev)
         return Episode(tuple(train), tuple(judged))
 
     def _split(self, split: Split) -> tuple[list[Example], list[Example]]:

@@ -1,0 +1,220 @@
+"""Pictures side by side, what atoms change in them, and how well they show what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from peftcore.pictures import canvas
+from peftcore.pictures.canvas import Picture
+from peftcore.pictures.reading import LEVELS
+
+# Colours of the levels.  Digits are ink on paper; grounds of scenes are day and night.
+PALETTES: dict[str, tuple[str, ...]] = {
+    "digits": ("#FBFAF6", "#C9C8C4", "#8F8F8D", "#565658", "#1B1C20"),
+    "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),
+}
+GAP = (122, 130, 140)  # between pictures, visible on light and on dark ground
+PANEL = 190  # height of a row of panels
+
+
+def rgb(world: str, pictures: Sequence[Picture], columns: int) -> np.ndarray:
+    """Pictures in rows of so many columns as one image (h, w, 3), a line of pixels between them."""
+    palette = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in PALETTES[world]])
+    rows = -(-len(pictures) // columns)
+    step = canvas.SIDE + 1
+    image = np.empty((rows * step + 1, columns * step + 1, 3), dtype=np.uint8)
+    image[:] = GAP
+    for place, picture in enumerate(pictures):
+        y, x = (1 + step * at for at in divmod(place, columns))
+        levels = np.array(picture).reshape(canvas.SIDE, canvas.SIDE)
+        image[y : y + canvas.SIDE, x : x + canvas.SIDE] = palette[levels]
+    return image
+
+
+def grid(
+    world: str,
+    panels: Mapping[str, Sequence[Picture]],
+    notes: Mapping[str, str] | None = None,
+    columns: int = 4,
+    across: int = 4,
+) -> go.Figure:
+    """A panel of pictures for every name, so many across, each with a note below its name."""
+    names = list(panels)
+    rows = -(-len(names) // across)
+    titles = [_title(name, (notes or {}).get(name, "")) for name in names]
+    figure = make_subplots(
+        rows, min(across, len(names)), subplot_titles=titles, horizontal_spacing=0.02,
+        vertical_spacing=0.22 / max(1, rows),
+    )  # fmt: skip
+    for place, name in enumerate(names):
+        row, column = (1 + at for at in divmod(place, across))
+        image = rgb(world, panels[name], columns)
+        figure.add_trace(go.Image(z=image, hoverinfo="skip"), row, column)
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    figure.update_annotations(font_size=13)
+    deep = max(-(-len(p) // columns) for p in panels.values())
+    height = rows * (PANEL * deep / 2 + 56) + 40
+    figure.update_layout(template=TEMPLATE, height=height, margin={"t": 60, "b": 8, "l": 8, "r": 8})
+    return figure
+
+
+def _title(name: str, note: str) -> str:
+    return f"<b>{text(name)}</b><br>{text(note)}" if note else f"<b>{text(name)}</b>"
+
+
+def grid_alt(panels: Mapping[str, Sequence[Picture]], notes: Mapping[str, str]) -> str:
+    """What a grid shows, in words."""
+    each = [f"{name}: {notes[name]}" if notes.get(name) else name for name in panels]
+    return f"Pictures drawn, {len(each)} panels. " + ". ".join(each)
+
+
+def grid_table(
+    panels: Mapping[str, Sequence[Picture]], told: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Every picture as its code, with what it shows."""
+    rows = [
+        {"panel": name, "picture": place + 1, "shows": told[name][place], "pixels": canvas.code(p)}
+        for name, pictures in panels.items()
+        for place, p in enumerate(pictures)
+    ]
+    return pd.DataFrame(rows, columns=["panel", "picture", "shows", "pixels"])
+
+
+NAMES = {"alignment": "New prompts", "old_alignment": "Old prompts", "facts": "Facts, new prompts"}
+ORDERS = {"importance": "the most important", "random": "chosen at random"}
+STYLES = {("importance", "alignment"): (colour("atoms"), "solid"),
+          ("random", "alignment"): (colour("atoms"), "dot"),
+          ("importance", "old_alignment"): (NEUTRAL, "solid"),
+          ("random", "old_alignment"): (NEUTRAL, "dot")}  # fmt: skip
+
+
+def curve(band: pd.DataFrame, chosen: int | None = None) -> go.Figure:
+    """Alignment (up) by number of atoms kept (across), with 95 % bands over seeds."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
+    ks = sorted(band.k.unique())
+    place = {k: i for i, k in enumerate(ks)}
+    for (order, metric), (ink, dash) in STYLES.items():
+        line = band[(band.order == order) & (band.metric == metric)].sort_values("k")
+        if line.empty:
+            continue
+        x = [place[k] for k in line.k]
+        name = f"{NAMES[metric]}, {ORDERS[order]}"
+        if line["low"].notna().all():
+            figure.add_scatter(
+                x=[*x, *x[::-1]], y=[*line["high"], *line["low"][::-1]], fill="toself",
+                fillcolor=faint(ink, 0.14), line={"width": 0}, hoverinfo="skip", showlegend=False,
+                legendgroup=name,
+            )  # fmt: skip
+        figure.add_scatter(
+            x=x, y=line["mean"], mode="lines+markers", name=name, legendgroup=name,
+            line={"color": ink, "dash": dash}, customdata=line[["k", "low", "high", "n"]],
+            hovertemplate="%{customdata[0]} atoms: %{y:.3f}, 95 % %{customdata[1]:.3f} to "
+            "%{customdata[2]:.3f}, n = %{customdata[3]} seeds<extra>" + name + "</extra>",
+        )  # fmt: skip
+    if chosen is not None and chosen in place:
+        figure.add_vline(x=place[chosen], line={"color": NEUTRAL, "dash": "dash", "width": 1})
+    figure.update_xaxes(tickvals=list(place.values()), ticktext=[str(k) for k in ks],
+                        title_text="Atoms kept (none on the left: the base)")  # fmt: skip
+    figure.update_yaxes(title_text="Share of pictures as asked", range=[-0.03, 1.05])
+    return figure
+
+
+def curve_alt(band: pd.DataFrame) -> str:
+    """The ends of the curve, in words."""
+    line = band[(band.order == "importance") & (band.metric == "alignment")].sort_values("k")
+    first, last = line.iloc[0], line.iloc[-1]
+    return (
+        f"Alignment of new prompts rises from {first['mean']:.2f} with {first.k} atoms to "
+        f"{last['mean']:.2f} with {last.k}; {last.n} seeds"
+    )
+
+
+def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
+    """Alignment of every method on new and on old prompts, with 95 % intervals over seeds."""
+    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04,
+                           subplot_titles=[NAMES["alignment"], NAMES["old_alignment"]])  # fmt: skip
+    runs = list(dict.fromkeys(table.run))
+    for column, metric in enumerate(("alignment", "old_alignment"), 1):
+        for place, run in enumerate(runs):
+            row = table[(table.run == run) & (table.metric == metric)].iloc[0]
+            spread = {}
+            if pd.notna(row.high):
+                spread = {"error_x": {"type": "data", "symmetric": False,
+                                      "array": [row.high - row["mean"]],
+                                      "arrayminus": [row["mean"] - row.low]}}  # fmt: skip
+            figure.add_scatter(
+                x=[row["mean"]], y=[place], mode="markers", showlegend=False,
+                marker={"color": colour(row.method), "size": 10},
+                hovertemplate=f"{names[run]}: %{{x:.3f}}, n = {row.n} seeds<extra></extra>",
+                row=1, col=column, **spread,
+            )  # fmt: skip
+    figure.update_xaxes(range=[-0.05, 1.1], title_text="Share of pictures as asked")
+    figure.update_yaxes(tickvals=list(range(len(runs))), ticktext=[names[r] for r in runs],
+                        autorange="reversed")  # fmt: skip
+    figure.update_layout(template=TEMPLATE, height=130 + 36 * len(runs))
+    return figure
+
+
+def scores_alt(table: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Every method's alignment, in words."""
+    line = table[table.metric == "alignment"]
+    each = [f"{names[run]} {mean:.2f}" for run, mean in zip(line.run, line["mean"], strict=True)]
+    return "Alignment of new prompts: " + ", ".join(each)
+
+
+def effect(change: np.ndarray, world: str) -> go.Figure:
+    """What an atom adds to the chance of the levels it changes most, pixel by pixel."""
+    total = change.sum(0)
+    levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
+    titles = [f"{LEVELS[world][level]}: {total[level]:+.2f} pixels" for level in levels]
+    figure = make_subplots(1, len(levels), subplot_titles=titles, horizontal_spacing=0.03)
+    top = max(float(np.abs(change).max()), 1e-6)
+    for column, level in enumerate(levels, 1):
+        figure.add_heatmap(
+            z=change[:, level].reshape(canvas.SIDE, canvas.SIDE), zmin=-top, zmax=top,
+            colorscale=[[0, "#B5452C"], [0.5, "#D8DADD"], [1, "#2B66C9"]], xgap=1, ygap=1,
+            showscale=column == len(levels), colorbar={"title": {"text": "Chance added"},
+                                                       "thickness": 12},
+            hovertemplate="row %{y}, column %{x}: %{z:+.3f}<extra></extra>", row=1, col=column,
+        )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", visible=False, fixedrange=True)
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_layout(template=TEMPLATE, height=300)
+    return figure
+
+
+def mixes(band: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
+    """Alignment and facts with both runs' atoms, each alone and none, with 95 % intervals."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 330})
+    for metric, ink in (("alignment", colour("atoms")), ("facts", NEUTRAL)):
+        line = band[band.metric == metric]
+        figure.add_scatter(
+            x=[names[name] for name in line["with"]], y=line["mean"], mode="markers",
+            name={"alignment": "Everything as asked", "facts": "Share of facts"}[metric],
+            marker={"color": ink, "size": 10, "symbol": "circle" if metric == "alignment" else "x"},
+            error_y={"type": "data", "symmetric": False, "array": line["high"] - line["mean"],
+                     "arrayminus": line["mean"] - line["low"]},
+            hovertemplate="%{x}: %{y:.3f}<extra></extra>",
+        )  # fmt: skip
+    figure.update_yaxes(title_text="Share", range=[-0.05, 1.05])
+    figure.update_xaxes(title_text="Atoms in force")
+    return figure
+
+
+def mixes_alt(band: pd.DataFrame) -> str:
+    """Every mix's alignment, in words."""
+    line = band[band.metric == "alignment"]
+    pairs = zip(line["with"], line["mean"], strict=True)
+    return "Alignment by atoms in force: " + ", ".join(f"{n} {m:.2f}" for n, m in pairs)
+
+
+def in_percent(value: float | None) -> str:
+    """A share as a note on a panel; a dash where nothing is known."""
+    return "–" if value is None else f"{100 * value:.0f} %"

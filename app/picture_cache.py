@@ -1,0 +1,170 @@
+"""What the Images page remembers: adapters of its runs, and pictures that were drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from app import cache
+from peftcore import places
+from peftcore.pictures import shelf
+
+if TYPE_CHECKING:
+    from peftcore.dictionaries import Dictionary
+    from peftcore.pictures.asking import Drawn
+    from peftcore.pictures.weighing import Effect
+    from peftcore.runs import Run
+
+FEWER = (0, 1, 2, 4, 8, 16, 32, 64, 128)  # atoms kept, where there are so many
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _store(home: str) -> object:
+    return shelf.store()
+
+
+def runs(task: str) -> list[Run]:
+    """Finished runs of a task of pictures, those that ship last."""
+    return [r for r in _store(str(places.home())).all() if r.spec.task == task  # type: ignore[attr-defined]
+            and r.status().state == "done"]  # fmt: skip
+
+
+def weighed(task: str) -> list[Run]:
+    """Runs of a task whose atoms are at hand."""
+    return [
+        run
+        for run in runs(task)
+        if run.spec.method == "atoms" and (run.folder / "adapter.safetensors").is_file()
+    ]
+
+
+def _key(run: Run) -> tuple[str, str, int]:
+    file = run.folder / "adapter.safetensors"
+    return run.id, str(places.home()), file.stat().st_mtime_ns
+
+
+def atoms(run: Run) -> Dictionary:
+    """The atoms of every seed of a run."""
+    return _atoms(*_key(run))
+
+
+@st.cache_resource(max_entries=6, show_spinner="Putting the atoms on…")
+def _atoms(run_id: str, home: str, stamp: int) -> Dictionary:
+    from peftcore.pictures import measuring
+
+    run = shelf.open_run(run_id, atoms=True)
+    return measuring.dictionary(run, cache.base(run.spec.base))
+
+
+def order(run: Run, seed: int) -> list[int]:
+    """A seed's atoms, the most important first."""
+    return _order(*_key(run), seed)
+
+
+@st.cache_data(max_entries=64, show_spinner="Weighing the atoms…")
+def _order(run_id: str, home: str, stamp: int, seed: int) -> list[int]:
+    from peftcore.pictures import measuring
+
+    run = shelf.open_run(run_id, atoms=True)
+    return [int(atom) for atom in measuring.order_of(run, atoms(run), seed)]
+
+
+def fewer(run: Run, seed: int, prompt: str, count: int, first: int) -> dict[int, Drawn]:
+    """Pictures of a prompt with fewer and fewer atoms, by their number; all are drawn at once."""
+    return _fewer(*_key(run), seed, prompt, count, first)
+
+
+@st.cache_data(max_entries=128, show_spinner="Drawing with fewer and fewer atoms…")
+def _fewer(
+    run_id: str, home: str, stamp: int, seed: int, prompt: str, count: int, first: int
+) -> dict[int, Drawn]:
+    from peftcore.pictures import asking
+
+    run = shelf.open_run(run_id, atoms=True)
+    found = atoms(run)
+    counts = [*(k for k in FEWER if k < found.size), found.size]
+    drawn = asking.fewer(found, order(run, seed), seed, counts, prompt, count, first)
+    return dict(zip(counts, drawn, strict=True))
+
+
+def split(run: Run, seed: int, prompt: str, count: int, first: int) -> dict[str, Drawn]:
+    """Pictures of a prompt with each layer's atoms alone, and with all but those."""
+    return _split(*_key(run), seed, prompt, count, first)
+
+
+@st.cache_data(max_entries=128, show_spinner="Drawing layer by layer…")
+def _split(
+    run_id: str, home: str, stamp: int, seed: int, prompt: str, count: int, first: int
+) -> dict[str, Drawn]:
+    from peftcore.pictures import asking
+
+    run = shelf.open_run(run_id, atoms=True)
+    return asking.split(atoms(run), seed, prompt, count, first)
+
+
+def named(run: Run, seed: int, most: int) -> list[Effect]:
+    """What each of a seed's most important atoms does."""
+    return _named(*_key(run), seed, most)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Taking atoms away one by one…")
+def _named(run_id: str, home: str, stamp: int, seed: int, most: int) -> list[Effect]:
+    from peftcore.pictures import asking
+
+    run = shelf.open_run(run_id, atoms=True)
+    return asking.named(run, atoms(run), seed, most)
+
+
+def scaled(run: Run, seed: int, atom: int, prompt: str, count: int, first: int) -> dict[str, Drawn]:
+    """Pictures of a prompt with one atom off, as it is, and stronger."""
+    return _scaled(*_key(run), seed, atom, prompt, count, first)
+
+
+@st.cache_data(max_entries=128, show_spinner="Drawing with the atom at several strengths…")
+def _scaled(
+    run_id: str, home: str, stamp: int, seed: int, atom: int, prompt: str, count: int, first: int
+) -> dict[str, Drawn]:
+    from peftcore.pictures import asking
+
+    run = shelf.open_run(run_id, atoms=True)
+    found = atoms(run)
+    return asking.strengths(found, seed, atom, prompt, count, first)
+
+
+def together(
+    concept: Run, style: Run, seed: int, shares: tuple[float, float], prompt: str, count: int
+) -> dict[str, Drawn]:
+    """Pictures of a prompt with two runs' atoms at shares, with each alone, and with none."""
+    return _together(*_key(concept), *_key(style), seed, shares, prompt, count)
+
+
+@st.cache_data(max_entries=128, show_spinner="Drawing with both…")
+def _together(
+    concept: str,
+    home: str,
+    stamp: int,
+    style: str,
+    other_home: str,
+    other_stamp: int,
+    seed: int,
+    shares: tuple[float, float],
+    prompt: str,
+    count: int,
+) -> dict[str, Drawn]:
+    from peftcore.pictures import asking
+
+    first, second = (atoms(shelf.open_run(name, atoms=True)) for name in (concept, style))
+    return asking.together(first, second, seed, shares, prompt, count)
+
+
+def plain(base: str, prompt: str, count: int) -> Drawn:
+    """What the untouched base draws."""
+    return _plain(base, prompt, count)
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing…")
+def _plain(base: str, prompt: str, count: int) -> Drawn:
+    from peftcore.pictures import asking
+
+    return asking.plain(cache.base(base), prompt, count)

@@ -1,0 +1,474 @@
+"""The Images page: methods side by side, fewer atoms, layers, single atoms, two runs, editing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from app import cache, errors, picture_cache, waiting, widgets
+from app.charts import chart
+from app.figures import pictures as figures
+from app.looks import title
+from app.widgets import plain
+from peftcore import tasks
+from peftcore.pictures import canvas, digits, models, reading, scenes, shelf, summary
+from peftcore.runs import Run
+
+COUNT = 8  # pictures of a prompt
+TITLES = {
+    "pictures_digit": "Unseen digit",
+    "pictures_concept": "Unseen shape",
+    "pictures_style": "Unseen style",
+    "pictures_digit_alone": "Unseen digit, nothing rehearsed",
+}
+PROMPTS: Mapping[str, tuple[str, ...]] = {
+    "digits": tuple(digits.prompt(w) for w in (digits.UNSEEN, *digits.SEEN)),
+    "scenes": (
+        "a red gate",
+        "a green gate left of a yellow square",
+        "a purple ring above a black gate",
+        "a red square at night",
+        "a yellow ring left of a red hook at night",
+        "a green gate at night",
+        "a red ring left of a blue square",
+        "a black cup below a yellow cross",
+    ),
+}
+FIRST = {"pictures_concept": 1, "pictures_style": 4}  # the prompt a task opens with
+OWN = "My own words"
+
+
+def methods() -> None:
+    """What every method drew for the same prompts, and how often that was right."""
+    task = pick_task("images.task")
+    found = _latest(picture_cache.runs(task))
+    if not found:
+        _nothing(task)
+        return
+    world = tasks.find(task).draws
+    numbers = found[0].spec.population.numbers()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        age = st.segmented_control(
+            "Prompts",
+            ["New", "Old"],
+            default="New",
+            required=True,
+            key="images.age",
+            help="New: what the base never saw. Old: what it could draw before",
+        )
+        seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}")
+    panels, notes, told = {}, {}, {}
+    for run in found:
+        rows = run.answers()
+        rows = rows[(rows.seed == seed) & rows.example.str.contains(f"/{age.lower()}/")]
+        rows = rows.iloc[:: max(1, len(rows) // 12)][:12]
+        shown = [canvas.decode(code) for code in rows.text]
+        name = title(run.spec.method)
+        panels[name] = shown
+        if world == "digits":  # read when the run was scored
+            told[name], right = rows.predicted.tolist(), rows.correct.tolist()
+        else:
+            told[name] = reading.told(world, shown)
+            pairs = zip(rows.source, shown, strict=True)
+            right = [bool(reading.aligned(world, prompt, picture)) for prompt, picture in pairs]
+        notes[name] = f"{sum(right)} of {len(right)} as asked"
+    asked = rows.source.tolist()
+    chart(
+        figures.grid(world, panels, notes, columns=4, across=min(5, len(panels))),
+        key=f"images.methods.{task}.{age}",
+        name=f"{task}-{age.lower()}",
+        alt=figures.grid_alt(panels, notes),
+        table=figures.grid_table(panels, told),
+    )
+    st.caption(
+        f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}: "
+        + plain("; ".join(dict.fromkeys(asked)))
+        + "."
+    )
+    _scores(task, found)
+
+
+def _scores(task: str, found: list[Run]) -> None:
+    table = summary.by_method(found)
+    names = {run.id: title(run.spec.method) for run in found}
+    chart(
+        figures.scores(table, names),
+        key=f"images.scores.{task}",
+        name=f"{task}-alignment",
+        alt=figures.scores_alt(table, names),
+        table=table,
+    )
+    spec = found[0].spec
+    st.caption(f"{_reader(tasks.find(task).draws)} {_before(found[0])}")
+    st.caption(
+        f"Mean and 95 % interval over {spec.population.seeds} seeds; "
+        f"{spec.training.shots} new examples for training, and "
+        f"{_rehearsed(task) * spec.training.shots} old ones beside them."
+    )
+
+
+def _rehearsed(task: str) -> int:
+    return int(getattr(tasks.find(task), "rehearsed", 0))
+
+
+def _before(run: Run) -> str:
+    """What the base alone reaches on the same prompts, where atoms were pruned to nothing."""
+    for each in picture_cache.runs(run.spec.task):
+        figure = shelf.figure(f"prune-{each.id}") if each.spec.method == "atoms" else None
+        if figure:
+            none = [row for row in figure["rows"] if row["k"] == 0]
+            return (
+                f"The base alone: {none[0]['alignment']:.2f} on new and "
+                f"{none[0]['old_alignment']:.2f} on old prompts."
+            )
+    return ""
+
+
+def fewer() -> None:
+    """A slider over the number of atoms: what is drawn, and what is read in it."""
+    chosen = _subject("fewer")
+    if chosen is None:
+        return
+    run, seed, prompt = chosen
+    world = tasks.find(run.spec.task).draws
+    drawn = picture_cache.fewer(run, seed, prompt, COUNT, 0)
+    kept = st.select_slider(
+        "Atoms kept, the most important first",
+        list(drawn),
+        value=list(drawn)[-1],
+        key=f"images.kept.{run.id}",
+    )
+    names = {"No atoms (the base)": 0, f"{kept} atoms": kept, "All atoms": list(drawn)[-1]}
+    panels = {name: drawn[k].pictures for name, k in names.items()}
+    notes = {name: _note(drawn[k].alignment) for name, k in names.items()}
+    told = {name: drawn[k].told for name, k in names.items()}
+    chart(
+        figures.grid(world, panels, notes, across=3),
+        key="images.fewer",
+        name=f"{run.id}-{kept}-atoms",
+        alt=figures.grid_alt(panels, notes),
+        table=figures.grid_table(panels, told),
+    )
+    st.caption(
+        "Every panel is drawn with the same chance, so pictures in the same place differ only by "
+        f"the atoms in force. {_reader(world)}"
+    )
+    line = pd.DataFrame(
+        [
+            {"Atoms kept": k, "As asked": figures.in_percent(d.alignment),
+             "Pictures that changed": sum(a != b for a, b in zip(d.pictures, drawn[0].pictures,
+                                                                 strict=True)),
+             "Read as": ", ".join(sorted(set(d.told)))}
+            for k, d in drawn.items()
+        ]
+    )  # fmt: skip
+    widgets.table(
+        line, key="images.line", name=f"{run.id}-slider", alt="What is read at every slider place"
+    )
+
+
+def layers() -> None:
+    """The change split by layer: each layer's atoms alone, and all but those."""
+    chosen = _subject("layers")
+    if chosen is None:
+        return
+    run, seed, prompt = chosen
+    world = tasks.find(run.spec.task).draws
+    drawn = picture_cache.split(run, seed, prompt, COUNT, 0)
+    panels = {name: d.pictures for name, d in drawn.items()}
+    notes = {name: _note(d.alignment) for name, d in drawn.items()}
+    chart(
+        figures.grid(world, panels, notes, across=5),
+        key="images.layers",
+        name=f"{run.id}-layers",
+        alt=figures.grid_alt(panels, notes),
+        table=figures.grid_table(panels, {name: d.told for name, d in drawn.items()}),
+    )
+    st.caption(
+        "Figure 1 of arXiv:2507.10855 splits the change of a drawn digit by layer in this way. "
+        "Layers work on one another's results, so their shares do not add up."
+    )
+
+
+def single() -> None:
+    """The most important atoms, named by what they do; one of them off, or stronger."""
+    chosen = _subject("atoms")
+    if chosen is None:
+        return
+    run, seed, prompt = chosen
+    world = tasks.find(run.spec.task).draws
+    found = {effect.atom: effect for effect in picture_cache.named(run, seed, 16)}
+    table = pd.DataFrame(
+        [
+            {"Atom": e.atom, "Layer": e.layer, "Part": e.component,
+             "Importance": round(e.importance, 4), "Moves": round(e.size, 4),
+             "Brings": e.name(world)}
+            for e in found.values()
+        ]
+    )  # fmt: skip
+    widgets.table(
+        table,
+        key="images.named",
+        name=f"{run.id}-atoms",
+        alt="The most important atoms and what they do",
+    )
+    st.caption(
+        "Importance is the mean size of what an atom adds; what it brings is the chance of every "
+        "pixel's levels with all atoms minus without this one, on pictures the run drew itself. "
+        "Moves is the share of chance that goes elsewhere."
+    )
+    atom = st.selectbox(
+        "Atom",
+        list(found),
+        format_func=lambda a: f"{a}, layer {found[a].layer}: {found[a].name(world)}",
+        key=f"images.atom.{run.id}.{seed}",
+    )
+    chart(
+        figures.effect(found[atom].change, world),
+        key="images.effect",
+        name=f"{run.id}-atom-{atom}",
+        alt=f"Atom {atom}: {found[atom].name(world)}",
+    )
+    drawn = picture_cache.scaled(run, seed, atom, prompt, COUNT, 0)
+    panels = {name: d.pictures for name, d in drawn.items()}
+    notes = {name: _note(d.alignment) for name, d in drawn.items()}
+    chart(
+        figures.grid(world, panels, notes, across=4),
+        key="images.scaled",
+        name=f"{run.id}-atom-{atom}-strengths",
+        alt=figures.grid_alt(panels, notes),
+        table=figures.grid_table(panels, {name: d.told for name, d in drawn.items()}),
+    )
+
+
+def together() -> None:
+    """Atoms of a shape and atoms of a style in force at once."""
+    concepts = picture_cache.weighed("pictures_concept")
+    styles = picture_cache.weighed("pictures_style")
+    if not concepts or not styles:
+        _nothing("pictures_concept" if not concepts else "pictures_style")
+        return
+    if not waiting.ready("images"):
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        concept = _pick_run("Shape", concepts, "images.concept")
+        style = _pick_run("Style", styles, "images.style")
+        many = min(concept.spec.population.seeds, style.spec.population.seeds)
+        seed = st.selectbox("Seed", range(many), key="images.together.seed")
+    prompt = _prompt("scenes", 5, "together")
+    left, right = st.columns(2)
+    one = left.slider("Share of the shape's atoms", 0.0, 2.0, 1.0, 0.25, key="images.share.concept")
+    other = right.slider(
+        "Share of the style's atoms", 0.0, 2.0, 1.0, 0.25, key="images.share.style"
+    )
+    if not prompt:
+        return
+    drawn = picture_cache.together(concept, style, seed, (one, other), prompt, COUNT)
+    panels = {_MIXES[name]: d.pictures for name, d in drawn.items()}
+    notes = {_MIXES[name]: _note(d.alignment) for name, d in drawn.items()}
+    chart(
+        figures.grid("scenes", panels, notes, across=4),
+        key="images.together",
+        name="both",
+        alt=figures.grid_alt(panels, notes),
+        table=figures.grid_table(panels, {_MIXES[n]: d.told for n, d in drawn.items()}),
+    )
+    figure = shelf.figure(f"combine-{concept.id}-{style.id}")
+    if figure is None:
+        _measure("combine", concept.id, style.id)
+        return
+    band = summary.mixes(figure)
+    chart(
+        figures.mixes(band, _MIXES),
+        key="images.mixes",
+        name="both-alignment",
+        alt=figures.mixes_alt(band),
+        table=band,
+    )
+    st.caption(
+        f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
+        f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds."
+    )
+
+
+_MIXES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
+
+
+def editing() -> None:
+    """How many atoms pictures need: alignment against atoms removed."""
+    task = pick_task("images.task")
+    found = picture_cache.weighed(task)
+    if not found:
+        _nothing(task)
+        return
+    run = _pick_run("Run", found, f"images.editing.{task}")
+    figure = shelf.figure(f"prune-{run.id}")
+    if figure is None:
+        _measure("prune", run.id)
+        return
+    band = summary.curve(figure)
+    chart(
+        figures.curve(band),
+        key=f"images.curve.{run.id}",
+        name=f"{run.id}-pruning",
+        alt=figures.curve_alt(band),
+        table=band,
+    )
+    rising, needed = summary.rising(band), summary.unneeded(band)
+    st.caption(
+        f"{figure['new']} new and {figure['old']} old prompts, {len(figure['seeds'])} seeds, 95 % "
+        f"intervals over seeds. Rank correlation of atoms kept with alignment: {rising:.2f}. From "
+        f"{needed} of {figure['atoms']} atoms on, the interval reaches the alignment of all atoms. "
+        "Which atoms matter is decided on validation examples, never on those judged here."
+    )
+
+
+def _measure(kind: str, *ids: str) -> None:
+    """Offer to measure what is not measured yet; Streamlit's Stop ends it."""
+    words = f"python -m peftcore pictures {kind} {' '.join(ids)}"
+    st.info("This run has not been measured yet. It takes a minute or two on a quiet processor.")
+    st.code(words, language="bash")
+    if not waiting.ready("images"):
+        return
+    if st.button("Measure now", key=f"images.measure.{kind}", icon=":material/straighten:"):
+        from peftcore.pictures import measuring
+
+        bar = st.progress(0.0, "Drawing… (Stop at the top right ends it)")
+        opened = [shelf.open_run(name, atoms=True) for name in ids]
+        base = cache.base(opened[0].spec.base)
+
+        def tell(done: int, of: int) -> None:
+            bar.progress(done / of, f"Drawn {done} of {of}")
+
+        made = (
+            measuring.prune(opened[0], base, tell)
+            if kind == "prune"
+            else measuring.combine(opened[0], opened[1], base, tell)
+        )
+        shelf.keep("-".join((kind, *ids)), made)
+        st.rerun()
+
+
+def pick_task(key: str, known: tuple[str, ...] = shelf.TASKS) -> str:
+    """Which of the tasks is looked at."""
+    return str(
+        st.segmented_control(
+            "Task",
+            known,
+            default=known[0],
+            required=True,
+            format_func=lambda name: TITLES[name],
+            key=key,
+            bind="query-params",
+        )
+    )
+
+
+def _subject(view: str) -> tuple[Run, int, str] | None:
+    """The run, seed and prompt that a view of atoms is about; None while there are none."""
+    known = tuple(name for name in shelf.TASKS if picture_cache.weighed(name))
+    if not known:
+        _nothing("pictures_digit")
+        return None
+    task = pick_task("images.weighed", known)
+    if not waiting.ready("images"):
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        run = _pick_run("Run", picture_cache.weighed(task), f"images.run.{task}")
+        numbers = run.spec.population.numbers()
+        seed = st.selectbox(
+            "Seed",
+            range(len(numbers)),
+            format_func=lambda place: str(numbers[place]),
+            key=f"images.seed.{task}",
+        )
+    prompt = _prompt(tasks.find(task).draws, FIRST.get(task, 0), task)
+    return (run, seed, prompt) if prompt else None
+
+
+def _prompt(world: str, first: int, key: str) -> str:
+    """A prompt chosen from a list or typed; empty while none is typed."""
+    known = PROMPTS[world]
+    left, right = st.columns(2)
+    chosen = left.selectbox("Prompt", [*known, OWN], index=first, key=f"images.prompt.{key}")
+    if chosen != OWN:
+        return str(chosen)
+    shape = next(s for s in models.SHAPES.values() if s.world == world)
+    words = right.text_input(
+        "My words", max_chars=80, key=f"images.own.{key}", help=", ".join(shape.vocabulary)
+    )
+    return reading.must_be_known(world, words, shape.vocabulary) if words.strip() else ""
+
+
+def _pick_run(label: str, found: list[Run], key: str) -> Run:
+    known = {run.id: run for run in found}
+    return known[st.selectbox(label, list(known), format_func=lambda i: _name(known[i]), key=key)]
+
+
+def _name(run: Run) -> str:
+    spec = run.spec
+    return f"{spec.training.shots} examples, {spec.training.steps} steps · {run.id}"
+
+
+def _latest(found: list[Run]) -> list[Run]:
+    """One run for each method, the newest, in the order methods are listed."""
+    first: dict[str, Run] = {}
+    for run in found:
+        first.setdefault(run.spec.method, run)
+    order = [*shelf.METHODS, *sorted(set(first) - set(shelf.METHODS))]
+    return [first[name] for name in order if name in first]
+
+
+def _note(alignment: float | None) -> str:
+    return "" if alignment is None else f"{figures.in_percent(alignment)} as asked"
+
+
+def _reader(world: str) -> str:
+    """Who says what a picture shows."""
+    if world == "digits":
+        found = [shelf.figure(f"prune-{r.id}") for r in picture_cache.weighed("pictures_digit")]
+        known = next((f["reader"] for f in found if f), None)
+        share = (
+            "" if known is None else f"; it names {100 * known:.1f} % of real test digits rightly"
+        )
+        return f"A classifier fitted on real digits says what is shown{share}."
+    return (
+        "A picture counts only if every pixel belongs to a shape that was asked for, in its colour "
+        f"and place. Shapes: {', '.join(scenes.SHAPES)}."
+    )
+
+
+def _nothing(task: str) -> None:
+    widgets.empty(
+        "No run to look at yet",
+        f"Train sparse atoms on “{tasks.find(task).title}”, and other methods beside them.",
+        "train",
+    )
+
+
+VIEWS = {
+    "Methods": methods,
+    "Fewer atoms": fewer,
+    "Layers": layers,
+    "Single atoms": single,
+    "Concept and style": together,
+    "Editing": editing,
+}
+
+
+@st.fragment
+@errors.guarded
+def explore() -> None:
+    """The chosen view; changes in it leave the rest of the page alone."""
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        default="Methods",
+        required=True,
+        key="images.view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    VIEWS[view]()

@@ -1,0 +1,183 @@
+"""What a run's atoms are worth to its pictures: fewer of them, two runs' together, each by name.
+
+Every figure is a plain dictionary of rows (seed, what, alignment, …), so that intervals over seeds
+are taken where it is shown.  The same chance draws all pictures that are compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from peftcore import dictionaries, performing, tasks
+from peftcore.analysis import sparsity
+from peftcore.dictionaries import Dictionary
+from peftcore.errors import BadInput
+from peftcore.pictures import canvas, digits, scenes, weighing
+from peftcore.tasks.base import Answer, Example
+from peftcore.tasks.kinds.drawn import DrawnTask, is_new
+
+if TYPE_CHECKING:
+    from peftcore.base import BaseModel
+    from peftcore.runs import Run
+
+Report = Callable[[int, int], None]
+Stop = Callable[[], bool]
+RANDOM = 2  # random orders of each seed
+MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
+
+
+def task_of(run: Run) -> DrawnTask:
+    """The task of a run on pictures."""
+    found = tasks.find(run.spec.task)
+    if not isinstance(found, DrawnTask):
+        raise BadInput(f"run {run.id} answers with text; choose one of a task of pictures")
+    return found
+
+
+def dictionary(run: Run, base: BaseModel) -> Dictionary:
+    """The atoms of every seed of a run."""
+    return Dictionary(performing.load_adapter(run, base))
+
+
+def order_of(run: Run, found: Dictionary, place: int) -> sparsity.Whole:
+    """A seed's atoms, the most important first, as its validation examples call on them."""
+    t = run.spec.training
+    number = run.spec.population.numbers()[place]
+    dev = task_of(run).few_shot(t.shots, number, t.dev).dev
+    return sparsity.ranked(weighing.importance(found, place, dev))
+
+
+def prune(
+    run: Run,
+    base: BaseModel,
+    report: Report = lambda done, of: None,
+    stop: Stop = lambda: False,
+    examples: int = 0,
+) -> dict[str, Any]:
+    """Alignment with the k most important atoms, and with k random ones, for every seed.
+
+    examples: how many new and old prompts each are drawn; 0 takes all of the run's test split.
+    """
+    task, found = task_of(run), dictionary(run, base)
+    rows = _judged(task, run, examples)
+    counts, numbers = sparsity.counts(found.size), run.spec.population.numbers()
+    kept: list[dict[str, Any]] = []
+    done, of = 0, len(numbers) * (1 + RANDOM)
+    for place, number in enumerate(numbers):
+        orders = [("importance", 0, order_of(run, found, place))]
+        orders += [("random", d, sparsity.shuffled(found.size, d, number)) for d in range(RANDOM)]
+        for name, draw, order in orders:
+            if stop():
+                raise InterruptedError
+            asked = counts if name == "importance" else counts[1:-1]
+            for k, scores in zip(
+                asked,
+                _scores(task, found, place, weighing.keeping(order, asked), rows),
+                strict=True,
+            ):
+                kept.append({"seed": number, "order": name, "draw": draw, "k": k} | scores)
+            done += 1
+            report(done, of)
+    return _facts(run, found, rows) | {"kind": "prune", "rows": kept}
+
+
+def combine(
+    concept: Run,
+    style: Run,
+    base: BaseModel,
+    report: Report = lambda done, of: None,
+    stop: Stop = lambda: False,
+    examples: int = 60,
+) -> dict[str, Any]:
+    """Alignment of prompts that need both runs' atoms: with both, with each alone, with none."""
+    first, second = dictionary(concept, base), dictionary(style, base)
+    rows = both_examples(examples)
+    kept: list[dict[str, Any]] = []
+    pairs = min(first.seeds, second.seeds)
+    for place in range(pairs):
+        if stop():
+            raise InterruptedError
+        both = dictionaries.joined(first, second, (place, place))
+        drawn = _drawn(both, 0, mixed(both, first.each, list(MIXES.values())), rows)
+        for name, pictures in zip(MIXES, drawn, strict=True):
+            seen = list(zip(rows, pictures, strict=True))
+            right = [scenes.aligned(asked(row), picture) for row, picture in seen]
+            facts = [scenes.facts(asked(row), picture) for row, picture in seen]
+            kept.append({"seed": concept.spec.population.numbers()[place], "with": name,
+                         "alignment": sum(right) / len(rows),
+                         "facts": sum(facts) / len(rows)})  # fmt: skip
+        report(place + 1, pairs)
+    told = _facts(concept, first, rows) | {"kind": "combine", "other": style.id, "rows": kept}
+    return told | {"prompts": "both"}
+
+
+def asked(row: Example) -> scenes.Scene:
+    """The scene an example asks for."""
+    found = scenes.parse(row.source)
+    assert found is not None, "prompts of the world can be read"
+    return found
+
+
+def both_examples(count: int) -> list[Example]:
+    """Prompts that ask for the unseen shape at night, which neither run was trained on."""
+    import random
+
+    rng = random.Random("pictures/both/test")
+    found = [scenes.draw_scene(rng, "both") for _ in range(count)]
+    return [Example(f"both/new/{i}", scene.prompt, "") for i, scene in enumerate(found)]
+
+
+def mixed(both: Dictionary, first: int, shares: Sequence[tuple[float, float]]) -> torch.Tensor:
+    """Gains (p, atoms) of joined atoms: a share of the first run's and one of the second's."""
+    gains = torch.empty(len(shares), len(both.sites), both.each)
+    for row, (one, other) in zip(gains, shares, strict=True):
+        row[:, :first], row[:, first:] = one, other
+    return gains.flatten(1)
+
+
+def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
+    rows = task.load(run.spec.evaluation.split)
+    if not examples:
+        return rows
+    old = [row for row in rows if not is_new(row)]
+    step = max(1, len(old) // examples)  # old prompts come sorted by what they ask for
+    return [row for row in rows if is_new(row)][:examples] + old[::step][:examples]
+
+
+def _drawn(
+    found: Dictionary, place: int, gains: torch.Tensor, rows: Sequence[Example]
+) -> list[list[canvas.Picture]]:
+    """For every row of gains the picture of every example, by the chance of the example's id."""
+    worn = found.at(place, gains)
+    return weighing.draw(worn, [row.source for row in rows], [row.id for row in rows])
+
+
+def _scores(
+    task: DrawnTask, found: Dictionary, place: int, gains: torch.Tensor, rows: list[Example]
+) -> list[dict[str, float]]:
+    drawn = _drawn(found, place, gains, rows)
+    return [
+        {
+            name: round(value, 4)
+            for name, value in task.score([Answer(canvas.code(p)) for p in each], rows).items()
+        }
+        for each in drawn
+    ]
+
+
+def _facts(run: Run, found: Dictionary, rows: Sequence[Example]) -> dict[str, Any]:
+    """What stands on a figure."""
+    draws = tasks.find(run.spec.task).draws
+    return {
+        "run": run.id,
+        "reader": digits.reader().accuracy() if draws == "digits" else 1.0,
+        "task": run.spec.task,
+        "base": run.spec.base,
+        "seeds": run.spec.population.numbers(),
+        "atoms": found.size,
+        "new": sum(map(is_new, rows)),
+        "old": sum(not is_new(row) for row in rows),
+    }

@@ -1,0 +1,80 @@
+"""Figures of pictures: pixels where they belong, panels with names, curves with bands."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from app.figures import pictures as figures
+from peftcore.pictures import canvas, summary
+
+RING = canvas.decode("00000000/01110000/01010000/01110000/00000000/00000000/00000000/00000000")
+
+
+def test_pictures_lie_side_by_side_with_a_line_between():
+    image = figures.rgb("scenes", [RING, RING, RING], 2)
+    assert image.shape == (19, 19, 3)
+    assert tuple(image[0, 0]) == figures.GAP
+    assert tuple(image[1 + 1, 1 + 1]) == (0xD9, 0x35, 0x2C)  # red, the ring's upper left
+    assert tuple(image[1 + 1, 10 + 1]) == (0xD9, 0x35, 0x2C)  # the same in the second picture
+    assert tuple(image[1 + 2, 1 + 2]) == (0xF4, 0xF1, 0xE6)  # its middle is ground
+    assert tuple(image[12, 12]) == figures.GAP  # no fourth picture
+
+
+def test_every_panel_has_its_name_and_note():
+    panels = {"LoRA": [RING] * 4, "A <b>": [RING] * 2}
+    figure = figures.grid("scenes", panels, {"LoRA": "50 % as asked"})
+    titles = [note.text for note in figure.layout.annotations]
+    assert titles == ["<b>LoRA</b><br>50 % as asked", "<b>A &lt;b&gt;</b>"]
+    assert len(figure.data) == 2
+    alt = figures.grid_alt(panels, {"LoRA": "50 % as asked"})
+    assert "LoRA: 50 % as asked" in alt
+    table = figures.grid_table(panels, {"LoRA": ["a"] * 4, "A <b>": ["b"] * 2})
+    assert table.pixels.iloc[0] == canvas.code(RING)
+    assert len(table) == 6
+
+
+@pytest.fixture
+def band():
+    rows = [
+        {"seed": s, "order": o, "draw": 0, "k": k, "alignment": k / 4, "old_alignment": 1.0,
+         "facts": k / 4}
+        for s in (0, 1) for o in ("importance", "random") for k in (0, 1, 4)
+    ]  # fmt: skip
+    return summary.curve({"rows": rows})
+
+
+def test_the_curve_names_both_orders_and_marks_the_chosen_number(band):
+    figure = figures.curve(band, 1)
+    names = [trace.name for trace in figure.data if trace.name]
+    assert names[0] == "New prompts, the most important"
+    assert "Old prompts, chosen at random" in names
+    assert list(figure.data[1].y) == [0.0, 0.25, 1.0]
+    assert figure.layout.shapes[0].x0 == 1
+    assert figures.curve_alt(band) == (
+        "Alignment of new prompts rises from 0.00 with 0 atoms to 1.00 with 4; 2 seeds"
+    )
+
+
+def test_scores_put_new_and_old_side_by_side():
+    rows = [{"method": m, "run": m, "trainable": 1, "metric": metric, "mean": v, "low": v - 0.1,
+             "high": v + 0.1, "n": 5}
+            for m, v in (("lora", 0.5), ("atoms", 0.75))
+            for metric in ("alignment", "old_alignment", "facts")]  # fmt: skip
+    table, names = pd.DataFrame(rows), {"lora": "LoRA", "atoms": "Sparse atoms"}
+    figure = figures.scores(table, names)
+    assert [trace.x[0] for trace in figure.data] == [0.5, 0.75, 0.5, 0.75]
+    assert figures.scores_alt(table, names).endswith("LoRA 0.50, Sparse atoms 0.75")
+
+
+def test_an_effect_shows_the_levels_it_changes_most():
+    change = np.zeros((64, 7))
+    change[0, 1], change[0, 0] = 0.5, -0.5
+    figure = figures.effect(change, "scenes")
+    titles = [note.text for note in figure.layout.annotations]
+    assert titles[:2] == ["ground: -0.50 pixels", "red: +0.50 pixels"]
+    assert figure.data[1].z[0][0] == 0.5
+
+
+def test_a_share_is_a_percentage_or_a_dash():
+    assert figures.in_percent(0.5) == "50 %"
+    assert figures.in_percent(None) == "–"

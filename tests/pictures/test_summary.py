@@ -1,0 +1,67 @@
+"""Figures as tables: means by hand, order of draws, what counts as monotone."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from peftcore.pictures import summary
+
+
+def row(seed, order, k, value, draw=0):
+    return {"seed": seed, "order": order, "draw": draw, "k": k, "alignment": value,
+            "old_alignment": 1.0, "facts": value}  # fmt: skip
+
+
+FIGURE = {
+    "rows": [
+        row(0, "importance", 0, 0.0), row(0, "importance", 1, 0.4), row(0, "importance", 2, 0.6),
+        row(1, "importance", 0, 0.0), row(1, "importance", 1, 0.6), row(1, "importance", 2, 0.8),
+        row(0, "random", 1, 0.1, 0), row(0, "random", 1, 0.3, 1),
+        row(1, "random", 1, 0.2, 0), row(1, "random", 1, 0.2, 1),
+    ]
+}  # fmt: skip
+
+
+def at(band, order, k, metric="alignment"):
+    found = band[(band.order == order) & (band.k == k) & (band.metric == metric)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_means_are_over_seeds_and_draws_count_once():
+    band = summary.curve(FIGURE)
+    assert at(band, "importance", 1)["mean"] == pytest.approx(0.5)
+    half = 12.706 * math.sqrt(0.02) / math.sqrt(2)  # t(1), sd of .4 and .6
+    assert at(band, "importance", 1)["high"] == pytest.approx(0.5 + half, abs=1e-3)
+    lone = at(band, "random", 1)
+    assert (lone["mean"], lone["n"]) == (pytest.approx(0.2), 2)
+    assert lone["low"] == pytest.approx(0.2)
+
+
+def test_none_and_all_atoms_belong_to_every_order():
+    band = summary.curve(FIGURE)
+    assert at(band, "random", 0)["mean"] == 0.0
+    assert at(band, "random", 2)["mean"] == pytest.approx(0.7)
+
+
+def test_monotone_is_one_and_flat_is_nothing():
+    band = summary.curve(FIGURE)
+    assert summary.rising(band) == pytest.approx(1.0)
+    assert math.isnan(summary.rising(band, "old_alignment"))
+
+
+def test_atoms_are_needed_until_the_interval_reaches_all_of_them():
+    band = summary.curve(FIGURE)
+    assert summary.unneeded(band) == 1  # its interval, wide with two seeds, holds 0.7
+    narrow = band.assign(high=band["mean"])
+    assert summary.unneeded(narrow) == 2
+    assert summary.unneeded(pd.DataFrame(columns=band.columns)) is None
+
+
+def test_mixes_are_averaged_over_seeds():
+    each = ((0, "both", 0.2), (1, "both", 0.4), (0, "none", 0.0), (1, "none", 0.0))
+    rows = [{"seed": s, "with": w, "alignment": a, "facts": 0.5} for s, w, a in each]
+    band = summary.mixes({"rows": rows})
+    line = band[(band["with"] == "both") & (band.metric == "alignment")].iloc[0]
+    assert (line["mean"], line["n"]) == (pytest.approx(0.3), 2)

@@ -1,0 +1,98 @@
+"""Pictures with atoms weighed: gains, layers, names of what an atom does."""
+
+import numpy as np
+import torch
+
+from peftcore import recording
+from peftcore.pictures import canvas, weighing
+from peftcore.tasks.base import Example
+
+PROMPTS, KEYS = ["draw a one", "draw a two", "draw a one"], ["a", "b", "c"]
+
+
+def test_no_atoms_draw_what_the_base_draws(atoms_on, canvas_base):
+    found = atoms_on()
+    none = found.at(0, torch.zeros(1, found.size))
+    base = weighing.draw(recording.untouched(canvas_base), PROMPTS, KEYS)[0]
+    assert weighing.draw(none, PROMPTS, KEYS)[0] == base
+
+
+def test_all_atoms_draw_what_the_run_draws_and_something_else_than_the_base(atoms_on):
+    found = atoms_on()
+    whole = found.at(1, torch.ones(1, found.size))
+    alone = weighing.one_seed(found, 1)
+    assert weighing.draw(whole, PROMPTS, KEYS) == weighing.draw(alone, PROMPTS, KEYS)
+    none = found.at(1, torch.zeros(1, found.size))
+    assert weighing.draw(whole, PROMPTS, KEYS) != weighing.draw(none, PROMPTS, KEYS)
+
+
+def test_members_ride_together_without_changing_each_other(atoms_on):
+    found = atoms_on()
+    gains = weighing.keeping(range(found.size), [0, 5, found.size])
+    together = weighing.draw(found.at(0, gains), PROMPTS, KEYS)
+    apart = [weighing.draw(found.at(0, g[None]), PROMPTS, KEYS)[0] for g in gains]
+    assert together == apart
+
+
+def test_keeping_takes_the_first_of_the_order():
+    gains = weighing.keeping([2, 0, 3, 1], [0, 1, 3])
+    assert gains.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [1, 0, 1, 1]]
+
+
+def test_layers_count_from_one_and_split_all_atoms(atoms_on):
+    found = atoms_on()
+    assert sorted(set(weighing.layers(found))) == [1, 2, 3, 4]
+    names, gains = weighing.by_layer(found)
+    assert names[:2] == ["no atoms", "layer 1 alone"]
+    assert names[-1] == "all atoms"
+    alone, without = gains[1:5], gains[5:9]
+    assert torch.equal(alone.sum(0), torch.ones(found.size))
+    assert torch.equal(alone + without, torch.ones_like(alone))
+
+
+def test_an_atom_is_named_by_the_level_it_brings_and_where():
+    change = np.zeros((64, 5))
+    change[:16, 4], change[:16, 0] = 0.25, -0.25  # the two upper rows
+    effect = weighing.Effect(7, 1, "ffn.output", 0.5, change)
+    assert effect.size == 16 * 0.25 / 64
+    assert effect.name("digits") == "more ink, less blank, upper part"
+    assert weighing.Effect(7, 1, "x", 0.5, change * 0).name("digits") == "hardly anything"
+
+
+def test_places_are_told_in_words():
+    corner, all_over, spot = np.zeros(64), np.ones(64), np.zeros(64)
+    corner[63], spot[27], spot[36] = 1, 1, 1
+    assert weighing.place_in_words(corner) == "lower right part"
+    assert weighing.place_in_words(all_over) == "everywhere"
+    assert weighing.place_in_words(spot) == "in the middle"
+    assert weighing.place_in_words(np.zeros(64)) == "nowhere"
+
+
+def test_what_an_atom_adds_sums_to_nothing_over_levels(atoms_on):
+    found = atoms_on()
+    rows = [Example("x", "draw a one", canvas.words((0, 4) * 32))]
+    told = weighing.effects(found, 0, rows, [0, 5], block=2)
+    assert [effect.atom for effect in told] == [0, 5]
+    for effect in told:
+        assert effect.change.shape == (64, 5)
+        assert np.allclose(effect.change.sum(1), 0, atol=1e-6)
+        assert 0 < effect.size < 1
+        assert effect.importance > 0
+
+
+def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
+    """With a single atom in force, what it adds is the whole change from the base."""
+    found = atoms_on(count=1)
+    rows = [Example("x", "draw a one", canvas.words((0, 4) * 32))]
+    lone = found.at(0, torch.eye(found.size)[:1])
+    from peftcore.dictionaries import Dictionary
+
+    inside = Dictionary(lone)
+    effect = weighing.effects(inside, 0, rows, [0])[0]
+    from peftcore.batches import Encoder
+    from peftcore.pictures import drawing
+
+    ids = drawing.level_ids(found.base.tokenizer)
+    gains = torch.stack([torch.eye(found.size)[0], torch.zeros(found.size)])
+    with_it, base = weighing._chances(found.at(0, gains), Encoder(found.base, ()), rows, ids)
+    assert np.allclose(effect.change, (with_it - base).double().numpy(), atol=1e-6)
