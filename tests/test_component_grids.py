@@ -100,6 +100,7 @@ def test_the_shipped_grid_says_what_training_the_head_is_for():
     """Norms and queries leave the model unable to spell the labels; its head can learn to."""
     shelf = RunStore(component_grids.SHIPPED / "none", component_grids.SHIPPED)
     planned = grid("presets", spec("tiny-t5", "miniworld_nli", {}), shelf)
+    assert not planned.missing
     assert planned.table().groupby("name")["seed"].count().eq(4).all()
     assert not list(component_grids.SHIPPED.rglob("*.safetensors"))
     broken = planned.table().groupby("name")["broken"].mean()
