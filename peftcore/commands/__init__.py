@@ -39,12 +39,14 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
     bench,  # noqa: F401
     bench_app,  # noqa: F401
+    bench_rating,  # noqa: F401
     bench_training,  # noqa: F401
     checks,  # noqa: F401
     components,  # noqa: F401
     examples,  # noqa: F401
     exchange,  # noqa: F401
     landscape,  # noqa: F401
+    pictures,  # noqa: F401
     queueing,  # noqa: F401
     rate,  # noqa: F401
     results,  # noqa: F401
