@@ -1,0 +1,226 @@
+"""Raters in a real browser: keys, drafts, blindness, and the way from training to Compare."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import rated
+from playwright.sync_api import expect
+
+from peftcore import places, rating
+from peftcore.methods.base import METHODS
+
+PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
+
+
+@pytest.fixture
+def book(workspace, server):
+    """The server's own book of ratings."""
+    (workspace / "home").mkdir(exist_ok=True)
+    opened = rating.Book(f"sqlite:///{workspace / 'home' / 'lab.sqlite'}")
+    yield opened
+    opened.close()
+
+
+def link(book, project):
+    return f"rate?r={rating.invite(book, rated.ME, project.id, 'Ann').token}"
+
+
+class Card:
+    """The card as a rater uses it, with everything that passed over the wire."""
+
+    def __init__(self, here, path):
+        self.here, self.page, self.wire = here, here.page, []
+        self.page.on("websocket", self._listen)
+        self.page.on("response", lambda response: self.wire.append(response.url.encode()))
+        here.open(path)
+        self.box = self.page.locator("section.card")
+        self.box.wait_for()
+
+    def _listen(self, socket):
+        def keep(payload):
+            self.wire.append(payload if isinstance(payload, bytes) else payload.encode())
+
+        socket.on("framereceived", keep)
+        socket.on("framesent", keep)
+
+    def press(self, *keys, pause=50):
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.page.wait_for_timeout(pause)
+
+    def close_guidelines(self):
+        expect(self.page.get_by_role("dialog", name="Guidelines")).to_be_visible()
+        self.press("Enter")
+        expect(self.page.get_by_role("dialog", name="Guidelines")).to_be_hidden()
+
+    def count(self, name):
+        return int(self.box.get_attribute(f"data-{name}") or 0)
+
+    def reached(self, acts):
+        """Wait until the server has acknowledged so many acts."""
+        expect(self.box).to_have_attribute("data-acknowledged", str(acts), timeout=PATIENCE)
+        assert self.count("sent") == acts
+
+    def stage(self, name):
+        expect(self.box).to_have_attribute("data-stage", name, timeout=PATIENCE)
+
+
+@pytest.mark.timeout(600)
+def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, book):
+    project = rated.project(book, 30)
+    card = Card(visit(), link(book, project))
+    card.close_guidelines()
+    expect(card.page.get_by_test_id("stSidebarNav")).to_have_count(0)
+    card.press(*("1", "2", "3", "2") * 5)  # twenty keys, 50 milliseconds apart
+    card.reached(20)
+    assert card.box.get_by_role("radio", name="neutral").is_checked()
+    card.press("Enter")
+    card.stage("judge")
+    # Typing never rates, and the box keeps its own undo.
+    card.press("m", "1", "s", "u", "Enter", "b", pause=20)
+    comment = card.box.get_by_role("textbox")
+    expect(comment).to_have_value("1su\nb")
+    card.press("Control+z")
+    assert comment.input_value() != "1su\nb"
+    comment.fill("fine with me")
+    card.press("Escape", "2", "l")
+    sent = card.count("sent")
+    card.reached(sent)
+    # A reload finds item, answer, verdict, shortcoming and comment again.
+    card.page.reload()
+    card.box.wait_for()
+    card.stage("judge")
+    expect(card.box.get_by_role("radio", name="Weak yes")).to_be_checked()
+    expect(card.box.get_by_role("checkbox", name="Too trivial")).to_be_checked()
+    expect(card.box.get_by_role("textbox")).to_have_value("fine with me")
+    card.here.settle()
+    card.here.shot("rate-card")
+    card.press("Enter")
+    expect(card.box.get_by_text("1 of 30 rated")).to_be_visible(timeout=PATIENCE)
+    # Skip, undo of the skip, and undo of a rating.
+    card.press("s", "u", "1", "Enter", "4", "Enter", "u", "3", "Enter")
+    expect(card.box.get_by_text("2 of 30 rated")).to_be_visible(timeout=PATIENCE)
+    card.press(*("1", "Enter", "1", "Enter") * 28)
+    card.stage("end")
+    expect(card.box.get_by_text("You have rated 30")).to_be_visible()
+    card.here.sound()
+    said = rating.verdicts(book, rated.ME, project.id)
+    assert len(said) == 30
+    assert said["verdict"].tolist().count("yes") == 28
+    assert said["comment"].tolist().count("fine with me") == 1
+    assert said["verdict"].tolist().count("weak no") == 1
+    assert_blind(card)
+
+
+def assert_blind(card):
+    """Nothing that reached or left the browser names a method, a run or the project."""
+    wire = b"\n".join(card.wire) + card.page.content().encode()
+    assert b"reason 7" in wire  # the explanations did pass, and would have been seen
+    assert b"fine with me" in wire
+    for name in (*rated.METHODS, "aaaaaaaaaaaa", "Made up"):
+        assert name.encode() not in wire
+    for name in (*METHODS, *(method.title for method in METHODS.values())):
+        assert not re.search(rb"\b" + re.escape(name.encode()) + rb"\b", wire), name
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("scheme", "mode"), [("light", "likert"), ("dark", "pairwise")])
+def test_a_phone_rates_and_screen_readers_find_nothing_serious(visit, book, scheme, mode):
+    from axe_playwright_python.sync_playwright import Axe
+
+    items = [rated.pair(n) for n in range(2)] if mode == "pairwise" else 2
+    project = rated.project(book, items, mode=mode)
+    card = Card(visit(width=390, height=844, scheme=scheme), link(book, project))
+    for stage in ("guidelines", "answer", "judge"):
+        if stage == "answer":
+            card.close_guidelines()
+        if stage == "judge":
+            card.box.get_by_text("neutral").click()
+            card.box.get_by_role("button", name="Show the explanation").click()
+            card.stage("judge")
+        found = Axe().run(card.page).response["violations"]
+        grave = [
+            (each["id"], [node["html"][:200] for node in each["nodes"]][:3])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert not grave, grave
+        wide = card.page.evaluate(
+            "[...document.querySelectorAll('[data-testid=stMain]')]"
+            ".map(box => box.scrollWidth - box.clientWidth)[0]"
+        )
+        assert wide <= 0
+    card.here.settle()
+    card.here.shot(f"rate-{mode}-{scheme}-phone")
+    if mode == "pairwise":
+        card.box.get_by_text("Right", exact=True).click()
+    else:
+        for row in card.box.locator(".scales fieldset").all():
+            row.get_by_text("4", exact=True).click()
+    card.box.get_by_role("button", name="Save and go on").click()
+    expect(card.box.get_by_text("1 of 2 rated")).to_be_visible(timeout=PATIENCE)
+    card.here.sound()
+
+
+@pytest.mark.timeout(900)
+def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
+    run = trained(workspace)
+    here = visit()
+    here.open("rate?rate.view=New+project")
+    page = here.page
+    task = page.get_by_role("combobox", name="Task")  # the newest run's
+    expect(task).to_have_value(re.compile("nonsensical"), timeout=PATIENCE)
+    for name, value in (("Items", "2"), ("Overlap", "1"), ("Checks", "0"), ("Training", "0")):
+        field = page.get_by_role("spinbutton", name=name, exact=True)
+        field.fill(value)
+        field.press("Enter")
+        here.settle()
+    page.get_by_test_id("stButtonGroup").get_by_text("all", exact=True).click()
+    here.settle()
+    page.get_by_role("button", name="Make the project").click()
+    page.get_by_role("button", name="Open the project").click(timeout=PATIENCE)
+    here.settle()
+    page.get_by_role("textbox", name="Names, one on each line").fill("Ann")
+    page.get_by_role("button", name="Make links").click()
+    address = page.get_by_test_id("stCode").inner_text(timeout=PATIENCE).strip()
+    here.sound()
+    card = Card(visit(), address.rpartition("/")[2])
+    card.close_guidelines()
+    while card.box.get_attribute("data-stage") != "end":
+        before = card.count("sent")
+        card.press("1", "Enter", "1", "Enter")
+        card.reached(before + 4)
+    card.here.sound()
+    here.open(f"compare?runs={run}")
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=PATIENCE)
+    scores = rating.human_scores(book, rated.ME, [run])
+    assert scores[run].score == 1
+    frame = page.get_by_test_id("stDataFrame").first
+    frame.scroll_into_view_if_needed()
+    expect(frame.get_by_role("columnheader", name="Human score")).to_have_count(1)
+    here.shot("rate-compare")
+    here.sound()
+
+
+def trained(workspace):
+    """A short training on the random base, by the command line in the server's workspace."""
+    settings = ("dev=2", "batch=2", "limit=6", "max_new_tokens=3", "length=2")
+    words = ["--base", "random-t5", "--task", "miniworld_nonsense", "--method", "prompt_tuning"]
+    words += ["--seeds", "1", "--steps", "2", "--shots", "4"]
+    words += [word for each in settings for word in ("--set", each)]
+    environment = os.environ | {
+        "PEFTCORE_HOME": str(workspace / "home"),
+        "PEFTCORE_MODELS": str(workspace / "models"),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "peftcore", "train", *words, "--json"]
+    done = subprocess.run(command, cwd=places.ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["run"]
