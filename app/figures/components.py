@@ -114,7 +114,10 @@ def _broken(title: str, width: int = 20) -> str:
 def _row(name: str, more: str = "") -> str:
     """What stands before a row: a name, and in small below it what it differs in."""
     head, _, rest = name.partition(" · ")
-    lines = [line for part in (rest, more) if part for line in _broken(part, 30).split("<br>")]
+    lines = _broken(rest, 30).split("<br>") if rest else []
+    if len(lines) > 2:  # more would run into the next row; the whole name is shown on hover
+        lines = [lines[0], f"{lines[1]} …"]
+    lines += [text(more)] if more else []
     return "<br>".join([_broken(head, 24), *(f"<sup>{line}</sup>" for line in lines)])
 
 
@@ -291,7 +294,9 @@ def parts(table: pd.DataFrame, titles: Mapping[str, str], looks: Mapping[str, Lo
                 "line": {"width": 2},
             },
             name=text(titles[name]),
-            hovertemplate=f"{text(titles[name])} %{{x:.3f}}<extra></extra>",
+            customdata=[text(looks[run].name) for run in table["run"]],
+            hovertemplate=f"<b>%{{customdata}}</b><br>{text(titles[name])} %{{x:.3f}}"
+            "<extra></extra>",
         )
     figure.update_yaxes(
         tickvals=[-place for place in range(len(table))],
