@@ -1,10 +1,13 @@
 """What is asked about atoms, how atoms are called, and tables out of what was measured."""
 
+import hashlib
+
 import pytest
 
-from peftcore import atom_studies, landscapes
+from peftcore import atom_studies, landscapes, places
 from peftcore.atom_studies import Ask
 from peftcore.errors import BadInput
+from peftcore.runs import RunStore
 
 RUN = "0123456789ab"
 SITES = [
@@ -120,3 +123,35 @@ def test_numbers_of_a_seed_come_out_of_what_was_read():
     found = atom_studies.measures(entry)
     assert (found.dead, found.always, found.atoms) == (1, 1, 4)
     assert found.effective == pytest.approx(9 / 5)
+
+
+SHIPPED = [study for study in atom_studies.every() if study.shipped]
+
+
+@pytest.mark.parametrize("study", SHIPPED, ids=lambda study: f"{study.ask.kind}-{study.id}")
+def test_a_shipped_measurement_is_whole_and_of_the_adapters_that_ship(study):
+    assert study.id == study.ask.id
+    assert study.status().state == "done"
+    assert study.entries()
+    known = {run.id: run for run in RunStore().all() if run.demo}
+    for part, stamp in zip(study.ask.parts(), study.facts["adapters"], strict=True):
+        if part.run in known:
+            weights = known[part.run].folder / "adapter.safetensors"
+            assert hashlib.sha256(weights.read_bytes()).hexdigest()[:12] == stamp
+    words = " ".join(study.ask.words()).replace("[", "").replace("]", "").replace(".0", "")
+    told = (places.ASSETS / "atoms" / "README.md").read_text()
+    assert words.replace(", ", ",").replace("--set over=", "--over ") in told
+
+
+def test_the_shipped_pruning_starts_at_the_base_and_ends_at_the_run():
+    for study in SHIPPED:
+        if study.ask.kind != "prune":
+            continue
+        table = atom_studies.curves(study)
+        score = table[(table["what"] == "score") & (table["order"] == "importance")]
+        assert (score[score["k"] == 0]["value"] == 0).all()  # the base never writes a label
+        (run,) = (RunStore().open(part.run) for part in study.ask.parts())
+        answers = run.answers()
+        for seed, held in answers.groupby("seed"):
+            whole = score[(score["k"] == score["k"].max()) & (score["seed"] == seed)]["value"]
+            assert whole.item() == pytest.approx(held["correct"].mean(), abs=0.1)  # of other counts
