@@ -5,6 +5,7 @@ What lies on disk is read again only when its file has changed; adapters worn ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,8 @@ def runs() -> list[Run]:
         for run in comparing.finished()
         if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
     ]
-    known = {part.run for study in atom_studies.every() for part in study.ask.parts()}
-    return sorted(found, key=lambda run: run.id not in known)
+    known = Counter(part.run for study in atom_studies.every() for part in study.ask.parts())
+    return sorted(found, key=lambda run: -known[run.id])
 
 
 def name(run: Run) -> str:

@@ -232,4 +232,8 @@ def _scores(subject: Subject, found: Study) -> None:
             alt=figures.combined_alt(*asked),
             table=rows[rows["task"] == task],
         )
+    st.caption(
+        "What both runs add to a matrix is summed. Each was trained without the other, so nothing "
+        "keeps one from disturbing what the other does."
+    )
     atom_work.caption(found)
