@@ -14,7 +14,7 @@ from peftcore.pictures import canvas
 from peftcore.pictures.canvas import Picture
 from peftcore.pictures.reading import LEVELS
 
-# Colours of the levels.  Digits are ink on paper; grounds of scenes are day and night.
+# Colours of the levels.  Digits are ink on paper.
 PALETTES: dict[str, tuple[str, ...]] = {
     "digits": ("#FBFAF6", "#C9C8C4", "#8F8F8D", "#565658", "#1B1C20"),
     "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),

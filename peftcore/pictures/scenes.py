@@ -3,8 +3,8 @@
 "a red ring left of a blue square" is drawn from a seed, the same in every process, and read back
 exactly: a scene is what it shows or it is broken.  Kept from every base, so that adapters have
 something to teach and generalisation something to be measured on: the shape "gate" (a concept),
-scenes "at night" on dark ground (a style), the relation "right of", every fifth pairing of colour
-and shape, and of the others every fifth pair of shapes in a relation.
+scenes "at night", when every shape is black (a style), the relation "right of", every fifth pairing
+of colour and shape, and of the others every fifth pair of shapes in a relation.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import hashlib
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
 from peftcore.pictures.canvas import SIDE, Picture
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "black")  # levels 1 to 6
-DAY, NIGHT = 0, 6  # levels of the ground; at night it is black, and nothing else is
+GROUND = 0  # its level
 LEVELS = 7
 SHAPES: dict[str, str] = {
     "square": "### ### ###",
@@ -59,6 +59,11 @@ class Scene:
     things: tuple[Thing, ...]
     relation: str = ""  # of the first thing to the second
     night: bool = False
+
+    @property
+    def shown(self) -> tuple[Thing, ...]:
+        """The things as they look: black at night."""
+        return tuple(replace(t, colour="black") if self.night else t for t in self.things)
 
     @property
     def prompt(self) -> str:
@@ -126,9 +131,8 @@ def split_of(scene: Scene) -> Literal["train", "validation", "test"]:
 
 def render(scene: Scene, rng: random.Random) -> Picture:
     """One of the many pictures of a scene: where things stand is drawn."""
-    ground = NIGHT if scene.night else DAY
-    levels = [ground] * (SIDE * SIDE)
-    for thing, (top, left) in zip(scene.things, _corners(scene, rng), strict=True):
+    levels = [GROUND] * (SIDE * SIDE)
+    for thing, (top, left) in zip(scene.shown, _corners(scene, rng), strict=True):
         for y, x in _marks(thing.shape):
             levels[(top + y) * SIDE + left + x] = COLOURS.index(thing.colour) + 1
     return tuple(levels)
@@ -194,7 +198,6 @@ class Seen:
     """What a picture shows, read exactly: every pixel that is not ground belongs to one thing."""
 
     things: tuple[Placed, ...]
-    night: bool
 
     @property
     def told(self) -> str:
@@ -202,27 +205,22 @@ class Seen:
         if not self.things:
             return "nothing"
         first = self.things[0]
-        ending = f" {STYLE}" if self.night else ""
         if len(self.things) == 1:
-            return f"{first.thing}{ending}"
+            return str(first.thing)
         order = (*RELATIONS, UNSEEN_RELATION)
         held = first.relations(self.things[1])
         relation = next((name for name in order if name in held), "beside")
-        return f"{first.thing} {relation} {self.things[1].thing}{ending}"
+        return f"{first.thing} {relation} {self.things[1].thing}"
 
 
 def look(picture: Picture) -> Seen | None:
     """What a picture shows; None if some pixels belong to no shape."""
-    night = sum(level == NIGHT for level in picture) > sum(level == DAY for level in picture)
-    ground = NIGHT if night else DAY
-    filled = {i: level for i, level in enumerate(picture) if level != ground}
-    if not all(1 <= level <= len(COLOURS) for level in filled.values()):
-        return None
+    filled = {i: level for i, level in enumerate(picture) if level != GROUND}
     candidates = _candidates(filled)
     for count in (0, 1, 2):
         for chosen in combinations(candidates, count):
             if _exactly(chosen, filled):
-                return Seen(tuple(placed for placed, _ in chosen), night)
+                return Seen(tuple(placed for placed, _ in chosen))
     return None
 
 
@@ -252,7 +250,7 @@ def aligned(scene: Scene, picture: Picture) -> float:
 
 
 def facts(scene: Scene, picture: Picture) -> float:
-    """Share of what was asked for that can be seen: each thing, the relation, the ground.
+    """Share of what was asked for that can be seen: each thing as it looks, the relation.
 
     Zero for a picture that cannot be read, or that shows more or fewer things.
     """
@@ -261,8 +259,7 @@ def facts(scene: Scene, picture: Picture) -> float:
         return 0.0
     best = 0.0
     for order in (seen.things, seen.things[::-1]):
-        right = [placed.thing == asked for placed, asked in zip(order, scene.things, strict=True)]
-        right.append(seen.night == scene.night)
+        right = [placed.thing == asked for placed, asked in zip(order, scene.shown, strict=True)]
         if scene.relation:
             right.append(scene.relation in order[0].relations(order[1]))
         best = max(best, sum(right) / len(right))

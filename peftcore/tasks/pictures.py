@@ -92,7 +92,7 @@ class SceneTask(DrawnTask):
         return scenes.aligned(_asked(example), picture)
 
     def facts(self, example: Example, picture: Picture) -> float:
-        """Share of things, relation and ground that are as asked."""
+        """Share of things and relation that are as asked."""
         return scenes.facts(_asked(example), picture)
 
 
@@ -129,8 +129,8 @@ class PicturesConcept(SceneTask):
 
 @register
 class PicturesStyle(SceneTask):
-    """Scenes on dark ground, which no scene ever had."""
+    """Scenes at night, when every shape is black; none ever was."""
 
     name = "pictures_style"
-    title = "Pictures: scenes at night"
+    title = "Pictures: the unseen style at night"
     new = "style"

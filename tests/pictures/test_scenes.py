@@ -35,14 +35,22 @@ def test_a_picture_is_told_in_words():
     assert seen.told == "a red ring left of a blue square"
 
 
-def test_facts_count_things_relation_and_ground():
+def test_facts_count_things_and_relation():
     assert scenes.facts(LEFT, PICTURE) == 1.0
-    assert scenes.facts(Scene((SQUARE, RING), "left of"), PICTURE) == 0.75
-    assert scenes.facts(Scene((Thing("green", "ring"), SQUARE), "left of"), PICTURE) == 0.75
-    assert scenes.facts(Scene((RING, SQUARE), "left of", night=True), PICTURE) == 0.75
+    assert scenes.facts(Scene((SQUARE, RING), "left of"), PICTURE) == 2 / 3
+    assert scenes.facts(Scene((Thing("green", "ring"), SQUARE), "left of"), PICTURE) == 2 / 3
+    assert scenes.facts(Scene((RING, SQUARE), "left of", night=True), PICTURE) == 1 / 3
     assert scenes.facts(Scene((RING,)), PICTURE) == 0.0
     assert scenes.aligned(LEFT, PICTURE) == 1.0
     assert scenes.aligned(Scene((RING, SQUARE), "above"), PICTURE) == 0.0
+
+
+def test_at_night_every_shape_is_black():
+    night = Scene((RING, SQUARE), "left of", night=True)
+    black = tuple(6 if level else 0 for level in PICTURE)
+    assert scenes.facts(night, black) == 1.0
+    assert scenes.aligned(LEFT, black) == 0.0
+    assert set(scenes.render(night, random.Random(0))) == {0, 6}
 
 
 def test_one_stray_pixel_makes_a_picture_unreadable():
