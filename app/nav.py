@@ -115,6 +115,12 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
             "Sparse atoms read, pruned, removed one by one, and combined",
         ),
         Entry(
+            "images",
+            "Images",
+            "image",
+            "Small models that draw: new digits, shapes and styles, atom by atom",
+        ),
+        Entry(
             "toys",
             "Toys",
             "toys",
