@@ -20,7 +20,7 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),
 }
 GAP = (122, 130, 140)  # between pictures, visible on light and on dark ground
-PANEL = 190  # height of a row of panels
+WIDTH = 900  # of a chart on a page, about; decides how high rows of panels are
 
 
 def rgb(world: str, pictures: Sequence[Picture], columns: int) -> np.ndarray:
@@ -60,8 +60,9 @@ def grid(
     figure.update_yaxes(visible=False, fixedrange=True)
     figure.update_annotations(font_size=13)
     deep = max(-(-len(p) // columns) for p in panels.values())
-    height = rows * (PANEL * deep / 2 + 56) + 40
-    figure.update_layout(template=TEMPLATE, height=height, margin={"t": 60, "b": 8, "l": 8, "r": 8})
+    wide = WIDTH / max(2, min(across, len(names)))
+    height = rows * (wide * deep / columns + 60) + 40
+    figure.update_layout(template=TEMPLATE, height=height, margin={"t": 68, "b": 8, "l": 8, "r": 8})
     return figure
 
 
