@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import streamlit as st
 
 from app import errors
@@ -20,6 +22,8 @@ def sit(visitor: Visitor) -> None:
     if visitor.role == "stranger":
         _welcome()
         return
+    if visitor.login:
+        st.button("Sign out", key="rate.logout", on_click=st.logout, icon=":material/logout:")
     who = _actor(visitor)
     if who is None:
         st.info("No project is open to your login just now.", icon=":material/inbox:")
@@ -43,10 +47,7 @@ def _work(who: Actor, desk: Desk) -> None:
 def _actor(visitor: Visitor) -> Actor | None:
     """The rater's role; with several open projects of one login, the chosen one."""
     if visitor.token:
-        try:
-            return rating.sign_in(book(), visitor.token)
-        except BadInput as error:
-            raise BadInput(f"{error}") from None
+        return rating.sign_in(book(), visitor.token)
     roles = rating.sign_in_by_login(book(), visitor.login)
     if len(roles) < 2:
         return roles[0] if roles else None
@@ -68,6 +69,11 @@ def _desk(who: Actor) -> Desk:
 
 def _welcome() -> None:
     if login_wanted():
+        if importlib.util.find_spec("authlib") is None:
+            raise BadInput(
+                "signing in needs the package Authlib; install it by "
+                "`pip install -r requirements-extra.txt`, or use a rater's link"
+            )
         st.markdown("Sign in to see what there is to rate.")
         st.button("Sign in", key="rate.login", type="primary", on_click=st.login)
         return
