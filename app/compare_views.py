@@ -121,15 +121,16 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
     )
     if chosen.human:
         found = [chosen.human.get(run) for run in rows["run"]]
-        shown["Human score"] = [each.score if each else None for each in found]
-        shown["Rated"] = [_rested(each) if each else "" for each in found]
+        place = shown.columns.get_loc("Seeds") + 1
+        shown.insert(place, "Human score", [each.score if each else None for each in found])
+        shown.insert(place + 1, "Rated", [_rested(each) if each else "" for each in found])
     return shown
 
 
 def _rested(score: HumanScore) -> str:
     """The n of a human score; simulated raters are never called people."""
     who = "simulated raters" if score.simulated else "raters"
-    return f"n = {score.items} items, {score.raters} {who}"
+    return f"n = {score.items}, {score.raters} {who}"
 
 
 def _exported(chosen: Comparison) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import rated
 from playwright.sync_api import expect
@@ -201,9 +202,11 @@ def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=PATIENCE)
     scores = rating.human_scores(book, rated.ME, [run])
     assert scores[run].score == 1
-    frame = page.get_by_test_id("stDataFrame").first
-    frame.scroll_into_view_if_needed()
-    expect(frame.get_by_role("columnheader", name="Human score")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV", exact=True).first.click()
+    row = pd.read_csv(download.value.path()).iloc[0]
+    assert (row["run"], row["human_score"], row["human_raters"]) == (run, 1, 1)
+    assert row["human_items"] == scores[run].items
     here.shot("rate-compare")
     here.sound()
 
