@@ -18,6 +18,7 @@ from peftcore.errors import BadInput
 from peftcore.pictures import canvas, digits, scenes, weighing
 from peftcore.tasks.base import Answer, Example
 from peftcore.tasks.kinds.drawn import DrawnTask, is_new
+from peftcore.training import precision
 
 if TYPE_CHECKING:
     from peftcore.base import BaseModel
@@ -73,11 +74,9 @@ def prune(
             if stop():
                 raise InterruptedError
             asked = counts if name == "importance" else counts[1:-1]
-            for k, scores in zip(
-                asked,
-                _scores(task, found, place, weighing.keeping(order, asked), rows),
-                strict=True,
-            ):
+            gains = weighing.keeping(order, asked)
+            scored = _scores(task, found, place, gains, rows, arithmetic(run, base))
+            for k, scores in zip(asked, scored, strict=True):
                 kept.append({"seed": number, "order": name, "draw": draw, "k": k} | scores)
             done += 1
             report(done, of)
@@ -101,7 +100,8 @@ def combine(
         if stop():
             raise InterruptedError
         both = dictionaries.joined(first, second, (place, place))
-        drawn = _drawn(both, 0, mixed(both, first.each, list(MIXES.values())), rows)
+        gains = mixed(both, first.each, list(MIXES.values()))
+        drawn = _drawn(both, 0, gains, rows, arithmetic(concept, base))
         for name, pictures in zip(MIXES, drawn, strict=True):
             seen = list(zip(rows, pictures, strict=True))
             right = [scenes.aligned(asked(row), picture) for row, picture in seen]
@@ -138,6 +138,11 @@ def mixed(both: Dictionary, first: int, shares: Sequence[tuple[float, float]]) -
     return gains.flatten(1)
 
 
+def arithmetic(run: Run, base: BaseModel) -> torch.dtype | None:
+    """The arithmetic a run was scored in, so that all its atoms score what the run does."""
+    return precision(run.spec.training.precision, base.device)
+
+
 def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
     rows = task.load(run.spec.evaluation.split)
     if not examples:
@@ -148,17 +153,26 @@ def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
 
 
 def _drawn(
-    found: Dictionary, place: int, gains: torch.Tensor, rows: Sequence[Example]
+    found: Dictionary,
+    place: int,
+    gains: torch.Tensor,
+    rows: Sequence[Example],
+    autocast: torch.dtype | None,
 ) -> list[list[canvas.Picture]]:
     """For every row of gains the picture of every example, by the chance of the example's id."""
-    worn = found.at(place, gains)
-    return weighing.draw(worn, [row.source for row in rows], [row.id for row in rows])
+    worn, keys = found.at(place, gains), [row.id for row in rows]
+    return weighing.draw(worn, [row.source for row in rows], keys, autocast=autocast)
 
 
 def _scores(
-    task: DrawnTask, found: Dictionary, place: int, gains: torch.Tensor, rows: list[Example]
+    task: DrawnTask,
+    found: Dictionary,
+    place: int,
+    gains: torch.Tensor,
+    rows: list[Example],
+    autocast: torch.dtype | None,
 ) -> list[dict[str, float]]:
-    drawn = _drawn(found, place, gains, rows)
+    drawn = _drawn(found, place, gains, rows, autocast)
     return [
         {
             name: round(value, 4)

@@ -32,6 +32,7 @@ def draw(
     keys: Sequence[str],
     room: int = 0,
     stop: Callable[[], bool] = lambda: False,
+    autocast: torch.dtype | None = None,
 ) -> list[list[Picture]]:
     """For every member a picture for every prompt, with the chance of its key."""
     encoder = Encoder(worn.base, (), room)
@@ -44,7 +45,8 @@ def draw(
         some = rows[at : at + size]
         batch = encoder.batch(some * worn.seeds, with_targets=False)
         asked = drawing.options(worn.base.tokenizer, list(keys[at : at + size]) * worn.seeds)
-        with torch.inference_mode():
+        half = torch.autocast(worn.base.device.type, autocast, enabled=autocast is not None)
+        with torch.inference_mode(), half:
             out = worn.generate(
                 batch,
                 worn.centroid(),
