@@ -22,7 +22,7 @@ LESS, MORE = "#D55E00", "#0072B2"
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
 RISE = 0.6
 TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
-CLICKABLE = 6000  # cells up to which every cell carries its words
+CLICKABLE = 900  # cells up to which each is a mark of its own; thousands take a browser a second
 FITTING = 20  # labels below one of several pictures side by side
 WIDEST = 14  # characters of a word beside an axis
 
