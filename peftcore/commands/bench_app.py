@@ -64,7 +64,7 @@ def browser(
                 "n": len(times),
             }
         )
-        typer.echo(f"{page}: {action}", err=True)
+        typer.echo(f"{page}: {action}, {rows[-1]['median_ms']} ms", err=True)
 
     def lines() -> Iterator[str]:
         yield from printing.table(
