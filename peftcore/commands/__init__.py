@@ -47,7 +47,6 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     exchange,  # noqa: F401
     landscape,  # noqa: F401
     pictures,  # noqa: F401
-    pictures,  # noqa: F401
     queueing,  # noqa: F401
     rate,  # noqa: F401
     results,  # noqa: F401
