@@ -7,6 +7,7 @@ Everything here goes through `peftcore.rating`, which checks who may do what.  N
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class Desk:
     at: str | None = None  # the lease shown; None: whatever comes next
     note: str = ""
     turn: int = 0  # counts what was sent to the card, so that it can tell old from new
+    id: str = field(default_factory=lambda: secrets.token_hex(4))  # another after a restart
     lesson: str = ""  # the practice item that was just rated
     seen: dict[str, int] = field(default_factory=dict)  # client → number of the last act applied
     trail: list[str] = field(default_factory=list)  # leases rated or skipped in this visit
@@ -155,6 +157,7 @@ def payload(book: Book, who: Actor, desk: Desk) -> dict[str, Any]:
     past, briefing = rating.history(book, who), rating.briefing(book, who)
     desk.turn += 1
     return {
+        "desk": desk.id,
         "turn": desk.turn,
         "seen": dict(desk.seen),
         "note": desk.note,

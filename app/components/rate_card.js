@@ -33,7 +33,8 @@ class Card {
     this.number = 0;
     this.queue = null; // read from storage when the first data says whose it is
     this.typed = []; // keys that wait for the next screen
-    this.waitingFor = 0;
+    this.waitingFor = 0; // number of the act after which another screen comes
+    this.acknowledged = 0;
     this.turn = -1;
     this.draft = {};
     this.onKey = (event) => this.key(event);
@@ -54,7 +55,9 @@ class Card {
   // What the server says ---------------------------------------------------------------------
 
   receive(data) {
-    if (!data || data.turn < this.turn) return; // an older answer that comes late
+    // An older answer may come late; after the server was started anew the count begins again.
+    if (!data || (data.desk === this.desk && data.turn < this.turn)) return;
+    this.desk = data.desk;
     this.turn = data.turn;
     this.data = data;
     if (this.queue === null) {
@@ -64,8 +67,9 @@ class Card {
     const before = this.queue.length;
     this.queue = this.queue.filter((act) => act.n > (data.seen[act.client] || 0));
     if (this.queue.length !== before) this.store();
-    this.acknowledged = data.seen[this.client] || 0;
-    if (this.waitingFor && this.acknowledged < this.waitingFor) return this.status();
+    this.acknowledged = Math.max(this.acknowledged, data.seen[this.client] || 0);
+    const waits = (act) => act.client === this.client && act.n === this.waitingFor;
+    if (this.queue.some(waits)) return this.status();
     this.waitingFor = 0;
     const { screen } = data;
     const shown = screen ? [screen.lease, data.stage, screen.state].join("/") : data.stage;
@@ -543,7 +547,7 @@ class Card {
     this.box.setAttribute("aria-busy", this.waitingFor ? "true" : "false");
     Object.assign(this.box.dataset, {
       sent: this.number,
-      acknowledged: this.acknowledged || 0,
+      acknowledged: this.acknowledged,
       stage: this.data.stage,
     });
   }

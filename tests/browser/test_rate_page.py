@@ -204,7 +204,7 @@ def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
     assert scores[run].score == 1
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV", exact=True).first.click()
-    row = pd.read_csv(download.value.path()).iloc[0]
+    row = pd.read_csv(download.value.path(), dtype={"run": str}).iloc[0]
     assert (row["run"], row["human_score"], row["human_raters"]) == (run, 1, 1)
     assert row["human_items"] == scores[run].items
     here.shot("rate-compare")
