@@ -357,7 +357,10 @@ def beside_metrics(found: Results) -> None:
         alt=f"Human score against {item_metrics.TITLES[metric]}, {len(table)} items",
         table=table,
     )
-    st.caption("The data set's own explanations are left out: metrics compare with them.")
+    st.caption(
+        "The data set's own explanations are left out: metrics compare with them. An explanation that "
+        "several methods wrote word for word is one item, drawn once."
+    )
 
 
 def _beside(found: preference.Correlation) -> str:
