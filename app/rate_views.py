@@ -358,8 +358,8 @@ def beside_metrics(found: Results) -> None:
         table=table,
     )
     st.caption(
-        "The data set's own explanations are left out: metrics compare with them. An explanation that "
-        "several methods wrote word for word is one item, drawn once."
+        "The data set's own explanations are left out: metrics compare with them. An explanation "
+        "that several methods wrote word for word is one item, drawn once."
     )
 
 
