@@ -13,10 +13,9 @@ from peftcore.pictures import shelf
 if TYPE_CHECKING:
     from peftcore.dictionaries import Dictionary
     from peftcore.pictures.asking import Drawn
+    from peftcore.pictures.measuring import Order
     from peftcore.pictures.weighing import Effect
     from peftcore.runs import Run
-
-FEWER = (0, 1, 2, 4, 8, 16, 32, 64, 128)  # atoms kept, where there are so many
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -57,34 +56,34 @@ def _atoms(run_id: str, home: str, stamp: int) -> Dictionary:
     return measuring.dictionary(run, cache.base(run.spec.base))
 
 
-def order(run: Run, seed: int) -> list[int]:
-    """A seed's atoms, the most important first."""
-    return _order(*_key(run), seed)
+def order(run: Run, seed: int, by: Order) -> list[int]:
+    """A seed's atoms, those needed most first."""
+    return _order(*_key(run), seed, by)
 
 
 @st.cache_data(max_entries=64, show_spinner="Weighing the atoms…")
-def _order(run_id: str, home: str, stamp: int, seed: int) -> list[int]:
+def _order(run_id: str, home: str, stamp: int, seed: int, by: Order) -> list[int]:
     from peftcore.pictures import measuring
 
     run = shelf.open_run(run_id, atoms=True)
-    return [int(atom) for atom in measuring.order_of(run, atoms(run), seed)]
+    return [int(atom) for atom in measuring.order_of(run, atoms(run), seed, by)]
 
 
-def fewer(run: Run, seed: int, prompt: str, count: int, first: int) -> dict[int, Drawn]:
+def fewer(run: Run, seed: int, by: Order, prompt: str, count: int) -> dict[int, Drawn]:
     """Pictures of a prompt with fewer and fewer atoms, by their number; all are drawn at once."""
-    return _fewer(*_key(run), seed, prompt, count, first)
+    return _fewer(*_key(run), seed, by, prompt, count)
 
 
 @st.cache_data(max_entries=128, show_spinner="Drawing with fewer and fewer atoms…")
 def _fewer(
-    run_id: str, home: str, stamp: int, seed: int, prompt: str, count: int, first: int
+    run_id: str, home: str, stamp: int, seed: int, by: Order, prompt: str, count: int
 ) -> dict[int, Drawn]:
-    from peftcore.pictures import asking
+    from peftcore.pictures import asking, measuring
 
     run = shelf.open_run(run_id, atoms=True)
     found = atoms(run)
-    counts = [*(k for k in FEWER if k < found.size), found.size]
-    drawn = asking.fewer(found, order(run, seed), seed, counts, prompt, count, first)
+    counts = measuring.counts(found.size)
+    drawn = asking.fewer(found, order(run, seed, by), seed, counts, prompt, count)
     return dict(zip(counts, drawn, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -15,6 +16,9 @@ from app.widgets import plain
 from peftcore import tasks
 from peftcore.pictures import canvas, digits, models, reading, scenes, shelf, summary
 from peftcore.runs import Run
+
+if TYPE_CHECKING:
+    from peftcore.pictures.measuring import Order
 
 COUNT = 8  # pictures of a prompt
 TITLES = {
@@ -133,12 +137,20 @@ def fewer() -> None:
         return
     run, seed, prompt = chosen
     world = tasks.find(run.spec.task).draws
-    drawn = picture_cache.fewer(run, seed, prompt, COUNT, 0)
+    chosen_order = st.segmented_control(
+        "Kept first",
+        ["loss", "importance"],
+        default="loss",
+        required=True,
+        format_func=_ORDERS.__getitem__,
+        key="images.order",
+        help="Most missed: the loss on validation examples rises most without it. Largest: it adds "
+        "most, |coefficient| times length",
+    )
+    by: Order = "loss" if chosen_order == "loss" else "importance"
+    drawn = picture_cache.fewer(run, seed, by, prompt, COUNT)
     kept = st.select_slider(
-        "Atoms kept, the most important first",
-        list(drawn),
-        value=list(drawn)[-1],
-        key=f"images.kept.{run.id}",
+        "Atoms kept", list(drawn), value=list(drawn)[-1], key=f"images.kept.{run.id}"
     )
     names = {"No atoms (the base)": 0, f"{kept} atoms": kept, "All atoms": list(drawn)[-1]}
     panels = {name: drawn[k].pictures for name, k in names.items()}
@@ -167,6 +179,9 @@ def fewer() -> None:
     widgets.table(
         line, key="images.line", name=f"{run.id}-slider", alt="What is read at every slider place"
     )
+
+
+_ORDERS = {"loss": "Most missed", "importance": "Largest"}
 
 
 def layers() -> None:
@@ -316,13 +331,17 @@ def editing() -> None:
         alt=figures.curve_alt(band),
         table=band,
     )
-    rising, needed = summary.rising(band), summary.unneeded(band)
     st.caption(
         f"{figure['new']} new and {figure['old']} old prompts, {len(figure['seeds'])} seeds, 95 % "
-        f"intervals over seeds. Rank correlation of atoms kept with alignment: {rising:.2f}. From "
-        f"{needed} of {figure['atoms']} atoms on, the interval reaches the alignment of all atoms. "
-        "Which atoms matter is decided on validation examples, never on those judged here."
+        "intervals over seeds. Which atoms matter is decided on validation examples, never on "
+        "those judged here."
     )
+    for by, name in _ORDERS.items():
+        rising, needed = summary.rising(band, order=by), summary.unneeded(band, order=by)
+        st.caption(
+            f"{name} first: rank correlation of atoms kept with alignment {rising:.2f}; from "
+            f"{needed} of {figure['atoms']} atoms on, the interval reaches the alignment of all."
+        )
 
 
 def _measure(kind: str, *ids: str) -> None:

@@ -89,10 +89,11 @@ def grid_table(
 
 
 NAMES = {"alignment": "New prompts", "old_alignment": "Old prompts", "facts": "Facts, new prompts"}
-ORDERS = {"importance": "the most important", "random": "chosen at random"}
-STYLES = {("importance", "alignment"): (colour("atoms"), "solid"),
+ORDERS = {"importance": "largest first", "loss": "most missed first", "random": "at random"}
+STYLES = {("loss", "alignment"): (colour("atoms"), "solid"),
+          ("importance", "alignment"): (colour("atoms"), "dash"),
           ("random", "alignment"): (colour("atoms"), "dot"),
-          ("importance", "old_alignment"): (NEUTRAL, "solid"),
+          ("loss", "old_alignment"): (NEUTRAL, "solid"),
           ("random", "old_alignment"): (NEUTRAL, "dot")}  # fmt: skip
 
 

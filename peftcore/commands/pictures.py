@@ -37,6 +37,7 @@ def draw(
     atoms: Annotated[
         int | None, typer.Option(min=0, help="Keep only so many atoms, the most important first.")
     ] = None,
+    by: Annotated[str, typer.Option(help="Atoms kept first: importance or loss.")] = "importance",
     off: Annotated[list[int] | None, typer.Option(help="Atom to switch off; repeat it.")] = None,
     gain: Annotated[float, typer.Option(help="What --off multiplies by instead of 0.")] = 0.0,
     count: Count = 4,
@@ -59,7 +60,7 @@ def draw(
         opened = shelf.open_run(run, atoms=weighed)
         model = load(opened.spec.base)
         found = (
-            _weighed(run, model, seed, atoms, off or [], gain, prompt, count, first)
+            _weighed(run, model, seed, by, atoms, off or [], gain, prompt, count, first)
             if weighed
             else ask.by_run(opened, load_adapter(opened, model), seed, prompt, count, first)
         )
@@ -71,6 +72,7 @@ def _weighed(
     run: str,
     model: Any,
     seed: int,
+    by: str,
     atoms: int | None,
     off: list[int],
     gain: float,
@@ -85,7 +87,9 @@ def _weighed(
     opened = shelf.open_run(run, atoms=True)
     found = measuring.dictionary(opened, model)
     ask.check_seed(opened, seed)
-    order = measuring.order_of(opened, found, seed)
+    if by not in measuring.ORDERS:
+        raise BadInput(f"--by takes {' or '.join(measuring.ORDERS)}; got {by!r}")
+    order = measuring.order_of(opened, found, seed, "loss" if by == "loss" else "importance")
     kept = found.size if atoms is None else atoms
     if kept > found.size or any(atom >= found.size for atom in off):
         raise BadInput(f"run {run} has atoms 0 to {found.size - 1}")
@@ -157,8 +161,8 @@ def prune(
     band = summary.curve(figure)
     value = figure | {
         "curve": band.to_dict("records"),
-        "rank_correlation": summary.rising(band),
-        "needed": summary.unneeded(band),
+        "rank_correlation": {by: summary.rising(band, order=by) for by in measuring.ORDERS},
+        "needed": {by: summary.unneeded(band, order=by) for by in measuring.ORDERS},
     }
     heads = ["order", "metric", "k", "mean", "low", "high", "n"]
     rows = band.sort_values(["metric", "order", "k"])[heads].to_numpy(dtype=object).tolist()

@@ -7,7 +7,7 @@ are taken where it is shown.  The same chance draws all pictures that are compar
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
 RANDOM = 2  # random orders of each seed
+Order = Literal["importance", "loss"]
+ORDERS: tuple[Order, ...] = ("importance", "loss")
 MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
 
 
@@ -43,12 +45,26 @@ def dictionary(run: Run, base: BaseModel) -> Dictionary:
     return Dictionary(performing.load_adapter(run, base))
 
 
-def order_of(run: Run, found: Dictionary, place: int) -> sparsity.Whole:
-    """A seed's atoms, the most important first, as its validation examples call on them."""
+def order_of(run: Run, found: Dictionary, place: int, by: Order = "importance") -> sparsity.Whole:
+    """A seed's atoms, those its validation examples need most first.
+
+    by "importance": the mean size of what an atom adds; sizes of early and late layers compare
+    badly.  By "loss": how much the loss rises when the atom alone is taken away.
+    """
     t = run.spec.training
     number = run.spec.population.numbers()[place]
     dev = task_of(run).few_shot(t.shots, number, t.dev).dev
-    return sparsity.ranked(weighing.importance(found, place, dev))
+    weights = (
+        weighing.importance(found, place, dev)
+        if by == "importance"
+        else weighing.rises(found, place, dev)
+    )
+    return sparsity.ranked(weights)
+
+
+def counts(size: int) -> list[int]:
+    """How many atoms are kept along a curve: powers of two, and more places near the end."""
+    return sorted({*sparsity.counts(size), size * 3 // 4, size * 7 // 8})
 
 
 def prune(
@@ -57,23 +73,29 @@ def prune(
     report: Report = lambda done, of: None,
     stop: Stop = lambda: False,
     examples: int = 0,
+    known: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Alignment with the k most important atoms, and with k random ones, for every seed.
+    """Alignment with the k atoms needed most, by either order, and with k random ones, by seed.
 
     examples: how many new and old prompts each are drawn; 0 takes all of the run's test split.
+    known: rows of a figure that was made before, which are not drawn again.
     """
     task, found = task_of(run), dictionary(run, base)
     rows = _judged(task, run, examples)
-    counts, numbers = sparsity.counts(found.size), run.spec.population.numbers()
-    kept: list[dict[str, Any]] = []
-    done, of = 0, len(numbers) * (1 + RANDOM)
+    steps, numbers = counts(found.size), run.spec.population.numbers()
+    kept = list(known)
+    seen = {(row["seed"], row["order"], row["draw"], row["k"]) for row in kept}
+    done, of = 0, len(numbers) * (2 + RANDOM)
     for place, number in enumerate(numbers):
-        orders = [("importance", 0, order_of(run, found, place))]
+        orders: list[tuple[str, int, sparsity.Whole]] = [
+            (by, 0, order_of(run, found, place, by)) for by in ORDERS
+        ]
         orders += [("random", d, sparsity.shuffled(found.size, d, number)) for d in range(RANDOM)]
         for name, draw, order in orders:
             if stop():
                 raise InterruptedError
-            asked = counts if name == "importance" else counts[1:-1]
+            asked = steps if name == "importance" else steps[1:-1]
+            asked = [k for k in asked if (number, name, draw, k) not in seen]
             gains = weighing.keeping(order, asked)
             scored = _scores(task, found, place, gains, rows, arithmetic(run, base))
             for k, scores in zip(asked, scored, strict=True):
@@ -172,7 +194,7 @@ def _scores(
     rows: list[Example],
     autocast: torch.dtype | None,
 ) -> list[dict[str, float]]:
-    drawn = _drawn(found, place, gains, rows, autocast)
+    drawn = _drawn(found, place, gains, rows, autocast) if len(gains) else []
     return [
         {
             name: round(value, 4)

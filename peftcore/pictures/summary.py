@@ -37,7 +37,8 @@ def curve(figure: Mapping[str, Any]) -> pd.DataFrame:
     """
     table = pd.DataFrame(figure["rows"])
     ends = table[(table.order == "importance") & table.k.isin([table.k.min(), table.k.max()])]
-    table = pd.concat([table, ends.assign(order="random")], ignore_index=True)
+    others = [ends.assign(order=name) for name in set(table.order) - {"importance"}]
+    table = pd.concat([table, *others], ignore_index=True)
     each = table.groupby(["order", "k", "seed"])[list(METRICS)].mean().reset_index()
     return _bands(each, ["order", "k"])
 
@@ -56,22 +57,24 @@ def _bands(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "metric", "mean", "low", "high", "n"])
 
 
-def rising(band: pd.DataFrame, metric: str = "alignment") -> float:
-    """Spearman correlation of atoms kept, by importance, with the mean of a metric; 1 is monotone.
+def rising(band: pd.DataFrame, metric: str = "alignment", order: str = "importance") -> float:
+    """Spearman correlation of atoms kept, in an order, with the mean of a metric; 1 is monotone.
 
     NaN where every number of atoms is as good as the next.
     """
     from scipy.stats import spearmanr
 
-    line = band[(band.order == "importance") & (band.metric == metric)].sort_values("k")
+    line = band[(band.order == order) & (band.metric == metric)].sort_values("k")
     if line["mean"].nunique() < 2:
         return float("nan")
     return float(spearmanr(line.k, line["mean"]).statistic)
 
 
-def unneeded(band: pd.DataFrame, metric: str = "alignment") -> int | None:
-    """Fewest atoms, by importance, whose interval reaches the mean of all atoms; None: unknown."""
-    line = band[(band.order == "importance") & (band.metric == metric)].sort_values("k")
+def unneeded(
+    band: pd.DataFrame, metric: str = "alignment", order: str = "importance"
+) -> int | None:
+    """Fewest atoms, in an order, whose interval reaches the mean of all atoms; None: unknown."""
+    line = band[(band.order == order) & (band.metric == metric)].sort_values("k")
     if line.empty:
         return None
     whole = float(line["mean"].iloc[-1])

@@ -76,6 +76,23 @@ def importance(found: Dictionary, seed: int, examples: Sequence[Example]) -> spa
     return np.concatenate([sparsity.importance(code, norm) for code, norm in pairs])
 
 
+def rises(
+    found: Dictionary, seed: int, examples: Sequence[Example], block: int = 32
+) -> sparsity.Array:
+    """How much a seed's mean loss on examples rises when each atom alone is taken away."""
+    encoder = Encoder(found.base, ())
+    gains = torch.cat([torch.ones(1, found.size), 1 - torch.eye(found.size)])
+    losses: list[Tensor] = []
+    for at in range(0, len(gains), block):
+        worn = found.at(seed, gains[at : at + block])
+        batch = encoder.batch(list(examples) * worn.seeds)
+        with torch.inference_mode():
+            each = worn.losses(batch, worn.centroid()).view(worn.seeds, len(examples))
+        losses.append(each.mean(1))
+    told = torch.cat(losses).double().cpu().numpy()
+    return np.asarray(told[1:] - told[0])
+
+
 def keeping(order: Sequence[int] | sparsity.Whole, counts: Sequence[int]) -> Tensor:
     """Gains (p, atoms) that keep the first so many atoms of an order."""
     gains = torch.zeros(len(counts), len(order))

@@ -46,8 +46,8 @@ def band():
 def test_the_curve_names_both_orders_and_marks_the_chosen_number(band):
     figure = figures.curve(band, 1)
     names = [trace.name for trace in figure.data if trace.name]
-    assert names[0] == "New prompts, the most important"
-    assert "Old prompts, chosen at random" in names
+    assert names[0] == "New prompts, largest first"
+    assert "Old prompts, at random" in names
     assert list(figure.data[1].y) == [0.0, 0.25, 1.0]
     assert figure.layout.shapes[0].x0 == 1
     assert figures.curve_alt(band) == (

@@ -1,0 +1,80 @@
+"""The Images page, run in full without a browser, on the runs and figures that ship."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import nav, picture_views
+from app.errors import log_file
+from peftcore import places
+from peftcore.pictures import shelf
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def opened(view):
+    page = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=120)
+    page.run()
+    page.query_params.clear()
+    page.query_params["images.view"] = view
+    page.switch_page(nav.find("images").file).run()
+    return sound(page)
+
+
+def sound(page):
+    assert not page.exception
+    assert not log_file().exists(), log_file().read_text()
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    return "\n".join(str(found.value) for kind in kinds for found in kind)
+
+
+def test_methods_stand_side_by_side_with_their_scores():
+    page = opened("Methods")
+    told = words(page)
+    assert "10 new examples for training, and 20 old ones beside them" in told
+    assert "The base alone" in told
+    assert "draw a three" in told
+    page.segmented_control(key="images.age").set_value("Old").run()
+    assert "draw an eight" in words(sound(page))
+
+
+def test_editing_shows_what_was_measured_on_the_shipped_atoms():
+    page = opened("Editing")
+    run = shelf.runs("pictures_digit")
+    ids = [each.id for each in run if each.spec.method == "atoms"]
+    figure = shelf.figure(f"prune-{ids[0]}")
+    assert figure is not None
+    assert f"of {figure['atoms']} atoms on" in words(page)
+    assert "5 seeds" in words(page)
+
+
+def test_every_view_asks_to_wait_before_it_loads_a_model():
+    for view in ("Fewer atoms", "Layers", "Single atoms", "Concept and style"):
+        page = opened(view)
+        assert any(button.label == "Start now" for button in page.button), view
+
+
+def test_the_slider_draws_with_fewer_atoms():
+    page = opened("Fewer atoms")
+    page.button(key="images.start").click().run()
+    sound(page)
+    line = page.dataframe[-1].value
+    assert list(line["Atoms kept"])[:3] == [0, 1, 2]
+    assert line["Pictures that changed"].iloc[0] == 0
+    share = [int(cell.split()[0]) for cell in line["As asked"]]
+    assert share[0] <= 20
+    assert share[-1] >= 70
+
+
+def test_words_the_base_does_not_know_are_refused_in_a_sentence():
+    page = opened("Layers")
+    page.button(key="images.start").click().run()
+    page.selectbox(key="images.prompt.pictures_digit").set_value(picture_views.OWN).run()
+    page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
+    assert "does not know 'castle'" in words(sound(page)).replace("\\", "")

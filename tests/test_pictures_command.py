@@ -1,0 +1,48 @@
+"""The command `pictures`: JSON alone on standard output, sentences for what cannot be."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from peftcore.commands import app
+from peftcore.pictures import canvas, shelf
+
+
+def call(*words):
+    return CliRunner().invoke(app, ["pictures", *words])
+
+
+def test_the_base_draws_as_json_and_in_signs():
+    asked = ("draw", "--prompt", "draw a seven", "--count", "2")
+    found = json.loads(call(*asked, "--json").stdout)
+    assert found["prompt"] == "draw a seven"
+    assert [len(canvas.decode(code)) for code in found["pictures"]] == [64, 64]
+    lines = call(*asked).stdout.splitlines()
+    assert lines[0].startswith("draw a seven: ")
+    assert lines[-1] == "; ".join(found["told"])
+
+
+def test_a_shipped_run_compares_and_draws_with_few_atoms():
+    rows = json.loads(call("compare", "pictures_digit", "--json").stdout)
+    assert {row["method"] for row in rows} == set(shelf.METHODS)
+    run = next(row["run"] for row in rows if row["method"] == "atoms")
+    drawn = json.loads(call("draw", "--run", run, "--prompt", "draw a three", "--atoms", "0",
+                            "--count", "2", "--json").stdout)  # fmt: skip
+    base = json.loads(call("draw", "--prompt", "draw a three", "--count", "2", "--json").stdout)
+    assert drawn["pictures"] == base["pictures"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("draw", "--prompt", "draw a cat"), "does not know 'cat'"),
+        (("draw", "--prompt", "a one", "--atoms", "3"), "only a run has atoms"),
+        (("compare", "miniworld_nli"), "no task of pictures 'miniworld_nli'"),
+        (("prune", "0" * 12), "no run"),
+    ],
+)
+def test_what_cannot_be_ends_in_a_sentence(words, why):
+    found = call(*words)
+    assert found.exit_code == 2
+    assert why in found.stderr
