@@ -21,7 +21,7 @@ def test_all_atoms_score_what_the_run_reports_and_none_the_same_for_every_seed(t
     whole = [row for row in ends if row["k"] == figure["atoms"]]
     for metric in ("alignment", "old_alignment"):
         # Half precision rounds with the size of a batch: one picture may come out otherwise.
-        one = 1.001 / min(figure["new"], figure["old"])
+        one = 1 / min(figure["new"], figure["old"]) + 2e-4
         assert [row[metric] for row in whole] == pytest.approx(run.scores()[metric], abs=one)
         none = {row[metric] for row in ends if row["k"] == 0}
         assert len(none) == 1
