@@ -39,13 +39,14 @@ def scores(found: Results) -> None:
         )
         for row in table.to_dict("records")
     ]
-    title = "Human score, 95 % interval over examples and raters"
+    items, raters = found.said["item"].nunique(), found.said["rater"].nunique()
+    title = f"95 % interval over examples and raters, {items} items, {raters} raters"
     best = next((row for row in rows if row.look is not found.looks.get(rate_results.GOLD)), None)
     if best and best.value is not None:
         limits = (
             f", 95 % interval {best.low:.2f} to {best.high:.2f}" if best.low is not None else ""
         )
-        st.markdown(f"**{plain(best.name)}** explains best: **{best.value:.2f}**{limits}.")
+        st.markdown(f"**{plain(best.name)}** has the highest score: **{best.value:.2f}**{limits}.")
     shown = table.rename(columns={"source": "run or method"})
     shown.insert(0, "name", [found.names[source] for source in table["source"]])
     chart(

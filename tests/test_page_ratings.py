@@ -55,7 +55,8 @@ def view(page, name):
 def test_every_view_shows_the_demo_at_first_start():
     page = opened("ratings")
     assert "Simulated raters, not people" in words(page)
-    assert "explains best" in words(page)
+    assert "has the highest score" in words(page)
+    assert "49 items, 4 raters" in charts(page)[0]["layout"]["title"]["text"]
     (chart,) = charts(page)
     assert "The data set's own" in " ".join(chart["layout"]["yaxis"]["ticktext"]).replace(
         "&#x27;", "'"
