@@ -80,7 +80,7 @@ def methods() -> None:
         notes[name] = f"{sum(right)} of {len(right)} as asked"
     asked = rows.source.tolist()
     chart(
-        figures.grid(world, panels, notes, columns=4, across=min(5, len(panels))),
+        figures.grid(world, panels, notes, columns=4, across=3),
         key=f"images.methods.{task}.{age}",
         name=f"{task}-{age.lower()}",
         alt=figures.grid_alt(panels, notes),
@@ -150,7 +150,10 @@ def fewer() -> None:
     by: Order = "loss" if chosen_order == "loss" else "importance"
     drawn = picture_cache.fewer(run, seed, by, prompt, COUNT)
     kept = st.select_slider(
-        "Atoms kept", list(drawn), value=list(drawn)[-1], key=f"images.kept.{run.id}"
+        "Atoms kept",
+        list(drawn),
+        value=list(drawn)[len(drawn) * 2 // 3],
+        key=f"images.kept.{run.id}",
     )
     names = {"No atoms (the base)": 0, f"{kept} atoms": kept, "All atoms": list(drawn)[-1]}
     panels = {name: drawn[k].pictures for name, k in names.items()}
@@ -195,7 +198,7 @@ def layers() -> None:
     panels = {name: d.pictures for name, d in drawn.items()}
     notes = {name: _note(d.alignment) for name, d in drawn.items()}
     chart(
-        figures.grid(world, panels, notes, across=5),
+        figures.grid(world, panels, notes, across=3),
         key="images.layers",
         name=f"{run.id}-layers",
         alt=figures.grid_alt(panels, notes),

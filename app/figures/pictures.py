@@ -157,7 +157,7 @@ def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
                 hovertemplate=f"{names[run]}: %{{x:.3f}}, n = {row.n} seeds<extra></extra>",
                 row=1, col=column, **spread,
             )  # fmt: skip
-    figure.update_xaxes(range=[-0.05, 1.1], title_text="Share of pictures as asked")
+    figure.update_xaxes(range=[-0.05, 1.1], title_text="Share as asked")
     figure.update_yaxes(tickvals=list(range(len(runs))), ticktext=[names[r] for r in runs],
                         autorange="reversed")  # fmt: skip
     figure.update_layout(template=TEMPLATE, height=130 + 36 * len(runs))
