@@ -1,0 +1,48 @@
+"""The Limits and Toys pages in a real browser: switches, a head, and a run of one's own."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+HOSTILE = "the cat the </script><img src=x onerror=alert(1)> <s> `b` $x$"
+
+
+def press(here, group, name):
+    box = here.page.locator('[data-testid="stButtonGroup"]', has_text=group).first
+    box.get_by_role("radio", name=name, exact=True).click()
+    here.settle()
+
+
+def test_switches_of_the_limits_page_change_the_verdict_and_their_explanation(visit):
+    here = visit(height=1600)
+    alarms = []
+    here.page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+    here.open("limits")
+    here.page.locator(".js-plotly-plot").first.wait_for(timeout=200_000)
+    here.settle()
+    press(here, "Head", "3")
+    for group, name, said in (
+        ("Inputs of the layer", "Whole stack", "effects compound"),
+        ("Positions", "Naive", "seems to refute the theory"),
+        ("Inputs of the layer", "This layer alone", "Here the theory is exact"),
+    ):
+        press(here, group, name)
+        expect(here.page.get_by_text(said)).to_be_visible()
+    press(here, "Input", "My own text")
+    box = here.page.get_by_label("Text", exact=True)
+    box.fill(HOSTILE)
+    box.press("Control+Enter")
+    here.settle()
+    assert here.page.locator("img[src=x]").count() == 0
+    here.sound()
+    assert not alarms
+
+
+def test_a_toy_is_trained_from_the_page_and_shows_its_own_results(visit):
+    here = visit(height=1600)
+    here.open("toys")
+    here.page.get_by_text("Run it yourself").click()
+    here.page.get_by_role("button", name="Start", exact=True).click()
+    results = here.page.locator('[data-testid="stButtonGroup"]', has_text="Results")
+    expect(results).to_be_visible(timeout=200_000)  # once there are shipped results and own ones
+    here.sound()
