@@ -75,7 +75,7 @@ MEASURES: dict[str, Measure] = {
     "chrf": Measure("chrF", 100, "sacrebleu's corpus chrF against all references."),
     "ter": Measure("TER", 100, "Edits per 100 words of the closest reference.", "lower"),
     "rougeL": Measure("ROUGE-L", 1, "F measure against the closest reference, averaged."),
-    "alignment": Measure("Alignment", 1, "Share of new prompts whose picture shows what was asked."),
+    "alignment": Measure("Alignment", 1, "Share of new prompts that are drawn as asked."),
     "old_alignment": Measure(
         "Alignment, old prompts", 1, "The same for prompts that the base could draw before."
     ),
