@@ -23,6 +23,7 @@ class FullFineTuning(ChosenWeights):
     summary = "Every weight of the base is trained: the most that training can change."
     source = "baseline"
     learning_rate = 0.0005
+    encoder_rate = 0.00005  # dev loss on QNLI, minilm, 25 steps, one seed: .59; .62 at 0.00015
 
     class Config(Settings):
         """Full fine-tuning has nothing to set."""
