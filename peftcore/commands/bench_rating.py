@@ -53,7 +53,7 @@ def rating_crowd(
         "think": think,
         "seconds": round(seconds, 2),
     }
-    value |= {"processor_seconds": round(processor, 2), "ratings": raters * items, "rows": rows}
+    value |= {"processor_seconds": round(processor, 2), "ratings": len(times["rate"]), "rows": rows}
 
     def lines() -> Iterator[str]:
         yield f"{raters} raters, {items} items each, none lost, none doubled"
@@ -72,7 +72,8 @@ def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[fl
 
     me, book = rating.experimenter("bench"), rating.Book(url)
     overlap = min(3, raters)
-    count = -(-raters * items // overlap)
+    # Enough that the last rater, too, finds an item that is open and that they have not rated.
+    count = -(-raters * items // overlap) + items
     settings = rating.ProjectSettings.make(
         {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
     )
