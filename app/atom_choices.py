@@ -50,7 +50,7 @@ def runs() -> list[Run]:
         for run in comparing.finished()
         if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
     ]
-    known = Counter(part.run for study in atom_studies.every() for part in study.ask.parts())
+    known = Counter(part.run for study in Study.every() for part in study.ask.parts())
     return sorted(found, key=lambda run: -known[run.id])
 
 
@@ -131,7 +131,7 @@ def chosen(subject: Subject) -> int:
 
 def _foremost(subject: Subject) -> int:
     """The most important atom as far as that was measured, else the first."""
-    study = atom_studies.find(subject.ask("map"))
+    study = Study.find(subject.ask("map"))
     for entry in at_end(study) if study else []:
         if entry["seed"] == subject.number:
             return int(atom_studies.weights(entry).argmax())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app import answer_html, atom_choices, atom_work, cache, comparing, waiting, widgets
+from app import answer_html, atom_choices, cache, comparing, measuring, waiting, widgets
 from app.atom_choices import Subject
 from app.charts import chart
 from app.figures import atoms as figures
@@ -70,7 +70,7 @@ def write(subject: Subject) -> str:
 def one_atom(subject: Subject) -> None:
     """One atom removed or scaled: the old and the new answer side by side."""
     held = subject.run.spec.settings
-    found = atom_studies.find(subject.ask("map"))
+    found = Study.find(subject.ask("map"))
     if found is None or not found.sites:
         st.caption("The view Map measures which atoms there are; measure the coefficients first.")
         return
@@ -125,7 +125,7 @@ def _known(subject: Subject, found: Study, number: int) -> None:
             place, index = divmod(number, len(entry["usage"][0]))
             parts.append(f"used at {entry['usage'][place][index]:.0%} of the positions")
             parts.append(f"importance {atom_studies.weights(entry)[place, index]:.3g}")
-    pruned = atom_studies.find(subject.ask("prune"))
+    pruned = Study.find(subject.ask("prune"))
     for entry in atom_choices.entries(pruned, "weights") if pruned else []:
         if (entry["seed"], entry["order"]) == (subject.number, "ablation"):
             parts.append(f"its removal costs {entry['values'][number]:+.4f} nats on validation")
@@ -179,7 +179,8 @@ def two_runs(subject: Subject) -> None:
         )
     second = Subject(known[other], seed)
     _shares(subject, second)
-    atom_work.panel(
+    measuring.panel(
+        Study,
         subject.ask("combine", other),
         lambda found: _scores(subject, found),
         "both together",
@@ -236,4 +237,4 @@ def _scores(subject: Subject, found: Study) -> None:
         "What both runs add to a matrix is summed. Each was trained without the other, so nothing "
         "keeps one from disturbing what the other does."
     )
-    atom_work.caption(found)
+    measuring.caption(found.facts)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import answer_html, atom_choices, atom_work, widgets
+from app import answer_html, atom_choices, measuring, widgets
 from app.atom_choices import Subject
 from app.charts import chart
 from app.figures import atoms as figures
@@ -52,9 +52,10 @@ def atom_map(subject: Subject) -> None:
         if subject.number in held:
             _map(subject, found, held[subject.number])
         _numbers(list(held.values()))
-        atom_work.caption(found)
+        measuring.caption(found.facts)
 
-    atom_work.panel(
+    measuring.panel(
+        Study,
         subject.ask("map"),
         show,
         READ,
@@ -150,9 +151,9 @@ def sparsity(subject: Subject) -> None:
                 table=pd.DataFrame({f"seed {seed}": each for seed, each in often.items()}),
             )
         _evolution(subject, found)
-        atom_work.caption(found)
+        measuring.caption(found.facts)
 
-    atom_work.panel(subject.ask("map"), show, READ)
+    measuring.panel(Study, subject.ask("map"), show, READ)
 
 
 def _curve(weights: Any) -> tuple[Any, Any]:
@@ -201,9 +202,10 @@ def pruning(subject: Subject) -> None:
             if (table["what"] == what).any():
                 _bands(subject, found, table, what, int(k))
         _answers(subject, found, int(k))
-        atom_work.caption(found)
+        measuring.caption(found.facts)
 
-    atom_work.panel(
+    measuring.panel(
+        Study,
         subject.ask("prune"),
         show,
         "pruning",
@@ -285,7 +287,7 @@ def density(subject: Subject) -> None:
     )
     there = [
         study
-        for study in atom_studies.every()
+        for study in Study.every()
         if study.ask.kind == "path" and study.ask.over == over and _belongs(study, subject)
     ]
     ask = there[0].ask if there else subject.ask("path", over=over)
@@ -307,9 +309,10 @@ def density(subject: Subject) -> None:
                 "passes its threshold no gradient reaches the atoms, and the run stays the base."
             )
         )
-        atom_work.caption(found)
+        measuring.caption(found.facts)
 
-    atom_work.panel(
+    measuring.panel(
+        Study,
         ask,
         show,
         "the path",

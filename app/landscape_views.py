@@ -9,7 +9,7 @@ from typing import Any, cast
 import pandas as pd
 import streamlit as st
 
-from app import cache, charts, comparing, landscape_point, landscaping, widgets
+from app import cache, charts, comparing, landscape_point, landscaping, measuring, widgets
 from app.figures import landscape as figures
 from app.figures.compare import measure
 from app.landscaping import Subject
@@ -76,7 +76,7 @@ def ground(subject: Subject) -> None:
     def show(found: Landscape) -> None:
         _draw(found, shape == "In relief")
 
-    landscaping.panel(ask, show, GROUNDS[kind].lower(), NOTES[kind])
+    measuring.panel(Landscape, ask, show, GROUNDS[kind].lower(), NOTES[kind])
 
 
 def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
@@ -138,10 +138,11 @@ def _pick_face(subject: Subject) -> tuple[str, str, str] | None:
 def _offer(subject: Subject) -> None:
     """Buttons for the faces worth looking at, once the middles of all faces are known."""
     ask = subject.ask("scan")
-    found = landscapes.find(ask)
+    found = Landscape.find(ask)
     if found is None or found.status().state != "done":
         count = len(simplex.faces(subject.vertices))
-        landscaping.panel(
+        measuring.panel(
+            Landscape,
             ask,
             lambda _: None,
             "the middle of every face",
@@ -243,7 +244,7 @@ def _draw(found: Landscape, relief: bool) -> None:
         words += f" The two directions hold {100 * (first + second):.0f} % of the spread."
     if words:
         st.caption(words)
-    landscaping.caption(facts)
+    measuring.caption(facts)
     if not relief:
         landscape_point.box(found, table)
 
@@ -291,9 +292,10 @@ def cuts(subject: Subject) -> None:
             "A barrier is the largest rise above the straight line between the losses at the ends; "
             "0 means that nothing stands between them."
         )
-        landscaping.caption(facts)
+        measuring.caption(facts)
 
-    landscaping.panel(
+    measuring.panel(
+        Landscape,
         subject.ask("cuts", steps=12),
         show,
         "the edges",
@@ -324,7 +326,8 @@ def between(subject: Subject) -> None:
         )
         _draw(found, relief=False)
 
-    landscaping.panel(
+    measuring.panel(
+        Landscape,
         subject.ask("curve", *others, steps=16),
         show,
         "the way between them",
@@ -356,7 +359,8 @@ def flat(subject: Subject) -> None:
             )
         )
 
-    landscaping.panel(
+    measuring.panel(
+        Landscape,
         ask,
         show,
         "the flatness of every seed",
@@ -413,7 +417,7 @@ def _question(ask: Ask, run: Run) -> None:
 
 def _measure_all(asks: Sequence[Ask]) -> None:
     for ask in asks:
-        landscapes.start(ask)
+        Landscape.start(ask)
 
 
 def _alike(one: Run, other: Run) -> bool:
@@ -430,7 +434,7 @@ def _gathered(ask: Ask, run: Run, metric: str) -> pd.DataFrame:
     keys = ("kind", "split", "examples", "radius", "normalisation")
     known = {each.id: each for each in landscaping.candidates() if _alike(each, run)}
     rows: list[dict[str, Any]] = []
-    for found in landscapes.every():
+    for found in Landscape.every():
         if found.ask.runs[0] not in known or any(
             getattr(found.ask, key) != getattr(ask, key) for key in keys
         ):
@@ -471,7 +475,8 @@ def validation(subject: Subject) -> None:
         _spread(found, measures, facts, subject)
         _estimates(found, measures, facts)
 
-    landscaping.panel(
+    measuring.panel(
+        Landscape,
         subject.ask("validation", seed=0, copies=60),
         show,
         "the validation distribution",

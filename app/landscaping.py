@@ -1,19 +1,14 @@
-"""What the Landscape page measures: a run, what is looked at, and the panel that measures it.
-
-Measuring happens in a process of its own; here it is started, watched, stopped and read.
-"""
+"""What the Landscape page measures: a run, and what is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from app import cache, comparing, errors, widgets
+from app import cache, comparing
 from app.looks import title
-from peftcore import landscapes
 from peftcore.landscapes import Ask, Kind, Landscape
 from peftcore.runs import Run
 
@@ -106,98 +101,6 @@ def same(ask: Ask) -> list[Landscape]:
     keys = ("kind", "runs", "split", "examples", "seed")
     return [
         each
-        for each in landscapes.every()
+        for each in Landscape.every()
         if all(getattr(each.ask, key) == getattr(ask, key) for key in keys)
     ]
-
-
-def panel(ask: Ask, show: Callable[[Landscape], None], what: str, empty: str = "") -> None:
-    """What is known of a landscape, with the buttons that go on with it or stop it.
-
-    Drawn again every two seconds while it is being measured.
-    """
-    found = landscapes.find(ask)
-    working = bool(found and found.status().busy)
-
-    @st.fragment(run_every=2.0 if working else None)
-    @errors.guarded
-    def live() -> None:
-        here = landscapes.find(ask)
-        status = here.status() if here else None
-        if working != bool(status and status.busy):
-            st.rerun()  # begun or ended: the clock of this panel must start or stop
-        if here is None or status is None or not status.busy:
-            _start(ask, here, what, empty)
-        else:
-            _progress(here)
-        if here and here.plan():
-            show(here)
-
-    live()
-
-
-def _start(ask: Ask, found: Landscape | None, what: str, empty: str) -> None:
-    """The button that begins or goes on, unless everything is measured."""
-    status = found.status() if found else None
-    if status and status.state == "done":
-        return
-    if status and status.state == "failed":
-        st.error(widgets.plain(status.message), icon=":material/error:")
-    begun = bool(status and status.done)
-    if status and begun:
-        st.caption(
-            f"{status.done} of {status.of} measured, then it was stopped; what is known is kept."
-        )
-    elif empty:
-        st.caption(empty)
-    st.button(
-        f"Go on with {what}" if begun else f"Measure {what}",
-        type="primary",
-        icon=":material/terrain:",
-        key=f"landscape.start.{ask.id}",
-        on_click=begin,
-        args=(ask,),
-    )
-    command(ask)
-
-
-def begin(ask: Ask) -> None:
-    """Measure in a process of its own."""
-    landscapes.start(ask)
-
-
-def command(ask: Ask) -> None:
-    """The same on the command line."""
-    import shlex
-
-    with st.expander("The same on the command line", icon=":material/terminal:"):
-        words = " ".join(map(shlex.quote, ask.words()))
-        st.code(f"python -m peftcore landscape {words}", language="bash", wrap_lines=True)
-
-
-def _progress(found: Landscape) -> None:
-    status = found.status()
-    share = status.done / status.of if status.of else 0.0
-    left = "" if status.left is None else f", about {widgets.duration(status.left)} left"
-    words = f"{status.done} of {status.of} measured{left}" if status.of else "Starting"
-    if status.message:
-        words += f". {status.message}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, share), text=widgets.plain(words))
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            key=f"landscape.stop.{found.id}",
-            on_click=found.stop,
-            help="What was measured is kept, and can be gone on with",
-        )
-
-
-def caption(facts: Mapping[str, Any]) -> None:
-    """Where the adapters and data come from, below a figure."""
-    st.caption(
-        widgets.plain(
-            f"{facts.get('base')} ({facts.get('fingerprint')}), {facts.get('task')}, data "
-            f"{facts.get('data_hash')}; adapters {', '.join(facts.get('adapters', []))}."
-        )
-    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from peftcore import atom_studies
 from peftcore.errors import BadInput
-from peftcore.landscapes import Part
+from peftcore.measurements import Part
 from peftcore.runs import Run, RunStore
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from peftcore.batches import Encoder
 from peftcore.dictionaries import Dictionary
 from peftcore.errors import BadInput
 from peftcore.evaluation import examples_to_answer
-from peftcore.landscapes import Part, Status, turn
+from peftcore.measurements import Part, Status
 from peftcore.runs import Run, RunStore
 from peftcore.spec import RunSpec
 from peftcore.surveying import _stamp as stamp
@@ -43,29 +43,7 @@ def carry_out(
     stop: Callable[[], bool] = lambda: False,
 ) -> Status:
     """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    from peftcore import processes
-
-    if study.shipped or study.status().state == "done":
-        return study.status()
-    with study.hold():
-        (study.folder / "stop").unlink(missing_ok=True)
-        signed = vars(processes.current())
-        study.write_status(state="waiting", message="Loading the base model", process=signed)
-        try:
-            with turn(study):
-                Bench(study, device, base, report, stop).work()
-        except (InterruptedError, KeyboardInterrupt):
-            return study.write_status(
-                state="stopped", process=None, message="Stopped; what was measured is kept."
-            )
-        except BadInput as error:
-            study.write_status(state="failed", process=None, message=str(error))
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-            study.write_status(state="failed", process=None, message=f"An error: {kind}")
-            raise
-        return study.write_status(state="done", process=None, message="")
+    return study.carried_out(lambda: Bench(study, device, base, report, stop).work())
 
 
 @dataclass

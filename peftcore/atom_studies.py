@@ -1,4 +1,4 @@
-"""What was asked about atoms, how far it is, and what is known: folders like those of landscapes.
+"""What was asked about atoms, and what is known: measurements as folders on disk.
 
 Kinds: coefficients read from text (`map`), scores with few atoms (`prune`), runs along a setting
 that makes coefficients sparse (`path`), the atoms of two runs worn at once (`combine`).  Needs no
@@ -7,23 +7,19 @@ torch: pages read what `atom_measuring` computes in a process of its own.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from peftcore import files, landscapes, places
+from peftcore import measurements
 from peftcore.analysis import sparsity
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
-from peftcore.landscapes import Landscape, Part
-from peftcore.settings import Settings
+from peftcore.measurements import Measurement
 from peftcore.spec import RunSpec
 
 Kind = Literal["map", "prune", "path", "combine"]
@@ -48,7 +44,7 @@ STACKS = {"encoder": "Encoder", "decoder": "Decoder"}
 SHORT = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
 
 
-class Ask(Settings):
+class Ask(measurements.Ask):
     """Everything that decides a measurement; equal asks are computed once."""
 
     kind: Kind = Field("map", description="What is measured")
@@ -69,32 +65,23 @@ class Ask(Settings):
     over: Over = Field("threshold", description="The setting that varies along a path")
     values: tuple[float, ...] = Field((), max_length=12, description="Its values; none: the usual")
 
-    @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits: equal asks have equal ids."""
-        given = self.model_dump(mode="json", exclude_defaults=True) | {"of": "atoms"}
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
+    def kin(self) -> dict[str, str]:
+        """What tells asks of different sorts apart."""
+        return {"of": "atoms"}
 
-    def parts(self) -> list[Part]:
-        """The runs, with a seed where one is named."""
-        return [Part.read(text) for text in self.runs]
-
-    def words(self) -> list[str]:
-        """The arguments of the command that computes this."""
-        given = self.model_dump(mode="json", exclude={"kind", "runs"}, exclude_defaults=True)
-        sets = [f"{name}={_written(value)}" for name, value in given.items()]
-        return ["atoms", self.kind, *self.runs, *(w for each in sets for w in ("--set", each))]
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    def command(self) -> list[str]:
+        """The arguments that compute this, without its settings."""
+        return ["atoms", self.kind, *self.runs]
 
 
 @dataclass(frozen=True)
-class Study(Landscape):
+class Study(Measurement):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
-    ask: Ask  # type: ignore[assignment]  # of atoms: the folder's ways are the same
+    ask: Ask
+
+    SHELF: ClassVar[str] = "atoms"
+    ASK: ClassVar[type[measurements.Ask]] = Ask
 
     def found(self, what: str) -> list[dict[str, Any]]:
         """The entries of one sort."""
@@ -109,58 +96,6 @@ class Study(Landscape):
     def numbers(self) -> list[int]:
         """Seeds of the run."""
         return list(self.facts.get("seeds", []))
-
-
-def home() -> Path:
-    """Where measurements of this workspace lie."""
-    return places.home() / "atoms"
-
-
-def shipped() -> Path:
-    """Where those that come with the project lie."""
-    return places.ASSETS / "atoms"
-
-
-def find(ask: Ask) -> Study | None:
-    """The measurement of an ask, if it was ever begun; a finished one of the project comes last."""
-    for root, given in ((home(), False), (shipped(), True)):
-        if (root / ask.id / "ask.json").is_file():
-            return Study(root / ask.id, ask, given)
-    return None
-
-
-def create(ask: Ask) -> Study:
-    """The folder of an ask, made if there is none; a shipped one that is done will do."""
-    there = find(ask)
-    if there and (there.status().state == "done" or not there.shipped):
-        return there
-    folder = home() / ask.id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    landscapes.home().mkdir(mode=0o700, parents=True, exist_ok=True)  # where the turns are taken
-    files.replace(folder / "ask.json", json.dumps(ask.model_dump(mode="json")).encode())
-    return Study(folder, ask)
-
-
-def every() -> list[Study]:
-    """All measurements that were begun here or come with the project."""
-    found: dict[str, Study] = {}
-    for root, given in ((home(), False), (shipped(), True)):
-        for path in sorted(root.glob("*/ask.json")):
-            if path.parent.name in found or not landscapes.ID.fullmatch(path.parent.name):
-                continue
-            try:
-                ask = Ask.make(files.read_json(path))
-            except BadInput:  # of another version
-                continue
-            found[path.parent.name] = Study(path.parent, ask, given)
-    return list(found.values())
-
-
-def start(ask: Ask) -> Study:
-    """Measure in a process that outlives this one; nothing if one is at it or it is done."""
-    study = create(ask)
-    landscapes.launch(study, ask.words())
-    return study
 
 
 @dataclass(frozen=True)

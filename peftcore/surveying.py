@@ -22,7 +22,8 @@ from peftcore.base import BaseModel, load
 from peftcore.batches import Encoder
 from peftcore.errors import BadInput
 from peftcore.evaluation import examples_to_answer
-from peftcore.landscapes import Ask, Landscape, Part, Status, turn
+from peftcore.landscapes import Ask, Landscape
+from peftcore.measurements import Part, Status
 from peftcore.performing import load_adapter
 from peftcore.population import random_points, validation_salt
 from peftcore.runs import Run, RunStore
@@ -102,29 +103,7 @@ def carry_out(
     stop: Callable[[], bool] = lambda: False,
 ) -> Status:
     """Bring a landscape to its end, or to where it is stopped; returns its status."""
-    from peftcore import processes
-
-    if landscape.shipped or landscape.status().state == "done":
-        return landscape.status()
-    with landscape.hold():
-        (landscape.folder / "stop").unlink(missing_ok=True)
-        signed = vars(processes.current())
-        landscape.write_status(state="waiting", message="Loading the base model", process=signed)
-        try:
-            with turn(landscape):
-                _work(landscape, device, base, report, stop)
-        except (InterruptedError, KeyboardInterrupt):
-            return landscape.write_status(
-                state="stopped", process=None, message="Stopped; what was measured is kept."
-            )
-        except BadInput as error:
-            landscape.write_status(state="failed", process=None, message=str(error))
-            raise
-        except Exception as error:
-            kind = type(error).__name__
-            landscape.write_status(state="failed", process=None, message=f"An error: {kind}")
-            raise
-        return landscape.write_status(state="done", process=None, message="")
+    return landscape.carried_out(lambda: _work(landscape, device, base, report, stop))
 
 
 def _work(
@@ -717,9 +696,7 @@ def _copies(surveyor: Surveyor, count: int, number: int) -> list[float]:
 
 def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[Terrain, Run]:
     """The adapter at one point of a landscape, worn and ready to answer."""
-    from peftcore.landscapes import create
-
-    landscape = create(ask)
+    landscape = Landscape.create(ask)
     parts, store = ask.parts(), RunStore()
     runs = [store.open(part.run) for part in parts]
     task = tasks.find(runs[0].spec.task)

@@ -9,7 +9,7 @@ from random_models import build_tiny
 
 from peftcore import atom_asking, atom_measuring, atom_studies, performing, tasks
 from peftcore.analysis import sparsity
-from peftcore.atom_studies import Ask
+from peftcore.atom_studies import Ask, Study
 from peftcore.base import load
 from peftcore.batches import Encoder
 from peftcore.errors import BadInput
@@ -64,7 +64,7 @@ def runs(shelf, monkeypatch, home):
 
 def done(kind, *names, **fields):
     """A measurement brought to its end."""
-    study = atom_studies.create(Ask.make({"kind": kind, "runs": names} | fields))
+    study = Study.create(Ask.make({"kind": kind, "runs": names} | fields))
     assert atom_measuring.carry_out(study).state == "done"
     return study
 
@@ -160,7 +160,7 @@ def test_ablation_is_what_removing_one_atom_costs(runs):
 
 def test_a_stopped_measurement_goes_on_where_it_was(runs, monkeypatch):
     ask = Ask.make({"kind": "prune", "runs": [runs["atoms"].id], "examples": 4, "draws": 1})
-    study, seen = atom_studies.create(ask), []
+    study, seen = Study.create(ask), []
 
     def stop():
         return study.status().done > 20
@@ -219,7 +219,7 @@ def test_only_atoms_can_be_measured(runs):
     with pytest.raises(BadInput, match="combine takes 2 runs"):
         done("combine", runs["atoms"].id)
     ask = Ask.make({"kind": "map", "runs": [runs["lora"].id]})
-    assert atom_studies.find(ask).status().state == "failed"
+    assert Study.find(ask).status().state == "failed"
     with pytest.raises(BadInput, match="a path varies a run of atoms"):
         atom_studies.along(runs["lora"].spec, "threshold", ())
 

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from peftcore import atom_studies, landscapes, places
-from peftcore.atom_studies import Ask
+from peftcore import atom_studies, places
+from peftcore.atom_studies import Ask, Study
 from peftcore.errors import BadInput
 from peftcore.runs import RunStore
 
@@ -23,7 +23,7 @@ def ask(kind="prune", **fields):
 
 def pruned(seeds=(0, 1)):
     """A measurement of four atoms with made-up losses."""
-    study = atom_studies.create(ask())
+    study = Study.create(ask())
     for seed in seeds:
         where = {"what": "loss", "seed": seed}
         study.keep(where | {"order": "ends", "draw": 0, "k": [0, 4], "values": [3.0, seed]})
@@ -52,24 +52,6 @@ def test_the_words_of_an_ask_are_the_command_that_makes_it():
     assert Ask.make({"kind": "path", "runs": [RUN], **given}) == ask(
         "path", over="l1", values=(0, 0.5), answers=False
     )
-
-
-def test_a_measurement_is_found_again_and_the_shipped_one_will_do(monkeypatch, tmp_path):
-    assert atom_studies.find(ask()) is None
-    study = atom_studies.create(ask())
-    assert atom_studies.find(ask()) == study
-    assert [each.id for each in atom_studies.every() if not each.shipped] == [ask().id]
-    monkeypatch.setattr(atom_studies, "shipped", lambda: study.folder.parent)
-    monkeypatch.setattr(atom_studies, "home", lambda: tmp_path)
-    study.write_status(state="done")
-    assert atom_studies.create(ask()).shipped
-
-
-def test_starting_launches_the_command(monkeypatch):
-    launched = []
-    monkeypatch.setattr(landscapes, "launch", lambda *given: launched.append(given))
-    study = atom_studies.start(ask("map"))
-    assert launched == [(study, ["atoms", "map", RUN])]
 
 
 def test_sites_and_atoms_have_names_for_people():
@@ -125,7 +107,7 @@ def test_numbers_of_a_seed_come_out_of_what_was_read():
     assert found.effective == pytest.approx(9 / 5)
 
 
-SHIPPED = [study for study in atom_studies.every() if study.shipped]
+SHIPPED = [study for study in Study.every() if study.shipped]
 
 
 @pytest.mark.parametrize("study", SHIPPED, ids=lambda study: f"{study.ask.kind}-{study.id}")

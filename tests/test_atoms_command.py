@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from peftcore import atom_asking, atom_measuring, atom_studies
-from peftcore.atom_studies import Ask
+from peftcore import atom_asking, atom_measuring
+from peftcore.atom_studies import Ask, Study
 from peftcore.commands import app
 
 RUN, OTHER = "0123456789ab", "ba9876543210"
@@ -126,4 +126,4 @@ def test_a_stopped_measurement_ends_with_status_one(monkeypatch):
         atom_measuring, "carry_out", lambda study, **_: study.write_status(state="stopped")
     )
     assert said("map", RUN)[0] == 1
-    assert atom_studies.find(Ask.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"
+    assert Study.find(Ask.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"

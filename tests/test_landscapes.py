@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,13 +6,13 @@ import torch
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import landscapes, performing, planning, surveying, tasks, terrain
+from peftcore import performing, planning, surveying, tasks, terrain
 from peftcore.analysis import simplex
 from peftcore.base import load
 from peftcore.batches import Encoder
 from peftcore.commands import app
 from peftcore.errors import BadInput
-from peftcore.landscapes import Ask, Part
+from peftcore.landscapes import Ask, Landscape
 from peftcore.planning import plan
 from peftcore.runs import RunStore
 from peftcore.terrain import Surveyor
@@ -71,7 +70,7 @@ def done(kind, *names, **fields):
     """A landscape brought to its end, with few points unless told otherwise."""
     small = {"examples": 4, "steps": 3, "beyond": 0, "copies": 4, "bend_steps": 3}
     ask = Ask.make({"kind": kind, "runs": names} | small | fields)
-    landscape = landscapes.create(ask)
+    landscape = Landscape.create(ask)
     assert surveying.carry_out(landscape).state == "done"
     return landscape
 
@@ -165,7 +164,7 @@ def test_the_points_of_the_training_are_those_that_training_drew(runs, monkeypat
     monkeypatch.setattr(training, "random_points", spy)
     run = trained(settings={"length": 2}, seeds=1, validation="stochastic", copies=2)
     step = run.status().seeds[0]["best_step"]
-    first = landscapes.create(Ask.make({"kind": "face", "runs": [run.id], "steps": 2}))
+    first = Landscape.create(Ask.make({"kind": "face", "runs": [run.id], "steps": 2}))
     surveying.carry_out(first)
     used = next(points for salt, points in drawn if salt == -1 - step * 1000 * 1000)
     wanted = simplex.flat(used.double().numpy())
@@ -175,7 +174,7 @@ def test_the_points_of_the_training_are_those_that_training_drew(runs, monkeypat
 def test_what_was_measured_before_a_stop_is_not_measured_again(runs, monkeypatch):
     run = runs["simplex"]
     ask = Ask.make({"kind": "face", "runs": [run.id], "steps": 6, "examples": 3})
-    landscape = landscapes.create(ask)
+    landscape = Landscape.create(ask)
     calls = []
 
     def stop():
@@ -277,7 +276,7 @@ def test_a_plain_run_has_a_landscape_around_it(runs):
     reported = run.status().seeds[0]["best_dev"]
     assert at(table, "adapter") == pytest.approx(reported, abs=2e-5)
     with pytest.raises(BadInput, match="single adapter"):
-        surveying.carry_out(landscapes.create(Ask.make({"kind": "face", "runs": [run.id]})))
+        surveying.carry_out(Landscape.create(Ask.make({"kind": "face", "runs": [run.id]})))
 
 
 def test_the_training_path_lies_on_its_plane(runs):
@@ -304,7 +303,7 @@ def test_a_plane_through_three_adapters_of_equal_shape(runs):
 def test_adapters_of_other_shapes_span_no_plane(runs):
     ask = Ask.make({"kind": "curve", "runs": [runs["plain"].id, runs["decoder"].id]})
     with pytest.raises(BadInput, match="different names or sizes"):
-        surveying.carry_out(landscapes.create(ask))
+        surveying.carry_out(Landscape.create(ask))
 
 
 def test_a_trained_curve_goes_lower_than_the_straight_way(runs):
@@ -402,30 +401,11 @@ def test_equal_asks_are_one_and_their_command_asks_the_same():
     ask = Ask.make({"kind": "face", "runs": ["a" * 12], "face": ["c", "0", "1"], "metric": True})
     assert ask.id == Ask.make(ask.model_dump(mode="json")).id
     words = ask.words()
-    assert words[:3] == ["a" * 12, "--kind", "face"]
+    assert words[:4] == ["landscape", "a" * 12, "--kind", "face"]
     from peftcore.commands.asking import pair
 
-    sets = dict(pair(w) for w in words[4::2])
+    sets = dict(pair(w) for w in words[5::2])
     assert Ask.make({"kind": "face", "runs": ["a" * 12]} | sets) == ask
-
-
-def test_adapters_are_named_by_run_step_and_seed():
-    assert Part.read("0123456789ab@20/3") == Part("0123456789ab", 20, 3)
-    assert Part.read("0123456789ab") == Part("0123456789ab")
-    for wrong in ("", "../x", "0123456789ab@", "0123456789abc"):
-        with pytest.raises(BadInput, match="RUN@STEP"):
-            Part.read(wrong)
-
-
-def test_what_claims_to_work_without_a_process_is_lost(runs):
-    landscape = landscapes.own(Ask.make({"kind": "scan", "runs": [runs["lora"].id], "draw": 3}))
-    from peftcore import processes
-
-    gone = replace(processes.current(), started=1.0)
-    landscape.write_status(state="working", process=vars(gone))
-    assert landscape.status().state == "lost"
-    landscape.stop()
-    assert landscape.status().state == "stopped"
 
 
 def test_an_ask_is_known_by_what_differs_from_the_defaults():
@@ -448,14 +428,14 @@ def test_the_same_run_with_other_numbers_of_vertices(runs):
     assert "whole numbers" in wrong.stderr
 
 
-SHIPPED = sorted(landscapes.shipped().glob("*/ask.json"))
+SHIPPED = sorted(Landscape.assets().glob("*/ask.json"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
     ask = Ask.make(json.loads(path.read_text()))
     assert ask.id == path.parent.name
-    found = landscapes.Landscape(path.parent, ask, True)
+    found = Landscape(path.parent, ask, True)
     assert found.status().state == "done"
     for part, stamp in zip(ask.parts(), found.facts["adapters"], strict=True):
         run = RunStore().open(part.run)

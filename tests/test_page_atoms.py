@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app import atom_choices
 from peftcore import atom_studies, places
 from peftcore.analysis import sparsity
-from peftcore.atom_studies import Ask
+from peftcore.atom_studies import Ask, Study
 from peftcore.runs import RunStore
 
 SITES = [
@@ -46,8 +46,8 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setenv("PEFTCORE_WARM", "0")
     monkeypatch.setattr("app.cache.store", lambda: RunStore(demos=tmp_path))
     monkeypatch.setattr("app.waiting.ready", lambda name: True)
-    monkeypatch.setattr(atom_studies, "shipped", lambda: tmp_path)
-    monkeypatch.setattr(atom_studies, "start", begun.append)
+    monkeypatch.setattr(Study, "assets", lambda: tmp_path)
+    monkeypatch.setattr(Study, "start", begun.append)
     return begun
 
 
@@ -66,7 +66,7 @@ def codes(seed, step, rng):
 
 
 def mapped(run):
-    study = atom_studies.create(Ask.make({"kind": "map", "runs": [run.id]}))
+    study = Study.create(Ask.make({"kind": "map", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     rng = np.random.default_rng(0)
     for step in (None, 0, 25):
@@ -77,7 +77,7 @@ def mapped(run):
 
 
 def pruned(run, state="done"):
-    study = atom_studies.create(Ask.make({"kind": "prune", "runs": [run.id]}))
+    study = Study.create(Ask.make({"kind": "prune", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         values = {"what": "weights", "seed": seed, "values": [0.25] * 8}
@@ -245,7 +245,7 @@ def test_two_runs_need_equal_sites(monkeypatch):
 def test_two_runs_answer_and_are_scored(monkeypatch):
     first, second = atoms_run(), atoms_run(task="miniworld_sentiment")
     ask = Ask.make({"kind": "combine", "runs": [first.id, second.id]})
-    study = atom_studies.create(ask)
+    study = Study.create(ask)
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         told = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
@@ -262,7 +262,7 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
 
 def test_density_is_drawn_for_every_run_of_a_path():
     run, other = atoms_run(), make_run("lora")
-    study = atom_studies.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
+    study = Study.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
     placed = {name: SETTINGS[name] for name in ("components", "stacks")}
     study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
     study.keep({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})

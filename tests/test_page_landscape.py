@@ -6,10 +6,10 @@ from fabricated import make_run
 from streamlit.testing.v1 import AppTest
 
 from app import landscape_point
-from peftcore import landscapes, places
+from peftcore import places
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
-from peftcore.landscapes import Ask
+from peftcore.landscapes import Ask, Landscape
 from peftcore.runs import RunStore
 
 SEEDS = {"seeds": 2, "vertices": 3}
@@ -34,8 +34,8 @@ def alone(monkeypatch, tmp_path):
     begun = []
     monkeypatch.setenv("PEFTCORE_WARM", "0")
     monkeypatch.setattr("app.cache.store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(landscapes, "shipped", lambda: tmp_path)
-    monkeypatch.setattr(landscapes, "start", lambda ask: begun.append(ask))
+    monkeypatch.setattr(Landscape, "assets", lambda: tmp_path)
+    monkeypatch.setattr(Landscape, "start", begun.append)
     return begun
 
 
@@ -71,7 +71,7 @@ def view(page, name):
 
 def measured(ask, known=None):
     """A landscape with made-up losses, of all points or the first `known`."""
-    landscape = landscapes.own(ask)
+    landscape = Landscape.own(ask)
     grid = simplex.lattice(ask.steps, ask.beyond)
     at = simplex.flat(grid)
     rows = [
@@ -116,7 +116,7 @@ def test_the_button_begins_what_is_shown(alone):
     run = simplex_run()
     page = opened()
     ask = Ask.make({"kind": "face", "runs": [run.id]})
-    page.button(key=f"landscape.start.{ask.id}").click().run()
+    page.button(key=f"landscapes.start.{ask.id}").click().run()
     sound(page)
     assert alone == [ask]
 
@@ -164,7 +164,7 @@ def test_a_clicked_point_can_be_asked(monkeypatch):
 def test_with_more_vertices_faces_are_offered():
     run = make_run("prefix_tuning", population={"seeds": 1, "vertices": 4})
     (run.folder / "adapter.safetensors").touch()
-    scan = landscapes.own(Ask.make({"kind": "scan", "runs": [run.id]}))
+    scan = Landscape.own(Ask.make({"kind": "scan", "runs": [run.id]}))
     names = [("vertex", str(k)) for k in range(4)]
     names += [("face", " ".join(face)) for face in simplex.faces(4)]
     rows = [
@@ -186,7 +186,7 @@ def test_with_more_vertices_faces_are_offered():
 def test_flatness_is_shown_with_intervals_and_against_the_score():
     runs = [simplex_run(), simplex_run(training={"steps": 300})]
     for nth, run in enumerate(runs):
-        found = landscapes.own(Ask.make({"kind": "flatness", "runs": [run.id]}))
+        found = Landscape.own(Ask.make({"kind": "flatness", "runs": [run.id]}))
         found.write_plan(FACTS | {"seeds": [0, 1], "radius": 0.5}, [])
         for seed in (0, 1):
             found.keep({"measure": "rise", "seed": seed, "value": nth + seed / 10})
@@ -203,7 +203,7 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
 def test_validation_shows_the_distribution_and_the_rank_agreement():
     run = simplex_run()
     ask = Ask.make({"kind": "validation", "runs": [run.id], "copies": 60})
-    found = landscapes.own(ask)
+    found = Landscape.own(ask)
     found.write_plan(FACTS | {"seeds": [0, 1]}, [])
     for seed in (0, 1):
         for look in ("points", "copies"):

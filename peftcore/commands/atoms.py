@@ -176,14 +176,14 @@ def remove(
 
 def _measured(kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str) -> Study:
     """The measurement brought to its end, or as far as it came."""
-    from peftcore import atom_studies
+    from peftcore.atom_studies import Ask, Study
     from peftcore.worker import resolve
 
     asking.use_data(data)
     given = dict(asking.pair(text) for text in sets or ())
     if "values" in given:
         given["values"] = _numbers(given["values"])
-    study = atom_studies.create(atom_studies.Ask.make({"kind": kind, "runs": runs, **given}))
+    study = Study.create(Ask.make({"kind": kind, "runs": runs, **given}))
     signal.signal(signal.SIGTERM, lambda *_: study.stop())
     place = resolve(device)
     with printing.bar(f"atoms, {kind}") as report:

@@ -35,17 +35,15 @@ def landscape(
     as_json: printing.AsJson = False,
 ) -> None:
     """Losses at many points around an adapter or between adapters; goes on where it was stopped."""
-    from peftcore import landscapes
+    from peftcore.landscapes import KINDS, Ask, Landscape
     from peftcore.worker import resolve
 
     asking.use_data(data)
-    if kind not in landscapes.KINDS:
-        raise unknown("kind", kind, landscapes.KINDS)
-    ask = landscapes.Ask.make(
-        {"kind": kind, "runs": runs, **dict(asking.pair(text) for text in sets or ())}
-    )
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    ask = Ask.make({"kind": kind, "runs": runs, **dict(asking.pair(text) for text in sets or ())})
     place = resolve(device)
-    found = landscapes.create(ask)
+    found = Landscape.create(ask)
     signal.signal(signal.SIGTERM, lambda *_: found.stop())
     with printing.bar(f"landscape, {kind}") as report:
         from peftcore.surveying import carry_out

@@ -1,43 +1,48 @@
-"""Measuring on the Atoms page: a panel that starts, watches and stops a process of its own."""
+"""Measurements on a page: a panel that starts, watches, stops and shows one.
+
+Measuring happens in a process of its own, which outlives the page.
+"""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from app import errors, widgets
-from peftcore import atom_studies
-from peftcore.atom_studies import Ask, Study
+from peftcore.measurements import Ask, Measurement
+
+M = TypeVar("M", bound=Measurement)
 
 
-def panel(ask: Ask, show: Callable[[Study], None], what: str, empty: str = "") -> None:
+def panel(kind: type[M], ask: Ask, show: Callable[[M], None], what: str, empty: str = "") -> None:
     """What is known of a measurement, with the buttons that go on with it or stop it.
 
     Drawn again every two seconds while it is being measured.
     """
-    found = atom_studies.find(ask)
+    found = kind.find(ask)
     working = bool(found and found.status().busy)
 
     @st.fragment(run_every=2.0 if working else None)
     @errors.guarded
     def live() -> None:
-        here = atom_studies.find(ask)
+        here = kind.find(ask)
         status = here.status() if here else None
         if working != bool(status and status.busy):
             st.rerun()  # begun or ended: the clock of this panel must start or stop
         if here and status and status.busy:
             _progress(here)
         else:
-            _start(ask, here, what, empty)
+            _start(kind, ask, here, what, empty)
         if here and here.plan():
             show(here)
 
     live()
 
 
-def _start(ask: Ask, found: Study | None, what: str, empty: str) -> None:
+def _start(kind: type[M], ask: Ask, found: M | None, what: str, empty: str) -> None:
     """The button that begins or goes on, unless everything is measured."""
     status = found.status() if found else None
     if status and status.state == "done":
@@ -55,16 +60,16 @@ def _start(ask: Ask, found: Study | None, what: str, empty: str) -> None:
         f"Go on with {what}" if begun else f"Measure {what}",
         type="primary",
         icon=":material/play_arrow:",
-        key=f"atoms.start.{ask.id}",
+        key=f"{kind.SHELF}.start.{ask.id}",
         on_click=begin,
-        args=(ask,),
+        args=(kind, ask),
     )
     command(ask)
 
 
-def begin(ask: Ask) -> None:
+def begin(kind: type[Measurement], ask: Ask) -> None:
     """Measure in a process of its own."""
-    atom_studies.start(ask)
+    kind.start(ask)
 
 
 def command(ask: Ask) -> None:
@@ -74,11 +79,11 @@ def command(ask: Ask) -> None:
         st.code(f"python -m peftcore {words}", language="bash", wrap_lines=True)
 
 
-def _progress(found: Study) -> None:
+def _progress(found: Measurement) -> None:
     status = found.status()
     share = status.done / status.of if status.of else 0.0
     left = "" if status.left is None else f", about {widgets.duration(status.left)} left"
-    words = f"{status.done} of {status.of} done{left}" if status.of else "Starting"
+    words = f"{status.done} of {status.of} measured{left}" if status.of else "Starting"
     if status.message:
         words += f". {status.message}"
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -86,15 +91,14 @@ def _progress(found: Study) -> None:
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            key=f"atoms.stop.{found.id}",
+            key=f"{found.SHELF}.stop.{found.id}",
             on_click=found.stop,
             help="What was measured is kept, and can be gone on with",
         )
 
 
-def caption(found: Study) -> None:
+def caption(facts: Mapping[str, Any]) -> None:
     """Where the adapters and data come from, below a figure."""
-    facts = found.facts
     st.caption(
         widgets.plain(
             f"{facts.get('base')} ({facts.get('fingerprint')}), {facts.get('task')}, data "
