@@ -2,8 +2,10 @@
 
 The objective is the sum over seeds of the mean loss of that seed's examples; gradients are clipped
 per seed, each seed has its own examples and order and keeps its own best step.  The base stays in
-evaluation mode.  So one pass over S seeds gives what S passes give, which is a test.  Everything
-random is a function of seed and step: a run resumes from its checkpoint to the same result.
+evaluation mode.  So one pass over S seeds gives what S passes give, which is a test.  Where S are
+too many for the memory they ride in groups, with the same result: the loop itself finds out how
+many when memory runs out.  Everything random is a function of seed and step: a run resumes from its
+checkpoint to the same result.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -29,6 +31,7 @@ from peftcore.population import random_points, validation_salt
 from peftcore.spec import RunSpec, Training
 from peftcore.tasks.base import Episode, Example
 
+T = TypeVar("T")
 HEAD_RATE = 2e-2  # learning rate of a classification head, whatever the adapter's
 
 
@@ -115,10 +118,17 @@ class Trainer:
     """The state of one training: tensors, optimiser, seeds, best values.  `run` drives it."""
 
     def __init__(
-        self, adapted: Adapted, episodes: Sequence[Episode], encoder: Encoder, spec: RunSpec
+        self,
+        adapted: Adapted,
+        episodes: Sequence[Episode],
+        encoder: Encoder,
+        spec: RunSpec,
+        together: int | None = None,
     ) -> None:
+        """`together`: at most so many seeds ride in one pass of the base; None: all of them."""
         self.adapted, self.episodes, self.encoder, self.spec = adapted, episodes, encoder, spec
         self.seeds = [SeedState(n) for n in spec.population.numbers()]
+        self.together = max(1, min(together or len(self.seeds), len(self.seeds)))
         self.best = {name: t.detach().clone() for name, t in adapted.trained.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = precision(spec.training.precision, adapted.base.device)
@@ -158,22 +168,39 @@ class Trainer:
         """Numbers of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
+    def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
+        """These seeds in groups that ride together, as equal in size as can be."""
+        count = -(-len(seeds) // self.together)
+        size, more = divmod(len(seeds), count)
+        at = 0
+        for nth in range(count):
+            end = at + size + (nth < more)
+            yield seeds[at:end]
+            at = end
+
     def _tensors(self, seeds: list[int]) -> dict[str, Tensor]:
-        """What these seeds hold."""
+        """What these seeds hold; for some of the seeds copies, of which gradients can be taken."""
         if len(seeds) == len(self.seeds):
             return self.adapted.tensors
-        return {name: t[seeds] for name, t in self.adapted.tensors.items()}
+        return {
+            name: t.detach()[seeds].requires_grad_(t.requires_grad)
+            for name, t in self.adapted.tensors.items()
+        }
 
     def _losses(
-        self, rows: list[list[Example]], coords: Tensor, seeds: list[int], costs: bool = False
+        self,
+        rows: list[list[Example]],
+        coords: Tensor,
+        tensors: dict[str, Tensor],
+        costs: bool = False,
     ) -> Tensor:
-        """Mean loss of each of these seeds (s,), each with its own rows."""
+        """Mean loss of each seed that holds these tensors (s,), each with its own rows."""
         batch = self.encoder.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
-            losses = self.adapted.losses(batch, coords, self._tensors(seeds), costs)
-        return losses.view(len(seeds), -1).mean(1)
+            losses = self.adapted.losses(batch, coords, tensors, costs)
+        return losses.view(len(rows), -1).mean(1)
 
     def _points(self, numbers: list[int], rows: int) -> Tensor:
         """Where on its simplex each row of a training step sits."""
@@ -181,9 +208,8 @@ class Trainer:
         layers = len(self.adapted.slots()) if draw == "layer" else 0
         return random_points(numbers, 1 if draw == "batch" else rows, vertices, self.step, layers)
 
-    def _penalties(self, seeds: list[int]) -> Tensor | float:
+    def _penalties(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor | float:
         """What is added to each seed's loss (s,), beside the costs of its rows."""
-        tensors = self._tensors(seeds)
         own = self.adapted.adapter.penalty(tensors)
         total: Tensor | float = 0.0 if own is None else own
         weight = self.spec.training.diversity
@@ -201,29 +227,57 @@ class Trainer:
     def train_step(self) -> dict[int, float]:
         """One step of every active seed; returns their losses and stops those that diverged."""
         t, active = self.spec.training, self.active
-        numbers = [self.seeds[i].seed for i in active]
-        rows = [
-            batch_of(self.episodes[i].train, self.seeds[i].seed, self.step, t.batch) for i in active
-        ]
-        losses = self._losses(rows, self._points(numbers, t.batch), active, costs=True)
-        trained = self.adapted.trained
-        names = list(trained)
-        total = (losses + self._penalties(active)).sum()
-        grads = torch.autograd.grad(total, list(trained.values()))
-        squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads]).sum(0)
+        values, grads = self._within_memory(lambda: self._gradients(active))
+        squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads.values()]).sum(0)
         norms = squares.sqrt()
-        values = losses.detach().tolist()
-        for place, i in enumerate(active):
-            if not (math.isfinite(values[place]) and bool(norms[i].isfinite())):
+        told, sizes = torch.stack([values, norms[active]]).tolist()  # one wait for the device
+        for i, loss, size in zip(active, told, sizes, strict=True):
+            if not (math.isfinite(loss) and math.isfinite(size)):
                 self.seeds[i].stopped = (
                     f"diverged at step {self.step + 1}; the state of step "
                     f"{self.seeds[i].best_step} is kept: try a lower learning rate"
                 )
         factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
-        self._apply(dict(zip(names, grads, strict=True)), factors)
+        self._apply(grads, factors)
         self.step += 1
-        return dict(zip(active, values, strict=True))
+        return dict(zip(active, told, strict=True))
+
+    def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Losses of these seeds (s,), and the gradients of all; zeros for seeds that stopped."""
+        found, grads = [], {}
+        for group in self._groups(active):
+            tensors = self._tensors(group)
+            losses = self._own_losses(group, tensors)
+            total = (losses + self._penalties(group, tensors)).sum()
+            taken = torch.autograd.grad(total, [tensors[name] for name in self.adapted.trained])
+            found.append(losses.detach())
+            if len(group) == len(self.seeds):
+                return found[0], dict(zip(self.adapted.trained, taken, strict=True))
+            for (name, whole), part in zip(self.adapted.trained.items(), taken, strict=True):
+                if name not in grads:
+                    grads[name] = torch.zeros_like(whole)
+                grads[name][group] = part
+        return torch.cat(found), grads
+
+    def _own_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
+        """Mean loss of each of these seeds (s,) on its examples of this step."""
+        size, numbers = self.spec.training.batch, [self.seeds[i].seed for i in seeds]
+        rows = [
+            batch_of(self.episodes[i].train, self.seeds[i].seed, self.step, size) for i in seeds
+        ]
+        return self._losses(rows, self._points(numbers, size), tensors, costs=True)
+
+    def _within_memory(self, work: Callable[[], T]) -> T:
+        """What the work gives; with half as many seeds in a pass each time memory runs out."""
+        while True:
+            try:
+                return work()
+            except torch.OutOfMemoryError:
+                if self.together == 1:
+                    raise
+                self.together = -(-self.together // 2)
+            torch.cuda.empty_cache()  # once the error, which holds the tensors, is gone
 
     def _apply(self, grads: dict[str, Tensor], factors: Tensor) -> None:
         rate = mean_rate(self.spec.training, self.step)
@@ -263,17 +317,24 @@ class Trainer:
 
     def _dev_loss(self, seeds: list[int], copy: int | None) -> list[float]:
         """Dev loss of these seeds: at the centroid, or with every row at a random point."""
+
+        def all_groups() -> list[float]:
+            return [loss for group in self._groups(seeds) for loss in self._group_dev(group, copy)]
+
+        return self._within_memory(all_groups)
+
+    def _group_dev(self, seeds: list[int], copy: int | None) -> list[float]:
         size = len(self.episodes[0].dev)
         totals = [0.0] * len(seeds)
         per = max(1, 2 * self.spec.training.batch)
-        numbers = [self.seeds[i].seed for i in seeds]
+        numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
         coords = self.adapted.centroid(len(seeds))
         for at in range(0, size, per):
             rows = [list(self.episodes[i].dev[at : at + per]) for i in seeds]
             if copy is not None:
                 salt = validation_salt(self.step, copy, at)
                 coords = random_points(numbers, len(rows[0]), self.adapted.vertices, salt)
-            losses = self._losses(rows, coords, seeds)
+            losses = self._losses(rows, coords, tensors)
             totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
         return [total / size for total in totals]
 

@@ -29,6 +29,7 @@ def trainer(
     method="prefix_tuning",
     settings=None,
     draw="row",
+    together=None,
     **training,
 ):
     spec = RunSpec(
@@ -51,7 +52,7 @@ def trainer(
     )
     adapted = wear(base, spec)
     numbers = spec.population.numbers()
-    return Trainer(adapted, [episode(n) for n in numbers], Encoder(base, ()), spec)
+    return Trainer(adapted, [episode(n) for n in numbers], Encoder(base, ()), spec, together)
 
 
 def run(it, **given):
@@ -76,6 +77,49 @@ def test_seeds_in_one_pass_equal_separate_trainings(tiny, optimiser, vertices, m
         for name, tensor in alone.adapted.tensors.items():
             ours = together.adapted.tensors[name][number]
             torch.testing.assert_close(ours, tensor[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("together", [1, 2])
+@pytest.mark.parametrize("more", [{}, {"vertices": 3, "diversity": 0.5}, {"method": "lora"}])
+def test_seeds_in_groups_equal_all_at_once(tiny, together, more):
+    given = {"settings": {"rank": 2}} | more if "method" in more else more
+    whole, grouped = trainer(tiny("t5"), 5, **given), trainer(tiny("t5"), 5, **given)
+    grouped.together = together
+    assert [len(g) for g in grouped._groups(whole.active)] == ([1] * 5, [2, 2, 1])[together - 1]
+    run(whole), run(grouped)
+    for state, other in zip(whole.seeds, grouped.seeds, strict=True):
+        assert state.best_dev == pytest.approx(other.best_dev, rel=1e-5)
+    for name, tensor in whole.adapted.tensors.items():
+        torch.testing.assert_close(tensor, grouped.adapted.tensors[name], rtol=1e-4, atol=1e-5)
+
+
+def test_fewer_seeds_ride_together_once_memory_runs_out(tiny):
+    whole, small = trainer(tiny("t5"), 4), trainer(tiny("t5"), 4)
+    read, refused = small._losses, []
+
+    def with_little_memory(rows, *given, **more):
+        if len(rows) > 1:
+            refused.append(len(rows))
+            raise torch.OutOfMemoryError
+        return read(rows, *given, **more)
+
+    small._losses = with_little_memory
+    run(whole), run(small)
+    assert refused == [4, 2]
+    assert small.together == 1
+    for name, tensor in whole.adapted.tensors.items():
+        torch.testing.assert_close(tensor, small.adapted.tensors[name], rtol=1e-4, atol=1e-5)
+
+
+def test_memory_that_is_too_small_for_one_seed_is_an_error(tiny):
+    it = trainer(tiny("t5"), 2)
+
+    def never(*given, **more):
+        raise torch.OutOfMemoryError
+
+    it._losses = never
+    with pytest.raises(torch.OutOfMemoryError):
+        it.train_step()
 
 
 def test_training_lowers_the_dev_loss_and_keeps_the_best_step(tiny):
