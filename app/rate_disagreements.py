@@ -5,19 +5,19 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import errors
 from app.rate_book import book, me
-from app.rate_results import Results, outcomes
+from app.rate_results import Results
 from app.widgets import plain
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Judgement
+from peftcore.rating import Judgement, questions
 
 PAGE = 5  # items on one page
+SIDES = {"left": "1 is better", "right": "2 is better"}  # the card numbers them as the key does
 STYLE = """<style>
 .ratings-item {border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
   border-radius: .5rem; padding: .75rem .9rem; line-height: 1.45}
@@ -32,7 +32,7 @@ STYLE = """<style>
 
 def disagreements(found: Results) -> None:
     """The items with the widest spread first, each with what was said and a form to settle it."""
-    table = spread(found)
+    table = questions.spread(found.said, found.mode, _dimension(found))
     settled = rating.adjudications(book(), me(), found.project.id).set_index("item")
     apart = table[table["spread"] > 0]
     st.markdown(
@@ -60,16 +60,17 @@ def disagreements(found: Results) -> None:
         _settle(found, item, settled)
 
 
-def spread(found: Results) -> pd.DataFrame:
-    """Columns item, spread, verdicts of items with two verdicts or more, the widest first."""
-    said = found.said
-    if found.mode == "pairwise":
-        values = pd.Series(outcomes(said), index=said.index)
-        said = said.assign(score=values.map({"first": 1.0, "tie": 0.5, "second": 0.0}))
-    groups = said.groupby("item")["score"]
-    made = pd.DataFrame({"spread": groups.agg(np.ptp), "verdicts": groups.size()}).reset_index()
-    made = made[made["verdicts"] > 1]
-    return made.sort_values("spread", ascending=False, kind="stable", ignore_index=True)
+def _dimension(found: Results) -> str:
+    """Which dimension the spread is about; empty for the widest, and in other modes."""
+    if found.mode != "likert":
+        return ""
+    named: str = st.selectbox(
+        "Dimension",
+        ["", *rating.DIMENSIONS],
+        format_func=lambda name: rating.DIMENSIONS.get(name, "Whichever they differ on most"),
+        key="ratings.apart.dimension",
+    )
+    return named
 
 
 def _card(found: Results, item: str, whose: bool) -> str:
@@ -101,10 +102,10 @@ def _card(found: Results, item: str, whose: bool) -> str:
 
 def _word(found: Results, row: dict[str, Any]) -> str:
     if found.mode == "pairwise":
-        won = outcomes(pd.DataFrame([row]))[0]
+        won = questions.outcomes(pd.DataFrame([row])).iloc[0]
         return {"first": "1 is better", "second": "2 is better"}.get(won, "tie")
     if found.mode == "likert":
-        return ", ".join(f"{name} {row[name]}" for name in rating.DIMENSIONS)
+        return rating.in_words(row)
     return str(row["verdict"])
 
 
@@ -117,27 +118,52 @@ def _ticked(row: dict[str, Any]) -> str:
 @errors.guarded
 def _settle(found: Results, item: str, settled: pd.DataFrame) -> None:
     if item in settled.index:
-        row = settled.loc[item]
-        st.caption(plain(f"Settled by {row['who']}: {row['verdict']}. {row['comment']}"))
-    if found.project.demo or found.mode == "likert":
+        row = settled.loc[item].to_dict()
+        st.caption(plain(f"Settled by {row['who']}: {_settled_word(found, row)}. {row['comment']}"))
+    if found.project.demo:
         return
-    words = {"left": "1 is better", "right": "2 is better"}
     with (
         st.expander("Settle this item", icon=":material/gavel:"),
         st.form(f"ratings.settle.{item}", border=False),
     ):
-        verdict = st.segmented_control(
-            "Verdict",
-            rating.choices(found.mode),
-            format_func=lambda each: words.get(each, each.capitalize()),
-            key=f"ratings.verdict.{item}",
-        )
+        given = _steps(found, item) if found.mode == "likert" else _verdict(found, item)
         comment = st.text_input("Reason", key=f"ratings.reason.{item}", max_chars=2000)
         if st.form_submit_button("Settle"):
             try:
-                said = Judgement.make({"verdict": verdict or "", "comment": comment})
+                said = Judgement.make(given | {"comment": comment})
                 rating.adjudicate(book(), me(), item, said)
             except BadInput as error:
                 st.error(plain(str(error)), icon=":material/error:")
             else:
                 st.rerun()
+
+
+def _settled_word(found: Results, row: dict[str, Any]) -> str:
+    if found.mode == "pairwise":
+        return SIDES.get(row["verdict"], row["verdict"])
+    return rating.in_words(row) if found.mode == "likert" else str(row["verdict"])
+
+
+def _verdict(found: Results, item: str) -> dict[str, Any]:
+    verdict = st.segmented_control(
+        "Verdict",
+        rating.choices(found.mode),
+        format_func=lambda each: SIDES.get(each, each.capitalize()),
+        key=f"ratings.verdict.{item}",
+    )
+    return {"verdict": verdict or ""}
+
+
+def _steps(found: Results, item: str) -> dict[str, Any]:
+    """A step for every dimension; where all raters gave the same, it is filled in."""
+    said = found.said[found.said["item"] == item]
+    steps = {}
+    for name, words in rating.DIMENSIONS.items():
+        given = set(said[name])
+        steps[name] = st.segmented_control(
+            words,
+            rating.STEPS,
+            default=int(given.pop()) if len(given) == 1 else None,
+            key=f"ratings.step.{name}.{item}",
+        )
+    return {"scales": {name: step for name, step in steps.items() if step is not None}}

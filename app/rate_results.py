@@ -20,11 +20,9 @@ from app.theme import NEUTRAL, Look, look
 from peftcore import item_metrics, rating
 from peftcore.analysis import agreement, preference
 from peftcore.errors import BadInput
-from peftcore.rating import Project
+from peftcore.rating import Project, questions
 
 GOLD = "gold"
-TWO_CLASSES = {"yes": "yes", "weak yes": "yes", "weak no": "no", "no": "no"}
-SIDES = ("first", "tie", "second")
 
 
 @dataclass(frozen=True)
@@ -99,25 +97,28 @@ def results(project: Project, login: str = "") -> Results:
     """The project's verdicts as they are now."""
     who = me(login)
     key = rating.key(book(), who, project.id)
-    source = key["run"].where(key["run"].fillna("") != "", key["method"])
+    source = rating.sources(key["run"], key["method"])
     said = rating.verdicts(book(), who, project.id)
     items = rating.items(book(), who, project.id)
     return Results(project, said, key.assign(source=source), items[items["kind"] == "rating"])
 
 
-def scores(found: Results) -> pd.DataFrame:
-    """The human score of each source, as `preference.scores`."""
-    return _scores(found.stamp, found.scored)
+def scores(found: Results, dimension: str = "") -> pd.DataFrame:
+    """The human score of each source, as `preference.scores`; on one dimension if it is named."""
+    rows = found.scored
+    if dimension:
+        rows = rows.assign(score=rating.step_score(rows[dimension].astype(float)))
+    return _scores((*found.stamp, dimension), rows)
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
-def _scores(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> pd.DataFrame:
+def _scores(stamp: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
     return preference.scores(_rows, "source")
 
 
 def compared(found: Results) -> pd.DataFrame:
     """Pairs as `preference.ranking` wants them: first and second are sources."""
-    rows = found.said.assign(outcome=outcomes(found.said))
+    rows = found.said.assign(outcome=questions.outcomes(found.said))
     sides = found.key.drop_duplicates(["item", "place"]).pivot(
         index="item", columns="place", values="source"
     )
@@ -126,16 +127,6 @@ def compared(found: Results) -> pd.DataFrame:
         first=[pair[0] for pair in ends],
         second=[pair[1] for pair in ends],
     )[["item", "example", "rater", "first", "second", "outcome", "seconds"]]
-
-
-def outcomes(said: pd.DataFrame) -> list[str]:
-    """Sides as the raters saw them, turned into which of the item's texts won."""
-    turned = {"left": "second", "right": "first", "tie": "tie"}
-    straight = {"left": "first", "right": "second", "tie": "tie"}
-    return [
-        (turned if flipped else straight).get(verdict, verdict)
-        for verdict, flipped in zip(said["verdict"], said["flipped"], strict=True)
-    ]
 
 
 def ranking(found: Results) -> preference.Ranking:
@@ -148,28 +139,14 @@ def _ranking(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Ran
     return preference.ranking(_rows)
 
 
-def categories(found: Results, question: str) -> tuple[pd.Series, list[str]]:
-    """Each verdict as a category, and the categories in their order.
-
-    `question` is "two classes" or a dimension of a Likert project; anything else: as rated.
-    """
-    if found.mode == "pairwise":
-        return pd.Series(outcomes(found.said), index=found.said.index, dtype=object), list(SIDES)
-    if found.mode == "likert":
-        dimension = question if question in rating.DIMENSIONS else next(iter(rating.DIMENSIONS))
-        steps = found.said[dimension]
-        words = [str(int(step)) if pd.notna(step) else None for step in steps]
-        return pd.Series(words, index=found.said.index, dtype=object), list(map(str, rating.STEPS))
-    if question == "two classes":
-        return found.said["verdict"].map(TWO_CLASSES), ["yes", "no"]
-    return found.said["verdict"], list(rating.VERDICTS)
-
-
 def agreed(
     found: Results, question: str, source: str | None
 ) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
-    """Coefficients of all raters, and weighted Cohen of each two, on the items of a source."""
-    words, order = categories(found, question)
+    """Coefficients of all raters, and weighted Cohen of each two, on the items of a source.
+
+    `question` is one of `questions.BY_MODE`.
+    """
+    words, order = questions.categories(found.said, found.mode, question)
     rows = found.said.assign(category=words)
     if source is not None:
         of_source = set(found.key.loc[found.key["source"] == source, "item"])

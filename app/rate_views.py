@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import rate_disagreements, rate_exchange, rate_results
+from app import rate_agreement, rate_disagreements, rate_exchange, rate_results
 from app.charts import chart
 from app.figures import ratings
 from app.figures.ratings import Row
@@ -18,6 +18,7 @@ from app.widgets import number, plain
 from peftcore import item_metrics, rating
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
+from peftcore.rating import questions
 
 PLAIN = Look("", NEUTRAL)
 GROUPS = {"Method": "source", "Label": "label", "Answer": "correct"}
@@ -28,7 +29,8 @@ def scores(found: Results) -> None:
     if found.mode == "pairwise":
         ranking(found)
         return
-    table = rate_results.scores(found)
+    dimension = _scored_by(found)
+    table = rate_results.scores(found, dimension)
     rows = [
         Row(
             found.names[row["source"]],
@@ -52,17 +54,31 @@ def scores(found: Results) -> None:
     chart(
         ratings.intervals(rows, "Human score (0 to 1)", title, span=(-0.03, 1.06)),
         key="ratings.scores",
-        name=f"{found.file}-scores",
+        name=f"{found.file}-{dimension or 'scores'}",
         alt=ratings.intervals_alt(rows, title),
         table=shown,
     )
     scale = "yes 1, weak yes 2/3, weak no 1/3, no 0"
     if found.mode == "likert":
-        scale = "the mean of the dimensions, 1 to 5 stretched to 0 to 1"
+        mean = f"“{rating.DIMENSIONS[dimension]}”" if dimension else "the mean of the dimensions"
+        scale = f"{mean}, 1 to 5 stretched to 0 to 1"
     st.caption(
         f"The mean over items of each item's mean over raters ({scale}); times 100 it is the score "
         f"that FEB prints. {plain(found.counts())}."
     )
+
+
+def _scored_by(found: Results) -> str:
+    """The dimension whose score is shown; empty for their mean, and in other modes."""
+    if found.mode != "likert":
+        return ""
+    named: str = st.selectbox(
+        "Score",
+        ["", *rating.DIMENSIONS],
+        format_func=lambda name: rating.DIMENSIONS.get(name, "The mean of all dimensions"),
+        key="ratings.score",
+    )
+    return named
 
 
 def ranking(found: Results) -> None:
@@ -184,7 +200,7 @@ def _kinds(found: Results, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
         return rows.assign(verdict=steps), [str(step) for step in reversed(rating.STEPS)]
     places = {"first": 0, "second": 1}
     results = []
-    for won, place in zip(rate_results.outcomes(rows), rows["place"], strict=True):
+    for won, place in zip(questions.outcomes(rows), rows["place"], strict=True):
         results.append("tied" if won == "tie" else "won" if places[won] == place else "lost")
     return rows.assign(verdict=results), ["won", "tied", "lost"]
 
@@ -195,75 +211,6 @@ def _named(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
     shown = table.copy()
     shown.insert(0, "name", [names.get(each, each) for each in table[by]])
     return shown
-
-
-def agreeing(found: Results) -> None:
-    """Every coefficient with its interval, or why it does not exist."""
-    left, right = st.columns(2)
-    with left:
-        question = _question(found)
-    with right:
-        source = st.selectbox(
-            "Explanations of",
-            [None, *found.looks],
-            format_func=lambda each: found.names[each] if each else "everybody",
-            key="ratings.agree.source",
-        )
-    coefficients, pairs = rate_results.agreed(found, question, source)
-    rows = [
-        Row(each.name, each.value, each.low, each.high, each.reason, PLAIN) for each in coefficients
-    ]
-    first = coefficients[0]
-    title = f"Agreement, 95 % interval over items and raters, {first.items} items of two or more"
-    chart(
-        ratings.intervals(rows, "Agreement (1: complete, 0: as by chance)", title, reference=0.0),
-        key=f"ratings.agreement.{question}",
-        name=f"{found.file}-agreement",
-        alt=ratings.intervals_alt(rows, "Agreement"),
-        table=pd.DataFrame(coefficients),
-    )
-    for each in coefficients:
-        if each.reason:
-            st.caption(plain(f"{each.name}: {each.reason}."))
-    st.caption(
-        "The share of unanimous items is no coefficient and has no chance level. Uniform kappa is "
-        "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
-        "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
-        "it where almost everybody says the same: read them together."
-    )
-    st.subheader("Each two raters", anchor=False)
-    heads = {"first": "Rater", "second": "Other rater", "items": "Items", "value": "Kappa"}
-    heads |= {"low": "95 % from", "high": "to", "reason": "Why not"}
-    if not pairs["reason"].astype(bool).any():
-        pairs = pairs.drop(columns="reason")
-    st.dataframe(
-        pairs.rename(columns=heads),
-        hide_index=True,
-        alt=f"Weighted Cohen's kappa of {len(pairs)} pairs of raters",
-        column_config={
-            heads[name]: st.column_config.NumberColumn(format="%.2f")
-            for name in ("value", "low", "high")
-        },
-    )
-    st.caption("Linearly weighted Cohen's kappa on the items both rated.")
-
-
-def _question(found: Results) -> str:
-    if found.mode == "single":
-        kinds = {"Yes or no, as FEB": "two classes", "Four points": "as rated"}
-        chosen = st.segmented_control(
-            "Verdicts as", list(kinds), default=next(iter(kinds)), required=True, key="ratings.as"
-        )
-        return kinds[chosen]
-    if found.mode == "likert":
-        chosen = st.selectbox(
-            "Dimension",
-            list(rating.DIMENSIONS),
-            format_func=lambda name: rating.DIMENSIONS[name],
-            key="ratings.agree.dimension",
-        )
-        return str(chosen)
-    return "as rated"
 
 
 def raters(found: Results) -> None:
@@ -385,7 +332,7 @@ def _because(reason: object) -> str:
 VIEWS: dict[str, Callable[[Results], None]] = {
     "Scores": scores,
     "Verdicts": verdicts,
-    "Agreement": agreeing,
+    "Agreement": rate_agreement.agreeing,
     "Raters": raters,
     "Disagreements": rate_disagreements.disagreements,
     "Metrics": beside_metrics,

@@ -157,8 +157,25 @@ def test_likert_projects_have_every_view(book):
         rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
     page = opened("ratings", rate__project=project.id)
     assert "0.88" in words(page)  # (4 + 5) / 2 on 1 to 5 is 3.5 of 4
-    for name in ("Verdicts", "Agreement", "Raters", "Disagreements", "Metrics", "Export"):
+    page.selectbox(key="ratings.score").set_value("fluent").run()
+    assert "“It reads well”, 1 to 5 stretched" in words(sound(page))
+    for name in ("Verdicts", "Raters", "Metrics", "Export"):
         view(page, name)
+    view(page, "Agreement")
+    one, every = charts(page)
+    assert len(one["layout"]["yaxis"]["ticktext"]) == 5
+    assert every["layout"]["yaxis"]["ticktext"] == list(rating.DIMENSIONS.values())
+    view(page, "Disagreements")
+    keys = [each.key for each in page.text_input if each.key.startswith("ratings.reason.")]
+    first = keys[0].rpartition(".")[2]
+    submit = next(each for each in page.button if each.label == "Settle")
+    assert "every dimension needs a step" in sound(submit.click().run()).error[0].value
+    for name in rating.DIMENSIONS:
+        page.segmented_control(key=f"ratings.step.{name}.{first}").set_value(4)
+    sound(next(each for each in page.button if each.label == "Settle").click().run())
+    assert "justifies 4, makes sense 4, new information 4, fluent 4" in words(page)
+    (settled,) = rating.adjudications(book, rated.ME, project.id).to_dict("records")
+    assert (settled["item"], settled["fluent"], settled["score"]) == (first, 4, 0.75)
 
 
 def test_a_project_nobody_has_rated_says_what_to_do(book):

@@ -1,9 +1,8 @@
-"""Commands for human ratings: rate create, list, serve-link, export, agreement, import, demos."""
+"""Commands for human ratings: rate create, list, serve-link, export, import, demos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -44,7 +43,7 @@ def create(
         settings["guidelines"] = _read(guidelines)
     store = RunStore()
     chosen = [store.open(run) for run in dict.fromkeys(runs)]
-    book, me = _open()
+    book, me = open_book()
     made = rating.create(book, me, chosen, name, **settings)
     printing.show(_summary(book, made), as_json, lambda: _lines([_summary(book, made)]))
 
@@ -54,7 +53,7 @@ def list_projects(as_json: printing.AsJson = False) -> None:
     """Every project, and how far it is."""
     from peftcore import rating
 
-    book, me = _open()
+    book, me = open_book()
     found = [_summary(book, project) for project in rating.projects(book, me)]
     printing.show(found, as_json, lambda: _lines(found))
 
@@ -70,7 +69,7 @@ def serve_link(
     """Invite a rater: prints a secret link, which is shown this once and stored nowhere."""
     from peftcore import rating
 
-    book, me = _open()
+    book, me = open_book()
     invited = rating.invite(book, me, rating.find(book, me, project).id, name, login)
     link = f"{address.rstrip('/')}/rate?r={invited.token}"
     value = {"rater": invited.rater, "name": invited.name, "link": link}
@@ -94,7 +93,7 @@ def export(
     from peftcore.rating import bundle
     from peftcore.rating import export as exporting
 
-    book, me = _open()
+    book, me = open_book()
     if form == "bundle":
         lines = list(bundle.dump(book, me, project))
         text, count = "".join(f"{line}\n" for line in lines), len(lines)
@@ -112,45 +111,6 @@ def export(
     printing.show(value, as_json, lambda: iter([f"{count} rows in {out}"]))
 
 
-@rate.command()
-def agreement(
-    project: ProjectId,
-    resamples: Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")] = 1000,
-    as_json: printing.AsJson = False,
-) -> None:
-    """How far raters agree, on the whole scale and collapsed to yes and no."""
-    from peftcore import rating
-    from peftcore.analysis import agreement as agreeing
-
-    book, me = _open()
-    mode = rating.find(book, me, project).settings.mode
-    if mode == "likert":
-        raise BadInput("agreement is for verdicts; a project of scales has none yet")
-    said = rating.verdicts(book, me, project)
-    if mode == "pairwise":
-        said = said.assign(verdict=rating.comparisons(book, me, project)["winner"].to_numpy())
-    table = agreeing.wide(said, item="item", rater="rater", verdict="verdict")
-    words = ["first", "tie", "second"] if mode == "pairwise" else list(rating.VERDICTS)
-    found = {"scale": _measured(table, words, resamples)}
-    if mode == "single":
-        both = agreeing.collapsed(table, {w: w.removeprefix("weak ") for w in words})
-        found["yes or no"] = _measured(both, ["yes", "no"], resamples)
-
-    def lines() -> Iterator[str]:
-        for scale, rows in found.items():
-            yield f"{scale}:"
-            shown = [(r["name"], r["value"], r["low"], r["high"], r["reason"]) for r in rows]
-            yield from printing.table(["measure", "value", "low", "high", "note"], shown)
-
-    printing.show({"project": project} | found, as_json, lines)
-
-
-def _measured(table: Any, words: list[str], resamples: int) -> list[dict[str, Any]]:
-    from peftcore.analysis import agreement as agreeing
-
-    return [asdict(found) for found in agreeing.coefficients(table, words, resamples=resamples)]
-
-
 @rate.command("import")
 def import_ratings(
     file: Annotated[Path, typer.Argument(help="CSV or JSON lines, or a bundle.")],
@@ -164,7 +124,7 @@ def import_ratings(
     from peftcore.rating import bundle, importing
 
     text = _read(file)
-    book, me = _open()
+    book, me = open_book()
     if text.lstrip().startswith('{"table"'):
         made = bundle.load(book, me, text.splitlines())
     else:
@@ -188,7 +148,8 @@ def demos(
     printing.show(value, as_json, lambda: iter(value.values()))
 
 
-def _open() -> tuple[Book, Any]:
+def open_book() -> tuple[Book, Any]:
+    """The book with the demo projects in it, and whoever runs the lab."""
     from peftcore.rating import demo, experimenter
 
     return demo.open_book(), experimenter()

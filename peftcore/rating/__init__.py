@@ -39,6 +39,8 @@ from peftcore.rating.scales import (
     Judgement,
     Mode,
     choices,
+    in_words,
+    step_score,
 )
 from peftcore.rating.screens import Briefing, Past, Screen, Text, briefing, history, screen
 from peftcore.rating.settings import GUIDELINES, ProjectSettings
@@ -53,6 +55,7 @@ from peftcore.rating.tables import (
     key,
     projects_of,
     scored,
+    sources,
     verdicts,
 )
 
@@ -94,6 +97,7 @@ __all__ = [
     "go_to",
     "history",
     "human_scores",
+    "in_words",
     "invite",
     "items",
     "key",
@@ -112,6 +116,8 @@ __all__ = [
     "sign_in",
     "sign_in_by_login",
     "skip",
+    "sources",
+    "step_score",
     "verdicts",
     "withdraw",
 ]

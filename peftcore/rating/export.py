@@ -15,6 +15,8 @@ from typing import Any
 from peftcore import files
 from peftcore.rating.acting import Actor, require_experimenter
 from peftcore.rating.book import Book
+from peftcore.rating.creation import find
+from peftcore.rating.scales import DIMENSIONS
 from peftcore.rating.screens import history, screen
 from peftcore.rating.tables import KEY, adjudications, items, key, verdicts
 
@@ -36,7 +38,7 @@ def rows(
     """
     require_experimenter(who)
     shown = items(book, who, project).set_index("item")
-    settled = adjudications(book, who, project).set_index("item")["verdict"].to_dict()
+    settled = _settled(book, who, project)
     told = verdicts(book, who, project, history, extra).to_dict("records")
     for row in told:
         row |= {name: shown.at[row["item"], name] for name in OPENED}
@@ -47,6 +49,16 @@ def rows(
     origins = origins.where(origins.notna(), None)
     by_item = {str(item): own.to_dict("records") for item, own in origins.groupby("item")}
     return [files.plain(row | {"key": by_item.get(row["item"], [])}) for row in told]
+
+
+def _settled(book: Book, who: Actor, project: str) -> dict[str, Any]:
+    """Item → the verdict it was settled with; the steps by dimension where those were asked for."""
+    told = adjudications(book, who, project)
+    likert = find(book, who, project).settings.mode == "likert"
+    return {
+        row["item"]: {name: row[name] for name in DIMENSIONS} if likert else row["verdict"]
+        for row in told.to_dict("records")
+    }
 
 
 def own_rows(book: Book, who: Actor) -> list[dict[str, Any]]:

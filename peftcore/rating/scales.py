@@ -81,8 +81,18 @@ def score(said: Mapping[str, Any], mode: Mode) -> float | None:
         return VERDICTS[said["verdict"]]
     if mode == "likert":
         steps = list(said["scales"].values())
-        return (sum(steps) / len(steps) - STEPS[0]) / (STEPS[-1] - STEPS[0])
+        return step_score(sum(steps) / len(steps))
     return None
+
+
+def step_score(step: Any) -> Any:
+    """A step, or a column of steps, stretched from 1 to 5 to 0 to 1."""
+    return (step - STEPS[0]) / (STEPS[-1] - STEPS[0])
+
+
+def in_words(steps: Mapping[str, Any]) -> str:
+    """Each dimension's step, as "justifies 4, makes sense 2, …"."""
+    return ", ".join(f"{name.replace('_', ' ')} {steps[name]:.0f}" for name in DIMENSIONS)
 
 
 def word(said: Mapping[str, Any], mode: Mode) -> str:

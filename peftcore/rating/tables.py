@@ -34,6 +34,7 @@ VERDICTS = [
     *("act", "current", "verdict", "score", *scales.DIMENSIONS, "shortcomings", "comment"),
     *("seconds", "answer", "answer_correct", "answer_seconds", "passed", "at", "supersedes"),
 ]
+SETTLED = ["item", "who", "verdict", *scales.DIMENSIONS, "score", "comment", "at"]
 KEY = ["item", "place", "run", "method", "seed", "correct", "shown_label", "explanation"]
 
 
@@ -120,6 +121,11 @@ def key(book: Book, who: Actor, project: str) -> pd.DataFrame:
             {n: row[n] for n in KEY[:6]} | {"shown_label": label, "explanation": explanation}
         )
     return pd.DataFrame(rows, columns=KEY).astype({"seed": "Int64", "correct": "boolean"})
+
+
+def sources(runs: pd.Series, methods: pd.Series) -> pd.Series:
+    """Who is scored: the run of each text, or its method where it came from no run here."""
+    return runs.where(runs.fillna("") != "", methods)
 
 
 def scored(book: Book, who: Actor, project: str) -> pd.DataFrame:
@@ -220,7 +226,7 @@ def adjudicate(book: Book, who: Actor, item: str, judgement: scales.Judgement) -
 
 
 def adjudications(book: Book, who: Actor, project: str) -> pd.DataFrame:
-    """The current settlement of each item that has one: item, who, verdict, score, comment, at."""
+    """The current settlement of each item that has one, with columns SETTLED."""
     mode = find(book, who, project).settings.mode
     newer = ADJUDICATIONS.alias("newer")
     query = (
@@ -234,10 +240,11 @@ def adjudications(book: Book, who: Actor, project: str) -> pd.DataFrame:
     rows = [
         {"item": row["item"], "who": row["who"], "at": row["at"]}
         | {"verdict": scales.word(row["judgement"], mode)}
+        | {name: row["judgement"]["scales"].get(name) for name in scales.DIMENSIONS}
         | {"score": scales.score(row["judgement"], mode), "comment": row["judgement"]["comment"]}
         for row in book.read(query)
     ]
-    return pd.DataFrame(rows, columns=["item", "who", "verdict", "score", "comment", "at"])
+    return pd.DataFrame(rows, columns=SETTLED)
 
 
 def projects_of(book: Book, who: Actor, run: str) -> list[Project]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import rated
 from fabricated import make_runs
 from typer.testing import CliRunner
 
@@ -77,6 +78,35 @@ def test_agreement_of_pairs_is_about_who_won(home):
     pairs = next(row for row in told("list") if row["mode"] == "pairwise")
     found = told("agreement", pairs["project"], "--resamples", 100)
     assert 0 < found["scale"][0]["value"] < 1
+
+
+def test_dimensions_are_scored_agreed_on_and_settled_one_by_one(home):
+    book = rating.Book()
+    project = rated.project(book, 3, mode="likert")
+    for name, step in (("Ann", 2), ("Bo", 4)):
+        scales = dict.fromkeys(rating.DIMENSIONS, 3) | {"fluent": step}
+        rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
+    scores = told("scores", project.id, "--resamples", 100)
+    assert scores["score"][0]["mean"] == scores["fluent"][0]["mean"] == 0.5
+    assert scores["score"][0]["source"] == "a" * 12
+    agreed = told("agreement", project.id, "--resamples", 100)
+    assert [agreed[name][0]["value"] for name in rating.DIMENSIONS] == [1, 1, 1, 0]
+    assert "same category" in agreed["justifies"][4]["reason"]
+    assert agreed["pairs"]["fluent"][0]["items"] == 3
+    apart = told("disagreements", project.id)["disagreements"]
+    assert [(row["spread"], row["about"]) for row in apart] == [(0.5, "fluent")] * 3
+    item = apart[0]["item"]
+    assert call("settle", item, "--set", "fluent=3").exit_code == 2
+    steps = [word for name in rating.DIMENSIONS for word in ("--set", f"{name}=3")]
+    told("settle", item, *steps, "--reason", "read aloud")
+    assert told("disagreements", project.id)["disagreements"][0]["settled"] == "3.0"
+    assert told("disagreements", project.id, "--dimension", "justifies")["disagreements"] == []
+
+
+def test_pairs_are_ranked_by_run(home):
+    pairs = next(row for row in told("list") if row["mode"] == "pairwise")
+    ranked = told("scores", pairs["project"])["ranking"]
+    assert {row["method"] for row in ranked} == {"gold", *pairs["facts"]["runs"]}
 
 
 @pytest.mark.parametrize(
