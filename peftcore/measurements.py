@@ -126,6 +126,7 @@ class Measurement:
     SHELF: ClassVar[str]  # name of the folder they lie in
     ASK: ClassVar[type[Ask]]
     EXTRAS: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
+    TURNS: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
 
     @property
     def id(self) -> str:
@@ -291,7 +292,7 @@ class Measurement:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        with (places.home() / "measuring.lock").open("a") as lock:
+        with (places.home() / self.TURNS).open("a") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -181,12 +181,12 @@ def test_params_counts_without_training(models):
     assert found["percent"] == pytest.approx(100 * found["trainable"] / found["total"], rel=1e-3)
 
 
-def test_sweep_picks_the_lowest_dev_loss(models, home):
-    found = printed("sweep", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
+def test_rates_picks_the_lowest_dev_loss(models, home):
+    found = printed("rates", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
     losses = {row["learning_rate"]: row["dev_loss"] for row in found["rates"]}
     assert set(losses) == {1e-9, 0.01, 0.02}
     assert found["best"] == min(losses, key=losses.get)
-    assert "rates are numbers" in refused("sweep", *RANDOM, "--method", "lora", "--rates", "fast")
+    assert "rates are numbers" in refused("rates", *RANDOM, "--method", "lora", "--rates", "fast")
 
 
 def test_a_queued_run_waits_for_a_worker_and_is_cancelled_and_deleted(models, home, monkeypatch):

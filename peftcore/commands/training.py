@@ -1,4 +1,4 @@
-"""Commands that compute: train, sweep, params, demos, pretrain."""
+"""Commands that compute: train, params, demos, pretrain."""
 
 from __future__ import annotations
 
@@ -156,47 +156,6 @@ def _print(run: Run, as_json: bool) -> None:
     def lines() -> Iterator[str]:
         yield f"run {run.id}: {status.state}, {status.seconds:.0f} s, {status.trainable} trainable"
         yield from printing.score_lines(found)
-
-    printing.show(value, as_json, lines)
-
-
-@app.command()
-def sweep(
-    base: asking.Base,
-    task: asking.Task,
-    method: asking.Method,
-    rates: Annotated[
-        str | None, typer.Option(help="Learning rates, by commas; otherwise around the default.")
-    ] = None,
-    shots: asking.Shots = None,
-    seeds: asking.Seeds = None,
-    steps: asking.Steps = None,
-    sets: asking.Sets = None,
-    data: asking.Data = None,
-    device: asking.Device = "auto",
-    as_json: printing.AsJson = False,
-) -> None:
-    """Try a few learning rates for a few steps; the lowest dev loss wins."""
-    from peftcore import sweeps
-
-    asking.use_data(data)
-    plan = asking.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
-    asked = {"steps": steps} if steps else {}
-    specs = sweeps.specs(plan, sweeps.parse(rates) if rates else None, **asked)
-    found = sweeps.outcomes([trained(spec, device) for spec in specs])
-    best = sweeps.best(found)
-    value = {
-        "best": None if best is None else best.learning_rate,
-        "rates": [asdict(outcome) for outcome in found],
-    }
-
-    def lines() -> Iterator[str]:
-        heads = ["learning rate", "dev loss", "stopped seeds", "run", ""]
-        rows = [
-            (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
-            for o in found
-        ]
-        yield from printing.table(heads, rows)
 
     printing.show(value, as_json, lines)
 

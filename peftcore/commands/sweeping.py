@@ -1,0 +1,192 @@
+"""Commands that train many runs: sweeps from a file, and learning rates around a default."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.commands import app, asking, printing
+from peftcore.commands.training import trained
+from peftcore.errors import BadInput
+
+if TYPE_CHECKING:
+    from peftcore.engines import Engine
+    from peftcore.measurements import Status
+    from peftcore.sweeping import CellState, Sweep
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="File that describes it, as YAML.")],
+    engine: Annotated[
+        str | None, typer.Option(help="local: processes here; ray: a Ray cluster.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster; it chooses that engine.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; otherwise one per core or GPU.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Try parts again that failed.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Count cells, parts and minutes; train nothing.")
+    ] = False,
+    data: asking.Data = None,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Train every method on every task and base with every setting; goes on where it stopped."""
+    from peftcore import sweeping
+    from peftcore.runs import RunStore
+    from peftcore.worker import resolve
+
+    asking.use_data(data)
+    asked = _where(sweeping.read(file), engine, address, processes)
+    place = resolve(device)
+    if preview:
+        _preview(asked, place, as_json)
+        return
+    work = sweeping.SweepWork.own(asked)
+    signal.signal(signal.SIGTERM, lambda *_: work.stop())
+    doing, store = _engine(asked, place), RunStore()
+    try:
+        with printing.bar("sweep") as report:
+            sweeping.carry_out(work, doing, store, retry, lambda status: report(_progress(status)))
+    except BadInput as error:
+        typer.echo(f"Error: {error}", err=True)
+    states = sweeping.survey(asked.cells(), store)
+    _print(work.id, work.status(), states, as_json)
+    if work.status().state != "done":
+        raise typer.Exit(1)
+
+
+def _where(asked: Sweep, engine: str | None, address: str | None, processes: int | None) -> Sweep:
+    """The sweep with what the command line says of who does it."""
+    from peftcore.sweeping import Where
+
+    given: dict[str, Any] = {"engine": "ray"} if address else {}
+    for name, value in (("engine", engine), ("address", address), ("processes", processes)):
+        given |= {} if value is None else {name: value}
+    return asked.model_copy(update={"where": Where.make(asked.where.model_dump() | given)})
+
+
+def _engine(asked: Sweep, device: str) -> Engine:
+    from peftcore.engines.local import LocalEngine, default_processes
+
+    return LocalEngine(asked.where.processes or default_processes(device), device)
+
+
+def _progress(status: Status) -> Any:
+    from peftcore.training import Progress
+
+    return Progress(
+        status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
+    )
+
+
+def _preview(asked: Sweep, device: str, as_json: bool) -> None:
+    """What it would take, by two trial steps of a part of each cell."""
+    from peftcore import planning, sweeping
+    from peftcore.engines.hands import Hands
+    from peftcore.engines.local import default_processes
+    from peftcore.runs import RunStore
+    from peftcore.spec import RunSpec
+
+    hands = Hands(device)
+
+    def cost(spec: RunSpec) -> planning.Estimate | BadInput:
+        try:
+            base = hands.base(spec.base)
+            planning.check(spec, base)
+            return planning.estimate(spec, base)
+        except BadInput as error:
+            return error
+
+    states = sweeping.survey(asked.cells(), RunStore())
+    processes = asked.where.processes or default_processes(device)
+    found = sweeping.preview(states, cost, processes)
+
+    def lines() -> Iterator[str]:
+        yield f"{found.cells} cells, {found.done} of them done; {found.parts} parts to do"
+        if found.minutes is not None:
+            yield f"about {found.minutes:.1f} minutes with {processes} processes"
+        yield from found.problems
+
+    printing.show(asdict(found) | {"processes": processes}, as_json, lines)
+
+
+def _print(name: str, status: Status, states: list[CellState], as_json: bool) -> None:
+    from peftcore import sweeping
+
+    rows = sweeping.described(states)
+    failed = [
+        {"run": part.spec.id, "cell": state.cell.spec.id, "message": part.message}
+        for state in states
+        for part in state.failed
+    ]
+    scored = [
+        row | {"scores": printing.scores(state.run) if state.run else {}}
+        for row, state in zip(rows, states, strict=True)
+    ]
+    value = {
+        "sweep": name,
+        "state": status.state,
+        "cells": scored,
+        "failed": failed,
+        "seconds": round(status.seconds, 1),
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["run", "base", "task", "method", "varied", "parts", "done", "state"]
+        yield f"sweep {name}: {status.state}, {status.seconds:.0f} s"
+        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from (f"failed {each['run']}: {each['message']}" for each in failed)
+
+    printing.show(value, as_json, lines)
+
+
+@app.command()
+def rates(
+    base: asking.Base,
+    task: asking.Task,
+    method: asking.Method,
+    chosen: Annotated[
+        str | None,
+        typer.Option("--rates", help="Learning rates, by commas; otherwise around the default."),
+    ] = None,
+    shots: asking.Shots = None,
+    seeds: asking.Seeds = None,
+    steps: asking.Steps = None,
+    sets: asking.Sets = None,
+    data: asking.Data = None,
+    device: asking.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Try a few learning rates for a few steps; the lowest dev loss wins."""
+    from peftcore import sweeps
+
+    asking.use_data(data)
+    plan = asking.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
+    asked = {"steps": steps} if steps else {}
+    specs = sweeps.specs(plan, sweeps.parse(chosen) if chosen else None, **asked)
+    found = sweeps.outcomes([trained(spec, device) for spec in specs])
+    best = sweeps.best(found)
+    value = {
+        "best": None if best is None else best.learning_rate,
+        "rates": [asdict(outcome) for outcome in found],
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["learning rate", "dev loss", "stopped seeds", "run", ""]
+        rows = [
+            (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
+            for o in found
+        ]
+        yield from printing.table(heads, rows)
+
+    printing.show(value, as_json, lines)
