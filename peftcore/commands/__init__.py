@@ -39,6 +39,8 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
     bench,  # noqa: F401
     bench_app,  # noqa: F401
+    bench_generate,  # noqa: F401
+    bench_growth,  # noqa: F401
     bench_rating,  # noqa: F401
     bench_training,  # noqa: F401
     checks,  # noqa: F401

@@ -16,13 +16,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from peftcore import places
 from peftcore.commands import printing
 from peftcore.commands.bench import bench
+
+if TYPE_CHECKING:
+    from peftcore.base import BaseModel
+    from peftcore.spec import RunSpec
+    from peftcore.training import Trainer
 
 TASK = "miniworld_nli"  # every kind of base can do it
 STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "sparsefit")
@@ -61,7 +66,7 @@ def seeds(
         )
 
     printing.show(
-        {"steps": steps, "rounds": rounds, "precision": precision, "machine": _machine()}
+        {"steps": steps, "rounds": rounds, "precision": precision, "machine": machine()}
         | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
         | {"rows": rows},
         as_json,
@@ -85,7 +90,7 @@ RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
 
 
 @lru_cache(maxsize=1)
-def _base(name: str) -> Any:
+def based(name: str) -> BaseModel:
     """A base by name, or one of a published shape with random weights and our own tokens."""
     from peftcore import published
     from peftcore.base import load
@@ -93,21 +98,44 @@ def _base(name: str) -> Any:
     return published.random(name) if name in published.names() else load(name)
 
 
-def _spec(name: str, method: str, count: int, steps: int, precision: str, first: int = 0) -> Any:
-    from peftcore import planning
+ALIKE = {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}
 
+
+def spec_of(
+    name: str, method: str, count: int, steps: int, precision: str, first: int = 0
+) -> RunSpec:
+    """What is trained; published shapes get the rates of an embedded base of their kind."""
+    from peftcore import planning, published
+
+    kind = based(name).kind
     settings: dict[str, Any] | None = None
-    if method == "prefix_tuning" and _base(name).kind == "encoder-decoder":
+    if method == "prefix_tuning" and kind == "encoder-decoder":
         settings = {"places": ["decoder"]}  # the only one the package has
-    training = {"steps": steps, "precision": precision}
-    population = {"seeds": count, "first_seed": first}
-    return planning.plan(name, TASK, method, settings, population, training)
+    planned = planning.plan(
+        ALIKE[kind] if name in published.names() else name,
+        TASK,
+        method,
+        settings,
+        {"seeds": count, "first_seed": first},
+        {"steps": steps, "precision": precision},
+    )
+    return planned.model_copy(update={"base": name})
+
+
+def worn_trainer(spec: RunSpec, together: int | None = None) -> Trainer:
+    """A trainer of a spec, its examples tokenised."""
+    from peftcore import peft_loop, planning
+    from peftcore.training import Trainer
+
+    loaded = based(spec.base)
+    episodes, encoder = peft_loop.prepared(loaded, spec)
+    return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together)
 
 
 def _seeds(
     name: str, method: str, count: int, steps: int, rounds: int, precision: str
 ) -> dict[str, Any]:
-    loaded = _base(name)
+    loaded = based(name)
     ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
         "own loop": lambda: _own_loop(loaded, method, count, steps, precision),
@@ -142,7 +170,7 @@ def _seeds(
         "own_loop_off_by": max(abs(a - b) for a, b in zip(first, own, strict=True)),
         "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in found.items()},
         "start_up_seconds_of_a_process": found["processes"][0]["start_up"],
-        "peak_memory_mib": _peak(),
+        "peak_memory_mib": peak(),
     }
 
 
@@ -156,13 +184,11 @@ def _ratio(slow: Sequence[float], fast: Sequence[dict[str, Any]], clock: str) ->
 
 
 def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
-    return _ours(base, _spec(base.name, method, count, steps, precision))
+    return _ours(spec_of(base.name, method, count, steps, precision))
 
 
 def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
-    took = [
-        _ours(base, _spec(base.name, method, 1, steps, precision, seed)) for seed in range(count)
-    ]
+    took = [_ours(spec_of(base.name, method, 1, steps, precision, seed)) for seed in range(count)]
     return {
         "wall": sum(each["wall"] for each in took),
         "processor": sum(each["processor"] for each in took),
@@ -170,13 +196,9 @@ def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) ->
     }
 
 
-def _ours(base: Any, spec: Any) -> dict[str, Any]:
+def _ours(spec: RunSpec) -> dict[str, Any]:
     """Training steps of our own loop, and nothing else."""
-    from peftcore import peft_loop, planning
-    from peftcore.training import Trainer
-
-    episodes, encoder = peft_loop.prepared(base, spec)
-    trainer = Trainer(planning.wear(base, spec), episodes, encoder, spec)
+    trainer = worn_trainer(spec)
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(spec.training.steps):
         losses = trainer.train_step()
@@ -192,7 +214,7 @@ def _peft(
 ) -> dict[str, Any]:
     from peftcore import peft_loop
 
-    spec = _spec(base.name, method, count, steps, precision, first)
+    spec = spec_of(base.name, method, count, steps, precision, first)
     episodes, encoder = peft_loop.prepared(base, spec)
     return vars(peft_loop.one_after_another(peft_loop.loops(base, spec), episodes, encoder))
 
@@ -243,7 +265,7 @@ def peft_process(
     """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
     from peftcore import peft_loop
 
-    loaded, spec = _base(base), _spec(base, method, 1, steps, precision, seed)
+    loaded, spec = based(base), spec_of(base, method, 1, steps, precision, seed)
     episodes, encoder = peft_loop.prepared(loaded, spec)
     each = peft_loop.loops(loaded, spec)
     typer.echo("ready")
@@ -276,27 +298,25 @@ def step(
         )
 
     printing.show(
-        {"seeds": count, "rounds": rounds, "machine": _machine(), "rows": rows}, as_json, lines
+        {"seeds": count, "rounds": rounds, "machine": machine(), "rows": rows}, as_json, lines
     )
 
 
 def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
-    from peftcore import floor, peft_loop, planning
-    from peftcore.training import Trainer
+    from peftcore import floor
 
-    loaded = _base(name)
+    loaded = based(name)
     ways: dict[str, Callable[[], Any]] = {}
     floors: dict[str, str] = {}
     for label, method, vertices in (
         *((method, method, 1) for method in STEP_METHODS),
         ("prefix simplex of 3", "prefix_tuning", 3),
     ):
-        spec = _spec(name, method, count, 1000, "auto")
+        spec = spec_of(name, method, count, 1000, "auto")
         if vertices > 1:
             population = spec.population.model_copy(update={"vertices": vertices})
             spec = spec.model_copy(update={"population": population})
-        episodes, encoder = peft_loop.prepared(loaded, spec)
-        trainer = Trainer(planning.wear(loaded, spec), episodes, encoder, spec)
+        trainer = worn_trainer(spec)
         ways[label] = trainer.train_step
         floors[label] = "floor, with weights" if method == "sparsefit" else "floor"
         if floors[label] not in ways:
@@ -323,7 +343,8 @@ def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What stands beside every figure."""
     import platform
 
     import torch
@@ -337,7 +358,7 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory this process has held, in MiB."""
     import resource
 
