@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore import parts, soft_prompts
+from peftcore import capacity, parts, soft_prompts
 from peftcore.adapter import Adapted
 from peftcore.analysis.sparsity import Array
 from peftcore.batches import Batch, Encoder
 from peftcore.draws import Draw
 from peftcore.errors import BadInput
-from peftcore.evaluation import DEVICE_TOKENS, TOKENS, chunks
+from peftcore.evaluation import chunks
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.tasks.base import Example
 from peftcore.terrain import Terrain, middle, of_run
@@ -86,9 +86,8 @@ class Dictionary(Terrain):
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
         member = self.at(seed, torch.ones(1, self.size))
-        budget = TOKENS if self.base.device.type == "cpu" else DEVICE_TOKENS
         found: list[list[Array]] = [[] for _ in self.sites]
-        for places in chunks(encoder, examples, 1, budget):
+        for places in chunks(encoder, examples, 1, capacity.tokens(self.base)):
             batch = encoder.batch([examples[i] for i in places])
             notes = member.notes(batch, torch.ones(1, 1, 1))
             for held, part in zip(found, self.parts, strict=True):

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from peftcore import capacity
 from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
 from peftcore.spec import Evaluation
 from peftcore.tasks.base import Answer, Example, Task
-
-TOKENS = 4096  # of source in one pass on a processor; larger passes leave its cache
-DEVICE_TOKENS = 65536  # on a GPU
 
 
 def chunks(
@@ -54,17 +52,26 @@ def answer(
     seeds, device = adapted.seeds, adapted.base.device
     coords = adapted.centroid() if coords is None else coords
     found: list[list[Answer]] = [[Answer("")] * len(examples) for _ in range(seeds)]
-    budget = (TOKENS if device.type == "cpu" else DEVICE_TOKENS) // options.beams
+    budget = capacity.tokens(adapted.base) // options.beams
     done = 0
     for picked in chunks(encoder, examples, seeds, budget):
         if stop():
             raise InterruptedError
-        rows = [examples[i] for i in picked]
-        with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            texts = _texts(adapted, task, rows * seeds, encoder, options, coords)
-        for place, text in enumerate(texts):
-            s, i = divmod(place, len(rows))
-            found[s][picked[i]] = task.parse(text)
+        waiting = [picked]
+        while waiting:
+            part = waiting.pop()
+            rows = [examples[i] for i in part]
+            try:
+                with torch.autocast(device.type, autocast, enabled=autocast is not None):
+                    texts = _texts(adapted, task, rows * seeds, encoder, options, coords)
+            except torch.OutOfMemoryError:
+                if len(part) == 1:
+                    raise
+                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+                continue
+            for place, text in enumerate(texts):
+                s, i = divmod(place, len(rows))
+                found[s][part[i]] = task.parse(text)
         done += len(picked)
         report(done, len(examples))
     return found

@@ -44,6 +44,7 @@ def perform(
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
+    from peftcore import capacity
     from peftcore.base import load
     from peftcore.batches import Encoder
     from peftcore.training import Stopped, Trainer
@@ -59,7 +60,8 @@ def perform(
     encoder = Encoder(base, task.labels, planning.room(spec, base))
     t = spec.training
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
-    trainer = Trainer(adapted, episodes, encoder, spec)
+    together = capacity.seeds(spec, base, encoder, episodes)
+    trainer = Trainer(adapted, episodes, encoder, spec, together)
     trainable = adapted.trainable
     run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
     checkpoint = run.folder / "checkpoint.safetensors"
@@ -93,6 +95,8 @@ def perform(
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
     stopped = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
+    if trainer.together < min(together, len(trainer.seeds)):
+        stopped.append(f"memory ran out, so that {trainer.together} seeds rode in a pass")
     return run.write_status(
         state="done",
         step=trainer.step,

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from peftcore import capacity
 from peftcore.adapter import Adapted, Mix
 from peftcore.batches import Batch, Encoder
 from peftcore.errors import BadInput
-from peftcore.evaluation import DEVICE_TOKENS, TOKENS, answer, chunks
+from peftcore.evaluation import answer, chunks
 from peftcore.methods.base import Adapter
 from peftcore.population import random_points
 from peftcore.spec import Evaluation
@@ -194,15 +195,6 @@ class Surveyor:
         self.block = block or self._block()
         self._passes: dict[int, list[Pass]] = {}
 
-    def _budget(self) -> int:
-        """Tokens of one pass: what stays in a processor's cache, or by free memory on a GPU."""
-        if self.device.type == "cpu":
-            return TOKENS
-        free, _ = torch.cuda.mem_get_info(self.device)
-        layers, width = self.terrain.base.anatomy.layers, self.terrain.base.anatomy.width
-        words = len(self.terrain.base.embeddings)
-        return int(min(DEVICE_TOKENS, max(TOKENS, free // (4 * (layers * width * 40 + words * 3)))))
-
     def _block(self) -> int:
         size = 4 * sum(t[0, 0].numel() for t in self.terrain.tensors.values())
         most = BLOCK if self.device.type == "cpu" else 16 * BLOCK
@@ -212,7 +204,9 @@ class Surveyor:
         """The examples in passes of like length, each repeated for every point of a block."""
         if block not in self._passes:
             found = self._passes[block] = []
-            for places in chunks(self.encoder, self.examples, block, self._budget()):
+            for places in chunks(
+                self.encoder, self.examples, block, capacity.tokens(self.terrain.base)
+            ):
                 rows = [self.examples[i] for i in places]
                 batch = self.encoder.batch(rows * block)
                 found.append(Pass(places, batch, self._states(rows)))
@@ -258,7 +252,9 @@ class Surveyor:
         held = {name: t[self.seed : self.seed + 1] for name, t in self.terrain.tensors.items()}
         coords = torch.cat([random_points([salt], n, v, number) for number in numbers], 1)
         total = torch.zeros(len(numbers), dtype=torch.float64)
-        for places in chunks(self.encoder, self.examples, len(numbers), self._budget()):
+        for places in chunks(
+            self.encoder, self.examples, len(numbers), capacity.tokens(self.terrain.base)
+        ):
             batch = self.encoder.batch([self.examples[i] for i in places] * len(numbers))
             picked = [n * k + i for k in range(len(numbers)) for i in places]
             with self._arithmetic():

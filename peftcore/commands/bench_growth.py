@@ -24,12 +24,14 @@ from peftcore.commands.bench_training import machine, spec_of, worn_trainer
 
 AXES: dict[str, tuple[int, ...]] = {
     "seeds": (1, 2, 4, 8, 16, 32, 64),
+    "together": (1, 2, 4, 8, 16),
     "shots": (16, 32, 64, 125, 250, 500),
     "length": (1, 3, 10, 30, 100),
     "points": (66, 231, 496, 1326, 5151),
 }
 UNITS = {
     "seeds": "a training step",
+    "together": "a training step of 16 seeds, so many of them in a pass",
     "shots": "reading the examples, and twenty steps",
     "length": "a training step of four seeds",
     "points": "all losses",
@@ -117,6 +119,10 @@ def _seeds(value: int, base: str) -> Callable[[], Any]:
     return worn_trainer(spec_of(base, "prefix_tuning", value, 1000, "auto")).train_step
 
 
+def _together(value: int, base: str) -> Callable[[], Any]:
+    return worn_trainer(spec_of(base, "prefix_tuning", 16, 1000, "auto"), value).train_step
+
+
 def _length(value: int, base: str) -> Callable[[], Any]:
     spec = spec_of(base, "prefix_tuning", 4, 1000, "auto")
     return worn_trainer(
@@ -161,6 +167,7 @@ def _points(value: int, base: str) -> Callable[[], Any]:
 
 WORKS: dict[str, Callable[[int, str], Callable[[], Any]]] = {
     "seeds": _seeds,
+    "together": _together,
     "shots": _shots,
     "length": _length,
     "points": _points,

@@ -123,12 +123,13 @@ def spec_of(
 
 
 def worn_trainer(spec: RunSpec, together: int | None = None) -> Trainer:
-    """A trainer of a spec, its examples tokenised."""
-    from peftcore import peft_loop, planning
+    """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has."""
+    from peftcore import capacity, peft_loop, planning
     from peftcore.training import Trainer
 
     loaded = based(spec.base)
     episodes, encoder = peft_loop.prepared(loaded, spec)
+    together = together or capacity.seeds(spec, loaded, encoder, episodes)
     return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together)
 
 
