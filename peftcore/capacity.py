@@ -2,8 +2,8 @@
 
 Larger passes save overhead until they leave a processor's cache: with 16 seeds of tiny-t5, groups
 of 8 (some 4,000 tokens) took .6 of the processor time of one at a time, and all 16 no less
-(`bench growth --axis together`).  PEFTCORE_TOKENS overrides the number.  In single precision results
-do not depend on it; in half precision by the noise of its rounding.
+(`bench growth --axis together`).  PEFTCORE_TOKENS overrides the number.  Results do not depend on
+it in single precision; in half precision by the noise of its rounding.
 """
 
 from __future__ import annotations
