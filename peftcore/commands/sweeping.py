@@ -47,13 +47,12 @@ def sweep(
 
     asking.use_data(data)
     asked = _where(sweeping.read(file), engine, address, processes)
-    place = resolve(device)
     if preview:
-        _preview(asked, place, as_json)
+        _preview(asked, resolve(device), as_json)
         return
     work = sweeping.SweepWork.own(asked)
     signal.signal(signal.SIGTERM, lambda *_: work.stop())
-    doing, store = _engine(asked, place), RunStore()
+    doing, store = _engine(asked, device), RunStore()
     try:
         with printing.bar("sweep") as report:
             sweeping.carry_out(work, doing, store, retry, lambda status: report(_progress(status)))
@@ -76,9 +75,16 @@ def _where(asked: Sweep, engine: str | None, address: str | None, processes: int
 
 
 def _engine(asked: Sweep, device: str) -> Engine:
+    from peftcore.worker import resolve
+
+    if asked.where.engine == "ray":  # whose nodes may have other devices than this machine
+        from peftcore.engines.ray_cluster import RayEngine
+
+        return RayEngine(asked.where.address, asked.where.processes, device)
     from peftcore.engines.local import LocalEngine, default_processes
 
-    return LocalEngine(asked.where.processes or default_processes(device), device)
+    place = resolve(device)
+    return LocalEngine(asked.where.processes or default_processes(place), place)
 
 
 def _progress(status: Status) -> Any:

@@ -1,0 +1,81 @@
+"""Folders that travel: bases and data to the nodes of a cluster, run folders back.
+
+A parcel is unpacked once on each machine, into a folder named after what is in it, so that every
+process there shares it and an unfinished one is never seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peftcore.errors import BadInput
+
+Files = Mapping[str, Any]  # path inside the parcel → its bytes
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What a parcel holds, by hash, and how to fetch it where it is not there yet."""
+
+    digest: str
+    fetch: Callable[[], Files]
+
+
+def pack(folder: Path, inside: str = "") -> dict[str, Any]:
+    """Every file of a folder as an array of bytes, which object stores share without copying."""
+    import numpy as np
+
+    return {
+        str(Path(inside, path.relative_to(folder))): np.fromfile(path, np.uint8)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def digest(files: Files) -> str:
+    """Hash of names and contents."""
+    found = hashlib.blake2b(digest_size=12)
+    for name, content in sorted(files.items()):
+        found.update(f"{name}\0{len(content)}\0".encode())
+        found.update(memoryview(content))
+    return found.hexdigest()
+
+
+def root() -> Path:
+    """Where this machine keeps what it was sent; only its owner may look."""
+    path = Path(tempfile.gettempdir()) / f"peftcore-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink() or path.stat().st_uid != os.getuid():
+        raise BadInput(f"{path} belongs to somebody else; set TMPDIR to a folder of your own")
+    return path
+
+
+def unpacked(parcel: Parcel) -> Path:
+    """The folder with these files, made if it is not there."""
+    path = root() / parcel.digest
+    if path.is_dir():
+        return path
+    part = Path(tempfile.mkdtemp(prefix=".part-", dir=root()))
+    write(part, parcel.fetch())
+    try:
+        part.rename(path)
+    except OSError:  # another process was quicker
+        shutil.rmtree(part, ignore_errors=True)
+    return path
+
+
+def write(folder: Path, files: Files) -> None:
+    """Put files into a folder; a name that would leave it is refused."""
+    for name, content in files.items():
+        path = (folder / name).resolve()
+        if folder.resolve() not in path.parents:
+            raise BadInput(f"a parcel holds {name!r}, which leads out of its folder")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_bytes(memoryview(content))
