@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, errors, forms, plans, starting, widgets
+from app import cache, errors, forms, plans, starting, sweep_panel, widgets
 from peftcore import sweeps
 from peftcore.errors import BadInput
 from peftcore.spec import Evaluation, Population, Training
@@ -129,6 +129,7 @@ if refused:
     st.caption("One of the methods cannot run as it is set; the reason stands above.")
 starting.show_started()
 starting.show_sweep()
+sweep_panel.show(base.name, task.name, settings, rates, population, training, evaluation)
 
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code("\n".join(map(plans.command, specs)), language="bash", wrap_lines=True)

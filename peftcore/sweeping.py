@@ -212,6 +212,35 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
     return [value]
 
 
+def values(text: str) -> list[Any]:
+    """Values written with commas between them, as YAML reads them; BadInput if it cannot."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(f"[{text}]")
+    except yaml.YAMLError:
+        found = []
+    if not found or None in found:
+        raise BadInput(f"values are written with commas between them, as 4, 8, 16; got {text!r}")
+    return list(found)
+
+
+def written(asked: Sweep) -> str:
+    """The sweep as a file that `read` understands, without what is as it would be anyway."""
+    import yaml
+
+    whole = asked.model_dump(mode="json", exclude_defaults=True)
+    return str(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100))
+
+
+def forgive(cells: Sequence[Cell], store: RunStore) -> None:
+    """Let parts that failed be tried again."""
+    for state in survey(cells, store):
+        for part in state.failed:
+            run = chunks.place(store, state.cell.spec, part.spec).open(part.spec.id)
+            run.write_status(state="cancelled", message="Is tried again.", error_id="")
+
+
 def survey(cells: Sequence[Cell], store: RunStore) -> list[CellState]:
     """How each cell stands, read from the runs themselves."""
     parts = chunks.shelf(store)
@@ -302,6 +331,8 @@ def _all(
     retry: bool,
     report: Callable[[measurements.Status], None],
 ) -> None:
+    if retry:
+        forgive(cells, store)
     states = survey(cells, store)
     of = sum(len(cell.parts) for cell in cells)
     done = of - sum(part.state != "done" for state in states for part in state.parts)
@@ -315,7 +346,7 @@ def _all(
         Work(part.spec, chunks.place(store, state.cell.spec, part.spec).folder)
         for state in states
         for part in state.parts
-        if part.state not in ENDED or (part.state == "failed" and retry)
+        if part.state not in ENDED
     ]
     for outcome in engine.work(todo, work.stop_asked):
         _note(work, owner[outcome.part], outcome)
