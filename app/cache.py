@@ -7,6 +7,7 @@ Keys carry what the result depends on (a folder, a time stamp), so nothing stale
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import threading
@@ -72,6 +73,10 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
     try:
         for name in HEAVY:
             importlib.import_module(name)
+        # Streamlit looks for garbage after every run of a page, among all objects that there are;
+        # those of the packages stay, and leaving them out saves a tenth of a second a click.
+        gc.collect()
+        gc.freeze()
     finally:
         done.set()  # if an import failed, the page that needs it says so
 

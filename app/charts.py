@@ -34,7 +34,8 @@ def chart(
     """
     picture: Picture = st.session_state.get("charts.picture", "svg")
     ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
-    figure.update_layout(template=theme.template(ground))
+    # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
+    figure.update_layout(template=theme.template(ground), datarevision=1)
     widget = f"{key}.{picture}"
 
     def clicked() -> None:

@@ -99,6 +99,7 @@ AXIS: dict[str, Any] = {
     "ticklen": 4,
     "tickcolor": faint(NEUTRAL, 0.6),
     "automargin": True,
+    "ticklabeloverflow": "allow",  # margins fit the labels; else each would be measured once more
     "title": {"standoff": 10, "font": {"size": 13}},
 }
 

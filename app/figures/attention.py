@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures import panels as beside
 from app.theme import NEUTRAL, TEMPLATE, faint, text
 from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
 
@@ -22,19 +23,30 @@ LESS, MORE = "#D55E00", "#0072B2"
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
 RISE = 0.6
 TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
-CLICKABLE = 900  # cells up to which each is a mark of its own; thousands take a browser a second
+CLICKABLE = 4000  # cells up to which each is a mark of its own; more are slow to send and to find
 FITTING = 20  # labels below one of several pictures side by side
 WIDEST = 14  # characters of a word beside an axis
+# Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
+# ones would take longer than all the rest.
+UNSEEN: dict[str, Any] = {
+    "marker": {"size": 6, "color": MORE, "maxdisplayed": 1},
+    "opacity": 0.001,
+    "selected": {"marker": {"opacity": 0.001}},
+    "unselected": {"marker": {"opacity": 0.001}},
+}
 
 
 def _ticks(tokens: Sequence[Token]) -> list[str]:
     """Words for an axis; what is learnt and special stands in italics."""
+    words = [text(_short(token)) for token in tokens]
+    return [
+        word if token.kind == "content" else f"<i>{word}</i>"
+        for token, word in zip(tokens, words, strict=True)
+    ]
 
-    def one(token: Token) -> str:
-        word = token.text if len(token.text) <= WIDEST else f"{token.text[: WIDEST - 1]}…"
-        return text(word) if token.kind == "content" else f"<i>{text(word)}</i>"
 
-    return [one(token) for token in tokens]
+def _short(token: Token) -> str:
+    return token.text if len(token.text) <= WIDEST else f"{token.text[: WIDEST - 1]}…"
 
 
 def limit(*patterns: Attention) -> float:
@@ -72,69 +84,80 @@ def overview(
     """
     weights = _pooled(_pooled(pattern.weights, 2), 3)
     layers, heads, q, k = weights.shape
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 96 + TILE * layers})
-    across, down = _edges(heads, k), _edges(layers, q)
-    figure.add_heatmap(
-        z=_mosaic(weights),
-        x=across,
-        y=down,
-        coloraxis="coloraxis",
-        hoverinfo="skip",
-    )
     spots = list(np.ndindex(layers, heads))
-    figure.add_scatter(
-        x=[head + (1 - GAP) / 2 for _, head in spots],
-        y=[layer + (1 - GAP) / 2 for layer, _ in spots],
-        mode="markers",
-        marker={"size": TILE * (1 - GAP) * 0.9, "symbol": "square", "color": MORE},
-        opacity=0.001,
-        selected={"marker": {"opacity": 0.001}},
-        unselected={"marker": {"opacity": 0.001}},
-        customdata=[[layer, head] for layer, head in spots],
-        text=[f"layer {y + 1}, head {x + 1}<br>{text(notes[y][x])}" for y, x in spots],
-        hovertemplate="%{text}<extra></extra>",
-    )
-    layer, head = chosen
-    figure.add_shape(
-        type="rect",
-        x0=head - GAP / 3,
-        x1=head + 1 - GAP * 2 / 3,
-        y0=layer - GAP / 3,
-        y1=layer + 1 - GAP * 2 / 3,
-        line={"color": LESS, "width": 2.5},
-    )
-    axis = {"showgrid": False, "showline": False, "ticks": "", "zeroline": False}
-    middle = (1 - GAP) / 2
-    figure.update_xaxes(
-        **axis,
-        range=[-GAP, heads],
-        tickvals=[head + middle for head in range(heads)],
-        ticktext=[str(head + 1) for head in range(heads)],
-        title_text="Head",
-        side="bottom",
-    )
-    figure.update_yaxes(
-        **axis,
-        range=[layers, -GAP],
-        tickvals=[layer + middle for layer in range(layers)],
-        ticktext=[str(layer + 1) for layer in range(layers)],
-        title_text="Layer",
-    )
-    figure.update_layout(
-        coloraxis=_scale(top, "Change" if signed else "Attention", signed),
-        title={"text": text(title)},
-        clickmode="event+select",
-        dragmode=False,
-        hoverdistance=-1,
-        margin={"t": 40, "b": 8},
-    )
-    return figure
+    picture = {
+        "type": "heatmap",
+        "z": _mosaic(weights),
+        "x": _edges(heads, k),
+        "y": _edges(layers, q),
+        "coloraxis": "coloraxis",
+        "hoverinfo": "skip",
+    }
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [head + (1 - GAP) / 2 for _, head in spots],
+        "y": [layer + (1 - GAP) / 2 for layer, _ in spots],
+        **UNSEEN,
+        "customdata": [[layer, head] for layer, head in spots],
+        "text": [f"layer {y + 1}, head {x + 1}<br>{text(notes[y][x])}" for y, x in spots],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    layout = {
+        "template": TEMPLATE,
+        "height": 96 + TILE * layers,
+        "xaxis": _numbered(heads, "Head"),
+        "yaxis": {**_numbered(layers, "Layer"), "range": [layers, -GAP]},
+        "shapes": [_frame(*chosen)],
+        "coloraxis": _scale(top, "Change" if signed else "Attention", signed),
+        "title": {"text": text(title)},
+        "clickmode": "event+select",
+        "dragmode": False,
+        "hoverdistance": -1,
+        "margin": beside.margin(40, 52, 48),
+    }
+    return go.Figure({"data": [picture, marks], "layout": layout})
 
 
-def _edges(tiles: int, cells: int) -> list[float]:
-    """Edges of the cells of a row of tiles with gaps, each tile and its gap one unit long."""
-    inside = np.linspace(0, 1 - GAP, cells + 1)
-    return [float(tile + edge) for tile in range(tiles) for edge in inside]
+def _numbered(count: int, title: str) -> dict[str, Any]:
+    """An axis with a number at the middle of every tile."""
+    return {
+        "showgrid": False,
+        "showline": False,
+        "ticks": "",
+        "zeroline": False,
+        "range": [-GAP, count],
+        "tickvals": [place + (1 - GAP) / 2 for place in range(count)],
+        "ticktext": [str(place + 1) for place in range(count)],
+        "title": beside.title(title),
+    }
+
+
+def _frame(layer: int, head: int) -> dict[str, Any]:
+    """A frame around one tile of the overview."""
+    return {
+        "type": "rect",
+        "x0": head - GAP / 3,
+        "x1": head + 1 - GAP * 2 / 3,
+        "y0": layer - GAP / 3,
+        "y1": layer + 1 - GAP * 2 / 3,
+        "line": {"color": LESS, "width": 2.5},
+    }
+
+
+def _edges(tiles: int, cells: int) -> np.ndarray:
+    """Edges of the cells of a row of tiles with gaps, each tile and its gap one unit long.
+
+    All cells are equally wide, gaps included: only such a picture is drawn as one image of as many
+    pixels as there are cells, others rectangle by rectangle, which takes a browser a second.
+    """
+    whole = cells + _between(cells)
+    return np.arange(tiles * whole - _between(cells) + 1) / whole
+
+
+def _between(cells: int) -> int:
+    """How many cells the gap beside a tile is wide."""
+    return max(1, round(cells * GAP / (1 - GAP)))
 
 
 def _pooled(weights: np.ndarray, axis: int) -> np.ndarray:
@@ -155,11 +178,12 @@ def _pooled(weights: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _mosaic(weights: np.ndarray) -> np.ndarray:
-    """(l, h, q, k) → one picture; between two tiles lies a row or column without values."""
+    """(l, h, q, k) → one picture; between two tiles lie rows or columns without values."""
     layers, heads, q, k = weights.shape
-    padded = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
-    made = padded.transpose(0, 2, 1, 3).reshape(layers * (q + 1), heads * (k + 1))
-    return made[:-1, :-1].astype(np.float32)
+    down, across = _between(q), _between(k)
+    padded = np.pad(weights, ((0, 0), (0, 0), (0, down), (0, across)), constant_values=np.nan)
+    made = padded.transpose(0, 2, 1, 3).reshape(layers * (q + down), heads * (k + across))
+    return made[:-down, :-across].astype(np.float32)
 
 
 def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> str:
@@ -184,126 +208,138 @@ def head(
     number: int,
     top: float,
     signed: bool,
-    query: int | None = None,
 ) -> go.Figure:
     """One head large, one picture for each panel on one colour scale; a click reports the query.
 
     Columns left of the line are learnt: prefix positions or soft tokens, not text.
     """
     several = len(panels) > 1
-    figure = make_subplots(
-        1,
-        len(panels),
-        shared_yaxes=True,
-        horizontal_spacing=0.015,
-        subplot_titles=[text(name) for name, _ in panels] if several else None,
-    )
     rows = max(len(one.queries) for _, one in panels)
-    size = 17 if several else 20
-    figure.update_layout(template=TEMPLATE, height=max(300, 170 + size * rows), showlegend=False)
-    for column, (_, one) in enumerate(panels, 1):
+    data: list[dict[str, Any]] = []
+    shapes: list[dict[str, Any]] = []
+    axes: dict[str, dict[str, Any]] = {}
+    places = beside.domains([1] * len(panels), 0.015)
+    for number_, ((_, one), domain) in enumerate(zip(panels, places, strict=True)):
         values = one.weights[layer, number].astype(np.float32)
-        figure.add_heatmap(
-            z=values,
-            x=list(range(len(one.keys))),
-            y=list(range(len(one.queries))),
-            coloraxis="coloraxis",
-            hoverinfo="skip",
-            xgap=0.5,
-            ygap=0.5,
-            row=1,
-            col=column,
-        )
-        _cells(figure, one, values, signed and one is panels[-1][1], column)
-        _name_axes(figure, one, column, small=several)
-        _mark_learnt(figure, one, column)
-        if query is not None and query < len(one.queries):
-            figure.add_hrect(
-                y0=query - 0.5,
-                y1=query + 0.5,
-                line={"color": LESS, "width": 2},
-                row=1,
-                col=column,
-            )
-    name = panels[0][0] if not several else ""
-    title = f"Layer {layer + 1}, head {number + 1}" + (f": {text(name)}" if name else "")
-    figure.update_layout(
-        coloraxis=_scale(
+        on = {"xaxis": beside.name("x", number_), "yaxis": beside.name("y", number_)}
+        data += [
+            {**trace, **on} for trace in _cells(one, values, signed and number_ + 1 == len(panels))
+        ]
+        axes |= _named_axes(one, number_, domain, small=several)
+        shapes += [
+            line | {"xref": on["xaxis"], "yref": f"{on['yaxis']} domain"} for line in _lines(one)
+        ]
+    words = text(panels[0][0]) if not several else ""
+    tokens = [token for _, one in panels for token in one.keys]
+    size = 10 if several else 12
+    layout = {
+        "template": TEMPLATE,
+        "height": max(300, 170 + (17 if several else 20) * rows),
+        "showlegend": False,
+        **axes,
+        "shapes": shapes,
+        "annotations": [
+            beside.heading(name, domain)
+            for (name, _), domain in zip(panels, places, strict=True)
+            if several
+        ],
+        "coloraxis": _scale(
             top,
             "Attention" if not signed else "Attention, change" if several else "Change",
             signed,
         ),
-        title={"text": title},
-        clickmode="event+select",
-        dragmode=False,
-        margin={"t": 64 if several else 44},
-    )
-    return figure
+        "title": {
+            "text": f"Layer {layer + 1}, head {number + 1}" + (f": {words}" if words else "")
+        },
+        "clickmode": "event+select",
+        "dragmode": False,
+        "hoverdistance": -1,
+        "margin": beside.margin(
+            64 if several else 44,
+            beside.room([_short(t) for t in panels[0][1].queries], size),
+            beside.room([_short(t) for t in tokens], size),
+        ),
+    }
+    return go.Figure({"data": data, "layout": layout})
 
 
-def _cells(
-    figure: go.Figure, one: Attention, values: np.ndarray, change: bool, column: int
-) -> None:
-    """Invisible markers that carry each cell's words and take clicks."""
+def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, Any]]:
+    """The picture, and invisible marks that carry each cell's words and take clicks."""
     cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
     form = "+.4f" if change else ".4f"
     keys = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.keys)]
     queries = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.queries)]
+    picture: dict[str, Any] = {
+        "type": "heatmap",
+        "z": values,
+        "x": list(range(len(one.keys))),
+        "y": list(range(len(one.queries))),
+        "coloraxis": "coloraxis",
+        "hoverinfo": "skip",
+    }
     if len(cells) > CLICKABLE:  # the first of each row still takes clicks; the picture has words
-        words = [[f"{query} → {key}" for key in keys] for query in queries]
-        template = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
-        figure.data[-1].update(text=words, texttemplate="", hoverinfo=None, hovertemplate=template)
+        picture["text"] = [[f"{query} → {key}" for key in keys] for query in queries]
+        picture["hovertemplate"] = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
+        del picture["hoverinfo"]
         cells = [(q, k) for q, k in cells if k == 0]
-    figure.add_scatter(
-        x=[k for _, k in cells],
-        y=[q for q, _ in cells],
-        mode="markers",
-        marker={"size": 14, "symbol": "square", "color": MORE},
-        opacity=0.001,
-        selected={"marker": {"opacity": 0.001}},
-        unselected={"marker": {"opacity": 0.001}},
-        customdata=[[q, k] for q, k in cells],
-        text=[f"{queries[q]} → {keys[k]}: <b>{values[q, k]:{form}}</b>" for q, k in cells],
-        hovertemplate="%{text}<extra></extra>",
-        row=1,
-        col=column,
-    )
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([k for _, k in cells], dtype=np.int32),
+        "y": np.array([q for q, _ in cells], dtype=np.int32),
+        **UNSEEN,
+        "customdata": [[q, k] for q, k in cells],
+        "text": [f"{queries[q]} → {keys[k]}: <b>{values[q, k]:{form}}</b>" for q, k in cells],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    return [picture, marks]
 
 
-def _name_axes(figure: go.Figure, one: Attention, column: int, small: bool) -> None:
+def _named_axes(
+    one: Attention, number: int, domain: Sequence[float], small: bool
+) -> dict[str, dict[str, Any]]:
+    """Both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
     every = -(-len(one.keys) // FITTING) if small else 1  # labels that would lie on each other
-    figure.update_xaxes(
+    x = beside.x_axis(
+        number,
+        domain,
         tickvals=list(range(0, len(one.keys), every)),
         ticktext=_ticks(one.keys)[::every],
         tickangle=-90,
         tickfont=font,
         range=[-0.5, len(one.keys) - 0.5],
         showgrid=False,
-        title_text="Looked at (key)",
-        row=1,
-        col=column,
+        title=beside.title("Looked at (key)"),
     )
-    figure.update_yaxes(
+    y = beside.y_axis(
+        number,
         tickvals=list(range(len(one.queries))),
         ticktext=_ticks(one.queries),
         tickfont=font,
         range=[len(one.queries) - 0.5, -0.5],
         showgrid=False,
-        title_text="Looking (query)" if column == 1 else None,
-        row=1,
-        col=column,
     )
+    if not number:
+        y["title"] = beside.title("Looking (query)")
+    return {beside.name("xaxis", number): x, beside.name("yaxis", number): y}
 
 
-def _mark_learnt(figure: go.Figure, one: Attention, column: int) -> None:
+def _lines(one: Attention) -> list[dict[str, Any]]:
     """Lines on both sides of a stretch of learnt columns."""
     learnt = [token.kind in LEARNT for token in one.keys]
-    for place in range(1, len(learnt)):
-        if learnt[place] != learnt[place - 1]:
-            figure.add_vline(
-                x=place - 0.5, line={"color": NEUTRAL, "width": 1.5}, row=1, col=column
-            )
+    return [
+        {
+            "type": "line",
+            "x0": place - 0.5,
+            "x1": place - 0.5,
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": NEUTRAL, "width": 1.5},
+        }
+        for place in range(1, len(learnt))
+        if learnt[place] != learnt[place - 1]
+    ]
 
 
 def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> str:

@@ -7,22 +7,38 @@ repeated word keeps its own column.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from app.figures import panels as beside
 from app.theme import NEUTRAL, TEMPLATE, Look, faint, text
 from peftcore.analysis.limits import CARRIED, UNMOVED, Limits
 
 PREFIX, CONTENT, OLD = "#009E73", "#0072B2", "#D55E00"
 WIDEST = 12  # characters of a word beside an axis
+SIZE = 13  # of the words beside an axis
+DIVISION = {  # between the prefix and the content, in the second picture
+    "type": "line",
+    "x0": -0.5,
+    "x1": -0.5,
+    "y0": 0,
+    "y1": 1,
+    "xref": "x2",
+    "yref": "y2 domain",
+    "line": {"color": PREFIX, "width": 2},
+}
 FLOOR = 1e-17  # where an error of exactly nought stands on a logarithmic axis
 
 
 def _ticks(words: Sequence[str]) -> list[str]:
-    return [text(word if len(word) <= WIDEST else f"{word[: WIDEST - 1]}…") for word in words]
+    return [text(word) for word in _short(words)]
+
+
+def _short(words: Sequence[str]) -> list[str]:
+    return [word if len(word) <= WIDEST else f"{word[: WIDEST - 1]}…" for word in words]
 
 
 def share(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
@@ -73,69 +89,69 @@ def patterns(
     Prefix positions are columns of their own, at the left of the second picture.
     """
     p, k = found.length, len(keys)
-    with_prefix = found.worn.weights[head]
     titles = ["Before", worn, "With it, renormalised" if p else "Difference"]
     third = found.renormalised[head] if p else found.renormalised[head] - found.before[head]
-    figure = make_subplots(
-        cols=3,
-        subplot_titles=titles,
-        column_widths=[k, k + p, k],
-        horizontal_spacing=0.03,
-        shared_yaxes=True,
-    )
-    pieces = [(found.before[head], 0), (with_prefix, p), (third, 0)]
-    for column, (values, shift) in enumerate(pieces, start=1):
-        difference = column == 3 and not p
-        figure.add_heatmap(
-            z=values,
-            x=list(range(-shift, k)),
-            y=list(range(len(queries))),
-            row=1,
-            col=column,
-            **_colours(difference),
-            customdata=_words(queries, [f"P{n + 1}" for n in range(shift)] + list(keys)),
-            hovertemplate="%{customdata}: %{z:.4f}<extra></extra>",
+    pieces = [(found.before[head], 0), (found.worn.weights[head], p), (third, 0)]
+    places = beside.domains([k, k + p, k], 0.03)
+    data: list[dict[str, Any]] = []
+    axes: dict[str, dict[str, Any]] = {}
+    for number, ((values, shift), domain) in enumerate(zip(pieces, places, strict=True)):
+        data.append(
+            {
+                "type": "heatmap",
+                "z": values.astype(np.float32),
+                "x": list(range(-shift, k)),
+                "y": list(range(len(queries))),
+                "xaxis": beside.name("x", number),
+                "yaxis": beside.name("y", number),
+                "coloraxis": "coloraxis2" if number == 2 and not p else "coloraxis",
+                "customdata": _words(queries, [f"P{n + 1}" for n in range(shift)] + list(keys)),
+                "hovertemplate": "%{customdata}: %{z:.4f}<extra></extra>",
+            }
         )
-        labels = [f"<i>P{n + 1}</i>" for n in range(shift)] + _ticks(keys)
-        figure.update_xaxes(
+        axes[beside.name("xaxis", number)] = beside.x_axis(
+            number,
+            domain,
             tickvals=list(range(-shift, k)),
-            ticktext=labels,
+            ticktext=[f"<i>P{n + 1}</i>" for n in range(shift)] + _ticks(keys),
+            tickangle=-90,
+            range=[-shift - 0.5, k - 0.5],
             showgrid=False,
-            title_text="Key",
-            row=1,
-            col=column,
+            title=beside.title("Key"),
         )
-    if p:
-        figure.add_vline(x=-0.5, line={"color": PREFIX, "width": 2}, row=1, col=2)
-    figure.update_yaxes(
-        tickvals=list(range(len(queries))),
-        ticktext=_ticks(queries),
-        autorange="reversed",
-        showgrid=False,
-    )
-    figure.update_yaxes(title_text="Query", col=1)
-    figure.update_layout(
-        template=TEMPLATE,
-        height=max(340, min(760, 150 + 20 * len(queries))),
-        margin={"t": 40},
-        coloraxis={
+        axes[beside.name("yaxis", number)] = beside.y_axis(
+            number,
+            tickvals=list(range(len(queries))),
+            ticktext=_ticks(queries),
+            range=[len(queries) - 0.5, -0.5],
+            showgrid=False,
+        )
+    axes["yaxis"]["title"] = beside.title("Query")
+    layout = {
+        "template": TEMPLATE,
+        "height": max(340, min(760, 150 + 20 * len(queries))),
+        **axes,
+        "annotations": [
+            beside.heading(words, domain) for words, domain in zip(titles, places, strict=True)
+        ],
+        "shapes": [DIVISION] if p else [],
+        "margin": beside.margin(
+            40, beside.room(_short(queries), SIZE), beside.room(_short(keys), SIZE)
+        ),
+        "coloraxis": {
             "cmin": 0,
             "cmax": 1,
             "colorscale": [[0, faint(CONTENT, 0)], [1, CONTENT]],
             "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
         },
-        coloraxis2={
+        "coloraxis2": {
             "cmin": -1,
             "cmax": 1,
-            "colorscale": [[0, OLD], [0.5, faint(CONTENT, 0)], [1, CONTENT]],
+            "colorscale": [[0, OLD], [0.5, faint(OLD, 0)], [0.5, faint(CONTENT, 0)], [1, CONTENT]],
             "showscale": False,
         },
-    )
-    return figure
-
-
-def _colours(difference: bool) -> dict[str, str]:
-    return {"coloraxis": "coloraxis2" if difference else "coloraxis"}
+    }
+    return go.Figure({"data": data, "layout": layout})
 
 
 def _words(queries: Sequence[str], keys: Sequence[str]) -> list[list[str]]:

@@ -1,0 +1,78 @@
+"""Pictures side by side as one plain dictionary, for figures that must be there at once.
+
+plotly's `make_subplots`, `add_…` and `update_…` check and copy the figure at every call, five times
+the work of checking it once when it is whole.  A browser, too, draws a figure twice whose margins
+it has to find out; here they are reckoned from the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.theme import AXIS, text
+
+NARROW, BROAD = frozenset("iljftrI.,:;'|!()[] "), frozenset("mwMW@%—…")
+BAR = 92  # pixels for a colour bar with its title, right of the pictures
+LINE = 18  # pixels of a line of text beside an axis
+
+
+def domains(widths: Sequence[float], gap: float) -> list[list[float]]:
+    """Where each of several pictures begins and ends, as shares of the whole."""
+    each = (1 - gap * (len(widths) - 1)) / sum(widths)
+    found, start = [], 0.0
+    for width in widths:
+        found.append([start, min(1.0, start + width * each)])
+        start += width * each + gap
+    return found
+
+
+def name(axis: str, number: int) -> str:
+    """plotly's name of an axis, counted from nought: xaxis, xaxis2; x, x2."""
+    return f"{axis}{number + 1}" if number else axis
+
+
+def heading(words: str, domain: Sequence[float]) -> dict[str, Any]:
+    """A title above one of the pictures."""
+    return {
+        "text": text(words),
+        "x": (domain[0] + domain[1]) / 2,
+        "y": 1,
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "center",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "font": {"size": 16},
+    }
+
+
+def x_axis(number: int, domain: Sequence[float], **more: Any) -> dict[str, Any]:
+    """The horizontal axis of one of the pictures."""
+    return {"domain": list(domain), "anchor": name("y", number), **more}
+
+
+def y_axis(number: int, **more: Any) -> dict[str, Any]:
+    """The vertical axis of one of the pictures; all share the words beside the first."""
+    axis = {"domain": [0, 1], "anchor": name("x", number), **more}
+    return axis | {"matches": "y", "showticklabels": False} if number else axis
+
+
+def title(words: str) -> dict[str, Any]:
+    """What stands beside an axis."""
+    return {**AXIS["title"], "text": words}
+
+
+def room(words: Sequence[str], size: int) -> float:
+    """Pixels that the longest of several words needs beside an axis, its title included."""
+    return 2 * LINE + 4 + max((_width(word, size) for word in words), default=0)
+
+
+def _width(word: str, size: int) -> float:
+    ems = sum(0.36 if c in NARROW else 0.95 if c in BROAD else 0.64 for c in word)
+    return ems * size
+
+
+def margin(top: float, left: float, bottom: float, right: float = BAR) -> dict[str, Any]:
+    """Margins that nothing widens any more."""
+    return {"t": top, "l": left, "b": bottom, "r": right, "autoexpand": False}
