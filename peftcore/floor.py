@@ -1,7 +1,8 @@
 """The least a training step of an adapter can cost: the frozen model itself, forward and backward.
 
-Backward goes to the model's inputs and to no weight, for the very rows a trainer reads.  With
-`weights` the gradients of the weights count too, which methods that train weights need.
+Backward goes to the model's inputs and to no weight, for the very rows a trainer reads, with as
+many more positions in front as a method's soft tokens take.  With `weights` the gradients of the
+weights count too, which methods that train weights need.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from peftcore import planning
 from peftcore.adapter import IGNORED
 from peftcore.base import BaseModel
 from peftcore.training import Trainer, batch_of
@@ -25,17 +27,23 @@ def step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Callable[[
         for row in batch_of(episode.train, state.seed, 0, t.batch)
     ]
     batch, model = trainer.encoder.batch(rows), base.model
-    given: dict[str, Any] = {"attention_mask": batch.mask}
+    soft = planning.room(trainer.spec, base)
+    mask = torch.nn.functional.pad(batch.mask, (soft, 0), value=1)
+    ids = torch.nn.functional.pad(batch.ids, (soft, 0))
+    given: dict[str, Any] = {"attention_mask": mask}
     if base.kind == "encoder-decoder":
         given["labels"] = batch.targets
     elif base.kind == "encoder":
-        given |= {} if batch.types is None else {"token_type_ids": batch.types}
+        types = batch.types
+        given |= (
+            {} if types is None else {"token_type_ids": torch.nn.functional.pad(types, (soft, 0))}
+        )
     else:
         given |= {"use_cache": False, "logits_to_keep": _kept(batch.targets)}
     wanted = [module.weight for module in model.modules() if weights and _dense(module)]
 
     def work() -> None:
-        inputs = base.embeddings[batch.ids].detach().requires_grad_()
+        inputs = base.embeddings[ids].detach().requires_grad_()
         for parameter in wanted:
             parameter.requires_grad_()
         with torch.autocast(

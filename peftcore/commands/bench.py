@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
@@ -18,6 +21,27 @@ app.add_typer(bench, name="bench")
 @bench.callback()
 def benches() -> None:
     """Time a quicker way of computing against the plain one."""
+
+
+def told(value: dict[str, Any]) -> dict[str, Any]:
+    """What a benchmark found, with the command and the machine it was found on."""
+    words = [word for word in sys.argv[1:] if word != "--json"]
+    return {"command": shlex.join(words), "machine": machine()} | value
+
+
+def machine() -> dict[str, Any]:
+    """What stands beside every figure."""
+    import platform
+
+    import torch
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
@@ -65,7 +89,9 @@ def landscape(
         yield from printing.table(heads, [tuple(row.values()) for row in rows])
 
     printing.show(
-        {"points": points, "examples": examples, "rounds": rounds, "rows": rows}, as_json, lines
+        told({"points": points, "examples": examples, "rounds": rounds, "rows": rows}),
+        as_json,
+        lines,
     )
 
 

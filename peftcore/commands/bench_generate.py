@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from peftcore.commands import printing
-from peftcore.commands.bench import bench, interleaved
-from peftcore.commands.bench_training import based, machine, spec_of
+from peftcore.commands.bench import bench, interleaved, told
+from peftcore.commands.bench_training import based, spec_of
 
 METHODS = ("prompt_tuning", "prefix_tuning", "lora")
 
@@ -42,17 +42,17 @@ def generate(
         heads = ["base", "method", "adapters", "together s", "one by one s", "times faster"]
         yield from printing.table(heads, [tuple(row.values())[:6] for row in rows])
 
-    whole = {"texts": texts, "rounds": rounds, "machine": machine()}
+    whole: dict[str, Any] = {"texts": texts, "rounds": rounds}
     whole["ratio_vs_one_by_one"] = statistics.median(row["times_faster"] for row in rows)
-    printing.show(whole | {"rows": rows}, as_json, lines)
+    printing.show(told(whole | {"rows": rows}), as_json, lines)
 
 
 def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[str, Any]:
-    told: dict[str, list[list[str]]] = {}
-    ways = _ways(name, method, count, texts, told)
+    said: dict[str, list[list[str]]] = {}
+    ways = _ways(name, method, count, texts, said)
     took = interleaved(ways, rounds)
     together, alone = took["together"]["processor"], took["one by one"]["processor"]
-    pairs = [a == b for x, y in zip(*told.values(), strict=True) for a, b in zip(x, y, strict=True)]
+    pairs = [a == b for x, y in zip(*said.values(), strict=True) for a, b in zip(x, y, strict=True)]
     return {
         "base": name,
         "method": method,
@@ -65,7 +65,7 @@ def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[st
 
 
 def _ways(
-    name: str, method: str, count: int, texts: int, told: dict[str, list[list[str]]]
+    name: str, method: str, count: int, texts: int, said: dict[str, list[list[str]]]
 ) -> dict[str, Callable[[], None]]:
     """Both ways for adapters as they are before training, moved a little so that they differ."""
     import torch
@@ -94,9 +94,9 @@ def _ways(
         return [[answer.text for answer in each] for each in found]
 
     def together() -> None:
-        told["together"] = asked(whole)
+        said["together"] = asked(whole)
 
     def one_by_one() -> None:
-        told["one by one"] = [asked(single)[0] for single in singles]
+        said["one by one"] = [asked(single)[0] for single in singles]
 
     return {"together": together, "one by one": one_by_one}

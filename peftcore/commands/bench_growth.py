@@ -19,8 +19,8 @@ import typer
 
 from peftcore import places
 from peftcore.commands import printing
-from peftcore.commands.bench import bench
-from peftcore.commands.bench_training import machine, spec_of, worn_trainer
+from peftcore.commands.bench import bench, told
+from peftcore.commands.bench_training import spec_of, worn_trainer
 
 AXES: dict[str, tuple[int, ...]] = {
     "seeds": (1, 2, 4, 8, 16, 32, 64),
@@ -71,8 +71,8 @@ def growth(
         for name, found in exponents.items():
             yield f"{name}: time grows as its power {found['seconds']:.2f} at the upper end"
 
-    value = {"base": base, "rounds": rounds, "machine": machine(), "units": UNITS}
-    printing.show(value | {"exponents": exponents, "rows": rows}, as_json, lines)
+    value = {"base": base, "rounds": rounds, "units": UNITS}
+    printing.show(told(value | {"exponents": exponents, "rows": rows}), as_json, lines)
 
 
 def exponent(points: Sequence[tuple[float, float]]) -> float:

@@ -22,7 +22,7 @@ import typer
 
 from peftcore import places
 from peftcore.commands import printing
-from peftcore.commands.bench import bench
+from peftcore.commands.bench import bench, told
 
 if TYPE_CHECKING:
     from peftcore.base import BaseModel
@@ -66,9 +66,11 @@ def seeds(
         )
 
     printing.show(
-        {"steps": steps, "rounds": rounds, "precision": precision, "machine": machine()}
-        | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
-        | {"rows": rows},
+        told(
+            {"steps": steps, "rounds": rounds, "precision": precision}
+            | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
+            | {"rows": rows}
+        ),
         as_json,
         lines,
     )
@@ -292,19 +294,17 @@ def step(
 
     def lines() -> Iterator[str]:
         yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
-        yield "the inputs of the frozen model, for the same tokens"
+        yield "the inputs of the frozen model, for the same tokens, soft ones included"
         yield from printing.table(
             ["base", "method", "ms a step", "floor ms", "times the floor"],
             [tuple(row.values())[:5] for row in rows],
         )
 
-    printing.show(
-        {"seeds": count, "rounds": rounds, "machine": machine(), "rows": rows}, as_json, lines
-    )
+    printing.show(told({"seeds": count, "rounds": rounds, "rows": rows}), as_json, lines)
 
 
 def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
-    from peftcore import floor
+    from peftcore import floor, planning
 
     loaded = based(name)
     ways: dict[str, Callable[[], Any]] = {}
@@ -319,9 +319,11 @@ def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
             spec = spec.model_copy(update={"population": population})
         trainer = worn_trainer(spec)
         ways[label] = trainer.train_step
-        floors[label] = "floor, with weights" if method == "sparsefit" else "floor"
+        weights, soft = method == "sparsefit", planning.room(spec, loaded)
+        floors[label] = "floor"
+        floors[label] += ", with weights" if weights else f", {soft} soft tokens" if soft else ""
         if floors[label] not in ways:
-            ways[floors[label]] = floor.step(loaded, trainer, weights=method == "sparsefit")
+            ways[floors[label]] = floor.step(loaded, trainer, weights=weights)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds + 1):
         for way, work in ways.items():
@@ -342,21 +344,6 @@ def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
         }
         for label, under in floors.items()
     ]
-
-
-def machine() -> dict[str, Any]:
-    """What stands beside every figure."""
-    import platform
-
-    import torch
-
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def peak() -> float:
