@@ -6,16 +6,18 @@ Figures come from `app.figures`; this file only puts them on the page.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import theme
+from app import errors, theme
 from app.widgets import download
 
 Picture = Literal["svg", "png"]
+Table: TypeAlias = pd.DataFrame | Callable[[], pd.DataFrame]
+TITLE, ICON = "The same as a table", ":material/table:"
 
 
 def chart(
@@ -24,13 +26,14 @@ def chart(
     key: str,
     name: str,
     alt: str,
-    table: pd.DataFrame | None = None,
+    table: Table | None = None,
     columns: dict[str, Any] | None = None,
     on_select: Callable[[list[Any]], None] | None = None,
 ) -> None:
     """The figure in the page's width, its numbers below; saved files are called `name`.
 
-    `on_select` is told the custom data of the point that was clicked.
+    `on_select` is told the custom data of the point that was clicked.  A table given as a function
+    is made once somebody opens it, so that charts which change with every click cost no more.
     """
     picture: Picture = st.session_state.get("charts.picture", "svg")
     ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
@@ -53,10 +56,28 @@ def chart(
         on_select=clicked if on_select else "ignore",
         selection_mode="points",
     )
-    if table is not None:
-        with st.expander("The same as a table", icon=":material/table:"):
-            st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
-            download(table, key=f"{key}.table", name=name)
+    if callable(table):
+        _opened(table, key, name, alt, columns)
+    elif table is not None:
+        with st.expander(TITLE, icon=ICON):
+            _rows(table, key, name, alt, columns)
+
+
+@st.fragment
+@errors.guarded
+def _opened(
+    make: Callable[[], pd.DataFrame], key: str, name: str, alt: str, columns: dict[str, Any] | None
+) -> None:
+    with st.expander(TITLE, icon=ICON, key=f"{key}.opened", on_change="rerun") as box:
+        if box.open:
+            _rows(make(), key, name, alt, columns)
+
+
+def _rows(
+    table: pd.DataFrame, key: str, name: str, alt: str, columns: dict[str, Any] | None
+) -> None:
+    st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
+    download(table, key=f"{key}.table", name=name)
 
 
 def picture_format() -> None:

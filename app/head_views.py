@@ -139,7 +139,7 @@ def patterns(seen: Seen) -> None:
         key="attention.overview",
         name=f"attention-{seen.after.place}",
         alt=figures.overview_alt(small, moved, title),
-        table=_overview_table(seen.after, moved),
+        table=lambda: _overview_table(seen.after, moved),
         on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
     )
     st.caption(
@@ -153,7 +153,7 @@ def patterns(seen: Seen) -> None:
         key="attention.head.picture",
         name=seen.file,
         alt=figures.head_alt(small, seen.layer, seen.head, words),
-        table=_head_table(panels, seen.layer, seen.head),
+        table=lambda: _head_table(panels, seen.layer, seen.head),
         on_select=lambda spot: _choose_query(seen, small, int(spot[0])),
     )
     _explain(seen, show)
@@ -302,7 +302,7 @@ def one_query(seen: Seen) -> None:
         key="attention.steps",
         name=f"{seen.file}-query{query + 1}",
         alt=figures.steps_alt(walk),
-        table=analysis.walk_table(walk),
+        table=lambda: analysis.walk_table(walk),
     )
     assert one.steps is not None
     scale = one.steps.scale[seen.layer]
@@ -377,7 +377,7 @@ def over_data(seen: Seen) -> None:
         key="attention.heads",
         name=f"attention-{place}-{measure}-{side}",
         alt=figures.heads_alt(found, side, measure),
-        table=_rows_table(found),
+        table=lambda: _rows_table(found),
         on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
     )
     st.caption(

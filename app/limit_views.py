@@ -131,7 +131,7 @@ def pattern(shown: Shown) -> None:
         key="limits.pattern",
         name=f"{shown.file}-pattern",
         alt=figures.patterns_alt(shown.found, shown.head),
-        table=figures.patterns_table(shown.found, shown.head, shown.queries, shown.keys),
+        table=lambda: figures.patterns_table(shown.found, shown.head, shown.queries, shown.keys),
     )
     if shown.found.length:
         st.caption(
@@ -146,7 +146,7 @@ def pattern(shown: Shown) -> None:
             key="limits.pattern.other",
             name=f"{shown.file}-pattern-{shown.other.id}",
             alt=figures.patterns_alt(found, shown.head),
-            table=figures.patterns_table(found, shown.head, shown.queries, shown.keys),
+            table=lambda: figures.patterns_table(found, shown.head, shown.queries, shown.keys),
         )
 
 

@@ -219,17 +219,16 @@ def head(
     shapes: list[dict[str, Any]] = []
     axes: dict[str, dict[str, Any]] = {}
     places = beside.domains([1] * len(panels), 0.015)
-    for number_, ((_, one), domain) in enumerate(zip(panels, places, strict=True)):
+    for place, ((_, one), domain) in enumerate(zip(panels, places, strict=True)):
         values = one.weights[layer, number].astype(np.float32)
-        on = {"xaxis": beside.name("x", number_), "yaxis": beside.name("y", number_)}
-        data += [
-            {**trace, **on} for trace in _cells(one, values, signed and number_ + 1 == len(panels))
-        ]
-        axes |= _named_axes(one, number_, domain, small=several)
+        on = {"xaxis": beside.name("x", place), "yaxis": beside.name("y", place)}
+        change = signed and place + 1 == len(panels)
+        data += [trace | on for trace in _cells(one, values, change)]
+        axes |= _named_axes(one, place, domain, small=several)
         shapes += [
             line | {"xref": on["xaxis"], "yref": f"{on['yaxis']} domain"} for line in _lines(one)
         ]
-    words = text(panels[0][0]) if not several else ""
+    title = f"Layer {layer + 1}, head {number + 1}"
     tokens = [token for _, one in panels for token in one.keys]
     size = 10 if several else 12
     layout = {
@@ -248,12 +247,10 @@ def head(
             "Attention" if not signed else "Attention, change" if several else "Change",
             signed,
         ),
-        "title": {
-            "text": f"Layer {layer + 1}, head {number + 1}" + (f": {words}" if words else "")
-        },
+        "title": {"text": title if several else f"{title}: {text(panels[0][0])}"},
         "clickmode": "event+select",
         "dragmode": False,
-        "hoverdistance": -1,
+        "hoverdistance": -1 if _marked(values) else 20,
         "margin": beside.margin(
             64 if several else 44,
             beside.room([_short(t) for t in panels[0][1].queries], size),
@@ -277,7 +274,7 @@ def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, A
         "coloraxis": "coloraxis",
         "hoverinfo": "skip",
     }
-    if len(cells) > CLICKABLE:  # the first of each row still takes clicks; the picture has words
+    if not _marked(values):  # the first of each row still takes clicks; the picture has words
         picture["text"] = [[f"{query} → {key}" for key in keys] for query in queries]
         picture["hovertemplate"] = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
         del picture["hoverinfo"]
@@ -293,6 +290,11 @@ def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, A
         "hovertemplate": "%{text}<extra></extra>",
     }
     return [picture, marks]
+
+
+def _marked(values: np.ndarray) -> bool:
+    """Whether every cell of a picture is a mark of its own."""
+    return bool(np.isfinite(values).sum() <= CLICKABLE)
 
 
 def _named_axes(
