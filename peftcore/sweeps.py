@@ -1,12 +1,13 @@
-"""A small sweep over learning rates: short runs around the default, judged by their dev loss.
+"""A search for learning rates: short runs around the default, judged by their dev loss.
 
+A few fixed rates, or as many as wanted where each is chosen by what the ones before came to.
 Scores are left out of the judgement on purpose: the test split must not choose the rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from peftcore.errors import BadInput
@@ -16,6 +17,7 @@ from peftcore.spec import RunSpec, Training
 FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 STEPS = 80  # enough to tell a rate that learns from one that crawls or diverges
 PATIENT = "no better dev loss"  # how training words an early stop
+WIDTH = 30.0  # a guided search looks between the default divided by this and times this
 ANSWERED = 8  # examples answered by a run whose answers nobody reads
 
 
@@ -56,6 +58,39 @@ def specs(
         update = {"training": Training.make(training), "evaluation": evaluation}
         found.append(spec.model_copy(update=update))
     return found
+
+
+def guided(
+    spec: RunSpec, tries: int, work: Callable[[RunSpec], Run], steps: int = STEPS
+) -> list[Outcome]:
+    """Short runs at rates that optuna's tree-structured estimator proposes, the default first.
+
+    Diverged seeds count more than any loss.  `work` brings one run to its end.  The same spec is
+    always searched in the same way.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise BadInput(
+            "a guided search needs optuna: pip install -r requirements-extra.txt"
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    around = spec.training.learning_rate
+    assert around is not None, "plan() fills it in"
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
+    study.enqueue_trial({"rate": around})
+    found: dict[str, Outcome] = {}
+    for _ in range(tries):
+        trial = study.ask()
+        rate = trial.suggest_float("rate", around / WIDTH, min(10.0, around * WIDTH), log=True)
+        [short] = specs(spec, [float(f"{rate:.2g}")], steps)
+        outcome = _outcome(work(short))
+        found[outcome.run] = outcome
+        if outcome.dev_loss is None:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            study.tell(trial, outcome.dev_loss + 100.0 * outcome.stopped)
+    return list(found.values())
 
 
 def outcomes(runs: Iterable[Run]) -> list[Outcome]:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from peftcore import sweeps
@@ -54,3 +56,26 @@ def test_an_outcome_is_the_mean_of_the_best_dev_losses_of_the_seeds(tmp_path):
     assert sweeps.outcomes([run]) == [Outcome(0.002, 2.0, 1, run.id)]
     run.write_status(seeds=[fine, lost | {"best_dev": float("inf")}])
     assert sweeps.outcomes([run]) == [Outcome(0.002, 1.0, 1, run.id)]
+
+
+def test_a_guided_search_begins_at_the_default_and_closes_in_on_the_valley(tmp_path):
+    pytest.importorskip("optuna")
+    store = RunStore(tmp_path)
+
+    def work(spec):
+        run, rate = store.create(spec), spec.training.learning_rate
+        wild = rate > 0.05
+        loss = float("inf") if wild else abs(math.log10(rate / 0.01))  # lowest at five times 0.002
+        seed = {"seed": 0, "best_dev": loss, "stopped": "diverged at step 2" if wild else None}
+        run.write_status(state="done", seeds=[seed | {"best_step": 1}])
+        return run
+
+    found = sweeps.guided(SPEC, 25, work)
+    tried = [outcome.learning_rate for outcome in found]
+    assert tried[0] == 0.002
+    assert all(0.002 / 31 < rate < 0.002 * 31 for rate in tried)
+    assert len(set(tried)) == len(tried)
+    assert sweeps.best(found).learning_rate == pytest.approx(0.01, rel=0.15)
+    near = [0.005 < rate < 0.02 for rate in tried]
+    assert sum(near[10:]) / len(near[10:]) > sum(near[:10]) / 10
+    assert [o.learning_rate for o in sweeps.guided(SPEC, 25, work)] == tried

@@ -165,6 +165,10 @@ def rates(
         str | None,
         typer.Option("--rates", help="Learning rates, by commas; otherwise around the default."),
     ] = None,
+    guided: Annotated[
+        int | None,
+        typer.Option(min=2, max=200, help="Try so many rates, each chosen by those before it."),
+    ] = None,
     shots: asking.Shots = None,
     seeds: asking.Seeds = None,
     steps: asking.Steps = None,
@@ -179,8 +183,13 @@ def rates(
     asking.use_data(data)
     plan = asking.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
     asked = {"steps": steps} if steps else {}
-    specs = sweeps.specs(plan, sweeps.parse(chosen) if chosen else None, **asked)
-    found = sweeps.outcomes([trained(spec, device) for spec in specs])
+    if guided and chosen:
+        raise BadInput("--guided chooses the rates itself; leave --rates out")
+    if guided:
+        found = sweeps.guided(plan, guided, lambda spec: trained(spec, device), **asked)
+    else:
+        specs = sweeps.specs(plan, sweeps.parse(chosen) if chosen else None, **asked)
+        found = sweeps.outcomes([trained(spec, device) for spec in specs])
     best = sweeps.best(found)
     value = {
         "best": None if best is None else best.learning_rate,
