@@ -29,6 +29,10 @@ DEMOS: dict[str, tuple[str, dict[str, Any]]] = {  # file → name and settings o
         "Demo: entailment explained, pair by pair, simulated raters",
         {"mode": "pairwise", "items": 8, "pool": "all", "seed": 2},
     ),
+    "entailment_scales": (
+        "Demo: entailment explained, on four dimensions, simulated raters",
+        {"mode": "likert", "items": 6, "pool": "all", "seed": 3},
+    ),
 }
 BEGUN = 1_790_000_000.0  # epoch seconds: a fixed moment, so that a bundle is always the same
 RATERS = 4

@@ -264,7 +264,8 @@ def human_scores(book: Book, who: Actor, runs: Iterable[str]) -> dict[str, Human
     """Run → what people gave its explanations over all projects; runs nobody rated are left out.
 
     As in FEB: the mean over items of the mean over an item's raters.  Simulated raters count only
-    for runs that no person has rated.
+    for runs that no person has rated, and steps on dimensions only where there are no verdicts on
+    four points, so that one score is on one scale.
     """
     tables: dict[str, pd.DataFrame] = {}
     scores: dict[str, HumanScore] = {}
@@ -275,6 +276,7 @@ def human_scores(book: Book, who: Actor, runs: Iterable[str]) -> dict[str, Human
                 continue
             if project.id not in tables:
                 known = {"project": project.id, "simulated": project.simulated}
+                known["four_points"] = project.settings.mode == "single"
                 tables[project.id] = scored(book, who, project.id).assign(**known)
             rows.append(tables[project.id][tables[project.id]["run"] == run])
         score = _human_score(rows)
@@ -289,6 +291,8 @@ def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
         return None
     if not rows["simulated"].all():
         rows = rows[~rows["simulated"].astype(bool)]
+    if rows["four_points"].any():
+        rows = rows[rows["four_points"].astype(bool)]
     means = rows.groupby("item")["score"].mean()
     return HumanScore(
         float(means.mean()),

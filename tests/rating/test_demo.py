@@ -16,7 +16,7 @@ def book(tmp_path_factory):
 
 def test_the_first_start_has_rated_projects_of_simulated_raters(book):
     found = rating.projects(book, ME)
-    assert {project.settings.mode for project in found} == {"single", "pairwise"}
+    assert {project.settings.mode for project in found} == {"single", "pairwise", "likert"}
     for shown in found:
         assert shown.demo
         assert shown.simulated

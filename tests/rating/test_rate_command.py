@@ -32,7 +32,7 @@ def made(home):
 def test_a_project_is_made_and_listed(made):
     assert (made["name"], made["overlap"], made["ratings"], made["open"]) == ("Mine", 2, 0, True)
     listed = told("list")
-    assert [row["demo"] for row in listed] == [False, True, True]
+    assert [row["demo"] for row in listed] == [False, True, True, True]
     assert "Mine" in call("list").stdout
 
 

@@ -57,6 +57,11 @@ def test_scales_are_columns_and_their_mean_is_the_score(book):
     row = rating.verdicts(book, ME, made.id).iloc[0]
     assert row["score"] == pytest.approx((14 / 4 - 1) / 4)
     assert {name: row[name] for name in steps} == steps
+    alone = rating.human_scores(book, ME, ["a" * 12])["a" * 12]
+    assert (alone.score, alone.items) == (pytest.approx(row["score"]), 1)
+    rate_next(book, rater(book, project(book, [item(1)])), "weak yes")  # on four points
+    first = rating.human_scores(book, ME, ["a" * 12])["a" * 12]
+    assert (first.score, first.items) == (pytest.approx(2 / 3), 1)
 
 
 def test_adjudications_leave_the_verdicts_alone_and_keep_their_own_history(book):
