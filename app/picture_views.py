@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app import cache, errors, picture_cache, waiting, widgets
+from app import errors, measuring, picture_cache, waiting, widgets
 from app.charts import chart
 from app.figures import pictures as figures
 from app.looks import title
 from app.widgets import plain
 from peftcore import tasks
 from peftcore.pictures import canvas, digits, models, reading, scenes, shelf, summary
+from peftcore.pictures.studies import Ask, Kind, Study
 from peftcore.runs import Run
 
 if TYPE_CHECKING:
@@ -347,30 +348,15 @@ def editing() -> None:
         )
 
 
-def _measure(kind: str, *ids: str) -> None:
-    """Offer to measure what is not measured yet; Streamlit's Stop ends it."""
-    words = f"python -m peftcore pictures {kind} {' '.join(ids)}"
-    st.info("This run has not been measured yet. It takes a minute or two on a quiet processor.")
-    st.code(words, language="bash")
-    if not waiting.ready("images"):
-        return
-    if st.button("Measure now", key=f"images.measure.{kind}", icon=":material/straighten:"):
-        from peftcore.pictures import measuring
-
-        bar = st.progress(0.0, "Drawing… (Stop at the top right ends it)")
-        opened = [shelf.open_run(name, atoms=True) for name in ids]
-        base = cache.base(opened[0].spec.base)
-
-        def tell(done: int, of: int) -> None:
-            bar.progress(done / of, f"Drawn {done} of {of}")
-
-        made = (
-            measuring.prune(opened[0], base, tell)
-            if kind == "prune"
-            else measuring.combine(opened[0], opened[1], base, tell)
-        )
-        shelf.keep("-".join((kind, *ids)), made)
-        st.rerun()
+def _measure(kind: Kind, *ids: str) -> None:
+    """Offer to measure what is not measured yet, in a process of its own."""
+    measuring.panel(
+        Study,
+        Ask.make({"kind": kind, "runs": ids}),
+        lambda found: None,  # the figure takes this panel's place when it is there
+        "this run" if kind == "prune" else "both together",
+        "Nobody has measured this yet. It takes a minute or two on a quiet processor.",
+    )
 
 
 def pick_task(key: str, known: tuple[str, ...] = shelf.TASKS) -> str:

@@ -271,8 +271,9 @@ def _spawn(device: str, queue: Queue) -> Identity:
             stderr=log,
             start_new_session=True,
         )
+    identity = processes.identify(process.pid)  # before it can be waited for and gone
     threading.Thread(target=process.wait, daemon=True).start()  # so that it never stays a zombie
-    return replace(processes.identify(process.pid), token=token)
+    return replace(identity, token=token)
 
 
 def _enlist(connection: sa.Connection, device: str, worker: Identity) -> bool:

@@ -284,9 +284,9 @@ class Measurement:
                 stderr=log,
                 start_new_session=True,
             )
+        signed = asdict(processes.identify(process.pid))  # before it can be waited for and gone
         # Somebody must wait for it, or it stays a zombie when it ends.
         threading.Thread(target=process.wait, daemon=True).start()
-        signed = asdict(processes.identify(process.pid))
         self.write_status(state="waiting", message="Starting", process=signed)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from peftcore.commands.results import RunId
 from peftcore.errors import BadInput
 
 if TYPE_CHECKING:
+    from peftcore.base import BaseModel
     from peftcore.pictures.asking import Drawn
 
 pictures = typer.Typer(
@@ -150,14 +152,10 @@ def prune(
     as_json: printing.AsJson = False,
 ) -> None:
     """Alignment of pictures with fewer and fewer atoms, for every seed, and keep the figure."""
-    from peftcore.base import load
     from peftcore.pictures import measuring, shelf, summary
 
-    opened = shelf.open_run(run, atoms=True)
-    model = load(opened.spec.base)
-    with _bar("atoms kept") as report:
-        figure = measuring.prune(opened, model, report, examples=examples)
-    shelf.keep(f"prune-{run}", figure)
+    shelf.open_run(run, atoms=True)
+    figure = _measured({"kind": "prune", "runs": [run], "examples": examples}, "atoms kept")
     band = summary.curve(figure)
     value = figure | {
         "curve": band.to_dict("records"),
@@ -179,6 +177,9 @@ def combine(
     shares: Annotated[str, typer.Option(help="With --prompt: shares of both.")] = "1,1",
     count: Count = 4,
     seed: Seed = 0,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Prompts judged that need both; 0: the usual 60.")
+    ] = 0,
     as_json: printing.AsJson = False,
 ) -> None:
     """Two runs' atoms at once: alignment of prompts that need both, or pictures of one prompt."""
@@ -195,9 +196,9 @@ def combine(
         value = {name: each.shown() for name, each in drawn.items()}
         _show(drawn, "scenes", value, as_json)
         return
-    with _bar("both") as report:
-        figure = measuring.combine(first, second, found.base, report)
-    shelf.keep(f"combine-{concept}-{style}", figure)
+    figure = _measured(
+        {"kind": "combine", "runs": [concept, style], "examples": examples}, "both", found.base
+    )
     band = summary.mixes(figure)
     value = figure | {"bands": band.to_dict("records")}
     heads = ["with", "metric", "mean", "low", "high", "n"]
@@ -240,6 +241,26 @@ def make(
     printing.show(
         value, as_json, lambda: (f"run {r.id}: {r.spec.task}, {r.spec.method}" for r in runs)
     )
+
+
+def _measured(asked: dict[str, Any], what: str, base: BaseModel | None = None) -> dict[str, Any]:
+    """The figure of a measurement that was brought to its end; Ctrl+C keeps what there is."""
+    from peftcore.pictures import shelf
+    from peftcore.pictures.studies import Ask, Study, carry_out
+
+    study = Study.own(Ask.make(asked))
+    if study.status().state == "done":  # asked for again: measured again
+        study.clear()
+        study.write_status(state="stopped", done=0, seconds=0.0)
+    signal.signal(signal.SIGTERM, lambda *_: study.stop())
+    with _bar(what) as report:
+        status = carry_out(study, base=base, report=report)
+    if status.state != "done":
+        typer.echo(status.message, err=True)
+        raise typer.Exit(1)
+    figure = shelf.figure(study.ask.figure)
+    assert figure is not None, "it was kept a moment ago"
+    return figure
 
 
 def _dictionary(run: str) -> tuple[Any, Any]:

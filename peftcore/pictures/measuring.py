@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
 RANDOM = 2  # random orders of each seed
+PROMPTS = 60  # that need two runs at once
 Order = Literal["importance", "loss"]
 ORDERS: tuple[Order, ...] = ("importance", "loss")
 MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
@@ -74,11 +75,13 @@ def prune(
     stop: Stop = lambda: False,
     examples: int = 0,
     known: Sequence[dict[str, Any]] = (),
+    note: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> dict[str, Any]:
     """Alignment with the k atoms needed most, by either order, and with k random ones, by seed.
 
     examples: how many new and old prompts each are drawn; 0 takes all of the run's test split.
     known: rows of a figure that was made before, which are not drawn again.
+    note: gets every row as it comes.
     """
     task, found = task_of(run), dictionary(run, base)
     rows = _judged(task, run, examples)
@@ -100,6 +103,7 @@ def prune(
             scored = _scores(task, found, place, gains, rows, arithmetic(run, base))
             for k, scores in zip(asked, scored, strict=True):
                 kept.append({"seed": number, "order": name, "draw": draw, "k": k} | scores)
+                note(kept[-1])
             done += 1
             report(done, of)
     return _facts(run, found, rows) | {"kind": "prune", "rows": kept}
@@ -111,7 +115,7 @@ def combine(
     base: BaseModel,
     report: Report = lambda done, of: None,
     stop: Stop = lambda: False,
-    examples: int = 60,
+    examples: int = PROMPTS,
 ) -> dict[str, Any]:
     """Alignment of prompts that need both runs' atoms: with both, with each alone, with none."""
     first, second = dictionary(concept, base), dictionary(style, base)
