@@ -293,7 +293,8 @@ def _progress(work: SweepWork) -> None:
     done = of - sum(part.state != "done" for state in states for part in state.parts)
     left = f", about {widgets.duration(status.left)} left" if status.busy and status.left else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(done / of, text=f"{done} of {of} parts trained{left}")
+        at_work = sum(part.share for s in states for part in s.parts if part.state != "done")
+        st.progress(min(1.0, (done + at_work) / of), text=f"{done} of {of} parts trained{left}")
         if status.busy:
             st.button(
                 "Stop",

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -140,6 +141,7 @@ class Part:
     state: str  # of its run; "waiting" before there is one
     message: str
     seconds: float
+    share: float = 0.0  # of its steps that are done
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,8 @@ def _part(spec: RunSpec, run: Run | None) -> Part:
     if run is None:
         return Part(spec, "waiting", "", 0.0)
     status = run.status()
-    return Part(spec, status.state, status.message, status.seconds)
+    share = status.step / status.steps if status.steps else 0.0
+    return Part(spec, status.state, status.message, status.seconds, share)
 
 
 @dataclass(frozen=True)
@@ -403,6 +406,48 @@ def _refuse_unfinished(states: Sequence[CellState]) -> None:
             f"{len(left)} parts are not done, first {left[0].spec.id}, which is {left[0].state}: "
             "start the sweep again"
         )
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How one cell came out here and in another store."""
+
+    run: str
+    method: str
+    seeds: int
+    largest: float | None  # difference of a score of a seed; None: not done in both
+    adapters: bool  # whether the trained numbers are the same, byte by byte
+
+
+def agreement(cells: Sequence[Cell], store: RunStore, other: RunStore) -> list[Agreement]:
+    """Each cell in two stores, score by score and seed by seed."""
+    found = []
+    for cell in cells:
+        here, there = (each.find(cell.spec) for each in (store, other))
+        seeds, method = cell.spec.population.seeds, cell.spec.method
+        if not here or not there or not here.scores() or not there.scores():
+            found.append(Agreement(cell.spec.id, method, seeds, None, False))
+            continue
+        same = _tensors(here) == _tensors(there)
+        found.append(Agreement(here.id, method, seeds, _furthest(here, there), same))
+    return found
+
+
+def _furthest(here: Run, there: Run) -> float:
+    """The largest difference between two runs' scores; a number against none is infinite."""
+    far = 0.0
+    ours, theirs = here.scores(), there.scores()
+    for name in ours.keys() | theirs.keys():
+        for a, b in itertools.zip_longest(ours.get(name, []), theirs.get(name, [])):
+            if a is None or b is None or math.isnan(a) != math.isnan(b):
+                return math.inf
+            far = max(far, 0.0 if math.isnan(a) else abs(a - b))
+    return far
+
+
+def _tensors(run: Run) -> bytes:
+    """What a run learnt, as it lies on disk."""
+    return (run.folder / "adapter.safetensors").read_bytes()
 
 
 def described(states: Sequence[CellState]) -> list[dict[str, Any]]:

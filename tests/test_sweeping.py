@@ -8,9 +8,9 @@ import pytest
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import sweeping
+from peftcore import places, sweeping
 from peftcore.commands import app
-from peftcore.engines import Outcome
+from peftcore.engines import Outcome, Work
 from peftcore.engines.hands import Hands
 from peftcore.errors import BadInput
 from peftcore.planning import Estimate
@@ -179,24 +179,56 @@ def test_cells_that_share_their_names_are_told_apart_by_what_was_varied():
     assert {row["state"] for row in rows} == {"waiting"}
 
 
+@pytest.mark.slow
 def test_the_command_sweeps_with_processes_of_its_own(tmp_path):
+    file = tmp_path / "sweep.yaml"
+    file.write_text(json.dumps(TINY | {"methods": ["lora"]}), "utf-8")
+    arguments = ["sweep", str(file), "--processes", "2", "--device", "cpu", "--json"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["state"] == "done"
+    entries = SweepWork.every()[0].entries()
+    assert [e["state"] for e in entries] == ["done", "done"]
+    assert all(e["by"] != f"process {os.getpid()}" for e in entries)
+
+
+def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
+    monkeypatch.setattr("peftcore.commands.sweeping._engine", lambda *given: Here())
     file = tmp_path / "sweep.yaml"
     file.write_text(json.dumps(TINY | {"methods": ["lora"]}), "utf-8")
     call = lambda *more: CliRunner().invoke(app, ["sweep", str(file), "--json", *more])
     preview = json.loads(call("--preview").stdout)
     assert (preview["cells"], preview["parts"]) == (1, 2)
     assert preview["minutes"] > 0
-    done = call("--processes", "1", "--device", "cpu")
+    done = call()
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["state"] == "done"
     [cell] = found["cells"]
     assert len(cell["scores"]["accuracy"]["seeds"]) == 3
-    entries = SweepWork.every()[0].entries()
-    assert {e["state"] for e in entries} == {"done"}
-    assert all(e["by"] != f"process {os.getpid()}" for e in entries)
+    again, asked = tmp_path / "again", SweepWork.every()[0].ask
+    for work in asked.cells()[0].parts:
+        Hands().do(Work(work, again / "parts"), lambda: False)
+    sweeping._finish_if_whole(asked.cells()[0], RunStore(again / "runs"))
+    same = json.loads(call("--against", str(again)).stdout)
+    assert same["equal"]
+    assert same["cells"][0]["adapters"]
+    other = RunStore(again / "runs").open(cell["run"])
+    other.write_scores({name: [0.5] * len(v) for name, v in other.scores().items()})
+    differing = call("--against", str(again))
+    assert differing.exit_code == 1
+    assert not json.loads(differing.stdout)["equal"]
 
 
-def test_the_sweeps_that_ship_can_be_read():
-    for path in (Path(__file__).parents[1] / "assets" / "specs").glob("*.yaml"):
-        assert sweeping.read(path).methods
+def test_the_benchmark_at_full_protocol_is_forty_runs_of_sixty_episodes(monkeypatch, tmp_path):
+    (Path(os.environ["PEFTCORE_MODELS"]) / "mine").rename(tmp_path / "t5-large")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+    specs = places.ASSETS / "specs"
+    cells = sweeping.read(specs / "feb.yaml").cells()
+    assert len(cells) == 4 * 10
+    assert len({(cell.spec.task, cell.spec.method) for cell in cells}) == 40
+    assert all(cell.spec.population.numbers() == list(range(60)) for cell in cells)
+    assert all(len(cell.parts) == 10 for cell in cells)
+    small = sweeping.read(specs / "feb_miniworld.yaml").cells()
+    assert [cell.spec.population.seeds for cell in small] == [60] * 6
+    assert {cell.spec.task for cell in small} == {"miniworld_nli"}

@@ -36,6 +36,9 @@ def sweep(
     preview: Annotated[
         bool, typer.Option("--preview", help="Count cells, parts and minutes; train nothing.")
     ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with the same sweep in this PEFTCORE_HOME instead.")
+    ] = None,
     data: asking.Data = None,
     device: asking.Device = "auto",
     as_json: printing.AsJson = False,
@@ -49,6 +52,9 @@ def sweep(
     asked = _where(sweeping.read(file), engine, address, processes)
     if preview:
         _preview(asked, resolve(device), as_json)
+        return
+    if against:
+        _compare(asked, against, as_json)
         return
     work = sweeping.SweepWork.own(asked)
     signal.signal(signal.SIGTERM, lambda *_: work.stop())
@@ -124,6 +130,27 @@ def _preview(asked: Sweep, device: str, as_json: bool) -> None:
         yield from found.problems
 
     printing.show(asdict(found) | {"processes": processes}, as_json, lines)
+
+
+def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
+    """Whether two workspaces have the same results, seed by seed."""
+    from peftcore import sweeping
+    from peftcore.runs import RunStore
+
+    if not (other / "runs").is_dir():
+        raise BadInput(f"{other} has no folder of runs; name a PEFTCORE_HOME")
+    found = sweeping.agreement(asked.cells(), RunStore(), RunStore(other / "runs"))
+    equal = all(each.largest == 0 for each in found)
+
+    def lines() -> Iterator[str]:
+        heads = ["run", "method", "seeds", "largest difference", "same adapters"]
+        rows = [(*list(asdict(e).values())[:-1], "yes" if e.adapters else "no") for e in found]
+        yield from printing.table(heads, rows)
+        yield "every score of every seed is equal" if equal else "they differ"
+
+    printing.show({"equal": equal, "cells": [asdict(e) for e in found]}, as_json, lines)
+    if not equal:
+        raise typer.Exit(1)
 
 
 def _print(name: str, status: Status, states: list[CellState], as_json: bool) -> None:

@@ -43,6 +43,7 @@ class LocalEngine:
 
     processes: int = 1
     device: str = "cpu"
+    hands: Callable[[str], Any] | None = None  # made in every process; replaced in tests
     _stop: Any = None
     _helpers: list[_Helper] = field(default_factory=list)
 
@@ -79,7 +80,7 @@ class LocalEngine:
 
     def _hire(self, context: Any) -> _Helper:
         here, there = context.Pipe()
-        arguments = (there, self._stop, self.device, os.getpid())
+        arguments = (there, self._stop, self.device, os.getpid(), self.hands)
         process = context.Process(target=_help, args=arguments, daemon=True)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")  # read when the new process imports torch
@@ -98,6 +99,7 @@ class LocalEngine:
         try:
             outcome: Outcome = helper.pipe.recv()
         except (EOFError, OSError):
+            helper.process.join(10.0)  # so that its exit status is known
             self._helpers.remove(helper)
             return None
         helper.work = None
@@ -144,12 +146,14 @@ def _mark_failed(work: Work, message: str) -> None:
     run.write_status(state="failed", message=message)
 
 
-def _help(pipe: Connection, stop: Any, device: str, parent: int) -> None:
+def _help(
+    pipe: Connection, stop: Any, device: str, parent: int, make: Callable[[str], Any] | None
+) -> None:
     """The life of a helper: take a part, do it, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
     from peftcore.engines.hands import Hands
 
-    hands = Hands(device)
+    hands = (make or Hands)(device)
 
     def over() -> bool:
         return bool(stop.is_set()) or os.getppid() != parent

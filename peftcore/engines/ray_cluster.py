@@ -47,6 +47,32 @@ class Errand:
     before: dict[str, bytes]  # what an earlier sitting left
 
 
+class Line:
+    """The driver's end of the board; it never waits for an answer, for the board may be gone."""
+
+    def __init__(self, ray: Any) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        # On the driver's own node: those that die must not take it along.
+        home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        actor = ray.remote(Board).options(
+            num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=home
+        )
+        self.ray, self.board = ray, actor.remote()
+        self._asked: Any = None
+
+    def news(self, stop: bool) -> dict[str, dict[str, Any]]:
+        """What nodes told since the last time, as far as it has come in; passes `stop` on."""
+        found: dict[str, dict[str, Any]] = {}
+        if self._asked is not None and self.ray.wait([self._asked], timeout=0)[0]:
+            with contextlib.suppress(self.ray.exceptions.RayError):
+                found = self.ray.get(self._asked)
+            self._asked = None
+        if self._asked is None:
+            self._asked = self.board.exchange.remote(stop)
+        return found
+
+
 class Board:
     """What nodes tell the driver, and what the driver tells them."""
 
@@ -119,30 +145,19 @@ class RayEngine:
             return
         own = connect(self.address, self.processes)
         ray = _ray()
-        board = self._board(ray)
+        line = Line(ray)
         waiting, flying = list(todo), dict[Any, Work]()
         try:
             while flying or (waiting and not stop()):
                 while waiting and len(flying) < self._room(ray) and not stop():
                     work = waiting.pop(0)
-                    flying[self._submit(ray, board, work)] = work
-                yield from self._arrivals(ray, board, flying, stop())
+                    flying[self._submit(ray, line.board, work)] = work
+                yield from self._arrivals(ray, line, flying, stop())
         finally:
-            self._land(ray, board, flying)
+            self._land(ray, line, flying)
             self._parcels.clear()
             if own:
                 ray.shutdown()
-
-    def _board(self, ray: Any) -> Any:
-        """The board, on the driver's own node: nodes that die must not take it along."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        home = ray.get_runtime_context().get_node_id()
-        strategy = NodeAffinitySchedulingStrategy(home, soft=True)
-        actor = ray.remote(Board).options(
-            num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=strategy
-        )
-        return actor.remote()
 
     def _room(self, ray: Any) -> int:
         """Tasks that may be out: nodes can come and go."""
@@ -177,11 +192,10 @@ class RayEngine:
         return self._parcels[key]
 
     def _arrivals(
-        self, ray: Any, board: Any, flying: dict[Any, Work], stop: bool
+        self, ray: Any, line: Line, flying: dict[Any, Work], stop: bool
     ) -> Iterator[Outcome]:
         ready, _ = ray.wait(list(flying), num_returns=1, timeout=LOOK)
-        with contextlib.suppress(ray.exceptions.RayError):  # the board comes back by itself
-            _tell(flying.values(), ray.get(board.exchange.remote(stop), timeout=30))
+        _tell(flying.values(), line.news(stop))
         for reference in ready:
             yield self._arrived(ray, reference, flying.pop(reference))
 
@@ -202,13 +216,13 @@ class RayEngine:
         state = status.state if status.state in ("done", "failed") else "stopped"
         return Outcome(run.id, state, status.message if state != "done" else "", by=node)
 
-    def _land(self, ray: Any, board: Any, flying: dict[Any, Work]) -> None:
+    def _land(self, ray: Any, line: Line, flying: dict[Any, Work]) -> None:
         """Let what is still out end its step, and keep what it learnt."""
         if not flying:
             return
         until = time.monotonic() + GRACE
         while flying and time.monotonic() < until:
-            for _ in self._arrivals(ray, board, flying, True):
+            for _ in self._arrivals(ray, line, flying, True):
                 pass
         for reference, work in flying.items():
             ray.cancel(reference, force=True)
