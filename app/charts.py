@@ -35,7 +35,7 @@ def chart(
     `on_select` is told the custom data of the point that was clicked.  A table given as a function
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
-    picture: Picture = st.session_state.get("charts.picture", "svg")
+    picture = _picture()
     ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
     figure.update_layout(template=theme.template(ground), datarevision=1)
@@ -43,8 +43,12 @@ def chart(
 
     def clicked() -> None:
         points = st.session_state[widget]["selection"]["points"]
-        if points and on_select:
-            on_select(list(points[0]["customdata"]))
+        if points:
+            st.session_state[f"{widget}.last"] = list(points[0]["customdata"])
+        # A second click on a point takes the selection away, but it was a click on that point.
+        spot = st.session_state.get(f"{widget}.last")
+        if spot is not None and on_select:
+            on_select(spot)
 
     st.plotly_chart(
         figure,
@@ -78,6 +82,21 @@ def _rows(
 ) -> None:
     st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
     download(table, key=f"{key}.table", name=name)
+
+
+def frame(key: str, place: dict[str, str]) -> None:
+    """A frame above a chart, which need not be drawn again when the frame moves; `place` is CSS."""
+    rules = "; ".join(f"{name}: {value}" for name, value in place.items())
+    here = f'.st-key-{key.replace(".", "-")}-{_picture()} [data-testid="stPlotlyChart"]'
+    st.html(
+        f"<style>{here} {{ position: relative }} {here}::after {{ content: ''; position: absolute; "
+        f"box-sizing: border-box; pointer-events: none; {rules} }}</style>"
+    )
+
+
+def _picture() -> Picture:
+    picture: Picture = st.session_state.get("charts.picture", "svg")
+    return picture
 
 
 def picture_format() -> None:

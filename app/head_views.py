@@ -135,13 +135,14 @@ def patterns(seen: Seen) -> None:
     who = subject.get(show)
     title = who.name if who else "Change from before to after"
     charts.chart(
-        figures.overview(small, top, title, (seen.layer, seen.head), notes, signed),
+        figures.overview(small, top, title, notes, signed),
         key="attention.overview",
         name=f"attention-{seen.after.place}",
         alt=figures.overview_alt(small, moved, title),
         table=lambda: _overview_table(seen.after, moved),
         on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
     )
+    charts.frame("attention.overview", figures.frame(small, seen.layer, seen.head))
     st.caption(
         "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
         "numbers above."

@@ -26,6 +26,7 @@ TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
 CLICKABLE = 4000  # cells up to which each is a mark of its own; more are slow to send and to find
 FITTING = 20  # labels below one of several pictures side by side
 WIDEST = 14  # characters of a word beside an axis
+OUTSIDE = beside.margin(40, 52, 48)  # of the overview
 # Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
 # ones would take longer than all the rest.
 UNSEEN: dict[str, Any] = {
@@ -74,13 +75,13 @@ def overview(
     pattern: Attention,
     top: float,
     title: str,
-    chosen: tuple[int, int],
     notes: Sequence[Sequence[str]],
     signed: bool = False,
 ) -> go.Figure:
     """All layers (rows) and heads (columns) as small pictures; a click on one reports its numbers.
 
-    notes: what is said of every head on hover.  `chosen` gets a frame.
+    notes: what is said of every head on hover.  Which head is chosen is no part of the figure, so
+    that it stays as it is when another one is: `frame` lies above it.
     """
     weights = _pooled(_pooled(pattern.weights, 2), 3)
     layers, heads, q, k = weights.shape
@@ -108,13 +109,12 @@ def overview(
         "height": 96 + TILE * layers,
         "xaxis": _numbered(heads, "Head"),
         "yaxis": {**_numbered(layers, "Layer"), "range": [layers, -GAP]},
-        "shapes": [_frame(*chosen)],
         "coloraxis": _scale(top, "Change" if signed else "Attention", signed),
         "title": {"text": text(title)},
         "clickmode": "event+select",
         "dragmode": False,
         "hoverdistance": -1,
-        "margin": beside.margin(40, 52, 48),
+        "margin": OUTSIDE,
     }
     return go.Figure({"data": [picture, marks], "layout": layout})
 
@@ -133,16 +133,17 @@ def _numbered(count: int, title: str) -> dict[str, Any]:
     }
 
 
-def _frame(layer: int, head: int) -> dict[str, Any]:
-    """A frame around one tile of the overview."""
-    return {
-        "type": "rect",
-        "x0": head - GAP / 3,
-        "x1": head + 1 - GAP * 2 / 3,
-        "y0": layer - GAP / 3,
-        "y1": layer + 1 - GAP * 2 / 3,
-        "line": {"color": LESS, "width": 2.5},
-    }
+def frame(pattern: Attention, layer: int, head: int) -> dict[str, str]:
+    """A frame around one tile of the overview, in CSS: its place inside the chart."""
+    tiles = {"left": (pattern.heads, head), "top": (pattern.layers, layer)}
+    sizes = {"left": "width", "top": "height"}
+    found = {}
+    for side, (count, place) in tiles.items():
+        before, after = (OUTSIDE[name] for name in (("l", "r") if side == "left" else ("t", "b")))
+        inside, whole = f"(100% - {before + after}px)", count + GAP
+        found[side] = f"calc({before}px + {inside} * {(place + GAP * 2 / 3) / whole:.5f})"
+        found[sizes[side]] = f"calc({inside} * {(1 - GAP / 3) / whole:.5f})"
+    return found | {"border": f"2.5px solid {LESS}"}
 
 
 def _edges(tiles: int, cells: int) -> np.ndarray:

@@ -22,7 +22,7 @@ NOTES = [["note"] * 3] * 2
 
 def test_the_overview_holds_every_value_of_every_head_in_its_place():
     one = pattern()
-    figure = figures.overview(one, 1.0, "x", (1, 2), NOTES)
+    figure = figures.overview(one, 1.0, "x", NOTES)
     z = figure.data[0].z
     q, k = len(WORDS), len(KEYS)
     for layer, head in np.ndindex(2, 3):
@@ -37,23 +37,39 @@ def test_small_pictures_of_a_long_text_show_the_strongest_of_neighbours():
     many = tuple(a.Token(str(i)) for i in range(2 * figures.TILE))
     one = pattern(1, 1, many, many)
     one.weights[0, 0, 5, 6] = -2.0
-    z = figures.overview(one, 1.0, "x", (0, 0), [["note"]]).data[0].z
+    z = figures.overview(one, 1.0, "x", [["note"]]).data[0].z
     assert z.shape == (figures.TILE, figures.TILE)
     assert z[2, 3] == -2
     assert z[10, 20] == one.weights[0, 0, 20:22, 40:42].max()
 
 
 def test_a_click_on_the_overview_reports_layer_and_head_in_the_middle_of_a_tile():
-    spots = figures.overview(pattern(), 1.0, "x", (0, 0), NOTES).data[1]
+    spots = figures.overview(pattern(), 1.0, "x", NOTES).data[1]
     found = dict(zip(map(tuple, spots.customdata), zip(spots.x, spots.y, strict=True), strict=True))
     assert found[1, 2] == pytest.approx((2.43, 1.43))
     assert len(found) == 6
 
 
-def test_the_frame_is_around_the_chosen_head():
-    (frame,) = figures.overview(pattern(), 1.0, "x", (1, 2), NOTES).layout.shapes
-    assert frame.x0 < 2.43 < frame.x1
-    assert frame.y0 < 1.43 < frame.y1
+def pixels(css, whole):
+    """What a browser makes of a length in CSS, in a chart of `whole` pixels."""
+    return eval(css.removeprefix("calc").replace("100%", str(whole)).replace("px", ""))
+
+
+def test_the_frame_is_around_the_chosen_head_and_no_other():
+    one = pattern()
+    figure = figures.overview(one, 1.0, "x", NOTES)
+    frame = figures.frame(one, 1, 2)
+    for side, size, axis, ends in (
+        ("left", "width", figure.layout.xaxis, "lr"),
+        ("top", "height", figure.layout.yaxis, "tb"),
+    ):
+        before, after = (figure.layout.margin[end] for end in ends)
+        low, high = sorted(axis.range)
+        unit = (1000 - before - after) / (high - low)
+        middle, begin = before + (axis.tickvals[-1] - low) * unit, pixels(frame[side], 1000)
+        end = begin + pixels(frame[size], 1000)
+        assert begin < middle - 0.4 * unit < middle + 0.4 * unit < end
+        assert end - begin < unit
 
 
 def test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text():
