@@ -1,7 +1,9 @@
 """`bench app`: how long the browser shows something old after a hand has moved, on the demo runs.
 
-A real server and a real Chromium; the clock is the page's own and stops when nothing in it changes
-any more.  Playwright drives the browser and is needed for this command alone.
+A real server and a real Chromium, without a graphics card.  The clock is the page's own: it starts
+with the press of a button or key and stops two frames after the last change in the page, when that
+is painted.  What Streamlit itself needs, a button that changes one word on a page without anything
+else, is the floor under all the rest.  Playwright drives the browser, for this command alone.
 """
 
 from __future__ import annotations
@@ -31,19 +33,43 @@ QUIET = 700  # ms without a change after which a page counts as drawn
 LIMIT = 120_000  # ms nobody would wait
 WATCH = """() => {
   if (window.watched) return;
-  window.watched = {changed: performance.now()};
-  const note = () => { window.watched.changed = performance.now(); };
+  const seen = window.watched = {began: 0, changed: performance.now(), painted: 0, frames: 0};
+  const wait = () => {
+    seen.frames -= 1;
+    if (seen.frames) requestAnimationFrame(wait); else seen.painted = performance.now();
+  };
+  const note = () => {
+    seen.changed = performance.now();
+    if (!seen.frames) requestAnimationFrame(wait);
+    seen.frames = 2;
+  };
   const main = document.querySelector('[data-testid="stMain"]');
   new MutationObserver(note).observe(main, {
     subtree: true, childList: true, characterData: true,
-    attributes: true, attributeFilter: ["d", "src", "aria-checked"],
+    attributes: true, attributeFilter: ["d", "src", "href", "aria-checked", "data-stale"],
   });
+  for (const name of ["pointerdown", "keydown"])
+    addEventListener(name, (event) => { seen.began ||= event.timeStamp; }, true);
 }"""
+BEGIN = "() => { window.watched.began = 0; }"
+TOOK = "() => window.watched.painted - window.watched.began"
 DRAWN = f"""() => {{
   const app = document.querySelector('[data-testid="stApp"]');
-  return app && app.dataset.testScriptState === "notRunning"
+  return app && app.dataset.testScriptState === "notRunning" && !window.watched.frames
+    && !document.querySelector('[data-stale="true"]')
     && performance.now() - window.watched.changed > {QUIET};
 }}"""
+FLOOR = """
+import streamlit as st
+
+@st.fragment
+def word():
+    st.button("Another", key="another")
+    st.session_state["count"] = st.session_state.get("count", 0) + 1
+    st.text(f"Word {st.session_state['count']}")
+
+word()
+"""
 
 
 @bench.command("app")
@@ -76,6 +102,7 @@ def browser(
 
 def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
     """Page, action and times, one action after the other."""
+    yield "an empty page", "a button that changes a word: the floor", _floor(rounds)
     with _server() as address, _window() as page:
         began = time.perf_counter()
         page.goto(address, wait_until="domcontentloaded")
@@ -103,16 +130,30 @@ def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             yield name, action, _turns(page, steps, rounds)
 
 
+def _floor(rounds: int) -> list[float]:
+    """What a click costs where there is nothing to draw."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "floor.py"
+        script.write_text(FLOOR)
+        with _server(script) as address, _window() as page:
+            page.goto(address)
+            button = page.get_by_role("button", name="Another")
+            button.wait_for(timeout=LIMIT)
+            _settle(page)
+            _turns(page, [button.click], 1)
+            return _turns(page, [button.click], 2 * rounds)
+
+
 def _turns(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
     """Milliseconds of each step, all of them in every round."""
     times = []
     for _ in range(rounds):
         for step in steps:
             page.evaluate(WATCH)
-            began = page.evaluate("() => performance.now()")
+            page.evaluate(BEGIN)
             step()
             _drawn(page)
-            times.append(page.evaluate("() => window.watched.changed") - began)
+            times.append(page.evaluate(TOOK))
     return times
 
 
@@ -181,7 +222,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[Maker, ...]], ...] = (
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def _server(script: Path = places.ROOT / "app" / "main.py") -> Iterator[str]:
     """The address of an app of its own, with an empty workspace and the demo runs."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as home:
         free.bind(("127.0.0.1", 0))
@@ -193,7 +234,7 @@ def _server() -> Iterator[str]:
             "STREAMLIT_SERVER_HEADLESS": "true",
             "OMP_NUM_THREADS": "1",
         }
-        command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
+        command = [sys.executable, "-m", "streamlit", "run", str(script)]
         log = Path(home) / "server.log"
         with log.open("wb") as out:
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
