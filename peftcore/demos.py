@@ -1,8 +1,8 @@
 """The runs that ship with the project, so that every page shows something true at first start.
 
-`python -m peftcore demos` makes them again, and `demos --studies` those behind the Scaling page's
-studies.  Miniworld runs only: no third party's text enters the tree, not even inside a run's
-answers.
+`python -m peftcore demos` makes them again, and `demos --studies` those behind the studies of the
+Scaling and Landscape pages.  Miniworld runs only: no third party's text enters the tree, not even
+inside a run's answers.
 """
 
 from __future__ import annotations
@@ -61,11 +61,12 @@ TRANSFER = ("miniworld_venues", "miniworld_nli")
 
 
 def study_specs(store: RunStore) -> list[RunSpec]:
-    """What the studies of the Scaling page ask for around the demo run on venues, less demo runs.
+    """What the studies of the pages ask for around demo runs, less the demo runs themselves.
 
-    Ablations, prompt lengths, training examples, and transfer from and to entailment.
+    Scaling, around the run on venues: ablations, prompt lengths, training examples, and transfer
+    from and to entailment.  Landscape, around the simplex: other numbers of vertices.
     """
-    from peftcore import prompt_studies
+    from peftcore import landscapes, prompt_studies
 
     centre = plan("tiny-t5", TRANSFER[0], "spt", None, {"seeds": 4})
     cells = [
@@ -75,6 +76,8 @@ def study_specs(store: RunStore) -> list[RunSpec]:
     ]
     known = {run.id for run in store.all() if run.demo}
     wanted = {cell.spec.id: cell.spec for cell in cells}
+    corners = plan("tiny-t5", "miniworld_nli", "prefix_tuning", None, {"seeds": 4, "vertices": 3})
+    wanted |= {spec.id: spec for spec in landscapes.by_vertices(corners)}
     return [spec for spec in wanted.values() if spec.id not in known]
 
 
