@@ -40,6 +40,9 @@ def seeds(
     count: Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for more.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 20,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3,
+    process_rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds in which processes run, whose start takes long.")
+    ] = 1,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto",
     quick: Annotated[
         bool, typer.Option("--quick", help="tiny-t5, prompt tuning, 4 seeds, 5 steps, 1 round.")
@@ -51,7 +54,7 @@ def seeds(
     if quick:
         bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
     rows = [
-        _seeds(name, each, number, steps, rounds, precision)
+        _seeds(name, each, number, steps, (rounds, min(rounds, process_rounds)), precision)
         for name in bases
         for each in methods
         for number in counts
@@ -136,8 +139,9 @@ def worn_trainer(spec: RunSpec, together: int | None = None) -> Trainer:
 
 
 def _seeds(
-    name: str, method: str, count: int, steps: int, rounds: int, precision: str
+    name: str, method: str, count: int, steps: int, rounds: tuple[int, int], precision: str
 ) -> dict[str, Any]:
+    """One row; rounds of all ways but the processes, and rounds of these."""
     loaded = based(name)
     ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
@@ -148,8 +152,10 @@ def _seeds(
     found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
     shuffled = random.Random(0)
-    for _ in range(rounds):
+    for nth in range(rounds[0]):
         for way in shuffled.sample(list(ways), len(ways)):
+            if way == "processes" and nth >= rounds[1]:
+                continue
             found[way].append(ways[way]())
             typer.echo(f"{name} {method} {count}: {way} {found[way][-1]['wall']:.1f} s", err=True)
     clock = {"ratio_vs_own_loop": "own loop", "ratio_vs_peft": "peft"}
@@ -181,8 +187,8 @@ CLOCKS = ("wall", "processor")
 
 
 def _ratio(slow: Sequence[float], fast: Sequence[dict[str, Any]], clock: str) -> dict[str, float]:
-    """Median and range of the pairs of one round."""
-    pairs = [s / f[clock] for s, f in zip(slow, fast, strict=True)]
+    """Median and range of the pairs of one round; later rounds may lack a slow one."""
+    pairs = [s / f[clock] for s, f in zip(slow, fast[: len(slow)], strict=True)]
     return {"median": statistics.median(pairs), "low": min(pairs), "high": max(pairs)}
 
 
