@@ -13,15 +13,14 @@ from app.comparing import task_title
 from app.figures import compare
 from app.figures import components as figures
 from app.theme import OTHERS, SYMBOLS, Look
-from peftcore import component_grids, component_map, tasks
+from peftcore import component_grids, component_map, sweeping, tasks
 from peftcore.analysis import comparison, subsets
 from peftcore.component_grids import FEW, KINDS, METHOD, Grid
-from peftcore.jobs import ensure_worker
 from peftcore.methods.base import METHODS
 from peftcore.spec import Population, RunSpec, Training
+from peftcore.sweeping import Cell, SweepWork
 
 METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
-BUSY = ("queued", "training", "answering")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Asked:
 
 
 def show() -> None:
-    """Choose base, task and subsets; what is done is drawn, what is missing can be queued."""
+    """Choose base, task and subsets; what is done is drawn, what is missing can be trained."""
     spec = _spec()
     kind: str = st.segmented_control(
         "Subsets",
@@ -66,7 +65,7 @@ def show() -> None:
     grid = component_grids.grid(kind, spec, cache.store(), names)
     table = grid.table()
     if table.empty:
-        st.info("None of these runs is there yet; queue them below.")
+        st.info("None of these runs is there yet; train them below.")
     else:
         _draw(_judged(grid, spec, table))
     _complete(grid)
@@ -215,7 +214,16 @@ def _layers(asked: Asked) -> None:
 
 
 def _complete(grid: Grid) -> None:
-    """What of a grid is there, and the button that queues the rest."""
+    """What of a grid is there, and the one job that trains the rest."""
+    work = component_grids.work(grid)
+    title = f"Runs of this grid: {len(grid.done)} of {len(grid.subsets)} are done"
+    with st.expander(title, expanded=bool(grid.missing)):
+        st.dataframe(_states(grid), hide_index=True, alt="Every run of this grid with its state")
+        if work and grid.missing:
+            _job(grid, work)
+
+
+def _states(grid: Grid) -> pd.DataFrame:
     rows = [
         {
             "Subset": one.name,
@@ -224,41 +232,68 @@ def _complete(grid: Grid) -> None:
         }
         for one, run in zip(grid.subsets, grid.runs, strict=True)
     ]
-    missing = len(grid.missing)
-    title = f"Runs of this grid: {len(grid.done)} of {len(rows)} are done"
-    with st.expander(title, expanded=missing > 0):
-        st.dataframe(
-            pd.DataFrame(rows), hide_index=True, alt="Every run of this grid with its state"
-        )
-        if missing and st.button(
-            f"Queue {missing} missing run{'s' * (missing > 1)}",
-            type="primary",
-            icon=":material/playlist_add:",
-            key=f"components.queue.{grid.kind}",
-        ):
-            component_grids.queue_missing(grid, cache.queue())
-            ensure_worker(queue=cache.queue())
-            st.rerun()
-        spent = [run.status().seconds for _, run in grid.done if run.status().seconds]
-        if missing and spent:
-            pace = sum(spent) / len(spent)
-            st.caption(
-                f"At the pace of those that are done about {widgets.duration(pace * missing)}."
-            )
-    _watch(grid)
+    return pd.DataFrame(rows)
 
 
-def _watch(grid: Grid) -> None:
-    """Draw the page again when a run that is under way changes its state."""
-    before = [run.status().state for run in grid.unfinished]
-    if not set(before) & set(BUSY):
-        return
+def _job(grid: Grid, work: SweepWork) -> None:
+    """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
+    cells = work.ask.cells()
+    working, before = work.status().busy, _done(cells)
 
-    @st.fragment(run_every=3.0)
+    @st.fragment(run_every=2.0 if working else None)
     @errors.guarded
-    def waiting() -> None:
-        if [run.status().state for run in grid.unfinished] != before:
+    def live() -> None:
+        if work.status().busy != working or _done(cells) != before:
             st.rerun()
-        st.caption(f"{len(before)} runs are under way; the charts grow as they finish.")
+        if working:
+            _progress(grid, work)
+        else:
+            _start(grid, work)
 
-    waiting()
+    live()
+
+
+def _done(cells: list[Cell]) -> int:
+    return sum(state.done for state in sweeping.survey(cells, cache.store()))
+
+
+def _start(grid: Grid, work: SweepWork) -> None:
+    missing, status = len(grid.missing), work.status()
+    if status.state == "failed":
+        st.error(widgets.plain(status.message), icon=":material/error:")
+    verb = "Go on with" if status.updated else "Train"
+    st.button(
+        f"{verb} {missing} missing run{'s' * (missing > 1)}",
+        type="primary",
+        icon=":material/play_arrow:",
+        key=f"components.train.{grid.kind}",
+        on_click=component_grids.start,
+        args=(work, cache.store()),
+        help="One job for all of them; it goes on if you close the page",
+    )
+    spent = [run.status().seconds for _, run in grid.done if run.status().seconds]
+    if spent:
+        pace = sum(spent) / len(spent)
+        st.caption(
+            f"At the pace of those that are done about {widgets.duration(pace * missing)}, one "
+            "after another."
+        )
+
+
+def _progress(grid: Grid, work: SweepWork) -> None:
+    """How many runs are trained, which are under way, and the button that stops them all."""
+    of, status = len(grid.subsets), work.status()
+    begun = [run.status() for one in grid.missing if (run := cache.store().find(one.spec))]
+    at_work = [each for each in begun if each.state in ("training", "answering")]
+    part = sum(each.step / each.steps for each in at_work if each.steps)
+    words = f"{len(grid.done)} of {of} runs trained, {len(at_work)} under way"
+    words += f", about {widgets.duration(status.left)} left" if status.left else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, (len(grid.done) + part) / of), text=words)
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key="components.stop",
+            on_click=work.stop,
+            help="What was learnt is kept, and can be gone on with",
+        )

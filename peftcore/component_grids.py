@@ -2,7 +2,8 @@
 
 A grid is planned around one spec; everything but what is trained stays as that has it, the learning
 rate included, so that one thing changes at a time.  Runs that exist are found, those that ship
-with the project in `assets/component_runs` too; the missing ones are queued as one order.
+with the project in `assets/component_runs` too; the missing ones are trained as one sweep, which is
+watched, stopped and gone on with as a whole.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from peftcore.runs import RunStore
 
 if TYPE_CHECKING:
     from peftcore.component_map import ComponentMap
-    from peftcore.jobs import Job, Queue
     from peftcore.runs import Run
     from peftcore.spec import RunSpec
+    from peftcore.sweeping import Sweep, SweepWork
 
 METHOD = "sparsefit"
 FEW = (  # of the paper's configurations, those that ship as a grid
@@ -68,14 +69,9 @@ class Grid:
 
     @property
     def missing(self) -> list[Subset]:
-        """Subsets that nobody has started, or whose run failed."""
+        """Subsets without a finished run."""
         both = zip(self.subsets, self.runs, strict=True)
-        return [one for one, run in both if run is None or run.status().state == "failed"]
-
-    @property
-    def unfinished(self) -> list[Run]:
-        """Runs that were started and are not done."""
-        return [run for run in self.runs if run and run.status().state not in ("done", "failed")]
+        return [one for one, run in both if run is None or run.status().state != "done"]
 
     @property
     def done(self) -> list[tuple[Subset, Run]]:
@@ -185,6 +181,43 @@ def ship(found: Grid, folder: Path = SHIPPED) -> list[Path]:
     return made
 
 
-def queue_missing(found: Grid, queue: Queue) -> list[Job]:
-    """A job for every missing subset, in order."""
-    return [queue.submit(one.spec) for one in found.missing]
+def sweep(found: Grid) -> Sweep | None:
+    """The sweep that trains the subsets of a grid; None where all of them ship.
+
+    What is done already is left alone by whoever carries it out.
+    """
+    from peftcore.sweeping import Sweep
+
+    own = [one.spec for one in found.subsets if shelf().find(one.spec) is None]
+    if not own:
+        return None
+    around = own[0].model_dump(mode="json")
+    whole = {
+        "title": f"{KINDS[found.kind]}, {around['base']}",
+        "bases": [around["base"]],
+        "tasks": [around["task"]],
+        "methods": [{"method": METHOD, "settings": each.settings} for each in own],
+        "episodes": around["population"],
+        "training": around["training"],
+        "evaluation": around["evaluation"],
+    }
+    return Sweep.make(whole)
+
+
+def work(found: Grid) -> SweepWork | None:
+    """Where the sweep of a grid is kept, begun or not; None where all of it ships."""
+    from peftcore.sweeping import SweepWork
+
+    asked = sweep(found)
+    return SweepWork(SweepWork.home() / asked.id, asked) if asked else None
+
+
+def start(made: SweepWork, store: RunStore) -> None:
+    """Train what is missing in a process that outlives this one; subsets that failed once more."""
+    from peftcore import sweeping
+
+    sweeping.forgive(made.ask.cells(), store)
+    own = type(made).own(made.ask)
+    if own.status().state == "done":  # runs were deleted since
+        own.write_status(state="stopped")
+    own.launch()

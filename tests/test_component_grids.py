@@ -3,12 +3,13 @@
 import pytest
 from fabricated import make_run
 
-from peftcore import component_grids, component_map
+from peftcore import component_grids, component_map, sweeping
 from peftcore.component_grids import FEW, grid, spec
+from peftcore.engines import Outcome
 from peftcore.errors import BadInput
-from peftcore.jobs import Queue
 from peftcore.planning import plan
 from peftcore.runs import RunStore
+from peftcore.sweeping import SweepWork
 
 
 @pytest.fixture
@@ -57,18 +58,56 @@ def test_layers_alone_and_without_complement_each_other(store):
         assert sum(parts) == everything
 
 
-def test_runs_that_exist_are_found_and_the_rest_is_queued_once(store):
+def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
     there = made(grid("presets", around(), store).subsets[1].spec)
     found = grid("presets", around(), store)
     assert [run and run.id for run in found.runs] == [None, there.id, None, None, None]
     table = found.table()
     assert table["name"].tolist() == [FEW[1]] * 2
     assert {"accuracy", "ratio_chrf", "broken", "trainable"} <= set(table)
-    queue = Queue(store=store)
-    assert len(component_grids.queue_missing(found, queue)) == 4
+    work = component_grids.work(found)
+    assert not work.folder.exists()  # looking begins nothing
+    trained = []
+
+    class Engine:
+        """Trains the first two and is stopped then."""
+
+        def work(self, todo, stop):
+            for each in todo[:2]:
+                trained.append(made(each.spec).id)
+                yield Outcome(each.spec.id, "done")
+            if len(todo) > 2:
+                own.stop()
+
+    own = SweepWork.own(work.ask)
+    assert sweeping.carry_out(own, Engine(), store).state == "stopped"
+    assert (own.status().done, own.status().of) == (3, 5)
     again = grid("presets", around(), store)
-    assert not again.missing
-    assert [run.status().state for run in again.unfinished] == ["queued"] * 4
+    assert component_grids.work(again).id == work.id
+    assert trained == [found.subsets[0].spec.id, found.subsets[2].spec.id]
+    assert [one.name for one in again.missing] == list(FEW[3:])
+    assert sweeping.carry_out(own, Engine(), store).state == "done"
+    assert not grid("presets", around(), store).missing
+
+
+@pytest.mark.parametrize("kind", component_grids.KINDS)
+def test_the_job_trains_the_very_runs_of_the_grid(store, kind):
+    found = grid(kind, around(components=("layernorm", "attention.query")), store)
+    asked = component_grids.sweep(found)
+    assert [one.id for one in asked.specs()] == [one.spec.id for one in found.subsets]
+
+
+def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
+    found = grid("presets", around(), store)
+    broken = store.create(found.subsets[0].spec)
+    broken.write_status(state="failed", message="memory")
+    launched = []
+    monkeypatch.setattr(SweepWork, "launch", lambda work: launched.append(work.id))
+    work = component_grids.work(found)
+    component_grids.start(work, store)
+    assert launched == [work.id]
+    assert broken.status().state == "cancelled"
+    assert SweepWork.find(work.ask).status().state == "stopped"
 
 
 def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch):
@@ -84,6 +123,7 @@ def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch)
     found = grid("presets", around(), RunStore(demos=tmp_path))
     assert found.runs[0].id == run.id
     assert found.runs[0].demo
+    assert wanted.id not in [one.id for one in component_grids.sweep(found).specs()]
 
 
 def test_what_ships_is_the_run_without_its_adapter(store, tmp_path):
@@ -103,9 +143,21 @@ def test_the_shipped_grid_says_what_training_the_head_is_for():
     assert not planned.missing
     assert planned.table().groupby("name")["seed"].count().eq(4).all()
     assert not list(component_grids.SHIPPED.rglob("*.safetensors"))
+    assert component_grids.sweep(planned) is None  # nothing is left to train
     broken = planned.table().groupby("name")["broken"].mean()
     assert broken["LayerNorm"] > broken["LayerNorm + Query"] > 0.3
     assert broken["LM head + LayerNorm + Query"] < 0.1
+
+
+def test_the_shipped_layers_tell_that_none_of_them_does_it_alone():
+    shelf = RunStore(component_grids.SHIPPED / "none", component_grids.SHIPPED)
+    usual = component_map.of_shipped("tiny-t5").presets["LayerNorm + Query"]
+    planned = grid("layers", spec("tiny-t5", "miniworld_nli", usual), shelf)
+    assert not planned.missing
+    table = planned.table()
+    assert table.groupby("name")["seed"].count().eq(4).all()
+    means = table.groupby("way")["accuracy"].mean()
+    assert means["alone"] < 0.05 < means["without"]
 
 
 def test_what_cannot_be_a_grid_is_refused(store):

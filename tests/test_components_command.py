@@ -6,10 +6,11 @@ import pytest
 from fabricated import make_run
 from typer.testing import CliRunner
 
-from peftcore import component_grids
+from peftcore import component_grids, processes
 from peftcore.commands import app
 from peftcore.component_grids import FEW
 from peftcore.runs import RunStore
+from peftcore.sweeping import SweepWork
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,21 @@ def test_a_grid_tells_what_is_done_and_what_is_missing():
     (accuracy,) = [row for row in found["scores"] if row["metric"] == "accuracy"]
     assert (accuracy["name"], accuracy["n"]) == ("LayerNorm", 2)
     assert found["pairs"] == []
+
+
+def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
+    launched = []
+    monkeypatch.setattr(SweepWork, "launch", lambda work: launched.append(work.id))
+    found = printed("grid", "--seeds", "2")
+    assert (found["missing"], found["state"]) == (5, None)
+    assert SweepWork.every() == []
+    assert printed("grid", "--seeds", "2", "--start")["sweep"] == found["sweep"]
+    assert launched == [found["sweep"]]
+    (work,) = SweepWork.every()
+    work.write_status(state="working", process=vars(processes.current()), done=1, of=5)
+    said = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
+    assert "1 of 5 runs trained" in said.stdout
+    assert work.stop_asked()
 
 
 def test_layers_are_planned_around_the_settings_given():

@@ -6,10 +6,17 @@ import pytest
 from fabricated import make_run
 from streamlit.testing.v1 import AppTest
 
-from app import cache, component_grid_views, component_picker
-from peftcore import component_grids, component_map, places
+from app import cache, component_picker
+from peftcore import component_grids, component_map, places, processes
 from peftcore.component_grids import FEW
 from peftcore.runs import RunStore
+from peftcore.sweeping import SweepWork
+
+
+def begun(work):
+    """What starting does, but for the process."""
+    alive = vars(processes.current())
+    work.write_status(state="working", done=3, of=5, seconds=60.0, process=alive)
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +24,7 @@ def alone(monkeypatch, tmp_path):
     """No demo runs, no shipped grid, no worker, and nothing loaded in the background."""
     monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
     monkeypatch.setattr(component_grids, "shelf", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
-    monkeypatch.setattr(component_grid_views, "ensure_worker", lambda **_: False)
+    monkeypatch.setattr(SweepWork, "launch", begun)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
@@ -108,14 +115,18 @@ def test_the_browser_is_told_every_cell_by_name_and_size():
 
 
 def preset_runs(names=FEW):
+    for spec in planned(names):
+        whole = spec.model_dump(exclude={"base", "task", "method"})
+        make_run("sparsefit", spec.task, spec.base, **whole)
+
+
+def planned(names=FEW):
     around = component_grids.spec("tiny-t5", "miniworld_nli", {})
-    for one in component_grids.grid("presets", around, cache.store()).subsets:
-        if one.name in names:
-            whole = one.spec.model_dump(exclude={"base", "task", "method"})
-            make_run("sparsefit", one.spec.task, one.spec.base, **whole)
+    subsets = component_grids.grid("presets", around, cache.store()).subsets
+    return [one.spec for one in subsets if one.name in names]
 
 
-def test_a_grid_draws_what_is_done_and_queues_the_rest():
+def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
     preset_runs(FEW[:3])
     page = opened("Grid")
     heat, front, pairs = charts(page)
@@ -124,17 +135,23 @@ def test_a_grid_draws_what_is_done_and_queues_the_rest():
     assert "4 seeds" in pairs["layout"]["title"]["text"]
     assert "4 seeds" in front["layout"]["title"]["text"]
     assert "0.125 at best" in words(page)
-    page.button(key="components.queue.presets").click().run()
-    sound(page)
-    assert len(cache.queue().jobs()) == 2
-    assert "2 runs are under way" in words(page)
+    page.button(key="components.train.presets").click().run()
+    (work,) = SweepWork.every()
+    assert {one.id for one in work.ask.specs()} == {one.id for one in planned()}
+    (bar,) = sound(page).get("progress")
+    assert "3 of 5 runs trained, 0 under way, about 40 s left" in bar.proto.text
+    page.button(key="components.stop").click().run()
+    assert work.stop_asked()
+    work.write_status(state="stopped", process=None)
+    button = sound(page.run()).button(key="components.train.presets")
+    assert button.label == "Go on with 2 missing runs"
 
 
 def test_layers_take_the_map_apart():
     page = opened("Grid")
     page.segmented_control(key="components.kind").set_value("layers").run()
     assert "Takes apart what is on in the map" in words(sound(page))
-    assert page.button(key="components.queue.layers").label == "Queue 15 missing runs"
+    assert page.button(key="components.train.layers").label == "Train 15 missing runs"
     around = component_grids.spec("tiny-t5", "miniworld_nli", {})
     for one in component_grids.grid("layers", around, cache.store()).subsets[:5]:
         whole = one.spec.model_dump(exclude={"base", "task", "method"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,9 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from peftcore.component_grids import Grid
     from peftcore.component_map import ComponentMap
+    from peftcore.measurements import Status
+    from peftcore.runs import RunStore
+    from peftcore.sweeping import SweepWork
 
 components = typer.Typer(
     help="Which of a base's own weights are trained, what each gains, and how it explains."
@@ -96,11 +100,14 @@ def grid(
     steps: asking.Steps = None,
     sets: asking.Sets = None,
     metric: Annotated[str | None, typer.Option(help="What pairs and layers are judged by.")] = None,
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Leave those that are missing to a worker.")
-    ] = False,
     train: Annotated[
         bool, typer.Option("--train", help="Train those that are missing here and now.")
+    ] = False,
+    start: Annotated[
+        bool, typer.Option("--start", help="Train them in a process that outlives this one.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop that process; what was learnt is kept.")
     ] = False,
     ship: Annotated[
         bool, typer.Option("--ship", help="Copy what is done, without adapters, into assets.")
@@ -118,25 +125,39 @@ def grid(
     asked = component_grids.FEW if names is None else [name.strip() for name in names.split(",")]
     store = RunStore()
     found = component_grids.grid(kind, spec, store, asked)
-    if train:
-        from peftcore.commands.training import trained
-
-        for one in found.missing:
-            trained(one.spec, device)
-    if queue:
-        from peftcore.jobs import Queue, ensure_worker
-
-        work = Queue(store=store)
-        if component_grids.queue_missing(found, work):
-            ensure_worker(device, work)
-    if train or queue:
-        found = component_grids.grid(kind, spec, store, asked)
+    work = component_grids.work(found)
+    if work and stop and work.status().busy:
+        work.stop()
+    if work and start:
+        component_grids.start(work, store)
+    if work and train and found.missing:
+        _train(work, store, device)
+    found = component_grids.grid(kind, spec, store, asked)
     if ship:
         component_grids.ship(found)
-    _print_grid(found, metric, as_json)
+    _print_grid(found, work, metric, as_json)
 
 
-def _print_grid(found: Grid, metric: str | None, as_json: bool) -> None:
+def _train(work: SweepWork, store: RunStore, device: str) -> None:
+    """Bring the grid's sweep to its end, or to where somebody stops it."""
+    from peftcore import sweeping
+    from peftcore.engines.local import LocalEngine, default_processes
+    from peftcore.worker import resolve
+
+    place = resolve(device)
+    signal.signal(signal.SIGTERM, lambda *_: work.stop())
+
+    def tell(status: Status) -> None:
+        typer.echo(f"{status.done} of {status.of} runs trained", err=True)
+
+    engine = LocalEngine(default_processes(place), place)
+    try:
+        sweeping.carry_out(sweeping.SweepWork.own(work.ask), engine, store, retry=True, report=tell)
+    except BadInput as error:  # of a subset; the others are done, and the table tells
+        typer.echo(f"Error: {error}", err=True)
+
+
+def _print_grid(found: Grid, work: SweepWork | None, metric: str | None, as_json: bool) -> None:
     from peftcore import component_grids, tasks
     from peftcore.analysis import subsets
 
@@ -157,14 +178,20 @@ def _print_grid(found: Grid, metric: str | None, as_json: bool) -> None:
     compared = (
         subsets.layers(table, main, component_grids.WHOLE) if judged else subsets.pairs(table, main)
     )
+    status = work.status() if work else None
     value = {
         "grid": found.kind,
+        "sweep": work.id if work else None,
+        "state": status.state if status and status.updated else None,
+        "missing": len(found.missing),
         "runs": state,
         "scores": json.loads(scores.to_json(orient="records")),
         "layers" if judged else "pairs": json.loads(compared.to_json(orient="records")),
     }
 
     def lines() -> Iterator[str]:
+        if status and status.busy:
+            yield f"sweep {value['sweep']}: {status.done} of {status.of} runs trained"
         yield from printing.table(
             ["subset", "state"], [(row["subset"], row["state"]) for row in state]
         )
