@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import NEUTRAL, TEMPLATE, Look, faint, text
+from app.figures.rows import framed, name_rows
+from app.theme import NEUTRAL, Look, faint, text
 from peftcore.analysis.comparison import pareto
 from peftcore.metrics import MEASURES, Measure
 
@@ -50,7 +51,7 @@ def scores(
     `references` are dashed lines, such as the score of chance.
     """
     rows = summary.dropna(subset=["mean"]).reset_index(drop=True)
-    figure = _framed(120 + ROW * max(len(rows), 1))
+    figure = framed(120 + ROW * max(len(rows), 1))
     for place, row in rows.iterrows():
         look, seeds = looks[row["run"]], table[table["run"] == row["run"]]
         figure.add_traces(_row(row, seeds, metric, look, -float(place)))
@@ -62,7 +63,7 @@ def scores(
             annotation_position="top",
         )
     figure.update_xaxes(title_text=axis_title(metric))
-    _name_rows(figure, [looks[run].name for run in rows["run"]])
+    name_rows(figure, [looks[run].name for run in rows["run"]])
     figure.update_layout(title={"text": f"95 % interval, {_seeds(rows)}", "x": 0})
     return figure
 
@@ -122,7 +123,7 @@ def scores_alt(summary: pd.DataFrame, metric: str, looks: Mapping[str, Look]) ->
 def score_by_parameters(summary: pd.DataFrame, metric: str, looks: Mapping[str, Look]) -> go.Figure:
     """Score against trainable parameters on a log axis, with the front that no run beats."""
     rows = summary.dropna(subset=["mean", "trainable"])
-    figure = _framed(440)
+    figure = framed(440)
     front = rows[_on_front(rows, metric)].sort_values("trainable")
     figure.add_scatter(
         x=front["trainable"],
@@ -200,7 +201,7 @@ def score_by_parameters_alt(summary: pd.DataFrame, metric: str, looks: Mapping[s
 def gaps(tests: pd.DataFrame, metric: str, looks: Mapping[str, Look], reference: str) -> go.Figure:
     """Each run's paired difference to the reference with its 95 % interval."""
     rows = tests.dropna(subset=["difference"]).reset_index(drop=True)
-    figure, form = _framed(120 + ROW * max(len(rows), 1)), digits(metric)
+    figure, form = framed(120 + ROW * max(len(rows), 1)), digits(metric)
     figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     for place, row in rows.iterrows():
         look = looks[row["run"]]
@@ -218,7 +219,7 @@ def gaps(tests: pd.DataFrame, metric: str, looks: Mapping[str, Look], reference:
         )
     other = text(looks[reference].name)
     figure.update_xaxes(title_text=f"{measure(metric).title}: difference to {other}")
-    _name_rows(figure, [looks[run].name for run in rows["run"]])
+    name_rows(figure, [looks[run].name for run in rows["run"]])
     title = f"Paired difference, {_seeds(rows)}"
     figure.update_layout(title={"text": title, "x": 0})
     return figure
@@ -233,27 +234,6 @@ def gaps_alt(tests: pd.DataFrame, metric: str, looks: Mapping[str, Look], refere
     ]
     other = looks[reference].name
     return f"{measure(metric).title}, difference to {other}. {'; '.join(parts) or 'None'}."
-
-
-def _framed(height: int) -> go.Figure:
-    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": False})
-
-
-def _name_rows(figure: go.Figure, names: list[str]) -> None:
-    """Names on the left, first on top."""
-    figure.update_yaxes(
-        tickvals=[-place for place in range(len(names))],
-        ticktext=[_wrapped(name) for name in names],
-        range=[-len(names) + 0.5, 0.6],
-        showgrid=False,
-        ticks="",
-    )
-
-
-def _wrapped(name: str) -> str:
-    """A long name in two lines: the method, and what it differs in."""
-    head, _, rest = name.partition(" · ")
-    return f"{text(head)}<br><sup>{text(rest)}</sup>" if rest else text(head)
 
 
 def _seeds(rows: pd.DataFrame) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import NEUTRAL, TEMPLATE, Look, faint, text
+from app.figures.rows import framed, name_rows, wrapped
+from app.theme import NEUTRAL, Look, faint, text
 
 ROW = 52  # pixels
 # From yes to no; dark enough on white and light enough on black, and told apart by place and words.
@@ -42,7 +43,7 @@ def intervals(
     span: tuple[float, float] | None = None,
 ) -> go.Figure:
     """One row each, first on top: the value and a bar for its 95 % interval, reasons as words."""
-    figure = _framed(120 + ROW * max(len(rows), 1))
+    figure = framed(120 + ROW * max(len(rows), 1))
     if reference is not None:
         figure.add_vline(x=reference, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     for place, row in enumerate(rows):
@@ -59,7 +60,7 @@ def intervals(
             textposition="top center",
             hovertemplate=f"<b>{text(row.name)}</b><br>{text(_words(row, form))}<extra></extra>",
         )
-    _name_rows(figure, [row.name if row.value is not None else f"{row.name} ∅" for row in rows])
+    name_rows(figure, [row.name if row.value is not None else f"{row.name} ∅" for row in rows])
     figure.update_xaxes(title_text=axis)
     if span:
         figure.update_xaxes(range=span)
@@ -99,7 +100,7 @@ def shares(
 ) -> go.Figure:
     """One bar per value of `by`, split by verdict; `table` has `by`, verdict, count, share."""
     groups = list(dict.fromkeys(table[by]))
-    figure = _framed(150 + ROW * max(len(groups), 1))
+    figure = framed(150 + ROW * max(len(groups), 1))
     for verdict, colour in zip(verdicts, SCALE, strict=False):
         rows = table[table["verdict"] == verdict]
         figure.add_bar(
@@ -115,7 +116,7 @@ def shares(
             hovertemplate=f"{text(verdict)}: %{{customdata[0]}}, %{{x:.0%}}<extra></extra>",
             width=0.6,
         )
-    _name_rows(figure, [names.get(group, str(group)) for group in groups])
+    name_rows(figure, [names.get(group, str(group)) for group in groups])
     figure.update_xaxes(title_text="Share of verdicts", range=[0, 1], tickformat=".0%")
     figure.update_layout(
         title={"text": title, "x": 0},
@@ -147,7 +148,7 @@ def mentions(
     faults = list(dict.fromkeys(table["shortcoming"]))
     grid = table.pivot(index=by, columns="shortcoming", values="share").loc[groups, faults]
     counts = table.pivot(index=by, columns="shortcoming", values="count").loc[groups, faults]
-    figure = _framed(190 + 44 * len(groups))
+    figure = framed(190 + 44 * len(groups))
     figure.add_heatmap(
         z=grid.to_numpy(),
         x=list(range(len(faults))),
@@ -175,7 +176,7 @@ def mentions(
     )
     figure.update_yaxes(
         tickvals=list(range(len(groups))),
-        ticktext=[_wrapped(names.get(group, str(group))) for group in groups],
+        ticktext=[wrapped(names.get(group, str(group))) for group in groups],
         showgrid=False,
         autorange="reversed",
     )
@@ -200,7 +201,7 @@ def against(
     table: pd.DataFrame, metric: str, words: str, looks: Mapping[str, Look], title: str
 ) -> go.Figure:
     """The human score of each item against an automatic metric, coloured by method."""
-    figure = _framed(460)
+    figure = framed(460)
     for source, rows in table.groupby("source", sort=False):
         look = looks[str(source)]
         figure.add_scatter(
@@ -221,7 +222,7 @@ def against(
 
 def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Figure:
     """How likely the row's method beats the column's, ties aside."""
-    figure = _framed(180 + 48 * len(table))
+    figure = framed(180 + 48 * len(table))
     ticks = [text(names.get(str(method), str(method))) for method in table.index]
     figure.add_heatmap(
         z=table.to_numpy(),
@@ -251,24 +252,3 @@ def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Fig
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(title={"text": title, "x": 0})
     return figure
-
-
-def _framed(height: int) -> go.Figure:
-    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": False})
-
-
-def _name_rows(figure: go.Figure, names: Sequence[str]) -> None:
-    """Names on the left, first on top."""
-    figure.update_yaxes(
-        tickvals=[-place for place in range(len(names))],
-        ticktext=[_wrapped(name) for name in names],
-        range=[-len(names) + 0.5, 0.6],
-        showgrid=False,
-        ticks="",
-    )
-
-
-def _wrapped(name: str) -> str:
-    """A long name in two lines: the method, and what it differs in."""
-    head, _, rest = name.partition(" · ")
-    return f"{text(head)}<br><sup>{text(rest)}</sup>" if rest else text(head)

@@ -1,0 +1,31 @@
+"""Figures of rows: one thing a row, its name on the left, the first on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from app.theme import TEMPLATE, text
+
+
+def framed(height: int) -> go.Figure:
+    """An empty figure so many pixels high."""
+    return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": False})
+
+
+def name_rows(figure: go.Figure, names: Sequence[str]) -> None:
+    """Names on the left; row n lies at -n."""
+    figure.update_yaxes(
+        tickvals=[-place for place in range(len(names))],
+        ticktext=[wrapped(name) for name in names],
+        range=[-len(names) + 0.5, 0.6],
+        showgrid=False,
+        ticks="",
+    )
+
+
+def wrapped(name: str) -> str:
+    """A long name in two lines: the method, and what it differs in."""
+    head, _, rest = name.partition(" · ")
+    return f"{text(head)}<br><sup>{text(rest)}</sup>" if rest else text(head)
