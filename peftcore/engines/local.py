@@ -151,9 +151,11 @@ def _help(
 ) -> None:
     """The life of a helper: take a part, do it, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
-    from peftcore.engines.hands import Hands
+    if make is None:
+        from peftcore.engines.hands import Hands
 
-    hands = (make or Hands)(device)
+        make = Hands
+    hands = make(device)
 
     def over() -> bool:
         return bool(stop.is_set()) or os.getppid() != parent
