@@ -25,7 +25,7 @@ from peftcore.evaluation import examples_to_answer
 from peftcore.measurements import Part, Status
 from peftcore.runs import Run, RunStore
 from peftcore.spec import RunSpec
-from peftcore.surveying import _stamp as stamp
+from peftcore.surveys import stamp
 from peftcore.tasks.base import Answer, Example, Task
 from peftcore.terrain import Surveyor
 from peftcore.training import Progress, precision

@@ -6,7 +6,7 @@ import torch
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import performing, planning, surveying, tasks, terrain
+from peftcore import performing, planning, surveying, surveys, tasks, terrain
 from peftcore.analysis import simplex
 from peftcore.base import load
 from peftcore.batches import Encoder
@@ -440,6 +440,6 @@ def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
     for part, stamp in zip(ask.parts(), found.facts["adapters"], strict=True):
         run = RunStore().open(part.run)
         assert run.demo
-        assert surveying._stamp(run, part.step) == stamp
+        assert surveys.stamp(run, part.step) == stamp
     if ask.kind in surveying.PLANAR:
         assert found.table()["loss"].notna().all()
