@@ -342,9 +342,7 @@ def _all(
     began, before = time.monotonic(), work.status().seconds
     report(work.write_status(state="working", done=done, of=of, message=""))
     owner = {part.id: cell for cell in cells for part in cell.parts}
-    for state in states:
-        if not state.done and all(part.state == "done" for part in state.parts):
-            _finish(state.cell, store)
+    problems = [problem for cell in cells if (problem := _finish_if_whole(cell, store))]
     todo = [
         Work(part.spec, chunks.place(store, state.cell.spec, part.spec).folder)
         for state in states
@@ -355,11 +353,13 @@ def _all(
         _note(work, owner[outcome.part], outcome)
         if outcome.state == "done":
             done += 1
-            _finish_if_whole(owner[outcome.part], store)
+            problems += filter(None, [_finish_if_whole(owner[outcome.part], store)])
         spent = before + time.monotonic() - began
         report(work.write_status(done=done, seconds=spent, message=_said(outcome)))
     if work.stop_asked():
         raise InterruptedError
+    if problems:
+        raise BadInput(f"{len(problems)} runs could not be put together, first {problems[0]}")
     _refuse_unfinished(survey(cells, store))
 
 
@@ -380,17 +380,17 @@ def _note(work: SweepWork, cell: Cell, outcome: Outcome) -> None:
     )
 
 
-def _finish_if_whole(cell: Cell, store: RunStore) -> None:
+def _finish_if_whole(cell: Cell, store: RunStore) -> str:
+    """Put the run of a cell together once its parts are there; why that cannot be, if so."""
     [state] = survey([cell], store)
-    if not state.done and all(part.state == "done" for part in state.parts):
-        _finish(cell, store)
-
-
-def _finish(cell: Cell, store: RunStore) -> None:
-    """The run of a cell out of its parts."""
-    if len(cell.parts) > 1:
-        shelf = chunks.shelf(store)
+    if state.done or any(part.state != "done" for part in state.parts):
+        return ""
+    shelf = chunks.shelf(store)
+    try:
         chunks.join(store, cell.spec, [shelf.open(part.id) for part in cell.parts])
+    except BadInput as error:
+        return f"{cell.spec.id} ({label(cell.spec)}): {error}"
+    return ""
 
 
 def _refuse_unfinished(states: Sequence[CellState]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import places, sweeping
+from peftcore import chunks, places, sweeping
 from peftcore.commands import app
 from peftcore.engines import Outcome, Work
 from peftcore.engines.hands import Hands
@@ -156,6 +156,19 @@ def test_failed_parts_are_listed_left_alone_and_retried_alone():
     assert again.seen == []
     assert carried(asked, again, retry=True).state == "done"
     assert again.seen == [bad]
+
+
+def test_a_run_that_cannot_be_put_together_does_not_hold_up_the_others():
+    asked, store = Sweep.make(TINY), RunStore()
+    first = asked.cells()[0].parts[0]
+    carried(asked, Here(most=1))
+    part = chunks.shelf(store).open(first.id)
+    part.write_manifest(part.manifest() | {"data_hash": "other"})
+    status = carried(asked, Here())
+    assert status.state == "failed"
+    assert "1 runs could not be put together" in status.message
+    assert "different data" in status.message
+    assert [s.done for s in sweeping.survey(asked.cells(), store)] == [False, True, True]
 
 
 def test_a_preview_counts_what_is_left():
