@@ -91,18 +91,23 @@ def ground(
     x, y, z = simplex.raster(known[["x", "y"]].to_numpy(), known[value].to_numpy(), SIZE)
     low, high = scale or limits([known], value) or (0.0, 1.0)
     if z.size:
-        figure.add_contour(
-            x=x,
-            y=y,
-            z=z.astype(np.float32),
-            zmin=low,
-            zmax=high,
+        drawn = {"x": x, "y": y, "z": z.astype(np.float32), "zmin": low, "zmax": high}
+        # Contours could carry colours, too, but would work them out for every pixel of the screen.
+        figure.add_heatmap(
+            **drawn,
             colorscale=SCALE,
-            ncontours=18,
-            contours={"coloring": "heatmap"},
-            line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
+            zsmooth="fast",
             hoverinfo="skip",
             colorbar={"title": {"text": value_title(value, facts), "side": "right"}, "len": 0.9},
+        )
+        figure.add_contour(
+            **drawn,
+            ncontours=18,
+            contours={"coloring": "none"},
+            line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
+            hoverinfo="skip",
+            showscale=False,
+            showlegend=False,
         )
     if "corners" in facts:
         _outline(figure)
@@ -120,7 +125,9 @@ def ground(
         **({"scaleanchor": "x"} if _even(places) else {}),
     )
     figure.update_layout(
-        clickmode="event+select", legend={"orientation": "h", "y": -0.02, "yref": "paper"}
+        clickmode="event+select",
+        hoverdistance=28,
+        legend={"orientation": "h", "y": -0.02, "yref": "paper"},
     )
     _titled(figure, title or value_title(value, facts), facts)
     return figure
@@ -241,7 +248,7 @@ def _cells(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[st
         x=known["x"],
         y=known["y"],
         mode="markers",
-        marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "symbol": "square"},
+        marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "maxdisplayed": 1},
         customdata=[[int(i)] for i in known.index],
         text=[f"{v:.4f}" for v in known[value]],
         hovertemplate=f"{name} %{{text}}<extra>click to ask it</extra>",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures import panels as beside
 from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
 from peftcore.pictures import canvas
 from peftcore.pictures.canvas import Picture
@@ -46,24 +51,67 @@ def grid(
 ) -> go.Figure:
     """A panel of pictures for every name, so many across, each with a note below its name."""
     names = list(panels)
-    rows = -(-len(names) // across)
-    titles = [_title(name, (notes or {}).get(name, "")) for name in names]
-    figure = make_subplots(
-        rows, min(across, len(names)), subplot_titles=titles, horizontal_spacing=0.02,
-        vertical_spacing=0.22 / max(1, rows),
-    )  # fmt: skip
+    rows, wide = -(-len(names) // across), min(across, len(names))
+    each, between = beside.domains([1] * wide, 0.02), 0.22 / max(1, rows)
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"template": TEMPLATE, "annotations": []}
+    down = _down(rows, between)
     for place, name in enumerate(names):
-        row, column = (1 + at for at in divmod(place, across))
+        top, bottom = down[place // across]
         image = rgb(world, panels[name], columns)
-        figure.add_trace(go.Image(z=image, hoverinfo="skip"), row, column)
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
-    figure.update_annotations(font_size=13)
+        on = {axis: beside.name(axis, place) for axis in "xy"}
+        data.append(
+            {
+                "type": "image",
+                "source": png(image),
+                "hoverinfo": "skip",
+                "xaxis": on["x"],
+                "yaxis": on["y"],
+            }
+        )
+        bare = {"visible": False, "fixedrange": True, "constrain": "domain"}
+        high, long = (size - 0.5 for size in image.shape[:2])
+        layout[beside.name("xaxis", place)] = bare | {
+            "domain": each[place % across],
+            "anchor": on["y"],
+            "range": [-0.5, long],
+        }
+        layout[beside.name("yaxis", place)] = bare | {
+            "domain": [bottom, top],
+            "anchor": on["x"],
+            "range": [high, -0.5],
+            "scaleanchor": on["x"],
+        }
+        words = _title(name, (notes or {}).get(name, ""))
+        layout["annotations"].append(
+            beside.heading("", each[place % across])
+            | {"text": words, "y": top, "font": {"size": 13}}
+        )
     deep = max(-(-len(p) // columns) for p in panels.values())
-    wide = WIDTH / max(2, min(across, len(names)))
-    height = rows * (wide * deep / columns + 60) + 40
-    figure.update_layout(template=TEMPLATE, height=height, margin={"t": 68, "b": 8, "l": 8, "r": 8})
-    return figure
+    tall = rows * (WIDTH / max(2, wide) * deep / columns + 60) + 40
+    layout |= {"height": tall, "margin": beside.margin(68, 8, 8, 8)}
+    return go.Figure({"data": data, "layout": layout})
+
+
+def _down(rows: int, gap: float) -> list[tuple[float, float]]:
+    """Top and bottom of each row of panels, the first on top."""
+    return [(1 - first, 1 - last) for first, last in beside.domains([1] * rows, gap)]
+
+
+def png(image: np.ndarray) -> str:
+    """An image (h, w, 3) as an address that holds it: a browser draws it as it is."""
+    height, width = image.shape[:2]
+    lines = b"".join(b"\0" + line.tobytes() for line in image)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(lines),
+        b"IEND": b"",
+    }
+    made = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(held)) + kind + held + struct.pack(">I", zlib.crc32(kind + held))
+        for kind, held in parts.items()
+    )
+    return f"data:image/png;base64,{base64.b64encode(made).decode()}"
 
 
 def _title(name: str, note: str) -> str:
@@ -140,28 +188,55 @@ def curve_alt(band: pd.DataFrame) -> str:
 
 def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
     """Alignment of every method on new and on old prompts, with 95 % intervals over seeds."""
-    figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.04,
-                           subplot_titles=[NAMES["alignment"], NAMES["old_alignment"]])  # fmt: skip
     runs = list(dict.fromkeys(table.run))
-    for column, metric in enumerate(("alignment", "old_alignment"), 1):
-        for place, run in enumerate(runs):
-            row = table[(table.run == run) & (table.metric == metric)].iloc[0]
-            spread = {}
-            if pd.notna(row.high):
-                spread = {"error_x": {"type": "data", "symmetric": False,
-                                      "array": [row.high - row["mean"]],
-                                      "arrayminus": [row["mean"] - row.low]}}  # fmt: skip
-            figure.add_scatter(
-                x=[row["mean"]], y=[place], mode="markers", showlegend=False,
-                marker={"color": colour(row.method), "size": 10},
-                hovertemplate=f"{names[run]}: %{{x:.3f}}, n = {row.n} seeds<extra></extra>",
-                row=1, col=column, **spread,
-            )  # fmt: skip
-    figure.update_xaxes(range=[-0.05, 1.1], title_text="Share as asked")
-    figure.update_yaxes(tickvals=list(range(len(runs))), ticktext=[names[r] for r in runs],
-                        autorange="reversed")  # fmt: skip
-    figure.update_layout(template=TEMPLATE, height=130 + 36 * len(runs))
-    return figure
+    places = beside.domains([1, 1], 0.04)
+    data: list[dict[str, Any]] = []
+    axes: dict[str, Any] = {}
+    for side, metric in enumerate(("alignment", "old_alignment")):
+        on = {"xaxis": beside.name("x", side), "yaxis": beside.name("y", side)}
+        rows = table[table.metric == metric].drop_duplicates("run").set_index("run")
+        for place, row in enumerate(rows.loc[runs].itertuples()):
+            data.append(_score(row, place, names[str(row.Index)]) | on)
+        axes[beside.name("xaxis", side)] = beside.x_axis(
+            side, places[side], range=[-0.05, 1.1], title=beside.title("Share as asked")
+        )
+        axes[beside.name("yaxis", side)] = beside.y_axis(
+            side,
+            tickvals=list(range(len(runs))),
+            ticktext=[names[run] for run in runs],
+            range=[len(runs) - 0.5, -0.5],
+        )
+    layout = {
+        "template": TEMPLATE,
+        "height": 130 + 36 * len(runs),
+        **axes,
+        "annotations": [
+            beside.heading(NAMES[metric], domain)
+            for metric, domain in zip(("alignment", "old_alignment"), places, strict=True)
+        ],
+    }
+    return go.Figure({"data": data, "layout": layout})
+
+
+def _score(row: Any, place: int, name: str) -> dict[str, Any]:
+    """One method's mean as a mark, with its interval if it has more than one seed."""
+    mark: dict[str, Any] = {
+        "type": "scatter",
+        "x": [row.mean],
+        "y": [place],
+        "mode": "markers",
+        "showlegend": False,
+        "marker": {"color": colour(row.method), "size": 10},
+        "hovertemplate": f"{name}: %{{x:.3f}}, n = {row.n} seeds<extra></extra>",
+    }
+    if pd.notna(row.high):
+        mark["error_x"] = {
+            "type": "data",
+            "symmetric": False,
+            "array": [row.high - row.mean],
+            "arrayminus": [row.mean - row.low],
+        }
+    return mark
 
 
 def scores_alt(table: pd.DataFrame, names: Mapping[str, str]) -> str:

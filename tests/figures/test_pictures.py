@@ -1,8 +1,12 @@
 """Figures of pictures: pixels where they belong, panels with names, curves with bands."""
 
+import base64
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from app.figures import pictures as figures
 from peftcore.pictures import canvas, summary
@@ -25,12 +29,22 @@ def test_every_panel_has_its_name_and_note():
     figure = figures.grid("scenes", panels, {"LoRA": "50 % as asked"})
     titles = [note.text for note in figure.layout.annotations]
     assert titles == ["<b>LoRA</b><br>50 % as asked", "<b>A &lt;b&gt;</b>"]
-    assert len(figure.data) == 2
+    assert [trace.source for trace in figure.data] == [
+        figures.png(figures.rgb("scenes", pictures, 4)) for pictures in panels.values()
+    ]
     alt = figures.grid_alt(panels, {"LoRA": "50 % as asked"})
     assert "LoRA: 50 % as asked" in alt
     table = figures.grid_table(panels, {"LoRA": ["a"] * 4, "A <b>": ["b"] * 2})
     assert table.pixels.iloc[0] == canvas.code(RING)
     assert len(table) == 6
+
+
+def test_a_picture_is_sent_pixel_by_pixel():
+    image = figures.rgb("scenes", [RING], 1)
+    kind, _, held = figures.png(image).partition(";base64,")
+    assert kind == "data:image/png"
+    with Image.open(io.BytesIO(base64.b64decode(held))) as read:
+        np.testing.assert_array_equal(np.asarray(read), image)
 
 
 @pytest.fixture
