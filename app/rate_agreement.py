@@ -37,7 +37,8 @@ def agreeing(found: Results) -> None:
         "The share of unanimous items is no coefficient and has no chance level. Uniform kappa is "
         "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
         "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
-        "it where almost everybody says the same: read them together."
+        "it where almost everybody says the same: read them together. Intervals draw items and "
+        "raters anew."
     )
     if found.mode == "likert":
         _side_by_side(found, source)
@@ -85,7 +86,7 @@ def _drawn(
         for name, each in zip(called, coefficients, strict=True)
     ]
     items = coefficients[0].items
-    title = f"Agreement, 95 % interval over items and raters, {items} items of two or more"
+    title = f"95 % intervals, {items} items of two raters or more"
     chart(
         ratings.intervals(rows, AXIS, title, reference=0.0),
         key=key,

@@ -42,7 +42,7 @@ def scores(found: Results) -> None:
         for row in table.to_dict("records")
     ]
     items, raters = found.said["item"].nunique(), found.said["rater"].nunique()
-    title = f"95 % interval over examples and raters, {items} items, {raters} raters"
+    title = f"95 % intervals, {items} items, {raters} raters"
     best = next((row for row in rows if row.look is not found.looks.get(rate_results.GOLD)), None)
     if best and best.value is not None:
         limits = (
@@ -52,7 +52,7 @@ def scores(found: Results) -> None:
     shown = table.rename(columns={"source": "run or method"})
     shown.insert(0, "name", [found.names[source] for source in table["source"]])
     chart(
-        ratings.intervals(rows, "Human score (0 to 1)", title, span=(-0.03, 1.06)),
+        ratings.intervals(rows, "Human score (0 to 1)", title, span=(-0.03, 1.1)),
         key="ratings.scores",
         name=f"{found.file}-{dimension or 'scores'}",
         alt=ratings.intervals_alt(rows, title),
@@ -64,7 +64,7 @@ def scores(found: Results) -> None:
         scale = f"{mean}, 1 to 5 stretched to 0 to 1"
     st.caption(
         f"The mean over items of each item's mean over raters ({scale}); times 100 it is the score "
-        f"that FEB prints. {plain(found.counts())}."
+        f"that FEB prints. Intervals draw examples and raters anew. {plain(found.counts())}."
     )
 
 
@@ -105,7 +105,7 @@ def ranking(found: Results) -> None:
     axis = "Share of comparisons won, ties half"
     if with_strengths:
         axis = "Strength (log odds against the average method)"
-    title = f"95 % interval over examples and raters, {ranked.comparisons} comparisons"
+    title = f"95 % intervals, {ranked.comparisons} comparisons"
     shown = table.rename(columns={"method": "run or method"})
     shown.insert(0, "name", [found.names[source] for source in table["method"]])
     chart(
@@ -119,7 +119,7 @@ def ranking(found: Results) -> None:
         st.caption(
             "Bradley and Terry's strengths with Davidson's ties: a difference of 1 is odds of e to "
             "1, about 2.7 to 1. A bar that ends at its mark has no limit on that side in these "
-            f"data. {plain(found.counts())}."
+            f"data. Intervals draw examples and raters anew. {plain(found.counts())}."
         )
         title = "How likely the row beats the column, ties aside"
         chart(
@@ -154,7 +154,7 @@ def verdicts(found: Results) -> None:
     rows[by] = rows[by].astype(object)
     rows, kinds = _kinds(found, rows)
     shares = preference.shares(rows, by, kinds)
-    title = f"Share of each verdict, {found.counts()}"
+    title = f"Share of each verdict, n = {len(rows)}"
     chart(
         ratings.shares(shares, by, kinds, names, title),
         key=f"ratings.shares.{by}",
@@ -164,7 +164,7 @@ def verdicts(found: Results) -> None:
     )
     words = rating.SHORTCOMINGS
     said = preference.mentions(rows, by, list(words))
-    title = f"Shortcomings, share of verdicts that tick each, {len(rows)} verdicts"
+    title = f"Shortcomings ticked, {len(rows)} verdicts"
     chart(
         ratings.mentions(said, by, names, words, title),
         key=f"ratings.mentions.{by}",
@@ -174,7 +174,7 @@ def verdicts(found: Results) -> None:
     )
     st.caption(
         "One verdict may tick several shortcomings or none. An explanation that two methods wrote "
-        "word for word was rated once and counts for both."
+        f"word for word was rated once and counts for both. {plain(found.counts())}."
     )
 
 
@@ -230,7 +230,7 @@ def raters(found: Results) -> None:
     axis = "Milder than the others on the same items (difference in score)"
     if pairs:
         axis = "Prefers the left side more than the others (difference in share)"
-    title = f"Habits of raters, 95 % interval over items, {found.counts()}"
+    title = f"Habits of raters, 95 % intervals, {found.said['item'].nunique()} items"
     shown = pd.DataFrame(
         {
             "Rater": table["name"],
@@ -259,7 +259,10 @@ def raters(found: Results) -> None:
         alt=ratings.intervals_alt(rows, axis, "+.2f"),
         table=table,
     )
-    st.caption("A rater whose bar lies off the line rates otherwise than the rest on equal items.")
+    st.caption(
+        "A rater whose bar lies off the line rates otherwise than the rest on equal items. "
+        f"Intervals draw items anew. {plain(found.counts())}."
+    )
 
 
 def beside_metrics(found: Results) -> None:
@@ -280,7 +283,7 @@ def beside_metrics(found: Results) -> None:
         Row(item_metrics.TITLES[name], each.spearman, each.low, each.high, _beside(each), PLAIN)
         for name, each in known.items()
     ]
-    title = f"Spearman correlation with the human score, 95 % interval over {len(table)} items"
+    title = f"With the human score, 95 % intervals, {len(table)} items"
     chart(
         ratings.intervals(rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)),
         key="ratings.correlations",

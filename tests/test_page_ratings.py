@@ -62,7 +62,7 @@ def test_every_view_shows_the_demo_at_first_start():
         "&#x27;", "'"
     )
     view(page, "Verdicts")
-    assert "verdicts on" in charts(page)[0]["layout"]["title"]["text"]
+    assert "n = " in charts(page)[0]["layout"]["title"]["text"]
     for by in ("Label", "Answer"):
         sound(page.segmented_control(key="ratings.by").set_value(by).run())
         assert len(charts(page)) == 2
