@@ -42,9 +42,11 @@ def trace(figure, kind, name=None):
 
 def test_a_face_has_its_contour_marks_and_lowest_point():
     figure = figures.ground(face(), FACTS)
-    contour = trace(figure, "contour")
-    assert np.nanmin(contour.z) >= 0
-    assert np.isnan(contour.z[-1][0])  # outside the triangle
+    colours, lines = trace(figure, "heatmap"), trace(figure, "contour")
+    assert np.nanmin(colours.z) >= 0
+    assert np.isnan(colours.z[-1][0])  # outside the triangle
+    np.testing.assert_array_equal(lines.z, colours.z[::2, ::2])
+    assert (lines.x[0], lines.x[-1]) == (colours.x[0], colours.x[-1])
     names = {note.text for note in figure.layout.annotations}
     assert names == {"vertex &lt;0&gt;", "vertex 1", "centroid"}
     lowest = trace(figure, "scatter", "Lowest point")
@@ -90,7 +92,7 @@ def test_an_empty_and_a_partial_picture_can_be_drawn():
 def test_the_relief_has_a_surface_of_the_same_values():
     figure = figures.relief(face(), FACTS)
     surface = trace(figure, "surface")
-    np.testing.assert_allclose(surface.z, trace(figures.ground(face(), FACTS), "contour").z)
+    np.testing.assert_allclose(surface.z, trace(figures.ground(face(), FACTS), "heatmap").z)
     assert figure.layout.scene.zaxis.title.text == "Loss (nats)"
 
 
