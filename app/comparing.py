@@ -12,18 +12,20 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from app import cache
+from app import cache, widgets
 from app.figures.compare import measure
 from app.looks import looks, title
 from app.rate_book import book, me
 from app.theme import Look
 from app.widgets import plain
-from peftcore import rating, tasks
+from peftcore import places, rating, tasks
 from peftcore.analysis import comparison, likeness
 from peftcore.errors import BadInput
 from peftcore.rating import HumanScore
-from peftcore.runs import Run
+from peftcore.runs import Run, RunStore
 from peftcore.tasks.base import Task
+
+SHIPPED = places.ASSETS / "sweep_runs"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,32 @@ def finished() -> list[Run]:
     return [run for run in cache.store().all() if run.status().state == "done"]
 
 
+def shown() -> list[Run]:
+    """Every finished run, and of the sweep that ships those the address names."""
+    here = finished()
+    known, named = {run.id for run in here}, _named()
+    return here + [run for run in shipped() if run.id in named and run.id not in known]
+
+
+def shipped() -> list[Run]:
+    """The runs of the sweep that ships: answers and scores without adapters."""
+    return RunStore(SHIPPED, demos=SHIPPED).all()
+
+
+def offer_shipped() -> None:
+    """A link to the sweep that ships, unless the address says what to compare."""
+    runs = shipped()
+    if len(runs) > 1 and not _named():
+        seeds = runs[0].spec.population.seeds
+        words = f"Or see {len(runs)} methods over {seeds} episodes each"
+        widgets.link("compare", words, runs=",".join(run.id for run in runs))
+
+
+def _named() -> list[str]:
+    """The runs that the address names."""
+    return [part for part in st.query_params.get("runs", "").split(",") if part]
+
+
 def suggested(runs: Sequence[Run], across_bases: bool = False) -> list[Run]:
     """The newest of each method in the newest group of comparable runs that has several methods."""
     groups = [_newest(group) for group in likeness.alike(runs, across_bases=across_bases)]
@@ -107,7 +135,7 @@ def pick_task(runs: Sequence[Run], asked: Sequence[Run]) -> list[Run]:
 
 def asked_for(runs: Sequence[Run]) -> list[Run]:
     """The finished runs that the address names; says so if it names others."""
-    named = [part for part in st.query_params.get("runs", "").split(",") if part]
+    named = _named()
     known = {run.id: run for run in runs}
     missing = [part[:40] for part in named if part not in known]
     if missing:

@@ -11,7 +11,7 @@ st.title("Compare", anchor=False)
 
 def show() -> None:
     """Choose, check, then the table and one view at a time."""
-    finished = comparing.finished()
+    finished = comparing.shown()
     if not finished:
         widgets.empty(
             "Nothing to compare yet",
@@ -28,6 +28,7 @@ def show() -> None:
         metric = comparing.pick_metric(of_task)
     across = comparing.pick_across(of_task, asked)
     runs = comparing.pick_runs(of_task, asked, across)
+    comparing.offer_shipped()
     if not runs:
         st.info("Choose at least one run; two or more can be compared.")
         return

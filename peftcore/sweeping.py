@@ -19,6 +19,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ from peftcore.runs import Run, RunStore
 from peftcore.settings import Settings
 from peftcore.spec import Evaluation, Population, RunSpec, Training
 
+SHIPPED = (
+    *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
+    *("manifest.json", "log.txt"),
+)
 LARGEST = 5000  # cells of one sweep: more are a slip of the pen
 
 
@@ -406,6 +411,22 @@ def _refuse_unfinished(states: Sequence[CellState]) -> None:
             f"{len(left)} parts are not done, first {left[0].spec.id}, which is {left[0].state}: "
             "start the sweep again"
         )
+
+
+def ship(cells: Sequence[Cell], store: RunStore, folder: Path) -> list[Run]:
+    """Copy the finished runs into a folder as they ship: every answer, no adapter."""
+    made = []
+    for cell in cells:
+        run = store.find(cell.spec)
+        if run is None or run.status().state != "done":
+            raise BadInput(f"{cell.spec.id} ({label(cell.spec)}) is not done; finish the sweep")
+        into = folder / run.id
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(parents=True)
+        for name in SHIPPED:
+            shutil.copyfile(run.folder / name, into / name)
+        made.append(RunStore(folder).open(run.id))
+    return made
 
 
 @dataclass(frozen=True)

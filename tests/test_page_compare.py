@@ -214,3 +214,22 @@ def test_a_metric_that_was_not_scored_is_said():
     page = opened()
     assert not page.exception
     assert "None of these runs has this metric" in words(page)
+
+
+def test_the_sweep_that_ships_is_offered_and_shown_where_the_address_names_it(
+    monkeypatch, tmp_path
+):
+    from app import comparing
+
+    shelf = RunStore(tmp_path / "sweep_runs", demos=tmp_path)
+    there = [make_run(m, store=shelf, population={"seeds": 6}) for m in ("lora", "spt")]
+    monkeypatch.setattr(comparing, "SHIPPED", shelf.folder)
+    make_runs()
+    page = opened()
+    assert len(page.multiselect[0].options) == 4
+    [link] = [each.proto for each in page.get("page_link") if "episodes" in each.proto.label]
+    assert link.label == "Or see 2 methods over 6 episodes each"
+    page = opened(runs=",".join(run.id for run in there))
+    assert sorted(page.multiselect[0].value) == sorted(run.id for run in there)
+    assert "not here" not in words(page)
+    assert not [each for each in page.get("page_link") if "episodes" in each.proto.label]

@@ -226,6 +226,11 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     same = json.loads(call("--against", str(again)).stdout)
     assert same["equal"]
     assert same["cells"][0]["adapters"]
+    shipped = json.loads(call("--ship", str(tmp_path / "shipped")).stdout)
+    assert shipped == {"runs": [cell["run"]]}
+    there = RunStore(tmp_path / "shipped").open(cell["run"])
+    assert there.scores()["accuracy"] == cell["scores"]["accuracy"]["seeds"]
+    assert not (there.folder / "adapter.safetensors").exists()
     other = RunStore(again / "runs").open(cell["run"])
     other.write_scores({name: [0.5] * len(v) for name, v in other.scores().items()})
     differing = call("--against", str(again))

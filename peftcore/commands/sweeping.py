@@ -39,6 +39,9 @@ def sweep(
     against: Annotated[
         Path | None, typer.Option(help="Compare with the same sweep in this PEFTCORE_HOME instead.")
     ] = None,
+    ship: Annotated[
+        Path | None, typer.Option(help="Copy the finished runs here, without their adapters.")
+    ] = None,
     data: asking.Data = None,
     device: asking.Device = "auto",
     as_json: printing.AsJson = False,
@@ -55,6 +58,10 @@ def sweep(
         return
     if against:
         _compare(asked, against, as_json)
+        return
+    if ship:
+        runs = [run.id for run in sweeping.ship(asked.cells(), RunStore(), ship)]
+        printing.show({"runs": runs}, as_json, lambda: iter(runs))
         return
     work = sweeping.SweepWork.own(asked)
     signal.signal(signal.SIGTERM, lambda *_: work.stop())
