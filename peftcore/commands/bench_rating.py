@@ -1,7 +1,8 @@
-"""`bench rating`: many raters at once, as threads on one book, which is what the app's server has.
+"""`bench rating`: many raters at once, as threads on one book or, by --browsers, in a browser each.
 
-Every rater answers, saves a draft, rates and goes on without a pause, so the times are those of the
-worst crowd; afterwards the book is counted: no rating may be lost, doubled or over the overlap.
+As threads every rater answers, saves a draft, rates and goes on without a pause, so the times are
+those of the worst crowd; in browsers they are what a rater waits for.  Afterwards the book is
+counted: no rating may be lost, doubled or over the overlap.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from peftcore.commands.bench import bench
 from peftcore.errors import BadInput
 
 OPTIONS = ("yes", "no")
+OVERLAP = 3  # raters of an item
 
 
 @bench.command("rating")
@@ -31,17 +33,26 @@ def rating_crowd(
     database: Annotated[
         str, typer.Option(help="Address of an empty database; a new SQLite file otherwise.")
     ] = "",
+    browsers: Annotated[
+        int, typer.Option(min=0, help="Raters in browsers on a served app, instead of threads.")
+    ] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="4 raters, 5 items.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
     """Milliseconds of each act while many raters rate at once; nothing may be lost or doubled."""
     if quick:
-        raters, items = 4, 5
-    with tempfile.TemporaryDirectory() as folder:
-        url = database or f"sqlite:///{folder}/crowd.sqlite"
-        began, processor = time.perf_counter(), time.process_time()
-        times = _crowd(url, raters, items, think)
-        seconds, processor = time.perf_counter() - began, time.process_time() - processor
+        raters, items, browsers = 4, 5, min(browsers, 4)
+    began, processor = time.perf_counter(), time.process_time()
+    if browsers:
+        from peftcore.commands.bench_browsers import crowd
+
+        raters = browsers
+        times, said = crowd(raters, items, think)
+        _count(said, raters * items, min(OVERLAP, raters))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            times = _crowd(database or f"sqlite:///{folder}/crowd.sqlite", raters, items, think)
+    seconds, processor = time.perf_counter() - began, time.process_time() - processor
     rows: list[dict[str, Any]] = [
         {"act": act, "calls": len(each), "median_ms": _ms(statistics.median(each))}
         | {"p95_ms": _ms(sorted(each)[int(0.95 * (len(each) - 1))]), "worst_ms": _ms(max(each))}
@@ -53,11 +64,13 @@ def rating_crowd(
         "think": think,
         "seconds": round(seconds, 2),
     }
-    value |= {"processor_seconds": round(processor, 2), "ratings": len(times["rate"]), "rows": rows}
+    value |= {"browsers": bool(browsers), "processor_seconds": round(processor, 2)}
+    value |= {"ratings": raters * items, "rows": rows}
 
     def lines() -> Iterator[str]:
         yield f"{raters} raters, {items} items each, none lost, none doubled"
-        yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
+        if not browsers:
+            yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
         heads = ["act", "calls", "median ms", "95 % ms", "worst ms"]
         yield from printing.table(heads, [tuple(row.values()) for row in rows])
 
@@ -67,22 +80,10 @@ def rating_crowd(
 def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
     """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
     from peftcore import rating
-    from peftcore.rating.creation import store
-    from peftcore.rating.drawing import Item
 
-    me, book = rating.experimenter("bench"), rating.Book(url)
-    overlap = min(3, raters)
-    # Enough that the last rater, too, finds an item that is open and that they have not rated.
-    count = -(-raters * items // overlap) + items
-    settings = rating.ProjectSettings.make(
-        {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
-    )
-    listed = [_item(Item, number) for number in range(count)]
-    project = store(book, "bench", "bench", settings, listed, {})
-    actors = [
-        rating.sign_in(book, rating.invite(book, me, project.id, f"rater {n}").token)
-        for n in range(raters)
-    ]
+    book = rating.Book(url)
+    project, tokens = invited(book, raters, items)
+    actors = [rating.sign_in(book, token) for token in tokens]
     times: dict[str, list[float]] = defaultdict(list)
     faults: list[BaseException] = []
     threads = [
@@ -95,14 +96,37 @@ def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[fl
         thread.join()
     if faults:
         raise faults[0]
-    said = rating.verdicts(book, me, project.id, history=True)
+    said = rating.verdicts(book, rating.experimenter("bench"), project, history=True)
     book.close()
+    _count(said, len(times["rate"]), min(OVERLAP, raters))
+    return dict(times)
+
+
+def invited(book: Any, raters: int, items: int) -> tuple[str, list[str]]:
+    """A new project, by id, that has so many items for each of so many raters; and their links."""
+    from peftcore import rating
+    from peftcore.rating.creation import store
+    from peftcore.rating.drawing import Item
+
+    overlap = min(OVERLAP, raters)
+    # Enough that the last rater, too, finds an item that is open and that they have not rated.
+    count = -(-raters * items // overlap) + items
+    settings = rating.ProjectSettings.make(
+        {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
+    )
+    listed = [_item(Item, number) for number in range(count)]
+    project, me = store(book, "bench", "bench", settings, listed, {}), rating.experimenter("bench")
+    links = [rating.invite(book, me, project.id, f"rater {n}").token for n in range(raters)]
+    return project.id, links
+
+
+def _count(said: Any, acknowledged: int, overlap: int) -> None:
+    """BadInput if a rating was lost or doubled, or an item went to too many raters."""
+    if len(said) != acknowledged or said.duplicated(["item", "rater"]).any():
+        raise BadInput(f"{acknowledged} ratings were acknowledged, {len(said)} are there")
     most = said.groupby("item").size().max()
-    if len(said) != len(times["rate"]) or said.duplicated(["item", "rater"]).any():
-        raise BadInput(f"{len(times['rate'])} ratings were acknowledged, {len(said)} are there")
     if most > overlap:
         raise BadInput(f"an item has {most} raters where {overlap} are allowed")
-    return dict(times)
 
 
 def _item(kind: Any, number: int) -> Any:

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from peftcore import places
+from peftcore import places, rating
 
 SHOTS = Path(__file__).parent / "screenshots"
 STYLED = "[...document.querySelectorAll('style')].some(s => s.textContent.includes('light-dark('))"
@@ -63,31 +63,62 @@ def workspace(tmp_path_factory):
     return folder
 
 
+class Served:
+    """The app on a port of its own, started as `make app` starts it, from another folder."""
+
+    def __init__(self, workspace):
+        self.workspace = workspace
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        environment = os.environ | {
+            "STREAMLIT_SERVER_PORT": str(self.port),
+            "STREAMLIT_SERVER_HEADLESS": "true",
+            "PEFTCORE_HOME": str(self.workspace / "home"),
+            "PEFTCORE_MODELS": str(self.workspace / "models"),
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
+        with (self.workspace / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, cwd=self.workspace, stdout=log, stderr=log
+            )
+        _wait(self.address, self.process, self.workspace / "server.log")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+
+
 @pytest.fixture(scope="session")
-def server(workspace, chromium):
-    """Address of a running app; started as `make app` starts it, from another folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "STREAMLIT_SERVER_PORT": str(port),
-        "STREAMLIT_SERVER_HEADLESS": "true",
-        "PEFTCORE_HOME": str(workspace / "home"),
-        "PEFTCORE_MODELS": str(workspace / "models"),
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
-    with (workspace / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, cwd=workspace, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
+def served(workspace, chromium):
+    """The server, which a test may stop and start again."""
+    running = Served(workspace)
     try:
-        _wait(address, process, workspace / "server.log")
-        yield address
+        yield running
     finally:
-        process.terminate()
-        process.wait(20)
+        running.stop()
         _end_worker(workspace / "home")
+
+
+@pytest.fixture(scope="session")
+def server(served):
+    """Address of a running app."""
+    return served.address
+
+
+@pytest.fixture
+def book(workspace, server):
+    """The server's own book of ratings."""
+    (workspace / "home").mkdir(exist_ok=True)
+    opened = rating.Book(f"sqlite:///{workspace / 'home' / 'lab.sqlite'}")
+    yield opened
+    opened.close()
 
 
 def _wait(address, process, log):

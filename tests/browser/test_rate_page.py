@@ -19,15 +19,6 @@ from peftcore.methods.base import METHODS
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 
 
-@pytest.fixture
-def book(workspace, server):
-    """The server's own book of ratings."""
-    (workspace / "home").mkdir(exist_ok=True)
-    opened = rating.Book(f"sqlite:///{workspace / 'home' / 'lab.sqlite'}")
-    yield opened
-    opened.close()
-
-
 def link(book, project):
     return f"rate?r={rating.invite(book, rated.ME, project.id, 'Ann').token}"
 
@@ -64,7 +55,7 @@ class Card:
         return int(self.box.get_attribute(f"data-{name}") or 0)
 
     def reached(self, acts):
-        """Wait until the server has acknowledged so many acts."""
+        """Wait until the server has acknowledged so many acts, and no more were sent."""
         expect(self.box).to_have_attribute("data-acknowledged", str(acts), timeout=PATIENCE)
         assert self.count("sent") == acts
 
@@ -73,7 +64,7 @@ class Card:
 
 
 @pytest.mark.timeout(600)
-def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, book):
+def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, book, served):
     project = rated.project(book, 30)
     card = Card(visit(), link(book, project))
     card.close_guidelines()
@@ -105,9 +96,18 @@ def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, bo
     card.press("Enter")
     expect(card.box.get_by_text("1 of 30 rated")).to_be_visible(timeout=PATIENCE)
     # Skip, undo of the skip, and undo of a rating.
+    sent = card.count("sent")
     card.press("s", "u", "1", "Enter", "4", "Enter", "u", "3", "Enter")
+    card.reached(sent + 9)
     expect(card.box.get_by_text("2 of 30 rated")).to_be_visible(timeout=PATIENCE)
-    card.press(*("1", "Enter", "1", "Enter") * 28)
+    # The server goes away while an answer is on its way, and a new one goes on at the same item.
+    served.stop()
+    card.press("1", "Enter")
+    served.start()
+    card.stage("judge")
+    expect(card.box.get_by_text("Item 3", exact=True)).to_be_visible()
+    expect(card.box.get_by_text("2 of 30 rated")).to_be_visible()
+    card.press(*("1", "Enter"), *("1", "Enter", "1", "Enter") * 27)
     card.stage("end")
     expect(card.box.get_by_text("You have rated 30")).to_be_visible()
     card.here.sound()
