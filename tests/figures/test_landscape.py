@@ -92,7 +92,8 @@ def test_an_empty_and_a_partial_picture_can_be_drawn():
 def test_the_relief_has_a_surface_of_the_same_values():
     figure = figures.relief(face(), FACTS)
     surface = trace(figure, "surface")
-    np.testing.assert_allclose(surface.z, trace(figures.ground(face(), FACTS), "heatmap").z)
+    flat = trace(figures.ground(face(), FACTS), "heatmap")
+    np.testing.assert_array_equal(surface.z, flat.z[::2, ::2])
     assert figure.layout.scene.zaxis.title.text == "Loss (nats)"
 
 
