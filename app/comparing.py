@@ -12,7 +12,7 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from app import cache, widgets
+from app import cache
 from app.figures.compare import measure
 from app.looks import looks, title
 from app.rate_book import book, me
@@ -90,13 +90,19 @@ def shipped() -> list[Run]:
     return RunStore(SHIPPED, demos=SHIPPED).all()
 
 
-def offer_shipped() -> None:
-    """A link to the sweep that ships, unless the address says what to compare."""
-    runs = shipped()
-    if len(runs) > 1 and not _named():
-        seeds = runs[0].spec.population.seeds
-        words = f"Or see {len(runs)} methods over {seeds} episodes each"
-        widgets.link("compare", words, runs=",".join(run.id for run in runs))
+def offer_shipped(chosen: Sequence[Run]) -> None:
+    """A button that shows the sweep that ships, unless it is shown or about another task."""
+    runs, seen = shipped(), {run.id for run in chosen}
+    if len(runs) < 2 or seen & {run.id for run in runs}:
+        return
+    if runs[0].spec.task == chosen[0].spec.task:
+        st.button(
+            f"See {len(runs)} methods over {runs[0].spec.population.seeds} episodes each",
+            icon=":material/grid_view:",
+            key="compare.shipped",
+            on_click=_keep,
+            args=(runs,),
+        )
 
 
 def _named() -> list[str]:

@@ -28,10 +28,10 @@ def show() -> None:
         metric = comparing.pick_metric(of_task)
     across = comparing.pick_across(of_task, asked)
     runs = comparing.pick_runs(of_task, asked, across)
-    comparing.offer_shipped()
     if not runs:
         st.info("Choose at least one run; two or more can be compared.")
         return
+    comparing.offer_shipped(runs)
     names = {run: look.name for run, look in looks(runs).items()}
     reasons = likeness.unlike(runs, across_bases=across, names=names)
     if reasons:

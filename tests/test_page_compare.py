@@ -227,9 +227,11 @@ def test_the_sweep_that_ships_is_offered_and_shown_where_the_address_names_it(
     make_runs()
     page = opened()
     assert len(page.multiselect[0].options) == 4
-    [link] = [each.proto for each in page.get("page_link") if "episodes" in each.proto.label]
-    assert link.label == "Or see 2 methods over 6 episodes each"
+    button = page.button(key="compare.shipped")
+    assert button.label == "See 2 methods over 6 episodes each"
+    button.click().run()
+    assert sorted(page.multiselect[0].value) == sorted(run.id for run in there)
     page = opened(runs=",".join(run.id for run in there))
     assert sorted(page.multiselect[0].value) == sorted(run.id for run in there)
     assert "not here" not in words(page)
-    assert not [each for each in page.get("page_link") if "episodes" in each.proto.label]
+    assert "compare.shipped" not in [button.key for button in page.button]
