@@ -287,14 +287,16 @@ def relief(
     """The same ground in three dimensions."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 600})
     known = table.dropna(subset=["x", "y", value])
-    x, y, z = simplex.raster(known[["x", "y"]].to_numpy(), known[value].to_numpy(), SIZE)
     low, high = scale or limits([known], value) or (0.0, 1.0)
-    if z.size:
-        # Plotly fills in between the points, and lines would double what has to be drawn.
-        figure.add_surface(
-            x=x[::2],
-            y=y[::2],
-            z=z[::2, ::2].astype(np.float32),
+    if len(known) > 2:
+        # Triangles between the measured points, not a surface over a fine grid: its rim would be
+        # ragged, and a computer without a graphics card would take seconds to draw it.
+        figure.add_mesh3d(
+            x=known["x"],
+            y=known["y"],
+            z=known[value],
+            delaunayaxis="z",
+            intensity=known[value],
             cmin=low,
             cmax=high,
             colorscale=SCALE,
@@ -307,7 +309,7 @@ def relief(
     figure.add_scatter3d(
         x=marks["x"],
         y=marks["y"],
-        z=marks[value] + (high - low) * 0.01,
+        z=marks[value] + (high - low) * 0.04,  # above the ground, not in it
         mode="markers+text",
         text=[text(mark) for mark in marks["mark"]],
         marker={"size": 5, "color": "#FFFFFF", "line": {"color": "#1B2430", "width": 2}},

@@ -89,11 +89,13 @@ def test_an_empty_and_a_partial_picture_can_be_drawn():
     assert trace(figures.ground(face(missing=[1, 2, 3]), FACTS), "contour").z.size
 
 
-def test_the_relief_has_a_surface_of_the_same_values():
-    figure = figures.relief(face(), FACTS)
-    surface = trace(figure, "surface")
-    flat = trace(figures.ground(face(), FACTS), "heatmap")
-    np.testing.assert_array_equal(surface.z, flat.z[::2, ::2])
+def test_the_relief_has_every_measured_point_at_its_height():
+    table = face()
+    figure = figures.relief(table, FACTS)
+    surface = trace(figure, "mesh3d")
+    np.testing.assert_array_equal(surface.z, table["loss"])
+    np.testing.assert_array_equal(surface.intensity, table["loss"])
+    assert surface.cmin < surface.cmax
     assert figure.layout.scene.zaxis.title.text == "Loss (nats)"
 
 
