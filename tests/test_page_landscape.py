@@ -131,7 +131,7 @@ def test_a_measured_face_is_drawn_with_its_facts():
     assert "Click a point" in words(page)
     page.segmented_control(key="landscape.shape").set_value("In relief").run()
     (figure,) = charts(sound(page))
-    assert "surface" in {trace["type"] for trace in figure["data"]}
+    assert "mesh3d" in {trace["type"] for trace in figure["data"]}
 
 
 def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
