@@ -201,13 +201,20 @@ def curves_of(entries: list[dict[str, Any]]) -> pd.DataFrame:
 
 def bands(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """The curves' means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
+    keys = ["order", "k", "seed", "draw"]
+    means = table[table["what"] == what].groupby(keys)["value"].mean()
+    known: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
+    for (order, k, seed, draw), value in means.dropna().items():
+        known.setdefault((order, int(k)), {}).setdefault(seed, {})[draw] = value
     rows: list[dict[str, Any]] = []
-    for (order, k), held in table[table["what"] == what].groupby(["order", "k"], sort=False):
-        wide = held.pivot_table(index="seed", columns="draw", values="value").dropna()
-        if wide.empty:
-            continue
-        found = sparsity.over_draws(wide.to_numpy())
-        rows.append({"order": order, "k": int(k), **vars(found), "draws": wide.shape[1]})
+    for (order, k), seeds in known.items():
+        draws = sorted({draw for held in seeds.values() for draw in held})
+        wide = [
+            [held[draw] for draw in draws] for held in seeds.values() if len(held) == len(draws)
+        ]
+        if wide:
+            found = sparsity.over_draws(np.array(wide))
+            rows.append({"order": order, "k": k, **vars(found), "draws": len(draws)})
     rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
 

@@ -126,6 +126,7 @@ def _numbered(count: int, title: str) -> dict[str, Any]:
         "showline": False,
         "ticks": "",
         "zeroline": False,
+        "automargin": False,
         "range": [-GAP, count],
         "tickvals": [place + (1 - GAP) / 2 for place in range(count)],
         "ticktext": [str(place + 1) for place in range(count)],
@@ -226,9 +227,7 @@ def head(
         change = signed and place + 1 == len(panels)
         data += [trace | on for trace in _cells(one, values, change)]
         axes |= _named_axes(one, place, domain, small=several)
-        shapes += [
-            line | {"xref": on["xaxis"], "yref": f"{on['yaxis']} domain"} for line in _lines(one)
-        ]
+        shapes += [beside.line(x, place, NEUTRAL, 1.5) for x in _borders(one)]
     title = f"Layer {layer + 1}, head {number + 1}"
     tokens = [token for _, one in panels for token in one.keys]
     size = 10 if several else 12
@@ -328,21 +327,10 @@ def _named_axes(
     return {beside.name("xaxis", number): x, beside.name("yaxis", number): y}
 
 
-def _lines(one: Attention) -> list[dict[str, Any]]:
-    """Lines on both sides of a stretch of learnt columns."""
+def _borders(one: Attention) -> list[float]:
+    """Both sides of every stretch of learnt columns."""
     learnt = [token.kind in LEARNT for token in one.keys]
-    return [
-        {
-            "type": "line",
-            "x0": place - 0.5,
-            "x1": place - 0.5,
-            "y0": 0,
-            "y1": 1,
-            "line": {"color": NEUTRAL, "width": 1.5},
-        }
-        for place in range(1, len(learnt))
-        if learnt[place] != learnt[place - 1]
-    ]
+    return [place - 0.5 for place in range(1, len(learnt)) if learnt[place] != learnt[place - 1]]
 
 
 def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> str:

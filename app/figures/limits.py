@@ -20,16 +20,6 @@ from peftcore.analysis.limits import CARRIED, UNMOVED, Limits
 PREFIX, CONTENT, OLD = "#009E73", "#0072B2", "#D55E00"
 WIDEST = 12  # characters of a word beside an axis
 SIZE = 13  # of the words beside an axis
-DIVISION = {  # between the prefix and the content, in the second picture
-    "type": "line",
-    "x0": -0.5,
-    "x1": -0.5,
-    "y0": 0,
-    "y1": 1,
-    "xref": "x2",
-    "yref": "y2 domain",
-    "line": {"color": PREFIX, "width": 2},
-}
 FLOOR = 1e-17  # where an error of exactly nought stands on a logarithmic axis
 
 
@@ -134,7 +124,7 @@ def patterns(
         "annotations": [
             beside.heading(words, domain) for words, domain in zip(titles, places, strict=True)
         ],
-        "shapes": [DIVISION] if p else [],
+        "shapes": [beside.line(-0.5, 1, PREFIX, 2)] if p else [],
         "margin": beside.margin(
             40, beside.room(_short(queries), SIZE), beside.room(_short(keys), SIZE)
         ),

@@ -49,13 +49,27 @@ def heading(words: str, domain: Sequence[float]) -> dict[str, Any]:
 
 def x_axis(number: int, domain: Sequence[float], **more: Any) -> dict[str, Any]:
     """The horizontal axis of one of the pictures."""
-    return {"domain": list(domain), "anchor": name("y", number), **more}
+    return {"domain": list(domain), "anchor": name("y", number), "automargin": False, **more}
 
 
 def y_axis(number: int, **more: Any) -> dict[str, Any]:
     """The vertical axis of one of the pictures; all share the words beside the first."""
-    axis = {"domain": [0, 1], "anchor": name("x", number), **more}
+    axis = {"domain": [0, 1], "anchor": name("x", number), "automargin": False, **more}
     return axis | {"matches": "y", "showticklabels": False} if number else axis
+
+
+def line(x: float, number: int, colour: str, width: float) -> dict[str, Any]:
+    """A vertical line through one of the pictures."""
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "xref": name("x", number),
+        "yref": f"{name('y', number)} domain",
+        "line": {"color": colour, "width": width},
+    }
 
 
 def title(words: str) -> dict[str, Any]:

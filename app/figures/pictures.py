@@ -198,10 +198,15 @@ def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
         for place, row in enumerate(rows.loc[runs].itertuples()):
             data.append(_score(row, place, names[str(row.Index)]) | on)
         axes[beside.name("xaxis", side)] = beside.x_axis(
-            side, places[side], range=[-0.05, 1.1], title=beside.title("Share as asked")
+            side,
+            places[side],
+            range=[-0.05, 1.1],
+            title=beside.title("Share as asked"),
+            automargin=True,
         )
         axes[beside.name("yaxis", side)] = beside.y_axis(
             side,
+            automargin=True,
             tickvals=list(range(len(runs))),
             ticktext=[names[run] for run in runs],
             range=[len(runs) - 0.5, -0.5],

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from app.figures import panels as beside
 from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
 from peftcore.toys.capacity import SYMBOLS, Position
 from peftcore.toys.recipes import TASKS
@@ -174,55 +174,58 @@ def heads(pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int) -
 
     pictures: variant → weights (q, m + k), the last of which are the queries; words: all digits.
     """
-    figure = make_subplots(
-        cols=len(pictures),
-        subplot_titles=[text(in_words(name)) for name in pictures],
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-    )
     keys = [f"<i>P{n + 1}</i>" for n in range(pads)] + list(words)
-    for column, weights in enumerate(pictures.values(), start=1):
+    places = beside.domains([1] * len(pictures), 0.04)
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"template": TEMPLATE, "height": 360, "shapes": []}
+    for number, (weights, domain) in enumerate(zip(pictures.values(), places, strict=True)):
         queries = list(words)[len(words) - len(weights) :]
-        figure.add_heatmap(
-            z=weights,
-            x=list(range(-pads, len(words))),
-            y=list(range(len(queries))),
-            coloraxis="coloraxis",
-            customdata=[[f"{q} looks at {k}" for k in keys] for q in queries],
-            hovertemplate="%{customdata}: %{z:.3f}<extra></extra>",
-            row=1,
-            col=column,
+        x, y = beside.name("x", number), beside.name("y", number)
+        data.append(
+            {
+                "type": "heatmap",
+                "z": weights,
+                "x": list(range(-pads, len(words))),
+                "y": list(range(len(queries))),
+                "xaxis": x,
+                "yaxis": y,
+                "coloraxis": "coloraxis",
+                "customdata": [[f"{q} looks at {k}" for k in keys] for q in queries],
+                "hovertemplate": "%{customdata}: %{z:.3f}<extra></extra>",
+            }
         )
-        figure.update_xaxes(
+        layout[beside.name("xaxis", number)] = beside.x_axis(
+            number,
+            domain,
             tickvals=list(range(-pads, len(words))),
             ticktext=keys,
+            range=[-pads - 0.5, len(words) - 0.5],
             showgrid=False,
-            title_text="Key",
-            row=1,
-            col=column,
+            title=beside.title("Key"),
         )
-        figure.add_vline(x=-0.5, line={"color": KINDS["prefix"], "width": 2}, row=1, col=column)
-        figure.update_yaxes(
+        layout[beside.name("yaxis", number)] = beside.y_axis(
+            number,
             tickvals=list(range(len(queries))),
             ticktext=queries,
-            autorange="reversed",
+            range=[len(queries) - 0.5, -0.5],
             showgrid=False,
-            row=1,
-            col=column,
         )
-    figure.update_yaxes(title_text="Query", col=1)
-    figure.update_layout(
-        template=TEMPLATE,
-        height=360,
-        margin={"t": 44},
-        coloraxis={
+        layout["shapes"].append(beside.line(-0.5, number, KINDS["prefix"], 2))
+    layout["yaxis"]["title"] = beside.title("Query")
+    layout |= {
+        "annotations": [
+            beside.heading(in_words(name), domain)
+            for name, domain in zip(pictures, places, strict=True)
+        ],
+        "margin": beside.margin(44, beside.room(words, 13), 52),
+        "coloraxis": {
             "cmin": 0,
             "cmax": 1,
             "colorscale": [[0, faint(INK, 0)], [1, INK]],
             "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
         },
-    )
-    return figure
+    }
+    return go.Figure({"data": data, "layout": layout})
 
 
 def heads_alt(pictures: Mapping[str, np.ndarray], pads: int) -> str:
