@@ -33,6 +33,7 @@ SPARSE = {  # of which the Atoms page shows the few that matter, and two tasks' 
     "threshold": 3.0,
     "learned_threshold": False,
 }
+LARGEST = 1_000_000  # bytes of an adapter behind a study, whose scores are what is looked at
 KEPT = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("adapter.safetensors", "manifest.json", "log.txt"),
@@ -94,6 +95,9 @@ def make(
         if run.status().state != "done":
             work(run)
         kept = {*KEPT, "path"} if wanted is None and _looked_into(run.spec) else set(KEPT)
+        adapter = run.folder / "adapter.safetensors"
+        if wanted is not None and adapter.is_file() and adapter.stat().st_size > LARGEST:
+            kept.remove(adapter.name)
         for path in run.folder.iterdir():
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,7 +1,7 @@
 import pytest
 
 from peftcore import places
-from peftcore.demos import KEPT, make, specs, study_specs
+from peftcore.demos import KEPT, LARGEST, make, specs, study_specs
 from peftcore.runs import RunStore
 from peftcore.tasks.base import TASKS
 
@@ -71,3 +71,14 @@ def test_the_shipped_runs_are_those_the_command_makes():
     wanted = [*specs(), *study_specs(RunStore())]
     assert {run.id for run in SHIPPED} == {spec.id for spec in wanted}
     assert (places.ASSETS / "demo_runs").is_dir()
+
+
+def test_large_adapters_behind_a_study_are_left_out(tmp_path):
+    def work(run):
+        (run.folder / "adapter.safetensors").write_bytes(b"0" * (1 + sizes.pop()))
+        run.write_status(state="done")
+
+    sizes = [LARGEST, LARGEST - 1]
+    small, large = make(tmp_path / "study_runs", work, specs()[:2])
+    assert (small.folder / "adapter.safetensors").is_file()
+    assert not (large.folder / "adapter.safetensors").exists()
