@@ -137,7 +137,10 @@ def random(name: str) -> BaseModel:
     from peftcore.base import freeze, load
 
     torch.manual_seed(0)
-    return freeze(name, _unweighted(name), load("tiny-t5").tokenizer)
+    model, tokenizer = _unweighted(name), load("tiny-t5").tokenizer
+    if model.config.is_encoder_decoder:
+        model.config.decoder_start_token_id = tokenizer.pad_token_id
+    return freeze(name, model, tokenizer)
 
 
 def _unweighted(name: str) -> Any:
