@@ -100,3 +100,34 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
     assert all(len(run.scores()["accuracy"]) == 6 for run in whole)
     assert sweeping.carry_out(work, RayEngine(cluster.address), store).state == "done"
     assert len(work.entries()) == 9
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, cluster, monkeypatch):
+    told = ray_cluster._tell
+    asked = Sweep.make(
+        ASKED | {"methods": ["lora"], "training": ASKED["training"] | {"steps": 3000}}
+    )
+    asked = asked.model_copy(update={"training": asked.training | {"evaluate_every": 20}})
+    work, store = SweepWork.own(asked), RunStore()
+
+    def spy(works, news):
+        told(works, news)
+        if any(found["step"] > 20 for found in news.values()):
+            work.stop()
+
+    monkeypatch.setattr(ray_cluster, "_tell", spy)
+    engine = RayEngine(cluster.address, processes=1)
+    assert sweeping.carry_out(work, engine, store).state == "stopped"
+    shelf = sweeping.chunks.shelf(store)
+    cut = [run for run in shelf.all(demo=False) if run.status().step > 20]
+    assert cut
+    assert {run.status().state for run in shelf.all(demo=False)} == {"cancelled"}
+    reached = cut[0].status().step
+    assert reached < 3000
+    assert (cut[0].folder / "checkpoint.safetensors").is_file()
+    assert (cut[0].folder / "adapter.safetensors").is_file()
+    assert sweeping.carry_out(work, engine, store).state == "stopped"
+    assert cut[0].status().step > reached
+    assert f"Resumed at step {reached}" in cut[0].log()
