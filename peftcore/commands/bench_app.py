@@ -27,7 +27,7 @@ import typer
 
 from peftcore import places
 from peftcore.commands import printing
-from peftcore.commands.bench import bench
+from peftcore.commands.bench import bench, told
 from peftcore.errors import BadInput
 
 QUIET = 700  # ms without a change after which a page counts as drawn
@@ -101,7 +101,7 @@ def browser(
             ["page", "action", "median ms", "slowest ms", "n"], [tuple(r.values()) for r in rows]
         )
 
-    printing.show({"rows": rows}, as_json, lines)
+    printing.show(told({"rounds": 2 if quick else rounds, "rows": rows}), as_json, lines)
 
 
 def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:

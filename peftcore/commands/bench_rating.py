@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from peftcore.commands import printing
-from peftcore.commands.bench import bench
+from peftcore.commands.bench import bench, told
 from peftcore.errors import BadInput
 
 OPTIONS = ("yes", "no")
@@ -74,7 +74,7 @@ def rating_crowd(
         heads = ["act", "calls", "median ms", "95 % ms", "worst ms"]
         yield from printing.table(heads, [tuple(row.values()) for row in rows])
 
-    printing.show(value, as_json, lines)
+    printing.show(told(value), as_json, lines)
 
 
 def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
