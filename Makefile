@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
+# Two processes: one drives the browser while the other goes through everything else.
+PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: app test check
 
@@ -13,7 +15,7 @@ app: $(VENV)/runtime.stamp
 	$(BIN)/streamlit run app/main.py
 
 test: $(VENV)/extra.stamp
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PARALLEL)
 
 check: $(VENV)/extra.stamp
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy

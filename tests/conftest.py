@@ -10,6 +10,22 @@ import pytest
 from random_models import build_tiny
 
 
+@pytest.hookimpl(tryfirst=True)  # before groups are read
+def pytest_collection_modifyitems(items):
+    """Browser tests first and in one process, for one server; every other file in one, too.
+
+    Fixtures that a file shares are then made once.  In a single process only the order counts.
+    """
+
+    def in_browser(item):
+        return item.path.parent.name == "browser"
+
+    items.sort(key=in_browser, reverse=True)
+    for item in items:
+        group = "browser" if in_browser(item) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def tiny():
     """family → the same random base every time; nobody may change it."""
