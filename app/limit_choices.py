@@ -119,7 +119,7 @@ def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
     places = list(dict.fromkeys(site.place for site in sites))
     # The decoder first: that is where LoRA sits by default, which the page holds against prefixes.
     start = places.index("decoder") if "decoder" in places else 0
-    first, second, third = st.columns([9, 9, 10])
+    first, second, third = st.columns([21, 20, 21])
     with first:
         place = _one("Attention", places, f"limits.place.{len(places)}", PLACES.__getitem__, start)
         count = sum(site.place == place for site in sites)
