@@ -141,7 +141,7 @@ def _draw(asked: Asked) -> None:
     st.caption(
         "Means over seeds, with the numbers trained by one seed beside the name. A normalised "
         "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
-        "their ratio, which no number of right labels can lift."
+        "their ratio, which no number of right labels can lift. ↓: lower is better."
     )
     if asked.grid.kind == "layers":
         _layers(asked)

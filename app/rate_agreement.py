@@ -37,8 +37,8 @@ def agreeing(found: Results) -> None:
         "The share of unanimous items is no coefficient and has no chance level. Uniform kappa is "
         "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
         "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
-        "it where almost everybody says the same: read them together. Intervals draw items and "
-        "raters anew."
+        "it where almost everybody says the same: read them together. Items count that "
+        "two or more have rated; intervals draw items and raters anew."
     )
     if found.mode == "likert":
         _side_by_side(found, source)
@@ -86,7 +86,7 @@ def _drawn(
         for name, each in zip(called, coefficients, strict=True)
     ]
     items = coefficients[0].items
-    title = f"95 % intervals, {items} items of two raters or more"
+    title = f"95 % intervals, {items} items"
     chart(
         ratings.intervals(rows, AXIS, title, reference=0.0),
         key=key,

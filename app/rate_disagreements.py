@@ -21,8 +21,8 @@ SIDES = {"left": "1 is better", "right": "2 is better"}  # the card numbers them
 STYLE = """<style>
 .ratings-item {border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
   border-radius: .5rem; padding: .75rem .9rem; line-height: 1.45}
-.ratings-item dt {font-size: .82rem}
-.ratings-item dd {margin: 0 0 .35rem; overflow-wrap: anywhere; white-space: pre-wrap}
+.ratings-item dt {font-size: .82rem; margin: 0; padding: 0}
+.ratings-item dd {margin: 0 0 .35rem; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap}
 .ratings-text {border-left: 4px solid; padding: .15rem 0 .15rem .6rem; margin: .4rem 0;
   overflow-wrap: anywhere}
 .ratings-said {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
@@ -95,7 +95,7 @@ def _card(found: Results, item: str, whose: bool) -> str:
         for each in found.said[found.said["item"] == item].to_dict("records")
     )
     return (
-        f'<div class="ratings-item"><dl style="margin:0">{fields}</dl>{"".join(texts)}'
+        f'<div class="ratings-item"><dl style="margin:0;padding:0">{fields}</dl>{"".join(texts)}'
         f'<div class="ratings-said">{said}</div></div>'
     )
 

@@ -5,6 +5,7 @@ A secret link is shown once, when it is made; the book keeps only its hash.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode, urlsplit
@@ -22,6 +23,7 @@ from peftcore.errors import BadInput
 from peftcore.rating import Actor, Invitation, Project, ProjectSettings
 from peftcore.runs import Run
 
+ASKED = "project"  # in the address of a link
 VIEWS = ("Projects", "New project", "Import")
 MODES = {
     "single": "One explanation at a time, on four points from yes to no.",
@@ -53,7 +55,10 @@ def show(login: str = "") -> None:
 
 
 def pick(login: str = "") -> Project | None:
-    """A choice among the projects, in the address too; None, said on the page, if there is none."""
+    """A choice among the projects, in the address too; None, said on the page, if there is none.
+
+    Links name a project by its id in ?project=…, which is taken over by the choice.
+    """
     known = {project.id: project for project in rating.projects(book(), me(login))}
     if not known:
         widgets.empty(
@@ -62,10 +67,19 @@ def pick(login: str = "") -> Project | None:
             "rate",
         )
         return None
+    if asked := st.query_params.get(ASKED):
+        st.session_state["rate.project"] = rating.find(book(), me(login), asked).id
+        del st.query_params[ASKED]
+    named = Counter(project.name for project in known.values())
+
+    def label(project: str) -> str:
+        name = known[project].name
+        return f"{name} ({project})" if named[name] > 1 else name
+
     chosen = st.selectbox(
         "Project",
         list(known),
-        format_func=lambda project: known[project].name,
+        format_func=label,
         key="rate.project",
         bind="query-params",
     )
@@ -188,7 +202,7 @@ def _project(who: Actor, project: Project) -> None:
     _drawn(project)
     _raters(who, project)
     with st.container(horizontal=True):
-        widgets.link("ratings", "See the ratings", **{"rate.project": project.id})
+        widgets.link("ratings", "See the ratings", **{ASKED: project.id})
     if not project.demo:
         _invite(who, project)
         _doors(who, project)

@@ -132,7 +132,7 @@ def test_pairs_are_ranked_and_their_items_settled(book):
     project = rated.project(book, [rated.pair(n) for n in range(6)], mode="pairwise")
     for name, side in (("Ann", "left"), ("Bo", "right")):
         rated.rate_all(book, rated.rater(book, project, name), side)
-    page = opened("ratings", rate__project=project.id)
+    page = opened("ratings", project=project.id)
     assert set(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == set(rated.METHODS)
     view(page, "Disagreements")
     item = rating.items(book, rated.ME, project.id)["item"]
@@ -155,7 +155,7 @@ def test_likert_projects_have_every_view(book):
     for name, step in (("Ann", 4), ("Bo", 5)):
         scales = dict.fromkeys(rating.DIMENSIONS, step)
         rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
-    page = opened("ratings", rate__project=project.id)
+    page = opened("ratings", project=project.id)
     assert "0.88" in words(page)  # (4 + 5) / 2 on 1 to 5 is 3.5 of 4
     page.selectbox(key="ratings.score").set_value("fluent").run()
     assert "“It reads well”, 1 to 5 stretched" in words(sound(page))
@@ -180,7 +180,20 @@ def test_likert_projects_have_every_view(book):
 
 def test_a_project_nobody_has_rated_says_what_to_do(book):
     project = rated.project(book)
-    assert "Nobody has rated yet" in words(opened("ratings", rate__project=project.id))
+    assert "Nobody has rated yet" in words(opened("ratings", project=project.id))
+
+
+def test_a_link_names_one_of_several_projects_of_one_name(book):
+    first, second = (rated.project(book) for _ in range(2))
+    for wanted in (first, second):
+        page = opened("ratings", project=wanted.id)
+        choice = page.selectbox(key="rate.project")
+        assert choice.value == wanted.id
+        assert f"Made up ({wanted.id})" in choice.options
+    page = AppTest.from_file(MAIN, default_timeout=90)
+    page.switch_page(nav.find("ratings").file)
+    page.query_params["project"] = "nosuch"
+    assert "no project 'nosuch'" in words(page.run())
 
 
 def test_a_raters_link_opens_the_card_and_no_other_page(book):

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.compare import axis_title, digits, measure
+from app.figures.compare import digits, measure
 from app.theme import NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, look, text
 from peftcore.analysis.explanations import FLAGS
 
 SHADE = look("sparsefit", "").colour
+ROW = 50  # pixels of a row with its name on two lines and what it trains
+NARROW = 18  # characters of a row's name, so that a phone has room for the cells
 WAYS = {"alone": ("Only this layer", "circle"), "without": ("All but this layer", "square")}
 
 
@@ -89,16 +91,22 @@ def heat(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
         words[at] = f"{row['mean']:{form}}" if known else "–"
         title = measure(row["metric"]).title
         hover[at] = f"<b>{text(row['name'])}</b><br>{title}: {_spoken(row, form)}"
-    figure = _framed(180 + 50 * len(names))
+    figure = _framed(180 + ROW * len(names))
     _shaded(figure, shade, words, hover, [[0, faint(SHADE, 0.04)], [1, faint(SHADE, 0.6)]], (0, 1))
     sizes = grid.drop_duplicates("name").set_index("name")["trainable"]
     _named(figure, names, metrics)
     rows = [_row(name, f"{sizes[name]:,.0f} trained") for name in names]
-    titles = [_broken(axis_title(metric), 15) for metric in metrics]
+    titles = [_broken(_heading(metric), NARROW) for metric in metrics]
     figure.update_yaxes(ticktext=rows)
-    figure.update_xaxes(ticktext=titles, tickangle=0)
+    figure.update_xaxes(ticktext=titles, tickfont={"size": 11})
     figure.update_layout(margin={"t": 120})
     return figure
+
+
+def _heading(metric: str) -> str:
+    """A metric above its column; an arrow where lower is better."""
+    known = measure(metric)
+    return f"{known.title} ↓" if known.better == "lower" else known.title
 
 
 def _broken(title: str, width: int = 20) -> str:
@@ -118,7 +126,7 @@ def _row(name: str, more: str = "") -> str:
     if len(lines) > 2:  # more would run into the next row; the whole name is shown on hover
         lines = [lines[0], f"{lines[1]} …"]
     lines += [text(more)] if more else []
-    return "<br>".join([_broken(head, 24), *(f"<sup>{line}</sup>" for line in lines)])
+    return "<br>".join([_broken(head, NARROW), *(f"<sup>{line}</sup>" for line in lines)])
 
 
 def heat_alt(grid: pd.DataFrame, metrics: Sequence[str]) -> str:
