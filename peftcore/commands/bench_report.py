@@ -147,7 +147,8 @@ SECTIONS = (
     Section(
         "rating",
         "Many raters at once",
-        "Threads on one book, as in the app's server.",
+        "Threads on one book, as in the app's server; or with --browsers real browsers, on the "
+        "same two cores as the server.",
         {
             "act": text("act"),
             "calls": text("calls"),
