@@ -7,15 +7,10 @@ that works is in `worker`, the results are in `runs`.
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
-import subprocess
-import sys
-import threading
 import time
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -248,32 +243,9 @@ def tend(queue: Queue) -> int:
 
 def _spawn(device: str, queue: Queue) -> Identity:
     """Start the process in a session of its own, so that nobody's Ctrl+C or end reaches it."""
-    token = secrets.token_hex(8)
-    environment = os.environ | {
-        processes.TOKEN: token,
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PEFTCORE_HOME": str(places.home()),  # whole paths: it works from another folder
-        "PEFTCORE_DATA": str(places.data()),
-        "PEFTCORE_DATABASE": queue.database.url,
-    }
-    if own := os.environ.get("PEFTCORE_MODELS"):
-        environment["PEFTCORE_MODELS"] = str(Path(own).expanduser().resolve())
-    command = [sys.executable, *COMMAND, "--device", device]
-    with (places.home() / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=places.ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    identity = processes.identify(process.pid)  # before it can be waited for and gone
-    threading.Thread(target=process.wait, daemon=True).start()  # so that it never stays a zombie
-    return replace(identity, token=token)
+    more = {"PEFTCORE_DATABASE": queue.database.url}
+    words, log = [*COMMAND, "--device", device], places.home() / "worker.log"
+    return processes.start(words, log, secrets.token_hex(8), more)
 
 
 def _enlist(connection: sa.Connection, device: str, worker: Identity) -> bool:

@@ -15,11 +15,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -266,28 +262,9 @@ class Measurement:
         if self.shipped or status.busy or status.state == "done":
             return
         (self.folder / "stop").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "peftcore", *self.ask.words(), "--json"]
-        environment = os.environ | {
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PEFTCORE_HOME": str(places.home()),
-            "PEFTCORE_DATA": str(places.data()),
-        }
-        with (self.folder / "log.txt").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                cwd=places.ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-            )
-        signed = asdict(processes.identify(process.pid))  # before it can be waited for and gone
-        # Somebody must wait for it, or it stays a zombie when it ends.
-        threading.Thread(target=process.wait, daemon=True).start()
-        self.write_status(state="waiting", message="Starting", process=signed)
+        words = ["-m", "peftcore", *self.ask.words(), "--json"]
+        signed = processes.start(words, self.folder / "log.txt")
+        self.write_status(state="waiting", message="Starting", process=asdict(signed))
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -1,4 +1,6 @@
-"""Which process is meant: a number alone is recycled, so a start time and a token go with it.
+"""Processes that outlive who started them, and which one is meant.
+
+A number alone is recycled, so a start time and a token go with it.
 
 Runs and jobs store an `Identity`; nothing is signalled, and nothing counts as alive, unless all of
 it still fits.
@@ -8,10 +10,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import psutil
+
+from peftcore import places
 
 TOKEN = "PEFTCORE_WORKER"  # environment variable that carries a worker's token
 SLACK = 1.0  # seconds two readings of one start time may differ
@@ -58,6 +66,41 @@ class Identity:
 def current() -> Identity:
     """The identity of this process."""
     return replace(identify(os.getpid()), token=os.environ.get(TOKEN, ""))
+
+
+def start(
+    arguments: Sequence[str], log: Path, token: str = "", more: Mapping[str, str] | None = None
+) -> Identity:
+    """Run Python with arguments in a session of its own, which nobody's Ctrl+C or end reaches.
+
+    It works on this workspace and this data, one thread, from the project's folder.  What it says
+    of errors goes to the end of `log`, what it prints nowhere.  `more`: further environment.
+    """
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PEFTCORE_HOME": str(places.home()),  # whole paths: it works from another folder
+        "PEFTCORE_DATA": str(places.data()),
+        **({TOKEN: token} if token else {}),
+        **(more or {}),
+    }
+    if own := os.environ.get("PEFTCORE_MODELS"):
+        environment["PEFTCORE_MODELS"] = str(Path(own).expanduser().resolve())
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=places.ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+    identity = replace(identify(process.pid), token=token)  # before it can be waited for and gone
+    # Somebody must wait for it, or it stays a zombie when it ends.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return identity
 
 
 def identify(pid: int) -> Identity:

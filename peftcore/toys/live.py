@@ -7,10 +7,7 @@ steps, and stops when a file `….stop` appears beside it.  Needs no torch.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -74,28 +71,12 @@ def start(recipe: Recipe, seeds: Sequence[int]) -> Live:
     if there and there.busy:
         raise BadInput(f"experiment {recipe.number} is being trained already; wait or cancel it")
     first, count = seeds[0], len(seeds)
-    command = [sys.executable, "-m", "peftcore", "toys", recipe.number, "--recipe", recipe.size]
-    command += ["--seeds", str(count), "--first-seed", str(first), "--json"]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "PEFTCORE_HOME": str(places.home()),
-    }
+    words = ["-m", "peftcore", "toys", recipe.number, "--recipe", recipe.size]
+    words += ["--seeds", str(count), "--first-seed", str(first), "--json"]
     path = _path(recipe)
     path.with_suffix(".stop").unlink(missing_ok=True)
-    with (places.home() / "toys" / "log.txt").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=places.ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
-        )
-    threading.Thread(target=process.wait, daemon=True).start()  # so that it never stays a zombie
+    signed = asdict(processes.start(words, places.home() / "toys" / "log.txt"))
     now = time.time()
-    signed = asdict(processes.identify(process.pid))
     begun = Live(recipe.number, recipe.size, list(seeds), started=now, updated=now, process=signed)
     _write(path, begun)
     return begun

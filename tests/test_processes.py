@@ -1,0 +1,37 @@
+"""Processes that outlive who started them."""
+
+import json
+import time
+
+from peftcore import places, processes
+
+TELL = "import json, os, sys; sys.stderr.write(json.dumps([dict(os.environ), os.getcwd()]))"
+
+
+def told(log, identity):
+    until = time.monotonic() + 20
+    while identity.process() and time.monotonic() < until:
+        time.sleep(0.02)
+    return json.loads(log.read_text())
+
+
+def test_it_works_on_this_workspace_by_whole_paths_and_one_thread(tmp_path, home, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_MODELS", "models")
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "log.txt"
+    identity = processes.start(["-c", TELL], log, "a token", {"MORE": "1"})
+    environment, folder = told(log, identity)
+    assert environment["PEFTCORE_HOME"] == str(home)
+    assert environment["PEFTCORE_MODELS"] == str(tmp_path / "models")
+    assert (environment["OMP_NUM_THREADS"], environment["MORE"]) == ("1", "1")
+    assert environment[processes.TOKEN] == identity.token == "a token"
+    assert folder == str(places.ROOT)
+
+
+def test_one_that_ends_at_once_is_known_and_does_not_stay(tmp_path):
+    for _ in range(5):
+        identity = processes.start(["-c", ""], tmp_path / "log.txt")
+        until = time.monotonic() + 20
+        while identity.process() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert identity.process() is None
