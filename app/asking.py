@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import answer_html, cache
+from app import answer_html, cache, heavy
 from app.comparing import suggested, task_title
 from app.looks import looks
 from app.theme import NEUTRAL, Look
@@ -137,6 +137,7 @@ def show(question: Question, runs: Sequence[Run]) -> None:
 
 def _answers(question: Question, runs: Sequence[Run]) -> Iterator[answer_html.Cell]:
     """The bases' answers, then the adapters'; what cannot answer says why."""
+    heavy.load()
     if question.with_base:
         for base in dict.fromkeys(run.spec.base for run in runs):
             look = Look(f"{base}, untouched", NEUTRAL)

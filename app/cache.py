@@ -8,7 +8,6 @@ Keys carry what the result depends on (a folder, a time stamp), so nothing stale
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import threading
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from app import heavy
 from app.costs import Costs, load
 from peftcore import places, sources
 from peftcore import tasks as task_list
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from peftcore.toys.recipes import Shape
 
 BY_KIND = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
-HEAVY = ("torch", "transformers", "peftcore.base", "peftcore.training")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -71,8 +70,7 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
     """Runs in the thread: no Streamlit call in here."""
     time.sleep(delay)
     try:
-        for name in HEAVY:
-            importlib.import_module(name)
+        heavy.load()
         # Streamlit looks for garbage after every run of a page, among all objects that there are;
         # those of the packages stay, and leaving them out saves a tenth of a second a click.
         gc.collect()

@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from app import heavy
 from peftcore.errors import BadInput
 from peftcore.spec import RunSpec
 
@@ -73,6 +74,7 @@ class Costs:
 
 def estimate(spec: RunSpec) -> Estimate:
     """The cost of one run, BadInput if it cannot work; loads the base and takes two trial steps."""
+    heavy.load()
     from peftcore import planning
 
     base = load(spec.base)

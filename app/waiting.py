@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import cache
+from app import cache, heavy
 
 
 def ready(name: str) -> bool:
@@ -13,7 +13,11 @@ def ready(name: str) -> bool:
     The button starts it at once, which makes the page wait for the imports.
     """
     key = f"{name}.start"
-    if cache.ready() or st.session_state.get(f"{key}ed"):
+    if cache.ready():
+        return True
+    if st.session_state.get(f"{key}ed"):
+        with st.spinner("Loading the models' libraries…", show_time=True):
+            heavy.load()
         return True
     _wait(key)
     return False

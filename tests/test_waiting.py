@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app import cache, heavy
 
 
 def page():
@@ -37,8 +37,11 @@ def test_it_goes_on_when_the_packages_have_come(arrived):
     assert not app.caption
 
 
-def test_the_button_starts_at_once(arrived):
+def test_the_button_starts_at_once(arrived, monkeypatch):
+    loads = []
+    monkeypatch.setattr(heavy, "load", lambda: loads.append("whole"))
     app = AppTest.from_function(page).run()
     app.button(key="here.start").click().run()
     assert app.markdown[0].value == "at work"
+    assert loads  # nothing of the page ran before the packages were whole
     assert app.run().markdown[0].value == "at work"
