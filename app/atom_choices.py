@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import cache, comparing
+from app import addresses, cache, comparing
 from peftcore import atom_studies, files, places
 from peftcore.atom_studies import Ask, Kind, Site, Study
-from peftcore.errors import BadInput
 from peftcore.runs import Run
 
 if TYPE_CHECKING:
@@ -65,27 +64,22 @@ def name(run: Run) -> str:
 def pick(found: Sequence[Run]) -> Subject:
     """A choice of run and seed, kept in the address."""
     known = {run.id: run for run in found}
-    asked = st.query_params.get("run", "")
-    if asked and asked not in known:
-        other = cache.store().open(asked)  # says that there is none, and which ids are close
-        raise BadInput(
-            f"run {other.id} was made by {other.spec.method} or is not finished; only finished "
-            "runs of sparse atoms have coefficients to look at"
-        )
-    if asked and st.session_state.get("atoms.run") != asked:
-        st.session_state["atoms.run"] = asked
 
-    def remember() -> None:
-        st.query_params["run"] = st.session_state["atoms.run"]
+    def words(run: str) -> str:
+        return name(known[run])
 
+    change = addresses.follow(
+        "Run",
+        "atoms.run",
+        list(known),
+        name="run",
+        words=words,
+        missing=addresses.no_run("finished runs of sparse atoms have coefficients to look at"),
+    )
     left, right = st.columns([5, 1])
     with left:
         chosen = st.selectbox(
-            "Run",
-            list(known),
-            format_func=lambda run: name(known[run]),
-            key="atoms.run",
-            on_change=remember,
+            "Run", list(known), format_func=words, key="atoms.run", on_change=change
         )
     run = known[chosen]
     numbers = run.spec.population.numbers()

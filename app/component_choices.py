@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import cache, component_picker, nav, widgets
+from app import addresses, cache, component_picker, nav, widgets
 from peftcore import bases, component_map, published
 from peftcore.component_map import ComponentMap
 from peftcore.errors import BadInput
@@ -36,12 +36,13 @@ def ships(name: str) -> bool:
 def pick_base() -> str:
     """A choice among the bases at hand and the published ones."""
     here = sorted((info.name for info in cache.bases()), key=lambda name: not ships(name))
+    names = list(dict.fromkeys([*here, *published.names()]))
     name: str = st.selectbox(
         "Base model",
-        list(dict.fromkeys([*here, *published.names()])),
+        names,
         key="components.base",
         help="Bases of this machine, and published ones by their shapes, to be counted only.",
-        bind="query-params",
+        on_change=addresses.follow("Base model", "components.base", names),
     )
     return name
 

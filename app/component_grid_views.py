@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import cache, component_choices, component_picker, errors, forms, widgets
+from app import addresses, cache, component_choices, component_picker, errors, forms, widgets
 from app.charts import chart
 from app.comparing import task_title
 from app.figures import compare
@@ -20,6 +20,7 @@ from peftcore.methods.base import METHODS
 from peftcore.spec import Population, RunSpec, Training
 from peftcore.sweeping import Cell, SweepWork
 
+FIRST = "miniworld_nli"  # the task whose grids ship
 METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
 
 
@@ -78,14 +79,17 @@ def _spec() -> RunSpec:
     known = [name for name in here if component_choices.ships(name)]
     writing = [task.name for task in cache.tasks() if task.labels and cache.at_hand(task.name)]
     left, right = st.columns(2)
-    base = left.selectbox("Base model", known, key="components.grid.base", bind="query-params")
+    key = "components.grid.base"
+    base = left.selectbox(
+        "Base model", known, key=key, on_change=addresses.follow("Base model", key, known)
+    )
+    key = "components.grid.task"
     task = right.selectbox(
         "Task",
         writing,
-        index=writing.index("miniworld_nli"),
         format_func=task_title,
-        key="components.grid.task",
-        bind="query-params",
+        key=key,
+        on_change=addresses.follow("Task", key, writing, words=task_title, first=FIRST),
     )
     with st.expander("Training of every subset", icon=":material/tune:"):
         first, second, third, fourth = st.columns(4)

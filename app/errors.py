@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
-from app.widgets import plain
+from app.widgets import plain, sentence
 from peftcore import places
 from peftcore.errors import BadInput
 
@@ -37,7 +37,7 @@ def boundary(where: str) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(sentence(str(error))), icon=":material/error:")
     except Exception:  # the border itself: whatever is left is a fault of ours
         number = record(where)
         st.error(

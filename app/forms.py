@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from app.widgets import plain
+from app.widgets import plain, sentence
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
 
@@ -56,7 +56,7 @@ def form(
     try:
         return model.make(entered)
     except BadInput as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(sentence(str(error))), icon=":material/error:")
         return None
 
 

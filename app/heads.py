@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import cache, comparing, looks, widgets
+from app import addresses, cache, comparing, looks, widgets
 from peftcore import bases
 from peftcore.analysis.attention import Attention, Described
 from peftcore.runs import Run
@@ -90,14 +90,19 @@ def _named(name: str, run: Run) -> str:
 
 def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, int]:
     """The model to look into, the one to compare it with, and the seed."""
+    names = {name: one.name for name, one in known.items()}
+    change = addresses.follow(
+        "Model",
+        "attention.run",
+        list(known),
+        name="run",
+        words=names.__getitem__,
+        first=_first(known),
+        missing=addresses.no_run("finished runs on a base at hand can be looked into"),
+    )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
-        "Model",
-        list(known),
-        index=list(known).index(_first(known)),
-        format_func=lambda name: known[name].name,
-        key="attention.run",
-        on_change=_remember,
+        "Model", list(known), format_func=names.__getitem__, key="attention.run", on_change=change
     )
     same = [name for name, one in known.items() if one.base == known[after].base and name != after]
     same.sort(key=lambda name: not name.startswith(BASE))  # the untouched base comes first
@@ -119,26 +124,13 @@ def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, i
 
 
 def _first(known: dict[str, Subject]) -> str:
-    """The run that the address names, else a plain prefix, else whatever comes first."""
-    asked = st.query_params.get("run", "")
-    if asked in known:
-        return asked
-    if asked:
-        st.warning(
-            f"The address asks for a run that is not here or not finished: "
-            f"{widgets.plain(asked[:40])}.",
-            icon=":material/link_off:",
-        )
+    """A plain prefix, best on entailment, else whatever comes first."""
     prefixes = [
         ((one.run.spec.task != "miniworld_nli", one.run.spec.population.vertices), name)
         for name, one in known.items()
         if one.run and one.run.spec.method == "prefix_tuning"
     ]
     return min(prefixes, key=lambda pair: pair[0])[1] if prefixes else next(iter(known))
-
-
-def _remember() -> None:
-    st.query_params["run"] = st.session_state["attention.run"]
 
 
 def pick_input(after: Subject) -> tuple[str, Example] | None:

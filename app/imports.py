@@ -110,7 +110,7 @@ def _columns(found: Preview, kind: Kind, page: str) -> Columns | None:
             }
         )
     except BadInput as error:
-        st.error(widgets.plain(str(error)), icon=":material/error:")
+        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
         return None
 
 
@@ -129,7 +129,7 @@ def _reading(found: Preview, columns: Columns, kind: Kind) -> Reading | None:
     try:
         return table.read(found, columns, kind)
     except BadInput as error:
-        st.error(widgets.plain(str(error)), icon=":material/error:")
+        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
         return None
 
 
@@ -157,7 +157,7 @@ def _import(content: bytes, name: str, columns: Columns, kind: Kind, filename: s
     try:
         task = table.import_table(content, name, columns, kind, filename=filename)
     except BadInput as error:
-        st.error(widgets.plain(str(error)), icon=":material/error:")
+        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
         return
     cache.forget_rows()
     st.session_state["data.imported"] = task

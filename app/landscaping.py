@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import cache, comparing
+from app import addresses, comparing
 from app.looks import title
 from peftcore.landscapes import Ask, Kind, Landscape
 from peftcore.runs import Run
@@ -57,15 +57,19 @@ def name(run: Run) -> str:
 def pick(runs: list[Run]) -> Subject:
     """The run and the examples, kept in the address."""
     known = {run.id: run for run in runs}
-    asked = st.query_params.get("landscape.run", "")
-    if asked and asked not in known:
-        cache.store().open(asked)  # says that there is none, and which ids are close
-    chosen = st.selectbox(
+
+    def words(run: str) -> str:
+        return name(known[run])
+
+    change = addresses.follow(
         "Run",
+        "landscape.run",
         list(known),
-        format_func=lambda run: name(known[run]),
-        key="landscape.run",
-        bind="query-params",
+        words=words,
+        missing=addresses.no_run("finished runs with an adapter have a landscape"),
+    )
+    chosen = st.selectbox(
+        "Run", list(known), format_func=words, key="landscape.run", on_change=change
     )
     run = known[chosen]
     numbers = run.spec.population.numbers()

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from app import cache, comparing, looks, probes, widgets
+from app import addresses, cache, comparing, looks, probes, widgets
 from app.limit_views import PLACES, Shown, shown_head
 from peftcore.runs import Run
 from peftcore.tasks.base import Example
@@ -34,21 +34,18 @@ EXPLAINED = {
 def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     """The run in question and one to hold against it."""
     known = {run.id: run for run in runs}
-    asked = st.query_params.get("run", "")
-    if asked and asked not in known:
-        st.warning(
-            "The address asks for a run that is not here, not finished, or does not work inside "
-            f"attention layers: {widgets.plain(asked[:40])}.",
-            icon=":material/link_off:",
-        )
+    words = {name: _named(run) for name, run in known.items()}
+    change = addresses.follow(
+        "Run",
+        "limits.run",
+        list(known),
+        name="run",
+        words=words.__getitem__,
+        missing=addresses.no_run("finished runs that work inside attention layers can be measured"),
+    )
     left, right = st.columns(2)
     chosen = left.selectbox(
-        "Run",
-        list(known),
-        index=list(known).index(asked) if asked in known else 0,
-        format_func=lambda name: _named(known[name]),
-        key="limits.run",
-        on_change=_remember,
+        "Run", list(known), format_func=words.__getitem__, key="limits.run", on_change=change
     )
     others = {run.id: run for run in probes.beside(known[chosen], runs)}
     beside = right.selectbox(
@@ -63,10 +60,6 @@ def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
 
 def _named(run: Run) -> str:
     return f"{looks.title(run.spec.method)} · {comparing.task_title(run.spec.task)} · {run.id}"
-
-
-def _remember() -> None:
-    st.query_params["run"] = st.session_state["limits.run"]
 
 
 def pick_text(run: Run) -> Example | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app import cache, comparing
+from app import addresses, cache, comparing
 from app.looks import title
 from peftcore import places, prompt_studies, soft_prompts
 from peftcore.runs import Run
@@ -48,23 +48,20 @@ def _bare(run: Run) -> tuple[bool, bool]:
 def pick(found: Sequence[Run]) -> Run:
     """A choice of run, kept in the address; says so if the address names another."""
     known, names = {run.id: run for run in found}, _names(found)
-    asked = st.query_params.get("run", "")
-    if asked and asked not in known:
-        other = cache.store().open(asked)  # says that there is none, and which ids are close
-        soft_prompts.require(other)
-        st.warning(f"Run {other.id} is {other.status().state}; a finished one is shown.")
-    elif asked and st.session_state.get("scaling.run") != asked:
-        st.session_state["scaling.run"] = asked
-
-    def remember() -> None:
-        st.query_params["run"] = st.session_state["scaling.run"]
-
+    change = addresses.follow(
+        "Run",
+        "scaling.run",
+        list(known),
+        name="run",
+        words=names.__getitem__,
+        missing=addresses.no_run("finished runs with soft tokens can be read"),
+    )
     chosen: str = st.selectbox(
         "Run",
         list(known),
         format_func=names.__getitem__,
         key="scaling.run",
-        on_change=remember,
+        on_change=change,
         help="Finished runs with soft tokens; the address keeps the choice.",
     )
     return known[chosen]

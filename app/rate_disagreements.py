@@ -11,7 +11,7 @@ import streamlit as st
 from app import errors
 from app.rate_book import book, me
 from app.rate_results import Results
-from app.widgets import plain
+from app.widgets import plain, sentence
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import Judgement, questions
@@ -133,7 +133,7 @@ def _settle(found: Results, item: str, settled: pd.DataFrame) -> None:
                 said = Judgement.make(given | {"comment": comment})
                 rating.adjudicate(book(), me(), item, said)
             except BadInput as error:
-                st.error(plain(str(error)), icon=":material/error:")
+                st.error(plain(sentence(str(error))), icon=":material/error:")
             else:
                 st.rerun()
 

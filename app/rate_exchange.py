@@ -11,7 +11,7 @@ import streamlit as st
 
 from app.rate_book import book, me
 from app.rate_results import Results
-from app.widgets import plain
+from app.widgets import plain, sentence
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import bundle, export, importing
@@ -92,7 +92,7 @@ def imported(login: str = "") -> None:
     except UnicodeDecodeError:
         st.error("The file is not UTF-8 text.", icon=":material/error:")
     except BadInput as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(sentence(str(error))), icon=":material/error:")
     else:
         count = len(rating.verdicts(book(), me(login), made.id))
         st.success(

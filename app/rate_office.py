@@ -13,11 +13,11 @@ from urllib.parse import urlencode, urlsplit
 import pandas as pd
 import streamlit as st
 
-from app import comparing, errors, forms, rate_exchange, widgets
+from app import addresses, comparing, errors, forms, rate_exchange, widgets
 from app.looks import looks
 from app.rate_book import book, me
 from app.visitors import LINK, login_wanted
-from app.widgets import plain
+from app.widgets import plain, sentence
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import Actor, Invitation, Project, ProjectSettings
@@ -55,10 +55,7 @@ def show(login: str = "") -> None:
 
 
 def pick(login: str = "") -> Project | None:
-    """A choice among the projects, in the address too; None, said on the page, if there is none.
-
-    Links name a project by its id in ?project=…, which is taken over by the choice.
-    """
+    """A choice among the projects, in the address too; None, said on the page, if there is none."""
     known = {project.id: project for project in rating.projects(book(), me(login))}
     if not known:
         widgets.empty(
@@ -67,9 +64,6 @@ def pick(login: str = "") -> Project | None:
             "rate",
         )
         return None
-    if asked := st.query_params.get(ASKED):
-        st.session_state["rate.project"] = rating.find(book(), me(login), asked).id
-        del st.query_params[ASKED]
     named = Counter(project.name for project in known.values())
 
     def label(project: str) -> str:
@@ -81,7 +75,7 @@ def pick(login: str = "") -> Project | None:
         list(known),
         format_func=label,
         key="rate.project",
-        bind="query-params",
+        on_change=addresses.follow("Project", "rate.project", list(known), name=ASKED, words=label),
     )
     return known[chosen]
 
@@ -150,7 +144,7 @@ def _make(
     try:
         made = rating.create(book(), who, runs, name, **values)
     except BadInput as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(sentence(str(error))), icon=":material/error:")
         return
     st.success(f"“{plain(made.name)}” is ready; invite raters next.", icon=":material/check:")
     _drawn(made)
@@ -164,7 +158,7 @@ def _make(
 
 
 def _go_to(project: str) -> None:
-    st.session_state["rate.project"] = project
+    st.query_params[ASKED] = project
     st.session_state["rate.view"] = VIEWS[0]
 
 
@@ -261,7 +255,7 @@ def _invite(who: Actor, project: Project) -> None:
             "Make links", icon=":material/link:", on_click=_invite_all, args=(who, project)
         )
     for problem in st.session_state.pop("rate.problems", []):
-        st.error(plain(problem), icon=":material/error:")
+        st.error(plain(sentence(problem)), icon=":material/error:")
     _links(project)
 
 

@@ -12,10 +12,8 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from app import cache, nav
+from app import nav
 from peftcore.bases import BaseInfo
-from peftcore.errors import BadInput
-from peftcore.tasks.base import Task
 
 Colour = Literal["blue", "green", "gray", "orange", "red", "violet"]
 
@@ -33,6 +31,14 @@ STATES: dict[str, tuple[str, Colour, str]] = {
 def plain(text: str) -> str:
     """The text with everything Markdown would act on escaped, so that it reads as it was typed."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$])", r"\\\1", text)
+
+
+def sentence(text: str) -> str:
+    """An error's words as a sentence; a name or a quote at the front stays as it is."""
+    first = text.partition(" ")[0]
+    if re.fullmatch(r"[a-z]+,?", first):
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
 def duration(seconds: float) -> str:
@@ -120,19 +126,6 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
     )
 
 
-def pick_task(key: str) -> Task:
-    """A choice among all tasks, in the address too; bad input if there is none."""
-    known = {task.name: task for task in cache.tasks()}
-    name = st.selectbox(
-        "Task",
-        list(known),
-        format_func=lambda name: known[name].title,
-        key=key,
-        bind="query-params",
-    )
-    return known[name]
-
-
 def link(page: str, label: str, **query: str) -> None:
     """A link to another page of the app, with what it should show."""
     entry = nav.find(page)
@@ -146,17 +139,6 @@ def empty(title: str, advice: str, page: str | None = None) -> None:
         st.caption(advice)
         if page:
             link(page, f"Go to {nav.find(page).title}")
-
-
-def pick_base(key: str) -> BaseInfo:
-    """A choice among the base models at hand, in the address too."""
-    known = {info.name: info for info in cache.bases()}
-    if not known:
-        raise BadInput(
-            "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
-        )
-    name = st.selectbox("Base model", list(known), key=key, bind="query-params")
-    return known[name]
 
 
 def base_in_words(info: BaseInfo) -> str:

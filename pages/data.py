@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, charts, examples, forms, widgets
+from app import addresses, cache, charts, examples, forms, widgets
 from app.figures import examples as figures
 from app.imports import bring_your_own
 from app.latest import metric_title
@@ -21,7 +21,7 @@ if view == "Bring your own file":
     bring_your_own("data")
     st.stop()
 
-task = widgets.pick_task("data.task")
+task = addresses.pick_task("data.task")
 st.caption(
     f"{examples.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
     f"Source: {widgets.plain(task.source_note.rstrip('.'))}."

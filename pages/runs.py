@@ -4,7 +4,7 @@ import json
 
 import streamlit as st
 
-from app import cache, export_views, run_views, widgets
+from app import addresses, cache, export_views, run_views, widgets
 from app.plans import command
 
 st.title("Runs", anchor=False)
@@ -17,23 +17,19 @@ if not runs:
     )
     st.stop()
 
-asked = st.query_params.get("run", "")
-if asked and asked not in runs:
-    cache.store().open(asked)  # says that there is none, and which ids are close
+
+def name(run_id):
+    return run_views.short_name(runs[run_id])
 
 
-def keep_in_address():
-    st.query_params["run"] = st.session_state["runs.run"]
-
-
-if asked and st.session_state.get("runs.run") != asked:
-    st.session_state["runs.run"] = asked
 chosen = st.selectbox(
     "Run",
     list(runs),
-    format_func=lambda run_id: run_views.short_name(runs[run_id]),
+    format_func=name,
     key="runs.run",
-    on_change=keep_in_address,
+    on_change=addresses.follow(
+        "Run", "runs.run", list(runs), name="run", missing=addresses.no_run("it cannot be read")
+    ),
     help="The address keeps the choice: send it, or come back to it",
 )
 run = runs[chosen]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import cache, errors, forms, plans, starting, sweep_panel, widgets
+from app import addresses, cache, errors, forms, plans, starting, sweep_panel, widgets
 from peftcore import sweeps
 from peftcore.errors import BadInput
 from peftcore.spec import Evaluation, Population, Training
@@ -13,10 +13,10 @@ st.title("Train", anchor=False)
 known = {method.name: method for method in cache.methods()}
 left, right = st.columns(2)
 with left:
-    task = widgets.pick_task("train.task")
+    task = addresses.pick_task("train.task")
     st.caption(widgets.plain(task.source_note))
 with right:
-    base = widgets.pick_base("train.base")
+    base = addresses.pick_base("train.base")
     st.caption(widgets.base_in_words(base))
 
 suited = [name for name, method in known.items() if base.kind in method.kinds]

@@ -295,4 +295,4 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
 def test_an_address_of_another_run_gets_a_sentence():
     atoms_run()
     lora = make_run("lora")
-    assert "only finished runs of sparse atoms" in words(opened(run=lora.id))
+    assert "finished runs of sparse atoms have" in words(opened(run=lora.id))

@@ -197,7 +197,7 @@ def test_without_text_it_says_what_to_do(no_runs):
 
 
 def test_an_unknown_run_in_the_address_is_said():
-    assert "not here or not finished" in words(opened(run="000000000000"))
+    assert "No run '000000000000'" in words(opened(run="000000000000"))
 
 
 def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():

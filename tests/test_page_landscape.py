@@ -244,7 +244,7 @@ def test_vertices_are_trained_as_one_job(monkeypatch):
 def test_an_unknown_run_in_the_address_is_a_sentence():
     simplex_run()
     page = opened(landscape_run="0" * 12)
-    assert "no run" in words(page)
+    assert "No run" in words(page)
 
 
 def test_a_run_without_a_plane_says_so():

@@ -169,7 +169,7 @@ def test_likert_projects_have_every_view(book):
     keys = [each.key for each in page.text_input if each.key.startswith("ratings.reason.")]
     first = keys[0].rpartition(".")[2]
     submit = next(each for each in page.button if each.label == "Settle")
-    assert "every dimension needs a step" in sound(submit.click().run()).error[0].value
+    assert "Every dimension needs a step" in sound(submit.click().run()).error[0].value
     for name in rating.DIMENSIONS:
         page.segmented_control(key=f"ratings.step.{name}.{first}").set_value(4)
     sound(next(each for each in page.button if each.label == "Settle").click().run())
@@ -190,10 +190,7 @@ def test_a_link_names_one_of_several_projects_of_one_name(book):
         choice = page.selectbox(key="rate.project")
         assert choice.value == wanted.id
         assert f"Made up ({wanted.id})" in choice.options
-    page = AppTest.from_file(MAIN, default_timeout=90)
-    page.switch_page(nav.find("ratings").file)
-    page.query_params["project"] = "nosuch"
-    assert "no project 'nosuch'" in words(page.run())
+    assert "no project “nosuch” here" in words(opened("ratings", project="nosuch"))
 
 
 def test_a_raters_link_opens_the_card_and_no_other_page(book):
@@ -210,7 +207,7 @@ def test_a_raters_link_opens_the_card_and_no_other_page(book):
 
 def test_a_wrong_link_gets_a_sentence():
     page = opened("rate", r="nobody.nothing")
-    assert "not valid" in page.error[0].value
+    assert "This link is not valid: a part" in words(page)
 
 
 def test_a_closed_project_says_so(book):

@@ -182,4 +182,6 @@ def test_transfer_asks_for_two_tasks(runs):
 
 def test_an_address_of_another_run_gets_a_sentence(runs):
     lora = make_run("lora")
-    assert "has no soft tokens" in words(opened(run=lora.id))
+    page = opened(run=lora.id)
+    assert "finished runs with soft tokens can be read" in words(page)
+    assert page.selectbox(key="scaling.run").value in {run.id for run in runs.values()}

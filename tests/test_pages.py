@@ -190,8 +190,9 @@ def test_runs_shows_the_run_the_address_names():
 def test_an_unknown_run_in_the_address_gets_a_sentence():
     run = make_run("lora")
     app = open_page("runs", run=run.id[:-1] + ("0" if run.id[-1] != "0" else "1"))
-    assert "no run" in app.error[0].value
-    assert "did you mean" in app.error[0].value
+    assert "No run" in app.warning[0].value
+    assert "did you mean" in app.warning[0].value
+    assert app.selectbox(key="runs.run").value == run.id
     assert sound(app)
 
 

@@ -41,3 +41,16 @@ def test_every_state_of_a_run_has_words():
     from peftcore.runs import State
 
     assert set(widgets.STATES) == set(get_args(State))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("this link is not valid", "This link is not valid."),
+        ("no run 'ab'; did you mean cd?", "No run 'ab'; did you mean cd?"),
+        ("tiny-t5 reads but cannot write", "tiny-t5 reads but cannot write."),
+        ("'x' is no number", "'x' is no number."),
+    ],
+)
+def test_an_error_reads_as_a_sentence_and_names_keep_their_case(said, shown):
+    assert widgets.sentence(said) == shown

@@ -1,0 +1,96 @@
+"""Choices stand in the address by their id, and an address says what to choose."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import nav
+from app.errors import log_file
+from peftcore import places
+from peftcore.runs import RunStore
+
+LAST = "the last run of LoRA"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def page():
+    import streamlit as st
+
+    from app import addresses
+
+    names = {"first": "The first", "second": "The second", "third": "The third"}
+    change = addresses.follow(
+        "Thing", "here.thing", list(names), name="thing", words=names.__getitem__, first="second"
+    )
+    st.selectbox(
+        "Thing", list(names), format_func=names.__getitem__, key="here.thing", on_change=change
+    )
+
+
+def opened(asked=""):
+    app = AppTest.from_function(page)
+    if asked:
+        app.query_params["thing"] = asked
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("", "second"), ("third", "third"), ("The third", "third")]
+)
+def test_an_address_chooses_by_id_or_by_what_the_list_says(asked, shown):
+    app = opened(asked)
+    assert app.selectbox[0].value == shown
+    assert not app.warning
+
+
+def test_a_choice_is_written_into_the_address_by_its_id():
+    app = opened("third")
+    app.selectbox[0].select("first").run()
+    assert app.query_params["thing"] == "first"
+    assert app.run().selectbox[0].value == "first"
+
+
+def test_an_address_that_changes_while_the_page_is_open_is_followed():
+    app = opened("third")
+    app.query_params["thing"] = "first"
+    assert app.run().selectbox[0].value == "first"
+
+
+def test_an_address_that_names_nothing_here_gets_a_sentence_and_what_is_usual():
+    app = opened("fourth")
+    assert app.selectbox[0].value == "second"
+    assert "no thing “fourth” here" in app.warning[0].value
+    app.selectbox[0].select("first").run()
+    assert not app.warning
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "part", "value"),
+    [
+        ("data", "data.task", "data.task", "miniworld_venues"),
+        ("train", "train.task", "train.task", "miniworld_sentiment"),
+        ("train", "train.base", "train.base", "tiny-bert"),
+        ("components", "components.base", "components.base", "t5-large"),
+        ("components", "components.grid.task", "components.grid.task", "miniworld_nonsense"),
+        ("landscape", "landscape.run", "landscape.run", LAST),
+        ("runs", "runs.run", "run", LAST),
+    ],
+)
+def test_pages_show_what_their_address_names(name, key, part, value):
+    if value == LAST:
+        value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
+    app = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find(name).file)
+    app.query_params[part] = value
+    if "grid" in key:
+        app.query_params["components.view"] = "Grid"
+    app.run()
+    assert not app.exception
+    assert not log_file().exists(), log_file().read_text()
+    assert not app.warning
+    assert app.selectbox(key=key).value == value
