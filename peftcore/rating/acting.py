@@ -55,8 +55,12 @@ def sign_in(book: Book, token: str) -> Actor:
     rater, _, secret = token.partition(".")
     row = book.one(sa.select(RATERS).where(RATERS.c.id == rater, RATERS.c.token_hash.is_not(None)))
     matches = hmac.compare_digest(row["token_hash"] if row else NOBODY, _hash(secret))
-    if row is None or not matches or not row["active"]:
-        raise NotAllowed("this link is not valid; ask whoever sent it for a new one")
+    if row is None or not matches:
+        raise NotAllowed(
+            "this link is not valid: a part of it may be missing, or a newer one has replaced it. "
+            "Copy it once more as a whole, or ask whoever sent it for a new one"
+        )
+    require_active(row["active"])
     return Actor("rater", row["name"], row["id"], row["project"])
 
 
@@ -134,7 +138,10 @@ def require_rater(who: Actor) -> None:
 def require_active(active: bool | None) -> None:
     """NotAllowed for a rater whose link was withdrawn in the meantime."""
     if not active:
-        raise NotAllowed("this link is not valid any more; ask whoever sent it for a new one")
+        raise NotAllowed(
+            "this link is not valid any more: it was closed. What you rated is kept; ask whoever "
+            "sent it for a new one if you should go on"
+        )
 
 
 def _hash(secret: str) -> str:
