@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cache, errors, nav, visitors  # noqa: E402
+from app import cache, errors, nav, visitors, widgets  # noqa: E402
 from peftcore import places  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
@@ -35,11 +35,18 @@ st.set_page_config(
 )
 st.logo(str(places.ASSETS / "logo.svg"), size="large", icon_image=str(places.ASSETS / "icon.svg"))
 st.html(STYLE)
-runs_the_lab = visitors.visitor().role == "experimenter"
+visit = visitors.visitor()
+runs_the_lab = visit.role == "experimenter"
 if runs_the_lab:
     page = st.navigation(nav.pages())
+    if visit.signed_in:
+        with st.sidebar:
+            st.caption(widgets.plain(visit.login))
+            visitors.offer_sign_out()
 else:
-    page = st.navigation(nav.rater_pages(), position="hidden")
+    at_the_door = visitors.login_wanted() and visit.role == "stranger" and not visit.signed_in
+    known = nav.door_pages() if at_the_door else nav.rater_pages()
+    page = st.navigation(known, position="hidden")
 with errors.boundary(page.title):
     page.run()
 if runs_the_lab:

@@ -151,3 +151,10 @@ def rater_pages() -> list[st.Page]:
     icon = f":material/{rate.icon}:"  # the root needs an address of its own, though it is unused
     root = st.Page(rate.file, title=rate.title, icon=icon, url_path="rating", default=True)
     return [root, rate.page()]
+
+
+def door_pages() -> list[st.Page]:
+    """The way in at every address, for those who have yet to sign in."""
+    rate = find("rate")
+    others = [entry.name for entry in entries() if entry.name not in ("home", rate.name)]
+    return [*rater_pages(), *(st.Page(rate.file, title=rate.title, url_path=n) for n in others)]

@@ -10,7 +10,7 @@ from app import errors
 from app.rate_book import book
 from app.rate_card import card
 from app.rate_desk import Desk
-from app.visitors import Visitor, login_wanted
+from app.visitors import Visitor, login_wanted, offer_sign_out
 from app.widgets import plain
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -19,14 +19,18 @@ from peftcore.rating import Actor
 
 def sit(visitor: Visitor) -> None:
     """Everything a rater sees, or a stranger."""
+    if visitor.signed_in:
+        offer_sign_out()
     if visitor.role == "stranger":
-        _welcome()
+        _welcome(visitor)
         return
-    if visitor.login:
-        st.button("Sign out", key="rate.logout", on_click=st.logout, icon=":material/logout:")
     who = _actor(visitor)
     if who is None:
-        st.info("No project is open to your login just now.", icon=":material/inbox:")
+        st.info(
+            f"No project is open to your login just now: {plain(visitor.login)}. If somebody asked "
+            "you to rate, tell them this address.",
+            icon=":material/inbox:",
+        )
         return
     briefing = rating.briefing(book(), who)
     if not briefing.open:
@@ -67,12 +71,20 @@ def _desk(who: Actor) -> Desk:
     return desks.setdefault(who.rater, Desk())
 
 
-def _welcome() -> None:
+def _welcome(visitor: Visitor) -> None:
+    if visitor.signed_in:
+        st.warning(
+            "You signed in with an e-mail address that your provider has not verified, so it opens "
+            "nothing here. Verify it there, or sign out and come back with another.",
+            icon=":material/mark_email_unread:",
+        )
+        return
     if login_wanted():
-        if importlib.util.find_spec("authlib") is None:
+        missing = [name for name in ("authlib", "httpx") if importlib.util.find_spec(name) is None]
+        if missing:
             raise BadInput(
-                "signing in needs the package Authlib; install it by "
-                "`pip install -r requirements-extra.txt`, or use a rater's link"
+                f"signing in needs the packages Authlib and httpx, and {missing[0]} is missing; "
+                "install it by `pip install -r requirements-extra.txt`, or use a rater's link"
             )
         st.markdown("Sign in to see what there is to rate.")
         st.button("Sign in", key="rate.login", type="primary", on_click=st.login)

@@ -21,11 +21,15 @@ LINK = "r"  # the part of an address that carries a rater's secret
 
 @dataclass(frozen=True)
 class Visitor:
-    """A role before anybody checked it: `token` of a link, `login` of somebody signed in."""
+    """A role before anybody checked it: `token` of a link, `login` of somebody signed in.
+
+    Somebody may be signed in and a stranger still: by an address that nobody has verified.
+    """
 
     role: Literal["experimenter", "rater", "stranger"]
     token: str = ""
     login: str = ""
+    signed_in: bool = False
 
 
 def visitor() -> Visitor:
@@ -45,9 +49,15 @@ def _signed_in() -> Visitor:
     user = st.user.to_dict()
     login = str(user.get("email") or "").strip().lower()
     if not login or user.get("email_verified") is False:
-        return Visitor("stranger")
+        return Visitor("stranger", signed_in=True)
     runs_the_lab = login in _experimenters() and not raters_only()
-    return Visitor("experimenter" if runs_the_lab else "rater", login=login)
+    role: Literal["experimenter", "rater"] = "experimenter" if runs_the_lab else "rater"
+    return Visitor(role, login=login, signed_in=True)
+
+
+def offer_sign_out() -> None:
+    """The button that ends the visit of somebody signed in."""
+    st.button("Sign out", key="visit.logout", on_click=st.logout, icon=":material/logout:")
 
 
 def raters_only() -> bool:

@@ -64,14 +64,21 @@ def workspace(tmp_path_factory):
 
 
 class Served:
-    """The app on a port of its own, started as `make app` starts it, from another folder."""
+    """The app on a port of its own, started as `make app` starts it, from another folder.
 
-    def __init__(self, workspace):
-        self.workspace = workspace
+    `secrets` become Streamlit's, with the server's own address where they say {app}.
+    """
+
+    def __init__(self, workspace, secrets="", **environment):
+        self.workspace, self.environment = workspace, environment
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
+        if secrets:
+            folder = workspace / ".streamlit"
+            folder.mkdir()
+            (folder / "secrets.toml").write_text(secrets.replace("{app}", self.address))
         self.start()
 
     def start(self):
@@ -82,6 +89,7 @@ class Served:
             "PEFTCORE_MODELS": str(self.workspace / "models"),
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": "1",
+            **self.environment,
         }
         command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
         with (self.workspace / "server.log").open("ab") as log:
@@ -93,6 +101,20 @@ class Served:
     def stop(self):
         self.process.terminate()
         self.process.wait(20)
+
+
+@pytest.fixture
+def serve(chromium):
+    """Starts servers of a test's own, each on a folder."""
+    running = []
+
+    def start(folder, secrets=""):
+        running.append(Served(folder, secrets, PEFTCORE_WARM="0"))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -206,17 +228,17 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture
-def visit(chromium, server, request):
+def visit(chromium, request):
     """Opens a browser window of a size and colour scheme; a failed test leaves a picture."""
     windows = []
 
-    def window(width=1280, height=900, scheme="light"):
+    def window(width=1280, height=900, scheme="light", address=None):
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme
         )
         context.set_default_timeout(90_000)
         windows.append(context)
-        return Visit(context.new_page(), server)
+        return Visit(context.new_page(), address or request.getfixturevalue("server"))
 
     yield window
     for number, context in enumerate(windows):
