@@ -13,7 +13,6 @@ from peftcore.pictures import shelf
 if TYPE_CHECKING:
     from peftcore.dictionaries import Dictionary
     from peftcore.pictures.asking import Drawn
-    from peftcore.pictures.measuring import Order
     from peftcore.pictures.weighing import Effect
     from peftcore.runs import Run
 
@@ -56,27 +55,27 @@ def _atoms(run_id: str, home: str, stamp: int) -> Dictionary:
     return measuring.dictionary(run, cache.base(run.spec.base))
 
 
-def order(run: Run, seed: int, by: Order) -> list[int]:
+def order(run: Run, seed: int, by: str) -> list[int]:
     """A seed's atoms, those needed most first."""
     return _order(*_key(run), seed, by)
 
 
 @st.cache_data(max_entries=64, show_spinner="Weighing the atoms…")
-def _order(run_id: str, home: str, stamp: int, seed: int, by: Order) -> list[int]:
+def _order(run_id: str, home: str, stamp: int, seed: int, by: str) -> list[int]:
     from peftcore.pictures import measuring
 
     run = shelf.open_run(run_id, atoms=True)
-    return [int(atom) for atom in measuring.order_of(run, atoms(run), seed, by)]
+    return [int(atom) for atom in measuring.order_of(run, atoms(run), seed, measuring.order(by))]
 
 
-def fewer(run: Run, seed: int, by: Order, prompt: str, count: int) -> dict[int, Drawn]:
+def fewer(run: Run, seed: int, by: str, prompt: str, count: int) -> dict[int, Drawn]:
     """Pictures of a prompt with fewer and fewer atoms, by their number; all are drawn at once."""
     return _fewer(*_key(run), seed, by, prompt, count)
 
 
 @st.cache_data(max_entries=128, show_spinner="Drawing with fewer and fewer atoms…")
 def _fewer(
-    run_id: str, home: str, stamp: int, seed: int, by: Order, prompt: str, count: int
+    run_id: str, home: str, stamp: int, seed: int, by: str, prompt: str, count: int
 ) -> dict[int, Drawn]:
     from peftcore.pictures import asking, measuring
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -138,17 +139,15 @@ def fewer() -> None:
         return
     run, seed, prompt = chosen
     world = tasks.find(run.spec.task).draws
-    chosen_order = st.segmented_control(
+    by: str = st.segmented_control(
         "Kept first",
-        ["loss", "importance"],
-        default="loss",
+        list(_ORDERS),
+        default="earned",
         required=True,
         format_func=_ORDERS.__getitem__,
         key="images.order",
-        help="Most missed: the loss on validation examples rises most without it. Largest: it adds "
-        "most, |coefficient| times length",
+        help="; ".join(f"{_ORDERS[name]}: {words}" for name, words in _WHYS.items()),
     )
-    by: Order = "loss" if chosen_order == "loss" else "importance"
     drawn = picture_cache.fewer(run, seed, by, prompt, COUNT)
     kept = st.select_slider(
         "Atoms kept",
@@ -174,6 +173,7 @@ def fewer() -> None:
     line = pd.DataFrame(
         [
             {"Atoms kept": k, "As asked": figures.in_percent(d.alignment),
+             figures.BELIEFS[world]: figures.in_percent(d.belief),
              "Pictures that changed": sum(a != b for a, b in zip(d.pictures, drawn[0].pictures,
                                                                  strict=True)),
              "Read as": ", ".join(sorted(set(d.told)))}
@@ -183,9 +183,60 @@ def fewer() -> None:
     widgets.table(
         line, key="images.line", name=f"{run.id}-slider", alt="What is read at every slider place"
     )
+    figure = shelf.figure(f"prune-{run.id}")
+    if figure is not None:
+        _curve(run, figure, summary.eye(figure), [by], kept)
 
 
-_ORDERS = {"loss": "Most missed", "importance": "Largest"}
+_ORDERS: Mapping[str, str] = {
+    "earned": "Earns most",
+    "loss": "Most missed",
+    "importance": "Largest",
+}
+_WHYS: Mapping[str, str] = {
+    "earned": "its share of the loss's fall while all atoms come in together, on new examples of "
+    "training and validation",
+    "loss": "the loss on validation examples rises most without it alone",
+    "importance": "it adds most, |coefficient| times length",
+}
+
+
+def _curve(
+    run: Run, figure: Mapping[str, Any], metric: str, named: Sequence[str], chosen: int | None
+) -> None:
+    """A metric by number of atoms kept, and how steadily it rises in the orders that are named."""
+    world = tasks.find(run.spec.task).draws
+    band = summary.curve(figure)
+    chart(
+        figures.curve(band, world, metric, chosen),
+        key=f"images.curve.{run.id}.{metric}.{chosen is None}",
+        name=f"{run.id}-pruning-{metric}",
+        alt=figures.curve_alt(band, world, metric),
+        table=lambda: band,
+    )
+    several = figure["new"] * (1 + figure.get("again", 0)) if metric != "alignment" else 0
+    st.caption(
+        f"{figure['new']} new and {figure['old']} old prompts"
+        + (f", {several} pictures of new ones a point and seed" if several else "")
+        + f"; {len(figure['seeds'])} seeds, 95 % intervals over seeds. Which atoms matter is "
+        "decided on other examples than those judged here."
+    )
+    for by in (by for by in named if by in summary.orders(figure)):
+        st.caption(_steadily(_ORDERS[by], summary.rise(figure, metric, by), metric, world))
+
+
+def _steadily(name: str, told: summary.Rise, metric: str, world: str) -> str:
+    """How steadily pictures become what was asked for as atoms are added, in words."""
+    seen = figures.seen_by(world, metric).lower()
+    if not math.isfinite(told.spearman):
+        return f"{name} first: {seen} is the same for every number of atoms."
+    return (
+        f"{name} first: rank correlation of atoms kept with {seen}, mean of seeds, "
+        f"{told.spearman:.3f} (Spearman, 95 % {told.spearman_low:.3f} to {told.spearman_high:.3f} "
+        f"by drawing {told.seeds} seeds again) and {told.kendall:.3f} (Kendall, "
+        f"{told.kendall_low:.3f} to {told.kendall_high:.3f}); {told.kept_up} of {told.steps} steps "
+        f"do not fall, and it never lies more than {told.deepest:.3f} below what fewer atoms gave."
+    )
 
 
 def layers() -> None:
@@ -327,24 +378,24 @@ def editing() -> None:
     if figure is None:
         _measure("prune", run.id)
         return
+    world = tasks.find(task).draws
+    known = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
+    metric = st.segmented_control(
+        "Shown",
+        known,
+        default=summary.eye(figure),
+        required=True,
+        format_func=lambda name: figures.seen_by(world, name),
+        key=f"images.eye.{run.id}",
+        help="The logarithm tells steps towards a digit that no picture shows yet",
+    )
+    _curve(run, figure, metric, list(_ORDERS), None)
     band = summary.curve(figure)
-    chart(
-        figures.curve(band),
-        key=f"images.curve.{run.id}",
-        name=f"{run.id}-pruning",
-        alt=figures.curve_alt(band),
-        table=band,
-    )
-    st.caption(
-        f"{figure['new']} new and {figure['old']} old prompts, {len(figure['seeds'])} seeds, 95 % "
-        "intervals over seeds. Which atoms matter is decided on validation examples, never on "
-        "those judged here."
-    )
-    for by, name in _ORDERS.items():
-        rising, needed = summary.rising(band, order=by), summary.unneeded(band, order=by)
+    for by in summary.orders(figure):
+        needed = summary.unneeded(band, order=by)
         st.caption(
-            f"{name} first: rank correlation of atoms kept with alignment {rising:.2f}; from "
-            f"{needed} of {figure['atoms']} atoms on, the interval reaches the alignment of all."
+            f"{_ORDERS[by]} first: from {needed} of {figure['atoms']} atoms on, the interval "
+            "reaches the share as asked of all."
         )
 
 

@@ -137,51 +137,116 @@ def grid_table(
 
 
 NAMES = {"alignment": "New prompts", "old_alignment": "Old prompts", "facts": "Facts, new prompts"}
-ORDERS = {"importance": "largest first", "loss": "most missed first", "random": "at random"}
-STYLES = {("loss", "alignment"): (colour("atoms"), "solid"),
-          ("importance", "alignment"): (colour("atoms"), "dash"),
-          ("random", "alignment"): (colour("atoms"), "dot"),
-          ("loss", "old_alignment"): (NEUTRAL, "solid"),
-          ("random", "old_alignment"): (NEUTRAL, "dot")}  # fmt: skip
+ORDERS = {
+    "earned": "those that earn most first",
+    "loss": "most missed first",
+    "importance": "largest first",
+    "random": "at random",
+}
+DASHES = {"earned": "solid", "loss": "dashdot", "importance": "dash", "random": "dot"}
+BELIEFS = {"digits": "Classifier's chance", "scenes": "Facts as asked"}
+SCALES = {
+    ("alignment", "digits"): "Share of pictures as asked",
+    ("alignment", "scenes"): "Share of pictures as asked",
+    ("belief", "digits"): "Classifier's mean chance of what was asked",
+    ("belief", "scenes"): "Mean share of facts as asked",
+    ("evidence", "digits"): "Mean log₁₀ of the classifier's chance",
+}
+EYES = {"alignment": "Read as asked", "evidence": "Logarithm of the chance"}
 
 
-def curve(band: pd.DataFrame, chosen: int | None = None) -> go.Figure:
-    """Alignment (up) by number of atoms kept (across), with 95 % bands over seeds."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
+def seen_by(world: str, metric: str) -> str:
+    """What a metric of new prompts is called in a world."""
+    return BELIEFS[world] if metric == "belief" else EYES[metric]
+
+
+def curve(
+    band: pd.DataFrame, world: str, metric: str = "alignment", chosen: int | None = None
+) -> go.Figure:
+    """A metric of new prompts (up) by number of atoms kept (across), with 95 % bands over seeds.
+
+    Beside the share as asked of new prompts stands that of old ones.
+    """
     ks = sorted(band.k.unique())
     place = {k: i for i, k in enumerate(ks)}
-    for (order, metric), (ink, dash) in STYLES.items():
-        line = band[(band.order == order) & (band.metric == metric)].sort_values("k")
-        if line.empty:
+    data: list[dict[str, Any]] = []
+    for shown, ink in ((metric, colour("atoms")), ("old_alignment", NEUTRAL)):
+        if shown == "old_alignment" and metric != "alignment":
             continue
-        x = [place[k] for k in line.k]
-        name = f"{NAMES[metric]}, {ORDERS[order]}"
-        if line["low"].notna().all():
-            figure.add_scatter(
-                x=[*x, *x[::-1]], y=[*line["high"], *line["low"][::-1]], fill="toself",
-                fillcolor=faint(ink, 0.14), line={"width": 0}, hoverinfo="skip", showlegend=False,
-                legendgroup=name,
-            )  # fmt: skip
-        figure.add_scatter(
-            x=x, y=line["mean"], mode="lines+markers", name=name, legendgroup=name,
-            line={"color": ink, "dash": dash}, customdata=line[["k", "low", "high", "n"]],
-            hovertemplate="%{customdata[0]} atoms: %{y:.3f}, 95 % %{customdata[1]:.3f} to "
-            "%{customdata[2]:.3f}, n = %{customdata[3]} seeds<extra>" + name + "</extra>",
-        )  # fmt: skip
+        for order, dash in DASHES.items():
+            line = band[(band.order == order) & (band.metric == shown)].sort_values("k")
+            aside = shown == "old_alignment" and order in ("loss", "importance")
+            if not line.empty and not aside:
+                data += _line(line, place, f"{_subject(shown)}, {ORDERS[order]}", ink, dash)
+    layout: dict[str, Any] = {
+        "template": TEMPLATE,
+        "height": 420,
+        "xaxis": {
+            "tickvals": list(place.values()),
+            "ticktext": [str(k) for k in ks],
+            "title": {"text": "Atoms kept (none on the left: the base)"},
+        },
+        "yaxis": {"title": {"text": SCALES[metric, world]}},
+        "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        "margin": {"t": 16, "r": 16},
+    }
+    if metric != "evidence":
+        layout["yaxis"] |= {"range": [-0.03, 1.05]}
     if chosen is not None and chosen in place:
-        figure.add_vline(x=place[chosen], line={"color": NEUTRAL, "dash": "dash", "width": 1})
-    figure.update_xaxes(tickvals=list(place.values()), ticktext=[str(k) for k in ks],
-                        title_text="Atoms kept (none on the left: the base)")  # fmt: skip
-    figure.update_yaxes(title_text="Share of pictures as asked", range=[-0.03, 1.05])
-    return figure
+        mark = {"color": NEUTRAL, "dash": "dash", "width": 1}
+        at = {"x0": place[chosen], "x1": place[chosen], "y0": 0, "y1": 1, "yref": "paper"}
+        layout["shapes"] = [{"type": "line", "line": mark, **at}]
+    return go.Figure({"data": data, "layout": layout})
 
 
-def curve_alt(band: pd.DataFrame) -> str:
+def _subject(metric: str) -> str:
+    return NAMES["old_alignment"] if metric == "old_alignment" else NAMES["alignment"]
+
+
+def _line(
+    line: pd.DataFrame, place: Mapping[int, int], name: str, ink: str, dash: str
+) -> list[dict[str, Any]]:
+    """A mean with its marks, behind it a band where every point has an interval."""
+    x = [place[k] for k in line.k]
+    told: list[dict[str, Any]] = []
+    if line["low"].notna().all():
+        told.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [*x, *x[::-1]],
+                "y": [*line["high"], *line["low"][::-1]],
+                "fill": "toself",
+                "fillcolor": faint(ink, 0.14),
+                "line": {"width": 0},
+                "hoverinfo": "skip",
+                "showlegend": False,
+                "legendgroup": name,
+            }
+        )
+    told.append(
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": x,
+            "y": line["mean"].tolist(),
+            "name": name,
+            "legendgroup": name,
+            "line": {"color": ink, "dash": dash},
+            "customdata": line[["k", "low", "high", "n"]].to_numpy().tolist(),
+            "hovertemplate": "%{customdata[0]} atoms: %{y:.3f}, 95 % %{customdata[1]:.3f} to "
+            "%{customdata[2]:.3f}, n = %{customdata[3]} seeds<extra>" + name + "</extra>",
+        }
+    )
+    return told
+
+
+def curve_alt(band: pd.DataFrame, world: str, metric: str = "alignment") -> str:
     """The ends of the curve, in words."""
-    line = band[(band.order == "importance") & (band.metric == "alignment")].sort_values("k")
+    line = band[(band.order == band.order.iloc[0]) & (band.metric == metric)].sort_values("k")
     first, last = line.iloc[0], line.iloc[-1]
     return (
-        f"Alignment of new prompts rises from {first['mean']:.2f} with {first.k} atoms to "
+        f"{SCALES[metric, world]}, new prompts: {first['mean']:.2f} with {first.k} atoms, "
         f"{last['mean']:.2f} with {last.k}; {last.n} seeds"
     )
 

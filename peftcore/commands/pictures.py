@@ -39,7 +39,9 @@ def draw(
     atoms: Annotated[
         int | None, typer.Option(min=0, help="Keep only so many atoms, the most important first.")
     ] = None,
-    by: Annotated[str, typer.Option(help="Atoms kept first: importance or loss.")] = "importance",
+    by: Annotated[
+        str, typer.Option(help="Atoms kept first: earned, loss or importance.")
+    ] = "earned",
     off: Annotated[list[int] | None, typer.Option(help="Atom to switch off; repeat it.")] = None,
     gain: Annotated[float, typer.Option(help="What --off multiplies by instead of 0.")] = 0.0,
     count: Count = 4,
@@ -89,9 +91,7 @@ def _weighed(
     opened = shelf.open_run(run, atoms=True)
     found = measuring.dictionary(opened, model)
     ask.check_seed(opened, seed)
-    if by not in measuring.ORDERS:
-        raise BadInput(f"--by takes {' or '.join(measuring.ORDERS)}; got {by!r}")
-    order = measuring.order_of(opened, found, seed, "loss" if by == "loss" else "importance")
+    order = measuring.order_of(opened, found, seed, measuring.order(by))
     kept = found.size if atoms is None else atoms
     if kept > found.size or any(atom >= found.size for atom in off):
         raise BadInput(f"run {run} has atoms 0 to {found.size - 1}")
@@ -151,16 +151,21 @@ def prune(
     ] = 0,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Alignment of pictures with fewer and fewer atoms, for every seed, and keep the figure."""
-    from peftcore.pictures import measuring, shelf, summary
+    """Alignment of pictures with fewer and fewer atoms, for every seed, and keep the figure.
+
+    It tells, too, how steadily pictures become what was asked for as atoms are added.
+    """
+    from dataclasses import asdict
+
+    from peftcore.pictures import shelf, summary
 
     shelf.open_run(run, atoms=True)
     figure = _measured({"kind": "prune", "runs": [run], "examples": examples}, "atoms kept")
     band = summary.curve(figure)
     value = figure | {
         "curve": band.to_dict("records"),
-        "rank_correlation": {by: summary.rising(band, order=by) for by in measuring.ORDERS},
-        "needed": {by: summary.unneeded(band, order=by) for by in measuring.ORDERS},
+        "rises": {by: asdict(summary.rise(figure, order=by)) for by in summary.orders(figure)},
+        "needed": {by: summary.unneeded(band, order=by) for by in summary.orders(figure)},
     }
     heads = ["order", "metric", "k", "mean", "low", "high", "n"]
     rows = band.sort_values(["metric", "order", "k"])[heads].to_numpy(dtype=object).tolist()

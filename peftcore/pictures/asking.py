@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from peftcore.errors import BadInput
@@ -24,18 +25,22 @@ MOST = 64  # pictures of one prompt
 
 @dataclass(frozen=True)
 class Drawn:
-    """Pictures of one prompt, what each shows, and the share that is as asked (None: unknown)."""
+    """Pictures of one prompt and what each shows; None where nothing known is asked for.
+
+    alignment: share that is as asked.  belief: how far they are, on average (`reading.beliefs`).
+    """
 
     prompt: str
     pictures: tuple[Picture, ...]
     told: tuple[str, ...]
     alignment: float | None
+    belief: float | None = None
 
     def shown(self) -> dict[str, Any]:
         """As JSON has it."""
         codes = [canvas.code(picture) for picture in self.pictures]
         return {"prompt": self.prompt, "pictures": codes, "told": list(self.told),
-                "alignment": self.alignment}  # fmt: skip
+                "alignment": self.alignment, "belief": self.belief}  # fmt: skip
 
 
 def world_of(base: str) -> str:
@@ -66,7 +71,8 @@ def judged(world: str, prompt: str, pictures: Sequence[Picture]) -> Drawn:
     right = [reading.aligned(world, prompt, picture) for picture in pictures]
     known = [value for value in right if value is not None]
     share = sum(known) / len(known) if known else None
-    return Drawn(prompt, tuple(pictures), tuple(reading.told(world, list(pictures))), share)
+    far = fmean(reading.beliefs(world, [prompt] * len(pictures), pictures)) if known else None
+    return Drawn(prompt, tuple(pictures), tuple(reading.told(world, list(pictures))), share, far)
 
 
 def draw(worn: Adapted, prompt: str, count: int, first: int = 0, room: int = 0) -> list[Drawn]:

@@ -6,7 +6,10 @@ are taken where it is shown.  The same chance draws all pictures that are compar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -15,7 +18,7 @@ from peftcore import dictionaries, performing, tasks
 from peftcore.analysis import sparsity
 from peftcore.dictionaries import Dictionary
 from peftcore.errors import BadInput
-from peftcore.pictures import canvas, digits, scenes, weighing
+from peftcore.pictures import canvas, digits, reading, scenes, weighing
 from peftcore.tasks.base import Answer, Example
 from peftcore.tasks.kinds.drawn import DrawnTask, is_new
 from peftcore.training import precision
@@ -28,8 +31,10 @@ Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
 RANDOM = 2  # random orders of each seed
 PROMPTS = 60  # that need two runs at once
-Order = Literal["importance", "loss"]
-ORDERS: tuple[Order, ...] = ("importance", "loss")
+AGAIN = 3  # further pictures of each new prompt, for how far they are as asked
+LEAST = 1e-12  # chance that is told from none
+Order = Literal["earned", "loss", "importance"]
+ORDERS: tuple[Order, ...] = ("earned", "loss", "importance")
 MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
 
 
@@ -46,26 +51,36 @@ def dictionary(run: Run, base: BaseModel) -> Dictionary:
     return Dictionary(performing.load_adapter(run, base))
 
 
-def order_of(run: Run, found: Dictionary, place: int, by: Order = "importance") -> sparsity.Whole:
-    """A seed's atoms, those its validation examples need most first.
+def order(name: str) -> Order:
+    """An order by its name; BadInput tells those there are."""
+    for known in ORDERS:
+        if name == known:
+            return known
+    raise BadInput(f"atoms are ordered by {', '.join(ORDERS[:-1])} or {ORDERS[-1]}; got {name!r}")
 
-    by "importance": the mean size of what an atom adds; sizes of early and late layers compare
-    badly.  By "loss": how much the loss rises when the atom alone is taken away.
+
+def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> sparsity.Whole:
+    """A seed's atoms, those that are needed most first.
+
+    By "importance": the mean size of what an atom adds; sizes of early and late layers compare
+    badly.  By "loss": how much the loss rises when the atom alone is taken away.  Both on
+    validation examples.  By "earned": its share of the loss's fall on new examples of training
+    and validation while all atoms come in together, so what it does beside few others counts, too.
     """
     t = run.spec.training
     number = run.spec.population.numbers()[place]
-    dev = task_of(run).few_shot(t.shots, number, t.dev).dev
-    weights = (
-        weighing.importance(found, place, dev)
-        if by == "importance"
-        else weighing.rises(found, place, dev)
-    )
-    return sparsity.ranked(weights)
+    episode = task_of(run).few_shot(t.shots, number, t.dev)
+    if by == "earned":
+        new = [row for row in (*episode.train, *episode.dev) if is_new(row)]
+        return sparsity.ranked(weighing.earned(found, place, new))
+    weigh = weighing.importance if by == "importance" else weighing.rises
+    return sparsity.ranked(weigh(found, place, episode.dev))
 
 
 def counts(size: int) -> list[int]:
-    """How many atoms are kept along a curve: powers of two, and more places near the end."""
-    return sorted({*sparsity.counts(size), size * 3 // 4, size * 7 // 8})
+    """How many atoms are kept along a curve: powers of two, half as many again, and all but few."""
+    powers = sparsity.counts(size)
+    return sorted({*powers, *(3 * k // 2 for k in powers if 3 * k < 2 * size), size * 7 // 8})
 
 
 def prune(
@@ -77,8 +92,9 @@ def prune(
     known: Sequence[dict[str, Any]] = (),
     note: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> dict[str, Any]:
-    """Alignment with the k atoms needed most, by either order, and with k random ones, by seed.
+    """Alignment with the k atoms needed most, by every order, and with k random ones, by seed.
 
+    Beside it "belief": how far pictures of new prompts are as asked, of which more are drawn.
     examples: how many new and old prompts each are drawn; 0 takes all of the run's test split.
     known: rows of a figure that was made before, which are not drawn again.
     note: gets every row as it comes.
@@ -86,9 +102,9 @@ def prune(
     task, found = task_of(run), dictionary(run, base)
     rows = _judged(task, run, examples)
     steps, numbers = counts(found.size), run.spec.population.numbers()
-    kept = list(known)
+    kept = [row for row in known if "belief" in row]  # older figures did without
     seen = {(row["seed"], row["order"], row["draw"], row["k"]) for row in kept}
-    done, of = 0, len(numbers) * (2 + RANDOM)
+    done, of = 0, len(numbers) * (len(ORDERS) + RANDOM)
     for place, number in enumerate(numbers):
         orders: list[tuple[str, int, sparsity.Whole]] = [
             (by, 0, order_of(run, found, place, by)) for by in ORDERS
@@ -97,7 +113,7 @@ def prune(
         for name, draw, order in orders:
             if stop():
                 raise InterruptedError
-            asked = steps if name == "importance" else steps[1:-1]
+            asked = steps if name == ORDERS[0] else steps[1:-1]
             asked = [k for k in asked if (number, name, draw, k) not in seen]
             gains = weighing.keeping(order, asked)
             scored = _scores(task, found, place, gains, rows, arithmetic(run, base))
@@ -198,14 +214,37 @@ def _scores(
     rows: list[Example],
     autocast: torch.dtype | None,
 ) -> list[dict[str, float]]:
-    drawn = _drawn(found, place, gains, rows, autocast) if len(gains) else []
-    return [
-        {
-            name: round(value, 4)
-            for name, value in task.score([Answer(canvas.code(p)) for p in each], rows).items()
-        }
-        for each in drawn
-    ]
+    if not len(gains):
+        return []
+    more = again(rows)
+    found_scores = []
+    for each in _drawn(found, place, gains, [*rows, *more], autocast):
+        told = task.score([Answer(canvas.code(p)) for p in each[: len(rows)]], rows)
+        told |= _beliefs(task, [*rows, *more], each)
+        found_scores.append({name: round(value, 4) for name, value in told.items()})
+    return found_scores
+
+
+def again(rows: Sequence[Example]) -> list[Example]:
+    """The new prompts of some examples, for further pictures with a chance of their own."""
+    new = [row for row in rows if is_new(row)]
+    return [replace(row, id=f"{row.id}/again/{i}") for i in range(AGAIN) for row in new]
+
+
+def _beliefs(
+    task: DrawnTask, rows: Sequence[Example], pictures: Sequence[canvas.Picture]
+) -> dict[str, float]:
+    """How far the pictures of new prompts are as asked, on average.
+
+    "evidence" of digits is the mean logarithm to base ten of the classifier's chance: it tells
+    steps towards a digit that no picture shows yet.
+    """
+    pairs = [(row.source, p) for row, p in zip(rows, pictures, strict=True) if is_new(row)]
+    told = reading.beliefs(task.draws, [prompt for prompt, _ in pairs], [p for _, p in pairs])
+    found = {"belief": fmean(told)}
+    if task.draws == "digits":
+        found["evidence"] = fmean(math.log10(max(chance, LEAST)) for chance in told)
+    return found
 
 
 def _facts(run: Run, found: Dictionary, rows: Sequence[Example]) -> dict[str, Any]:
@@ -220,4 +259,5 @@ def _facts(run: Run, found: Dictionary, rows: Sequence[Example]) -> dict[str, An
         "atoms": found.size,
         "new": sum(map(is_new, rows)),
         "old": sum(not is_new(row) for row in rows),
+        "again": AGAIN,
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from peftcore.errors import BadInput
 from peftcore.pictures import digits, scenes
 from peftcore.pictures.canvas import Picture
@@ -29,6 +32,20 @@ def aligned(world: str, prompt: str, picture: Picture) -> bool | None:
         return None if word is None else digits.reader().read([picture])[0] == word
     scene = scenes.parse(prompt)
     return None if scene is None else scenes.aligned(scene, picture) == 1.0
+
+
+def beliefs(world: str, prompts: Sequence[str], pictures: Sequence[Picture]) -> list[float]:
+    """How far each picture is as asked: the classifier's chance of the digit, or share of facts.
+
+    nan where a prompt asks for nothing known.
+    """
+    if world == "digits":
+        words = [asked_digit(prompt) for prompt in prompts]
+        told = {w: digits.reader().chances(list(pictures), w) for w in dict.fromkeys(words) if w}
+        return [told[w][i] if w else math.nan for i, w in enumerate(words)]
+    asked = [scenes.parse(prompt) for prompt in prompts]
+    pairs = zip(asked, pictures, strict=True)
+    return [math.nan if scene is None else scenes.facts(scene, p) for scene, p in pairs]
 
 
 def asked_digit(prompt: str) -> str | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from peftcore.analysis.comparison import interval
 
 if TYPE_CHECKING:
     from peftcore.runs import Run
 
-METRICS = ("alignment", "old_alignment", "facts")
+Array = NDArray[np.floating]
+METRICS = ("alignment", "old_alignment", "facts", "belief", "evidence")
 
 
 def by_method(runs: Iterable[Run]) -> pd.DataFrame:
@@ -36,10 +40,11 @@ def curve(figure: Mapping[str, Any]) -> pd.DataFrame:
     order.
     """
     table = pd.DataFrame(figure["rows"])
-    ends = table[(table.order == "importance") & table.k.isin([table.k.min(), table.k.max()])]
-    others = [ends.assign(order=name) for name in set(table.order) - {"importance"}]
-    table = pd.concat([table, *others], ignore_index=True)
-    each = table.groupby(["order", "k", "seed"])[list(METRICS)].mean().reset_index()
+    ends = table[table.k.isin([table.k.min(), table.k.max()])]
+    inner = table.drop(ends.index)
+    table = pd.concat([inner, *(ends.assign(order=name) for name in dict.fromkeys(table.order))])
+    known = [metric for metric in METRICS if metric in table]
+    each = table.groupby(["order", "k", "seed"])[known].mean().reset_index()
     return _bands(each, ["order", "k"])
 
 
@@ -57,17 +62,93 @@ def _bands(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*keys, "metric", "mean", "low", "high", "n"])
 
 
-def rising(band: pd.DataFrame, metric: str = "alignment", order: str = "importance") -> float:
-    """Spearman correlation of atoms kept, in an order, with the mean of a metric; 1 is monotone.
+@dataclass(frozen=True)
+class Rise:
+    """How steadily a metric rises with the atoms kept, on the mean over seeds.
 
-    NaN where every number of atoms is as good as the next.
+    The intervals are of 95 % by drawing seeds again (bootstrap).
     """
-    from scipy.stats import spearmanr
 
-    line = band[(band.order == order) & (band.metric == metric)].sort_values("k")
-    if line["mean"].nunique() < 2:
-        return float("nan")
-    return float(spearmanr(line.k, line["mean"]).statistic)
+    spearman: float  # rank correlation with the number of atoms; 1 is monotone
+    spearman_low: float
+    spearman_high: float
+    kendall: float
+    kendall_low: float
+    kendall_high: float
+    steps: int  # from one number of atoms to the next
+    kept_up: int  # of them do not fall
+    deepest: float  # most that a number of atoms lies below a smaller number
+    seeds: int
+
+
+DRAWS = 2000  # of seeds, for an interval
+
+
+def rise(figure: Mapping[str, Any], metric: str = "", order: str = "") -> Rise:
+    """How steadily a metric rises along an order; without names the first of a figure's own.
+
+    nan where every number of atoms is as good as the next.
+    """
+    table = pd.DataFrame(figure["rows"])
+    metric, order = metric or eye(figure), order or orders(figure)[0]
+    ends = table.k.isin([table.k.min(), table.k.max()])
+    mine = table[(table.order == order) | ends]
+    wide = mine.groupby(["seed", "k"])[metric].mean().unstack("k").sort_index(axis=1)
+    curves, ks = wide.to_numpy(dtype=float), np.asarray(wide.columns, dtype=float)
+    picked = np.random.default_rng(0).integers(len(curves), size=(DRAWS, len(curves)))
+    drawn = curves[picked].mean(1)
+    mean = curves.mean(0)
+    told: dict[str, float] = {}
+    for name, measure in (("spearman", _spearman), ("kendall", _kendall)):
+        whole, draws = measure(ks, mean[None])[0], measure(ks, drawn)
+        draws = draws[np.isfinite(draws)]
+        low, high = np.percentile(draws, (2.5, 97.5)) if len(draws) else (np.nan, np.nan)
+        told |= {name: float(whole), f"{name}_low": float(low), f"{name}_high": float(high)}
+    below = np.maximum.accumulate(mean) - mean
+    steps = np.diff(mean)
+    return Rise(
+        **told,
+        steps=len(steps),
+        kept_up=int((steps >= 0).sum()),
+        deepest=float(below.max()),
+        seeds=len(curves),
+    )
+
+
+def eye(figure: Mapping[str, Any]) -> str:
+    """The metric that tells most about a picture: how far it is as asked, where that was kept."""
+    return "belief" if "belief" in figure["rows"][0] else "alignment"
+
+
+def orders(figure: Mapping[str, Any]) -> list[str]:
+    """The orders that a figure's atoms were kept in, without the random ones."""
+    found = dict.fromkeys(row["order"] for row in figure["rows"])
+    return [order for order in found if order != "random"]
+
+
+def _spearman(ks: Array, curves: Array) -> Array:
+    """Rank correlation of each curve (n, k) with ks."""
+    from scipy.stats import rankdata
+
+    return _correlated(rankdata(ks)[None], rankdata(curves, axis=1))
+
+
+def _kendall(ks: Array, curves: Array) -> Array:
+    """Kendall's τ-b of each curve (n, k) with ks: ordered pairs less disordered ones."""
+    upper = np.triu_indices(len(ks), 1)
+    way = np.sign(ks[:, None] - ks)[upper]
+    signs = np.sign(curves[:, :, None] - curves[:, None, :])[:, *upper]
+    untied = np.abs(signs).sum(1) * np.abs(way).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Array = (signs * way).sum(1) / np.sqrt(untied)
+    return found
+
+
+def _correlated(first: Array, second: Array) -> Array:
+    one, other = (x - x.mean(1, keepdims=True) for x in (first, second))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Array = (one * other).sum(1) / np.sqrt((one**2).sum(1) * (other**2).sum(1))
+    return found
 
 
 def unneeded(

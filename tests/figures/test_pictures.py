@@ -57,16 +57,30 @@ def band():
     return summary.curve({"rows": rows})
 
 
-def test_the_curve_names_both_orders_and_marks_the_chosen_number(band):
-    figure = figures.curve(band, 1)
+def test_the_curve_names_every_order_and_marks_the_chosen_number(band):
+    figure = figures.curve(band, "scenes", chosen=1)
     names = [trace.name for trace in figure.data if trace.name]
     assert names[0] == "New prompts, largest first"
     assert "Old prompts, at random" in names
+    assert "Old prompts, largest first" not in names  # one line of old prompts is enough
     assert list(figure.data[1].y) == [0.0, 0.25, 1.0]
     assert figure.layout.shapes[0].x0 == 1
-    assert figures.curve_alt(band) == (
-        "Alignment of new prompts rises from 0.00 with 0 atoms to 1.00 with 4; 2 seeds"
+    assert figures.curve_alt(band, "scenes") == (
+        "Share of pictures as asked, new prompts: 0.00 with 0 atoms, 1.00 with 4; 2 seeds"
     )
+
+
+def test_the_classifiers_chance_has_a_scale_of_its_own(band):
+    told = pd.concat([band, band[band.metric == "alignment"].assign(metric="evidence", mean=-2.0)])
+    figure = figures.curve(told, "digits", "evidence")
+    assert "log₁₀" in figure.layout.yaxis.title.text
+    assert figure.layout.yaxis.range is None
+    assert {trace.name for trace in figure.data if trace.name} == {
+        "New prompts, largest first",
+        "New prompts, at random",
+    }
+    assert figures.seen_by("digits", "belief") == "Classifier's chance"
+    assert figures.seen_by("scenes", "belief") == "Facts as asked"
 
 
 def test_scores_put_new_and_old_side_by_side():

@@ -32,3 +32,17 @@ def test_the_reader_reads_a_drawn_one_and_a_drawn_zero():
     one = canvas.decode("00014000/00144000/01444000/00144000/00044000/00044000/00144100/00144100")
     zero = canvas.decode("00034100/00344300/01410240/02400140/02400140/01400240/00430440/00034410")
     assert digits.reader().read([one, zero]) == ["one", "zero"]
+
+
+def test_chances_are_as_sure_as_the_reader_is_right():
+    test = digits.rows("test")
+    threes = [d.word == "three" for d in test]
+    chances = digits.reader().chances([d.picture for d in test], "three")
+    assert digits.reader().chances([], "three") == []
+    assert all(0 < chance < 1 for chance in chances)
+    right = [chance for chance, three in zip(chances, threes, strict=True) if three]
+    wrong = [chance for chance, three in zip(chances, threes, strict=True) if not three]
+    assert sum(right) / len(right) > 0.85
+    assert sum(wrong) / len(wrong) < 0.02
+    share = sum(threes) / len(threes)  # calibrated: chances and threes are equally many
+    assert abs(sum(chances) / len(chances) - share) < 0.02

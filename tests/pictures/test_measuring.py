@@ -3,6 +3,8 @@
 import torch
 
 from peftcore.pictures import measuring, scenes
+from peftcore.tasks.base import Example
+from peftcore.tasks.kinds.drawn import is_new
 
 
 def test_shares_reach_the_atoms_of_their_own_run(atoms_on):
@@ -19,3 +21,16 @@ def test_prompts_that_need_both_show_the_shape_at_night():
     assert rows == measuring.both_examples(20)
     asked = [measuring.asked(row) for row in rows]
     assert all(scenes.kind_of(scene) == "both" for scene in asked)
+
+
+def test_numbers_of_atoms_are_dense_where_pictures_change():
+    assert measuring.counts(128) == [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 112, 128]
+    assert measuring.counts(1) == [0, 1]
+
+
+def test_new_prompts_are_drawn_again_with_a_chance_of_their_own():
+    rows = [Example("test/new/3", "draw a three", ""), Example("test/old/4", "draw a one", "")]
+    more = measuring.again(rows)
+    assert [row.source for row in more] == ["draw a three"] * measuring.AGAIN
+    assert len({row.id for row in (*rows, *more)}) == 2 + measuring.AGAIN
+    assert all(is_new(row) for row in more)

@@ -1,5 +1,7 @@
 """What pictures show, in words; prompts the bases do not know."""
 
+import math
+
 import pytest
 
 from peftcore.errors import BadInput
@@ -19,6 +21,16 @@ def test_alignment_is_known_only_where_something_known_is_asked():
     seven = next(d for d in digits.rows("test") if d.word == "seven").picture
     assert reading.aligned("digits", "a seven", seven) is True
     assert reading.aligned("digits", "draw a digit", seven) is None
+
+
+def test_beliefs_are_chances_of_digits_and_shares_of_facts():
+    seven = next(d for d in digits.rows("test") if d.word == "seven").picture
+    asked = ["a seven", "draw a three", "draw a digit"]
+    right, wrong, nothing = reading.beliefs("digits", asked, [seven] * 3)
+    assert right > 0.8
+    assert wrong < 0.05
+    assert math.isnan(nothing)
+    assert reading.beliefs("scenes", ["a red ring", "a green ring"], [RING] * 2) == [1.0, 0.0]
 
 
 def test_unknown_words_are_named():

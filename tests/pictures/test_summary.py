@@ -45,10 +45,52 @@ def test_none_and_all_atoms_belong_to_every_order():
     assert at(band, "random", 2)["mean"] == pytest.approx(0.7)
 
 
+def curves(*of_seeds):
+    """A figure of one order: a list of values by number of atoms for each seed."""
+    rows = [row(s, "earned", k, value) for s, values in enumerate(of_seeds)
+            for k, value in enumerate(values)]  # fmt: skip
+    return {"rows": [each | {"belief": each["alignment"]} for each in rows]}
+
+
 def test_monotone_is_one_and_flat_is_nothing():
-    band = summary.curve(FIGURE)
-    assert summary.rising(band) == pytest.approx(1.0)
-    assert math.isnan(summary.rising(band, "old_alignment"))
+    told = summary.rise(FIGURE, "alignment", "importance")
+    assert (told.spearman, told.kendall) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert (told.spearman_low, told.spearman_high) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert (told.steps, told.kept_up, told.deepest, told.seeds) == (2, 2, 0.0, 2)
+    flat = summary.rise(FIGURE, "old_alignment", "importance")
+    assert math.isnan(flat.spearman)
+    assert math.isnan(flat.kendall_low)
+
+
+def test_a_fall_is_counted_and_its_depth_told():
+    told = summary.rise(curves([0.0, 0.6, 0.2, 0.4, 0.8]))
+    # Ranks 1 4 2 3 5 beside 1 2 3 4 5: 1 - 6 · (4 + 1 + 1) / 120; pairs: 8 ordered, 2 not.
+    assert told.spearman == pytest.approx(0.7)
+    assert told.kendall == pytest.approx(0.6)
+    assert (told.steps, told.kept_up) == (4, 3)
+    assert told.deepest == pytest.approx(0.4)
+
+
+def test_ties_count_as_scipy_counts_them():
+    from scipy.stats import kendalltau, spearmanr
+
+    values = [0.0, 0.1, 0.1, 0.5, 0.3, 0.5]
+    told = summary.rise(curves(values))
+    assert told.spearman == pytest.approx(spearmanr(range(6), values).statistic)
+    assert told.kendall == pytest.approx(kendalltau(range(6), values).statistic)
+
+
+def test_seeds_that_disagree_make_the_interval_wide():
+    told = summary.rise(curves([0.0, 0.2, 0.4], [0.4, 0.2, 0.0], [0.0, 0.1, 0.8]))
+    assert told.spearman == pytest.approx(1.0)  # of the mean
+    assert told.spearman_low == pytest.approx(-1.0)  # the middle seed drawn three times
+    assert told.spearman_high == pytest.approx(1.0)
+
+
+def test_a_figure_names_its_orders_and_what_tells_most():
+    assert summary.orders(FIGURE) == ["importance"]
+    assert summary.eye(FIGURE) == "alignment"
+    assert summary.eye(curves([0.0, 1.0])) == "belief"
 
 
 def test_atoms_are_needed_until_the_interval_reaches_all_of_them():

@@ -96,3 +96,27 @@ def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
     gains = torch.stack([torch.eye(found.size)[0], torch.zeros(found.size)])
     with_it, base = weighing._chances(found.at(0, gains), Encoder(found.base, ()), rows, ids)
     assert np.allclose(effect.change, (with_it - base).double().numpy(), atol=1e-6)
+
+
+def test_together_the_atoms_earn_the_whole_fall_of_the_loss(atoms_on):
+    from peftcore.batches import Encoder
+
+    found = atoms_on()
+    rows = [Example("x", "draw a one", canvas.words((0, 4) * 32)),
+            Example("y", "draw a two", canvas.words((4, 1) * 32))]  # fmt: skip
+    gains = torch.stack([torch.zeros(found.size), torch.ones(found.size)])
+    worn, encoder = found.at(1, gains), Encoder(found.base, ())
+    none, whole = worn.losses(encoder.batch(rows * 2), worn.centroid()).view(2, 2).mean(1).tolist()
+    told = weighing.earned(found, 1, rows, places=64)
+    assert told.shape == (found.size,)
+    assert none != whole
+    assert np.isclose(told.sum(), none - whole, atol=2e-3)
+
+
+def test_an_atom_of_no_length_earns_nothing(atoms_on):
+    found = atoms_on()
+    site = found.sites[0]
+    found.tensors[f"atoms:{site}"][:, :, 2] = 0
+    told = weighing.earned(found, 0, [Example("x", "draw a one", canvas.words((0, 4) * 32))])
+    assert told[2] == 0
+    assert (told[:2] != 0).all()
