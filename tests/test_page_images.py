@@ -1,12 +1,17 @@
 """The Images page, run in full without a browser, on the runs and figures that ship."""
 
+import shutil
+from dataclasses import asdict
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import nav, picture_views
 from app.errors import log_file
-from peftcore import places
+from peftcore import places, processes
 from peftcore.pictures import shelf
+from peftcore.pictures.studies import Ask, Study
+from peftcore.runs import RunStore
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +83,52 @@ def test_words_the_base_does_not_know_are_refused_in_a_sentence():
     page.selectbox(key="images.prompt.pictures_digit").set_value(picture_views.OWN).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
     assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
+
+
+@pytest.fixture
+def own_run():
+    """A run of one's own, which nobody has measured yet."""
+    shipped = next(r for r in shelf.runs("pictures_digit") if r.spec.method == "atoms")
+    training = shipped.spec.training.model_copy(update={"steps": 99})
+    run = RunStore().create(shipped.spec.model_copy(update={"training": training}))
+    for name in ("status.json", "scores.json", "answers.parquet", "adapter.safetensors"):
+        shutil.copyfile(shipped.folder / name, run.folder / name)
+    return run
+
+
+def measured(run, seeds=(0, 1)):
+    """A figure by numbers made up: the chance rises by an eighth with every further atom."""
+    rows = [
+        {"seed": s, "order": order, "draw": 0, "k": k, "alignment": k / 8, "old_alignment": 1.0,
+         "facts": k / 8, "belief": k / 8, "evidence": k - 8.0}
+        for s in seeds for order in ("earned", "random") for k in (0, 2, 8)
+        if order == "earned" or k == 2
+    ]  # fmt: skip
+    facts = {"run": run.id, "reader": 0.99, "task": run.spec.task, "seeds": list(seeds)}
+    return facts | {"atoms": 8, "new": 4, "old": 9, "again": 3, "kind": "prune", "rows": rows}
+
+
+def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monkeypatch):
+    begun = []
+    monkeypatch.setattr(Study, "start", begun.append)
+    page = opened("Editing")
+    ask = Ask.make({"kind": "prune", "runs": [own_run.id]})
+    key = f"picture_studies.start.{ask.id}"
+    assert page.selectbox[0].value == own_run.id
+    assert page.button(key=key).label == "Measure this run"
+    page.button(key=key).click().run()
+    assert begun == [ask]
+    study = Study.own(ask)
+    study.write_status(state="working", done=3, of=25, process=asdict(processes.current()))
+    page.run()
+    assert page.button(key=f"picture_studies.stop.{study.id}").label == "Stop"
+    page.button(key=f"picture_studies.stop.{study.id}").click().run()
+    assert study.stop_asked()
+    shelf.keep(ask.figure, measured(own_run))
+    study.write_status(state="done", done=25, of=25)
+    page.run()
+    told = words(sound(page))
+    assert "16 pictures of new ones a point and seed; 2 seeds" in told
+    assert "1.000 (Spearman, 95 % 1.000 to 1.000 by drawing 2 seeds again)" in told
+    assert "2 of 2 steps do not fall" in told
+    assert not [button for button in page.button if button.key and key in button.key]
