@@ -43,6 +43,13 @@ OVERS: dict[Over, str] = {
     "top_k": "Largest coefficients kept at a position",
 }
 
+BEGINS = ("At the base", "At the run without a threshold")
+WHYS = {
+    False: "Where no coefficient passes its threshold no gradient reaches the atoms, and the run "
+    "stays the base.",
+    True: "All runs, and LoRA, have learnt twice as long as those that begin at the base.",
+}
+
 
 def atom_map(subject: Subject) -> None:
     """Layer × atom for one seed, one number at a time."""
@@ -285,12 +292,25 @@ def density(subject: Subject) -> None:
         key="atoms.over",
         help=f"Usual values: {', '.join(f'{value:g}' for value in VALUES['threshold'])}",
     )
+    warm = BEGINS.index(
+        st.segmented_control(
+            "Training begins",
+            BEGINS,
+            default=BEGINS[0],
+            required=True,
+            key="atoms.begins",
+            help="Second: the same run, and LoRA for LoRA, has been trained once before with all "
+            "coefficients in force, and the threshold comes in when the atoms are there",
+        )
+    )
     there = [
         study
         for study in Study.every()
-        if study.ask.kind == "path" and study.ask.over == over and _belongs(study, subject)
+        if study.ask.kind == "path"
+        and (study.ask.over, study.ask.warm) == (over, bool(warm))
+        and _belongs(study, subject)
     ]
-    ask = there[0].ask if there else subject.ask("path", over=over)
+    ask = there[0].ask if there else subject.ask("path", over=over, warm=bool(warm))
 
     def show(found: Study) -> None:
         points, metric = atom_choices.entries(found, "run"), str(found.facts["metric"])
@@ -305,10 +325,10 @@ def density(subject: Subject) -> None:
         )
         st.caption(
             widgets.plain(
-                f"Every other setting is that of run {ask.parts()[0].run}. Where no coefficient "
-                "passes its threshold no gradient reaches the atoms, and the run stays the base."
+                f"Every other setting is that of run {ask.parts()[0].run}. {WHYS[ask.warm]}"
             )
         )
+        st.caption(widgets.plain(atom_studies.sparsest(points)))
         measuring.caption(found.facts)
 
     measuring.panel(

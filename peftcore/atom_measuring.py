@@ -333,15 +333,27 @@ def _path(bench: Bench) -> None:
     """Train the runs of a path that are missing, with LoRA beside them, and read their density."""
     ask, store = bench.ask, RunStore()
     spec = bench.runs[0].spec
-    points: list[tuple[float | None, RunSpec]] = [(None, atom_studies.reference(spec))]
-    points += atom_studies.along(spec, ask.over, ask.values)
+    atom_studies.along(spec, ask.over, ask.values)  # BadInput before anything is trained
+    many = 1 + len(ask.values or atom_studies.VALUES[ask.over])
+    steps = spec.training.steps
+    bench.of, bench.done = (many + 2 * ask.warm) * steps, 0
+    starts = {"lora": "", "atoms": ""}
+    if ask.warm:
+        for name, first in (
+            ("lora", atom_studies.reference(spec)),
+            ("atoms", atom_studies.dense(spec)),
+        ):
+            starts[name] = _trained(bench, store, first, "What runs begin from").id
+            bench.done += steps
+    points: list[tuple[float | None, RunSpec]] = [
+        (None, atom_studies.reference(spec, starts["lora"])),
+        *atom_studies.along(spec, ask.over, ask.values, starts["atoms"]),
+    ]
     judged = len(examples_to_answer(bench.tasks[0], spec.evaluation))  # by every run alike
     worn = performing.load_adapter(bench.runs[0], bench.base)
     placed = {name: spec.settings[name] for name in ("components", "stacks")}
-    bench.facts(Dictionary(worn), over=ask.over, n=judged, **placed)
+    bench.facts(Dictionary(worn), over=ask.over, n=judged, starts=starts, **placed)
     known = {(e["value"], e["run"]) for e in bench.study.found("run")}
-    steps = spec.training.steps
-    bench.of, bench.done = len(points) * steps, 0
     for value, each in points:
         if (value, each.id) not in known:
             run = _trained(bench, store, each, "LoRA" if value is None else f"{ask.over} {value:g}")

@@ -8,6 +8,7 @@ torch: pages read what `atom_measuring` computes in a process of its own.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +18,7 @@ from pydantic import Field
 
 from peftcore import measurements
 from peftcore.analysis import sparsity
+from peftcore.analysis.comparison import interval
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
 from peftcore.measurements import Measurement
@@ -64,6 +66,11 @@ class Ask(measurements.Ask):
     answers: bool = Field(True, description="Let it answer, too, and score the answers")
     over: Over = Field("threshold", description="The setting that varies along a path")
     values: tuple[float, ...] = Field((), max_length=12, description="Its values; none: the usual")
+    warm: bool = Field(
+        False,
+        description="Along a path, begin from the run whose coefficients are all in force, and "
+        "LoRA from LoRA: every run has learnt twice as long",
+    )
 
     def kin(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
@@ -231,20 +238,26 @@ def apart(found: pd.DataFrame, first: str, second: str) -> list[int]:
     return [k for k in sorted(one) if k in other and sparsity.apart(one[k], other[k])]
 
 
-def along(spec: RunSpec, over: Over, values: tuple[float, ...]) -> list[tuple[float, RunSpec]]:
-    """The same run of atoms at each value of a setting."""
+def along(
+    spec: RunSpec, over: Over, values: tuple[float, ...], start: str = ""
+) -> list[tuple[float, RunSpec]]:
+    """The same run of atoms at each value of a setting, beginning from another run if one is named.
+
+    A threshold that is learnt would come from there as well, so then it stays as it is set.
+    """
     from peftcore import planning
 
     if spec.method != "atoms":
         raise BadInput(f"a path varies a run of atoms; this one was made by {spec.method}")
+    fixed = {"learned_threshold": False} if start else {}
     found = []
     for value in sorted(values or VALUES[over]):
-        changed = int(value) if over == "top_k" else value
-        found.append((value, _again(spec, "atoms", spec.settings | {over: changed}, planning)))
+        changed = spec.settings | fixed | {over: int(value) if over == "top_k" else value}
+        found.append((value, _again(spec, "atoms", changed, planning, start)))
     return found
 
 
-def reference(spec: RunSpec) -> RunSpec:
+def reference(spec: RunSpec, start: str = "") -> RunSpec:
     """LoRA of equal rank on the same matrices, at its own learning rate and otherwise alike.
 
     Where LoRA does not offer those matrices it is atoms without a threshold, which is the same.
@@ -254,17 +267,49 @@ def reference(spec: RunSpec) -> RunSpec:
     rank = spec.settings["atoms"]
     same = {name: spec.settings[name] for name in ("components", "stacks")}
     try:
-        return _again(spec, "lora", {"rank": rank, "alpha": 2 * rank} | same, planning)
+        return _again(spec, "lora", {"rank": rank, "alpha": 2 * rank} | same, planning, start)
     except BadInput:
-        free = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
-        return _again(spec, "atoms", spec.settings | free, planning)
+        return dense(spec, start)
 
 
-def _again(spec: RunSpec, method: str, settings: dict[str, Any], planning: Any) -> RunSpec:
+def dense(spec: RunSpec, start: str = "") -> RunSpec:
+    """The same atoms with every coefficient in force: no threshold, no price, none left out."""
+    from peftcore import planning
+
+    free = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
+    return _again(spec, "atoms", spec.settings | free, planning, start)
+
+
+def _again(
+    spec: RunSpec, method: str, settings: dict[str, Any], planning: Any, start: str
+) -> RunSpec:
     training = spec.training.model_dump()
     if method != spec.method:
         training.pop("learning_rate")
     made: RunSpec = planning.plan(
-        spec.base, spec.task, method, settings, spec.population, training, spec.evaluation
+        spec.base, spec.task, method, settings, spec.population, training, spec.evaluation, start
     )
     return made
+
+
+MARGIN = 0.02  # below LoRA that still counts as good
+
+
+def sparsest(points: Sequence[Mapping[str, Any]]) -> str:
+    """In words: the run of a path with most exact zeros whose mean score is close to LoRA's."""
+    lora = [interval(p["scores"]).mean for p in points if p["value"] is None]
+    found = [
+        (interval(p["zeros"]).mean or 0.0, interval(p["scores"]).mean, p["value"])
+        for p in points
+        if p["value"] is not None and p.get("zeros")
+    ]
+    if not lora or lora[0] is None or not found:
+        return ""
+    good = [each for each in found if each[1] is not None and each[1] >= lora[0] - MARGIN]
+    if not good:
+        return f"No run of this path comes within {MARGIN:g} of LoRA's mean, {lora[0]:.3f}."
+    zeros, score, value = max(good)
+    return (
+        f"Most exact zeros at a mean within {MARGIN:g} of LoRA's {lora[0]:.3f}, or above: "
+        f"{zeros:.1%} at {value:g}, where the mean is {score:.3f}."
+    )

@@ -201,6 +201,21 @@ def test_a_path_trains_what_is_missing_and_reads_its_density(runs):
     assert same.training == run.spec.training
 
 
+def test_a_warm_path_begins_from_runs_whose_coefficients_are_all_in_force(runs):
+    run = runs["atoms"]
+    study = done("path", run.id, values=(3.0,), warm=True)
+    lora, sparse = study.found("run")
+    starts, store = study.facts["starts"], RunStore()
+    assert store.open(lora["run"]).spec.start == starts["lora"]
+    spec = store.open(sparse["run"]).spec
+    assert spec.start == starts["atoms"]
+    assert (spec.settings["threshold"], spec.settings["learned_threshold"]) == (3.0, False)
+    first = store.open(spec.start).spec
+    assert (first.settings["threshold"], first.start) == (0.0, "")
+    assert min(sparse["zeros"]) > 0  # the threshold came in
+    assert study.status().of == 4 * spec.training.steps
+
+
 def test_combined_atoms_are_scored_on_both_tasks(runs):
     study = done("combine", runs["atoms"].id, runs["other"].id, examples=0)
     rows = study.found("combined")

@@ -137,3 +137,17 @@ def test_the_shipped_pruning_starts_at_the_base_and_ends_at_the_run():
         for seed, held in answers.groupby("seed"):
             whole = score[(score["k"] == score["k"].max()) & (score["seed"] == seed)]["value"]
             assert whole.item() == pytest.approx(held["correct"].mean(), abs=0.1)  # of other counts
+
+
+def test_the_sparsest_run_that_is_as_good_as_lora_is_told():
+    def point(value, scores, zeros=None):
+        return {"value": value, "scores": scores} | ({"zeros": zeros} if zeros else {})
+
+    lora, dense = point(None, [0.8, 0.9]), point(0.0, [0.9, 0.9], [0.0, 0.0])
+    half, most = point(2.0, [0.8, 0.88], [0.5, 0.6]), point(3.0, [0.5, 0.9], [0.8, 0.9])
+    assert atom_studies.sparsest([lora, dense, half, most]) == (
+        "Most exact zeros at a mean within 0.02 of LoRA's 0.850, or above: 55.0% at 2, where the "
+        "mean is 0.840."
+    )
+    assert "No run of this path" in atom_studies.sparsest([lora, most])
+    assert atom_studies.sparsest([dense, half]) == ""

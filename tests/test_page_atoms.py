@@ -8,6 +8,7 @@ from fabricated import make_run
 from streamlit.testing.v1 import AppTest
 
 from app import atom_choices
+from app import atom_views as page_words
 from peftcore import atom_studies, places
 from peftcore.analysis import sparsity
 from peftcore.atom_studies import Ask, Study
@@ -274,6 +275,11 @@ def test_density_is_drawn_for_every_run_of_a_path():
     (line,) = chart["data"]
     assert line["text"] == ["threshold 1", "threshold 0"]
     assert "LoRA of equal rank 0.850" in chart["layout"]["annotations"][0]["text"]
+    page = opened("Density")
+    assert "No run of this path comes within 0.02 of LoRA's mean, 0.850" in words(page)
+    page.segmented_control(key="atoms.begins").set_value(page_words.BEGINS[1]).run()
+    asked = Ask.make({"kind": "path", "runs": [run.id], "warm": True})
+    assert page.button(key=f"atoms.start.{asked.id}").label == "Measure the path"
 
 
 def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
