@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,9 +18,6 @@ from peftcore import tasks
 from peftcore.pictures import canvas, digits, models, reading, scenes, shelf, summary
 from peftcore.pictures.studies import Ask, Kind, Study
 from peftcore.runs import Run
-
-if TYPE_CHECKING:
-    from peftcore.pictures.measuring import Order
 
 COUNT = 8  # pictures of a prompt
 TITLES = {
@@ -349,18 +346,55 @@ def together() -> None:
     if figure is None:
         _measure("combine", concept.id, style.id)
         return
+    _both(concept, style, figure)
+
+
+def _both(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
+    """What was measured of two runs' atoms at once, and at which shares they do best."""
     band = summary.mixes(figure)
+    names = _MIXES | {"chosen": _chosen(figure)}
     chart(
-        figures.mixes(band, _MIXES),
+        figures.mixes(band, names),
         key="images.mixes",
         name="both-alignment",
         alt=figures.mixes_alt(band),
         table=band,
     )
+    one, other, independent = summary.alone(concept, style)
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
-        f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds."
+        f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
+        f"on new prompts of its own the shape's run draws {one:.2f} as asked and the style's "
+        f"{other:.2f}; were the two independent, both together would reach {independent:.2f}."
     )
+    if "grid" not in figure:
+        return
+    table = summary.shares(figure)
+    metric = st.segmented_control(
+        "Shown",
+        list(figures.WORTH),
+        default="facts",
+        required=True,
+        format_func=figures.WORTH.__getitem__,
+        key="images.worth",
+    )
+    chart(
+        figures.shares(table, metric, figure["chosen"]),
+        key=f"images.shares.{metric}",
+        name="both-shares",
+        alt=figures.shares_alt(table, metric, figure["chosen"]),
+        table=table,
+    )
+    st.caption(
+        "Shares are tried on as many other prompts of the same kind, mean of "
+        f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes are as asked, "
+        "then most facts; above they are judged on the prompts that were not used to choose them."
+    )
+
+
+def _chosen(figure: Mapping[str, Any]) -> str:
+    one, other = figure.get("chosen", (1.0, 1.0))
+    return f"Both, {one:g} and {other:g}"
 
 
 _MIXES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}

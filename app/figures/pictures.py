@@ -24,6 +24,7 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "digits": ("#FBFAF6", "#C9C8C4", "#8F8F8D", "#565658", "#1B1C20"),
     "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),
 }
+FRAME = "#E4572E"  # around a chosen cell
 GAP = (122, 130, 140)  # between pictures, visible on light and on dark ground
 WIDTH = 900  # of a chart on a page, about; decides how high rows of panels are
 
@@ -187,8 +188,7 @@ def curve(
             "title": {"text": "Atoms kept (none on the left: the base)"},
         },
         "yaxis": {"title": {"text": SCALES[metric, world]}},
-        "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
-        "margin": {"t": 16, "r": 16},
+        "showlegend": True,
     }
     if metric != "evidence":
         layout["yaxis"] |= {"range": [-0.03, 1.05]}
@@ -344,7 +344,7 @@ def mixes(band: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
         line = band[band.metric == metric]
         figure.add_scatter(
             x=[names[name] for name in line["with"]], y=line["mean"], mode="markers",
-            name={"alignment": "Everything as asked", "facts": "Share of facts"}[metric],
+            name=WORTH[metric],
             marker={"color": ink, "size": 10, "symbol": "circle" if metric == "alignment" else "x"},
             error_y={"type": "data", "symmetric": False, "array": line["high"] - line["mean"],
                      "arrayminus": line["mean"] - line["low"]},
@@ -360,6 +360,60 @@ def mixes_alt(band: pd.DataFrame) -> str:
     line = band[band.metric == "alignment"]
     pairs = zip(line["with"], line["mean"], strict=True)
     return "Alignment by atoms in force: " + ", ".join(f"{n} {m:.2f}" for n, m in pairs)
+
+
+WORTH = {"alignment": "Everything as asked", "facts": "Share of facts"}
+
+
+def shares(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> go.Figure:
+    """What each pair of shares of two runs' atoms is worth; a frame around the chosen one."""
+    wide = table.pivot_table(index="style", columns="concept", values=metric).sort_index()
+    xs, ys = [f"{x:g}" for x in wide.columns], [f"{y:g}" for y in wide.index]
+    top = max(0.1, float(np.ceil(wide.to_numpy().max() * 20) / 20))
+    cell = {
+        "type": "heatmap",
+        "x": xs,
+        "y": ys,
+        "z": wide.to_numpy().tolist(),
+        "zmin": 0,
+        "zmax": top,
+        "colorscale": "Viridis",
+        "xgap": 2,
+        "ygap": 2,
+        "texttemplate": "%{z:.2f}",
+        "colorbar": {"title": {"text": WORTH[metric]}, "thickness": 12},
+        "hovertemplate": "shape × %{x}, style × %{y}: %{z:.3f}<extra></extra>",
+    }
+    x, y = xs.index(f"{chosen[0]:g}"), ys.index(f"{chosen[1]:g}")
+    frame = {
+        "type": "rect",
+        "x0": x - 0.5,
+        "x1": x + 0.5,
+        "y0": y - 0.5,
+        "y1": y + 0.5,
+        "line": {"color": FRAME, "width": 3},
+    }
+    axis = {"type": "category", "showgrid": False, "ticks": ""}
+    layout = {
+        "template": TEMPLATE,
+        "height": 420,
+        "xaxis": axis | {"title": {"text": "Share of the shape's atoms"}},
+        "yaxis": axis | {"title": {"text": "Share of the style's atoms"}},
+        "shapes": [frame],
+        "margin": {"t": 16, "r": 16},
+    }
+    return go.Figure({"data": [cell], "layout": layout})
+
+
+def shares_alt(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> str:
+    """The grid in words."""
+    at = table.set_index(["concept", "style"])
+    best, whole = at.loc[(chosen[0], chosen[1])], at.loc[(1.0, 1.0)]
+    return (
+        f"{WORTH[metric]} by shares of both runs' atoms, from {table[metric].min():.2f} to "
+        f"{table[metric].max():.2f}: {whole[metric]:.2f} with all of both, {best[metric]:.2f} at "
+        f"the chosen {chosen[0]:g} and {chosen[1]:g}; {int(table.n.max())} seeds"
+    )
 
 
 def in_percent(value: float | None) -> str:

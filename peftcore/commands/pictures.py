@@ -205,7 +205,8 @@ def combine(
         {"kind": "combine", "runs": [concept, style], "examples": examples}, "both", found.base
     )
     band = summary.mixes(figure)
-    value = figure | {"bands": band.to_dict("records")}
+    value = figure | {"bands": band.to_dict("records"),
+                      "alone": summary.alone(first, second)}  # fmt: skip
     heads = ["with", "metric", "mean", "low", "high", "n"]
     rows = band[heads].to_numpy(dtype=object).tolist()
     printing.show(value, as_json, lambda: printing.table(heads, rows))

@@ -7,7 +7,7 @@ are taken where it is shown.  The same chance draws all pictures that are compar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +19,7 @@ from peftcore.analysis import sparsity
 from peftcore.dictionaries import Dictionary
 from peftcore.errors import BadInput
 from peftcore.pictures import canvas, digits, reading, scenes, weighing
-from peftcore.tasks.base import Answer, Example
+from peftcore.tasks.base import Answer, Example, Split
 from peftcore.tasks.kinds.drawn import DrawnTask, is_new
 from peftcore.training import precision
 
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 
 Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
+Told = dict[str, float]
 RANDOM = 2  # random orders of each seed
 PROMPTS = 60  # that need two runs at once
 AGAIN = 3  # further pictures of each new prompt, for how far they are as asked
 LEAST = 1e-12  # chance that is told from none
 Order = Literal["earned", "loss", "importance"]
 ORDERS: tuple[Order, ...] = ("earned", "loss", "importance")
+SHARES = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)  # of each run's atoms, tried together
 MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
 
 
@@ -133,27 +135,53 @@ def combine(
     stop: Stop = lambda: False,
     examples: int = PROMPTS,
 ) -> dict[str, Any]:
-    """Alignment of prompts that need both runs' atoms: with both, with each alone, with none."""
+    """Prompts that need both runs' atoms: with both, each alone, none, and both at chosen shares.
+
+    The shares are those of a grid that do best on prompts of validation, over all seeds; what they
+    are worth is measured on others.
+    """
     first, second = dictionary(concept, base), dictionary(style, base)
-    rows = both_examples(examples)
-    kept: list[dict[str, Any]] = []
+    dev, test = both_examples(examples, "validation"), both_examples(examples)
     pairs = min(first.seeds, second.seeds)
-    for place in range(pairs):
+    numbers = concept.spec.population.numbers()[:pairs]
+    grid: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
+
+    def told(place: int, mixes: Sequence[tuple[float, float]], rows: list[Example]) -> list[Told]:
         if stop():
             raise InterruptedError
         both = dictionaries.joined(first, second, (place, place))
-        gains = mixed(both, first.each, list(MIXES.values()))
-        drawn = _drawn(both, 0, gains, rows, arithmetic(concept, base))
-        for name, pictures in zip(MIXES, drawn, strict=True):
-            seen = list(zip(rows, pictures, strict=True))
-            right = [scenes.aligned(asked(row), picture) for row, picture in seen]
-            facts = [scenes.facts(asked(row), picture) for row, picture in seen]
-            kept.append({"seed": concept.spec.population.numbers()[place], "with": name,
-                         "alignment": sum(right) / len(rows),
-                         "facts": sum(facts) / len(rows)})  # fmt: skip
-        report(place + 1, pairs)
-    told = _facts(concept, first, rows) | {"kind": "combine", "other": style.id, "rows": kept}
-    return told | {"prompts": "both"}
+        gains = mixed(both, first.each, mixes)
+        return [_right(rows, p) for p in _drawn(both, 0, gains, rows, arithmetic(concept, base))]
+
+    shares = [(one, other) for one in SHARES for other in SHARES]
+    for place, number in enumerate(numbers):
+        for (one, other), scores in zip(shares, told(place, shares, dev), strict=True):
+            grid.append({"seed": number, "concept": one, "style": other} | scores)
+        report(2 * (place + 1), 3 * pairs)
+    mixes = MIXES | {"chosen": best_shares(grid)}
+    for place, number in enumerate(numbers):
+        for name, scores in zip(mixes, told(place, list(mixes.values()), test), strict=True):
+            kept.append({"seed": number, "with": name} | scores)
+        report(2 * pairs + place + 1, 3 * pairs)
+    facts = _facts(concept, first, test) | {"kind": "combine", "other": style.id, "prompts": "both"}
+    return facts | {"chosen": list(mixes["chosen"]), "rows": kept, "grid": grid}
+
+
+def _right(rows: Sequence[Example], pictures: Sequence[canvas.Picture]) -> Told:
+    """Share of scenes that are as asked, and of their facts."""
+    told = [scenes.facts(asked(row), p) for row, p in zip(rows, pictures, strict=True)]
+    right = sum(value == 1.0 for value in told) / len(told)
+    return {"alignment": round(right, 4), "facts": round(fmean(told), 4)}
+
+
+def best_shares(grid: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """The shares of both runs at which most scenes are as asked over all seeds; then most facts."""
+    held: dict[tuple[float, float], list[tuple[float, float]]] = {}
+    for row in grid:
+        at = (row["concept"], row["style"])
+        held.setdefault(at, []).append((row["alignment"], row["facts"]))
+    return max(held, key=lambda at: tuple(map(fmean, zip(*held[at], strict=True))))
 
 
 def asked(row: Example) -> scenes.Scene:
@@ -163,13 +191,23 @@ def asked(row: Example) -> scenes.Scene:
     return found
 
 
-def both_examples(count: int) -> list[Example]:
-    """Prompts that ask for the unseen shape at night, which neither run was trained on."""
+def both_examples(count: int, split: Split = "test") -> list[Example]:
+    """Prompts that ask for the unseen shape at night, which neither run was trained on.
+
+    Those of validation are of the same kind, and none of them is one of testing.
+    """
     import random
 
-    rng = random.Random("pictures/both/test")
-    found = [scenes.draw_scene(rng, "both") for _ in range(count)]
-    return [Example(f"both/new/{i}", scene.prompt, "") for i, scene in enumerate(found)]
+    rng = random.Random(f"pictures/both/{split}")
+    tests = split == "test"
+    kept = set() if tests else {row.source for row in both_examples(max(count, PROMPTS))}
+    found: list[str] = []
+    while len(found) < count:
+        scene = scenes.draw_scene(rng, "both")
+        if scene.prompt not in kept:
+            found.append(scene.prompt)
+    name = "both" if tests else f"both/{split}"
+    return [Example(f"{name}/new/{i}", prompt, "") for i, prompt in enumerate(found)]
 
 
 def mixed(both: Dictionary, first: int, shares: Sequence[tuple[float, float]]) -> torch.Tensor:

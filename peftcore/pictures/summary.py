@@ -53,6 +53,22 @@ def mixes(figure: Mapping[str, Any]) -> pd.DataFrame:
     return _bands(pd.DataFrame(figure["rows"]), ["with"])
 
 
+def shares(figure: Mapping[str, Any]) -> pd.DataFrame:
+    """The grid of shares, a mean over seeds at each: concept, style, alignment, facts, n."""
+    table = pd.DataFrame(figure["grid"])
+    found = table.groupby(["concept", "style"]).agg(
+        alignment=("alignment", "mean"), facts=("facts", "mean"), n=("seed", "nunique")
+    )
+    return found.reset_index()
+
+
+def alone(concept: Run, style: Run) -> tuple[float, float, float]:
+    """Mean alignment of each run with its own new prompts, and of both were they independent."""
+    one, other = (np.array(run.scores()["alignment"]) for run in (concept, style))
+    many = min(len(one), len(other))
+    return float(one.mean()), float(other.mean()), float((one[:many] * other[:many]).mean())
+
+
 def _bands(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     rows = []
     for at, group in table.groupby(list(keys), sort=False):

@@ -106,3 +106,17 @@ def test_an_effect_shows_the_levels_it_changes_most():
 def test_a_share_is_a_percentage_or_a_dash():
     assert figures.in_percent(0.5) == "50 %"
     assert figures.in_percent(None) == "–"
+
+
+def test_shares_lie_on_a_grid_with_a_frame_around_the_chosen():
+    rows = [(0.0, 0.0, 0.0), (0.0, 1.0, 0.1), (1.0, 0.0, 0.2), (1.0, 1.0, 0.3)]
+    table = pd.DataFrame(rows, columns=["concept", "style", "alignment"])
+    table = table.assign(facts=0.5, n=5)
+    figure = figures.shares(table, "alignment", (1.0, 0.0))
+    assert list(figure.data[0].z[0]) == [0.0, 0.2]  # the style's nought: the shape across
+    assert list(figure.data[0].x) == ["0", "1"]
+    frame = figure.layout.shapes[0]
+    assert (frame.x0, frame.y0) == (0.5, -0.5)
+    assert figures.shares_alt(table, "alignment", (1.0, 0.0)).endswith(
+        "from 0.00 to 0.30: 0.30 with all of both, 0.20 at the chosen 1 and 0; 5 seeds"
+    )

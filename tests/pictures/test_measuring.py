@@ -23,6 +23,22 @@ def test_prompts_that_need_both_show_the_shape_at_night():
     assert all(scenes.kind_of(scene) == "both" for scene in asked)
 
 
+def test_shares_are_chosen_on_prompts_that_are_not_judged():
+    judged = {row.source for row in measuring.both_examples(60)}
+    dev = measuring.both_examples(60, "validation")
+    assert not judged & {row.source for row in dev}
+    assert all(scenes.kind_of(measuring.asked(row)) == "both" for row in dev)
+    assert len({row.id for row in (*dev, *measuring.both_examples(60))}) == 120
+
+
+def test_the_best_shares_have_most_scenes_then_most_facts_over_seeds():
+    rows = [(0, 1.0, 1.0, 0.2, 0.5), (1, 1.0, 1.0, 0.0, 0.5), (0, 0.5, 1.0, 0.1, 0.9),
+            (1, 0.5, 1.0, 0.1, 0.2), (0, 0.0, 1.0, 0.0, 1.0), (1, 0.0, 1.0, 0.0, 1.0)]  # fmt: skip
+    names = ("seed", "concept", "style", "alignment", "facts")
+    grid = [dict(zip(names, row, strict=True)) for row in rows]
+    assert measuring.best_shares(grid) == (0.5, 1.0)
+
+
 def test_numbers_of_atoms_are_dense_where_pictures_change():
     assert measuring.counts(128) == [0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 112, 128]
     assert measuring.counts(1) == [0, 1]

@@ -107,3 +107,22 @@ def test_mixes_are_averaged_over_seeds():
     band = summary.mixes({"rows": rows})
     line = band[(band["with"] == "both") & (band.metric == "alignment")].iloc[0]
     assert (line["mean"], line["n"]) == (pytest.approx(0.3), 2)
+
+
+def test_shares_are_averaged_over_seeds_at_every_place():
+    rows = [{"seed": s, "concept": c, "style": 1.0, "alignment": c * s, "facts": 0.5}
+            for s in (0, 1) for c in (0.0, 1.0)]  # fmt: skip
+    table = summary.shares({"grid": rows})
+    assert table.alignment.tolist() == [0.0, 0.5]
+    assert table.n.tolist() == [2, 2]
+
+
+def test_two_runs_alone_tell_what_independence_would_give():
+    class Scored:
+        def __init__(self, *values):
+            self.values = values
+
+        def scores(self):
+            return {"alignment": list(self.values)}
+
+    assert summary.alone(Scored(0.5, 1.0), Scored(0.2, 0.4)) == pytest.approx((0.75, 0.3, 0.25))
