@@ -51,12 +51,16 @@ class Identity:
         return process if same and not dead and self._carried_by(process) else None
 
     def _carried_by(self, process: psutil.Process) -> bool:
+        if not self.token:
+            return True
         try:
-            return not self.token or process.environ().get(TOKEN) == self.token
+            environment = process.environ()
         except psutil.AccessDenied:
             return True  # somebody else's process: number and start time must do
         except psutil.Error:
             return False
+        # Nothing at all is what can be read of a process that has just begun.
+        return not environment or environment.get(TOKEN) == self.token
 
     def alive(self, silent: float, patience: float) -> bool:
         """Whether it was heard of within `patience` seconds and is there, as far as can be seen."""

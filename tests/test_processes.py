@@ -1,7 +1,12 @@
 """Processes that outlive who started them."""
 
 import json
+import subprocess
+import sys
 import time
+from dataclasses import replace
+
+import psutil
 
 from peftcore import places, processes
 
@@ -26,6 +31,16 @@ def test_it_works_on_this_workspace_by_whole_paths_and_one_thread(tmp_path, home
     assert (environment["OMP_NUM_THREADS"], environment["MORE"]) == ("1", "1")
     assert environment[processes.TOKEN] == identity.token == "a token"
     assert folder == str(places.ROOT)
+
+
+def test_one_whose_environment_cannot_be_read_yet_is_there(tmp_path, monkeypatch):
+    wait = "import sys; sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE) as process:
+        identity = replace(processes.identify(process.pid), token="a token")
+        assert identity.process() is None
+        monkeypatch.setattr(psutil.Process, "environ", lambda self: {})
+        assert identity.process() is not None
+        process.communicate()
 
 
 def test_one_that_ends_at_once_is_known_and_does_not_stay(tmp_path):
