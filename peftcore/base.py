@@ -6,12 +6,13 @@ Only safetensors are read and no code that comes with a model is run.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -21,6 +22,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.activations import NewGELUActivation
 from transformers.utils import logging
 
 from peftcore import attention, bases
@@ -34,6 +36,13 @@ LOADERS: dict[Kind, Any] = {
     "decoder": AutoModelForCausalLM,
     "encoder-decoder": AutoModelForSeq2SeqLM,
 }
+
+
+class OneGELU(nn.GELU):
+    """The library's NewGELUActivation in one operation instead of eight."""
+
+    def __init__(self) -> None:
+        super().__init__(approximate="tanh")
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,31 @@ def freeze(
     """A base model made of a transformers model, which is put into evaluation mode for good."""
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.NAME)
+    _exchange(model, NewGELUActivation, OneGELU)
     anatomy = dissect(model)
     for site in anatomy.sites:
         model.get_submodule(site.path).peftcore_site = site.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return BaseModel(name, model, tokenizer, anatomy, fingerprint(model), sentences)
+
+
+def _exchange(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, old):
+                setattr(module, name, new())
+
+
+def as_published(model: Any) -> Any:
+    """The model with the library's own attention and activations again.
+
+    `freeze` puts others in their place: attention that knows of prefixes, and PyTorch's form of an
+    activation that the library spells out, which takes a quarter to a half of the time.
+    """
+    model.set_attn_implementation("sdpa")
+    _exchange(model, OneGELU, NewGELUActivation)
+    return model
 
 
 def fingerprint(model: PreTrainedModel) -> str:

@@ -1,7 +1,8 @@
 """What people write without this project: the `peft` package and a plain loop, one seed at a time.
 
 A yardstick for the benchmarks, with our data, order, rate, precision and number of steps, so that
-only the way of computing differs.  The package's models run the library's own attention.
+only the way of computing differs.  The package's models run the library's own attention and
+activations.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from peftcore import adapter, planning, tasks
-from peftcore.base import BaseModel
+from peftcore.base import BaseModel, as_published
 from peftcore.batches import Batch, Encoder
 from peftcore.errors import BadInput
 from peftcore.spec import RunSpec
@@ -47,9 +48,7 @@ class PeftLoop:
     def __init__(self, base: BaseModel, spec: RunSpec, seed: int, labels: int = 0) -> None:
         self.base, self.spec, self.seed = base, spec, seed
         torch.manual_seed(seed)
-        model = copy.deepcopy(base.model)
-        model.set_attn_implementation("sdpa")
-        self.model = self._worn(model)
+        self.model = self._worn(as_published(copy.deepcopy(base.model)))
         self.head = torch.nn.Linear(base.anatomy.width, labels) if labels else None
         trained = [p for p in self.model.parameters() if p.requires_grad]
         trained += list(self.head.parameters()) if self.head else []

@@ -1,12 +1,14 @@
+import copy
 import json
 import subprocess
 import sys
 
 import pytest
+import torch
 from random_models import build_tiny
 
 from peftcore import bases
-from peftcore.base import load
+from peftcore.base import OneGELU, as_published, load
 from peftcore.errors import BadInput
 
 
@@ -68,3 +70,15 @@ def test_listing_bases_and_methods_needs_no_torch():
         "assert 'torch' not in sys.modules, 'torch'"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_base_computes_what_the_library_does(tiny):
+    ours = tiny("gpt2").model
+    theirs = as_published(copy.deepcopy(ours))
+    ids = torch.tensor([[3, 4, 5]])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ours(input_ids=ids).logits, theirs(input_ids=ids).logits, rtol=1e-4, atol=1e-5
+        )
+    assert any(isinstance(m, OneGELU) for m in ours.modules())
+    assert not any(isinstance(m, OneGELU) for m in theirs.modules())
