@@ -18,7 +18,9 @@ DEFAULTS = {
 for name, value in DEFAULTS.items():
     os.environ.setdefault(name, value)
 
-from peftcore.commands import app  # noqa: E402  (after the environment)
+from peftcore import memory  # noqa: E402  (after the environment)
+from peftcore.commands import app  # noqa: E402
 
 if __name__ == "__main__":
+    memory.hold()
     app(prog_name="python -m peftcore")

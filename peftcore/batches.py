@@ -31,6 +31,7 @@ class Batch:
     texts: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
     targets: Tensor | None = None  # (n, t')
     classes: Tensor | None = None  # (n,) label numbers, for encoders
+    states: Tensor | None = None  # (n, t, d) what the encoder says, where that is known
 
     def to(self, device: torch.device) -> Batch:
         """The same rows on a device."""

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from peftcore import capacity
+from peftcore import capacity, encoded, threads
 from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
+from peftcore.encoded import Encoded
 from peftcore.spec import Evaluation
 from peftcore.tasks.base import Answer, Example, Task
 
@@ -53,26 +54,34 @@ def answer(
     coords = adapted.centroid() if coords is None else coords
     found: list[list[Answer]] = [[Answer("")] * len(examples) for _ in range(seeds)]
     budget = capacity.tokens(adapted.base) // options.beams
+    at_once = threads.count(device)
+    waiting = list(chunks(encoder, examples, seeds, budget))
+    reader = encoded.reader(adapted, encoder, autocast)
+
+    def texts(picked: list[int]) -> list[str] | None:
+        """What the seeds answer to some examples, None if memory runs out."""
+        rows = [examples[i] for i in picked]
+        try:
+            with torch.autocast(device.type, autocast, enabled=autocast is not None):
+                return _texts(adapted, task, rows * seeds, reader, options, coords)
+        except torch.OutOfMemoryError:
+            if len(picked) == 1:
+                raise
+            return None
+
     done = 0
-    for picked in chunks(encoder, examples, seeds, budget):
+    while waiting:
         if stop():
             raise InterruptedError
-        waiting = [picked]
-        while waiting:
-            part = waiting.pop()
-            rows = [examples[i] for i in part]
-            try:
-                with torch.autocast(device.type, autocast, enabled=autocast is not None):
-                    texts = _texts(adapted, task, rows * seeds, encoder, options, coords)
-            except torch.OutOfMemoryError:
-                if len(part) == 1:
-                    raise
-                waiting += [part[len(part) // 2 :], part[: len(part) // 2]]
+        some, waiting = waiting[:at_once], waiting[at_once:]
+        for picked, told in zip(some, threads.each(texts, some, at_once), strict=True):
+            if told is None:  # in halves, then
+                waiting += [picked[: len(picked) // 2], picked[len(picked) // 2 :]]
                 continue
-            for place, text in enumerate(texts):
-                s, i = divmod(place, len(rows))
-                found[s][part[i]] = task.parse(text)
-        done += len(picked)
+            for place, text in enumerate(told):
+                s, i = divmod(place, len(picked))
+                found[s][picked[i]] = task.parse(text)
+            done += len(picked)
         report(done, len(examples))
     return found
 
@@ -81,12 +90,12 @@ def _texts(
     adapted: Adapted,
     task: Task,
     rows: Sequence[Example],
-    encoder: Encoder,
+    reader: Encoder | Encoded,
     options: Evaluation,
     coords: Tensor,
 ) -> list[str]:
     """The answer of each row as text, the likeliest label for encoders."""
-    batch = encoder.batch(rows, with_targets=False)
+    batch = reader.batch(rows, with_targets=False)
     if adapted.base.kind == "encoder":
         with torch.no_grad():
             return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]

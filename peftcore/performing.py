@@ -44,7 +44,7 @@ def perform(
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
-    from peftcore import capacity
+    from peftcore import capacity, threads
     from peftcore.base import load
     from peftcore.batches import Encoder
     from peftcore.training import Stopped, Trainer
@@ -61,7 +61,7 @@ def perform(
     t = spec.training
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
     together = capacity.seeds(spec, base, encoder, episodes)
-    trainer = Trainer(adapted, episodes, encoder, spec, together)
+    trainer = Trainer(adapted, episodes, encoder, spec, together, threads.count(base.device))
     trainable = adapted.trainable
     run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
     checkpoint = run.folder / "checkpoint.safetensors"

@@ -102,7 +102,7 @@ def _points(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> None:
         arithmetic = "fp32" if half is None else "bf16"
         facts = survey.facts(parts, runs, rows) | ground.facts | {"arithmetic": arithmetic}
         survey.landscape.write_plan(facts, ground.rows)
-    surveyor.autocast = torch.bfloat16 if arithmetic == "bf16" else None
+    surveyor.use(torch.bfloat16 if arithmetic == "bf16" else None)
     _measure(survey, ground, surveyor)
 
 
@@ -125,9 +125,10 @@ def _measure(survey: Survey, ground: Ground, surveyor: Surveyor) -> None:
     options = survey.run.spec.evaluation
     for what in whats:
         left = [i for i in order if i not in known[what]]
-        for at in range(0, len(left), surveyor.block):
+        size = surveyor.block * surveyor.at_once
+        for at in range(0, len(left), size):
             survey.tell(done, of, "Losses" if what == "loss" else "Answers")
-            some = left[at : at + surveyor.block]
+            some = left[at : at + size]
             if what == "loss":
                 values = surveyor.losses(weights[some])
             else:

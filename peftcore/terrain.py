@@ -9,18 +9,16 @@ the same way and size can be corners of one plane.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from peftcore import capacity
-from peftcore.adapter import Adapted, Mix
+from peftcore import capacity, encoded, threads
+from peftcore.adapter import Adapted
 from peftcore.batches import Batch, Encoder
 from peftcore.errors import BadInput
 from peftcore.evaluation import answer, chunks
-from peftcore.methods.base import Adapter
 from peftcore.population import random_points
 from peftcore.spec import Evaluation
 from peftcore.tasks.base import Answer, Example, Task
@@ -39,7 +37,6 @@ class Terrain(Adapted):
         self.tensors, self._fixed = dict(corners), fixed
         first = next(iter(self.tensors.values()))
         self.seeds, self.vertices = first.shape[:2]
-        self.states: Tensor | None = None  # of an encoder that ran once for all points
 
     def _effective(self, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return dict(held)
@@ -62,31 +59,6 @@ class Terrain(Adapted):
         """Inner products (v, v) of the corners of one seed, in double precision."""
         flat = torch.cat([t[seed].detach().double().flatten(1) for t in self.moving.values()], 1)
         return (flat @ flat.T).cpu()
-
-    @property
-    def decoder_only(self) -> bool:
-        """Whether the adapter leaves the encoder of an encoder-decoder as it is."""
-        kind = type(self.adapter)
-        if self.base.kind != "encoder-decoder" or kind.splice is not Adapter.splice:
-            return False
-        paths = [name.rpartition(":")[2] for name in self.tensors]
-        return kind.soft_tokens is Adapter.soft_tokens and all(
-            path.startswith("decoder.") for path in paths
-        )
-
-    def _logits(self, batch: Batch, mix: Mix) -> Tensor:
-        if self.states is None:
-            return super()._logits(batch, mix)
-        assert batch.targets is not None, "logits need targets"
-        mix.real = self._real(batch, batch.mask)
-        shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
-        states = self.states.repeat(len(batch.ids) // len(self.states), 1, 1)
-        return self.model(
-            encoder_outputs=(states,),
-            attention_mask=batch.mask,
-            decoder_input_ids=shifted,
-            use_cache=False,
-        ).logits
 
 
 def _effective(worn: Adapted) -> dict[str, Tensor]:
@@ -168,15 +140,6 @@ def around(centre: Terrain, count: int, way: str, salt: int = 0) -> Terrain:
     return Terrain(centre, corners, centre._fixed)
 
 
-@dataclass(frozen=True)
-class Pass:
-    """Rows that ride together, their positions among the examples, and the encoder's states."""
-
-    places: list[int]
-    batch: Batch
-    states: Tensor | None
-
-
 class Surveyor:
     """Measures losses on the same examples at points of one seed's terrain."""
 
@@ -190,38 +153,32 @@ class Surveyor:
         block: int | None = None,
     ) -> None:
         self.terrain, self.seed, self.examples = terrain, seed, list(examples)
-        self.encoder, self.autocast = encoder, autocast
+        self.encoder = encoder
         self.device = terrain.base.device
         self.block = block or self._block()
-        self._passes: dict[int, list[Pass]] = {}
+        self.at_once = threads.count(self.device)
+        self.use(autocast)
+
+    def use(self, autocast: torch.dtype | None) -> None:
+        """Compute in this precision from now on."""
+        self.autocast = autocast
+        self._reader = encoded.reader(self.terrain, self.encoder, autocast)
+        self._passes: dict[int, list[tuple[list[int], Batch]]] = {}
 
     def _block(self) -> int:
         size = 4 * sum(t[0, 0].numel() for t in self.terrain.tensors.values())
         most = BLOCK if self.device.type == "cpu" else 16 * BLOCK
         return max(1, min(most, BYTES // max(1, size)))
 
-    def _prepared(self, block: int) -> list[Pass]:
-        """The examples in passes of like length, each repeated for every point of a block."""
+    def _prepared(self, block: int) -> list[tuple[list[int], Batch]]:
+        """The examples in passes of like length, by position, repeated for every point."""
         if block not in self._passes:
-            found = self._passes[block] = []
-            for places in chunks(
-                self.encoder, self.examples, block, capacity.tokens(self.terrain.base)
-            ):
-                rows = [self.examples[i] for i in places]
-                batch = self.encoder.batch(rows * block)
-                found.append(Pass(places, batch, self._states(rows)))
+            room = capacity.tokens(self.terrain.base)
+            self._passes[block] = [
+                (places, self._reader.batch([self.examples[i] for i in places] * block))
+                for places in chunks(self.encoder, self.examples, block, room)
+            ]
         return self._passes[block]
-
-    @torch.no_grad()
-    def _states(self, rows: list[Example]) -> Tensor | None:
-        if not self.terrain.decoder_only:
-            return None
-        batch = self.encoder.batch(rows)
-        with self._arithmetic():
-            states: Tensor = self.terrain.base.model.get_encoder()(
-                input_ids=batch.ids, attention_mask=batch.mask
-            ).last_hidden_state
-        return states
 
     def _arithmetic(self) -> Any:
         return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
@@ -229,15 +186,19 @@ class Surveyor:
     @torch.no_grad()
     def rows(self, points: Tensor) -> Tensor:
         """Loss of every example at every point (p, v) → (p, n)."""
+        blocks = list(points.split(self.block))
+        for size in {len(some) for some in blocks}:
+            self._prepared(size)  # once, before threads would
+        return torch.cat(threads.each(self._block_rows, blocks, self.at_once))
+
+    def _block_rows(self, points: Tensor) -> Tensor:
+        """Loss of every example at points (p, v) that ride together → (p, n)."""
         found = torch.empty(len(points), len(self.examples))
-        for at in range(0, len(points), self.block):
-            some = points[at : at + self.block]
-            members, block = self.terrain.at(self.seed, some), len(some)
-            for each in self._prepared(block):
-                members.states = each.states
-                with self._arithmetic():
-                    losses = members.losses(each.batch, torch.ones(block, 1, 1))
-                found[at : at + block, each.places] = losses.float().cpu().view(block, -1)
+        members = self.terrain.at(self.seed, points)
+        for places, batch in self._prepared(len(points)):
+            with self._arithmetic():
+                losses = members.losses(batch, torch.ones(len(points), 1, 1))
+            found[:, places] = losses.float().cpu().view(len(points), -1)
         return found
 
     def losses(self, points: Tensor) -> list[float]:
@@ -255,7 +216,7 @@ class Surveyor:
         for places in chunks(
             self.encoder, self.examples, len(numbers), capacity.tokens(self.terrain.base)
         ):
-            batch = self.encoder.batch([self.examples[i] for i in places] * len(numbers))
+            batch = self._reader.batch([self.examples[i] for i in places] * len(numbers))
             picked = [n * k + i for k in range(len(numbers)) for i in places]
             with self._arithmetic():
                 losses = self.terrain.losses(batch, coords[:, picked], held)
@@ -286,9 +247,9 @@ class Surveyor:
             return None
         before, found = self.autocast, {}
         for way in (None, wanted):  # an encoder that runs once must do so in the same arithmetic
-            self.autocast, self._passes = way, {}
+            self.use(way)
             found[way] = self.rows(probes).mean(1)
-        self.autocast, self._passes = before, {}
+        self.use(before)
         plain, half = found[None], found[wanted]
         room = ALIKE * float(plain.max() - plain.min())
         return wanted if float((half - plain).abs().max()) <= room else None
@@ -358,6 +319,7 @@ def bend(
     rng = torch.Generator().manual_seed(number)
     points = 4
     device = terrain.base.device
+    reader = encoded.reader(terrain, encoder, autocast)
     for step in range(steps):
         if stop():
             raise InterruptedError
@@ -368,7 +330,7 @@ def bend(
         )
         rows = batch_of(episode, number, step, batch)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            loss = members.losses(encoder.batch(rows * points), torch.ones(points, 1, 1)).mean()
+            loss = members.losses(reader.batch(rows * points), torch.ones(points, 1, 1)).mean()
         optimiser.zero_grad()
         loss.backward()
         for group in optimiser.param_groups:

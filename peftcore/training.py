@@ -25,6 +25,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from peftcore import encoded, threads
 from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
 from peftcore.population import random_points, validation_salt
@@ -124,14 +125,22 @@ class Trainer:
         encoder: Encoder,
         spec: RunSpec,
         together: int | None = None,
+        at_once: int = 1,
     ) -> None:
-        """`together`: at most so many seeds ride in one pass of the base; None: all of them."""
+        """`together`: at most so many seeds ride in one pass of the base; None: all of them.
+
+        at_once: passes that run side by side, each with a share of the seeds.
+        """
         self.adapted, self.episodes, self.encoder, self.spec = adapted, episodes, encoder, spec
         self.seeds = [SeedState(n) for n in spec.population.numbers()]
         self.together = max(1, min(together or len(self.seeds), len(self.seeds)))
+        self.at_once = at_once
+        for example in {e for episode in episodes for e in (*episode.train, *episode.dev)}:
+            encoder.row(example)  # before threads would; what is too long is told at once
         self.best = {name: t.detach().clone() for name, t in adapted.trained.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = precision(spec.training.precision, adapted.base.device)
+        self._reader = encoded.reader(adapted, encoder, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last look at dev
         self.centroid: list[float] | None = None
         self._rates = self._base_rates()
@@ -170,7 +179,8 @@ class Trainer:
 
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
         """These seeds in groups that ride together, as equal in size as can be."""
-        count = -(-len(seeds) // self.together)
+        rounds = -(-len(seeds) // (self.together * self.at_once))
+        count = min(len(seeds), rounds * self.at_once)
         size, more = divmod(len(seeds), count)
         at = 0
         for nth in range(count):
@@ -195,7 +205,7 @@ class Trainer:
         costs: bool = False,
     ) -> Tensor:
         """Mean loss of each seed that holds these tensors (s,), each with its own rows."""
-        batch = self.encoder.batch([row for block in rows for row in block])
+        batch = self._reader.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
@@ -245,20 +255,24 @@ class Trainer:
 
     def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Losses of these seeds (s,), and the gradients of all; zeros for seeds that stopped."""
-        found, grads = [], {}
-        for group in self._groups(active):
-            tensors = self._tensors(group)
-            losses = self._own_losses(group, tensors)
-            total = (losses + self._penalties(group, tensors)).sum()
-            taken = torch.autograd.grad(total, [tensors[name] for name in self.adapted.trained])
-            found.append(losses.detach())
-            if len(group) == len(self.seeds):
-                return found[0], dict(zip(self.adapted.trained, taken, strict=True))
-            for (name, whole), part in zip(self.adapted.trained.items(), taken, strict=True):
-                if name not in grads:
-                    grads[name] = torch.zeros_like(whole)
+        groups, names = list(self._groups(active)), list(self.adapted.trained)
+        found = threads.each(self._taken, groups, self.at_once)
+        if len(groups[0]) == len(self.seeds):
+            return found[0][0], dict(zip(names, found[0][1], strict=True))
+        grads = {name: torch.zeros_like(t) for name, t in self.adapted.trained.items()}
+        for group, (_, taken) in zip(groups, found, strict=True):
+            for name, part in zip(names, taken, strict=True):
                 grads[name][group] = part
-        return torch.cat(found), grads
+        return torch.cat([losses for losses, _ in found]), grads
+
+    def _taken(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Losses of seeds that ride together (s,), and their own gradients."""
+        tensors = self._tensors(seeds)
+        losses = self._own_losses(seeds, tensors)
+        total = (losses + self._penalties(seeds, tensors)).sum()
+        return losses.detach(), torch.autograd.grad(
+            total, [tensors[name] for name in self.adapted.trained]
+        )
 
     def _own_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
         """Mean loss of each of these seeds (s,) on its examples of this step."""
@@ -319,7 +333,10 @@ class Trainer:
         """Dev loss of these seeds: at the centroid, or with every row at a random point."""
 
         def all_groups() -> list[float]:
-            return [loss for group in self._groups(seeds) for loss in self._group_dev(group, copy)]
+            told = threads.each(
+                lambda group: self._group_dev(group, copy), list(self._groups(seeds)), self.at_once
+            )
+            return [loss for group in told for loss in group]
 
         return self._within_memory(all_groups)
 

@@ -123,7 +123,7 @@ def test_an_encoder_that_is_left_alone_runs_once(runs, monkeypatch):
     seen = []
     for name, once in (("decoder", True), ("simplex", False)):
         own = terrain.of_run(performing.load_adapter(runs[name], base))
-        assert own.decoder_only is once
+        assert own.encoder_untouched is once
         surveyor = Surveyor(own, 0, list(task.load("test")[:3]), Encoder(base, task.labels))
         seen.clear()
         blocks = (own.model.encoder, base.model.encoder)

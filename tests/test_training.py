@@ -79,13 +79,16 @@ def test_seeds_in_one_pass_equal_separate_trainings(tiny, optimiser, vertices, m
             torch.testing.assert_close(ours, tensor[0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("together", [1, 2])
+GROUPS = [(1, 1, [1] * 5), (2, 1, [2, 2, 1]), (5, 2, [3, 2]), (2, 2, [2, 1, 1, 1])]
+
+
+@pytest.mark.parametrize(("together", "at_once", "sizes"), GROUPS)
 @pytest.mark.parametrize("more", [{}, {"vertices": 3, "diversity": 0.5}, {"method": "lora"}])
-def test_seeds_in_groups_equal_all_at_once(tiny, together, more):
+def test_seeds_in_groups_equal_all_at_once(tiny, together, at_once, sizes, more):
     given = {"settings": {"rank": 2}} | more if "method" in more else more
     whole, grouped = trainer(tiny("t5"), 5, **given), trainer(tiny("t5"), 5, **given)
-    grouped.together = together
-    assert [len(g) for g in grouped._groups(whole.active)] == ([1] * 5, [2, 2, 1])[together - 1]
+    grouped.together, grouped.at_once = together, at_once
+    assert [len(g) for g in grouped._groups(whole.active)] == sizes
     run(whole), run(grouped)
     for state, other in zip(whole.seeds, grouped.seeds, strict=True):
         assert state.best_dev == pytest.approx(other.best_dev, rel=1e-5)

@@ -120,7 +120,8 @@ def _seeds(value: int, base: str) -> Callable[[], Any]:
 
 
 def _together(value: int, base: str) -> Callable[[], Any]:
-    return worn_trainer(spec_of(base, "prefix_tuning", 16, 1000, "auto"), value).train_step
+    spec = spec_of(base, "prefix_tuning", 16, 1000, "auto")
+    return worn_trainer(spec, value, alone=True).train_step
 
 
 def _length(value: int, base: str) -> Callable[[], Any]:

@@ -127,15 +127,19 @@ def spec_of(
     return planned.model_copy(update={"base": name})
 
 
-def worn_trainer(spec: RunSpec, together: int | None = None) -> Trainer:
-    """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has."""
-    from peftcore import capacity, peft_loop, planning
+def worn_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
+    """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has.
+
+    alone: one pass after another, where a run has several side by side.
+    """
+    from peftcore import capacity, peft_loop, planning, threads
     from peftcore.training import Trainer
 
     loaded = based(spec.base)
     episodes, encoder = peft_loop.prepared(loaded, spec)
     together = together or capacity.seeds(spec, loaded, encoder, episodes)
-    return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together)
+    at_once = 1 if alone else threads.count(loaded.device)
+    return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together, at_once)
 
 
 def _seeds(
@@ -323,7 +327,7 @@ def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
         if vertices > 1:
             population = spec.population.model_copy(update={"vertices": vertices})
             spec = spec.model_copy(update={"population": population})
-        trainer = worn_trainer(spec)
+        trainer = worn_trainer(spec, alone=True)
         ways[label] = trainer.train_step
         weights, soft = method == "sparsefit", planning.room(spec, loaded)
         floors[label] = "floor"

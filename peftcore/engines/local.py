@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from peftcore import memory, threads
 from peftcore.engines import Outcome, Work
 
 LOOK = 0.3  # seconds between two looks at `stop`
@@ -25,7 +26,7 @@ GRACE = 60.0  # seconds a process has to end its step once it is asked to stop
 
 def default_processes(device: str) -> int:
     """One for each core we may use: two processes beat two threads; on a GPU one."""
-    return 1 if device != "cpu" else len(os.sched_getaffinity(0))
+    return 1 if device != "cpu" else threads.processors()
 
 
 @dataclass
@@ -80,7 +81,8 @@ class LocalEngine:
 
     def _hire(self, context: Any) -> _Helper:
         here, there = context.Pipe()
-        arguments = (there, self._stop, self.device, os.getpid(), self.hands)
+        share = max(1, threads.processors() // self.processes)
+        arguments = (there, self._stop, self.device, os.getpid(), share, self.hands)
         process = context.Process(target=_help, args=arguments, daemon=True)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")  # read when the new process imports torch
@@ -147,10 +149,17 @@ def _mark_failed(work: Work, message: str) -> None:
 
 
 def _help(
-    pipe: Connection, stop: Any, device: str, parent: int, make: Callable[[str], Any] | None
+    pipe: Connection,
+    stop: Any,
+    device: str,
+    parent: int,
+    share: int,
+    make: Callable[[str], Any] | None,
 ) -> None:
-    """The life of a helper: take a part, do it, say how it ended."""
+    """The life of a helper: take a part, do it with its share of threads, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
+    os.environ.setdefault("PEFTCORE_THREADS", str(share))
+    memory.hold()
     if make is None:
         from peftcore.engines.hands import Hands
 

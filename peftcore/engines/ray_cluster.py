@@ -34,7 +34,12 @@ GRACE = 120.0  # seconds tasks have to end their step once they are asked to sto
 AHEAD = 2  # tasks that wait at the cluster beyond those it has room for
 NOT_KEPT = ("lock",)
 PROGRESS = ("step", "steps", "seconds", "message", "seeds", "trainable")
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PEFTCORE_THREADS": "1",  # a task is given one processor
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""Passes of a base side by side, a thread each.
+
+One operation on two threads gains little on models this small, and loses much where something else
+runs beside it; two passes that know nothing of each other gain nearly twice.  What is in force for
+an adapter travels in context variables, so threads may share one adapted model, and PyTorch
+computes outside of Python's lock.  PEFTCORE_THREADS overrides how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, TypeVar
+
+from peftcore.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+One = TypeVar("One")
+Found = TypeVar("Found")
+MOST = 4  # beyond, Python's lock is what they wait for
+
+
+def count(device: torch.device) -> int:
+    """How many passes run side by side, 1 on a GPU; BadInput if the override is no whole number."""
+    if given := os.environ.get("PEFTCORE_THREADS"):
+        if not given.isdecimal() or int(given) < 1:
+            raise BadInput(f"PEFTCORE_THREADS must be a whole number from 1; got {given[:40]!r}")
+        return int(given)
+    return 1 if device.type != "cpu" else min(MOST, processors())
+
+
+def processors() -> int:
+    """Processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def each(work: Callable[[One], Found], items: Sequence[One], at_once: int) -> list[Found]:
+    """What the work gives for every item, in their order; the first error of theirs is raised.
+
+    at_once: so many threads.  Each sees the caller's context variables and takes gradients or not
+    as the caller does.
+    """
+    if at_once < 2 or len(items) < 2:
+        return [work(item) for item in items]
+    import torch
+
+    gradients = torch.is_grad_enabled()
+
+    def one(item: One) -> Found:
+        with torch.set_grad_enabled(gradients):
+            return work(item)
+
+    contexts = [copy_context() for _ in items]
+    with ThreadPoolExecutor(min(at_once, len(items))) as pool:
+        return list(pool.map(lambda context, item: context.run(one, item), contexts, items))
