@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -167,6 +167,11 @@ def fewer() -> None:
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
         f"the atoms in force. {_reader(world)}"
     )
+    figure = shelf.figure(f"prune-{run.id}")
+    if figure is not None:
+        _curve(run, figure, summary.eye(figure), kept)
+        if by in summary.orders(figure):
+            st.caption(_steadily(run, figure, by))
     line = pd.DataFrame(
         [
             {"Atoms kept": k, "As asked": figures.in_percent(d.alignment),
@@ -180,9 +185,6 @@ def fewer() -> None:
     widgets.table(
         line, key="images.line", name=f"{run.id}-slider", alt="What is read at every slider place"
     )
-    figure = shelf.figure(f"prune-{run.id}")
-    if figure is not None:
-        _curve(run, figure, summary.eye(figure), [by], kept)
 
 
 _ORDERS: Mapping[str, str] = {
@@ -198,10 +200,8 @@ _WHYS: Mapping[str, str] = {
 }
 
 
-def _curve(
-    run: Run, figure: Mapping[str, Any], metric: str, named: Sequence[str], chosen: int | None
-) -> None:
-    """A metric by number of atoms kept, and how steadily it rises in the orders that are named."""
+def _curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None = None) -> None:
+    """A metric by number of atoms kept, and on what it was measured."""
     world = tasks.find(run.spec.task).draws
     band = summary.curve(figure)
     chart(
@@ -211,28 +211,59 @@ def _curve(
         alt=figures.curve_alt(band, world, metric),
         table=lambda: band,
     )
-    several = figure["new"] * (1 + figure.get("again", 0)) if metric != "alignment" else 0
+    more = figure["new"] * (1 + figure.get("again", 0))
+    told = "" if metric == "alignment" else f", {more} pictures of new ones a point and seed"
     st.caption(
-        f"{figure['new']} new and {figure['old']} old prompts"
-        + (f", {several} pictures of new ones a point and seed" if several else "")
-        + f"; {len(figure['seeds'])} seeds, 95 % intervals over seeds. Which atoms matter is "
-        "decided on other examples than those judged here."
+        f"{figure['new']} new and {figure['old']} old prompts{told}; {len(figure['seeds'])} seeds, "
+        "95 % intervals over seeds. Which atoms matter is decided on other examples than those "
+        "judged here."
     )
-    for by in (by for by in named if by in summary.orders(figure)):
-        st.caption(_steadily(_ORDERS[by], summary.rise(figure, metric, by), metric, world))
 
 
-def _steadily(name: str, told: summary.Rise, metric: str, world: str) -> str:
-    """How steadily pictures become what was asked for as atoms are added, in words."""
-    seen = figures.seen_by(world, metric).lower()
+def _steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
+    """How steadily pictures become what was asked for as atoms are added in an order, in words."""
+    metric = summary.eye(figure)
+    told = summary.rise(figure, metric, by)
+    seen = figures.seen_by(tasks.find(run.spec.task).draws, metric).lower()
     if not math.isfinite(told.spearman):
-        return f"{name} first: {seen} is the same for every number of atoms."
+        return f"{_ORDERS[by]} first: {seen} is the same for every number of atoms."
     return (
-        f"{name} first: rank correlation of atoms kept with {seen}, mean of seeds, "
-        f"{told.spearman:.3f} (Spearman, 95 % {told.spearman_low:.3f} to {told.spearman_high:.3f} "
-        f"by drawing {told.seeds} seeds again) and {told.kendall:.3f} (Kendall, "
-        f"{told.kendall_low:.3f} to {told.kendall_high:.3f}); {told.kept_up} of {told.steps} steps "
-        f"do not fall, and it never lies more than {told.deepest:.3f} below what fewer atoms gave."
+        f"{_ORDERS[by]} first: rank correlation of atoms kept with {seen} {told.spearman:.3f} (95 "
+        f"% {told.spearman_low:.3f} to {told.spearman_high:.3f}, {told.seeds} seeds drawn again "
+        f"and again); {told.kept_up} of {told.steps} steps do not fall, and it never lies more "
+        f"than {told.deepest:.3f} below what fewer atoms gave."
+    )
+
+
+def _rises(figure: Mapping[str, Any], metric: str) -> None:
+    """How steadily a metric rises along every order, as a table."""
+    band = summary.curve(figure)
+    rows = []
+    for by in summary.orders(figure):
+        told = summary.rise(figure, metric, by)
+        rows.append(
+            {
+                "Kept first": _ORDERS[by],
+                "Spearman (95 %)": f"{told.spearman:.3f} ({told.spearman_low:.3f} to "
+                f"{told.spearman_high:.3f})",
+                "Kendall (95 %)": f"{told.kendall:.3f} ({told.kendall_low:.3f} to "
+                f"{told.kendall_high:.3f})",
+                "Steps up": f"{told.kept_up} of {told.steps}",
+                "Deepest fall": f"{told.deepest:.3f}",
+                "Enough": summary.unneeded(band, order=by),
+            }
+        )
+    widgets.table(
+        pd.DataFrame(rows),
+        key="images.rises",
+        name="orders",
+        alt="How steadily pictures follow the number of atoms, by order",
+    )
+    st.caption(
+        "Rank correlations of the number of atoms with the mean over seeds; 1 is monotone. "
+        "Intervals by drawing seeds again and again. Steps up: from one number of atoms to the "
+        "next without a fall; deepest fall: below what fewer atoms gave. Enough: from so many of "
+        f"{figure['atoms']} atoms on, the interval of the share as asked reaches that of all."
     )
 
 
@@ -244,19 +275,26 @@ def layers() -> None:
     run, seed, prompt = chosen
     world = tasks.find(run.spec.task).draws
     drawn = picture_cache.split(run, seed, prompt, COUNT, 0)
-    panels = {name: d.pictures for name, d in drawn.items()}
-    notes = {name: _note(d.alignment) for name, d in drawn.items()}
+    # None and all begin the two rows, each layer alone above all but it.
+    none, whole = list(drawn)[0 :: len(drawn) - 1]
+    half = len(drawn) // 2
+    order = [none, *list(drawn)[1:half], whole, *list(drawn)[half:-1]]
+    panels = {name.capitalize(): drawn[name].pictures for name in order}
+    notes = {name.capitalize(): _note(drawn[name].alignment) for name in order}
     chart(
-        figures.grid(world, panels, notes, across=3),
+        figures.grid(world, panels, notes, columns=2, across=half),
         key="images.layers",
         name=f"{run.id}-layers",
         alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, {name: d.told for name, d in drawn.items()}),
+        table=figures.grid_table(panels, {n.capitalize(): d.told for n, d in drawn.items()}),
     )
     st.caption(
         "Figure 1 of arXiv:2507.10855 splits the change of a drawn digit by layer in this way. "
         "Layers work on one another's results, so their shares do not add up."
     )
+
+
+_PARTS = {"attention.output": "Attention", "ffn": "Feed-forward", "ffn.output": "Feed-forward"}
 
 
 def single() -> None:
@@ -269,7 +307,7 @@ def single() -> None:
     found = {effect.atom: effect for effect in picture_cache.named(run, seed, 16)}
     table = pd.DataFrame(
         [
-            {"Atom": e.atom, "Layer": e.layer, "Part": e.component,
+            {"Atom": e.atom, "Layer": e.layer, "Part": _PARTS.get(e.component, e.component),
              "Importance": round(e.importance, 4), "Moves": round(e.size, 4),
              "Brings": e.name(world)}
             for e in found.values()
@@ -298,7 +336,8 @@ def single() -> None:
         name=f"{run.id}-atom-{atom}",
         alt=f"Atom {atom}: {found[atom].name(world)}",
     )
-    drawn = picture_cache.scaled(run, seed, atom, prompt, COUNT, 0)
+    told = picture_cache.scaled(run, seed, atom, prompt, COUNT, 0)
+    drawn = {name.capitalize(): each for name, each in told.items()}
     panels = {name: d.pictures for name, d in drawn.items()}
     notes = {name: _note(d.alignment) for name, d in drawn.items()}
     chart(
@@ -423,14 +462,8 @@ def editing() -> None:
         key=f"images.eye.{run.id}",
         help="The logarithm tells steps towards a digit that no picture shows yet",
     )
-    _curve(run, figure, metric, list(_ORDERS), None)
-    band = summary.curve(figure)
-    for by in summary.orders(figure):
-        needed = summary.unneeded(band, order=by)
-        st.caption(
-            f"{_ORDERS[by]} first: from {needed} of {figure['atoms']} atoms on, the interval "
-            "reaches the share as asked of all."
-        )
+    _curve(run, figure, metric)
+    _rises(figure, metric)
 
 
 def _measure(kind: Kind, *ids: str) -> None:

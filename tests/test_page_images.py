@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app import nav, picture_views
 from app.errors import log_file
 from peftcore import places, processes
-from peftcore.pictures import shelf
+from peftcore.pictures import shelf, summary
 from peftcore.pictures.studies import Ask, Study
 from peftcore.runs import RunStore
 
@@ -56,6 +56,8 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
     figure = shelf.figure(f"prune-{ids[0]}")
     assert figure is not None
     assert f"of {figure['atoms']} atoms on" in words(page)
+    table = page.dataframe[-1].value
+    assert len(table) == len(summary.orders(figure))
     assert "5 seeds" in words(page)
 
 
@@ -129,6 +131,8 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     page.run()
     told = words(sound(page))
     assert "16 pictures of new ones a point and seed; 2 seeds" in told
-    assert "1.000 (Spearman, 95 % 1.000 to 1.000 by drawing 2 seeds again)" in told
-    assert "2 of 2 steps do not fall" in told
+    line = page.dataframe[-1].value.iloc[0]
+    assert line["Kept first"] == "Earns most"
+    assert line["Spearman (95 %)"] == "1.000 (1.000 to 1.000)"
+    assert (line["Steps up"], line["Deepest fall"]) == ("2 of 2", "0.000")
     assert not [button for button in page.button if button.key and key in button.key]

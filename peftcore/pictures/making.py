@@ -2,6 +2,7 @@
 
 `python -m peftcore pictures make --out assets/pictures` trains every method on every task with five
 seeds, measures what the page shows, and keeps what is needed for it: adapters of atoms only.
+Figures that lie in the folder already are taken as they are; take them away to measure again.
 """
 
 from __future__ import annotations
@@ -73,16 +74,18 @@ def make(out: Path, work: Callable[[Run], object], note: Callable[[str], None]) 
         _ship(run, out / "runs" / run.id)
     weighed = {run.spec.task: run for run in runs if run.spec.method == "atoms"}
     bases = {name: load(name) for name in shelf.BASES.values()}
-    for task in shelf.TASKS:
-        if task != "pictures_digit_alone":
-            run = weighed[task]
-            note(f"{task}: fewer and fewer atoms of run {run.id}")
-            figure = measuring.prune(run, bases[run.spec.base])
-            shelf.keep(f"prune-{run.id}", figure, out)
+    for task in (t for t in shelf.TASKS if t != "pictures_digit_alone"):
+        run = weighed[task]
+        name = f"prune-{run.id}"
+        if shelf.there(name, out):
+            continue
+        note(f"{task}: fewer and fewer atoms of run {run.id}")
+        shelf.keep(name, measuring.prune(run, bases[run.spec.base]), out)
     concept, style = weighed["pictures_concept"], weighed["pictures_style"]
-    note("both: atoms of two runs together")
-    figure = measuring.combine(concept, style, bases["tiny-scenes"])
-    shelf.keep(f"combine-{concept.id}-{style.id}", figure, out)
+    name = f"combine-{concept.id}-{style.id}"
+    if not shelf.there(name, out):
+        note("both: atoms of two runs together")
+        shelf.keep(name, measuring.combine(concept, style, bases["tiny-scenes"]), out)
     return runs
 
 

@@ -61,6 +61,11 @@ def figure(name: str) -> dict[str, Any] | None:
     return own or files.read_json(folder() / _path(name)) or None
 
 
+def there(name: str, out: Path) -> bool:
+    """Whether a figure lies in a folder of one's own."""
+    return (out / _path(name)).is_file()
+
+
 def keep(name: str, figure: Mapping[str, Any], out: Path | None = None) -> Path:
     """Write what was measured into the workspace, or into a folder of one's own."""
     path = (out or places.home() / "pictures") / _path(name)
