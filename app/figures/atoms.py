@@ -416,7 +416,7 @@ def density(
         x=along["density"],
         y=along["score"],
         mode="lines+markers+text",
-        text=[f"{over} {each}" for each in along["point"]],
+        text=_labels(along, over),
         textposition=["middle right" if x < 0.1 else "bottom center" for x in along["density"]],
         line={"color": look("atoms", "").colour, "width": 2},
         marker={"size": 10, "symbol": look("atoms", "").symbol},
@@ -434,6 +434,19 @@ def density(
     )
     figure.update_yaxes(title_text=axis_title(metric))
     return figure
+
+
+def _labels(along: pd.DataFrame, over: str) -> list[str]:
+    """What stands beside every point; of points in one place the first tells them all."""
+    places = list(zip(along["density"].round(1), along["score"].round(1), strict=True))
+    told: dict[tuple[float, float], list[str]] = {}
+    for place, point in zip(places, along["point"], strict=True):
+        told.setdefault(place, []).append(point)
+    found = []
+    for i, place in enumerate(places):
+        first = place not in places[:i]
+        found.append(f"{over} {', '.join(told[place])}" if first else "")
+    return found
 
 
 def _bars(table: pd.DataFrame, name: str) -> dict[str, Any]:

@@ -109,6 +109,15 @@ def test_density_stands_against_quality_with_lora_beside():
     assert "LoRA: 0.850; threshold 0: 0.750 at density 100%" in alt
 
 
+def test_points_in_one_place_share_their_label():
+    def point(value, zero, score):
+        return {"value": value, "run": "a" * 12, "scores": [score], "zeros": [zero]}
+
+    points = [point(4.0, 0.99, 0.0), point(6.0, 1.0, 0.01), point(0.0, 0.0, 0.9)]
+    (line,) = figures.density(points, "threshold", "accuracy", FACTS).data
+    assert line.text == ("threshold 6, 4", "", "threshold 0")
+
+
 def test_combined_scores_show_seeds_and_means():
     rows = pd.DataFrame(
         [
