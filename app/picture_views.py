@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import errors, measuring, picture_cache, waiting, widgets
+from app import errors, measuring, picture_cache, picture_grid, waiting, widgets
 from app.charts import chart
 from app.figures import pictures as figures
 from app.looks import title
@@ -78,12 +78,15 @@ def methods() -> None:
             right = [bool(reading.aligned(world, prompt, picture)) for prompt, picture in pairs]
         notes[name] = f"{sum(right)} of {len(right)} as asked"
     asked = rows.source.tolist()
-    chart(
-        figures.grid(world, panels, notes, columns=4, across=3),
+    picture_grid.show(
+        world,
+        panels,
+        notes,
+        told,
         key=f"images.methods.{task}.{age}",
         name=f"{task}-{age.lower()}",
-        alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, told),
+        columns=4,
+        across=3,
     )
     st.caption(
         f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}: "
@@ -156,12 +159,8 @@ def fewer() -> None:
     panels = {name: drawn[k].pictures for name, k in names.items()}
     notes = {name: _note(drawn[k].alignment) for name, k in names.items()}
     told = {name: drawn[k].told for name, k in names.items()}
-    chart(
-        figures.grid(world, panels, notes, across=3),
-        key="images.fewer",
-        name=f"{run.id}-{kept}-atoms",
-        alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, told),
+    picture_grid.show(
+        world, panels, notes, told, key="images.fewer", name=f"{run.id}-{kept}-atoms", across=3
     )
     st.caption(
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
@@ -281,12 +280,15 @@ def layers() -> None:
     order = [none, *list(drawn)[1:half], whole, *list(drawn)[half:-1]]
     panels = {name.capitalize(): drawn[name].pictures for name in order}
     notes = {name.capitalize(): _note(drawn[name].alignment) for name in order}
-    chart(
-        figures.grid(world, panels, notes, columns=2, across=half),
+    picture_grid.show(
+        world,
+        panels,
+        notes,
+        {n.capitalize(): d.told for n, d in drawn.items()},
         key="images.layers",
         name=f"{run.id}-layers",
-        alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, {n.capitalize(): d.told for n, d in drawn.items()}),
+        columns=2,
+        across=half,
     )
     st.caption(
         "Figure 1 of arXiv:2507.10855 splits the change of a drawn digit by layer in this way. "
@@ -340,12 +342,14 @@ def single() -> None:
     drawn = {name.capitalize(): each for name, each in told.items()}
     panels = {name: d.pictures for name, d in drawn.items()}
     notes = {name: _note(d.alignment) for name, d in drawn.items()}
-    chart(
-        figures.grid(world, panels, notes, across=4),
+    picture_grid.show(
+        world,
+        panels,
+        notes,
+        {name: d.told for name, d in drawn.items()},
         key="images.scaled",
         name=f"{run.id}-atom-{atom}-strengths",
-        alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, {name: d.told for name, d in drawn.items()}),
+        across=4,
     )
 
 
@@ -374,12 +378,14 @@ def together() -> None:
     drawn = picture_cache.together(concept, style, seed, (one, other), prompt, COUNT)
     panels = {_MIXES[name]: d.pictures for name, d in drawn.items()}
     notes = {_MIXES[name]: _note(d.alignment) for name, d in drawn.items()}
-    chart(
-        figures.grid("scenes", panels, notes, across=4),
+    picture_grid.show(
+        "scenes",
+        panels,
+        notes,
+        {_MIXES[n]: d.told for n, d in drawn.items()},
         key="images.together",
         name="both",
-        alt=figures.grid_alt(panels, notes),
-        table=figures.grid_table(panels, {_MIXES[n]: d.told for n, d in drawn.items()}),
+        across=4,
     )
     figure = shelf.figure(f"combine-{concept.id}-{style.id}")
     if figure is None:

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import panels as beside
-from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from app.theme import NEUTRAL, TEMPLATE, colour, faint
 from peftcore.pictures import canvas
 from peftcore.pictures.canvas import Picture
 from peftcore.pictures.reading import LEVELS
@@ -43,62 +43,6 @@ def rgb(world: str, pictures: Sequence[Picture], columns: int) -> np.ndarray:
     return image
 
 
-def grid(
-    world: str,
-    panels: Mapping[str, Sequence[Picture]],
-    notes: Mapping[str, str] | None = None,
-    columns: int = 4,
-    across: int = 4,
-) -> go.Figure:
-    """A panel of pictures for every name, so many across, each with a note below its name."""
-    names = list(panels)
-    rows, wide = -(-len(names) // across), min(across, len(names))
-    each, between = beside.domains([1] * wide, 0.02), 0.22 / max(1, rows)
-    data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {"template": TEMPLATE, "annotations": []}
-    down = _down(rows, between)
-    for place, name in enumerate(names):
-        top, bottom = down[place // across]
-        image = rgb(world, panels[name], columns)
-        on = {axis: beside.name(axis, place) for axis in "xy"}
-        data.append(
-            {
-                "type": "image",
-                "source": png(image),
-                "hoverinfo": "skip",
-                "xaxis": on["x"],
-                "yaxis": on["y"],
-            }
-        )
-        bare = {"visible": False, "fixedrange": True, "constrain": "domain"}
-        high, long = (size - 0.5 for size in image.shape[:2])
-        layout[beside.name("xaxis", place)] = bare | {
-            "domain": each[place % across],
-            "anchor": on["y"],
-            "range": [-0.5, long],
-        }
-        layout[beside.name("yaxis", place)] = bare | {
-            "domain": [bottom, top],
-            "anchor": on["x"],
-            "range": [high, -0.5],
-            "scaleanchor": on["x"],
-        }
-        words = _title(name, (notes or {}).get(name, ""))
-        layout["annotations"].append(
-            beside.heading("", each[place % across])
-            | {"text": words, "y": top, "font": {"size": 13}}
-        )
-    deep = max(-(-len(p) // columns) for p in panels.values())
-    tall = rows * (WIDTH / max(2, wide) * deep / columns + 60) + 40
-    layout |= {"height": tall, "margin": beside.margin(68, 8, 8, 8)}
-    return go.Figure({"data": data, "layout": layout})
-
-
-def _down(rows: int, gap: float) -> list[tuple[float, float]]:
-    """Top and bottom of each row of panels, the first on top."""
-    return [(1 - first, 1 - last) for first, last in beside.domains([1] * rows, gap)]
-
-
 def png(image: np.ndarray) -> str:
     """An image (h, w, 3) as an address that holds it: a browser draws it as it is."""
     height, width = image.shape[:2]
@@ -113,16 +57,6 @@ def png(image: np.ndarray) -> str:
         for kind, held in parts.items()
     )
     return f"data:image/png;base64,{base64.b64encode(made).decode()}"
-
-
-def _title(name: str, note: str) -> str:
-    return f"<b>{text(name)}</b><br>{text(note)}" if note else f"<b>{text(name)}</b>"
-
-
-def grid_alt(panels: Mapping[str, Sequence[Picture]], notes: Mapping[str, str]) -> str:
-    """What a grid shows, in words."""
-    each = [f"{name}: {notes[name]}" if notes.get(name) else name for name in panels]
-    return f"Pictures drawn, {len(each)} panels. " + ". ".join(each)
 
 
 def grid_table(
