@@ -23,7 +23,8 @@ STYLE = """<style>
 .pictures figcaption {line-height: 1.35; margin-bottom: .3rem; font-size: .88rem;
   overflow-wrap: anywhere}
 .pictures img {display: block; width: 100%; image-rendering: pixelated}
-@media (max-width: 640px) {.pictures {grid-template-columns: repeat(2, minmax(0, 1fr))}}
+@media (max-width: 640px) {
+  .pictures {gap: .6rem; grid-template-columns: repeat(var(--narrow), minmax(0, 1fr))}}
 </style>"""
 SIDE, HEAD, GAP = 216, 44, 18  # pixels of a saved panel's width, its words, and between panels
 
@@ -66,7 +67,8 @@ def page(
         "</figure>"
         for name, pictures in panels.items()
     )
-    return f'<div class="pictures" style="--across: {across}">{each}</div>'
+    few = 3 if across > 4 else 2  # on a phone
+    return f'<div class="pictures" style="--across: {across}; --narrow: {few}">{each}</div>'
 
 
 def sheet(

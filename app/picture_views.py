@@ -324,7 +324,8 @@ def single() -> None:
     st.caption(
         "Importance is the mean size of what an atom adds; what it brings is the chance of every "
         "pixel's levels with all atoms minus without this one, on pictures the run drew itself. "
-        "Moves is the share of chance that goes elsewhere."
+        "Moves is the share of chance that goes elsewhere. Below, for the levels changed most, the "
+        "sum over the picture in pixels."
     )
     atom = st.selectbox(
         "Atom",

@@ -6,6 +6,7 @@ Arrays and tables come from `peftcore.atom_studies`; facts are what a figure say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,17 @@ NAMES = {
     "ablation": "By cost of removal",
     "random": "Random",
 }
+TITLE, SUBTITLE = 36, 52  # characters of a line that fits a phone
 
 
 def _frame(height: int, title: str, said: str, **more: Any) -> go.Figure:
-    figure = go.Figure(layout={"template": TEMPLATE, "height": height, **more})
-    words = f"{text(title)}<br><sup>{text(said)}</sup>"
-    return figure.update_layout(title={"text": words, "x": 0})
+    """A chart with a title and below it what it rests on, on lines that fit a phone."""
+    heads, notes = wrap(title, TITLE), wrap(said, SUBTITLE)
+    small = [f'<span style="font-size:11px;font-weight:400">{text(note)}</span>' for note in notes]
+    top = 20 + 18 * len(heads) + 14 * len(notes)
+    figure = go.Figure(layout={"template": TEMPLATE, "height": height + top - 52, **more})
+    figure.update_layout(title={"text": "<br>".join([*map(text, heads), *small]), "x": 0})
+    return figure.update_layout(margin={"t": top})
 
 
 def said(facts: Mapping[str, Any], seed: int | None = None) -> str:
@@ -83,7 +89,7 @@ def layers(
         hoverinfo="skip",
         xgap=1,
         ygap=1,
-        colorbar={"title": {"text": text(title), "side": "right"}, "thickness": 14},
+        colorbar={"title": {"text": text(title.split(":")[0]), "side": "right"}, "thickness": 14},
     )
     where = [(row, atom) for row in range(rows) for atom in range(each)]
     figure.add_scatter(  # heat maps tell nobody of clicks

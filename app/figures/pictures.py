@@ -254,20 +254,24 @@ def effect(change: np.ndarray, world: str) -> go.Figure:
     """What an atom adds to the chance of the levels it changes most, pixel by pixel."""
     total = change.sum(0)
     levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
-    titles = [f"{LEVELS[world][level]}: {total[level]:+.2f} pixels" for level in levels]
+    titles = [f"{LEVELS[world][level]}<br>{total[level]:+.2f} pixels" for level in levels]
     figure = make_subplots(1, len(levels), subplot_titles=titles, horizontal_spacing=0.03)
     top = max(float(np.abs(change).max()), 1e-6)
+    bar = {"title": {"text": "Chance added", "side": "bottom"}, "orientation": "h", "thickness": 10,
+           "y": -0.04, "yanchor": "top", "len": 0.6}  # fmt: skip
     for column, level in enumerate(levels, 1):
         figure.add_heatmap(
             z=change[:, level].reshape(canvas.SIDE, canvas.SIDE), zmin=-top, zmax=top,
             colorscale=[[0, "#B5452C"], [0.5, "#D8DADD"], [1, "#2B66C9"]], xgap=1, ygap=1,
-            showscale=column == len(levels), colorbar={"title": {"text": "Chance added"},
-                                                       "thickness": 12},
+            showscale=column == len(levels), colorbar=bar,
             hovertemplate="row %{y}, column %{x}: %{z:+.3f}<extra></extra>", row=1, col=column,
         )  # fmt: skip
+        axis = beside.name("x", column - 1)
+        figure.update_yaxes(scaleanchor=axis, constrain="domain", row=1, col=column)
     figure.update_yaxes(autorange="reversed", visible=False, fixedrange=True)
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_layout(template=TEMPLATE, height=300)
+    figure.update_xaxes(visible=False, fixedrange=True, constrain="domain")
+    figure.update_annotations(font_size=13)
+    figure.update_layout(template=TEMPLATE, height=360, margin={"t": 60})
     return figure
 
 

@@ -13,7 +13,7 @@ VALUES = np.array([[0.0, 1.0, 2.0], [5.0, 0.5, 0.0]])
 
 
 def title(figure):
-    return figure.layout.title.text
+    return figure.layout.title.text.replace("<br>", " ")
 
 
 def test_every_cell_of_the_map_can_be_clicked_and_the_chosen_one_is_marked():
