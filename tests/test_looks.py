@@ -45,6 +45,28 @@ def test_every_difference_makes_another_name():
     assert len(set(made)) == 3
 
 
+def test_of_many_differences_as_few_are_named_as_tell_the_runs_apart():
+    def atoms(number, **more):
+        held = {"atoms": number, "components": ["a", "b"], "threshold": number / 2} | more
+        return run("atoms", settings=held, training={"steps": number, "batch": number})
+
+    assert names(atoms(8), atoms(16)) == [
+        "Sparse atoms · atoms 8 · …",
+        "Sparse atoms · atoms 16 · …",
+    ]
+    made = names(atoms(8), atoms(16), atoms(16, components=["a", "b", "c", "d", "e"]))
+    assert made[1] == "Sparse atoms · atoms 16 · components a + b · …"
+    assert made[2] == "Sparse atoms · atoms 16 · components a + b + c and 2 more · …"
+
+
+def test_no_two_runs_are_called_alike():
+    long = ["a", "b", "c", "d"]
+    first, second = (run(settings={"cells": [*long, last]}) for last in ("e", "f"))
+    assert names(first, second) == [
+        f"LoRA · cells a + b + c and 2 more · {each.id}" for each in (first, second)
+    ]
+
+
 def test_base_and_task_are_added_only_when_there_are_several():
     assert names(run(), run(base="other")) == ["LoRA · tiny", "LoRA · other"]
     assert names(run(), run("spt", task="qa")) == ["LoRA · nli", "Scaled prompt tuning · qa"]
