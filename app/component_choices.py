@@ -13,6 +13,7 @@ from app import addresses, cache, component_picker, nav, widgets
 from peftcore import bases, component_map, published
 from peftcore.component_map import ComponentMap
 from peftcore.errors import BadInput
+from peftcore.runs import Run
 
 CUSTOM = "My own choice"
 
@@ -88,6 +89,13 @@ def in_words(made: Mapping[str, Any]) -> str:
     if "last_layer" in made:
         parts.append(f"layers {made.get('first_layer', 0) + 1} to {made['last_layer'] + 1}")
     return "; ".join(parts)
+
+
+def name(run: Run) -> str:
+    """What a run of SparseFit trained, as short as it can be said; empty if its base is gone."""
+    if not ships(run.spec.base):
+        return ""
+    return find(run.spec.base).title(run.spec.settings)
 
 
 def elsewhere(made: Mapping[str, Any]) -> pd.DataFrame:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from app import cache, widgets
+from app import cache, comparing, component_choices, widgets
 from app.charts import chart
 from app.comparing import task_title
 from app.figures import components as figures
 from app.figures.compare import measure
-from app.looks import looks
+from app.looks import looks, title
 from app.theme import Look
 from peftcore import component_grids, explaining, places
 from peftcore.analysis import explanations
@@ -64,11 +66,11 @@ def show() -> None:
     names.sort(key=lambda name: name != "miniworld_nli")
     task = st.selectbox("Task", names, format_func=task_title, key="components.explained")
     runs = [run for run in known.values() if run.spec.task == task]
-    drawn = looks(runs)
+    drawn = _looks(runs)
     picked = st.multiselect(
         "Runs",
         [run.id for run in runs],
-        default=[run.id for run in runs][-12:],
+        default=_usual(runs),
         format_func=lambda run: drawn[run].name,
         key=f"components.runs.{task}",
         placeholder="Choose one or more",
@@ -83,13 +85,41 @@ def show() -> None:
     _examples(chosen, drawn)
 
 
+def _looks(runs: Sequence[Run]) -> dict[str, Look]:
+    """What runs are called and drawn with; those of SparseFit by what of the base they train."""
+    drawn = looks(runs)
+    called = {
+        run.id: f"{title(run.spec.method)} · {what}"
+        for run in runs
+        if run.spec.method == component_grids.METHOD and (what := component_choices.name(run))
+    }
+    often = Counter(called.values())
+    for run, name in called.items():
+        drawn[run] = replace(drawn[run], name=f"{name} · {run}" if often[name] > 1 else name)
+    return drawn
+
+
+def _usual(runs: Sequence[Run]) -> list[str]:
+    """The newest run of each method, and the grid of the paper's configurations."""
+    sparse = [run for run in runs if run.spec.method == component_grids.METHOD]
+    others = [run for run in runs if run.spec.method != component_grids.METHOD]
+    newest = {component_choices.name(run): run.id for run in sparse}
+    of_grid = [newest[name] for name in component_grids.FEW if name in newest]
+    return [run.id for run in comparing.suggested(others)] + of_grid
+
+
 def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
     st.header("Flags", anchor=False)
     shares = {drawn[run].name: found.shares for run, found in chosen.items()}
     counts = {drawn[run].name: len(found.answers) for run, found in chosen.items()}
     gold = _gold(task, str(places.data()))
+    wrong = _contradicting(chosen)
     rows = pd.DataFrame(
-        [{"run": name, "answers": counts[name], **found} for name, found in shares.items()]
+        [
+            {"run": drawn[run].name, "answers": len(found.answers), **found.shares}
+            | {"label_wrong_where_contradicting": wrong.get(run)}
+            for run, found in chosen.items()
+        ]
     )
     chart(
         figures.flags(shares, counts),
@@ -105,27 +135,26 @@ def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) 
         f"{widgets.plain(told or 'none')}."
         + ("" if all(f.reads_labels for f in chosen.values()) else " " + UNREADABLE)
     )
-    if told := _contradicting(chosen, drawn):
-        st.caption(told)
+    if wrong:
+        low, high = (f"{bound:.0%}" for bound in (min(wrong.values()), max(wrong.values())))
+        st.caption(
+            "Where label and explanation disagree, either may be at fault. The label is wrong in "
+            f"{widgets.plain(low if low == high else f'{low} to {high}')} of these answers; the "
+            "table has the share of each run."
+        )
     with st.expander("When a flag is raised", icon=":material/flag:"):
         for flag in FLAGS.values():
             st.markdown(f"**{flag.title}.** {widgets.plain(flag.rule)}")
 
 
-def _contradicting(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> str:
-    """How often it is the label, and not the explanation, that a contradiction lies in."""
-    parts = []
-    for run, found in chosen.items():
-        odd = found.answers[found.answers["contradicts"]]
+def _contradicting(chosen: Mapping[str, Quality]) -> dict[str, float]:
+    """Run → in which share of its contradictions the label is wrong, not the explanation."""
+    found = {}
+    for run, held in chosen.items():
+        odd = held.answers[held.answers["contradicts"]]
         if len(odd):
-            wrong = 1 - odd["correct"].astype(bool).mean()
-            parts.append(f"{drawn[run].name} {wrong:.0%} of {len(odd)}")
-    if not parts:
-        return ""
-    return widgets.plain(
-        "Where label and explanation disagree, either may be at fault. The label is wrong in: "
-        f"{', '.join(parts)}."
-    )
+            found[run] = 1 - float(odd["correct"].astype(bool).mean())
+    return found
 
 
 UNREADABLE = (

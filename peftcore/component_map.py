@@ -199,6 +199,28 @@ class ComponentMap:
             held = {name: settings for name, settings in held.items() if "stacks" not in settings}
         return {name: made for name, made in held.items() if self.chosen(made)}
 
+    def title(self, settings: Mapping[str, Any]) -> str:
+        """What these settings train, in few words: a preset, a part of one, or how many cells."""
+        on = self.chosen(settings)
+        sets = {name: self.chosen(made) for name, made in self.presets.items()}
+        for name, cells in sets.items():
+            if cells == on:
+                return name
+        for name, cells in sets.items():
+            for word, rest in (("without", cells - on), ("in", on)):
+                if on < cells and (place := self._layer(rest, cells)):
+                    return f"{name} {word} {place}"
+        return f"{len(on)} of {len(self.cells)} cells"
+
+    def _layer(self, names: Collection[str], among: Collection[str]) -> str:
+        """The layer that holds just these cells among those, in words; empty if there is none."""
+        places = {(self.names[name].stack, self.names[name].layer) for name in names}
+        if len(places) != 1:
+            return ""
+        stack, layer = places.pop()
+        here = {n for n in among if (self.names[n].stack, self.names[n].layer) == (stack, layer)}
+        return f"{stack} layer {layer + 1}" if layer is not None and here == set(names) else ""
+
     @cached_property
     def _anatomy(self) -> Anatomy:
         """Only what choosing by component needs."""

@@ -116,3 +116,15 @@ def test_a_base_whose_counts_do_not_ship_is_built_or_loaded(monkeypatch):
 
 def test_every_published_base_ships_its_counts():
     assert set(published.names()) <= set(component_map.shipped())
+
+
+def test_a_choice_is_called_by_its_preset_by_what_it_lacks_or_by_its_size():
+    found = component_map.find("tiny-t5")
+    whole = found.presets["LayerNorm + Query"]
+    cells = found.chosen(whole)
+    first = {name for name in cells if name.startswith("encoder.0.")}
+    assert found.title(whole) == "LayerNorm + Query"
+    assert found.title(found.settings(cells - first)) == "LayerNorm + Query without encoder layer 1"
+    assert found.title(found.settings(first)) == "LayerNorm + Query in encoder layer 1"
+    odd = {"cells": ["encoder.0.attention.query", "decoder.1.attention.value"]}
+    assert found.title(odd) == f"2 of {len(found.cells)} cells"

@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import digits, measure
+from app.figures.rows import broken
 from app.theme import NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, look, text
 from peftcore.analysis.explanations import FLAGS
 
@@ -96,7 +97,7 @@ def heat(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
     sizes = grid.drop_duplicates("name").set_index("name")["trainable"]
     _named(figure, names, metrics)
     rows = [_row(name, f"{sizes[name]:,.0f} trained") for name in names]
-    titles = [_broken(_heading(metric), NARROW) for metric in metrics]
+    titles = [broken(_heading(metric), NARROW) for metric in metrics]
     figure.update_yaxes(ticktext=rows)
     figure.update_xaxes(ticktext=titles, tickfont={"size": 11})
     figure.update_layout(margin={"t": 120})
@@ -109,24 +110,16 @@ def _heading(metric: str) -> str:
     return f"{known.title} ↓" if known.better == "lower" else known.title
 
 
-def _broken(title: str, width: int = 20) -> str:
-    """A title on several lines."""
-    lines: list[str] = [""]
-    for word in title.split():
-        if len(lines[-1]) + len(word) > width and lines[-1]:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "<br>".join(map(text, lines))
-
-
 def _row(name: str, more: str = "") -> str:
     """What stands before a row: a name, and in small below it what it differs in."""
     head, _, rest = name.partition(" · ")
-    lines = _broken(rest, 30).split("<br>") if rest else []
-    if len(lines) > 2:  # more would run into the next row; the whole name is shown on hover
+    lines = broken(rest, 30).split("<br>") if rest else []
+    if len(lines) > 1 and more:  # it would run into the next row; the hover has the whole name
+        lines = [f"{lines[0]} …"]
+    elif len(lines) > 2:
         lines = [lines[0], f"{lines[1]} …"]
     lines += [text(more)] if more else []
-    return "<br>".join([_broken(head, NARROW), *(f"<sup>{line}</sup>" for line in lines)])
+    return "<br>".join([broken(head, NARROW), *(f"<sup>{line}</sup>" for line in lines)])
 
 
 def heat_alt(grid: pd.DataFrame, metrics: Sequence[str]) -> str:
@@ -164,8 +157,10 @@ def pairs(found: pd.DataFrame, metric: str) -> go.Figure:
     colours = [[0, faint(other, 0.5)], [0.5, faint(NEUTRAL, 0.05)], [1, faint(SHADE, 0.5)]]
     _shaded(figure, shade, words, hover, colours, (-top, top))
     _named(figure, names, names)
-    figure.update_xaxes(ticktext=[_broken(name, 16) for name in names], tickangle=0)
-    figure.update_layout(margin={"t": 110}, title={"y": 0.98, "yanchor": "top"})
+    headings = [broken(name, 12) for name in names]
+    figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
+    figure.update_yaxes(ticktext=[broken(name, NARROW) for name in names])
+    figure.update_layout(margin={"t": 120}, title={"y": 0.98, "yanchor": "top"})
     return figure
 
 
@@ -261,7 +256,8 @@ def flags(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) 
     _shaded(figure, shade, words, hover, [[0, faint(SHADE, 0.03)], [1, faint(SHADE, 0.6)]], (0, 1))
     _named(figure, list(shares), titles)
     figure.update_yaxes(ticktext=[_row(name, f"{counts[name]} answers") for name in shares])
-    figure.update_xaxes(ticktext=[_broken(title, 11) for title in titles], tickangle=0)
+    headings = [broken(title, 11) for title in titles]
+    figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
     return figure
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.rows import framed, name_rows, wrapped
+from app.figures.rows import broken, framed, name_rows, wrapped
 from app.theme import NEUTRAL, Look, faint, text
 
 ROW = 52  # pixels
@@ -170,9 +170,9 @@ def mentions(
     )
     figure.update_xaxes(
         tickvals=list(range(len(faults))),
-        ticktext=[text(words.get(fault, fault)).replace(", ", ",<br>") for fault in faults],
+        ticktext=[broken(words.get(fault, fault), 13) for fault in faults],
         showgrid=False,
-        tickangle=-30,
+        tickfont={"size": 11},
     )
     figure.update_yaxes(
         tickvals=list(range(len(groups))),

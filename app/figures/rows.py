@@ -29,3 +29,13 @@ def wrapped(name: str) -> str:
     """A long name in two lines: the method, and what it differs in."""
     head, _, rest = name.partition(" · ")
     return f"{text(head)}<br><sup>{text(rest)}</sup>" if rest else text(head)
+
+
+def broken(title: str, width: int = 20) -> str:
+    """A title on several lines of about so many characters."""
+    lines: list[str] = [""]
+    for word in title.split():
+        if len(lines[-1]) + len(word) > width and lines[-1]:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(map(text, lines))

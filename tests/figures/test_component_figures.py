@@ -69,14 +69,14 @@ def test_flags_are_shares_of_answers():
     assert "one: no flag; two: Too short 25.0%" in figures.flags_alt({"one": sound, "two": odd})
 
 
-def test_long_names_take_two_lines_below_the_first_and_say_that_they_go_on():
+def test_long_names_take_one_line_below_the_first_and_say_that_they_go_on():
     name = "Sparse atoms · atoms 16 · components attention.query + attention.value · threshold 3"
     sound = dict.fromkeys(FLAGS, 0.0) | {"sound": 1.0}
     (tick,) = figures.flags({name: sound}, {name: 8}).layout.yaxis.ticktext
     lines = tick.split("<br>")
     assert lines[0] == "Sparse atoms"
-    assert lines[2].endswith(" …</sup>")
-    assert lines[3] == "<sup>8 answers</sup>"
+    assert lines[1].endswith(" …</sup>")
+    assert lines[2] == "<sup>8 answers</sup>"
 
 
 def test_the_parts_multiply_to_the_normalised_score():
