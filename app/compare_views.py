@@ -66,6 +66,7 @@ def summary_table(chosen: Comparison) -> None:
         styled,
         hide_index=True,
         alt=compare.scores_alt(chosen.summary, chosen.metric, chosen.looks),
+        placeholder="–",
         column_config={
             "Key": st.column_config.TextColumn(width=50),
             "Run": st.column_config.TextColumn(width="medium"),

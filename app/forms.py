@@ -67,8 +67,8 @@ def field(model: type[Settings], name: str, page: str, placeholder: str = "") ->
 
 
 def label(name: str, field: FieldInfo | None = None) -> str:
-    """A field's name in sentence case, with its unit."""
-    words = name.replace("_", " ")
+    """A field's title, or its name in sentence case, with its unit."""
+    words = (field.title if field else None) or name.replace("_", " ")
     unit = _extra(field, "unit") if field else None
     return f"{words[:1].upper()}{words[1:]}" + (f" ({unit})" if unit else "")
 

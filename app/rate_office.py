@@ -168,8 +168,12 @@ def _drawn(project: Project) -> None:
     counts = table["kind"].value_counts()
     words = f"{counts.get('rating', 0)} items on {project.facts.get('examples', 0)} examples"
     words += f", {project.settings.overlap} raters each"
-    extra = {"check": "attention checks", "training": "practice items"}
-    parts = [f"{counts[kind]} {name}" for kind, name in extra.items() if counts.get(kind)]
+    extra = {"check": "attention check", "training": "practice item"}
+    parts = [
+        f"{count} {name}{'s' * (count > 1)}"
+        for kind, name in extra.items()
+        if (count := int(counts.get(kind, 0)))
+    ]
     merged, equal = project.facts.get("merged", 0), project.facts.get("equal_pairs", 0)
     if merged:
         parts.append(f"{merged} equal texts are rated once for all who wrote them")

@@ -238,8 +238,10 @@ def raters(found: Results) -> None:
             "Left side chosen" if pairs else "Mean score": table["mean"],
             "Seconds per item (median)": table["seconds"],
             "Own answers right": table["answers_correct"],
-            "Checks passed": table["checks_passed"],
-            "Checks": table["checks"],
+            "Checks passed": [
+                f"{passed} of {checks}" if checks else ""
+                for passed, checks in zip(table["checks_passed"], table["checks"], strict=True)
+            ],
         }
     )
     st.dataframe(

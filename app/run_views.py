@@ -224,7 +224,16 @@ def results(run: Run) -> None:
         frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
         frame.insert(0, "Seed", names[: len(frame)])
         widgets.table(
-            frame, key="runs.scores", name=f"{run.id}-scores", alt="Every score of every seed"
+            frame,
+            key="runs.scores",
+            name=f"{run.id}-scores",
+            alt="Every score of every seed",
+            column_config={
+                name: st.column_config.NumberColumn(
+                    format="%.3f" if frame[name].abs().max() < 2 else "%.1f"
+                )
+                for name in frame.columns[1:]
+            },
         )
     st.header("Take away", anchor=False)
     with st.container(horizontal=True):

@@ -109,7 +109,7 @@ def table(
     column_config: Mapping[str, Any] | None = None,
 ) -> None:
     """A table with its download below; `name` is the file's name, `alt` says what it shows."""
-    st.dataframe(frame, hide_index=True, alt=alt, column_config=column_config)
+    st.dataframe(frame, hide_index=True, alt=alt, column_config=column_config, placeholder="–")
     download(frame, key=key, name=name)
 
 

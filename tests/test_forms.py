@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import Field
 from streamlit.testing.v1 import AppTest
 
 from app import forms
@@ -155,3 +156,4 @@ def test_every_setting_of_every_run_has_a_widget():
 
 def test_labels_are_sentence_case_words():
     assert forms.label("learning_rate") == "Learning rate"
+    assert forms.label("overlap", Field(title="Raters per item")) == "Raters per item"

@@ -436,6 +436,7 @@ class Card {
   scales() {
     const { dimensions, steps } = this.data;
     const box = make("div", { class: "scales" });
+    box.append(make("p", { class: "hint" }, "1 not at all, 5 fully; arrow keys change the line"));
     this.rows = dimensions.map(([name, words], place) => {
       const row = make("fieldset", {});
       row.append(make("legend", {}, words));
@@ -453,7 +454,6 @@ class Card {
       box.append(row);
       return row;
     });
-    box.append(make("p", { class: "hint" }, "1 not at all, 5 fully; arrow keys change the line"));
     return box;
   }
 

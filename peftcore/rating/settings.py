@@ -28,22 +28,46 @@ class ProjectSettings(Settings):
         30, ge=1, le=2000, description="Explanations of each method, or pairs of each two methods"
     )
     pool: Literal["correct", "all"] = Field(
-        "correct", description="Explanations of correct answers only, as FEB does, or of all"
+        "correct",
+        title="Answers drawn from",
+        description="Explanations of correct answers only, as FEB does, or of all",
     )
-    gold: bool = Field(True, description="Mix in the data set's own explanations")
-    overlap: int = Field(3, ge=1, le=50, description="Raters of each item")
+    gold: bool = Field(
+        True, title="Gold explanations, too", description="Mix in the data set's own explanations"
+    )
+    overlap: int = Field(3, ge=1, le=50, title="Raters per item", description="Raters of each item")
     items_per_rater: int = Field(
-        0, ge=0, le=10_000, description="Most items of one rater; 0: no limit"
+        0,
+        ge=0,
+        le=10_000,
+        title="Most items per rater",
+        description="Most items of one rater; 0: no limit",
     )
-    checks: int = Field(2, ge=0, le=50, description="Attention checks, spread over a rater's way")
+    checks: int = Field(
+        2,
+        ge=0,
+        le=50,
+        title="Attention checks",
+        description="Attention checks, spread over a rater's way",
+    )
     training: int = Field(
-        2, ge=0, le=20, description="Items with feedback that every rater begins with"
+        2,
+        ge=0,
+        le=20,
+        title="Practice items",
+        description="Items with feedback that every rater begins with",
     )
     same_examples: bool = Field(
-        True, description="Draw the same examples for every method, so that methods compare fairly"
+        True,
+        title="Same examples for all",
+        description="Draw the same examples for every method, so that methods compare fairly",
     )
     lease_minutes: int = Field(
-        30, ge=1, le=1440, description="Minutes after which an untouched item goes to others"
+        30,
+        ge=1,
+        le=1440,
+        title="Hold an item (minutes)",
+        description="Minutes after which an untouched item goes to others",
     )
-    seed: int = Field(0, ge=0, le=10**6, description="Number of the draw")
+    seed: int = Field(0, ge=0, le=10**6, title="Number of the draw", description="Seed of the draw")
     guidelines: str = Field(GUIDELINES, max_length=20_000, description="What raters read first")

@@ -19,6 +19,14 @@ from peftcore.methods.base import METHODS
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 
 
+FIELDS = (
+    ("Items", "2"),
+    ("Raters per item", "1"),
+    ("Attention checks", "0"),
+    ("Practice items", "0"),
+)
+
+
 def link(book, project):
     return f"rate?r={rating.invite(book, rated.ME, project.id, 'Ann').token}"
 
@@ -177,7 +185,7 @@ def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
     page = here.page
     task = page.get_by_role("combobox", name="Task")  # the newest run's
     expect(task).to_have_value(re.compile("nonsensical"), timeout=PATIENCE)
-    for name, value in (("Items", "2"), ("Overlap", "1"), ("Checks", "0"), ("Training", "0")):
+    for name, value in FIELDS:
         field = page.get_by_role("spinbutton", name=name, exact=True)
         field.fill(value)
         field.press("Enter")

@@ -87,6 +87,7 @@ def test_people_get_what_is_theirs_after_signing_in_and_nothing_after_signing_ou
     card = page.locator("section.card")
     expect(card.get_by_text(re.compile("of 2 rated"))).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)
+    assert re.search("sentence [01]", card.inner_text())
     assert not re.search("sentence [78]", here.text() + card.inner_text())
     here.open(f"rate?project={others.id}")  # what the address asks for is not hers
     expect(card.get_by_text(re.compile("of 2 rated"))).to_be_visible(timeout=PATIENCE)
