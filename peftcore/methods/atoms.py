@@ -153,7 +153,7 @@ class SparseAtoms(Adapter):
         """The threshold at every position, (n, t, 1)."""
         spread = x.new_ones(*x.shape[:-1], 1)
         if self.config.relative:
-            spread = (x.square().mean(-1, keepdim=True) + 1e-12).sqrt()  # no slope at zero itself
+            spread = x.norm(dim=-1, keepdim=True) * x.shape[-1] ** -0.5
         if self.config.learned_threshold:
             return spread * mix(f"threshold:{key}", len(x)).to(x.dtype)
         return spread * self.config.threshold
