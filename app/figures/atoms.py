@@ -39,17 +39,18 @@ NAMES = {
     "ablation": "By cost of removal",
     "random": "Random",
 }
-TITLE, SUBTITLE = 36, 52  # characters of a line that fits a phone
+TITLE, SUBTITLE = 36, 58  # characters of a line that fits a phone
 
 
 def _frame(height: int, title: str, said: str, **more: Any) -> go.Figure:
     """A chart with a title and below it what it rests on, on lines that fit a phone."""
     heads, notes = wrap(title, TITLE), wrap(said, SUBTITLE)
     small = [f'<span style="font-size:11px;font-weight:400">{text(note)}</span>' for note in notes]
-    top = 20 + 18 * len(heads) + 14 * len(notes)
+    top = 16 + 19 * (len(heads) + len(notes))  # every line is as high as the title's
     figure = go.Figure(layout={"template": TEMPLATE, "height": height + top - 52, **more})
-    figure.update_layout(title={"text": "<br>".join([*map(text, heads), *small]), "x": 0})
-    return figure.update_layout(margin={"t": top})
+    words = {"text": "<br>".join([*map(text, heads), *small]), "x": 0}
+    words |= {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10}}
+    return figure.update_layout(title=words, margin={"t": top})
 
 
 def said(facts: Mapping[str, Any], seed: int | None = None) -> str:
@@ -115,7 +116,14 @@ def layers(
             hoverinfo="skip",
             showlegend=False,
         )
-    figure.update_xaxes(title_text="Atom of the matrix", dtick=1, showgrid=False)
+    step = -(-each // 16)
+    figure.update_xaxes(
+        title_text="Atom of the matrix",
+        tickvals=list(range(0, each, step)),
+        tickangle=0,
+        range=[-0.5, each - 0.5],
+        showgrid=False,
+    )
     figure.update_yaxes(
         tickvals=list(range(rows)),
         ticktext=[text(site.title) for site in sites],
