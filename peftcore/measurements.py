@@ -289,10 +289,13 @@ class Measurement:
         if self.shipped or self.status().state == "done":
             return self.status()
         with self.hold():
-            (self.folder / "stop").unlink(missing_ok=True)
             signed = vars(processes.current())
+            if (self.status().process or {}).get("pid") != signed["pid"]:
+                (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
             self.write_status(state="waiting", message="Loading the base model", process=signed)
             try:
+                if self.stop_asked():  # between the launch and now
+                    raise InterruptedError
                 with self.turn():
                     work()
             except (InterruptedError, KeyboardInterrupt):

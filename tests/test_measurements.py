@@ -130,6 +130,15 @@ def test_a_stop_keeps_what_was_measured():
     assert len(count.entries()) == 1
 
 
+def test_a_stop_before_the_launched_process_has_begun_is_heeded():
+    count, done = Count.own(ask()), []
+    count.write_status(state="waiting", process=vars(processes.current()))  # as `launch` does
+    count.stop()
+    assert count.carried_out(lambda: done.append(1)).state == "stopped"
+    assert count.carried_out(lambda: done.append(2)).state == "done"  # the next one starts afresh
+    assert done == [2]
+
+
 def test_nobody_else_works_on_one_at_the_same_time():
     count = Count.own(ask())
     with count.hold(), pytest.raises(BadInput, match="already"):
