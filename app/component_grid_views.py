@@ -292,6 +292,8 @@ def _progress(grid: Grid, work: SweepWork) -> None:
     part = sum(each.step / each.steps for each in at_work if each.steps)
     words = f"{len(grid.done)} of {of} runs trained, {len(at_work)} under way"
     words += f", about {widgets.duration(status.left)} left" if status.left else ""
+    stopping = work.stop_asked()
+    words += ", stopping…" if stopping else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, (len(grid.done) + part) / of), text=words)
         st.button(
@@ -299,5 +301,6 @@ def _progress(grid: Grid, work: SweepWork) -> None:
             icon=":material/stop_circle:",
             key="components.stop",
             on_click=work.stop,
+            disabled=stopping,
             help="What was learnt is kept, and can be gone on with",
         )

@@ -16,7 +16,7 @@ PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy
 expect.set_options(timeout=PATIENCE)
 # Streamlit marks up its own list of pages with headings between the items; that is not ours.
 OURS = {"include": [["body"]], "exclude": [['[data-testid="stSidebarNav"]']]}
-PATHS = {name: "" if name == "home" else name for name in NAMES}
+PATHS = {name: name for name in NAMES} | {"home": "", "data": "data?data.task=miniworld_venues"}
 
 
 @pytest.mark.timeout(600)
@@ -28,6 +28,8 @@ def test_train_watch_refresh_and_compare(visit):
     here.settle()
     choose(here, "Task", "sentiment of a remark")
     choose(here, "Base model", "random-t5")
+    for part in ("train.task=miniworld_sentiment", "train.base=random-t5"):  # what to share
+        expect(here.page).to_have_url(re.compile(re.escape(part)))
     pill(here, "LoRA", False)
     pill(here, "Scaled prompt tuning", False)
     pill(here, "Prefix tuning", True)
@@ -108,6 +110,8 @@ def test_every_page_is_for_all_in_light_in_dark_and_on_a_phone(visit, name):
     """One visit, since opening a page is what costs."""
     here = visit()
     here.open(PATHS[name])
+    if name == "data":  # the task that the address names by its id
+        expect(here.page.get_by_role("combobox", name="Task")).to_have_value(re.compile("venue"))
     here.shot(f"{name}-light")
     nothing_serious(here)
     here.page.emulate_media(color_scheme="dark")
