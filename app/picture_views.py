@@ -15,6 +15,7 @@ from app.figures import pictures as figures
 from app.looks import title
 from app.widgets import plain
 from peftcore import tasks
+from peftcore.analysis.comparison import Interval, interval
 from peftcore.pictures import canvas, digits, models, reading, scenes, shelf, summary
 from peftcore.pictures.studies import Ask, Kind, Study
 from peftcore.runs import Run
@@ -97,13 +98,18 @@ def methods() -> None:
 
 
 def _scores(task: str, found: list[Run]) -> None:
-    table = summary.by_method(found)
-    names = {run.id: title(run.spec.method) for run in found}
+    measured = {run.id: shelf.figure(f"prune-{run.id}") for run in found}
+    known = {run_id: figure for run_id, figure in measured.items() if figure}
+    table = summary.by_method(found, known)
+    table["name"] = [
+        title(method) + ("" if kept == "all" else f", {kept} atoms kept")
+        for method, kept in zip(table.method, table.kept, strict=True)
+    ]
     chart(
-        figures.scores(table, names),
+        figures.scores(table),
         key=f"images.scores.{task}",
         name=f"{task}-alignment",
-        alt=figures.scores_alt(table, names),
+        alt=figures.scores_alt(table),
         table=table,
     )
     spec = found[0].spec
@@ -113,6 +119,24 @@ def _scores(task: str, found: list[Run]) -> None:
         f"{spec.training.shots} new examples for training, and "
         f"{_rehearsed(task) * spec.training.shots} old ones beside them."
     )
+    for figure in known.values():
+        st.caption(_gain(figure))
+
+
+def _gain(figure: Mapping[str, Any]) -> str:
+    """What removing the atoms that earn least brings to new prompts, in words."""
+    table = summary.pruned(figure)
+    new, old = (_signed(interval(table[name])) for name in ("gain", "old_gain"))
+    return (
+        f"Without the atoms that are needed least, the share as asked changes by {new} on new and "
+        f"by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for each "
+        "seed by the others."
+    )
+
+
+def _signed(told: Interval) -> str:
+    words = "" if told.low is None else f" (95 % {told.low:+.3f} to {told.high:+.3f})"
+    return f"{told.mean:+.3f}{words}"
 
 
 def _rehearsed(task: str) -> int:

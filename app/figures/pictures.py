@@ -185,17 +185,17 @@ def curve_alt(band: pd.DataFrame, world: str, metric: str = "alignment") -> str:
     )
 
 
-def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
-    """Alignment of every method on new and on old prompts, with 95 % intervals over seeds."""
-    runs = list(dict.fromkeys(table.run))
+def scores(table: pd.DataFrame) -> go.Figure:
+    """Alignment by name on new and on old prompts, with 95 % intervals over seeds."""
+    names = list(dict.fromkeys(table["name"]))
     places = beside.domains([1, 1], 0.04)
     data: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
     for side, metric in enumerate(("alignment", "old_alignment")):
         on = {"xaxis": beside.name("x", side), "yaxis": beside.name("y", side)}
-        rows = table[table.metric == metric].drop_duplicates("run").set_index("run")
-        for place, row in enumerate(rows.loc[runs].itertuples()):
-            data.append(_score(row, place, names[str(row.Index)]) | on)
+        rows = table[table.metric == metric].drop_duplicates("name").set_index("name")
+        for place, row in enumerate(rows.loc[names].itertuples()):
+            data.append(_score(row, place, str(row.Index)) | on)
         axes[beside.name("xaxis", side)] = beside.x_axis(
             side,
             places[side],
@@ -206,13 +206,13 @@ def scores(table: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
         axes[beside.name("yaxis", side)] = beside.y_axis(
             side,
             automargin=True,
-            tickvals=list(range(len(runs))),
-            ticktext=[names[run] for run in runs],
-            range=[len(runs) - 0.5, -0.5],
+            tickvals=list(range(len(names))),
+            ticktext=[name.replace(", ", ",<br>") for name in names],
+            range=[len(names) - 0.5, -0.5],
         )
     layout = {
         "template": TEMPLATE,
-        "height": 130 + 36 * len(runs),
+        "height": 130 + 36 * len(names),
         **axes,
         "annotations": [
             beside.heading(NAMES[metric], domain)
@@ -230,7 +230,11 @@ def _score(row: Any, place: int, name: str) -> dict[str, Any]:
         "y": [place],
         "mode": "markers",
         "showlegend": False,
-        "marker": {"color": colour(row.method), "size": 10},
+        "marker": {
+            "color": colour(row.method),
+            "size": 10,
+            "symbol": "circle" if row.kept == "all" else "circle-open",
+        },
         "hovertemplate": f"{name}: %{{x:.3f}}, n = {row.n} seeds<extra></extra>",
     }
     if pd.notna(row.high):
@@ -243,11 +247,11 @@ def _score(row: Any, place: int, name: str) -> dict[str, Any]:
     return mark
 
 
-def scores_alt(table: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Every method's alignment, in words."""
+def scores_alt(table: pd.DataFrame) -> str:
+    """Everybody's alignment, in words."""
     line = table[table.metric == "alignment"]
-    each = [f"{names[run]} {mean:.2f}" for run, mean in zip(line.run, line["mean"], strict=True)]
-    return "Alignment of new prompts: " + ", ".join(each)
+    each = [f"{name} {mean:.2f}" for name, mean in zip(line["name"], line["mean"], strict=True)]
+    return "Alignment of new prompts: " + "; ".join(each)
 
 
 def effect(change: np.ndarray, world: str) -> go.Figure:

@@ -217,13 +217,18 @@ def compare(
     task: Annotated[str, typer.Argument(help="Task of pictures, as in `list`.")],
     as_json: printing.AsJson = False,
 ) -> None:
-    """Alignment of every finished run on a task, new prompts and old, with intervals over seeds."""
+    """Alignment of every finished run on a task, new prompts and old, with intervals over seeds.
+
+    Runs of atoms that were measured come with all of them and with as many as do best.
+    """
     from peftcore.pictures import shelf, summary
 
     if task not in shelf.TASKS:
         raise BadInput(f"no task of pictures {task!r}; known: {', '.join(shelf.TASKS)}")
-    band = summary.by_method(shelf.runs(task))
-    heads = ["method", "run", "trainable", "metric", "mean", "low", "high", "n"]
+    found = shelf.runs(task)
+    measured = {run.id: shelf.figure(f"prune-{run.id}") for run in found}
+    band = summary.by_method(found, {name: held for name, held in measured.items() if held})
+    heads = ["method", "run", "kept", "trainable", "metric", "mean", "low", "high", "n"]
     rows = band[heads].to_numpy(dtype=object).tolist()
     printing.show(band.to_dict("records"), as_json, lambda: printing.table(heads, rows))
 

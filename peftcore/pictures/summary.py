@@ -19,17 +19,27 @@ Array = NDArray[np.floating]
 METRICS = ("alignment", "old_alignment", "facts", "belief", "evidence")
 
 
-def by_method(runs: Iterable[Run]) -> pd.DataFrame:
-    """One row for each run and metric: method, run, trainable, metric, mean, low, high, n."""
+def by_method(
+    runs: Iterable[Run], figures: Mapping[str, Mapping[str, Any]] | None = None
+) -> pd.DataFrame:
+    """One row for each run and metric: method, run, kept, trainable, metric, mean, low, high, n.
+
+    Runs that have a figure of pruning come a second time, pruned: kept tells to how many atoms.
+    """
     rows = []
     for run in runs:
-        for metric, values in run.scores().items():
-            found = interval(values)
-            rows.append({"method": run.spec.method, "run": run.id,
-                         "trainable": run.status().trainable, "metric": metric,
-                         "mean": found.mean, "low": found.low, "high": found.high,
-                         "n": found.n})  # fmt: skip
-    columns = ["method", "run", "trainable", "metric", "mean", "low", "high", "n"]
+        told: list[tuple[str, Mapping[str, Iterable[float]]]] = [("all", run.scores())]
+        if figures and run.id in figures:
+            table = pruned(figures[run.id])
+            few, many = table.k.min(), table.k.max()
+            kept = str(few) if few == many else f"{few} to {many}"
+            told.append((kept, {name: table[name] for name in METRICS[:3]}))
+        for kept, scores in told:
+            for metric, values in scores.items():
+                rows.append({"method": run.spec.method, "run": run.id, "kept": kept,
+                             "trainable": run.status().trainable, "metric": metric,
+                             **vars(interval(values))})  # fmt: skip
+    columns = ["method", "run", "kept", "trainable", "metric", "mean", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -165,6 +175,30 @@ def _correlated(first: Array, second: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         found: Array = (one * other).sum(1) / np.sqrt((one**2).sum(1) * (other**2).sum(1))
     return found
+
+
+def pruned(figure: Mapping[str, Any], order: str = "") -> pd.DataFrame:
+    """Every seed with as many atoms as suit the others best: seed, k, metrics, gain and old_gain.
+
+    How many are kept is chosen by the alignment of the other seeds, so that no seed chooses for
+    itself; gains are alignment above that with all atoms, of new prompts and of old ones.
+    """
+    order = order or orders(figure)[0]
+    table = pd.DataFrame(figure["rows"])
+    ends = table.k.isin([table.k.min(), table.k.max()])
+    mine = table[(table.order == order) | ends].drop_duplicates(["seed", "k"])
+    wide = mine.pivot_table(index="seed", columns="k", values="alignment").sort_index(axis=1)
+    rows = []
+    for seed in wide.index:
+        others = wide.drop(index=seed) if len(wide) > 1 else wide
+        k = int(others.mean().idxmax())
+        held = mine[(mine.seed == seed) & (mine.k == k)].iloc[0]
+        known = {metric: held[metric] for metric in METRICS if metric in held}
+        whole = mine[(mine.seed == seed) & (mine.k == mine.k.max())].iloc[0]
+        gains = {"gain": held.alignment - whole.alignment,
+                 "old_gain": held.old_alignment - whole.old_alignment}  # fmt: skip
+        rows.append({"seed": int(seed), "k": k} | known | gains)
+    return pd.DataFrame(rows)
 
 
 def unneeded(

@@ -76,14 +76,16 @@ def test_the_classifiers_chance_has_a_scale_of_its_own(band):
 
 
 def test_scores_put_new_and_old_side_by_side():
-    rows = [{"method": m, "run": m, "trainable": 1, "metric": metric, "mean": v, "low": v - 0.1,
-             "high": v + 0.1, "n": 5}
-            for m, v in (("lora", 0.5), ("atoms", 0.75))
+    rows = [{"method": "lora" if name == "LoRA" else "atoms", "name": name, "kept": kept,
+             "metric": metric, "mean": v, "low": v - 0.1, "high": v + 0.1, "n": 5}
+            for name, kept, v in (("LoRA", "all", 0.5), ("Atoms", "all", 0.75),
+                                  ("Atoms, 9 kept", "9", 0.8))
             for metric in ("alignment", "old_alignment", "facts")]  # fmt: skip
-    table, names = pd.DataFrame(rows), {"lora": "LoRA", "atoms": "Sparse atoms"}
-    figure = figures.scores(table, names)
-    assert [trace.x[0] for trace in figure.data] == [0.5, 0.75, 0.5, 0.75]
-    assert figures.scores_alt(table, names).endswith("LoRA 0.50, Sparse atoms 0.75")
+    table = pd.DataFrame(rows)
+    figure = figures.scores(table)
+    assert [trace.x[0] for trace in figure.data] == [0.5, 0.75, 0.8] * 2
+    assert [trace.marker.symbol for trace in figure.data][:3] == ["circle", "circle", "circle-open"]
+    assert figures.scores_alt(table).endswith("LoRA 0.50; Atoms 0.75; Atoms, 9 kept 0.80")
 
 
 def test_an_effect_shows_the_levels_it_changes_most():

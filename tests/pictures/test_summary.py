@@ -126,3 +126,36 @@ def test_two_runs_alone_tell_what_independence_would_give():
             return {"alignment": list(self.values)}
 
     assert summary.alone(Scored(0.5, 1.0), Scored(0.2, 0.4)) == pytest.approx((0.75, 0.3, 0.25))
+
+
+def test_how_many_atoms_are_kept_is_chosen_by_the_other_seeds():
+    figure = curves([0.0, 0.9, 0.4], [0.0, 0.2, 0.5], [0.0, 0.3, 0.7])
+    table = summary.pruned(figure)
+    # Without the first seed two atoms are best, without another one of them is: .6 and .65.
+    assert table.k.tolist() == [2, 1, 1]
+    assert table.alignment.tolist() == [0.4, 0.2, 0.3]
+    assert table.gain.tolist() == pytest.approx([0.0, -0.3, -0.4])
+    assert table.old_gain.tolist() == [0.0, 0.0, 0.0]  # all old prompts are drawn at any number
+
+
+def test_a_pruned_run_stands_beside_itself():
+    class Status:
+        trainable = 7
+
+    class Spec:
+        method = "atoms"
+
+    class Made:
+        id, spec = "a" * 12, Spec
+
+        def scores(self):
+            return {"alignment": [0.4, 0.6]}
+
+        def status(self):
+            return Status
+
+    table = summary.by_method([Made()], {"a" * 12: curves([0.0, 0.9, 0.4], [0.0, 0.7, 0.6])})
+    line = table[table.metric == "alignment"]
+    assert line.kept.tolist() == ["all", "1"]
+    assert line["mean"].tolist() == pytest.approx([0.5, 0.8])
+    assert line.n.tolist() == [2, 2]
