@@ -173,7 +173,7 @@ class Surveyor:
     def _prepared(self, block: int) -> list[tuple[list[int], Batch]]:
         """The examples in passes of like length, by position, repeated for every point."""
         if block not in self._passes:
-            room = capacity.tokens(self.terrain.base)
+            room = capacity.tokens(self.terrain.base) // self.at_once  # they share a cache
             self._passes[block] = [
                 (places, self._reader.batch([self.examples[i] for i in places] * block))
                 for places in chunks(self.encoder, self.examples, block, room)
