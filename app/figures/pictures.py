@@ -292,9 +292,10 @@ def mixes(band: pd.DataFrame, names: Mapping[str, str]) -> go.Figure:
                      "arrayminus": line["mean"] - line["low"]},
             hovertemplate="%{x}: %{y:.3f}<extra></extra>",
         )  # fmt: skip
-    figure.update_yaxes(title_text="Share", range=[-0.05, 1.05])
-    figure.update_xaxes(title_text="Atoms in force")
-    return figure
+    top = max(0.4, float(band["high"].fillna(band["mean"]).max()) * 1.1)
+    figure.update_yaxes(title_text="Share of pictures, or of facts", range=[-0.05 * top, top])
+    order = {"categoryorder": "array", "categoryarray": list(names.values())}
+    return figure.update_xaxes(title_text="Atoms in force", **order)
 
 
 def mixes_alt(band: pd.DataFrame) -> str:
@@ -319,7 +320,7 @@ def shares(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> go.Figu
         "z": wide.to_numpy().tolist(),
         "zmin": 0,
         "zmax": top,
-        "colorscale": "Viridis",
+        "colorscale": [[0, "#EEF1FE"], [1, "#2F49BE"]],  # numbers are read on every cell
         "xgap": 2,
         "ygap": 2,
         "texttemplate": "%{z:.2f}",

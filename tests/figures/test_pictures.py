@@ -114,3 +114,12 @@ def test_shares_lie_on_a_grid_with_a_frame_around_the_chosen():
     assert figures.shares_alt(table, "alignment", (1.0, 0.0)).endswith(
         "from 0.00 to 0.30: 0.30 with all of both, 0.20 at the chosen 1 and 0; 5 seeds"
     )
+
+
+def test_mixes_stand_in_the_order_of_their_names():
+    rows = [{"with": name, "metric": metric, "mean": 0.1, "low": 0.0, "high": 0.2, "n": 5}
+            for name in ("both", "none") for metric in ("alignment", "facts")]  # fmt: skip
+    figure = figures.mixes(pd.DataFrame(rows), {"none": "No atoms", "both": "Both"})
+    assert list(figure.layout.xaxis.categoryarray) == ["No atoms", "Both"]
+    assert list(figure.data[0].x) == ["Both", "No atoms"]
+    assert figure.layout.yaxis.range[1] == 0.4
