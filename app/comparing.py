@@ -12,7 +12,7 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from app import cache
+from app import cache, widgets
 from app.figures.compare import measure
 from app.looks import looks, title
 from app.rate_book import book, me
@@ -102,6 +102,18 @@ def offer_shipped(chosen: Sequence[Run]) -> None:
             key="compare.shipped",
             on_click=_keep,
             args=(runs,),
+        )
+
+
+def offer_rating(runs: Sequence[Run]) -> None:
+    """A link to where a rating project is made of these runs, if they explain anything."""
+    task = find_task(runs[0].spec.task)
+    if task is not None and task.kind == "explain":
+        ids = ",".join(run.id for run in runs)
+        widgets.link(
+            "rate",
+            "Let people rate these explanations",
+            **{"rate.view": "New project", "runs": ids},
         )
 
 

@@ -91,17 +91,15 @@ def _new(who: Actor) -> None:
         )
         return
     names, known = looks(runs), {run.id: run for run in runs}
-    task = st.selectbox(
-        "Task",
-        list(dict.fromkeys(run.spec.task for run in runs)),
-        format_func=comparing.task_title,
-        key="rate.task",
-    )
+    asked = comparing.asked_for(runs)  # by a link from the Compare page
+    offered = list(dict.fromkeys(run.spec.task for run in [*asked, *runs]))
+    task = st.selectbox("Task", offered, format_func=comparing.task_title, key="rate.task")
     of_task = [run for run in runs if run.spec.task == task]
+    wanted = [run for run in asked if run.spec.task == task] or comparing.suggested(of_task)
     chosen = st.multiselect(
         "Runs whose explanations are rated",
         [run.id for run in of_task],
-        default=[run.id for run in comparing.suggested(of_task)],
+        default=[run.id for run in wanted],
         format_func=lambda run: names[run].name,
         key=f"rate.runs.{task}",
         placeholder="Choose one or more",

@@ -40,6 +40,7 @@ def show() -> None:
     chosen = comparing.Comparison(runs, looks(runs), metric, comparing.scores_of(runs, metric))
     compare_views.headline(chosen)
     compare_views.summary_table(chosen)
+    comparing.offer_rating(runs)
     for note in likeness.caveats(runs):
         st.caption(widgets.plain(f"Not equal but allowed: {note}."))
     view = st.segmented_control(

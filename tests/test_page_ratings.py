@@ -1,6 +1,7 @@
 """The Rate and Ratings pages of whoever runs the lab, and the doors that raters come by."""
 
 import json
+from urllib.parse import parse_qs
 
 import pytest
 import rated
@@ -108,6 +109,18 @@ def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path)
     assert list(page.dataframe[0].value["Rater"]) == ["Ann", "Bo"]
     sound(page.toggle(key=f"rate.is_open.{who.project}").set_value(False).run())
     assert not made(rate_book.book()).open
+
+
+def test_a_link_from_the_comparison_offers_just_the_runs_compared(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    first, _other, last = make_runs(methods=("lora", "prefix_tuning", "spt"))
+    asked = [first.id, last.id]
+    page = opened("compare", runs=",".join(asked))
+    offered = [each.proto for each in page.get("page_link") if "rate these" in each.proto.label]
+    told = parse_qs(offered[0].query_string)
+    assert told == {"rate.view": ["New project"], "runs": [",".join(asked)]}
+    page = opened("rate", **{name: values[0] for name, values in told.items()})
+    assert page.multiselect(key=f"rate.runs.{first.spec.task}").value == asked
 
 
 def made(book):
