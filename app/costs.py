@@ -74,7 +74,6 @@ class Costs:
 
 def estimate(spec: RunSpec) -> Estimate:
     """The cost of one run, BadInput if it cannot work; loads the base and takes two trial steps."""
-    heavy.load()
     from peftcore import planning
 
     base = load(spec.base)
@@ -85,6 +84,7 @@ def estimate(spec: RunSpec) -> Estimate:
 @lru_cache(maxsize=2)
 def load(name: str) -> BaseModel:
     """A frozen base model, one in memory for all threads; nobody changes it."""
+    heavy.load()
     from peftcore import base
 
     return base.load(name)

@@ -126,8 +126,8 @@ def _make(run: Run, asked: Asked) -> Made:
         from peftcore.bundle import packed_bundle
 
         return Made(asked, packed_bundle([run], with_answers=asked.option), ())
-    from peftcore.exchange import zipped
-
     base = cache.base(run.spec.base)
+    from peftcore.exchange import zipped  # after the base: it needs the heavy packages whole
+
     content, notes = zipped(run, asked.seed, asked.kind, base, asked.option)
     return Made(asked, content, tuple(notes))

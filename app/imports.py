@@ -149,7 +149,8 @@ def _outcome(reading: Reading, lines: int) -> None:
     if reading.bad:
         bad = pd.DataFrame([(each.line, each.reason) for each in reading.bad])
         bad.columns = pd.Index(["Line", "Why it is left out"])
-        with st.expander(f"{len(bad):,} lines left out", expanded=True, icon=":material/warning:"):
+        count = f"{len(bad):,} line{'s' * (len(bad) > 1)}"
+        with st.expander(f"{count} left out", expanded=True, icon=":material/warning:"):
             widgets.table(bad, key="data.bad", name="lines-left-out", alt="Lines left out and why")
 
 

@@ -34,13 +34,13 @@ def results(limit: int) -> pd.DataFrame:
             {
                 "Task": task.title,
                 "Method": METHODS[method].title if method in METHODS else method,
+                "Run": f"/runs?run={run}",
                 "Base": first["base"],
                 "Measure": metric_title(task.main_metric),
                 "Score": number(values.mean()),
                 "Range": f"{number(values.min())} to {number(values.max())}",
                 "Seeds": len(values),
                 "From": "demo" if first["demo"] else "you",
-                "Run": f"/runs?run={run}",
             }
         )
     return pd.DataFrame(rows)

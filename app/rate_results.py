@@ -13,7 +13,7 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from app import cache, comparing
+from app import cache, comparing, heavy
 from app.looks import looks, title
 from app.rate_book import book, me
 from app.theme import NEUTRAL, Look, look
@@ -199,6 +199,8 @@ def _measured(
     _references: Mapping[str, list[str]],
     with_models: bool,
 ) -> pd.DataFrame:
+    if with_models:
+        heavy.load()
     return item_metrics.of_items(_key, _references, with_models)
 
 

@@ -36,6 +36,7 @@ def overview(runs: list[Run]) -> pd.DataFrame:
                 "State": widgets.state_name(status.state),
                 "Task": task_title(spec.task),
                 "Method": title(spec.method),
+                "Run": f"/runs?run={run.id}",
                 "Base": spec.base,
                 "Seeds": spec.population.seeds,
                 "Shots": spec.training.shots,
@@ -43,7 +44,6 @@ def overview(runs: list[Run]) -> pd.DataFrame:
                 "Learning rate": plans.rate(spec),
                 "Time": widgets.duration(status.seconds),
                 "Started": when(status.started),
-                "Run": f"/runs?run={run.id}",
             }
         )
     return pd.DataFrame(rows)
