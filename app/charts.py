@@ -5,7 +5,8 @@ Figures come from `app.figures`; this file only puts them on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
@@ -61,7 +62,7 @@ def chart(
         selection_mode="points",
     )
     if callable(table):
-        _opened(table, key, name, alt, columns)
+        numbers(table, key, name, alt, columns)
     elif table is not None:
         with st.expander(TITLE, icon=ICON):
             _rows(table, key, name, alt, columns)
@@ -69,9 +70,14 @@ def chart(
 
 @st.fragment
 @errors.guarded
-def _opened(
-    make: Callable[[], pd.DataFrame], key: str, name: str, alt: str, columns: dict[str, Any] | None
+def numbers(
+    make: Callable[[], pd.DataFrame],
+    key: str,
+    name: str,
+    alt: str,
+    columns: dict[str, Any] | None = None,
 ) -> None:
+    """What a chart shows as a table, made once somebody opens it."""
     with st.expander(TITLE, icon=ICON, key=f"{key}.opened", on_change="rerun") as box:
         if box.open:
             _rows(make(), key, name, alt, columns)
@@ -82,6 +88,16 @@ def _rows(
 ) -> None:
     st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
     download(table, key=f"{key}.table", name=name)
+
+
+@contextmanager
+def kept(key: str, shown: bool) -> Iterator[None]:
+    """A place that stays on the page, at its size, while it is not shown."""
+    away = "position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden"
+    rules = "" if shown else away
+    st.html(f"<style>.st-key-{key} {{ {rules} }}</style>")
+    with st.container(key=key):
+        yield
 
 
 def frame(key: str, place: dict[str, str]) -> None:

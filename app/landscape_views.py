@@ -223,21 +223,7 @@ def _draw(found: Landscape, relief: bool) -> None:
     for value in values:
         if table[value].dropna().empty:
             continue
-        scale = figures.limits([*kin, table], value)
-        key = f"landscape.{found.id}.{value}"
-        picture = figures.relief if relief else figures.ground
-        figure = picture(table, facts, value, scale)
-        point = landscape_point.chosen(found)
-        if point is not None and not relief:
-            figures.chosen(figure, table.loc[point])
-        charts.chart(
-            figure,
-            key=f"{key}.{'relief' if relief else 'above'}",
-            name=f"landscape-{found.ask.kind}-{found.id}-{value}",
-            alt=figures.ground_alt(table, facts, value),
-            table=_plain(table),
-            on_select=None if relief else landscape_point.taker(found),
-        )
+        _shapes(found, table, value, figures.limits([*kin, table], value), relief)
     words = f"Colours span {len(kin)} pictures of this run." if len(kin) > 1 else ""
     if "shares" in facts:
         first, second = facts["shares"]
@@ -247,6 +233,37 @@ def _draw(found: Landscape, relief: bool) -> None:
     measuring.caption(facts)
     if not relief:
         landscape_point.box(found, table)
+
+
+def _shapes(
+    found: Landscape,
+    table: pd.DataFrame,
+    value: str,
+    scale: tuple[float, float] | None,
+    relief: bool,
+) -> None:
+    """A ground from above or in relief; the one that is not looked at stays, out of sight.
+
+    Setting up three dimensions takes a computer without a graphics card half a second, so that is
+    done when somebody first asks for them, and not at every change back and forth.
+    """
+    seen = "landscape.relief_seen"
+    st.session_state[seen] = relief or st.session_state.get(seen, False)
+    key, name = f"landscape.{found.id}.{value}", f"landscape-{found.ask.kind}-{found.id}-{value}"
+    alt = figures.ground_alt(table, found.facts, value)
+    with charts.kept(f"landscape-above-{value}", shown=not relief):
+        figure = figures.ground(table, found.facts, value, scale)
+        point = landscape_point.chosen(found)
+        if point is not None:
+            figures.chosen(figure, table.loc[point])
+        charts.chart(
+            figure, key=f"{key}.above", name=name, alt=alt, on_select=landscape_point.taker(found)
+        )
+    with charts.kept(f"landscape-relief-{value}", shown=relief):
+        if st.session_state[seen]:
+            figure = figures.relief(table, found.facts, value, scale)
+            charts.chart(figure, key=f"{key}.relief", name=name, alt=alt)
+    charts.numbers(lambda: _plain(table), f"{key}.numbers", name, alt)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

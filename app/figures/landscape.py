@@ -310,12 +310,26 @@ def relief(
         x=marks["x"],
         y=marks["y"],
         z=marks[value] + (high - low) * 0.04,  # above the ground, not in it
-        mode="markers+text",
+        mode="markers",
         text=[text(mark) for mark in marks["mark"]],
         marker={"size": 5, "color": "#FFFFFF", "line": {"color": "#1B2430", "width": 2}},
         hovertemplate="%{text}: %{z:.4f}<extra></extra>",
         showlegend=False,
     )
+    # Names as annotations: text of a trace would be hidden by the ground in front of it.
+    names = [
+        {
+            "x": row["x"],
+            "y": row["y"],
+            "z": row[value] + (high - low) * 0.04,
+            "text": text(row["mark"]),
+            "showarrow": False,
+            "yshift": 16,
+            "bgcolor": faint("#FFFFFF", 0.8),
+            "font": {"color": "#1B2430"},
+        }
+        for _, row in marks.iterrows()
+    ]
     axes = facts.get("axes", ["", ""])
     bare: dict[str, Any] = {
         "backgroundcolor": "rgba(0,0,0,0)",
@@ -329,6 +343,8 @@ def relief(
         zaxis=bare | {"title": value_title(value, facts), "range": [low, high]},
         aspectmode="manual",
         aspectratio={"x": 1.2, "y": 1.1, "z": 0.7},
+        annotations=names,
+        camera={"eye": {"x": 0.5, "y": -1.3, "z": 1.6}},
     )
     _titled(figure, f"{value_title(value, facts)} in relief", facts)
     return figure

@@ -130,8 +130,15 @@ def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             page.locator(ready).first.wait_for(timeout=LIMIT)
             _settle(page)
             steps = [make(page) for make in makers]
-            _turns(page, steps, 1)  # what is computed once is computed before
-            yield name.partition("?")[0], action, _turns(page, steps, rounds)
+            first = _turns(page, steps, 1)  # what is computed once is computed before
+            where, sides = name.partition("?")[0], action.split(", and ")
+            if len(sides) == 1:
+                yield where, action, _turns(page, steps, rounds)
+                continue
+            yield where, f"{sides[0]}, for the first time", first[:1]
+            times = _turns(page, steps, rounds)
+            yield where, sides[0], times[::2]
+            yield where, sides[1], times[1::2]
 
 
 def _floor(rounds: int) -> list[float]:
@@ -230,7 +237,8 @@ def _place(across: float, down: float) -> Maker:
 
 CHART = ".js-plotly-plot"
 SLIDER = '[data-testid="stSlider"] input'
-# Address, what is done, what must be there before, and the steps that do it in turn.
+# Address, what is done, what must be there before, and the steps that do it in turn.  Two steps
+# that are not alike are told apart: "one, and the other".
 ACTIONS: tuple[tuple[str, str, str, tuple[Maker, ...]], ...] = (
     ("attention", "another layer", CHART, (_spin("Layer", "Up"), _spin("Layer", "Down"))),
     ("attention", "another head", CHART, (_spin("Head", "Up"), _spin("Head", "Down"))),
@@ -239,7 +247,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[Maker, ...]], ...] = (
     ("limits", "another head", CHART, (_press("Head", "2"), _press("Head", "1"))),
     (
         "landscape",
-        "in relief and from above",
+        "in relief, and from above",
         CHART,
         (_press("Seen", "In relief"), _press("Seen", "From above")),
     ),

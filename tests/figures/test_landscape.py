@@ -97,6 +97,9 @@ def test_the_relief_has_every_measured_point_at_its_height():
     np.testing.assert_array_equal(surface.intensity, table["loss"])
     assert surface.cmin < surface.cmax
     assert figure.layout.scene.zaxis.title.text == "Loss (nats)"
+    names = [each.text for each in figure.layout.scene.annotations]
+    assert names == list(trace(figure, "scatter3d").text)
+    assert set(names) >= {mark for mark in table["mark"] if mark}
 
 
 def lines():
