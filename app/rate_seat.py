@@ -74,8 +74,9 @@ def _desk(who: Actor) -> Desk:
 def _welcome(visitor: Visitor) -> None:
     if visitor.signed_in:
         st.warning(
-            "You signed in with an e-mail address that your provider has not verified, so it opens "
-            "nothing here. Verify it there, or sign out and come back with another.",
+            "You signed in, but your provider has not verified your e-mail address, or does not "
+            "say so; it opens nothing here. Verify it there, or sign out and come back with "
+            "another.",
             icon=":material/mark_email_unread:",
         )
         return

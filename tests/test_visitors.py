@@ -26,6 +26,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.delenv("PEFTCORE_RATERS_ONLY", raising=False)
 
     def told(query=None, secrets=None, files=(), **user):
+        user = {"email_verified": True} | user if user else {}
         known = SimpleNamespace(is_logged_in=bool(user), to_dict=lambda: user)
         told = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
         monkeypatch.setattr(visitors, "st", SimpleNamespace(secrets=Secrets(secrets), **told))
@@ -50,10 +51,20 @@ def test_with_logins_only_those_named_run_the_lab(server):
     assert (other.role, other.login) == ("rater", "ann@else.example")
 
 
-@pytest.mark.parametrize("user", [{"email": ""}, {"name": "x"}, {"email_verified": False}])
+@pytest.mark.parametrize(
+    "user", [{"email": ""}, {"email": None}, {"email_verified": False}, {"email_verified": None}]
+)
 def test_a_login_without_a_verified_address_is_a_strangers(server, user):
-    user = {"email": "boss@lab.example"} | user if "email_verified" in user else user
-    assert server(secrets=LAB, **user).role == "stranger"
+    found = server(secrets=LAB, **{"email": "boss@lab.example"} | user)
+    assert (found.role, found.signed_in) == ("stranger", True)
+
+
+def test_silence_about_an_address_counts_only_where_the_secrets_say_so(server):
+    trusting = {"auth": {}, "rating": LAB["rating"] | {"trust_addresses": True}}
+    boss = {"email": "boss@lab.example"}
+    assert server(secrets=trusting, **boss, email_verified=None).role == "experimenter"
+    assert server(secrets=trusting, **boss, email_verified=False).role == "stranger"
+    assert server(secrets=LAB, **boss, email_verified="true").role == "experimenter"
 
 
 def test_nobody_runs_the_lab_on_a_server_for_raters(server, monkeypatch):

@@ -101,7 +101,7 @@ def test_people_get_what_is_theirs_after_signing_in_and_nothing_after_signing_ou
     sign_out(here)
 
     sign_in(here, "pretender", "rate")
-    expect(page.get_by_text("has not verified")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("has not verified your e-mail address")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)
     sign_out(here)
 
