@@ -99,7 +99,7 @@ def test_the_relief_has_every_measured_point_at_its_height():
     assert figure.layout.scene.zaxis.title.text == "Loss (nats)"
     names = [each.text for each in figure.layout.scene.annotations]
     assert names == list(trace(figure, "scatter3d").text)
-    assert set(names) >= {mark for mark in table["mark"] if mark}
+    assert len(names) == (table["mark"] != "").sum() > 0
 
 
 def lines():
