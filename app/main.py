@@ -18,7 +18,7 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cache, errors, nav, visitors, widgets  # noqa: E402
+from app import cache, errors, nav, visitors  # noqa: E402
 from peftcore import places  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
@@ -38,10 +38,10 @@ st.html(STYLE)
 visit = visitors.visitor()
 runs_the_lab = visit.role == "experimenter"
 if runs_the_lab:
-    page = st.navigation(nav.pages())
+    page = st.navigation(nav.pages(), expanded=True)  # all of it, also above who is signed in
     if visit.signed_in:
         with st.sidebar:
-            st.caption(widgets.plain(visit.login))
+            st.text(visit.login)
             visitors.offer_sign_out()
 else:
     at_the_door = visitors.login_wanted() and visit.role == "stranger" and not visit.signed_in

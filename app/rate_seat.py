@@ -26,9 +26,10 @@ def sit(visitor: Visitor) -> None:
         return
     who = _actor(visitor)
     if who is None:
+        mine = visitor.login.replace("`", "")  # as code, since an address would become a link
         st.info(
-            f"No project is open to your login just now: {plain(visitor.login)}. If somebody asked "
-            "you to rate, tell them this address.",
+            f"No project is open to your login just now: `{mine}`. If somebody asked you to rate, "
+            "tell them this address.",
             icon=":material/inbox:",
         )
         return
@@ -87,7 +88,9 @@ def _welcome(visitor: Visitor) -> None:
                 f"signing in needs the packages Authlib and httpx, and {missing[0]} is missing; "
                 "install it by `pip install -r requirements-extra.txt`, or use a rater's link"
             )
-        st.markdown("Sign in to see what there is to rate.")
+        st.markdown(
+            "Sign in: raters find here what there is to rate, and who runs the lab all of it."
+        )
         st.button("Sign in", key="rate.login", type="primary", on_click=st.login)
         return
     st.info(
