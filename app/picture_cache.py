@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
 from app import cache
 from peftcore import places
-from peftcore.pictures import shelf
+from peftcore.pictures import shelf, summary
 
 if TYPE_CHECKING:
     from peftcore.dictionaries import Dictionary
@@ -166,3 +167,25 @@ def _plain(base: str, prompt: str, count: int) -> Drawn:
     from peftcore.pictures import asking
 
     return asking.plain(cache.base(base), prompt, count)
+
+
+def curve(run: Run) -> pd.DataFrame:
+    """Means and intervals of a run's figure of pruning."""
+    name = f"prune-{run.id}"
+    return _curve(name, str(places.home()), shelf.stamp(name))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _curve(name: str, home: str, stamp: float) -> pd.DataFrame:
+    return summary.curve(shelf.figure(name) or {})
+
+
+def rise(run: Run, metric: str, order: str) -> summary.Rise:
+    """How steadily a metric rises along an order of a run's atoms."""
+    name = f"prune-{run.id}"
+    return _rise(name, str(places.home()), shelf.stamp(name), metric, order)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _rise(name: str, home: str, stamp: float, metric: str, order: str) -> summary.Rise:
+    return summary.rise(shelf.figure(name) or {}, metric, order)

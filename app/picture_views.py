@@ -226,10 +226,10 @@ _WHYS: Mapping[str, str] = {
 def _curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None = None) -> None:
     """A metric by number of atoms kept, and on what it was measured."""
     world = tasks.find(run.spec.task).draws
-    band = summary.curve(figure)
+    band = picture_cache.curve(run)
     chart(
         figures.curve(band, world, metric, chosen),
-        key=f"images.curve.{run.id}.{metric}.{chosen is None}",
+        key=f"images.curve.{chosen is None}",
         name=f"{run.id}-pruning-{metric}",
         alt=figures.curve_alt(band, world, metric),
         table=lambda: band,
@@ -246,7 +246,7 @@ def _curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None 
 def _steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
     """How steadily pictures become what was asked for as atoms are added in an order, in words."""
     metric = summary.eye(figure)
-    told = summary.rise(figure, metric, by)
+    told = picture_cache.rise(run, metric, by)
     seen = figures.seen_by(tasks.find(run.spec.task).draws, metric).lower()
     if not math.isfinite(told.spearman):
         return f"{_ORDERS[by]} first: {seen} is the same for every number of atoms."
@@ -258,12 +258,12 @@ def _steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
     )
 
 
-def _rises(figure: Mapping[str, Any], metric: str) -> None:
+def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
     """How steadily a metric rises along every order, as a table."""
-    band = summary.curve(figure)
+    band = picture_cache.curve(run)
     rows = []
     for by in summary.orders(figure):
-        told = summary.rise(figure, metric, by)
+        told = picture_cache.rise(run, metric, by)
         rows.append(
             {
                 "Kept first": _ORDERS[by],
@@ -450,7 +450,7 @@ def _both(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
     chart(
         figures.shares(table, metric, figure["chosen"]),
-        key=f"images.shares.{metric}",
+        key="images.shares",
         name="both-shares",
         alt=figures.shares_alt(table, metric, figure["chosen"]),
         table=table,
@@ -494,7 +494,7 @@ def editing() -> None:
         help="The logarithm tells steps towards a digit that no picture shows yet",
     )
     _curve(run, figure, metric)
-    _rises(figure, metric)
+    _rises(run, figure, metric)
 
 
 def _measure(kind: Kind, *ids: str) -> None:

@@ -61,6 +61,13 @@ def figure(name: str) -> dict[str, Any] | None:
     return own or files.read_json(folder() / _path(name)) or None
 
 
+def stamp(name: str) -> float:
+    """When the figure of this name was written, to tell what is remembered of it from news."""
+    own = places.home() / "pictures" / _path(name)
+    path = own if own.is_file() else folder() / _path(name)
+    return files.modified(path)
+
+
 def there(name: str, out: Path) -> bool:
     """Whether a figure lies in a folder of one's own."""
     return (out / _path(name)).is_file()

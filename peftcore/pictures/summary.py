@@ -154,9 +154,15 @@ def orders(figure: Mapping[str, Any]) -> list[str]:
 
 def _spearman(ks: Array, curves: Array) -> Array:
     """Rank correlation of each curve (n, k) with ks."""
-    from scipy.stats import rankdata
+    return _correlated(_ranks(ks[None]), _ranks(curves))
 
-    return _correlated(rankdata(ks)[None], rankdata(curves, axis=1))
+
+def _ranks(values: Array) -> Array:
+    """Ranks along each row (n, k), ties sharing their mean."""
+    other = values[:, None, :]
+    below = (other < values[:, :, None]).sum(-1)
+    found: Array = below + ((other == values[:, :, None]).sum(-1) + 1) / 2
+    return found
 
 
 def _kendall(ks: Array, curves: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The Images page in a real browser: pictures are there, and the slider changes them."""
+"""The Images page in a real browser: pictures are there, and clicks show others and curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ def test_old_prompts_replace_new_ones(visit):
     first.wait_for()
     expect(here.page.get_by_text("Sparse atoms").first).to_be_visible()
     assert first.evaluate("image => image.complete && image.naturalWidth") == 37  # 4 of 8 and lines
-    here.page.get_by_role("radio", name="Old").or_(
-        here.page.get_by_role("button", name="Old")
-    ).first.click()
+    click(here, "Old")
     expect(here.page.get_by_text("draw a zero", exact=False).first).to_be_visible(timeout=60_000)
+    click(here, "Editing")
+    expect(here.page.get_by_text("Rank correlations of the number")).to_be_visible(timeout=60_000)
+    scale = here.page.locator(".js-plotly-plot .ytitle")
+    expect(scale).to_have_text("Classifier's mean chance of what was asked", timeout=60_000)
+    click(here, "Read as asked")
+    expect(scale).to_have_text("Share of pictures as asked", timeout=60_000)
+    here.sound()
+
+
+def click(here, name):
+    """Choose one of several."""
+    page = here.page
+    page.get_by_role("radio", name=name).or_(page.get_by_role("button", name=name)).first.click()
