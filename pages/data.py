@@ -46,11 +46,10 @@ with st.container(horizontal=True, gap="large"):
 split = st.segmented_control(
     "Split",
     list(splits),
-    default=next(iter(splits)),
     required=True,
     format_func=forms.label,
     key="data.split",
-    bind="query-params",
+    on_change=addresses.follow("Split", "data.split", list(splits), words=forms.label),
 )
 rows = splits[split]
 

@@ -94,3 +94,14 @@ def test_pages_show_what_their_address_names(name, key, part, value):
     assert not log_file().exists(), log_file().read_text()
     assert not app.warning
     assert app.selectbox(key=key).value == value
+
+
+def test_a_split_is_chosen_by_its_id_and_written_so():
+    app = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find("data").file)
+    app.query_params["data.split"] = "test"
+    app.run()
+    assert app.segmented_control(key="data.split").value == "test"
+    app.segmented_control(key="data.split").set_value("validation").run()
+    assert app.query_params["data.split"] == "validation"
+    assert not app.exception
