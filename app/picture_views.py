@@ -346,7 +346,8 @@ def single() -> None:
         alt="The most important atoms and what they do",
     )
     st.caption(
-        "Importance is the mean size of what an atom adds; what it brings is the chance of every "
+        "Listed are the atoms that earn most of the loss's fall, the most first. Importance is the "
+        "mean size of what an atom adds; what it brings is the chance of every "
         "pixel's levels with all atoms minus without this one, on pictures the run drew itself. "
         "Moves is the share of chance that goes elsewhere. Below, for the levels changed most, the "
         "sum over the picture in pixels."

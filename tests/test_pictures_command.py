@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from peftcore.commands import app
-from peftcore.pictures import canvas, shelf
+from peftcore.pictures import canvas, measuring, shelf
 
 
 def call(*words):
@@ -33,11 +33,27 @@ def test_a_shipped_run_compares_and_draws_with_few_atoms():
     assert drawn["pictures"] == base["pictures"]
 
 
+def test_pruning_tells_how_steadily_pictures_follow(monkeypatch):
+    run = next(r for r in shelf.runs("pictures_digit") if r.spec.method == "atoms")
+    figure = shelf.figure(f"prune-{run.id}")
+    monkeypatch.setattr(measuring, "prune", lambda *given, **more: figure)
+    told = json.loads(call("prune", run.id, "--json").stdout)
+    assert set(told["rises"]) == set(told["needed"]) == set(measuring.ORDERS)
+    earned, size = told["rises"]["earned"], told["rises"]["importance"]
+    assert earned["spearman"] >= 0.95  # as shipped: pictures follow the slider
+    assert earned["spearman_low"] > size["spearman_high"]
+    assert earned["steps"] == len({row["k"] for row in told["rows"]}) - 1
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
         (("draw", "--prompt", "draw a cat"), "does not know 'cat'"),
         (("draw", "--prompt", "a one", "--atoms", "3"), "only a run has atoms"),
+        (
+            ("draw", "--prompt", "a one", "--run", "93dab23d28d0", "--atoms", "3", "--by", "x"),
+            "ordered by earned, loss or importance; got 'x'",
+        ),
         (("compare", "miniworld_nli"), "no task of pictures 'miniworld_nli'"),
         (("prune", "0" * 12), "no run"),
     ],

@@ -117,7 +117,7 @@ def layers(
 @pictures.command("atoms")
 def atoms(
     run: RunId,
-    most: Annotated[int, typer.Option(min=1, help="How many, the most important first.")] = 16,
+    most: Annotated[int, typer.Option(min=1, help="How many, those that earn most first.")] = 16,
     seed: Seed = 0,
     as_json: printing.AsJson = False,
 ) -> None:
