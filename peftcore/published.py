@@ -127,6 +127,13 @@ def shape(name: str) -> BaseModel:
     return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
 
 
+def stand_in(name: str) -> str:
+    """The embedded base whose kind a published one has: what is planned alike for both."""
+    return {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}[
+        shape(name).kind
+    ]
+
+
 def random(name: str) -> BaseModel:
     """A base of this shape with random weights, which reads with the tokenizer of `tiny-t5`.
 

@@ -16,6 +16,7 @@ equal is done twice.  Needs no torch until something is joined.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import json
 import math
@@ -114,6 +115,18 @@ class Sweep(measurements.Ask):
     def cells(self) -> list[Cell]:
         """The runs with their parts."""
         return [Cell(spec, tuple(chunks.split(spec, self.chunk))) for spec in self.specs()]
+
+    def of_shapes(self) -> list[Cell]:
+        """The cells of published bases, whether they are on this machine or not."""
+        from peftcore import published
+
+        found = []
+        for base in self.bases:
+            like = self.model_copy(update={"bases": (published.stand_in(base),)})
+            for cell in like.cells():
+                named = [s.model_copy(update={"base": base}) for s in (cell.spec, *cell.parts)]
+                found.append(Cell(named[0], tuple(named[1:])))
+        return found
 
     def _of(self, base: str, task: str, entry: Entry) -> Iterator[RunSpec]:
         population = self.episodes | ({"vertices": entry.vertices} if entry.vertices else {})
@@ -307,6 +320,35 @@ def preview(
     minutes = None if unknown or problems else seconds / 60 / min(processes, max(1, parts))
     done = sum(state.done for state in states)
     return Preview(len(states), done, parts, minutes, tuple(dict.fromkeys(problems)))
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """What a sweep would take on machines that are not here, counted and not measured."""
+
+    parts: int  # that are missing
+    operations: float
+    hours: dict[int, float]  # machines → hours, a part being done by one of them
+
+
+def extrapolate(
+    states: Sequence[CellState],
+    count: Callable[[RunSpec], float],
+    rate: float,
+    machines: Sequence[int],
+) -> Extrapolation:
+    """The work that is left on so many machines of so many operations a second.
+
+    count: operations of a part.  Parts are dealt out in order, each to whoever is free first.
+    """
+    costs = [count(part.spec) for state in states for part in state.parts if part.state != "done"]
+    hours = {}
+    for number in machines:
+        busy = [0.0] * number
+        for cost in costs:
+            heapq.heapreplace(busy, busy[0] + cost / rate / 3600)
+        hours[number] = max(busy)
+    return Extrapolation(len(costs), sum(costs), hours)
 
 
 def label(spec: RunSpec) -> str:

@@ -105,9 +105,6 @@ def based(name: str) -> BaseModel:
     return published.random(name) if name in published.names() else load(name)
 
 
-ALIKE = {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}
-
-
 def spec_of(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
@@ -119,7 +116,7 @@ def spec_of(
     if method == "prefix_tuning" and kind == "encoder-decoder":
         settings = {"places": ["decoder"]}  # the only one the package has
     planned = planning.plan(
-        ALIKE[kind] if name in published.names() else name,
+        published.stand_in(name) if name in published.names() else name,
         TASK,
         method,
         settings,

@@ -36,6 +36,19 @@ def sweep(
     preview: Annotated[
         bool, typer.Option("--preview", help="Count cells, parts and minutes; train nothing.")
     ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="With --preview: count operations for a machine that sustains so many a second, "
+            "instead of trying steps here; for bases of published shapes.",
+        ),
+    ] = None,
+    machines: Annotated[
+        list[int] | None, typer.Option(min=1, help="How many of those; repeat it for more.")
+    ] = None,
+    source: Annotated[int, typer.Option(min=1, help="Tokens a source has there.")] = 128,
+    target: Annotated[int, typer.Option(min=1, help="Tokens an answer has there.")] = 32,
     against: Annotated[
         Path | None, typer.Option(help="Compare with the same sweep in this PEFTCORE_HOME instead.")
     ] = None,
@@ -53,6 +66,9 @@ def sweep(
 
     asking.use_data(data)
     asked = _where(sweeping.read(file), engine, address, processes)
+    if preview and rate:
+        _extrapolate(asked, rate, machines or [1], (source, target), as_json)
+        return
     if preview:
         _preview(asked, resolve(device), as_json)
         return
@@ -137,6 +153,27 @@ def _preview(asked: Sweep, device: str, as_json: bool) -> None:
         yield from found.problems
 
     printing.show(asdict(found) | {"processes": processes}, as_json, lines)
+
+
+def _extrapolate(
+    asked: Sweep, rate: float, machines: list[int], lengths: tuple[int, int], as_json: bool
+) -> None:
+    """What it would take on machines that are not here, by counting."""
+    from peftcore import operations, sweeping
+    from peftcore.runs import RunStore
+
+    states = sweeping.survey(asked.of_shapes(), RunStore())
+    told = operations.Lengths(*lengths)
+    found = sweeping.extrapolate(states, lambda s: operations.run(s, told), rate, machines)
+
+    def lines() -> Iterator[str]:
+        yield f"{found.parts} parts to do, {found.operations:.3g} operations, counted at sources of"
+        yield f"{told.source} tokens and answers of {told.target}; at {rate:.3g} a second each:"
+        for number, hours in found.hours.items():
+            yield f"  {number} machine{'s' * (number > 1)}: {hours:.3g} hours"
+
+    given = {"rate": rate, "source": told.source, "target": told.target}
+    printing.show(asdict(found) | given, as_json, lines)
 
 
 def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
