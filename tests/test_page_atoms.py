@@ -273,7 +273,7 @@ def test_density_is_drawn_for_every_run_of_a_path():
     study.write_status(state="done")
     (chart,) = charts(opened("Density"))
     (line,) = chart["data"]
-    assert line["text"] == ["threshold 1", "threshold 0"]
+    assert line["text"] == ["1", "0"]
     assert "LoRA of equal rank 0.850" in chart["layout"]["annotations"][0]["text"]
     page = opened("Density")
     assert "No run of this path comes within 0.02 of LoRA's mean, 0.850" in words(page)

@@ -405,7 +405,9 @@ def density(
     """Score against the share of coefficients that are not zero; LoRA of equal rank as a band."""
     table = density_table(points)
     figure = _frame(
-        460, f"Density against quality along {over}", f"{judged(facts)}; 95 % intervals over seeds"
+        460,
+        f"Density against quality by {over}",
+        f"numbers: {over}; {judged(facts)}; 95 % intervals over seeds",
     )
     form = digits(metric)
     reference = table[table["value"].isna()]
@@ -430,7 +432,7 @@ def density(
         x=along["density"],
         y=along["score"],
         mode="lines+markers+text",
-        text=_labels(along, over),
+        text=_labels(along),
         textposition=["middle right" if x < 0.1 else "bottom center" for x in along["density"]],
         line={"color": look("atoms", "").colour, "width": 2},
         marker={"size": 10, "symbol": look("atoms", "").symbol},
@@ -450,8 +452,8 @@ def density(
     return figure
 
 
-def _labels(along: pd.DataFrame, over: str) -> list[str]:
-    """What stands beside every point; of points in one place the first tells them all."""
+def _labels(along: pd.DataFrame) -> list[str]:
+    """The value beside every point; of points in one place the first tells them all."""
     places = list(zip(along["density"].round(1), along["score"].round(1), strict=True))
     told: dict[tuple[float, float], list[str]] = {}
     for place, point in zip(places, along["point"], strict=True):
@@ -459,7 +461,7 @@ def _labels(along: pd.DataFrame, over: str) -> list[str]:
     found = []
     for i, place in enumerate(places):
         first = place not in places[:i]
-        found.append(f"{over} {', '.join(told[place])}" if first else "")
+        found.append(", ".join(told[place]) if first else "")
     return found
 
 

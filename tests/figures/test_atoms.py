@@ -103,7 +103,7 @@ def test_density_stands_against_quality_with_lora_beside():
     (line,) = figure.data
     assert list(line.x) == [0.25, 1.0]
     assert list(line.y) == pytest.approx([0.6, 0.75])
-    assert line.text == ("threshold 2", "threshold 0")
+    assert line.text == ("2", "0")
     assert line.textposition == ("bottom center", "bottom center")
     assert line.error_y.array[0] == 0  # one seed has no interval
     assert figure.layout.annotations[0].text == "LoRA of equal rank 0.850"
@@ -117,7 +117,7 @@ def test_points_in_one_place_share_their_label():
 
     points = [point(4.0, 0.99, 0.0), point(6.0, 1.0, 0.01), point(0.0, 0.0, 0.9)]
     (line,) = figures.density(points, "threshold", "accuracy", FACTS).data
-    assert line.text == ("threshold 6, 4", "", "threshold 0")
+    assert line.text == ("6, 4", "", "0")
 
 
 def test_combined_scores_show_seeds_and_means():
