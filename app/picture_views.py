@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import errors, measuring, picture_cache, picture_grid, waiting, widgets
+from app import addresses, errors, measuring, picture_cache, picture_grid, waiting, widgets
 from app.charts import chart
 from app.figures import pictures as figures
 from app.looks import title
@@ -473,11 +473,10 @@ _MIXES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", 
 
 def editing() -> None:
     """How many atoms pictures need: alignment against atoms removed."""
-    task = pick_task("images.task")
-    found = picture_cache.weighed(task)
-    if not found:
-        _nothing(task)
+    task = _pick_weighed()
+    if not task:
         return
+    found = picture_cache.weighed(task)
     run = _pick_run("Run", found, f"images.editing.{task}")
     figure = shelf.figure(f"prune-{run.id}")
     if figure is None:
@@ -510,28 +509,32 @@ def _measure(kind: Kind, *ids: str) -> None:
 
 
 def pick_task(key: str, known: tuple[str, ...] = shelf.TASKS) -> str:
-    """Which of the tasks is looked at."""
+    """Which of the tasks is looked at; in the address, too."""
     return str(
         st.segmented_control(
             "Task",
             known,
-            default=known[0],
             required=True,
-            format_func=lambda name: TITLES[name],
+            format_func=TITLES.__getitem__,
             key=key,
-            bind="query-params",
+            on_change=addresses.follow("Task", key, known, words=TITLES.__getitem__),
         )
     )
 
 
-def _subject(view: str) -> tuple[Run, int, str] | None:
-    """The run, seed and prompt that a view of atoms is about; None while there are none."""
+def _pick_weighed() -> str:
+    """Which of the tasks that have a run whose atoms are at hand; empty while none has."""
     known = tuple(name for name in shelf.TASKS if picture_cache.weighed(name))
     if not known:
         _nothing("pictures_digit")
-        return None
-    task = pick_task("images.weighed", known)
-    if not waiting.ready("images"):
+        return ""
+    return pick_task("images.weighed", known)
+
+
+def _subject(view: str) -> tuple[Run, int, str] | None:
+    """The run, seed and prompt that a view of atoms is about; None while there are none."""
+    task = _pick_weighed()
+    if not task or not waiting.ready("images"):
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         run = _pick_run("Run", picture_cache.weighed(task), f"images.run.{task}")

@@ -19,11 +19,13 @@ def quiet(monkeypatch):
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
-def opened(view):
+def opened(view, **more):
     page = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=120)
     page.run()
     page.query_params.clear()
     page.query_params["images.view"] = view
+    for name, value in more.items():
+        page.query_params[f"images.{name}"] = value
     page.switch_page(nav.find("images").file).run()
     return sound(page)
 
@@ -60,6 +62,13 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
     table = page.dataframe[-1].value
     assert len(table) == len(summary.orders(figure))
     assert "5 seeds" in words(page)
+
+
+def test_an_address_names_the_task_by_its_id():
+    page = opened("Editing", weighed="pictures_style")
+    style = next(r for r in shelf.runs("pictures_style") if r.spec.method == "atoms")
+    assert page.selectbox[0].value == style.id
+    assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
 
 
 def test_every_view_asks_to_wait_before_it_loads_a_model():
