@@ -172,6 +172,7 @@ def estimate(spec: RunSpec, base: BaseModel) -> Estimate:
 
     import torch
 
+    from peftcore import capacity, threads
     from peftcore.batches import Encoder
     from peftcore.training import Trainer
 
@@ -179,7 +180,10 @@ def estimate(spec: RunSpec, base: BaseModel) -> Estimate:
     task, s = tasks.find(spec.task), spec.population.seeds
     encoder = Encoder(base, task.labels, room(spec, base))
     episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
-    trainer = Trainer(wear(base, spec), [episode] * s, encoder, spec)
+    episodes = [episode] * s
+    together = capacity.seeds(spec, base, encoder, episodes)
+    at_once = threads.count(base.device)
+    trainer = Trainer(wear(base, spec), episodes, encoder, spec, together, at_once)
     trainer.train_step()  # the first one pays for warming up
     began = time.perf_counter()
     trainer.train_step()
