@@ -52,6 +52,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     pictures,  # noqa: F401
     queueing,  # noqa: F401
     rate,  # noqa: F401
+    rate_access,  # noqa: F401
     rate_reading,  # noqa: F401
     results,  # noqa: F401
     scaling,  # noqa: F401

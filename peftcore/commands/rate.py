@@ -12,7 +12,7 @@ from peftcore.commands import Group, app, asking, printing
 from peftcore.errors import BadInput
 
 if TYPE_CHECKING:
-    from peftcore.rating import Book, Project
+    from peftcore.rating import Book, Invitation, Project
 
 rate = typer.Typer(cls=Group, help="People rate explanations, blind.", no_args_is_help=True)
 app.add_typer(rate, name="rate")
@@ -71,9 +71,13 @@ def serve_link(
 
     book, me = open_book()
     invited = rating.invite(book, me, rating.find(book, me, project).id, name, login)
-    link = f"{address.rstrip('/')}/rate?r={invited.token}"
-    value = {"rater": invited.rater, "name": invited.name, "link": link}
-    printing.show(value, as_json, lambda: iter([link]))
+    value = {"rater": invited.rater, "name": invited.name, "link": link(address, invited)}
+    printing.show(value, as_json, lambda: iter([value["link"]]))
+
+
+def link(address: str, invited: Invitation) -> str:
+    """Where a rater gets in, on the server at this address."""
+    return f"{address.rstrip('/')}/rate?r={invited.token}"
 
 
 @rate.command()

@@ -55,6 +55,27 @@ def test_a_link_lets_a_rater_in_and_what_they_say_is_exported(made, tmp_path):
     assert call("export", made["project"], "--json").exit_code == 2
 
 
+def test_links_are_replaced_and_closed_and_projects_opened_again(made):
+    first = told("serve-link", made["project"], "--name", "Ann")
+    second = told("new-link", first["rater"], "--address", "http://lab:1")
+    assert second["link"].startswith("http://lab:1/rate?r=")
+    book = rating.Book()
+    with pytest.raises(rating.NotAllowed, match="not valid"):
+        rating.sign_in(book, first["link"].partition("?r=")[2])
+    token = second["link"].partition("?r=")[2]
+    assert rating.sign_in(book, token).name == "Ann"
+    assert told("close", made["project"]) == {"project": made["project"], "open": False}
+    assert not told("raters", made["project"])["raters"][0]["link_works"]
+    assert told("open", made["project"])["open"]
+    (row,) = told("raters", made["project"])["raters"]
+    assert (row["name"], row["done"], row["link_works"]) == ("Ann", 0, True)
+    assert "Ann" in call("raters", made["project"]).stdout
+    assert not told("close-link", first["rater"])["link_works"]
+    with pytest.raises(rating.NotAllowed, match="was closed"):
+        rating.sign_in(book, token)
+    assert call("close-link", "nobody").exit_code == 2
+
+
 def test_a_bundle_moves_a_project_to_another_machine(made, tmp_path, monkeypatch):
     out = tmp_path / "project.jsonl"
     told("export", made["project"], "--format", "bundle", "--out", out)
