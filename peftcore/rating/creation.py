@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.rating import drawing
 from peftcore.rating.acting import Actor, require_experimenter
@@ -59,7 +60,8 @@ def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settin
     items, facts = drawing.draw(pool(runs), chosen)
     facts |= {"runs": [run.id for run in runs], "methods": _methods(runs)}
     task = runs[0].spec.task
-    return store(book, name.strip() or f"Explanations of {task}", task, chosen, items, facts)
+    called = name.strip() or f"Explanations of {tasks.find(task).title}"
+    return store(book, called, task, chosen, items, facts)
 
 
 def store(

@@ -38,6 +38,8 @@ def test_its_name_and_what_it_is_about_are_found_again(book):
     assert (made.name, made.task, made.open, made.demo) == ("A name", "miniworld_nli", True, False)
     assert rating.find(book, ME, made.id) == made
     assert rating.projects(book, ME) == [made]
+    plain = rating.create(book, ME, [make_run()], items=4)
+    assert plain.name == "Explanations of Miniworld: entailment with a reason"
 
 
 @pytest.mark.parametrize(
