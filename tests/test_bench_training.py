@@ -46,3 +46,11 @@ def test_a_step_is_held_against_its_floor_for_every_method(mine):
     } - {"spt", "prefix_tuning"}
     assert {row["floor"] for row in rows if row["method"] == "sparsefit"} == {"floor, with weights"}
     assert all(row["times_the_floor"] > 0 for row in rows)
+
+
+def test_half_precision_is_held_against_single_from_the_same_start(mine):
+    words = ["--method", "lora", "--count", "2", "--steps", "4", "--looks", "2"]
+    rows = asked("precision", *mine, *words)["rows"]
+    assert [row["step"] for row in rows] == [0, 2, 4]
+    assert all(0 <= row["apart"] < 0.05 * row["fp32"] for row in rows)
+    assert all(row["times_faster"] > 0 for row in rows)

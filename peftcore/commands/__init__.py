@@ -41,6 +41,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     bench_app,  # noqa: F401
     bench_generate,  # noqa: F401
     bench_growth,  # noqa: F401
+    bench_precision,  # noqa: F401
     bench_rating,  # noqa: F401
     bench_report,  # noqa: F401
     bench_training,  # noqa: F401

@@ -78,6 +78,24 @@ SECTIONS = (
         },
     ),
     Section(
+        "precision",
+        "Half precision",
+        "Mean dev loss of the same seeds on their way in single and half precision (`auto` takes "
+        "the latter where the processor has it). Apart: the mean difference of a seed from itself; "
+        "spread: the standard deviation over seeds, which is what a difference is to be held "
+        "against. Times faster: processor time of the whole training, looks included.",
+        {
+            "base": text("base"),
+            "method": text("method"),
+            "step": text("step"),
+            "fp32": number("fp32", ".3f"),
+            "bf16": number("bf16", ".3f"),
+            "apart": number("apart", ".3f"),
+            "spread over seeds": number("spread_over_seeds", ".3f"),
+            "times faster": number("times_faster", ".2f"),
+        },
+    ),
+    Section(
         "step",
         "A step against its floor",
         "The floor is the frozen model's forward and backward to its inputs for the same tokens, "
