@@ -2,8 +2,16 @@
 
 import streamlit as st
 
-from app import charts, landscape_views, landscaping, widgets
+from app import charts, landscape_numbers, landscape_views, landscaping, widgets
 
+VIEWS = {
+    "Ground": landscape_views.ground,
+    "Cuts": landscape_views.cuts,
+    "Between two": landscape_views.between,
+    "Flatness": landscape_numbers.flat,
+    "Validation": landscape_numbers.validation,
+    "Vertices": landscape_numbers.ablation,
+}
 st.title("Landscape", anchor=False)
 
 
@@ -21,14 +29,14 @@ def show() -> None:
     subject = landscaping.pick(runs)
     view = st.segmented_control(
         "View",
-        list(landscape_views.VIEWS),
-        default=next(iter(landscape_views.VIEWS)),
+        list(VIEWS),
+        default=next(iter(VIEWS)),
         required=True,
         key="landscape.view",
         bind="query-params",
         label_visibility="collapsed",
     )
-    landscape_views.VIEWS[view](subject)
+    VIEWS[view](subject)
     charts.picture_format()
 
 
