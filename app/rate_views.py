@@ -149,10 +149,10 @@ def verdicts(found: Results) -> None:
         names = {}
     if by == "label":
         names = {}
+    rows, kinds = _kinds(found, rows)
     order = _order(found, rows, by)
     rows = rows.assign(**{by: pd.Categorical(rows[by], order, ordered=True)}).sort_values(by)
     rows[by] = rows[by].astype(object)
-    rows, kinds = _kinds(found, rows)
     shares = preference.shares(rows, by, kinds)
     title = f"Share of each verdict, n = {len(rows)}"
     chart(
@@ -165,13 +165,16 @@ def verdicts(found: Results) -> None:
     words = rating.SHORTCOMINGS
     said = preference.mentions(rows, by, list(words))
     title = f"Shortcomings ticked, {len(rows)} verdicts"
-    chart(
-        ratings.mentions(said, by, names, words, title),
-        key=f"ratings.mentions.{by}",
-        name=f"{found.file}-shortcomings",
-        alt=ratings.mentions_alt(said, by, names, words),
-        table=_named(said, by, names),
-    )
+    if said["count"].any():
+        chart(
+            ratings.mentions(said, by, names, words, title),
+            key=f"ratings.mentions.{by}",
+            name=f"{found.file}-shortcomings",
+            alt=ratings.mentions_alt(said, by, names, words),
+            table=_named(said, by, names),
+        )
+    else:
+        st.caption("No shortcoming was ticked.")
     st.caption(
         "One verdict may tick several shortcomings or none. An explanation that two methods wrote "
         f"word for word was rated once and counts for both. {plain(found.counts())}."
@@ -179,9 +182,13 @@ def verdicts(found: Results) -> None:
 
 
 def _order(found: Results, rows: pd.DataFrame, by: str) -> list[str]:
-    """Best first where there are scores."""
-    if by != "source" or found.mode == "pairwise":
+    """The best method first; labels and answers by name."""
+    if by != "source":
         return sorted(set(rows[by]))
+    if found.mode == "pairwise":
+        worth = rows["verdict"].map({"won": 1.0, "tied": 0.5, "lost": 0.0})
+        means = worth.groupby(rows[by]).mean().sort_values(ascending=False, kind="stable")
+        return [str(source) for source in means.index]
     return rate_results.scores(found)["source"].tolist()
 
 

@@ -163,6 +163,20 @@ def test_pairs_are_ranked_and_their_items_settled(book):
         view(page, name)
 
 
+def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
+    project = rated.project(book, [rated.pair(n) for n in range(6)], mode="pairwise")
+    who = rated.rater(book, project)
+    while shown := rating.next_item(book, who):
+        rating.answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
+        texts = rating.screen(book, who, shown.lease).texts
+        second = next(text.side for text in texts if text.explanation.startswith("other"))
+        rating.rate(book, who, shown.lease, rating.Judgement(verdict=second), f"r {shown.lease}")
+    page = view(opened("ratings", project=project.id), "Verdicts")
+    (shares,) = charts(page)  # no chart of shortcomings, since none was ticked
+    assert shares["layout"]["yaxis"]["ticktext"] == [rated.METHODS[1], rated.METHODS[0]]
+    assert "No shortcoming was ticked" in words(page)
+
+
 def test_likert_projects_have_every_view(book):
     project = rated.project(book, 5, mode="likert")
     for name, step in (("Ann", 4), ("Bo", 5)):

@@ -248,7 +248,8 @@ def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Fig
     )
     for axis, words in ((figure.update_xaxes, "is beaten"), (figure.update_yaxes, "beats")):
         axis(tickvals=list(range(len(ticks))), ticktext=ticks, title_text=words, showgrid=False)
-    figure.update_xaxes(tickangle=-30)
+    headings = [broken(names.get(str(method), str(method)), 13) for method in table.index]
+    figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(title={"text": title, "x": 0})
     return figure
