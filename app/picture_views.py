@@ -102,7 +102,7 @@ def _scores(task: str, found: list[Run]) -> None:
     known = {run_id: figure for run_id, figure in measured.items() if figure}
     table = summary.by_method(found, known)
     table["name"] = [
-        title(method) + ("" if kept == "all" else f", {kept} atoms kept")
+        title(method) + ("" if kept == "all" else f", {kept} kept")
         for method, kept in zip(table.method, table.kept, strict=True)
     ]
     chart(
@@ -115,7 +115,8 @@ def _scores(task: str, found: list[Run]) -> None:
     spec = found[0].spec
     st.caption(f"{_reader(tasks.find(task).draws)} {_before(found[0])}")
     st.caption(
-        f"Mean and 95 % interval over {spec.population.seeds} seeds; "
+        "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
+        f"{spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
         f"{_rehearsed(task) * spec.training.shots} old ones beside them."
     )

@@ -433,7 +433,7 @@ def density(
         y=along["score"],
         mode="lines+markers+text",
         text=_labels(along),
-        textposition=["middle right" if x < 0.1 else "bottom center" for x in along["density"]],
+        textposition="top right",
         line={"color": look("atoms", "").colour, "width": 2},
         marker={"size": 10, "symbol": look("atoms", "").symbol},
         error_x=_bars(along, "density"),

@@ -186,7 +186,7 @@ def curve_alt(band: pd.DataFrame, world: str, metric: str = "alignment") -> str:
 
 
 def scores(table: pd.DataFrame) -> go.Figure:
-    """Alignment by name on new and on old prompts, with 95 % intervals over seeds."""
+    """Share as asked by name, of new and of old prompts, with 95 % intervals over seeds."""
     names = list(dict.fromkeys(table["name"]))
     places = beside.domains([1, 1], 0.04)
     data: list[dict[str, Any]] = []
@@ -200,7 +200,7 @@ def scores(table: pd.DataFrame) -> go.Figure:
             side,
             places[side],
             range=[-0.05, 1.1],
-            title=beside.title("Share as asked"),
+            title=beside.title("As asked"),
             automargin=True,
         )
         axes[beside.name("yaxis", side)] = beside.y_axis(
@@ -215,8 +215,7 @@ def scores(table: pd.DataFrame) -> go.Figure:
         "height": 130 + 36 * len(names),
         **axes,
         "annotations": [
-            beside.heading(NAMES[metric], domain)
-            for metric, domain in zip(("alignment", "old_alignment"), places, strict=True)
+            beside.heading(age, domain) for age, domain in zip(("New", "Old"), places, strict=True)
         ],
     }
     return go.Figure({"data": data, "layout": layout})

@@ -104,7 +104,6 @@ def test_density_stands_against_quality_with_lora_beside():
     assert list(line.x) == [0.25, 1.0]
     assert list(line.y) == pytest.approx([0.6, 0.75])
     assert line.text == ("2", "0")
-    assert line.textposition == ("bottom center", "bottom center")
     assert line.error_y.array[0] == 0  # one seed has no interval
     assert figure.layout.annotations[0].text == "LoRA of equal rank 0.850"
     alt = figures.density_alt(POINTS, "threshold", "accuracy")
