@@ -1,6 +1,7 @@
 """Tiny random models of every family, and settings every test runs under."""
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("PEFTCORE_THREADS", "1")  # the suite runs in two processes already
@@ -25,6 +26,16 @@ def pytest_collection_modifyitems(items):
     for item in items:
         group = "browser" if in_browser(item) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(autouse=True)
+def main_module():
+    """Streamlit puts a script it runs in the place of `__main__`, and processes that are spawned
+    later would run that script, the app, before anything else.
+    """
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
 
 
 @pytest.fixture(scope="session")
