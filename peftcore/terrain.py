@@ -186,7 +186,9 @@ class Surveyor:
     @torch.no_grad()
     def rows(self, points: Tensor) -> Tensor:
         """Loss of every example at every point (p, v) → (p, n)."""
-        blocks = list(points.split(self.block))
+        rounds = -(-len(points) // (self.block * self.at_once))
+        count = max(1, min(len(points), rounds * self.at_once))  # as many for every thread
+        blocks = points.tensor_split(count)
         for size in {len(some) for some in blocks}:
             self._prepared(size)  # once, before threads would
         return torch.cat(threads.each(self._block_rows, blocks, self.at_once))
