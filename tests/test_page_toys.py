@@ -99,7 +99,7 @@ def test_every_variant_answers_a_typed_string():
 def test_bad_digits_are_refused_in_a_sentence(typed):
     page = opened()
     page.text_input(key="toys.digits.01.6").set_value(typed).run()
-    assert "type 6 digits from 0 to 7" in "".join(error.value for error in page.error)
+    assert "Type 6 digits from 0 to 7" in "".join(error.value for error in page.error)
 
 
 def test_a_start_is_watched_and_stopped(monkeypatch):

@@ -37,6 +37,9 @@ def test_one_whose_environment_cannot_be_read_yet_is_there(tmp_path, monkeypatch
     wait = "import sys; sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", wait], stdin=subprocess.PIPE) as process:
         identity = replace(processes.identify(process.pid), token="a token")
+        until = time.monotonic() + 20
+        while not psutil.Process(process.pid).environ() and time.monotonic() < until:
+            time.sleep(0.01)
         assert identity.process() is None
         monkeypatch.setattr(psutil.Process, "environ", lambda self: {})
         assert identity.process() is not None
