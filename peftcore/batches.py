@@ -38,6 +38,11 @@ class Batch:
         moved = {k: v.to(device) for k, v in vars(self).items() if v is not None}
         return Batch(**moved)
 
+    def repeated(self, times: int) -> Batch:
+        """The same rows, all of them so many times one after another."""
+        held = {k: v for k, v in vars(self).items() if v is not None}
+        return Batch(**{k: v.repeat(times, *[1] * (v.dim() - 1)) for k, v in held.items()})
+
 
 @dataclass(frozen=True)
 class Row:

@@ -171,11 +171,11 @@ class Surveyor:
         return max(1, min(most, BYTES // max(1, size)))
 
     def _prepared(self, block: int) -> list[tuple[list[int], Batch]]:
-        """The examples in passes of like length, by position, repeated for every point."""
+        """The examples in passes of like length, by position, for so many points at a time."""
         if block not in self._passes:
             room = capacity.tokens(self.terrain.base) // self.at_once  # they share a cache
             self._passes[block] = [
-                (places, self._reader.batch([self.examples[i] for i in places] * block))
+                (places, self._reader.batch([self.examples[i] for i in places]))
                 for places in chunks(self.encoder, self.examples, block, room)
             ]
         return self._passes[block]
@@ -199,7 +199,7 @@ class Surveyor:
         members = self.terrain.at(self.seed, points)
         for places, batch in self._prepared(len(points)):
             with self._arithmetic():
-                losses = members.losses(batch, torch.ones(len(points), 1, 1))
+                losses = members.losses(batch.repeated(len(points)), torch.ones(len(points), 1, 1))
             found[:, places] = losses.float().cpu().view(len(points), -1)
         return found
 

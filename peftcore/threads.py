@@ -42,7 +42,7 @@ def processors() -> int:
 
 
 def each(work: Callable[[One], Found], items: Sequence[One], at_once: int) -> list[Found]:
-    """What the work gives for every item, in their order; the first error of theirs is raised.
+    """What the work gives for every item, in their order; an error of theirs is raised.
 
     at_once: so many threads.  Each sees the caller's context variables and takes gradients or not
     as the caller does.
@@ -57,6 +57,14 @@ def each(work: Callable[[One], Found], items: Sequence[One], at_once: int) -> li
         with torch.set_grad_enabled(gradients):
             return work(item)
 
-    contexts = [copy_context() for _ in items]
-    with ThreadPoolExecutor(min(at_once, len(items))) as pool:
-        return list(pool.map(lambda context, item: context.run(one, item), contexts, items))
+    workers = min(at_once, len(items))
+    found: list[list[Found]]
+    with ThreadPoolExecutor(workers) as pool:  # one context a thread: each keeps what it last saw
+        found = list(
+            pool.map(
+                lambda context, first: [context.run(one, item) for item in items[first::workers]],
+                [copy_context() for _ in range(workers)],
+                range(workers),
+            )
+        )
+    return [found[place % workers][place // workers] for place in range(len(items))]

@@ -255,15 +255,19 @@ class Trainer:
 
     def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Losses of these seeds (s,), and the gradients of all; zeros for seeds that stopped."""
-        groups, names = list(self._groups(active)), list(self.adapted.trained)
-        found = threads.each(self._taken, groups, self.at_once)
+        groups = list(self._groups(active))
         if len(groups[0]) == len(self.seeds):
-            return found[0][0], dict(zip(names, found[0][1], strict=True))
+            losses, taken = self._taken(groups[0])
+            return losses, dict(zip(self.adapted.trained, taken, strict=True))
         grads = {name: torch.zeros_like(t) for name, t in self.adapted.trained.items()}
-        for group, (_, taken) in zip(groups, found, strict=True):
-            for name, part in zip(names, taken, strict=True):
-                grads[name][group] = part
-        return torch.cat([losses for losses, _ in found]), grads
+
+        def into_place(group: list[int]) -> Tensor:
+            losses, taken = self._taken(group)
+            for whole, part in zip(grads.values(), taken, strict=True):
+                whole[group] = part  # each group has rows of its own
+            return losses
+
+        return torch.cat(threads.each(into_place, groups, self.at_once)), grads
 
     def _taken(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses of seeds that ride together (s,), and their own gradients."""
