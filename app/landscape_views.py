@@ -235,7 +235,7 @@ def _shapes(
 ) -> None:
     """A ground from above or in relief; the one that is not looked at stays, out of sight.
 
-    Setting up three dimensions takes a computer without a graphics card half a second, so that is
+    Setting up three dimensions takes a computer without a graphics card a second, so that is
     done when somebody first asks for them, and not at every change back and forth.
     """
     seen = "landscape.relief_seen"
