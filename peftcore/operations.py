@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peftcore import published
+from peftcore.methods.base import METHODS
 from peftcore.spec import RunSpec
-
-WEIGHTS = frozenset({"full_fine_tuning", "sparsefit", "bitfit"})  # train the base's own
+from peftcore.weights import ChosenWeights
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def forward(base: str, lengths: Lengths) -> float:
 def run(spec: RunSpec, lengths: Lengths) -> float:
     """Operations of a run: its training, looks at dev and answers, all seeds and vertices."""
     once, t = forward(spec.base, lengths), spec.training
-    training = t.steps * t.batch * (3 if spec.method in WEIGHTS else 2)
+    training = t.steps * t.batch * (3 if issubclass(METHODS[spec.method], ChosenWeights) else 2)
     copies = 1 + t.copies * (spec.population.vertices > 1 and t.validation == "stochastic")
     looks = (1 + t.steps // t.evaluate_every) * t.dev * copies
     answers = spec.evaluation.limit * spec.evaluation.beams
