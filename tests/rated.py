@@ -1,5 +1,7 @@
 """Rating projects made up in a moment, and raters who are in them."""
 
+import itertools
+
 from peftcore import rating
 from peftcore.rating.creation import store
 from peftcore.rating.drawing import Item, Origin
@@ -7,6 +9,12 @@ from peftcore.rating.drawing import Item, Origin
 ME = rating.experimenter()
 METHODS = ("zebra_tuning", "quokka_adapter")  # names that occur nowhere else
 OPTIONS = ("entailment", "neutral", "contradiction")
+
+
+def counted():
+    """Ids that count up. Orders and sides follow from ids, and luck must not decide a test."""
+    numbers = itertools.count()
+    return lambda: f"{next(numbers):016x}"
 
 
 def item(number, method=METHODS[0], run="aaaaaaaaaaaa", kind="rating", **values):

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from rated import item, project, rate_all, rate_next, rater
+from rated import counted, item, project, rate_all, rate_next, rater
 
 from peftcore import rating
 from peftcore.rating import assignment
@@ -15,7 +15,7 @@ def now():
 
 @pytest.fixture
 def book(home, now):
-    return rating.Book(clock=lambda: now[0])
+    return rating.Book(clock=lambda: now[0], new_id=counted())
 
 
 def rated_items(book, project):

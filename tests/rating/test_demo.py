@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from rated import ME, item, project
+from rated import ME, counted, item, project
 
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -111,8 +111,7 @@ def test_what_is_no_bundle_is_refused(home, line, message):
 
 def simulated(home, name):
     """A small project rated by the simulation, with ids that count up."""
-    count = iter(range(1000))
-    book = rating.Book(f"sqlite:///{home / name}", lambda: 1.0, lambda: f"{next(count):016x}")
+    book = rating.Book(f"sqlite:///{home / name}", lambda: 1.0, counted())
     made = project(book, [item(n) for n in range(3)])
     known = {f"sentence {n} | claim {n}": ("neutral", f"reason {n}") for n in range(3)}
     assert simulation.simulate(book, ME, made.id, known, raters=2) == 6

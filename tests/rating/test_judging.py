@@ -1,5 +1,5 @@
 import pytest
-from rated import ME, pair, project, rate_next, rater
+from rated import ME, counted, pair, project, rate_next, rater
 
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -8,7 +8,7 @@ from peftcore.rating import scales
 
 @pytest.fixture
 def book(home):
-    return rating.Book()
+    return rating.Book(new_id=counted())
 
 
 def said(verdict="yes", **more):
