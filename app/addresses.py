@@ -1,7 +1,8 @@
 """What is chosen on a page stands in its address, so that the tab can be shared and come back to.
 
 Streamlit's own binding writes the words that a list shows, so a link by id selects nothing.  Here
-the address holds the id; words are understood, too.  Use it as a widget's `on_change`:
+the address holds the id; words are understood, too, so links of both kinds work.  Use it as a
+widget's `on_change`:
 `st.selectbox(…, key="data.task", on_change=addresses.follow("Task", "data.task", names))`.
 """
 
@@ -57,6 +58,48 @@ def follow(
         st.query_params[name] = str(st.session_state[key])
 
     return remember
+
+
+def follow_several(
+    what: str,
+    key: str,
+    options: Sequence[T],
+    *,
+    words: Callable[[T], str] = str,
+    first: Sequence[T] = (),
+) -> Callable[[], None]:
+    """Let the widget `key` of several choices, drawn next, show what the address names.
+
+    Ids stand in the address between commas; a part that is there and empty chooses nothing.  What
+    is not among the options is left out, and the page says so.  Returns the `on_change`.
+    """
+    if key in st.query_params:
+        named = [part for text in st.query_params.get_all(key) for part in _parts(text)]
+        found = {part: _among(options, words, part) for part in named}
+        missing = [part for part, option in found.items() if option is None]
+        if missing:
+            quoted = ", ".join(f"“{part[:60]}”" for part in missing[:5])
+            st.warning(
+                widgets.plain(
+                    f"There is no {what.lower()} {quoted} here; the address asks for it."
+                ),
+                icon=":material/link_off:",
+            )
+        chosen = [option for option in dict.fromkeys(found.values()) if option is not None]
+        if st.session_state.get(key) != chosen:
+            st.session_state[key] = chosen
+    else:
+        kept = st.session_state.get(key, first)
+        st.session_state[key] = [option for option in kept if option in options]
+
+    def remember() -> None:
+        st.query_params[key] = ",".join(map(str, st.session_state[key]))
+
+    return remember
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _among(options: Sequence[T], words: Callable[[T], str], asked: str) -> T | None:

@@ -19,15 +19,19 @@ with right:
     base = addresses.pick_base("train.base")
     st.caption(widgets.base_in_words(base))
 
+
+def title(name):
+    return known[name].title
+
+
 suited = [name for name, method in known.items() if base.kind in method.kinds]
 chosen = st.pills(
     "Methods, trained side by side",
     suited,
-    default=[name for name in USUAL if name in suited],
     selection_mode="multi",
-    format_func=lambda name: known[name].title,
+    format_func=title,
     key="train.methods",
-    bind="query-params",
+    on_change=addresses.follow_several("Method", "train.methods", suited, words=title, first=USUAL),
 )
 first, second, third = st.columns(3)
 with first:

@@ -69,6 +69,57 @@ def test_an_address_that_names_nothing_here_gets_a_sentence_and_what_is_usual():
     assert not app.warning
 
 
+def several():
+    import streamlit as st
+
+    from app import addresses
+
+    names = {"one": "The first", "two": "The second", "three": "The third"}
+    change = addresses.follow_several(
+        "Thing", "things", list(names), words=names.__getitem__, first=["two", "elsewhere"]
+    )
+    st.pills("Things", list(names), selection_mode="multi", key="things", on_change=change)
+
+
+def opened_with(*asked):
+    app = AppTest.from_function(several)
+    if asked:
+        app.query_params["things"] = list(asked)
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ((), ["two"]),
+        (("three,one",), ["three", "one"]),
+        (("The third", "one"), ["three", "one"]),  # as links read before ids stood in them
+        (("",), []),
+    ],
+)
+def test_an_address_chooses_several_by_id_or_by_what_the_list_says(asked, shown):
+    app = opened_with(*asked)
+    assert app.pills[0].value == shown
+    assert not app.warning
+
+
+def test_several_choices_are_written_into_the_address_by_their_ids():
+    app = opened_with("three")
+    app.pills[0].set_value(["one", "two"]).run()
+    assert app.query_params["things"] == "one,two"
+    assert app.run().pills[0].value == ["one", "two"]
+    app.pills[0].set_value([]).run()
+    assert app.run().pills[0].value == []
+
+
+def test_an_address_that_names_something_else_among_several_gets_a_sentence():
+    app = opened_with("three,😀")
+    assert app.pills[0].value == ["three"]
+    assert "no thing “😀” here" in app.warning[0].value
+
+
 @pytest.mark.parametrize(
     ("name", "key", "part", "value"),
     [
@@ -104,4 +155,15 @@ def test_a_split_is_chosen_by_its_id_and_written_so():
     assert app.segmented_control(key="data.split").value == "test"
     app.segmented_control(key="data.split").set_value("validation").run()
     assert app.query_params["data.split"] == "validation"
+    assert not app.exception
+
+
+def test_methods_to_train_stand_in_the_address_by_their_ids():
+    app = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find("train").file)
+    app.query_params["train.methods"] = ["LoRA", "spt"]
+    app.run()
+    assert app.pills(key="train.methods").value == ["lora", "spt"]
+    app.pills(key="train.methods").set_value(["ia3"]).run()
+    assert app.query_params["train.methods"] == "ia3"
     assert not app.exception
