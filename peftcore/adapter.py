@@ -93,14 +93,24 @@ class Mix:
 
     def linear(self, x: Tensor, name: str) -> Tensor:
         """x (n, …, i) times each row's matrix (i, o) → (n, …, o)."""
+        weight = self._matrices(name, x)
+        product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)
+        return product.view(*x.shape[:-1], -1)
+
+    def added(
+        self, out: Tensor, x: Tensor, name: str, start: int = 0, scale: float = 1.0
+    ) -> Tensor:
+        """Out (n, …, w) plus scale x times each row's matrix, as its columns from start on."""
+        weight = self._matrices(name, x)
+        if weight.shape[-1] < out.shape[-1]:
+            return out + self.placed(self.linear(x, name) * scale, start, out.shape[-1])
+        flat, rows = (t.reshape(len(weight), -1, t.shape[-1]) for t in (out, x))
+        return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # adds on the way
+
+    def _matrices(self, name: str, x: Tensor) -> Tensor:
+        """The matrices of all seeds (s, i, o), or of all rows (n, i, o) where vertices mix."""
         stacked = self.tensors[name]
-        s, v, _, o = stacked.shape
-        if v == 1:
-            return torch.bmm(x.reshape(s, -1, x.shape[-1]), stacked[:, 0].to(x.dtype)).view(
-                *x.shape[:-1], o
-            )
-        weight = self(name, len(x)).to(x.dtype)
-        return torch.bmm(x.reshape(len(x), -1, x.shape[-1]), weight).view(*x.shape[:-1], o)
+        return (stacked[:, 0] if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
 
     @staticmethod
     def placed(change: Tensor, start: int, width: int) -> Tensor:

@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from peftcore.draws import Draw
 
 
-def shrunk(values: Tensor, limit: Tensor) -> Tensor:
-    """Soft threshold: values moved towards zero by the limit; within it they are exactly zero."""
-    return values - values.clamp(-limit, limit)
-
-
 @register
 class SparseAtoms(Adapter):
     """Per part an encoder (s, v, i, m), atoms (s, v, m, o) and a threshold (s, v, 1, 1).
@@ -133,12 +128,13 @@ class SparseAtoms(Adapter):
             code = self._coefficients(x, key, mix)
             mix.note(key, code)
             self._price(code, part, mix)
-            change = mix.linear(code, f"atoms:{key}")
-            out = out + mix.placed(change, part.start, out.shape[-1])
+            out = mix.added(out, code, f"atoms:{key}", part.start)
         return out
 
     def _coefficients(self, x: Tensor, key: str, mix: Mix) -> Tensor:
         """Sparse coefficients (n, t, m) of what a matrix reads (n, t, i)."""
+        from peftcore.shrinkage import shrunk
+
         read = mix.linear(x, f"encode:{key}")
         limit = self._limit(x, key, mix)
         code = shrunk(read, limit)
@@ -151,18 +147,20 @@ class SparseAtoms(Adapter):
 
     def _limit(self, x: Tensor, key: str, mix: Mix) -> Tensor:
         """The threshold at every position, (n, t, 1)."""
-        spread = x.new_ones(*x.shape[:-1], 1)
-        if self.config.relative:
-            spread = x.norm(dim=-1, keepdim=True) * x.shape[-1] ** -0.5
+        from peftcore.shrinkage import spread
+
+        unit = spread(x) if self.config.relative else x.new_ones(*x.shape[:-1], 1)
         if self.config.learned_threshold:
-            return spread * mix(f"threshold:{key}", len(x)).to(x.dtype)
-        return spread * self.config.threshold
+            return unit * mix(f"threshold:{key}", len(x)).to(x.dtype)
+        return unit * self.config.threshold
 
     def _compete(self, code: Tensor, read: Tensor, limit: Tensor, atoms: Tensor) -> Tensor:
         """Further rounds: least ½‖a‖² + ½‖D a‖² − a·(E x) + threshold ‖a‖₁ by iterative shrinkage.
 
         atoms (n, m, o).  While D is zero the first round is already the answer.
         """
+        from peftcore.shrinkage import shrunk
+
         overlap = atoms @ atoms.mT
         overlap.diagonal(dim1=-2, dim2=-1).add_(1.0)
         bound = overlap.abs().sum(-1).amax(-1)[:, None, None]  # no eigenvalue is larger

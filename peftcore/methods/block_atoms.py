@@ -130,6 +130,5 @@ class BlockAtoms(Adapter):
 
     def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            change = mix.linear(x, f"change:{parts.key(part)}")
-            out = out + mix.placed(change, part.start, out.shape[-1])
+            out = mix.added(out, x, f"change:{parts.key(part)}", part.start)
         return out

@@ -90,8 +90,8 @@ class Bottleneck(Adapter):
         (part,) = (p for p in self.matrices if p.path == path)
         key = parts.key(part)
         inner = mix.linear(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(out.dtype)
-        change = mix.linear(self._bend(inner), f"up:{key}")
-        return out + change + mix(f"up_bias:{key}", len(out)).to(out.dtype)
+        out = mix.added(out, self._bend(inner), f"up:{key}")
+        return out + mix(f"up_bias:{key}", len(out)).to(out.dtype)
 
     def _bend(self, inner: Tensor) -> Tensor:
         if self.config.activation == "swish":

@@ -83,7 +83,5 @@ class LoRA(Adapter):
         scale = self.config.alpha / self.config.rank
         for part in (p for p in self.parts() if p.path == path):
             key = f"{part.component}:{part.path}"
-            change = mix.linear(mix.linear(x, f"down:{key}"), f"up:{key}") * scale
-            whole = change.shape[-1] == out.shape[-1]
-            out = out + (change if whole else mix.placed(change, part.start, out.shape[-1]))
+            out = mix.added(out, mix.linear(x, f"down:{key}"), f"up:{key}", part.start, scale)
         return out

@@ -9,7 +9,7 @@ from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
 from peftcore.draws import Draw
 from peftcore.errors import BadInput
-from peftcore.methods.atoms import SparseAtoms, shrunk
+from peftcore.methods.atoms import SparseAtoms
 from peftcore.parts import key
 
 GAUSSIAN = torch.randn(2, 500, 64, generator=torch.Generator().manual_seed(3))
@@ -28,11 +28,6 @@ def coefficients(adapted, x, place=1):
         mix.notes = {}
         adapted.model.get_submodule(part.path)(x[..., : part.inputs].contiguous())
     return mix.notes[key(part)]
-
-
-def test_the_soft_threshold_moves_towards_zero_and_cuts_off():
-    values = torch.tensor([-3.0, -1.0, -0.5, 0.0, 0.5, 2.0])
-    assert shrunk(values, torch.tensor(1.0)).tolist() == [-2.0, 0.0, 0.0, 0.0, 0.0, 1.0]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
