@@ -187,4 +187,6 @@ def _plain(shown: Screen) -> dict[str, Any]:
 
 
 def _said(past: Sequence[Past], shown: Screen | None) -> str:
+    if shown and shown.judgement and shown.mode == "likert":
+        return rating.in_words(shown.judgement.scales)
     return next((each.word for each in past if shown and each.lease == shown.lease), "")

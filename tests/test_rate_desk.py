@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import rated
@@ -9,6 +10,7 @@ import rated
 from app import rate_desk
 from app.rate_desk import Desk, apply, payload
 from peftcore import rating
+from peftcore.rating import drawing
 
 
 @pytest.fixture
@@ -187,6 +189,28 @@ def test_a_practice_item_teaches_before_the_next(book):
     assert data["said"] == "yes"
     assert visit.act("next")["stage"] == "answer"
     assert not visit.data["screen"]["training"]
+
+
+def test_the_lesson_on_a_pair_names_the_side_on_which_the_good_one_stood():
+    book = rating.Book(new_id=rated.counted())  # ids under which both orders come up
+    practice = replace(rated.pair(0), kind="training", origins=(), feedback=drawing.PAIR)
+    project = rated.project(book, [practice, rated.pair(1)], mode="pairwise")
+    sides = set()
+    for name in "ABCDEFGH":
+        visit = Visit(book, rated.rater(book, project, name))
+        data = visit.rate("tie")
+        good = next(t["side"] for t in data["screen"]["texts"] if t["explanation"] == "reason 0")
+        assert f"On the {good} is the data set's own" in data["screen"]["feedback"]
+        sides.add(good)
+    assert sides == {"left", "right"}
+
+
+def test_a_lesson_on_dimensions_repeats_every_step(book):
+    _, visit = sit(
+        book, [rated.item(0, kind="training", feedback="So."), rated.item(1)], mode="likert"
+    )
+    data = visit.rate("", scales=dict.fromkeys(rating.DIMENSIONS, 2) | {"fluent": 5})
+    assert data["said"] == "justifies 2, makes sense 2, new information 2, fluent 5"
 
 
 def test_an_item_that_went_to_others_is_said_and_left(book):

@@ -25,7 +25,9 @@ GOLD = "gold"
 NOT_WRITTEN = "(no explanation)"
 FIRST = "first text"  # expected of a pair, on whichever side the rater saw it
 INSTRUCTED = 'This is not an explanation but a check that you read along: please choose "{}".'
-RIGHT = "This is the data set's own explanation. Most people say that it justifies the answer."
+SIDE = "{side}"  # where a lesson on a pair says which side a rater saw the first text on
+RIGHT = "This is the data set's own explanation of this very question, so it should justify it."
+PAIR = f"On the {SIDE} is the data set's own explanation; the other is about another question."
 WRONG = "This explanation was written for another question, so it cannot justify this answer."
 
 
@@ -233,8 +235,7 @@ def _training(pool: Pool, settings: ProjectSettings, rng: random.Random) -> list
         good = turn % 2 == 0
         right, wrong = (question.label, question.gold), (question.label, other.gold)
         if settings.mode == "pairwise":
-            told = f"One of the two was written for this question. {RIGHT}"
-            items.append(_plain_item("training", question, (right, wrong), (FIRST,), told))
+            items.append(_plain_item("training", question, (right, wrong), (FIRST,), PAIR))
             continue
         texts, told = ((right,), RIGHT) if good else ((wrong,), WRONG)
         expected = _expected(settings.mode, good)
@@ -265,6 +266,11 @@ def _instructions(mode: Mode) -> Iterator[str]:
         yield from (f"{step} everywhere" for step in (2, 4))
     else:
         yield from (VERDICTS if mode == "single" else SIDES)
+
+
+def lesson(feedback: str, flipped: bool) -> str:
+    """What a training item teaches, with the side on which its rater saw the first text."""
+    return feedback.replace(SIDE, "right" if flipped else "left")
 
 
 def passed(

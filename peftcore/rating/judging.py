@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput, unknown
-from peftcore.rating import scales
+from peftcore.rating import drawing, scales
 from peftcore.rating.acting import Actor, NotAllowed, require_rater
 from peftcore.rating.assignment import keep, open_project, own_lease
 from peftcore.rating.book import Book
@@ -135,7 +135,7 @@ def _act(
         if before:
             if (before["lease"], before["act"], before["judgement"]) != (lease, act, said):
                 raise BadInput(f"the key {key!r} was used for something else; make a new one")
-            return Written(before["id"], True, _lesson(item, act))
+            return Written(before["id"], True, _lesson(item, row, act))
         if judgement:
             scales.check(judgement, project["settings"]["mode"])
         answered = _answered(connection, lease)
@@ -162,7 +162,7 @@ def _act(
             minutes = project["settings"]["lease_minutes"]
             values |= {"expires": now + minutes * 60}
         connection.execute(sa.update(LEASES).where(LEASES.c.id == lease).values(**values))
-    return Written(written, False, _lesson(item, act))
+    return Written(written, False, _lesson(item, row, act))
 
 
 def _item(connection: sa.Connection, row: sa.RowMapping) -> sa.RowMapping:
@@ -202,8 +202,9 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _lesson(item: sa.RowMapping, act: str) -> str:
-    return str(item["feedback"]) if act == "rated" and item["kind"] == "training" else ""
+def _lesson(item: sa.RowMapping, lease: sa.RowMapping, act: str) -> str:
+    taught = act == "rated" and item["kind"] == "training"
+    return drawing.lesson(item["feedback"], lease["flipped"]) if taught else ""
 
 
 def _seconds(told: float | None, otherwise: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from peftcore.rating import scales
+from peftcore.rating import drawing, scales
 from peftcore.rating.acting import Actor, require_active, require_rater
 from peftcore.rating.book import Book, found
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
@@ -143,7 +143,7 @@ def screen(book: Book, who: Actor, lease: str) -> Screen:
         judgement=scales.Judgement.make(judged) if judged else None,
         draft=row["content"] or {},
         draft_version=row["version"] or 0,
-        feedback=row["feedback"] if judged else "",
+        feedback=drawing.lesson(row["feedback"], row["flipped"]) if judged else "",
         expires=row["expires"],
     )
 
