@@ -163,8 +163,10 @@ def verdicts(found: Results) -> None:
         table=_named(shares, by, names),
     )
     words = rating.SHORTCOMINGS
-    said = preference.mentions(rows, by, list(words))
-    title = f"Shortcomings ticked, {len(rows)} verdicts"
+    pairs = found.mode == "pairwise"
+    blamed = rows[rows["verdict"] != "won"] if pairs else rows
+    said = preference.mentions(blamed, by, list(words))
+    title = f"Shortcomings ticked, {len(blamed)} {'lost or tied' if pairs else 'verdicts'}"
     if said["count"].any():
         chart(
             ratings.mentions(said, by, names, words, title),
@@ -175,9 +177,11 @@ def verdicts(found: Results) -> None:
         )
     else:
         st.caption("No shortcoming was ticked.")
+    rule = "An explanation that two methods wrote word for word was rated once and counts for both."
+    if pairs:
+        rule = "In a pair they are those of the text that lost, in a tie of both."
     st.caption(
-        "One verdict may tick several shortcomings or none. An explanation that two methods wrote "
-        f"word for word was rated once and counts for both. {plain(found.counts())}."
+        f"One verdict may tick several shortcomings or none. {rule} {plain(found.counts())}."
     )
 
 

@@ -177,6 +177,22 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
     assert "No shortcoming was ticked" in words(page)
 
 
+def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
+    project = rated.project(book, [rated.pair(n) for n in range(4)], mode="pairwise")
+    who = rated.rater(book, project)
+    while shown := rating.next_item(book, who):
+        rating.answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
+        texts = rating.screen(book, who, shown.lease).texts
+        second = next(text.side for text in texts if text.explanation.startswith("other"))
+        said = rating.Judgement(verdict=second, shortcomings=("trivial",))
+        rating.rate(book, who, shown.lease, said, f"r {shown.lease}")
+    page = view(opened("ratings", project=project.id), "Verdicts")
+    _, shortcomings = charts(page)
+    assert shortcomings["layout"]["yaxis"]["ticktext"] == [rated.METHODS[0]]
+    assert "4 lost or tied" in shortcomings["layout"]["title"]["text"]
+    assert "of the text that lost" in words(page)
+
+
 def test_likert_projects_have_every_view(book):
     project = rated.project(book, 5, mode="likert")
     for name, step in (("Ann", 4), ("Bo", 5)):

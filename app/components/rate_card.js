@@ -459,13 +459,15 @@ class Card {
 
   faults() {
     const box = make("fieldset", { class: "faults" });
-    box.append(make("legend", {}, "Shortcomings, if any"));
+    const pair = this.data.mode === "pairwise";
+    const words = pair ? "Shortcomings of the worse one (in a tie, of both)" : "Shortcomings, if any";
+    box.append(make("legend", {}, words));
     const group = make("div", { class: "choices" });
-    this.data.shortcomings.forEach(([name, words], place) => {
+    this.data.shortcomings.forEach(([name, fault], place) => {
       const input = make("input", { type: "checkbox", value: name });
       input.addEventListener("change", () => this.toggle(name));
       this.inputs.push([input, () => this.draft.shortcomings.includes(name)]);
-      group.append(labelled(input, words, TOGGLES[place] || ""));
+      group.append(labelled(input, fault, TOGGLES[place] || ""));
     });
     box.append(group);
     return box;
