@@ -15,27 +15,32 @@ if TYPE_CHECKING:
     from peftcore.dictionaries import Dictionary
     from peftcore.pictures.asking import Drawn
     from peftcore.pictures.weighing import Effect
-    from peftcore.runs import Run
+    from peftcore.runs import Run, RunStore
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _store(home: str) -> object:
+def _store(home: str) -> RunStore:
     return shelf.store()
 
 
 def runs(task: str) -> list[Run]:
     """Finished runs of a task of pictures, those that ship last."""
-    return [r for r in _store(str(places.home())).all() if r.spec.task == task  # type: ignore[attr-defined]
-            and r.status().state == "done"]  # fmt: skip
+    found = _store(str(places.home())).all()
+    return [run for run in found if run.spec.task == task and _done(run)]
 
 
-def weighed(task: str) -> list[Run]:
-    """Runs of a task whose atoms are at hand."""
-    return [
-        run
-        for run in runs(task)
-        if run.spec.method == "atoms" and (run.folder / "adapter.safetensors").is_file()
-    ]
+def weighed() -> dict[str, list[Run]]:
+    """Runs whose atoms are at hand, by task; tasks without any are left out."""
+    found: dict[str, list[Run]] = {task: [] for task in shelf.TASKS}
+    for run in _store(str(places.home())).all():
+        here = run.spec.method == "atoms" and run.spec.task in found
+        if here and (run.folder / "adapter.safetensors").is_file() and _done(run):
+            found[run.spec.task].append(run)
+    return {task: many for task, many in found.items() if many}
+
+
+def _done(run: Run) -> bool:
+    return run.status().state == "done"
 
 
 def _key(run: Run) -> tuple[str, str, int]:

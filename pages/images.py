@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, picture_views
+from app import charts, errors, picture_trials, picture_views
 
 st.title("Images", anchor=False)
 st.caption(
@@ -10,5 +10,31 @@ st.caption(
     "which one was left out, and coloured scenes. Adapters teach them something new from a handful "
     "of examples, after arXiv:2507.10855; how its atoms are computed is reconstructed."
 )
-picture_views.explore()
+VIEWS = {
+    "Methods": picture_views.methods,
+    "Fewer atoms": picture_trials.fewer,
+    "Layers": picture_trials.layers,
+    "Single atoms": picture_trials.single,
+    "Concept and style": picture_trials.together,
+    "Editing": picture_views.editing,
+}
+
+
+@st.fragment
+@errors.guarded
+def explore() -> None:
+    """The chosen view; changes in it leave the rest of the page alone."""
+    view = st.segmented_control(
+        "View",
+        list(VIEWS),
+        default="Methods",
+        required=True,
+        key="images.view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    VIEWS[view]()
+
+
+explore()
 charts.picture_format()

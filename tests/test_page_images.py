@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import nav, picture_views
+from app import nav, picture_choices
 from app.errors import log_file
 from peftcore import places, processes
 from peftcore.pictures import shelf, summary
@@ -65,10 +65,26 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
 
 
 def test_an_address_names_the_task_by_its_id():
-    page = opened("Editing", weighed="pictures_style")
+    page = opened("Editing", task="pictures_style")
     style = next(r for r in shelf.runs("pictures_style") if r.spec.method == "atoms")
     assert page.selectbox[0].value == style.id
     assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
+    page.segmented_control(key="images.view").set_value("Methods").run()
+    assert page.segmented_control(key="images.task").value == "pictures_style"
+
+
+def test_an_address_of_old_names_its_task_still():
+    page = opened("Editing", weighed="pictures_concept")
+    assert page.segmented_control(key="images.task").value == "pictures_concept"
+    assert page.query_params["images.task"] == "pictures_concept"
+    assert "images.weighed" not in page.query_params
+
+
+def test_a_view_of_atoms_says_which_task_has_none():
+    page = opened("Editing", task="pictures_digit_alone")
+    told = words(page).replace("\\", "")
+    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in told
+    assert page.segmented_control(key="images.task").value == "pictures_digit"
 
 
 def test_every_view_asks_to_wait_before_it_loads_a_model():
@@ -83,16 +99,16 @@ def test_the_slider_draws_with_fewer_atoms():
     sound(page)
     line = page.dataframe[-1].value
     assert list(line["Atoms kept"])[:3] == [0, 1, 2]
-    assert line["Pictures that changed"].iloc[0] == 0
-    share = [int(cell.split()[0]) for cell in line["As asked"]]
-    assert share[0] <= 20
-    assert share[-1] >= 70
+    assert line["Pictures changed"].iloc[0] == 0
+    share = line["As asked (%)"]
+    assert share.iloc[0] <= 20
+    assert share.iloc[-1] >= 70
 
 
 def test_words_the_base_does_not_know_are_refused_in_a_sentence():
     page = opened("Layers")
     page.button(key="images.start").click().run()
-    page.selectbox(key="images.prompt.pictures_digit").set_value(picture_views.OWN).run()
+    page.selectbox(key="images.prompt.pictures_digit").set_value(picture_choices.OWN).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
     assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
 
