@@ -122,11 +122,12 @@ def judge(shown: Screen, gold: str, traits: Traits, rng: random.Random) -> scale
         _worth(text, shown.right_answer or "", gold) + traits.leniency + rng.gauss(0, traits.noise)
         for text in shown.texts
     ]
-    faults = tuple(dict.fromkeys(f for t in shown.texts for f in _faults(t, shown, gold)))
     if shown.mode == "pairwise":
         ahead = worth[0] - worth[1]
         side = "tie" if abs(ahead) < TIE else "left" if ahead > 0 else "right"
-        return scales.Judgement(verdict=told or side)
+        blamed = () if told else [text for text in shown.texts if text.side != side]
+        return scales.Judgement(verdict=told or side, shortcomings=_found(blamed, shown, gold))
+    faults = _found(shown.texts, shown, gold)
     if shown.mode == "likert":
         steps = {name: _step(worth[0] + rng.gauss(0, 0.1)) for name in scales.DIMENSIONS}
         steps = dict.fromkeys(steps, int(told.split()[0])) if told else steps
@@ -162,6 +163,10 @@ def _verdict(worth: float) -> str:
 
 def _step(worth: float) -> int:
     return min(max(round(1 + 4 * worth), 1), 5)
+
+
+def _found(texts: Sequence[Text], shown: Screen, gold: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fault for text in texts for fault in _faults(text, shown, gold)))
 
 
 def _faults(text: Text, shown: Screen, gold: str) -> list[str]:

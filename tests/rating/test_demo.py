@@ -51,6 +51,20 @@ def test_the_shipped_file_is_made_again_byte_for_byte():
     assert "".join(f"{line}\n" for line in demo.make("entailment")) == shipped
 
 
+def test_in_pairs_a_wrong_label_is_blamed_on_the_text_that_has_it(book):
+    project = next(p for p in rating.projects(book, ME) if p.settings.mode == "pairwise")
+    said, key = rating.verdicts(book, ME, project.id), rating.key(book, ME, project.id)
+    blamed = said[[("inaccurate" in ticked) for ticked in said["shortcomings"]]]
+    lost = blamed[blamed["verdict"] != "tie"]
+    assert len(lost) > 10
+    places = [int((row.verdict == "left") != row.flipped) for row in lost.itertuples()]
+    wrong = [
+        not key[(key["item"] == item) & (key["place"] == place)]["correct"].all()
+        for item, place in zip(lost["item"], places, strict=True)
+    ]
+    assert all(wrong)
+
+
 def test_opening_again_adds_nothing(book):
     before = len(rating.projects(book, ME))
     assert len(rating.projects(demo.open_book(book.url), ME)) == before
