@@ -11,7 +11,7 @@ import streamlit as st
 from app import picture_cache, picture_choices, picture_grid, picture_views, waiting, widgets
 from app.charts import chart
 from app.figures import pictures as figures
-from app.picture_views import MIXES, ORDERS
+from app.picture_views import MIXES
 from peftcore.pictures import shelf, summary
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def fewer() -> None:
     run, world = subject.run, subject.world
     by: str = st.segmented_control(
         "Kept first",
-        list(ORDERS),
+        list(WHYS),
         default="earned",
         required=True,
-        format_func=ORDERS.__getitem__,
+        format_func=figures.ORDERS.__getitem__,
         key="images.order",
-        help="; ".join(f"{ORDERS[name]}: {words}" for name, words in WHYS.items()),
+        help="; ".join(f"{figures.ORDERS[name]}: {words}" for name, words in WHYS.items()),
     )
     drawn = picture_cache.fewer(run, subject.seed, by, subject.prompt, COUNT)
     kept = st.select_slider(

@@ -20,11 +20,6 @@ from peftcore.pictures import canvas, reading, scenes, shelf, summary
 from peftcore.pictures.studies import Ask, Kind, Study
 from peftcore.runs import Run
 
-ORDERS: Mapping[str, str] = {
-    "earned": "Earns most",
-    "loss": "Most missed",
-    "importance": "Largest",
-}
 MIXES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
 
 
@@ -192,12 +187,12 @@ def steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
     told = picture_cache.rise(run, metric, by)
     seen = figures.seen_by(tasks.find(run.spec.task).draws, metric).lower()
     if not math.isfinite(told.spearman):
-        return f"{ORDERS[by]} first: {seen} is the same for every number of atoms."
+        return f"{figures.ORDERS[by]} first: {seen} is the same for every number of atoms."
     return (
-        f"{ORDERS[by]} first: rank correlation of atoms kept with {seen} {told.spearman:.3f} (95 "
-        f"% {told.spearman_low:.3f} to {told.spearman_high:.3f}, {told.seeds} seeds drawn again "
-        f"and again); {told.kept_up} of {told.steps} steps do not fall, and it never lies more "
-        f"than {told.deepest:.3f} below what fewer atoms gave."
+        f"{figures.ORDERS[by]} first: rank correlation of atoms kept with {seen} "
+        f"{told.spearman:.3f} (95 % {told.spearman_low:.3f} to {told.spearman_high:.3f}, "
+        f"{told.seeds} seeds drawn again and again); {told.kept_up} of {told.steps} steps do not "
+        f"fall, and it never lies more than {told.deepest:.3f} below what fewer atoms gave."
     )
 
 
@@ -209,7 +204,7 @@ def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
         told = picture_cache.rise(run, metric, by)
         rows.append(
             {
-                "Kept first": ORDERS[by],
+                "Kept first": figures.ORDERS[by],
                 "Spearman (95 %)": _told(told.spearman, told.spearman_low, told.spearman_high),
                 "Kendall (95 %)": _told(told.kendall, told.kendall_low, told.kendall_high),
                 "Steps up": f"{told.kept_up} of {told.steps}",

@@ -71,14 +71,16 @@ def grid_table(
     return pd.DataFrame(rows, columns=["panel", "picture", "shows", "pixels"])
 
 
-NAMES = {"alignment": "New prompts", "old_alignment": "Old prompts", "facts": "Facts, new prompts"}
 ORDERS = {
-    "earned": "those that earn most first",
-    "loss": "most missed first",
-    "importance": "largest first",
-    "random": "at random",
+    "earned": "Earns most",
+    "loss": "Most missed",
+    "importance": "Largest",
+    "random": "At random",
 }
+INKS = {"earned": colour("atoms"), "loss": "#D55E00", "importance": "#B5609A", "random": NEUTRAL}
 DASHES = {"earned": "solid", "loss": "dashdot", "importance": "dash", "random": "dot"}
+OLD = ("earned", "random")  # orders whose old prompts are shown, too
+TALL, BELOW, LEGEND = 280, 52, 64  # pixels of a curve, of the words below it, and of its legend
 BELIEFS = {"digits": "Classifier's chance", "scenes": "Facts as asked"}
 SCALES = {
     ("alignment", "digits"): "Share of pictures as asked",
@@ -100,29 +102,31 @@ def curve(
 ) -> go.Figure:
     """A metric of new prompts (up) by number of atoms kept (across), with 95 % bands over seeds.
 
-    Beside the share as asked of new prompts stands that of old ones.
+    Beside the share as asked of new prompts stands that of old ones, in thin lines.  Lines have no
+    marks, for every tick is a point that was measured and marks would double a click's wait.
     """
     ks = sorted(band.k.unique())
     place = {k: i for i, k in enumerate(ks)}
-    data: list[dict[str, Any]] = []
-    for shown, ink in ((metric, colour("atoms")), ("old_alignment", NEUTRAL)):
-        if shown == "old_alignment" and metric != "alignment":
-            continue
-        for order, dash in DASHES.items():
-            line = band[(band.order == order) & (band.metric == shown)].sort_values("k")
-            aside = shown == "old_alignment" and order in ("loss", "importance")
-            if not line.empty and not aside:
-                data += _line(line, place, f"{_subject(shown)}, {ORDERS[order]}", ink, dash)
+    known = [order for order in ORDERS if order in set(band.order)]
+    old = [order for order in (OLD if metric == "alignment" else ()) if order in known]
+    shown = [(metric, order) for order in known] + [("old_alignment", order) for order in old]
+    lines = {
+        (told, order): band[(band.order == order) & (band.metric == told)].sort_values("k")
+        for told, order in shown
+    }
     layout: dict[str, Any] = {
         "template": TEMPLATE,
-        "height": 420,
+        "height": 32 + TALL + BELOW + LEGEND,
+        "margin": beside.margin(32, 60, BELOW + LEGEND, 16),
         "xaxis": {
             "tickvals": list(place.values()),
             "ticktext": [str(k) for k in ks],
-            "title": {"text": "Atoms kept (none on the left: the base)"},
+            "title": beside.title("Atoms kept (none on the left: the base)"),
+            "automargin": False,
         },
-        "yaxis": {"title": {"text": SCALES[metric, world]}},
+        "yaxis": {"title": beside.title(SCALES[metric, world]), "automargin": False},
         "showlegend": True,
+        "legend": {"yref": "paper", "y": -BELOW / TALL, "yanchor": "top"},
     }
     if metric != "evidence":
         layout["yaxis"] |= {"range": [-0.03, 1.05]}
@@ -130,49 +134,56 @@ def curve(
         mark = {"color": NEUTRAL, "dash": "dash", "width": 1}
         at = {"x0": place[chosen], "x1": place[chosen], "y0": 0, "y1": 1, "yref": "paper"}
         layout["shapes"] = [{"type": "line", "line": mark, **at}]
-    return go.Figure({"data": data, "layout": layout})
+    drawn = [(told, order, line) for (told, order), line in lines.items() if not line.empty]
+    bands = [_band(line, place, told, order) for told, order, line in drawn]
+    means = [_mean(line, place, told, order) for told, order, line in drawn]
+    for line in [line for line in means if not line["showlegend"]][:1]:
+        line["showlegend"] = True  # thin lines are named once
+    return go.Figure({"data": [*filter(None, bands), *means], "layout": layout})
 
 
-def _subject(metric: str) -> str:
-    return NAMES["old_alignment"] if metric == "old_alignment" else NAMES["alignment"]
-
-
-def _line(
-    line: pd.DataFrame, place: Mapping[int, int], name: str, ink: str, dash: str
-) -> list[dict[str, Any]]:
-    """A mean with its marks, behind it a band where every point has an interval."""
+def _band(line: pd.DataFrame, place: Mapping[int, int], told: str, order: str) -> dict[str, Any]:
+    """Intervals as a band, if every point has one."""
+    if line["low"].isna().any():
+        return {}
     x = [place[k] for k in line.k]
-    told: list[dict[str, Any]] = []
-    if line["low"].notna().all():
-        told.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [*x, *x[::-1]],
-                "y": [*line["high"], *line["low"][::-1]],
-                "fill": "toself",
-                "fillcolor": faint(ink, 0.14),
-                "line": {"width": 0},
-                "hoverinfo": "skip",
-                "showlegend": False,
-                "legendgroup": name,
-            }
-        )
-    told.append(
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "x": x,
-            "y": line["mean"].tolist(),
-            "name": name,
-            "legendgroup": name,
-            "line": {"color": ink, "dash": dash},
-            "customdata": line[["k", "low", "high", "n"]].to_numpy().tolist(),
-            "hovertemplate": "%{customdata[0]} atoms: %{y:.3f}, 95 % %{customdata[1]:.3f} to "
-            "%{customdata[2]:.3f}, n = %{customdata[3]} seeds<extra>" + name + "</extra>",
-        }
-    )
-    return told
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [*x, *x[::-1]],
+        "y": [*line["high"], *line["low"][::-1]],
+        "fill": "toself",
+        "fillcolor": faint(INKS[order], 0.14),
+        "line": {"width": 0},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "legendgroup": _group(told, order),
+    }
+
+
+def _mean(line: pd.DataFrame, place: Mapping[int, int], told: str, order: str) -> dict[str, Any]:
+    """Means over seeds as a line, a thin one for old prompts."""
+    old = told == "old_alignment"
+    kept = ORDERS[order].lower() + (" first" if order != "random" else "")
+    name = f"{'Old' if old else 'New'} prompts, {kept}"
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [place[k] for k in line.k],
+        "y": line["mean"].tolist(),
+        "name": "Old prompts, thin" if old else ORDERS[order],
+        "legendgroup": _group(told, order),
+        "showlegend": not old,
+        "line": {"color": INKS[order], "dash": DASHES[order], "width": 1.2 if old else 2.5},
+        "customdata": line[["k", "low", "high", "n"]].to_numpy().tolist(),
+        "hovertemplate": "%{customdata[0]} atoms: %{y:.3f}, 95 % %{customdata[1]:.3f} to "
+        "%{customdata[2]:.3f}, n = %{customdata[3]} seeds<extra>" + name + "</extra>",
+    }
+
+
+def _group(told: str, order: str) -> str:
+    """What a click on the legend hides together."""
+    return told if told == "old_alignment" else order
 
 
 def curve_alt(band: pd.DataFrame, world: str, metric: str = "alignment") -> str:

@@ -51,11 +51,15 @@ def band():
 
 def test_the_curve_names_every_order_and_marks_the_chosen_number(band):
     figure = figures.curve(band, "scenes", chosen=1)
-    names = [trace.name for trace in figure.data if trace.name]
-    assert names[0] == "New prompts, largest first"
-    assert "Old prompts, at random" in names
-    assert "Old prompts, largest first" not in names  # one line of old prompts is enough
-    assert list(figure.data[1].y) == [0.0, 0.25, 1.0]
+    means = [trace for trace in figure.data if trace.name]
+    assert [(line.name, line.showlegend) for line in means] == [
+        ("Largest", True),
+        ("At random", True),
+        ("Old prompts, thin", True),  # not of the largest first
+    ]
+    assert "Old prompts, at random" in means[2].hovertemplate
+    assert list(means[0].y) == [0.0, 0.25, 1.0]
+    assert len({line.line.color for line in means[:2]}) == 2
     assert figure.layout.shapes[0].x0 == 1
     assert figures.curve_alt(band, "scenes") == (
         "Share of pictures as asked, new prompts: 0.00 with 0 atoms, 1.00 with 4; 2 seeds"
@@ -68,8 +72,8 @@ def test_the_classifiers_chance_has_a_scale_of_its_own(band):
     assert "log₁₀" in figure.layout.yaxis.title.text
     assert figure.layout.yaxis.range is None
     assert {trace.name for trace in figure.data if trace.name} == {
-        "New prompts, largest first",
-        "New prompts, at random",
+        "Largest",
+        "At random",
     }
     assert figures.seen_by("digits", "belief") == "Classifier's chance"
     assert figures.seen_by("scenes", "belief") == "Facts as asked"
