@@ -40,7 +40,8 @@ WATCH = """() => {
     if (seen.frames) requestAnimationFrame(wait); else seen.painted = performance.now();
   };
   // A table draws on a canvas at once; what it tells screen readers follows 0.2 s later.
-  const unseen = (record) => record.target.closest?.('[data-testid="data-grid-canvas"]');
+  const unseen = ({target}) =>
+    (target.closest ? target : target.parentElement)?.closest('[data-testid="data-grid-canvas"]');
   const note = (records) => {
     if (records.every(unseen)) return;
     seen.changed = performance.now();
