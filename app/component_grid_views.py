@@ -13,7 +13,7 @@ from app.comparing import task_title
 from app.figures import compare
 from app.figures import components as figures
 from app.theme import OTHERS, SYMBOLS, Look
-from peftcore import component_grids, component_map, sweeping, tasks
+from peftcore import component_grids, component_map, sweep_survey, tasks
 from peftcore.analysis import comparison, subsets
 from peftcore.component_grids import FEW, KINDS, METHOD, Grid
 from peftcore.methods.base import METHODS
@@ -258,7 +258,7 @@ def _job(grid: Grid, work: SweepWork) -> None:
 
 
 def _done(cells: list[Cell]) -> int:
-    return sum(state.done for state in sweeping.survey(cells, cache.store()))
+    return sum(state.done for state in sweep_survey.survey(cells, cache.store()))
 
 
 def _start(grid: Grid, work: SweepWork) -> None:

@@ -13,13 +13,15 @@ import streamlit as st
 
 from app import cache, errors, measuring, widgets
 from app.costs import Costs
-from peftcore import sweeping
+from peftcore import sweep_costs, sweep_survey, sweep_work, sweeping
 from peftcore.engines.local import default_processes
 from peftcore.errors import BadInput
 from peftcore.methods.base import METHODS
 from peftcore.settings import Settings
 from peftcore.spec import Evaluation, Population, Training
-from peftcore.sweeping import CellState, Preview, Sweep, SweepWork
+from peftcore.sweep_costs import Preview
+from peftcore.sweep_survey import CellState
+from peftcore.sweeping import Sweep, SweepWork
 
 if TYPE_CHECKING:
     from peftcore.planning import Estimate
@@ -150,7 +152,7 @@ def _offer(asked: Sweep) -> None:
     except BadInput as error:
         st.error(widgets.plain(str(error)), icon=":material/error:")
         return
-    states = sweeping.survey(cells, cache.store())
+    states = sweep_survey.survey(cells, cache.store())
     found = SweepWork.find(asked)
     busy = bool(found and found.status().busy)
     done = sum(state.done for state in states)
@@ -188,7 +190,7 @@ def _offer(asked: Sweep) -> None:
 
 def begin(asked: Sweep) -> None:
     """Do a sweep in a process of its own; parts that failed are tried again."""
-    sweeping.forgive(asked.cells(), cache.store())
+    sweep_work.forgive(asked.cells(), cache.store())
     work = SweepWork.own(asked)
     if work.status().state == "done":  # runs were deleted since
         work.write_status(state="stopped")
@@ -219,7 +221,7 @@ def _cost(states: Sequence[CellState], processes: int) -> None:
         found = known()
         if counting and len(found) == len(wanted) and None not in found.values():
             st.rerun()
-        _told(sweeping.preview(states, lambda spec: _looked_up(found, spec), processes), found)
+        _told(sweep_costs.preview(states, lambda spec: _looked_up(found, spec), processes), found)
 
     live()
 
@@ -287,7 +289,7 @@ def title(asked: Sweep) -> str:
 def _progress(work: SweepWork) -> None:
     """How far a sweep is, what failed, and where to look at what it made."""
     status = work.status()
-    states = sweeping.survey(work.ask.cells(), cache.store())
+    states = sweep_survey.survey(work.ask.cells(), cache.store())
     failed = [part for state in states for part in state.failed]
     of = sum(len(state.cell.parts) for state in states)
     done = of - sum(part.state != "done" for state in states for part in state.parts)
@@ -334,7 +336,7 @@ def _table(states: Sequence[CellState]) -> None:
             "State": STATES[row["state"]],
             "Run": row["run"],
         }
-        for row in sweeping.described(states)
+        for row in sweep_survey.described(states)
     ]
     table = pd.DataFrame(rows)
     if not table["Varied"].any():

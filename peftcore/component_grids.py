@@ -214,9 +214,9 @@ def work(found: Grid) -> SweepWork | None:
 
 def start(made: SweepWork, store: RunStore) -> None:
     """Train what is missing in a process that outlives this one; subsets that failed once more."""
-    from peftcore import sweeping
+    from peftcore import sweep_work
 
-    sweeping.forgive(made.ask.cells(), store)
+    sweep_work.forgive(made.ask.cells(), store)
     own = type(made).own(made.ask)
     if own.status().state == "done":  # runs were deleted since
         own.write_status(state="stopped")

@@ -3,7 +3,7 @@
 import pytest
 from fabricated import make_run
 
-from peftcore import component_grids, component_map, sweeping
+from peftcore import component_grids, component_map, sweep_work
 from peftcore.component_grids import FEW, grid, spec
 from peftcore.engines import Outcome
 from peftcore.errors import BadInput
@@ -80,13 +80,13 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
                 own.stop()
 
     own = SweepWork.own(work.ask)
-    assert sweeping.carry_out(own, Engine(), store).state == "stopped"
+    assert sweep_work.carry_out(own, Engine(), store).state == "stopped"
     assert (own.status().done, own.status().of) == (3, 5)
     again = grid("presets", around(), store)
     assert component_grids.work(again).id == work.id
     assert trained == [found.subsets[0].spec.id, found.subsets[2].spec.id]
     assert [one.name for one in again.missing] == list(FEW[3:])
-    assert sweeping.carry_out(own, Engine(), store).state == "done"
+    assert sweep_work.carry_out(own, Engine(), store).state == "done"
     assert not grid("presets", around(), store).missing
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from peftcore import operations, places, sweeping
+from peftcore import operations, places, sweep_costs, sweep_survey, sweeping
 from peftcore.commands import app
 from peftcore.errors import BadInput
 from peftcore.operations import Lengths
@@ -60,8 +60,8 @@ def test_parts_are_dealt_to_whoever_is_free_first(home):
             "chunk": 2,
         }
     )
-    states = sweeping.survey(asked.of_shapes(), RunStore())
-    found = sweeping.extrapolate(states, lambda s: 3600.0 * s.population.seeds, 1.0, [1, 2, 9])
+    states = sweep_survey.survey(asked.of_shapes(), RunStore())
+    found = sweep_costs.extrapolate(states, lambda s: 3600.0 * s.population.seeds, 1.0, [1, 2, 9])
     assert (found.parts, found.operations) == (3, 5 * 3600)
     assert found.hours == {1: 5.0, 2: 3.0, 9: 2.0}
 

@@ -8,7 +8,7 @@ import pytest
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import chunks, places, sweeping
+from peftcore import chunks, places, sweep_costs, sweep_survey, sweep_work, sweeping
 from peftcore.commands import app
 from peftcore.engines import Outcome, Work
 from peftcore.engines.hands import Hands
@@ -59,7 +59,7 @@ class Here:
 def carried(asked, engine, retry=False):
     work = SweepWork.own(asked)
     try:
-        return sweeping.carry_out(work, engine, RunStore(), retry)
+        return sweep_work.carry_out(work, engine, RunStore(), retry)
     except BadInput:
         return work.status()
 
@@ -124,14 +124,14 @@ def test_a_sweep_is_done_part_by_part_and_goes_on_where_it_was_stopped():
     asked, store = Sweep.make(TINY), RunStore()
     first = Here(most=3)
     assert carried(asked, first).state == "failed"  # an engine that gave up half-way
-    states = sweeping.survey(asked.cells(), store)
+    states = sweep_survey.survey(asked.cells(), store)
     assert [s.done for s in states] == [True, False, False]
     second = Here()
     status = carried(asked, second)
     assert (status.state, status.done, status.of) == ("done", 6, 6)
     assert not set(first.seen) & set(second.seen)
     assert len(first.seen) + len(second.seen) == 6
-    whole = [s.run for s in sweeping.survey(asked.cells(), store)]
+    whole = [s.run for s in sweep_survey.survey(asked.cells(), store)]
     assert {run.spec.id for run in whole} == {s.id for s in asked.specs()}
     assert all(len(run.scores()["accuracy"]) == 3 for run in whole)
     assert {run.id for run in store.all(demo=False)} == {run.id for run in whole}
@@ -168,26 +168,26 @@ def test_a_run_that_cannot_be_put_together_does_not_hold_up_the_others():
     assert status.state == "failed"
     assert "1 runs could not be put together" in status.message
     assert "different data" in status.message
-    assert [s.done for s in sweeping.survey(asked.cells(), store)] == [False, True, True]
+    assert [s.done for s in sweep_survey.survey(asked.cells(), store)] == [False, True, True]
 
 
 def test_a_preview_counts_what_is_left():
     asked = Sweep.make(TINY | {"episodes": {"seeds": 4}})
     cost = lambda spec: Estimate(1, 1, 1.0, 60.0 * spec.population.seeds, 0, "")
-    before = sweeping.preview(sweeping.survey(asked.cells(), RunStore()), cost, 2)
+    before = sweep_costs.preview(sweep_survey.survey(asked.cells(), RunStore()), cost, 2)
     assert (before.cells, before.done, before.parts, before.minutes) == (3, 0, 6, 6.0)
     carried(asked, Here(most=3))
-    after = sweeping.preview(sweeping.survey(asked.cells(), RunStore()), cost, 2)
+    after = sweep_costs.preview(sweep_survey.survey(asked.cells(), RunStore()), cost, 2)
     assert (after.done, after.parts, after.minutes) == (1, 3, 3.0)
-    wrong = sweeping.preview(
-        sweeping.survey(asked.cells(), RunStore()), lambda spec: BadInput("too long"), 2
+    wrong = sweep_costs.preview(
+        sweep_survey.survey(asked.cells(), RunStore()), lambda spec: BadInput("too long"), 2
     )
     assert wrong.minutes is None
     assert wrong.problems == ("prefix_tuning on miniworld_nli with mine: too long",)
 
 
 def test_cells_that_share_their_names_are_told_apart_by_what_was_varied():
-    rows = sweeping.described(sweeping.survey(Sweep.make(TINY).cells(), RunStore()))
+    rows = sweep_survey.described(sweep_survey.survey(Sweep.make(TINY).cells(), RunStore()))
     assert [row["varied"] for row in rows] == ["", "length=2", "length=3"]
     assert {row["state"] for row in rows} == {"waiting"}
 
@@ -222,7 +222,7 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     again, asked = tmp_path / "again", SweepWork.every()[0].ask
     for work in asked.cells()[0].parts:
         Hands().do(Work(work, again / "parts"), lambda: False)
-    sweeping._finish_if_whole(asked.cells()[0], RunStore(again / "runs"))
+    sweep_work._finish_if_whole(asked.cells()[0], RunStore(again / "runs"))
     same = json.loads(call("--against", str(again)).stdout)
     assert same["equal"]
     assert same["cells"][0]["adapters"]

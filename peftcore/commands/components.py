@@ -140,7 +140,7 @@ def grid(
 
 def _train(work: SweepWork, store: RunStore, device: str) -> None:
     """Bring the grid's sweep to its end, or to where somebody stops it."""
-    from peftcore import sweeping
+    from peftcore import sweep_work, sweeping
     from peftcore.engines.local import LocalEngine, default_processes
     from peftcore.worker import resolve
 
@@ -152,7 +152,8 @@ def _train(work: SweepWork, store: RunStore, device: str) -> None:
 
     engine = LocalEngine(default_processes(place), place)
     try:
-        sweeping.carry_out(sweeping.SweepWork.own(work.ask), engine, store, retry=True, report=tell)
+        own = sweeping.SweepWork.own(work.ask)
+        sweep_work.carry_out(own, engine, store, retry=True, report=tell)
     except BadInput as error:  # of a subset; the others are done, and the table tells
         typer.echo(f"Error: {error}", err=True)
 

@@ -17,7 +17,8 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from peftcore.engines import Engine
     from peftcore.measurements import Status
-    from peftcore.sweeping import CellState, Sweep
+    from peftcore.sweep_survey import CellState
+    from peftcore.sweeping import Sweep
 
 
 @app.command()
@@ -60,7 +61,7 @@ def sweep(
     as_json: printing.AsJson = False,
 ) -> None:
     """Train every method on every task and base with every setting; goes on where it stopped."""
-    from peftcore import sweeping
+    from peftcore import sweep_results, sweep_survey, sweep_work, sweeping
     from peftcore.runs import RunStore
     from peftcore.worker import resolve
 
@@ -76,7 +77,7 @@ def sweep(
         _compare(asked, against, as_json)
         return
     if ship:
-        runs = [run.id for run in sweeping.ship(asked.cells(), RunStore(), ship)]
+        runs = [run.id for run in sweep_results.ship(asked.cells(), RunStore(), ship)]
         printing.show({"runs": runs}, as_json, lambda: iter(runs))
         return
     work = sweeping.SweepWork.own(asked)
@@ -84,10 +85,10 @@ def sweep(
     doing, store = _engine(asked, device), RunStore()
     try:
         with printing.bar("sweep") as report:
-            sweeping.carry_out(work, doing, store, retry, lambda status: report(_progress(status)))
+            sweep_work.carry_out(work, doing, store, retry, lambda now: report(_progress(now)))
     except BadInput as error:
         typer.echo(f"Error: {error}", err=True)
-    states = sweeping.survey(asked.cells(), store)
+    states = sweep_survey.survey(asked.cells(), store)
     _print(work.id, work.status(), states, as_json)
     if work.status().state != "done":
         raise typer.Exit(1)
@@ -126,7 +127,7 @@ def _progress(status: Status) -> Any:
 
 def _preview(asked: Sweep, device: str, as_json: bool) -> None:
     """What it would take, by two trial steps of a part of each cell."""
-    from peftcore import planning, sweeping
+    from peftcore import planning, sweep_costs, sweep_survey
     from peftcore.engines.hands import Hands
     from peftcore.engines.local import default_processes
     from peftcore.runs import RunStore
@@ -142,9 +143,9 @@ def _preview(asked: Sweep, device: str, as_json: bool) -> None:
         except BadInput as error:
             return error
 
-    states = sweeping.survey(asked.cells(), RunStore())
+    states = sweep_survey.survey(asked.cells(), RunStore())
     processes = asked.where.processes or default_processes(device)
-    found = sweeping.preview(states, cost, processes)
+    found = sweep_costs.preview(states, cost, processes)
 
     def lines() -> Iterator[str]:
         yield f"{found.cells} cells, {found.done} of them done; {found.parts} parts to do"
@@ -159,12 +160,12 @@ def _extrapolate(
     asked: Sweep, rate: float, machines: list[int], lengths: tuple[int, int], as_json: bool
 ) -> None:
     """What it would take on machines that are not here, by counting."""
-    from peftcore import operations, sweeping
+    from peftcore import operations, sweep_costs, sweep_survey
     from peftcore.runs import RunStore
 
-    states = sweeping.survey(asked.of_shapes(), RunStore())
+    states = sweep_survey.survey(asked.of_shapes(), RunStore())
     told = operations.Lengths(*lengths)
-    found = sweeping.extrapolate(states, lambda s: operations.run(s, told), rate, machines)
+    found = sweep_costs.extrapolate(states, lambda s: operations.run(s, told), rate, machines)
 
     def lines() -> Iterator[str]:
         yield f"{found.parts} parts to do, {found.operations:.3g} operations, counted at sources of"
@@ -178,12 +179,12 @@ def _extrapolate(
 
 def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
     """Whether two workspaces have the same results, seed by seed."""
-    from peftcore import sweeping
+    from peftcore import sweep_results
     from peftcore.runs import RunStore
 
     if not (other / "runs").is_dir():
         raise BadInput(f"{other} has no folder of runs; name a PEFTCORE_HOME")
-    found = sweeping.agreement(asked.cells(), RunStore(), RunStore(other / "runs"))
+    found = sweep_results.agreement(asked.cells(), RunStore(), RunStore(other / "runs"))
     equal = all(each.largest == 0 for each in found)
 
     def lines() -> Iterator[str]:
@@ -198,9 +199,9 @@ def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
 
 
 def _print(name: str, status: Status, states: list[CellState], as_json: bool) -> None:
-    from peftcore import sweeping
+    from peftcore import sweep_survey
 
-    rows = sweeping.described(states)
+    rows = sweep_survey.described(states)
     failed = [
         {"run": part.spec.id, "cell": state.cell.spec.id, "message": part.message}
         for state in states

@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 from random_models import build_tiny
 
-from peftcore import sweeping
-from peftcore.engines import parcels, ray_cluster
+from peftcore import chunks, sweep_survey, sweep_work
+from peftcore.engines import Work, parcels, ray_cluster
 from peftcore.engines.hands import Hands
 from peftcore.engines.ray_cluster import RayEngine
 from peftcore.runs import RunStore
@@ -78,7 +78,7 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
     monkeypatch.setattr(ray_cluster, "_tell", spy)
     asked, store = Sweep.make(ASKED), RunStore()
     work = SweepWork.own(asked)
-    status = sweeping.carry_out(work, RayEngine(cluster.address), store)
+    status = sweep_work.carry_out(work, RayEngine(cluster.address), store)
     assert (status.state, status.done, status.of) == ("done", 9, 9), status
     assert killed
     entries = work.entries()
@@ -91,14 +91,14 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
     assert len(list(parcels.root().glob("[0-9a-f]*"))) == 1  # the base, once on this machine
     part = asked.cells()[0].parts[0]
     there = RunStore(tmp_path / "alone")
-    Hands().do(sweeping.Work(part, there.folder), lambda: False)
-    arrived = sweeping.chunks.shelf(store).open(part.id)
+    Hands().do(Work(part, there.folder), lambda: False)
+    arrived = chunks.shelf(store).open(part.id)
     read = lambda run: (run.folder / "adapter.safetensors").read_bytes()
     assert read(arrived) == read(there.open(part.id))
     assert arrived.scores() == there.open(part.id).scores()
-    whole = [state.run for state in sweeping.survey(asked.cells(), store)]
+    whole = [state.run for state in sweep_survey.survey(asked.cells(), store)]
     assert all(len(run.scores()["accuracy"]) == 6 for run in whole)
-    assert sweeping.carry_out(work, RayEngine(cluster.address), store).state == "done"
+    assert sweep_work.carry_out(work, RayEngine(cluster.address), store).state == "done"
     assert len(work.entries()) == 9
 
 
@@ -119,8 +119,8 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
 
     monkeypatch.setattr(ray_cluster, "_tell", spy)
     engine = RayEngine(cluster.address, processes=1)
-    assert sweeping.carry_out(work, engine, store).state == "stopped"
-    shelf = sweeping.chunks.shelf(store)
+    assert sweep_work.carry_out(work, engine, store).state == "stopped"
+    shelf = chunks.shelf(store)
     cut = [run for run in shelf.all(demo=False) if run.status().step > 20]
     assert cut
     assert {run.status().state for run in shelf.all(demo=False)} == {"cancelled"}
@@ -128,6 +128,6 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
     assert reached < 3000
     assert (cut[0].folder / "checkpoint.safetensors").is_file()
     assert (cut[0].folder / "adapter.safetensors").is_file()
-    assert sweeping.carry_out(work, engine, store).state == "stopped"
+    assert sweep_work.carry_out(work, engine, store).state == "stopped"
     assert cut[0].status().step > reached
     assert f"Resumed at step {reached}" in cut[0].log()
