@@ -2,11 +2,15 @@
 
 Everything starts from a table with one row per item, one column per rater and a category in each
 cell, or nothing where a rater did not see the item.  Intervals come from a bootstrap that draws
-items and raters anew (`over="items"` keeps the raters).  A rater drawn twice would agree with
+items and raters anew (`over="items"` keeps the raters); items on one example hang together, so
+where examples are told whole examples are drawn.  A rater drawn twice would agree with
 herself, so a draw gives raters weights and only pairs of different raters count: that is why the
 coefficients are written here and not taken from a package (tests hold them to statsmodels' and
 scikit-learn's, and to worked examples in print).  A coefficient that does not exist for the data
 says why in words.
+
+Two raters are never drawn anew: a draw is the same pair or nobody to compare.  Nor are raters for
+the share of unanimous items: fewer of them agree more easily, so that draws would lie above it.
 
 Sources: Fleiss 1971; Randolph 2005 (chance is 1/k; FEB reports it for two classes, where three
 raters give (4u - 1) / 3 for u unanimous); Cohen 1968; Krippendorff, Content Analysis, 2004.
@@ -29,6 +33,7 @@ Over = Literal["items and raters", "items"]
 RESAMPLES = 1000
 CELLS = 4_000_000  # numbers of a block of resamples; 32 MB each
 ONE_RATER = "no item has verdicts of two raters, so nobody can agree or disagree"
+ONE_EXAMPLE = "items on one example have no interval"
 ONE_CATEGORY = (
     "every verdict is the same category: chance alone would agree as often, so the coefficient is "
     "0 divided by 0; read the share of unanimous items instead"
@@ -96,6 +101,7 @@ def coefficients(
     table: pd.DataFrame,
     categories: Sequence[str],
     *,
+    examples: Mapping[str, str] | None = None,
     over: Over = "items and raters",
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -103,33 +109,39 @@ def coefficients(
     """Every measure for all raters together, in the order in which they are read.
 
     `categories` are in their order, because the ordinal coefficient counts the steps between them.
+    `examples` says which example each item is about; without it each is on its own.
     """
-    made = [
-        (name, _estimated(name, measure, table, categories, over, resamples, seed))
-        for name, measure in MEASURES.items()
-    ]
-    return [found for _, found in made]
+    places = _places(table, examples)
+    return [_estimated(name, table, categories, places, over, resamples, seed) for name in MEASURES]
 
 
 def cohen(
-    table: pd.DataFrame, categories: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
+    table: pd.DataFrame,
+    categories: Sequence[str],
+    *,
+    examples: Mapping[str, str] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Linearly weighted Cohen's kappa of each pair of raters on the items both rated.
 
-    Columns first, second, items, value, low, high, reason; limits from resampled items.
+    Columns first, second, items, value, low, high, reason; limits from resampled examples.
     """
-    codes = _codes(table, categories)
+    codes, places = _codes(table, categories), _places(table, examples)
     rows = []
     for first, second in itertools.combinations(range(codes.shape[1]), 2):
         pair = codes[:, [first, second]]
-        found = _cohen(pair[(pair >= 0).all(1)], len(categories), resamples, seed)
+        both = (pair >= 0).all(1)
+        found = _cohen(pair[both], places[both], len(categories), resamples, seed)
         rows.append({"first": table.columns[first], "second": table.columns[second]} | found)
     return pd.DataFrame(
         rows, columns=["first", "second", "items", "value", "low", "high", "reason"]
     )
 
 
-def _cohen(pairs: NDArray[np.int64], size: int, resamples: int, seed: int) -> dict[str, object]:
+def _cohen(
+    pairs: NDArray[np.int64], places: NDArray[np.int64], size: int, resamples: int, seed: int
+) -> dict[str, object]:
     n = len(pairs)
     if n == 0:
         return _row(0, None, None, None, "these two rated no item in common")
@@ -138,9 +150,9 @@ def _cohen(pairs: NDArray[np.int64], size: int, resamples: int, seed: int) -> di
     value = float(_weighted_kappa(cells.sum(0)[None], size)[0])
     if np.isnan(value):
         return _row(n, None, None, None, ONE_CATEGORY)
-    if n == 1:
-        return _row(n, value, None, None, "one item has no interval")
-    times = _item_draws(n, resamples, np.random.default_rng(seed))
+    if len(set(places)) == 1:
+        return _row(n, value, None, None, ONE_EXAMPLE)
+    times = _item_draws(places, resamples, np.random.default_rng(seed))
     low, high, reason = _limits(_weighted_kappa(times @ cells, size))
     return _row(n, value, low, high, reason)
 
@@ -162,16 +174,18 @@ def _weighted_kappa(tables: Array, size: int) -> Array:
 
 def _estimated(
     name: str,
-    measure: Callable[[_Draws], Array],
     table: pd.DataFrame,
     categories: Sequence[str],
+    places: NDArray[np.int64],
     over: Over,
     resamples: int,
     seed: int,
 ) -> Coefficient:
-    codes = _codes(table, categories)
-    shared = codes[(codes >= 0).sum(1) >= 2]
+    codes, measure = _codes(table, categories), MEASURES[name]
+    several = (codes >= 0).sum(1) >= 2
+    shared, places = codes[several], places[several]
     raters = int((shared >= 0).any(0).sum())
+    over = "items" if raters == 2 or measure is _unanimous else over
     if len(shared) == 0:
         return Coefficient(name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER)
     marks = np.stack([shared == code for code in range(len(categories))], -1).astype(float)
@@ -179,9 +193,10 @@ def _estimated(
     value = float(measure(whole)[0])
     if np.isnan(value):
         return Coefficient(name, None, None, None, len(shared), raters, ONE_CATEGORY)
-    if len(shared) == 1:
-        return Coefficient(name, value, None, None, 1, raters, "one item has no interval")
-    drawn = np.concatenate([measure(part) for part in _resampled(marks, over, resamples, seed)])
+    if len(set(places)) == 1:
+        return Coefficient(name, value, None, None, len(shared), raters, ONE_EXAMPLE)
+    parts = _resampled(marks, places, over, resamples, seed)
+    drawn = np.concatenate([measure(part) for part in parts])
     low, high, reason = _limits(drawn)
     return Coefficient(name, value, low, high, len(shared), raters, reason)
 
@@ -194,19 +209,33 @@ def _codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[np.int64]:
     ).reshape(table.shape)
 
 
-def _item_draws(n: int, resamples: int, rng: np.random.Generator) -> Array:
+def _places(table: pd.DataFrame, examples: Mapping[str, str] | None) -> NDArray[np.int64]:
+    """(items,): the number of each item's example."""
+    told = [examples[item] for item in table.index] if examples else list(range(len(table)))
+    return pd.factorize(np.array(told, dtype=object))[0]
+
+
+def _item_draws(places: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> Array:
+    """(b, items): how often each item is drawn with its example, of which all have one chance."""
+    known, place = np.unique(places, return_inverse=True)
+    return _times(len(known), resamples, rng)[:, place]
+
+
+def _times(n: int, resamples: int, rng: np.random.Generator) -> Array:
     """(b, n): how often each of n is drawn in n draws with replacement."""
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
-def _resampled(marks: Array, over: Over, resamples: int, seed: int) -> list[_Draws]:
+def _resampled(
+    marks: Array, places: NDArray[np.int64], over: Over, resamples: int, seed: int
+) -> list[_Draws]:
     """The resamples in blocks that fit into memory; `marks` is (items, raters, categories)."""
     items, raters, size = marks.shape
     rng = np.random.default_rng(seed)
-    times = _item_draws(items, resamples, rng)
+    times = _item_draws(places, resamples, rng)
     weights = np.ones((resamples, raters))
     if over == "items and raters":
-        weights = _item_draws(raters, resamples, rng)
+        weights = _times(raters, resamples, rng)
     flat = marks.transpose(1, 0, 2).reshape(raters, items * size)
     step = max(1, CELLS // (items * size * size))
     parts = []

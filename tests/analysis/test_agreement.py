@@ -176,10 +176,37 @@ def test_one_item_has_a_value_where_there_is_one_but_no_interval():
     assert "no interval" in found[UNIFORM].reason
 
 
-def test_two_raters_get_intervals_from_items_and_raters():
-    # Half of the draws take one rater twice: they have no pair and do not count.
-    found = measured(random_table(np.random.default_rng(6), raters=2), list("0123"), resamples=400)
-    assert found[UNIFORM].low is None or found[UNIFORM].low < found[UNIFORM].value
+def test_two_raters_stay_and_items_are_drawn():
+    rows = random_table(np.random.default_rng(6), raters=2)
+    found = measured(rows, list("0123"), resamples=400)
+    assert found[UNIFORM].low < found[UNIFORM].value < found[UNIFORM].high
+    assert found == measured(rows, list("0123"), resamples=400, over="items")
+
+
+def test_the_share_of_unanimous_items_lies_in_the_middle_of_its_interval():
+    """Fewer raters agree more easily, so raters drawn anew would push the interval up."""
+    share = measured(feb(60, 120), ["yes", "no"], resamples=400)[UNANIMOUS]
+    assert share.value == 0.5
+    assert abs((share.low + share.high) / 2 - share.value) < 0.02
+    assert share.high - share.low == pytest.approx(2 * 1.96 * (0.25 / 120) ** 0.5, rel=0.15)
+
+
+def test_items_on_one_example_are_drawn_together():
+    """Copies of an item bring no news: the interval is that of the examples."""
+    rng = np.random.default_rng(10)
+    once = table(rng.integers(0, 2, (30, 4)).tolist())
+    often = pd.concat([once] * 5, ignore_index=True)
+    about = {item: str(item % 30) for item in often.index}
+    alone, apart, together = (
+        measured(rows, list("01"), resamples=400, over="items", examples=examples)[NOMINAL]
+        for rows, examples in ((once, None), (often, None), (often, about))
+    )
+    assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.1)
+    assert together.high - together.low > 1.8 * (apart.high - apart.low)
+    pairs = [
+        agreement.cohen(often, list("01"), examples=examples).iloc[0] for examples in (None, about)
+    ]
+    assert pairs[1]["high"] - pairs[1]["low"] > 1.8 * (pairs[0]["high"] - pairs[0]["low"])
 
 
 def test_raters_drawn_twice_do_not_agree_with_themselves():
