@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from peftcore.errors import unknown
+
 Array: TypeAlias = NDArray[np.float64]
 
 RESAMPLES = 1000
@@ -25,6 +27,7 @@ REFITS = 200  # a ranking is fitted anew in each
 NEVER = -1e3  # log odds of ties where there are none
 FARTHEST = 10.0  # log odds beyond which a resample's strength counts as without limit
 SCORES = ["mean", "low", "high", "items", "raters", "verdicts", "reason"]
+DIFFERENCES = ["difference", "low", "high", "examples", "reason"]
 EFFECTS = ["rater", "verdicts", "mean", "shared", "leniency", "low", "high", "seconds", "reason"]
 
 
@@ -35,26 +38,73 @@ def scores(
 
     `rows` has one verdict each: `by`, item, example, rater, score in [0, 1].
     """
+    found = []
+    for name, each in _scored(rows, by, resamples, seed).items():
+        low, high, reason = None, None, "one example has no interval"
+        if len(each.examples) > 1:
+            low, high, reason = _limits(each.drawn)
+        found.append((name, each.mean, low, high, *each.counts, reason))
+    made = pd.DataFrame(found, columns=[by, *SCORES])
+    made = made.astype(dict.fromkeys(("mean", "low", "high"), float))
+    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+
+def differences(
+    rows: pd.DataFrame,
+    reference: str,
+    by: str = "method",
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """How much higher each value of `by` scores than the reference, with columns DIFFERENCES.
+
+    Rows as in `scores`, best first.  Every resample draws one set of examples and raters for both,
+    so what they share drops out; `examples` counts those on which both were rated.
+    """
+    scored = _scored(rows, by, resamples, seed)
+    if reference not in scored:
+        raise unknown(by, reference, scored)
+    base = scored.pop(reference)
+    found = []
+    for name, each in scored.items():
+        low, high, reason = None, None, "one example has no interval"
+        if min(len(each.examples), len(base.examples)) > 1:
+            low, high, reason = _limits(each.drawn - base.drawn)
+        shared = len(each.examples & base.examples)
+        found.append((name, each.mean - base.mean, low, high, shared, reason))
+    made = pd.DataFrame(found, columns=[by, *DIFFERENCES])
+    made = made.astype(dict.fromkeys(("difference", "low", "high"), float))
+    return made.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The score of one method, what it is in each resample, and what it rests on."""
+
+    mean: float
+    drawn: Array  # (b,)
+    examples: frozenset[str]
+    counts: tuple[int, int, int]  # items, raters, verdicts
+
+
+def _scored(rows: pd.DataFrame, by: str, resamples: int, seed: int) -> dict[str, _Scored]:
+    """Method → its score; resample n draws the same examples and raters for all."""
     rows = rows.dropna(subset=["score"])
     examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
     rng = np.random.default_rng(seed)
     drawn = _draws(len(examples), resamples, rng), _draws(len(raters), resamples, rng)
-    found = []
+    found = {}
     for name, group in rows.groupby(by, sort=False):
         grid = group.pivot_table("score", "item", "rater", aggfunc="mean").reindex(columns=raters)
         place = group.drop_duplicates("item").set_index("item")["example"].loc[grid.index]
         times = drawn[0][:, [examples.index(example) for example in place]]
         cells = grid.to_numpy(float)
-        whole = np.ones((1, len(grid))), np.ones((1, len(raters)))
-        (mean,) = _mean_of_means(cells, *whole)
-        low, high, reason = None, None, "one example has no interval"
-        if place.nunique() > 1:
-            low, high, reason = _limits(_mean_of_means(cells, times, drawn[1]))
-        counts = len(grid), group["rater"].nunique(), len(group), reason
-        found.append((name, mean, low, high, *counts))
-    made = pd.DataFrame(found, columns=[by, *SCORES])
-    made = made.astype(dict.fromkeys(("mean", "low", "high"), float))
-    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+        (mean,) = _mean_of_means(cells, np.ones((1, len(grid))), np.ones((1, len(raters))))
+        counts = len(grid), group["rater"].nunique(), len(group)
+        means = _mean_of_means(cells, times, drawn[1])
+        found[str(name)] = _Scored(float(mean), means, frozenset(place), counts)
+    return found
 
 
 def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
@@ -134,38 +184,61 @@ class Correlation:
 def correlation(
     human: Sequence[float],
     automatic: Sequence[float],
+    examples: Sequence[str] | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Correlation:
-    """Spearman's rank correlation with 95 % limits from resampled items, and Pearson's.
+    """Spearman's rank correlation with 95 % limits from resampled examples, and Pearson's.
 
-    Items that lack either score do not count.
+    `examples` says which example each item is about; without it each is on its own.  Items that
+    lack either score do not count.
     """
     from scipy.stats import pearsonr, spearmanr
 
     pairs = np.array([human, automatic], dtype=float)
-    pairs = pairs[:, np.isfinite(pairs).all(0)]
-    n = pairs.shape[1]
+    known = np.isfinite(pairs).all(0)
+    pairs, n = pairs[:, known], int(known.sum())
     if n < 3:
         return Correlation(None, None, None, None, n, f"{n} items have both scores; 3 are needed")
     for name, values in zip(("human", "automatic"), pairs, strict=True):
         if np.ptp(values) == 0:
             reason = f"every item has the same {name} score, so nothing can go with it"
             return Correlation(None, None, None, None, n, reason)
-    places = np.random.default_rng(seed).integers(0, n, (resamples, n))
-    low, high, reason = _limits(_rank_correlations(pairs[0][places], pairs[1][places]))
+    about = np.arange(n) if examples is None else np.asarray(examples, dtype=object)[known]
+    groups = pd.factorize(about)[0]
+    low, high, reason = None, None, "one example has no interval"
+    if groups.max() > 0:
+        places = _redrawn(groups, resamples, np.random.default_rng(seed))
+        low, high, reason = _limits(_rank_correlations(*(_taken(row, places) for row in pairs)))
     whole = float(spearmanr(*pairs).statistic), float(pearsonr(*pairs).statistic)
     return Correlation(whole[0], low, high, whole[1], n, reason)
 
 
+def _redrawn(
+    groups: NDArray[np.int64], resamples: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(b, most): places of the items of as many groups, drawn with replacement; -1 where none."""
+    members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
+    drawn = rng.integers(0, len(members), (resamples, len(members)))
+    rows = [np.concatenate([members[group] for group in row]) for row in drawn]
+    places = np.full((resamples, max(map(len, rows))), -1)
+    for nth, row in enumerate(rows):
+        places[nth, : len(row)] = row
+    return places
+
+
+def _taken(values: Array, places: NDArray[np.int64]) -> Array:
+    return np.where(places >= 0, values[places], np.nan)
+
+
 def _rank_correlations(first: Array, second: Array) -> Array:
-    """(b,): Spearman's correlation of each row of (b, n); none where a row is constant."""
+    """(b,): Spearman's correlation of each row of (b, n), gaps left out; none for constant rows."""
     from scipy.stats import rankdata
 
-    ranks = [rankdata(values, axis=1) for values in (first, second)]
-    a, b = (values - values.mean(1, keepdims=True) for values in ranks)
-    return _ratio((a * b).sum(1), np.sqrt((a**2).sum(1) * (b**2).sum(1)))
+    ranks = [rankdata(values, axis=1, nan_policy="omit") for values in (first, second)]
+    a, b = (values - np.nanmean(values, 1, keepdims=True) for values in ranks)
+    return _ratio(np.nansum(a * b, 1), np.sqrt(np.nansum(a**2, 1) * np.nansum(b**2, 1)))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from peftcore.analysis import preference
+from peftcore.errors import BadInput
 
 
 def verdicts(rows):
@@ -67,6 +68,28 @@ def test_raters_who_differ_widen_the_interval_of_a_score():
     assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]
 
 
+def test_a_difference_is_that_of_the_means_and_what_both_share_drops_out():
+    """Examples are hard or easy for both, and b lies a third below a on each of them."""
+    hard = [0.0, 1 / 3, 2 / 3, 1 / 3, 0.0, 2 / 3]
+    rows = [("b", f"b{n}", r, worth) for n, worth in enumerate(hard) for r in "xy"]
+    rows += [("a", f"a{n}", r, worth + 1 / 3) for n, worth in enumerate(hard) for r in "xy"]
+    (row,) = preference.differences(verdicts(rows), "a").to_dict("records")
+    assert row["method"] == "b"
+    assert row["examples"] == 6
+    assert (row["difference"], row["low"], row["high"]) == pytest.approx((-1 / 3,) * 3)
+    made = preference.scores(verdicts(rows))
+    assert (made["high"] - made["low"]).min() > 0.2  # though each for itself is far from sure
+
+
+def test_differences_need_a_reference_that_was_rated_and_two_examples():
+    rows = verdicts([("a", "a1", "x", 1.0), ("b", "b1", "x", 0.0), ("c", "c2", "x", 0.0)])
+    made = preference.differences(rows, "a").set_index("method")
+    assert "one example" in made.loc["b", "reason"]
+    assert made["examples"].to_dict() == {"b": 1, "c": 0}
+    with pytest.raises(BadInput, match="nobody"):
+        preference.differences(rows, "nobody")
+
+
 def test_shares_and_mentions_count_with_their_zeros():
     rows = pd.DataFrame(
         {
@@ -106,6 +129,27 @@ def test_correlations_agree_with_scipy_and_leave_gaps_out():
     assert found.n == 45
     assert found.spearman == pytest.approx(spearmanr(human[5:], metric[5:]).statistic)
     assert found.low < found.spearman < found.high
+
+
+def test_items_on_one_example_are_drawn_together_for_a_correlation():
+    """Copies of an item bring no news: the interval is that of the examples."""
+    rng = np.random.default_rng(2)
+    human = rng.normal(size=40)
+    metric = human + 2 * rng.normal(size=40)
+    example = [str(n) for n in range(40)]
+    once = preference.correlation(human, metric, example)
+    often = preference.correlation(np.tile(human, 4), np.tile(metric, 4), example * 4)
+    apart = preference.correlation(np.tile(human, 4), np.tile(metric, 4))
+    assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.1)
+    assert often.high - often.low > 1.6 * (apart.high - apart.low)
+    whole = preference.correlation(human, metric)
+    assert (once.low, once.high) == pytest.approx((whole.low, whole.high))
+
+
+def test_a_correlation_on_one_example_has_no_interval():
+    found = preference.correlation([1, 2, 3], [1, 2, 3], ["e"] * 3)
+    assert found.spearman == pytest.approx(1)
+    assert (found.low, found.reason) == (None, "one example has no interval")
 
 
 @pytest.mark.parametrize(
