@@ -42,15 +42,20 @@ def intervals(
     reference: float | None = None,
     span: tuple[float, float] | None = None,
 ) -> go.Figure:
-    """One row each, first on top: the value and a bar for its 95 % interval, reasons as words."""
+    """One row each, first on top: the value and a bar for its 95 % interval, reasons as words.
+
+    A bar without a limit on one side runs to that edge of the figure and ends in an arrow.
+    """
     figure = framed(120 + ROW * max(len(rows), 1))
+    if any(_open(row) for row in rows):
+        span = span or _room(rows)
     if reference is not None:
         figure.add_vline(x=reference, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     for place, row in enumerate(rows):
         if row.value is None:
             continue
         if row.low is not None or row.high is not None:
-            figure.add_trace(_bar(row, -place))
+            figure.add_trace(_bar(row, -place, span or (-math.inf, math.inf)))
         figure.add_scatter(
             x=[row.value],
             y=[-place],
@@ -68,14 +73,36 @@ def intervals(
     return figure
 
 
-def _bar(row: Row, place: float) -> go.Scatter:
-    value = row.value if row.value is not None else math.nan
-    ends = [value if row.low is None else row.low, value if row.high is None else row.high]
+def _open(row: Row) -> bool:
+    """Whether one of two limits is missing."""
+    return row.value is not None and (row.low is None) != (row.high is None)
+
+
+def _room(rows: Sequence[Row]) -> tuple[float, float]:
+    """A range that shows every value and limit, with some room for arrows."""
+    known = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    margin = 0.15 * (max(known) - min(known) or 1.0)
+    return min(known) - margin, max(known) + margin
+
+
+def _bar(row: Row, place: float, span: tuple[float, float]) -> go.Scatter:
+    """The interval; transparent markers keep its ends off the frame, arrows say they are none."""
+    inward = 0.02 * (span[1] - span[0])
+    ends = [
+        span[0] + inward if row.low is None else row.low,
+        span[1] - inward if row.high is None else row.high,
+    ]
+    arrows = ("triangle-left", row.low is None), ("triangle-right", row.high is None)
     return go.Scatter(
         x=ends,
         y=[place, place],
-        mode="lines+markers",  # markers alone keep the bar's ends off the frame
-        marker={"size": 7, "opacity": 0},
+        mode="lines+markers",
+        marker={
+            "size": [16 if missing else 7 for _, missing in arrows],
+            "opacity": [1 if missing else 0 for _, missing in arrows],
+            "symbol": [symbol if missing else "circle" for symbol, missing in arrows],
+            "color": row.look.colour,
+        },
         line={"color": faint(row.look.colour, 0.45), "width": 7},
         hoverinfo="skip",
     )
@@ -87,6 +114,10 @@ def _words(row: Row, form: str) -> str:
     limits = ""
     if row.low is not None and row.high is not None:
         limits = f", 95 % interval {row.low:{form}} to {row.high:{form}}"
+    elif row.low is not None:
+        limits = f", 95 % interval from {row.low:{form}} on, without upper limit"
+    elif row.high is not None:
+        limits = f", 95 % interval up to {row.high:{form}}, without lower limit"
     return f"{row.value:{form}}{limits}; {row.note}" if row.note else f"{row.value:{form}}{limits}"
 
 

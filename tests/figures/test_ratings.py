@@ -31,9 +31,19 @@ def test_a_value_without_limits_has_no_bar_and_one_without_value_keeps_its_reaso
     assert "c: every verdict is the same" in words
 
 
-def test_a_bar_open_to_one_side_ends_at_its_mark():
-    figure = drawn(ratings.intervals([Row("a", 2.0, 1.0, None, "", BLUE)], "Strength", "Title"))
-    assert figure["data"][0]["x"] == [1.0, 2.0]
+def test_a_bar_open_to_one_side_runs_to_the_edge_and_ends_in_an_arrow():
+    rows = [Row("a", 2.0, 1.0, None, "", BLUE), Row("b", 0.0, -1.0, 1.0, "", BLUE)]
+    figure = drawn(ratings.intervals(rows, "Strength", "Title"))
+    left, right = figure["layout"]["xaxis"]["range"]
+    bar = figure["data"][0]
+    assert bar["x"][0] == 1.0
+    assert 2.0 < bar["x"][1] < right
+    assert bar["marker"]["symbol"] == ["circle", "triangle-right"]
+    assert bar["marker"]["opacity"] == [0, 1]
+    assert left < -1.0
+    assert "a: 2.00, 95 % interval from 1.00 on, without upper limit" in ratings.intervals_alt(
+        rows, "Title"
+    )
 
 
 def test_names_and_texts_are_shown_as_typed():
