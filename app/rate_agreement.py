@@ -37,12 +37,18 @@ def agreeing(found: Results) -> None:
         "The share of unanimous items is no coefficient and has no chance level. Uniform kappa is "
         "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
         "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
-        "it where almost everybody says the same: read them together. Items count that "
-        "two or more have rated; intervals draw items and raters anew."
+        "it where almost everybody says the same: read them together. Items count that two or "
+        f"more have rated. {_drawn_anew(len(found.raters))}"
     )
     if found.mode == "likert":
         _side_by_side(found, source)
     _pairs(pairs)
+
+
+def _drawn_anew(raters: int) -> str:
+    if raters < 3:
+        return "Intervals draw examples anew and keep the two raters."
+    return "Intervals draw examples and raters anew, that of the share only examples."
 
 
 def _question(found: Results) -> str:
@@ -115,4 +121,6 @@ def _pairs(pairs: pd.DataFrame) -> None:
             for name in ("value", "low", "high")
         },
     )
-    st.caption("Linearly weighted Cohen's kappa on the items both rated.")
+    st.caption(
+        "Linearly weighted Cohen's kappa on the items both rated; intervals draw examples anew."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -85,12 +86,32 @@ class Results:
         """How files saved from this page are called."""
         return f"ratings-{self.project.id}"
 
+    @cached_property
+    def raters(self) -> dict[str, str]:
+        """Rater → name, in the order in which they were invited."""
+        said = set(self.said["rater"])
+        invited = rating.raters(book(), me(), self.project.id)
+        return {row.id: row.name for row in invited if row.id in said}
+
+    @cached_property
+    def right(self) -> float | None:
+        """In which share of the methods' explanations the answer is right; None if not told."""
+        told = self.key.loc[self.key["source"] != GOLD, "correct"].dropna()
+        return float(told.mean()) if len(told) else None
+
     def counts(self) -> str:
         """What the numbers rest on, in words."""
-        items, raters = self.said["item"].nunique(), self.said["rater"].nunique()
+        items, raters = self.said["item"].nunique(), len(self.raters)
         words = f"{len(self.said)} verdicts on {items} items by {raters} "
         kind = "simulated raters" if self.project.simulated else "raters"
         return words + (kind if raters != 1 else kind.removesuffix("s"))
+
+    def intervals(self) -> str:
+        """What the intervals of scores and rankings draw anew, in a sentence."""
+        if len(self.raters) == 1:
+            return "Intervals draw examples anew; one rater says nothing about other people."
+        few = f"; with {len(self.raters)} raters their part in it is rough" * (len(self.raters) < 5)
+        return f"Intervals draw examples and raters anew{few}."
 
 
 def results(project: Project, login: str = "") -> Results:
@@ -105,15 +126,30 @@ def results(project: Project, login: str = "") -> Results:
 
 def scores(found: Results, dimension: str = "") -> pd.DataFrame:
     """The human score of each source, as `preference.scores`; on one dimension if it is named."""
+    return _scores((*found.stamp, dimension), _on(found, dimension))
+
+
+def _on(found: Results, dimension: str) -> pd.DataFrame:
     rows = found.scored
-    if dimension:
-        rows = rows.assign(score=rating.step_score(rows[dimension].astype(float)))
-    return _scores((*found.stamp, dimension), rows)
+    if not dimension:
+        return rows
+    return rows.assign(score=rating.step_score(rows[dimension].astype(float)))
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
 def _scores(stamp: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
     return preference.scores(_rows, "source")
+
+
+def differences(found: Results, reference: str, dimension: str = "") -> pd.DataFrame:
+    """How much higher each source scores than another, as `preference.differences`."""
+    rows = _on(found, dimension)
+    return _differences((*found.stamp, reference, dimension), rows, reference)
+
+
+@st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
+def _differences(stamp: tuple[object, ...], _rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    return preference.differences(_rows, reference, "source")
 
 
 def compared(found: Results) -> pd.DataFrame:
@@ -151,19 +187,21 @@ def agreed(
     if source is not None:
         of_source = set(found.key.loc[found.key["source"] == source, "item"])
         rows = rows[rows["item"].isin(of_source)]
-    return _agreed((*found.stamp, question, source or ""), rows, order)
+    stamp = *found.stamp, question, source or ""
+    coefficients, pairs = _agreed(stamp, rows, order, list(found.raters))
+    named = {end: pairs[end].map(found.raters) for end in ("first", "second")}
+    return coefficients, pairs.assign(**named)
 
 
 @st.cache_data(max_entries=32, show_spinner="Drawing the resamples…")
 def _agreed(
-    stamp: tuple[object, ...], _rows: pd.DataFrame, order: list[str]
+    stamp: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
 ) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
     table = agreement.wide(_rows, item="item", rater="rater", verdict="category")
-    names = _rows.drop_duplicates("rater").set_index("rater")["name"]
-    pairs = agreement.cohen(table, order)
-    for end in ("first", "second"):
-        pairs[end] = pairs[end].map(names)
-    return agreement.coefficients(table, order), pairs
+    table = table[[rater for rater in raters if rater in table]]
+    about = dict(zip(_rows["item"], _rows["example"], strict=True))
+    found = agreement.coefficients(table, order, examples=about)
+    return found, agreement.cohen(table, order, examples=about)
 
 
 def effects(found: Results) -> pd.DataFrame:
@@ -172,9 +210,10 @@ def effects(found: Results) -> pd.DataFrame:
     if found.mode == "pairwise":  # how often the left side won: nobody's text, a habit
         rows = rows.assign(score=rows["verdict"].map({"left": 1.0, "tie": 0.5, "right": 0.0}))
     made = _effects(found.stamp, rows)
-    names = rows.drop_duplicates("rater").set_index("rater")["name"]
+    made = made.set_index("rater")
+    made = made.loc[[rater for rater in found.raters if rater in made.index]].reset_index()
     checked = rating.checks(book(), me(), found.project.id).set_index("rater")
-    return made.assign(name=made["rater"].map(names)).join(
+    return made.assign(name=made["rater"].map(found.raters)).join(
         checked[["checks", "checks_passed", "answers_correct", "ratings"]], on="rater"
     )
 
@@ -188,7 +227,7 @@ def beside_metrics(found: Results, with_models: bool) -> pd.DataFrame:
     """One row per item with its human score and automatic ones; BadInput if there are none."""
     means = found.said.groupby("item")["score"].mean().rename("human")
     measured = _measured((*found.stamp, with_models), found.about, _references(found), with_models)
-    about = found.about.drop_duplicates("item")[["item", "source", "explanation"]]
+    about = found.about.drop_duplicates("item")[["item", "example", "source", "explanation"]]
     return measured.merge(means.dropna(), on="item").merge(about, on="item")
 
 
@@ -224,4 +263,20 @@ def _references(found: Results) -> dict[str, list[str]]:
 def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
     """How the human score goes with each automatic metric of `beside_metrics`."""
     names = [name for name in item_metrics.TITLES if name in table]
-    return {name: preference.correlation(table["human"], table[name]) for name in names}
+    human, about = table["human"], table["example"]
+    return {name: preference.correlation(human, table[name], about) for name in names}
+
+
+def limits(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The ends of an interval, each None where it is missing."""
+    return known(row["low"]), known(row["high"])
+
+
+def known(value: Any) -> float | None:
+    """A number of a table, None where it is missing."""
+    return None if pd.isna(value) else float(value)
+
+
+def because(reason: object) -> str:
+    """Why something is missing, to follow other words."""
+    return f"; {reason}" if reason else ""

@@ -1,14 +1,13 @@
-"""The views of the Ratings page: scores, verdicts, agreement, raters, disagreements, metrics."""
+"""The views of the Ratings page by name, and those of verdicts, raters and automatic metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import rate_agreement, rate_disagreements, rate_exchange, rate_results
+from app import rate_agreement, rate_disagreements, rate_exchange, rate_results, rate_scores
 from app.charts import chart
 from app.figures import ratings
 from app.figures.ratings import Row
@@ -22,113 +21,6 @@ from peftcore.rating import questions
 
 PLAIN = Look("", NEUTRAL)
 GROUPS = {"Method": "source", "Label": "label", "Answer": "correct"}
-
-
-def scores(found: Results) -> None:
-    """What each method's explanations are worth to people; for pairs the ranking."""
-    if found.mode == "pairwise":
-        ranking(found)
-        return
-    dimension = _scored_by(found)
-    table = rate_results.scores(found, dimension)
-    rows = [
-        Row(
-            found.names[row["source"]],
-            row["mean"],
-            *_limits(row),
-            f"{row['items']} items, {row['raters']} raters" + _because(row["reason"]),
-            found.looks[row["source"]],
-        )
-        for row in table.to_dict("records")
-    ]
-    items, raters = found.said["item"].nunique(), found.said["rater"].nunique()
-    title = f"95 % intervals, {items} items, {raters} raters"
-    best = next((row for row in rows if row.look is not found.looks.get(rate_results.GOLD)), None)
-    if best and best.value is not None:
-        limits = (
-            f", 95 % interval {best.low:.2f} to {best.high:.2f}" if best.low is not None else ""
-        )
-        st.markdown(f"**{plain(best.name)}** has the highest score: **{best.value:.2f}**{limits}.")
-    shown = table.rename(columns={"source": "run or method"})
-    shown.insert(0, "name", [found.names[source] for source in table["source"]])
-    chart(
-        ratings.intervals(rows, "Human score (0 to 1)", title, span=(-0.03, 1.1)),
-        key="ratings.scores",
-        name=f"{found.file}-{dimension or 'scores'}",
-        alt=ratings.intervals_alt(rows, title),
-        table=shown,
-    )
-    scale = "yes 1, weak yes 2/3, weak no 1/3, no 0"
-    if found.mode == "likert":
-        mean = f"“{rating.DIMENSIONS[dimension]}”" if dimension else "the mean of the dimensions"
-        scale = f"{mean}, 1 to 5 stretched to 0 to 1"
-    st.caption(
-        f"The mean over items of each item's mean over raters ({scale}); times 100 it is the score "
-        f"that FEB prints. Intervals draw examples and raters anew. {plain(found.counts())}."
-    )
-
-
-def _scored_by(found: Results) -> str:
-    """The dimension whose score is shown; empty for their mean, and in other modes."""
-    if found.mode != "likert":
-        return ""
-    named: str = st.selectbox(
-        "Score",
-        ["", *rating.DIMENSIONS],
-        format_func=lambda name: rating.DIMENSIONS.get(name, "The mean of all dimensions"),
-        key="ratings.score",
-    )
-    return named
-
-
-def ranking(found: Results) -> None:
-    """Bradley and Terry's strengths, and who beats whom."""
-    ranked = rate_results.ranking(found)
-    table = ranked.methods
-    if ranked.reason:
-        st.info(plain(f"No strengths: {ranked.reason}."), icon=":material/info:")
-    with_strengths = table["strength"].notna().any() if len(table) else False
-    columns = (
-        ("strength", "low", "high") if with_strengths else ("share", "share_low", "share_high")
-    )
-    rows = [
-        Row(
-            found.names[row["method"]],
-            _known(row[columns[0]]),
-            _known(row[columns[1]]),
-            _known(row[columns[2]]),
-            f"{row['wins']} won, {row['ties']} tied, {row['losses']} lost",
-            found.looks[row["method"]],
-        )
-        for row in table.to_dict("records")
-    ]
-    axis = "Share of comparisons won, ties half"
-    if with_strengths:
-        axis = "Strength (log odds against the average method)"
-    title = f"95 % intervals, {ranked.comparisons} comparisons"
-    shown = table.rename(columns={"method": "run or method"})
-    shown.insert(0, "name", [found.names[source] for source in table["method"]])
-    chart(
-        ratings.intervals(rows, axis, title, reference=0.0 if with_strengths else 0.5),
-        key="ratings.ranking",
-        name=f"{found.file}-ranking",
-        alt=ratings.intervals_alt(rows, axis),
-        table=shown,
-    )
-    if with_strengths:
-        st.caption(
-            "Bradley and Terry's strengths with Davidson's ties: a difference of 1 is odds of e to "
-            "1, about 2.7 to 1. A bar that ends at its mark has no limit on that side in these "
-            f"data. Intervals draw examples and raters anew. {plain(found.counts())}."
-        )
-        title = "How likely the row beats the column, ties aside"
-        chart(
-            ratings.chances(ranked.chances, found.names, title),
-            key="ratings.chances",
-            name=f"{found.file}-chances",
-            alt=title,
-            table=ranked.chances.rename(index=found.names, columns=found.names).reset_index(),
-        )
 
 
 def verdicts(found: Results) -> None:
@@ -231,9 +123,9 @@ def raters(found: Results) -> None:
     rows = [
         Row(
             row["name"],
-            _known(row["leniency"]),
-            *_limits(row),
-            f"{row['shared']} shared items" + _because(row["reason"]),
+            rate_results.known(row["leniency"]),
+            *rate_results.limits(row),
+            f"{row['shared']} shared items" + rate_results.because(row["reason"]),
             PLAIN,
         )
         for row in table.to_dict("records")
@@ -248,7 +140,10 @@ def raters(found: Results) -> None:
             "Verdicts": table["verdicts"],
             "Left side chosen" if pairs else "Mean score": table["mean"],
             "Seconds per item (median)": table["seconds"],
-            "Own answers right": table["answers_correct"],
+            "Own answers right": [
+                f"{right} of {answered}"
+                for right, answered in zip(table["answers_correct"], table["ratings"], strict=True)
+            ],
             "Checks passed": [
                 f"{passed} of {checks}" if checks else ""
                 for passed, checks in zip(table["checks_passed"], table["checks"], strict=True)
@@ -274,7 +169,8 @@ def raters(found: Results) -> None:
     )
     st.caption(
         "A rater whose bar lies off the line rates otherwise than the rest on equal items. "
-        f"Intervals draw items anew. {plain(found.counts())}."
+        "Intervals draw items anew. Own answers are those given before an explanation was shown. "
+        f"{plain(found.counts())}."
     )
 
 
@@ -323,30 +219,19 @@ def beside_metrics(found: Results) -> None:
     )
     st.caption(
         "The data set's own explanations are left out: metrics compare with them. An explanation "
-        "that several methods wrote word for word is one item, drawn once."
+        "that several methods wrote word for word is one item, drawn once. Intervals draw examples "
+        "anew and keep the raters."
     )
 
 
 def _beside(found: preference.Correlation) -> str:
     if found.pearson is None:
         return found.reason
-    return f"Pearson {number(found.pearson)}, n = {found.n}" + _because(found.reason)
-
-
-def _limits(row: dict[str, Any]) -> tuple[float | None, float | None]:
-    return _known(row["low"]), _known(row["high"])
-
-
-def _known(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)
-
-
-def _because(reason: object) -> str:
-    return f"; {reason}" if reason else ""
+    return f"Pearson {number(found.pearson)}, n = {found.n}" + rate_results.because(found.reason)
 
 
 VIEWS: dict[str, Callable[[Results], None]] = {
-    "Scores": scores,
+    "Scores": rate_scores.scores,
     "Verdicts": verdicts,
     "Agreement": rate_agreement.agreeing,
     "Raters": raters,

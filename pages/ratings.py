@@ -33,7 +33,8 @@ def show() -> None:
         bind="query-params",
     )
     rate_views.VIEWS[view](found)
-    charts.picture_format()
+    if view not in ("Disagreements", "Export"):
+        charts.picture_format()
 
 
 show()

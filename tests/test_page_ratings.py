@@ -58,7 +58,11 @@ def test_every_view_shows_the_demo_at_first_start():
     assert "Simulated raters, not people" in words(page)
     assert "has the highest score" in words(page)
     assert "49 items, 4 raters" in charts(page)[0]["layout"]["title"]["text"]
-    (chart,) = charts(page)
+    chart, gaps = charts(page)
+    assert "FEB draws only those" in words(page)
+    assert "It is 0.16 ahead of Prefix tuning (95 % interval" in words(page)
+    assert "To LoRA" in gaps["layout"]["title"]["text"]
+    assert len(gaps["layout"]["yaxis"]["ticktext"]) == len(chart["layout"]["yaxis"]["ticktext"]) - 1
     assert "The data set's own" in " ".join(chart["layout"]["yaxis"]["ticktext"]).replace(
         "&#x27;", "'"
     )

@@ -137,7 +137,7 @@ def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
         .outerjoin(LEASES, LEASES.c.rater == RATERS.c.id)
         .where(RATERS.c.project == project)
         .group_by(*RATERS.c)
-        .order_by(RATERS.c.created, RATERS.c.id)
+        .order_by(RATERS.c.created, RATERS.c.name, RATERS.c.id)
     )
     return [
         RaterRow(
