@@ -20,9 +20,14 @@ Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")
 
 @rate.command()
 def scores(
-    project: ProjectId, resamples: Resamples = 1000, as_json: printing.AsJson = False
+    project: ProjectId,
+    reference: Annotated[
+        str, typer.Option(help="Run or method that the others are set against; else the best.")
+    ] = "",
+    resamples: Resamples = 1000,
+    as_json: printing.AsJson = False,
 ) -> None:
-    """What each run's explanations are worth to people; for pairs the ranking."""
+    """What each run's explanations are worth to people, and how far they differ; or the ranking."""
     from peftcore import rating
     from peftcore.analysis import preference
 
@@ -39,6 +44,10 @@ def scores(
         for name in rating.DIMENSIONS if mode == "likert" else ():
             each = rows.assign(score=rating.step_score(rows[name].astype(float)))
             found[name] = preference.scores(each, "source", resamples=resamples)
+        if len(found["score"]):
+            other = reference or str(found["score"]["source"][0])
+            gaps = preference.differences(rows, other, "source", resamples=resamples)
+            found["differences"] = gaps.assign(reference=other)
     _print({"project": project}, found, as_json)
 
 
@@ -54,15 +63,16 @@ def agreement(
     book, me = open_book()
     mode = rating.find(book, me, project).settings.mode
     said = rating.verdicts(book, me, project)
+    about = dict(zip(said["item"], said["example"], strict=True))
     names = said.drop_duplicates("rater").set_index("rater")["name"]
     found, pairs = {}, {}
     for question in questions.BY_MODE[mode]:
         words, order = questions.categories(said, mode, question)
         rows = said.assign(category=words)
         table = agreeing.wide(rows, item="item", rater="rater", verdict="category")
-        measured = agreeing.coefficients(table, order, resamples=resamples)
+        measured = agreeing.coefficients(table, order, examples=about, resamples=resamples)
         found[question] = [asdict(each) for each in measured]
-        each_two = agreeing.cohen(table, order, resamples=resamples)
+        each_two = agreeing.cohen(table, order, examples=about, resamples=resamples)
         named = {end: each_two[end].map(names) for end in ("first", "second")}
         pairs[question] = _records(each_two.assign(**named))
 

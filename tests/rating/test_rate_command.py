@@ -95,6 +95,19 @@ def test_a_table_is_imported_and_its_agreement_told(home, tmp_path):
     assert "Krippendorff" in call("agreement", made["project"], "--resamples", 100).stdout
 
 
+def test_scores_come_with_their_differences_to_the_best_or_to_a_chosen_one(home):
+    single = next(row for row in told("list") if row["mode"] == "single")
+    found = told("scores", single["project"], "--resamples", 100)
+    assert {row["reference"] for row in found["differences"]} == {"gold"}
+    means = {row["source"]: row["mean"] for row in found["score"]}
+    again = told("scores", single["project"], "--reference", single["facts"]["runs"][0])
+    for row in again["differences"]:
+        gap = means[row["source"]] - means[row["reference"]]
+        assert row["difference"] == pytest.approx(gap)
+        assert row["low"] <= gap <= row["high"]
+    assert call("scores", single["project"], "--reference", "nobody").exit_code == 2
+
+
 def test_agreement_of_pairs_is_about_who_won(home):
     pairs = next(row for row in told("list") if row["mode"] == "pairwise")
     found = told("agreement", pairs["project"], "--resamples", 100)
