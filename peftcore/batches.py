@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from peftcore.adapter import IGNORED
 from peftcore.base import BaseModel
 from peftcore.errors import BadInput
 from peftcore.tasks.base import Example
 
+IGNORED = -100  # label of a position that does not count, as everywhere in transformers
 JOINER = "\n"  # between source and target in a decoder's text
 
 

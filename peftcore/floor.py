@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from peftcore import planning
-from peftcore.adapter import IGNORED
 from peftcore.base import BaseModel
+from peftcore.batches import IGNORED
 from peftcore.training import Trainer, batch_of
 
 

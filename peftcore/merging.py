@@ -16,7 +16,8 @@ from peftcore.weights import ChosenWeights, folded
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapter import Adapted, Mix
+    from peftcore.adapter import Adapted
+    from peftcore.mix import Mix
 
 
 def merged(adapted: Adapted, seed_index: int) -> Any:

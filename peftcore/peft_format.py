@@ -20,10 +20,11 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapter import Adapted, Mix
+    from peftcore.adapter import Adapted
     from peftcore.anatomy import Part
     from peftcore.base import BaseModel
     from peftcore.methods.base import Adapter
+    from peftcore.mix import Mix
 
 TASK_TYPES = {
     "encoder": "FEATURE_EXTRACTION",
@@ -97,7 +98,7 @@ def centroid(adapted: Adapted, seed_index: int) -> Mix:
     """What one seed learnt, at the middle of its simplex, as a mix for a single row."""
     import torch
 
-    from peftcore.adapter import Mix
+    from peftcore.mix import Mix
 
     held = {name: t[seed_index : seed_index + 1].detach() for name, t in adapted.tensors.items()}
     effective = adapted.adapter.effective(held)

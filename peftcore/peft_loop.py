@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from peftcore import adapter, planning, tasks
+from peftcore import planning, tasks
+from peftcore.adapter import summary
 from peftcore.base import BaseModel, as_published
-from peftcore.batches import Batch, Encoder
+from peftcore.batches import IGNORED, Batch, Encoder
 from peftcore.errors import BadInput
 from peftcore.spec import RunSpec
 from peftcore.tasks.base import Episode
@@ -86,14 +87,14 @@ class PeftLoop:
             if batch.types is not None:
                 given["token_type_ids"] = batch.types
             states = self.model(**given).last_hidden_state[:, -batch.ids.shape[1] :]
-            found = adapter.summary(states, batch, self.base.sentences, False)
+            found = summary(states, batch, self.base.sentences, False)
             assert batch.classes is not None
             return torch.nn.functional.cross_entropy(self.head(found).float(), batch.classes)
         assert batch.targets is not None
         labels = batch.targets
         if self.base.kind == "decoder":
             rest = batch.ids.shape[1] - labels.shape[1]
-            labels = torch.nn.functional.pad(labels, (rest, 0), value=adapter.IGNORED)
+            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORED)
         loss: Tensor = self.model(**given, labels=labels, use_cache=False).loss
         return loss
 

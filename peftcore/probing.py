@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from peftcore.adapter import Adapted, Mix, shell
+from peftcore.adapter import Adapted, shell
 from peftcore.analysis import limits
 from peftcore.batches import Encoder
 from peftcore.errors import BadInput
 from peftcore.methods.base import Adapter
+from peftcore.mix import Mix
 
 if TYPE_CHECKING:
     from peftcore.attention import AttentionRecord

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.anatomy import Weight
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 RELATIVE = ".relative_attention_bias"
 ROWS: ContextVar[int] = ContextVar("peftcore_rows")  # of the attention call that is under way
@@ -152,7 +152,8 @@ def give_rows(worn: Any, plain: Any, name: str) -> None:
     import torch
     from torch import nn
 
-    from peftcore.adapter import MIX, shell
+    from peftcore.adapter import shell
+    from peftcore.mix import MIX
 
     usual = worn.compute_bias
     ruler: Any = shell(plain)

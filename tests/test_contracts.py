@@ -4,11 +4,12 @@ import pytest
 import torch
 from random_models import FAMILIES
 
-from peftcore.adapter import Adapted, slot
+from peftcore.adapter import Adapted
 from peftcore.batches import Encoder
 from peftcore.draws import Draw
 from peftcore.errors import BadInput
 from peftcore.methods.base import METHODS
+from peftcore.mix import slot
 from peftcore.planning import wear
 from peftcore.population import random_points, vertex
 from peftcore.spec import Population, RunSpec

@@ -10,7 +10,7 @@ import asyncio
 import random
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from peftcore.commands.bench_app import chromium, server
@@ -44,16 +44,18 @@ PAINTED = """(count) => new Promise((told) => {
 
 
 def crowd(
-    raters: int, items: int, think: float, seed: int = 0
+    invited: Callable[[Any], tuple[str, list[str]]], items: int, think: float, seed: int = 0
 ) -> tuple[dict[str, list[float]], pd.DataFrame]:
-    """Act → seconds of every call as the pages saw them, and every rating there is afterwards."""
+    """Act → seconds of every call as the pages saw them, and every rating there is afterwards.
+
+    invited: makes a project in a book; its id, and the token of each who is to rate.
+    """
     from peftcore import rating
-    from peftcore.commands.bench_rating import invited
 
     path = chromium()
     with tempfile.TemporaryDirectory() as home:
         book = rating.Book(f"sqlite:///{home}/lab.sqlite")
-        project, tokens = invited(book, raters, items)
+        project, tokens = invited(book)
         with server(home=home) as address:
             links = [f"{address}/rate?r={token}" for token in tokens]
             pairs = asyncio.run(_rated(path, links, items, think, seed))

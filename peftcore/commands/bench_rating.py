@@ -47,7 +47,7 @@ def rating_crowd(
         from peftcore.commands.bench_browsers import crowd
 
         raters = browsers
-        times, said = crowd(raters, items, think)
+        times, said = crowd(lambda book: invited(book, raters, items), items, think)
         _count(said, raters * items, min(OVERLAP, raters))
     else:
         with tempfile.TemporaryDirectory() as folder:

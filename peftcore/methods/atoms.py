@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.anatomy import Part
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 
 @register

@@ -19,9 +19,9 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.base import BaseModel
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
 

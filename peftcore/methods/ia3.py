@@ -22,9 +22,9 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.anatomy import Part
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
 Target = Literal["keys", "values", "feed-forwards"]

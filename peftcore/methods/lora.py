@@ -17,9 +17,9 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.anatomy import Part
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 
 @register

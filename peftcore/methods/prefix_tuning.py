@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.anatomy import Site
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 
 @register

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 
 class PromptSettings(Settings):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapter import Mix
     from peftcore.draws import Draw
+    from peftcore.mix import Mix
 
 
 @register
