@@ -26,11 +26,6 @@ from peftcore.runs import RunStore
 from peftcore.tasks.base import Example, Split, Task
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-
-    from app.toy_answers import Answered, Variants
     from peftcore.adapter import Adapted
     from peftcore.analysis.attention import Attention
     from peftcore.base import BaseModel
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
     from peftcore.jobs import Queue
     from peftcore.landscapes import Ask
     from peftcore.methods.base import Adapter
-    from peftcore.toys.recipes import Shape
 
 BY_KIND = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
 
@@ -297,23 +291,3 @@ def _ask(ask: str) -> Ask:
 
 def _base_of(ask: str) -> str:
     return store().open(_ask(ask).parts()[0].run).spec.base
-
-
-@st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
-def toy_answers(
-    folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
-) -> list[Answered]:
-    """What the variants of a toy experiment write for the digits typed."""
-    from app.toy_answers import answered
-
-    return answered(folder, shape, variants, typed)
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def toy_attention(
-    folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
-) -> dict[str, list[np.ndarray]]:
-    """What the variants of a toy experiment look at while reading the digits."""
-    from app.toy_answers import attended
-
-    return attended(folder, shape, variants, read)

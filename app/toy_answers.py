@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import streamlit as st
 
-from app import cache
 from peftcore.errors import BadInput
 from peftcore.toys import live, results
 from peftcore.toys.recipes import DIGITS, Recipe, Shape, Stage, recipe
@@ -69,13 +69,14 @@ def _variants(source: Source) -> Variants:
 
 def answers(source: Source, typed: Sequence[int]) -> list[Answered]:
     """What the first seed of every variant answers."""
-    return cache.toy_answers(source.folder, source.recipe.shape, _variants(source), tuple(typed))
+    return _answered(source.folder, source.recipe.shape, _variants(source), tuple(typed))
 
 
-def answered(
+@st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
+def _answered(
     folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
 ) -> list[Answered]:
-    """What each of these variants writes for the digits typed; `cache` remembers it."""
+    """What each of these variants writes for the digits typed."""
     import torch
 
     from peftcore.toys import training
@@ -95,13 +96,14 @@ def attention(source: Source, digits: Sequence[int]) -> dict[str, list[np.ndarra
     """
     shape = source.recipe.shape
     read = tuple(digits)[: 2 * shape.length - 1]
-    return cache.toy_attention(source.folder, shape, _variants(source), read)
+    return _attended(source.folder, shape, _variants(source), read)
 
 
-def attended(
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _attended(
     folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
 ) -> dict[str, list[np.ndarray]]:
-    """What each of these variants looks at while reading the digits; `cache` remembers it."""
+    """What each of these variants looks at while reading the digits."""
     import torch
 
     from peftcore.toys import training

@@ -34,6 +34,11 @@ ASKS: Mapping[str, str] = {
 DEFAULT_TEXT = "One_token,20_signs!!"
 
 
+def name(choice: str) -> str:
+    """What an experiment, or the capacity construction, is called on the page."""
+    return NAMES.get(choice, choice)  # type: ignore[call-overload, no-any-return]
+
+
 def experiment(number: str) -> None:
     """One experiment: question, results, a run of one's own, and questions to the models."""
     st.markdown(ASKS[number])

@@ -1,6 +1,7 @@
 """The layers of the project: who may import whom, and what stays unloaded until it is needed."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,23 @@ def test_files_of_a_kind_do_not_import_each_other(kind):
         )
     ]
     assert not wrong
+
+
+def modules(folder):
+    """Dotted name → file."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path.stem != "__init__"  # whose files add themselves to it
+    }
+
+
+@pytest.mark.parametrize("folder", ["peftcore", "app"])
+def test_no_files_import_each_other_in_a_circle(folder):
+    """Not even inside functions: each can be read when those below it are understood."""
+    files = modules(folder)
+    graph = {name: files.keys() & set(imported(path)) for name, path in files.items()}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(files) > 50
 
 
 def test_the_walk_sees_imports_inside_functions(tmp_path):
