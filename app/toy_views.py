@@ -15,7 +15,7 @@ from peftcore.toys import capacity, live
 from peftcore.toys.recipes import SOURCE, TASKS, TITLES, Recipe, recipe
 from peftcore.toys.results import Row
 
-NAMES = {number: f"{number} {title}" for number, title in TITLES.items()}
+NAMES: dict[str, str] = {number: f"{number} {title}" for number, title in TITLES.items()}
 CAPACITY = "Capacity"
 ASKS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
@@ -36,7 +36,7 @@ DEFAULT_TEXT = "One_token,20_signs!!"
 
 def name(choice: str) -> str:
     """What an experiment, or the capacity construction, is called on the page."""
-    return NAMES.get(choice, choice)  # type: ignore[call-overload, no-any-return]
+    return NAMES.get(choice, choice)
 
 
 def experiment(number: str) -> None:

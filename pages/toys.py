@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, toy_views
+from app import addresses, charts, toy_views
 
 st.title("Toys", anchor=False)
 st.caption(
@@ -17,12 +17,11 @@ def show() -> None:
     chosen = st.segmented_control(
         "Experiment",
         choices,
-        default=choices[0],
         required=True,
-        format_func=lambda name: toy_views.NAMES.get(name, name),
+        format_func=toy_views.name,
         key="toys.experiment",
         label_visibility="collapsed",
-        bind="query-params",
+        on_change=addresses.follow("Experiment", "toys.experiment", choices, words=toy_views.name),
     )
     if chosen == toy_views.CAPACITY:
         toy_views.show_capacity()

@@ -17,11 +17,13 @@ def quiet(monkeypatch):
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
-def opened(experiment=""):
+def opened(experiment="", asked=""):
     page = AppTest.from_file(str(places.ROOT / "app" / "main.py"), default_timeout=120)
     page.switch_page(str(places.ROOT / "pages" / "toys.py"))
     if experiment:
         page.session_state["toys.experiment"] = experiment
+    if asked:
+        page.query_params["toys.experiment"] = asked
     page.run()
     assert not page.exception
     assert "Something went wrong" not in words(page)
@@ -42,6 +44,15 @@ def test_shipped_results_are_shown_with_seeds_and_the_papers_figures():
     assert "5 seeds" in specs(page)[0]["layout"]["title"]["text"]
     assert "paper 91.4" in json.dumps(specs(page)[0])
     assert "5 seeds, each with a pretraining of its own" in words(page)
+
+
+@pytest.mark.parametrize("asked", ["03", "03 Composing, counting"])  # by its id, and as of old
+def test_an_address_names_the_experiment(asked):
+    page = opened(asked=asked)
+    assert page.segmented_control(key="toys.experiment").value == "03"
+    page.segmented_control(key="toys.experiment").set_value("Capacity").run()
+    assert page.query_params["toys.experiment"] == "Capacity"
+    assert "The fixed network prints" in words(page)
 
 
 def test_what_is_shipped_supports_what_the_page_says():
