@@ -25,6 +25,10 @@ from peftcore.runs import Run
 SILENT = "no explanation learnt"  # how assets/reported.csv says it
 SHOWN = 8  # examples on a page
 SCALES = {"chrf": 100, "cosine": 1, "bertscore": 100}
+WIDE = """<style>
+.st-key-components-wide {overflow-x: auto}
+.st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 48rem}
+</style>"""  # nine columns want this much; a phone moves them sideways
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the explanations…")
@@ -121,13 +125,15 @@ def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) 
             for run, found in chosen.items()
         ]
     )
-    chart(
-        figures.flags(shares, counts),
-        key="components.flags",
-        name=f"{task}-flags",
-        alt=figures.flags_alt(shares),
-        table=rows,
-    )
+    st.html(WIDE)
+    with st.container(key="components-wide"):
+        chart(
+            figures.flags(shares, counts),
+            key="components.flags",
+            name=f"{task}-flags",
+            alt=figures.flags_alt(shares),
+            table=rows,
+        )
     alarms = {FLAGS[name].title: gold[name] for name in FLAGS if gold[name]}
     told = ", ".join(f"{title} {share:.1%}" for title, share in alarms.items())
     st.caption(

@@ -21,7 +21,8 @@ def explore():
         label_visibility="collapsed",
     )
     component_views.VIEWS[view]()
-    charts.picture_format()
+    if view != "Map":
+        charts.picture_format()
 
 
 explore()

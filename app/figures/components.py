@@ -252,12 +252,13 @@ def flags(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) 
         ],
         object,
     )
-    figure = _framed(150 + 52 * len(shares), margin={"t": 100})
+    # A finger on the picture moves the page or the columns, and does not mark a part of them.
+    figure = _framed(150 + 52 * len(shares), margin={"t": 100}, dragmode=False)
     _shaded(figure, shade, words, hover, [[0, faint(SHADE, 0.03)], [1, faint(SHADE, 0.6)]], (0, 1))
     _named(figure, list(shares), titles)
     figure.update_yaxes(ticktext=[_row(name, f"{counts[name]} answers") for name in shares])
     headings = [broken(title, 11) for title in titles]
-    figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
+    figure.update_xaxes(ticktext=headings, tickfont={"size": 11}, tickangle=0)
     return figure
 
 

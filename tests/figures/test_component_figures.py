@@ -66,6 +66,7 @@ def test_flags_are_shares_of_answers():
     figure = figures.flags({"one": sound, "two": odd}, {"one": 8, "two": 8})
     assert figure.data[0].z[1][list(FLAGS).index("short")] == 0.25
     assert figure.data[1].text[0] == "0"
+    assert figure.layout.dragmode is False  # or a finger could not move the columns on a phone
     assert "one: no flag; two: Too short 25.0%" in figures.flags_alt({"one": sound, "two": odd})
 
 
