@@ -8,6 +8,7 @@ import streamlit as st
 from app import answer_html, atom_choices, cache, comparing, measuring, waiting, widgets
 from app.atom_choices import Subject
 from app.charts import chart
+from app.figures import atom_scores as worth
 from app.figures import atoms as figures
 from app.theme import NEUTRAL, OTHERS, Look, look
 from peftcore import atom_studies
@@ -109,7 +110,7 @@ def one_atom(subject: Subject) -> None:
         text,
         [
             ("All atoms", look("atoms", "").colour, whole),
-            (words, figures.COLOURS["ablation"], changed),
+            (words, worth.COLOURS["ablation"], changed),
             ("No atoms: the base", NEUTRAL, none),
         ],
     )
@@ -227,10 +228,10 @@ def _scores(subject: Subject, found: Study) -> None:
         first = rows[rows["task"] == task].iloc[0]
         asked = (rows, str(task), comparing.task_title(str(task)), str(first["metric"]))
         chart(
-            figures.combined(*asked, int(first["n"])),
+            worth.combined(*asked, int(first["n"])),
             key=f"atoms.combined.{task}",
             name=f"{subject.run.id}-combined-{task}",
-            alt=figures.combined_alt(*asked),
+            alt=worth.combined_alt(*asked),
             table=rows[rows["task"] == task],
         )
     st.caption(

@@ -11,6 +11,7 @@ import streamlit as st
 from app import answer_html, atom_choices, measuring, widgets
 from app.atom_choices import Subject
 from app.charts import chart
+from app.figures import atom_scores as worth
 from app.figures import atoms as figures
 from app.figures.compare import digits, measure
 from app.theme import NEUTRAL, Look, look
@@ -119,9 +120,9 @@ def _numbers(held: list[dict[str, Any]]) -> None:
     zeros = comparison.interval(table["zeros"])
     if zeros.mean is not None and zeros.low is not None and zeros.high is not None:
         st.caption(
-            f"Exactly zero: {zeros.mean:.1%} of all coefficients, 95 % interval {zeros.low:.1%} to "
-            f"{zeros.high:.1%} over {zeros.n} seeds. Effective number of atoms: participation "
-            "ratio (Σw)² / Σw² of importance."
+            f"Exactly zero: {100 * zeros.mean:.1f} % of all coefficients, 95 % interval "
+            f"{100 * zeros.low:.1f} % to {100 * zeros.high:.1f} % over {zeros.n} seeds. Effective "
+            "number of atoms: participation ratio (Σw)² / Σw² of importance."
         )
 
 
@@ -204,7 +205,12 @@ def pruning(subject: Subject) -> None:
         if table.empty:
             return
         ks = sorted(set(table["k"]))
-        k = st.select_slider("Atoms kept", ks, value=ks[-1], key=f"atoms.kept.{found.id}.{len(ks)}")
+        k = st.select_slider(
+            "Atoms kept",
+            ks,
+            value=ks[len(ks) * 2 // 3],
+            key=f"atoms.kept.{found.id}.{len(ks)}",
+        )
         for what in ("score", "loss"):
             if (table["what"] == what).any():
                 _bands(subject, found, table, what, int(k))
@@ -226,20 +232,20 @@ def _bands(subject: Subject, found: Study, table: pd.DataFrame, what: str, k: in
     if bands.empty:
         return
     chart(
-        figures.pruning(bands, what, found.facts, k),
+        worth.pruning(bands, what, found.facts, k),
         key=f"atoms.prune.{what}",
         name=f"{subject.run.id}-pruning-{what}",
-        alt=figures.pruning_alt(bands, what, found.facts),
+        alt=worth.pruning_alt(bands, what, found.facts),
         table=bands,
     )
     form = ".4f" if what == "loss" else digits(str(found.facts["metric"]))
     here = bands[bands["k"] == k]
     words = "Loss" if what == "loss" else measure(str(found.facts["metric"])).title
     told = "; ".join(
-        f"{figures.NAMES[r.order].lower()} {_limits(r, form)}" for r in here.itertuples()
+        f"{worth.NAMES[r.order].lower()} {_limits(r, form)}" for r in here.itertuples()
     )
     parts = [
-        f"{figures.NAMES[order].lower()} at {', '.join(map(str, at))} atoms"
+        f"{worth.NAMES[order].lower()} at {', '.join(map(str, at))} atoms"
         for order in ("importance", "ablation")
         if (at := atom_studies.apart(bands, order, "random"))
     ]
@@ -275,7 +281,7 @@ def _answers(subject: Subject, found: Study, k: int) -> None:
     cells = [
         answer_html.Cell(Look("All atoms", look("atoms", "").colour), whole),
         answer_html.Cell(
-            Look(f"The {k} most important", figures.COLOURS["importance"]), told[k][int(place) - 1]
+            Look(f"The {k} most important", worth.COLOURS["importance"]), told[k][int(place) - 1]
         ),
     ]
     if 0 in told:
@@ -317,11 +323,11 @@ def density(subject: Subject) -> None:
         if not points:
             return
         chart(
-            figures.density(points, over, metric, found.facts),
+            worth.density(points, over, metric, found.facts),
             key="atoms.density",
             name=f"{subject.run.id}-density-{over}",
-            alt=figures.density_alt(points, over, metric),
-            table=figures.density_table(points),
+            alt=worth.density_alt(points, over, metric),
+            table=worth.density_table(points),
         )
         st.caption(
             widgets.plain(

@@ -311,5 +311,5 @@ def sparsest(points: Sequence[Mapping[str, Any]]) -> str:
     zeros, score, value = max(good)
     return (
         f"Most exact zeros at a mean within {MARGIN:g} of LoRA's {lora[0]:.3f}, or above: "
-        f"{zeros:.1%} at {value:g}, where the mean is {score:.3f}."
+        f"{100 * zeros:.1f} % at {value:g}, where the mean is {score:.3f}."
     )

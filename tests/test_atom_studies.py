@@ -146,7 +146,7 @@ def test_the_sparsest_run_that_is_as_good_as_lora_is_told():
     lora, dense = point(None, [0.8, 0.9]), point(0.0, [0.9, 0.9], [0.0, 0.0])
     half, most = point(2.0, [0.8, 0.88], [0.5, 0.6]), point(3.0, [0.5, 0.9], [0.8, 0.9])
     assert atom_studies.sparsest([lora, dense, half, most]) == (
-        "Most exact zeros at a mean within 0.02 of LoRA's 0.850, or above: 55.0% at 2, where the "
+        "Most exact zeros at a mean within 0.02 of LoRA's 0.850, or above: 55.0 % at 2, where the "
         "mean is 0.840."
     )
     assert "No run of this path" in atom_studies.sparsest([lora, most])

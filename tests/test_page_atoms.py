@@ -156,7 +156,7 @@ def test_the_map_draws_one_seed_and_its_numbers():
     entry = atom_studies.codes(study)[0]
     assert chart["layout"]["yaxis"]["ticktext"][1] == "Decoder 1, cross query"
     assert "seed 0, n = 48" in chart["layout"]["title"]["text"]
-    assert "Exactly zero: 50.0%" in words(page)
+    assert "Exactly zero: 50.0 % of all" in words(page)
     table = page.dataframe[-1].value
     assert table["effective"].tolist()[0] == pytest.approx(atom_studies.measures(entry).effective)
     page.selectbox(key=f"atoms.seed.{run.id}").set_value(1).run()

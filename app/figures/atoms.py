@@ -1,4 +1,4 @@
-"""Atoms: the map of layers and atoms, coefficients over text, sparsity, pruning, density.
+"""What atoms are like: the map of layers and atoms, coefficients over text, sparsity.
 
 Arrays and tables come from `peftcore.atom_studies`; facts are what a figure says of itself.
 """
@@ -6,7 +6,6 @@ Arrays and tables come from `peftcore.atom_studies`; facts are what a figure say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.compare import axis_title, digits, measure
-from app.theme import NEUTRAL, OTHERS, SYMBOLS, TEMPLATE, faint, look, text
+from app.figures.atom_frames import frame, line, said
+from app.theme import NEUTRAL, OTHERS, faint, look, text
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import band, interval
-from peftcore.atom_studies import ORDERS, Site
+from peftcore.analysis.comparison import band
+from peftcore.atom_studies import Site
 
 SCALE = "Cividis"
 SIGNED = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
@@ -32,42 +31,6 @@ MEASURES = {
     "dead": "Atoms never used",
     "always": "Atoms used everywhere",
 }
-COLOURS = {"importance": "#5A76F5", "ablation": "#D55E00", "random": NEUTRAL}
-DASHES = {"importance": "solid", "ablation": "dash", "random": "dot"}
-NAMES = {
-    "importance": "By importance",
-    "ablation": "By cost of removal",
-    "random": "Random",
-}
-TITLE, SUBTITLE = 36, 58  # characters of a line that fits a phone
-
-
-def _frame(height: int, title: str, said: str, **more: Any) -> go.Figure:
-    """A chart with a title and below it what it rests on, on lines that fit a phone."""
-    heads, notes = wrap(title, TITLE), wrap(said, SUBTITLE)
-    small = [f'<span style="font-size:11px;font-weight:400">{text(note)}</span>' for note in notes]
-    top = 16 + 19 * (len(heads) + len(notes))  # every line is as high as the title's
-    figure = go.Figure(layout={"template": TEMPLATE, "height": height + top - 52, **more})
-    words = {"text": "<br>".join([*map(text, heads), *small]), "x": 0}
-    words |= {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10}}
-    return figure.update_layout(title=words, margin={"t": top})
-
-
-def said(facts: Mapping[str, Any], seed: int | None = None) -> str:
-    """Examples, seeds and data of a figure about coefficients, as one line."""
-    many = len(facts.get("seeds", ()))
-    who = f"seed {seed}" if seed is not None else f"{many} seeds"
-    return f"{who}, n = {facts.get('read')} validation examples, {_data(facts)}"
-
-
-def judged(facts: Mapping[str, Any]) -> str:
-    """Examples, seeds and data of a figure about scores, as one line."""
-    many = len(facts.get("seeds", ()))
-    return f"{many} seeds, n = {facts.get('n')} {facts.get('split')} examples, {_data(facts)}"
-
-
-def _data(facts: Mapping[str, Any]) -> str:
-    return f"data {str(facts.get('data_hash', ''))[:8]}, {facts.get('arithmetic', '')}"
 
 
 def layers(
@@ -81,7 +44,7 @@ def layers(
     """Matrix × atom, one number each; every cell can be clicked and says what it is."""
     held = np.asarray(values, dtype=np.float64)
     rows, each = held.shape
-    figure = _frame(130 + ROW * rows, title, said(facts, seed))
+    figure = frame(130 + ROW * rows, title, said(facts, seed))
     figure.add_heatmap(
         z=held,
         x=list(range(each)),
@@ -159,9 +122,9 @@ def tokens(
     held = np.asarray(codes, dtype=np.float64)
     shown = np.where(held == 0, np.nan, held).T
     widest = float(np.abs(held).max()) or 1.0
-    figure = _frame(
+    figure = frame(
         170 + 24 * held.shape[1],
-        f"Coefficients at {site.title}",
+        f"Coefficients: {site.title}",
         f"seed {seed}, {len(words)} tokens; blank is exactly zero",
     )
     names = [text(word) for word in words]
@@ -206,7 +169,7 @@ def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
 
 def lorenz(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
     """Lorenz curves of importance, a line for each seed, with the line of equal atoms."""
-    figure = _frame(400, "Inequality of importance", said(facts))
+    figure = frame(400, "Inequality of importance", said(facts))
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -241,7 +204,7 @@ def usage(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Fi
     held = np.concatenate([np.ravel(each) for each in frequency.values()])
     count, edges = np.histogram(held, bins=20, range=(0, 1))
     dead, always = int((held == 0).sum()), int((held == 1).sum())
-    figure = _frame(400, f"Usage: {dead} never, {always} everywhere", said(facts))
+    figure = frame(400, f"Usage: {dead} never, {always} everywhere", said(facts))
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=count,
@@ -268,7 +231,7 @@ def evolution(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Fi
     """A measure of sparsity over training: mean, 95 % interval over seeds, and every seed."""
     found = band(table, name)
     colour = look("atoms", "").colour
-    figure = _frame(400, f"{MEASURES[name]} during training", said(facts))
+    figure = frame(400, MEASURES[name], said(facts))
     for seed, held in table.groupby("seed"):
         figure.add_scatter(
             x=held["step"],
@@ -278,8 +241,8 @@ def evolution(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Fi
             hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.4g}}<extra></extra>",
             showlegend=False,
         )
-    _band(figure, found["step"], found, colour, "Mean of seeds", "solid", "circle", ".4g")
-    figure.update_xaxes(title_text="Step")
+    line(figure, found["step"], found, colour, "Mean of seeds", "solid", "circle", ".4g")
+    figure.update_xaxes(title_text="Training step")
     figure.update_yaxes(title_text=MEASURES[name])
     return figure
 
@@ -294,240 +257,3 @@ def evolution_alt(table: pd.DataFrame, name: str) -> str:
         f"{MEASURES[name]}: {first['mean']:.3g} at step {first['step']:.0f}, "
         f"{last['mean']:.3g} at step {last['step']:.0f}."
     )
-
-
-def _band(
-    figure: go.Figure,
-    x: Any,
-    found: pd.DataFrame,
-    colour: str,
-    name: str,
-    dash: str,
-    symbol: str,
-    form: str,
-) -> None:
-    """A line with its interval as a band."""
-    known = found["low"].notna()
-    along = list(np.asarray(x)[known])
-    figure.add_scatter(
-        x=along + along[::-1],
-        y=[*found.loc[known, "high"], *found.loc[known, "low"][::-1]],
-        mode="lines",
-        fill="toself",
-        fillcolor=faint(colour, 0.16),
-        line={"width": 0},
-        hoverinfo="skip",
-        showlegend=False,
-    )
-    limits = found[["low", "high"]].to_numpy()
-    figure.add_scatter(
-        x=x,
-        y=found["mean"],
-        customdata=limits,
-        mode="lines+markers",
-        name=name,
-        line={"color": colour, "dash": dash, "width": 2.5},
-        marker={"symbol": symbol, "size": 8},
-        hovertemplate=f"{name}: %{{y:{form}}} "
-        f"(%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}})<extra></extra>",
-    )
-
-
-def pruning(
-    bands: pd.DataFrame, what: str, facts: Mapping[str, Any], k: int | None = None
-) -> go.Figure:
-    """Loss or score with k atoms kept, in each order, with 95 % intervals over seeds."""
-    ks = sorted(set(bands["k"]))
-    place = {k: nth for nth, k in enumerate(ks)}
-    metric = str(facts.get("metric", ""))
-    draws = int(bands.loc[bands["order"] == "random", "draws"].max() or 0)
-    name = "Loss" if what == "loss" else measure(metric).title
-    figure = _frame(
-        460,
-        f"{name} with few atoms, 95 % interval over seeds",
-        f"{judged(facts)}; random: mean of {draws} orders of each seed",
-        hovermode="x unified",
-    )
-    form = ".4f" if what == "loss" else digits(metric)
-    for nth, order in enumerate(o for o in ORDERS if o in set(bands["order"])):
-        found = bands[bands["order"] == order].sort_values("k")
-        along = [place[each] for each in found["k"]]
-        symbol = SYMBOLS[nth]
-        _band(figure, along, found, COLOURS[order], NAMES[order], DASHES[order], symbol, form)
-    if k in place:
-        figure.add_vline(
-            x=place[int(k or 0)], line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}
-        )
-    figure.update_xaxes(
-        title_text="Atoms kept", tickvals=list(place.values()), ticktext=[str(each) for each in ks]
-    )
-    figure.update_yaxes(title_text="Loss (nats)" if what == "loss" else axis_title(metric))
-    return figure
-
-
-def pruning_alt(bands: pd.DataFrame, what: str, facts: Mapping[str, Any]) -> str:
-    """The curves in words: what each order has with half of the numbers kept, and all."""
-    form = ".4f" if what == "loss" else digits(str(facts.get("metric", "")))
-    parts = []
-    for order, found in bands.groupby("order", sort=False):
-        told = ", ".join(f"{row.k} atoms {row.mean:{form}}" for row in found.itertuples())
-        parts.append(f"{NAMES[str(order)]}: {told}")
-    return f"{'Loss' if what == 'loss' else 'Score'} by atoms kept. {'; '.join(parts)}."
-
-
-def density_table(points: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per run of a path: name, density and score with intervals, effective number."""
-    rows = []
-    for point in points:
-        score = interval(point["scores"])
-        used = interval([1 - zero for zero in point.get("zeros", [])])
-        rows.append(
-            {
-                "point": "LoRA" if point["value"] is None else f"{point['value']:g}",
-                "value": point["value"],
-                "run": point["run"],
-                "density": used.mean,
-                "density_low": used.low,
-                "density_high": used.high,
-                "score": score.mean,
-                "score_low": score.low,
-                "score_high": score.high,
-                "effective": interval(point.get("effective", [])).mean,
-                "seeds": score.n,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def density(
-    points: Sequence[Mapping[str, Any]], over: str, metric: str, facts: Mapping[str, Any]
-) -> go.Figure:
-    """Score against the share of coefficients that are not zero; LoRA of equal rank as a band."""
-    table = density_table(points)
-    figure = _frame(
-        460,
-        f"Density against quality by {over}",
-        f"numbers: {over}; {judged(facts)}; 95 % intervals over seeds",
-    )
-    form = digits(metric)
-    reference = table[table["value"].isna()]
-    for row in reference.itertuples():
-        colour = look("lora", "").colour
-        figure.add_hline(
-            y=row.score,
-            line={"color": colour, "dash": "dash", "width": 2},
-            annotation={
-                "text": f"LoRA of equal rank {row.score:{form}}",
-                "yanchor": "bottom",
-                "font": {"color": colour},
-            },
-            annotation_position="top left",
-        )
-        if pd.notna(row.score_low):
-            figure.add_hrect(
-                y0=row.score_low, y1=row.score_high, fillcolor=faint(colour, 0.1), line_width=0
-            )
-    along = table[table["value"].notna()].dropna(subset=["density"]).sort_values("density")
-    figure.add_scatter(
-        x=along["density"],
-        y=along["score"],
-        mode="lines+markers+text",
-        text=_labels(along),
-        textposition="top right",
-        line={"color": look("atoms", "").colour, "width": 2},
-        marker={"size": 10, "symbol": look("atoms", "").symbol},
-        error_x=_bars(along, "density"),
-        error_y=_bars(along, "score"),
-        customdata=along[["point", "effective", "seeds"]],
-        hovertemplate=f"{over} %{{customdata[0]}}: %{{y:{form}}} with %{{x:.0%}} of coefficients "
-        "not zero, %{customdata[1]:.1f} effective atoms, %{customdata[2]} seeds<extra></extra>",
-        name="Sparse atoms",
-    )
-    figure.update_xaxes(
-        title_text="Density: share of coefficients that are not zero",
-        tickformat=".0%",
-        range=[-0.03, 1.06],
-    )
-    figure.update_yaxes(title_text=axis_title(metric))
-    return figure
-
-
-def _labels(along: pd.DataFrame) -> list[str]:
-    """The value beside every point; of points in one place the first tells them all."""
-    places = list(zip(along["density"].round(1), along["score"].round(1), strict=True))
-    told: dict[tuple[float, float], list[str]] = {}
-    for place, point in zip(places, along["point"], strict=True):
-        told.setdefault(place, []).append(point)
-    found = []
-    for i, place in enumerate(places):
-        first = place not in places[:i]
-        found.append(", ".join(told[place]) if first else "")
-    return found
-
-
-def _bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
-    mean = table[name].astype(float)
-    return {
-        "array": (table[f"{name}_high"].astype(float) - mean).fillna(0),
-        "arrayminus": (mean - table[f"{name}_low"].astype(float)).fillna(0),
-        "thickness": 1.2,
-        "width": 4,
-    }
-
-
-def density_alt(points: Sequence[Mapping[str, Any]], over: str, metric: str) -> str:
-    """The curve in words."""
-    form = digits(metric)
-    parts = [
-        f"{row.point if row.point == 'LoRA' else f'{over} {row.point}'}: {row.score:{form}}"
-        + (f" at density {row.density:.0%}" if pd.notna(row.density) else "")
-        for row in density_table(points).itertuples()
-    ]
-    return f"{measure(metric).title} against density. {'; '.join(parts)}."
-
-
-WORN = {"both": "Both", "first": "First alone", "second": "Second alone", "none": "Neither"}
-
-
-def combined(rows: pd.DataFrame, task: str, title: str, metric: str, n: int) -> go.Figure:
-    """Scores on one task with both runs' atoms, with each alone and with none."""
-    held = rows[rows["task"] == task]
-    seeds = f"{len(held)} seeds" if len(held) != 1 else "one seed"
-    figure = _frame(300, title, f"{seeds}, n = {n} examples, 95 % intervals")
-    form = digits(metric)
-    for place, (name, words) in enumerate(WORN.items()):
-        found = interval(held[name])
-        half = 0.0 if found.high is None or found.mean is None else found.high - found.mean
-        colour = OTHERS[place]
-        figure.add_scatter(
-            x=held[name],
-            y=[place] * len(held),
-            mode="markers",
-            marker={"color": faint(colour, 0.5), "size": 6},
-            hovertemplate=f"%{{x:{form}}}<extra></extra>",
-            showlegend=False,
-        )
-        figure.add_scatter(
-            x=[found.mean],
-            y=[place],
-            mode="markers",
-            marker={"color": colour, "size": 11, "symbol": SYMBOLS[place]},
-            error_x={"array": [half], "thickness": 2},
-            hovertemplate=f"{words}: %{{x:{form}}}<extra></extra>",
-            showlegend=False,
-        )
-    figure.update_yaxes(
-        tickvals=list(range(len(WORN))),
-        ticktext=list(WORN.values()),
-        autorange="reversed",
-        showgrid=False,
-    )
-    figure.update_xaxes(title_text=axis_title(metric))
-    return figure
-
-
-def combined_alt(rows: pd.DataFrame, task: str, title: str, metric: str) -> str:
-    """The scores in words."""
-    held, form = rows[rows["task"] == task], digits(metric)
-    parts = [f"{words} {held[name].mean():{form}}" for name, words in WORN.items()]
-    return f"{measure(metric).title} on {title}. {'; '.join(parts)}."

@@ -32,8 +32,8 @@ def test_a_clicked_atom_is_chosen_and_pruning_follows_its_slider(visit):
     here.page.get_by_role("radio", name="Pruning").or_(
         here.page.get_by_role("button", name="Pruning")
     ).first.click()
-    expect(here.page.get_by_text("Accuracy with 96 atoms:")).to_be_visible(timeout=60_000)
+    expect(here.page.get_by_text("Accuracy with 32 atoms:")).to_be_visible(timeout=60_000)
     here.page.get_by_role("slider").first.press("ArrowLeft")
-    expect(here.page.get_by_text("Accuracy with 64 atoms:")).to_be_visible(timeout=60_000)
+    expect(here.page.get_by_text("Accuracy with 16 atoms:")).to_be_visible(timeout=60_000)
     here.shot("atoms-pruning")
     here.sound()
