@@ -5,6 +5,11 @@ import streamlit as st
 from app import atom_choices, atom_trials, atom_views, charts, errors, widgets
 
 st.title("Atoms", anchor=False)
+st.caption(
+    "Sparse atoms add to a matrix's output a sum of a few learnt directions, the atoms; how much "
+    "of each, its coefficient, depends on the token, and small coefficients are exactly zero. "
+    "After arXiv:2507.10855; how coefficients are computed is reconstructed."
+)
 VIEWS = {
     "Map": atom_views.atom_map,
     "Sparsity": atom_views.sparsity,

@@ -5,6 +5,10 @@ import streamlit as st
 from app import errors, head_views, heads, waiting, widgets
 
 st.title("Attention", anchor=False)
+st.caption(
+    "Every head of every layer shares out attention: for each token that looks, weights over the "
+    "tokens looked at, which sum to one. Here they are before and after an adapter."
+)
 
 
 def show() -> None:
