@@ -234,8 +234,7 @@ def _numbers(seen: Seen) -> None:
         unit = "" if share else f" ({known.unit})"
         delta = None
         if then:
-            change = values[at] - then[name][at]
-            delta = f"{100 * change:+.1f} points" if share else f"{change:+.2f}"
+            delta = _delta(values[at] - then[name][at], share)
         next(columns).metric(
             f"{known.title}{unit}",
             f"{values[at]:.1%}" if share else f"{values[at]:.2f}",
@@ -243,6 +242,14 @@ def _numbers(seen: Seen) -> None:
             delta_color="off",
             help=known.help,
         )
+
+
+def _delta(change: float, share: bool) -> str | None:
+    """A change as it is shown, with its sign; None where nothing of it would be seen."""
+    words = f"{100 * change:+.1f}" if share else f"{change:+.2f}"
+    if not float(words):
+        return None
+    return f"{words} points" if share else words
 
 
 def _explain(seen: Seen, show: Show) -> None:
