@@ -116,7 +116,7 @@ def _gain(figure: Mapping[str, Any]) -> str:
 
 def _signed(told: Interval) -> str:
     words = "" if told.low is None else f" (95 % {told.low:+.3f} to {told.high:+.3f})"
-    return f"{told.mean:+.3f}{words}"
+    return f"{told.mean:+.3f}{words}".replace("-", "−")
 
 
 def _rehearsed(task: str) -> int:

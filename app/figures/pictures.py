@@ -211,7 +211,7 @@ def scores(table: pd.DataFrame) -> go.Figure:
             side,
             places[side],
             range=[-0.05, 1.1],
-            title=beside.title("As asked"),
+            title=beside.title("Share as asked"),
             automargin=True,
         )
         axes[beside.name("yaxis", side)] = beside.y_axis(
@@ -268,7 +268,8 @@ def effect(change: np.ndarray, world: str) -> go.Figure:
     """What an atom adds to the chance of the levels it changes most, pixel by pixel."""
     total = change.sum(0)
     levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
-    titles = [f"{LEVELS[world][level]}<br>{total[level]:+.2f} pixels" for level in levels]
+    sums = {level: f"{total[level]:+.2f}".replace("-", "−") for level in levels}
+    titles = [f"{LEVELS[world][level]}<br>{sums[level]} pixels" for level in levels]
     figure = make_subplots(1, len(levels), subplot_titles=titles, horizontal_spacing=0.03)
     top = max(float(np.abs(change).max()), 1e-6)
     bar = {"title": {"text": "Chance added", "side": "bottom"}, "orientation": "h", "thickness": 10,

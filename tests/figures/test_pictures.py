@@ -97,7 +97,7 @@ def test_an_effect_shows_the_levels_it_changes_most():
     change[0, 1], change[0, 0] = 0.5, -0.5
     figure = figures.effect(change, "scenes")
     titles = [note.text for note in figure.layout.annotations]
-    assert titles[:2] == ["ground<br>-0.50 pixels", "red<br>+0.50 pixels"]
+    assert titles[:2] == ["ground<br>−0.50 pixels", "red<br>+0.50 pixels"]
     assert figure.data[1].z[0][0] == 0.5
 
 
