@@ -5,8 +5,7 @@ Figures come from `app.figures`; this file only puts them on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
@@ -36,11 +35,11 @@ def chart(
     `on_select` is told the custom data of the point that was clicked.  A table given as a function
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
-    picture = _picture()
+    saved = picture()
     ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
     figure.update_layout(template=theme.template(ground), datarevision=1)
-    widget = f"{key}.{picture}"
+    widget = f"{key}.{saved}"
 
     def clicked() -> None:
         points = st.session_state[widget]["selection"]["points"]
@@ -56,7 +55,7 @@ def chart(
         width="stretch",
         theme=None,  # Streamlit's own would turn all text grey
         key=widget,
-        config=theme.config(name, picture),
+        config=theme.config(name, saved),
         alt=alt,
         on_select=clicked if on_select else "ignore",
         selection_mode="points",
@@ -90,29 +89,20 @@ def _rows(
     download(table, key=f"{key}.table", name=name)
 
 
-@contextmanager
-def kept(key: str, shown: bool) -> Iterator[None]:
-    """A place that stays on the page, at its size, while it is not shown."""
-    away = "position: absolute; width: 100%; height: 0; overflow: hidden; visibility: hidden"
-    rules = "" if shown else away
-    st.html(f"<style>.st-key-{key} {{ {rules} }}</style>")
-    with st.container(key=key):
-        yield
-
-
 def frame(key: str, place: dict[str, str]) -> None:
     """A frame above a chart, which need not be drawn again when the frame moves; `place` is CSS."""
     rules = "; ".join(f"{name}: {value}" for name, value in place.items())
-    here = f'.st-key-{key.replace(".", "-")}-{_picture()} [data-testid="stPlotlyChart"]'
+    here = f'.st-key-{key.replace(".", "-")}-{picture()} [data-testid="stPlotlyChart"]'
     st.html(
         f"<style>{here} {{ position: relative }} {here}::after {{ content: ''; position: absolute; "
         f"box-sizing: border-box; pointer-events: none; {rules} }}</style>"
     )
 
 
-def _picture() -> Picture:
-    picture: Picture = st.session_state.get("charts.picture", "svg")
-    return picture
+def picture() -> Picture:
+    """The format in which the reader wants pictures saved."""
+    chosen: Picture = st.session_state.get("charts.picture", "svg")
+    return chosen
 
 
 def picture_format() -> None:

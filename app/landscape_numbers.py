@@ -10,8 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from app import cache, charts, comparing, landscaping, measuring, widgets
-from app.figures import landscape as figures
+from app.figures import landscape_numbers as figures
 from app.figures.compare import measure
+from app.figures.landscape import said
 from app.landscaping import Subject
 from app.looks import looks
 from peftcore import landscapes
@@ -44,7 +45,7 @@ def flat(subject: Subject) -> None:
         facts = found.facts
         st.caption(
             widgets.plain(
-                f"{figures.said(facts)}. Intervals are Student's t over seeds. Distance of the "
+                f"{said(facts)}. Intervals are Student's t over seeds. Distance of the "
                 f"rises: {facts['radius']:g} lengths of the adapter."
             )
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -14,11 +13,11 @@ from peftcore.landscapes import Landscape
 CHOSEN = "landscape.chosen"  # in the session: id of the landscape, number of the point
 
 
-def taker(found: Landscape) -> Callable[[list[Any]], None]:
-    """Remembers the point that was clicked."""
+def taker(found: Landscape) -> Callable[[int], None]:
+    """Remembers the point that was clicked, by its row."""
 
-    def take(custom: list[Any]) -> None:
-        st.session_state[CHOSEN] = (found.id, int(custom[0]))
+    def take(point: int) -> None:
+        st.session_state[CHOSEN] = (found.id, point)
 
     return take
 

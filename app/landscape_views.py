@@ -8,8 +8,9 @@ from typing import cast
 import pandas as pd
 import streamlit as st
 
-from app import charts, landscape_point, landscaping, measuring, widgets
+from app import charts, landscape_point, landscape_relief, landscaping, measuring, widgets
 from app.figures import landscape as figures
+from app.figures.relief import relief as in_relief
 from app.landscaping import Subject
 from peftcore.analysis import simplex
 from peftcore.landscapes import Ask, Kind, Landscape
@@ -214,46 +215,45 @@ def _draw(found: Landscape, relief: bool) -> None:
     for value in values:
         if table[value].dropna().empty:
             continue
-        _shapes(found, table, value, figures.limits([*kin, table], value), relief)
-    words = f"Colours span {len(kin)} pictures of this run." if len(kin) > 1 else ""
+        _shape(found, table, value, figures.limits([*kin, table], value), relief)
+    words = "Drag the relief to turn it, or use the arrow keys. " if relief else ""
+    if len(kin) > 1:
+        words += f"Colours span {len(kin)} pictures of this run."
     if "shares" in facts:
         first, second = facts["shares"]
         words += f" The two directions hold {100 * (first + second):.0f} % of the spread."
     if words:
         st.caption(words)
     measuring.caption(facts)
-    if not relief:
-        landscape_point.box(found, table)
+    landscape_point.box(found, table)
 
 
-def _shapes(
+def _shape(
     found: Landscape,
     table: pd.DataFrame,
     value: str,
     scale: tuple[float, float] | None,
     relief: bool,
 ) -> None:
-    """A ground from above or in relief; the one that is not looked at stays, out of sight.
-
-    Setting up three dimensions takes a computer without a graphics card a second, so that is
-    done when somebody first asks for them, and not at every change back and forth.
-    """
-    seen = "landscape.relief_seen"
-    st.session_state[seen] = relief or st.session_state.get(seen, False)
+    """A ground from above or in relief, its numbers below."""
     key, name = f"landscape.{found.id}.{value}", f"landscape-{found.ask.kind}-{found.id}-{value}"
     alt = figures.ground_alt(table, found.facts, value)
-    with charts.kept(f"landscape-above-{value}", shown=not relief):
+    take = landscape_point.taker(found)
+    point = landscape_point.chosen(found)
+    if relief:
+        drawn = in_relief(table, found.facts, value, scale, point)
+        landscape_relief.draw(drawn, key=f"{key}.relief", name=name, alt=alt, on_select=take)
+    else:
         figure = figures.ground(table, found.facts, value, scale)
-        point = landscape_point.chosen(found)
         if point is not None:
             figures.chosen(figure, table.loc[point])
         charts.chart(
-            figure, key=f"{key}.above", name=name, alt=alt, on_select=landscape_point.taker(found)
+            figure,
+            key=f"{key}.above",
+            name=name,
+            alt=alt,
+            on_select=lambda custom: take(int(custom[0])),
         )
-    with charts.kept(f"landscape-relief-{value}", shown=relief):
-        if st.session_state[seen]:
-            figure = figures.relief(table, found.facts, value, scale)
-            charts.chart(figure, key=f"{key}.relief", name=name, alt=alt)
     charts.numbers(lambda: _plain(table), f"{key}.numbers", name, alt)
 
 

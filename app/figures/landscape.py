@@ -1,4 +1,4 @@
-"""Landscapes: losses over a face or a plane, flat and in relief, along cuts, and in numbers.
+"""Landscapes: losses over a face or a plane from above, and along cuts through it.
 
 Tables come from `peftcore.landscapes`: one row per point with x, y, t, line, mark, loss and score.
 Facts are what the figure must say of itself: examples, seed, data, normalisation, arithmetic.
@@ -6,7 +6,6 @@ Facts are what the figure must say of itself: examples, seed, data, normalisatio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,10 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import measure
-from app.theme import NEUTRAL, OTHERS, SYMBOLS, TEMPLATE, Look, faint, text
+from app.theme import NEUTRAL, OTHERS, SYMBOLS, TEMPLATE, text
 from peftcore.analysis import simplex
-from peftcore.analysis.comparison import interval
-from peftcore.analysis.flatness import Agreement
 
 SCALE = "Cividis"
 BEST = "#CC0049"  # the lowest point
@@ -29,16 +26,6 @@ SPLITS = {
     "train": "training draw",
     "validation": "validation split",
     "test": "test split",
-}
-MEASURES: dict[str, tuple[str, str]] = {
-    "loss": ("Loss", "of the adapter that is deployed, in nats"),
-    "rise": ("Mean rise", "of the loss at the asked distance, over random directions"),
-    "worst rise": ("Worst rise", "of the loss at the asked distance, over random directions"),
-    "top eigenvalue": ("Top curvature", "largest eigenvalue of the loss's second derivative"),
-    "barrier": ("Highest barrier", "rise above the straight line on an edge between vertices"),
-    "variance": ("Variance", "of the loss over random points of the simplex"),
-    "vertices": ("Mean of vertices", "loss of the vertices one by one, in nats"),
-    "bowl": ("Vertices less centroid", "above zero where the centroid lies in a bowl"),
 }
 
 
@@ -64,7 +51,8 @@ def said(facts: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _titled(figure: go.Figure, title: str, facts: Mapping[str, Any]) -> None:
+def titled(figure: go.Figure, title: str, facts: Mapping[str, Any]) -> None:
+    """Title the figure, with its facts below."""
     figure.update_layout(title={"text": f"{text(title)}<br><sup>{text(said(facts))}</sup>", "x": 0})
 
 
@@ -122,7 +110,7 @@ def ground(
     _sampled(figure, facts)
     _path(figure, places)
     _marks(figure, places, value)
-    _lowest(figure, known, value, facts)
+    _best(figure, known, value, facts)
     _cells(figure, known, value, facts)
     axes = facts.get("axes", ["", ""])
     figure.update_xaxes(title_text=text(axes[0]), visible="corners" not in facts, showgrid=False)
@@ -137,7 +125,7 @@ def ground(
         hoverdistance=28,
         legend={"orientation": "h", "y": -0.02, "yref": "paper"},
     )
-    _titled(figure, title or value_title(value, facts), facts)
+    titled(figure, title or value_title(value, facts), facts)
     return figure
 
 
@@ -193,11 +181,15 @@ def _path(figure: go.Figure, places: pd.DataFrame) -> None:
             )
 
 
-def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
+def marked(places: pd.DataFrame) -> pd.DataFrame:
+    """The points with a name; of a long path only its ends, for its steps would hide each other."""
     rows = places[places["mark"] != ""]
-    if (rows["line"] == "path").sum() > 4:  # a path's steps would lie on top of each other
-        steps = rows[rows["line"] == "path"]
-        rows = pd.concat([steps.iloc[[0]], steps.iloc[[-1]]])
+    steps = rows[rows["line"] == "path"]
+    return pd.concat([steps.iloc[[0]], steps.iloc[[-1]]]) if len(steps) > 4 else rows
+
+
+def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
+    rows = marked(places)
     if rows.empty:
         return
     figure.add_scatter(
@@ -228,11 +220,20 @@ def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
         )
 
 
-def _lowest(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> None:
+def best(known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The row of the lowest loss, or of the best score, and what it is called."""
     better = value != "loss" and measure(str(facts.get("metric"))).better == "higher"
-    place = simplex.lowest(known, value, highest=better)
-    if place is None:
+    row = simplex.lowest(known, value, highest=better)
+    if row is None:
+        return None
+    return row, f"{'Highest' if better else 'Lowest'} point, {known.loc[row, value]:.3f}"
+
+
+def _best(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> None:
+    found = best(known, value, facts)
+    if found is None:
         return
+    place, name = found
     row = known.loc[place]
     figure.add_scatter(
         x=[row["x"]],
@@ -244,7 +245,7 @@ def _lowest(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[s
             "color": BEST,
             "line": {"color": "#FFFFFF", "width": 1.5},
         },
-        name=f"{'Highest' if better else 'Lowest'} point, {row[value]:.3f}",
+        name=name,
         hoverinfo="skip",
     )
 
@@ -276,78 +277,6 @@ def chosen(figure: go.Figure, row: pd.Series) -> None:
         name="Chosen point",
         hoverinfo="skip",
     )
-
-
-def relief(
-    table: pd.DataFrame,
-    facts: Mapping[str, Any],
-    value: str = "loss",
-    scale: tuple[float, float] | None = None,
-) -> go.Figure:
-    """The same ground in three dimensions."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 600})
-    known = table.dropna(subset=["x", "y", value])
-    low, high = scale or limits([known], value) or (0.0, 1.0)
-    if len(known) > 2:
-        # Triangles between the measured points, not a surface over a fine grid: its rim would be
-        # ragged, and a computer without a graphics card would take seconds to draw it.
-        figure.add_mesh3d(
-            x=known["x"],
-            y=known["y"],
-            z=known[value],
-            delaunayaxis="z",
-            intensity=known[value],
-            cmin=low,
-            cmax=high,
-            colorscale=SCALE,
-            colorbar={"title": {"text": value_title(value, facts), "side": "right"}, "len": 0.8},
-            hovertemplate="%{z:.4f}<extra></extra>",
-        )
-    marks = known[known["mark"] != ""]
-    if (marks["line"] == "path").sum() > 4:
-        marks = marks.iloc[[0, -1]]
-    figure.add_scatter3d(
-        x=marks["x"],
-        y=marks["y"],
-        z=marks[value] + (high - low) * 0.04,  # above the ground, not in it
-        mode="markers",
-        text=[text(mark) for mark in marks["mark"]],
-        marker={"size": 5, "color": "#FFFFFF", "line": {"color": "#1B2430", "width": 2}},
-        hovertemplate="%{text}: %{z:.4f}<extra></extra>",
-        showlegend=False,
-    )
-    # Names as annotations: text of a trace would be hidden by the ground in front of it.
-    names = [
-        {
-            "x": row["x"],
-            "y": row["y"],
-            "z": row[value] + (high - low) * 0.04,
-            "text": text(row["mark"]),
-            "showarrow": False,
-            "yshift": 16,
-            "bgcolor": faint("#FFFFFF", 0.8),
-            "font": {"color": "#1B2430"},
-        }
-        for _, row in marks.iterrows()
-    ]
-    axes = facts.get("axes", ["", ""])
-    bare: dict[str, Any] = {
-        "backgroundcolor": "rgba(0,0,0,0)",
-        "gridcolor": faint(NEUTRAL, 0.35),
-        "zeroline": False,
-    }
-    triangle = "corners" in facts
-    figure.update_scenes(
-        xaxis=bare | {"title": text(axes[0]), "visible": not triangle},
-        yaxis=bare | {"title": text(axes[1]), "visible": not triangle},
-        zaxis=bare | {"title": value_title(value, facts), "range": [low, high]},
-        aspectmode="manual",
-        aspectratio={"x": 1.2, "y": 1.1, "z": 0.7},
-        annotations=names,
-        camera={"eye": {"x": 0.5, "y": -1.3, "z": 1.6}},
-    )
-    _titled(figure, f"{value_title(value, facts)} in relief", facts)
-    return figure
 
 
 def ground_alt(table: pd.DataFrame, facts: Mapping[str, Any], value: str = "loss") -> str:
@@ -392,7 +321,7 @@ def cuts(
     figure.update_xaxes(title_text="Share of the way from the first to the second")
     figure.update_yaxes(title_text="Loss (nats)")
     figure.update_layout(margin={"b": 8})
-    _titled(figure, title or "Loss along the edges", facts)
+    titled(figure, title or "Loss along the edges", facts)
     return figure
 
 
@@ -418,168 +347,3 @@ def cuts_alt(table: pd.DataFrame) -> str:
         for _, row in rows.iterrows()
     ]
     return f"Loss along lines. {'; '.join(parts[:12]) or 'Nothing measured yet'}."
-
-
-def flatness_table(measures: pd.DataFrame) -> pd.DataFrame:
-    """Every measure with its mean and 95 % interval over seeds."""
-    rows = []
-    for name, seeds in measures.groupby("measure", sort=False):
-        title, note = MEASURES[str(name)]
-        found = interval(seeds["value"])
-        rows.append((title, found.mean, found.low, found.high, found.n, note))
-    return pd.DataFrame(rows, columns=["Measure", "Mean", "Low", "High", "Seeds", "What it is"])
-
-
-def against_score(
-    table: pd.DataFrame, name: str, metric: str, looks: Mapping[str, Look], found: Agreement
-) -> go.Figure:
-    """A measure of flatness against the test score, one point per run and seed."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
-    for run, rows in table.groupby("run", sort=False):
-        look = looks[str(run)]
-        figure.add_scatter(
-            x=rows["value"],
-            y=rows["score"],
-            mode="markers",
-            marker={"color": look.colour, "symbol": look.symbol, "size": 11},
-            name=text(look.name),
-            customdata=rows[["seed"]],
-            hovertemplate="seed %{customdata[0]}: %{x:.4f}, %{y:.3f}"
-            "<extra>%{fullData.name}</extra>",
-        )
-    figure.update_xaxes(title_text=MEASURES[name][0])
-    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
-    figure.update_layout(
-        title={
-            "text": f"{MEASURES[name][0]} against test score<br>"
-            f"<sup>{text(correlation_words(found))}, {_runs(table['run'].nunique())}</sup>",
-            "x": 0,
-        }
-    )
-    return figure
-
-
-def _runs(count: int) -> str:
-    return "one run" if count == 1 else f"{count} runs"
-
-
-def correlation_words(found: Agreement) -> str:
-    """A rank correlation with its interval, or why there is none."""
-    if found.value is None:
-        return f"no rank correlation: {found.n} points are too few or do not vary"
-    words = f"rank correlation {found.value:+.2f}"
-    if found.low is None:
-        return f"{words}, no interval from so few runs, n = {found.n}"
-    return f"{words}, 95 % interval {found.low:+.2f} to {found.high:+.2f}, n = {found.n}"
-
-
-def spread(
-    points: Sequence[float],
-    copies: Sequence[float],
-    centroid: float,
-    facts: Mapping[str, Any],
-) -> go.Figure:
-    """Losses at random points and of random copies, beside the centroid's one value."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 420, "barmode": "overlay"})
-    both = [*points, *copies, centroid]
-    low, high = min(both), max(both)
-    width = max((high - low) / 24, 1e-6)
-    kinds = (("One point for all examples", points, 0), ("A point for each example", copies, 1))
-    for name, values, nth in kinds:
-        figure.add_histogram(
-            x=list(values),
-            xbins={"start": low - width, "end": high + width, "size": width},
-            marker={"color": faint(LINES[nth], 0.6), "line": {"color": LINES[nth], "width": 1}},
-            name=f"{name}, {len(values)} draws",
-            hovertemplate="%{x}: %{y} draws<extra></extra>",
-        )
-    figure.add_vline(
-        x=centroid,
-        line={"color": BEST, "width": 2.5},
-        annotation={"text": f"centroid {centroid:.4f}", "font": {"color": BEST}},
-        annotation_position="top",
-    )
-    figure.update_xaxes(title_text="Loss on the validation draw (nats)")
-    figure.update_yaxes(title_text="Draws")
-    figure.update_layout(margin={"t": 84})  # room for the centroid's label below the title
-    _titled(figure, "What random points say, and the one deterministic value", facts)
-    return figure
-
-
-def spread_alt(points: Sequence[float], copies: Sequence[float], centroid: float) -> str:
-    """The histogram in words."""
-    parts = [
-        f"{name}: mean {np.mean(values):.4f}, standard deviation {np.std(values, ddof=1):.4f}, "
-        f"{len(values)} draws"
-        for name, values in (("One point for all", points), ("A point each", copies))
-        if len(values) > 1
-    ]
-    return f"Validation loss at random points. {'; '.join(parts)}; centroid {centroid:.4f}."
-
-
-def tightening(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """How far the mean of R random copies still strays."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
-    figure.add_scatter(
-        x=table["R"],
-        y=table["expected"],
-        mode="lines",
-        line={"color": NEUTRAL, "dash": "dash"},
-        name="One copy's, divided by √R",
-    )
-    figure.add_scatter(
-        x=table["R"],
-        y=table["error"],
-        mode="markers",
-        marker={"color": LINES[0], "size": 10},
-        name="Drawn again and again",
-    )
-    figure.update_xaxes(
-        title_text="Copies of the validation draw, R", type="log", tickvals=list(table["R"])
-    )
-    figure.update_yaxes(title_text="Standard deviation of the mean (nats)", rangemode="tozero")
-    _titled(figure, "How the estimate tightens", facts)
-    return figure
-
-
-def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """Both estimates and the test loss at every kept step, means over seeds."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
-    names = {
-        "stochastic": "Validation at random points, 10 copies",
-        "centroid": "Validation at the centroid",
-        "test_loss": "Test, at the centroid",
-    }
-    for nth, (column, name) in enumerate(names.items()):
-        means = steps.groupby("step")[column].mean()
-        figure.add_scatter(
-            x=means.index,
-            y=means,
-            mode="lines+markers",
-            line={"color": LINES[nth], "width": 2},
-            marker={"symbol": SYMBOLS[nth], "size": 8},
-            name=name,
-        )
-    figure.update_xaxes(title_text="Optimiser step")
-    figure.update_yaxes(title_text="Loss (nats, log scale)", type="log")
-    _titled(figure, f"Estimates along the training, {steps['seed'].nunique()} seeds", facts)
-    return figure
-
-
-def ablation(rows: pd.DataFrame, metric: str) -> go.Figure:
-    """Test score by number of vertices, with 95 % intervals over seeds."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
-    half = [0 if math.isnan(row.high) else row.high - row.mean for row in rows.itertuples()]
-    figure.add_scatter(
-        x=rows["vertices"],
-        y=rows["mean"],
-        error_y={"array": half, "color": faint(LINES[0], 0.6), "thickness": 2, "width": 6},
-        mode="lines+markers",
-        line={"color": LINES[0], "width": 2},
-        marker={"size": 11},
-        hovertemplate="%{x} vertices: %{y:.3f}<extra></extra>",
-    )
-    figure.update_xaxes(title_text="Vertices of the simplex", dtick=1)
-    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
-    figure.update_layout(title={"text": "Score by number of vertices, 95 % intervals", "x": 0})
-    return figure

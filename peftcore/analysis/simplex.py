@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.interpolate import LinearNDInterpolator
+from scipy.spatial import Delaunay
 
 Array = NDArray[np.float64]
 CENTROID = "c"  # how the middle is named among corners, which are numbers
@@ -187,15 +188,41 @@ def raster(at: Array, values: Array, size: int = 61) -> tuple[Array, Array, Arra
     """
     known = np.isfinite(values)
     at, values = at[known], values[known]
-    if len(at) < 3:
+    if not _spread_out(at):
         return np.empty(0), np.empty(0), np.empty((0, 0))
     x, y = (np.linspace(at[:, k].min(), at[:, k].max(), size) for k in (0, 1))
-    if x[0] == x[-1] or y[0] == y[-1] or np.linalg.matrix_rank(at - at[0], tol=1e-9) < 2:
-        return np.empty(0), np.empty(0), np.empty((0, 0))
     grid = np.stack(np.meshgrid(x, y), -1)
     # A hair of slack, so that points on the border are not lost to rounding.
     middle = at.mean(0)
     return x, y, LinearNDInterpolator(middle + (at - middle) * (1 + 1e-9), values)(grid)
+
+
+def _spread_out(at: Array) -> bool:
+    """Whether points (p, 2) span a plane."""
+    return len(at) > 2 and np.linalg.matrix_rank(at - at[0], tol=1e-9) == 2
+
+
+def triangles(at: Array) -> NDArray[np.intp]:
+    """Triangles (t, 3) between neighbouring points (p, 2), as numbers of points."""
+    if not _spread_out(at):
+        return np.empty((0, 3), dtype=np.intp)
+    low, high = at.min(0), at.max(0)
+    found = Delaunay((at - low) / (high - low)).simplices.astype(np.intp)
+    a, b, c = (at[found[:, k]] for k in range(3))
+    first, second = b - a, c - a
+    area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
+    return found[area > 1e-3 * np.median(area)]  # rounding makes slivers along straight rims
+
+
+def quartered(points: Array, corners: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
+    """Points (p, k) with the middles of all sides, and every triangle (t, 3) cut in four."""
+    sides = np.sort(corners[:, [[0, 1], [1, 2], [2, 0]]], -1)
+    kinds, which = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
+    a, b, c = corners.T
+    ab, bc, ca = (which.reshape(-1, 3) + len(points)).T
+    four = [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)]
+    whole = np.concatenate([points, points[kinds].mean(1)])
+    return whole, np.concatenate([np.stack(one, 1) for one in four])
 
 
 def lowest(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> int | None:

@@ -122,6 +122,26 @@ def test_a_raster_needs_three_points_that_are_not_in_line():
     assert simplex.raster(square, np.array([1, np.nan, np.nan, np.nan]))[2].size == 0
 
 
+def test_triangles_lie_between_neighbours_and_never_in_line():
+    at = simplex.flat(simplex.lattice(4))
+    found = simplex.triangles(at)
+    assert len(found) == 16  # a triangle of side four is sixteen of side one
+    sides = np.linalg.norm(at[found] - at[np.roll(found, 1, 1)], axis=-1)
+    np.testing.assert_allclose(sides, 1 / 4)
+    assert simplex.triangles(np.array([[0.0, 0], [1, 1], [2, 2], [3, 3]])).shape == (0, 3)
+    assert simplex.triangles(np.empty((0, 2))).shape == (0, 3)
+
+
+def test_a_triangle_is_cut_in_four_at_the_middles_of_its_sides():
+    points = np.array([[0.0, 0, 0], [2, 0, 2], [0, 2, 4], [2, 2, 6]])
+    fine, corners = simplex.quartered(points, np.array([[0, 1, 2], [1, 3, 2]]))
+    assert (len(fine), len(corners)) == (4 + 5, 8)  # the side they share has one middle
+    assert [1, 1, 3] in fine.tolist()
+    a, b, c = (fine[corners[:, k], :2] for k in range(3))
+    areas = np.abs(np.linalg.det(np.stack([b - a, c - a], 1))) / 2
+    np.testing.assert_allclose(areas, 0.5)
+
+
 def test_the_lowest_point_that_is_known():
     table = pd.DataFrame({"loss": [3.0, None, 1.0, 2.0]})
     assert simplex.lowest(table) == 2

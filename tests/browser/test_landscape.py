@@ -1,4 +1,4 @@
-"""A click on a point of a landscape, in a real browser."""
+"""Clicks on points of a landscape, from above and in relief, in a real browser."""
 
 from __future__ import annotations
 
@@ -59,4 +59,24 @@ def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
     ask.click()
     expect(here.page.get_by_text("Answer:")).to_be_visible(timeout=200_000)
     here.shot("landscape-point")
+    relief_can_be_turned_and_clicked(here)
     here.sound()
+
+
+def relief_can_be_turned_and_clicked(here):
+    here.page.get_by_role("radio", name="In relief").click()
+    relief = here.page.locator(".relief svg").first
+    ground = relief.locator(".ground path")
+    first = ground.first.get_attribute("d")
+    frame = relief.bounding_box()
+    x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
+    here.page.mouse.move(x, y)
+    here.page.mouse.down()
+    here.page.mouse.move(x + 90, y, steps=3)
+    here.page.mouse.up()
+    expect(ground.first).not_to_have_attribute("d", first)
+    mark = relief.locator(".mark").first
+    mark.wait_for()
+    spot = mark.bounding_box()
+    here.page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    expect(relief.get_by_text("Chosen point")).to_be_visible(timeout=60_000)
