@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -33,20 +33,39 @@ def headline(chosen: Comparison) -> None:
     if rows.empty:
         st.info("None of these runs has this metric; choose another one.")
         return
-    best, form = rows.iloc[0], compare.digits(chosen.metric)
-    words = f"{plain(compare.measure(chosen.metric).title)}: "
-    words += f"**{plain(chosen.looks[best['run']].name)}** is best with **{best['mean']:{form}}**"
+    best, form, kind = rows.iloc[0], compare.digits(chosen.metric), compare.measure(chosen.metric)
+    words = f"{plain(kind.title)}: **{plain(chosen.looks[best['run']].name)}** has the "
+    words += f"{'lowest' if kind.better == 'lower' else 'highest'} mean, **{best['mean']:{form}}**"
     if pd.notna(best["low"]):
         words += f" (95 % interval {best['low']:{form}} to {best['high']:{form}})"
-    spec = chosen.runs[0].spec
-    st.markdown(f"{words}.")
+    words += "." if len(rows) < 2 else _lead(chosen, best["run"], rows.iloc[1]["run"])
+    st.markdown(words)
+    spec, answered = chosen.runs[0].spec, chosen.runs[0].answers()
+    asked = f"{answered['example'].nunique()} examples of the split {spec.evaluation.split}, "
     st.caption(
         plain(
             f"{spec.base}, {spec.training.shots} training examples per seed, "
-            f"{_seeds(spec.population.numbers())}; intervals are Student's t over seeds. "
-            f"{compare.measure(chosen.metric).note}"
+            f"{asked if len(answered) else ''}{_seeds(spec.population.numbers())}; intervals are "
+            "Student's t over seeds: another draw to train on, the same examples to answer. "
+            f"{kind.note}"
         )
     )
+
+
+def _lead(chosen: Comparison, best: str, second: str) -> str:
+    """How far the best is ahead of the next, and whether that may be chance."""
+    form = compare.digits(chosen.metric)
+    found = comparison.lead(chosen.table, chosen.metric, best, second)
+    if found.mean is None:
+        return "."
+    name, ahead = plain(chosen.looks[second].name), f"{abs(found.mean):{form}}"
+    if found.low is None or found.high is None:
+        return f", {ahead} from {name}; one seed says nothing about others."
+    ends = sorted((abs(found.low), abs(found.high)))
+    if found.low * found.high > 0:
+        return f", {ahead} from {name} (95 % interval {ends[0]:{form}} to {ends[1]:{form}})."
+    limits = f"{found.low:+{form}} to {found.high:+{form}}"
+    return f". That it differs from {name} may be chance: {found.mean:+{form}} ({limits})."
 
 
 def _seeds(numbers: list[int]) -> str:
@@ -79,6 +98,8 @@ def summary_table(chosen: Comparison) -> None:
             ),
         },
     )
+    if chosen.human:
+        st.caption(_of_which(list(chosen.human.values())))
     name = f"{chosen.file}-summary"
     with st.container(horizontal=True, gap="small"):
         for label, text, ending, mime in (
@@ -126,6 +147,18 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
         shown.insert(place, "Human score", [each.score if each else None for each in found])
         shown.insert(place + 1, "Rated", [_rested(each) if each else "" for each in found])
     return shown
+
+
+def _of_which(scores: Sequence[HumanScore]) -> str:
+    """What human scores beside one another have in common, and what not."""
+    if len({score.projects for score in scores}) > 1:
+        return (
+            "Human scores are from different rating projects, so of other examples or other "
+            "raters; the Ratings page compares within one."
+        )
+    if all(score.right == 1 for score in scores):
+        return "Human scores are of explanations of right answers only, as in FEB."
+    return "Human scores are of explanations of right and wrong answers alike; FEB's of right ones."
 
 
 def _rested(score: HumanScore) -> str:
@@ -277,13 +310,13 @@ def tests(chosen: Comparison) -> None:
 TEST_WORDS = {
     "run": "Run",
     "difference": "Difference",
-    "low": "Low",
-    "high": "High",
+    "low": "95 % from",
+    "high": "to",
     "p": "p",
     "holm": "p, Holm",
     "n": "Pairs of seeds",
 }
-TEST_NUMBERS = ("Difference", "Low", "High", "p", "p, Holm")
+TEST_NUMBERS = ("Difference", "95 % from", "to", "p", "p, Holm")
 
 
 def _baseline(chosen: Comparison) -> int:
@@ -301,7 +334,8 @@ def _what_p_can_say(found: pd.DataFrame) -> None:
     if pd.isna(reachable):
         return
     text = (
-        "p: exact two-sided sign-flip test over pairs of seeds; Holm corrects for the "
+        "Intervals: Student's t over the differences of paired seeds. p: exact two-sided "
+        "sign-flip test over pairs of seeds; Holm corrects for the "
         f"{len(found)} comparison{'s' * (len(found) > 1)} shown. "
         f"The smallest p that {found['n'].max()} pairs can reach is {reachable:.3g}"
     )

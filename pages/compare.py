@@ -41,7 +41,7 @@ def show() -> None:
     compare_views.headline(chosen)
     compare_views.summary_table(chosen)
     comparing.offer_rating(runs)
-    for note in likeness.caveats(runs):
+    for note in likeness.caveats(runs, names):
         st.caption(widgets.plain(f"Not equal but allowed: {note}."))
     view = st.segmented_control(
         "View",

@@ -66,11 +66,31 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     lora = next(run for run in runs if run.spec.method == "lora")
     mean = sum(lora.scores()["accuracy"]) / 4
     assert table["Accuracy"][0] == pytest.approx(mean, abs=6e-4)
-    assert f"LoRA** is best with **{mean:.3f}**" in words(page)
+    assert f"LoRA** has the highest mean, **{mean:.3f}**" in words(page)
     assert "4" in str(table["Seeds"][0])
     (chart,) = charts(page)
     assert "4 seeds" in chart["layout"]["title"]["text"]
     assert chart["layout"]["template"]["layout"]["paper_bgcolor"] == theme.GROUNDS["light"]
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ([0.5, 0.6, 0.7, 0.8], "0.100 from Scaled prompt tuning (95 % interval 0.100 to 0.100)"),
+        ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.484 to +0.534)"),
+    ],
+)
+def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, said):
+    make_run("lora").write_scores({"accuracy": [0.6, 0.7, 0.8, 0.9]})
+    make_run("spt").write_scores({"accuracy": second})
+    shown = words(opened())
+    assert said in shown
+    assert "24 examples of the split test, seeds 0 to 3" in shown
+
+
+def test_a_lead_on_one_seed_says_that_it_says_nothing_about_others():
+    make_run("lora", population={"seeds": 1}), make_run("spt", population={"seeds": 1})
+    assert "one seed says nothing about others" in words(opened())
 
 
 def test_unlike_runs_are_refused_with_the_reason_and_a_way_out():
@@ -82,7 +102,7 @@ def test_unlike_runs_are_refused_with_the_reason_and_a_way_out():
     assert not page.dataframe
     page.button(key="compare.keep.0").click().run()
     assert set(page.multiselect[0].value) == {run.id for run in alike}
-    assert "is best with" in words(page)
+    assert "has the highest mean" in words(page)
 
 
 def test_other_data_is_unlike():
@@ -118,7 +138,7 @@ def test_an_address_of_unknown_runs_is_said_and_the_rest_shown():
     make_runs()
     page = opened(runs="000000000000,<b>x</b>")
     assert "runs that are not here" in words(page)
-    assert "is best with" in words(page)
+    assert "has the highest mean" in words(page)
 
 
 def test_choosing_runs_changes_the_address():

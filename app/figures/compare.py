@@ -220,7 +220,7 @@ def gaps(tests: pd.DataFrame, metric: str, looks: Mapping[str, Look], reference:
     other = text(looks[reference].name)
     figure.update_xaxes(title_text=f"{measure(metric).title}: difference to {other}")
     name_rows(figure, [looks[run].name for run in rows["run"]])
-    title = f"Paired difference, {_seeds(rows)}"
+    title = f"Paired difference, 95 % interval, {_seeds(rows)}"
     figure.update_layout(title={"text": title, "x": 0})
     return figure
 

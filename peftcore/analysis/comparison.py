@@ -125,6 +125,12 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDif
     return PairedDifference(found.mean, found.low, found.high, p, min(smallest, 1.0), n)
 
 
+def lead(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
+    """How much higher the first run's metric is than the second's, paired by seed."""
+    seeds = table.pivot(index="seed", columns="run", values=metric)
+    return interval(seeds[first] - seeds[second])
+
+
 def _signs(n: int) -> np.ndarray:
     """Sign patterns of n differences, one a row: all of them, or a fixed sample of many."""
     if n <= EXACT:

@@ -125,15 +125,29 @@ ALLOWED: dict[str, Callable[[RunSpec], object]] = {
     "Examples in a step": lambda spec: spec.training.batch,
     "Optimisers": lambda spec: spec.training.optimiser,
     "Precisions": lambda spec: spec.training.precision,
-    "Vertices": lambda spec: spec.population.vertices,
+    "Vertices (adapters trained together, as a simplex)": lambda spec: spec.population.vertices,
 }
 
 
-def caveats(runs: Sequence[Comparable]) -> list[str]:
-    """Differences that are allowed but that a reader should know ("Steps differ: 30, 60")."""
+def caveats(runs: Sequence[Comparable], names: Mapping[str, str] | None = None) -> list[str]:
+    """Differences that are allowed but that a reader should know, and in which runs they are.
+
+    As in "Steps differ: 60 in b, 30 in the others"; `names` says what a run is called, by id.
+    """
     found = []
     for name, read in ALLOWED.items():
-        values = dict.fromkeys(str(read(run.spec)) for run in runs)
-        if len(values) > 1:
-            found.append(f"{name} differ: {', '.join(values)}")
+        groups: dict[str, list[str]] = {}
+        for run in runs:
+            groups.setdefault(str(read(run.spec)), []).append((names or {}).get(run.id, run.id))
+        if len(groups) > 1:
+            found.append(f"{name} differ: {_sides(groups)}")
     return found
+
+
+def _sides(groups: Mapping[str, Sequence[str]]) -> str:
+    """Each value with its runs; those of the largest group, if several, are the others."""
+    usual = max(groups, key=lambda value: len(groups[value]))
+    few = [(value, who) for value, who in groups.items() if value != usual]
+    said = [f"{value} in {' and '.join(who)}" for value, who in few]
+    rest = "the others" if len(groups[usual]) > 1 else groups[usual][0]
+    return ", ".join([*said, f"{usual} in {rest}"])

@@ -48,6 +48,7 @@ class HumanScore:
     raters: int
     projects: tuple[str, ...]
     simulated: bool  # whether no person was among the raters
+    right: float | None  # share of the items whose answer is right; None if nobody told
 
 
 def verdicts(
@@ -294,6 +295,7 @@ def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
     if rows["four_points"].any():
         rows = rows[rows["four_points"].astype(bool)]
     means = rows.groupby("item")["score"].mean()
+    right = rows.drop_duplicates("item")["correct"].dropna()
     return HumanScore(
         float(means.mean()),
         len(means),
@@ -301,4 +303,5 @@ def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
         int(rows["rater"].nunique()),
         tuple(sorted(rows["project"].unique())),
         bool(rows["simulated"].all()),
+        float(right.mean()) if len(right) else None,
     )

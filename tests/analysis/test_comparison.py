@@ -12,6 +12,7 @@ from peftcore.analysis.comparison import (
     differences,
     holm,
     interval,
+    lead,
     paired,
     pareto,
     summary,
@@ -90,6 +91,14 @@ def test_identical_runs_do_not_differ():
     scores = {0: 0.3, 1: 0.9, 2: 0.1}
     found = paired(scores, scores)
     assert (found.mean, found.p) == (0, 1)
+
+
+def test_a_lead_is_the_mean_of_the_gaps_of_common_seeds():
+    rows = [("a", 0, 0.5), ("a", 1, 0.9), ("a", 2, 0.4), ("b", 0, 0.4), ("b", 1, 0.6)]
+    made = pd.DataFrame(rows, columns=["run", "seed", "accuracy"])
+    found = lead(made, "accuracy", "a", "b")
+    assert (found.mean, found.n) == (pytest.approx(0.2), 2)  # gaps 0.1 and 0.3
+    assert found.high - 0.2 == pytest.approx(12.706 * 0.1, rel=1e-4)
 
 
 def test_only_common_seeds_are_paired():

@@ -63,5 +63,8 @@ def test_runs_are_called_by_the_names_given():
 
 
 def test_allowed_differences_are_named():
-    assert caveats([run(), run("b", training={"steps": 7})]) == ["Steps differ: 200, 7"]
+    other = run("b", training={"steps": 7})
+    assert caveats([run(), other]) == ["Steps differ: 7 in b, 200 in a"]
+    (named,) = caveats([run(), other, run("c")], {"b": "LoRA"})
+    assert named == "Steps differ: 7 in LoRA, 200 in the others"
     assert caveats([run(), run("b")]) == []

@@ -23,6 +23,7 @@ def test_the_human_score_is_the_mean_over_items_of_the_mean_over_raters(book):
     assert (found.score, found.items, found.ratings, found.raters) == (0.75, 2, 3, 2)
     assert found.projects == (made.id,)
     assert not found.simulated
+    assert found.right == 1
 
 
 def test_people_count_before_simulated_raters(book):
