@@ -12,6 +12,8 @@ from peftcore.measurements import Part
 from peftcore.runs import Run, RunStore
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from peftcore.analysis.sparsity import Array
     from peftcore.base import BaseModel
     from peftcore.dictionaries import Dictionary
@@ -44,14 +46,32 @@ def with_gains(
     """Answers of one seed to a text: all atoms as they are, some at these gains, none at all."""
     import torch
 
-    from peftcore.atom_measuring import answers_with
-
     if not 0 <= seed < found.seeds:
         raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
     points = torch.stack([torch.ones(found.size), torch.ones(found.size), torch.zeros(found.size)])
     for number, gain in gains.items():
         points[1, number] = gain
     return [each[0] for each in answers_with(run, found, seed, points, [text])]
+
+
+def answers_with(
+    run: Run, found: Dictionary, seed: int, gains: Tensor, texts: Sequence[str]
+) -> list[list[str]]:
+    """What one seed at each of several gains (p, …) answers to texts."""
+    import torch
+
+    from peftcore import answering, planning, tasks
+    from peftcore.batches import Encoder
+    from peftcore.terrain import Surveyor
+
+    task = tasks.find(run.spec.task)
+    encoder = Encoder(found.base, task.labels, planning.room(run.spec, found.base))
+    rows = [answering.typed(text) for text in texts]
+    with torch.inference_mode():
+        told = Surveyor(found, seed, rows, encoder).answers(
+            gains, task, run.spec.evaluation, lambda: False
+        )
+    return [[answer.text for answer in each] for each in told]
 
 
 def combined(
@@ -62,7 +82,6 @@ def combined(
 ) -> dict[str, str]:
     """Answers to a text with two runs' atoms at these shares, with each alone, and with none."""
     from peftcore import dictionaries
-    from peftcore.atom_measuring import answers_with, mixed_gains
 
     if len(names) != 2:
         raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(names)}")
@@ -76,7 +95,7 @@ def combined(
         if (part.seed or 0) >= each.seeds:
             raise BadInput(f"seed must lie in [0, {each.seeds - 1}]; got {part.seed}")
     both = dictionaries.joined(held[0], held[1], (parts[0].seed or 0, parts[1].seed or 0))
-    gains = mixed_gains(both, held[0].each, [shares, (1, 0), (0, 1), (0, 0)])
+    gains = dictionaries.shares(both, held[0].each, [shares, (1, 0), (0, 1), (0, 0)])
     told = [each[0] for each in answers_with(runs[0], both, 0, gains, [text])]
     words = f"both, {shares[0]:g} and {shares[1]:g} times"
     return dict(zip((words, "first alone", "second alone", NONE), told, strict=True))
@@ -112,7 +131,6 @@ def coefficients(run: Run, found: Dictionary, seed: int, text: str) -> Reading:
     import torch
 
     from peftcore import answering, dictionaries, tasks
-    from peftcore.atom_measuring import answers_with
     from peftcore.batches import Encoder
 
     if not 0 <= seed < found.seeds:

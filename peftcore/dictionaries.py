@@ -169,3 +169,11 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
             held[f"{kind}:{site}"] = torch.cat(values, axis)
         held[f"threshold:{site}"] = torch.cat([each.limits(site, s) for each, s in pair], -1)
     return Dictionary(Terrain(worn, held, frozenset()))
+
+
+def shares(both: Dictionary, first: int, mixes: Sequence[tuple[float, float]]) -> Tensor:
+    """Gains (p, sites · m) of joined atoms: of the first run's `first` at a site, and the rest."""
+    gains = torch.empty(len(mixes), len(both.sites), both.each)
+    for row, (one, other) in zip(gains, mixes, strict=True):
+        row[:, :first], row[:, first:] = one, other
+    return gains.flatten(1)

@@ -164,3 +164,10 @@ def test_what_does_not_fit_together_is_refused(tiny):
 def test_other_methods_have_no_atoms(tiny):
     with pytest.raises(BadInput, match="has no coefficients of atoms"):
         dictionary(tiny("t5"), method="lora")
+
+
+def test_shares_reach_the_atoms_of_their_own_run(tiny):
+    one, other = dictionary(tiny("t5")), dictionary(tiny("t5"), atoms=2)
+    both = dictionaries.joined(one, other)
+    gains = dictionaries.shares(both, one.each, [(1.0, 0.5)]).view(len(both.sites), 5)
+    assert torch.equal(gains, torch.tensor([1.0, 1.0, 1.0, 0.5, 0.5]).expand(len(both.sites), 5))

@@ -164,7 +164,7 @@ def together(
 
     both = dictionaries.joined(concept, style, (place, place))
     mixes = [(0.0, 0.0), (shares[0], 0.0), (0.0, shares[1]), shares]
-    drawn = at_gains(both, 0, measuring.mixed(both, concept.each, mixes), prompt, count, first)
+    drawn = at_gains(both, 0, dictionaries.shares(both, concept.each, mixes), prompt, count, first)
     return dict(zip(("none", "concept", "style", "both"), drawn, strict=True))
 
 

@@ -151,7 +151,7 @@ def combine(
         if stop():
             raise InterruptedError
         both = dictionaries.joined(first, second, (place, place))
-        gains = mixed(both, first.each, mixes)
+        gains = dictionaries.shares(both, first.each, mixes)
         return [_right(rows, p) for p in _drawn(both, 0, gains, rows, arithmetic(concept, base))]
 
     shares = [(one, other) for one in SHARES for other in SHARES]
@@ -208,14 +208,6 @@ def both_examples(count: int, split: Split = "test") -> list[Example]:
             found.append(scene.prompt)
     name = "both" if tests else f"both/{split}"
     return [Example(f"{name}/new/{i}", prompt, "") for i, prompt in enumerate(found)]
-
-
-def mixed(both: Dictionary, first: int, shares: Sequence[tuple[float, float]]) -> torch.Tensor:
-    """Gains (p, atoms) of joined atoms: a share of the first run's and one of the second's."""
-    gains = torch.empty(len(shares), len(both.sites), both.each)
-    for row, (one, other) in zip(gains, shares, strict=True):
-        row[:, :first], row[:, first:] = one, other
-    return gains.flatten(1)
 
 
 def arithmetic(run: Run, base: BaseModel) -> torch.dtype | None:
