@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -15,9 +16,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import cache, charts, errors, plans, widgets
 from app.figures import curves
+from app.figures.compare import digits
 from app.latest import metric_title
 from app.looks import looks, title
 from peftcore import tasks
+from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput
 from peftcore.jobs import Job, ensure_worker, tend
 from peftcore.runs import Run, Status
@@ -215,11 +218,14 @@ def readable(log: str) -> list[str]:
     return [line for line in log.splitlines() if DATED.match(line)]
 
 
-def results(run: Run) -> None:
-    """Scores of a finished run, and its files to take away."""
+def _scores(run: Run) -> None:
+    """Means with their intervals, and every seed one click away."""
     scores = run.scores()
-    if scores:
-        st.header("Scores", anchor=False)
+    st.dataframe(
+        means(scores), hide_index=True, alt="Mean, 95 % interval and number of seeds of each score"
+    )
+    st.caption("95 % intervals are Student's t over seeds.")
+    with st.expander("Every seed", icon=charts.ICON):
         names = run.spec.population.numbers()
         frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
         frame.insert(0, "Seed", names[: len(frame)])
@@ -229,12 +235,34 @@ def results(run: Run) -> None:
             name=f"{run.id}-scores",
             alt="Every score of every seed",
             column_config={
-                name: st.column_config.NumberColumn(
-                    format="%.3f" if frame[name].abs().max() < 2 else "%.1f"
-                )
-                for name in frame.columns[1:]
+                metric_title(name): st.column_config.NumberColumn(format=f"%{digits(name)}")
+                for name in scores
             },
         )
+
+
+def means(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Metric → a row with mean, 95 % interval and n, as words."""
+    rows = []
+    for name, values in scores.items():
+        over, form = interval(values), digits(name)
+        limits = "one seed" if over.low is None else f"{over.low:{form}} to {over.high:{form}}"
+        rows.append(
+            {
+                "Metric": metric_title(name),
+                "Mean": "–" if over.mean is None else f"{over.mean:{form}}",
+                "95 % interval": limits if over.n else "–",
+                "Seeds": over.n,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def results(run: Run) -> None:
+    """Scores of a finished run, and its files to take away."""
+    if run.scores():
+        st.header("Scores", anchor=False)
+        _scores(run)
     st.header("Take away", anchor=False)
     with st.container(horizontal=True):
         answers = run.answers()

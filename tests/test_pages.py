@@ -187,6 +187,27 @@ def test_runs_shows_the_run_the_address_names():
     assert sound(app)
 
 
+def test_a_finished_run_tells_means_with_intervals_and_every_seed():
+    run = make_run("lora", population={"seeds": 3})
+    run.write_scores({"accuracy": [0.5, 0.7, 0.6], "chrf": [40.0, None, 41.0]})
+    app = open_page("runs", run=run.id)
+    [told] = [frame.value for frame in app.dataframe if "Mean" in frame.value]
+    [seeds] = [frame.value for frame in app.dataframe if "Accuracy" in frame.value]
+    half = 4.302653 * 0.1 / 3**0.5  # t with two degrees of freedom
+    assert list(told["Mean"]) == ["0.600", "40.5"]
+    assert told["95 % interval"][0] == f"{0.6 - half:.3f} to {0.6 + half:.3f}"
+    assert list(told["Seeds"]) == [3, 2]
+    assert list(seeds["Accuracy"]) == [0.5, 0.7, 0.6]
+    assert sound(app)
+
+
+def test_one_seed_has_no_interval():
+    from app.run_views import means
+
+    assert list(means({"accuracy": [0.5]})["95 % interval"]) == ["one seed"]
+    assert list(means({"accuracy": [None]})["95 % interval"]) == ["–"]
+
+
 def test_an_unknown_run_in_the_address_gets_a_sentence():
     run = make_run("lora")
     app = open_page("runs", run=run.id[:-1] + ("0" if run.id[-1] != "0" else "1"))
