@@ -9,13 +9,18 @@ from typer.testing import CliRunner
 from peftcore.commands import app
 
 
-@pytest.fixture
-def mine(tmp_path, monkeypatch):
-    base = build_tiny("t5")
+def saved(family, tmp_path, monkeypatch):
+    """A tiny base by the name of mine; the words that ask for it."""
+    base = build_tiny(family)
     base.model.save_pretrained(tmp_path / "mine")
     base.tokenizer.save_pretrained(tmp_path / "mine")
     monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
     return ["--base", "mine", "--json"]
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    return saved("t5", tmp_path, monkeypatch)
 
 
 def asked(*words):
@@ -54,3 +59,13 @@ def test_half_precision_is_held_against_single_from_the_same_start(mine):
     assert [row["step"] for row in rows] == [0, 2, 4]
     assert all(0 <= row["apart"] < 0.05 * row["fp32"] for row in rows)
     assert all(row["times_faster"] > 0 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the tracer's own
+def test_a_compiled_model_is_held_against_a_plain_one(tmp_path, monkeypatch):
+    words = ["--alone", "--rounds", "1", "--count", "1"]
+    words += ["--backend", "eager"]  # which needs no compiler
+    [row] = asked("compile", *saved("bert", tmp_path, monkeypatch), *words)["rows"]
+    assert row["what"] == "model alone"
+    assert row["graphs"] > 0
+    assert row["times_faster"] > 0

@@ -110,6 +110,22 @@ SECTIONS = (
         },
     ),
     Section(
+        "compile",
+        "Compiled models",
+        "A training step, and the frozen model's forward and backward alone, plain and by "
+        "torch.compile; processor time, medians of pairs. Compiling: until the first call came "
+        "back. On a processor it does not pay, so nothing in the core compiles.",
+        {
+            "base": text("base"),
+            "what": text("what"),
+            "plain, ms": number("plain_ms", ".0f"),
+            "compiled, ms": number("compiled_ms", ".0f"),
+            "times faster": number("times_faster", ".2f"),
+            "compiling, s": number("compiling_seconds", ".0f"),
+            "graphs": text("graphs"),
+        },
+    ),
+    Section(
         "landscape",
         "Points of a landscape",
         "Losses at many points of a simplex of prefixes: point by point, stacked (passes side by "
