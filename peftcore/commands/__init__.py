@@ -39,6 +39,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     attention,  # noqa: F401
     bench,  # noqa: F401
     bench_app,  # noqa: F401
+    bench_compile,  # noqa: F401
     bench_generate,  # noqa: F401
     bench_growth,  # noqa: F401
     bench_precision,  # noqa: F401
@@ -50,6 +51,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     examples,  # noqa: F401
     exchange,  # noqa: F401
     landscape,  # noqa: F401
+    measured,  # noqa: F401
     pictures,  # noqa: F401
     queueing,  # noqa: F401
     rate,  # noqa: F401

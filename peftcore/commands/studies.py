@@ -11,11 +11,12 @@ import typer
 
 from peftcore.commands import app, asking, printing
 from peftcore.commands.training import trained
+from peftcore.studies import STUDIES
 
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help="Study to make: encoder, methods or shots.")],
+    name: Annotated[str, typer.Argument(help=f"Study to make: {', '.join(STUDIES)}.")],
     out: Annotated[
         Path | None, typer.Option(help="CSV file whose rows of this study are replaced.")
     ] = None,
