@@ -20,7 +20,7 @@ from app.visitors import LINK, login_wanted
 from app.widgets import plain, sentence
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Actor, Invitation, Project, ProjectSettings
+from peftcore.rating import Actor, Invitation, Project, ProjectSettings, RaterRow
 from peftcore.runs import Run
 
 ASKED = "project"  # in the address of a link
@@ -218,7 +218,7 @@ def _raters(who: Actor, project: Project) -> None:
             "Skipped": [row.skipped for row in rows],
             "Checks passed": [_passed(checked, row.id) for row in rows],
             "Seconds per item (median)": [speed.get(row.id) for row in rows],
-            "Link": ["works" if row.active and project.open else "closed" for row in rows],
+            "Link": list(map(_link_state, rows)),
             "Login": [row.login for row in rows],
             "Invited": [f"{datetime.fromtimestamp(row.created, UTC):%Y-%m-%d}" for row in rows],
         }
@@ -234,6 +234,13 @@ def _raters(who: Actor, project: Project) -> None:
             "Seconds per item (median)": st.column_config.NumberColumn(format="%.0f"),
         },
     )
+
+
+def _link_state(row: RaterRow) -> str:
+    if not row.link_works:
+        return "closed"
+    until = row.link_until
+    return f"works until {datetime.fromtimestamp(until, UTC):%Y-%m-%d}" if until else "works"
 
 
 def _passed(checked: pd.DataFrame, rater: str) -> str:

@@ -26,7 +26,7 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
         known = checked.loc[row.id].to_dict() if row.id in checked.index else {}
         names = ("checks", "checks_passed", "median_seconds")
         more = {name: known.get(name) for name in names}
-        rows.append(asdict(row) | more | {"link_works": row.active and found.open})
+        rows.append(asdict(row) | more)
     value = {"project": project, "raters": rows}
     heads = ("id", "name", "done", "skipped", "checks_passed", "median_seconds", "link_works")
     listed = [[row[head] for head in heads] for row in rows]

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from peftcore.errors import BadInput
 from peftcore.rating.book import Book, found
 from peftcore.rating.schema import PROJECTS, RATERS
 
+DAY = 86_400.0  # seconds
 NOBODY = "0" * 64  # compared with when there is no such rater, so that both cases take as long
 
 
@@ -51,7 +53,10 @@ def experimenter(name: str = "experimenter") -> Actor:
 
 
 def sign_in(book: Book, token: str) -> Actor:
-    """The rater whose link this is; NotAllowed if it is nobody's or was withdrawn."""
+    """The rater whose link this is; NotAllowed if it is nobody's, was withdrawn or has ended.
+
+    A link that ends does not end a visit that came by it before.
+    """
     rater, _, secret = token.partition(".")
     row = book.one(sa.select(RATERS).where(RATERS.c.id == rater, RATERS.c.token_hash.is_not(None)))
     matches = hmac.compare_digest(row["token_hash"] if row else NOBODY, _hash(secret))
@@ -61,6 +66,12 @@ def sign_in(book: Book, token: str) -> Actor:
             "Copy it once more as a whole, or ask whoever sent it for a new one"
         )
     require_active(row["active"])
+    until = row["link_until"]
+    if until is not None and until < book.clock():
+        raise NotAllowed(
+            f"this link worked until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC. What "
+            "you rated is kept; ask whoever sent it for a new one if you should go on"
+        )
     return Actor("rater", row["name"], row["id"], row["project"])
 
 
@@ -97,6 +108,7 @@ def invite(book: Book, who: Actor, project: str, name: str, login: str = "") -> 
         )
         if values["login"] and connection.execute(taken).first():
             raise BadInput(f"{login.strip()!r} rates in this project already")
+        values["link_until"] = _link_until(book, row)
         connection.execute(sa.insert(RATERS).values(values))
     return Invitation(rater, str(values["name"]), f"{rater}.{secret}")
 
@@ -106,7 +118,11 @@ def renew_link(book: Book, who: Actor, rater: str) -> Invitation:
     require_experimenter(who)
     secret = secrets.token_urlsafe(32)
     row = found(book.one(sa.select(RATERS).where(RATERS.c.id == rater)), "rater", rater)
-    _change(book, rater, token_hash=_hash(secret), active=True)
+    project = found(
+        book.one(sa.select(PROJECTS).where(PROJECTS.c.id == row["project"])), "project", rater
+    )
+    until = _link_until(book, project)
+    _change(book, rater, token_hash=_hash(secret), active=True, link_until=until)
     return Invitation(rater, row["name"], f"{rater}.{secret}")
 
 
@@ -114,6 +130,12 @@ def revoke(book: Book, who: Actor, rater: str) -> None:
     """Close a rater's link; what they said is kept."""
     require_experimenter(who)
     _change(book, rater, active=False)
+
+
+def _link_until(book: Book, project: sa.RowMapping) -> float | None:
+    """When a link that is made now ends, in epoch seconds; None: never."""
+    days = project["settings"].get("link_days", 0)  # projects of before have no such setting
+    return book.clock() + days * DAY if days else None
 
 
 def _change(book: Book, rater: str, **values: object) -> None:

@@ -21,7 +21,7 @@ from peftcore.database import Database
 from peftcore.errors import BadInput
 from peftcore.rating.schema import PROJECTS
 
-REVISION = "0001"  # the newest of migrations/versions; a test holds it so
+REVISION = "0002"  # the newest of migrations/versions; a test holds it so
 VERSIONS = "rating_version"  # the table in which the database keeps its own
 
 

@@ -1,7 +1,7 @@
 """A whole project as JSON lines, and back: to move it, to keep it, to ship it.
 
 Everything goes along: items and whose they are, leases, drafts, every rating with its history.
-Secrets of links do not, so raters of a copy need new links.
+Secrets of links and their ends do not, so raters of a copy need new links.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from peftcore.rating.schema import (
     metadata,
 )
 
+KEPT_BACK = ("token_hash", "login", "link_until")
 COUNTED = ("rating_origins", "rating_answers", "rating_ratings", "rating_adjudications")
 
 
@@ -37,7 +38,7 @@ def dump(book: Book, who: Actor, project: str) -> Iterator[str]:
     find(book, who, project)
     for table, query in _queries(project):
         for row in book.read(query):
-            values = {name: row[name] for name in row if name not in ("token_hash", "login")}
+            values = {name: row[name] for name in row if name not in KEPT_BACK}
             yield json.dumps({"table": table.name} | values, ensure_ascii=False)
 
 

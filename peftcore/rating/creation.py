@@ -51,6 +51,8 @@ class RaterRow:
     done: int
     skipped: int
     created: float
+    link_until: float | None  # epoch seconds; None: no end
+    link_works: bool
 
 
 def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settings: Any) -> Project:
@@ -128,15 +130,20 @@ def set_open(book: Book, who: Actor, project: str, is_open: bool) -> Project:
 def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
     """The raters of a project in the order in which they were invited, and how far they are."""
     require_experimenter(who)
+    now = book.clock()
 
     def count(state: str) -> sa.ColumnElement[int]:
         return sa.func.count(sa.case((LEASES.c.state == state, 1)))
 
     query = (
-        sa.select(RATERS, count("done").label("done"), count("skipped").label("skipped"))
+        sa.select(
+            *(RATERS, PROJECTS.c.state.label("project_state")),
+            *(count("done").label("done"), count("skipped").label("skipped")),
+        )
+        .join(PROJECTS, PROJECTS.c.id == RATERS.c.project)
         .outerjoin(LEASES, LEASES.c.rater == RATERS.c.id)
         .where(RATERS.c.project == project)
-        .group_by(*RATERS.c)
+        .group_by(*RATERS.c, PROJECTS.c.state)
         .order_by(RATERS.c.created, RATERS.c.name, RATERS.c.id)
     )
     return [
@@ -148,6 +155,10 @@ def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
             row["done"],
             row["skipped"],
             row["created"],
+            row["link_until"],
+            row["active"]
+            and row["project_state"] == "open"
+            and (row["link_until"] is None or row["link_until"] >= now),
         )
         for row in book.read(query)
     ]

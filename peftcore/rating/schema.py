@@ -60,6 +60,7 @@ RATERS = sa.Table(
     sa.Column("login", sa.String),  # the address somebody signs in with, instead of a link
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("link_until", sa.Float),  # epoch seconds; empty: no end
     sa.UniqueConstraint("project", "login", name="one_rater_of_a_login"),
 )
 LEASES = sa.Table(

@@ -69,5 +69,12 @@ class ProjectSettings(Settings):
         title="Hold an item (minutes)",
         description="Minutes after which an untouched item goes to others",
     )
+    link_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        title="Links work for (days)",
+        description="Days after which a rater's link lets nobody in any more; 0: no end",
+    )
     seed: int = Field(0, ge=0, le=10**6, title="Number of the draw", description="Seed of the draw")
     guidelines: str = Field(GUIDELINES, max_length=20_000, description="What raters read first")

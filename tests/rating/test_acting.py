@@ -163,3 +163,31 @@ def test_rating_everything_leaves_a_rater_with_nothing_else(there):
     book, _, _, bob, _ = there
     assert len(rate_all(book, bob)) == 6
     assert rating.next_item(book, bob) is None
+
+
+def test_a_link_ends_after_the_days_of_its_project_and_a_new_one_goes_on():
+    now = [0.0]
+    book = rating.Book(clock=lambda: now[0])
+    made = project(book, link_days=2)
+    invited = rating.invite(book, ME, made.id, "Ann")
+    now[0] = 2 * 86_400
+    who = rating.sign_in(book, invited.token)
+    lease = rate_next(book, who)
+    now[0] += 1
+    with pytest.raises(rating.NotAllowed, match="worked until 1970-01-03 00:00 UTC"):
+        rating.sign_in(book, invited.token)
+    (row,) = rating.raters(book, ME, made.id)
+    assert (row.link_until, row.link_works) == (2 * 86_400, False)
+    assert rate_next(book, who)  # a visit that is open goes on
+    again = rating.sign_in(book, rating.renew_link(book, ME, who.rater).token)
+    assert rating.history(book, again)[0].lease == lease
+    (row,) = rating.raters(book, ME, made.id)
+    assert (row.link_until, row.link_works) == (now[0] + 2 * 86_400, True)
+
+
+def test_a_link_has_no_end_unless_its_project_says_so():
+    now = [0.0]
+    book = rating.Book(clock=lambda: now[0])
+    invited = rating.invite(book, ME, project(book).id, "Ann")
+    now[0] = 1e10
+    assert rating.sign_in(book, invited.token).name == "Ann"

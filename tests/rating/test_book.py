@@ -34,6 +34,20 @@ def test_the_newest_migration_is_the_one_the_book_asks_for():
     assert ScriptDirectory.from_config(settings).get_current_head() == REVISION
 
 
+def test_a_book_of_the_first_step_is_brought_up_to_date_with_what_is_in_it(home):
+    book = rating.Book()
+    made = project(book)
+    who = rater(book, made)
+    with book.write() as connection:
+        connection.execute(sa.text("ALTER TABLE rating_raters DROP COLUMN link_until"))
+        connection.execute(sa.text(f"UPDATE {VERSIONS} SET version_num = '0001'"))
+    again = rating.Book()
+    assert differences(again) == []
+    assert rating.next_item(again, who) is not None
+    (row,) = rating.raters(again, ME, made.id)
+    assert (row.link_until, row.link_works) == (None, True)
+
+
 def test_an_open_book_is_not_migrated_again(home, monkeypatch):
     rating.Book()
     monkeypatch.setattr(rating.Book, "_upgrade", lambda self: 1 / 0)
