@@ -60,10 +60,10 @@ def _lead(chosen: Comparison, best: str, second: str) -> str:
         return "."
     name, ahead = plain(chosen.looks[second].name), f"{abs(found.mean):{form}}"
     if found.low is None or found.high is None:
-        return f", {ahead} from {name}; one seed says nothing about others."
+        return f", {ahead} ahead of {name}; one seed says nothing about others."
     ends = sorted((abs(found.low), abs(found.high)))
     if found.low * found.high > 0:
-        return f", {ahead} from {name} (95 % interval {ends[0]:{form}} to {ends[1]:{form}})."
+        return f", {ahead} ahead of {name} (95 % interval {ends[0]:{form}} to {ends[1]:{form}})."
     limits = f"{found.low:+{form}} to {found.high:+{form}}"
     return f". That it differs from {name} may be chance: {found.mean:+{form}} ({limits})."
 
