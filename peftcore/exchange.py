@@ -168,7 +168,7 @@ def import_peft(
 ) -> Run:
     """A run made of a folder of the peft package, for this base and task; the same folder gives
     the same run.  BadInput if it is damaged, foreign, for another base or not expressible."""
-    from peftcore import peft_format
+    from peftcore import peft_reading
     from peftcore.base import load
 
     place = folder.expanduser()
@@ -182,7 +182,7 @@ def import_peft(
     asked = tasks.find(task)
     base = load(base) if isinstance(base, str) else base
     _same_base(notes, base)
-    learnt = peft_format.read(config, tensors, base)
+    learnt = peft_reading.read(config, tensors, base)
     spec = _spec(learnt.method, learnt.settings, base.name, task)
     adapted = planning.wear(base, spec, fresh=False)
     _fill(adapted, learnt.tensors, place, asked.labels)
