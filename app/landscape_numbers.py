@@ -37,26 +37,29 @@ def flat(subject: Subject) -> None:
             return
         rows = figures.flatness_table(measures)
         widgets.table(
-            rows.round(5),
+            rows,
             key=f"landscape.{found.id}.flatness",
             name=f"flatness-{found.id}",
             alt="Measures of flatness with means and 95 % intervals over seeds",
+            column_config={
+                name: st.column_config.NumberColumn(name, format="%.3g")
+                for name in ("Mean", "Low", "High")
+            },
         )
         facts = found.facts
         st.caption(
             widgets.plain(
-                f"{said(facts)}. Intervals are Student's t over seeds. Distance of the "
-                f"rises: {facts['radius']:g} lengths of the adapter."
+                f"{said(facts)}. Low and high: 95 % interval over seeds, Student's t, which may "
+                "pass where no value can lie. The rises are those "
+                f"{facts['radius']:g} lengths of the adapter away from it."
             )
         )
 
-    measuring.panel(
-        Landscape,
-        ask,
-        show,
-        "the flatness of every seed",
-        "Barriers, variance, sharpness and curvature, each with an interval over seeds.",
+    st.caption(
+        "How fast the loss rises around what each seed learnt: the smaller the numbers, the "
+        "flatter the ground."
     )
+    measuring.panel(Landscape, ask, show, "the flatness of every seed")
     _question(ask, subject.run)
 
 
@@ -97,7 +100,9 @@ def _question(ask: Ask, run: Run) -> None:
     ]
     if waiting_for:
         st.button(
-            f"Measure the other {len(waiting_for)} runs of this task",
+            "Measure the other run of this task"
+            if len(waiting_for) == 1
+            else f"Measure the other {len(waiting_for)} runs of this task",
             key="landscape.rest",
             icon=":material/playlist_add:",
             on_click=_measure_all,
@@ -166,14 +171,13 @@ def validation(subject: Subject) -> None:
         _spread(found, measures, facts, subject)
         _estimates(found, measures, facts)
 
-    measuring.panel(
-        Landscape,
-        subject.ask("validation", seed=0, copies=60),
-        show,
-        "the validation distribution",
-        "Losses of the validation draw at random points of the simplex, for every seed and every "
-        "kept step of the training.",
+    st.caption(
+        "Validation can be read once, at the centroid, or at random points of the simplex: one for "
+        "the whole draw, or one for each example. A copy is the draw read once at random points; "
+        "the mean of R copies strays less than one. Every seed and kept step is measured."
     )
+    ask = subject.ask("validation", seed=0, copies=60)
+    measuring.panel(Landscape, ask, show, "the validation distribution")
 
 
 def _spread(
@@ -244,13 +248,16 @@ def _estimates(found: Landscape, measures: pd.DataFrame, facts: dict[str, Any]) 
     )
     st.caption(
         "Kendall's rank agreement over the kept steps of each seed, 1 for the same order, with a "
-        "95 % interval over seeds. Where the two intervals overlap, this run decides nothing."
+        "95 % interval over seeds: Student's t, which may pass 1, as no agreement can. Where the "
+        "two intervals overlap, this run decides nothing."
     )
 
 
 def ablation(subject: Subject) -> None:
     """The same run with other numbers of vertices, all at once."""
     run = subject.run
+    counts = " and ".join(", ".join(map(str, COUNTS)).rsplit(", ", 1))
+    st.caption(f"The same run with {counts} vertices: does a larger simplex score higher?")
     try:
         specs = landscapes.by_vertices(run.spec, COUNTS)
     except BadInput as error:
@@ -261,9 +268,9 @@ def ablation(subject: Subject) -> None:
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
     done = {v: r for v, r in found.items() if r and r.status().state == "done"}
     if missing:
-        counts = ", ".join(str(spec.population.vertices) for spec in missing)
+        lacking = ", ".join(str(spec.population.vertices) for spec in missing)
         st.button(
-            f"Train with {counts} vertices",
+            f"Train with {lacking} vertices",
             type="primary",
             icon=":material/model_training:",
             key="landscape.ablate",

@@ -24,8 +24,8 @@ GROUNDS: dict[Kind, str] = {
     "plane": "Through three adapters",
 }
 NOTES: dict[Kind, str] = {
-    "face": "Every point is an adapter mixed from three corners. The white points are the corners "
-    "and the centroid, which is what gets deployed; the rim beyond the triangle is extrapolated.",
+    "face": "Every point is an adapter mixed from three corners. The named points are the "
+    "corners and the centroid, which is what answers; the rim beyond the triangle is extrapolated.",
     "vertices": "The plane in which the vertices spread most; distances in it are true.",
     "random": "The deployed adapter in the middle, two random directions around it. A direction's "
     "vectors have the lengths of those they change, so that scale alone cannot make it look flat.",
@@ -68,7 +68,8 @@ def ground(subject: Subject) -> None:
     def show(found: Landscape) -> None:
         _draw(found, shape == "In relief")
 
-    measuring.panel(Landscape, ask, show, GROUNDS[kind].lower(), NOTES[kind])
+    st.caption(NOTES[kind])
+    measuring.panel(Landscape, ask, show, GROUNDS[kind].lower())
 
 
 def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
@@ -302,13 +303,10 @@ def cuts(subject: Subject) -> None:
         )
         measuring.caption(facts)
 
-    measuring.panel(
-        Landscape,
-        subject.ask("cuts", steps=12),
-        show,
-        "the edges",
-        "Loss along every edge and from the centroid to every vertex, a little beyond both ends.",
+    st.caption(
+        "Loss along every edge and from the centroid to every vertex, a little beyond both ends."
     )
+    measuring.panel(Landscape, subject.ask("cuts", steps=12), show, "the edges")
 
 
 def between(subject: Subject) -> None:
@@ -334,11 +332,9 @@ def between(subject: Subject) -> None:
         )
         _draw(found, relief=False)
 
-    measuring.panel(
-        Landscape,
-        subject.ask("curve", *others, steps=16),
-        show,
-        "the way between them",
+    st.caption(
         "Are two trained adapters connected by a way of low loss? The straight one, and a curve "
-        "whose bend is trained for it.",
+        "whose bend is trained for it."
     )
+    ask = subject.ask("curve", *others, steps=16)
+    measuring.panel(Landscape, ask, show, "the way between them")

@@ -87,6 +87,8 @@ def pick(runs: list[Run]) -> Subject:
             format_func=SPLITS.__getitem__,
             key="landscape.split",
             width=220,
+            help="A draw is what this seed was given, to train on or to choose its step by; a "
+            "split is all there is",
         )
         size = st.selectbox(
             "How many",

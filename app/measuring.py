@@ -101,7 +101,8 @@ def caption(facts: Mapping[str, Any]) -> None:
     """Where the adapters and data come from, below a figure."""
     st.caption(
         widgets.plain(
-            f"{facts.get('base')} ({facts.get('fingerprint')}), {facts.get('task')}, data "
-            f"{facts.get('data_hash')}; adapters {', '.join(facts.get('adapters', []))}."
+            f"Measured on {facts.get('base')} ({facts.get('fingerprint')}), "
+            f"{facts.get('task')} ({facts.get('data_hash')}), adapters "
+            f"{', '.join(facts.get('adapters', []))}; the codes are fingerprints of what was read."
         )
     )

@@ -102,6 +102,12 @@ AXIS: dict[str, Any] = {
     "ticklabeloverflow": "allow",  # margins fit the labels; else each would be measured once more
     "title": {"standoff": 10, "font": {"size": 13}},
 }
+TICKS = [digit * 10.0**power for power in range(-12, 6) for digit in (1, 2, 5)]
+LOGARITHMIC: dict[str, Any] = {  # an axis; Plotly's own labels between decades lack their power
+    "type": "log",
+    "tickvals": TICKS,
+    "ticktext": [f"{tick:g}" for tick in TICKS],
+}
 
 
 def template(ground: Literal["light", "dark"] = "light") -> go.layout.Template:

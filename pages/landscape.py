@@ -13,6 +13,11 @@ VIEWS = {
     "Vertices": landscape_numbers.ablation,
 }
 st.title("Landscape", anchor=False)
+st.caption(
+    "How the loss changes when an adapter's numbers change. A run trained with several vertices is "
+    "a whole simplex of adapters, with three a triangle: every mixture of its vertices is an "
+    "adapter too, and their mean, the centroid, is the one that answers."
+)
 
 
 def show() -> None:

@@ -14,6 +14,7 @@ from peftcore.analysis import simplex
 from peftcore.errors import BadInput
 from peftcore.landscapes import Ask
 from peftcore.measurements import Part
+from peftcore.methods.base import METHODS
 from peftcore.performing import load_adapter
 from peftcore.population import random_points, validation_salt
 from peftcore.runs import Run
@@ -238,7 +239,7 @@ def _between(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Grou
         made.append(terrain.of_run(load_adapter(run, survey.base, part.step)))
         seeds.append([seed])
         step = "" if part.step is None else f", step {part.step}"
-        names.append(f"{run.spec.method} {run.id[:4]}{step}, seed {seed}")
+        names.append(f"{METHODS[run.spec.method].title} {run.id[:4]}{step}, seed {seed}")
     ground = terrain.joined(made, seeds)
     if ask.kind == "plane":
         plane = _plane(lambda: simplex.plane_through(ground.gram(0).numpy()))

@@ -195,7 +195,7 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
         found.write_status(state="done")
     page = view(opened(), "Flatness")
     table = page.dataframe[0].value
-    assert table["Measure"].tolist() == ["Mean rise"]
+    assert table["Measure"].tolist() == ["Mean rise (nats)"]
     assert table["Seeds"].tolist() == [2]
     (figure,) = charts(page)
     assert "2 runs" in figure["layout"]["title"]["text"]

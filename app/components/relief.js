@@ -4,7 +4,7 @@
 // Python gives `data` (see app/figures/relief.py) and is told the point that was clicked.
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 600;
+const HEIGHT = 640;
 const START = { turn: -0.37, tilt: 0.72 }; // radians: about the upright axis, and from level
 const REACH = 18; // pixels between a pointer and the point it means
 const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -116,8 +116,8 @@ class Relief {
     const { data, svg } = this;
     svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     svg.style.height = `${HEIGHT}px`;
-    const size = Math.min((width - 150) / 1.65, 330);
-    this.project = projection(this.view, width / 2 + 24, HEIGHT / 2 + 50, size);
+    const size = Math.min((width - 150) / 1.65, data.ticks.x.length ? 290 : 340);
+    this.project = projection(this.view, width / 2 + 24, HEIGHT / 2 + 20, size);
     this.at = data.points.map(this.project);
     svg.replaceChildren();
     words(svg, data.title, { x: 0, y: 18, class: "title" });
@@ -190,15 +190,19 @@ class Relief {
       const [x, y] = place(at);
       words(this.svg, said, { x: x + 6 * out, y: y + 16, class: `tick ${side}` });
     }
-    const [x, y] = place(0);
-    words(this.svg, this.data.axes[axis], { x: x + 34 * out, y: y + 42, class: `axis ${side}` });
+    const [[x, y], [fx, fy]] = [place(0), place(0.01)];
+    const steep = Math.atan2(fy - y, fx - x);
+    const along = Math.abs(steep) > Math.PI / 2 ? steep - Math.sign(steep) * Math.PI : steep;
+    const [left, top] = [x - 52 * Math.sin(along), y + 52 * Math.cos(along)];
+    const turned = `translate(${left},${top}) rotate(${(along * 180) / Math.PI})`;
+    words(this.svg, this.data.axes[axis], { class: "axis", transform: turned });
   }
 
-  mark({ at, said, colour }) {
+  mark({ at, said, colour, below }) {
     const [x, y] = this.project(at);
     this.svg.append(
       make("circle", { cx: x, cy: y, r: 6, fill: colour, class: "mark" }),
-      this.label(x, y - 14, said, "name"),
+      this.label(x, below ? y + 24 : y - 14, said, "name"),
     );
   }
 

@@ -113,18 +113,13 @@ def ground(
     _best(figure, known, value, facts)
     _cells(figure, known, value, facts)
     axes = facts.get("axes", ["", ""])
-    figure.update_xaxes(title_text=text(axes[0]), visible="corners" not in facts, showgrid=False)
+    bare: dict[str, Any] = {"visible": "corners" not in facts, "showgrid": False}
+    bare["constrain"] = "domain"  # where proportions are true, axes end with the picture
+    figure.update_xaxes(title_text=text(axes[0]), **bare)
     figure.update_yaxes(
-        title_text=text(axes[1]),
-        visible="corners" not in facts,
-        showgrid=False,
-        **({"scaleanchor": "x"} if _even(places) else {}),
+        title_text=text(axes[1]), **bare, **({"scaleanchor": "x"} if _even(places) else {})
     )
-    figure.update_layout(
-        clickmode="event+select",
-        hoverdistance=28,
-        legend={"orientation": "h", "y": -0.02, "yref": "paper"},
-    )
+    figure.update_layout(clickmode="event+select", hoverdistance=28)
     titled(figure, title or value_title(value, facts), facts)
     return figure
 

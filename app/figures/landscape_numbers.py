@@ -15,19 +15,19 @@ import plotly.graph_objects as go
 
 from app.figures.compare import measure
 from app.figures.landscape import BEST, LINES, titled
-from app.theme import NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, text
-from peftcore.analysis.comparison import interval
+from app.theme import LOGARITHMIC, NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, text
+from peftcore.analysis.comparison import Interval, interval
 from peftcore.analysis.flatness import Agreement
 
 MEASURES: dict[str, tuple[str, str]] = {
-    "loss": ("Loss", "of the adapter that is deployed, in nats"),
-    "rise": ("Mean rise", "of the loss at the asked distance, over random directions"),
-    "worst rise": ("Worst rise", "of the loss at the asked distance, over random directions"),
-    "top eigenvalue": ("Top curvature", "largest eigenvalue of the loss's second derivative"),
-    "barrier": ("Highest barrier", "rise above the straight line on an edge between vertices"),
-    "variance": ("Variance", "of the loss over random points of the simplex"),
-    "vertices": ("Mean of vertices", "loss of the vertices one by one, in nats"),
-    "bowl": ("Vertices less centroid", "above zero where the centroid lies in a bowl"),
+    "loss": ("Loss (nats)", "of the adapter that is deployed"),
+    "rise": ("Mean rise (nats)", "of the loss, over random directions"),
+    "worst rise": ("Worst rise (nats)", "of the loss, over the same ones"),
+    "top eigenvalue": ("Top curvature", "largest eigenvalue of the Hessian"),
+    "barrier": ("Highest barrier (nats)", "above the straight line on an edge"),
+    "variance": ("Variance (nats²)", "of the loss over the simplex"),
+    "vertices": ("Mean of vertices (nats)", "loss of the vertices one by one"),
+    "bowl": ("Vertices less centroid (nats)", "above zero: they lie around a bowl"),
 }
 
 
@@ -62,7 +62,7 @@ def against_score(
     figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
     figure.update_layout(
         title={
-            "text": f"{MEASURES[name][0]} against test score<br>"
+            "text": f"{MEASURES[name][0].partition(' (')[0]} against test score<br>"
             f"<sup>{text(correlation_words(found))}, {_runs(table['run'].nunique())}</sup>",
             "x": 0,
         }
@@ -162,19 +162,30 @@ def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
         "test_loss": "Test, at the centroid",
     }
     for nth, (column, name) in enumerate(names.items()):
-        means = steps.groupby("step")[column].mean()
+        over = [(step, interval(rows[column])) for step, rows in steps.groupby("step")]
         figure.add_scatter(
-            x=means.index,
-            y=means,
+            x=[step for step, _ in over],
+            y=[found.mean for _, found in over],
+            error_y=_whiskers([found for _, found in over], LINES[nth]),
             mode="lines+markers",
             line={"color": LINES[nth], "width": 2},
             marker={"symbol": SYMBOLS[nth], "size": 8},
             name=name,
         )
     figure.update_xaxes(title_text="Optimiser step")
-    figure.update_yaxes(title_text="Loss (nats, log scale)", type="log")
-    titled(figure, f"Estimates along the training, {steps['seed'].nunique()} seeds", facts)
+    figure.update_yaxes(title_text="Loss (nats, log scale)", **LOGARITHMIC)
+    titled(
+        figure,
+        f"Estimates along the training, 95 % intervals over {steps['seed'].nunique()} seeds",
+        facts,
+    )
     return figure
+
+
+def _whiskers(found: Sequence[Interval], colour: str) -> dict[str, Any]:
+    """Error bars of 95 % intervals; none where there is one seed."""
+    half = [0.0 if each.high is None else each.high - (each.mean or 0.0) for each in found]
+    return {"array": half, "color": faint(colour, 0.6), "thickness": 2, "width": 6}
 
 
 def ablation(rows: pd.DataFrame, metric: str) -> go.Figure:
@@ -192,5 +203,8 @@ def ablation(rows: pd.DataFrame, metric: str) -> go.Figure:
     )
     figure.update_xaxes(title_text="Vertices of the simplex", dtick=1)
     figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
-    figure.update_layout(title={"text": "Score by number of vertices, 95 % intervals", "x": 0})
+    seeds = ", ".join(str(n) for n in sorted(set(rows["n"])))
+    figure.update_layout(
+        title={"text": f"Score by number of vertices, 95 % intervals over {seeds} seeds", "x": 0}
+    )
     return figure

@@ -98,15 +98,16 @@ def _marks(
     """The marked points, the best and the chosen one, with their names."""
     places = {row: nth for nth, row in enumerate(known.index)}
     rows = landscape.marked(known)
-    found = [(row, str(mark), "#FFFFFF") for row, mark in rows["mark"].items()]
+    found = [(row, str(mark), "#FFFFFF", False) for row, mark in rows["mark"].items()]
     best = landscape.best(known, value, facts)
     if best:
-        found.append((best[0], best[1], landscape.BEST))
+        found.append((*best, landscape.BEST, True))  # below it, for the best may have a name
     if chosen in places:
-        found.append((chosen, "Chosen point", "#FFFFFF"))
+        found.append((chosen, "Chosen point", "#FFFFFF", False))
     return [
-        {"at": points[places[row]].round(4).tolist(), "said": said, "colour": colour}
-        for row, said, colour in found
+        {"at": points[places[row]].round(4).tolist(), "said": said}
+        | {"colour": colour, "below": below}
+        for row, said, colour, below in found
     ]
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from app.theme import LOGARITHMIC, NEUTRAL, TEMPLATE, colour, faint, text
 from peftcore.analysis import scaling
 from peftcore.analysis.comparison import Interval, interval
 
@@ -459,7 +459,7 @@ def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser:
         )
     figure.add_hline(y=1, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     figure.update_xaxes(title_text="Scale of the token")
-    figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", type="log")
+    figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", **LOGARITHMIC)
     what = "plain gradient descent" if optimiser == "sgd" else "steps of AdamW, at most"
     return _titled(figure, f"Effective learning rate: {what}, {_seeds(len(scale))}")
 

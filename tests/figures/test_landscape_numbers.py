@@ -17,7 +17,7 @@ def test_flatness_has_intervals_over_seeds():
         {"measure": ["barrier"] * 3, "seed": [0, 1, 2], "value": [0.5, 0.6, 0.7]}
     )
     row = figures.flatness_table(measures).iloc[0]
-    assert row["Measure"] == "Highest barrier"
+    assert row["Measure"] == "Highest barrier (nats)"
     assert (row["Low"], row["High"]) == (
         pytest.approx(0.6 - 0.248414, abs=1e-5),
         pytest.approx(0.6 + 0.248414, abs=1e-5),
@@ -57,10 +57,15 @@ def test_tightening_and_estimates_are_drawn():
     )  # fmt: skip
     figure = figures.estimates(steps, FACTS)
     assert list(figure.data[0].y) == [3.0, 1.0]
+    spread = figure.data[0].error_y.array  # of 4 and 2: 12.7062 · √2 / √2; of 1 and 1 none
+    assert list(spread) == pytest.approx([12.7062, 0.0], abs=1e-4)
     assert "2 seeds" in figure.layout.title.text
 
 
 def test_the_ablation_shows_an_interval_where_there_is_one():
-    rows = pd.DataFrame({"vertices": [1, 3], "mean": [0.5, 0.6], "high": [math.nan, 0.7]})
+    rows = pd.DataFrame(
+        {"vertices": [1, 3], "mean": [0.5, 0.6], "high": [math.nan, 0.7], "n": [1, 4]}
+    )
     figure = figures.ablation(rows, "accuracy")
     assert list(figure.data[0].error_y.array) == pytest.approx([0, 0.1])
+    assert "over 1, 4 seeds" in figure.layout.title.text
