@@ -110,16 +110,16 @@ def reproduce(
     as_json: printing.AsJson = False,
 ) -> None:
     """Check a bundle against this machine, train its runs again, and compare the scores."""
-    from peftcore import bundle as bundles
+    from peftcore import reproducing
     from peftcore.worker import Failed
 
     asking.use_data(data)
     if check:
-        report = bundles.Report(bundles.examine(*bundles.opened(bundle)))
+        report = reproducing.Report(reproducing.examine(*reproducing.opened(bundle)))
     else:
         try:
             with printing.bar("reproducing") as tell:
-                report = bundles.reproduce(bundle, device=device, report=tell)
+                report = reproducing.reproduce(bundle, device=device, report=tell)
         except Failed as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
