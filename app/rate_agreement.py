@@ -46,7 +46,9 @@ def agreeing(found: Results) -> None:
 
 
 def _drawn_anew(raters: int) -> str:
-    if raters < 3:
+    if raters < 2:
+        return ""
+    if raters == 2:
         return "Intervals draw examples anew and keep the two raters."
     return "Intervals draw examples and raters anew, that of the share only examples."
 

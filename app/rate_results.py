@@ -7,7 +7,7 @@ Statistics are those of `peftcore.analysis`; they are kept until a verdict is ad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -122,6 +122,22 @@ def results(project: Project, login: str = "") -> Results:
     said = rating.verdicts(book(), who, project.id)
     items = rating.items(book(), who, project.id)
     return Results(project, said, key.assign(source=source), items[items["kind"] == "rating"])
+
+
+def only_careful(found: Results) -> Results:
+    """The same without raters who failed an attention check, if the reader wants that."""
+    careless = rating.failed(book(), me(), found.project.id)
+    if not careless:
+        return found
+    who = "the rater" if len(careless) == 1 else f"the {len(careless)} raters"
+    if not st.toggle(
+        f"Leave out {who} who failed an attention check",
+        key="ratings.careful",
+        help="The Raters view says who; the Compare page counts everybody.",
+        persist_state="session",
+    ):
+        return found
+    return replace(found, said=found.said[~found.said["rater"].isin(careless)])
 
 
 def scores(found: Results, dimension: str = "") -> pd.DataFrame:

@@ -219,8 +219,8 @@ def beside_metrics(found: Results) -> None:
     )
     st.caption(
         "The data set's own explanations are left out: metrics compare with them. An explanation "
-        "that several methods wrote word for word is one item, drawn once. Intervals draw examples "
-        "anew and keep the raters."
+        "that several methods wrote word for word is one item, drawn once. Marks grow with how "
+        "many items are in one place. Intervals draw examples anew and keep the raters."
     )
 
 

@@ -32,6 +32,11 @@ def show() -> None:
         label_visibility="collapsed",
         bind="query-params",
     )
+    if view in ("Scores", "Verdicts", "Agreement", "Metrics"):
+        found = rate_results.only_careful(found)
+    if found.said.empty:
+        st.info("Every rater failed an attention check, so nothing is left to show.")
+        return
     rate_views.VIEWS[view](found)
     if view not in ("Disagreements", "Export"):
         charts.picture_format()

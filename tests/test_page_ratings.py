@@ -177,8 +177,27 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
         rating.rate(book, who, shown.lease, rating.Judgement(verdict=second), f"r {shown.lease}")
     page = view(opened("ratings", project=project.id), "Verdicts")
     (shares,) = charts(page)  # no chart of shortcomings, since none was ticked
-    assert shares["layout"]["yaxis"]["ticktext"] == [rated.METHODS[1], rated.METHODS[0]]
+    rows = [tick.partition("<br>") for tick in shares["layout"]["yaxis"]["ticktext"]]
+    assert [name for name, _, _ in rows] == [rated.METHODS[1], rated.METHODS[0]]
+    assert {count for _, _, count in rows} == {"<sup>n = 6</sup>"}
     assert "No shortcoming was ticked" in words(page)
+
+
+def test_raters_who_failed_a_check_can_be_left_out(book):
+    check = rated.item(9, kind="check", origins=(), expected=("yes",))
+    project = rated.project(book, [rated.item(0), rated.item(1), check])
+    rated.rate_all(book, rated.rater(book, project, "Ann"), "yes")
+    page = opened("ratings", project=project.id)
+    assert not [each for each in page.toggle if each.key == "ratings.careful"]
+    rated.rate_all(book, rated.rater(book, project, "Bo"), "no")
+    page = opened("ratings", project=project.id)
+    assert "4 verdicts on 2 items by 2 raters" in words(page)
+    page.toggle(key="ratings.careful").set_value(True).run()
+    assert "2 verdicts on 2 items by 1 rater" in words(sound(page))
+    assert "one rater says nothing about other people" in words(page)
+    for name in ("Verdicts", "Agreement"):
+        view(page, name)
+    assert "Bo" in list(view(page, "Raters").dataframe[0].value["Rater"])
 
 
 def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):

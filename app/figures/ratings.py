@@ -147,7 +147,9 @@ def shares(
             hovertemplate=f"{text(verdict)}: %{{customdata[0]}}, %{{x:.0%}}<extra></extra>",
             width=0.6,
         )
-    name_rows(figure, [names.get(group, str(group)) for group in groups])
+    counts = table.groupby(by)["count"].sum()
+    told = [f"{names.get(group, str(group))} · n = {counts[group]}" for group in groups]
+    name_rows(figure, told)
     figure.update_xaxes(title_text="Share of verdicts", range=[0, 1], tickformat=".0%")
     figure.update_layout(
         title={"text": title, "x": 0},
@@ -163,7 +165,7 @@ def shares_alt(table: pd.DataFrame, by: str, names: Mapping[str, str]) -> str:
     parts = []
     for group, rows in table.groupby(by, sort=False):
         said = ", ".join(f"{row.verdict} {row.share:.0%}" for row in rows.itertuples())
-        parts.append(f"{names.get(group, group)}: {said}")
+        parts.append(f"{names.get(group, group)}: {said} of {rows['count'].sum()}")
     return f"Share of each verdict. {'; '.join(parts) or 'None'}."
 
 
@@ -231,17 +233,32 @@ def mentions_alt(
 def against(
     table: pd.DataFrame, metric: str, words: str, looks: Mapping[str, Look], title: str
 ) -> go.Figure:
-    """The human score of each item against an automatic metric, coloured by method."""
+    """The human score of each item against an automatic metric, coloured by method.
+
+    Items of one method in one place are one mark, whose area grows with how many they are.
+    """
     figure = framed(460)
-    for source, rows in table.groupby("source", sort=False):
+    spots = table.groupby(["source", metric, "human"], sort=False)["explanation"]
+    marks = spots.agg(["first", "size"]).reset_index()
+    for source, rows in marks.groupby("source", sort=False):
         look = looks[str(source)]
+        rows = rows.sort_values("size", ascending=False, kind="stable")
+        more = [f" and {size - 1} more" if size > 1 else "" for size in rows["size"]]
         figure.add_scatter(
             x=rows[metric],
             y=rows["human"],
             mode="markers",
             name=text(look.name),
-            marker={"color": faint(look.colour, 0.75), "size": 10, "symbol": look.symbol},
-            customdata=[[text(str(each)[:90])] for each in rows["explanation"]],
+            marker={
+                "color": faint(look.colour, 0.45),
+                "size": 10 * np.sqrt(rows["size"]),
+                "symbol": look.symbol,
+                "line": {"color": look.colour, "width": 1.5},
+            },
+            customdata=[
+                [text(str(said)[:90]) + rest]
+                for said, rest in zip(rows["first"], more, strict=True)
+            ],
             hovertemplate=f"<b>{text(look.name)}</b><br>%{{customdata[0]}}<br>"
             "human %{y:.2f}, metric %{x:.3g}<extra></extra>",
         )

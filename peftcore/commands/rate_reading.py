@@ -15,6 +15,9 @@ from peftcore.commands.rate import ProjectId, open_book, rate
 if TYPE_CHECKING:
     import pandas as pd
 
+Careful = Annotated[
+    bool, typer.Option("--careful", help="Leave out raters who failed an attention check.")
+]
 Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
 
 
@@ -24,6 +27,7 @@ def scores(
     reference: Annotated[
         str, typer.Option(help="Run or method that the others are set against; else the best.")
     ] = "",
+    careful: Careful = False,
     resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
@@ -33,12 +37,15 @@ def scores(
 
     book, me = open_book()
     mode = rating.find(book, me, project).settings.mode
+    careless = rating.failed(book, me, project) if careful else {}
     if mode == "pairwise":
         pairs = rating.comparisons(book, me, project).rename(columns={"winner": "outcome"})
+        pairs = pairs[~pairs["rater"].isin(careless)]
         ends = {end: rating.sources(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")}
         found = {"ranking": preference.ranking(pairs.assign(**ends)).methods}
     else:
         rows = rating.scored(book, me, project)
+        rows = rows[~rows["rater"].isin(careless)]
         rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
         found = {"score": preference.scores(rows, "source", resamples=resamples)}
         for name in rating.DIMENSIONS if mode == "likert" else ():
@@ -53,7 +60,10 @@ def scores(
 
 @rate.command()
 def agreement(
-    project: ProjectId, resamples: Resamples = 1000, as_json: printing.AsJson = False
+    project: ProjectId,
+    careful: Careful = False,
+    resamples: Resamples = 1000,
+    as_json: printing.AsJson = False,
 ) -> None:
     """How far raters agree: on the scale and on yes or no, on who won, or on each dimension."""
     from peftcore import rating
@@ -63,6 +73,8 @@ def agreement(
     book, me = open_book()
     mode = rating.find(book, me, project).settings.mode
     said = rating.verdicts(book, me, project)
+    if careful:
+        said = said[~said["rater"].isin(rating.failed(book, me, project))]
     about = dict(zip(said["item"], said["example"], strict=True))
     names = said.drop_duplicates("rater").set_index("rater")["name"]
     found, pairs = {}, {}

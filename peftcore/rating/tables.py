@@ -198,6 +198,13 @@ def checks(book: Book, who: Actor, project: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def failed(book: Book, who: Actor, project: str) -> dict[str, str]:
+    """Rater → name of those who failed an attention check."""
+    told = checks(book, who, project)
+    rows = told[told["checks_passed"] < told["checks"]]
+    return dict(zip(rows["rater"], rows["name"], strict=True))
+
+
 def adjudicate(book: Book, who: Actor, item: str, judgement: scales.Judgement) -> int:
     """Settle an item that raters disagree about; their own verdicts stay as they are.
 

@@ -63,9 +63,12 @@ def test_shares_are_stacked_in_the_order_of_verdicts():
     )
     figure = drawn(ratings.shares(table, "source", ["yes", "no"], {"r": "LoRA"}, "Title"))
     assert [trace["name"] for trace in figure["data"]] == ["Yes", "No"]
-    assert figure["layout"]["yaxis"]["ticktext"] == ["LoRA", "s"]
+    assert figure["layout"]["yaxis"]["ticktext"] == [
+        "LoRA<br><sup>n = 4</sup>",
+        "s<br><sup>n = 2</sup>",
+    ]
     assert figure["layout"]["barmode"] == "stack"
-    assert "LoRA: yes 75%, no 25%" in ratings.shares_alt(table, "source", {"r": "LoRA"})
+    assert "LoRA: yes 75%, no 25% of 4" in ratings.shares_alt(table, "source", {"r": "LoRA"})
 
 
 @pytest.mark.parametrize(("count", "said"), [(2, "most often Too trivial 50%"), (0, "none ticked")])
@@ -99,3 +102,13 @@ def test_items_are_drawn_in_the_colour_of_their_source():
     figure = drawn(ratings.against(table, "chrf", "chrF", {"r": BLUE}, "Title"))
     assert figure["data"][0]["name"] == "LoRA"
     assert figure["data"][0]["customdata"][0] == ["&lt;i&gt;words"]
+
+
+def test_items_in_one_place_are_one_mark_that_says_how_many():
+    table = pd.DataFrame(
+        {"source": ["r"] * 5, "human": [1.0] * 4 + [0.5], "chrf": [100.0] * 4 + [40.0]}
+    ).assign(explanation=list("abcde"))
+    (trace,) = ratings.against(table, "chrf", "chrF", {"r": BLUE}, "Title").data
+    assert list(trace.x) == [100.0, 40.0]
+    assert list(trace.marker.size) == [20.0, 10.0]
+    assert [each[0] for each in trace.customdata] == ["a and 3 more", "e"]

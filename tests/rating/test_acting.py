@@ -26,6 +26,7 @@ EXPERIMENTERS = {
     "key": lambda book, who, project, lease: rating.key(book, who, project),
     "scored": lambda book, who, project, lease: rating.scored(book, who, project),
     "items": lambda book, who, project, lease: rating.items(book, who, project),
+    "failed": lambda book, who, project, lease: rating.failed(book, who, project),
     "checks": lambda book, who, project, lease: rating.checks(book, who, project),
     "comparisons": lambda book, who, project, lease: rating.comparisons(book, who, project),
     "adjudicate": lambda book, who, project, lease: rating.adjudicate(book, who, "i", JUDGEMENT),

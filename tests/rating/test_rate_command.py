@@ -108,6 +108,18 @@ def test_scores_come_with_their_differences_to_the_best_or_to_a_chosen_one(home)
     assert call("scores", single["project"], "--reference", "nobody").exit_code == 2
 
 
+def test_raters_who_failed_a_check_can_be_left_out(home):
+    book = rating.Book()
+    check = rated.item(9, kind="check", origins=(), expected=("yes",))
+    project = rated.project(book, [rated.item(0), rated.item(1), check])
+    for name, verdict in (("Ann", "yes"), ("Bo", "no")):
+        rated.rate_all(book, rated.rater(book, project, name), verdict)
+    assert told("scores", project.id)["score"][0]["mean"] == 0.5
+    assert told("scores", project.id, "--careful")["score"][0]["mean"] == 1
+    assert told("agreement", project.id)["scale"][0]["items"] == 2
+    assert "two raters" in told("agreement", project.id, "--careful")["scale"][0]["reason"]
+
+
 def test_agreement_of_pairs_is_about_who_won(home):
     pairs = next(row for row in told("list") if row["mode"] == "pairwise")
     found = told("agreement", pairs["project"], "--resamples", 100)
