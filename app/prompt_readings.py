@@ -90,6 +90,7 @@ def pick_seed(run: Run) -> int:
         "Seed",
         numbers,
         key=f"scaling.seed.{run.id}",
+        width=120,
         help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
     )
     return numbers.index(number)

@@ -11,10 +11,13 @@ import streamlit as st
 from app import cache, prompt_readings
 from app.charts import chart
 from app.figures import scaling as figures
+from app.figures import word_gaps
 from app.prompt_readings import Subject
 from app.widgets import plain, table
 from peftcore import prompt_studies, soft_prompts
 from peftcore.analysis import scaling
+
+OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
 
 if TYPE_CHECKING:
     from peftcore.runs import Run
@@ -25,6 +28,11 @@ def scales(subject: Subject) -> None:
     """The scales through training, at a chosen step, over all seeds, and the drift they cause."""
     found, place = prompt_readings.reading(subject.run), subject.seed
     steps, scale = found.course.steps, found.course.scale[:, place]
+    st.caption(
+        "A soft token is a trained vector that the base reads before the words of the input. "
+        "Scaled prompt tuning trains one more number for each, its scale, which multiplies the "
+        "vector: above one (orange) the token gets longer, below one (blue) shorter."
+    )
     if subject.run.spec.method != prompt_studies.SCALED:
         st.info("This run has no scales: every scale is one. Choose a run of scaled prompt tuning.")
     chosen = steps[-1]
@@ -113,11 +121,11 @@ def gap(subject: Subject) -> None:
     found, place = prompt_readings.reading(subject.run), subject.seed
     told = [(each.seed, each.before, each.after) for each in prompt_readings.gaps(subject.run)]
     chart(
-        figures.gaps(told),
+        word_gaps.gaps(told),
         key="scaling.gaps",
         name=f"{subject.run.id}-gap",
-        alt=figures.gaps_alt(told),
-        table=figures.gaps_table(told),
+        alt=word_gaps.gaps_alt(told),
+        table=word_gaps.gaps_table(told),
     )
     notes = "; ".join(f"{each.title}: {each.note}" for each in scaling.MEASURES.values())
     st.caption(
@@ -131,12 +139,19 @@ def gap(subject: Subject) -> None:
     )
     rows = (found.words.vectors, found.words.names, found.others.vectors)
     pair = (found.final.before[place], found.final.after[place])
+    looked = st.segmented_control(
+        "Look at",
+        ["Everything", "Around the words"],
+        default="Everything",
+        required=True,
+        key="scaling.near",
+    )
     chart(
-        figures.projection(*rows, *pair),
+        word_gaps.projection(*rows, *pair, near=looked != "Everything"),
         key="scaling.plane",
         name=f"{subject.run.id}-plane",
-        alt=figures.projection_alt(found.words.vectors, *pair),
-        table=figures.projection_table(*rows, *pair),
+        alt=word_gaps.projection_alt(found.words.vectors, *pair),
+        table=word_gaps.projection_table(*rows, *pair),
     )
     st.caption(
         f"{plain(subject.words)}. Lines lead from a token to its scaled self; in all dimensions "
@@ -221,7 +236,7 @@ def _factors(subject: Subject, ratio: float) -> None:
     st.caption(
         f"One mark per token of every seed, at the end of training; ρ = {ratio:.3g}. AdamW divides "
         "each derivative by its usual size, so |s| and |s| + ρ |P| bound what is left."
-        f" This run was trained with {used}."
+        f" This run was trained with {OPTIMISERS.get(used, used)}."
     )
 
 

@@ -100,6 +100,10 @@ def _by_place(name: str, subject: Subject, axis: str) -> None:
             alt=figures.by_place_alt(scores, metric, axis),
             table=scores[["line", "place", "seed", metric]],
         )
+    st.caption(
+        "Everything else is as in the run above, the learning rate included. Where the intervals "
+        "of the two overlap widely, the scales made no difference that these seeds can show."
+    )
     _complete(found, subject)
 
 
@@ -164,8 +168,9 @@ def transfer(subject: Subject) -> None:
         )
     st.caption(
         "Difference between training on the target from the source's prompt and from scratch, "
-        "paired by seed, with its 95 % interval. The diagonal trains on the same task twice: what "
-        "longer training alone is worth, and the yardstick for the other fields."
+        "paired by seed, with its 95 % interval. Orange: it helped, blue: it hurt, as a share of "
+        "the measure's range. The diagonal trains on the same task twice: what longer training "
+        "alone is worth, and the yardstick for the other fields."
     )
     _complete(found, subject)
 

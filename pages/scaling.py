@@ -30,11 +30,8 @@ def show() -> None:
             "train",
         )
         return
-    left, right = st.columns([4, 1])
-    with left:
-        run = prompt_readings.pick(found)
-    with right:
-        seed = prompt_readings.pick_seed(run)
+    run = prompt_readings.pick(found)
+    seed = prompt_readings.pick_seed(run)
     explore(prompt_readings.Subject(run, seed))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -164,7 +165,7 @@ def matrix(
         hoverinfo="skip",
         showlegend=False,
     )
-    names = [text(titles[task]) for task in tasks]
+    names = ["<br>".join(map(text, wrap(titles[task], 24))) for task in tasks]
     below = [
         f"{name}<br><sup>{text(measure(metrics[task]).title)}</sup>"
         for name, task in zip(names, tasks, strict=True)

@@ -1,4 +1,4 @@
-"""Soft tokens and their scales: through training, against words, and what the scales do to a step.
+"""Soft tokens and their scales: through training, at its end, and what scales do to a step.
 
 Arrays come from `peftcore.soft_prompts` and `peftcore.analysis.scaling`; tokens count from one.
 Tokens of different seeds start from different words, so only whole prompts are averaged.
@@ -24,7 +24,7 @@ DIVERGING = [[0.0, BEFORE], [0.5, faint(NEUTRAL, 0.18)], [1.0, AFTER]]
 
 def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
     """Heat map token × step of one seed's scales (t, p); the chosen step is framed."""
-    figure = _framed(180 + 14 * scale.shape[1])
+    figure = framed(180 + 14 * scale.shape[1])
     width = max(float(np.nanmax(np.abs(scale - 1))), 1e-6)
     figure.add_heatmap(
         z=scale.T,
@@ -48,7 +48,7 @@ def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
         showgrid=False,
     )
     figure.update_yaxes(title_text="Soft token", autorange="reversed", showgrid=False)
-    return _titled(figure, f"Scale of {scale.shape[1]} tokens at {len(steps)} kept steps, one seed")
+    return titled(figure, f"Scale of {scale.shape[1]} tokens at {len(steps)} kept steps, one seed")
 
 
 def course_alt(scale: np.ndarray, steps: Sequence[int]) -> str:
@@ -91,7 +91,7 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
     figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1.5}, row=1, col=1)
     length = scaling.norms(before)
     for x, start, end in zip(place, length, np.abs(scale) * length, strict=True):
-        _segment(figure, [x, x], [start, end], row=2)
+        segment(figure, [x, x], [start, end], row=2)
     for values, name, mark, tint in (
         (length, "Without scale", "circle-open", BEFORE),
         (np.abs(scale) * length, "Scaled", "diamond", AFTER),
@@ -127,7 +127,7 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
     figure.update_yaxes(title_text="Scale", row=1, col=1)
     figure.update_yaxes(title_text="Length of the token", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="Soft token", row=2, col=1)
-    return _titled(figure, f"{text(what)}, {len(words)} words in the data")
+    return titled(figure, f"{text(what)}, {len(words)} words in the data")
 
 
 def tokens_alt(scale: np.ndarray, before: np.ndarray, words: np.ndarray) -> str:
@@ -155,7 +155,7 @@ def tokens_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
 
 def histogram(scale: np.ndarray) -> go.Figure:
     """How the scales (s, p) of all seeds are spread, a bar of its own for each seed stacked."""
-    figure = _framed(300)
+    figure = framed(300)
     edges = np.histogram_bin_edges(scale[np.isfinite(scale)], bins=24)
     middle = (edges[1:] + edges[:-1]) / 2
     for seed, values in enumerate(scale):
@@ -171,7 +171,7 @@ def histogram(scale: np.ndarray) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_xaxes(title_text="Scale of a token")
     figure.update_yaxes(title_text="Tokens")
-    return _titled(figure, f"Scales of {scale.size} tokens, {_seeds(len(scale))}")
+    return titled(figure, f"Scales of {scale.size} tokens, {seeds_in_words(len(scale))}")
 
 
 def histogram_alt(scale: np.ndarray) -> str:
@@ -186,14 +186,14 @@ def histogram_alt(scale: np.ndarray) -> str:
 
 def drift(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Distances (t, s) by step, mean over tokens: a line per name with its band over seeds."""
-    figure = _framed(400, legend=True)
+    figure = framed(400, legend=True)
     looks = {"apart": (NEUTRAL, "dash"), "scaled": (AFTER, "solid"), "plain": (BEFORE, "dot")}
     for (name, values), (tint, dash) in zip(lines.items(), looks.values(), strict=False):
         _band(figure, steps, values, name, tint, dash)
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
     figure.update_yaxes(title_text="Distance, mean over tokens")
     seeds = next(iter(lines.values())).shape[1]
-    return _titled(figure, f"How far prompts go, {_seeds(seeds)}")
+    return titled(figure, f"How far prompts go, {seeds_in_words(seeds)}")
 
 
 def lines_alt(steps: Sequence[int], lines: Mapping[str, np.ndarray], what: str) -> str:
@@ -221,7 +221,7 @@ def _limits(found: Interval) -> dict[str, Any]:
 
 def speeds(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Movement per optimiser step (t − 1, s) between kept steps; names say which and which way."""
-    figure = _framed(400, legend=True)
+    figure = framed(400, legend=True)
     for name, values in lines.items():
         tint = BEFORE if name.startswith("Prompt tuning") else AFTER
         dash = "solid" if "length" in name else "dot"
@@ -230,7 +230,7 @@ def speeds(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     figure.update_xaxes(title_text="Optimiser step (end of each stretch)", rangemode="tozero")
     figure.update_yaxes(title_text="Movement per step, mean over tokens")
     seeds = next(iter(lines.values())).shape[1]
-    return _titled(figure, f"Measured movement of soft tokens, {_seeds(seeds)}")
+    return titled(figure, f"Measured movement of soft tokens, {seeds_in_words(seeds)}")
 
 
 def _band(
@@ -266,179 +266,9 @@ def _band(
     )
 
 
-def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
-    """A panel per measure: each seed from without its scales to with them.
-
-    Bands are where 95 % of random exchanges of rows between prompt and words lie.
-    """
-    figure = make_subplots(
-        rows=1,
-        cols=len(scaling.MEASURES),
-        horizontal_spacing=0.055,
-        subplot_titles=[text(measure.title) for measure in scaling.MEASURES.values()],
-    )
-    figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
-    for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
-        figure.add_scatter(  # not a shape, so that it is always within the panel
-            x=[-0.4, 1.4],
-            y=[measure.alike] * 2,
-            mode="lines",
-            line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            hovertemplate=f"equal samples: {measure.alike:g}<extra></extra>",
-            row=1,
-            col=col,
-        )
-        for seed, before, after in found:
-            values = [measure.value(before), measure.value(after)]
-            figure.add_scatter(
-                x=[0, 1],
-                y=values,
-                mode="lines+markers",
-                line={"color": faint(NEUTRAL, 0.7), "width": 1.5},
-                marker={"color": [BEFORE, AFTER], "symbol": ["circle-open", "diamond"], "size": 9},
-                hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{text(measure.title)}</extra>",
-                row=1,
-                col=col,
-            )
-        if name in ("energy", "kernel"):
-            chance = [getattr(gap, name) for _, *pair in found for gap in pair]
-            figure.add_hrect(
-                y0=min(each.low for each in chance),
-                y1=max(each.high for each in chance),
-                fillcolor=faint(NEUTRAL, 0.25),
-                line_width=0,
-                layer="below",
-                row=1,
-                col=col,
-            )
-    figure.update_xaxes(
-        tickvals=[0, 1], ticktext=["without", "scaled"], range=[-0.4, 1.4], showgrid=False
-    )
-    figure.update_annotations(font={"size": 12})
-    figure.update_layout(margin={"t": 84})
-    return _titled(figure, f"Soft tokens against words, {_seeds(len(found))}")
-
-
-def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
-    """The gap in words: means over seeds, before and after."""
-    parts = [
-        f"{measure.title} {np.mean([measure.value(b) for _, b, _ in found]):.3g} without scales, "
-        f"{np.mean([measure.value(a) for _, _, a in found]):.3g} with them"
-        for measure in scaling.MEASURES.values()
-    ]
-    return f"Soft tokens against words in the data, means over seeds. {'; '.join(parts)}."
-
-
-def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.DataFrame:
-    """The gap as rows: seed, measure, without and with scales, and what chance would give."""
-    rows = []
-    for seed, before, after in found:
-        for name, measure in scaling.MEASURES.items():
-            row: dict[str, Any] = {"seed": seed, "measure": measure.title}
-            row |= {"without scales": measure.value(before), "scaled": measure.value(after)}
-            chance = getattr(after, name)
-            exchanged = isinstance(chance, scaling.Exchanged)
-            row |= {
-                "chance low": chance.low if exchanged else None,
-                "chance high": chance.high if exchanged else None,
-                "p scaled": chance.p if exchanged else None,
-            }
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def projection(
-    words: np.ndarray,
-    named: Sequence[str],
-    others: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-) -> go.Figure:
-    """The plane in which these rows vary most, with a line from each token to its scaled self.
-
-    words are those in the data, others a sample of the rest of the vocabulary.
-    """
-    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
-    figure = _framed(560, legend=True)
-    start, end = plane.of(before), plane.of(after)
-    for one, other in zip(start, end, strict=True):
-        _segment(figure, [one[0], other[0]], [one[1], other[1]])
-    number = [str(token) for token in range(1, len(before) + 1)]
-    groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
-        (
-            plane.of(others),
-            "Other words",
-            {"color": faint(NEUTRAL, 0.3), "size": 5},
-            [""] * len(others),
-        ),
-        (
-            plane.of(words),
-            "Words in the data",
-            {"color": colour("prefix_tuning"), "size": 6, "opacity": 0.65},
-            [text(name) for name in named],
-        ),
-        (
-            start,
-            "Soft tokens without scale",
-            {"color": BEFORE, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
-            number,
-        ),
-        (end, "Scaled soft tokens", {"color": AFTER, "size": 9, "symbol": "diamond"}, number),
-    ]
-    for rows, name, marker, labels in groups:
-        figure.add_scatter(
-            x=rows[:, 0],
-            y=rows[:, 1],
-            mode="markers",
-            marker=marker,
-            name=name,
-            showlegend=True,
-            customdata=labels,
-            hovertemplate=f"{name} %{{customdata}}<extra></extra>",
-        )
-    first, second = (f"{100 * share:.0f} % of variance" for share in plane.shares)
-    figure.update_xaxes(title_text=f"First principal axis ({first})")
-    figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
-    return _titled(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
-
-
-def projection_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
-    """The plane in words: distances of the means that it shows."""
-    one, other = (scaling.mean_distance(rows, words) for rows in (before, after))
-    return (
-        f"Soft tokens and {len(words)} words in two dimensions. The mean of the soft tokens is "
-        f"{one:.3g} from the mean word without scales, {other:.3g} with them."
-    )
-
-
-def projection_table(
-    words: np.ndarray,
-    named: Sequence[str],
-    others: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
-) -> pd.DataFrame:
-    """Places in the plane: kind, name, first, second."""
-    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
-    numbered = [f"token {token}" for token in range(1, len(before) + 1)]
-    parts = [
-        ("word in the data", words, named),
-        ("other word", others, [""] * len(others)),
-        ("without scale", before, numbered),
-        ("scaled", after, numbered),
-    ]
-    return pd.concat(
-        [
-            pd.DataFrame(plane.of(rows), columns=["first", "second"]).assign(kind=kind, name=names)
-            for kind, rows, names in parts
-        ],
-        ignore_index=True,
-    )
-
-
 def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser: str) -> go.Figure:
     """By how much its scale changes a token's step, across it and along it; one point per token."""
-    figure = _framed(400, legend=True)
+    figure = framed(400, legend=True)
     for values, name, tint, mark in (
         (across, "Across the token", BEFORE, "circle-open"),
         (along, "Along the token", AFTER, "diamond"),
@@ -461,7 +291,7 @@ def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser:
     figure.update_xaxes(title_text="Scale of the token")
     figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", **LOGARITHMIC)
     what = "plain gradient descent" if optimiser == "sgd" else "steps of AdamW, at most"
-    return _titled(figure, f"Effective learning rate: {what}, {_seeds(len(scale))}")
+    return titled(figure, f"Effective learning rate: {what}, {seeds_in_words(len(scale))}")
 
 
 def factors_alt(across: np.ndarray, along: np.ndarray) -> str:
@@ -486,7 +316,7 @@ def factors_table(scale: np.ndarray, across: np.ndarray, along: np.ndarray) -> p
     )
 
 
-def _segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int = 1) -> None:
+def segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int = 1) -> None:
     """A thin line between a token and its scaled self."""
     place = {"row": row, "col": 1} if row > 1 else {}
     figure.add_scatter(
@@ -500,13 +330,16 @@ def _segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int
     )
 
 
-def _framed(height: int, legend: bool = False) -> go.Figure:
+def framed(height: int, legend: bool = False) -> go.Figure:
+    """An empty chart of this height."""
     return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": legend})
 
 
-def _titled(figure: go.Figure, title: str) -> go.Figure:
+def titled(figure: go.Figure, title: str) -> go.Figure:
+    """The chart with its title at the left."""
     return figure.update_layout(title={"text": title, "x": 0})
 
 
-def _seeds(count: int) -> str:
+def seeds_in_words(count: int) -> str:
+    """ "One seed", "4 seeds"."""
     return "one seed" if count == 1 else f"{count} seeds"
