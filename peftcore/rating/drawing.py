@@ -136,11 +136,14 @@ def _examples(
         if len(examples) < settings.items:
             kind = "correctly answered " if settings.pool == "correct" else ""
             scope = "by every one of these runs" if alike and len(usable) > 1 else f"by run {run}"
-            hint = "ask for fewer, take all answers"
-            hint += " or draw other examples for each method" if settings.same_examples else ""
+            ways = ["ask for fewer"]
+            ways += ["take all answers"] * (settings.pool == "correct")
+            ways += ["draw other examples for each method"] * (
+                settings.same_examples and settings.mode != "pairwise" and len(usable) > 1
+            )
             raise BadInput(
                 f"only {len(examples)} examples were {kind or 'answered '}{scope}; "
-                f"{settings.items} were asked for: {hint}"
+                f"{settings.items} were asked for: {' or '.join(ways)}"
             )
         chosen[run] = {example: rng.choice(found[example]) for example in examples}
     return chosen
@@ -189,6 +192,8 @@ def _pairs(
         examples = next(iter(chosen.values()))
         golds = {example: _gold(pool.questions[example]) for example in examples}
         sides[GOLD] = {example: gold for example, gold in golds.items() if gold}
+    if len(sides) < 2:
+        raise BadInput("a pair needs two runs, or one run and the data set's own explanations")
     for first, second in combinations(sides, 2):
         for example in sides[first]:
             if example not in sides[second]:

@@ -123,6 +123,26 @@ def test_the_right_side_of_a_training_pair_follows_the_flip():
     assert drawing.passed(item.expected, {"verdict": "right"}, "pairwise", flipped=True)
 
 
+def test_one_run_has_nobody_to_be_paired_with_unless_gold_is_there():
+    with pytest.raises(BadInput, match="a pair needs two runs"):
+        draw(pool(runs=("r1",)), mode="pairwise", gold=False)
+    assert rated(draw(pool(runs=("r1",)), mode="pairwise")[0])
+
+
+@pytest.mark.parametrize(
+    ("runs", "settings", "ways"),
+    [
+        (1, {}, "ask for fewer or take all answers"),
+        (1, {"pool": "all"}, "ask for fewer"),
+        (2, {"pool": "all"}, "ask for fewer or draw other examples for each method"),
+        (2, {"pool": "all", "mode": "pairwise"}, "ask for fewer"),
+    ],
+)
+def test_too_few_examples_are_refused_with_the_ways_that_are_left(runs, settings, ways):
+    with pytest.raises(BadInput, match=f"500 were asked for: {ways}$"):
+        draw(pool(runs=("r1", "r2")[:runs]), items=500, **settings)
+
+
 def test_the_seed_decides_the_draw():
     first, again, other = (draw(pool(), seed=s)[0] for s in (1, 1, 2))
     assert first == again
