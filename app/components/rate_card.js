@@ -524,7 +524,7 @@ class Card {
     const words =
       "Keys: numbers choose, Enter confirms, letters tick shortcomings, m goes to the comment and " +
       "Esc leaves it, s skips, b goes back, u takes the last one back, g shows this.";
-    dialog.append(make("p", { class: "hint" }, words));
+    dialog.append(make("p", { class: "hint keys" }, words));
     const close = make("button", { type: "button", class: "primary" }, "Close");
     close.addEventListener("click", () => dialog.close());
     dialog.append(close);
