@@ -106,7 +106,7 @@ def layers(run: Run, paths: Sequence[str], asked: Asked, precision: str) -> dict
     return _layers(run.id, tuple(paths), asked, precision, home, stamp)
 
 
-@st.cache_resource(max_entries=96, show_spinner=False)
+@st.cache_resource(max_entries=48, show_spinner=False)  # up to 25 MB each
 def _layers(
     run_id: str, paths: tuple[str, ...], asked: Asked, precision: str, home: str, stamp: int
 ) -> dict[str, Limits]:

@@ -24,6 +24,7 @@ from peftcore.batches import Encoder
 from peftcore.errors import BadInput
 from peftcore.methods.base import Adapter
 from peftcore.mix import Mix
+from peftcore.recording import LIMIT
 
 if TYPE_CHECKING:
     from peftcore.attention import AttentionRecord
@@ -158,6 +159,10 @@ def probe(
     if strange := [site for site in sites if site not in known]:
         raise BadInput(f"no attention block {strange[0]!r}; there are: {', '.join(known)}")
     batch = Encoder(probe.base, ()).batch([example])
+    written = batch.targets if probe.base.kind == "encoder-decoder" else None
+    tokens = batch.ids.shape[1] + (0 if written is None else written.shape[1])
+    if tokens > LIMIT:  # weights grow with the square: a page of text would fill the memory
+        raise BadInput(f"this input has {tokens} tokens; up to {LIMIT} are measured, so shorten it")
     plain = probe.layers(batch, seed_index, sites, Worn(frozenset()))
     found = {}
     for group in [[site] for site in sites] if switches.alone else [list(sites)]:

@@ -215,6 +215,13 @@ def test_bad_questions_say_what_is_wrong(tiny):
         probe(made, EXAMPLE, ["nowhere"], Switches())
     with pytest.raises(BadInput, match="seed must lie"):
         probe(made, EXAMPLE, sites(base), Switches(), seed_index=1)
-    long = Example("2", "a " * 126, "")
+    long = Example("2", "a " * 70, "")
     with pytest.raises(BadInput, match="do not fit"):
-        probe(Probe(random_prefix(base, 20)), long, sites(base), Switches(naive=True))
+        probe(Probe(random_prefix(base, 120)), long, sites(base), Switches(naive=True))
+
+
+def test_a_page_of_text_is_refused_before_it_fills_the_memory(tiny):
+    adapted = random_prefix(tiny("t5"), 1)
+    sites = [adapted.base.anatomy.sites[0].path]
+    with pytest.raises(BadInput, match=r"has \d{3} tokens; up to 160 are measured"):
+        probe(Probe(adapted), Example("1", "a cat " * 90, ""), sites, Switches())
