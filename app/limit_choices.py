@@ -12,6 +12,7 @@ import streamlit as st
 
 from app import addresses, cache, comparing, looks, probes, widgets
 from app.limit_views import PLACES, Shown, shown_head
+from peftcore import bases
 from peftcore.runs import Run
 from peftcore.tasks.base import Example
 
@@ -80,7 +81,7 @@ def pick_text(run: Run) -> Example | None:
             key = f"limits.example.{task}"
             number = st.number_input(f"Number, 1 to {most:,}", 1, most, key=key, width=180)
     if source == "My own text":
-        return _typed()
+        return _typed(run.spec.base)
     if rows.problem or not rows.examples:
         st.warning(widgets.plain(rows.problem or "This task has no test examples."))
         return None
@@ -89,7 +90,7 @@ def pick_text(run: Run) -> Example | None:
     return chosen
 
 
-def _typed() -> Example | None:
+def _typed(base: str) -> Example | None:
     """A text of one's own, and what a decoder reads after it."""
     from peftcore.answering import typed
 
@@ -101,6 +102,8 @@ def _typed() -> Example | None:
     if not text.strip():
         st.caption("Type a text to measure the layers on it.")
         return None
+    if not answer.strip() and bases.describe(base).kind != "encoder":
+        st.caption("Without words for the decoder it reads the sign it starts with, nothing else.")
     made = typed(text)
     return Example(made.id, made.source, answer, parts=made.parts)
 

@@ -102,6 +102,7 @@ def test_a_typed_text_is_shown_as_typed():
     page = opened(started=False)
     choose(page, "limits.source", "My own text")
     page.text_input(key="limits.text").set_value("<s> the <b>cat</b> the cat").run()
+    assert "it reads the sign it starts with" in words(page)
     page.text_input(key="limits.answer").set_value("yes </script>").run()
     page.button(key="limits.start").click().run()
     assert not page.exception
