@@ -241,14 +241,22 @@ def output(position: Position) -> go.Figure:
     """The scores of all symbols at one position of the capacity construction."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 300})
     best = int(position.logits.argmax())
-    colours = [faint(INK, 0.4)] * len(SYMBOLS)
-    colours[best] = "#D55E00"
+    said = {
+        "customdata": [text(sign) for sign in SYMBOLS],
+        "hovertemplate": "%{customdata}: %{y:.6f}<extra></extra>",
+        "showlegend": False,
+    }
     figure.add_bar(
-        x=list(range(len(SYMBOLS))),
-        y=position.logits,
-        marker={"color": colours},
-        customdata=[text(sign) for sign in SYMBOLS],
-        hovertemplate="%{customdata}: %{y:.6f}<extra></extra>",
+        x=list(range(len(SYMBOLS))), y=position.logits, marker={"color": faint(INK, 0.4)}, **said
+    )
+    figure.add_scatter(  # the highest score is nearly nought, which no bar would show
+        x=[best],
+        y=[position.logits[best]],
+        mode="markers+text",
+        text=[text(position.symbol)],
+        textposition="top center",
+        marker={"color": "#D55E00", "size": 9},
+        **said | {"customdata": [text(position.symbol)]},
     )
     figure.update_xaxes(
         title_text="Symbol",

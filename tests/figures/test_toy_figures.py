@@ -61,7 +61,10 @@ def test_heads_share_a_scale_and_keep_positions_in_front_apart():
 def test_the_highest_score_is_marked():
     position = capacity.unfold(capacity.store("<$"))[0]
     figure = figures.output(position)
-    marked = figure.data[0].marker.color.index("#D55E00")
+    mark = figure.data[1]
+    (marked,) = mark.x
     assert capacity.SYMBOLS[marked] == "<"
+    assert mark.text == ("&lt;",)
+    assert mark.y[0] == max(figure.data[0].y)
     assert figure.layout.title.text == "Highest score: &lt;"
     assert position.value == pytest.approx(marked / 94)
