@@ -10,7 +10,7 @@ from app.atom_choices import Subject
 from app.charts import chart
 from app.figures import atom_scores as worth
 from app.figures import atoms as figures
-from app.theme import NEUTRAL, OTHERS, Look, look
+from app.theme import NEUTRAL, Look, look
 from peftcore import atom_studies
 from peftcore.atom_studies import Study
 from peftcore.runs import Run
@@ -22,7 +22,10 @@ ABSENT = "nothing was written"
 def text_view(subject: Subject) -> None:
     """Coefficients at every token of a text and of the answer to it."""
     text = write(subject)
-    if not text.strip() or not waiting.ready("atoms"):
+    if not text.strip():
+        st.caption("Type a text to see which atoms its tokens and the answer's call up.")
+        return
+    if not waiting.ready("atoms"):
         return
     told = atom_choices.reading(subject, text)
     names = [atom_studies.site(each.site) for each in told.sites]
@@ -104,7 +107,7 @@ def one_atom(subject: Subject) -> None:
         st.caption("The answers of all atoms, of the changed ones and of the base come together.")
         return
     whole, changed, none = atom_choices.with_gain(subject, number, gain, text)
-    words = f"Without {names[number]}" if gain == 0 else f"{names[number]} × {gain:g}"
+    words = f"Without {names[number]}" if gain == 0 else f"With {names[number]} × {gain:g}"
     _card(
         subject,
         text,
@@ -114,8 +117,8 @@ def one_atom(subject: Subject) -> None:
             ("No atoms: the base", NEUTRAL, none),
         ],
     )
-    same = "leaves the answer as it was" if whole == changed else "changes the answer"
-    st.caption(f"{widgets.plain(words)} {same}.")
+    same = "is the same" if whole == changed else "is another"
+    st.caption(f"{widgets.plain(words)} the answer {same}.")
 
 
 def _known(subject: Subject, found: Study, number: int) -> None:
@@ -215,8 +218,7 @@ def _shares(first: Subject, second: Subject) -> None:
     if st.session_state.get("atoms.asked.both") != asked or not text.strip():
         return
     told = atom_choices.together(first, second, (one, two), text)
-    colours = [look("atoms", "").colour, *OTHERS]
-    cells = zip(told.items(), colours, strict=False)
+    cells = zip(told.items(), worth.WEARERS.values(), strict=True)
     _card(first, text, [(name.capitalize(), colour, answer) for (name, answer), colour in cells])
 
 

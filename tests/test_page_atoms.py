@@ -227,7 +227,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
     assert not asked
     page.button(key="atoms.ask").click().run()
     assert asked[0][:2] == (foremost, 2.0)
-    assert "changes the answer" in words(sound(page))
+    assert "the answer is another" in words(sound(page))
     assert "<i>" not in html(page)
     place, index = divmod(foremost, 2)
     assert f"{atom_studies.site(SITES[place]).atom(index)} × 2" in html(page)
@@ -253,7 +253,8 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
         where = {"what": "combined", "task": "miniworld_nli", "metric": "accuracy"}
         study.keep(where | {"seed": seed} | told)
     study.write_status(state="done")
-    monkeypatch.setattr(atom_choices, "together", lambda *given: {"both, 1 and 1 times": "yes"})
+    names = ("both, 1 and 1 times", "first alone", "second alone", "no atoms (the base)")
+    monkeypatch.setattr(atom_choices, "together", lambda *given: dict.fromkeys(names, "yes"))
     page = opened("Two runs", run=first.id)
     (chart,) = charts(sound(page))
     assert "2 seeds, n = 24" in chart["layout"]["title"]["text"]

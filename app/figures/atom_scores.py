@@ -180,6 +180,7 @@ def density_alt(points: Sequence[Mapping[str, Any]], over: str, metric: str) -> 
 
 
 WORN = {"both": "Both", "first": "First alone", "second": "Second alone", "none": "Neither"}
+WEARERS = {"both": OTHERS[0], "first": OTHERS[1], "second": OTHERS[2], "none": NEUTRAL}  # colours
 
 
 def combined(rows: pd.DataFrame, task: str, title: str, metric: str, n: int) -> go.Figure:
@@ -191,7 +192,7 @@ def combined(rows: pd.DataFrame, task: str, title: str, metric: str, n: int) -> 
     for place, (name, words) in enumerate(WORN.items()):
         found = interval(held[name])
         half = 0.0 if found.high is None or found.mean is None else found.high - found.mean
-        colour = OTHERS[place]
+        colour = WEARERS[name]
         figure.add_scatter(
             x=held[name],
             y=[place] * len(held),

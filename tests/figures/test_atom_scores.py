@@ -73,5 +73,6 @@ def test_combined_scores_show_seeds_and_means():
     figure = figures.combined(rows, "t", "A <b>task</b>", "accuracy", 24)
     assert "A &lt;b&gt;task" in title(figure)
     assert figure.data[1].x[0] == pytest.approx(0.55)
+    assert [mark.marker.color for mark in figure.data[1::2]] == list(figures.WEARERS.values())
     assert figure.layout.yaxis.ticktext == ("Both", "First alone", "Second alone", "Neither")
     assert "Both 0.550" in figures.combined_alt(rows, "t", "A task", "accuracy")
