@@ -24,6 +24,10 @@ WHYS: Mapping[str, str] = {
     "loss": "the loss on validation examples rises most without it alone",
     "importance": "it adds most, |coefficient| times length",
 }
+UNJUDGED = {
+    "digits": "the prompt does not name just one digit",
+    "scenes": "the prompt does not say which shapes, colours and places it wants",
+}
 PARTS = {"attention.output": "Attention", "ffn": "Feed-forward", "ffn.output": "Feed-forward"}
 
 
@@ -238,6 +242,8 @@ def _panels(
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
         f"the atoms in force. {picture_views.reader(world)}"
     )
+    if any(each.alignment is None for each in drawn.values()):
+        st.caption(f"Not judged: {UNJUDGED[world]}.")
 
 
 def _note(alignment: float | None) -> str:

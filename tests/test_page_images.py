@@ -111,6 +111,8 @@ def test_words_the_base_does_not_know_are_refused_in_a_sentence():
     page.selectbox(key="images.prompt.pictures_digit").set_value(picture_choices.OWN).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
     assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
+    page.text_input(key="images.own.pictures_digit").set_value("draw a three five").run()
+    assert "Not judged: the prompt does not name just one digit" in words(sound(page))
 
 
 @pytest.fixture
