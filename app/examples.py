@@ -68,6 +68,29 @@ def table(rows: Sequence[Example]) -> pd.DataFrame:
     return made[kept]
 
 
+def choose(found: Sequence[Example], rows: Sequence[Example], split: Split) -> None:
+    """The table of what was found; ticking a row shows that example in full."""
+    key = f"data.table.{split}"
+
+    def ticked() -> None:
+        chosen = st.session_state[key]["selection"]["rows"]
+        if chosen and chosen[0] < len(found):
+            st.session_state[f"data.example.{split}"] = 1 + rows.index(found[chosen[0]])
+
+    st.dataframe(
+        table(found),
+        hide_index=True,
+        alt=f"Examples of the {split} split",
+        key=key,
+        on_select=ticked,
+        selection_mode="single-row",
+        column_config={
+            "Input": st.column_config.TextColumn(width="large"),
+            "Target": st.column_config.TextColumn(width="medium"),
+        },
+    )
+
+
 def lengths(rows: Sequence[Example]) -> dict[str, list[int]]:
     """Words of the inputs and of the targets."""
     return {

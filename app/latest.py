@@ -34,12 +34,12 @@ def results(limit: int) -> pd.DataFrame:
             {
                 "Task": task.title,
                 "Method": METHODS[method].title if method in METHODS else method,
-                "Run": f"/runs?run={run}",
-                "Base": first["base"],
-                "Measure": metric_title(task.main_metric),
                 "Score": number(values.mean()),
                 "Range": f"{number(values.min())} to {number(values.max())}",
                 "Seeds": len(values),
+                "Measure": metric_title(task.main_metric),
+                "Run": f"/runs?run={run}",
+                "Base": first["base"],
                 "From": "demo" if first["demo"] else "you",
             }
         )

@@ -63,14 +63,12 @@ st.header("All examples", anchor=False)
 found = examples.search(
     rows, st.text_input("Search", key="data.search", placeholder="Any part of a text or label")
 )
-widgets.table(
-    examples.table(found[: examples.SHOWN]),
-    key="data.rows",
-    name=f"{task.name}-{split}",
-    alt=f"Examples of the {split} split of {task.title}",
+examples.choose(found[: examples.SHOWN], rows, split)
+widgets.download(
+    examples.table(found[: examples.SHOWN]), key="data.rows", name=f"{task.name}-{split}"
 )
 more = f", the first {examples.SHOWN} shown" if len(found) > examples.SHOWN else ""
-st.caption(f"{len(found):,} of {len(rows):,} examples{more}.")
+st.caption(f"{len(found):,} of {len(rows):,} examples{more}. Tick one to read it in full above.")
 
 st.header("Balance and lengths", anchor=False)
 if task.labels:
@@ -84,7 +82,7 @@ if task.labels:
     )
 measured = examples.lengths(rows)
 charts.chart(
-    figures.lengths(measured, "words"),
+    figures.lengths(measured, "words", f"Lengths of {len(rows):,} examples, {split} split"),
     key="data.lengths",
     name=f"{task.name}-{split}-lengths",
     alt=examples.lengths_alt(measured, split),

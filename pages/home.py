@@ -28,15 +28,16 @@ if latest.empty:
         "train",
     )
 else:
-    widgets.table(
+    st.dataframe(
         latest,
-        key="home.latest",
-        name="latest-results",
+        hide_index=True,
+        height="content",
         alt="Latest finished runs with their main score, averaged over seeds",
         column_config={
             "Run": st.column_config.LinkColumn(display_text=r"run=(\w+)"),
         },
     )
+    widgets.download(latest, key="home.latest", name="latest-results")
     st.caption(
         "Score is the mean over seeds of the task's main measure, the range its lowest and highest "
         "seed. Demo runs come with the app. Compare shows 95 % intervals and what is behind them."

@@ -10,7 +10,7 @@ import pytest
 from fabricated import make_run, make_runs
 from streamlit.testing.v1 import AppTest
 
-from app import nav
+from app import cache, examples, nav
 from app.errors import log_file
 from peftcore import places
 from peftcore.runs import RunStore
@@ -95,6 +95,17 @@ def test_data_finds_the_examples_that_hold_a_word():
     app.text_input(key="data.search").set_value("zebrafish quartet").run()
     assert app.dataframe[0].value.empty
     assert sound(app)
+
+
+def test_data_shows_the_example_that_was_ticked(monkeypatch):
+    rows = cache.rows("miniworld_nli", "train").examples
+    state = {"data.table.train": {"selection": {"rows": [1]}}}
+    told = {}
+    monkeypatch.setattr("streamlit.session_state", state)
+    monkeypatch.setattr("streamlit.dataframe", lambda *given, **more: told.update(more))
+    examples.choose(rows[4:9], rows, "train")
+    told["on_select"]()
+    assert state["data.example.train"] == 6  # counted from one
 
 
 def test_data_says_how_to_get_what_is_not_here(monkeypatch, tmp_path):
@@ -288,7 +299,7 @@ sys.path[:0] = [{str(places.ROOT)!r}, {str(places.ROOT / "tests")!r}]
 from fabricated import make_runs
 make_runs()
 from streamlit.testing.v1 import AppTest
-from app import nav
+from app import cache, examples, nav
 app = AppTest.from_file({MAIN!r}, default_timeout=60).run()
 for entry in nav.entries():
     if entry.name != "home":

@@ -33,10 +33,10 @@ def balance(labels: Mapping[str, Sequence[str]]) -> go.Figure:
         title_text="Label", tickvals=list(range(len(names))), ticktext=list(map(theme.text, names))
     )
     figure.update_yaxes(title_text="Share of examples", tickformat=".0%", rangemode="tozero")
-    return figure
+    return figure.update_layout(title={"text": "Share of each label", "x": 0})
 
 
-def lengths(texts: Mapping[str, Sequence[int]], unit: str) -> go.Figure:
+def lengths(texts: Mapping[str, Sequence[int]], unit: str, title: str) -> go.Figure:
     """Histograms of lengths over one another; `texts` is what is measured → length of each."""
     figure = go.Figure(layout={"template": theme.TEMPLATE, "height": 300, "barmode": "overlay"})
     top = max((max(found, default=1) for found in texts.values()), default=1)
@@ -58,7 +58,7 @@ def lengths(texts: Mapping[str, Sequence[int]], unit: str) -> go.Figure:
         )
     figure.update_xaxes(title_text=f"Length ({unit})")
     figure.update_yaxes(title_text="Examples", rangemode="tozero")
-    return figure
+    return figure.update_layout(title={"text": theme.text(title), "x": 0})
 
 
 def _range(start: int, width: int) -> str:

@@ -18,7 +18,8 @@ def test_a_split_without_examples_draws_empty_bars():
 
 def test_lengths_count_every_example_once():
     found = [3, 3, 4, 90, 41, 0]
-    figure = examples.lengths({"input": found}, "words")
+    figure = examples.lengths({"input": found}, "words", "Lengths of <6>")
+    assert figure.layout.title.text == "Lengths of &lt;6&gt;"
     assert sum(figure.data[0].y) == len(found)
     assert figure.layout.xaxis.title.text == "Length (words)"
 
