@@ -260,20 +260,11 @@ def _measured(
 
 
 def _references(found: Results) -> dict[str, list[str]]:
-    """Gold explanations of each example: the task's, and those among the project's own texts."""
-    known: dict[str, list[str]] = {}
-    own = found.about[found.about["method"] == GOLD]
-    for row in own.itertuples():
-        known.setdefault(str(row.example), []).append(str(row.explanation))
     task = comparing.find_task(found.project.task)
-    wanted = set(map(str, found.items["example"]))
-    for split in ("test", "validation"):
-        if task is None or wanted <= set(known):
-            break
-        for example in cache.rows(task.name, split).examples:
-            if example.id in wanted and example.references:
-                known[example.id] = list(example.references)
-    return known
+    if task is None:
+        return item_metrics.references(found.about, None)
+    name = task.name
+    return item_metrics.references(found.about, lambda split: cache.rows(name, split).examples)
 
 
 def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:

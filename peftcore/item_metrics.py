@@ -8,12 +8,16 @@ the others are compared with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from peftcore import bases, metrics, semantic
 from peftcore.errors import BadInput
+
+if TYPE_CHECKING:
+    from peftcore.tasks.base import Example, Split
 
 TITLES = {
     "chrf": "chrF to the closest gold explanation",
@@ -52,6 +56,27 @@ def of_items(
     pairs = zip(rows["shown_label"], rows["label"], strict=True)
     found["label_right"] = [float(_plain(shown) == _plain(label)) for shown, label in pairs]
     return found.reset_index(drop=True)
+
+
+def references(
+    texts: pd.DataFrame, load: Callable[[Split], Iterable[Example]] | None
+) -> dict[str, list[str]]:
+    """Gold explanations of each example: those among these texts, and else those of the task.
+
+    `texts` as in `of_items`; `load` gives a split of the task, None where the task is gone.
+    """
+    known: dict[str, list[str]] = {}
+    for row in texts[texts["method"] == "gold"].itertuples():
+        known.setdefault(str(row.example), []).append(str(row.explanation))
+    wanted = set(map(str, texts["example"]))
+    splits: tuple[Split, ...] = ("test", "validation")
+    for split in splits:
+        if load is None or wanted <= set(known):
+            break
+        for example in load(split):
+            if example.id in wanted and example.references:
+                known[example.id] = list(example.references)
+    return known
 
 
 def models_at_hand() -> bool:

@@ -57,6 +57,7 @@ from peftcore.commands import (  # noqa: E402  (they add themselves)
     rate,  # noqa: F401
     rate_access,  # noqa: F401
     rate_reading,  # noqa: F401
+    rate_tables,  # noqa: F401
     results,  # noqa: F401
     scaling,  # noqa: F401
     studies,  # noqa: F401

@@ -55,7 +55,7 @@ def scores(
             other = reference or str(found["score"]["source"][0])
             gaps = preference.differences(rows, other, "source", resamples=resamples)
             found["differences"] = gaps.assign(reference=other)
-    _print({"project": project}, found, as_json)
+    show_tables({"project": project}, found, as_json)
 
 
 @rate.command()
@@ -114,7 +114,7 @@ def disagreements(
     table = questions.spread(rating.verdicts(book, me, project), mode, dimension)
     settled = rating.adjudications(book, me, project).set_index("item")["verdict"]
     apart = table[table["spread"] > 0]
-    _print(
+    show_tables(
         {"project": project, "items": len(table)},
         {"disagreements": apart.assign(settled=apart["item"].map(settled))},
         as_json,
@@ -146,8 +146,8 @@ def _records(table: pd.DataFrame) -> Any:
     return json.loads(table.to_json(orient="records"))
 
 
-def _print(value: dict[str, Any], found: dict[str, pd.DataFrame], as_json: bool) -> None:
-    """Tables by name."""
+def show_tables(value: dict[str, Any], found: dict[str, pd.DataFrame], as_json: bool) -> None:
+    """Print tables by name, as JSON beside `value` if asked for."""
 
     def lines() -> Iterator[str]:
         for name, table in found.items():
