@@ -265,7 +265,12 @@ def _look(
 
 def _one(label: str, count: int, key: str) -> int:
     chosen = st.segmented_control(
-        label, list(range(count)), default=0, required=True, format_func=lambda n: n + 1, key=key
+        label,
+        list(range(count)),
+        default=0,
+        required=True,
+        format_func=lambda place: str(place + 1),
+        key=key,
     )
     return int(chosen)
 

@@ -104,6 +104,12 @@ def test_every_variant_answers_a_typed_string():
     assert right["fine-tuned: sort descending"] == "sort descending"
     titles = [note["text"] for note in specs(page)[-1]["layout"]["annotations"]]
     assert titles == ["pretrained", "prefix: sort descending"]
+    page.segmented_control(key="toys.experiment").set_value("03").run()
+    assert "Something went wrong" not in words(page)
+    assert page.segmented_control(key="toys.layer.03").options == ["1", "2"]
+    page.segmented_control(key="toys.head.03").set_value(3).run()
+    titles = [note["text"] for note in specs(page)[-1]["layout"]["annotations"]]
+    assert titles == ["pretrained", "prefix: count how often each digit occurs"]
 
 
 @pytest.mark.parametrize("typed", ["12345", "1234567", "129456", "<b>1</b>"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from peftcore.toys.recipes import TASKS
 from peftcore.toys.results import Row
 
 INK = "#0072B2"
+ACROSS, DOWN = 11, 20  # characters of a line below a column and beside a row
 KINDS = {
     "pretrained": NEUTRAL,
     "fine-tuned": "#CC0049",
@@ -41,7 +43,7 @@ def exact_match(rows: Sequence[Row]) -> go.Figure:
     tasks = list(dict.fromkeys(row.task for row in rows))
     cell = {(row.adaptation, row.task): row for row in rows}
     each = [[cell[a, t] for t in tasks] for a in adaptations]
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 62 * len(adaptations)})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 170 + 70 * len(adaptations)})
     figure.add_heatmap(
         z=[[row.mean for row in line] for line in each],
         x=list(range(len(tasks))),
@@ -66,14 +68,14 @@ def exact_match(rows: Sequence[Row]) -> go.Figure:
     )
     figure.update_xaxes(
         tickvals=list(range(len(tasks))),
-        ticktext=[TASKS[task].replace(" how often", "<br>how often") for task in tasks],
+        ticktext=["<br>".join(wrap(TASKS[task], ACROSS)) for task in tasks],
         title_text="Tested on",
         showgrid=False,
         side="bottom",
     )
     figure.update_yaxes(
         tickvals=list(range(len(adaptations))),
-        ticktext=[in_words(name).replace(": ", ":<br>") for name in adaptations],
+        ticktext=["<br>".join(wrap(in_words(name), DOWN)) for name in adaptations],
         autorange="reversed",
         showgrid=False,
     )
