@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from peftcore import processes
+from peftcore import memory, processes
 from peftcore.errors import BadInput
 from peftcore.jobs import Job, JobState, Queue
 from peftcore.runs import Run, Status
@@ -167,6 +167,13 @@ def attempt(run: Run, work: Callable[[], Status]) -> Status:
 
     BadInput passes through, with its sentence in the status; anything else becomes Failed.
     """
+    try:
+        return _attempted(run, work)
+    finally:
+        memory.release()
+
+
+def _attempted(run: Run, work: Callable[[], Status]) -> Status:
     with run.hold():
         run.claim()
         with beating(run.beat):
