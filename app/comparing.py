@@ -12,7 +12,7 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from app import cache, widgets
+from app import addresses, cache, widgets
 from app.figures.compare import measure
 from app.looks import looks, title
 from app.rate_book import book, me
@@ -25,6 +25,7 @@ from peftcore.rating import HumanScore
 from peftcore.runs import Run, RunStore
 from peftcore.tasks.base import Task
 
+METRIC = "metric"  # in the address, beside runs
 SHIPPED = places.ASSETS / "sweep_runs"
 
 
@@ -202,11 +203,17 @@ def pick_metric(runs: Sequence[Run]) -> str:
     task = find_task(runs[0].spec.task)
     if task and task.main_metric in found:
         found.insert(0, found.pop(found.index(task.main_metric)))
+    key = f"compare.metric.{runs[0].spec.task}"
+
+    def words(name: str) -> str:
+        return measure(name).title
+
     chosen: str = st.selectbox(
         "Metric",
         found,
-        format_func=lambda name: measure(name).title,
-        key=f"compare.metric.{runs[0].spec.task}",
+        format_func=words,
+        key=key,
+        on_change=addresses.follow("Metric", key, found, name=METRIC, words=words),
         persist_state="session",
     )
     return chosen
@@ -256,3 +263,4 @@ def _remember(ids: Sequence[str]) -> None:
 
 def _forget_address() -> None:
     st.query_params.pop("runs", None)
+    st.query_params.pop(METRIC, None)

@@ -76,7 +76,10 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
 @pytest.mark.parametrize(
     ("second", "said"),
     [
-        ([0.5, 0.6, 0.7, 0.8], "0.100 ahead of Scaled prompt tuning (95 % interval 0.100 to 0.100)"),
+        (
+            [0.5, 0.6, 0.7, 0.8],
+            "0.100 ahead of Scaled prompt tuning (95 % interval 0.100 to 0.100)",
+        ),
         ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.484 to +0.534)"),
     ],
 )
@@ -132,6 +135,19 @@ def test_the_address_chooses_runs_and_task():
     assert page.multiselect[0].value == [venues.id]
     assert page.selectbox(key="compare.task").value == "miniworld_venues"
     assert page.dataframe[0].value.columns[2] == "BLEU"
+
+
+def test_the_metric_stands_in_the_address_and_leaves_with_the_task():
+    make_runs()
+    make_run("lora", "miniworld_venues")
+    page = opened(metric="f1")
+    key = "compare.metric.miniworld_nli"
+    assert page.selectbox(key=key).value == "f1"
+    page.selectbox(key=key).set_value("broken").run()
+    assert page.query_params["metric"] == "broken"
+    page.selectbox(key="compare.task").set_value("miniworld_venues").run()
+    assert "metric" not in page.query_params
+    assert not page.warning
 
 
 def test_an_address_of_unknown_runs_is_said_and_the_rest_shown():
