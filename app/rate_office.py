@@ -5,6 +5,7 @@ A secret link is shown once, when it is made; the book keeps only its hash.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -119,8 +120,22 @@ def _new(who: Actor) -> None:
         max_chars=20_000,
         help="Lines that begin with a dash become a list. Raters can open this at any time.",
     )
+    if settings and chosen:
+        st.caption(_at_most(settings, len(chosen)))
     if st.button("Make the project", key="rate.make", type="primary", icon=":material/add:"):
         _make(who, [known[run] for run in chosen], name, settings, guidelines)
+
+
+def _at_most(settings: ProjectSettings, runs: int) -> str:
+    """How much there will be to rate."""
+    sources = runs + settings.gold
+    each = math.comb(sources, 2) if settings.mode == "pairwise" else sources
+    items = settings.items * each
+    kind = "pairs" if settings.mode == "pairwise" else "explanations"
+    return (
+        f"At most {items:,} {kind}, which is {items * settings.overlap:,} verdicts with "
+        f"{settings.overlap} rater{'s' * (settings.overlap > 1)} each; equal texts make it fewer."
+    )
 
 
 def candidates() -> list[Run]:
