@@ -142,8 +142,11 @@ def _draw(asked: Asked) -> None:
         alt=figures.heat_alt(whole, asked.metrics),
         table=whole,
     )
+    counts = sorted({int(n) for n in whole["n"] if n})
+    seeds = " to ".join(map(str, dict.fromkeys(counts[:1] + counts[-1:])))
     st.caption(
-        "Means over seeds, with the numbers trained by one seed beside the name. A normalised "
+        f"Means over {seeds} seed{'s' * (counts != [1])}, their intervals in the table; the "
+        "numbers trained by one seed stand beside the name. A normalised "
         "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
         "their ratio, which no number of right labels can lift. ↓: lower is better."
     )
