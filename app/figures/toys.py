@@ -18,6 +18,7 @@ from peftcore.toys.results import Row
 
 INK = "#0072B2"
 ACROSS, DOWN = 11, 20  # characters of a line below a column and beside a row
+CROWDED = 14  # keys whose names still fit below them side by side
 KINDS = {
     "pretrained": NEUTRAL,
     "fine-tuned": "#CC0049",
@@ -178,6 +179,7 @@ def heads(pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int) -
     """
     keys = [f"<i>P{n + 1}</i>" for n in range(pads)] + list(words)
     places = beside.domains([1] * len(pictures), 0.04)
+    turned = len(keys) > CROWDED
     data: list[dict[str, Any]] = []
     layout: dict[str, Any] = {"template": TEMPLATE, "height": 360, "shapes": []}
     for number, (weights, domain) in enumerate(zip(pictures.values(), places, strict=True)):
@@ -203,7 +205,8 @@ def heads(pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int) -
             ticktext=keys,
             range=[-pads - 0.5, len(words) - 0.5],
             showgrid=False,
-            title=beside.title("Key"),
+            title=beside.title("Key") | ({"standoff": 26} if turned else {}),
+            tickangle=-90 if turned else 0,
         )
         layout[beside.name("yaxis", number)] = beside.y_axis(
             number,
@@ -219,7 +222,7 @@ def heads(pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int) -
             beside.heading(in_words(name), domain)
             for name, domain in zip(pictures, places, strict=True)
         ],
-        "margin": beside.margin(44, beside.room(words, 13), 52),
+        "margin": beside.margin(44, beside.room(words, 13), 68 if turned else 52),
         "coloraxis": {
             "cmin": 0,
             "cmax": 1,
