@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import cache
+from app import cache, head_views
 from app.errors import log_file
 from peftcore import places
 from peftcore.runs import RunStore
@@ -208,3 +208,16 @@ def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
     page.text_area(key="attention.text").set_value("a dog " * 60).run()
     assert "too many for lines" in words(sound(page))
     assert not page.get("iframe")
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "shown"),
+    [
+        (0.004, False, None),
+        (-0.004, False, None),
+        (0.167, True, "+16.7 points"),
+        (-1, False, "-1.00"),
+    ],
+)
+def test_a_change_that_rounds_to_none_is_not_shown(change, share, shown):
+    assert head_views._delta(change, share) == shown
