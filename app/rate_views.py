@@ -47,6 +47,8 @@ def verdicts(found: Results) -> None:
     rows[by] = rows[by].astype(object)
     shares = preference.shares(rows, by, kinds)
     title = f"Share of each verdict, n = {len(rows)}"
+    if found.mode == "pairwise":
+        title = f"Share of each verdict, {len(found.said)} comparisons, each from both sides"
     chart(
         ratings.shares(shares, by, kinds, names, title),
         key=f"ratings.shares.{by}",
@@ -192,7 +194,7 @@ def beside_metrics(found: Results) -> None:
         Row(item_metrics.TITLES[name], each.spearman, each.low, each.high, _beside(each), PLAIN)
         for name, each in known.items()
     ]
-    title = f"With the human score, 95 % intervals, {len(table)} items"
+    title = f"Correlation with the human score, 95 % intervals, {len(table)} items"
     chart(
         ratings.intervals(rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)),
         key="ratings.correlations",

@@ -255,6 +255,7 @@ def against(
                 "symbol": look.symbol,
                 "line": {"color": look.colour, "width": 1.5},
             },
+            cliponaxis=False,
             customdata=[
                 [text(str(said)[:90]) + rest]
                 for said, rest in zip(rows["first"], more, strict=True)
@@ -263,7 +264,7 @@ def against(
             "human %{y:.2f}, metric %{x:.3g}<extra></extra>",
         )
     figure.update_xaxes(title_text=words)
-    figure.update_yaxes(title_text="Human score of the item (0 to 1)", range=[-0.06, 1.06])
+    figure.update_yaxes(title_text="Human score of the item (0 to 1)", range=[-0.1, 1.1])
     figure.update_layout(title={"text": title, "x": 0}, showlegend=True)
     return figure
 
