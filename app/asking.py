@@ -22,6 +22,7 @@ from peftcore.runs import Run
 from peftcore.tasks.base import Example
 
 PAIR = " || "  # how a pair of texts is typed for an encoder
+LONG = 600  # characters of a text that stand above its answers
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,14 @@ def show(question: Question, runs: Sequence[Run]) -> None:
     with st.spinner(wait, show_time=True):
         for cell in _answers(question, asked):
             cells.append(cell)
-            place.html(answer_html.card(question.text, gold, cells, None))
+            place.html(answer_html.card(_beginning(question.text), gold, cells, None))
     if gold:
         st.caption("Underlined words are not in the reference, struck words are missing.")
+
+
+def _beginning(text: str) -> str:
+    """A text that is not so long that it pushes the answers off the screen."""
+    return text if len(text) <= LONG else f"{text[:LONG].rstrip()} …"
 
 
 def _answers(question: Question, runs: Sequence[Run]) -> Iterator[answer_html.Cell]:

@@ -84,6 +84,16 @@ def test_the_seed_and_the_base_can_be_chosen(asked):
     assert "untouched" not in card(page)
 
 
+def test_a_long_text_is_sent_whole_and_leaves_the_answers_in_sight(asked):
+    make_runs()
+    page = opened()
+    page.text_area(key="playground.text").set_value("word " * 400 + "end").run()
+    page.button(key="playground.send").click().run()
+    assert asked[0][1].endswith("end")
+    assert "word …" in card(page)
+    assert "end" not in card(page)
+
+
 def test_an_empty_text_is_not_sent(asked):
     make_run("lora")
     page = opened()

@@ -4,7 +4,7 @@
 // Python gives `data` (see app/figures/relief.py) and is told the point that was clicked.
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 640;
+const TALL = 640; // pixels, and less where it is narrow
 const START = { turn: -0.37, tilt: 0.72 }; // radians: about the upright axis, and from level
 const REACH = 18; // pixels between a pointer and the point it means
 const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -114,10 +114,11 @@ class Relief {
     const width = this.box.clientWidth;
     if (!width) return;
     const { data, svg } = this;
-    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-    svg.style.height = `${HEIGHT}px`;
-    const size = Math.min((width - 150) / 1.65, data.ticks.x.length ? 290 : 340);
-    this.project = projection(this.view, width / 2 + 24, HEIGHT / 2 + 20, size);
+    const size = Math.min((width - 100) / 1.65, data.ticks.x.length ? 290 : 340);
+    this.height = Math.min(TALL, 110 + 1.75 * size);
+    svg.setAttribute("viewBox", `0 0 ${width} ${this.height}`);
+    svg.style.height = `${this.height}px`;
+    this.project = projection(this.view, width / 2 + 24, this.height / 2 + 20, size);
     this.at = data.points.map(this.project);
     svg.replaceChildren();
     words(svg, data.title, { x: 0, y: 18, class: "title" });
@@ -246,23 +247,26 @@ class Relief {
   }
 
   async save() {
-    const width = this.box.clientWidth;
+    const edge = 16;
+    const [width, height] = [this.box.clientWidth + 2 * edge, this.height + 2 * edge];
     const copy = this.svg.cloneNode(true);
     copy.querySelector(".tip")?.remove();
     this.inline(copy);
-    for (const [name, value] of Object.entries({ xmlns: SVG, width, height: HEIGHT }))
+    const viewBox = `${-edge} ${-edge} ${width} ${height}`;
+    for (const [name, value] of Object.entries({ xmlns: SVG, width, height, viewBox }))
       copy.setAttribute(name, value);
     const blob = new Blob([copy.outerHTML], { type: "image/svg+xml" });
     const { name, picture: format } = this.data;
-    download(format === "png" ? await pixels(blob, width, HEIGHT) : blob, `${name}.${format}`);
+    download(format === "png" ? await pixels(blob, width, height) : blob, `${name}.${format}`);
   }
 
   // What the page's style says, written into the copy, which leaves the page behind.
   inline(copy) {
     const ground = getComputedStyle(this.box).backgroundColor;
-    copy.prepend(make("rect", { width: "100%", height: "100%", fill: ground }));
+    const whole = { x: "-100%", y: "-100%", width: "300%", height: "300%", fill: ground };
+    copy.prepend(make("rect", whole));
     const [here, there] = [this.svg, copy].map((svg) =>
-      svg.querySelectorAll("text, rect:not([width='100%']), polyline, circle, g.ground"),
+      svg.querySelectorAll("text, rect:not([width='300%']), polyline, circle, g.ground"),
     );
     here.forEach((each, nth) => {
       if (!there[nth]) return;

@@ -97,13 +97,13 @@ def _marks(
 ) -> list[dict[str, Any]]:
     """The marked points, the best and the chosen one, with their names."""
     places = {row: nth for nth, row in enumerate(known.index)}
-    rows = landscape.marked(known)
-    found = [(row, str(mark), "#FFFFFF", False) for row, mark in rows["mark"].items()]
+    names = {row: str(mark) for row, mark in landscape.marked(known)["mark"].items()}
+    if chosen is not None and chosen in places:
+        names[chosen] = f"{names[chosen]}, chosen" if chosen in names else "Chosen point"
+    found = [(row, said, "#FFFFFF", False) for row, said in names.items()]
     best = landscape.best(known, value, facts)
     if best:
         found.append((*best, landscape.BEST, True))  # below it, for the best may have a name
-    if chosen in places:
-        found.append((chosen, "Chosen point", "#FFFFFF", False))
     return [
         {"at": points[places[row]].round(4).tolist(), "said": said}
         | {"colour": colour, "below": below}

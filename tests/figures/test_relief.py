@@ -55,9 +55,10 @@ def test_triangles_cover_the_floor_and_run_from_dark_to_light():
 
 def test_marks_name_the_points_the_best_and_the_chosen_one():
     marks = relief(plane(), PLANE, "loss", None, 8)["marks"]
-    assert [mark["said"] for mark in marks] == ["<start>", "Lowest point, 1.000", "Chosen point"]
-    assert marks[1]["colour"] == BEST
-    assert marks[2]["at"] == pytest.approx([0.6, 0.3, TOP])
+    assert [mark["said"] for mark in marks] == ["<start>", "Chosen point", "Lowest point, 1.000"]
+    assert marks[1]["at"] == pytest.approx([0.6, 0.3, TOP])
+    assert [mark["colour"] == BEST for mark in marks] == [False, False, True]
+    assert relief(plane(), PLANE, chosen=0)["marks"][0]["said"] == "<start>, chosen"
 
 
 def test_ticks_are_round_and_stand_where_they_say():
