@@ -94,8 +94,6 @@ def _face(survey: Survey, own: Terrain) -> Ground:
     for name in ask.face:
         if name != simplex.CENTROID and not (name.isdigit() and int(name) < v):
             raise BadInput(f"a corner is a vertex from 0 to {v - 1} or c; got {name!r}")
-    if len(set(ask.face)) < 3:
-        raise BadInput("a face needs three different corners")
     corners = np.stack([simplex.corner(name, v) for name in ask.face])
     if np.linalg.matrix_rank(corners[1:] - corners[0]) < 2:
         raise BadInput("these corners lie on a line: with two vertices there is no face")

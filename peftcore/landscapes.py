@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from peftcore import measurements
 from peftcore.measurements import Measurement
@@ -52,7 +52,7 @@ class Ask(measurements.Ask):
     beyond: int = Field(1, ge=0, le=20, description="Steps of the grid past the face or the edge")
     face: tuple[str, str, str] = Field(
         ("0", "1", "2"),
-        description="Corners of the face: vertices by number, or c for the centroid",
+        description="Corners of the face, as 0,1,c: vertices by number, c for the centroid",
     )
     metric: bool = Field(False, description="Let every point answer, too, and score the answers")
     normalisation: Literal["filter", "tensor", "none"] = Field(
@@ -66,6 +66,18 @@ class Ask(measurements.Ask):
     draw: int = Field(0, ge=0, le=10**6, description="Number that random directions depend on")
     bend_steps: int = Field(60, ge=1, le=5000, description="Training steps of a curve")
     copies: int = Field(30, ge=2, le=400, description="Random copies or points looked at")
+
+    @field_validator("face", mode="before")
+    @classmethod
+    def _corners(cls, given: object) -> object:
+        """Three different corners, however they were written."""
+        words = given.strip("[]() ").split(",") if isinstance(given, str) else given
+        if not isinstance(words, Sequence):
+            return words
+        corners = [str(word).strip("\"' ") for word in words]
+        if len(set(corners)) != 3 or len(corners) != 3:
+            raise ValueError("three different corners are needed, such as 0,1,c")
+        return corners
 
     def command(self) -> list[str]:
         """The arguments that compute this, without its settings."""

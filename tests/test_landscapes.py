@@ -408,6 +408,11 @@ def test_equal_asks_are_one_and_their_command_asks_the_same():
 
     sets = dict(pair(w) for w in words[5::2])
     assert Ask.make({"kind": "face", "runs": ["a" * 12]} | sets) == ask
+    for written in ("c,0,1", "[c, 0, 1]", '["c", "0", "1"]', ["c", 0, 1]):
+        assert Ask.make({"runs": ["a" * 12], "face": written}).face == ("c", "0", "1")
+    for wrong in ("0,1", "0,0,1", "0,1,2,c", []):
+        with pytest.raises(BadInput, match="three different corners are needed, such as 0,1,c"):
+            Ask.make({"runs": ["a" * 12], "face": wrong})
 
 
 def test_an_ask_is_known_by_what_differs_from_the_defaults():
