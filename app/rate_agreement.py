@@ -102,9 +102,12 @@ def _drawn(
         alt=ratings.intervals_alt(rows, "Agreement"),
         table=pd.DataFrame(coefficients).assign(name=called),
     )
+    notes: dict[str, list[str]] = {}
     for row in rows:
-        if row.note:
-            st.caption(plain(f"{row.name}: {row.note}."))
+        notes.setdefault(row.note, []).append(row.name)
+    for note, who in notes.items():
+        if note:
+            st.caption(plain(f"{'; '.join(who)}: {note}."))
 
 
 def _pairs(pairs: pd.DataFrame) -> None:

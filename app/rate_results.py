@@ -101,10 +101,9 @@ class Results:
 
     def counts(self) -> str:
         """What the numbers rest on, in words."""
-        items, raters = self.said["item"].nunique(), len(self.raters)
-        words = f"{len(self.said)} verdicts on {items} items by {raters} "
-        kind = "simulated raters" if self.project.simulated else "raters"
-        return words + (kind if raters != 1 else kind.removesuffix("s"))
+        kind = "simulated rater" if self.project.simulated else "rater"
+        verdicts, raters = counted(len(self.said), "verdict"), counted(len(self.raters), kind)
+        return f"{verdicts} on {counted(self.said['item'].nunique(), 'item')} by {raters}"
 
     def intervals(self) -> str:
         """What the intervals of scores and rankings draw anew, in a sentence."""
@@ -272,6 +271,11 @@ def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
     names = [name for name in item_metrics.TITLES if name in table]
     human, about = table["human"], table["example"]
     return {name: preference.correlation(human, table[name], about) for name in names}
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something, with its plural."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def limits(row: Mapping[str, Any]) -> tuple[float | None, float | None]:

@@ -32,8 +32,8 @@ def scores(found: Results) -> None:
         )
         for row in table.to_dict("records")
     ]
-    items, raters = found.said["item"].nunique(), len(found.raters)
-    title = f"95 % intervals, {items} items, {raters} rater{'s' * (raters != 1)}"
+    items = rate_results.counted(found.said["item"].nunique(), "item")
+    title = f"95 % intervals, {items}, {rate_results.counted(len(found.raters), 'rater')}"
     _headline(found, table, dimension)
     shown = table.rename(columns={"source": "run or method"})
     shown.insert(0, "name", [found.names[source] for source in table["source"]])
@@ -63,8 +63,8 @@ def _headline(found: Results, table: pd.DataFrame, dimension: str) -> None:
         return
     best = methods[0]
     limits = "" if pd.isna(best["low"]) else _interval(best["low"], best["high"])
-    words = f"**{plain(found.names[best['source']])}** has the highest score of the methods: "
-    words += f"**{best['mean']:.2f}**{limits}."
+    does = "has the highest score of the methods:" if len(methods) > 1 else "scores"
+    words = f"**{plain(found.names[best['source']])}** {does} **{best['mean']:.2f}**{limits}."
     if len(methods) > 1:
         second = methods[1]["source"]
         gaps = rate_results.differences(found, second, dimension).set_index("source")

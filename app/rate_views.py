@@ -13,7 +13,7 @@ from app.figures import ratings
 from app.figures.ratings import Row
 from app.rate_results import Results
 from app.theme import NEUTRAL, Look
-from app.widgets import number, plain
+from app.widgets import number, plain, sentence
 from peftcore import item_metrics, rating
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
@@ -187,7 +187,7 @@ def beside_metrics(found: Results) -> None:
     try:
         table = rate_results.beside_metrics(found, with_models)
     except BadInput as error:
-        st.info(plain(str(error)))
+        st.info(plain(sentence(str(error))))
         return
     known = rate_results.correlations(table)
     rows = [

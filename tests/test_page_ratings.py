@@ -186,6 +186,17 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
     assert "No shortcoming was ticked" in words(page)
 
 
+def test_one_verdict_is_told_as_one_and_why_nothing_more_follows_from_it(book):
+    project = rated.project(book, 1)
+    rated.rate_all(book, rated.rater(book, project))
+    page = opened("ratings", project=project.id)
+    assert "1 verdict on 1 item by 1 rater" in words(page)
+    assert "**zebra_tuning** scores **1.00**" in words(page)
+    view(page, "Agreement")
+    assert words(page).count("no item has verdicts of two raters") == 1
+    assert "None of these explanations has a gold explanation" in words(view(page, "Metrics"))
+
+
 def test_raters_who_failed_a_check_can_be_left_out(book):
     check = rated.item(9, kind="check", origins=(), expected=("yes",))
     project = rated.project(book, [rated.item(0), rated.item(1), check])
