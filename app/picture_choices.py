@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import addresses, picture_cache, waiting, widgets
 from peftcore import tasks
-from peftcore.pictures import digits, models, reading, shelf
+from peftcore.pictures import digits, models, reading, scenes, shelf
 from peftcore.runs import Run
 
 KEY = "images.task"
@@ -22,6 +22,16 @@ TITLES = {
     "pictures_concept": "Unseen shape",
     "pictures_style": "Unseen style",
     "pictures_digit_alone": "Unseen digit, nothing rehearsed",
+}
+ABOUT = {
+    "pictures_digit": f"New is the digit {digits.UNSEEN}, which the base never saw; old digits are "
+    "rehearsed beside it.",
+    "pictures_digit_alone": f"The digit {digits.UNSEEN} again, with no old digits beside it: what "
+    "is forgotten shows among old prompts.",
+    "pictures_concept": f"New is the shape {scenes.CONCEPT}, which no scene that the base saw "
+    "has; old scenes are rehearsed beside it.",
+    "pictures_style": f"New are scenes “{scenes.STYLE}”, in which every shape is black; old scenes "
+    "are rehearsed beside them.",
 }
 PROMPTS: Mapping[str, tuple[str, ...]] = {
     "digits": tuple(digits.prompt(w) for w in (digits.UNSEEN, *digits.SEEN)),
@@ -62,16 +72,16 @@ def pick_task(known: Sequence[str] = shelf.TASKS) -> str:
         del st.query_params[ONCE]
         st.query_params[KEY] = asked
     change = addresses.follow("Task", KEY, known, words=TITLES.__getitem__, missing=_without)
-    return str(
-        st.segmented_control(
-            "Task",
-            known,
-            required=True,
-            format_func=TITLES.__getitem__,
-            key=KEY,
-            on_change=change,
-        )
+    task: str = st.segmented_control(
+        "Task",
+        known,
+        required=True,
+        format_func=TITLES.__getitem__,
+        key=KEY,
+        on_change=change,
     )
+    st.caption(ABOUT[task])
+    return task
 
 
 def _without(asked: str) -> str:

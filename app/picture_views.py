@@ -69,9 +69,8 @@ def methods() -> None:
         across=3,
     )
     st.caption(
-        f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}: "
-        + plain("; ".join(dict.fromkeys(asked)))
-        + "."
+        f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}; "
+        f"row by row: {plain('; '.join(dict.fromkeys(asked)))}."
     )
     _scores(task, found)
 
@@ -97,7 +96,7 @@ def _scores(task: str, found: list[Run]) -> None:
         "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
         f"{spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
-        f"{_rehearsed(task) * spec.training.shots} old ones beside them."
+        f"{_rehearsed(task) * spec.training.shots or 'no'} old ones beside them."
     )
     for figure in known.values():
         st.caption(_gain(figure))
