@@ -72,7 +72,7 @@ def pick_task(known: Sequence[str] = shelf.TASKS) -> str:
         del st.query_params[ONCE]
         st.query_params[KEY] = asked
     change = addresses.follow("Task", KEY, known, words=TITLES.__getitem__, missing=_without)
-    task: str = st.segmented_control(
+    chosen = st.segmented_control(
         "Task",
         known,
         required=True,
@@ -80,6 +80,7 @@ def pick_task(known: Sequence[str] = shelf.TASKS) -> str:
         key=KEY,
         on_change=change,
     )
+    task = str(chosen)
     st.caption(ABOUT[task])
     return task
 
