@@ -98,10 +98,11 @@ def _first(config: dict[str, Any], *keys: str) -> Any:
 
 
 def _summary(card: str) -> str:
-    """The first paragraph of a model card below its title and front matter."""
+    """The first paragraph of a model card below its front matter and titles, without links."""
     body = re.sub(r"\A---\n.*?\n---\n|```.*?```", "", card, flags=re.DOTALL)
-    blocks = [b.strip() for b in body.split("\n\n")]
-    return next((" ".join(b.split()) for b in blocks if b and not b.startswith("#")), "")
+    body = re.sub(r"^#.*$", "", body, flags=re.MULTILINE)
+    body = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", body)
+    return next((" ".join(b.split()) for b in body.split("\n\n") if b.strip()), "")
 
 
 def stored_parameters(folder: Path) -> int:

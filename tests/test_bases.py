@@ -82,3 +82,10 @@ def test_a_base_computes_what_the_library_does(tiny):
         )
     assert any(isinstance(m, OneGELU) for m in ours.modules())
     assert not any(isinstance(m, OneGELU) for m in theirs.modules())
+
+
+def test_a_base_is_described_by_its_card_below_title_and_links(shelf):
+    front, title = "---\ntags:\n- x\n---\n\n", "# mine\n"
+    text = "A [small](https://example.org) model\nof mine.\n\n```\nx\n```\n\nMore."
+    (shelf / "mine" / "README.md").write_text(front + title + text)
+    assert bases.describe("mine").note == "A small model of mine."
