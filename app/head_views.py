@@ -44,7 +44,7 @@ def look(question: heads.Question) -> Seen:
     """Record both models, and let the reader choose the attention, the layer and the head."""
     after = question.after.seen(question.example, question.seed)
     before = question.before.seen(question.example, question.seed) if question.before else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         place = st.segmented_control(
             "Attention",
             list(after),
@@ -285,7 +285,7 @@ def one_query(seen: Seen) -> None:
     """Scores, softmax and weights of one query of one head."""
     queries = seen.after.queries
     sides = ["After", "Before"] if seen.before is not None else ["After"]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         query = st.selectbox(
             "Query",
             range(len(queries)),

@@ -68,7 +68,7 @@ def pick_text(run: Run) -> Example | None:
     task = run.spec.task
     rows = cache.rows(task, "test")
     most = len(rows.examples)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         source = st.segmented_control(
             "Input",
             ["An example", "My own text"],

@@ -16,6 +16,7 @@ from peftcore.analysis.limits import UNMOVED, Head, Limits
 from peftcore.errors import BadInput
 from peftcore.runs import Run
 
+DIFFERENCE = "In the difference, blue is attention gained and orange is attention lost."
 PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
 
@@ -138,6 +139,8 @@ def pattern(shown: Shown) -> None:
             "P1, P2, … are prefix positions. The third picture is the second without them, every "
             "row brought back to a sum of one; it must equal the first."
         )
+    else:
+        st.caption(DIFFERENCE)
     if shown.other:
         found = beside(shown, shown.other)[shown.path]
         name = looks([shown.run, shown.other])[shown.other.id].name
@@ -148,6 +151,8 @@ def pattern(shown: Shown) -> None:
             alt=figures.patterns_alt(found, shown.head),
             table=lambda: figures.patterns_table(found, shown.head, shown.queries, shown.keys),
         )
+        if not found.length:
+            st.caption(DIFFERENCE)
 
 
 def share(shown: Shown) -> None:
