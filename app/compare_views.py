@@ -91,10 +91,10 @@ def summary_table(chosen: Comparison) -> None:
             "Run": st.column_config.TextColumn(width="medium"),
             title: st.column_config.NumberColumn(format=number),
             "Trainable parameters": st.column_config.NumberColumn(format="localized"),
-            "Human score": st.column_config.NumberColumn(
-                format="%.2f",
+            "Human score": st.column_config.TextColumn(
                 help="Mean verdict on its explanations, 0 to 1: yes 1, weak yes 2/3, weak no 1/3, "
-                "no 0. Intervals and agreement are on the Ratings page.",
+                "no 0; with its 95 % interval over examples and raters. Agreement is on the "
+                "Ratings page.",
             ),
         },
     )
@@ -144,7 +144,7 @@ def _shown(chosen: Comparison) -> pd.DataFrame:
     if chosen.human:
         found = [chosen.human.get(run) for run in rows["run"]]
         place = shown.columns.get_loc("Seeds") + 1
-        shown.insert(place, "Human score", [each.score if each else None for each in found])
+        shown.insert(place, "Human score", [_people(each) if each else None for each in found])
         shown.insert(place + 1, "Rated", [_rested(each) if each else "" for each in found])
     return shown
 
@@ -161,6 +161,13 @@ def _of_which(scores: Sequence[HumanScore]) -> str:
     return "Human scores are of explanations of right and wrong answers alike; FEB's of right ones."
 
 
+def _people(score: HumanScore) -> str:
+    """What people gave, with its 95 % interval."""
+    if score.low is None or score.high is None:
+        return f"{score.score:.2f}"
+    return f"{score.score:.2f} ({score.low:.2f} to {score.high:.2f})"
+
+
 def _rested(score: HumanScore) -> str:
     """The n of a human score; simulated raters are never called people."""
     who = "simulated raters" if score.simulated else "raters"
@@ -175,6 +182,8 @@ def _exported(chosen: Comparison) -> pd.DataFrame:
     if chosen.human:
         found = [chosen.human.get(run) for run in rows["run"]]
         rows["human_score"] = [each.score if each else None for each in found]
+        rows["human_low"] = [each.low if each else None for each in found]
+        rows["human_high"] = [each.high if each else None for each in found]
         rows["human_items"] = [each.items if each else 0 for each in found]
         rows["human_raters"] = [each.raters if each else 0 for each in found]
         rows["human_simulated"] = [each.simulated if each else None for each in found]

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from peftcore.analysis import preference
 from peftcore.errors import BadInput
 from peftcore.rating import drawing, scales
 from peftcore.rating.acting import Actor, require_experimenter
@@ -40,9 +41,14 @@ KEY = ["item", "place", "run", "method", "seed", "correct", "shown_label", "expl
 
 @dataclass(frozen=True)
 class HumanScore:
-    """The mean over items of the mean over raters, in [0, 1], and what it rests on."""
+    """The mean over items of the mean over raters, in [0, 1], and what it rests on.
+
+    low, high: its 95 % bootstrap interval over examples and raters; None for one example.
+    """
 
     score: float
+    low: float | None
+    high: float | None
     items: int
     ratings: int
     raters: int
@@ -301,13 +307,16 @@ def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
         rows = rows[~rows["simulated"].astype(bool)]
     if rows["four_points"].any():
         rows = rows[rows["four_points"].astype(bool)]
-    means = rows.groupby("item")["score"].mean()
+    [told] = preference.scores(rows, "run").to_dict("records")
+    low, high = (None if pd.isna(told[end]) else float(told[end]) for end in ("low", "high"))
     right = rows.drop_duplicates("item")["correct"].dropna()
     return HumanScore(
-        float(means.mean()),
-        len(means),
-        len(rows),
-        int(rows["rater"].nunique()),
+        float(told["mean"]),
+        low,
+        high,
+        int(told["items"]),
+        int(told["verdicts"]),
+        int(told["raters"]),
         tuple(sorted(rows["project"].unique())),
         bool(rows["simulated"].all()),
         float(right.mean()) if len(right) else None,

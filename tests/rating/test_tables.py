@@ -21,6 +21,7 @@ def test_the_human_score_is_the_mean_over_items_of_the_mean_over_raters(book):
     assert set(score) == {"aaaaaaaaaaaa"}  # the other was never rated
     found = score["aaaaaaaaaaaa"]
     assert (found.score, found.items, found.ratings, found.raters) == (0.75, 2, 3, 2)
+    assert 0 <= found.low < 0.75 < found.high == 1  # examples are drawn anew, and raters
     assert found.projects == (made.id,)
     assert not found.simulated
     assert found.right == 1
@@ -35,6 +36,7 @@ def test_people_count_before_simulated_raters(book):
     rate_next(book, rater(book, people), "weak yes")
     both = rating.human_scores(book, ME, ["aaaaaaaaaaaa"])["aaaaaaaaaaaa"]
     assert (both.score, both.items, both.simulated) == (pytest.approx(2 / 3), 1, False)
+    assert (both.low, both.high) == (None, None)  # of a single example
 
 
 def test_a_text_of_two_methods_counts_for_both(book):
