@@ -170,7 +170,7 @@ def _people(score: HumanScore) -> str:
 
 def _rested(score: HumanScore) -> str:
     """The n of a human score; simulated raters are never called people."""
-    who = "simulated raters" if score.simulated else "raters"
+    who = "simulated" if score.simulated else "raters"
     return f"n = {score.items}, {score.raters} {who}"
 
 
