@@ -68,8 +68,7 @@ def ground(subject: Subject) -> None:
     def show(found: Landscape) -> None:
         _draw(found, shape == "In relief")
 
-    st.caption(NOTES[kind])
-    measuring.panel(Landscape, ask, show, GROUNDS[kind].lower())
+    measuring.panel(Landscape, ask, show, GROUNDS[kind].lower(), NOTES[kind])
 
 
 def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
@@ -217,9 +216,11 @@ def _draw(found: Landscape, relief: bool) -> None:
         if table[value].dropna().empty:
             continue
         _shape(found, table, value, figures.limits([*kin, table], value), relief)
-    words = "Drag the relief to turn it, or use the arrow keys. " if relief else ""
+    words = NOTES.get(found.ask.kind, "")
+    if relief:
+        words += " Drag the relief to turn it, or use the arrow keys."
     if len(kin) > 1:
-        words += f"Colours span {len(kin)} pictures of this run."
+        words += f" Colours span {len(kin)} pictures of this run."
     if "shares" in facts:
         first, second = facts["shares"]
         words += f" The two directions hold {100 * (first + second):.0f} % of the spread."

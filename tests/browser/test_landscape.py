@@ -47,6 +47,7 @@ def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
     chart.locator(".contour, .contourlayer").first.wait_for(state="attached")
     here.settle()
     # The middle of the drawing area lies inside the triangle.
+    chart.evaluate("box => box.scrollIntoView({block: 'center'})")
     area = chart.locator(".nsewdrag").first.bounding_box()
     here.page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
     here.page.wait_for_timeout(400)
@@ -68,6 +69,7 @@ def relief_can_be_turned_and_clicked(here):
     relief = here.page.locator(".relief svg").first
     ground = relief.locator(".ground path")
     first = ground.first.get_attribute("d")
+    relief.evaluate("box => box.scrollIntoView({block: 'center'})")
     frame = relief.bounding_box()
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
     here.page.mouse.move(x, y)
