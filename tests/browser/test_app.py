@@ -45,8 +45,10 @@ def test_train_watch_refresh_and_compare(visit):
     expect(here.page.get_by_text("in all, from two trial steps")).to_be_visible()
     here.shot("train")
     here.sound()
-    links = here.page.get_by_role("link", name="Watch").all()
-    started = [re.search("run=([0-9a-f]{12})", link.get_attribute("href"))[1] for link in links]
+    links = here.page.get_by_role("link", name="Watch")
+    expect(links).to_have_count(2)
+    hrefs = [link.get_attribute("href") for link in links.all()]
+    started = [re.search("run=([0-9a-f]{12})", href)[1] for href in hrefs]
     assert len(set(started)) == 2
     here.page.get_by_role("link", name="Watch Prompt tuning").click()
     expect(here.page.get_by_role("heading", name="Runs", exact=True)).to_be_visible()
