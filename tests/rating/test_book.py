@@ -35,17 +35,27 @@ def test_the_newest_migration_is_the_one_the_book_asks_for():
 
 
 def test_a_book_of_the_first_step_is_brought_up_to_date_with_what_is_in_it(home):
-    book = rating.Book()
+    brought_up_to_date(None)
+
+
+def test_a_book_of_the_first_step_is_brought_up_to_date_on_postgresql(postgres):  # noqa: F811
+    brought_up_to_date(postgres)
+
+
+def brought_up_to_date(url):
+    book = rating.Book(url)
     made = project(book)
     who = rater(book, made)
     with book.write() as connection:
         connection.execute(sa.text("ALTER TABLE rating_raters DROP COLUMN link_until"))
         connection.execute(sa.text(f"UPDATE {VERSIONS} SET version_num = '0001'"))
-    again = rating.Book()
+    book.close()
+    again = rating.Book(url)
     assert differences(again) == []
     assert rating.next_item(again, who) is not None
     (row,) = rating.raters(again, ME, made.id)
     assert (row.link_until, row.link_works) == (None, True)
+    again.close()
 
 
 def test_an_open_book_is_not_migrated_again(home, monkeypatch):
