@@ -185,7 +185,7 @@ def adapted(run_id: str) -> Adapted:
 
 @st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…")
 def _adapted(run_id: str, home: str, stamp: int) -> Adapted:
-    from peftcore.performing import load_adapter
+    from peftcore.adapter_files import load_adapter
 
     run = store().open(run_id)
     return load_adapter(run, base(run.spec.base))

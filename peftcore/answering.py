@@ -26,7 +26,7 @@ def typed(text: str, task_parts: int = 2) -> Example:
 
 
 def answer(run: Run, adapted: Adapted, texts: Sequence[str], *, seed_index: int = 0) -> list[str]:
-    """What one seed of a run (adapted by `performing.load_adapter`) answers to each text."""
+    """What one seed of a run (adapted by `adapter_files.load_adapter`) answers to each text."""
     import torch
 
     from peftcore import evaluation, planning

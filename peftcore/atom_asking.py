@@ -23,9 +23,9 @@ ALL, NONE = "all atoms", "no atoms (the base)"
 
 def opened(run: Run, base: BaseModel | None = None) -> Dictionary:
     """The atoms of a run on its base, loaded unless it is given."""
+    from peftcore.adapter_files import load_adapter
     from peftcore.base import load
     from peftcore.dictionaries import Dictionary
-    from peftcore.performing import load_adapter
 
     return Dictionary(load_adapter(run, base or load(run.spec.base)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from peftcore import performing
+from peftcore import adapter_files
 from peftcore.analysis import sparsity
 from peftcore.atom_bench import Bench
 from peftcore.batches import Encoder
@@ -27,7 +27,7 @@ def map_atoms(bench: Bench) -> None:
     for step in steps:
         if all((step, number) in known for number in numbers):
             continue
-        found = Dictionary(performing.load_adapter(run, bench.base, step))
+        found = Dictionary(adapter_files.load_adapter(run, bench.base, step))
         if step is None:
             bench.facts(found)
         for seed, number in enumerate(numbers):

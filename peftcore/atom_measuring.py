@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from peftcore import atom_studies, dictionaries, performing
+from peftcore import adapter_files, atom_studies, dictionaries
 from peftcore.analysis import sparsity
 from peftcore.atom_bench import Bench
 from peftcore.atom_coefficients import map_atoms, short
@@ -55,7 +55,7 @@ def _work(bench: Bench) -> None:
 def _prune(bench: Bench) -> None:
     """Weights of the atoms of every seed, then losses and scores along each order."""
     run, study, ask = bench.runs[0], bench.study, bench.ask
-    found = Dictionary(performing.load_adapter(run, bench.base))
+    found = Dictionary(adapter_files.load_adapter(run, bench.base))
     shown = [(each.source, each.target) for each in bench.examples()[:TOLD]]
     bench.facts(found, shown=shown)
     numbers = run.spec.population.numbers()
@@ -173,7 +173,7 @@ def _score(task: Task, answers: Sequence[Answer], rows: Sequence[Example]) -> fl
 def _combine(bench: Bench) -> None:
     """Scores on both tasks with both runs' atoms, with each alone and with none, for every seed."""
     pairs = _pairs(bench)
-    worn = [Dictionary(performing.load_adapter(run, bench.base)) for run in bench.runs]
+    worn = [Dictionary(adapter_files.load_adapter(run, bench.base)) for run in bench.runs]
     bench.facts(worn[0], tasks=[task.name for task in bench.tasks])
     known = {(e["seed"], e["task"]) for e in bench.study.found("combined")}
     judged: dict[str, tuple[int, Task]] = {}  # two runs of one task are judged on it once

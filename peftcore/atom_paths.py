@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from peftcore import atom_studies, performing
+from peftcore import adapter_files, atom_studies, performing
 from peftcore.atom_bench import Bench
 from peftcore.atom_coefficients import read
 from peftcore.dictionaries import Dictionary
@@ -36,7 +36,7 @@ def path(bench: Bench) -> None:
         *atom_studies.along(spec, ask.over, ask.values, starts["atoms"]),
     ]
     judged = len(examples_to_answer(bench.tasks[0], spec.evaluation))  # by every run alike
-    worn = performing.load_adapter(bench.runs[0], bench.base)
+    worn = adapter_files.load_adapter(bench.runs[0], bench.base)
     placed = {name: spec.settings[name] for name in ("components", "stacks")}
     bench.facts(Dictionary(worn), over=ask.over, n=judged, starts=starts, **placed)
     known = {(e["value"], e["run"]) for e in bench.study.found("run")}
@@ -93,7 +93,7 @@ def _density(bench: Bench, run: Run) -> dict[str, Any]:
     }
     if run.spec.method != "atoms":
         return told
-    found = Dictionary(performing.load_adapter(run, bench.base))
+    found = Dictionary(adapter_files.load_adapter(run, bench.base))
     each = [
         read(found, seed, bench.dev(seed), bench.encoder())
         for seed in range(run.spec.population.seeds)

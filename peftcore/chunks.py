@@ -135,11 +135,11 @@ def _one(what: str, parts: Sequence[Run], read: Callable[[dict[str, Any]], str])
 def _join_adapters(
     run: Run, parts: Sequence[Run], base: BaseModel, step: int | None = None
 ) -> None:
-    from peftcore import performing, planning
+    from peftcore import adapter_files, planning
 
     whole = planning.wear(base, run.spec, fresh=False)
-    _fill(whole, (performing.load_adapter(part, base, step) for part in parts))
-    performing.save_adapter(run, whole, base, step)
+    _fill(whole, (adapter_files.load_adapter(part, base, step) for part in parts))
+    adapter_files.save_adapter(run, whole, base, step)
 
 
 def _fill(whole: Adapted, learnt: Iterable[Adapted]) -> None:

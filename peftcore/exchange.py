@@ -108,8 +108,8 @@ def seed_index(run: Run, seed: int) -> int:
 
 
 def _worn(run: Run, base: BaseModel | None) -> Adapted:
+    from peftcore.adapter_files import load_adapter
     from peftcore.base import load
-    from peftcore.performing import load_adapter
 
     return load_adapter(run, base or load(run.spec.base))
 
@@ -259,7 +259,7 @@ def _stored(
     store: RunStore,
 ) -> Run:
     """The run's folder; its name is a hash of what was imported, since its spec says too little."""
-    from peftcore.performing import save_adapter
+    from peftcore.adapter_files import save_adapter
 
     digest = hashlib.sha256(spec.canonical().encode())
     digest.update((folder / WEIGHTS).read_bytes())

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from peftcore import terrain
+from peftcore.adapter_files import load_adapter
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
 from peftcore.landscapes import Ask
 from peftcore.measurements import Part
 from peftcore.methods.base import METHODS
-from peftcore.performing import load_adapter
 from peftcore.population import random_points, validation_salt
 from peftcore.runs import Run
 from peftcore.surveys import Survey

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from peftcore import terrain
+from peftcore.adapter_files import load_adapter
 from peftcore.analysis import flatness, simplex
 from peftcore.errors import BadInput
 from peftcore.evaluation import examples_to_answer
-from peftcore.performing import load_adapter
 from peftcore.population import random_points
 from peftcore.spec import Evaluation
 from peftcore.surveys import Survey

@@ -117,7 +117,7 @@ def require(run: Run) -> None:
 
 def read(run: Run, base: BaseModel, step: int | None = None) -> SoftPrompt:
     """The soft prompt a run ended with, or had at a kept step."""
-    from peftcore.performing import load_adapter
+    from peftcore.adapter_files import load_adapter
 
     require(run)
     return _of(load_adapter(run, base, step), run)

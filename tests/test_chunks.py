@@ -3,9 +3,10 @@ import torch
 from random_models import build_tiny
 
 from peftcore import chunks, files
+from peftcore.adapter_files import load_adapter
 from peftcore.base import load
 from peftcore.errors import BadInput
-from peftcore.performing import load_adapter, perform
+from peftcore.performing import perform
 from peftcore.planning import plan
 from peftcore.runs import RunStore
 

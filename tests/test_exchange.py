@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 from test_contracts import EXAMPLES
 
 from peftcore import exchange, planning
+from peftcore.adapter_files import load_adapter, save_adapter
 from peftcore.base import fingerprint, load
 from peftcore.batches import Batch, Encoder
 from peftcore.errors import BadInput
-from peftcore.performing import load_adapter, save_adapter
 from peftcore.runs import RunStore
 
 TASK = "miniworld_nli"

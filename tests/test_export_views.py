@@ -7,7 +7,7 @@ from fabricated import make_run
 from test_pages import open_page, sound, words
 
 from peftcore import planning
-from peftcore.performing import save_adapter
+from peftcore.adapter_files import save_adapter
 from peftcore.runs import RunStore
 
 

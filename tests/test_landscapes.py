@@ -6,7 +6,7 @@ import torch
 from random_models import build_tiny
 from typer.testing import CliRunner
 
-from peftcore import performing, planning, surveying, surveys, tasks, terrain
+from peftcore import adapter_files, performing, planning, surveying, surveys, tasks, terrain
 from peftcore.analysis import simplex
 from peftcore.base import load
 from peftcore.batches import Encoder
@@ -93,7 +93,7 @@ def test_a_vertex_has_the_loss_of_an_adapter_made_of_that_vertex_alone(runs, nam
     run = runs[name]
     base, task = load(run.spec.base), tasks.find(run.spec.task)
     table = done("face", run.id, examples=0).table()
-    worn = performing.load_adapter(run, base)
+    worn = adapter_files.load_adapter(run, base)
     rows = task.few_shot(6, 0, 6).dev
     batch = Encoder(base, task.labels).batch(rows)
     for vertex in range(3):
@@ -106,7 +106,7 @@ def test_a_vertex_has_the_loss_of_an_adapter_made_of_that_vertex_alone(runs, nam
 def test_stacked_points_equal_points_one_by_one(runs, name):
     run = runs[name]
     base, task = load(run.spec.base), tasks.find(run.spec.task)
-    own = terrain.of_run(performing.load_adapter(run, base))
+    own = terrain.of_run(adapter_files.load_adapter(run, base))
     rows = list(task.load("test")[:5])
     encoder = Encoder(base, task.labels)
     points = torch.from_numpy(simplex.lattice(3, 1)).float()
@@ -122,7 +122,7 @@ def test_an_encoder_that_is_left_alone_runs_once(runs, monkeypatch):
     task = tasks.find("miniworld_nli")
     seen = []
     for name, once in (("decoder", True), ("simplex", False)):
-        own = terrain.of_run(performing.load_adapter(runs[name], base))
+        own = terrain.of_run(adapter_files.load_adapter(runs[name], base))
         assert own.encoder_untouched is once
         surveyor = Surveyor(own, 0, list(task.load("test")[:3]), Encoder(base, task.labels))
         seen.clear()
@@ -139,7 +139,7 @@ def test_an_encoder_that_is_left_alone_runs_once(runs, monkeypatch):
 def test_a_copy_with_points_for_every_row_has_the_mean_of_rows_at_their_own_points(runs):
     run = runs["simplex"]
     base, task = load("mine"), tasks.find("miniworld_nli")
-    own = terrain.of_run(performing.load_adapter(run, base))
+    own = terrain.of_run(adapter_files.load_adapter(run, base))
     rows = list(task.load("test")[:4])
     surveyor = Surveyor(own, 0, rows, Encoder(base, task.labels))
     from peftcore.population import random_points
@@ -226,7 +226,7 @@ def test_scores_of_answers_stand_beside_losses(runs):
     assert table["score"].between(0, 1).all()
     run = runs["reader"]
     base, task = load("reader"), tasks.find(run.spec.task)
-    worn = performing.load_adapter(run, base)
+    worn = adapter_files.load_adapter(run, base)
     rows = list(task.few_shot(6, 0, 6).dev[:4])
     said = worn.logits(Encoder(base, task.labels).batch(rows), worn.centroid(2)[:1], {
         name: t[:1] for name, t in worn.tensors.items()
@@ -261,7 +261,7 @@ def test_vertices_in_their_own_plane_keep_their_loss(runs):
 
 def test_random_directions_have_the_length_of_what_they_change(runs):
     base = load("mine")
-    own = terrain.middle(terrain.of_run(performing.load_adapter(runs["plain"], base)))
+    own = terrain.middle(terrain.of_run(adapter_files.load_adapter(runs["plain"], base)))
     ground = terrain.around(own, 2, "filter")
     for name, corner in ground.tensors.items():
         moved = (corner[:, 1] - corner[:, 0]).norm(dim=-1)
@@ -334,7 +334,7 @@ def test_flatness_of_every_seed(runs):
 def test_curvature_agrees_with_differences_of_losses(runs):
     run = runs["plain"]
     base, task = load("mine"), tasks.find(run.spec.task)
-    own = terrain.of_run(performing.load_adapter(run, base))
+    own = terrain.of_run(adapter_files.load_adapter(run, base))
     rows = list(task.load("test")[:3])
     encoder = Encoder(base, task.labels)
     product, point = terrain.curvature(own, 0, [encoder.batch(rows)], torch.ones(1))
@@ -375,7 +375,7 @@ def test_the_adapter_at_a_point_answers_and_can_be_taken_along(runs, tmp_path):
     row = landscape.table().query("mark == 'vertex 1'").iloc[0]
     worn, of = surveying.worn_at(landscape.ask, row["weights"], base)
     assert of.id == run.id
-    own = performing.load_adapter(run, base)
+    own = adapter_files.load_adapter(run, base)
     for name, t in worn.tensors.items():
         torch.testing.assert_close(t[0, 0], own.tensors[name][0, 1])
     held = read(surveying.exported(landscape.ask, row["weights"], base))

@@ -5,9 +5,10 @@ import torch
 from random_models import build_tiny
 
 from peftcore import tasks
+from peftcore.adapter_files import load_adapter, save_adapter
 from peftcore.answering import PAIR, answer, answer_base
 from peftcore.errors import BadInput
-from peftcore.performing import begin_from, load_adapter, perform, save_adapter
+from peftcore.performing import begin_from, perform
 from peftcore.planning import estimate, plan
 from peftcore.runs import RunStore
 

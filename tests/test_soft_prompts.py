@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from peftcore import soft_prompts
+from peftcore.adapter_files import load_adapter
 from peftcore.errors import BadInput
-from peftcore.performing import load_adapter, perform
+from peftcore.performing import perform
 from peftcore.runs import RunStore
 from peftcore.spec import RunSpec
 

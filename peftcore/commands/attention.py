@@ -86,8 +86,8 @@ def show_attention(
 def _subject(name: str) -> tuple[Adapted, str]:
     """A run with its task, or an untouched base."""
     from peftcore import bases, recording
+    from peftcore.adapter_files import load_adapter
     from peftcore.base import load
-    from peftcore.performing import load_adapter
     from peftcore.runs import ID, RunStore
 
     if name in bases.names() or not ID.fullmatch(name):

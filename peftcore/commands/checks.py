@@ -70,8 +70,8 @@ def limits(
 ) -> None:
     """What a run's adapter did to attention: share, order, residual and bias of every layer."""
     _known(dtype)
+    from peftcore.adapter_files import load_adapter
     from peftcore.base import load
-    from peftcore.performing import load_adapter
     from peftcore.probing import Probe, Switches, example_for, probe
     from peftcore.runs import RunStore
 

@@ -50,8 +50,8 @@ def draw(
     as_json: printing.AsJson = False,
 ) -> None:
     """Draw a prompt with a run, with some of its atoms, or with the untouched base."""
+    from peftcore.adapter_files import load_adapter
     from peftcore.base import load
-    from peftcore.performing import load_adapter
     from peftcore.pictures import asking as ask
     from peftcore.pictures import shelf
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from peftcore import dictionaries, performing, tasks
+from peftcore import adapter_files, dictionaries, tasks
 from peftcore.analysis import sparsity
 from peftcore.dictionaries import Dictionary
 from peftcore.errors import BadInput
@@ -50,7 +50,7 @@ def task_of(run: Run) -> DrawnTask:
 
 def dictionary(run: Run, base: BaseModel) -> Dictionary:
     """The atoms of every seed of a run."""
-    return Dictionary(performing.load_adapter(run, base))
+    return Dictionary(adapter_files.load_adapter(run, base))
 
 
 def order(name: str) -> Order:
