@@ -89,7 +89,7 @@ TITLES: Mapping[Number, str] = {
     "01": "A new pattern",
     "02": "Eliciting a skill",
     "03": "Composing, counting",
-    "04": "Equally many numbers",
+    "04": "Equal budgets",
 }
 
 
