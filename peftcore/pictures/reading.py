@@ -9,7 +9,6 @@ from peftcore.errors import BadInput
 from peftcore.pictures import digits, scenes
 from peftcore.pictures.canvas import Picture
 
-WORLDS = ("digits", "scenes")
 BROKEN = "no shapes"  # what a scene is called that cannot be read
 LEVELS: dict[str, tuple[str, ...]] = {
     "digits": ("blank", "faint", "grey", "dark", "ink"),
