@@ -18,8 +18,10 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
-from app import cache, errors, nav, visitors  # noqa: E402
-from peftcore import places  # noqa: E402
+from app import nav  # noqa: E402
+from app.state import access, cache  # noqa: E402
+from app.ui import errors  # noqa: E402
+from peftcore import paths  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
 STYLE = """<style>
@@ -31,20 +33,20 @@ STYLE = """<style>
 </style>"""
 
 st.set_page_config(
-    page_title="Adapter Lab", page_icon=str(places.ASSETS / "icon.svg"), layout="wide"
+    page_title="Adapter Lab", page_icon=str(paths.ASSETS / "icon.svg"), layout="wide"
 )
-st.logo(str(places.ASSETS / "logo.svg"), size="large", icon_image=str(places.ASSETS / "icon.svg"))
+st.logo(str(paths.ASSETS / "logo.svg"), size="large", icon_image=str(paths.ASSETS / "icon.svg"))
 st.html(STYLE)
-visit = visitors.visitor()
+visit = access.visitor()
 runs_the_lab = visit.role == "experimenter"
 if runs_the_lab:
     page = st.navigation(nav.pages(), expanded=True)  # all of it, also above who is signed in
     if visit.signed_in:
         with st.sidebar:
             st.text(visit.login)
-            visitors.offer_sign_out()
+            access.offer_sign_out()
 else:
-    at_the_door = visitors.login_wanted() and visit.role == "stranger" and not visit.signed_in
+    at_the_door = access.login_wanted() and visit.role == "stranger" and not visit.signed_in
     known = nav.door_pages() if at_the_door else nav.rater_pages()
     page = st.navigation(known, position="hidden")
 with errors.boundary(page.title):

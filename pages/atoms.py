@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import atom_choices, atom_trials, atom_views, charts, errors, widgets
+from app.labs.atoms import interactive_views, selection, views
+from app.ui import charts, errors, widgets
 
 st.title("Atoms", anchor=False)
 st.caption(
@@ -11,19 +12,19 @@ st.caption(
     "After arXiv:2507.10855; how coefficients are computed is reconstructed."
 )
 VIEWS = {
-    "Map": atom_views.atom_map,
-    "Sparsity": atom_views.sparsity,
-    "Text": atom_trials.text_view,
-    "Pruning": atom_views.pruning,
-    "One atom": atom_trials.one_atom,
-    "Two runs": atom_trials.two_runs,
-    "Density": atom_views.density,
+    "Map": views.atom_map,
+    "Sparsity": views.sparsity,
+    "Text": interactive_views.text_view,
+    "Pruning": views.pruning,
+    "One atom": interactive_views.one_atom,
+    "Two runs": interactive_views.two_runs,
+    "Density": views.density,
 }
 
 
 def show() -> None:
     """Choose a run, a seed and a view."""
-    found = atom_choices.runs()
+    found = selection.runs()
     if not found:
         widgets.empty(
             "No sparse atoms have been trained yet",
@@ -32,12 +33,12 @@ def show() -> None:
             "train",
         )
         return
-    explore(atom_choices.pick(found))
+    explore(selection.pick(found))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: atom_choices.Subject) -> None:
+def explore(subject: selection.Subject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",

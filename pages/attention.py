@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from app import errors, head_views, heads, waiting, widgets
+from app.labs.attention import selection, views
+from app.state import wait_for_imports
+from app.ui import errors, widgets
 
 st.title("Attention", anchor=False)
 st.caption(
@@ -13,37 +15,37 @@ st.caption(
 
 def show() -> None:
     """Choose models and input, record what they look at, and show it."""
-    known = heads.subjects()
+    known = selection.subjects()
     if not known:
         widgets.empty(
             "No model is at hand yet",
             "Base models lie in `assets/models`; PEFTCORE_MODELS can name a folder of your own.",
         )
         return
-    after, before, seed = heads.pick_subjects(known)
-    asked = heads.pick_input(after)
+    after, before, seed = selection.pick_subjects(known)
+    asked = selection.pick_input(after)
     if asked is None:
         return
-    if not waiting.ready("attention"):
+    if not wait_for_imports.ready("attention"):
         return
-    explore(heads.Question(after, before, seed, *asked, reads=""))
+    explore(selection.Question(after, before, seed, *asked, reads=""))
 
 
 @st.fragment
 @errors.guarded
-def explore(question: heads.Question) -> None:
+def explore(question: selection.Question) -> None:
     """Everything below the choice of models and input; changes here leave the rest alone."""
-    seen = head_views.look(heads.decoder_text(question))
+    seen = views.look(selection.decoder_text(question))
     view = st.segmented_control(
         "View",
-        list(head_views.VIEWS),
-        default=next(iter(head_views.VIEWS)),
+        list(views.VIEWS),
+        default=next(iter(views.VIEWS)),
         required=True,
         key="attention.view",
         bind="query-params",
         label_visibility="collapsed",
     )
-    head_views.VIEWS[view](seen)
+    views.VIEWS[view](seen)
 
 
 show()

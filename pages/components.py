@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import charts, component_views, errors
+from app.labs.components import views
+from app.ui import charts, errors
 
 st.title("Components", anchor=False)
 
@@ -13,14 +14,14 @@ def explore():
     """One view at a time; changes here leave the rest of the page alone."""
     view = st.segmented_control(
         "View",
-        list(component_views.VIEWS),
-        default=next(iter(component_views.VIEWS)),
+        list(views.VIEWS),
+        default=next(iter(views.VIEWS)),
         required=True,
         key="components.view",
         bind="query-params",
         label_visibility="collapsed",
     )
-    component_views.VIEWS[view]()
+    views.VIEWS[view]()
     if view != "Map":
         charts.picture_format()
 

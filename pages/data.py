@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from app import addresses, cache, charts, examples, forms, widgets
+from app.compare.recent_results import metric_title
 from app.figures import examples as figures
-from app.imports import bring_your_own
-from app.latest import metric_title
+from app.state import cache
+from app.training import example_browser
+from app.training.table_import import bring_your_own
+from app.ui import charts, forms, url_state, widgets
 
 st.title("Data", anchor=False)
 view = st.segmented_control(
@@ -21,9 +23,9 @@ if view == "Bring your own file":
     bring_your_own("data")
     st.stop()
 
-task = addresses.pick_task("data.task")
+task = url_state.pick_task("data.task")
 st.caption(
-    f"{examples.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
+    f"{example_browser.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
     f"Source: {widgets.plain(task.source_note.rstrip('.'))}."
 )
 if not cache.at_hand(task.name):
@@ -33,7 +35,7 @@ if not cache.at_hand(task.name):
     )
     if not st.toggle("Fetch them now", key=f"data.fetch.{task.name}"):
         st.stop()
-splits = {split: cache.rows(task.name, split) for split in examples.SPLITS}
+splits = {split: cache.rows(task.name, split) for split in example_browser.SPLITS}
 for problem in dict.fromkeys(found.problem for found in splits.values() if found.problem):
     st.error(widgets.plain(problem), icon=":material/error:")
 splits = {split: found.examples for split, found in splits.items() if found.examples}
@@ -49,7 +51,7 @@ split = st.segmented_control(
     required=True,
     format_func=forms.label,
     key="data.split",
-    on_change=addresses.follow("Split", "data.split", list(splits), words=forms.label),
+    on_change=url_state.follow("Split", "data.split", list(splits), words=forms.label),
 )
 rows = splits[split]
 
@@ -57,17 +59,19 @@ st.header("How an example reads", anchor=False)
 number = st.number_input(
     f"Example, 1 to {len(rows):,}", 1, len(rows), key=f"data.example.{split}", width=240
 )
-examples.show(rows[number - 1], task)
+example_browser.show(rows[number - 1], task)
 
 st.header("All examples", anchor=False)
-found = examples.search(
+found = example_browser.search(
     rows, st.text_input("Search", key="data.search", placeholder="Any part of a text or label")
 )
-examples.choose(found[: examples.SHOWN], rows, split)
+example_browser.choose(found[: example_browser.SHOWN], rows, split)
 widgets.download(
-    examples.table(found[: examples.SHOWN]), key="data.rows", name=f"{task.name}-{split}"
+    example_browser.table(found[: example_browser.SHOWN]),
+    key="data.rows",
+    name=f"{task.name}-{split}",
 )
-more = f", the first {examples.SHOWN} shown" if len(found) > examples.SHOWN else ""
+more = f", the first {example_browser.SHOWN} shown" if len(found) > example_browser.SHOWN else ""
 st.caption(f"{len(found):,} of {len(rows):,} examples{more}. Tick one to read it in full above.")
 
 st.header("Balance and lengths", anchor=False)
@@ -77,20 +81,20 @@ if task.labels:
         figures.balance(labels),
         key="data.balance",
         name=f"{task.name}-labels",
-        alt=examples.balance_alt(labels),
-        table=examples.balance_table(labels),
+        alt=example_browser.balance_alt(labels),
+        table=example_browser.balance_table(labels),
     )
-measured = examples.lengths(rows)
+measured = example_browser.lengths(rows)
 charts.chart(
     figures.lengths(measured, "words", f"Lengths of {len(rows):,} examples, {split} split"),
     key="data.lengths",
     name=f"{task.name}-{split}-lengths",
-    alt=examples.lengths_alt(measured, split),
-    table=examples.lengths_table(measured),
+    alt=example_browser.lengths_alt(measured, split),
+    table=example_browser.lengths_table(measured),
 )
 st.caption(
     f"n = {len(rows):,} examples of the {split} split. Models count tokens, of which a word has "
     "one or more; input too long for a base model is refused before training."
 )
 if task.name.startswith("table_"):
-    examples.offer_deletion(task)
+    example_browser.offer_deletion(task)

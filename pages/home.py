@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app import nav, widgets
-from app.latest import results
+from app import nav
+from app.compare.recent_results import results
+from app.ui import widgets
 
 st.title("Adapter Lab", anchor=False)
 st.markdown(

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import charts, errors, picture_trials, picture_views
+from app.labs.images import interactive_views, views
+from app.ui import charts, errors
 
 st.title("Images", anchor=False)
 st.caption(
@@ -11,12 +12,12 @@ st.caption(
     "of examples, after arXiv:2507.10855; how its atoms are computed is reconstructed."
 )
 VIEWS = {
-    "Methods": picture_views.methods,
-    "Fewer atoms": picture_trials.fewer,
-    "Layers": picture_trials.layers,
-    "Single atoms": picture_trials.single,
-    "Concept and style": picture_trials.together,
-    "Editing": picture_views.editing,
+    "Methods": views.methods,
+    "Fewer atoms": interactive_views.fewer,
+    "Layers": interactive_views.layers,
+    "Single atoms": interactive_views.single,
+    "Concept and style": interactive_views.together,
+    "Editing": views.editing,
 }
 
 

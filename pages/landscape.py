@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from app import charts, landscape_numbers, landscape_views, landscaping, widgets
+from app.labs.landscape import flatness_views, selection, views
+from app.ui import charts, widgets
 
 VIEWS = {
-    "Ground": landscape_views.ground,
-    "Cuts": landscape_views.cuts,
-    "Between two": landscape_views.between,
-    "Flatness": landscape_numbers.flat,
-    "Validation": landscape_numbers.validation,
-    "Vertices": landscape_numbers.ablation,
+    "Ground": views.ground,
+    "Cuts": views.cuts,
+    "Between two": views.between,
+    "Flatness": flatness_views.flat,
+    "Validation": flatness_views.validation,
+    "Vertices": flatness_views.ablation,
 }
 st.title("Landscape", anchor=False)
 st.caption(
@@ -22,7 +23,7 @@ st.caption(
 
 def show() -> None:
     """Choose a run and the examples, then one view of its ground at a time."""
-    runs = landscaping.candidates()
+    runs = selection.candidates()
     if not runs:
         widgets.empty(
             "No adapter has been trained yet",
@@ -31,7 +32,7 @@ def show() -> None:
             "train",
         )
         return
-    subject = landscaping.pick(runs)
+    subject = selection.pick(runs)
     view = st.segmented_control(
         "View",
         list(VIEWS),

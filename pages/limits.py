@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from app import charts, errors, limit_choices, limit_views, probes, waiting, widgets
+from app.labs.limits import cache, selection, views
+from app.state import wait_for_imports
+from app.ui import charts, errors, widgets
 
 st.title("Limits", anchor=False)
 st.caption(
@@ -13,7 +15,7 @@ st.caption(
 
 def show() -> None:
     """Choose a run and a text, then look into one head."""
-    runs = probes.candidates()
+    runs = cache.candidates()
     if not runs:
         widgets.empty(
             "No adapter to look into yet",
@@ -22,27 +24,27 @@ def show() -> None:
             "train",
         )
         return
-    run, other = limit_choices.pick_runs(runs)
-    example = limit_choices.pick_text(run)
-    if example is None or not waiting.ready("limits"):
+    run, other = selection.pick_runs(runs)
+    example = selection.pick_text(run)
+    if example is None or not wait_for_imports.ready("limits"):
         return
 
     @st.fragment
     @errors.guarded
     def explore() -> None:
-        shown = limit_choices.pick_head(run, other, example)
-        limit_views.verdict(shown)
-        limit_views.precision(shown)
+        shown = selection.pick_head(run, other, example)
+        views.verdict(shown)
+        views.precision(shown)
         view = st.segmented_control(
             "View",
-            list(limit_views.VIEWS),
+            list(views.VIEWS),
             default="Pattern",
             required=True,
             key="limits.view",
             label_visibility="collapsed",
             bind="query-params",
         )
-        limit_views.VIEWS[view](shown)
+        views.VIEWS[view](shown)
         charts.picture_format()
 
     explore()

@@ -2,14 +2,16 @@
 
 import streamlit as st
 
-from app import asking, comparing, widgets
+from app.compare import selection
+from app.training import playground
+from app.ui import widgets
 
 st.title("Playground", anchor=False)
 
 
 def show() -> None:
     """Choose adapters, write or take a text, send it, read the answers side by side."""
-    finished = comparing.finished()
+    finished = selection.finished()
     if not finished:
         widgets.empty(
             "No adapter has been trained yet",
@@ -17,14 +19,14 @@ def show() -> None:
             "train",
         )
         return
-    runs = asking.pick_adapters(finished, comparing.asked_for(finished))
+    runs = playground.pick_adapters(finished, selection.asked_for(finished))
     if not runs:
         st.info("Choose at least one adapter to put a question to.")
         return
-    text = asking.write_text(runs)
-    question = asking.send(text, runs)
+    text = playground.write_text(runs)
+    question = playground.send(text, runs)
     if question:
-        asking.show(question, runs)
+        playground.show(question, runs)
     else:
         st.caption("Nothing has been sent yet. The first answer takes a while: models are loaded.")
 

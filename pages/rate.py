@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from app import rate_office, rate_seat, visitors
+from app.rating import admin_page, rater_page
+from app.state import access
 
 st.title("Rate", anchor=False)
 
-visit = visitors.visitor()
+visit = access.visitor()
 if visit.role == "experimenter":
-    rate_office.show(visit.login)
+    admin_page.show(visit.login)
 else:
-    rate_seat.sit(visit)
+    rater_page.sit(visit)

@@ -2,18 +2,20 @@
 
 import streamlit as st
 
-from app import charts, rate_office, rate_results, rate_views, visitors, widgets
+from app.rating import admin_page, other_views, results
+from app.state import access
+from app.ui import charts, widgets
 
 st.title("Ratings", anchor=False)
 
 
 def show() -> None:
     """Choose a project, then one view of its verdicts at a time."""
-    login = visitors.visitor().login
-    project = rate_office.pick(login)
+    login = access.visitor().login
+    project = admin_page.pick(login)
     if project is None:
         return
-    found = rate_results.results(project, login)
+    found = results.results(project, login)
     if project.simulated:
         st.caption("Simulated raters, not people: this project shows what every view looks like.")
     if found.said.empty:
@@ -25,7 +27,7 @@ def show() -> None:
         return
     view = st.segmented_control(
         "View",
-        list(rate_views.VIEWS),
+        list(other_views.VIEWS),
         default="Scores",
         required=True,
         key="ratings.view",
@@ -33,11 +35,11 @@ def show() -> None:
         bind="query-params",
     )
     if view in ("Scores", "Verdicts", "Agreement", "Metrics"):
-        found = rate_results.only_careful(found)
+        found = results.only_careful(found)
     if found.said.empty:
         st.info("Every rater failed an attention check, so nothing is left to show.")
         return
-    rate_views.VIEWS[view](found)
+    other_views.VIEWS[view](found)
     if view not in ("Disagreements", "Export"):
         charts.picture_format()
 

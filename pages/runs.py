@@ -4,8 +4,10 @@ import json
 
 import streamlit as st
 
-from app import addresses, cache, export_views, run_views, widgets
-from app.plans import command
+from app.state import cache
+from app.training import export_panel, run_panel
+from app.training.specs_from_form import command
+from app.ui import url_state, widgets
 
 st.title("Runs", anchor=False)
 runs = {run.id: run for run in cache.store().all()}
@@ -19,7 +21,7 @@ if not runs:
 
 
 def name(run_id):
-    return run_views.short_name(runs[run_id])
+    return run_panel.short_name(runs[run_id])
 
 
 chosen = st.selectbox(
@@ -27,15 +29,15 @@ chosen = st.selectbox(
     list(runs),
     format_func=name,
     key="runs.run",
-    on_change=addresses.follow(
-        "Run", "runs.run", list(runs), name="run", missing=addresses.no_run("it cannot be read")
+    on_change=url_state.follow(
+        "Run", "runs.run", list(runs), name="run", missing=url_state.no_run("it cannot be read")
     ),
     help="The address keeps the choice: send it, or come back to it",
 )
 run = runs[chosen]
-run_views.panel(run)
-run_views.results(run)
-export_views.section(run)
+run_panel.panel(run)
+run_panel.results(run)
+export_panel.section(run)
 widgets.link("compare", "Compare runs of this task", runs=run.id)
 with st.expander("What decides this result", icon=":material/tune:"):
     st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")
@@ -44,7 +46,7 @@ with st.expander("What decides this result", icon=":material/tune:"):
 
 st.header("All runs", anchor=False)
 widgets.table(
-    run_views.overview(list(runs.values())),
+    run_panel.overview(list(runs.values())),
     key="runs.all",
     name="runs",
     alt="Every run with its state, task, method and progress",

@@ -2,26 +2,28 @@
 
 import streamlit as st
 
-from app import charts, errors, prompt_readings, scaling_views, study_views, waiting, widgets
+from app.labs.scaling import ablation_views, selection, views
+from app.state import wait_for_imports
+from app.ui import charts, errors, widgets
 
 st.title("Scaling", anchor=False)
 INSIDE = {
-    "Scales": scaling_views.scales,
-    "Gap to words": scaling_views.gap,
-    "Learning rate": scaling_views.rate,
+    "Scales": views.scales,
+    "Gap to words": views.gap,
+    "Learning rate": views.rate,
 }
 BESIDE = {
-    "Ablations": study_views.ablations,
-    "Lengths": study_views.lengths,
-    "Shots": study_views.shots,
-    "Stability": study_views.stability,
-    "Transfer": study_views.transfer,
+    "Ablations": ablation_views.ablations,
+    "Lengths": ablation_views.lengths,
+    "Shots": ablation_views.shots,
+    "Stability": ablation_views.stability,
+    "Transfer": ablation_views.transfer,
 }
 
 
 def show() -> None:
     """Choose a run, a seed and a view."""
-    found = prompt_readings.runs()
+    found = selection.runs()
     if not found:
         widgets.empty(
             "No soft prompt has been trained yet",
@@ -30,14 +32,14 @@ def show() -> None:
             "train",
         )
         return
-    run = prompt_readings.pick(found)
-    seed = prompt_readings.pick_seed(run)
-    explore(prompt_readings.Subject(run, seed))
+    run = selection.pick(found)
+    seed = selection.pick_seed(run)
+    explore(selection.Subject(run, seed))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: prompt_readings.Subject) -> None:
+def explore(subject: selection.Subject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",
@@ -48,7 +50,7 @@ def explore(subject: prompt_readings.Subject) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    if view in INSIDE and not waiting.ready("scaling"):
+    if view in INSIDE and not wait_for_imports.ready("scaling"):
         return
     (INSIDE | BESIDE)[view](subject)
     charts.picture_format()

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import addresses, charts, toy_views
+from app.labs.toys import views
+from app.ui import charts, url_state
 
 st.title("Toys", anchor=False)
 st.caption(
@@ -13,20 +14,20 @@ st.caption(
 
 def show() -> None:
     """One experiment, or the capacity construction."""
-    choices = [*toy_views.NAMES, toy_views.CAPACITY]
+    choices = [*views.NAMES, views.CAPACITY]
     chosen = st.segmented_control(
         "Experiment",
         choices,
         required=True,
-        format_func=toy_views.name,
+        format_func=views.name,
         key="toys.experiment",
         label_visibility="collapsed",
-        on_change=addresses.follow("Experiment", "toys.experiment", choices, words=toy_views.name),
+        on_change=url_state.follow("Experiment", "toys.experiment", choices, words=views.name),
     )
-    if chosen == toy_views.CAPACITY:
-        toy_views.show_capacity()
+    if chosen == views.CAPACITY:
+        views.show_capacity()
     else:
-        toy_views.experiment(chosen)
+        views.experiment(chosen)
     charts.picture_format()
 
 

@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from app import addresses, cache, errors, forms, plans, starting, sweep_panel, widgets
-from peftcore import sweeps
+from app.state import cache
+from app.training import specs_from_form, submit, sweep_panel
+from app.ui import errors, forms, url_state, widgets
 from peftcore.errors import BadInput
-from peftcore.spec import Evaluation, Population, Training
+from peftcore.runs.spec import Evaluation, Population, Training
+from peftcore.sweeps import learning_rate
 
 USUAL = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
 
@@ -13,10 +15,10 @@ st.title("Train", anchor=False)
 known = {method.name: method for method in cache.methods()}
 left, right = st.columns(2)
 with left:
-    task = addresses.pick_task("train.task")
+    task = url_state.pick_task("train.task")
     st.caption(widgets.plain(task.source_note))
 with right:
-    base = addresses.pick_base("train.base")
+    base = url_state.pick_base("train.base")
     st.caption(widgets.base_in_words(base))
 
 
@@ -31,7 +33,7 @@ chosen = st.pills(
     selection_mode="multi",
     format_func=title,
     key="train.methods",
-    on_change=addresses.follow_several("Method", "train.methods", suited, words=title, first=USUAL),
+    on_change=url_state.follow_several("Method", "train.methods", suited, words=title, first=USUAL),
 )
 first, second, third = st.columns(3)
 with first:
@@ -61,7 +63,7 @@ for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, st
         near, far, _ = st.columns(3)
         with near:
             rates[name] = forms.field(Training, "learning_rate", f"train.{name}", usual)
-        if offered := plans.startable(base.name, name, before):
+        if offered := specs_from_form.startable(base.name, name, before):
             starts[name] = far.selectbox(
                 "Start from the adapter of",
                 ["", *offered],
@@ -76,8 +78,10 @@ if not all((training, population, evaluation, *settings.values())):
     st.caption("Correct what is marked above, then training can start.")
     st.stop()
 
-made = plans.plans(base.name, task.name, settings, rates, population, training, evaluation, starts)
-for problem, names in plans.grouped(made.problems).items():
+made = specs_from_form.plans(
+    base.name, task.name, settings, rates, population, training, evaluation, starts
+)
+for problem, names in specs_from_form.grouped(made.problems).items():
     who = ", ".join(known[name].title for name in names)
     st.error(f"{who}: {widgets.plain(problem)}", icon=":material/error:")
 if not made.specs:
@@ -100,8 +104,8 @@ def show_costs():
         st.rerun()  # nothing is left to wait for, so the clock stops
     st.header("What it will cost", anchor=False)
     alt = "Trained numbers, time and memory of each method"
-    st.dataframe(plans.costs_table(made.specs, found), hide_index=True, alt=alt)
-    st.caption(plans.total(found) or "Time and memory are counted with two trial steps.")
+    st.dataframe(specs_from_form.costs_table(made.specs, found), hide_index=True, alt=alt)
+    st.caption(specs_from_form.total(found) or "Time and memory are counted with two trial steps.")
     for name, cost in zip(made.specs, found, strict=True):
         if isinstance(cost, BadInput):
             st.error(f"{known[name].title}: {widgets.plain(str(cost))}", icon=":material/error:")
@@ -111,7 +115,7 @@ show_costs()
 
 
 refused = any(isinstance(cost, BadInput) for cost in known_costs())
-tried = [each for spec in specs for each in sweeps.specs(spec)]
+tried = [each for spec in specs for each in learning_rate.specs(spec)]
 with st.container(horizontal=True):
     if st.button(
         f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
@@ -120,7 +124,7 @@ with st.container(horizontal=True):
         disabled=refused,
         key="train.start",
     ):
-        starting.submit(specs, specs, starting.STARTED)
+        submit.submit(specs, specs, submit.STARTED)
     if st.button(
         f"Sweep learning rates ({len(tried)} short runs)",
         icon=":material/speed:",
@@ -128,12 +132,12 @@ with st.container(horizontal=True):
         key="train.sweep",
         help="Short runs at five learning rates around each method's own",
     ):
-        starting.submit(specs, tried, starting.SWEPT)
+        submit.submit(specs, tried, submit.SWEPT)
 if refused:
     st.caption("One of the methods cannot run as it is set; the reason stands above.")
-starting.show_started()
-starting.show_sweep()
+submit.show_started()
+submit.show_sweep()
 sweep_panel.show(base.name, task.name, settings, rates, population, training, evaluation)
 
 with st.expander("The same on the command line", icon=":material/terminal:"):
-    st.code("\n".join(map(plans.command, specs)), language="bash", wrap_lines=True)
+    st.code("\n".join(map(specs_from_form.command, specs)), language="bash", wrap_lines=True)

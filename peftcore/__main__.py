@@ -18,9 +18,9 @@ DEFAULTS = {
 for name, value in DEFAULTS.items():
     os.environ.setdefault(name, value)
 
-from peftcore import memory  # noqa: E402  (after the environment)
-from peftcore.commands import app  # noqa: E402
+from peftcore.cli import app  # noqa: E402
+from peftcore.system import malloc  # noqa: E402  (after the environment)
 
 if __name__ == "__main__":
-    memory.hold()
+    malloc.hold()
     app(prog_name="python -m peftcore")

@@ -9,7 +9,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
-from random_models import build_tiny
+from support.bases import build_tiny
 
 
 @pytest.hookimpl(tryfirst=True)  # before groups are read

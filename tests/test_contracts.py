@@ -2,24 +2,18 @@
 
 import pytest
 import torch
-from random_models import FAMILIES
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES
 
-from peftcore.adapter import Adapted
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.base import METHODS
+from peftcore.adapters.initializers import Draw
+from peftcore.adapters.mixing import slot
+from peftcore.adapters.simplex_points import random_points, vertex
 from peftcore.errors import BadInput
-from peftcore.methods.base import METHODS
-from peftcore.mix import slot
-from peftcore.planning import wear
-from peftcore.population import random_points, vertex
-from peftcore.spec import Population, RunSpec
-from peftcore.tasks.base import Example
+from peftcore.models.batching import Encoder
+from peftcore.runs.spec import Population, RunSpec
+from peftcore.training.planning import wear
 
-EXAMPLES = (
-    Example("1", "a cat sat", "yes because it did.", "yes", parts=("a cat", "sat")),
-    Example("2", "what is the rest of it?", "no.", "no", parts=("what is the rest", "of it?")),
-    Example("3", "b", "yes", "yes", parts=("b", "c")),
-)
 KIND = {"t5": "encoder-decoder", "bert": "encoder", "gpt2": "decoder", "llama": "decoder"}
 REFUSED = {("bitfit", "llama")}  # a decoder without biases
 PAIRS = [
@@ -29,20 +23,6 @@ PAIRS = [
     if KIND[f] in METHODS[m].kinds and (m, f) not in REFUSED
 ]
 WRITERS = [(m, f) for m, f in PAIRS if f != "bert"]
-
-
-def dress(base, method, seeds=(0, 1), vertices=3, **settings):
-    """An adapted base whose tensors are all random, so that nothing hides behind a zero start."""
-    recipe = METHODS[method]
-    if "length" in recipe.Config.model_fields:
-        settings = {"length": 4} | settings
-    draw = Draw(seeds, vertices)
-    adapter = recipe(base, recipe.Config.make(settings), draw)
-    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
-    rng = torch.Generator().manual_seed(7)
-    for tensor in adapted.tensors.values():
-        tensor.data += 0.3 * torch.randn(tensor.shape, generator=rng)
-    return adapted
 
 
 def at_point(adapted, seed, point):

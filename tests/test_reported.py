@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from peftcore.places import ASSETS
+from peftcore.paths import ASSETS
 
 REPORTED = pd.read_csv(ASSETS / "reported.csv")
 

@@ -1,6 +1,6 @@
 """What atoms are like: the map of layers and atoms, coefficients over text, sparsity.
 
-Arrays and tables come from `peftcore.atom_studies`; facts are what a figure says of itself.
+Arrays and tables come from `peftcore.labs.atoms.request`; facts are what a figure says of itself.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.atom_frames import frame, line, said
+from app.figures.atoms_tables import frame, line, said
 from app.theme import NEUTRAL, OTHERS, faint, look, text
 from peftcore.analysis import sparsity
 from peftcore.analysis.comparison import band
-from peftcore.atom_studies import Site
+from peftcore.labs.atoms.request import Site
 
 SCALE = "Cividis"
 SIGNED = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures import panels as beside
+from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, faint, text
 from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
 

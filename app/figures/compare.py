@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from app.figures.rows import framed, name_rows
 from app.theme import NEUTRAL, Look, faint, text
 from peftcore.analysis.comparison import pareto
-from peftcore.metrics import MEASURES, Measure
+from peftcore.metrics.scores import MEASURES, Measure
 
 ROW = 58  # pixels of a run's row
 DOT = 0.19  # how far below the mean the single seeds stand, in rows

@@ -1,6 +1,7 @@
 """Landscapes: losses over a face or a plane from above, and along cuts through it.
 
-Tables come from `peftcore.landscapes`: one row per point with x, y, t, line, mark, loss and score.
+Tables come from `peftcore.labs.landscape.request`: one row per point with x, y, t, line, mark,
+loss and score.
 Facts are what the figure must say of itself: examples, seed, data, normalisation, arithmetic.
 """
 

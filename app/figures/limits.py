@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures import panels as beside
+from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, Look, faint, text
 from peftcore.analysis.limits import CARRIED, UNMOVED, Limits
 

@@ -1,6 +1,7 @@
 """Soft tokens and their scales: through training, at its end, and what scales do to a step.
 
-Arrays come from `peftcore.soft_prompts` and `peftcore.analysis.scaling`; tokens count from one.
+Arrays come from `peftcore.labs.scaling.readout` and `peftcore.analysis.scaling`;
+tokens count from one.
 Tokens of different seeds start from different words, so only whole prompts are averaged.
 """
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures import panels as beside
+from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
-from peftcore.toys.capacity import SYMBOLS, Position
-from peftcore.toys.recipes import TASKS
-from peftcore.toys.results import Row
+from peftcore.labs.toys.capacity import SYMBOLS, Position
+from peftcore.labs.toys.recipes import TASKS
+from peftcore.labs.toys.results import Row
 
 INK = "#0072B2"
 ACROSS, DOWN = 11, 20  # characters of a line below a column and beside a row

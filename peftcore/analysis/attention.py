@@ -1,8 +1,8 @@
 """What a model looked at: patterns of all heads, what changed, and each head in a few numbers.
 
-Arrays in, frozen dataclasses out; recording a model is left to `peftcore.recording`.  Prefix
-positions and soft tokens are keys of their own, so a pattern need not be square, and two patterns
-are compared on the union of their positions.
+Arrays in, frozen dataclasses out; recording a model is left to `peftcore.labs.attention.capture`.
+Prefix positions and soft tokens are keys of their own, so a pattern need not be square, and two
+patterns are compared on the union of their positions.
 Axes: l layer, h head, q query, k key, e head width.
 """
 

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from peftcore.analysis.likeness import alike as alike
-from peftcore.analysis.likeness import caveats as caveats
-from peftcore.analysis.likeness import unlike as unlike
+from peftcore.analysis.comparability import alike as alike
+from peftcore.analysis.comparability import caveats as caveats
+from peftcore.analysis.comparability import unlike as unlike
 
 EXACT = 16  # up to this many seeds every sign pattern is counted, above it a sample of them
 SAMPLED = 100_000

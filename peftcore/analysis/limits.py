@@ -6,7 +6,8 @@ and a head's output becomes (1 - share) times the old one plus a weighted sum of
 Both are measured here, never assumed: `residual` and `content_drift` are zero only if they hold.
 The statement is about one attention layer; it says nothing about what a whole model can learn.
 
-Arrays in, frozen dataclasses out; recording a model is left to `peftcore.probing`.
+Arrays in, frozen dataclasses out; recording a model is left to
+`peftcore.labs.attention.layer_probe`.
 Axes: h head, q query, k content key, p prefix position, e head width.
 """
 

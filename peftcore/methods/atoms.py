@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from peftcore import parts
-from peftcore.anatomy import Stack
-from peftcore.methods.base import Adapter, register
+from peftcore.adapters.base import Adapter, register
+from peftcore.models import target_modules
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.anatomy import Part
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Part
 
 
 @register
@@ -53,7 +53,7 @@ class SparseAtoms(Adapter):
         """Settings of sparse atoms."""
 
         atoms: int = Field(16, ge=1, le=1024, description="Atoms of each matrix")
-        components: tuple[parts.Linear, ...] = Field(
+        components: tuple[target_modules.Linear, ...] = Field(
             ("attention.output", "ffn.output"),
             min_length=1,
             description="Parts of the model that get atoms; those the base does not have are "
@@ -103,12 +103,12 @@ class SparseAtoms(Adapter):
     @cached_property
     def matrices(self) -> list[Part]:
         """The parts that get atoms."""
-        return parts.chosen(self.base, self.config.components, self.config.stacks)
+        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
         count, made = self.config.atoms, {}
         for part in self.matrices:
-            key = parts.key(part)
+            key = target_modules.key(part)
             made[f"encode:{key}"] = draw.normal(part.inputs, count, std=part.inputs**-0.5)
             made[f"atoms:{key}"] = draw.constant(count, part.stop - part.start, value=0.0)
             if self.config.learned_threshold:
@@ -124,7 +124,7 @@ class SparseAtoms(Adapter):
 
     def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            key = parts.key(part)
+            key = target_modules.key(part)
             code = self._coefficients(x, key, mix)
             mix.note(key, code)
             self._price(code, part, mix)
@@ -133,7 +133,7 @@ class SparseAtoms(Adapter):
 
     def _coefficients(self, x: Tensor, key: str, mix: Mix) -> Tensor:
         """Sparse coefficients (n, t, m) of what a matrix reads (n, t, i)."""
-        from peftcore.shrinkage import shrunk
+        from peftcore.methods.common.soft_threshold import shrunk
 
         read = mix.linear(x, f"encode:{key}")
         limit = self._limit(x, key, mix)
@@ -147,7 +147,7 @@ class SparseAtoms(Adapter):
 
     def _limit(self, x: Tensor, key: str, mix: Mix) -> Tensor:
         """The threshold at every position, (n, t, 1)."""
-        from peftcore.shrinkage import spread
+        from peftcore.methods.common.soft_threshold import spread
 
         unit = spread(x) if self.config.relative else x.new_ones(*x.shape[:-1], 1)
         if self.config.learned_threshold:
@@ -159,7 +159,7 @@ class SparseAtoms(Adapter):
 
         atoms (n, m, o).  While D is zero the first round is already the answer.
         """
-        from peftcore.shrinkage import shrunk
+        from peftcore.methods.common.soft_threshold import shrunk
 
         overlap = atoms @ atoms.mT
         overlap.diagonal(dim1=-2, dim2=-1).add_(1.0)

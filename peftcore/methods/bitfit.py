@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from peftcore.anatomy import Choice
+from peftcore.adapters.base import register
 from peftcore.errors import BadInput
-from peftcore.methods.base import register
+from peftcore.methods.common.weight_deltas import ChosenWeights
+from peftcore.models.structure import Choice
 from peftcore.settings import Settings
-from peftcore.weights import ChosenWeights
 
 if TYPE_CHECKING:
-    from peftcore.anatomy import Weight
+    from peftcore.models.structure import Weight
 
 
 @register

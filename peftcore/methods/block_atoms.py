@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from peftcore import parts
-from peftcore.anatomy import Stack
+from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.methods.base import Adapter, register
+from peftcore.models import target_modules
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.anatomy import Part
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Part
 
 
 @register
@@ -61,7 +61,7 @@ class BlockAtoms(Adapter):
             description="Price of a code's size when blocks are coded: higher leaves more zeros",
             json_schema_extra={"advanced": True},
         )
-        components: tuple[parts.Linear, ...] = Field(
+        components: tuple[target_modules.Linear, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
             description="Parts of the model that change; those the base does not have are "
@@ -76,7 +76,7 @@ class BlockAtoms(Adapter):
     @cached_property
     def matrices(self) -> list[Part]:
         """The parts that change; BadInput if one of them cannot be cut into such blocks."""
-        found = parts.chosen(self.base, self.config.components, self.config.stacks)
+        found = target_modules.chosen(self.base, self.config.components, self.config.stacks)
         k = self.config.block
         for part in found:
             sides = part.inputs, part.stop - part.start
@@ -96,18 +96,20 @@ class BlockAtoms(Adapter):
     @cached_property
     def codes(self) -> dict[str, Tensor]:
         """The codes of each part by "component:path"; computed when first asked for."""
-        from peftcore import block_codes
+        from peftcore.methods.common import block_codes
 
         k, price = self.config.block, self.config.price
         return {
-            parts.key(part): block_codes.of_part(self.base, part, k, self.atoms, price).codes
+            target_modules.key(part): block_codes.of_part(
+                self.base, part, k, self.atoms, price
+            ).codes
             for part in self.matrices
         }
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
         k = self.config.block
         return {
-            f"atoms:{parts.key(part)}": draw.constant(self.atoms, k, k, value=0.0)
+            f"atoms:{target_modules.key(part)}": draw.constant(self.atoms, k, k, value=0.0)
             for part in self.matrices
         }
 
@@ -130,5 +132,5 @@ class BlockAtoms(Adapter):
 
     def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            out = mix.added(out, x, f"change:{parts.key(part)}", part.start)
+            out = mix.added(out, x, f"change:{target_modules.key(part)}", part.start)
         return out

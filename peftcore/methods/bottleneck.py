@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peftcore import parts
-from peftcore.anatomy import Stack
-from peftcore.methods.base import Adapter, register
+from peftcore.adapters.base import Adapter, register
+from peftcore.models import target_modules
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.anatomy import Part
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Part
 
 COMPONENTS = {
     "attention": "attention.output",
@@ -71,12 +71,12 @@ class Bottleneck(Adapter):
     def matrices(self) -> list[Part]:
         """The matrices behind which an adapter stands."""
         names = [COMPONENTS[place] for place in self.config.behind]
-        return parts.chosen(self.base, names, self.config.stacks)
+        return target_modules.chosen(self.base, names, self.config.stacks)
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
         made, narrow = {}, self.config.width
         for part in self.matrices:
-            key, wide = parts.key(part), part.stop - part.start
+            key, wide = target_modules.key(part), part.stop - part.start
             made[f"down:{key}"] = draw.normal(wide, narrow, std=wide**-0.5)
             made[f"down_bias:{key}"] = draw.constant(1, narrow, value=0.0)
             made[f"up:{key}"] = draw.constant(narrow, wide, value=0.0)
@@ -88,7 +88,7 @@ class Bottleneck(Adapter):
 
     def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
         (part,) = (p for p in self.matrices if p.path == path)
-        key = parts.key(part)
+        key = target_modules.key(part)
         inner = mix.linear(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(out.dtype)
         out = mix.added(out, self._bend(inner), f"up:{key}")
         return out + mix(f"up_bias:{key}", len(out)).to(out.dtype)

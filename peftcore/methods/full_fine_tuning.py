@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peftcore.methods.base import register
+from peftcore.adapters.base import register
+from peftcore.methods.common.weight_deltas import ChosenWeights
 from peftcore.settings import Settings
-from peftcore.weights import ChosenWeights
 
 if TYPE_CHECKING:
-    from peftcore.anatomy import Weight
+    from peftcore.models.structure import Weight
 
 
 @register

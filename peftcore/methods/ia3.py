@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peftcore import parts
-from peftcore.anatomy import Stack
+from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.methods.base import Adapter, register
+from peftcore.models import target_modules
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.anatomy import Part
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Part
 
 ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
 Target = Literal["keys", "values", "feed-forwards"]
@@ -62,14 +62,14 @@ class IA3(Adapter):
     def linears(self) -> list[Part]:
         """The key and value matrices that are scaled."""
         names = [name for t in self.config.targets for name in LINEAR.get(t, ())]
-        return parts.chosen(self.base, names, self.config.stacks) if names else []
+        return target_modules.chosen(self.base, names, self.config.stacks) if names else []
 
     @cached_property
     def activations(self) -> dict[str, int]:
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
-        inner = {block[0].path: block[0] for block in parts.feed_forwards(self.base)}
+        inner = {block[0].path: block[0] for block in target_modules.feed_forwards(self.base)}
         both, found = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
@@ -88,7 +88,7 @@ class IA3(Adapter):
         return found
 
     def create(self, draw: Draw) -> dict[str, Tensor]:
-        widths = {parts.key(part): part.stop - part.start for part in self.linears}
+        widths = {target_modules.key(part): part.stop - part.start for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
         return {f"scale:{key}": draw.constant(1, width, value=1.0) for key, width in widths.items()}
 
@@ -100,7 +100,7 @@ class IA3(Adapter):
         if inner in mix:
             return out * mix(inner, len(out)).to(out.dtype)
         for part in (p for p in self.linears if p.path == path):
-            scale = mix(f"scale:{parts.key(part)}", len(out)).to(out.dtype)
+            scale = mix(f"scale:{target_modules.key(part)}", len(out)).to(out.dtype)
             change = out[..., part.start : part.stop] * (scale - 1)
             out = out + mix.placed(change, part.start, out.shape[-1])
         return out

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from peftcore.methods.base import Adapter, register
+from peftcore.adapters.base import Adapter, register
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.draws import Draw
+    from peftcore.adapters.initializers import Draw
 
 
 @register

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from peftcore.anatomy import Component, Stack
+from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.methods.base import Adapter, register
+from peftcore.models.structure import Component, Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.anatomy import Part
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Part
 
 
 @register

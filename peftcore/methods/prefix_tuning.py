@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peftcore.anatomy import Place
+from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.methods.base import Adapter, register
+from peftcore.models.structure import Place
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.anatomy import Site
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.structure import Site
 
 
 @register
@@ -113,13 +113,15 @@ class PrefixTuning(Adapter):
 
     def _from_text(self, draw: Draw, paths: list[str]) -> dict[str, Tensor]:
         """Keys and values (s, v, h, p, e) that the base computes for the text."""
-        from peftcore import text_starts
+        from peftcore.methods.common import init_from_text
 
         if self.config.perceptron:
             raise BadInput("start 'text' gives keys and values themselves: set perceptron to 0")
         if draw.device == "meta":
             return self._free(draw, paths)
-        found = text_starts.keys_and_values(self.base, self.config.text, self.config.length, paths)
+        found = init_from_text.keys_and_values(
+            self.base, self.config.text, self.config.length, paths
+        )
         return {
             f"{kind}:{path}": draw.copies(found[path][place])
             for path in paths

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peftcore.methods.base import Adapter, register
+from peftcore.adapters.base import Adapter, register
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
 
 
 class PromptSettings(Settings):
@@ -47,9 +47,9 @@ def initial_prompt(adapter: Adapter, config: PromptSettings, draw: Draw) -> Tens
     """Soft tokens (s, v, p, d) at their initial values."""
     table = adapter.base.embeddings
     if config.start == "text" and draw.device != "meta":
-        from peftcore import text_starts
+        from peftcore.methods.common import init_from_text
 
-        return draw.copies(text_starts.embeddings(adapter.base, config.text, config.length))
+        return draw.copies(init_from_text.embeddings(adapter.base, config.text, config.length))
     if config.start != "random":
         return draw.rows(table, config.length)
     return draw.normal(config.length, table.shape[1], std=embedding_scale(adapter))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from peftcore.methods.base import Adapter, register
+from peftcore.adapters.base import Adapter, register
 from peftcore.methods.prompt_tuning import PromptSettings, embedding_scale, initial_prompt
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.draws import Draw
-    from peftcore.mix import Mix
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
 
 
 @register

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from peftcore import component_map
-from peftcore.anatomy import Choice, Stack
+from peftcore.adapters import component_map
+from peftcore.adapters.base import register
 from peftcore.errors import BadInput
-from peftcore.methods.base import register
+from peftcore.methods.common.weight_deltas import ChosenWeights
+from peftcore.models.structure import Choice, Stack
 from peftcore.settings import Settings
-from peftcore.weights import ChosenWeights
 
 if TYPE_CHECKING:
-    from peftcore.anatomy import Weight
+    from peftcore.models.structure import Weight
 
 
 @register

@@ -6,7 +6,7 @@ items, `judging` writes what raters say, `screens` is all they see, `tables` is 
 read.  Statistics live in `analysis`.  Nothing here imports torch.
 """
 
-from peftcore.rating.acting import (
+from peftcore.rating.access import (
     Actor,
     Invitation,
     NotAllowed,
@@ -18,7 +18,6 @@ from peftcore.rating.acting import (
     sign_in_by_login,
 )
 from peftcore.rating.assignment import LeaseLost, Progress, go_to, next_item, progress
-from peftcore.rating.book import Book
 from peftcore.rating.creation import (
     Project,
     RaterRow,
@@ -28,7 +27,7 @@ from peftcore.rating.creation import (
     raters,
     set_open,
 )
-from peftcore.rating.judging import Written, answer, rate, save_draft, skip, withdraw
+from peftcore.rating.rater_view import Briefing, Past, Screen, Text, briefing, history, screen
 from peftcore.rating.scales import (
     DIMENSIONS,
     QUESTIONS,
@@ -42,8 +41,9 @@ from peftcore.rating.scales import (
     in_words,
     step_score,
 )
-from peftcore.rating.screens import Briefing, Past, Screen, Text, briefing, history, screen
 from peftcore.rating.settings import GUIDELINES, ProjectSettings
+from peftcore.rating.store import Book
+from peftcore.rating.submit import Written, answer, rate, save_draft, skip, withdraw
 from peftcore.rating.tables import (
     HumanScore,
     adjudicate,

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.acting import Actor, NotAllowed, require_active, require_rater
-from peftcore.rating.book import Book, found
+from peftcore.rating.access import Actor, NotAllowed, require_active, require_rater
+from peftcore.rating.rater_view import Screen, screen
 from peftcore.rating.schema import ITEMS, LEASES, PROJECTS, RATERS
-from peftcore.rating.screens import Screen, screen
+from peftcore.rating.store import Book, found
 
 
 class LeaseLost(BadInput):

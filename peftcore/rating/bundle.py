@@ -13,8 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.acting import Actor, require_experimenter
-from peftcore.rating.book import Book
+from peftcore.rating.access import Actor, require_experimenter
 from peftcore.rating.creation import Project, find
 from peftcore.rating.schema import (
     ADJUDICATIONS,
@@ -28,6 +27,7 @@ from peftcore.rating.schema import (
     RATINGS,
     metadata,
 )
+from peftcore.rating.store import Book
 
 KEPT_BACK = ("token_hash", "login", "link_until")
 COUNTED = ("rating_origins", "rating_answers", "rating_ratings", "rating_adjudications")

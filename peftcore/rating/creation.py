@@ -10,15 +10,15 @@ import sqlalchemy as sa
 
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.rating import drawing
-from peftcore.rating.acting import Actor, require_experimenter
-from peftcore.rating.book import Book, found
-from peftcore.rating.pooling import pool
+from peftcore.rating import item_sampling
+from peftcore.rating.access import Actor, require_experimenter
+from peftcore.rating.collect_answers import pool
 from peftcore.rating.schema import ITEMS, LEASES, ORIGINS, PROJECTS, RATERS
 from peftcore.rating.settings import ProjectSettings
+from peftcore.rating.store import Book, found
 
 if TYPE_CHECKING:
-    from peftcore.runs import Run
+    from peftcore.runs.store import Run
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settin
     """A project over the explanations of these runs; `settings` are those of ProjectSettings."""
     require_experimenter(who)
     chosen = ProjectSettings.make(settings)
-    items, facts = drawing.draw(pool(runs), chosen)
+    items, facts = item_sampling.draw(pool(runs), chosen)
     facts |= {"runs": [run.id for run in runs], "methods": _methods(runs)}
     task = runs[0].spec.task
     called = name.strip() or f"Explanations of {tasks.find(task).title}"
@@ -71,7 +71,7 @@ def store(
     name: str,
     task: str,
     settings: ProjectSettings,
-    items: Iterable[drawing.Item],
+    items: Iterable[item_sampling.Item],
     facts: dict[str, Any],
     open_to_raters: bool = True,
 ) -> Project:

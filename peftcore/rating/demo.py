@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from peftcore import places
+from peftcore import paths
 from peftcore.rating import bundle, creation, simulation
-from peftcore.rating.acting import experimenter
-from peftcore.rating.book import Book
-from peftcore.rating.pooling import pool
-from peftcore.runs import Run, RunStore
+from peftcore.rating.access import experimenter
+from peftcore.rating.collect_answers import pool
+from peftcore.rating.store import Book
+from peftcore.runs.store import Run, RunStore
 
 TASK = "miniworld_nli"
 METHODS = ("lora", "atoms", "prefix_tuning", "spt", "prompt_tuning")
@@ -40,7 +40,7 @@ RATERS = 4
 
 def folder() -> Path:
     """Where the bundles are shipped."""
-    return places.ASSETS / "rating"
+    return paths.ASSETS / "rating"
 
 
 def open_book(url: str | None = None) -> Book:

@@ -12,13 +12,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from peftcore import files
-from peftcore.rating.acting import Actor, require_experimenter
-from peftcore.rating.book import Book
+from peftcore.rating.access import Actor, require_experimenter
 from peftcore.rating.creation import find
+from peftcore.rating.rater_view import history, screen
 from peftcore.rating.scales import DIMENSIONS
-from peftcore.rating.screens import history, screen
+from peftcore.rating.store import Book
 from peftcore.rating.tables import KEY, adjudications, items, key, verdicts
+from peftcore.system import atomic_files
 
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 OPENED = ["fields", "texts"]
@@ -48,7 +48,7 @@ def rows(
     origins = key(book, who, project)[KEY[:6]].astype(object)
     origins = origins.where(origins.notna(), None)
     by_item = {str(item): own.to_dict("records") for item, own in origins.groupby("item")}
-    return [files.plain(row | {"key": by_item.get(row["item"], [])}) for row in told]
+    return [atomic_files.plain(row | {"key": by_item.get(row["item"], [])}) for row in told]
 
 
 def _settled(book: Book, who: Actor, project: str) -> dict[str, Any]:
@@ -77,12 +77,12 @@ def own_rows(book: Book, who: Actor) -> list[dict[str, Any]]:
 
 def _without_traces(row: dict[str, Any]) -> dict[str, Any]:
     """The row without the example's name, by which the file of a run could be consulted."""
-    return {name: value for name, value in files.plain(row).items() if name != "example"}
+    return {name: value for name, value in atomic_files.plain(row).items() if name != "example"}
 
 
 def to_jsonl(told: Iterable[Mapping[str, Any]]) -> str:
     """One object a line, as it is."""
-    return "".join(f"{json.dumps(files.plain(row), ensure_ascii=False)}\n" for row in told)
+    return "".join(f"{json.dumps(atomic_files.plain(row), ensure_ascii=False)}\n" for row in told)
 
 
 def to_csv(told: Sequence[Mapping[str, Any]]) -> str:
@@ -97,7 +97,7 @@ def to_csv(told: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> Any:
     """A value as a cell; text that starts like a formula is quoted, numbers are left alone."""
-    value = files.plain(value)
+    value = atomic_files.plain(value)
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and value.lstrip(" ").startswith(DANGEROUS) and not _number(value):

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.rating import scales
-from peftcore.rating.acting import Actor, invite, require_experimenter, sign_in
+from peftcore.rating.access import Actor, invite, require_experimenter, sign_in
 from peftcore.rating.assignment import next_item
-from peftcore.rating.book import Book
 from peftcore.rating.creation import find
-from peftcore.rating.drawing import INSTRUCTED, NOT_WRITTEN
-from peftcore.rating.judging import answer, rate
+from peftcore.rating.item_sampling import INSTRUCTED, NOT_WRITTEN
+from peftcore.rating.rater_view import Screen, Text
 from peftcore.rating.schema import PROJECTS
-from peftcore.rating.screens import Screen, Text
+from peftcore.rating.store import Book
+from peftcore.rating.submit import answer, rate
 
 WRONG_LABEL = 0.6  # taken off where the label is wrong: what explains another answer is no reason
 CUTS = (0.75, 0.5, 0.25)  # of yes, weak yes, weak no

@@ -15,9 +15,8 @@ import sqlalchemy as sa
 
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
-from peftcore.rating import drawing, scales
-from peftcore.rating.acting import Actor, require_experimenter
-from peftcore.rating.book import Book, found
+from peftcore.rating import item_sampling, scales
+from peftcore.rating.access import Actor, require_experimenter
 from peftcore.rating.creation import Project, find
 from peftcore.rating.schema import (
     ADJUDICATIONS,
@@ -29,6 +28,7 @@ from peftcore.rating.schema import (
     RATERS,
     RATINGS,
 )
+from peftcore.rating.store import Book, found
 
 VERDICTS = [
     *("rating", "item", "kind", "example", "label", "rater", "name", "position", "flipped"),
@@ -105,7 +105,9 @@ def _said(row: sa.RowMapping, mode: scales.Mode) -> dict[str, Any]:
         "shortcomings": list(said.get("shortcomings", [])),
         "comment": said.get("comment", ""),
         "answer_correct": row["correct"],
-        "passed": drawing.passed(row["expected"], said, mode, row["flipped"]) if rated else None,
+        "passed": item_sampling.passed(row["expected"], said, mode, row["flipped"])
+        if rated
+        else None,
     }
 
 

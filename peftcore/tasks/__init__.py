@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from peftcore.tasks.base import Task
+    from peftcore.data.task import Task
 
 
 def find(name: str) -> Task:
     """The task of that name; BadInput with close matches if there is none."""
     import peftcore.tasks.table as table
+    from peftcore.data.task import TASKS
     from peftcore.errors import unknown
-    from peftcore.tasks.base import TASKS
 
     if name in TASKS:
         return TASKS[name]()
@@ -25,6 +25,6 @@ def find(name: str) -> Task:
 def names() -> list[str]:
     """All names, those of imported tables last."""
     import peftcore.tasks.table as table
-    from peftcore.tasks.base import TASKS
+    from peftcore.data.task import TASKS
 
     return [*TASKS, *table.names()]

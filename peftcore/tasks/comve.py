@@ -7,9 +7,9 @@ together where answers are scored.
 
 from __future__ import annotations
 
-from peftcore import sources
+from peftcore.data import sources
+from peftcore.data.task import Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Example, Split, register
 from peftcore.tasks.kinds.explained import (
     MARKER,
     ExplainedTask,

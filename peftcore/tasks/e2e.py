@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from peftcore import sources
-from peftcore.tasks.base import Split, register
+from peftcore.data import sources
+from peftcore.data.task import Split, register
 from peftcore.tasks.kinds.data_to_text import DataToTextTask
 
 HUB = sources.HubSource("tuetschek/e2e_nlg", None, "refs/convert/parquet")

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import string
 
-from peftcore import sources
+from peftcore.data import sources
+from peftcore.data.task import Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Example, Split, register
 from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained, one_line
 
 HUB = sources.HubSource("tasksource/ecqa", None, "main")

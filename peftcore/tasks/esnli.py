@@ -6,9 +6,9 @@ words, the explanation in lower case.  Answers are compared with up to three hum
 
 from __future__ import annotations
 
-from peftcore import sources
+from peftcore.data import sources
+from peftcore.data.task import Example, Protocol, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Example, Protocol, Split, register
 from peftcore.tasks.kinds.explained import ExplainedTask, explained, explanations
 
 HUB = sources.HubSource("esnli/esnli", None, "refs/convert/parquet")

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from peftcore import metrics, sources
+from peftcore.data import sources
+from peftcore.data.task import Answer, Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer, Example, Split, register
+from peftcore.metrics import scores
 from peftcore.tasks.kinds.labelled import LabelledTextTask
 
 REVISION = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
@@ -45,8 +46,8 @@ class ParaphraseTask(GlueTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """The scores of labels, and F1 of the second label alone."""
-        found = metrics.classification_scores(answers, gold, self.labels)
-        return found | metrics.positive_f1(answers, gold, self.labels[1])
+        found = scores.classification_scores(answers, gold, self.labels)
+        return found | scores.positive_f1(answers, gold, self.labels[1])
 
 
 @register
@@ -125,10 +126,10 @@ class STSB(GlueTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Pearson and Spearman; an answer that is no number counts as the middle, 2.5."""
-        found = metrics.classification_scores(answers, gold, self.labels)
+        found = scores.classification_scores(answers, gold, self.labels)
         given = [float(answer.label) if answer.label else 2.5 for answer in answers]
         return {
-            **metrics.correlation(given, [example.value or 0.0 for example in gold]),
+            **scores.correlation(given, [example.value or 0.0 for example in gold]),
             "accuracy": found["accuracy"],
             "broken": found["broken"],
         }

@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from statistics import fmean
 
-from peftcore import sources
+from peftcore.data import sources
+from peftcore.data.task import SEPARATOR, Answer, Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import SEPARATOR, Answer, Example, Split, register
 from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained, one_line
 
 HUB = sources.HubSource("allenai/social_bias_frames", None, "refs/convert/parquet")

@@ -6,8 +6,8 @@ asked of a sentence alone, as in CoLA, and not which of two is better.
 
 from __future__ import annotations
 
-from peftcore import sources
-from peftcore.tasks.base import Example, Split, register
+from peftcore.data import sources
+from peftcore.data.task import Example, Split, register
 from peftcore.tasks.kinds.labelled import LabelledTextTask
 
 MIXED = 3  # the label of verses that are left out

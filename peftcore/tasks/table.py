@@ -1,7 +1,7 @@
 """Your own table as a task: columns are mapped, rows are split, and the task gets a name.
 
 An imported table is a folder of its own under `tables`, called by a hash of what is in it:
-importing the same twice is the same task.  Reading the file itself is `peftcore.tables`.
+importing the same twice is the same task.  Reading the file itself is `peftcore.data.tables`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-from peftcore import metrics, places
+from peftcore import paths
+from peftcore.data.sources import BadLine, json_lines, listing
+from peftcore.data.tables import Preview, Record, preview
+from peftcore.data.task import SEPARATOR, Answer, Example, Split, Task
 from peftcore.errors import BadInput, unknown
+from peftcore.metrics import scores as text_scores
 from peftcore.settings import Settings
-from peftcore.sources import BadLine, json_lines, listing
-from peftcore.tables import Preview, Record, preview
-from peftcore.tasks.base import SEPARATOR, Answer, Example, Split, Task
 
 Kind = Literal["classify", "explain", "generate"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -194,10 +195,10 @@ class TableTask(Task):
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Scores of the kind that was chosen at the import."""
         if self.kind == "generate":
-            return metrics.generation_scores(answers, gold)
-        scores = metrics.classification_scores(answers, gold, self.labels)
+            return text_scores.generation_scores(answers, gold)
+        scores = text_scores.classification_scores(answers, gold, self.labels)
         if self.kind == "explain":
-            scores |= metrics.explanation_scores(answers, gold)
+            scores |= text_scores.explanation_scores(answers, gold)
         return scores
 
 
@@ -342,7 +343,7 @@ def _lines(items: Sequence[Item]) -> str:
 
 
 def _root() -> Path:
-    return places.home() / "tables"
+    return paths.home() / "tables"
 
 
 def _folders() -> dict[str, Path]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from peftcore import sources
+from peftcore.data import sources
+from peftcore.data.task import Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Split, register
 from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linear
 
 HUB = sources.HubSource("webnlg-challenge/web_nlg", "release_v3.0_en", "refs/convert/parquet")

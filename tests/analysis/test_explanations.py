@@ -5,7 +5,7 @@ import pytest
 
 from peftcore.analysis import explanations
 from peftcore.analysis.explanations import FLAGS, LabelReader, Told, flags
-from peftcore.places import ASSETS
+from peftcore.paths import ASSETS
 
 SOUND = Told(
     "premise: a cat sleeps",

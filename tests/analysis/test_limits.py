@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from random_models import FAMILIES
+from support.bases import FAMILIES
 
+from peftcore.adapters.initializers import Draw
 from peftcore.analysis import limits
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.data.task import Example
 from peftcore.errors import BadInput
+from peftcore.labs.attention.layer_probe import Probe, Switches, Worn, probe, random_prefix
 from peftcore.methods.lora import LoRA
-from peftcore.probing import Probe, Switches, Worn, probe, random_prefix
-from peftcore.tasks.base import Example
+from peftcore.models.batching import Encoder
 
 EXAMPLE = Example("1", "the cat sat on it", "a dog ran")
 
@@ -186,7 +186,7 @@ def test_lora_on_queries_reorders(tiny, family):
     base = tiny(family)
     draw = Draw([0], 1)
     config = LoRA.Config.make({"components": ["attention.query"], "stacks": ["encoder", "decoder"]})
-    from peftcore.adapter import Adapted
+    from peftcore.adapters.adapted_model import Adapted
 
     adapter = LoRA(base, config, draw)
     for name, tensor in adapter.tensors.items():

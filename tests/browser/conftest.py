@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from peftcore import places, rating
+from peftcore import paths, rating
 
 SHOTS = Path(__file__).parent / "screenshots"
 STYLED = "[...document.querySelectorAll('style')].some(s => s.textContent.includes('light-dark('))"
@@ -54,12 +54,12 @@ def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     script = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\n"
-        "from random_models import build_tiny\n"
+        "from support.bases import build_tiny\n"
         "made = build_tiny('t5')\n"
         "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])\n"
     )
     shelf = folder / "models" / "random-t5"
-    subprocess.run([sys.executable, "-c", script, str(places.ROOT), str(shelf)], check=True)
+    subprocess.run([sys.executable, "-c", script, str(paths.ROOT), str(shelf)], check=True)
     return folder
 
 
@@ -91,7 +91,7 @@ class Served:
             "OMP_NUM_THREADS": "1",
             **self.environment,
         }
-        command = [sys.executable, "-m", "streamlit", "run", str(places.ROOT / "app" / "main.py")]
+        command = [sys.executable, "-m", "streamlit", "run", str(paths.ROOT / "app" / "main.py")]
         with (self.workspace / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=environment, cwd=self.workspace, stdout=log, stderr=log

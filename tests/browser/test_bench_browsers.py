@@ -3,11 +3,11 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-import rated
+from support import ratings as rated
 
 from peftcore import rating
-from peftcore.commands.bench_app import chromium
-from peftcore.commands.bench_browsers import ACTS, _rated
+from peftcore.benchmarks.bench_app import chromium
+from peftcore.benchmarks.browsers import ACTS, _rated
 
 
 def test_what_a_rater_waits_for_is_timed_in_the_page(server, book):

@@ -10,7 +10,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from peftcore import places
+from peftcore import paths
 
 
 def command(workspace, *words):
@@ -23,7 +23,7 @@ def command(workspace, *words):
     }
     done = subprocess.run(
         [sys.executable, "-m", "peftcore", *words, "--json"],
-        cwd=places.ROOT,
+        cwd=paths.ROOT,
         env=environment,
         capture_output=True,
         text=True,

@@ -10,11 +10,11 @@ import sys
 
 import pandas as pd
 import pytest
-import rated
 from playwright.sync_api import expect
+from support import ratings as rated
 
-from peftcore import places, rating
-from peftcore.methods.base import METHODS
+from peftcore import paths, rating
+from peftcore.adapters.base import METHODS
 
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 
@@ -232,6 +232,6 @@ def trained(workspace):
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-m", "peftcore", "train", *words, "--json"]
-    done = subprocess.run(command, cwd=places.ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["run"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-import rated
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import expect
+from support import ratings as rated
 
 from peftcore import rating
 

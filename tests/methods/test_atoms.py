@@ -2,15 +2,15 @@ import math
 
 import pytest
 import torch
-from random_models import FAMILIES, build_tiny
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapter import Adapted
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.initializers import Draw
 from peftcore.errors import BadInput
 from peftcore.methods.atoms import SparseAtoms
-from peftcore.parts import key
+from peftcore.models.batching import Encoder
+from peftcore.models.target_modules import key
 
 GAUSSIAN = torch.randn(2, 500, 64, generator=torch.Generator().manual_seed(3))
 

@@ -1,5 +1,5 @@
 import pytest
-from test_weights import wearing
+from support.adapters import wearing
 
 from peftcore.errors import BadInput
 

@@ -1,15 +1,15 @@
 import pytest
 import torch
-from random_models import FAMILIES
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES
 
-from peftcore import block_codes
-from peftcore.adapter import Adapted
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.initializers import Draw
 from peftcore.errors import BadInput
 from peftcore.methods.block_atoms import BlockAtoms
-from peftcore.parts import key
+from peftcore.methods.common import block_codes
+from peftcore.models.batching import Encoder
+from peftcore.models.target_modules import key
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])

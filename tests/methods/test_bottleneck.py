@@ -1,13 +1,13 @@
 import pytest
 import torch
-from random_models import FAMILIES
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES
 
-from peftcore.adapter import Adapted
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.initializers import Draw
 from peftcore.errors import BadInput
 from peftcore.methods.bottleneck import Bottleneck
+from peftcore.models.batching import Encoder
 
 LAST = {  # the matrices of layer 0 that write to the residual stream
     "t5": ["encoder.block.0.layer.0.SelfAttention.o", "encoder.block.0.layer.1.DenseReluDense.wo"],

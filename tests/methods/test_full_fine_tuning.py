@@ -1,6 +1,6 @@
 import pytest
-from random_models import FAMILIES
-from test_weights import wearing
+from support.adapters import wearing
+from support.bases import FAMILIES
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,13 +1,13 @@
 import pytest
 import torch
-from random_models import FAMILIES, build_tiny
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapter import Adapted
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.initializers import Draw
 from peftcore.errors import BadInput
 from peftcore.methods.ia3 import IA3
+from peftcore.models.batching import Encoder
 
 TARGETS = {  # family → leaves the package scales, and those of them scaled where they read
     "t5": (["k", "v", "wo"], ["wo"]),

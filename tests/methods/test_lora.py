@@ -1,11 +1,11 @@
 import pytest
 import torch
-from random_models import build_tiny
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import build_tiny
 
-from peftcore.batches import Encoder
 from peftcore.errors import BadInput
 from peftcore.methods.lora import LoRA
+from peftcore.models.batching import Encoder
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
 
 
 def test_training_starts_at_the_base_model(tiny):
-    from peftcore.adapter import Adapted
-    from peftcore.draws import Draw
+    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.initializers import Draw
 
     base = tiny("gpt2")
     draw = Draw([0], 1)

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from random_models import build_tiny
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import build_tiny
 
-from peftcore.batches import Encoder
 from peftcore.errors import BadInput
+from peftcore.models.batching import Encoder
 
 
 @pytest.mark.filterwarnings("ignore")

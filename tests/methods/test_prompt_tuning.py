@@ -1,11 +1,11 @@
 import pytest
 import torch
-from random_models import FAMILIES, build_tiny
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
+from support.bases import FAMILIES, build_tiny
 
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
+from peftcore.adapters.initializers import Draw
 from peftcore.methods.prompt_tuning import PromptTuning
+from peftcore.models.batching import Encoder
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from test_contracts import EXAMPLES, dress
+from support.adapters import EXAMPLES, dress
 
-from peftcore.batches import Encoder
-from peftcore.draws import Draw
-from peftcore.methods.base import METHODS
+from peftcore.adapters.base import METHODS
+from peftcore.adapters.initializers import Draw
+from peftcore.models.batching import Encoder
 
 
 def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):

@@ -2,12 +2,11 @@ import copy
 
 import pytest
 import torch
-from test_contracts import EXAMPLES
-from test_weights import train, wearing
+from support.adapters import EXAMPLES, train, wearing
 
-from peftcore.batches import Encoder
 from peftcore.errors import BadInput
-from peftcore.weights import folded
+from peftcore.methods.common.weight_deltas import folded
+from peftcore.models.batching import Encoder
 
 
 def test_it_equals_training_the_parameters_that_the_published_patterns_match(tiny):

@@ -1,11 +1,11 @@
 import itertools
 
 import pytest
-from rated import counted, item, project, rate_all, rate_next, rater
+from support.ratings import counted, item, project, rate_all, rate_next, rater
 
 from peftcore import rating
 from peftcore.rating import assignment
-from peftcore.rating.drawing import INSTRUCTED
+from peftcore.rating.item_sampling import INSTRUCTED
 
 
 @pytest.fixture

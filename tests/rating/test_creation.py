@@ -1,6 +1,6 @@
 import pytest
-from fabricated import make_run, make_runs
-from rated import ME, project, rate_next, rater
+from support.ratings import ME, project, rate_next, rater
+from support.runs import make_run, make_runs
 
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -60,8 +60,8 @@ def test_what_cannot_be_rated_is_refused_with_the_reason(book, runs, settings, m
 
 
 def test_a_run_that_has_not_answered_yet_is_refused(book):
-    from peftcore.runs import RunStore
-    from peftcore.spec import RunSpec
+    from peftcore.runs.spec import RunSpec
+    from peftcore.runs.store import RunStore
 
     run = RunStore().create(RunSpec(base="b", task="miniworld_nli", method="lora"))
     with pytest.raises(BadInput, match="no answers yet: it is queued"):

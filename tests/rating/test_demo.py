@@ -1,12 +1,12 @@
 import json
 
 import pytest
-from rated import ME, counted, item, project
+from support.ratings import ME, counted, item, project
 
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import bundle, demo, simulation
-from peftcore.runs import RunStore
+from peftcore.runs.store import RunStore
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@ import io
 import json
 
 import pytest
-from rated import ME, METHODS, item, project, rate_all, rate_next, rater
+from support.ratings import ME, METHODS, item, project, rate_all, rate_next, rater
 
 from peftcore import rating
 from peftcore.rating import export
-from peftcore.rating.drawing import Origin
+from peftcore.rating.item_sampling import Origin
 
 
 @pytest.fixture(scope="module")

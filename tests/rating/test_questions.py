@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-import rated
+from support import ratings as rated
 
 from peftcore import rating
 from peftcore.analysis import agreement

@@ -1,9 +1,9 @@
 import pytest
-from rated import ME, METHODS, item, project, rate_all, rate_next, rater
+from support.ratings import ME, METHODS, item, project, rate_all, rate_next, rater
 
 from peftcore import rating
 from peftcore.rating import simulation
-from peftcore.rating.drawing import Origin
+from peftcore.rating.item_sampling import Origin
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
-from postgres import postgres  # noqa: F401
-from rated import ME, project
+from support.postgres import postgres  # noqa: F401
+from support.ratings import ME, project
 
 from peftcore import rating
 from peftcore.rating.schema import ANSWERS, LEASES, RATINGS

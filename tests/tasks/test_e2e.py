@@ -3,8 +3,8 @@
 import pytest
 
 from peftcore import tasks
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer
 from peftcore.tasks.e2e import E2E
 
 ROWS = [

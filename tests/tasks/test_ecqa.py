@@ -3,8 +3,8 @@
 import pytest
 
 from peftcore import tasks
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer
 from peftcore.tasks.ecqa import ECQA, in_favour
 
 ROW = {
@@ -55,7 +55,7 @@ def test_an_answer_that_is_not_listed_is_refused(invented):
 
 
 def test_encoders_are_told_that_text_is_asked_for(monkeypatch):
-    from peftcore import planning
+    from peftcore.training import planning
 
     with pytest.raises(BadInput, match="reads but cannot write"):
         planning.plan("tiny-bert", "ecqa", "bitfit")

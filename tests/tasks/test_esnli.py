@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer
 from peftcore.tasks.esnli import ESNLI
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
-from peftcore import places, sources, tasks
+from peftcore import paths, tasks
+from peftcore.data import sources
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
 from peftcore.tasks import glue
-from peftcore.tasks.base import Answer
 
 ROW = {"question": "Who ran?", "sentence": " Ann ran.", "label": 0, "idx": 7}
 TEMPLATES = {
@@ -54,7 +55,7 @@ def test_rows_read_as_text_and_as_parts(invented, name):
 
 @pytest.mark.parametrize("name", ["sst2", "cola", "mrpc", "qqp", "rte"])
 def test_the_hubs_layout_loads(tmp_path, monkeypatch, name):
-    sample = places.ROOT.parent / "shared" / "data" / "_format_samples" / f"glue_{name}.jsonl"
+    sample = paths.ROOT.parent / "shared" / "data" / "_format_samples" / f"glue_{name}.jsonl"
     if not sample.is_file():
         pytest.skip("no format samples")
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))

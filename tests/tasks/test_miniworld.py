@@ -6,7 +6,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from peftcore.tasks.base import TASKS, Answer
+from peftcore.data.task import TASKS, Answer
 from peftcore.tasks.miniworld import cards, events, grammar, nonsense, questions, skills
 from peftcore.tasks.miniworld import knowledge as world
 from peftcore.tasks.miniworld.splits import part_of
@@ -37,7 +37,7 @@ def test_rows_of_a_fresh_interpreter_have_the_same_hash():
     import subprocess
     import sys
 
-    code = "from peftcore.tasks.base import TASKS; print(TASKS['miniworld_nonsense']().data_hash())"
+    code = "from peftcore.data.task import TASKS; print(TASKS['miniworld_nonsense']().data_hash())"
     fresh = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True,
         env={"PYTHONHASHSEED": "7", "PYTHONPATH": "."},

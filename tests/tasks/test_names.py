@@ -7,7 +7,7 @@ import pytest
 
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.metrics import MEASURES
+from peftcore.metrics.scores import MEASURES
 
 
 @pytest.fixture(autouse=True)

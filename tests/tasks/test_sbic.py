@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from peftcore import places
+from peftcore import paths
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
 from peftcore.tasks import sbic
-from peftcore.tasks.base import Answer
 
 EMPTY = dict.fromkeys(sbic.FIELDS, "")
 
@@ -86,7 +86,7 @@ def test_episodes_have_the_sizes_of_the_benchmark(invented):
 
 
 def test_the_hubs_layout_loads(tmp_path, monkeypatch):
-    samples = places.ROOT.parent / "shared" / "data" / "_format_samples"
+    samples = paths.ROOT.parent / "shared" / "data" / "_format_samples"
     if not samples.is_dir():
         pytest.skip("no format samples")
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))

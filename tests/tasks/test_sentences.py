@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from peftcore import tasks
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer
 from peftcore.tasks.sentences import BLiMPAcceptability, PoemSentiment
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from peftcore import places, tables, tasks
+from peftcore import paths, tasks
+from peftcore.data import tables
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
 from peftcore.tasks import table
-from peftcore.tasks.base import Answer
 
 COLUMNS = {"text": ["text"], "target": "label"}
 LABELS = ("good", "bad")
@@ -324,6 +325,6 @@ def test_names_out_of_limits_are_refused(name):
 
 def test_a_folder_that_is_not_whole_is_no_task(home):
     name = table.import_table(reviews(), "a", COLUMNS, "classify")
-    (places.home() / "tables" / "half").mkdir()
-    (places.home() / "tables" / ".partial").mkdir()
+    (paths.home() / "tables" / "half").mkdir()
+    (paths.home() / "tables" / ".partial").mkdir()
     assert table.names() == [name]

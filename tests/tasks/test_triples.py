@@ -2,9 +2,10 @@
 
 import pytest
 
-from peftcore import places, sources, tasks
+from peftcore import paths, tasks
+from peftcore.data import sources
+from peftcore.data.task import Answer
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer
 from peftcore.tasks.dart import DART
 from peftcore.tasks.webnlg import WebNLG
 
@@ -68,7 +69,7 @@ def test_the_hub_calls_validation_dev(tmp_path, monkeypatch):
 
 
 def test_the_hubs_layout_of_webnlg_loads(tmp_path, monkeypatch):
-    samples = places.ROOT.parent / "shared" / "data" / "_format_samples"
+    samples = paths.ROOT.parent / "shared" / "data" / "_format_samples"
     if not samples.is_dir():
         pytest.skip("no format samples")
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))

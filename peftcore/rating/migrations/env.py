@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from peftcore.rating.book import VERSIONS
 from peftcore.rating.schema import metadata
+from peftcore.rating.store import VERSIONS
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -9,8 +9,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
-from peftcore import metrics
-from peftcore.tasks.base import Answer, Example, Split, Task
+from peftcore.data.task import Answer, Example, Split, Task
+from peftcore.metrics import scores
 
 Triple = tuple[str, str, str]  # subject, predicate, object
 
@@ -49,7 +49,7 @@ class DataToTextTask(Task):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """BLEU, chrF, ROUGE-L and TER against all texts of an input."""
-        return metrics.generation_scores(answers, gold) | metrics.edit_rate(answers, gold)
+        return scores.generation_scores(answers, gold) | scores.edit_rate(answers, gold)
 
 
 def linear(triples: Iterable[Triple]) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from peftcore import metrics, semantic, sources
-from peftcore.tasks.base import SEPARATOR, Answer, Example, Protocol, Task
+from peftcore.data import sources
+from peftcore.data.task import SEPARATOR, Answer, Example, Protocol, Task
+from peftcore.metrics import scores, semantic
 
 MARKER = "\\n"  # two characters, not a line break: how UnifiedQA separates question and context
 
@@ -26,8 +27,8 @@ class ExplainedTask(Task):
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Scores of the labels, then of the explanations."""
         return {
-            **metrics.classification_scores(answers, gold, self.labels),
-            **metrics.explanation_scores(answers, gold),
+            **scores.classification_scores(answers, gold, self.labels),
+            **scores.explanation_scores(answers, gold),
             **semantic.explanation_scores(answers, gold),
         }
 

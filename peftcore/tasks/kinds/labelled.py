@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from peftcore import metrics, sources
+from peftcore.data import sources
+from peftcore.data.task import Answer, Example, Split, Task
 from peftcore.errors import BadInput
-from peftcore.tasks.base import Answer, Example, Split, Task
+from peftcore.metrics import scores
 
 
 class LabelledTextTask(Task):
@@ -50,4 +51,4 @@ class LabelledTextTask(Task):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Accuracy, F1, Matthews and the share of answers that are no label."""
-        return metrics.classification_scores(answers, gold, self.labels)
+        return scores.classification_scores(answers, gold, self.labels)

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import ClassVar
 
-from peftcore.tasks.base import Answer, Example, Split, Task, register
+from peftcore.data.task import Answer, Example, Split, Task, register
 from peftcore.tasks.miniworld import cards, events, nonsense, questions, remarks
 from peftcore.tasks.miniworld.splits import part_of
 
@@ -35,11 +35,11 @@ class MiniworldTask(Task):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Accuracy, F1, Matthews and broken answers; and with reasons how near they come."""
-        from peftcore import metrics
+        from peftcore.metrics import scores
 
-        found = metrics.classification_scores(answers, gold, self.labels)
+        found = scores.classification_scores(answers, gold, self.labels)
         if self.kind == "explain":
-            found = found | metrics.explanation_scores(answers, gold)
+            found = found | scores.explanation_scores(answers, gold)
         return found
 
 
@@ -140,9 +140,9 @@ class _Telling(MiniworldTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """BLEU, chrF and ROUGE-L against all references."""
-        from peftcore import metrics
+        from peftcore.metrics import scores
 
-        return metrics.generation_scores(answers, gold)
+        return scores.generation_scores(answers, gold)
 
 
 @register
@@ -190,13 +190,13 @@ class MiniworldTriples(_Telling):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """BLEU, chrF and ROUGE-L of all, and BLEU of seen and unseen categories apart."""
-        from peftcore import metrics
+        from peftcore.metrics import scores
 
-        found = metrics.generation_scores(answers, gold)
+        found = scores.generation_scores(answers, gold)
         for kind in ("seen", "unseen"):
             kept = [i for i, row in enumerate(gold) if f"/{kind}/" in row.id]
             if kept:
-                part = metrics.generation_scores([answers[i] for i in kept],
+                part = scores.generation_scores([answers[i] for i in kept],
                                                  [gold[i] for i in kept])  # fmt: skip
                 found[f"bleu_{kind}"] = part["bleu"]
         return found

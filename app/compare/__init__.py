@@ -1,0 +1,1 @@
+"""Compare: methods side by side, with verdicts over seeds and items."""

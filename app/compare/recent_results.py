@@ -1,0 +1,46 @@
+"""The newest results in a table for Home; intervals and tests are Compare's business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from app.state import cache
+from app.ui.widgets import number
+from peftcore.adapters.base import METHODS
+from peftcore.metrics.scores import MEASURES
+
+
+def metric_title(metric: str) -> str:
+    """A measure's name for people."""
+    return MEASURES[metric].title if metric in MEASURES else metric
+
+
+def results(limit: int) -> pd.DataFrame:
+    """The newest finished runs, one row each, with the main measure of their task."""
+    known = {task.name: task for task in cache.tasks()}
+    rows: list[dict[str, Any]] = []
+    for run, seeds in cache.run_table().groupby("run", sort=False):
+        first = seeds.iloc[0]
+        task = known.get(first["task"])
+        if first["state"] != "done" or task is None or task.main_metric not in seeds:
+            continue
+        values = seeds[task.main_metric].dropna()
+        if values.empty or len(rows) == limit:
+            continue
+        method = first["method"]
+        rows.append(
+            {
+                "Task": task.title,
+                "Method": METHODS[method].title if method in METHODS else method,
+                "Score": number(values.mean()),
+                "Range": f"{number(values.min())} to {number(values.max())}",
+                "Seeds": len(values),
+                "Measure": metric_title(task.main_metric),
+                "Run": f"/runs?run={run}",
+                "Base": first["base"],
+                "From": "demo" if first["demo"] else "you",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,210 @@
+"""A landscape in numbers: flatness, what random points say of validation, how many vertices.
+
+Measures come from `peftcore.labs.landscape.request`, facts as in `app.figures.landscape`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.figures.compare import measure
+from app.figures.landscape import BEST, LINES, titled
+from app.theme import LOGARITHMIC, NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, text
+from peftcore.analysis.comparison import Interval, interval
+from peftcore.analysis.flatness import Agreement
+
+MEASURES: dict[str, tuple[str, str]] = {
+    "loss": ("Loss (nats)", "of the adapter that is deployed"),
+    "rise": ("Mean rise (nats)", "of the loss, over random directions"),
+    "worst rise": ("Worst rise (nats)", "of the loss, over the same ones"),
+    "top eigenvalue": ("Top curvature", "largest eigenvalue of the Hessian"),
+    "barrier": ("Highest barrier (nats)", "above the straight line on an edge"),
+    "variance": ("Variance (nats²)", "of the loss over the simplex"),
+    "vertices": ("Mean of vertices (nats)", "loss of the vertices one by one"),
+    "bowl": ("Vertices less centroid (nats)", "above zero: they lie around a bowl"),
+}
+
+
+def flatness_table(measures: pd.DataFrame) -> pd.DataFrame:
+    """Every measure with its mean and 95 % interval over seeds."""
+    rows = []
+    for name, seeds in measures.groupby("measure", sort=False):
+        title, note = MEASURES[str(name)]
+        found = interval(seeds["value"])
+        rows.append((title, found.mean, found.low, found.high, found.n, note))
+    return pd.DataFrame(rows, columns=["Measure", "Mean", "Low", "High", "Seeds", "What it is"])
+
+
+def against_score(
+    table: pd.DataFrame, name: str, metric: str, looks: Mapping[str, Look], found: Agreement
+) -> go.Figure:
+    """A measure of flatness against the test score, one point per run and seed."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
+    for run, rows in table.groupby("run", sort=False):
+        look = looks[str(run)]
+        figure.add_scatter(
+            x=rows["value"],
+            y=rows["score"],
+            mode="markers",
+            marker={"color": look.colour, "symbol": look.symbol, "size": 11},
+            name=text(look.name),
+            customdata=rows[["seed"]],
+            hovertemplate="seed %{customdata[0]}: %{x:.4f}, %{y:.3f}"
+            "<extra>%{fullData.name}</extra>",
+        )
+    figure.update_xaxes(title_text=MEASURES[name][0])
+    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
+    figure.update_layout(
+        title={
+            "text": f"{MEASURES[name][0].partition(' (')[0]} against test score<br>"
+            f"<sup>{text(correlation_words(found))}, {_runs(table['run'].nunique())}</sup>",
+            "x": 0,
+        }
+    )
+    return figure
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"{count} runs"
+
+
+def correlation_words(found: Agreement) -> str:
+    """A rank correlation with its interval, or why there is none."""
+    if found.value is None:
+        return f"no rank correlation: {found.n} points are too few or do not vary"
+    words = f"rank correlation {found.value:+.2f}"
+    if found.low is None:
+        return f"{words}, no interval from so few runs, n = {found.n}"
+    return f"{words}, 95 % interval {found.low:+.2f} to {found.high:+.2f}, n = {found.n}"
+
+
+def spread(
+    points: Sequence[float],
+    copies: Sequence[float],
+    centroid: float,
+    facts: Mapping[str, Any],
+) -> go.Figure:
+    """Losses at random points and of random copies, beside the centroid's one value."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 420, "barmode": "overlay"})
+    both = [*points, *copies, centroid]
+    low, high = min(both), max(both)
+    width = max((high - low) / 24, 1e-6)
+    kinds = (("One point for all examples", points, 0), ("A point for each example", copies, 1))
+    for name, values, nth in kinds:
+        figure.add_histogram(
+            x=list(values),
+            xbins={"start": low - width, "end": high + width, "size": width},
+            marker={"color": faint(LINES[nth], 0.6), "line": {"color": LINES[nth], "width": 1}},
+            name=f"{name}, {len(values)} draws",
+            hovertemplate="%{x}: %{y} draws<extra></extra>",
+        )
+    figure.add_vline(
+        x=centroid,
+        line={"color": BEST, "width": 2.5},
+        annotation={"text": f"centroid {centroid:.4f}", "font": {"color": BEST}},
+        annotation_position="top",
+    )
+    figure.update_xaxes(title_text="Loss on the validation draw (nats)")
+    figure.update_yaxes(title_text="Draws")
+    figure.update_layout(margin={"t": 84})  # room for the centroid's label below the title
+    titled(figure, "What random points say, and the one deterministic value", facts)
+    return figure
+
+
+def spread_alt(points: Sequence[float], copies: Sequence[float], centroid: float) -> str:
+    """The histogram in words."""
+    parts = [
+        f"{name}: mean {np.mean(values):.4f}, standard deviation {np.std(values, ddof=1):.4f}, "
+        f"{len(values)} draws"
+        for name, values in (("One point for all", points), ("A point each", copies))
+        if len(values) > 1
+    ]
+    return f"Validation loss at random points. {'; '.join(parts)}; centroid {centroid:.4f}."
+
+
+def tightening(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
+    """How far the mean of R random copies still strays."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
+    figure.add_scatter(
+        x=table["R"],
+        y=table["expected"],
+        mode="lines",
+        line={"color": NEUTRAL, "dash": "dash"},
+        name="One copy's, divided by √R",
+    )
+    figure.add_scatter(
+        x=table["R"],
+        y=table["error"],
+        mode="markers",
+        marker={"color": LINES[0], "size": 10},
+        name="Drawn again and again",
+    )
+    figure.update_xaxes(
+        title_text="Copies of the validation draw, R", type="log", tickvals=list(table["R"])
+    )
+    figure.update_yaxes(title_text="Standard deviation of the mean (nats)", rangemode="tozero")
+    titled(figure, "How the estimate tightens", facts)
+    return figure
+
+
+def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
+    """Both estimates and the test loss at every kept step, means over seeds."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
+    names = {
+        "stochastic": "Validation at random points, 10 copies",
+        "centroid": "Validation at the centroid",
+        "test_loss": "Test, at the centroid",
+    }
+    for nth, (column, name) in enumerate(names.items()):
+        over = [(step, interval(rows[column])) for step, rows in steps.groupby("step")]
+        figure.add_scatter(
+            x=[step for step, _ in over],
+            y=[found.mean for _, found in over],
+            error_y=_whiskers([found for _, found in over], LINES[nth]),
+            mode="lines+markers",
+            line={"color": LINES[nth], "width": 2},
+            marker={"symbol": SYMBOLS[nth], "size": 8},
+            name=name,
+        )
+    figure.update_xaxes(title_text="Optimiser step")
+    figure.update_yaxes(title_text="Loss (nats, log scale)", **LOGARITHMIC)
+    titled(
+        figure,
+        f"Estimates along the training, 95 % intervals over {steps['seed'].nunique()} seeds",
+        facts,
+    )
+    return figure
+
+
+def _whiskers(found: Sequence[Interval], colour: str) -> dict[str, Any]:
+    """Error bars of 95 % intervals; none where there is one seed."""
+    half = [0.0 if each.high is None else each.high - (each.mean or 0.0) for each in found]
+    return {"array": half, "color": faint(colour, 0.6), "thickness": 2, "width": 6}
+
+
+def ablation(rows: pd.DataFrame, metric: str) -> go.Figure:
+    """Test score by number of vertices, with 95 % intervals over seeds."""
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
+    half = [0 if math.isnan(row.high) else row.high - row.mean for row in rows.itertuples()]
+    figure.add_scatter(
+        x=rows["vertices"],
+        y=rows["mean"],
+        error_y={"array": half, "color": faint(LINES[0], 0.6), "thickness": 2, "width": 6},
+        mode="lines+markers",
+        line={"color": LINES[0], "width": 2},
+        marker={"size": 11},
+        hovertemplate="%{x} vertices: %{y:.3f}<extra></extra>",
+    )
+    figure.update_xaxes(title_text="Vertices of the simplex", dtick=1)
+    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
+    seeds = ", ".join(str(n) for n in sorted(set(rows["n"])))
+    figure.update_layout(
+        title={"text": f"Score by number of vertices, 95 % intervals over {seeds} seeds", "x": 0}
+    )
+    return figure

@@ -1,0 +1,199 @@
+"""How far soft tokens are from words: measures of the gap, and a plane with both on it.
+
+Arrays come from `peftcore.labs.scaling.readout` and `peftcore.analysis.scaling`;
+tokens count from one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from app.figures.scaling import AFTER, BEFORE, framed, seeds_in_words, segment, titled
+from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from peftcore.analysis import scaling
+
+MARGIN = 0.15  # around the words, as a share of their extent
+
+
+def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
+    """A panel per measure: each seed from without its scales to with them.
+
+    Bands are where 95 % of random exchanges of rows between prompt and words lie.
+    """
+    figure = make_subplots(
+        rows=1,
+        cols=len(scaling.MEASURES),
+        horizontal_spacing=0.055,
+        subplot_titles=[text(measure.title) for measure in scaling.MEASURES.values()],
+    )
+    figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
+    for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
+        figure.add_scatter(  # not a shape, so that it is always within the panel
+            x=[-0.4, 1.4],
+            y=[measure.alike] * 2,
+            mode="lines",
+            line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
+            hovertemplate=f"equal samples: {measure.alike:g}<extra></extra>",
+            row=1,
+            col=col,
+        )
+        for seed, before, after in found:
+            values = [measure.value(before), measure.value(after)]
+            figure.add_scatter(
+                x=[0, 1],
+                y=values,
+                mode="lines+markers",
+                line={"color": faint(NEUTRAL, 0.7), "width": 1.5},
+                marker={"color": [BEFORE, AFTER], "symbol": ["circle-open", "diamond"], "size": 9},
+                hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{text(measure.title)}</extra>",
+                row=1,
+                col=col,
+            )
+        if name in ("energy", "kernel"):
+            chance = [getattr(gap, name) for _, *pair in found for gap in pair]
+            figure.add_hrect(
+                y0=min(each.low for each in chance),
+                y1=max(each.high for each in chance),
+                fillcolor=faint(NEUTRAL, 0.25),
+                line_width=0,
+                layer="below",
+                row=1,
+                col=col,
+            )
+    figure.update_xaxes(
+        tickvals=[0, 1], ticktext=["without", "scaled"], range=[-0.4, 1.4], showgrid=False
+    )
+    figure.update_annotations(font={"size": 12})
+    figure.update_layout(margin={"t": 84})
+    return titled(figure, f"Soft tokens against words, {seeds_in_words(len(found))}")
+
+
+def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
+    """The gap in words: means over seeds, before and after."""
+    parts = [
+        f"{measure.title} {np.mean([measure.value(b) for _, b, _ in found]):.3g} without scales, "
+        f"{np.mean([measure.value(a) for _, _, a in found]):.3g} with them"
+        for measure in scaling.MEASURES.values()
+    ]
+    return f"Soft tokens against words in the data, means over seeds. {'; '.join(parts)}."
+
+
+def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.DataFrame:
+    """The gap as rows: seed, measure, without and with scales, and what chance would give."""
+    rows = []
+    for seed, before, after in found:
+        for name, measure in scaling.MEASURES.items():
+            row: dict[str, Any] = {"seed": seed, "measure": measure.title}
+            row |= {"without scales": measure.value(before), "scaled": measure.value(after)}
+            chance = getattr(after, name)
+            exchanged = isinstance(chance, scaling.Exchanged)
+            row |= {
+                "chance low": chance.low if exchanged else None,
+                "chance high": chance.high if exchanged else None,
+                "p scaled": chance.p if exchanged else None,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def projection(
+    words: np.ndarray,
+    named: Sequence[str],
+    others: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    near: bool = False,
+) -> go.Figure:
+    """The plane in which these rows vary most, with a line from each token to its scaled self.
+
+    words are those in the data, others a sample of the rest of the vocabulary; near looks at them
+    alone, since tokens can lie so far away that all words fall on one spot.
+    """
+    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
+    figure = framed(560, legend=True)
+    start, end = plane.of(before), plane.of(after)
+    for one, other in zip(start, end, strict=True):
+        segment(figure, [one[0], other[0]], [one[1], other[1]])
+    number = [str(token) for token in range(1, len(before) + 1)]
+    groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
+        (
+            plane.of(others),
+            "Other words",
+            {"color": faint(NEUTRAL, 0.5), "size": 5},
+            [""] * len(others),
+        ),
+        (
+            plane.of(words),
+            "Words in the data",
+            {"color": colour("prefix_tuning"), "size": 6, "opacity": 0.65},
+            [text(name) for name in named],
+        ),
+        (
+            start,
+            "Soft tokens without scale",
+            {"color": BEFORE, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
+            number,
+        ),
+        (end, "Scaled soft tokens", {"color": AFTER, "size": 9, "symbol": "diamond"}, number),
+    ]
+    for rows, name, marker, labels in groups:
+        figure.add_scatter(
+            x=rows[:, 0],
+            y=rows[:, 1],
+            mode="markers",
+            marker=marker,
+            name=name,
+            showlegend=True,
+            customdata=labels,
+            hovertemplate=f"{name} %{{customdata}}<extra></extra>",
+        )
+    first, second = (f"{100 * share:.0f} % of variance" for share in plane.shares)
+    figure.update_xaxes(title_text=f"First principal axis ({first})")
+    figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
+    if near:
+        seen = plane.of(np.concatenate([words, others]))
+        edge = MARGIN * np.ptp(seen, axis=0) + 1e-9
+        (left, bottom), (right, top) = seen.min(0) - edge, seen.max(0) + edge
+        figure.update_xaxes(range=[left, right])
+        figure.update_yaxes(range=[bottom, top])
+    return titled(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
+
+
+def projection_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
+    """The plane in words: distances of the means that it shows."""
+    one, other = (scaling.mean_distance(rows, words) for rows in (before, after))
+    return (
+        f"Soft tokens and {len(words)} words in two dimensions. The mean of the soft tokens is "
+        f"{one:.3g} from the mean word without scales, {other:.3g} with them."
+    )
+
+
+def projection_table(
+    words: np.ndarray,
+    named: Sequence[str],
+    others: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+) -> pd.DataFrame:
+    """Places in the plane: kind, name, first, second."""
+    plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
+    numbered = [f"token {token}" for token in range(1, len(before) + 1)]
+    parts = [
+        ("word in the data", words, named),
+        ("other word", others, [""] * len(others)),
+        ("without scale", before, numbered),
+        ("scaled", after, numbered),
+    ]
+    return pd.concat(
+        [
+            pd.DataFrame(plane.of(rows), columns=["first", "second"]).assign(kind=kind, name=names)
+            for kind, rows, names in parts
+        ],
+        ignore_index=True,
+    )

@@ -1,0 +1,1 @@
+"""The labs, a folder each: selection (what the page is about), views, cache."""

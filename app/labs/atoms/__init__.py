@@ -1,0 +1,1 @@
+"""Atoms: sparse atoms read, pruned, removed one by one and combined."""

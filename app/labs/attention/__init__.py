@@ -1,0 +1,1 @@
+"""Attention: what every head looks at, before and after an adapter."""

@@ -1,0 +1,1 @@
+"""Components: which of a base's own weights are trained, and how they explain."""

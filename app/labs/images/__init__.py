@@ -1,0 +1,1 @@
+"""Images: small models that draw, and what adapters teach them."""

@@ -1,0 +1,33 @@
+"""The relief of a landscape on its page: turned by hand, and its points can be clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.ui import charts
+
+FOLDER = Path(__file__).parents[2] / "frontend"
+MOUNT = st.components.v2.component(
+    "relief",
+    html='<div class="relief"></div>',
+    css=(FOLDER / "loss_surface.css").read_text(encoding="utf-8"),
+    js=(FOLDER / "loss_surface.js").read_text(encoding="utf-8"),
+)
+
+
+def draw(
+    figure: dict[str, Any], *, key: str, name: str, alt: str, on_select: Callable[[int], None]
+) -> None:
+    """Put a relief on the page; `on_select` is told the row of the point that was clicked."""
+
+    def clicked() -> None:
+        point = (st.session_state.get(key) or {}).get("point")
+        if point is not None:
+            on_select(int(point))
+
+    data = figure | {"alt": alt, "name": name, "picture": charts.picture()}
+    MOUNT(key=key, data=data, on_point_change=clicked)

@@ -1,0 +1,1 @@
+"""Limits: what a prefix can and cannot do to an attention layer."""

@@ -1,0 +1,1 @@
+"""Scaling: what the scales of soft tokens do."""

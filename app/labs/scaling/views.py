@@ -1,0 +1,271 @@
+"""The views of the Scaling page that look into one run: scales, gap to words, learning rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.figures import scaling as figures
+from app.figures import scaling_word_gaps
+from app.labs.scaling import selection
+from app.labs.scaling.selection import Subject
+from app.state import cache
+from app.ui.charts import chart
+from app.ui.widgets import plain, table
+from peftcore.analysis import scaling
+from peftcore.labs.scaling import ablations, readout
+
+OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
+
+if TYPE_CHECKING:
+    from peftcore.labs.scaling.readout import Course, Neighbours
+    from peftcore.runs.store import Run
+
+
+def scales(subject: Subject) -> None:
+    """The scales through training, at a chosen step, over all seeds, and the drift they cause."""
+    found, place = selection.reading(subject.run), subject.seed
+    steps, scale = found.course.steps, found.course.scale[:, place]
+    st.caption(
+        "A soft token is a trained vector that the base reads before the words of the input. "
+        "Scaled prompt tuning trains one more number for each, its scale, which multiplies the "
+        "vector: above one (orange) the token gets longer, below one (blue) shorter."
+    )
+    if subject.run.spec.method != ablations.SCALED:
+        st.info("This run has no scales: every scale is one. Choose a run of scaled prompt tuning.")
+    chosen = steps[-1]
+    if len(steps) > 1:
+        chosen = st.select_slider("Step", steps, value=steps[-1], key=f"scaling.step.{len(steps)}")
+        chart(
+            figures.course(scale, steps, chosen),
+            key="scaling.course",
+            name=f"{subject.run.id}-scales",
+            alt=figures.course_alt(scale, steps),
+            table=figures.course_table(scale, steps),
+        )
+    else:
+        st.info("This run kept no steps on its way, so only its end can be shown.")
+    at = steps.index(chosen)
+    asked = (found.course.scale[at, place], found.course.before[at, place])
+    chart(
+        figures.tokens(*asked, found.words.vectors, f"{subject.words}, step {chosen}"),
+        key="scaling.tokens",
+        name=f"{subject.run.id}-tokens",
+        alt=figures.tokens_alt(*asked, found.words.vectors),
+        table=figures.tokens_table(*asked),
+    )
+    st.caption(
+        "Steps on the way are kept in half precision. The adapter that answers is the one of the "
+        "step with the lowest validation loss, for each seed its own; the charts below show it."
+    )
+    final = found.final.scale
+    chart(
+        figures.histogram(final),
+        key="scaling.histogram",
+        name=f"{subject.run.id}-histogram",
+        alt=figures.histogram_alt(final),
+        table=_ranked(final, found.final.seeds),
+    )
+    _drift(subject.run, found.course)
+
+
+def _ranked(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
+    """Every token of every seed, largest scale first."""
+    rows = [
+        {"seed": seed, "token": token + 1, "scale": float(value)}
+        for seed, values in zip(seeds, scale, strict=True)
+        for token, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows).sort_values("scale", ascending=False, ignore_index=True)
+
+
+def _partner(run: Run) -> Run | None:
+    if run.spec.method != ablations.SCALED:
+        return None
+    return ablations.plain_partner(run, cache.store())
+
+
+def _drift(run: Run, course: Course) -> None:
+    """How far the product went from plain prompt tuning of the same seeds."""
+    st.subheader("Drift from prompt tuning", anchor=False)
+    partner = _partner(run)
+    if partner is None or len(course.steps) < 2:
+        st.caption(
+            "Needs kept steps of this run and of prompt tuning with the same settings and seeds: "
+            "the view Ablations queues the missing run."
+        )
+        return
+    steps, first, second = readout.matched(course, selection.course(partner))
+    lines = {
+        "Between the two prompts": scaling.apart(first, second).mean(-1),
+        "Scaled prompt, from its start": scaling.travelled(first).mean(-1),
+        "Prompt tuning, from its start": scaling.travelled(second).mean(-1),
+    }
+    chart(
+        figures.drift(steps, lines),
+        key="scaling.drift",
+        name=f"{run.id}-drift",
+        alt=figures.lines_alt(steps, lines, "Distance in embedding space, mean over tokens"),
+        table=figures.lines_table(steps, lines),
+    )
+    st.caption(
+        "Equal seeds begin at equal prompts and read equal batches, so the distance between the "
+        "two starts at nought. Bands are 95 % intervals over seeds."
+    )
+
+
+def gap(subject: Subject) -> None:
+    """Soft tokens against words really in the data, before and after scaling."""
+    found, place = selection.reading(subject.run), subject.seed
+    told = [(each.seed, each.before, each.after) for each in selection.gaps(subject.run)]
+    chart(
+        scaling_word_gaps.gaps(told),
+        key="scaling.gaps",
+        name=f"{subject.run.id}-gap",
+        alt=scaling_word_gaps.gaps_alt(told),
+        table=scaling_word_gaps.gaps_table(told),
+    )
+    notes = "; ".join(f"{each.title}: {each.note}" for each in scaling.MEASURES.values())
+    st.caption(
+        plain(
+            f"{notes}. Dashed: what equal samples would have. Grey band: 95 % of random exchanges "
+            f"of rows between prompt and words; words are the {len(found.words.names)} distinct "
+            "ones in this run's training examples, up to "
+            f"{readout.SAMPLE} of them sampled. What a representation gap is has not been "
+            "defined in print; these are proposals."
+        )
+    )
+    rows = (found.words.vectors, found.words.names, found.others.vectors)
+    pair = (found.final.before[place], found.final.after[place])
+    looked = st.segmented_control(
+        "Look at",
+        ["Everything", "Around the words"],
+        default="Everything",
+        required=True,
+        key="scaling.near",
+    )
+    chart(
+        scaling_word_gaps.projection(*rows, *pair, near=looked != "Everything"),
+        key="scaling.plane",
+        name=f"{subject.run.id}-plane",
+        alt=scaling_word_gaps.projection_alt(found.words.vectors, *pair),
+        table=scaling_word_gaps.projection_table(*rows, *pair),
+    )
+    st.caption(
+        f"{plain(subject.words)}. Lines lead from a token to its scaled self; in all dimensions "
+        "they point at the origin or away from it. Drag a box to look closer."
+    )
+    st.subheader("Nearest words", anchor=False)
+    table(
+        _nearest(found.before, found.after, pair, place),
+        key="scaling.nearest",
+        name=f"{subject.run.id}-nearest-words",
+        alt="The nearest words of the vocabulary to every soft token, with cosines",
+        column_config={
+            name: st.column_config.NumberColumn(name, format="%.3f")
+            for name in ("Scale", "Cosine without scale", "Cosine scaled")
+        },
+    )
+    st.caption(
+        "By cosine over the whole vocabulary. A positive scale of a whole token leaves both words "
+        "and cosine as they are; a scale per feature can change them, a negative one turns the "
+        "token round. A dot begins a piece that goes on a word."
+    )
+
+
+def _nearest(
+    before: Neighbours, after: Neighbours, pair: tuple[np.ndarray, np.ndarray], seed: int
+) -> pd.DataFrame:
+    """One row per token: its scale, the nearest words, the cosine to the first of them."""
+    return pd.DataFrame(
+        {
+            "Token": range(1, len(pair[0]) + 1),
+            "Scale": scaling.scales(*pair),
+            "Nearest words without scale": ["  ".join(words) for words in before.names[seed]],
+            "Cosine without scale": before.cosines[seed, :, 0],
+            "Nearest words, scaled": ["  ".join(words) for words in after.names[seed]],
+            "Cosine scaled": after.cosines[seed, :, 0],
+        }
+    )
+
+
+def rate(subject: Subject) -> None:
+    """What a scale can and cannot do: how it changes the steps of training."""
+    st.markdown(
+        "**What a scale cannot do:** express more. A scaled token is a token, so the scales fold "
+        "into the prompt after training, with not one answer changed.\n\n"
+        "**What it can do:** change how the prompt is learnt. With a token $P$, its scale $s$ and "
+        "the gradient $g$ of what the base reads, a step of gradient descent moves the product by "
+        "$s^2 g$ across the token and by $(s^2 + \\rho\\,|P|^2)\\,g$ along it, where prompt tuning "
+        "moves by $g$; $\\rho$ is the scale's learning rate over the token's. So a token's length "
+        "learns faster than its direction, and tokens with large scales learn faster than others."
+    )
+    found = selection.reading(subject.run)
+    ratio = found.rate_ratio
+    if ratio is None:
+        st.info(
+            "In this run tokens and scales are not both trained, so the formula does not apply."
+        )
+    else:
+        _factors(subject, ratio)
+    _speeds(subject.run, found.course)
+
+
+def _factors(subject: Subject, ratio: float) -> None:
+    final = selection.reading(subject.run).final
+    ways = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
+    used = subject.run.spec.training.optimiser
+    kind: str = st.segmented_control(
+        "Optimiser",
+        list(ways),
+        default=used if used in ways else "sgd",
+        required=True,
+        format_func=ways.__getitem__,
+        key="scaling.optimiser",
+    )
+    asked = scaling.step_factors(final.scale, scaling.norms(final.before), ratio, kind)
+    chart(
+        figures.factors(final.scale, *asked, kind),
+        key="scaling.factors",
+        name=f"{subject.run.id}-effective-rate-{kind}",
+        alt=figures.factors_alt(*asked),
+        table=figures.factors_table(final.scale, *asked),
+    )
+    st.caption(
+        f"One mark per token of every seed, at the end of training; ρ = {ratio:.3g}. AdamW divides "
+        "each derivative by its usual size, so |s| and |s| + ρ |P| bound what is left."
+        f" This run was trained with {OPTIMISERS.get(used, used)}."
+    )
+
+
+def _speeds(run: Run, course: Course) -> None:
+    """What was measured: growth of length and sideways movement per step."""
+    st.subheader("Movement that was measured", anchor=False)
+    if len(course.steps) < 2:
+        st.caption("This run kept no steps on its way, so its movement cannot be measured.")
+        return
+    partner = _partner(run)
+    pairs = [("Scaled prompt" if partner else "This run", course.after)]
+    steps = course.steps
+    if partner:
+        steps, first, second = readout.matched(course, selection.course(partner))
+        pairs = [("Scaled prompt", first), ("Prompt tuning", second)]
+    lines = {}
+    for name, path in pairs:
+        along, across = scaling.speeds(path, steps)
+        lines[f"{name}: change of length"] = np.abs(along).mean(-1)
+        lines[f"{name}: sideways"] = across.mean(-1)
+    chart(
+        figures.speeds(steps, lines),
+        key="scaling.speeds",
+        name=f"{run.id}-movement",
+        alt=figures.lines_alt(steps[1:], lines, "Movement per optimiser step, mean over tokens"),
+        table=figures.lines_table(steps[1:], lines),
+    )
+    st.caption(
+        "Straight movement between two kept steps, over the steps between them; bands are 95 % "
+        "intervals over seeds. Change of length is what a scale alone can do."
+    )

@@ -1,0 +1,1 @@
+"""Toys: tiny transformers that sort and count."""

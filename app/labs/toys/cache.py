@@ -1,0 +1,126 @@
+"""What the Toys page reads and asks: results by folder, and answers of trained toys, remembered.
+
+Nothing here imports torch before an answer is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from peftcore.errors import BadInput
+from peftcore.labs.toys import live, results
+from peftcore.labs.toys.recipes import DIGITS, Recipe, Shape, Stage, recipe
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where results lie, and which: those that come with the project, or of this machine."""
+
+    name: str
+    folder: Path
+    recipe: Recipe
+    seeds: tuple[int, ...]
+
+    def rows(self) -> list[results.Row]:
+        """The table, as far as it has come."""
+        return list(results.rows(self.folder, self.recipe, self.seeds))
+
+
+def sources(number: str) -> list[Source]:
+    """The shipped results of an experiment, and those of this machine; only what has a table."""
+    shipped = Source("Shipped", results.shipped(), recipe(number, "cpu"), results.SHIPPED_SEEDS)
+    own = [
+        Source(f"Yours, {size}", results.own(), there.recipe, tuple(there.seeds))
+        for size in ("cpu", "quick", "full")
+        if (there := live.status(recipe(number, size)))
+    ]
+    return [source for source in (shipped, *own) if source.rows()]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one variant wrote."""
+
+    adaptation: str
+    digits: tuple[int, ...]
+
+
+def digits_of(text: str, length: int) -> tuple[int, ...]:
+    """The digits somebody typed; BadInput says what is wrong."""
+    signs = [sign for sign in text if not sign.isspace() and sign != ","]
+    allowed = {str(digit) for digit in range(DIGITS)}
+    if len(signs) != length or not set(signs) <= allowed:
+        raise BadInput(f"type {length} digits from 0 to {DIGITS - 1}; got {text[:40]!r}")
+    return tuple(map(int, signs))
+
+
+Variants = tuple[tuple[Stage, str], ...]  # stages that are there, with their keys
+
+
+def _variants(source: Source) -> Variants:
+    found = results.found(source.folder, source.recipe, source.seeds)
+    return tuple((stage, result.key) for stage, result in found)
+
+
+def answers(source: Source, typed: Sequence[int]) -> list[Answered]:
+    """What the first seed of every variant answers."""
+    return _answered(source.folder, source.recipe.shape, _variants(source), tuple(typed))
+
+
+@st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
+def _answered(
+    folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
+) -> list[Answered]:
+    """What each of these variants writes for the digits typed."""
+    import torch
+
+    from peftcore.labs.toys import training
+
+    base, made = results.weights(folder, variants[0][1]), []
+    for stage, key in variants:
+        held = results.weights(folder, key)
+        written = training.answer(shape, stage.kind, held, base, torch.tensor([typed]))
+        made.append(Answered(stage.name, tuple(written[0].tolist())))
+    return made
+
+
+def attention(source: Source, digits: Sequence[int]) -> dict[str, list[np.ndarray]]:
+    """What the heads of every variant look at while reading the same digits: layers (h, q, m + k).
+
+    digits: the input and the answer, whose last digit is never read.
+    """
+    shape = source.recipe.shape
+    read = tuple(digits)[: 2 * shape.length - 1]
+    return _attended(source.folder, shape, _variants(source), read)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _attended(
+    folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
+) -> dict[str, list[np.ndarray]]:
+    """What each of these variants looks at while reading the digits."""
+    import torch
+
+    from peftcore.labs.toys import training
+
+    base, found = results.weights(folder, variants[0][1]), {}
+    for stage, key in variants:
+        held = results.weights(folder, key)
+        seen = training.attention(shape, stage.kind, held, base, torch.tensor(read))
+        found[stage.name] = [weights.float().numpy() for weights in seen]
+    return found
+
+
+def right(answer: Sequence[int], typed: Sequence[int]) -> list[str]:
+    """The tasks of which this is the right answer."""
+    import torch
+
+    from peftcore.labs.toys.digits import ANSWERS
+
+    given = torch.tensor([list(typed)])
+    return [task for task, make in ANSWERS.items() if make(given)[0].tolist() == list(answer)]

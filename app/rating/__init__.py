@@ -1,0 +1,1 @@
+"""Rate and Ratings: blind human ratings in the browser."""

@@ -1,0 +1,100 @@
+"""A rater's visit: signed in by link or login, then one item after another on the card."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import streamlit as st
+
+from app.rating.card_component import card
+from app.rating.session import Desk
+from app.state.access import Visitor, login_wanted, offer_sign_out
+from app.state.rating_store import book
+from app.ui import errors
+from app.ui.widgets import plain
+from peftcore import rating
+from peftcore.errors import BadInput
+from peftcore.rating import Actor
+
+
+def sit(visitor: Visitor) -> None:
+    """Everything a rater sees, or a stranger."""
+    if visitor.signed_in:
+        offer_sign_out()
+    if visitor.role == "stranger":
+        _welcome(visitor)
+        return
+    who = _actor(visitor)
+    if who is None:
+        mine = visitor.login.replace("`", "")  # as code, since an address would become a link
+        st.info(
+            f"No project is open to your login just now: `{mine}`. If somebody asked you to rate, "
+            "tell them this address.",
+            icon=":material/inbox:",
+        )
+        return
+    briefing = rating.briefing(book(), who)
+    if not briefing.open:
+        st.info(
+            "This project is closed; nothing is rated in it any more. Thank you for your help.",
+            icon=":material/lock:",
+        )
+        return
+    _work(who, _desk(who))
+
+
+@st.fragment
+@errors.guarded
+def _work(who: Actor, desk: Desk) -> None:
+    card(book(), who, desk)
+
+
+def _actor(visitor: Visitor) -> Actor | None:
+    """The rater's role; with several open projects of one login, the chosen one."""
+    if visitor.token:
+        return rating.sign_in(book(), visitor.token)
+    roles = rating.sign_in_by_login(book(), visitor.login)
+    if len(roles) < 2:
+        return roles[0] if roles else None
+    names = [rating.briefing(book(), role).task for role in roles]
+    place = st.selectbox(
+        "Project",
+        range(len(roles)),
+        format_func=lambda number: plain(f"{number + 1}: {names[number]}"),
+        key="rate.role",
+    )
+    return roles[place]
+
+
+def _desk(who: Actor) -> Desk:
+    """The desk of this visit, one for each rater."""
+    desks: dict[str, Desk] = st.session_state.setdefault("rate.desks", {})
+    return desks.setdefault(who.rater, Desk())
+
+
+def _welcome(visitor: Visitor) -> None:
+    if visitor.signed_in:
+        st.warning(
+            "You signed in, but your provider has not verified your e-mail address, or does not "
+            "say so; it opens nothing here. Verify it there, or sign out and come back with "
+            "another.",
+            icon=":material/mark_email_unread:",
+        )
+        return
+    if login_wanted():
+        missing = [name for name in ("authlib", "httpx") if importlib.util.find_spec(name) is None]
+        if missing:
+            raise BadInput(
+                f"signing in needs the packages Authlib and httpx, and {missing[0]} is missing; "
+                "install it by `pip install -r requirements-extra.txt`, or use a rater's link"
+            )
+        st.markdown(
+            "Sign in: raters find here what there is to rate, and who runs the lab all of it."
+        )
+        st.button("Sign in", key="rate.login", type="primary", on_click=st.login)
+        return
+    st.info(
+        "Open this page by the link that was sent to you; it looks like /rate?r=… and is yours "
+        "alone.",
+        icon=":material/link:",
+    )

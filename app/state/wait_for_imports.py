@@ -1,0 +1,33 @@
+"""Waiting for the heavy packages: a page draws at once, and goes on when they are there."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.state import cache, heavy_imports
+
+
+def ready(name: str) -> bool:
+    """Whether a page may start heavy work; until then it says why not, and goes on by itself.
+
+    The button starts it at once, which makes the page wait for the imports.
+    """
+    key = f"{name}.start"
+    if cache.ready():
+        return True
+    if st.session_state.get(f"{key}ed"):
+        with st.spinner("Loading the models' libraries…", show_time=True):
+            heavy_imports.load()
+        return True
+    _wait(key)
+    return False
+
+
+@st.fragment(run_every=1.0)
+def _wait(key: str) -> None:
+    if cache.ready():
+        st.rerun()
+    st.caption("The models' libraries are being loaded in the background; this takes a while once.")
+    if st.button("Start now", key=key, icon=":material/play_arrow:"):
+        st.session_state[f"{key}ed"] = True
+        st.rerun()

@@ -1,0 +1,164 @@
+"""What the Playground asks: which adapters, which text, and everybody's answer to it.
+
+Answers are computed through `app.state.cache` only after the question was sent, so nothing heavy is
+imported for the page itself.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from app.compare.selection import suggested, task_title
+from app.state import cache, heavy_imports
+from app.theme import NEUTRAL, Look
+from app.ui import answer_html
+from app.ui.run_styles import looks
+from peftcore.data.task import Example
+from peftcore.errors import BadInput
+from peftcore.models import catalog
+from peftcore.runs.store import Run
+
+PAIR = " || "  # how a pair of texts is typed for an encoder
+LONG = 600  # characters of a text that stand above its answers
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was sent, to whom; `example` if the text is one of a task and was not changed."""
+
+    text: str
+    runs: tuple[str, ...]
+    seed: int
+    with_base: bool
+    example: Example | None
+
+    def text_for(self, base: str) -> str:
+        """The text as a base reads it: encoders get an example's texts without the template."""
+        if self.example and self.example.parts and catalog.describe(base).kind == "encoder":
+            return PAIR.join(self.example.parts)
+        return self.text
+
+
+def pick_adapters(runs: Sequence[Run], asked: Sequence[Run]) -> list[Run]:
+    """A choice among all finished runs, of any base and task, kept in the address."""
+    names, known = looks(runs), {run.id: run for run in runs}
+    chosen = st.multiselect(
+        "Adapters",
+        list(known),
+        default=[run.id for run in asked or suggested(runs)],
+        format_func=lambda run: names[run].name,
+        key="playground.runs",
+        on_change=_remember,
+        placeholder="Choose one or more",
+    )
+    return [known[run] for run in chosen]
+
+
+def _remember() -> None:
+    st.query_params["runs"] = ",".join(st.session_state["playground.runs"])
+
+
+def write_text(runs: Sequence[Run]) -> str:
+    """The text to send: typed, or an example of one of the runs' tasks."""
+    names = list(dict.fromkeys(run.spec.task for run in runs))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        task: str = st.selectbox(
+            "Examples of",
+            names,
+            format_func=task_title,
+            key=f"playground.task.{'.'.join(names)}",
+        )
+        st.button(
+            "Take an example",
+            key="playground.example",
+            icon=":material/casino:",
+            on_click=_take_example,
+            args=(task,),
+        )
+    if problem := st.session_state.pop("playground.problem", ""):
+        st.warning(problem, icon=":material/database_off:")
+    return st.text_area(
+        "Text",
+        key="playground.text",
+        height=120,
+        placeholder="Type a text, or take an example",
+        help="It is sent as it stands, so keep a task's template if you want its answer. "
+        "Encoders read a pair of texts with || between them.",
+        persist_state="session",
+    )
+
+
+def _take_example(task: str) -> None:
+    """Another example of the task's test split, never the same twice in a row."""
+    rows = cache.rows(task, "test")
+    if rows.problem or not rows.examples:
+        st.session_state["playground.problem"] = rows.problem or "This task has no test examples."
+        return
+    last = st.session_state.get("playground.taken")
+    fresh = [example for example in rows.examples if example != last] or list(rows.examples)
+    taken = random.SystemRandom().choice(fresh)
+    st.session_state["playground.taken"] = taken
+    st.session_state["playground.text"] = taken.source
+
+
+def send(text: str, runs: Sequence[Run]) -> Question | None:
+    """The question that was sent last, kept until another one is; None before the first."""
+    seeds = min(run.spec.population.seeds for run in runs)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        seed = st.selectbox("Seed of each run", range(seeds), key="playground.seed", width=160)
+        with_base = st.toggle("Ask the untouched base, too", value=True, key="playground.base")
+        pressed = st.button("Answer", type="primary", key="playground.send", icon=":material/send:")
+    if pressed and not text.strip():
+        st.warning("There is nothing to answer yet: type a text or take an example.")
+    elif pressed:
+        taken: Example | None = st.session_state.get("playground.taken")
+        example = taken if taken and taken.source == text else None
+        ids = tuple(run.id for run in runs)
+        st.session_state["playground.question"] = Question(text, ids, seed, with_base, example)
+    return st.session_state.get("playground.question")
+
+
+def show(question: Question, runs: Sequence[Run]) -> None:
+    """Everybody's answer, each as soon as it is there."""
+    asked = [run for run in runs if run.id in question.runs]
+    gold = [question.example.target] if question.example else []
+    place, cells = st.empty(), list[answer_html.Cell]()
+    st.html(answer_html.STYLE)
+    wait = "Answering…" if cache.ready() else "Loading the models, once, then answering…"
+    with st.spinner(wait, show_time=True):
+        for cell in _answers(question, asked):
+            cells.append(cell)
+            place.html(answer_html.card(_beginning(question.text), gold, cells, None))
+    if gold:
+        st.caption("Underlined words are not in the reference, struck words are missing.")
+
+
+def _beginning(text: str) -> str:
+    """A text that is not so long that it pushes the answers off the screen."""
+    return text if len(text) <= LONG else f"{text[:LONG].rstrip()} …"
+
+
+def _answers(question: Question, runs: Sequence[Run]) -> Iterator[answer_html.Cell]:
+    """The bases' answers, then the adapters'; what cannot answer says why."""
+    heavy_imports.load()
+    if question.with_base:
+        for base in dict.fromkeys(run.spec.base for run in runs):
+            look = Look(f"{base}, untouched", NEUTRAL)
+            try:
+                written = cache.answer_base(base, question.text_for(base))
+            except BadInput as error:
+                yield answer_html.Cell(look, note=str(error))
+            else:
+                yield answer_html.Cell(look, written)
+    names = looks(runs)
+    for run in runs:
+        try:
+            written = cache.answer(run.id, question.text_for(run.spec.base), question.seed)
+        except BadInput as error:
+            yield answer_html.Cell(names[run.id], note=str(error))
+        else:
+            yield answer_html.Cell(names[run.id], written)

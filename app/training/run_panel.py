@@ -1,0 +1,315 @@
+"""One run on the Runs page: how far it is, its curves, its log, and what can be done with it.
+
+The panel is drawn again every two seconds while the run is at work; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.compare.recent_results import metric_title
+from app.figures import curves
+from app.figures.compare import digits
+from app.state import cache
+from app.training import specs_from_form
+from app.ui import charts, errors, widgets
+from app.ui.run_styles import looks, title
+from peftcore import tasks
+from peftcore.analysis.comparison import interval
+from peftcore.errors import BadInput
+from peftcore.jobs.queue import Job, ensure_worker, tend
+from peftcore.runs.store import Run, Status
+
+LOG_LINES = 40
+DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+
+def overview(runs: list[Run]) -> pd.DataFrame:
+    """Every run in one line, newest first."""
+    rows = []
+    for run in runs:
+        status, spec = run.status(), run.spec
+        rows.append(
+            {
+                "State": widgets.state_name(status.state),
+                "Task": task_title(spec.task),
+                "Method": title(spec.method),
+                "Run": f"/runs?run={run.id}",
+                "Base": spec.base,
+                "Seeds": spec.population.seeds,
+                "Shots": spec.training.shots,
+                "Steps": f"{status.step} of {spec.training.steps}",
+                "Learning rate": specs_from_form.rate(spec),
+                "Time": widgets.duration(status.seconds),
+                "Started": when(status.started),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def task_title(name: str) -> str:
+    """A task's title; an imported table that is gone keeps its name."""
+    try:
+        return tasks.find(name).title
+    except BadInput:
+        return name
+
+
+def when(moment: float | None) -> str:
+    """A time of day here, with the date."""
+    return time.strftime("%d %b %H:%M", time.localtime(moment)) if moment else ""
+
+
+def short_name(run: Run) -> str:
+    """How a run is called in a list."""
+    return f"{title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
+
+
+def panel(run: Run) -> None:
+    """The live part of a run; stops its own clock when the run has ended."""
+    working = run.status().state in ("queued", "training", "answering")
+
+    @st.fragment(run_every=2.0 if working else None)
+    @errors.guarded
+    def live() -> None:
+        status = run.status()
+        if working and status.state not in ("queued", "training", "answering"):
+            st.rerun()  # the rest of the page has something new to show
+        if status.state == "queued":
+            tend(cache.queue())  # its worker may have been killed in the meantime
+        _state(run, status)
+        _actions(run, status)
+        _curves(run)
+        _log(run)
+
+    live()
+
+
+def _state(run: Run, status: Status) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        widgets.state_badge(status.state)
+        if run.demo:
+            st.badge("Demo run, ships with the app", color="gray", icon=":material/inventory_2:")
+        st.caption(widgets.plain(status.message) if status.message else _hint(status))
+    if status.state == "lost":
+        st.caption(
+            "The process that trained it has ended without a word, by a restart for example. "
+            "Everything up to its last checkpoint is kept: Resume goes on from there to the same "
+            "result."
+        )
+    if status.error_id:
+        st.error(f"Error id **{status.error_id}**; the run's log file has the details.")
+    steps = max(1, run.spec.training.steps)
+    share = min(1.0, status.step / steps)
+    st.progress(share, text=f"Step {status.step:,} of {steps:,}")
+    facts = {
+        "Seeds": str(run.spec.population.seeds),
+        "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
+        "Time worked": widgets.duration(status.seconds),
+        "Time left": _left(status, steps),
+    }
+    with st.container(horizontal=True, gap="large"):
+        for name, value in facts.items():
+            st.metric(name, value, width="content")
+
+
+def _hint(status: Status) -> str:
+    return {
+        "queued": "Waits for its turn; one job runs at a time.",
+        "training": "Training.",
+        "answering": "Trained; now answering the test examples.",
+        "done": "Finished.",
+    }.get(status.state, "")
+
+
+def _left(status: Status, steps: int) -> str:
+    """An estimate from the speed so far."""
+    if status.state == "training" and status.step:
+        return f"about {widgets.duration(status.seconds / status.step * (steps - status.step))}"
+    return "none" if status.state == "done" else "not known"
+
+
+def _actions(run: Run, status: Status) -> None:
+    """Cancel, resume and priority, whichever can be done now."""
+    if run.demo:
+        return
+    job = cache.queue().job_for(run.id)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if job and job.live:
+            st.button(
+                "Cancel",
+                icon=":material/cancel:",
+                key=f"runs.cancel.{run.id}",
+                on_click=_cancel,
+                args=(job,),
+                disabled=job.cancel,
+                help="Stops within a step and keeps what was learnt",
+            )
+        if status.resumable:
+            st.button(
+                "Resume",
+                type="primary",
+                icon=":material/resume:",
+                key=f"runs.resume.{run.id}",
+                on_click=_resume,
+                args=(run.id,),
+            )
+        if job and job.state == "queued":
+            _priority(job)
+
+
+def _priority(job: Job) -> None:
+    value = st.number_input(
+        "Priority",
+        -100,
+        100,
+        job.priority,
+        key=f"runs.priority.{job.id}",
+        help="Higher numbers come first",
+        width=160,
+    )
+    if value != job.priority:
+        cache.queue().set_priority(job.id, value)
+
+
+@errors.guarded
+def _cancel(job: Job) -> None:
+    cache.queue().cancel(job.id)
+
+
+@errors.guarded
+def _resume(run_id: str) -> None:
+    cache.queue().resume(run_id)
+    ensure_worker(queue=cache.queue())
+
+
+def _curves(run: Run) -> None:
+    history = run.history()
+    if history.empty:
+        st.caption("Curves appear after the first look at the validation examples.")
+        return
+    histories, look = {run.id: history}, looks([run])
+    left, right = st.columns(2)
+    sides: list[tuple[DeltaGenerator, curves.Value]] = [(left, "train_loss"), (right, "dev_loss")]
+    for column, value in sides:
+        with column:
+            charts.chart(
+                curves.learning(histories, look, value),
+                key=f"runs.{value}.{run.id}",
+                name=f"{run.id}-{value}",
+                alt=curves.learning_alt(histories, look, value),
+                table=curves.table(histories, look, value),
+            )
+
+
+def _log(run: Run) -> None:
+    with st.expander("Log", icon=":material/notes:"):
+        lines = readable(run.log())
+        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
+
+
+def readable(log: str) -> list[str]:
+    """The dated lines of a log; what a fault left behind stays in the file."""
+    return [line for line in log.splitlines() if DATED.match(line)]
+
+
+def _scores(run: Run) -> None:
+    """Means with their intervals, and every seed one click away."""
+    scores = run.scores()
+    st.dataframe(
+        means(scores), hide_index=True, alt="Mean, 95 % interval and number of seeds of each score"
+    )
+    st.caption("95 % intervals are Student's t over seeds.")
+    with st.expander("Every seed", icon=charts.ICON):
+        names = run.spec.population.numbers()
+        frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
+        frame.insert(0, "Seed", names[: len(frame)])
+        widgets.table(
+            frame,
+            key="runs.scores",
+            name=f"{run.id}-scores",
+            alt="Every score of every seed",
+            column_config={
+                metric_title(name): st.column_config.NumberColumn(format=f"%{digits(name)}")
+                for name in scores
+            },
+        )
+
+
+def means(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Metric → a row with mean, 95 % interval and n, as words."""
+    rows = []
+    for name, values in scores.items():
+        over, form = interval(values), digits(name)
+        limits = "one seed" if over.low is None else f"{over.low:{form}} to {over.high:{form}}"
+        rows.append(
+            {
+                "Metric": metric_title(name),
+                "Mean": "–" if over.mean is None else f"{over.mean:{form}}",
+                "95 % interval": limits if over.n else "–",
+                "Seeds": over.n,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def results(run: Run) -> None:
+    """Scores of a finished run, and its files to take away."""
+    if run.scores():
+        st.header("Scores", anchor=False)
+        _scores(run)
+    st.header("Take away", anchor=False)
+    with st.container(horizontal=True):
+        answers = run.answers()
+        if not answers.empty:
+            listed = answers.assign(references=[" | ".join(x) for x in answers["references"]])
+            widgets.download(
+                listed, key="runs.answers", name=f"{run.id}-answers", label="Answers as CSV"
+            )
+        st.download_button(
+            "Spec as JSON",
+            json.dumps(run.spec.model_dump(mode="json"), indent=1),
+            file_name=f"{run.id}-spec.json",
+            mime="application/json",
+            key="runs.spec",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+        if manifest := run.manifest():
+            st.download_button(
+                "Manifest as JSON",
+                json.dumps(manifest, indent=1),
+                file_name=f"{run.id}-manifest.json",
+                mime="application/json",
+                key="runs.manifest",
+                on_click="ignore",
+                icon=":material/download:",
+            )
+        if not run.demo and st.button(
+            "Delete this run", icon=":material/delete:", key="runs.delete"
+        ):
+            _confirm(run)
+
+
+@st.dialog("Delete this run?")
+@errors.guarded
+def _confirm(run: Run) -> None:
+    st.write(f"{widgets.plain(short_name(run))} and all its answers will be gone for good.")
+    if st.button(
+        "Delete", type="primary", key="runs.delete.sure", on_click=_delete, args=(run.id,)
+    ):
+        st.rerun()  # closes the dialog
+
+
+@errors.guarded
+def _delete(run_id: str) -> None:
+    cache.store().delete(run_id)
+    st.query_params.pop("run", None)
+    st.session_state.pop("runs.run", None)

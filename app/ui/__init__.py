@@ -1,0 +1,1 @@
+"""What every page draws with: widgets, charts, forms, links, panels."""

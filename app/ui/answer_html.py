@@ -1,0 +1,98 @@
+"""Answers as HTML: every text escaped, words that differ marked as inserted or deleted.
+
+Marks are `ins` and `del`, so they reach readers who do not see colours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from app.theme import Look
+from peftcore.analysis.comparison import differences
+from peftcore.data.task import SEPARATOR
+
+STYLE = """<style>
+.answers-card {border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
+  border-radius: .5rem; padding: .75rem .9rem; font-size: .95rem; line-height: 1.45}
+.answers-source {white-space: pre-wrap; overflow-wrap: anywhere}
+.answers-gold {margin-top: .35rem; overflow-wrap: anywhere}
+.answers-term {opacity: .72; font-size: .82rem; margin-right: .4rem}
+.answers-grid {display: grid; gap: .6rem; margin-top: .7rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(11rem, 100%), 1fr))}
+.answers-cell {border-left: 4px solid; padding: .15rem 0 .15rem .6rem; border-radius: 2px}
+.answers-name {display: flex; flex-wrap: wrap; gap: .15rem .5rem; font-weight: 600;
+  font-size: .86rem; margin-bottom: .15rem}
+.answers-text {overflow-wrap: anywhere; white-space: pre-wrap}
+.answers-text ins {text-decoration: underline 2px #D98300; background: #E69F0033;
+  border-radius: 2px}
+.answers-text del {opacity: .6}
+</style>"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run's answer to one example; `correct` is None where nothing is right or wrong.
+
+    With a `note` there is no answer, and the note says why.
+    """
+
+    look: Look
+    text: str = ""
+    correct: bool | None = None
+    note: str = ""
+
+
+def card(source: str, gold: Sequence[str], cells: Sequence[Cell], against: str | None) -> str:
+    """One example with everybody's answers.
+
+    Marks show how an answer differs from `against`; without it, from the closest gold text.
+    """
+    golds = "".join(
+        f'<div class="answers-gold"><span class="answers-term">Reference</span>{escape(text)}</div>'
+        for text in gold
+    )
+    answers = "".join(_cell(cell, against, gold) for cell in cells)
+    return (
+        f'<div class="answers-card"><div class="answers-source">{escape(source)}</div>'
+        f'{golds}<div class="answers-grid">{answers}</div></div>'
+    )
+
+
+def _cell(cell: Cell, against: str | None, gold: Sequence[str]) -> str:
+    verdict = {True: "✓ right", False: "✗ wrong", None: ""}[cell.correct]
+    other = closest(cell.text, gold) if against is None else against
+    body = marked(other, cell.text) if cell.text.strip() else "<em>(nothing)</em>"
+    if cell.note:
+        body = f"<em>{escape(cell.note)}</em>"
+    return (
+        f'<div class="answers-cell" style="border-left-color: {cell.look.colour}">'
+        f'<div class="answers-name"><span>{escape(cell.look.name)}</span><span>{verdict}</span>'
+        f'</div><div class="answers-text">{body}</div></div>'
+    )
+
+
+def marked(first: str, second: str) -> str:
+    """The second text with the words it does not share with the first marked, and missing ones."""
+    tags = {"first": "del", "second": "ins"}
+    parts = []
+    for piece in differences(first.split(), second.split()):
+        words = escape(" ".join(piece.words))
+        tag = tags.get(piece.where)
+        parts.append(f"<{tag}>{words}</{tag}>" if tag else words)
+    return " ".join(parts)
+
+
+def closest(text: str, candidates: Sequence[str]) -> str:
+    """The candidate that shares most words with the text, in order; the text if there is none."""
+    words = text.split()
+    score = lambda other: difflib.SequenceMatcher(a=words, b=other.split(), autojunk=False).ratio()
+    return max(candidates, key=score) if candidates else text
+
+
+def accepted(target: str, label: str | None, references: Sequence[str]) -> list[str]:
+    """All gold texts of an example, the target first: explanations are led by their label."""
+    lead = f"{label}{SEPARATOR}" if label and SEPARATOR in target else ""
+    return list(dict.fromkeys([target, *(lead + text for text in references)]))

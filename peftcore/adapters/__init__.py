@@ -1,0 +1,1 @@
+"""Adapters on a frozen base: the contract, the adapted model, members and their mixing."""

@@ -1,0 +1,286 @@
+"""A frozen model wearing an adapter: members, coordinates, three seams.
+
+The base model is never changed: an adapted model is a copy of its module tree that shares every
+tensor, and the hooks live on the copy.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
+
+from peftcore.adapters.base import Adapter
+from peftcore.adapters.initializers import Draw
+from peftcore.adapters.mixing import MIX, Mix, slot
+from peftcore.models import attention
+from peftcore.models.batching import IGNORED, Batch
+
+if TYPE_CHECKING:
+    from peftcore.models.base_model import BaseModel
+
+
+def shell(model: nn.Module) -> nn.Module:
+    """A copy of the module tree that shares every tensor, so hooks never touch the original."""
+    return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
+
+
+def summary(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> Tensor:
+    """What a head reads of an encoder's states (n, t, d): (n, d), or (n, 1) for pairs of sentences.
+
+    As the base was trained to be read: a sentence encoder by the mean over the tokens, and for two
+    texts by the cosine of their means (arXiv:1908.10084); any other by its first token.
+    """
+
+    def mean(chosen: Tensor) -> Tensor:
+        weight = chosen[..., None].to(states.dtype)
+        return (states * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+    if not sentences:
+        return states[:, 0]
+    if not pairs:
+        return mean(batch.mask)
+    assert batch.texts is not None, "an encoder's batch says which text a token belongs to"
+    first, second = mean(batch.texts == 1), mean(batch.texts == 2)
+    return nn.functional.cosine_similarity(first, second)[:, None]
+
+
+class Adapted:
+    """The base model's shell with an adapter spliced in, and a head if there are labels.
+
+    `tensors` holds what members have of their own, (s, v, …) each: the adapter's, and for encoders
+    "head" (s, v, width, labels) with "head_bias" (s, v, 1, labels).  All but what the adapter calls
+    fixed is trained.  `frozen` is saved with them and the same for all members: mean and scale by
+    which what the head reads is standardised.
+    """
+
+    def __init__(
+        self, base: BaseModel, adapter: Adapter, draw: Draw, labels: int = 0, pairs: bool = False
+    ) -> None:
+        self.base, self.adapter, self.labels, self.pairs = base, adapter, labels, pairs
+        self.seeds, self.vertices = len(draw.seeds), draw.vertices
+        self.tensors = dict(adapter.tensors)
+        self.frozen: dict[str, Tensor] = {}
+        if labels:
+            width = 1 if pairs and base.sentences else base.anatomy.width
+            self.tensors["head"] = draw.normal(width, labels, std=0.02)
+            self.tensors["head_bias"] = draw.constant(1, labels, value=0.0)
+            self.frozen = {"head_mean": torch.zeros(width), "head_scale": torch.ones(width)}
+        for tensor in self.trained.values():
+            tensor.requires_grad_()
+        self.model: Any = shell(base.model)
+        for path in adapter.leaves():
+            self.model.get_submodule(path).register_forward_hook(self._patcher(path))
+        adapter.splice(self.model)
+
+    def _patcher(self, path: str) -> Any:
+        def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            mix = MIX.get()
+            return out if mix is None else self.adapter.patch(path, args[0], out, mix)
+
+        return hook
+
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """The tensors that are trained."""
+        fixed = self.adapter.fixed()
+        return {name: tensor for name, tensor in self.tensors.items() if name not in fixed}
+
+    @property
+    def trainable(self) -> int:
+        """Numbers that one seed trains, all its vertices and its head."""
+        return sum(tensor[0].numel() for tensor in self.trained.values())
+
+    @property
+    def encoder_untouched(self) -> bool:
+        """Whether an encoder's states are the base's own: nothing enters in it or below."""
+        kind = type(self.adapter)
+        changed = kind.splice is not Adapter.splice or kind.soft_tokens is not Adapter.soft_tokens
+        if self.base.kind == "decoder" or changed:
+            return False
+        with torch.no_grad():
+            names = [*self._effective(self.tensors), *self.adapter.leaves()]
+        return all(name.rpartition(":")[2].startswith(("decoder.", "head")) for name in names)
+
+    def slots(self) -> list[str]:
+        """The shares of the adapter that draw points of their own where each layer does."""
+        return sorted({slot(name) for name in self._effective(self.tensors)})
+
+    def to(self, device: str) -> Adapted:
+        """The same adapter on this device; the base must be there already."""
+        trained = self.trained.keys()
+        for name, tensor in self.tensors.items():
+            self.tensors[name] = tensor.detach().to(device).requires_grad_(name in trained)
+        self.frozen = {name: tensor.to(device) for name, tensor in self.frozen.items()}
+        return self
+
+    @torch.no_grad()
+    def standardise(self, batch: Batch) -> None:
+        """Set `frozen` from what the untouched base says of these examples."""
+        given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        if batch.types is not None:
+            given["token_type_ids"] = batch.types
+        states = self.base.model(**given).last_hidden_state
+        read = summary(states, batch, self.base.sentences, self.pairs)
+        self.frozen = {"head_mean": read.mean(0), "head_scale": read.std(0).clamp(min=1e-3)}
+
+    def centroid(self, seeds: int | None = None) -> Tensor:
+        """Coordinates (s, 1, v) of the middle of every seed's simplex."""
+        return torch.full((seeds or self.seeds, 1, self.vertices), 1 / self.vertices)
+
+    def _effective(self, held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What is mixed: the adapter's effective tensors and the head's."""
+        heads = {name: held[name] for name in ("head", "head_bias") if name in held}
+        return {**self.adapter.effective(held), **heads}
+
+    @contextmanager
+    def _wearing(
+        self,
+        coords: Tensor,
+        rows: int,
+        tensors: Mapping[str, Tensor] | None,
+        wanted: Collection[str] = (),
+    ) -> Iterator[tuple[Mix, attention.Call]]:
+        """Everything the shell's hooks and the attention function need, while the block runs."""
+        held = self.tensors if tensors is None else tensors
+        effective = self._effective(held)
+        per_seed = rows // coords.shape[-3]
+        if coords.shape[-2] == 1:
+            coords = coords.expand(*coords.shape[:-2], per_seed, -1)
+        slots = self.slots() if coords.dim() == 4 else ()
+        mix = Mix(effective, coords.to(self.base.device), slots)
+        call = attention.Call(lambda site, n: self.adapter.prefix(site, mix, n), frozenset(wanted))
+        tokens = MIX.set(mix), attention.CALL.set(call)
+        try:
+            yield mix, call
+        finally:
+            MIX.reset(tokens[0])
+            attention.CALL.reset(tokens[1])
+
+    def _inputs(self, batch: Batch, mix: Mix) -> dict[str, Any]:
+        """The batch with soft tokens in front (after the first token in encoders)."""
+        soft = self.adapter.soft_tokens(mix, len(batch.ids))
+        kind: str = self.base.kind
+        given: dict[str, Any] = {"attention_mask": batch.mask}
+        if batch.states is not None:
+            given["encoder_outputs"] = BaseModelOutput(last_hidden_state=batch.states)
+        elif soft is None:
+            given["input_ids"] = batch.ids
+        else:
+            at = int(kind == "encoder")
+            table = self.base.model.get_input_embeddings()
+
+            def put(rows: Tensor, new: Tensor) -> Tensor:
+                return torch.cat([rows[:, :at], new, rows[:, at:]], 1)
+
+            words = table(batch.ids)
+            given["inputs_embeds"] = put(words, soft.to(words.dtype))
+            ones = batch.mask.new_ones(soft.shape[:2])
+            given["attention_mask"] = put(batch.mask, ones)
+            if batch.types is not None:
+                batch = replace(batch, types=put(batch.types, ones * 0))
+        if kind == "decoder":  # rows are padded on the left
+            given["position_ids"] = (given["attention_mask"].cumsum(1) - 1).clamp(min=0)
+        if batch.types is not None:
+            given["token_type_ids"] = batch.types
+        return given
+
+    def logits(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> Tensor:
+        """Label logits (n, labels) of an encoder; else target logits (n, t, words)."""
+        return self._priced(batch, coords, tensors)[0]
+
+    def _priced(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Logits, and the costs (n,) that the method counted on the way."""
+        with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
+            return self._logits(batch, mix), mix.costs
+
+    def _logits(self, batch: Batch, mix: Mix) -> Tensor:
+        inputs = self._inputs(batch, mix)
+        mix.real = self._real(batch, inputs["attention_mask"])
+        if self.base.kind == "encoder":
+            known = inputs.get("encoder_outputs")
+            states = (self.model(**inputs) if known is None else known).last_hidden_state
+            extra = states.shape[1] - batch.ids.shape[1]
+            states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
+            read = summary(states, batch, self.base.sentences, self.pairs).float()
+            read = (read - self.frozen["head_mean"]) / self.frozen["head_scale"]
+            return mix.linear(read, "head") + mix("head_bias", len(read))[:, 0]
+        assert batch.targets is not None, "logits need targets"
+        if self.base.kind == "encoder-decoder":
+            shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
+            return self.model(**inputs, decoder_input_ids=shifted, use_cache=False).logits
+        length = batch.targets.shape[1]
+        # Position t predicts t + 1, and soft tokens stand in front: count from the right.
+        return self.model(**inputs, use_cache=False, logits_to_keep=length + 1).logits[:, :-1]
+
+    def losses(
+        self,
+        batch: Batch,
+        coords: Tensor,
+        tensors: Mapping[str, Tensor] | None = None,
+        costs: bool = False,
+    ) -> Tensor:
+        """Cross-entropy of each row (n,): of its label, or the mean over its target's tokens.
+
+        costs: add what the method counts beside it, as in training.
+        """
+        logits, extra = self._priced(batch, coords, tensors)
+        task = self._cross_entropy(batch, logits.float())
+        return task + torch.stack(extra).sum(0) if costs and extra else task
+
+    def _cross_entropy(self, batch: Batch, logits: Tensor) -> Tensor:
+        if self.base.kind == "encoder":
+            assert batch.classes is not None, "a loss needs labels"
+            return nn.functional.cross_entropy(logits, batch.classes, reduction="none")
+        assert batch.targets is not None, "a loss needs targets"
+        # As one long row of words: three times as fast as words on the second axis of three.
+        each = nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="none"
+        ).view(batch.targets.shape)
+        return each.sum(1) / (batch.targets != IGNORED).sum(1)
+
+    def _real(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
+        """For each stack which of its positions (n, t) are not padding."""
+        if self.base.kind != "encoder-decoder":
+            return {self.base.kind: mask}
+        assert batch.targets is not None, "logits need targets"
+        return {"encoder": mask, "decoder": batch.targets != IGNORED}
+
+    @torch.no_grad()
+    def notes(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """What the method notes in one forward pass by name, such as coefficients of atoms."""
+        with self._wearing(coords, len(batch.ids), tensors) as (mix, _):
+            mix.notes = {}
+            self._logits(batch, mix)
+            return mix.notes
+
+    @torch.no_grad()
+    def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
+        """New token ids (n, t) for the sources of a batch."""
+        with self._wearing(coords, len(batch.ids), None) as (mix, _):
+            inputs = self._inputs(batch, mix)
+            inputs.pop("position_ids", None)  # the library counts them from the mask
+            out = self.model.generate(**inputs, **options)
+        seen = batch.ids.shape[1] if "input_ids" in inputs and self.base.kind == "decoder" else 0
+        return out[:, seen:]
+
+    @torch.no_grad()
+    def record(
+        self, batch: Batch, coords: Tensor, sites: Collection[str]
+    ) -> dict[str, attention.AttentionRecord]:
+        """Queries, keys, values and weights of these attention blocks for one forward pass."""
+        with self._wearing(coords, len(batch.ids), None, sites) as (mix, call):
+            self._logits(batch, mix)
+        return {record.site: record for record in call.records}

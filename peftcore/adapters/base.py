@@ -1,0 +1,106 @@
+"""What a method is: trainable tensors and one function that puts them into a frozen model.
+
+A method file never imports torch: initial values come from the `Draw` it is given, and what it
+computes is tensor arithmetic.  So a page can list every method and its settings without waiting
+for torch.  A method overrides exactly one of three seams: soft tokens before the input, a prefix
+of keys and values in attention, or a patch on a leaf's output.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from peftcore.errors import BadInput
+from peftcore.registry import Registry
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.mixing import Mix
+    from peftcore.models.base_model import BaseModel
+
+EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
+
+
+class Adapter(ABC):
+    """Trainable tensors of one method for one base, seed and vertex axes first (s, v, …)."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]  # one sentence for people
+    source: ClassVar[str]
+    Config: ClassVar[type[Settings]]
+    learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
+    encoder_rate: ClassVar[float | None] = None  # the same for encoders, measured on minilm
+    kinds: ClassVar[frozenset[str]] = EVERY_KIND
+    instead: ClassVar[str] = ""  # why other kinds are left out and what to take there
+
+    def __init__(self, base: BaseModel, config: Any, draw: Draw) -> None:
+        self.base, self.config = base, config
+        self.tensors: dict[str, Tensor] = self.create(draw)
+
+    @classmethod
+    def default_rate(cls, kind: str) -> float:
+        """The learning rate that suits bases of a kind, unless a run sets its own."""
+        return cls.encoder_rate if kind == "encoder" and cls.encoder_rate else cls.learning_rate
+
+    @classmethod
+    def must_suit(cls, base: str, kind: str) -> None:
+        """BadInput if the method does not work on bases of this kind."""
+        if kind not in cls.kinds:
+            why = f" ({cls.instead})" if cls.instead else ""
+            raise BadInput(
+                f"{cls.title} needs a base of kind {' or '.join(sorted(cls.kinds))}; "
+                f"{base} is of kind {kind}{why}"
+            )
+
+    @abstractmethod
+    def create(self, draw: Draw) -> dict[str, Tensor]:
+        """The trainable tensors, each (s, v, …), at their initial values."""
+
+    def rates(self) -> Mapping[str, float]:
+        """Tensor name → factor on the learning rate, where it is not one."""
+        return {}
+
+    def fixed(self) -> frozenset[str]:
+        """Names of the tensors that are kept and mixed, but not trained."""
+        return frozenset()
+
+    def penalty(self, tensors: Mapping[str, Tensor]) -> Tensor | None:
+        """What each seed's training loss gets on top (s,), if anything."""
+        return None
+
+    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """What the seams read through `mix`, each (s, v, …); once per forward pass.
+
+        A reparameterisation happens here, before members are mixed, so that the simplex is one of
+        effective values and its centroid is again a plain adapter.
+        """
+        return tensors
+
+    def soft_tokens(self, mix: Mix, n: int) -> Tensor | None:
+        """Embeddings (n, p, d) in front of the input, after the first token in encoders."""
+        return None
+
+    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
+        """Keys and values (n, h, p, e) in front of the attention at this path."""
+        return None
+
+    def leaves(self) -> list[str]:
+        """Paths of the leaves this method patches."""
+        return []
+
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+        """What the leaf at `path` returns for input x (n, t, i), given what it returned."""
+        return out
+
+    def splice(self, shell: Any) -> None:  # noqa: B027 (most methods have nothing to add)
+        """Change the shell of the base where a patch on a leaf cannot reach; never the base."""
+
+
+METHODS: Registry[type[Adapter]] = Registry("method", "peftcore.methods")
+register = METHODS.add

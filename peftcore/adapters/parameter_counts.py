@@ -1,0 +1,201 @@
+"""Well-known bases by their published shapes, to count parameters before anything is loaded.
+
+The models are built on the meta device: every shape is true and nothing is allocated.  Shapes are
+those of the configurations that the papers' tables rest on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from peftcore.adapters.base import METHODS
+from peftcore.errors import BadInput, unknown
+
+if TYPE_CHECKING:
+    from peftcore.models.base_model import BaseModel
+
+
+def _t5(width: int, inner: int, heads: int, head: int, layers: int, **more: Any) -> dict[str, Any]:
+    return {
+        "model_type": "t5",
+        "vocab_size": 32128,
+        "d_model": width,
+        "d_ff": inner,
+        "num_heads": heads,
+        "d_kv": head,
+        "num_layers": layers,
+    } | more
+
+
+CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
+    "t5-small": _t5(512, 2048, 8, 64, 6),
+    "t5-base": _t5(768, 3072, 12, 64, 12),
+    "t5-large": _t5(1024, 4096, 16, 64, 24),
+    "t5-3b": _t5(1024, 16384, 32, 128, 24),
+    "flan-t5-large": _t5(1024, 2816, 16, 64, 24, feed_forward_proj="gated-gelu"),
+    "bert-base-cased": {
+        "model_type": "bert",
+        "vocab_size": 28996,
+        "hidden_size": 768,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "max_position_embeddings": 512,
+    },
+    "gpt2": {
+        "model_type": "gpt2",
+        "vocab_size": 50257,
+        "n_positions": 1024,
+        "n_embd": 768,
+        "n_layer": 12,
+        "n_head": 12,
+    },
+    "llama-2-7b": {
+        "model_type": "llama",
+        "vocab_size": 32000,
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "max_position_embeddings": 4096,
+    },
+}
+UNTIED = frozenset({"flan-t5-large"})  # published with a head of its own
+NOTES = {
+    "flan-t5-large": "The published checkpoint has a head of its own, which is counted here; "
+    "transformers from version 5 on ties it to the words and counts 32,899,072 fewer.",
+    "bert-base-cased": "The total has the published checkpoint's pooler, which no method trains.",
+}
+
+KQV = ("attention.query", "attention.key", "attention.value")
+SPARSEFIT: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # the configurations of its paper
+    "Full": {"components": ("all",)},
+    "Encoder (stack only)": {"components": ("all",), "stacks": ("encoder",)},
+    "Decoder (stack only)": {"components": ("all",), "stacks": ("decoder",)},
+    "LM head": {"components": ("head",)},
+    "LayerNorm": {"components": ("layernorm",)},
+    "Self-attention KQV": {"components": KQV},
+    "Self-attention Query": {"components": ("attention.query",)},
+    "Self-attention Key": {"components": ("attention.key",)},
+    "Self-attention Value": {"components": ("attention.value",)},
+    "Self-attention whole": {"components": ("attention",)},
+    "LayerNorm + Query": {"components": ("layernorm", "attention.query")},
+    "LayerNorm + KQV": {"components": ("layernorm", *KQV)},
+    "LM head + LayerNorm": {"components": ("head", "layernorm")},
+    "LM head + Query": {"components": ("head", "attention.query")},
+    "LM head + LayerNorm + Query": {"components": ("head", "layernorm", "attention.query")},
+    "LM head + KQV": {"components": ("head", *KQV)},
+    "Feed-forward": {"components": ("ffn",)},
+    "Cross-attention": {"components": ("cross",)},
+}
+SIZES = ("t5-small", "t5-base", "t5-large", "t5-3b")
+BEYOND = {"llama-2-7b": "LayerNorm + Query", "flan-t5-large": "Self-attention Query"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one configuration of a method trains of one base."""
+
+    base: str
+    configuration: str
+    trainable: int
+    total: int
+    percent: float
+
+
+def names() -> list[str]:
+    """The bases whose shapes are known."""
+    return list(CONFIGURATIONS)
+
+
+@lru_cache(maxsize=len(CONFIGURATIONS))
+def shape(name: str) -> BaseModel:
+    """The base of this name without weights and tokenizer: good for counting and nothing else."""
+    import torch
+
+    from peftcore.models.base_model import BaseModel
+    from peftcore.models.structure import dissect
+
+    with torch.device("meta"):
+        model = _unweighted(name)
+        if name in UNTIED:
+            model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
+    model.requires_grad_(False)
+    return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
+
+
+def stand_in(name: str) -> str:
+    """The embedded base whose kind a published one has: what is planned alike for both."""
+    return {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}[
+        shape(name).kind
+    ]
+
+
+def random(name: str) -> BaseModel:
+    """A base of this shape with random weights, which reads with the tokenizer of `tiny-t5`.
+
+    It knows nothing: good for timing and nothing else.
+    """
+    import torch
+
+    from peftcore.models.base_model import freeze, load
+
+    torch.manual_seed(0)
+    model, tokenizer = _unweighted(name), load("tiny-t5").tokenizer
+    if model.config.is_encoder_decoder:
+        model.config.decoder_start_token_id = tokenizer.pad_token_id
+    return freeze(name, model, tokenizer)
+
+
+def _unweighted(name: str) -> Any:
+    """The model as its configuration makes it."""
+    from transformers import AutoConfig
+
+    from peftcore.models.architectures import family
+    from peftcore.models.base_model import LOADERS
+
+    if name not in CONFIGURATIONS:
+        raise unknown("published base", name, CONFIGURATIONS)
+    values = dict(CONFIGURATIONS[name])
+    config = AutoConfig.for_model(values.pop("model_type"), **values)
+    return LOADERS[family(config.model_type).kind].from_config(config)
+
+
+def trainable(
+    base: BaseModel, method: str, settings: Mapping[str, Any] | None = None, vertices: int = 1
+) -> int:
+    """Numbers that one seed of a method trains on a base, without a classification head."""
+    from peftcore.adapters.initializers import Draw
+
+    recipe = METHODS[method]
+    recipe.must_suit(base.name, base.kind)
+    made = recipe(base, recipe.Config.make(settings), Draw([0], vertices, "meta"))
+    fixed = made.fixed()
+    return sum(tensor.numel() for name, tensor in made.tensors.items() if name not in fixed)
+
+
+def table(method: str) -> list[Row]:
+    """Every configuration of SparseFit's paper on every base it names; else the defaults on all."""
+    if method == "sparsefit":
+        cells = [(base, name, SPARSEFIT[name]) for base in SIZES for name in SPARSEFIT]
+        cells += [(base, name, SPARSEFIT[name]) for base, name in BEYOND.items()]
+        return [_row(base, name, method, settings) for base, name, settings in cells]
+    return list(_defaults(method))
+
+
+def _defaults(method: str) -> Iterator[Row]:
+    METHODS[method]
+    for base in names():
+        try:
+            yield _row(base, "defaults", method, {})
+        except BadInput:  # a base that the method does not suit has no row
+            continue
+
+
+def _row(base: str, name: str, method: str, settings: Mapping[str, Any]) -> Row:
+    model = shape(base)
+    count, total = trainable(model, method, settings), model.parameters
+    return Row(base, name, count, total, 100 * count / total)

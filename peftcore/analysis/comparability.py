@@ -1,0 +1,153 @@
+"""Which runs may be compared: what they must share, why some may not, and how to mend it.
+
+Scores stand side by side only if the same question was asked of the same data.  The method, its
+settings, the optimiser and the number of steps may differ: they are the recipe under comparison,
+and `caveats` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from peftcore.runs.spec import Evaluation, RunSpec
+
+SCORERS = ("sacrebleu", "rouge-score", "scikit-learn", "bert-score")  # versions that move a metric
+
+
+class Comparable(Protocol):
+    """What is asked of a run before it is compared."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def spec(self) -> RunSpec:
+        """What decided it."""
+
+    def manifest(self) -> dict[str, Any]:
+        """What it was made from: data hash, base fingerprint, versions."""
+
+
+R = TypeVar("R", bound=Comparable)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One thing runs must agree on: its name in a sentence, a run's value, and the way out."""
+
+    name: str
+    value: str
+    remedy: str
+    part_of: str = ""  # a term whose disagreement says it already
+
+
+def terms(run: Comparable, *, across_bases: bool = False) -> list[Term]:
+    """Everything a run must share with another before their scores may stand side by side.
+
+    Another base is another question, so bases and their weights must agree unless asked otherwise.
+    """
+    spec, manifest = run.spec, run.manifest()
+    training, evaluation, numbers = spec.training, spec.evaluation, spec.population.numbers()
+    data = str(manifest.get("data_hash") or "not recorded")
+    weights = str((manifest.get("base") or {}).get("fingerprint") or "not recorded")
+    again = "train the missing runs with equal settings"
+    bases = [
+        Term("base", spec.base, "choose runs on one base, or compare across bases"),
+        Term("weights of the base", weights, "train again on the weights you have", "base"),
+    ]
+    return [
+        Term("task", spec.task, "choose runs of one task"),
+        Term("data", data, "train again on one state of the data", "task"),
+        *([] if across_bases else bases),
+        Term("training examples of a seed", str(training.shots), again),
+        Term("validation examples of a seed", str(training.dev), again),
+        Term("seeds", f"{numbers[0]} to {numbers[-1]}", f"{again}, seeds included"),
+        Term("split that was answered", evaluation.split, again),
+        Term("limit of answered examples", str(evaluation.limit), again),
+        Term("decoding", _decoding(evaluation), again),
+        Term("scoring packages", _scorers(manifest), "score all runs with one version"),
+    ]
+
+
+def _decoding(evaluation: Evaluation) -> str:
+    beams = "1 beam" if evaluation.beams == 1 else f"{evaluation.beams} beams"
+    return (
+        f"{beams}, answers of at most {evaluation.max_new_tokens or 'the usual number of'} tokens"
+    )
+
+
+def _scorers(manifest: Mapping[str, Any]) -> str:
+    versions = manifest.get("versions") or {}
+    known = [f"{name} {versions[name]}" for name in SCORERS if name in versions]
+    return ", ".join(known) or "not recorded"
+
+
+def unlike(
+    runs: Sequence[Comparable],
+    *,
+    across_bases: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Reasons not to compare these runs, one sentence each with the way out; empty if none.
+
+    `names` says what a run is called in the sentences, by id.
+    """
+    called = [(names or {}).get(run.id, run.id) for run in runs]
+    columns = zip(*(terms(run, across_bases=across_bases) for run in runs), strict=True)
+    split = [column for column in columns if len({term.value for term in column}) > 1]
+    said = {column[0].name for column in split}
+    return [_reason(called, column) for column in split if column[0].part_of not in said]
+
+
+def _reason(called: Sequence[str], column: Sequence[Term]) -> str:
+    """One sentence on a term that not all runs agree on."""
+    groups: dict[str, list[str]] = {}
+    for name, term in zip(called, column, strict=True):
+        groups.setdefault(term.value, []).append(name)
+    sides = ", ".join(f"{value} in {' and '.join(who)}" for value, who in groups.items())
+    return f"Not the same {column[0].name}: {sides}; {column[0].remedy}."
+
+
+def alike(runs: Iterable[R], *, across_bases: bool = False) -> list[list[R]]:
+    """Runs in groups that may be compared, in the order in which their first members came."""
+    groups: dict[tuple[str, ...], list[R]] = {}
+    for run in runs:
+        key = tuple(term.value for term in terms(run, across_bases=across_bases))
+        groups.setdefault(key, []).append(run)
+    return list(groups.values())
+
+
+ALLOWED: dict[str, Callable[[RunSpec], object]] = {
+    "Steps": lambda spec: spec.training.steps,
+    "Examples in a step": lambda spec: spec.training.batch,
+    "Optimisers": lambda spec: spec.training.optimiser,
+    "Precisions": lambda spec: spec.training.precision,
+    "Vertices (adapters trained together, as a simplex)": lambda spec: spec.population.vertices,
+}
+
+
+def caveats(runs: Sequence[Comparable], names: Mapping[str, str] | None = None) -> list[str]:
+    """Differences that are allowed but that a reader should know, and in which runs they are.
+
+    As in "Steps differ: 60 in b, 30 in the others"; `names` says what a run is called, by id.
+    """
+    found = []
+    for name, read in ALLOWED.items():
+        groups: dict[str, list[str]] = {}
+        for run in runs:
+            groups.setdefault(str(read(run.spec)), []).append((names or {}).get(run.id, run.id))
+        if len(groups) > 1:
+            found.append(f"{name} differ: {_sides(groups)}")
+    return found
+
+
+def _sides(groups: Mapping[str, Sequence[str]]) -> str:
+    """Each value with its runs; those of the largest group, if several, are the others."""
+    usual = max(groups, key=lambda value: len(groups[value]))
+    few = [(value, who) for value, who in groups.items() if value != usual]
+    said = [f"{value} in {' and '.join(who)}" for value, who in few]
+    rest = "the others" if len(groups[usual]) > 1 else groups[usual][0]
+    return ", ".join([*said, f"{usual} in {rest}"])

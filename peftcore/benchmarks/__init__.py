@@ -1,0 +1,1 @@
+"""What BENCHMARKS.md rests on: quicker ways timed against plain ones."""

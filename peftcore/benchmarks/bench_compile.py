@@ -1,0 +1,106 @@
+"""`bench compile`: whether torch.compile pays for a training step, and for the frozen model alone.
+
+Nothing in the core compiles; this measures on a machine whether it should.  The model alone bounds
+what compiling could ever give a step: adapters enter by hooks, at each of which a graph ends.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.benchmarks.bench_training import based, spec_of, worn_trainer
+from peftcore.benchmarks.common import bench, told
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.training.trainer import Trainer
+
+WARMING = 3  # rounds that do not count: shapes that come later are compiled again
+
+
+@bench.command("compile")
+def compiled(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    method: Annotated[str, typer.Option(help="Method.")] = "lora",
+    count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, plain and compiled in turns.")] = 15,
+    backend: Annotated[str, typer.Option(help="As torch.compile knows it.")] = "inductor",
+    alone: Annotated[bool, typer.Option("--alone", help="The model alone, no steps.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="tiny-bert, the model alone, 5 rounds.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """A step, and the frozen model's forward and backward, plain and by torch.compile."""
+    names = base or ["tiny-t5", "tiny-bert"]
+    if quick:
+        names, alone, rounds = ["tiny-bert"], True, 5
+    works = ["model alone"] if alone else ["model alone", "step"]
+    rows = [_row(name, method, count, rounds, backend, work) for name in names for work in works]
+    heads = ["base", "what", "plain ms", "compiled ms", "times faster", "compiling s", "graphs"]
+
+    def lines() -> Iterator[str]:
+        yield f"{method}, {count} seeds, backend {backend}, medians of {rounds} rounds"
+        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+
+    value = {"method": method, "seeds": count, "rounds": rounds, "backend": backend, "rows": rows}
+    printing.show(told(value), as_json, lines)
+
+
+def _row(
+    name: str, method: str, count: int, rounds: int, backend: str, work: str
+) -> dict[str, Any]:
+    import torch
+    from torch._dynamo.utils import counters
+
+    torch._dynamo.reset()
+    counters.clear()
+    spec = spec_of(name, method, count, WARMING + rounds, "auto")
+    made = _alone if work == "model alone" else _step
+    plain, fast = (
+        made(worn_trainer(spec, alone=True), way)
+        for way in (lambda model: model, lambda model: torch.compile(model, backend=backend))
+    )
+    began = time.perf_counter()
+    try:
+        fast()
+    except torch._dynamo.exc.BackendCompilerFailed as error:
+        first = str(error).strip().splitlines()[0]
+        raise BadInput(f"torch.compile failed, perhaps for want of a compiler: {first}") from None
+    compiling = time.perf_counter() - began
+    took: dict[str, list[float]] = {"plain": [], "compiled": []}
+    for turn in range(WARMING + rounds):
+        for way, work_once in (("plain", plain), ("compiled", fast)):
+            began = time.process_time()
+            work_once()
+            if turn >= WARMING:
+                took[way].append(time.process_time() - began)
+    pairs = zip(took["plain"], took["compiled"], strict=True)
+    return {
+        "base": name,
+        "what": work,
+        "plain_ms": 1000 * statistics.median(took["plain"]),
+        "compiled_ms": 1000 * statistics.median(took["compiled"]),
+        "times_faster": statistics.median(a / b for a, b in pairs),
+        "compiling_seconds": compiling,
+        "graphs": int(counters["stats"]["unique_graphs"]),
+    }
+
+
+def _step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+    trainer.adapted.model = way(trainer.adapted.model)
+    return trainer.train_step
+
+
+def _alone(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+    from peftcore.benchmarks import frozen_floor
+
+    base = based(trainer.spec.base)
+    return frozen_floor.step(replace(base, model=way(base.model)), trainer)

@@ -1,0 +1,68 @@
+"""`bench precision`: learning curves in half and in single precision, of the same seeds."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from peftcore.benchmarks.bench_training import PEFT_METHODS, spec_of, worn_trainer
+from peftcore.benchmarks.common import bench, told
+from peftcore.system import printing
+
+WAYS = ("fp32", "bf16")
+
+
+@bench.command()
+def precision(
+    base: Annotated[str, typer.Option(help="Base.")] = "tiny-t5",
+    method: Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")] = None,
+    count: Annotated[int, typer.Option(min=2, help="Seeds.")] = 4,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 100,
+    looks: Annotated[int, typer.Option(min=1, help="Looks at dev on the way.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="LoRA, 2 seeds, 10 steps.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Dev loss on the way, both ways, with the same seeds, examples and order."""
+    methods = method or list(PEFT_METHODS)
+    if quick:
+        methods, count, steps, looks = ["lora"], 2, 10, 2
+    rows = [row for each in methods for row in _curves(base, each, count, steps, looks)]
+    heads = ["method", "step", "fp32", "bf16", "apart", "seeds spread", "times faster"]
+
+    def lines() -> Iterator[str]:
+        yield f"{base}, mean dev loss of {count} seeds; apart: the mean of their differences"
+        yield from printing.table(heads, [tuple(row.values())[1:] for row in rows])
+
+    printing.show(told({"base": base, "seeds": count, "rows": rows}), as_json, lines)
+
+
+def _curves(base: str, method: str, count: int, steps: int, looks: int) -> list[dict[str, Any]]:
+    """Rows of one method, a row a look."""
+    every = max(1, steps // looks)
+    losses: dict[str, list[list[float]]] = {}
+    seconds: dict[str, float] = {}
+    for way in WAYS:
+        trainer = worn_trainer(spec_of(base, method, count, steps, way), alone=True)
+        losses[way], began = [trainer.look_at_dev()], time.process_time()
+        for step in range(1, steps + 1):
+            trainer.train_step()
+            if step % every == 0:
+                losses[way].append(trainer.look_at_dev())
+        seconds[way] = time.process_time() - began
+    return [
+        {
+            "base": base,
+            "method": method,
+            "step": every * look,
+            "fp32": statistics.fmean(single),
+            "bf16": statistics.fmean(half),
+            "apart": statistics.fmean(abs(a - b) for a, b in zip(single, half, strict=True)),
+            "spread_over_seeds": statistics.stdev(single),
+            "times_faster": seconds["fp32"] / seconds["bf16"],
+        }
+        for look, (single, half) in enumerate(zip(*losses.values(), strict=True))
+    ]

@@ -1,0 +1,165 @@
+"""`bench rating`: many raters at once, as threads on one book or, by --browsers, in a browser each.
+
+As threads every rater answers, saves a draft, rates and goes on without a pause, so the times are
+those of the worst crowd; in browsers they are what a rater waits for.  Afterwards the book is
+counted: no rating may be lost, doubled or over the overlap.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from peftcore.benchmarks.common import bench, told
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+OPTIONS = ("yes", "no")
+OVERLAP = 3  # raters of an item
+
+
+@bench.command("rating")
+def rating_crowd(
+    raters: Annotated[int, typer.Option(min=1, help="Raters at once.")] = 20,
+    items: Annotated[int, typer.Option(min=1, help="Items each of them rates.")] = 30,
+    think: Annotated[float, typer.Option(min=0, help="Seconds between two acts.")] = 0.0,
+    database: Annotated[
+        str, typer.Option(help="Address of an empty database; a new SQLite file otherwise.")
+    ] = "",
+    browsers: Annotated[
+        int, typer.Option(min=0, help="Raters in browsers on a served app, instead of threads.")
+    ] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="4 raters, 5 items.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Milliseconds of each act while many raters rate at once; nothing may be lost or doubled."""
+    if quick:
+        raters, items, browsers = 4, 5, min(browsers, 4)
+    began, processor = time.perf_counter(), time.process_time()
+    if browsers:
+        from peftcore.benchmarks.browsers import crowd
+
+        raters = browsers
+        times, said = crowd(lambda book: invited(book, raters, items), items, think)
+        _count(said, raters * items, min(OVERLAP, raters))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            times = _crowd(database or f"sqlite:///{folder}/crowd.sqlite", raters, items, think)
+    seconds, processor = time.perf_counter() - began, time.process_time() - processor
+    rows: list[dict[str, Any]] = [
+        {"act": act, "calls": len(each), "median_ms": _ms(statistics.median(each))}
+        | {"p95_ms": _ms(sorted(each)[int(0.95 * (len(each) - 1))]), "worst_ms": _ms(max(each))}
+        for act, each in times.items()
+    ]
+    value: dict[str, Any] = {
+        "raters": raters,
+        "items": items,
+        "think": think,
+        "seconds": round(seconds, 2),
+    }
+    value |= {"browsers": bool(browsers), "processor_seconds": round(processor, 2)}
+    value |= {"ratings": raters * items, "rows": rows}
+
+    def lines() -> Iterator[str]:
+        yield f"{raters} raters, {items} items each, none lost, none doubled"
+        if not browsers:
+            yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
+        heads = ["act", "calls", "median ms", "95 % ms", "worst ms"]
+        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+
+    printing.show(told(value), as_json, lines)
+
+
+def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
+    """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
+    from peftcore import rating
+
+    book = rating.Book(url)
+    project, tokens = invited(book, raters, items)
+    actors = [rating.sign_in(book, token) for token in tokens]
+    times: dict[str, list[float]] = defaultdict(list)
+    faults: list[BaseException] = []
+    threads = [
+        threading.Thread(target=_guarded, args=(_sit, faults, book, who, times, think))
+        for who in actors
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+    said = rating.verdicts(book, rating.experimenter("bench"), project, history=True)
+    book.close()
+    _count(said, len(times["rate"]), min(OVERLAP, raters))
+    return dict(times)
+
+
+def invited(book: Any, raters: int, items: int) -> tuple[str, list[str]]:
+    """A new project, by id, that has so many items for each of so many raters; and their links."""
+    from peftcore import rating
+    from peftcore.rating.creation import store
+    from peftcore.rating.item_sampling import Item
+
+    overlap = min(OVERLAP, raters)
+    # Enough that the last rater, too, finds an item that is open and that they have not rated.
+    count = -(-raters * items // overlap) + items
+    settings = rating.ProjectSettings.make(
+        {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
+    )
+    listed = [_item(Item, number) for number in range(count)]
+    project, me = store(book, "bench", "bench", settings, listed, {}), rating.experimenter("bench")
+    links = [rating.invite(book, me, project.id, f"rater {n}").token for n in range(raters)]
+    return project.id, links
+
+
+def _count(said: Any, acknowledged: int, overlap: int) -> None:
+    """BadInput if a rating was lost or doubled, or an item went to too many raters."""
+    if len(said) != acknowledged or said.duplicated(["item", "rater"]).any():
+        raise BadInput(f"{acknowledged} ratings were acknowledged, {len(said)} are there")
+    most = said.groupby("item").size().max()
+    if most > overlap:
+        raise BadInput(f"an item has {most} raters where {overlap} are allowed")
+
+
+def _item(kind: Any, number: int) -> Any:
+    fields = (("text", f"text {number}"),)
+    return kind("rating", str(number), "yes", fields, OPTIONS, (("yes", f"reason {number}"),))
+
+
+def _guarded(action: Callable[..., None], faults: list[BaseException], *arguments: Any) -> None:
+    """A thread's fault is raised where the threads are joined."""
+    try:
+        action(*arguments)
+    except BaseException as fault:
+        faults.append(fault)
+
+
+def _sit(book: Any, who: Any, times: dict[str, list[float]], think: float) -> None:
+    """One rater from the first item to the last."""
+    from peftcore import rating
+
+    def timed(act: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        began = time.perf_counter()
+        found = call(book, who, *arguments)
+        times[act].append(time.perf_counter() - began)
+        time.sleep(think)
+        return found
+
+    said = rating.Judgement(verdict="weak yes")
+    while (shown := timed("next item", rating.next_item)) is not None:
+        lease = shown.lease
+        timed("answer", rating.answer, lease, "yes", f"a{lease}")
+        timed("draft", rating.save_draft, lease, {"verdict": "weak yes"}, 1)
+        timed("rate", rating.rate, lease, said, f"r{lease}", 1.0)
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 1)

@@ -1,0 +1,320 @@
+"""`bench report`: the benchmarks that were kept as JSON, as one page of Markdown with its pictures.
+
+No figure of that page is typed: each comes from a file of `assets/benchmarks`, which a command made
+that stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peftcore import paths as paths_
+from peftcore.benchmarks.common import bench
+from peftcore.errors import BadInput
+
+FOLDER = paths_.ASSETS / "benchmarks"
+Cell = Callable[[Mapping[str, Any]], str]
+
+
+def number(name: str, form: str = ".3g") -> Cell:
+    """A number of a row."""
+    return lambda row: format(row[name], form)
+
+
+def text(name: str) -> Cell:
+    """A word of a row."""
+    return lambda row: str(row[name])
+
+
+def spread(name: str) -> Cell:
+    """A median with its range."""
+    return lambda row: "{median:.2f} ({low:.2f}-{high:.2f})".format(**row[name])
+
+
+def both(way: str) -> Cell:
+    """A ratio of wall times with its range, and that of processor times."""
+    return lambda row: (
+        spread(f"ratio_vs_{way}")(row) + f" [{row[f'processor_ratio_vs_{way}']['median']:.2f}]"
+    )
+
+
+@dataclass(frozen=True)
+class Section:
+    """One benchmark: its file, what it asks, and the columns of its table."""
+
+    name: str
+    title: str
+    about: str
+    columns: Mapping[str, Cell]
+
+
+SECTIONS = (
+    Section(
+        "seeds",
+        "Many seeds in one pass",
+        "S seeds in stacked passes, one for each core, against our own loop run S times (a), "
+        "against the `peft` package and a plain loop run S times (b), and against S processes of "
+        "that script at once (c), without their start-up. How many times as long each takes: wall "
+        "time as median (range) over rounds in random order, and in square brackets processor "
+        "time. Last losses of (a) differ by no more than the last column; those of (b) start from "
+        "other random numbers. Peak: the most the process had held so far.",
+        {
+            "base": text("base"),
+            "method": text("method"),
+            "seeds": text("seeds"),
+            "own loop (a)": both("own_loop"),
+            "peft (b)": both("peft"),
+            "processes (c)": both("processes"),
+            "one pass, s": lambda row: f"{row['seconds']['one pass']['wall']:.2f}",
+            "peak MiB": number("peak_memory_mib", ".0f"),
+            "losses off by": number("own_loop_off_by", ".1e"),
+        },
+    ),
+    Section(
+        "precision",
+        "Half precision",
+        "Mean dev loss of the same seeds on their way in single and half precision (`auto` takes "
+        "the latter where the processor has it). Apart: the mean difference of a seed from itself; "
+        "spread: the standard deviation over seeds, which is what a difference is to be held "
+        "against. Times faster: processor time of the whole training, looks included.",
+        {
+            "base": text("base"),
+            "method": text("method"),
+            "step": text("step"),
+            "fp32": number("fp32", ".3f"),
+            "bf16": number("bf16", ".3f"),
+            "apart": number("apart", ".3f"),
+            "spread over seeds": number("spread_over_seeds", ".3f"),
+            "times faster": number("times_faster", ".2f"),
+        },
+    ),
+    Section(
+        "step",
+        "A step against its floor",
+        "The floor is the frozen model's forward and backward to its inputs for the same tokens, "
+        "soft ones included; for SparseFit with the gradients of its weights. Processor time, "
+        "medians of pairs.",
+        {
+            "base": text("base"),
+            "method": text("method"),
+            "step, ms": number("step_ms", ".0f"),
+            "floor, ms": number("floor_ms", ".0f"),
+            "times the floor": number("times_the_floor", ".2f"),
+        },
+    ),
+    Section(
+        "compile",
+        "Compiled models",
+        "A training step, and the frozen model's forward and backward alone, plain and by "
+        "torch.compile; processor time, medians of pairs. Compiling: until the first call came "
+        "back. On a processor it does not pay, so nothing in the core compiles.",
+        {
+            "base": text("base"),
+            "what": text("what"),
+            "plain, ms": number("plain_ms", ".0f"),
+            "compiled, ms": number("compiled_ms", ".0f"),
+            "times faster": number("times_faster", ".2f"),
+            "compiling, s": number("compiling_seconds", ".0f"),
+            "graphs": text("graphs"),
+        },
+    ),
+    Section(
+        "landscape",
+        "Points of a landscape",
+        "Losses at many points of a simplex of prefixes: point by point, stacked (passes side by "
+        "side, a core each), and stacked in half precision. Off by: the largest difference of a "
+        "loss.",
+        {
+            "base": text("base"),
+            "prefixes": text("prefixes"),
+            "way": text("way"),
+            "wall s": number("wall", ".2f"),
+            "times faster": number("faster", ".2f"),
+            "processor s": number("processor", ".2f"),
+            "in processor time": number("faster_in_processor_time", ".2f"),
+            "off by": number("off", ".1e"),
+        },
+    ),
+    Section(
+        "generate",
+        "Adapters that answer together",
+        "One text, answered by n adapters in one pass and by one after another.",
+        {
+            "base": text("base"),
+            "method": text("method"),
+            "adapters": text("adapters"),
+            "together, s": number("together", ".3f"),
+            "one by one, s": number("one_by_one", ".3f"),
+            "times faster": number("times_faster", ".2f"),
+            "equal answers": number("equal_answers", ".0%"),
+        },
+    ),
+    Section(
+        "growth",
+        "How costs grow",
+        "Every point in a process of its own: processor time, and the most memory it held, the "
+        "libraries' own some 450 MiB included.",
+        {
+            "what grows": text("axis"),
+            "to": text("value"),
+            "processor s": number("seconds", ".3f"),
+            "peak MiB": number("peak_memory_mib", ".0f"),
+        },
+    ),
+    Section(
+        "app",
+        "The app in a browser",
+        "Chromium without a graphics card: milliseconds until nothing on the page changes any "
+        "more.",
+        {
+            "page": text("page"),
+            "action": text("action"),
+            "median ms": number("median_ms", ".0f"),
+            "slowest ms": number("slowest_ms", ".0f"),
+        },
+    ),
+    Section(
+        "rating",
+        "Many raters at once",
+        "Threads on one book, as in the app's server; or with --browsers real browsers, on the "
+        "same two cores as the server.",
+        {
+            "act": text("act"),
+            "calls": text("calls"),
+            "median ms": number("median_ms", ".1f"),
+            "95 % ms": number("p95_ms", ".1f"),
+            "worst ms": number("worst_ms", ".1f"),
+        },
+    ),
+)
+
+
+@bench.command()
+def report(
+    folder: Annotated[
+        Path, typer.Option(help="Where NAME.json of each benchmark lies.", file_okay=False)
+    ] = FOLDER,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; its pictures go beside the JSON.")
+    ] = None,
+) -> None:
+    """One page of Markdown from benchmarks that were kept with --json."""
+    page = markdown(folder)
+    if out is None:
+        typer.echo(page)
+        return
+    for axis, picture in pictures(folder).items():
+        (folder / f"{axis}.svg").write_text(picture, "utf-8")
+    out.write_text(page, "utf-8")
+
+
+def markdown(folder: Path) -> str:
+    """The page; BadInput if the folder holds no benchmark."""
+    parts = [
+        part for section in SECTIONS for part in _section(section, _read(folder, section.name))
+    ]
+    if not parts:
+        raise BadInput(f"no benchmark in {folder}: NAME.json with NAME one of {_names()}")
+    intro = (
+        "# Benchmarks\n\nMade by `python -m peftcore bench report --out BENCHMARKS.md` from the "
+        "files of [assets/benchmarks](assets/benchmarks), each of which is what the command above "
+        "its table printed. Ratios are of pairs measured side by side in one run; absolute times "
+        "are those of a small shared machine. No GPU was at hand: those figures are open.\n"
+    )
+    return intro + "\n" + "\n".join(parts)
+
+
+def _names() -> str:
+    return ", ".join(section.name for section in SECTIONS)
+
+
+def _read(folder: Path, name: str) -> list[dict[str, Any]]:
+    """What NAME.json and NAME-….json hold: one benchmark, perhaps on several bases."""
+    paths = [folder / f"{name}.json", *sorted(folder.glob(f"{name}-*.json"))]
+    return [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
+
+
+def _section(section: Section, measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not measured:
+        return
+    yield f"## {section.title}\n"
+    yield f"{section.about}\n"
+    for found in measured:
+        yield from _one(section, found)
+
+
+def _one(section: Section, found: Mapping[str, Any]) -> Iterator[str]:
+    """Command, facts and table of one file."""
+    yield f"`python -m peftcore {found['command']} --json`\n"
+    facts = {k: v for k, v in found.items() if isinstance(v, int | float | str) and k != "command"}
+    told = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in facts.items()]
+    machine = [f"{key} {value}" for key, value in found.get("machine", {}).items()]
+    yield "; ".join([*told, *machine]) + ".\n"
+    yield _table(section.columns, found["rows"])
+    for axis, powers in found.get("exponents", {}).items():
+        yield (
+            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** ({found['units'][axis]}): at "
+            f"the upper end time grows as its power {powers['seconds']:.2f}, peak memory as "
+            f"{powers['peak_memory_mib']:.2f}.\n"
+        )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _table(columns: Mapping[str, Cell], rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [list(columns), ["---"] * len(columns)]
+    lines += [[cell(row) for cell in columns.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def pictures(folder: Path) -> dict[str, str]:
+    """Axis → a drawing of its growth, both scales logarithmic; none without growth.json."""
+    rows = [row for found in _read(folder, "growth") for row in found["rows"]]
+    axes = dict.fromkeys(row["axis"] for row in rows)
+    return {
+        axis: _drawn(axis, [(r["value"], r["seconds"]) for r in rows if r["axis"] == axis])
+        for axis in axes
+    }
+
+
+WIDTH, HEIGHT, LEFT, BELOW = 480, 260, 60, 40
+
+
+def _drawn(axis: str, points: Sequence[tuple[float, float]]) -> str:
+    """Points joined by lines, each with its numbers; the dashed line grows as the axis does."""
+    logs = [(math.log(x), math.log(y)) for x, y in points]
+    low = [min(p[k] for p in logs) for k in (0, 1)]
+    span = max(max(p[k] for p in logs) - low[k] for k in (0, 1)) or 1.0
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        wide, high = WIDTH - LEFT - 40, HEIGHT - BELOW - 30
+        return LEFT + wide * (x - low[0]) / span, HEIGHT - BELOW - high * (y - low[1]) / span
+
+    spots = [at(*p) for p in logs]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+    (x0, y0), (x1, y1) = at(*logs[0]), at(logs[-1][0], logs[0][1] + logs[-1][0] - logs[0][0])
+    marks = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#2a78d6"/>'
+        f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">{value:.3g} s</text>'
+        f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{name:g}</text>'
+        for (x, y), (name, value) in zip(spots, points, strict=True)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'font-family="sans-serif" font-size="11" fill="#444">'
+        f"<title>Processor seconds as {axis} grows, both scales logarithmic</title>"
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
+        f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="#999" '
+        f'stroke-dasharray="4 4"/>'
+        f'<polyline points="{line}" fill="none" stroke="#2a78d6" stroke-width="2"/>{marks}'
+        f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 5}" text-anchor="middle">{axis}</text></svg>\n'
+    )

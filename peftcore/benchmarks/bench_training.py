@@ -1,0 +1,365 @@
+"""`bench seeds` and `bench step`: what training many seeds in one pass is worth, and what it costs.
+
+`bench seeds` holds one pass over S seeds against our own loop run S times, against the `peft`
+package with a plain loop run S times, and against S processes of that, which is what people do.
+As in a run, the pass is cut into one for each core, and where an encoder stays as it is it runs
+once for each example, however many steps meet it.
+`bench step` holds a training step against its floor.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore import paths
+from peftcore.benchmarks.common import bench, told
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.models.base_model import BaseModel
+    from peftcore.runs.spec import RunSpec
+    from peftcore.training.trainer import Trainer
+
+TASK = "miniworld_nli"  # every kind of base can do it
+STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "sparsefit")
+
+
+@bench.command()
+def seeds(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")] = None,
+    count: Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for more.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 24,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3,
+    process_rounds: Annotated[
+        int, typer.Option(min=1, help="Rounds in which processes run, whose start takes long.")
+    ] = 1,
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="tiny-t5, prompt tuning, 4 seeds, 5 steps, 1 round.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """One pass over many seeds against one seed at a time, the peft package, and its processes."""
+    bases, methods, counts = base or ["tiny-t5"], method or list(PEFT_METHODS), count or [1, 4, 16]
+    if quick:
+        bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
+    rows = [
+        _seeds(name, each, number, steps, (rounds, min(rounds, process_rounds)), precision)
+        for name in bases
+        for each in methods
+        for number in counts
+    ]
+    heads = ["base", "method", "seeds", "own loop ×", "peft ×", "processes ×", "peft range"]
+
+    def lines() -> Iterator[str]:
+        yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
+        yield from printing.table(
+            heads,
+            [_told(row) for row in rows],
+        )
+
+    printing.show(
+        told(
+            {"steps": steps, "rounds": rounds, "precision": precision}
+            | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
+            | {"rows": rows}
+        ),
+        as_json,
+        lines,
+    )
+
+
+def _told(row: dict[str, Any]) -> tuple[Any, ...]:
+    """A row of the table for people."""
+    against = row["ratio_vs_peft"]
+    medians = [f"{row[name]['median']:.2f}" for name in RATIOS]
+    return (
+        *(row["base"], row["method"], row["seeds"]),
+        *medians,
+        f"{against['low']:.2f}-{against['high']:.2f}",
+    )
+
+
+PEFT_METHODS = ("prompt_tuning", "prefix_tuning", "lora")
+RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
+
+
+@lru_cache(maxsize=1)
+def based(name: str) -> BaseModel:
+    """A base by name, or one of a published shape with random weights and our own tokens."""
+    from peftcore.adapters import parameter_counts
+    from peftcore.models.base_model import load
+
+    return parameter_counts.random(name) if name in parameter_counts.names() else load(name)
+
+
+def spec_of(
+    name: str, method: str, count: int, steps: int, precision: str, first: int = 0
+) -> RunSpec:
+    """What is trained; published shapes get the rates of an embedded base of their kind."""
+    from peftcore.adapters import parameter_counts
+    from peftcore.training import planning
+
+    kind = based(name).kind
+    settings: dict[str, Any] | None = None
+    if method == "prefix_tuning" and kind == "encoder-decoder":
+        settings = {"places": ["decoder"]}  # the only one the package has
+    planned = planning.plan(
+        parameter_counts.stand_in(name) if name in parameter_counts.names() else name,
+        TASK,
+        method,
+        settings,
+        {"seeds": count, "first_seed": first},
+        {"steps": steps, "precision": precision},
+    )
+    return planned.model_copy(update={"base": name})
+
+
+def worn_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
+    """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has.
+
+    alone: one pass after another, where a run has several side by side.
+    """
+    from peftcore.benchmarks import peft_baseline
+    from peftcore.system import thread_pool
+    from peftcore.training import batch_budget, planning
+    from peftcore.training.trainer import Trainer
+
+    loaded = based(spec.base)
+    episodes, encoder = peft_baseline.prepared(loaded, spec)
+    together = together or batch_budget.seeds(spec, loaded, encoder, episodes)
+    at_once = 1 if alone else thread_pool.count(loaded.device)
+    return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together, at_once)
+
+
+def _seeds(
+    name: str, method: str, count: int, steps: int, rounds: tuple[int, int], precision: str
+) -> dict[str, Any]:
+    """One row; rounds of all ways but the processes, and rounds of these."""
+    loaded = based(name)
+    ways: dict[str, Callable[[], dict[str, Any]]] = {
+        "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
+        "own loop": lambda: _own_loop(loaded, method, count, steps, precision),
+        "peft": lambda: _peft(loaded, method, count, steps, precision),
+        "processes": lambda: _processes(name, method, count, steps, precision),
+    }
+    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
+    shuffled = random.Random(0)
+    for nth in range(rounds[0]):
+        for way in shuffled.sample(list(ways), len(ways)):
+            if way == "processes" and nth >= rounds[1]:
+                continue
+            found[way].append(ways[way]())
+            typer.echo(f"{name} {method} {count}: {way} {found[way][-1]['wall']:.1f} s", err=True)
+    ratios = {
+        f"{prefix}ratio_vs_{way.replace(' ', '_')}": _ratio(found[way], found["one pass"], clock)
+        for prefix, clock in (("", "wall"), ("processor_", "processor"))
+        for way in ("own loop", "peft", "processes")
+    }
+    first, own = found["one pass"][0]["losses"], found["own loop"][0]["losses"]
+    return {
+        "base": name,
+        "method": method,
+        "seeds": count,
+        **ratios,
+        "seconds": {
+            way: {key: statistics.median(each[key] for each in took) for key in CLOCKS}
+            for way, took in found.items()
+        },
+        "own_loop_off_by": max(abs(a - b) for a, b in zip(first, own, strict=True)),
+        "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in found.items()},
+        "start_up_seconds_of_a_process": found["processes"][0]["start_up"],
+        "peak_memory_mib": peak(),
+    }
+
+
+CLOCKS = ("wall", "processor")
+
+
+def _ratio(
+    slow: Sequence[dict[str, Any]], fast: Sequence[dict[str, Any]], clock: str
+) -> dict[str, float]:
+    """Median and range of the pairs of one round; later rounds may lack a slow one."""
+    pairs = [s[clock] / f[clock] for s, f in zip(slow, fast[: len(slow)], strict=True)]
+    return {"median": statistics.median(pairs), "low": min(pairs), "high": max(pairs)}
+
+
+def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    return _ours(spec_of(base.name, method, count, steps, precision))
+
+
+def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    took = [_ours(spec_of(base.name, method, 1, steps, precision, seed)) for seed in range(count)]
+    return {
+        "wall": sum(each["wall"] for each in took),
+        "processor": sum(each["processor"] for each in took),
+        "losses": [each["losses"][0] for each in took],
+    }
+
+
+def _ours(spec: RunSpec) -> dict[str, Any]:
+    """Training steps of our own loop, and nothing else."""
+    trainer = worn_trainer(spec)
+    wall, processor = time.perf_counter(), time.process_time()
+    for _ in range(spec.training.steps):
+        losses = trainer.train_step()
+    return {
+        "wall": time.perf_counter() - wall,
+        "processor": time.process_time() - processor,
+        "losses": list(losses.values()),
+    }
+
+
+def _peft(
+    base: Any, method: str, count: int, steps: int, precision: str, first: int = 0
+) -> dict[str, Any]:
+    from peftcore.benchmarks import peft_baseline
+
+    spec = spec_of(base.name, method, count, steps, precision, first)
+    episodes, encoder = peft_baseline.prepared(base, spec)
+    return vars(peft_baseline.one_after_another(peft_baseline.loops(base, spec), episodes, encoder))
+
+
+def _processes(name: str, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    """All seeds at once, a process each; start-up is told apart and counts for nobody."""
+    words = [sys.executable, "-m", "peftcore", "bench", "peft-process"]
+    words += ["--base", name, "--method", method, "--steps", str(steps), "--precision", precision]
+    began = time.perf_counter()
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [*words, "--seed", str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=paths.ROOT,
+            env=environment,
+            text=True,
+        )
+        for seed in range(count)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        process.stdout.readline()  # ready
+    start_up, began = time.perf_counter() - began, time.perf_counter()
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told = [json.loads(process.communicate()[0]) for process in running]
+    return {
+        "wall": time.perf_counter() - began,
+        "processor": sum(each["processor"] for each in told),
+        "losses": [each["losses"][0] for each in told],
+        "start_up": start_up,
+    }
+
+
+@bench.command("peft-process", hidden=True)
+def peft_process(
+    base: Annotated[str, typer.Option()],
+    method: Annotated[str, typer.Option()],
+    steps: Annotated[int, typer.Option()],
+    precision: Annotated[str, typer.Option()],
+    seed: Annotated[int, typer.Option()],
+) -> None:
+    """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
+    from peftcore.benchmarks import peft_baseline
+
+    loaded, spec = based(base), spec_of(base, method, 1, steps, precision, seed)
+    episodes, encoder = peft_baseline.prepared(loaded, spec)
+    each = peft_baseline.loops(loaded, spec)
+    typer.echo("ready")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    took = peft_baseline.one_after_another(each, episodes, encoder)
+    typer.echo(json.dumps(vars(took)))
+
+
+@bench.command()
+def step(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each method, taken in turns.")] = 15,
+    quick: Annotated[bool, typer.Option("--quick", help="tiny-t5, 4 rounds.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """A training step of each method against the frozen model's own forward and backward."""
+    names = base or ["tiny-t5", "tiny-gpt", "tiny-bert"]
+    if quick:
+        names, rounds = names[:1], 4
+    rows = [row for name in names for row in _steps(name, count, rounds)]
+
+    def lines() -> Iterator[str]:
+        yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
+        yield "the inputs of the frozen model, for the same tokens, soft ones included"
+        yield from printing.table(
+            ["base", "method", "ms a step", "floor ms", "times the floor"],
+            [tuple(row.values())[:5] for row in rows],
+        )
+
+    printing.show(told({"seeds": count, "rounds": rounds, "rows": rows}), as_json, lines)
+
+
+def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
+    from peftcore.benchmarks import frozen_floor
+    from peftcore.training import planning
+
+    loaded = based(name)
+    ways: dict[str, Callable[[], Any]] = {}
+    floors: dict[str, str] = {}
+    for label, method, vertices in (
+        *((method, method, 1) for method in STEP_METHODS),
+        ("prefix simplex of 3", "prefix_tuning", 3),
+    ):
+        spec = spec_of(name, method, count, 1000, "auto")
+        if vertices > 1:
+            population = spec.population.model_copy(update={"vertices": vertices})
+            spec = spec.model_copy(update={"population": population})
+        trainer = worn_trainer(spec, alone=True)
+        ways[label] = trainer.train_step
+        weights, soft = method == "sparsefit", planning.room(spec, loaded)
+        floors[label] = "floor"
+        floors[label] += ", with weights" if weights else f", {soft} soft tokens" if soft else ""
+        if floors[label] not in ways:
+            ways[floors[label]] = frozen_floor.step(loaded, trainer, weights=weights)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):
+        for way, work in ways.items():
+            began = time.process_time()
+            work()
+            if turn:
+                times[way].append(time.process_time() - began)
+    return [
+        {
+            "base": name,
+            "method": label,
+            "step_ms": 1000 * statistics.median(times[label]),
+            "floor_ms": 1000 * statistics.median(times[under]),
+            "times_the_floor": statistics.median(
+                a / b for a, b in zip(times[label], times[under], strict=True)
+            ),
+            "floor": under,
+        }
+        for label, under in floors.items()
+    ]
+
+
+def peak() -> float:
+    """The most memory this process has held, in MiB."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,118 @@
+"""Raters in real browsers: contexts of one Chromium, each by its own link, on a served app.
+
+Every rater works by keyboard, with pauses to think.  The clock is each page's own: it starts with
+the key that sends an act off and stops two frames after the next screen has been put on the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from peftcore.benchmarks.bench_app import chromium, server
+from peftcore.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PATIENCE = 180_000  # milliseconds nobody would wait
+ACTS = {"answer": "answer → explanation painted", "judge": "rating → next item painted"}
+CLOCK = """(box) => {
+  const seen = window.crowd = {times: [], began: 0, act: "", told: null};
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || seen.began) return;
+    seen.began = event.timeStamp;
+    seen.act = box.dataset.stage;
+  }, true);
+  new MutationObserver(() => {
+    if (!seen.began) return;
+    const [began, act] = [seen.began, seen.act];
+    seen.began = 0;
+    requestAnimationFrame(() => requestAnimationFrame(() => {
+      seen.times.push([act, performance.now() - began]);
+      if (seen.told) seen.told();
+    }));
+  }).observe(box, {childList: true});
+}"""
+PAINTED = """(count) => new Promise((told) => {
+  if (window.crowd.times.length >= count) told(); else window.crowd.told = told;
+})"""
+
+
+def crowd(
+    invited: Callable[[Any], tuple[str, list[str]]], items: int, think: float, seed: int = 0
+) -> tuple[dict[str, list[float]], pd.DataFrame]:
+    """Act → seconds of every call as the pages saw them, and every rating there is afterwards.
+
+    invited: makes a project in a book; its id, and the token of each who is to rate.
+    """
+    from peftcore import rating
+
+    path = chromium()
+    with tempfile.TemporaryDirectory() as home:
+        book = rating.Book(f"sqlite:///{home}/lab.sqlite")
+        project, tokens = invited(book)
+        with server(home=home) as address:
+            links = [f"{address}/rate?r={token}" for token in tokens]
+            pairs = asyncio.run(_rated(path, links, items, think, seed))
+        said = rating.verdicts(book, rating.experimenter("bench"), project, history=True)
+        book.close()
+    times: dict[str, list[float]] = defaultdict(list)
+    for act, milliseconds in pairs:
+        times[ACTS[act]].append(milliseconds / 1000)
+    return dict(times), said
+
+
+async def _rated(
+    path: str, links: Sequence[str], items: int, think: float, seed: int
+) -> list[tuple[str, float]]:
+    """Everybody sits down first, one after another, and then all rate at once."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        pages = [await _seated(browser, link) for link in links]
+        chances = [random.Random(f"{seed} {number}") for number in range(len(pages))]
+        both = zip(pages, chances, strict=True)
+        told = await asyncio.gather(*(_rates(page, items, think, rng) for page, rng in both))
+        await browser.close()
+    return [pair for pairs in told for pair in pairs]
+
+
+async def _seated(browser: Any, link: str) -> Any:
+    """A page of a visitor of its own, with the card before them and the guidelines read."""
+    context = await browser.new_context(viewport={"width": 1000, "height": 800})
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE)
+    await page.goto(link, wait_until="domcontentloaded")
+    box = page.locator("section.card")
+    await box.wait_for()
+    await box.evaluate(CLOCK)
+    dialog = page.get_by_role("dialog", name="Guidelines")
+    await dialog.wait_for()
+    await page.keyboard.press("Enter")
+    await dialog.wait_for(state="hidden")
+    await page.evaluate("() => { window.crowd.began = 0; window.crowd.times = []; }")
+    return page
+
+
+async def _rates(page: Any, items: int, think: float, rng: random.Random) -> list[Any]:
+    for count in range(2 * items):
+        await asyncio.sleep(think * rng.uniform(0.5, 1.5))
+        await page.keyboard.press(str(rng.randint(1, 2)))
+        await page.keyboard.press("Enter")
+        try:
+            await asyncio.wait_for(page.evaluate(PAINTED, count + 1), PATIENCE / 1000)
+        except TimeoutError:
+            raise BadInput(
+                f"a page waited longer than {PATIENCE // 1000} s for item {count // 2 + 1}; this "
+                "machine cannot serve so many browsers: take fewer or let them think longer"
+            ) from None
+    found: list[Any] = await page.evaluate("() => window.crowd.times")
+    return found

@@ -1,0 +1,186 @@
+"""Commands that time: what a quicker way is worth, against the plain one with the same numbers."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
+
+import typer
+
+from peftcore.system import printing
+
+bench = typer.Typer(help="Time a quicker way of computing against the plain one.")
+
+
+@bench.callback()
+def benches() -> None:
+    """Time a quicker way of computing against the plain one."""
+
+
+def told(value: dict[str, Any]) -> dict[str, Any]:
+    """What a benchmark found, with the command and the machine it was found on."""
+    words = [word for word in sys.argv[1:] if word != "--json"]
+    return {"command": shlex.join(words), "machine": machine()} | value
+
+
+def machine() -> dict[str, Any]:
+    """What stands beside every figure."""
+    import platform
+
+    import torch
+
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median wall and processor seconds of each way, all of them in every round.
+
+    Neighbours that come and go then slow all ways alike.  The first round pays for warming up and
+    does not count.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, way in ways.items():
+            wall, processor = time.perf_counter(), time.process_time()
+            way()
+            times[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    return {
+        name: {
+            "wall": statistics.median(wall for wall, _ in each[1:]),
+            "processor": statistics.median(processor for _, processor in each[1:]),
+        }
+        for name, each in times.items()
+    }
+
+
+@bench.command()
+def landscape(
+    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    points: Annotated[int, typer.Option(min=1, help="Points of a face.")] = 66,
+    examples: Annotated[int, typer.Option(min=1, help="Examples read at each point.")] = 12,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds that count.")] = 5,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="12 points, 6 examples, 2 rounds.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Losses at many points of a simplex: one by one, stacked, and stacked in half precision."""
+    if quick:
+        points, examples, rounds = 12, 6, 2
+    rows = []
+    for name in base or ["tiny-t5", "tiny-gpt", "tiny-bert"]:
+        rows += _timed(name, points, examples, rounds)
+
+    def lines() -> Iterator[str]:
+        yield f"{points} points, {examples} examples, medians of {rounds} interleaved rounds"
+        heads = ["base", "prefixes", "way", "wall s", "processor s", "times faster"]
+        heads += ["in processor time", "off by"]
+        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+
+    printing.show(
+        told({"points": points, "examples": examples, "rounds": rounds, "rows": rows}),
+        as_json,
+        lines,
+    )
+
+
+def _timed(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
+    import torch
+
+    from peftcore.adapters.simplex_points import random_points
+    from peftcore.models.base_model import load
+    from peftcore.training.trainer import precision
+
+    base = load(name)
+    weights = random_points([0], points, 3, 1)[0]
+    half = precision("auto", base.device)
+    places = {"all": ["encoder", "decoder", "cross"]}
+    if base.kind == "encoder-decoder":
+        places["decoder only"] = ["decoder", "cross"]
+    rows = []
+    for where, chosen in places.items():
+        ways = _ways(base, chosen, weights, examples, half)
+        kept: dict[str, list[float]] = {}
+        took = interleaved(
+            {way: _remembering(kept, way, make) for way, make in ways.items()}, rounds
+        )
+        plain = took["one by one"]
+        first = torch.tensor(kept["one by one"])
+        for way, each in took.items():
+            rows.append(
+                {
+                    "base": name,
+                    "prefixes": where,
+                    "way": way,
+                    "wall": each["wall"],
+                    "processor": each["processor"],
+                    "faster": plain["wall"] / each["wall"],
+                    "faster_in_processor_time": plain["processor"] / each["processor"],
+                    "off": float((torch.tensor(kept[way]) - first).abs().max()),
+                }
+            )
+    return rows
+
+
+def _remembering(
+    kept: dict[str, list[float]], way: str, make: Callable[[], list[float]]
+) -> Callable[[], None]:
+    """Does it and keeps what came out."""
+
+    def work() -> None:
+        kept[way] = make()
+
+    return work
+
+
+def _ways(
+    base: Any, places: list[str], weights: Any, examples: int, half: Any
+) -> dict[str, Callable[[], list[float]]]:
+    """Each way of measuring the same losses, for a prefix as it is before training."""
+    import torch
+
+    from peftcore import tasks
+    from peftcore.labs.common import interpolation
+    from peftcore.models.batching import Encoder
+    from peftcore.training import planning
+
+    spec = planning.plan(
+        base.name,
+        "miniworld_nli",
+        "prefix_tuning",
+        {"places": places},
+        {"seeds": 1, "vertices": 3},
+    )
+    task = tasks.find(spec.task)
+    own = interpolation.of_run(planning.wear(base, spec))
+    encoder = Encoder(base, task.labels)
+    rows = list(task.load("validation")[:examples])
+    batch = encoder.batch(rows)
+
+    def one_by_one() -> list[float]:
+        with torch.no_grad():
+            return [
+                float(own.at(0, point[None]).losses(batch, torch.ones(1, 1, 1)).mean())
+                for point in weights
+            ]
+
+    ways: dict[str, Callable[[], list[float]]] = {
+        "one by one": one_by_one,
+        "stacked": lambda: interpolation.Surveyor(own, 0, rows, encoder).losses(weights),
+    }
+    if half is not None:
+        ways["stacked, half precision"] = lambda: interpolation.Surveyor(
+            own, 0, rows, encoder, half
+        ).losses(weights)
+    return ways

@@ -1,0 +1,156 @@
+"""What people write without this project: the `peft` package and a plain loop, one seed at a time.
+
+A yardstick for the benchmarks, with our data, order, rate, precision and number of steps, so that
+only the way of computing differs.  The package's models run the library's own attention and
+activations.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from peftcore import tasks
+from peftcore.adapters.adapted_model import summary
+from peftcore.data.task import Episode
+from peftcore.errors import BadInput
+from peftcore.models.base_model import BaseModel, as_published
+from peftcore.models.batching import IGNORED, Batch, Encoder
+from peftcore.runs.spec import RunSpec
+from peftcore.training import planning
+from peftcore.training.trainer import batch_of, mean_rate, precision
+
+KINDS = {"encoder-decoder": "SEQ_2_SEQ_LM", "decoder": "CAUSAL_LM", "encoder": "FEATURE_EXTRACTION"}
+METHODS = ("prompt_tuning", "prefix_tuning", "lora")
+LORA_MODULES: dict[str, Any] = {
+    "encoder-decoder": r"decoder\..*\.(q|v)",
+    "decoder": ["c_attn"],
+    "encoder": ["query", "value"],
+}
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a training came to."""
+
+    wall: float  # seconds
+    processor: float  # seconds
+    losses: list[float]  # of the last step, one for each seed
+
+
+class PeftLoop:
+    """One seed, trained by a plain loop around a model of the `peft` package."""
+
+    def __init__(self, base: BaseModel, spec: RunSpec, seed: int, labels: int = 0) -> None:
+        self.base, self.spec, self.seed = base, spec, seed
+        torch.manual_seed(seed)
+        self.model = self._worn(as_published(copy.deepcopy(base.model)))
+        self.head = torch.nn.Linear(base.anatomy.width, labels) if labels else None
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        trained += list(self.head.parameters()) if self.head else []
+        self.rate = _rate(base, spec)
+        self.optimiser = torch.optim.AdamW(trained, lr=self.rate)
+        self.trained = trained
+        self.half = precision(spec.training.precision, base.device)
+
+    def _worn(self, model: Any) -> Any:
+        import peft
+
+        kind, settings = KINDS[self.base.kind], self.spec.settings
+        if self.spec.method == "lora":
+            config: Any = peft.LoraConfig(
+                task_type=kind,
+                r=settings["rank"],
+                lora_alpha=settings["alpha"],
+                target_modules=LORA_MODULES[self.base.kind],
+                fan_in_fan_out=self.base.kind == "decoder",
+            )
+        elif self.spec.method == "prefix_tuning":
+            config = peft.PrefixTuningConfig(task_type=kind, num_virtual_tokens=settings["length"])
+        elif self.spec.method == "prompt_tuning":
+            config = peft.PromptTuningConfig(task_type=kind, num_virtual_tokens=settings["length"])
+        else:
+            raise BadInput(
+                f"the peft package is compared on {', '.join(METHODS)}; got {self.spec.method!r}"
+            )
+        return peft.get_peft_model(model, config)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss of a batch."""
+        given: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        if self.head is not None:
+            if batch.types is not None:
+                given["token_type_ids"] = batch.types
+            states = self.model(**given).last_hidden_state[:, -batch.ids.shape[1] :]
+            found = summary(states, batch, self.base.sentences, False)
+            assert batch.classes is not None
+            return torch.nn.functional.cross_entropy(self.head(found).float(), batch.classes)
+        assert batch.targets is not None
+        labels = batch.targets
+        if self.base.kind == "decoder":
+            rest = batch.ids.shape[1] - labels.shape[1]
+            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORED)
+        loss: Tensor = self.model(**given, labels=labels, use_cache=False).loss
+        return loss
+
+    def train(self, episode: Episode, encoder: Encoder) -> Took:
+        """The spec's steps."""
+        t, last = self.spec.training, 0.0
+        wall, processor = time.perf_counter(), time.process_time()
+        for step in range(t.steps):
+            batch = encoder.batch(batch_of(episode.train, self.seed, step, t.batch))
+            device = self.base.device.type
+            with torch.autocast(device, self.half, enabled=self.half is not None):
+                loss = self.loss(batch)
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.trained, t.clip)
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate * mean_rate(t, step)
+            self.optimiser.step()
+            last = loss.item()
+        return Took(time.perf_counter() - wall, time.process_time() - processor, [last])
+
+
+def _rate(base: BaseModel, spec: RunSpec) -> float:
+    """The learning rate of our own adapter's first tensor."""
+    ours = planning.wear(base, spec).adapter
+    rate = spec.training.learning_rate
+    rate = ours.default_rate(base.kind) if rate is None else rate
+    return float(rate * next(iter(ours.rates().values()), 1.0))
+
+
+def prepared(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], Encoder]:
+    """The examples of every seed, and what makes them tensors."""
+    task, t = tasks.find(spec.task), spec.training
+    encoder = Encoder(
+        base, task.labels if base.kind == "encoder" else (), planning.room(spec, base)
+    )
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
+    for episode in episodes:
+        encoder.batch(episode.train)  # tokenised before the clock runs, for every way
+    return episodes, encoder
+
+
+def loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
+    """A loop for every seed, with its adapter on."""
+    labels = len(tasks.find(spec.task).labels) if base.kind == "encoder" else 0
+    return [PeftLoop(base, spec, seed, labels) for seed in spec.population.numbers()]
+
+
+def one_after_another(
+    each: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: Encoder
+) -> Took:
+    """All of them in turn, each with its own examples."""
+    took = [loop.train(episode, encoder) for loop, episode in zip(each, episodes, strict=True)]
+    return Took(
+        sum(one.wall for one in took),
+        sum(one.processor for one in took),
+        [one.losses[0] for one in took],
+    )

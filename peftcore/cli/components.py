@@ -1,0 +1,254 @@
+"""Commands about components: count what is trained, lay out grids, judge explanations."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.cli import app, options
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.adapters.component_map import ComponentMap
+    from peftcore.jobs.background import Status
+    from peftcore.labs.components.grid import Grid
+    from peftcore.runs.store import RunStore
+    from peftcore.sweeps.spec import SweepWork
+
+components = typer.Typer(
+    help="Which of a base's own weights are trained, what each gains, and how it explains."
+)
+app.add_typer(components, name="components")
+
+METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
+
+
+@components.command()
+def count(
+    base: Annotated[str, typer.Option(help="A base as in `list`, or a published one.")] = "tiny-t5",
+    sets: options.Sets = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A configuration of SparseFit's paper, by name.")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Count all bases anew into assets, from their shapes.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Numbers of a choice of cells, as `--set cells=encoder.0.ffn,head`; else of every cell."""
+    from peftcore.adapters import component_map
+
+    if write:
+        component_map.write(_all_maps())
+    found = component_map.find(base)
+    if preset is not None and preset not in found.presets:
+        raise BadInput(f"{base} has no configuration {preset!r}; it has {', '.join(found.presets)}")
+    settings = found.presets[preset] if preset else options.parts("sparsefit", sets)["settings"]
+    if not settings:
+        _every_cell(found, as_json)
+        return
+    from peftcore.adapters.base import METHODS
+
+    whole = METHODS["sparsefit"].Config.make(settings).model_dump(mode="json")
+    cells = found.chosen(whole)
+    counted = found.count(cells)
+    value: dict[str, Any] = {
+        "base": base,
+        "trained": counted,
+        "total": found.total,
+        "percent": found.percent(counted),
+        "settings": found.settings(cells) if cells else {},
+        "cells": [name for name in found.sizes if name in cells],
+    }
+    line = f"{counted:,} of {found.total:,}, {found.percent(counted):.3f} %"
+    printing.show(value, as_json, lambda: iter([line, *value["cells"]]))
+
+
+def _every_cell(found: ComponentMap, as_json: bool) -> None:
+    rows = [{"cell": name, "numbers": size} for name, size in found.sizes.items()]
+    value = {"base": found.base, "total": found.total, "cells": rows}
+    table = [(row["cell"], row["numbers"]) for row in rows]
+    printing.show(value, as_json, lambda: printing.table(["cell", "numbers"], table))
+
+
+def _all_maps() -> Iterator[ComponentMap]:
+    """Of the embedded bases and of the published shapes."""
+    from peftcore import paths
+    from peftcore.adapters import component_map, parameter_counts
+    from peftcore.models.base_model import load
+
+    for folder in sorted((paths.ASSETS / "models").glob("*/model.safetensors")):
+        if folder.parent.name in component_map.shipped():
+            yield component_map.of_base(load(folder.parent.name))
+    for name in parameter_counts.names():
+        yield component_map.of_base(parameter_counts.shape(name))
+
+
+@components.command()
+def grid(
+    kind: Annotated[str, typer.Argument(help="presets, kinds or layers.")] = "presets",
+    base: options.Base = "tiny-t5",
+    task: options.Task = "miniworld_nli",
+    names: Annotated[
+        str | None, typer.Option(help="Configurations of `presets`, with commas between them.")
+    ] = None,
+    shots: options.Shots = None,
+    seeds: options.Seeds = None,
+    steps: options.Steps = None,
+    sets: options.Sets = None,
+    metric: Annotated[str | None, typer.Option(help="What pairs and layers are judged by.")] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Train those that are missing here and now.")
+    ] = False,
+    start: Annotated[
+        bool, typer.Option("--start", help="Train them in a process that outlives this one.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop that process; what was learnt is kept.")
+    ] = False,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Copy what is done, without adapters, into assets.")
+    ] = False,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Runs that train other subsets of the weights: scores, differences, and what is missing."""
+    from peftcore.labs.components import grid as component_grid
+    from peftcore.runs.store import RunStore
+
+    options.use_data(data)
+    spec = options.spec(base, task, "sparsefit", sets, shots=shots, seeds=seeds, steps=steps)
+    asked = component_grid.FEW if names is None else [name.strip() for name in names.split(",")]
+    store = RunStore()
+    found = component_grid.grid(kind, spec, store, asked)
+    work = component_grid.work(found)
+    if work and stop and work.status().busy:
+        work.stop()
+    if work and start:
+        component_grid.start(work, store)
+    if work and train and found.missing:
+        _train(work, store, device)
+    found = component_grid.grid(kind, spec, store, asked)
+    if ship:
+        component_grid.ship(found)
+    _print_grid(found, work, metric, as_json)
+
+
+def _train(work: SweepWork, store: RunStore, device: str) -> None:
+    """Bring the grid's sweep to its end, or to where somebody stops it."""
+    from peftcore.jobs.worker import resolve
+    from peftcore.sweeps import execute
+    from peftcore.sweeps import spec as sweep_spec
+    from peftcore.sweeps.engines.local import LocalEngine, default_processes
+
+    place = resolve(device)
+    signal.signal(signal.SIGTERM, lambda *_: work.stop())
+
+    def tell(status: Status) -> None:
+        typer.echo(f"{status.done} of {status.of} runs trained", err=True)
+
+    engine = LocalEngine(default_processes(place), place)
+    try:
+        own = sweep_spec.SweepWork.own(work.ask)
+        execute.carry_out(own, engine, store, retry=True, report=tell)
+    except BadInput as error:  # of a subset; the others are done, and the table tells
+        typer.echo(f"Error: {error}", err=True)
+
+
+def _print_grid(found: Grid, work: SweepWork | None, metric: str | None, as_json: bool) -> None:
+    from peftcore import tasks
+    from peftcore.analysis import subsets
+    from peftcore.labs.components import grid as component_grid
+
+    table = found.table()
+    main = metric or tasks.find(found.subsets[0].spec.task).main_metric
+    shown = [name for name in dict.fromkeys((main, *METRICS)) if name in table]
+    scores = subsets.grid(table, shown)
+    state = [
+        {
+            "subset": one.name,
+            "run": one.spec.id,
+            "state": run.status().state if run else "not trained",
+            "settings": one.spec.settings,
+        }
+        for one, run in zip(found.subsets, found.runs, strict=True)
+    ]
+    judged = found.kind == "layers"
+    compared = (
+        subsets.layers(table, main, component_grid.WHOLE) if judged else subsets.pairs(table, main)
+    )
+    status = work.status() if work else None
+    value = {
+        "grid": found.kind,
+        "sweep": work.id if work else None,
+        "state": status.state if status and status.updated else None,
+        "missing": len(found.missing),
+        "runs": state,
+        "scores": json.loads(scores.to_json(orient="records")),
+        "layers" if judged else "pairs": json.loads(compared.to_json(orient="records")),
+    }
+
+    def lines() -> Iterator[str]:
+        if status and status.busy:
+            yield f"sweep {value['sweep']}: {status.done} of {status.of} runs trained"
+        yield from printing.table(
+            ["subset", "state"], [(row["subset"], row["state"]) for row in state]
+        )
+        heads = ["name", "metric", "mean", "low", "high", "n", "trainable"]
+        yield from printing.table(heads, scores[heads].to_numpy(dtype=object).tolist())
+        if len(compared):
+            columns = [str(name) for name in compared.columns]
+            yield from printing.table(columns, compared.to_numpy(dtype=object).tolist())
+
+    printing.show(value, as_json, lines)
+
+
+@components.command()
+def quality(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Finished runs.")],
+    data: options.Data = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Flags on the explanations of runs, and how often gold explanations raise them."""
+    from peftcore.analysis.explanations import FLAGS
+    from peftcore.labs.components import explanation_quality
+    from peftcore.labs.components import grid as component_grid
+    from peftcore.runs.store import RunStore
+
+    options.use_data(data)
+    store, shelf = RunStore(), component_grid.shelf()
+    known = {run.id: run for run in shelf.all()}
+    opened = [known.get(run) or store.open(run) for run in runs]
+    found = {run.id: explanation_quality.quality(run) for run in opened}
+    gold = {run.spec.task: explanation_quality.gold_shares(run.spec.task) for run in opened}
+    value: dict[str, Any] = {
+        "runs": [
+            {
+                "run": run.id,
+                "method": run.spec.method,
+                "task": run.spec.task,
+                "answers": len(found[run.id].answers),
+                "flags": found[run.id].shares,
+                "scores": found[run.id].scores,
+                "length_limit": found[run.id].limit,
+                "lengths_known": found[run.id].counted,
+                "reads_labels": found[run.id].reads_labels,
+            }
+            for run in opened
+        ],
+        "gold": gold,
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["run", *FLAGS, "sound"]
+        rows = [[run, *(made.shares[name] for name in heads[1:])] for run, made in found.items()]
+        rows += [[f"gold {task}", *(shares[n] for n in heads[1:])] for task, shares in gold.items()]
+        yield from printing.table(heads, rows)
+
+    printing.show(value, as_json, lines)

@@ -1,0 +1,61 @@
+"""The command that reads a task: sizes of its splits, its examples, and what an episode draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from peftcore.cli import app, options
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.data.task import Example
+
+Splits = Literal["train", "validation", "test"]
+
+
+@app.command()
+def examples(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Name of a task, as in `list`.")],
+    split: Annotated[Splits, typer.Option(help="Split whose examples are shown.")] = "train",
+    limit: Annotated[int, typer.Option(min=1, help="Most examples shown.")] = 5,
+    episode: Annotated[
+        int | None,
+        typer.Option(help="Show what this episode of the task's benchmark draws instead."),
+    ] = None,
+    data: options.Data = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Examples of a task as a model reads and should write them, or an episode by ids."""
+    from peftcore import tasks
+
+    options.use_data(data)
+    found = tasks.find(task)
+    value: dict[str, Any] = {"task": task, "title": found.title, "source": found.source_note}
+    if episode is None:
+        rows: Sequence[Example] = found.load(split)
+        value |= {"split": split, "rows": len(rows)}
+    else:
+        drawn = found.episode(episode)
+        rows = drawn.train
+        value |= {
+            "episode": episode,
+            "train": [row.id for row in drawn.train],
+            "dev": [row.id for row in drawn.dev],
+        }
+    value["examples"] = [asdict(row) for row in rows[:limit]]
+
+    def lines() -> Iterator[str]:
+        yield f"{found.title}: {found.source_note}"
+        if episode is None:
+            yield f"{len(rows)} examples in {split}"
+        else:
+            sizes = f"{len(value['train'])} training and {len(value['dev'])} validation examples"
+            yield f"episode {episode}: {sizes}"
+        for row in rows[:limit]:
+            yield from ("", f"{row.id}: {row.source}", f"  → {row.target}")
+
+    printing.show(value, as_json, lines)

@@ -1,0 +1,154 @@
+"""Commands that give and take: export, import, bundle, reproduce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from peftcore.cli import app, options
+from peftcore.cli.results import RunId
+from peftcore.errors import unknown
+from peftcore.system import printing
+
+FORMATS: tuple[Literal["peft", "merged"], ...] = ("peft", "merged")
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the peft package.")]
+
+
+@app.command("export")
+def export_run(
+    run: RunId,
+    out: Annotated[Path, typer.Option(help="New folder to write.")],
+    to: Annotated[str, typer.Option(help="peft, or merged: the base with changed weights.")],
+    seed: Annotated[int | None, typer.Option(help="Seed to export; otherwise the first.")] = None,
+    moved_positions: Annotated[
+        bool,
+        typer.Option(
+            "--moved-positions",
+            help="For a prefix on learned positions: position_ids will begin below zero.",
+        ),
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Write what one seed of a run learnt for other programs; of a simplex, the centroid."""
+    from peftcore.exchange import folders
+    from peftcore.runs.store import RunStore
+
+    if to not in FORMATS:
+        raise unknown("format", to, FORMATS)
+    found = RunStore().open(run)
+    number = found.spec.population.first_seed if seed is None else seed
+    if to == "peft":
+        notes = folders.export_peft(found, number, out, moved_positions=moved_positions)
+    else:
+        notes = folders.export_merged(found, number, out)
+    written = sorted(path.name for path in out.expanduser().iterdir())
+    value = {"run": run, "seed": number, "folder": str(out), "files": written, "notes": notes}
+
+    def lines() -> Iterator[str]:
+        yield f"seed {number} of run {run} is in {out}: {', '.join(written)}"
+        yield from notes
+
+    printing.show(value, as_json, lines)
+
+
+@app.command("import")
+def import_folder(
+    folder: Folder, base: options.Base, task: options.Task, as_json: printing.AsJson = False
+) -> None:
+    """Make a run of an adapter in the format of the peft package."""
+    from peftcore.exchange import folders
+
+    run = folders.import_peft(folder, base, task)
+    value = {
+        "run": run.id,
+        "method": run.spec.method,
+        "settings": run.spec.settings,
+        "trainable": run.status().trainable,
+    }
+    say = f"run {run.id}: {run.spec.method} for {base}, imported without scores"
+    printing.show(value, as_json, lambda: iter([say]))
+
+
+@app.command()
+def bundle(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of finished runs.")],
+    out: Annotated[Path, typer.Option(help="New zip file to write.")],
+    with_answers: Annotated[
+        bool,
+        typer.Option(
+            "--with-answers", help="Include the answers, which quote the data they answer."
+        ),
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """One zip with all that decides and proves the scores of some runs."""
+    from peftcore.exchange import bundle as bundles
+    from peftcore.runs.store import RunStore
+
+    store = RunStore()
+    members = bundles.bundle([store.open(run) for run in dict.fromkeys(runs)], out, with_answers)
+    size = out.expanduser().stat().st_size
+    value = {"bundle": str(out), "bytes": size, "answers": with_answers, "files": members}
+
+    def lines() -> Iterator[str]:
+        yield f"{out} has {len(members)} files, {size:,} bytes"
+        if not with_answers:
+            yield bundles.LEFT_OUT
+
+    printing.show(value, as_json, lines)
+
+
+@app.command()
+def reproduce(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A zip made by `bundle`.")],
+    check: Annotated[bool, typer.Option("--check", help="Compare, and train nothing.")] = False,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Check a bundle against this machine, train its runs again, and compare the scores."""
+    from peftcore.exchange import reproduce as reproduction
+    from peftcore.jobs.worker import Failed
+
+    options.use_data(data)
+    if check:
+        report = reproduction.Report(reproduction.examine(*reproduction.opened(bundle)))
+    else:
+        try:
+            with printing.bar("reproducing") as tell:
+                report = reproduction.reproduce(bundle, device=device, report=tell)
+        except Failed as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+    printing.show(_value(report), as_json, lambda: _lines(report))
+    if any(finding.fatal for finding in report.findings):
+        raise typer.Exit(1)
+
+
+def _value(report: Any) -> dict[str, Any]:
+    return {
+        "findings": [asdict(finding) for finding in report.findings],
+        "scores": [asdict(s) | {"difference": s.difference} for s in report.scores],
+        "imported": report.imported,
+        "identical": report.identical,
+        "folder": report.folder,
+    }
+
+
+def _lines(report: Any) -> Iterator[str]:
+    for finding in report.findings:
+        mark = "differs" if finding.fatal else "note"
+        yield f"{mark}: {finding.sentence}"
+    if not report.findings:
+        yield "Files, base, data and versions are the same."
+    for run in report.imported:
+        yield f"run {run} was trained elsewhere and cannot be trained again"
+    if report.scores:
+        heads = ["run", "metric", "seed", "old", "new", "difference"]
+        rows = [(s.run, s.metric, s.seed, s.old, s.new, s.difference) for s in report.scores]
+        yield from printing.table(heads, rows)
+        yield "identical" if report.identical else "not identical"

@@ -1,0 +1,325 @@
+"""Commands about pictures: draw, split by layer, name atoms, remove them, join two runs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.cli import app, run_scores
+from peftcore.cli.results import RunId
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.labs.images.queries import Drawn
+    from peftcore.models.base_model import BaseModel
+
+pictures = typer.Typer(
+    help="Models that draw from a prompt, and what an adapter's atoms change in their pictures.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(pictures, name="pictures")
+
+Prompt = Annotated[str, typer.Option(help='What is asked for, such as "draw a three".')]
+Count = Annotated[int, typer.Option(min=1, max=64, help="Pictures of the prompt.")]
+Seed = Annotated[int, typer.Option(min=0, help="Which seed of the run, counted from 0.")]
+INKS = {"digits": " .:*#", "scenes": ".rgbypk"}  # one sign for every level, for terminals
+
+
+@pictures.command("draw")
+def draw(
+    prompt: Prompt,
+    run: Annotated[str, typer.Option(help="Run whose adapter draws; empty: the base.")] = "",
+    base: Annotated[str, typer.Option(help="Without a run: the base that draws.")] = "tiny-digits",
+    atoms: Annotated[
+        int | None, typer.Option(min=0, help="Keep only so many atoms, the most important first.")
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Atoms kept first: earned, loss or importance.")
+    ] = "earned",
+    off: Annotated[list[int] | None, typer.Option(help="Atom to switch off; repeat it.")] = None,
+    gain: Annotated[float, typer.Option(help="What --off multiplies by instead of 0.")] = 0.0,
+    count: Count = 4,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first picture's chance.")] = 0,
+    seed: Seed = 0,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Draw a prompt with a run, with some of its atoms, or with the untouched base."""
+    from peftcore.labs.images import queries as ask
+    from peftcore.labs.images import results_store
+    from peftcore.models.base_model import load
+    from peftcore.training.checkpoint import load_adapter
+
+    weighed = atoms is not None or bool(off)
+    if not run:
+        if weighed:
+            raise BadInput("only a run has atoms; name one with --run")
+        found = ask.plain(load(base), prompt, count, first)
+    else:
+        opened = results_store.open_run(run, atoms=weighed)
+        model = load(opened.spec.base)
+        found = (
+            _weighed(run, model, seed, by, atoms, off or [], gain, prompt, count, first)
+            if weighed
+            else ask.by_run(opened, load_adapter(opened, model), seed, prompt, count, first)
+        )
+        base = opened.spec.base
+    _show({"": found}, ask.world_of(base), found.shown(), as_json)
+
+
+def _weighed(
+    run: str,
+    model: Any,
+    seed: int,
+    by: str,
+    atoms: int | None,
+    off: list[int],
+    gain: float,
+    prompt: str,
+    count: int,
+    first: int,
+) -> Drawn:
+    """What one seed of a run draws with some of its atoms."""
+    from peftcore.labs.images import atom_interventions, compute, results_store
+    from peftcore.labs.images import queries as ask
+
+    opened = results_store.open_run(run, atoms=True)
+    found = compute.dictionary(opened, model)
+    ask.check_seed(opened, seed)
+    order = compute.order_of(opened, found, seed, compute.order(by))
+    kept = found.size if atoms is None else atoms
+    if kept > found.size or any(atom >= found.size for atom in off):
+        raise BadInput(f"run {run} has atoms 0 to {found.size - 1}")
+    gains = atom_interventions.keeping(order, [kept])
+    gains[:, off] *= gain
+    return ask.at_gains(found, seed, gains, prompt, count, first)[0]
+
+
+@pictures.command("layers")
+def layers(
+    run: RunId, prompt: Prompt, count: Count = 4, seed: Seed = 0, as_json: printing.AsJson = False
+) -> None:
+    """Draw with no atoms, with each layer's alone, with all but each layer's, and with all."""
+    from peftcore.labs.images import queries as ask
+
+    opened, found = _dictionary(run)
+    ask.check_seed(opened, seed)
+    drawn = ask.split(found, seed, prompt, count)
+    value = {name: each.shown() for name, each in drawn.items()}
+    _show(drawn, ask.world_of(opened.spec.base), value, as_json)
+
+
+@pictures.command("atoms")
+def atoms(
+    run: RunId,
+    most: Annotated[int, typer.Option(min=1, help="How many, those that earn most first.")] = 16,
+    seed: Seed = 0,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Name a run's most important atoms by what they bring to the pictures it drew."""
+    from peftcore.labs.images import queries as ask
+
+    opened, found = _dictionary(run)
+    world = ask.world_of(opened.spec.base)
+    rows = [
+        {
+            "atom": e.atom,
+            "layer": e.layer,
+            "component": e.component,
+            "importance": e.importance,
+            "moves": e.size,
+            "brings": e.name(world),
+        }
+        for e in ask.named(opened, found, seed, most)
+    ]
+    heads = list(rows[0])
+    printing.show(
+        rows, as_json, lambda: printing.table(heads, [[row[h] for h in heads] for row in rows])
+    )
+
+
+@pictures.command("prune")
+def prune(
+    run: RunId,
+    examples: Annotated[
+        int, typer.Option(min=0, help="New and old prompts judged, each; 0: all of the test split.")
+    ] = 0,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Alignment of pictures with fewer and fewer atoms, for every seed, and keep the figure.
+
+    It tells, too, how steadily pictures become what was asked for as atoms are added.
+    """
+    from dataclasses import asdict
+
+    from peftcore.labs.images import results_store, summary
+
+    results_store.open_run(run, atoms=True)
+    figure = _measured({"kind": "prune", "runs": [run], "examples": examples}, "atoms kept")
+    band = summary.curve(figure)
+    value = figure | {
+        "curve": band.to_dict("records"),
+        "rises": {by: asdict(summary.rise(figure, order=by)) for by in summary.orders(figure)},
+        "needed": {by: summary.unneeded(band, order=by) for by in summary.orders(figure)},
+    }
+    heads = ["order", "metric", "k", "mean", "low", "high", "n"]
+    rows = band.sort_values(["metric", "order", "k"])[heads].to_numpy(dtype=object).tolist()
+    printing.show(value, as_json, lambda: printing.table(heads, rows))
+
+
+@pictures.command("combine")
+def combine(
+    concept: Annotated[str, typer.Argument(metavar="RUN", help="Run on the unseen shape.")],
+    style: Annotated[str, typer.Argument(metavar="RUN", help="Run on the unseen style.")],
+    prompt: Annotated[
+        str, typer.Option(help="Draw this instead of measuring prompts that need both.")
+    ] = "",
+    shares: Annotated[str, typer.Option(help="With --prompt: shares of both.")] = "1,1",
+    count: Count = 4,
+    seed: Seed = 0,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Prompts judged that need both; 0: the usual 60.")
+    ] = 0,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Two runs' atoms at once: alignment of prompts that need both, or pictures of one prompt."""
+    from peftcore.labs.images import compute, results_store, summary
+    from peftcore.labs.images import queries as ask
+
+    first, found = _dictionary(concept)
+    second = results_store.open_run(style, atoms=True)
+    if prompt:
+        ask.check_seed(first, seed)
+        ask.check_seed(second, seed)
+        other = compute.dictionary(second, found.base)
+        drawn = ask.together(found, other, seed, _shares(shares), prompt, count)
+        value = {name: each.shown() for name, each in drawn.items()}
+        _show(drawn, "scenes", value, as_json)
+        return
+    figure = _measured(
+        {"kind": "combine", "runs": [concept, style], "examples": examples}, "both", found.base
+    )
+    band = summary.mixes(figure)
+    value = figure | {"bands": band.to_dict("records"),
+                      "alone": summary.alone(first, second)}  # fmt: skip
+    heads = ["with", "metric", "mean", "low", "high", "n"]
+    rows = band[heads].to_numpy(dtype=object).tolist()
+    printing.show(value, as_json, lambda: printing.table(heads, rows))
+
+
+@pictures.command("compare")
+def compare(
+    task: Annotated[str, typer.Argument(help="Task of pictures, as in `list`.")],
+    as_json: printing.AsJson = False,
+) -> None:
+    """Alignment of every finished run on a task, new prompts and old, with intervals over seeds.
+
+    Runs of atoms that were measured come with all of them and with as many as do best.
+    """
+    from peftcore.labs.images import results_store, summary
+
+    if task not in results_store.TASKS:
+        raise BadInput(f"no task of pictures {task!r}; known: {', '.join(results_store.TASKS)}")
+    found = results_store.runs(task)
+    measured = {run.id: results_store.figure(f"prune-{run.id}") for run in found}
+    band = summary.by_method(found, {name: held for name, held in measured.items() if held})
+    heads = ["method", "run", "kept", "trainable", "metric", "mean", "low", "high", "n"]
+    rows = band[heads].to_numpy(dtype=object).tolist()
+    printing.show(band.to_dict("records"), as_json, lambda: printing.table(heads, rows))
+
+
+@pictures.command("make")
+def make(
+    out: Annotated[Path, typer.Option(help="Folder to write runs and figures to.")],
+    as_json: printing.AsJson = False,
+) -> None:
+    """Make the runs and figures of pictures that ship again; what is done already is kept."""
+    from peftcore.cli.training import trained
+    from peftcore.labs.images import demo_runs
+
+    runs = demo_runs.make(
+        out.expanduser(),
+        lambda run: trained(run.spec, "cpu"),
+        lambda words: typer.echo(words, err=True),
+    )
+    value = [{"run": r.id, "task": r.spec.task, "method": r.spec.method,
+              "scores": run_scores.scores(r)} for r in runs]  # fmt: skip
+    printing.show(
+        value, as_json, lambda: (f"run {r.id}: {r.spec.task}, {r.spec.method}" for r in runs)
+    )
+
+
+def _measured(asked: dict[str, Any], what: str, base: BaseModel | None = None) -> dict[str, Any]:
+    """The figure of a measurement that was brought to its end; Ctrl+C keeps what there is."""
+    from peftcore.labs.images import results_store
+    from peftcore.labs.images.request import Ask, Study, carry_out
+
+    study = Study.own(Ask.make(asked))
+    if study.status().state == "done":  # asked for again: measured again
+        study.clear()
+        study.write_status(state="stopped", done=0, seconds=0.0)
+    signal.signal(signal.SIGTERM, lambda *_: study.stop())
+    with _bar(what) as report:
+        status = carry_out(study, base=base, report=report)
+    if status.state != "done":
+        typer.echo(status.message, err=True)
+        raise typer.Exit(1)
+    figure = results_store.figure(study.ask.figure)
+    assert figure is not None, "it was kept a moment ago"
+    return figure
+
+
+def _dictionary(run: str) -> tuple[Any, Any]:
+    """A run and the atoms of all its seeds."""
+    from peftcore.labs.images import compute, results_store
+    from peftcore.models.base_model import load
+
+    opened = results_store.open_run(run, atoms=True)
+    return opened, compute.dictionary(opened, load(opened.spec.base))
+
+
+def _shares(text: str) -> tuple[float, float]:
+    try:
+        one, other = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput(f"shares are two numbers with a comma between; got {text!r}") from None
+    return one, other
+
+
+def _bar(what: str) -> Any:
+    """A progress bar that is told how many of how many."""
+    from contextlib import contextmanager
+
+    from peftcore.training.trainer import Progress
+
+    @contextmanager
+    def shown() -> Iterator[Any]:
+        with printing.bar(what) as report:
+            yield lambda done, of: report(
+                Progress("drawing", done, of, [], None, 0.0, 0.0, None, [])
+            )
+
+    return shown()
+
+
+def _show(drawn: dict[str, Drawn], world: str, value: Any, as_json: bool) -> None:
+    """Pictures as JSON, or side by side in signs."""
+
+    def lines() -> Iterator[str]:
+        for name, each in drawn.items():
+            share = "" if each.alignment is None else f": {100 * each.alignment:.0f} % as asked"
+            yield f"{name or each.prompt}{share}"
+            for row in range(8):
+                yield "   ".join(
+                    "".join(INKS[world][level] for level in picture[8 * row : 8 * row + 8])
+                    for picture in each.pictures
+                )
+            yield "; ".join(each.told)
+
+    printing.show(value, as_json, lines)

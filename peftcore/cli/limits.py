@@ -1,0 +1,133 @@
+"""Commands about the prefix theory: `limits` for a run, `check bias-only` for any base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.cli import app
+from peftcore.cli.results import RunId
+from peftcore.errors import BadInput, unknown
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.analysis.limits import Limits
+
+check = typer.Typer(help="Check that statements of the theory hold on a model.")
+app.add_typer(check, name="check")
+
+Naive = Annotated[
+    bool, typer.Option("--naive-positions", help="Let the prefix move the content's positions.")
+]
+Whole = Annotated[
+    bool, typer.Option("--whole-stack", help="Every layer wears the adapter, not one at a time.")
+]
+Precision = Annotated[str, typer.Option("--dtype", help="fp32, fp64 or bf16.")]
+
+
+@check.callback()
+def _group() -> None:
+    """Keeps the name of the check in the command, however many checks there are."""
+
+
+@check.command("bias-only")
+def bias_only(
+    base: Annotated[str, typer.Option(help="A base as in `list`, or a local folder.")],
+    text: Annotated[str, typer.Option(help="What the model reads.")] = "the cat sees the dog",
+    length: Annotated[int, typer.Option(min=1, max=200, help="Prefix positions.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of the random prefix.")] = 0,
+    naive_positions: Naive = False,
+    whole_stack: Whole = False,
+    dtype: Precision = "fp32",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Put a random prefix before every attention layer: is content only scaled, and shifted?"""
+    _known(dtype)
+    from peftcore.data.task import Example
+    from peftcore.labs.attention.layer_probe import Probe, Switches, probe, random_prefix
+    from peftcore.models.base_model import load
+
+    loaded = load(base)
+    made = Probe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
+    sites = [site.path for site in loaded.anatomy.sites]
+    switches = Switches(alone=not whole_stack, naive=naive_positions)
+    example = Example("typed", text, text, parts=(text,))
+    _show({"base": base, "dtype": dtype}, probe(made, example, sites, switches), as_json)
+
+
+@app.command()
+def limits(
+    run: RunId,
+    text: Annotated[str | None, typer.Option(help="Input; else the first test example.")] = None,
+    seed_index: Annotated[int, typer.Option(min=0, help="Which seed of the run, from 0.")] = 0,
+    place: Annotated[str | None, typer.Option(help="encoder, decoder or cross; else all.")] = None,
+    length: Annotated[int | None, typer.Option(min=1, help="Prefix positions used.")] = None,
+    naive_positions: Naive = False,
+    whole_stack: Whole = False,
+    dtype: Precision = "fp32",
+    as_json: printing.AsJson = False,
+) -> None:
+    """What a run's adapter did to attention: share, order, residual and bias of every layer."""
+    _known(dtype)
+    from peftcore.labs.attention.layer_probe import Probe, Switches, example_for, probe
+    from peftcore.models.base_model import load
+    from peftcore.runs.store import RunStore
+    from peftcore.training.checkpoint import load_adapter
+
+    opened = RunStore().open(run)
+    loaded = load(opened.spec.base)
+    sites = [s.path for s in loaded.anatomy.sites if place in (None, s.place)]
+    if not sites:
+        raise unknown("place", str(place), sorted({s.place for s in loaded.anatomy.sites}))
+    adapted = load_adapter(opened, loaded)
+    made = Probe(adapted, dtype)  # type: ignore[arg-type]
+    example = example_for(opened.spec.task, adapted, text, seed_index)
+    switches = Switches(not whole_stack, naive_positions, length)
+    found = probe(made, example, sites, switches, seed_index)
+    head = {"run": run, "dtype": dtype, "text": example.source, "answer": example.target}
+    _show(head, found, as_json)
+
+
+def _known(dtype: str) -> None:
+    if dtype not in ("fp32", "fp64", "bf16"):
+        raise BadInput(f"--dtype must be fp32, fp64 or bf16; got {dtype!r}")
+
+
+def _show(head: Mapping[str, Any], found: Mapping[str, Limits], as_json: bool) -> None:
+    layers = [_layer(path, layer) for path, layer in found.items()]
+    value = dict(head) | {
+        "layers": layers,
+        "max_content_drift": max(layer["content_drift"] for layer in layers),
+        "max_residual": max(layer["residual"] for layer in layers),
+    }
+
+    def lines() -> Iterator[str]:
+        names = ["path", "length", "share", "content_drift", "residual", "moved", "bias_norm"]
+        yield from printing.table(names, [[row[name] for name in names] for row in layers])
+        yield f"largest drift {value['max_content_drift']:.3g}"
+        yield f"largest residual {value['max_residual']:.3g}"
+
+    printing.show(value, as_json, lines)
+
+
+def _layer(path: str, layer: Limits) -> dict[str, Any]:
+    """A layer in numbers: means over heads and queries, largest errors, and each head."""
+    heads = [layer.head(number) for number in range(len(layer.before))]
+
+    def mean(name: str) -> float:
+        return float(sum(getattr(head, name) for head in heads) / len(heads))
+
+    return {
+        "path": path,
+        "length": layer.length,
+        "content_drift": layer.content_drift,
+        "residual": layer.residual,
+        "pattern_residual": float(layer.pattern_error.max()),
+        "output_residual": float(layer.output_error.max()),
+        "share": mean("share"),
+        "moved": mean("moved"),
+        "bias_norm": mean("bias_norm"),
+        "heads": [vars(head) | {"verdict": head.verdict()} for head in heads],
+    }

@@ -1,0 +1,101 @@
+"""From options to a spec: `--set` takes any setting of the method, the training or the scoring."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_origin
+
+import typer
+
+from peftcore.errors import BadInput, unknown
+from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.settings import Settings
+
+Base = Annotated[str, typer.Option(help="Base model, as in `list`.")]
+Task = Annotated[str, typer.Option(help="Task, as in `list`.")]
+Method = Annotated[str, typer.Option(help="Method, as in `list`.")]
+Shots = Annotated[int | None, typer.Option(help="Training examples of each seed.")]
+Seeds = Annotated[int | None, typer.Option(help="Independent repetitions.")]
+Steps = Annotated[int | None, typer.Option(help="Optimiser steps.")]
+Vertices = Annotated[int | None, typer.Option(help="Corners of the simplex of adapters.")]
+Rate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
+Start = Annotated[
+    str | None, typer.Option(help="Run whose adapter is the starting point (transfer).")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other setting, as key=value or key=a,b; repeat it for more."),
+]
+Data = Annotated[Path | None, typer.Option(help="Folder of data sets.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+PARTS: dict[str, type[Settings]] = {
+    "training": Training,
+    "evaluation": Evaluation,
+    "population": Population,
+}
+
+
+def use_data(folder: Path | None) -> None:
+    """Read data sets from this folder for as long as the process lives."""
+    if folder is None:
+        return
+    if not folder.expanduser().is_dir():
+        raise BadInput(f"no folder of data sets at {str(folder)!r}")
+    os.environ["PEFTCORE_DATA"] = str(folder.expanduser().resolve())
+
+
+def spec(
+    base: str,
+    task: str,
+    method: str,
+    sets: Sequence[str] | None = None,
+    start: str | None = None,
+    **options: Any,
+) -> RunSpec:
+    """The spec that was asked for; options that are None leave a default in place."""
+    from peftcore.training import planning
+
+    return planning.plan(base, task, method, start=start or "", **parts(method, sets, **options))
+
+
+def parts(
+    method: str, sets: Sequence[str] | None = None, **options: Any
+) -> dict[str, dict[str, Any]]:
+    """What was asked for, by part of a spec: the method's settings, training, and so on."""
+    from peftcore.adapters.base import METHODS
+
+    own = METHODS[method].Config
+    found: dict[str, dict[str, Any]] = {"settings": {}, **{part: {} for part in PARTS}}
+    homes = {name: part for part, kind in PARTS.items() for name in kind.model_fields}
+    for name, value in options.items():
+        if value is not None:
+            found[homes[name]][name] = value
+    homes |= dict.fromkeys(own.model_fields, "settings")  # a method's own settings come first
+    for text in sets or ():
+        name, value = pair(text)
+        if name not in homes:
+            raise unknown("setting", name, homes)
+        kind = PARTS.get(homes[name], own)
+        found[homes[name]][name] = _listed(value, kind.model_fields[name].annotation)
+    return found
+
+
+def _listed(value: Any, annotation: Any) -> Any:
+    """Words by commas as a list, where a setting takes several."""
+    if isinstance(value, str) and get_origin(annotation) is tuple:
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """Name and value of key=value; the value is JSON if it reads as such, otherwise text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise BadInput(f"--set takes key=value; got {text!r}")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value

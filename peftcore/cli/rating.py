@@ -1,0 +1,194 @@
+"""Commands for human ratings: rate create, list, serve-link, export, import, demos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from peftcore.cli import Group, app, options
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.rating import Book, Invitation, Project
+
+rate = typer.Typer(cls=Group, help="People rate explanations, blind.", no_args_is_help=True)
+app.add_typer(rate, name="rate")
+
+ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Id, as in `rate list`.")]
+ADDRESS = "http://localhost:8501"
+
+
+@rate.command()
+def create(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs.")],
+    name: Annotated[str, typer.Option(help="What experimenters call it.")] = "",
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting as key=value: mode, items, pool, overlap, …"),
+    ] = None,
+    guidelines: Annotated[
+        Path | None, typer.Option(help="Text file that raters read first.")
+    ] = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Make a project from the explanations of runs."""
+    from peftcore import rating
+    from peftcore.runs.store import RunStore
+
+    settings = dict(options.pair(text) for text in sets or ())
+    if guidelines:
+        settings["guidelines"] = _read(guidelines)
+    store = RunStore()
+    chosen = [store.open(run) for run in dict.fromkeys(runs)]
+    book, me = open_book()
+    made = rating.create(book, me, chosen, name, **settings)
+    printing.show(_summary(book, made), as_json, lambda: _lines([_summary(book, made)]))
+
+
+@rate.command("list")
+def list_projects(as_json: printing.AsJson = False) -> None:
+    """Every project, and how far it is."""
+    from peftcore import rating
+
+    book, me = open_book()
+    found = [_summary(book, project) for project in rating.projects(book, me)]
+    printing.show(found, as_json, lambda: _lines(found))
+
+
+@rate.command("serve-link")
+def serve_link(
+    project: ProjectId,
+    name: Annotated[str, typer.Option(help="What experimenters call the rater.")] = "rater",
+    login: Annotated[str, typer.Option(help="Address they may sign in with instead.")] = "",
+    address: Annotated[str, typer.Option(help="Where the app is served.")] = ADDRESS,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Invite a rater: prints a secret link, which is shown this once and stored nowhere."""
+    from peftcore import rating
+
+    book, me = open_book()
+    invited = rating.invite(book, me, rating.find(book, me, project).id, name, login)
+    value = {"rater": invited.rater, "name": invited.name, "link": link(address, invited)}
+    printing.show(value, as_json, lambda: iter([value["link"]]))
+
+
+def link(address: str, invited: Invitation) -> str:
+    """Where a rater gets in, on the server at this address."""
+    return f"{address.rstrip('/')}/rate?r={invited.token}"
+
+
+@rate.command()
+def export(
+    project: ProjectId,
+    out: Annotated[Path | None, typer.Option(help="File; otherwise standard output.")] = None,
+    form: Annotated[
+        Literal["jsonl", "csv", "bundle"],
+        typer.Option("--format", help="CSV is safe for spreadsheets; a bundle holds everything."),
+    ] = "jsonl",
+    with_key: Annotated[bool, typer.Option("--with-key", help="Say whose texts they are.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Superseded ones too.")] = False,
+    extra: Annotated[bool, typer.Option("--extra", help="Training and checks too.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Write the ratings of a project, without the key to methods unless asked for."""
+    from peftcore.rating import bundle
+    from peftcore.rating import export as exporting
+
+    book, me = open_book()
+    if form == "bundle":
+        lines = list(bundle.dump(book, me, project))
+        text, count = "".join(f"{line}\n" for line in lines), len(lines)
+    else:
+        rows = exporting.rows(book, me, project, with_key, history, extra)
+        text = exporting.to_csv(rows) if form == "csv" else exporting.to_jsonl(rows)
+        count = len(rows)
+    if out is None and as_json:
+        raise BadInput("--json needs --out: standard output holds the ratings otherwise")
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    out.write_text(text, "utf-8")
+    value = {"project": project, "file": str(out), "rows": count, "with_key": with_key}
+    printing.show(value, as_json, lambda: iter([f"{count} rows in {out}"]))
+
+
+@rate.command("import")
+def import_ratings(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines, or a bundle.")],
+    name: Annotated[str, typer.Option(help="What the project is called.")] = "",
+    method: Annotated[str, typer.Option(help="Whose texts they are, if the file is silent.")] = (
+        "model"
+    ),
+    as_json: printing.AsJson = False,
+) -> None:
+    """Ratings made elsewhere: a long table, FEB's result files, or a bundle of ours."""
+    from peftcore.rating import bundle, ratings_import
+
+    text = _read(file)
+    book, me = open_book()
+    if text.lstrip().startswith('{"table"'):
+        made = bundle.load(book, me, text.splitlines())
+    else:
+        made = ratings_import.import_table(book, me, text, name or file.stem, method)
+    printing.show(_summary(book, made), as_json, lambda: _lines([_summary(book, made)]))
+
+
+@rate.command()
+def demos(
+    folder: Annotated[Path | None, typer.Option(help="Where to; otherwise the assets.")] = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Make the shipped projects of simulated raters again."""
+    from peftcore.rating import demo
+
+    place = folder or demo.folder()
+    written = {file: place / f"{file}.jsonl" for file in demo.DEMOS}
+    for file, path in written.items():
+        path.write_text("".join(f"{line}\n" for line in demo.make(file)), "utf-8")
+    value = {file: str(path) for file, path in written.items()}
+    printing.show(value, as_json, lambda: iter(value.values()))
+
+
+def open_book() -> tuple[Book, Any]:
+    """The book with the demo projects in it, and whoever runs the lab."""
+    from peftcore.rating import demo, experimenter
+
+    return demo.open_book(), experimenter()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{str(file)!r} cannot be read as UTF-8 text: {error}") from None
+
+
+def _summary(book: Book, project: Project) -> dict[str, Any]:
+    from peftcore import rating
+
+    me = rating.experimenter()
+    listed = rating.items(book, me, project.id)
+    real = listed[listed["kind"] == "rating"]
+    return {
+        "project": project.id,
+        "name": project.name,
+        "mode": project.settings.mode,
+        "task": project.task,
+        "items": len(real),
+        "ratings": int(real["ratings"].sum()),
+        "overlap": project.settings.overlap,
+        "raters": len(rating.raters(book, me, project.id)),
+        "open": project.open,
+        "demo": project.demo,
+        "simulated": project.simulated,
+        "facts": project.facts,
+    }
+
+
+def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
+    heads = ["project", "mode", "items", "ratings", "overlap", "raters", "open", "name"]
+    return printing.table(heads, [[row[head] for head in heads] for row in found])

@@ -1,0 +1,160 @@
+"""Commands that read what raters said: rate scores, agreement, disagreements; and rate settle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.cli import options
+from peftcore.cli.rating import ProjectId, open_book, rate
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Careful = Annotated[
+    bool, typer.Option("--careful", help="Leave out raters who failed an attention check.")
+]
+Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
+
+
+@rate.command()
+def scores(
+    project: ProjectId,
+    reference: Annotated[
+        str, typer.Option(help="Run or method that the others are set against; else the best.")
+    ] = "",
+    careful: Careful = False,
+    resamples: Resamples = 1000,
+    as_json: printing.AsJson = False,
+) -> None:
+    """What each run's explanations are worth to people, and how far they differ; or the ranking."""
+    from peftcore import rating
+    from peftcore.analysis import preference
+
+    book, me = open_book()
+    mode = rating.find(book, me, project).settings.mode
+    careless = rating.failed(book, me, project) if careful else {}
+    if mode == "pairwise":
+        pairs = rating.comparisons(book, me, project).rename(columns={"winner": "outcome"})
+        pairs = pairs[~pairs["rater"].isin(careless)]
+        ends = {end: rating.sources(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")}
+        found = {"ranking": preference.ranking(pairs.assign(**ends)).methods}
+    else:
+        rows = rating.scored(book, me, project)
+        rows = rows[~rows["rater"].isin(careless)]
+        rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
+        found = {"score": preference.scores(rows, "source", resamples=resamples)}
+        for name in rating.DIMENSIONS if mode == "likert" else ():
+            each = rows.assign(score=rating.step_score(rows[name].astype(float)))
+            found[name] = preference.scores(each, "source", resamples=resamples)
+        if len(found["score"]):
+            other = reference or str(found["score"]["source"][0])
+            gaps = preference.differences(rows, other, "source", resamples=resamples)
+            found["differences"] = gaps.assign(reference=other)
+    show_tables({"project": project}, found, as_json)
+
+
+@rate.command()
+def agreement(
+    project: ProjectId,
+    careful: Careful = False,
+    resamples: Resamples = 1000,
+    as_json: printing.AsJson = False,
+) -> None:
+    """How far raters agree: on the scale and on yes or no, on who won, or on each dimension."""
+    from peftcore import rating
+    from peftcore.analysis import agreement as agreeing
+    from peftcore.rating import questions
+
+    book, me = open_book()
+    mode = rating.find(book, me, project).settings.mode
+    said = rating.verdicts(book, me, project)
+    if careful:
+        said = said[~said["rater"].isin(rating.failed(book, me, project))]
+    about = dict(zip(said["item"], said["example"], strict=True))
+    names = said.drop_duplicates("rater").set_index("rater")["name"]
+    found, pairs = {}, {}
+    for question in questions.BY_MODE[mode]:
+        words, order = questions.categories(said, mode, question)
+        rows = said.assign(category=words)
+        table = agreeing.wide(rows, item="item", rater="rater", verdict="category")
+        measured = agreeing.coefficients(table, order, examples=about, resamples=resamples)
+        found[question] = [asdict(each) for each in measured]
+        each_two = agreeing.cohen(table, order, examples=about, resamples=resamples)
+        named = {end: each_two[end].map(names) for end in ("first", "second")}
+        pairs[question] = _records(each_two.assign(**named))
+
+    def lines() -> Iterator[str]:
+        for question, rows in found.items():
+            yield f"{question}:"
+            shown = [(r["name"], r["value"], r["low"], r["high"], r["reason"]) for r in rows]
+            yield from printing.table(["measure", "value", "low", "high", "note"], shown)
+
+    printing.show({"project": project} | found | {"pairs": pairs}, as_json, lines)
+
+
+@rate.command()
+def disagreements(
+    project: ProjectId,
+    dimension: Annotated[
+        str, typer.Option(help="Of a project of dimensions; otherwise the widest of an item.")
+    ] = "",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Items on which raters differ, the widest spread first, and how they were settled."""
+    from peftcore import rating
+    from peftcore.rating import questions
+
+    book, me = open_book()
+    mode = rating.find(book, me, project).settings.mode
+    table = questions.spread(rating.verdicts(book, me, project), mode, dimension)
+    settled = rating.adjudications(book, me, project).set_index("item")["verdict"]
+    apart = table[table["spread"] > 0]
+    show_tables(
+        {"project": project, "items": len(table)},
+        {"disagreements": apart.assign(settled=apart["item"].map(settled))},
+        as_json,
+    )
+
+
+@rate.command()
+def settle(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id, as in `rate disagreements`.")],
+    verdict: Annotated[str, typer.Option(help="A verdict; of a pair left, tie or right.")] = "",
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="A dimension's step as fluent=4.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Settle an item that raters disagree about; what they said stays as it is."""
+    from peftcore import rating
+
+    book, me = open_book()
+    steps = dict(options.pair(text) for text in sets or ())
+    said = rating.Judgement.make({"verdict": verdict, "scales": steps, "comment": reason})
+    written = rating.adjudicate(book, me, item, said)
+    value = {"item": item, "adjudication": written}
+    printing.show(value, as_json, lambda: iter([f"{item} is settled"]))
+
+
+def _records(table: pd.DataFrame) -> Any:
+    return json.loads(table.to_json(orient="records"))
+
+
+def show_tables(value: dict[str, Any], found: dict[str, pd.DataFrame], as_json: bool) -> None:
+    """Print tables by name, as JSON beside `value` if asked for."""
+
+    def lines() -> Iterator[str]:
+        for name, table in found.items():
+            yield f"{name}:"
+            heads = [str(head) for head in table.columns]
+            yield from printing.table(heads, table.to_numpy(dtype=object).tolist())
+
+    told = {name: _records(table) for name, table in found.items()}
+    printing.show(value | told, as_json, lines)

@@ -1,0 +1,286 @@
+"""Commands that train many runs: sweeps from a file, and learning rates around a default."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.cli import app, options, run_scores
+from peftcore.cli.training import trained
+from peftcore.errors import BadInput
+from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.jobs.background import Status
+    from peftcore.sweeps.engines.base import Engine
+    from peftcore.sweeps.spec import Sweep
+    from peftcore.sweeps.status import CellState
+
+
+@app.command()
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SPEC", help="File that describes it, as YAML.")],
+    engine: Annotated[
+        str | None, typer.Option(help="local: processes here; ray: a Ray cluster.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster; it chooses that engine.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Processes at once; otherwise one per core or GPU.")
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Try parts again that failed.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Count cells, parts and minutes; train nothing.")
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="With --preview: count operations for a machine that sustains so many a second, "
+            "instead of trying steps here; for bases of published shapes.",
+        ),
+    ] = None,
+    machines: Annotated[
+        list[int] | None, typer.Option(min=1, help="How many of those; repeat it for more.")
+    ] = None,
+    source: Annotated[int, typer.Option(min=1, help="Tokens a source has there.")] = 128,
+    target: Annotated[int, typer.Option(min=1, help="Tokens an answer has there.")] = 32,
+    against: Annotated[
+        Path | None, typer.Option(help="Compare with the same sweep in this PEFTCORE_HOME instead.")
+    ] = None,
+    ship: Annotated[
+        Path | None, typer.Option(help="Copy the finished runs here, without their adapters.")
+    ] = None,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Train every method on every task and base with every setting; goes on where it stopped."""
+    from peftcore.jobs.worker import resolve
+    from peftcore.runs.store import RunStore
+    from peftcore.sweeps import execute, results
+    from peftcore.sweeps import spec as sweep_spec
+    from peftcore.sweeps import status as sweep_status
+
+    options.use_data(data)
+    asked = _where(sweep_spec.read(file), engine, address, processes)
+    if preview and rate:
+        _extrapolate(asked, rate, machines or [1], (source, target), as_json)
+        return
+    if preview:
+        _preview(asked, resolve(device), as_json)
+        return
+    if against:
+        _compare(asked, against, as_json)
+        return
+    if ship:
+        runs = [run.id for run in results.ship(asked.cells(), RunStore(), ship)]
+        printing.show({"runs": runs}, as_json, lambda: iter(runs))
+        return
+    work = sweep_spec.SweepWork.own(asked)
+    signal.signal(signal.SIGTERM, lambda *_: work.stop())
+    doing, store = _engine(asked, device), RunStore()
+    try:
+        with printing.bar("sweep") as report:
+            execute.carry_out(work, doing, store, retry, lambda now: report(_progress(now)))
+    except BadInput as error:
+        typer.echo(f"Error: {error}", err=True)
+    states = sweep_status.survey(asked.cells(), store)
+    _print(work.id, work.status(), states, as_json)
+    if work.status().state != "done":
+        raise typer.Exit(1)
+
+
+def _where(asked: Sweep, engine: str | None, address: str | None, processes: int | None) -> Sweep:
+    """The sweep with what the command line says of who does it."""
+    from peftcore.sweeps.spec import Where
+
+    given: dict[str, Any] = {"engine": "ray"} if address else {}
+    for name, value in (("engine", engine), ("address", address), ("processes", processes)):
+        given |= {} if value is None else {name: value}
+    return asked.model_copy(update={"where": Where.make(asked.where.model_dump() | given)})
+
+
+def _engine(asked: Sweep, device: str) -> Engine:
+    from peftcore.jobs.worker import resolve
+
+    if asked.where.engine == "ray":  # whose nodes may have other devices than this machine
+        from peftcore.sweeps.engines.ray import RayEngine
+
+        return RayEngine(asked.where.address, asked.where.processes, device)
+    from peftcore.sweeps.engines.local import LocalEngine, default_processes
+
+    place = resolve(device)
+    return LocalEngine(asked.where.processes or default_processes(place), place)
+
+
+def _progress(status: Status) -> Any:
+    from peftcore.training.trainer import Progress
+
+    return Progress(
+        status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
+    )
+
+
+def _preview(asked: Sweep, device: str, as_json: bool) -> None:
+    """What it would take, by two trial steps of a part of each cell."""
+    from peftcore.runs.spec import RunSpec
+    from peftcore.runs.store import RunStore
+    from peftcore.sweeps import costs
+    from peftcore.sweeps import status as sweep_status
+    from peftcore.sweeps.engines.local import default_processes
+    from peftcore.sweeps.engines.trainer_process import Hands
+    from peftcore.training import planning
+
+    hands = Hands(device)
+
+    def cost(spec: RunSpec) -> planning.Estimate | BadInput:
+        try:
+            base = hands.base(spec.base)
+            planning.check(spec, base)
+            return planning.estimate(spec, base)
+        except BadInput as error:
+            return error
+
+    states = sweep_status.survey(asked.cells(), RunStore())
+    processes = asked.where.processes or default_processes(device)
+    found = costs.preview(states, cost, processes)
+
+    def lines() -> Iterator[str]:
+        yield f"{found.cells} cells, {found.done} of them done; {found.parts} parts to do"
+        if found.minutes is not None:
+            yield f"about {found.minutes:.1f} minutes with {processes} processes"
+        yield from found.problems
+
+    printing.show(asdict(found) | {"processes": processes}, as_json, lines)
+
+
+def _extrapolate(
+    asked: Sweep, rate: float, machines: list[int], lengths: tuple[int, int], as_json: bool
+) -> None:
+    """What it would take on machines that are not here, by counting."""
+    from peftcore.benchmarks import flops
+    from peftcore.runs.store import RunStore
+    from peftcore.sweeps import costs
+    from peftcore.sweeps import status as sweep_status
+
+    states = sweep_status.survey(asked.of_shapes(), RunStore())
+    told = flops.Lengths(*lengths)
+    found = costs.extrapolate(states, lambda s: flops.run(s, told), rate, machines)
+
+    def lines() -> Iterator[str]:
+        yield f"{found.parts} parts to do, {found.operations:.3g} operations, counted at sources of"
+        yield f"{told.source} tokens and answers of {told.target}; at {rate:.3g} a second each:"
+        for number, hours in found.hours.items():
+            yield f"  {number} machine{'s' * (number > 1)}: {hours:.3g} hours"
+
+    given = {"rate": rate, "source": told.source, "target": told.target}
+    printing.show(asdict(found) | given, as_json, lines)
+
+
+def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
+    """Whether two workspaces have the same results, seed by seed."""
+    from peftcore.runs.store import RunStore
+    from peftcore.sweeps import results
+
+    if not (other / "runs").is_dir():
+        raise BadInput(f"{other} has no folder of runs; name a PEFTCORE_HOME")
+    found = results.agreement(asked.cells(), RunStore(), RunStore(other / "runs"))
+    equal = all(each.largest == 0 for each in found)
+
+    def lines() -> Iterator[str]:
+        heads = ["run", "method", "seeds", "largest difference", "same adapters"]
+        rows = [(*list(asdict(e).values())[:-1], "yes" if e.adapters else "no") for e in found]
+        yield from printing.table(heads, rows)
+        yield "every score of every seed is equal" if equal else "they differ"
+
+    printing.show({"equal": equal, "cells": [asdict(e) for e in found]}, as_json, lines)
+    if not equal:
+        raise typer.Exit(1)
+
+
+def _print(name: str, status: Status, states: list[CellState], as_json: bool) -> None:
+    from peftcore.sweeps import status as sweep_status
+
+    rows = sweep_status.described(states)
+    failed = [
+        {"run": part.spec.id, "cell": state.cell.spec.id, "message": part.message}
+        for state in states
+        for part in state.failed
+    ]
+    scored = [
+        row | {"scores": run_scores.scores(state.run) if state.run else {}}
+        for row, state in zip(rows, states, strict=True)
+    ]
+    value = {
+        "sweep": name,
+        "state": status.state,
+        "cells": scored,
+        "failed": failed,
+        "seconds": round(status.seconds, 1),
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["run", "base", "task", "method", "varied", "parts", "done", "state"]
+        yield f"sweep {name}: {status.state}, {status.seconds:.0f} s"
+        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from (f"failed {each['run']}: {each['message']}" for each in failed)
+
+    printing.show(value, as_json, lines)
+
+
+@app.command()
+def rates(
+    base: options.Base,
+    task: options.Task,
+    method: options.Method,
+    chosen: Annotated[
+        str | None,
+        typer.Option("--rates", help="Learning rates, by commas; otherwise around the default."),
+    ] = None,
+    guided: Annotated[
+        int | None,
+        typer.Option(min=2, max=200, help="Try so many rates, each chosen by those before it."),
+    ] = None,
+    shots: options.Shots = None,
+    seeds: options.Seeds = None,
+    steps: options.Steps = None,
+    sets: options.Sets = None,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Try a few learning rates for a few steps; the lowest dev loss wins."""
+    from peftcore.sweeps import learning_rate
+
+    options.use_data(data)
+    plan = options.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
+    asked = {"steps": steps} if steps else {}
+    if guided and chosen:
+        raise BadInput("--guided chooses the rates itself; leave --rates out")
+    if guided:
+        found = learning_rate.guided(plan, guided, lambda spec: trained(spec, device), **asked)
+    else:
+        specs = learning_rate.specs(plan, learning_rate.parse(chosen) if chosen else None, **asked)
+        found = learning_rate.outcomes([trained(spec, device) for spec in specs])
+    best = learning_rate.best(found)
+    value = {
+        "best": None if best is None else best.learning_rate,
+        "rates": [asdict(outcome) for outcome in found],
+    }
+
+    def lines() -> Iterator[str]:
+        heads = ["learning rate", "dev loss", "stopped seeds", "run", ""]
+        rows = [
+            (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
+            for o in found
+        ]
+        yield from printing.table(heads, rows)
+
+    printing.show(value, as_json, lines)

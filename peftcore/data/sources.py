@@ -1,0 +1,189 @@
+"""Rows of public data sets: from the data directory, or from the hub where there is a network.
+
+Both have the same field names, so that one task file serves both.  A folder that exists is never
+mixed with the hub: its splits may have been drawn differently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from peftcore import paths
+from peftcore.errors import BadInput
+
+Row = dict[str, Any]
+Fields = Mapping[str, type]  # field → the type its values must have
+NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number with a point",
+    list: "a list",
+    dict: "an object in braces",
+}
+LISTED = 10  # bad lines named in an error; the rest are counted
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """A data set on the hub: repository, configuration and the revision that is read."""
+
+    id: str
+    config: str | None
+    revision: str
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that could not be read, by its number in the file, and why."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}"
+
+
+def rows(
+    folder: str,
+    split: str,
+    hub: HubSource | None = None,
+    fields: Fields | None = None,
+    hub_split: str = "",
+) -> list[Row]:
+    """All rows of a split, each with at least `fields`; BadInput lists bad lines or what to do.
+
+    `hub_split` is what the hub calls the split, where that is another name.
+    """
+    directory = paths.data() / folder
+    file = directory / f"{split}.jsonl"
+    if file.is_file():
+        state = file.stat()
+        found = _read(file, state.st_mtime_ns, state.st_size, tuple((fields or {}).items()))
+        return [dict(row) for row in found]
+    if directory.is_dir():
+        raise BadInput(f"no {file.name} in {directory}; the other splits of {folder} are there")
+    return _from_hub(folder, hub_split or split, hub, directory)
+
+
+def present(folder: str) -> bool:
+    """Whether the data directory has this data set, so that no network is needed."""
+    return (paths.data() / folder).is_dir()
+
+
+def json_lines(content: bytes, fields: Fields | None = None) -> tuple[list[Row], list[BadLine]]:
+    """Objects of a file of JSON lines, and the lines that are not one; empty lines are skipped."""
+    found: list[Row] = []
+    bad: list[BadLine] = []
+    for number, row in objects(content):
+        if isinstance(row, BadLine):
+            bad.append(row)
+        elif reason := _unfit(row, fields or {}):
+            bad.append(BadLine(number, reason))
+        else:
+            found.append(row)
+    return found, bad
+
+
+def objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
+    """Each line that is not empty with its number: the object it holds, or why it holds none."""
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            row = _object(line)
+            yield number, BadLine(number, row) if isinstance(row, str) else row
+
+
+def listing(bad: Collection[BadLine]) -> str:
+    """Bad lines in a sentence, the first few by number."""
+    first = "; ".join(map(str, list(bad)[:LISTED]))
+    return first + (f"; and {len(bad) - LISTED} more" if len(bad) > LISTED else "")
+
+
+def _object(line: bytes) -> Row | str:
+    """The object a line holds, or why it holds none."""
+    try:
+        value = json.loads(line.decode())
+        if b"\\u" in line:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except UnicodeEncodeError:
+        return "holds half a surrogate pair, which is no text"
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.start + 1})"
+    except json.JSONDecodeError as error:
+        return f"not JSON ({error.msg.lower()}, character {error.pos + 1})"
+    except (ValueError, RecursionError):
+        return "not JSON that can be read (too deep or a number too long)"
+    return value if isinstance(value, dict) else "not a JSON object in braces"
+
+
+def _unfit(row: Row, fields: Fields) -> str | None:
+    """The first field that is missing or of another type, in words."""
+    for field, kind in fields.items():
+        if field not in row:
+            return f"field {field!r} is missing"
+        if type(row[field]) is not kind:
+            return (
+                f"field {field!r} must be {NAMES.get(kind, kind.__name__)}; got {row[field]!r:.60}"
+            )
+    return None
+
+
+@lru_cache(maxsize=64)
+def _read(
+    file: Path, modified: int, size: int, fields: tuple[tuple[str, type], ...]
+) -> tuple[Row, ...]:
+    """Rows of a file as it was when it had this time and size."""
+    found, bad = json_lines(file.read_bytes(), dict(fields))
+    if bad:
+        raise BadInput(f"{file} has {len(bad)} bad lines: {listing(bad)}")
+    if not found:
+        raise BadInput(f"{file} has no rows")
+    return tuple(found)
+
+
+def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -> list[Row]:
+    hint = f"no folder {directory}; set PEFTCORE_DATA or --data to the directory that has {folder}"
+    if hub is None:
+        raise BadInput(f"{hint} (it is not on the hub)")
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise BadInput(f"{hint} (HF_HUB_OFFLINE is set, so the hub was not asked)")
+    if not _reachable():
+        raise BadInput(f"{hint} (there is no network to ask the hub for {hub.id})")
+    try:
+        found = _download(hub, split)
+    except Exception as error:  # the library raises dozens of kinds, and its network layer more
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise BadInput(f"{hint} (asking the hub for {hub.id} failed: {reason})") from error
+    return [dict(row) for row in found]
+
+
+def _reachable() -> bool:
+    """Whether the hub can be connected to; the library itself would try for half a minute."""
+    from huggingface_hub.constants import ENDPOINT
+
+    if getproxies():
+        return True  # the proxy knows
+    address = urlsplit(ENDPOINT)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=16)
+def _download(hub: HubSource, split: str) -> tuple[Row, ...]:
+    """Rows of a split of the hub; a pinned revision does not change."""
+    from datasets import load_dataset
+
+    return tuple(load_dataset(hub.id, hub.config, revision=hub.revision, split=split))

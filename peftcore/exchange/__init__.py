@@ -1,0 +1,1 @@
+"""To and from the outside: peft folders, merged models, bundles, reproduction."""

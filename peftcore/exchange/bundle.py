@@ -1,0 +1,196 @@
+"""Reproduction bundles: finished runs with all that decides and proves their scores, in one zip.
+
+| member | holds |
+| --- | --- |
+| bundle.json | what is inside: runs, bases, tasks, seeds, versions, hashes |
+| runs/ID/ | spec, status, history, scores, manifest and adapter as they are in the run's folder |
+| runs/ID/tables/ | what the figures show, as CSV: scores, learning curves, right and wrong |
+| tables/ | all runs side by side: every score, and mean with 95 % interval |
+| SHA256SUMS | a hash of every member |
+
+Answers quote the data they answer, which may be somebody else's text; they are left out unless
+asked for.  `reproducing` is the way back.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from peftcore.errors import BadInput
+from peftcore.runs.store import Run, RunStore
+from peftcore.system import atomic_files
+from peftcore.system.zip_files import packed
+
+FORMAT = "peftcore-bundle-1"
+KEPT = ("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors")
+ANSWERS = "answers.parquet"
+TABLES = ("scores", "learning", "outcomes")
+KNOWN = re.compile(
+    r"bundle\.json|README\.txt|SHA256SUMS|tables/(scores|summary)\.csv"
+    r"|runs/[0-9a-f]{12}/(status\.json|answers\.parquet|"
+    + "|".join(re.escape(name) for name in KEPT)
+    + rf"|tables/({'|'.join(TABLES)})\.csv)"
+)
+README = """A reproduction bundle of runs of Adapter Lab.
+
+  sha256sum -c SHA256SUMS                       checks that nothing was changed
+  python -m peftcore reproduce THIS.zip --check compares versions, base and data of a machine
+  python -m peftcore reproduce THIS.zip         trains every run again and compares the scores
+
+{answers}
+"""
+LEFT_OUT = (
+    "Answers are left out, because they quote the data they answer, which may not be ours to pass "
+    "on; tables/outcomes.csv of each run says which examples were answered right."
+)
+
+
+def bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
+    """Write a bundle of finished runs, and of those they started from; returns its members."""
+    target = out.expanduser()
+    if target.exists():
+        raise BadInput(f"{out} is there already; name a new file")
+    if not target.parent.is_dir():
+        raise BadInput(f"there is no folder {str(target.parent)!r}")
+    members = _members(runs, with_answers)
+    atomic_files.replace(target, packed(members))
+    return sorted(members)
+
+
+def packed_bundle(runs: Sequence[Run], with_answers: bool = False) -> bytes:
+    """The same as the bytes of the zip."""
+    return packed(_members(runs, with_answers))
+
+
+def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
+    """Every member by name; BadInput if a run is not finished."""
+    chosen = _with_starts(runs)
+    members = {
+        "README.txt": README.format(
+            answers="Answers are included." if with_answers else LEFT_OUT
+        ).encode(),
+        "bundle.json": _json(
+            {
+                "format": FORMAT,
+                "answers": with_answers,
+                "runs": [_entry(run) for run in chosen],
+            }
+        ),
+    }
+    for run in chosen:
+        members |= _run_members(run, with_answers)
+    return members | _side_by_side(chosen)
+
+
+def _with_starts(runs: Sequence[Run]) -> list[Run]:
+    """The runs by id, with every run that one of them started from."""
+    found: dict[str, Run] = {}
+    waiting = list(runs)
+    while waiting:
+        run = waiting.pop()
+        if run.id in found:
+            continue
+        if run.status().state != "done":
+            raise BadInput(f"run {run.id} is {run.status().state}; only finished runs are bundled")
+        found[run.id] = run
+        if run.spec.start:
+            waiting.append(RunStore(None if run.demo else run.folder.parent).open(run.spec.start))
+    if not found:
+        raise BadInput("name at least one run to bundle")
+    return [found[name] for name in sorted(found)]
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    manifest = run.manifest()
+    return {
+        "run": run.id,
+        "base": run.spec.base,
+        "task": run.spec.task,
+        "method": run.spec.method,
+        "seeds": run.spec.population.numbers(),
+        "start": run.spec.start,
+        "imported": "imported" in manifest,
+        "fingerprint": manifest.get("base", {}).get("fingerprint"),
+        "data_hash": manifest.get("data_hash"),
+        "python": manifest.get("python"),
+        "versions": manifest.get("versions", {}),
+    }
+
+
+def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
+    """The files of a run; its status without what belongs to this machine."""
+    place = f"runs/{run.id}"
+    wanted = (*KEPT, ANSWERS) if with_answers else KEPT
+    members = {
+        f"{place}/{name}": (run.folder / name).read_bytes()
+        for name in wanted
+        if (run.folder / name).is_file()
+    }
+    status = atomic_files.read_json(run.folder / "status.json")
+    members[f"{place}/status.json"] = _json(
+        {name: value for name, value in status.items() if name not in ("process", "error_id")}
+    )
+    numbers = run.spec.population.numbers()
+    scores = [
+        (seed, metric, values[i])
+        for metric, values in sorted(run.scores().items())
+        for i, seed in enumerate(numbers)
+        if i < len(values)
+    ]
+    history, answers = run.history(), run.answers()
+    tables: dict[str, tuple[Sequence[str], Iterable[Sequence[Any]]]] = {
+        "scores": (("seed", "metric", "value"), scores),
+        "learning": (list(history.columns), history.astype(object).to_numpy().tolist()),
+    }
+    if not answers.empty:
+        right = answers[["seed", "example", "correct"]].astype(object)
+        tables["outcomes"] = (list(right.columns), right.to_numpy().tolist())
+    for name, (heads, rows) in tables.items():
+        members[f"{place}/tables/{name}.csv"] = _csv(heads, rows)
+    return members
+
+
+def _side_by_side(runs: Sequence[Run]) -> dict[str, bytes]:
+    """Every score of every run, and the means with their intervals."""
+    from peftcore.analysis.comparison import interval
+
+    singles, means = [], []
+    for run in runs:
+        names = (run.id, run.spec.base, run.spec.task, run.spec.method)
+        numbers = run.spec.population.numbers()
+        for metric, values in sorted(run.scores().items()):
+            pairs = zip(numbers, values, strict=False)
+            singles += [(*names, metric, seed, value) for seed, value in pairs]
+            here = interval(values)
+            means.append((*names, metric, here.mean, here.low, here.high, here.n))
+    heads = ("run", "base", "task", "method", "metric")
+    return {
+        "tables/scores.csv": _csv((*heads, "seed", "value"), singles),
+        "tables/summary.csv": _csv((*heads, "mean", "low", "high", "n"), means),
+    }
+
+
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """A table; a text that a spreadsheet would take for a formula gets a quote in front."""
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(heads)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+    return target.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return "" if value is None or value != value or type(value).__name__ == "NAType" else value
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(atomic_files.plain(value), indent=1, sort_keys=True).encode()

@@ -1,0 +1,302 @@
+"""Adapters to and from other programs: folders of the `peft` package, and merged models.
+
+An export is the centroid of one seed's simplex; a head on an encoder, for which the package has no
+place, lies beside it.  An import becomes a run that was never trained here and has no scores.
+Nothing from a folder is executed, and every file is checked before it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from peftcore import tasks
+from peftcore.adapters.base import METHODS
+from peftcore.errors import BadInput, unknown
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run, RunStore
+from peftcore.system import atomic_files, safetensors_files
+from peftcore.system.zip_files import packed
+from peftcore.training import planning
+
+if TYPE_CHECKING:
+    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.models.base_model import BaseModel
+
+CONFIG, WEIGHTS, HEAD = "adapter_config.json", "adapter_model.safetensors", "head.safetensors"
+LARGEST_CONFIG = 1_000_000  # bytes
+LARGEST_IN_BROWSER = 500_000_000  # bytes of a merged model
+
+
+def export_peft(
+    run: Run,
+    seed: int,
+    folder: Path,
+    base: BaseModel | None = None,
+    moved_positions: bool = False,
+) -> list[str]:
+    """Write what one seed learnt as a folder of the peft package; returns what to know about it.
+
+    BadInput if the package cannot express it.  moved_positions: see `peft_format.written`.
+    """
+    from safetensors.torch import save_file
+
+    from peftcore.exchange import peft_export
+
+    index = seed_index(run, seed)
+    adapted = _worn(run, base)
+    made = peft_export.written(adapted, index, moved_positions)
+    note = _origin(run, seed, adapted.base)
+    target = _new_folder(folder)
+    text = json.dumps(made.config, indent=2, sort_keys=True)
+    atomic_files.replace(target / CONFIG, text.encode())
+    save_file(made.tensors, target / WEIGHTS, metadata={"format": "pt", "peftcore": note})
+    notes = made.notes + _write_head(adapted, index, run, target, note)
+    atomic_files.replace(target / "README.md", _card(run, seed, adapted.base, notes).encode())
+    return notes
+
+
+def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = None) -> list[str]:
+    """Write the base with what one seed learnt added to its weights, as any model is saved.
+
+    BadInput if the method does not only change weights.
+    """
+    from peftcore.exchange import merge
+
+    index = seed_index(run, seed)
+    adapted = _worn(run, base)
+    model = merge.merged(adapted, index)
+    note = _origin(run, seed, adapted.base)
+    target = _new_folder(folder)
+    model.save_pretrained(target)
+    adapted.base.tokenizer.save_pretrained(target)
+    notes = _write_head(adapted, index, run, target, note)
+    atomic_files.replace(target / "README.md", _card(run, seed, adapted.base, notes).encode())
+    return notes
+
+
+def zipped(
+    run: Run,
+    seed: int,
+    to: Literal["peft", "merged"],
+    base: BaseModel,
+    moved_positions: bool = False,
+) -> tuple[bytes, list[str]]:
+    """An export as the bytes of a zip, for a browser, and what to know about it."""
+    if to == "merged" and 4 * base.parameters > LARGEST_IN_BROWSER:
+        raise BadInput(
+            f"a merged {base.name} has {4 * base.parameters:,} bytes, too many for a browser; "
+            f"python -m peftcore export {run.id} --to merged --out FOLDER writes it to disk"
+        )
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "export"
+        if to == "peft":
+            notes = export_peft(run, seed, folder, base, moved_positions)
+        else:
+            notes = export_merged(run, seed, folder, base)
+        return packed({path.name: path.read_bytes() for path in folder.iterdir()}), notes
+
+
+def seed_index(run: Run, seed: int) -> int:
+    """The place of a seed in a run; BadInput names those there are."""
+    numbers = run.spec.population.numbers()
+    if seed not in numbers:
+        raise unknown("seed", str(seed), map(str, numbers))
+    return numbers.index(seed)
+
+
+def _worn(run: Run, base: BaseModel | None) -> Adapted:
+    from peftcore.models.base_model import load
+    from peftcore.training.checkpoint import load_adapter
+
+    return load_adapter(run, base or load(run.spec.base))
+
+
+def _new_folder(folder: Path) -> Path:
+    """A folder with nothing in it, so that no file of another export stays behind."""
+    target = folder.expanduser()
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise BadInput(f"{folder} is there already and not empty; name a new folder")
+    target.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _origin(run: Run, seed: int, base: BaseModel) -> str:
+    """Where an export comes from, for its notes."""
+    origin = {"run": run.id, "seed": seed, "base": base.name, "fingerprint": base.fingerprint}
+    return json.dumps(origin, sort_keys=True)
+
+
+def _write_head(adapted: Adapted, index: int, run: Run, folder: Path, note: str) -> list[str]:
+    """The head of an encoder in a file of its own, and what it does."""
+    from safetensors.torch import save_file
+
+    if not adapted.labels:
+        return []
+    held = {n: adapted.tensors[n][index].detach().mean(0) for n in ("head", "head_bias")}
+    held["head_bias"] = held["head_bias"][0]
+    held |= adapted.frozen
+    ready = {name: tensor.cpu().contiguous().clone() for name, tensor in held.items()}
+    labels = json.dumps(list(tasks.find(run.spec.task).labels))
+    save_file(ready, folder / HEAD, metadata={"peftcore": note, "labels": labels})
+    read = "the cosine of the two texts' mean states" if adapted.pairs else "the mean state"
+    read = read if adapted.base.sentences else "the first token's state"
+    return [
+        f"{HEAD} has the classification head: logits = (x - head_mean) / head_scale @ head + "
+        f"head_bias, where x is {read} and the labels are {labels}."
+    ]
+
+
+def _card(run: Run, seed: int, base: BaseModel, notes: list[str]) -> str:
+    """What a reader of the folder should know."""
+    lines = [
+        f"# {METHODS[run.spec.method].title} for {base.name}",
+        f"Seed {seed} of run {run.id}, trained on {run.spec.task}. It belongs to the weights with "
+        f"fingerprint {base.fingerprint}; on others of the same shape it means nothing.",
+        *notes,
+    ]
+    return "\n\n".join(lines) + "\n"
+
+
+def import_peft(
+    folder: Path,
+    base: BaseModel | str,
+    task: str,
+    store: RunStore | None = None,
+) -> Run:
+    """A run made of a folder of the peft package, for this base and task; the same folder gives
+    the same run.  BadInput if it is damaged, foreign, for another base or not expressible."""
+    from peftcore.exchange import peft_import
+    from peftcore.models.base_model import load
+
+    place = folder.expanduser()
+    config = _read_config(place)
+    weights = place / WEIGHTS
+    if not weights.is_file():
+        pickle = next((p.name for p in place.glob("adapter_model.*")), "")
+        safetensors_files.header(place / (pickle or WEIGHTS))  # says what is wrong
+    notes = safetensors_files.header(weights).notes
+    tensors = safetensors_files.read(weights)
+    asked = tasks.find(task)
+    base = load(base) if isinstance(base, str) else base
+    _same_base(notes, base)
+    learnt = peft_import.read(config, tensors, base)
+    spec = _spec(learnt.method, learnt.settings, base.name, task)
+    adapted = planning.wear(base, spec, fresh=False)
+    _fill(adapted, learnt.tensors, place, asked.labels)
+    return _stored(spec, adapted, base, place, config, store or RunStore())
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG
+    if not path.is_file():
+        raise BadInput(f"{folder} is no folder of the peft package: it has no {CONFIG}")
+    if path.stat().st_size > LARGEST_CONFIG:
+        raise BadInput(f"{CONFIG} is larger than {LARGEST_CONFIG:,} bytes")
+    try:
+        config = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        raise BadInput(f"{CONFIG} is not JSON that can be read") from None
+    if not isinstance(config, dict):
+        raise BadInput(f"{CONFIG} must hold an object in braces")
+    return config
+
+
+def _same_base(notes: Any, base: BaseModel) -> None:
+    """BadInput if a file says that it belongs to other weights."""
+    try:
+        said = json.loads(notes.get("peftcore", "{}")).get("fingerprint")
+    except (ValueError, AttributeError, RecursionError):
+        raise BadInput("the notes of the adapter's file cannot be read") from None
+    if said not in (None, base.fingerprint):
+        raise BadInput(
+            f"the adapter belongs to weights {str(said)[:40]}, but {base.name} has weights "
+            f"{base.fingerprint}: same shape is not the same model"
+        )
+
+
+def _spec(method: str, settings: dict[str, Any], base: str, task: str) -> RunSpec:
+    """As little as a spec can claim: nobody here knows how the adapter was trained."""
+    least = {"shots": 1, "dev": 1, "steps": 1, "batch": 1}
+    return planning.plan(base, task, method, settings, {"seeds": 1}, least)
+
+
+def _fill(adapted: Adapted, learnt: dict[str, Any], folder: Path, labels: tuple[str, ...]) -> None:
+    """Put the numbers of a file into an adapter, and those of the head if there is one."""
+    held = dict(learnt)
+    if adapted.labels:
+        if not (folder / HEAD).is_file():
+            raise BadInput(
+                f"{adapted.base.name} needs a classification head to answer, and the folder has "
+                f"no {HEAD}"
+            )
+        notes = safetensors_files.header(folder / HEAD).notes
+        if notes.get("labels") != json.dumps(list(labels)):
+            raise BadInput(
+                f"the head is for the labels {notes.get('labels', 'nobody named')[:200]}, the "
+                f"task has {json.dumps(list(labels))}"
+            )
+        head = safetensors_files.read(folder / HEAD, ["head", "head_bias", *adapted.frozen])
+        held |= {"head": head["head"], "head_bias": head["head_bias"][None]}
+        for name in adapted.frozen:
+            held[name] = head[name]
+    own = adapted.tensors | adapted.frozen
+    for name, tensor in own.items():
+        shape = tensor.shape if name in adapted.frozen else tensor.shape[2:]
+        if name not in held or held[name].shape != shape:
+            raise BadInput(f"the adapter has no tensor {name!r} of shape {tuple(shape)}")
+        tensor.data.copy_(held[name].expand_as(tensor))
+
+
+def _stored(
+    spec: RunSpec,
+    adapted: Adapted,
+    base: BaseModel,
+    folder: Path,
+    config: dict[str, Any],
+    store: RunStore,
+) -> Run:
+    """The run's folder; its name is a hash of what was imported, since its spec says too little."""
+    from peftcore.training.checkpoint import save_adapter
+
+    digest = hashlib.sha256(spec.canonical().encode())
+    digest.update((folder / WEIGHTS).read_bytes())
+    digest.update(json.dumps(config, sort_keys=True).encode())
+    store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run = Run(store.folder / digest.hexdigest()[:12], spec)
+    if run.status().state == "done":
+        return run
+    run.folder.mkdir(mode=0o700, exist_ok=True)
+    save_adapter(run, adapted, base)
+    run.write_manifest(
+        {
+            "base": {
+                "name": base.name,
+                "fingerprint": base.fingerprint,
+                "parameters": base.parameters,
+                "kind": base.kind,
+            },
+            "imported": {
+                "format": "peft",
+                "type": str(config.get("peft_type"))[:40],
+                "base_in_file": str(config.get("base_model_name_or_path"))[:200],
+                "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+            },
+        }
+    )
+    run.append_log(f"Imported from a folder of the peft package called {folder.name[:80]}")
+    run.write_status(
+        state="done",
+        step=spec.training.steps,
+        steps=spec.training.steps,
+        trainable=sum(t[0].numel() for t in adapted.tensors.values()),
+        message="Imported; trained elsewhere, and how is not known",
+        started=time.time(),
+    )
+    text = json.dumps(spec.model_dump(mode="json"), indent=1)
+    atomic_files.replace(run.folder / "spec.json", text.encode())  # last: only now it is a run
+    return run

@@ -1,0 +1,207 @@
+"""What files of the `peft` package hold, in our terms (its release 0.21).
+
+The mirror of `peft_format`: only what one of our methods computes in exactly the same way is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from peftcore.errors import BadInput
+from peftcore.exchange.peft_export import TASK_TYPES, outputs, prefix_form, turn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.models.base_model import BaseModel
+    from peftcore.models.structure import Part
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A method of ours with its settings, and its tensors without seed and vertex axes."""
+
+    method: str
+    settings: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def read(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel) -> Learnt:
+    """What the package's files hold, in our terms; BadInput if we have no equal method."""
+    readers = {"LORA": _read_lora, "PROMPT_TUNING": _read_prompt, "PREFIX_TUNING": _read_prefix}
+    kind = str(config.get("peft_type"))[:40]
+    if kind not in readers:
+        raise BadInput(f"adapters of type {kind} cannot be imported; {', '.join(readers)} can")
+    asked = config.get("task_type")
+    usual = TASK_TYPES[base.kind]
+    if asked not in (None, usual):
+        raise BadInput(
+            f"the adapter is for {str(asked)[:40]}; {base.name} is of kind {base.kind}, {usual}"
+        )
+    return readers[kind](config, tensors, base)
+
+
+def _only(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    if set(tensors) != {name}:
+        found = ", ".join(repr(t[:60]) for t in sorted(tensors)[:3]) or "nothing"
+        raise BadInput(f"the adapter should hold just {name!r}; it holds {found}")
+    return tensors[name].float()
+
+
+def _length(config: Mapping[str, Any]) -> int:
+    length = config.get("num_virtual_tokens")
+    if type(length) is not int or not 1 <= length <= 200:
+        raise BadInput(f"num_virtual_tokens must lie in [1, 200]; got {str(length)[:40]}")
+    return length
+
+
+def _read_prompt(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
+) -> Learnt:
+    if base.kind == "encoder":
+        raise BadInput(
+            "a prompt of the peft package stands before an encoder's first token, ours behind it"
+        )
+    table, length = _only(tensors, "prompt_embeddings"), _length(config)
+    # For two stacks the package stores a second prompt that it never uses.
+    rows, width = (length, 2 * length), base.anatomy.width
+    if table.dim() != 2 or len(table) not in rows or table.shape[1] != width:
+        raise BadInput(
+            f"the prompt has shape {tuple(table.shape)}; {base.name} needs ({length}, {width})"
+        )
+    return Learnt("prompt_tuning", {"length": length}, {"tokens": table[:length]})
+
+
+def _read_prefix(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
+) -> Learnt:
+    prefix_form(base, "imported")
+    if base.anatomy.family.absolute_positions:
+        raise BadInput(
+            f"a prefix for {base.name} cannot be imported: it has learned positions, and in the "
+            "peft package the content stood behind those of the prefix"
+        )
+    table, length, a = _only(tensors, "prompt_embeddings"), _length(config), base.anatomy
+    wanted = (length, 2 * len(a.sites) * a.kv_heads * a.head_width)
+    if tuple(table.shape) != wanted:
+        raise BadInput(f"the prefix has shape {tuple(table.shape)}; {base.name} needs {wanted}")
+    rows = table.view(length, 2 * len(a.sites), a.kv_heads, a.head_width).permute(1, 2, 0, 3)
+    back, made = turn(base, -length), {}
+    for number, site in enumerate(a.sites):
+        made[f"key:{site.path}"] = back(rows[2 * number][None])[0]
+        made[f"value:{site.path}"] = rows[2 * number + 1]
+    return Learnt("prefix_tuning", {"length": length, "places": ["decoder"]}, made)
+
+
+HARMLESS = {  # what describes the file, or only matters while training
+    *("peft_type", "task_type", "base_model_name_or_path", "inference_mode", "revision"),
+    *("auto_mapping", "peft_version", "lora_dropout", "init_lora_weights", "target_modules"),
+    *("exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
+    *("r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "bias"),
+    *("loftq_config", "eva_config", "corda_config", "ensure_weight_tying", "megatron_core"),
+    *("runtime_config", "qalora_group_size", "lora_ga_config"),
+}
+
+
+def _read_lora(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel) -> Learnt:
+    """LoRA on matrices of known components; other ranks are filled up with zeros."""
+    strange = sorted(name for name, value in config.items() if value and name not in HARMLESS)
+    if strange or config.get("bias", "none") != "none":
+        raise BadInput(
+            f"the adapter uses {', '.join(s[:40] for s in strange) or 'biases'}, which our LoRA "
+            "does not have"
+        )
+    pairs = _pairs(tensors, base)
+    rank = max(down.shape[1] for down, _ in pairs.values())
+    if rank > 256:
+        raise BadInput(f"rank must lie in [1, 256]; got {rank}")
+    parts = _parts(pairs, base)
+    made: dict[str, Tensor] = {}
+    for part in parts:
+        key = f"{part.component}:{part.path}"
+        down = base.embeddings.new_zeros(part.inputs, rank)
+        up = base.embeddings.new_zeros(rank, part.stop - part.start)
+        if part.path in pairs:
+            first, second = pairs[part.path]
+            own = first.shape[1]
+            down[:, :own] = first
+            up[:own] = second[:, part.start : part.stop] * _scale(config, part.path, own)
+        made |= {f"down:{key}": down, f"up:{key}": up}
+    settings = {
+        "rank": rank,
+        "alpha": rank,  # every scale is in the numbers already
+        "components": list(dict.fromkeys(part.component for part in parts)),
+        "stacks": sorted({part.stack for part in parts}),
+    }
+    return Learnt("lora", settings, made)
+
+
+def _pairs(tensors: Mapping[str, Tensor], base: BaseModel) -> dict[str, tuple[Tensor, Tensor]]:
+    """Path → down (i, r) and up (r, o), checked against the matrix they belong to."""
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(\.default)?\.weight", name)
+        if not match or tensor.dim() != 2:
+            raise BadInput(f"tensor {name[:80]!r} does not belong to a LoRA adapter")
+        found.setdefault(match[1], {})[match[2]] = tensor.float().mT
+    if not found:
+        raise BadInput("the adapter holds no tensors")
+    leaves = {part.path: part for parts in base.anatomy.parts.values() for part in parts}
+    made = {}
+    for path, pair in found.items():
+        if path not in leaves:
+            raise BadInput(
+                f"the adapter changes {path[:80]!r}, which {base.name} does not have "
+                "among the parts that LoRA can change here"
+            )
+        if set(pair) != {"A", "B"}:
+            raise BadInput(f"the product for {path[:80]!r} lacks one of its two matrices")
+        down, up = pair["A"], pair["B"]
+        wanted = (leaves[path].inputs, outputs(base, path))
+        if (down.shape[0], up.shape[1]) != wanted or down.shape[1] != up.shape[0]:
+            raise BadInput(
+                f"the product for {path[:80]!r} goes from {down.shape[0]} to {up.shape[1]} numbers "
+                f"by rank {down.shape[1]} and {up.shape[0]}; {base.name} needs {wanted[0]} to "
+                f"{wanted[1]}"
+            )
+        made[path] = (down, up)
+    return made
+
+
+def _parts(pairs: Mapping[str, Any], base: BaseModel) -> list[Part]:
+    """The parts our LoRA has to have so that it reaches all these paths, each column once."""
+    from peftcore.methods.lora import LoRA
+
+    components = get_args(get_args(LoRA.Config.model_fields["components"].annotation)[0])
+    taken: set[tuple[str, int]] = set()
+    names, stacks = [], set()
+    for name in components:
+        hits = [p for p in base.anatomy.parts.get(name, ()) if p.path in pairs]
+        if hits and not taken >= {(p.path, p.start) for p in hits}:
+            taken |= {(p.path, p.start) for p in hits}
+            names.append(name)
+            stacks |= {p.stack for p in hits}
+    left = sorted(set(pairs) - {path for path, _ in taken})
+    if left:
+        raise BadInput(f"the adapter changes {left[0][:80]!r}, which our LoRA does not reach")
+    both = base.kind == "encoder-decoder"
+    return [p for n in names for p in base.anatomy.parts[n] if p.stack in stacks or not both]
+
+
+def _scale(config: Mapping[str, Any], path: str, rank: int) -> float:
+    """What the package multiplies a product by."""
+    alpha = config.get("lora_alpha", 8)
+    patterns = config.get("alpha_pattern") or {}
+    for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
+        # Compared as text: a stranger's expression could take for ever.
+        if not re.fullmatch(r"[\w.]+", pattern):
+            raise BadInput(f"alpha_pattern must name modules in full; got {pattern[:60]!r}")
+        if path == pattern or path.endswith(f".{pattern}"):
+            alpha = value
+            break
+    if not isinstance(alpha, (int, float)) or not 0 < alpha < 1e6:
+        raise BadInput(f"lora_alpha must be a positive number; got {str(alpha)[:40]}")
+    return float(alpha) / (rank**0.5 if config.get("use_rslora") else rank)

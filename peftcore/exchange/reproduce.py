@@ -1,0 +1,269 @@
+"""Bundles read again: held against this machine, trained once more, and their scores compared.
+
+Nothing in a zip is believed: members have known names, texts are parsed, tensors are safetensors.
+Runs are trained in a place of their own, so what is here already stays as it is.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from peftcore import paths, tasks
+from peftcore.errors import BadInput
+from peftcore.exchange.bundle import FORMAT, KEPT, KNOWN
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run, RunStore
+from peftcore.system import atomic_files
+from peftcore.system.zip_files import Archive
+
+if TYPE_CHECKING:
+    from peftcore.models.base_model import BaseModel
+    from peftcore.runs.store import Status
+    from peftcore.training.trainer import Progress
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is compared between a bundle and this machine."""
+
+    what: Literal["file", "base", "data", "version", "spec"]
+    run: str
+    said: str
+    here: str
+    fatal: bool  # whether the result cannot be the same
+
+    @property
+    def sentence(self) -> str:
+        """What differs, in words."""
+        return f"run {self.run}: {self.said}, here {self.here}" if self.run else self.said
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one seed, as bundled and as reproduced."""
+
+    run: str
+    metric: str
+    seed: int
+    old: float
+    new: float
+
+    @property
+    def difference(self) -> float:
+        """New minus old; zero if both are missing."""
+        both_missing = self.old != self.old and self.new != self.new
+        return 0.0 if both_missing else self.new - self.old
+
+
+@dataclass(frozen=True)
+class Report:
+    """What reproducing a bundle gave."""
+
+    findings: list[Finding]
+    scores: list[Score] = field(default_factory=list)
+    imported: list[str] = field(default_factory=list)  # runs that were trained elsewhere
+    folder: str = ""
+
+    @property
+    def identical(self) -> bool:
+        """Whether every score came out to the last digit."""
+        return bool(self.scores) and all(score.difference == 0 for score in self.scores)
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """One run of a bundle."""
+
+    id: str
+    spec: RunSpec
+    manifest: dict[str, Any]
+    scores: dict[str, list[float]]
+
+
+def opened(path: Path) -> tuple[Archive, list[Bundled]]:
+    """A bundle and its runs; BadInput if it is none, or is not safe to read."""
+    archive = Archive(path.expanduser(), KNOWN)
+    listed = _object(archive, "bundle.json")
+    if listed.get("format") != FORMAT:
+        raise BadInput(f"{path.name} is no reproduction bundle of format {FORMAT}")
+    entries = listed.get("runs")
+    if not isinstance(entries, list) or not entries:
+        raise BadInput(f"{path.name} lists no runs")
+    named = [str(entry.get("run")) if isinstance(entry, dict) else "" for entry in entries]
+    return archive, [_bundled(archive, name) for name in sorted(set(named))]
+
+
+def _bundled(archive: Archive, run_id: str) -> Bundled:
+    if not re.fullmatch(r"[0-9a-f]{12}", run_id):
+        raise BadInput(f"{archive.name} lists a run called {run_id[:40]!r}, which is no id")
+    place = f"runs/{run_id}"
+    scores = {
+        name: [float("nan") if v is None else float(v) for v in values]
+        for name, values in _object(archive, f"{place}/scores.json", needed=False).items()
+        if isinstance(values, list)
+    }
+    manifest = _object(archive, f"{place}/manifest.json", needed=False)
+    return Bundled(run_id, RunSpec.make(_object(archive, f"{place}/spec.json")), manifest, scores)
+
+
+def _object(archive: Archive, name: str, needed: bool = True) -> dict[str, Any]:
+    """A member as a JSON object; without `needed`, empty if it is not there."""
+    if not needed and name not in archive:
+        return {}
+    try:
+        value = json.loads(archive.read(name))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"{name} in {archive.name} is not JSON that can be read") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{name} in {archive.name} must hold an object in braces")
+    return value
+
+
+def examine(
+    archive: Archive,
+    runs: Sequence[Bundled],
+    device: str = "cpu",
+    bases: dict[str, BaseModel] | None = None,
+) -> list[Finding]:
+    """Everything that differs between what a bundle says and what is here.
+
+    bases: base models already loaded, by name; those that had to be are added.
+    """
+    found = [Finding("file", "", text, "", True) for text in archive.mismatches()]
+    held = {} if bases is None else bases
+    for run in runs:
+        if "imported" not in run.manifest and run.spec.id != run.id:
+            said = "its id does not belong to its spec"
+            found.append(Finding("spec", run.id, said, run.spec.id, True))
+        found += _base_finding(run, device, held)
+        found += _data_finding(run)
+        found += _version_findings(run)
+    return found
+
+
+def _base_finding(run: Bundled, device: str, held: dict[str, BaseModel]) -> Iterator[Finding]:
+    from peftcore.models.base_model import load
+
+    said = str(run.manifest.get("base", {}).get("fingerprint"))
+    try:
+        if run.spec.base not in held:
+            held[run.spec.base] = load(run.spec.base, device)
+        here = held[run.spec.base].fingerprint
+    except BadInput as error:
+        here = str(error)
+    if said != here:
+        yield Finding("base", run.id, f"base {run.spec.base} had weights {said}", here, True)
+
+
+def _data_finding(run: Bundled) -> Iterator[Finding]:
+    if "imported" in run.manifest:
+        return
+    said = str(run.manifest.get("data_hash"))
+    try:
+        here = tasks.find(run.spec.task).data_hash()
+    except BadInput as error:
+        here = str(error)
+    if said != here:
+        yield Finding("data", run.id, f"the data of {run.spec.task} had hash {said}", here, True)
+
+
+def _version_findings(run: Bundled) -> Iterator[Finding]:
+    versions = run.manifest.get("versions", {})
+    said = {"python": run.manifest.get("python"), **versions}
+    for name, version in said.items() if isinstance(versions, dict) else ():
+        if name == "python":
+            here = platform.python_version()
+        else:
+            try:
+                here = importlib.metadata.version(str(name))
+            except importlib.metadata.PackageNotFoundError:
+                here = "not installed"
+        if version is not None and version != here:
+            yield Finding("version", run.id, f"made with {name} {str(version)[:40]}", here, False)
+
+
+def reproduce(
+    path: Path,
+    *,
+    device: str = "auto",
+    report: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
+    """Train every run of a bundle again, in a place of its own, and compare the scores.
+
+    BadInput names everything that makes an equal result impossible.
+    """
+    from peftcore.jobs.worker import attempt, resolve
+    from peftcore.training.run_training import perform
+
+    archive, runs = opened(path)
+    place, bases = resolve(device), dict[str, Any]()
+    findings = examine(archive, runs, place, bases)
+    if fatal := [finding.sentence for finding in findings if finding.fatal]:
+        raise BadInput(f"{path.name} cannot be reproduced here: {'; '.join(fatal)}")
+    store = RunStore(paths.home() / "reproductions")
+    scores, imported = list[Score](), list[str]()
+    for bundled in _in_order(runs):
+        if "imported" in bundled.manifest:
+            _unpack(archive, bundled, store)
+            imported.append(bundled.id)
+            continue
+        run = store.create(bundled.spec, demo=False)
+        with run.hold():
+            run.clear()
+        base = bases[bundled.spec.base]
+
+        def work(run: Run = run, base: BaseModel = base) -> Status:
+            return perform(run, device=place, base=base, report=report, stop=stop)
+
+        status = attempt(run, work)
+        if status.state != "done":
+            raise BadInput(f"reproducing run {run.id} was stopped at step {status.step}")
+        scores += _compared(bundled, run)
+    return Report(findings, scores, imported, str(store.folder))
+
+
+def _in_order(runs: Sequence[Bundled]) -> list[Bundled]:
+    """The runs, each after the one it starts from."""
+    waiting, done = {run.id: run for run in runs}, dict[str, Bundled]()
+    while waiting:
+        ready = [r for r in waiting.values() if not r.spec.start or r.spec.start in done]
+        if not ready:
+            lone = next(iter(waiting.values()))
+            raise BadInput(f"run {lone.id} starts from run {lone.spec.start}, which is not bundled")
+        for run in ready:
+            done[run.id] = waiting.pop(run.id)
+    return list(done.values())
+
+
+def _unpack(archive: Archive, bundled: Bundled, store: RunStore) -> None:
+    """A run that was trained elsewhere, as it is in the bundle."""
+    folder = store.folder / bundled.id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in (*KEPT, "status.json"):
+        member = f"runs/{bundled.id}/{name}"
+        if member in archive:
+            atomic_files.replace(folder / name, archive.read(member))
+
+
+def _compared(bundled: Bundled, run: Run) -> list[Score]:
+    """Old and new scores, seed by seed."""
+    new, numbers = run.scores(), run.spec.population.numbers()
+    return [
+        Score(run.id, metric, seed, _at(bundled.scores.get(metric), i), _at(new.get(metric), i))
+        for metric in sorted(bundled.scores.keys() | new.keys())
+        for i, seed in enumerate(numbers)
+    ]
+
+
+def _at(values: list[float] | None, place: int) -> float:
+    return values[place] if values and place < len(values) else float("nan")

@@ -1,0 +1,1 @@
+"""Background jobs: one queue, its workers, what they are doing."""

@@ -1,0 +1,317 @@
+"""Long measurements: what was asked for, how far each is, and what is known; folders on disk.
+
+| file | holds |
+| --- | --- |
+| ask.json | what was asked; its hash names the folder |
+| plan.json | the facts that stand on the figure, and rows for what will be measured |
+| values.jsonl | numbers as they come in; only appended to, so a stop loses nothing |
+| status.json | state, how much is done, which process is at it |
+
+A measurement is carried out in a process of its own, one at a time on a machine.  Needs no torch.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pandas as pd
+from pydantic import Field
+
+from peftcore import paths
+from peftcore.errors import BadInput
+from peftcore.settings import Settings
+from peftcore.system import atomic_files, processes
+
+STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
+SILENCE = 300.0  # seconds without a sign of life after which a process counts as hung
+ID = re.compile(r"[0-9a-f]{12}")
+PART = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One adapter by run, step of its path (None: the result) and seed (None: the asked one)."""
+
+    run: str
+    step: int | None = None
+    seed: int | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Part:
+        """RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; BadInput otherwise."""
+        found = PART.fullmatch(text)
+        if not found:
+            raise BadInput(
+                f"an adapter is named RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; got {text[:40]!r}"
+            )
+        run, step, seed = found.groups()
+        return cls(run, None if step is None else int(step), None if seed is None else int(seed))
+
+
+class Ask(Settings):
+    """Everything that decides a measurement; equal asks are computed once."""
+
+    runs: tuple[str, ...] = Field(description="What is measured, as `Part.read` reads it")
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits: equal asks have equal ids."""
+        # Without defaults: a field that is added later leaves the ids of older asks alone.
+        given = self.model_dump(mode="json", exclude_defaults=True) | self.kin()
+        whole = json.dumps(given, sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+    def parts(self) -> list[Part]:
+        """What is measured by run, step and seed."""
+        return [Part.read(text) for text in self.runs]
+
+    def kin(self) -> dict[str, str]:
+        """What tells asks of different sorts apart."""
+        return {}
+
+    def command(self) -> list[str]:
+        """The arguments that compute this, without its settings."""
+        raise NotImplementedError
+
+    def words(self) -> list[str]:
+        """The arguments of the command that computes this."""
+        given = self.model_dump(mode="json", exclude={"kind", "runs"}, exclude_defaults=True)
+        sets = [f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in given.items()]
+        return [*self.command(), *(word for each in sets for word in ("--set", each))]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a measurement is."""
+
+    state: str = "stopped"
+    done: int = 0
+    of: int = 0
+    message: str = ""
+    seconds: float = 0.0  # of work so far
+    updated: float = 0.0
+    process: dict[str, Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a living process is at it, or waits for its turn."""
+        return self.state in ("waiting", "working")
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it will still take, by the speed so far."""
+        return self.seconds / self.done * (self.of - self.done) if self.done else None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
+
+    folder: Path
+    ask: Ask
+    shipped: bool = False
+
+    SHELF: ClassVar[str]  # name of the folder they lie in
+    ASK: ClassVar[type[Ask]]
+    EXTRAS: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
+    TURNS: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits."""
+        return self.folder.name
+
+    def status(self) -> Status:
+        """The state as it is now: what claims to work but has no living process is "lost"."""
+        stored = atomic_files.read_json(self.folder / "status.json")
+        known = {part.name for part in fields(Status)}
+        status = Status(**{k: v for k, v in stored.items() if k in known})
+        if self.shipped or not status.busy or status.process is None:
+            return status
+        alive = processes.Identity(**status.process).alive(time.time() - status.updated, SILENCE)
+        return status if alive else replace(status, state="lost")
+
+    def plan(self) -> dict[str, Any]:
+        """Facts and rows as they were written; empty before it has begun."""
+        return atomic_files.read_json(self.folder / "plan.json")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What stands on the figure: examples, seed, data hash, normalisation and so on."""
+        found: dict[str, Any] = self.plan().get("facts", {})
+        return found
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Everything that was measured, in the order it came in."""
+        return atomic_files.read_lines(self.folder / "values.jsonl")
+
+    def measures(self) -> pd.DataFrame:
+        """What has been measured beside points: one row per entry, columns as they were written."""
+        return pd.DataFrame([e for e in self.entries() if e.get("what") not in ("loss", "score")])
+
+    def clear(self) -> None:
+        """Forget everything but the ask."""
+        for name in ("plan.json", "values.jsonl", *self.EXTRAS):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def keep(self, entry: Mapping[str, Any]) -> None:
+        """Add one line of values."""
+        atomic_files.append(
+            self.folder / "values.jsonl", json.dumps(atomic_files.plain(entry)) + "\n"
+        )
+
+    def write_plan(self, facts: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
+        """Replace the plan."""
+        whole = json.dumps(atomic_files.plain({"facts": facts, "rows": rows}))
+        atomic_files.replace(self.folder / "plan.json", whole.encode())
+
+    def write_status(self, **changes: Any) -> Status:
+        """Change some fields of the status."""
+        stored = atomic_files.read_json(self.folder / "status.json")
+        now = stored | changes | {"updated": time.time()}
+        atomic_files.replace(
+            self.folder / "status.json", json.dumps(atomic_files.plain(now)).encode()
+        )
+        return self.status()
+
+    def stop(self) -> None:
+        """Ask the process to stop; what was measured is kept."""
+        if self.shipped:
+            return
+        (self.folder / "stop").touch()
+        if self.status().state == "lost":
+            self.write_status(state="stopped", process=None)
+
+    def stop_asked(self) -> bool:
+        """Whether somebody asked the process to stop."""
+        return (self.folder / "stop").exists()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every other process from working on this one; BadInput if one already does."""
+        with (self.folder / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(f"{self.id} is being computed already") from None
+            yield
+
+    @classmethod
+    def home(cls) -> Path:
+        """Where those of this workspace lie."""
+        return paths.home() / cls.SHELF
+
+    @classmethod
+    def assets(cls) -> Path:
+        """Where those that come with the project lie."""
+        return paths.ASSETS / cls.SHELF
+
+    @classmethod
+    def find(cls, ask: Ask) -> Self | None:
+        """The one of an ask, if it was ever begun; the workspace's own comes first."""
+        for root, given in ((cls.home(), False), (cls.assets(), True)):
+            if (root / ask.id / "ask.json").is_file():
+                return cls(root / ask.id, ask, given)
+        return None
+
+    @classmethod
+    def create(cls, ask: Ask) -> Self:
+        """The folder of an ask, made if there is none; a shipped one that is done will do."""
+        there = cls.find(ask)
+        if there and (there.status().state == "done" or not there.shipped):
+            return there
+        return cls.own(ask)
+
+    @classmethod
+    def own(cls, ask: Ask) -> Self:
+        """The folder of an ask in this workspace, made if there is none."""
+        folder = cls.home() / ask.id
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_files.replace(folder / "ask.json", json.dumps(ask.model_dump(mode="json")).encode())
+        return cls(folder, ask)
+
+    @classmethod
+    def every(cls) -> list[Self]:
+        """All that were begun here or come with the project."""
+        found: dict[str, Self] = {}
+        for root, given in ((cls.home(), False), (cls.assets(), True)):
+            for path in sorted(root.glob("*/ask.json")):
+                if not ID.fullmatch(path.parent.name) or path.parent.name in found:
+                    continue
+                try:
+                    ask = cls.ASK.make(atomic_files.read_json(path))
+                except BadInput:  # of another version
+                    continue
+                found[path.parent.name] = cls(path.parent, ask, given)
+        return list(found.values())
+
+    @classmethod
+    def start(cls, ask: Ask) -> Self:
+        """Compute in a process that outlives this one; nothing if one is at it or it is done."""
+        made = cls.create(ask)
+        made.launch()
+        return made
+
+    def launch(self) -> None:
+        """Run its command in a process that outlives this one, unless it is done."""
+        status = self.status()
+        if self.shipped or status.busy or status.state == "done":
+            return
+        (self.folder / "stop").unlink(missing_ok=True)
+        words = ["-m", "peftcore", *self.ask.words(), "--json"]
+        signed = processes.start(words, self.folder / "log.txt")
+        self.write_status(state="waiting", message="Starting", process=asdict(signed))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
+        with (paths.home() / self.TURNS).open("a") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if self.stop_asked():
+                        raise InterruptedError from None
+                    self.write_status(state="waiting", message="Waits for another one to finish")
+                    time.sleep(0.5)
+            yield
+
+    def carried_out(self, work: Callable[[], None]) -> Status:
+        """Do the work, to its end or to where it is stopped, and write down how it went.
+
+        Nothing if it is done already.  What `work` raises reaches the caller, except for a stop.
+        """
+        if self.shipped or self.status().state == "done":
+            return self.status()
+        with self.hold():
+            signed = vars(processes.current())
+            if (self.status().process or {}).get("pid") != signed["pid"]:
+                (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
+            self.write_status(state="waiting", message="Loading the base model", process=signed)
+            try:
+                if self.stop_asked():  # between the launch and now
+                    raise InterruptedError
+                with self.turn():
+                    work()
+            except (InterruptedError, KeyboardInterrupt):
+                return self.write_status(
+                    state="stopped", process=None, message="Stopped; what was measured is kept."
+                )
+            except BadInput as error:
+                self.write_status(state="failed", process=None, message=str(error))
+                raise
+            except Exception as error:
+                kind = type(error).__name__
+                self.write_status(state="failed", process=None, message=f"An error: {kind}")
+                raise
+            return self.write_status(state="done", process=None, message="")

@@ -1,0 +1,1 @@
+"""What the lab pages measure, a folder for each; labs/common is shared."""

@@ -1,0 +1,1 @@
+"""Sparse atoms: coefficients read, pruned, removed and combined."""

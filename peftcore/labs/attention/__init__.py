@@ -1,0 +1,1 @@
+"""Attention captured, and single layers probed."""

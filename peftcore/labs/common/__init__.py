@@ -1,0 +1,1 @@
+"""What several labs share: points between adapters, and what they are worth."""

@@ -1,0 +1,1 @@
+"""Grids of trained components, and how well explanations read."""

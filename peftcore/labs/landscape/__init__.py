@@ -1,0 +1,1 @@
+"""Losses around and between adapters."""

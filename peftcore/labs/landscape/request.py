@@ -1,0 +1,130 @@
+"""What landscapes were asked for, and what is known of them: measurements whose rows are points.
+
+The plan has every point with its place in the picture; beside it may lie bend.safetensors, the
+trained corner of a curve.  Needs no torch: pages read what `surveying` computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from peftcore.jobs import background
+from peftcore.jobs.background import Measurement
+from peftcore.runs.spec import RunSpec
+
+Kind = Literal[
+    "face", "scan", "cuts", "vertices", "random", "path", "plane", "curve", "flatness", "validation"
+]
+KINDS: dict[Kind, str] = {
+    "face": "Loss over a face of the simplex: three vertices, or the centroid (c) and two",
+    "scan": "Loss in the middle of every face, to find those worth looking at",
+    "cuts": "Loss along every edge, and from the centroid to every vertex",
+    "vertices": "Loss on the plane in which the vertices spread most",
+    "random": "Loss on a plane along two random directions through the adapter",
+    "path": "Loss on the plane in which the training path spreads most, with the path on it",
+    "plane": "Loss on the plane through three adapters of equal shape",
+    "curve": "Loss between two adapters: straight, and along a trained curve",
+    "flatness": "How flat the ground around an adapter is, in numbers, for every seed",
+    "validation": "What random points of the simplex say of the validation set",
+}
+
+
+class Ask(background.Ask):
+    """Everything that decides a landscape; equal asks are computed once."""
+
+    kind: Kind = Field("face", description="What is looked at")
+    runs: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=3,
+        description="Run, or adapters as RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED",
+    )
+    seed: int = Field(0, ge=0, le=63, description="Which seed of the run, counted from 0")
+    split: Literal["dev", "train", "validation", "test"] = Field(
+        "dev", description="Examples: the seed's own validation or training draw, or a whole split"
+    )
+    examples: int = Field(24, ge=0, le=5000, description="Examples read at every point; 0: all")
+    steps: int = Field(15, ge=2, le=60, description="Steps of the grid along a side")
+    beyond: int = Field(1, ge=0, le=20, description="Steps of the grid past the face or the edge")
+    face: tuple[str, str, str] = Field(
+        ("0", "1", "2"),
+        description="Corners of the face, as 0,1,c: vertices by number, c for the centroid",
+    )
+    metric: bool = Field(False, description="Let every point answer, too, and score the answers")
+    normalisation: Literal["filter", "tensor", "none"] = Field(
+        "filter",
+        description="Random directions get the length of what they change, each vector "
+        "or each tensor",
+    )
+    radius: float = Field(
+        0.5, gt=0, le=10, description="How far random directions reach, in lengths of the adapter"
+    )
+    draw: int = Field(0, ge=0, le=10**6, description="Number that random directions depend on")
+    bend_steps: int = Field(60, ge=1, le=5000, description="Training steps of a curve")
+    copies: int = Field(30, ge=2, le=400, description="Random copies or points looked at")
+
+    @field_validator("face", mode="before")
+    @classmethod
+    def _corners(cls, given: object) -> object:
+        """Three different corners, however they were written."""
+        words = given.strip("[]() ").split(",") if isinstance(given, str) else given
+        if not isinstance(words, Sequence):
+            return words
+        corners = [str(word).strip("\"' ") for word in words]
+        if len(set(corners)) != 3 or len(corners) != 3:
+            raise ValueError("three different corners are needed, such as 0,1,c")
+        return corners
+
+    def command(self) -> list[str]:
+        """The arguments that compute this, without its settings."""
+        return ["landscape", *self.runs, "--kind", self.kind]
+
+
+@dataclass(frozen=True)
+class Landscape(Measurement):
+    """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
+
+    ask: Ask
+
+    SHELF: ClassVar[str] = "landscapes"
+    ASK: ClassVar[type[background.Ask]] = Ask
+    EXTRAS: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
+
+    def table(self) -> pd.DataFrame:
+        """One row per point: line, t, x, y, mark, weights, and loss and score where known."""
+        rows = self.plan().get("rows", [])
+        table = pd.DataFrame(rows, columns=["line", "t", "x", "y", "mark", "weights"])
+        table = table.astype({"t": float, "x": float, "y": float})
+        for name in ("loss", "score"):
+            known = {
+                i: v
+                for e in self.entries()
+                if e.get("what") == name
+                for i, v in zip(e["at"], e["values"], strict=True)
+            }
+            table[name] = [known.get(i) for i in range(len(table))]
+            table[name] = table[name].astype(float)
+        return table
+
+
+def by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[RunSpec]:
+    """The same run with each of these numbers of vertices."""
+    from peftcore.training import planning
+
+    return [
+        planning.plan(
+            spec.base,
+            spec.task,
+            spec.method,
+            spec.settings,
+            spec.population.model_dump() | {"vertices": count},
+            spec.training,
+            spec.evaluation,
+            spec.start,
+        )
+        for count in counts
+    ]

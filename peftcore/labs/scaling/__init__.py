@@ -1,0 +1,1 @@
+"""Soft prompts read: scales, gaps to words, ablations."""

@@ -1,0 +1,76 @@
+"""Initial values taken from real text: its embeddings, and the keys and values a base makes of it.
+
+A prompt may start as the words of an instruction, a prefix as what every attention block of the
+untouched base would have seen of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from peftcore.errors import BadInput
+from peftcore.models import attention
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from torch import Tensor
+
+    from peftcore.models.base_model import BaseModel
+
+
+def token_ids(base: BaseModel, text: str) -> Tensor:
+    """Ids (t,) of a text without any special token; BadInput if it has none."""
+    ids: list[int] = base.tokenizer(text, add_special_tokens=False).input_ids
+    if not ids:
+        raise BadInput(f"start 'text' needs a text with at least one token; got {text!r}")
+    return torch.tensor(ids)
+
+
+def embeddings(base: BaseModel, text: str, length: int) -> Tensor:
+    """Embeddings (length, d) of a text's tokens, which are repeated or cut to the length."""
+    ids = token_ids(base, text)
+    return base.embeddings.detach()[ids.repeat(-(-length // len(ids)))[:length].to(base.device)]
+
+
+@torch.no_grad()
+def keys_and_values(
+    base: BaseModel, text: str, length: int, sites: Collection[str]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Site → keys and values (h, length, e) of the text's first tokens in the untouched base.
+
+    An encoder-decoder reads the text and writes it too.  Where keys are rotated by their position
+    the text stands directly in front of what will be read; where positions are learned numbers it
+    stands at the beginning, since there is nothing before it.  BadInput if the text is too short.
+    """
+    ids = token_ids(base, text)[: base.anatomy.window]
+    if len(ids) < length:
+        raise BadInput(
+            f"a prefix of length {length} needs a text of at least as many tokens; "
+            f"{text!r} has {len(ids)}"
+        )
+    call = attention.Call(wanted=frozenset(sites))
+    token = attention.CALL.set(call)
+    try:
+        base.model(**_given(base, ids[None].to(base.device), length))
+    finally:
+        attention.CALL.reset(token)
+    groups = base.anatomy.heads // base.anatomy.kv_heads  # records repeat key heads for queries
+    return {
+        record.site: (record.key[0, ::groups, :length], record.value[0, ::groups, :length])
+        for record in call.records
+    }
+
+
+def _given(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]:
+    """What the base is called with to read a text (1, t) whose first tokens become a prefix."""
+    given: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    if base.kind == "encoder-decoder":
+        given["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)
+    if base.kind != "encoder":
+        given["use_cache"] = False
+    if base.kind == "decoder" and not base.anatomy.family.absolute_positions:
+        given["position_ids"] = torch.arange(ids.shape[1], device=ids.device)[None] - length
+    return given

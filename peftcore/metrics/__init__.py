@@ -1,0 +1,1 @@
+"""Scores of answers, per run and per item."""

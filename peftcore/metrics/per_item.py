@@ -1,0 +1,99 @@
+"""Automatic scores of single explanations, to be set beside what people say of the same ones.
+
+The same measures as a run's scores, but item by item: nearness to the closest gold explanation by
+chrF and ROUGE-L, and, where their models are at hand, by sentence vectors and BERTScore; length and
+whether the label is right besides.  The data set's own explanations are left out: they are what
+the others are compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from peftcore.errors import BadInput
+from peftcore.metrics import scores, semantic
+from peftcore.models import catalog
+
+if TYPE_CHECKING:
+    from peftcore.data.task import Example, Split
+
+TITLES = {
+    "chrf": "chrF to the closest gold explanation",
+    "rougeL": "ROUGE-L to the closest gold explanation",
+    "cosine": "Sentence-vector nearness to the closest gold explanation",
+    "bertscore": "BERTScore to the closest gold explanation",
+    "words": "Length in words",
+    "label_right": "Label is right",
+}
+
+
+def of_items(
+    texts: pd.DataFrame, references: Mapping[str, Sequence[str]], with_models: bool = False
+) -> pd.DataFrame:
+    """One row per item with columns item and those of TITLES that can be had.
+
+    `texts` has columns item, example, label, shown_label, explanation, method; `references` gives
+    the gold explanations of each example.  With models, loading them takes a while.
+    """
+    rows = texts[texts["method"] != "gold"].drop_duplicates("item")
+    rows = rows[[bool(references.get(str(example))) for example in rows["example"]]]
+    if rows.empty:
+        raise BadInput("none of these explanations has a gold explanation to compare with")
+    said = [str(text).lower() for text in rows["explanation"]]
+    golds = [[gold.lower() for gold in references[str(each)]] for each in rows["example"]]
+    found = pd.DataFrame({"item": rows["item"]})
+    found["chrf"] = scores.sentence_chrf(said, golds)
+    found["rougeL"] = _rouge(said, golds)
+    if with_models and "minilm" in catalog.folders():
+        found["cosine"] = semantic.cosine(said, golds)
+    if with_models and (folder := semantic.bertscore_model()):
+        found["bertscore"] = semantic.bertscore(
+            [text or semantic.PLACEHOLDER for text in said], golds, folder
+        )
+    found["words"] = [float(len(text.split())) for text in said]
+    pairs = zip(rows["shown_label"], rows["label"], strict=True)
+    found["label_right"] = [float(_plain(shown) == _plain(label)) for shown, label in pairs]
+    return found.reset_index(drop=True)
+
+
+def references(
+    texts: pd.DataFrame, load: Callable[[Split], Iterable[Example]] | None
+) -> dict[str, list[str]]:
+    """Gold explanations of each example: those among these texts, and else those of the task.
+
+    `texts` as in `of_items`; `load` gives a split of the task, None where the task is gone.
+    """
+    known: dict[str, list[str]] = {}
+    for row in texts[texts["method"] == "gold"].itertuples():
+        known.setdefault(str(row.example), []).append(str(row.explanation))
+    wanted = set(map(str, texts["example"]))
+    splits: tuple[Split, ...] = ("test", "validation")
+    for split in splits:
+        if load is None or wanted <= set(known):
+            break
+        for example in load(split):
+            if example.id in wanted and example.references:
+                known[example.id] = list(example.references)
+    return known
+
+
+def models_at_hand() -> bool:
+    """Whether there are further measures that only a model can take."""
+    return "minilm" in catalog.folders() or semantic.bertscore_model() is not None
+
+
+def _rouge(said: Sequence[str], golds: Sequence[Sequence[str]]) -> list[float]:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"])
+    pairs = zip(said, golds, strict=True)
+    return [
+        float(scorer.score_multi(list(texts), text)["rougeL"].fmeasure) for text, texts in pairs
+    ]
+
+
+def _plain(text: str) -> str:
+    return " ".join(str(text).lower().split())

@@ -1,0 +1,1 @@
+"""Frozen base models: catalogue, architectures, structure, attention, batches."""

@@ -1,0 +1,1 @@
+"""How the small bases that ship were made."""

@@ -1,0 +1,196 @@
+"""Pretraining of the bases that draw: what they read, the loop, what is measured.
+
+Sequences begin at a random position, so that a picture may stand anywhere in a text, as it does
+after a soft prompt.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from peftcore.pretraining.image_models import DRAW, make_model, make_tokenizer, shape, write_card
+from peftcore.pretraining.tiny_models import save
+from peftcore.tasks.images import canvas, digits, sampling, scenes
+from peftcore.tasks.images.canvas import SIDE, Picture
+
+_BATCH = 32
+_RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
+_MEASURED = 4  # times a run measures itself
+_OFTEN, _LAST = 60, 200  # pictures drawn for each figure, on the way and at the end
+TEMPERATURE = 0.7  # of the pictures a card counts
+_PROMPT = 0.1  # weight of a prompt's words in the loss
+Pair = tuple[str, Picture]
+Report = Callable[[dict[str, Any]], None]
+
+
+def pretrain(name: str, out: Path, tokens: int, seed: int, report: Report) -> dict[str, Any]:
+    """Train a base that draws on so many tokens, save it to `out`, and return its measurements."""
+    made = shape(name)
+    torch.manual_seed(seed)
+    tokenizer = make_tokenizer(name)
+    model = make_model(name, tokenizer)
+    model.set_attn_implementation("eager")
+    course = _Course(name, model, tokenizer, seed, made.positions)
+    measured = course.run(tokens, out, report)
+    save(model, tokenizer, out)
+    write_card(name, out, measured, model.num_parameters())
+    return measured
+
+
+def drawn_pair(name: str, rng: random.Random) -> Pair:
+    """A prompt and a picture for it, from what the base may see."""
+    if name == "tiny-scenes":
+        scene = scenes.draw_scene(rng, "plain")
+        return scene.prompt, scenes.render(scene, rng)
+    digit = rng.choice(_seen_digits())
+    ways = (digits.prompt(digit.word), f"a {digit.word}", f"the digit {digit.word}")
+    prompt = ways[0] if rng.random() < 0.7 else rng.choice(ways)
+    return prompt, shifted(digit.picture, rng.choice((-1, 0, 0, 1)))
+
+
+def _seen_digits() -> list[digits.Digit]:
+    return [d for d in digits.rows("train") if d.word != digits.UNSEEN]
+
+
+def shifted(picture: Picture, by: int) -> Picture:
+    """The picture moved by columns, or as it is where a pixel that is not blank would be lost."""
+    rows = [picture[i : i + SIDE] for i in range(0, len(picture), SIDE)]
+    edge = SIDE - 1 if by > 0 else 0
+    if not by or any(row[edge] for row in rows):
+        return picture
+    moved = [(0, *row[:-1]) if by > 0 else (*row[1:], 0) for row in rows]
+    return tuple(level for row in moved for level in row)
+
+
+class _Course:
+    """One base being trained."""
+
+    def __init__(self, name: str, model: Any, tokenizer: Any, seed: int, positions: int) -> None:
+        self.name, self.model, self.tokenizer, self.seed = name, model, tokenizer, seed
+        self.rng = random.Random(f"{name}/{seed}")
+        self.positions = positions
+        self.optimizer = torch.optim.AdamW(
+            model.parameters(), lr=_RATE[name], betas=(0.9, 0.98), weight_decay=0.05
+        )
+        self.tokens = self.step = 0
+
+    def run(self, budget: int, out: Path, report: Report) -> dict[str, Any]:
+        """Train on `budget` tokens; the learning rate falls to zero along a cosine."""
+        began = told = time.monotonic()
+        curve: list[dict[str, Any]] = []
+        while self.tokens < budget:
+            loss = self._update(self.tokens / budget)
+            now = time.monotonic()
+            if now - told > 15:
+                told = now
+                report({"step": self.step, "seconds": round(now - began), "tokens": self.tokens,
+                        "loss": round(loss, 4)})  # fmt: skip
+                if not math.isfinite(loss):
+                    raise ArithmeticError(f"the loss of {self.name} is not finite")
+            if budget > self.tokens > budget * (len(curve) + 1) / _MEASURED:
+                curve.append(self.measure(round(now - began), _OFTEN))
+                report(curve[-1])
+                save(self.model, self.tokenizer, out)
+        final = self.measure(round(time.monotonic() - began), _LAST)
+        report(final)
+        return final | {"curve": curve, "budget": budget, "seed": self.seed, "drawn": _LAST}
+
+    def _update(self, share: float) -> float:
+        self.model.train()
+        factor = min(1.0, (self.step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+        for group in self.optimizer.param_groups:
+            group["lr"] = _RATE[self.name] * factor
+        ids, weights, starts = self.batch([drawn_pair(self.name, self.rng) for _ in range(_BATCH)])
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = self._loss(ids, weights, starts)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.tokens += int((weights > 0).sum())
+        return float(loss.detach())
+
+    def batch(self, pairs: list[Pair], offset: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+        """Ids (n, t), weights in the loss (n, t) and first positions (n,) of some pairs."""
+        end = self.tokenizer.eos_token_id
+        texts = [f"{prompt} {DRAW}" for prompt, _ in pairs]
+        encode = lambda rows: self.tokenizer(rows, add_special_tokens=False)["input_ids"]
+        heads, tails = encode(texts), encode([canvas.words(p) for _, p in pairs])
+        width = max(len(h) + len(t) for h, t in zip(heads, tails, strict=True)) + 2
+        ids = torch.full((len(pairs), width), self.tokenizer.pad_token_id)
+        weights = torch.zeros(len(pairs), width)
+        for i, (head, tail) in enumerate(zip(heads, tails, strict=True)):
+            row = [end, *head, *tail, end]
+            ids[i, : len(row)] = torch.tensor(row)
+            weights[i, : len(head) + 1] = _PROMPT
+            weights[i, len(head) + 1 : len(row)] = 1.0
+        room = self.positions - width
+        far = [self.rng.randint(0, room) * (self.rng.random() < 0.5) * offset for _ in pairs]
+        return ids, weights, torch.tensor(far)
+
+    def _loss(self, ids: Tensor, weights: Tensor, starts: Tensor) -> Tensor:
+        positions = torch.arange(ids.shape[1]) + starts[:, None]
+        mask = (ids != self.tokenizer.pad_token_id).long()
+        given = {"attention_mask": mask, "position_ids": positions}
+        logits = self.model(ids, **given).logits[:, :-1].float()
+        each = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        counted = weights[:, 1:].flatten()
+        return (each * counted).sum() / counted.sum()
+
+    @torch.no_grad()
+    def measure(self, seconds: int, count: int) -> dict[str, Any]:
+        """Loss on pictures that were not learnt, and how often drawn ones show what was asked."""
+        self.model.eval()
+        ids, weights, starts = self.batch(self._held_out(), offset=False)
+        weights = (weights == 1.0).float()
+        found = {"step": self.step, "seconds": seconds, "tokens": self.tokens,
+                 "validation_loss": round(float(self._loss(ids, weights, starts)), 4)}  # fmt: skip
+        return found | (self._digits(count) if self.name == "tiny-digits" else self._scenes(count))
+
+    def _held_out(self) -> list[Pair]:
+        if self.name == "tiny-digits":
+            rows = [d for d in digits.rows("validation") if d.word != digits.UNSEEN]
+            return [(digits.prompt(d.word), d.picture) for d in rows]
+        rng = random.Random(f"held out/{self.seed}")
+        return [drawn_pair(self.name, rng) for _ in range(200)]
+
+    def _digits(self, count: int) -> dict[str, float]:
+        seen = [digits.SEEN[i % len(digits.SEEN)] for i in range(count)]
+        said = digits.reader().read(self.draw([digits.prompt(word) for word in seen]))
+        unseen = digits.reader().read(self.draw([digits.prompt(digits.UNSEEN)] * count))
+        right = sum(a == b for a, b in zip(said, seen, strict=True))
+        return {"alignment": round(right / count, 3),
+                "unseen": round(unseen.count(digits.UNSEEN) / count, 3)}  # fmt: skip
+
+    def _scenes(self, count: int) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for kind in scenes.KINDS[:-1]:
+            rng = random.Random(f"{kind}/{self.seed}")
+            asked = [scenes.draw_scene(rng, kind) for _ in range(count)]
+            pictures = self.draw([scene.prompt for scene in asked])
+            right = [scenes.aligned(*pair) for pair in zip(asked, pictures, strict=True)]
+            found[kind] = round(sum(right) / count, 3)
+        return found
+
+    def draw(self, prompts: list[str]) -> list[Picture]:
+        """One picture for each prompt."""
+        texts = [f"{self.tokenizer.bos_token} {prompt} {DRAW}" for prompt in prompts]
+        given = self.tokenizer(texts, return_tensors="pt", padding=True)
+        keys = [f"measure/{i}" for i in range(len(prompts))]
+        out = self.model.generate(
+            input_ids=given["input_ids"],
+            attention_mask=given["attention_mask"],
+            **sampling.options(self.tokenizer, keys, TEMPERATURE),
+        )
+        said = self.tokenizer.batch_decode(out[:, given["input_ids"].shape[1] :])
+        return [canvas.read(text) for text in said]

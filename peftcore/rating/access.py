@@ -1,0 +1,170 @@
+"""Who is at it, and what that allows.
+
+There are two roles.  An experimenter makes projects, invites raters and reads everything.  A rater
+comes by a secret link (or a login) and reads and writes their own items of one project only.  Every
+function of this package that reads or writes takes the actor and checks it; pages check nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from peftcore.errors import BadInput
+from peftcore.rating.schema import PROJECTS, RATERS
+from peftcore.rating.store import Book, found
+
+DAY = 86_400.0  # seconds
+NOBODY = "0" * 64  # compared with when there is no such rater, so that both cases take as long
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody with a role; `rater` and `project` are empty for experimenters."""
+
+    role: Literal["experimenter", "rater"]
+    name: str
+    rater: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A rater and the secret of their link, which is shown once and stored nowhere."""
+
+    rater: str
+    name: str
+    token: str
+
+
+class NotAllowed(BadInput):
+    """Somebody asked for what their role or their link does not cover."""
+
+
+def experimenter(name: str = "experimenter") -> Actor:
+    """Whoever runs the lab: on this machine anybody without a rater's link."""
+    return Actor("experimenter", name)
+
+
+def sign_in(book: Book, token: str) -> Actor:
+    """The rater whose link this is; NotAllowed if it is nobody's, was withdrawn or has ended.
+
+    A link that ends does not end a visit that came by it before.
+    """
+    rater, _, secret = token.partition(".")
+    row = book.one(sa.select(RATERS).where(RATERS.c.id == rater, RATERS.c.token_hash.is_not(None)))
+    matches = hmac.compare_digest(row["token_hash"] if row else NOBODY, _hash(secret))
+    if row is None or not matches:
+        raise NotAllowed(
+            "this link is not valid: a part of it may be missing, or a newer one has replaced it. "
+            "Copy it once more as a whole, or ask whoever sent it for a new one"
+        )
+    require_active(row["active"])
+    until = row["link_until"]
+    if until is not None and until < book.clock():
+        raise NotAllowed(
+            f"this link worked until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC. What "
+            "you rated is kept; ask whoever sent it for a new one if you should go on"
+        )
+    return Actor("rater", row["name"], row["id"], row["project"])
+
+
+def sign_in_by_login(book: Book, login: str) -> list[Actor]:
+    """One rater's role for each open project that was opened to this login, newest first."""
+    query = (
+        sa.select(RATERS)
+        .join(PROJECTS, PROJECTS.c.id == RATERS.c.project)
+        .where(RATERS.c.login == login.strip().lower(), RATERS.c.active, PROJECTS.c.state == "open")
+        .order_by(PROJECTS.c.created.desc())
+    )
+    return [Actor("rater", row["name"], row["id"], row["project"]) for row in book.read(query)]
+
+
+def invite(book: Book, who: Actor, project: str, name: str, login: str = "") -> Invitation:
+    """A new rater of a project, with a secret link; with `login` they may sign in instead."""
+    require_experimenter(who)
+    rater, secret = book.new_id(), secrets.token_urlsafe(32)
+    values = {
+        "id": rater,
+        "project": project,
+        "name": name.strip()[:80] or "rater",
+        "token_hash": _hash(secret),
+        "login": login.strip().lower() or None,
+        "created": book.clock(),
+        "active": True,
+    }
+    with book.write() as connection:
+        row = book.project_locked(connection, project)
+        if row["demo"]:
+            raise BadInput("the demo project takes no raters; make one of your own from runs")
+        taken = sa.select(RATERS.c.id).where(
+            RATERS.c.project == project, RATERS.c.login == values["login"]
+        )
+        if values["login"] and connection.execute(taken).first():
+            raise BadInput(f"{login.strip()!r} rates in this project already")
+        values["link_until"] = _link_until(book, row)
+        connection.execute(sa.insert(RATERS).values(values))
+    return Invitation(rater, str(values["name"]), f"{rater}.{secret}")
+
+
+def renew_link(book: Book, who: Actor, rater: str) -> Invitation:
+    """A new secret for a rater who goes on where they were; the old link stops working."""
+    require_experimenter(who)
+    secret = secrets.token_urlsafe(32)
+    row = found(book.one(sa.select(RATERS).where(RATERS.c.id == rater)), "rater", rater)
+    project = found(
+        book.one(sa.select(PROJECTS).where(PROJECTS.c.id == row["project"])), "project", rater
+    )
+    until = _link_until(book, project)
+    _change(book, rater, token_hash=_hash(secret), active=True, link_until=until)
+    return Invitation(rater, row["name"], f"{rater}.{secret}")
+
+
+def revoke(book: Book, who: Actor, rater: str) -> None:
+    """Close a rater's link; what they said is kept."""
+    require_experimenter(who)
+    _change(book, rater, active=False)
+
+
+def _link_until(book: Book, project: sa.RowMapping) -> float | None:
+    """When a link that is made now ends, in epoch seconds; None: never."""
+    days = project["settings"].get("link_days", 0)  # projects of before have no such setting
+    return book.clock() + days * DAY if days else None
+
+
+def _change(book: Book, rater: str, **values: object) -> None:
+    with book.write() as connection:
+        change = sa.update(RATERS).where(RATERS.c.id == rater).values(**values)
+        if connection.execute(change).rowcount != 1:
+            raise BadInput(f"no rater {rater[:40]!r}")
+
+
+def require_experimenter(who: Actor) -> None:
+    """NotAllowed unless it is an experimenter."""
+    if who.role != "experimenter":
+        raise NotAllowed("only an experimenter may do this; you came as a rater")
+
+
+def require_rater(who: Actor) -> None:
+    """NotAllowed unless it is a rater."""
+    if who.role != "rater" or not who.rater:
+        raise NotAllowed("only a rater may do this; open the project by a rater's link")
+
+
+def require_active(active: bool | None) -> None:
+    """NotAllowed for a rater whose link was withdrawn in the meantime."""
+    if not active:
+        raise NotAllowed(
+            "this link is not valid any more: it was closed. What you rated is kept; ask whoever "
+            "sent it for a new one if you should go on"
+        )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()  # 256 random bits need no slow hash

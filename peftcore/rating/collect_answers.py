@@ -1,0 +1,42 @@
+"""What runs said, gathered: every question of their task, and each run's answers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from peftcore.errors import BadInput
+from peftcore.rating import item_sampling
+
+if TYPE_CHECKING:
+    from peftcore.runs.store import Run
+
+
+def pool(runs: Sequence[Run]) -> item_sampling.Pool:
+    """Questions and answers of finished runs of one task that has explanations."""
+    from peftcore import tasks
+
+    if not runs:
+        raise BadInput("choose at least one run whose explanations are to be rated")
+    names = sorted({run.spec.task for run in runs})
+    if len(names) > 1:
+        raise BadInput(f"a project is about one task; these runs are of {', '.join(names)}")
+    task = tasks.find(names[0])
+    if task.kind != "explain":
+        raise BadInput(f"{task.title} has no explanations to rate; choose runs of a task that has")
+    questions: dict[str, item_sampling.Question] = {}
+    said: dict[str, dict[str, list[item_sampling.Said]]] = {}
+    parts = {example.id: example.parts for example in task.load(runs[0].spec.evaluation.split)}
+    for run in runs:
+        table = run.answers()
+        if table.empty:
+            raise BadInput(f"run {run.id} has no answers yet: it is {run.status().state}")
+        mine = said.setdefault(run.id, {})
+        for row in table.to_dict("records"):
+            example = str(row["example"])
+            if example not in questions:
+                questions[example] = item_sampling.question(
+                    row, parts.get(example, ()), task.labels
+                )
+            mine.setdefault(example, []).append(item_sampling.said(row, run.id, run.spec.method))
+    return item_sampling.Pool(questions, said, task.labels)

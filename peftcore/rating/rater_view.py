@@ -1,0 +1,172 @@
+"""What a rater gets to see: objects that cannot hold the name of a method.
+
+Explanations are in a screen only once the rater's own answer is stored; whose they are is never in
+it, and ids are random.  Everything here reads without the table of origins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from peftcore.rating import item_sampling, scales
+from peftcore.rating.access import Actor, require_active, require_rater
+from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
+from peftcore.rating.store import Book, found
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What a rater should know of a project; its name is the experimenters' affair."""
+
+    task: str
+    mode: scales.Mode
+    question: str
+    guidelines: str
+    open: bool
+
+
+@dataclass(frozen=True)
+class Text:
+    """One explanation as shown: what was answered, and why."""
+
+    side: Literal["", "left", "right"]
+    label: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One item as its rater sees it now."""
+
+    lease: str
+    position: int  # counted from 1
+    mode: scales.Mode
+    training: bool
+    state: Literal["open", "done", "skipped"]
+    fields: tuple[tuple[str, str], ...]  # the question: name and text of each part
+    options: tuple[str, ...]  # the answers there are; empty: any words
+    answer: str | None  # the rater's own; None: not given yet
+    right_answer: str | None  # None until the rater has answered
+    texts: tuple[Text, ...]  # empty until the rater has answered
+    judgement: scales.Judgement | None  # the rater's current one
+    draft: Mapping[str, Any]
+    draft_version: int
+    feedback: str  # of a training item that has been rated
+    expires: float  # epoch seconds
+
+
+@dataclass(frozen=True)
+class Past:
+    """An item the rater has had, for going back."""
+
+    lease: str
+    position: int  # counted from 1
+    state: Literal["open", "done", "skipped"]
+    word: str  # the current verdict; empty if there is none
+
+
+def _own() -> sa.Select[Any]:
+    """A rater's leases with item, answer, current rating and draft; never an origin."""
+    newer = RATINGS.alias("newer")
+    current = sa.and_(
+        RATINGS.c.lease == LEASES.c.id,
+        ~sa.exists().where(newer.c.supersedes == RATINGS.c.id),
+    )
+    return (
+        sa.select(
+            *(LEASES.c.id, LEASES.c.position, LEASES.c.flipped, LEASES.c.state, LEASES.c.expires),
+            *(ITEMS.c.kind, ITEMS.c.fields, ITEMS.c.options, ITEMS.c.texts, ITEMS.c.label),
+            *(ITEMS.c.feedback, ANSWERS.c.answer, RATINGS.c.act, RATINGS.c.judgement),
+            *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, RATERS.c.active),
+        )
+        .join(ITEMS, ITEMS.c.id == LEASES.c.item)
+        .join(PROJECTS, PROJECTS.c.id == LEASES.c.project)
+        .join(RATERS, RATERS.c.id == LEASES.c.rater)
+        .outerjoin(ANSWERS, ANSWERS.c.lease == LEASES.c.id)
+        .outerjoin(RATINGS, current)
+        .outerjoin(DRAFTS, DRAFTS.c.lease == LEASES.c.id)
+        .where(
+            LEASES.c.rater == sa.bindparam("rater"),
+            LEASES.c.project == sa.bindparam("project"),
+        )
+    )
+
+
+ONE = _own().where(LEASES.c.id == sa.bindparam("lease"))  # built once: building takes longest
+IN_ORDER = _own().order_by(LEASES.c.position)
+
+
+def briefing(book: Book, who: Actor) -> Briefing:
+    """The project of a rater, in their words."""
+    require_rater(who)
+    query = (
+        sa.select(PROJECTS, RATERS.c.active)
+        .join(RATERS, RATERS.c.project == PROJECTS.c.id)
+        .where(PROJECTS.c.id == who.project, RATERS.c.id == who.rater)
+    )
+    row = found(book.one(query), "project", who.project)
+    require_active(row["active"])
+    mode: scales.Mode = row["settings"]["mode"]
+    return Briefing(
+        row["task"],
+        mode,
+        scales.QUESTIONS[mode],
+        row["settings"]["guidelines"],
+        row["state"] == "open",
+    )
+
+
+def screen(book: Book, who: Actor, lease: str) -> Screen:
+    """An item that was handed to this rater; somebody else's reads as if it were not there."""
+    require_rater(who)
+    own = book.read(ONE, rater=who.rater, project=who.project, lease=lease)
+    row = found(own[0] if own else None, "item", lease)
+    require_active(row["active"])
+    mode: scales.Mode = row["settings"]["mode"]
+    answered = row["answer"] is not None
+    judged = row["judgement"] if row["act"] == "rated" else None
+    return Screen(
+        lease=row["id"],
+        position=row["position"] + 1,
+        mode=mode,
+        training=row["kind"] == "training",
+        state=row["state"],
+        fields=tuple((name, text) for name, text in row["fields"]),
+        options=tuple(row["options"]),
+        answer=row["answer"],
+        right_answer=row["label"] if answered else None,
+        texts=_texts(row) if answered else (),
+        judgement=scales.Judgement.make(judged) if judged else None,
+        draft=row["content"] or {},
+        draft_version=row["version"] or 0,
+        feedback=item_sampling.lesson(row["feedback"], row["flipped"]) if judged else "",
+        expires=row["expires"],
+    )
+
+
+def history(book: Book, who: Actor) -> list[Past]:
+    """Every item this rater has had, in the order in which they came."""
+    require_rater(who)
+    rows = book.read(IN_ORDER, rater=who.rater, project=who.project)
+    require_active(all(row["active"] for row in rows))
+    return [
+        Past(
+            row["id"],
+            row["position"] + 1,
+            row["state"],
+            scales.word(row["judgement"], row["settings"]["mode"]) if row["act"] == "rated" else "",
+        )
+        for row in rows
+    ]
+
+
+def _texts(row: sa.RowMapping) -> tuple[Text, ...]:
+    pairs = list(row["texts"])
+    if len(pairs) == 1:
+        return (Text("", *pairs[0]),)
+    left, right = reversed(pairs) if row["flipped"] else pairs
+    return (Text("left", *left), Text("right", *right))

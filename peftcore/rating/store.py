@@ -1,0 +1,112 @@
+"""The book of ratings: the database they are in, brought up to date when it is opened.
+
+It shares the address of the job queue (SQLite in the workspace, or what PEFTCORE_DATABASE names)
+and its way of writing.  Human work is not repeated, so on SQLite every commit reaches the disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from peftcore.errors import BadInput
+from peftcore.rating.schema import PROJECTS
+from peftcore.system.database import Database
+
+REVISION = "0002"  # the newest of migrations/versions; a test holds it so
+VERSIONS = "rating_version"  # the table in which the database keeps its own
+
+
+class Book(Database):
+    """Projects, items, raters and what they said.
+
+    `clock` tells epoch seconds and `new_id` makes ids, which nobody can guess: a link's secret is
+    something else, but an id that tells nothing cannot tell a method either.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    ) -> None:
+        self.clock, self.new_id = clock, new_id
+        super().__init__(url)
+
+    @contextmanager
+    def write(self, exclusive: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that writes; on SQLite raters wait in a queue for it.
+
+        SQLite's own waiting is looking again every tenth of a second, where somebody unlucky among
+        many can wait until the patience ends.
+        """
+        with self._turn(), super().write(exclusive) as connection:
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self.lite:
+            yield
+            return
+        with Path(f"{self._writer.url.database}-turn").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file, or dying, lets the next one in
+            yield
+
+    def _create(self) -> None:
+        if self.lite:
+            event.listen(self._writer, "connect", _reach_the_disk)
+        if self._revision() != REVISION:
+            self._upgrade()
+
+    def _revision(self) -> str | None:
+        with self._reader.connect() as connection:
+            if not sa.inspect(connection).has_table(VERSIONS):
+                return None
+            version = sa.table(VERSIONS, sa.column("version_num"))
+            return connection.execute(sa.select(version.c.version_num)).scalar()
+
+    def _upgrade(self) -> None:
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        settings = Config()
+        settings.set_main_option("script_location", "peftcore.rating:migrations")
+        with self.write(exclusive=True) as connection:
+            settings.attributes["connection"] = connection
+            try:
+                command.upgrade(settings, "head")
+            except CommandError:
+                raise BadInput(
+                    f"the ratings in this database are at step {self._revision()!r}, which this "
+                    f"version does not know; it knows {REVISION}. Use the newer version"
+                ) from None
+
+    def project_locked(self, connection: sa.Connection, project: str) -> sa.RowMapping:
+        """The row of a project, which nobody else writes to until this transaction ends."""
+        query = sa.select(PROJECTS).where(PROJECTS.c.id == project).with_for_update()
+        return found(connection.execute(query).mappings().first(), "project", project)
+
+    def one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
+        """The first row of a query, if there is one."""
+        rows = self.read(query.limit(1))
+        return rows[0] if rows else None
+
+
+def found(row: sa.RowMapping | None, what: str, name: str) -> sa.RowMapping:
+    """The row; BadInput if there is none, or if it is not the asker's to see: both read alike."""
+    if row is None:
+        raise BadInput(f"no {what} {name[:40]!r} that is yours to see")
+    return row
+
+
+def _reach_the_disk(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=FULL")

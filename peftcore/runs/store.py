@@ -1,0 +1,387 @@
+"""A run is a folder: what was asked for, how far it is, and everything that came out.
+
+| file | holds |
+| --- | --- |
+| spec.json | the spec; its hash names the folder |
+| status.json | state, step, message, and which process is at it; replaced in one go |
+| history.jsonl | one line per look at the losses; only appended to |
+| answers.parquet, scores.json | every answer of every seed; metric → one value per seed |
+| adapter.safetensors, checkpoint.safetensors | written by training |
+| path/ | adapters at steps on the way, in half precision |
+| manifest.json, log.txt | what produced it; what happened |
+
+Whoever dies half-way leaves files that can be read: a torn last line is skipped, and a state that
+claims work while its process is gone reads as "lost".  Queueing is in `jobs`, training elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from peftcore import paths
+from peftcore.errors import BadInput
+from peftcore.runs.spec import RunSpec
+from peftcore.system import atomic_files, processes
+
+State = Literal["queued", "training", "answering", "done", "cancelled", "failed", "lost"]
+WORKING = ("training", "answering")
+SILENCE = 120.0  # seconds without a sign of life after which a working run counts as lost
+HISTORY = ["step", "seed", "train_loss", "dev_loss", "learning_rate", "seconds"]
+ANSWERS = [
+    *("seed", "example", "source", "target", "references", "label"),
+    *("text", "predicted", "explanation", "correct"),
+]
+ID = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is.  Times are epoch seconds, `seconds` is work done so far."""
+
+    state: State = "queued"
+    step: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    message: str = ""
+    error_id: str = ""
+    seeds: list[dict[str, Any]] = field(default_factory=list)
+    started: float | None = None
+    updated: float = 0.0
+    trainable: int | None = None
+    process: dict[str, Any] | None = None  # a processes.Identity while somebody is at it
+
+    @property
+    def busy(self) -> bool:
+        """Whether a living process is at it."""
+        return self.state in WORKING or (self.state == "queued" and self.process is not None)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it stopped short of its end and can go on from its checkpoint."""
+        return self.state in ("lost", "cancelled", "failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One folder of results; `demo` runs ship with the project and cannot be changed."""
+
+    folder: Path
+    spec: RunSpec
+    demo: bool = False
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits."""
+        return self.folder.name
+
+    def status(self) -> Status:
+        """The state as it is now: what claims to work but has no living process is "lost"."""
+        status = self._stored_status()
+        if self.demo or status.process is None or not status.busy:
+            return status
+        silent = time.time() - atomic_files.modified(self.folder / "status.json") / 1e9
+        if processes.Identity(**status.process).alive(silent, SILENCE):
+            return status
+        return replace(
+            status, state="lost", message="The process that trained it is gone; resume it."
+        )
+
+    def _stored_status(self) -> Status:
+        stored = atomic_files.read_json(self.folder / "status.json")
+        known = {part.name for part in fields(Status)}
+        return Status(**{name: value for name, value in stored.items() if name in known})
+
+    def history(self) -> pd.DataFrame:
+        """Losses, one row per step and seed; a repeated step counts as last written."""
+        rows = atomic_files.read_lines(self.folder / "history.jsonl")
+        rows = [row for row in rows if {"step", "seed"} <= row.keys()]
+        table = pd.DataFrame(rows, columns=HISTORY, dtype=float)
+        table = table.astype({"step": int, "seed": int})
+        kept = table.drop_duplicates(["step", "seed"], keep="last")
+        return kept.sort_values(["step", "seed"], kind="stable", ignore_index=True)
+
+    def validation(self) -> pd.DataFrame:
+        """What each copy of dev said at random points of a simplex; empty for plain runs.
+
+        Columns step, seed, copy, dev_loss, and dev_centroid, the same for all copies of a look.
+        """
+        rows = atomic_files.read_lines(self.folder / "history.jsonl")
+        latest = {(row["step"], row["seed"]): row for row in rows if row.get("dev_copies")}
+        table = [
+            (step, seed, copy, loss, row["dev_centroid"])
+            for (step, seed), row in sorted(latest.items())
+            for copy, loss in enumerate(row["dev_copies"])
+        ]
+        return pd.DataFrame(table, columns=["step", "seed", "copy", "dev_loss", "dev_centroid"])
+
+    def path_file(self, step: int) -> Path:
+        """Where the adapter of a step on the way is kept."""
+        return self.folder / "path" / f"{step:06d}.safetensors"
+
+    def path_steps(self) -> list[int]:
+        """Steps whose adapters were kept on the way, in order."""
+        return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
+
+    def answers(self) -> pd.DataFrame:
+        """Every answer of every seed; empty before the run has answered."""
+        path = self.folder / "answers.parquet"
+        if not path.is_file():
+            return pd.DataFrame(columns=ANSWERS)
+        table = pd.read_parquet(path)
+        table["references"] = [list(texts) for texts in table["references"]]
+        return table
+
+    def scores(self) -> dict[str, list[float]]:
+        """Metric → one value per seed; empty before the run is scored."""
+        stored = atomic_files.read_json(self.folder / "scores.json")
+        return {
+            name: [math.nan if v is None else float(v) for v in vs] for name, vs in stored.items()
+        }
+
+    def manifest(self) -> dict[str, Any]:
+        """What produced the results: fingerprint of the base, hash of the data, versions."""
+        return atomic_files.read_json(self.folder / "manifest.json")
+
+    def log(self) -> str:
+        """What happened, one line each, with the traceback of a failure."""
+        path = self.folder / "log.txt"
+        return path.read_text("utf-8", errors="replace") if path.is_file() else ""
+
+    def write_status(self, **changes: Any) -> Status:
+        """Change some fields; a working state is signed with this process, others are released."""
+        before = self._stored_status()
+        status = replace(before, **changes)
+        if status.state != before.state and "message" not in changes:
+            status = replace(status, message="")
+        if status.state not in get_args(State):
+            raise ValueError(f"no state {status.state!r}; known: {', '.join(get_args(State))}")
+        if "process" not in changes:
+            signed = asdict(processes.current()) if status.state in WORKING else None
+            status = replace(status, process=signed)
+        self._write_json("status.json", asdict(replace(status, updated=time.time())))
+        return status
+
+    def claim(self) -> Status:
+        """Sign a waiting run with this process, so that it reads as lost if this process dies."""
+        process = asdict(processes.current())
+        return self.write_status(state="queued", process=process, message="Starting", error_id="")
+
+    def beat(self) -> None:
+        """A sign of life between two changes of the status."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.folder / "status.json")
+
+    def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows with the columns of `history`."""
+        self._append(
+            "history.jsonl", "".join(f"{json.dumps(atomic_files.plain(row))}\n" for row in rows)
+        )
+
+    def append_log(self, line: str) -> None:
+        """Add a line to the log, with the time."""
+        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line.rstrip()}\n")
+
+    def write_answers(self, table: pd.DataFrame) -> None:
+        """Replace the answers."""
+        self._guard()
+        atomic_files.replace(self.folder / "answers.parquet", table.to_parquet(index=False))
+
+    def write_scores(self, scores: Mapping[str, Iterable[float]]) -> None:
+        """Replace the scores; a value that is not a number is kept as such."""
+        self._write_json("scores.json", {name: list(values) for name, values in scores.items()})
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest."""
+        self._write_json("manifest.json", manifest)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every other process from working on this run; BadInput if one already does.
+
+        The lock belongs to the operating system, so it ends with its process however that ends.
+        """
+        self._guard()
+        with (self.folder / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(f"run {self.id} is being trained by another process") from None
+            yield
+
+    def clear(self) -> None:
+        """Forget every result and checkpoint, keep the spec and the log."""
+        self._guard()
+        for path in self.folder.iterdir():
+            if path.is_file() and path.name not in ("spec.json", "log.txt", "lock"):
+                path.unlink()
+        steps = self.spec.training.steps
+        self.write_status(state="queued", steps=steps, started=time.time())
+
+    def _guard(self) -> None:
+        if self.demo:
+            raise BadInput(f"run {self.id} is a demo run, which cannot be changed")
+
+    def _write_json(self, name: str, value: Any) -> None:
+        self._guard()
+        atomic_files.replace(
+            self.folder / name, json.dumps(atomic_files.plain(value), indent=1).encode()
+        )
+
+    def _append(self, name: str, text: str) -> None:
+        self._guard()
+        atomic_files.append(self.folder / name, text)
+
+
+class RunStore:
+    """All runs of a folder, and beside them the demo runs and those of shipped studies.
+
+    Study runs are found by id and by spec; lists name them only if asked, for they are many alike.
+    """
+
+    def __init__(self, folder: Path | None = None, demos: Path | None = None) -> None:
+        self.folder = (folder or paths.home() / "runs").resolve()
+        self.demos = (demos or paths.ASSETS / "demo_runs").resolve()
+        self.studies = self.demos.with_name("study_runs")
+        self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
+
+    def create(self, spec: RunSpec, demo: bool = True) -> Run:
+        """The run of a spec, made if there is none; with `demo`, a demo run of it will do."""
+        found = self.find(spec, demo)
+        if found:
+            return found
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self._path(self.folder, spec.id)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        run = Run(folder, spec)
+        if not (folder / "status.json").exists():
+            run.clear()
+        atomic_files.replace(
+            folder / "spec.json", json.dumps(spec.model_dump(mode="json"), indent=1).encode()
+        )
+        return run
+
+    def find(self, spec: RunSpec, demo: bool = True) -> Run | None:
+        """The run of a spec, if there is one."""
+        return self._find(spec.id, demo)
+
+    def open(self, run_id: str) -> Run:
+        """The run with this id; BadInput with similar ids if there is none."""
+        run = self._find(run_id, demo=True)
+        if run:
+            return run
+        known = [run.id for run in self.all()]
+        close = get_close_matches(run_id, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)} runs"
+        raise BadInput(f"no run {run_id[:40]!r}; {hint}")
+
+    def all(self, demo: bool = True, studies: bool = False) -> list[Run]:
+        """Every readable run, newest first; demo runs come last, after them those of studies."""
+        shipped = ((self.demos, demo), (self.studies, studies))
+        found: dict[str, Run] = {}
+        for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
+            runs = _runs(folder, folder != self.folder)
+            for run in sorted(runs, key=lambda run: -_started(run)):
+                found.setdefault(run.id, run)
+        return list(found.values())
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run for good; demo runs and runs at work are refused."""
+        run = self.open(run_id)
+        run._guard()
+        if run.status().busy:
+            raise BadInput(f"run {run_id} is {run.status().state}; cancel it before deleting it")
+        grave = tempfile.mkdtemp(prefix=".deleted-", dir=self.folder)
+        run.folder.rename(Path(grave) / run_id)  # gone at once, even if what follows is cut short
+        shutil.rmtree(grave)
+
+    def table(self, runs: Iterable[Run] | None = None) -> pd.DataFrame:
+        """One row per run and seed: names, sizes, state, and every metric that was scored."""
+        rows: list[dict[str, Any]] = []
+        for run in self.all() if runs is None else runs:
+            status = run.status()
+            stamp = (status.updated, atomic_files.modified(run.folder / "scores.json"))
+            if self._rows.get(run.folder, (None,))[0] != stamp:
+                self._rows[run.folder] = (stamp, _seed_rows(run, status))
+            # Not from the cache: whether a run is lost depends on its process, not on a file.
+            rows += [row | {"state": status.state} for row in self._rows[run.folder][1]]
+        return pd.DataFrame(rows, columns=None if rows else TABLE)
+
+    def _find(self, run_id: str, demo: bool) -> Run | None:
+        if not ID.fullmatch(run_id):  # before it becomes part of a path
+            return None
+        for folder in (self.folder, *((self.demos, self.studies) if demo else ())):
+            run = _load(self._path(folder, run_id), folder != self.folder)
+            if run:
+                return run
+        return None
+
+    @staticmethod
+    def _path(folder: Path, run_id: str) -> Path:
+        path = folder / run_id
+        if path.resolve().parent != folder:
+            raise BadInput(f"run {run_id} leads out of the folder of runs")
+        return path
+
+
+TABLE = [
+    *("run", "base", "task", "method", "seed", "trainable", "seconds"),
+    *("shots", "steps", "vertices", "demo", "state"),
+]
+
+
+def _seed_rows(run: Run, status: Status) -> list[dict[str, Any]]:
+    spec, scores = run.spec, run.scores()
+    shared = {
+        "run": run.id,
+        "base": spec.base,
+        "task": spec.task,
+        "method": spec.method,
+        "trainable": status.trainable,
+        "seconds": status.seconds,
+        "shots": spec.training.shots,
+        "steps": spec.training.steps,
+        "vertices": spec.population.vertices,
+        "demo": run.demo,
+    }
+    return [
+        shared
+        | {"seed": seed}
+        | {name: values[i] for name, values in scores.items() if i < len(values)}
+        for i, seed in enumerate(spec.population.numbers())
+    ]
+
+
+def _runs(folder: Path, demo: bool) -> Iterator[Run]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if ID.fullmatch(path.name) and not path.is_symlink():
+            run = _load(path, demo)
+            if run:
+                yield run
+
+
+def _load(folder: Path, demo: bool) -> Run | None:
+    """The run in a folder; None if there is none or its spec cannot be read."""
+    stored = atomic_files.read_json(folder / "spec.json")
+    try:
+        return Run(folder, RunSpec.make(stored), demo) if stored else None
+    except BadInput:
+        return None
+
+
+def _started(run: Run) -> float:
+    return run._stored_status().started or 0.0

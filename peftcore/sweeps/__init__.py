@@ -1,0 +1,1 @@
+"""Many runs at once: bases x tasks x methods x settings x seeds, in shards of seeds."""

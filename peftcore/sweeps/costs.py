@@ -1,0 +1,78 @@
+"""What a sweep would still take: by trial steps here, by counting on machines elsewhere."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from peftcore.errors import BadInput
+from peftcore.runs.spec import RunSpec
+from peftcore.sweeps.spec import label
+from peftcore.sweeps.status import CellState
+from peftcore.training.planning import Estimate
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a sweep would still take."""
+
+    cells: int
+    done: int  # cells
+    parts: int  # that are missing
+    minutes: float | None  # with these processes; None: something cannot be told
+    problems: tuple[str, ...]  # why cells cannot run, once each
+
+
+def preview(
+    states: Sequence[CellState],
+    estimate: Callable[[RunSpec], Estimate | BadInput | None],
+    processes: int,
+) -> Preview:
+    """The work that is left, in time by two trial steps of one part of each cell."""
+    seconds, problems, unknown, parts = 0.0, [], False, 0
+    for state in states:
+        left = [part.spec for part in state.parts if part.state != "done"]
+        parts += len(left)
+        if not left:
+            continue
+        cost = estimate(left[0])
+        if isinstance(cost, BadInput):
+            problems.append(f"{label(state.cell.spec)}: {cost}")
+        elif cost is None or cost.seconds is None:
+            unknown = True
+        else:
+            share = cost.seconds / left[0].population.seeds
+            seconds += share * sum(spec.population.seeds for spec in left)
+    minutes = None if unknown or problems else seconds / 60 / min(processes, max(1, parts))
+    done = sum(state.done for state in states)
+    return Preview(len(states), done, parts, minutes, tuple(dict.fromkeys(problems)))
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """What a sweep would take on machines that are not here, counted and not measured."""
+
+    parts: int  # that are missing
+    operations: float
+    hours: dict[int, float]  # machines → hours, a part being done by one of them
+
+
+def extrapolate(
+    states: Sequence[CellState],
+    count: Callable[[RunSpec], float],
+    rate: float,
+    machines: Sequence[int],
+) -> Extrapolation:
+    """The work that is left on so many machines of so many operations a second.
+
+    count: operations of a part.  Parts are dealt out in order, each to whoever is free first.
+    """
+    costs = [count(part.spec) for state in states for part in state.parts if part.state != "done"]
+    hours = {}
+    for number in machines:
+        busy = [0.0] * number
+        for cost in costs:
+            heapq.heapreplace(busy, busy[0] + cost / rate / 3600)
+        hours[number] = max(busy)
+    return Extrapolation(len(costs), sum(costs), hours)

@@ -1,0 +1,42 @@
+"""Who does the parts of a sweep: processes of this machine, or the machines of a Ray cluster.
+
+An engine takes parts and yields how each ended, in the order they end; it never decides what a part
+is or where its results belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from peftcore.runs.spec import RunSpec
+
+ENDED = ("done", "failed", "training", "answering")  # nothing to begin: over, or at work elsewhere
+
+
+@dataclass(frozen=True)
+class Work:
+    """One part, and the folder of runs that its run belongs to."""
+
+    spec: RunSpec
+    store: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a part ended: done, failed, or stopped with what was learnt kept."""
+
+    part: str
+    state: str
+    message: str = ""
+    by: str = ""  # the process or machine
+
+
+class Engine(Protocol):
+    """Works off parts until all have ended, or until `stop` says so."""
+
+    def work(self, todo: Sequence[Work], stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Yield each part's end as it comes; InterruptedError never leaves an engine."""
+        ...

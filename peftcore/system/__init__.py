@@ -1,0 +1,1 @@
+"""The machine: files, archives, database, processes, memory, threads, the terminal."""

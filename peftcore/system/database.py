@@ -1,0 +1,155 @@
+"""The database of the queue: SQLite in the workspace, or whatever PEFTCORE_DATABASE names.
+
+Readers of SQLite must not start a transaction that later writes: two of them would hand out one
+job twice.  So every writing transaction begins with the write lock (`BEGIN IMMEDIATE`), and reading
+goes through a second engine that takes none.  PostgreSQL gets an advisory lock where the whole
+table matters and row locks elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from peftcore import paths
+from peftcore.errors import BadInput
+
+PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+LOCK = 7_353_001  # any number, the same for everybody who uses this database
+
+tables = sa.MetaData()
+
+JOBS = sa.Table(
+    "jobs",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String(12), nullable=False, index=True),
+    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("data", sa.String, nullable=False),  # the folder of data sets it was submitted with
+    sa.Column("device", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("started", sa.Float),
+    sa.Column("finished", sa.Float),
+    sa.Column("pid", sa.Integer),
+    sa.Column("process_started", sa.Float),
+    sa.Column("token", sa.String),
+    sa.Column("host", sa.String),
+    sa.Column("heartbeat", sa.Float),
+    sa.Column("cancel", sa.Boolean, nullable=False, default=False),
+    sa.Column("message", sa.String, nullable=False, default=""),
+    sqlite_autoincrement=True,  # a number is never used again
+)
+WORKERS = sa.Table(
+    "workers",
+    tables,
+    sa.Column("host", sa.String, primary_key=True),
+    sa.Column("device", sa.String, primary_key=True),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("process_started", sa.Float, nullable=False),
+    sa.Column("token", sa.String, nullable=False),
+    sa.Column("heartbeat", sa.Float, nullable=False),
+)
+
+
+def _unique_while(name: str, *columns: sa.Column[Any], states: tuple[str, ...]) -> None:
+    """A second defence: the database itself refuses two such jobs."""
+    where = JOBS.c.state.in_(states)
+    sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+_unique_while("one_job_of_a_run", JOBS.c.run_id, states=("queued", "running"))
+_unique_while("one_job_on_a_device", JOBS.c.host, JOBS.c.device, states=("running",))
+
+
+def address() -> str:
+    """Where the queue is kept: PEFTCORE_DATABASE, otherwise a file in the workspace."""
+    return os.environ.get("PEFTCORE_DATABASE") or f"sqlite:///{paths.home() / 'lab.sqlite'}"
+
+
+class Database:
+    """Two engines on one address: one to write with, one that only reads."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self.url = url or address()
+        self._writer = _engine(self.url)
+        self._reader = _engine(self.url)
+        self.lite = self._writer.dialect.name == "sqlite"
+        if self.lite:
+            for engine in (self._writer, self._reader):
+                event.listen(engine, "connect", _prepare)
+            event.listen(self._writer, "begin", _begin)
+        try:
+            _retrying(self._create)
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            raise BadInput(f"the database {_shown(self.url)} cannot be used: {reason}") from None
+
+    def _create(self) -> None:
+        with self.write(exclusive=True) as connection:
+            tables.create_all(connection)
+
+    @contextmanager
+    def write(self, exclusive: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that writes; with `exclusive` nobody else's such transaction overlaps."""
+        with self._writer.begin() as connection:
+            if exclusive and not self.lite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            yield connection
+
+    def read(self, query: sa.Select[Any], **values: Any) -> list[sa.RowMapping]:
+        """The rows of a query with its parameters, without keeping writers waiting."""
+        with self.reading() as connection:
+            return list(connection.execute(query, values).mappings())
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for several queries that never write."""
+        with self._reader.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        return sa.create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise BadInput(f"the database {_shown(url)} cannot be used: {error}") from None
+
+
+def _shown(url: str) -> str:
+    return repr(url.split("@")[-1])  # never the password
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions on its own
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _retrying(action: Callable[[], None], patience: float = 30.0) -> None:
+    """Do it again while the file is locked: the change to WAL does not wait by itself."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return action()
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)

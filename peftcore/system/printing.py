@@ -1,0 +1,79 @@
+"""What commands print: JSON for programs, tables for people, a progress bar for terminals."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peftcore.system import atomic_files
+
+if TYPE_CHECKING:
+    from peftcore.training.trainer import Progress
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def show(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) -> None:
+    """Print a value as JSON, or the lines that say it to people."""
+    if as_json:
+        typer.echo(json.dumps(atomic_files.plain(value), ensure_ascii=False))
+        return
+    for line in lines():
+        typer.echo(line)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """Lines of a table whose columns are as wide as their widest cell; numbers to the right."""
+    cells = [list(heads), *([cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = [bool(rows) and isinstance(value, (int, float)) for value in (rows or [heads])[0]]
+    for line in cells:
+        sides = zip(line, widths, right, strict=True)
+        yield "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in sides).rstrip()
+
+
+def cell(value: Any) -> str:
+    """A value as a reader wants it: four digits of a number, a dash for nothing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() else f"{value:.4g}"
+    return str(value)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal's standard error; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    from rich import progress as rich
+    from rich.console import Console
+
+    shown = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
+    last = rich.TextColumn("{task.fields[note]}")
+    with rich.Progress(*shown, last, console=Console(stderr=True), transient=True) as lines:
+        row = lines.add_task(what, total=None, note="")
+
+        def tell(progress: Progress) -> None:
+            lines.update(
+                row,
+                description=f"{what}, {progress.phase}",
+                completed=progress.step,
+                total=progress.steps,
+                note=_note(progress),
+            )
+
+        yield tell
+
+
+def _note(progress: Progress) -> str:
+    left = "" if progress.left is None else f"{progress.left:.0f} s left"
+    losses = [loss for loss in progress.losses if math.isfinite(loss)]
+    return f"loss {sum(losses) / len(losses):.3f}, {left}" if losses else left

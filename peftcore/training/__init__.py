@@ -1,0 +1,1 @@
+"""Training a run: build, train, checkpoint, evaluate, answer."""

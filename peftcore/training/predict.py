@@ -1,0 +1,71 @@
+"""Answers to text somebody types: by a finished run, or by the untouched base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from peftcore import tasks
+from peftcore.data.task import Example
+from peftcore.errors import BadInput
+from peftcore.runs.store import Run
+
+if TYPE_CHECKING:
+    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.models.base_model import BaseModel
+
+PAIR = "||"  # between the two texts of a pair, for encoders
+
+
+def typed(text: str, task_parts: int = 2) -> Example:
+    """What somebody typed as an example without an answer; encoders may get a pair, split at ||."""
+    if not text.strip():
+        raise BadInput("there is nothing to answer: type a text first")
+    parts = tuple(part.strip() for part in text.split(PAIR, task_parts - 1))
+    return Example(f"typed:{text}", " ".join(parts), "", parts=parts)
+
+
+def answer(run: Run, adapted: Adapted, texts: Sequence[str], *, seed_index: int = 0) -> list[str]:
+    """What one seed of a run (adapted by `adapter_files.load_adapter`) answers to each text."""
+    import torch
+
+    from peftcore.models.batching import Encoder
+    from peftcore.training import evaluation, planning
+
+    base, task = adapted.base, tasks.find(run.spec.task)
+    seeds = run.spec.population.seeds
+    if not 0 <= seed_index < seeds:
+        raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")
+    encoder = Encoder(base, task.labels, planning.room(run.spec, base))
+    rows = [typed(text) for text in texts]
+    with torch.inference_mode():
+        found = evaluation.answer(adapted, task, rows, encoder, run.spec.evaluation)
+    return [each.text for each in found[seed_index]]
+
+
+def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48) -> list[str]:
+    """What the untouched base writes after each text; encoders write nothing: BadInput."""
+    import torch
+
+    from peftcore.models.batching import Encoder
+
+    if base.kind == "encoder":
+        raise BadInput(
+            f"{base.name} reads but cannot write; without a trained head it has no answer"
+        )
+    encoder, tokenizer = Encoder(base, ()), base.tokenizer
+    written = []
+    with torch.inference_mode():
+        for text in texts:
+            batch = encoder.batch([typed(text)], with_targets=False)
+            out = base.model.generate(
+                input_ids=batch.ids,
+                attention_mask=batch.mask,
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=tokenizer.pad_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+            )
+            new = out[:, batch.ids.shape[1] :] if base.kind == "decoder" else out
+            written.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())
+    return written

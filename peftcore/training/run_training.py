@@ -1,0 +1,290 @@
+"""A run from its spec to its scores: train, answer, score, and write every file of its folder.
+
+Resumes from the checkpoint if there is one.  Asked to stop, it keeps what was learnt.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import math
+import platform
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from peftcore import tasks
+from peftcore.data.task import Answer, Example, Task
+from peftcore.errors import BadInput
+from peftcore.training import planning
+from peftcore.training.checkpoint import load_adapter, save_adapter
+
+if TYPE_CHECKING:
+    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.models.base_model import BaseModel
+    from peftcore.runs.spec import Training
+    from peftcore.runs.store import Run, Status
+    from peftcore.training.trainer import Progress, Trainer
+
+PATH_BYTES = 4_000_000  # what a run may spend on the adapters it had on its way
+PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
+
+
+def perform(
+    run: Run,
+    *,
+    device: str = "cpu",
+    base: BaseModel | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Status:
+    """Bring a run to its end, or to where `stop` says; returns its status.
+
+    BadInput if the spec cannot run; any other error is left to the caller, who logs it.
+    """
+    from peftcore.models.base_model import load
+    from peftcore.models.batching import Encoder
+    from peftcore.system import thread_pool
+    from peftcore.training import batch_budget
+    from peftcore.training.trainer import Stopped, Trainer
+
+    spec = run.spec
+    run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
+    base = base or load(spec.base, device)
+    task = tasks.find(spec.task)
+    planning.check(spec, base)
+    adapted = planning.wear(base, spec)
+    if spec.start:
+        begin_from(adapted, _started_from(run), base)
+    encoder = Encoder(base, task.labels, planning.room(spec, base))
+    t = spec.training
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
+    together = batch_budget.seeds(spec, base, encoder, episodes)
+    trainer = Trainer(adapted, episodes, encoder, spec, together, thread_pool.count(base.device))
+    trainable = adapted.trainable
+    run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
+    checkpoint = run.folder / "checkpoint.safetensors"
+    if checkpoint.is_file():
+        trainer.restore(checkpoint)
+        run.append_log(f"Resumed at step {trainer.step}")
+    run.write_status(state="training", trainable=trainable, message="", error_id="")
+
+    stride = path_stride(adapted, t.steps, t.evaluate_every)
+
+    def tell(progress: Progress) -> None:
+        _write_progress(run, progress)
+        if progress.dev is not None and stride and _on_path(progress.step, t, stride):
+            save_adapter(run, adapted, base, progress.step)
+        report(progress)
+
+    try:
+        trainer.run(tell, stop, lambda it: it.save(checkpoint))
+        save_adapter(run, adapted, base)
+        _answer(run, task, trainer, encoder, report, stop)
+    except (Stopped, InterruptedError):
+        save_adapter(run, adapted, base)
+        run.append_log(f"Cancelled at step {trainer.step}")
+        return run.write_status(
+            state="cancelled",
+            step=trainer.step,
+            seconds=trainer.seconds,
+            message=f"Cancelled at step {trainer.step}; what was learnt is kept",
+            seeds=_seeds(trainer),
+        )
+    checkpoint.unlink(missing_ok=True)  # nothing is left to resume
+    run.append_log("Done")
+    stopped = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
+    if trainer.together < min(together, len(trainer.seeds)):
+        stopped.append(f"memory ran out, so that {trainer.together} seeds rode in a pass")
+    return run.write_status(
+        state="done",
+        step=trainer.step,
+        seconds=trainer.seconds,
+        message="; ".join(stopped),
+        seeds=_seeds(trainer),
+    )
+
+
+def _seeds(trainer: Trainer) -> list[dict[str, Any]]:
+    return [
+        {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
+        for s in trainer.seeds
+    ]
+
+
+def _write_progress(run: Run, progress: Progress) -> None:
+    """Status at every report; a line of history for each seed at every look at dev."""
+    left = "" if progress.left is None else f"about {progress.left:.0f} s left"
+    seeds = [
+        {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
+        for s in progress.seeds
+    ]
+    run.write_status(
+        state="training", step=progress.step, seconds=progress.seconds, message=left, seeds=seeds
+    )
+    if progress.dev is None:
+        return
+    run.append_history(
+        {
+            "step": progress.step,
+            "seed": state.seed,
+            "train_loss": loss,
+            "dev_loss": dev,
+            "learning_rate": progress.learning_rate,
+            "seconds": progress.seconds,
+        }
+        | _simplex(progress, place)
+        for place, (state, loss, dev) in enumerate(
+            zip(progress.seeds, progress.losses, progress.dev, strict=True)
+        )
+        if math.isfinite(dev) or state.stopped is None
+    )
+
+
+def _simplex(progress: Progress, place: int) -> dict[str, Any]:
+    """What stochastic validation saw of one seed, beside the mean that is its dev loss."""
+    if progress.copies is None or progress.centroid is None:
+        return {}
+    return {"dev_copies": progress.copies[place], "dev_centroid": progress.centroid[place]}
+
+
+def _started_from(run: Run) -> Run:
+    from peftcore.runs.store import RunStore
+
+    return RunStore(run.folder.parent).open(run.spec.start)
+
+
+def begin_from(adapted: Adapted, source: Run, base: BaseModel) -> None:
+    """Give an adapter the values another run ended with, where names and shapes agree.
+
+    Seed i starts from the source's seed i, and begins again where the source has fewer.  Between
+    two methods effective values count: a scaled prompt passes on the product, not its parts.  What
+    the source lacks keeps its own initial value; BadInput if nothing agrees.
+    """
+    learnt = load_adapter(source, base)
+    held = dict(learnt.tensors)
+    if source.spec.method != adapted.adapter.name:
+        held = dict(learnt.adapter.effective(learnt.tensors))
+        held |= {name: learnt.tensors[name] for name in ("head", "head_bias") if learnt.labels}
+    turns = [i % learnt.seeds for i in range(adapted.seeds)]
+    taken = [
+        name
+        for name, t in adapted.tensors.items()
+        if name in held and held[name].shape[1:] == t.shape[1:]
+    ]
+    if not set(taken) - {"head", "head_bias"} and adapted.adapter.tensors:
+        raise BadInput(
+            f"run {source.id} ({source.spec.method}) has no values that fit "
+            f"{adapted.adapter.title} with these settings: length or rank and vertices must agree"
+        )
+    for name in taken:
+        adapted.tensors[name].data.copy_(held[name].detach()[turns])
+    if learnt.labels == adapted.labels and learnt.pairs == adapted.pairs:
+        adapted.frozen = {name: t.clone() for name, t in learnt.frozen.items()}
+
+
+def _answer(
+    run: Run,
+    task: Task,
+    trainer: Trainer,
+    encoder: Any,
+    report: Callable[[Progress], None],
+    stop: Callable[[], bool],
+) -> None:
+    """Answer the test examples with every seed, and write answers and scores."""
+    from peftcore.training import evaluation
+    from peftcore.training.trainer import Progress
+
+    options, began = run.spec.evaluation, time.monotonic()
+    rows = evaluation.examples_to_answer(task, options)
+    trained = trainer.seconds
+
+    def tell(done: int, of: int) -> None:
+        spent = time.monotonic() - began
+        left = (of - done) * spent / max(1, done)
+        trainer.seconds = trained + spent
+        run.write_status(
+            state="answering",
+            seconds=trainer.seconds,
+            message=f"Answered {done} of {of} examples, about {left:.0f} s left",
+        )
+        report(Progress("answering", done, of, [], None, 0.0, trainer.seconds, left, trainer.seeds))
+
+    run.write_status(state="answering", message=f"Answering {len(rows)} examples")
+    found = evaluation.answer(
+        trainer.adapted,
+        task,
+        rows,
+        encoder,
+        options,
+        autocast=trainer.autocast,
+        report=tell,
+        stop=stop,
+    )
+    trainer.seconds = trained + time.monotonic() - began
+    numbers = run.spec.population.numbers()
+    tables = [answers_table(task, rows, each, n) for each, n in zip(found, numbers, strict=True)]
+    run.write_answers(pd.concat(tables, ignore_index=True))
+    scores = [task.score(each, rows) for each in found]
+    run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
+
+
+def answers_table(
+    task: Task, rows: tuple[Example, ...], answers: list[Answer], seed: int
+) -> pd.DataFrame:
+    """One seed's answers with the columns that runs keep."""
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "example": [row.id for row in rows],
+            "source": [row.source for row in rows],
+            "target": [row.target for row in rows],
+            "references": [list(row.references) for row in rows],
+            "label": pd.array([row.label for row in rows], dtype="string"),
+            "text": [answer.text for answer in answers],
+            "predicted": pd.array([answer.label for answer in answers], dtype="string"),
+            "explanation": pd.array([answer.explanation for answer in answers], dtype="string"),
+            "correct": pd.array(
+                [
+                    a.label == r.label if r.label is not None else None
+                    for a, r in zip(answers, rows, strict=True)
+                ],
+                dtype="boolean",
+            ),
+        }
+    )
+
+
+def _manifest(
+    *, spec_task: Task, base: BaseModel, trainer: Trainer, trainable: int
+) -> dict[str, Any]:
+    """What produced the results."""
+    return {
+        "base": {
+            "name": base.name,
+            "fingerprint": base.fingerprint,
+            "parameters": base.parameters,
+            "kind": base.kind,
+        },
+        "data_hash": spec_task.data_hash(),
+        "trainable": trainable,
+        "precision": "fp32" if trainer.autocast is None else str(trainer.autocast).split(".")[-1],
+        "device": str(base.device),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def path_stride(adapted: Adapted, steps: int, every: int) -> int:
+    """Every which look at dev is kept so that a run's path fits in PATH_BYTES; 0: none is."""
+    size = sum(tensor.numel() for tensor in adapted.tensors.values()) * 2  # half precision
+    room = PATH_BYTES // max(1, size)
+    looks = 1 + -(-steps // every)
+    if room < 3:
+        return 0
+    return max(1, -(-(looks - 1) // (room - 1)))
+
+
+def _on_path(step: int, training: Training, stride: int) -> bool:
+    return step == training.steps or step % (training.evaluate_every * stride) == 0

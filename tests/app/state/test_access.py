@@ -1,0 +1,79 @@
+"""Who a visit is taken for: by address, by login, by what the server was told."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app.state import access
+
+LAB = {"auth": {}, "rating": {"experimenters": ["Boss@Lab.example"]}}
+
+
+class Secrets(dict):
+    """Secrets that could be read; None stands for a file that could not."""
+
+    def __init__(self, values):
+        super().__init__(values or {})
+        self.loaded = values is not None
+
+    def load_if_toml_exists(self):
+        return self.loaded and bool(self)
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """Sets up what Streamlit would tell of a visit."""
+    monkeypatch.delenv("PEFTCORE_RATERS_ONLY", raising=False)
+
+    def told(query=None, secrets=None, files=(), **user):
+        user = {"email_verified": True} | user if user else {}
+        known = SimpleNamespace(is_logged_in=bool(user), to_dict=lambda: user)
+        told = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
+        monkeypatch.setattr(access, "st", SimpleNamespace(secrets=Secrets(secrets), **told))
+        return access.visitor()
+
+    return told
+
+
+def test_whoever_opens_a_plain_server_runs_the_lab(server):
+    assert server().role == "experimenter"
+
+
+def test_a_link_makes_a_rater_of_anybody(server):
+    found = server({"r": "id.secret"}, LAB, email="boss@lab.example")
+    assert (found.role, found.token) == ("rater", "id.secret")
+
+
+def test_with_logins_only_those_named_run_the_lab(server):
+    assert server(secrets=LAB).role == "stranger"
+    assert server(secrets=LAB, email="boss@lab.example").role == "experimenter"
+    other = server(secrets=LAB, email="Ann@else.example")
+    assert (other.role, other.login) == ("rater", "ann@else.example")
+
+
+@pytest.mark.parametrize(
+    "user", [{"email": ""}, {"email": None}, {"email_verified": False}, {"email_verified": None}]
+)
+def test_a_login_without_a_verified_address_is_a_strangers(server, user):
+    found = server(secrets=LAB, **{"email": "boss@lab.example"} | user)
+    assert (found.role, found.signed_in) == ("stranger", True)
+
+
+def test_silence_about_an_address_counts_only_where_the_secrets_say_so(server):
+    trusting = {"auth": {}, "rating": LAB["rating"] | {"trust_addresses": True}}
+    boss = {"email": "boss@lab.example"}
+    assert server(secrets=trusting, **boss, email_verified=None).role == "experimenter"
+    assert server(secrets=trusting, **boss, email_verified=False).role == "stranger"
+    assert server(secrets=LAB, **boss, email_verified="true").role == "experimenter"
+
+
+def test_nobody_runs_the_lab_on_a_server_for_raters(server, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_RATERS_ONLY", "1")
+    assert server().role == "stranger"
+    assert server(secrets=LAB, email="boss@lab.example").role == "rater"
+
+
+def test_secrets_that_cannot_be_read_let_nobody_in(server, tmp_path):
+    file = tmp_path / "secrets.toml"
+    file.write_text("[auth\n")
+    assert server(files=[str(file)]).role == "stranger"

@@ -1,0 +1,71 @@
+"""Costs are counted in the background; what cannot run has the reason instead."""
+
+from __future__ import annotations
+
+import threading
+
+from app.state.costs import Costs
+from peftcore.errors import BadInput
+from peftcore.runs.spec import RunSpec
+from peftcore.training.planning import Estimate
+
+
+def spec(shots: int) -> RunSpec:
+    return RunSpec.make({"base": "b", "task": "t", "method": "m", "training": {"shots": shots}})
+
+
+def cost(seconds: float) -> Estimate:
+    return Estimate(10, 1000, 1.0, seconds, 2_000_000, "a guess")
+
+
+def test_nothing_is_known_until_it_has_been_counted():
+    go = threading.Event()
+
+    def count(asked: RunSpec) -> Estimate:
+        go.wait(10)
+        return cost(asked.training.shots)
+
+    costs = Costs(count)
+    assert costs.of([spec(3)]) == [None]
+    go.set()
+    assert costs.wait([spec(3)]) == [cost(3)]
+    assert costs.of([spec(3)]) == [cost(3)]
+
+
+def test_each_spec_is_counted_once():
+    seen = []
+
+    def count(asked: RunSpec) -> Estimate:
+        seen.append(asked.id)
+        return cost(1)
+
+    costs = Costs(count)
+    costs.wait([spec(1), spec(2)])
+    costs.wait([spec(2), spec(1)])
+    assert sorted(seen) == sorted([spec(1).id, spec(2).id])
+
+
+def test_a_run_that_cannot_work_has_the_reason_instead():
+    def count(asked: RunSpec) -> Estimate:
+        raise BadInput("the prompt is longer than the window")
+
+    (found,) = Costs(count).wait([spec(1)])
+    assert isinstance(found, BadInput)
+    assert "window" in str(found)
+
+
+def test_specs_nobody_asks_for_any_more_are_not_counted():
+    go, seen = threading.Event(), []
+
+    def count(asked: RunSpec) -> Estimate:
+        go.wait(10)
+        seen.append(asked.training.shots)
+        return cost(1)
+
+    costs = Costs(count)
+    costs.of([spec(1)])  # being counted
+    costs.of([spec(1), spec(2)])  # waits
+    costs.of([spec(1), spec(3)])  # puts the second off
+    go.set()
+    costs.wait([spec(3)])
+    assert seen == [1, 3]

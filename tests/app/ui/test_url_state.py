@@ -1,0 +1,169 @@
+"""Choices stand in the address by their id, and an address says what to choose."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import nav
+from app.ui.errors import log_file
+from peftcore import paths
+from peftcore.runs.store import RunStore
+
+LAST = "the last run of LoRA"
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def page():
+    import streamlit as st
+
+    from app.ui import url_state
+
+    names = {"first": "The first", "second": "The second", "third": "The third"}
+    change = url_state.follow(
+        "Thing", "here.thing", list(names), name="thing", words=names.__getitem__, first="second"
+    )
+    st.selectbox(
+        "Thing", list(names), format_func=names.__getitem__, key="here.thing", on_change=change
+    )
+
+
+def opened(asked=""):
+    app = AppTest.from_function(page)
+    if asked:
+        app.query_params["thing"] = asked
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"), [("", "second"), ("third", "third"), ("The third", "third")]
+)
+def test_an_address_chooses_by_id_or_by_what_the_list_says(asked, shown):
+    app = opened(asked)
+    assert app.selectbox[0].value == shown
+    assert not app.warning
+
+
+def test_a_choice_is_written_into_the_address_by_its_id():
+    app = opened("third")
+    app.selectbox[0].select("first").run()
+    assert app.query_params["thing"] == "first"
+    assert app.run().selectbox[0].value == "first"
+
+
+def test_an_address_that_changes_while_the_page_is_open_is_followed():
+    app = opened("third")
+    app.query_params["thing"] = "first"
+    assert app.run().selectbox[0].value == "first"
+
+
+def test_an_address_that_names_nothing_here_gets_a_sentence_and_what_is_usual():
+    app = opened("fourth")
+    assert app.selectbox[0].value == "second"
+    assert "no thing “fourth” here" in app.warning[0].value
+    app.selectbox[0].select("first").run()
+    assert not app.warning
+
+
+def several():
+    import streamlit as st
+
+    from app.ui import url_state
+
+    names = {"one": "The first", "two": "The second", "three": "The third"}
+    change = url_state.follow_several(
+        "Thing", "things", list(names), words=names.__getitem__, first=["two", "elsewhere"]
+    )
+    st.pills("Things", list(names), selection_mode="multi", key="things", on_change=change)
+
+
+def opened_with(*asked):
+    app = AppTest.from_function(several)
+    if asked:
+        app.query_params["things"] = list(asked)
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ((), ["two"]),
+        (("three,one",), ["three", "one"]),
+        (("The third", "one"), ["three", "one"]),  # as links read before ids stood in them
+        (("",), []),
+    ],
+)
+def test_an_address_chooses_several_by_id_or_by_what_the_list_says(asked, shown):
+    app = opened_with(*asked)
+    assert app.pills[0].value == shown
+    assert not app.warning
+
+
+def test_several_choices_are_written_into_the_address_by_their_ids():
+    app = opened_with("three")
+    app.pills[0].set_value(["one", "two"]).run()
+    assert app.query_params["things"] == "one,two"
+    assert app.run().pills[0].value == ["one", "two"]
+    app.pills[0].set_value([]).run()
+    assert app.run().pills[0].value == []
+
+
+def test_an_address_that_names_something_else_among_several_gets_a_sentence():
+    app = opened_with("three,😀")
+    assert app.pills[0].value == ["three"]
+    assert "no thing “😀” here" in app.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "part", "value"),
+    [
+        ("data", "data.task", "data.task", "miniworld_venues"),
+        ("train", "train.task", "train.task", "miniworld_sentiment"),
+        ("train", "train.base", "train.base", "tiny-bert"),
+        ("components", "components.base", "components.base", "t5-large"),
+        ("components", "components.grid.task", "components.grid.task", "miniworld_nonsense"),
+        ("landscape", "landscape.run", "landscape.run", LAST),
+        ("runs", "runs.run", "run", LAST),
+    ],
+)
+def test_pages_show_what_their_address_names(name, key, part, value):
+    if value == LAST:
+        value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
+    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find(name).file)
+    app.query_params[part] = value
+    if "grid" in key:
+        app.query_params["components.view"] = "Grid"
+    app.run()
+    assert not app.exception
+    assert not log_file().exists(), log_file().read_text()
+    assert not app.warning
+    assert app.selectbox(key=key).value == value
+
+
+def test_a_split_is_chosen_by_its_id_and_written_so():
+    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find("data").file)
+    app.query_params["data.split"] = "test"
+    app.run()
+    assert app.segmented_control(key="data.split").value == "test"
+    app.segmented_control(key="data.split").set_value("validation").run()
+    assert app.query_params["data.split"] == "validation"
+    assert not app.exception
+
+
+def test_methods_to_train_stand_in_the_address_by_their_ids():
+    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
+    app.switch_page(nav.find("train").file)
+    app.query_params["train.methods"] = ["LoRA", "spt"]
+    app.run()
+    assert app.pills(key="train.methods").value == ["lora", "spt"]
+    app.pills(key="train.methods").set_value(["ia3"]).run()
+    assert app.query_params["train.methods"] == "ia3"
+    assert not app.exception

@@ -1,0 +1,71 @@
+"""Benchmarks of training: the ways compute the same, and every ratio is told with its range."""
+
+import json
+
+import pytest
+from support.bases import build_tiny
+from typer.testing import CliRunner
+
+from peftcore.cli import app
+
+
+def saved(family, tmp_path, monkeypatch):
+    """A tiny base by the name of mine; the words that ask for it."""
+    base = build_tiny(family)
+    base.model.save_pretrained(tmp_path / "mine")
+    base.tokenizer.save_pretrained(tmp_path / "mine")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+    return ["--base", "mine", "--json"]
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    return saved("t5", tmp_path, monkeypatch)
+
+
+def asked(*words):
+    done = CliRunner().invoke(app, ["bench", *words], catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.filterwarnings("ignore")  # the package still uses a name that is going away
+def test_one_pass_has_the_losses_of_its_own_loop_and_is_held_against_the_peft_package(mine):
+    few = ("--count", "2", "--steps", "2", "--rounds", "1", "--precision", "fp32")
+    found = asked("seeds", *mine, "--method", "lora", *few)
+    row = found["rows"][0]
+    assert row["own_loop_off_by"] < 1e-4
+    for name in ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes"):
+        assert found[name] == row[name]["median"] > 0
+        assert row[name]["low"] <= row[name]["median"] <= row[name]["high"]
+    # The same rows in the same order; only the random start of the two differs.
+    ways = row["mean_loss"]
+    assert abs(ways["peft"] - ways["one pass"]) < 0.2 * ways["one pass"]
+    assert ways["processes"] == pytest.approx(ways["peft"], rel=1e-5)
+
+
+def test_a_step_is_held_against_its_floor_for_every_method(mine):
+    rows = asked("step", *mine, "--count", "2", "--rounds", "2")["rows"]
+    assert {"prompt_tuning", "lora", "atoms", "prefix simplex of 3", "sparsefit"} == {
+        row["method"] for row in rows
+    } - {"spt", "prefix_tuning"}
+    assert {row["floor"] for row in rows if row["method"] == "sparsefit"} == {"floor, with weights"}
+    assert all(row["times_the_floor"] > 0 for row in rows)
+
+
+def test_half_precision_is_held_against_single_from_the_same_start(mine):
+    words = ["--method", "lora", "--count", "2", "--steps", "4", "--looks", "2"]
+    rows = asked("precision", *mine, *words)["rows"]
+    assert [row["step"] for row in rows] == [0, 2, 4]
+    assert all(0 <= row["apart"] < 0.05 * row["fp32"] for row in rows)
+    assert all(row["times_faster"] > 0 for row in rows)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the tracer's own
+def test_a_compiled_model_is_held_against_a_plain_one(tmp_path, monkeypatch):
+    words = ["--alone", "--rounds", "1", "--count", "1"]
+    words += ["--backend", "eager"]  # which needs no compiler
+    [row] = asked("compile", *saved("bert", tmp_path, monkeypatch), *words)["rows"]
+    assert row["what"] == "model alone"
+    assert row["graphs"] > 0
+    assert row["times_faster"] > 0

@@ -1,0 +1,69 @@
+"""`examples` reads a task; `--episode` names the same rows in every process."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+
+from peftcore import paths
+from peftcore.tasks.comve import ComVE
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
+    folder = tmp_path / "comve"
+    folder.mkdir()
+    texts = dict.fromkeys(("sent0", "sent1", "explanation_1", "explanation_2"), "x")
+    for split, count in (("train", 40), ("validation", 360)):
+        lines = [json.dumps(texts | {"label": n % 2}) for n in range(count)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines), "utf-8")
+
+
+def asked(*options, seed="0"):
+    command = [sys.executable, "-m", "peftcore", "examples", "comve", *options]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        cwd=paths.ROOT,
+        env=os.environ | {"PYTHONHASHSEED": seed},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_examples_are_shown_as_they_are_read(data):
+    code, out, _ = asked("--split", "validation", "--limit", "2", "--json")
+    told = json.loads(out)
+    assert (code, told["rows"]) == (0, 360)
+    assert [row["id"] for row in told["examples"]] == ["validation-0", "validation-1"]
+    assert told["examples"][0]["target"] == "choice1 because x"
+
+
+def independently_drawn(number):
+    """The draw written down once more: shuffle, deal by label, cut, shuffle."""
+    rng = random.Random(f"comve/train/{number}")
+    ids = [f"train-{n}-{place}" for n in range(40) for place in range(2)]
+    ids = rng.sample(ids, 80)
+    piles = [[i for i in ids if int(i.split("-")[1]) % 2 == label] for label in (0, 1)]
+    dealt = [one for pair in zip(*piles, strict=True) for one in pair][:48]
+    rng.shuffle(dealt)
+    return dealt
+
+
+def test_an_episode_is_the_same_in_every_process(data):
+    first, second = asked("--episode", "7", "--json"), asked("--episode", "7", "--json", seed="9")
+    assert first == second
+    told = json.loads(first[1])
+    here = ComVE().episode(7)
+    assert told["train"] == [row.id for row in here.train] == independently_drawn(7)
+    assert told["dev"] == [row.id for row in here.dev]
+    assert (len(told["train"]), len(told["dev"])) == (48, 350)
+
+
+def test_there_are_sixty_episodes(data):
+    code, _, error = asked("--episode", "60")
+    assert (code, error) == (2, "Error: ComVE nonsense has episodes 0 to 59; got 60\n")

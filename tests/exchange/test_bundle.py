@@ -1,0 +1,79 @@
+import hashlib
+import json
+import zipfile
+
+import pytest
+from support.runs import make_run
+
+from peftcore.errors import BadInput
+from peftcore.exchange import bundle
+
+
+def names(path):
+    return zipfile.ZipFile(path).namelist()
+
+
+def test_a_bundle_holds_what_decides_and_proves_the_scores_and_is_the_same_twice(tmp_path):
+    runs = [make_run("lora"), make_run("spt")]
+    listed = bundle.bundle(runs, tmp_path / "a.zip")
+    bundle.bundle(runs[::-1], tmp_path / "b.zip")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    for run in runs:
+        place = f"runs/{run.id}"
+        assert {f"{place}/spec.json", f"{place}/scores.json", f"{place}/tables/learning.csv"} <= {
+            *listed
+        }
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        for line in file.read("SHA256SUMS").decode().splitlines():
+            digest, _, name = line.partition("  ")
+            assert hashlib.sha256(file.read(name)).hexdigest() == digest
+        told = json.loads(file.read("bundle.json"))
+        scores = file.read("tables/scores.csv").decode().splitlines()
+    assert [entry["run"] for entry in told["runs"]] == sorted(run.id for run in runs)
+    assert told["runs"][0]["versions"] == {"sacrebleu": "2.6.0"}
+    values = [v for run in runs for vs in run.scores().values() for v in vs]
+    assert len(scores) == 1 + len(values)
+
+
+def test_answers_stay_at_home_unless_asked_for(tmp_path):
+    run = make_run("lora")
+    texts = set(run.answers().source)
+    bundle.bundle([run], tmp_path / "a.zip")
+    assert not any("answers" in name for name in names(tmp_path / "a.zip"))
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        whole = b"".join(file.read(name) for name in file.namelist()).decode("utf-8", "replace")
+    assert not [text for text in texts if text in whole]
+    assert "Answers are left out" in whole
+    bundle.bundle([run], tmp_path / "b.zip", with_answers=True)
+    with zipfile.ZipFile(tmp_path / "b.zip") as file:
+        content = file.read(f"runs/{run.id}/answers.parquet")
+    assert content == (run.folder / "answers.parquet").read_bytes()
+
+
+def test_nothing_of_this_machine_is_in_a_bundle(tmp_path):
+    run = make_run("lora")
+    run.append_log("a secret path")
+    bundle.bundle([run], tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        whole = b"".join(file.read(name) for name in file.namelist())
+        assert "process" not in json.loads(file.read(f"runs/{run.id}/status.json"))
+        assert {entry.date_time for entry in file.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert b"a secret path" not in whole
+    assert str(run.folder.parent).encode() not in whole
+
+
+def test_a_text_like_a_formula_is_quoted_in_tables_and_a_negative_number_is_not():
+    assert bundle._csv(["a", "b"], [("=1+1", -2.5), (None, float("nan"))]) == (
+        b"a,b\n'=1+1,-2.5\n,\n"
+    )
+
+
+def test_only_finished_runs_are_bundled_and_no_file_is_replaced(tmp_path):
+    run = make_run("lora")
+    run.write_status(state="cancelled")
+    with pytest.raises(BadInput, match="is cancelled; only finished runs are bundled"):
+        bundle.bundle([run], tmp_path / "a.zip")
+    run.write_status(state="done")
+    (tmp_path / "a.zip").write_text("mine")
+    with pytest.raises(BadInput, match="there already"):
+        bundle.bundle([run], tmp_path / "a.zip")

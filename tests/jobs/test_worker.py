@@ -1,0 +1,299 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from peftcore.errors import BadInput
+from peftcore.jobs.queue import Queue, _identity, ensure_worker
+from peftcore.jobs.worker import Failed, Worker, attempt, beating, resolve
+from peftcore.runs.spec import RunSpec, Training
+from peftcore.runs.store import RunStore
+from peftcore.system import processes
+from peftcore.training.planning import plan
+
+STEPS = 100
+
+
+def a_spec(**training):
+    """A real run of some seconds, with a checkpoint every ten steps."""
+    course = {"shots": 6, "dev": 2, "steps": STEPS, "batch": 1, "evaluate_every": 10} | training
+    few = {"limit": 3, "max_new_tokens": 2}
+    return plan("random-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2}, course, few)
+
+
+@pytest.fixture(scope="module")
+def models(tiny, tmp_path_factory):
+    """A folder of bases with a random one, as somebody's own."""
+    folder = tmp_path_factory.mktemp("models")
+    base = tiny("t5")
+    base.model.save_pretrained(folder / "random-t5")
+    base.tokenizer.save_pretrained(folder / "random-t5")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEFTCORE_MODELS", str(folder))
+        patch.setenv("PEFTCORE_HOME", str(tmp_path_factory.mktemp("home")))
+        yield folder
+
+
+@pytest.fixture
+def queue(home):
+    return Queue()
+
+
+def quick(steps=1):
+    """A spec for runs that are not really trained."""
+    return RunSpec(base="random-t5", task="t", method="m", training=Training(steps=steps))
+
+
+def finish(run, **_):
+    run.write_status(state="training")
+    return run.write_status(state="done", step=1)
+
+
+def until(condition, seconds=60.0):
+    """Wait for something another process does."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def test_the_queue_is_worked_off_with_one_load_of_the_base(queue):
+    specs = [quick(n) for n in (1, 2, 3)]
+    for spec in specs:
+        queue.submit(spec)
+    loaded, seen = [], []
+    load = lambda name, device: loaded.append((name, device)) or "base"
+    perform = lambda run, **given: seen.append((run.spec, given["base"])) or finish(run)
+    assert Worker(queue, "cpu", perform, load).run(once=True) == 3
+    assert loaded == [("random-t5", "cpu")]
+    assert seen == [(spec, "base") for spec in specs]
+    assert {job.state for job in queue.jobs()} == {"done"}
+
+
+def test_two_bases_stay_warm_and_the_longest_unused_makes_room(queue):
+    loaded = []
+    worker = Worker(queue, "cpu", finish, lambda name, device: loaded.append(name) or name)
+    for name in ["a", "b", "a", "c", "a", "b"]:
+        worker._base(name)
+    assert loaded == ["a", "b", "c", "b"]
+
+
+def test_a_failure_is_written_down_and_the_next_job_begins(queue):
+    bad, good = (queue.submit(quick(n)) for n in (1, 2))
+
+    def perform(run, **_):
+        if run.id == bad.run_id:
+            raise ZeroDivisionError("something inside")
+        return finish(run)
+
+    assert Worker(queue, "cpu", perform, lambda *_: None).run(once=True) == 2
+    run = queue.store.open(bad.run_id)
+    status = run.status()
+    assert (status.state, queue.job_for(bad.run_id).state) == ("failed", "failed")
+    assert status.error_id in status.message
+    assert "something inside" not in status.message
+    assert status.error_id in run.log()
+    assert "ZeroDivisionError: something inside" in run.log()
+    assert queue.job_for(good.run_id).state == "done"
+
+
+def test_bad_input_becomes_the_runs_message(queue):
+    job = queue.submit(quick())
+
+    def perform(run, **_):
+        raise BadInput("the text is too long for the window")
+
+    Worker(queue, "cpu", perform, lambda *_: None).run(once=True)
+    status = queue.store.open(job.run_id).status()
+    assert (status.state, status.message) == ("failed", "the text is too long for the window")
+    assert status.error_id == ""
+
+
+def test_a_job_whose_run_was_deleted_is_passed_over(queue):
+    job = queue.submit(quick())
+    queue.store.delete(job.run_id)
+    Worker(queue, "cpu", finish, lambda *_: None).run(once=True)
+    assert queue.job_for(job.run_id).state == "cancelled"
+    assert queue.store.all(demo=False) == []
+
+
+def test_a_run_done_from_a_terminal_meanwhile_is_not_trained_again(queue):
+    job = queue.submit(quick())
+    queue.store.open(job.run_id).write_status(state="done")
+    trained = []
+    Worker(queue, "cpu", lambda run, **_: trained.append(run), lambda *_: None).run(once=True)
+    assert trained == []
+    assert queue.job_for(job.run_id).state == "done"
+
+
+def test_jobs_read_the_data_they_were_submitted_with(queue, monkeypatch, tmp_path):
+    monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
+    queue.submit(quick())
+    monkeypatch.setenv("PEFTCORE_DATA", "/elsewhere")
+    seen = []
+    perform = lambda run, **_: seen.append(os.environ["PEFTCORE_DATA"]) or finish(run)
+    Worker(queue, "cpu", perform, lambda *_: None).run(once=True)
+    assert seen == [str(tmp_path)]
+
+
+def test_a_second_worker_of_a_device_is_refused(queue):
+    queue.enlist("cpu", processes.identify(os.getppid()))
+    with pytest.raises(BadInput, match="alive on device 'cpu' already"):
+        Worker(queue, "cpu").run(once=True)
+
+
+def test_sigterm_hands_the_job_back_to_the_queue(queue):
+    job = queue.submit(quick())
+
+    def perform(run, stop, **_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(stop)
+        return run.write_status(state="cancelled")
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert Worker(queue, "cpu", perform, lambda *_: None).run() == 1
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert queue.job_for(job.run_id).state == "queued"
+    assert queue.store.open(job.run_id).status().state == "queued"
+    assert Worker(queue, "cpu", finish, lambda *_: None).run(once=True) == 1
+    assert queue.job_for(job.run_id).state == "done"
+
+
+def test_a_worker_leaves_when_nothing_comes(queue):
+    assert Worker(queue, "cpu", finish).run(idle_seconds=0) == 0
+    assert queue.enlist("cpu", processes.identify(os.getppid()))  # the place is free
+
+
+def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
+    run = RunStore().create(quick())
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(run, interrupted)
+    assert run.status().state == "cancelled"
+
+
+def test_an_attempt_at_a_run_somebody_has_changes_nothing(home):
+    run = RunStore().create(quick())
+    with run.hold(), pytest.raises(BadInput, match="another process"):
+        attempt(run, lambda: finish(run))
+    assert run.status().state == "queued"
+
+
+def test_an_attempt_that_fails_leaves_the_run_free(home):
+    run = RunStore().create(quick())
+    with pytest.raises(Failed, match="RuntimeError"):
+        attempt(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
+    with run.hold():
+        assert run.status().state == "failed"
+
+
+def test_a_heartbeat_lasts_as_long_as_its_block():
+    beats, twice = [], threading.Event()
+    with beating(lambda: beats.append(1) or (len(beats) > 1 and twice.set()), every=0.001):
+        assert twice.wait(10)
+    count = len(beats)
+    assert not [t for t in threading.enumerate() if t.name == "heartbeat"]
+    assert len(beats) == count
+
+
+def test_a_device_that_is_not_there_is_bad_input():
+    assert resolve("cpu") == "cpu"
+    with pytest.raises(BadInput, match="no device 'abacus'"):
+        resolve("abacus")
+
+
+def identity(queue):
+    import sqlalchemy as sa
+
+    from peftcore.system.database import WORKERS
+
+    return _identity(queue.database.read(sa.select(WORKERS))[0])
+
+
+@pytest.fixture
+def worker(queue):
+    """Workers that this test started, ended with it."""
+    ended = []
+    yield lambda: (ensure_worker("cpu", queue) and ended.append(identity(queue))) or ended[-1]
+    for one in ended:
+        processes.end(one)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(models, tmp_path_factory):
+    """The adapter and the scores of the run when nobody interrupts it."""
+    from peftcore.training.run_training import perform
+
+    run = RunStore(tmp_path_factory.mktemp("alone")).create(a_spec())
+    assert perform(run).state == "done"
+    return results(run)
+
+
+def results(run):
+    return (run.folder / "adapter.safetensors").read_bytes(), run.scores()
+
+
+def test_a_killed_worker_leaves_a_lost_run_that_resumes_to_the_same_result(
+    models, queue, worker, undisturbed
+):
+    job = queue.submit(a_spec(), device="cpu")
+    run = queue.store.open(job.run_id)
+    first = worker()
+    until(lambda: run.status().step >= 20)
+    os.kill(first.pid, signal.SIGKILL)
+    until(lambda: first.process() is None)
+    assert run.status().state == "lost"
+    assert queue.job_for(run.id).state == "lost"
+    assert 10 <= run.status().step < STEPS
+    queue.resume(run.id, device="cpu")
+    assert run.status().state == "queued"
+    assert worker() != first
+    until(lambda: run.status().state == "done")
+    assert "Resumed at step" in run.log()
+    assert results(run) == undisturbed
+    until(lambda: queue.job_for(run.id).state == "done")
+
+
+def test_a_cancelled_run_keeps_what_it_learnt_and_resumes_to_the_same_result(
+    models, queue, worker, undisturbed
+):
+    job = queue.submit(a_spec(), device="cpu")
+    run = queue.store.open(job.run_id)
+    worker()
+    until(lambda: run.status().step >= 20)
+    queue.cancel(job.id)
+    status = until(lambda: (s := run.status()).state == "cancelled" and s)
+    assert status.step < STEPS
+    assert (run.folder / "adapter.safetensors").is_file()
+    assert run.history()["step"].max() <= status.step
+    until(lambda: queue.job_for(run.id).state == "cancelled")
+    queue.resume(run.id, device="cpu")
+    worker()
+    until(lambda: run.status().state == "done")
+    assert results(run) == undisturbed
+
+
+def test_cancel_stops_within_one_step(models, queue):
+    """The request comes while a step is reported; that step is the last."""
+    from peftcore.training.run_training import perform
+
+    job = queue.submit(a_spec(evaluate_every=5))
+    asked = []
+
+    def asking(run, **given):
+        def report(progress):
+            if progress.step == 10 and not asked:
+                asked.append(queue.cancel(job.id))
+
+        return perform(run, report=report, **given)
+
+    Worker(queue, "cpu", asking).run(once=True)
+    run = queue.store.open(job.run_id)
+    assert (run.status().state, run.status().step) == ("cancelled", 10)
+    assert queue.job_for(run.id).state == "cancelled"

@@ -1,0 +1,224 @@
+"""The Attention page, run in full without a browser."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.labs.attention import views
+from app.state import cache
+from app.ui.errors import log_file
+from peftcore import paths
+from peftcore.runs.store import RunStore
+
+
+def shipped(method):
+    """The id of the shipped run of a method on the entailment task, a single adapter per seed."""
+    return next(
+        run.id
+        for run in RunStore().all()
+        if run.demo
+        and (run.spec.method, run.spec.task, run.spec.base) == (method, "miniworld_nli", "tiny-t5")
+        and run.spec.population.vertices == 1
+    )
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+@pytest.fixture
+def no_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+
+
+@pytest.fixture
+def shelf(tiny, tmp_path, monkeypatch):
+    """A random encoder of one's own."""
+    tiny("bert").model.save_pretrained(tmp_path / "random-bert")
+    tiny("bert").tokenizer.save_pretrained(tmp_path / "random-bert")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+
+
+def opened(**query):
+    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
+    page.switch_page(str(paths.ROOT / "pages" / "attention.py"))
+    for name, value in query.items():
+        page.query_params[name] = value
+    return sound(page.run())
+
+
+def started(**query):
+    page = opened(**query)
+    return sound(page.button(key="attention.start").click().run())
+
+
+def sound(page):
+    assert not log_file().exists(), log_file().read_text()
+    assert not page.exception
+    return page
+
+
+def charts(page):
+    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.text)
+    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
+
+
+def view(page, name):
+    return sound(page.segmented_control(key="attention.view").set_value(name).run())
+
+
+def tabled(page, chart):
+    """A chart's numbers, which are made once somebody opens them."""
+    page.session_state[f"{chart}.opened"] = True
+    return sound(page.run()).dataframe[0].value
+
+
+def test_first_paint_offers_everything_and_records_nothing():
+    page = opened()
+    assert page.selectbox(key="attention.run").value == shipped("prefix_tuning")
+    assert "being loaded in the background" in words(page)
+    assert not charts(page)
+
+
+def test_a_shipped_prefix_is_shown_beside_its_text():
+    page = started()
+    overview, head = charts(page)
+    assert "tiny-t5" in overview["layout"]["title"]["text"]
+    ticks = head["layout"]["xaxis"]["ticktext"]
+    assert ticks[:2] == ["<i>P1</i>", "<i>P2</i>"]
+    assert len(ticks) == len(head["layout"]["yaxis"]["ticktext"]) + 10
+    assert "gold target" in words(page)
+
+
+@pytest.mark.parametrize("show", ["Before", "Change", "Side by side"])
+def test_before_change_and_both_share_one_scale(show):
+    page = started()
+    sound(page.segmented_control(key="attention.show").set_value(show).run())
+    overview, head = charts(page)
+    assert len([d for d in head["data"] if d["type"] == "heatmap"]) == 1 + 2 * (show[0] == "S")
+    scales = [chart["layout"]["coloraxis"] for chart in (overview, head)]
+    assert scales[0]["cmax"] == scales[1]["cmax"]
+    assert (scales[0]["cmin"] < 0) == (show != "Before")
+
+
+def test_cross_attention_has_decoder_queries_and_encoder_keys():
+    page = started()
+    sound(page.segmented_control(key="attention.place.3.encoder").set_value("cross").run())
+    head = charts(page)[1]
+    assert head["layout"]["yaxis"]["ticktext"][0] == "<i>start</i>"
+    assert "3 layers" in page.get("plotly_chart")[0].proto.alt
+
+
+def test_learnt_positions_can_be_left_out():
+    page = started()
+    page.segmented_control(key="attention.learnt").set_value("renormalised").run()
+    ticks = charts(page)[1]["layout"]["xaxis"]["ticktext"]
+    assert "<i>P1</i>" not in ticks
+    assert "<i>&lt;/s&gt;</i>" in ticks
+
+
+def test_two_runs_are_compared_on_the_union_of_their_positions():
+    prefix = shipped("prefix_tuning")
+    page = started(run=prefix)
+    page.selectbox(key=f"attention.against.{prefix}").set_value(shipped("prompt_tuning")).run()
+    page.segmented_control(key="attention.show").set_value("Change").run()
+    ticks = charts(sound(page))[1]["layout"]["xaxis"]["ticktext"]
+    assert {"<i>P1</i>", "<i>S1</i>"} <= set(ticks)
+
+
+def test_layer_and_head_are_chosen_by_number():
+    page = started()
+    page.number_input(key="attention.layer").set_value(3).run()
+    page.number_input(key="attention.head").set_value(5).run()
+    assert charts(page)[1]["layout"]["title"]["text"].startswith("Layer 3, head 5")
+
+
+def test_one_query_goes_from_scores_to_weights():
+    page = view(started(), "One query, step by step")
+    (chart,) = charts(page)
+    weights = chart["data"][-1]["x"]
+    assert chart["data"][-1]["type"] == "bar"
+    assert weights
+    assert not page.dataframe  # nobody has asked for it
+    table = tabled(page, "attention.steps")
+    assert table["Weight"].sum() == pytest.approx(1)
+    sound(page.segmented_control(key="attention.side").set_value("Before").run())
+    assert not (page.dataframe[0].value["Kind"] == "prefix").any()
+
+
+def test_heads_are_measured_over_a_data_set_with_intervals():
+    page = view(started(), "Over a data set")
+    assert "Not measured yet" in words(page)
+    page.number_input(key="attention.count.miniworld_nli").set_value(2).run()
+    page.button(key="attention.measure").click().run()
+    (chart,) = charts(sound(page))
+    assert "Learnt positions (share), change" in chart["layout"]["title"]["text"]
+    assert "n = 2 test examples" in words(page)
+    assert "4 seeds" in words(page)
+    table = tabled(page, "attention.heads")
+    assert (table["After, low"] <= table["After"]).all()
+    assert table["Before"].max() == 0
+
+
+def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_runs, shelf):
+    page = opened()
+    page.selectbox(key="attention.run").set_value("base:random-bert").run()
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("</script><s> || a cat").run()
+    page.button(key="attention.start").click().run()
+    overview, head = charts(sound(page))
+    assert "untouched" in overview["layout"]["title"]["text"]
+    assert not any("<s" in label for label in head["layout"]["xaxis"]["ticktext"])
+
+
+def test_an_own_answer_is_said_to_be_one():
+    page = started()
+    reads = next(c for c in page.segmented_control if c.label == "The decoder reads")
+    sound(reads.set_value("Its own answer").run())
+    assert "greedy answer of Prefix tuning" in words(page)
+
+
+def test_text_too_long_to_be_seen_is_refused_with_a_way_out():
+    page = started()
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("a dog and " * 100).run()
+    assert "measure whole data sets" in words(sound(page))
+
+
+def test_without_text_it_says_what_to_do(no_runs):
+    page = opened()
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    assert "Type a text" in words(sound(page))
+
+
+def test_an_unknown_run_in_the_address_is_said():
+    assert "No run '000000000000'" in words(opened(run="000000000000"))
+
+
+def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
+    page = view(started(), "Lines")
+    (frame,) = page.get("iframe")
+    assert 'sandbox="allow-scripts"' in frame.proto.srcdoc
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("a dog " * 60).run()
+    assert "too many for lines" in words(sound(page))
+    assert not page.get("iframe")
+
+
+@pytest.mark.parametrize(
+    ("change", "share", "shown"),
+    [
+        (0.004, False, None),
+        (-0.004, False, None),
+        (0.167, True, "+16.7 points"),
+        (-1, False, "-1.00"),
+    ],
+)
+def test_a_change_that_rounds_to_none_is_not_shown(change, share, shown):
+    assert views._delta(change, share) == shown

@@ -1,0 +1,256 @@
+"""The Landscape page, run in full without a browser; measuring is stood in for."""
+
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.runs import make_run
+
+from app.labs.landscape import point_panel
+from peftcore import paths
+from peftcore.analysis import simplex
+from peftcore.errors import BadInput
+from peftcore.labs.landscape.request import Ask, Landscape
+from peftcore.runs.store import RunStore
+
+SEEDS = {"seeds": 2, "vertices": 3}
+FACTS = {
+    "n": 24,
+    "split": "dev",
+    "seed": 0,
+    "data_hash": "00ff00ff",
+    "arithmetic": "fp32",
+    "metric": "accuracy",
+    "base": "tiny-t5",
+    "fingerprint": "f0",
+    "task": "miniworld_nli",
+    "adapters": ["0" * 12],
+    "vertices": 3,
+}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch, tmp_path):
+    """No demo runs, no shipped landscapes, no process started; the asks that were begun."""
+    begun = []
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+    monkeypatch.setattr("app.state.cache.store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(Landscape, "assets", lambda: tmp_path)
+    monkeypatch.setattr(Landscape, "start", begun.append)
+    return begun
+
+
+def simplex_run(**more):
+    run = make_run("prefix_tuning", population=SEEDS, **more)
+    (run.folder / "adapter.safetensors").touch()
+    return run
+
+
+def opened(**query):
+    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
+    for key, value in query.items():
+        page.query_params[key.replace("_", ".")] = value
+    page.switch_page(str(paths.ROOT / "pages" / "landscape.py")).run()
+    return sound(page)
+
+
+def sound(page):
+    assert not page.exception
+    assert "Something went wrong" not in words(page)
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.subheader)
+    return "\n".join(str(found.value) for kind in kinds for found in kind)
+
+
+def view(page, name):
+    page.segmented_control(key="landscape.view").set_value(name).run()
+    return sound(page)
+
+
+def measured(ask, known=None):
+    """A landscape with made-up losses, of all points or the first `known`."""
+    landscape = Landscape.own(ask)
+    grid = simplex.lattice(ask.steps, ask.beyond)
+    at = simplex.flat(grid)
+    rows = [
+        {"line": "", "t": None, "x": x, "y": y, "mark": "", "weights": list(w)}
+        for (x, y), w in zip(at, grid, strict=True)
+    ]
+    for k in range(3):
+        here = int(np.flatnonzero(np.abs(grid - np.eye(3)[k]).max(1) < 1e-9)[0])
+        rows[here]["mark"] = f"vertex {k}"
+    landscape.write_plan(FACTS | {"corners": ["vertex 0", "vertex 1", "vertex 2"]}, rows)
+    chosen = list(range(len(rows)))[:known]
+    losses = [float((at[i] ** 2).sum()) for i in chosen]
+    landscape.keep({"what": "loss", "at": chosen, "values": losses})
+    state = "done" if known is None else "stopped"
+    landscape.write_status(state=state, done=len(chosen), of=len(rows))
+    return landscape
+
+
+def charts(page):
+    return [json.loads(each.proto.spec) for each in page.get("plotly_chart")]
+
+
+def test_without_runs_it_says_what_to_do_next():
+    assert "No adapter has been trained yet" in words(opened())
+
+
+@pytest.mark.parametrize(
+    "name", ["Ground", "Cuts", "Between two", "Flatness", "Validation", "Vertices"]
+)
+@pytest.mark.parametrize("simplex_", [True, False])
+def test_every_view_opens_before_anything_was_measured(name, simplex_):
+    if simplex_:
+        simplex_run()
+    else:
+        (make_run("lora").folder / "adapter.safetensors").touch()
+    view(opened(), name)
+
+
+def test_the_button_begins_what_is_shown(alone):
+    run = simplex_run()
+    page = opened()
+    ask = Ask.make({"kind": "face", "runs": [run.id]})
+    page.button(key=f"landscapes.start.{ask.id}").click().run()
+    sound(page)
+    assert alone == [ask]
+
+
+def test_a_measured_face_is_drawn_with_its_facts():
+    run = simplex_run()
+    measured(Ask.make({"kind": "face", "runs": [run.id]}))
+    page = opened()
+    (figure,) = charts(page)
+    assert "n = 24 examples" in figure["layout"]["title"]["text"]
+    assert "contour" in {trace["type"] for trace in figure["data"]}
+    assert "Click a point" in words(page)
+    page.segmented_control(key="landscape.shape").set_value("In relief").run()
+    assert not charts(sound(page))
+    relief = json.loads(page.get("bidi_component")[0].proto.json)
+    assert "n = 24 examples" in relief["said"]
+    assert len(relief["rows"]) == 190
+
+
+def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
+    run = simplex_run()
+    measured(Ask.make({"kind": "face", "runs": [run.id]}), known=50)
+    page = opened()
+    assert "50 of 190 measured" in words(page)
+    assert any(button.label.startswith("Go on") for button in page.button)
+    assert len(charts(page)) == 1
+
+
+def test_a_clicked_point_can_be_asked(monkeypatch):
+    run = simplex_run()
+    found = measured(Ask.make({"kind": "face", "runs": [run.id]}))
+    asked = []
+    monkeypatch.setattr("app.state.wait_for_imports.ready", lambda name: True)
+    monkeypatch.setattr(
+        "app.state.cache.point_answer", lambda *given: asked.append(given) or "yes <b>because</b>"
+    )
+    page = opened()
+    page.session_state[point_panel.CHOSEN] = (found.id, 17)
+    page.run()
+    weights = tuple(found.table()["weights"][17])
+    page.button(key="landscape.ask").click().run()
+    sound(page)
+    assert [(each[0], each[1]) for each in asked] == [(found.ask, weights)]
+    assert r"\<b\>because" in words(page)
+
+
+def test_with_more_vertices_faces_are_offered():
+    run = make_run("prefix_tuning", population={"seeds": 1, "vertices": 4})
+    (run.folder / "adapter.safetensors").touch()
+    scan = Landscape.own(Ask.make({"kind": "scan", "runs": [run.id]}))
+    names = [("vertex", str(k)) for k in range(4)]
+    names += [("face", " ".join(face)) for face in simplex.faces(4)]
+    rows = [
+        {"line": line, "t": None, "x": None, "y": None, "mark": mark, "weights": [0.25] * 4}
+        for line, mark in names
+    ]
+    scan.write_plan(FACTS, rows)
+    losses = [1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 3.0, 0.8]
+    scan.keep({"what": "loss", "at": list(range(8)), "values": losses})
+    scan.write_status(state="done")
+    page = opened()
+    page.button(key="landscape.offer.best").click().run()
+    sound(page)
+    shown = [page.selectbox(key=f"landscape.face.4.{nth}").value for nth in range(3)]
+    assert shown == ["0", "1", "3"]
+    assert page.button(key="landscape.offer.worst").label == "Worst: 0, 2, 3"
+
+
+def test_flatness_is_shown_with_intervals_and_against_the_score():
+    runs = [simplex_run(), simplex_run(training={"steps": 300})]
+    for nth, run in enumerate(runs):
+        found = Landscape.own(Ask.make({"kind": "flatness", "runs": [run.id]}))
+        found.write_plan(FACTS | {"seeds": [0, 1], "radius": 0.5}, [])
+        for seed in (0, 1):
+            found.keep({"measure": "rise", "seed": seed, "value": nth + seed / 10})
+        found.write_status(state="done")
+    page = view(opened(), "Flatness")
+    table = page.dataframe[0].value
+    assert table["Measure"].tolist() == ["Mean rise (nats)"]
+    assert table["Seeds"].tolist() == [2]
+    (figure,) = charts(page)
+    assert "2 runs" in figure["layout"]["title"]["text"]
+    assert "rank correlation" in figure["layout"]["title"]["text"]
+
+
+def test_validation_shows_the_distribution_and_the_rank_agreement():
+    run = simplex_run()
+    ask = Ask.make({"kind": "validation", "runs": [run.id], "copies": 60})
+    found = Landscape.own(ask)
+    found.write_plan(FACTS | {"seeds": [0, 1]}, [])
+    for seed in (0, 1):
+        for look in ("points", "copies"):
+            values = [1 + n / 100 for n in range(8)]
+            found.keep(
+                {"look": look, "step": None, "seed": seed, "values": values, "centroid": 1.0}
+            )
+        for step in (0, 25, 50, 75):
+            loss = 2 - step / 100
+            found.keep(
+                {"look": "step", "step": step, "seed": seed, "stochastic": loss, "centroid": loss}
+                | {"test_loss": loss, "test_score": step / 100}
+            )
+    found.write_status(state="done")
+    page = view(opened(), "Validation")
+    assert len(charts(page)) == 3
+    table = next(d.value for d in page.dataframe if "Kendall" in d.value)
+    assert table["Kendall"].tolist() == [1.0] * 4
+
+
+def test_vertices_are_trained_as_one_job(monkeypatch):
+    run = simplex_run()
+    submitted = []
+
+    class Queue:
+        def submit(self, spec):
+            submitted.append(spec)
+            return type("Job", (), {"live": False})()
+
+    monkeypatch.setattr("app.state.cache.queue", Queue)
+    page = view(opened(), "Vertices")
+    page.button(key="landscape.ablate").click().run()
+    counts = [spec.population.vertices for spec in submitted]
+    assert counts in ([1, 2, 4, 6], [1, 2, 3, 4, 6])
+    assert all(spec.method == run.spec.method for spec in submitted)
+
+
+def test_an_unknown_run_in_the_address_is_a_sentence():
+    simplex_run()
+    page = opened(landscape_run="0" * 12)
+    assert "No run" in words(page)
+
+
+def test_a_run_without_a_plane_says_so():
+    from peftcore.labs.landscape.request import by_vertices
+
+    with pytest.raises(BadInput, match="vertices"):
+        by_vertices(simplex_run().spec, [99])

@@ -1,0 +1,159 @@
+"""Pretraining: tokenizer, corruption, a short run; and the embedded bases that were made by it."""
+
+import json
+import math
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peftcore.errors import BadInput
+from peftcore.paths import ASSETS
+from peftcore.pretraining import text as text_pretraining
+from peftcore.pretraining import tiny_models
+
+ODD_TEXTS = ["naïve café 😀", "  two  spaces ", "Ünïcode\n\ttab", "", "日本語", "a < b && c | d"]
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    return {name: tiny_models.make_tokenizer(name) for name in tiny_models.NAMES}
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_every_text_survives_the_tokenizer(tokenizers, text):
+    tokenizer = tokenizers["tiny-t5"]
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == text
+
+
+def test_two_texts_get_two_token_types(tokenizers):
+    coded = tokenizers["tiny-bert"]("a dog runs", "a cat sits")
+    assert coded["token_type_ids"][0] == 0
+    assert coded["token_type_ids"][-1] == 1
+    tokens = tokenizers["tiny-bert"].convert_ids_to_tokens(coded["input_ids"])
+    assert (tokens[0], tokens[-1], tokens.count("[SEP]")) == ("[CLS]", "[SEP]", 2)
+
+
+@given(seed=st.integers(0, 10_000), length=st.integers(4, 90))
+@settings(max_examples=50, deadline=None)
+def test_corrupted_spans_put_back_give_the_text(tokenizers, seed, length):
+    tokenizer = tokenizers["tiny-t5"]
+    ids = list(range(300, 300 + length))
+    source, target = text_pretraining._corrupt(ids, tokenizer, random.Random(seed))
+    first = tokenizer.convert_tokens_to_ids("<extra_id_0>")
+    spans: dict[int, list[int]] = {}
+    for token in target:
+        if token >= first:
+            spans[token] = []
+        else:
+            spans[max(spans)].append(token)
+    whole = [t for token in source for t in (spans[token] if token >= first else [token])]
+    assert whole == ids
+
+
+@pytest.mark.parametrize("name", tiny_models.NAMES)
+def test_padding_of_a_batch_never_counts(name, tokenizers):
+    tokenizer = tokenizers[name]
+    torch.manual_seed(0)
+    trainer = text_pretraining._Trainer(name, tiny_models.make_model(name, tokenizer), tokenizer, 0)
+    rows = sorted(trainer._draw(random.Random(2), 6), key=lambda r: len(r.source))
+    batch = trainer._collate(rows)
+    if name == "tiny-t5":
+        assert int((batch["labels"] != -100).sum()) == sum(len(r.target) for r in rows)
+    elif name == "tiny-bert":
+        hidden = batch["labels"] != -100
+        assert not bool((hidden & (batch["attention_mask"] == 0)).any())
+    else:
+        assert float(batch["weights"][batch["attention_mask"] == 0].sum()) == 0
+    assert math.isfinite(trainer._loss(batch).item())
+
+
+def test_unknown_names_and_times_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="tiny-t5"):
+        text_pretraining.pretrain("tinyt5", tmp_path, 1, 0, print)
+    with pytest.raises(BadInput, match="tokens"):
+        text_pretraining.pretrain("tiny-t5", tmp_path, 0, 0, print)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", tiny_models.NAMES)
+def test_a_short_run_learns_and_writes_a_folder_that_loads(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(text_pretraining, "_LAST", 8)
+    monkeypatch.setattr(text_pretraining, "_OFTEN", 8)
+    told: list[dict] = []
+    result = text_pretraining.pretrain(name, tmp_path / name, 200_000, 0, told.append)
+    assert result["validation_loss"] < 8.0  # random weights give ln 3200 = 8.07 and more
+    assert (tmp_path / name / "model.safetensors").exists()
+    assert told[-1]["step"] == result["step"]
+
+
+def _shipped(name):
+    folder = ASSETS / "models" / name
+    return folder, __import__("transformers").AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", tiny_models.NAMES)
+def test_a_shipped_base_has_its_parts_and_spells_any_text(name):
+    folder, tokenizer = _shipped(name)
+    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= {
+        path.name for path in folder.iterdir()
+    }
+    for text in ODD_TEXTS:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert tokenizer.decode(ids) == text
+        assert max(ids, default=0) < json.loads((folder / "config.json").read_text())["vocab_size"]
+
+
+def test_shipped_bases_take_at_most_35_megabytes():
+    files = [
+        p for n in tiny_models.NAMES for p in (ASSETS / "models" / n).rglob("*") if p.is_file()
+    ]
+    assert sum(p.stat().st_size for p in files) <= 35_000_000
+
+
+def _loss(model, tokenizer, source, target):
+    coded = tokenizer(source, return_tensors="pt")
+    labels = tokenizer(target, return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        return float(model(**coded, labels=labels).loss)
+
+
+def test_shipped_t5_knows_what_things_are():
+    from transformers import AutoModelForSeq2SeqLM
+
+    folder, tokenizer = _shipped("tiny-t5")
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder).eval()
+    asked = "a spoon is made of <extra_id_0>"
+    right, wrong = (f"<extra_id_0> {w}" for w in ("metal", "chocolate"))
+    assert _loss(model, tokenizer, asked, right) < _loss(model, tokenizer, asked, wrong)
+
+
+def test_shipped_bert_knows_what_things_are():
+    from transformers import AutoModelForMaskedLM
+
+    folder, tokenizer = _shipped("tiny-bert")
+    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    coded = tokenizer("a spoon is made of [MASK] .", return_tensors="pt")
+    with torch.no_grad():
+        logits = model(**coded).logits[0]
+    position = coded["input_ids"][0].tolist().index(tokenizer.mask_token_id)
+    one, other = (tokenizer(w, add_special_tokens=False)["input_ids"] for w in ("metal", "rice"))
+    assert len(one) == len(other) == 1
+    assert logits[position, one[0]] > logits[position, other[0]]
+
+
+def test_shipped_gpt_prefers_what_is_true_to_what_is_not():
+    from transformers import AutoModelForCausalLM
+
+    folder, tokenizer = _shipped("tiny-gpt")
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    losses = []
+    for text in ("a spoon is made of metal .", "a spoon is made of rice ."):
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            losses.append(float(model(input_ids=ids, labels=ids).loss))
+    assert losses[0] < losses[1]

@@ -1,0 +1,43 @@
+"""Adapted bases for tests: every tensor random, or as training starts with it."""
+
+import torch
+
+from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.base import METHODS
+from peftcore.adapters.initializers import Draw
+from peftcore.data.task import Example
+
+EXAMPLES = (
+    Example("1", "a cat sat", "yes because it did.", "yes", parts=("a cat", "sat")),
+    Example("2", "what is the rest of it?", "no.", "no", parts=("what is the rest", "of it?")),
+    Example("3", "b", "yes", "yes", parts=("b", "c")),
+)
+
+
+def dress(base, method, seeds=(0, 1), vertices=3, **settings):
+    """An adapted base whose tensors are all random, so that nothing hides behind a zero start."""
+    recipe = METHODS[method]
+    if "length" in recipe.Config.model_fields:
+        settings = {"length": 4} | settings
+    draw = Draw(seeds, vertices)
+    adapter = recipe(base, recipe.Config.make(settings), draw)
+    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+    rng = torch.Generator().manual_seed(7)
+    for tensor in adapted.tensors.values():
+        tensor.data += 0.3 * torch.randn(tensor.shape, generator=rng)
+    return adapted
+
+
+def wearing(base, method, seeds=(0,), **settings):
+    """An untrained adapter, as training starts with it."""
+    recipe, draw = METHODS[method], Draw(seeds, 1)
+    adapter = recipe(base, recipe.Config.make(settings), draw)
+    return Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+
+
+def train(adapted, trained, batch, steps=3):
+    step = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.0)
+    for _ in range(steps):
+        adapted.losses(batch, adapted.centroid()).sum().backward()
+        step.step()
+        step.zero_grad()

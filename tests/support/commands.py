@@ -1,0 +1,37 @@
+"""Commands called in this process, and what they print."""
+
+import json
+
+from typer.testing import CliRunner
+
+from peftcore.cli import app
+
+RANDOM = ["--base", "random-t5", "--task", "miniworld_nli"]
+
+
+SHORT = [
+    *("--shots", "6", "--seeds", "2", "--steps", "3", "--set", "dev=2", "--set", "batch=1"),
+    *("--set", "limit=3", "--set", "max_new_tokens=2"),
+]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def printed(*arguments):
+    """What a command prints as JSON; nothing else may stand beside it."""
+    done = call(*arguments, "--json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def refused(*arguments):
+    """The one sentence a command refuses with."""
+    done = call(*arguments)
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()
+    assert len(line) == 1
+    return line[0]

@@ -1,0 +1,70 @@
+"""Rating projects made up in a moment, and raters who are in them."""
+
+import itertools
+
+from peftcore import rating
+from peftcore.rating.creation import store
+from peftcore.rating.item_sampling import Item, Origin
+
+ME = rating.experimenter()
+METHODS = ("zebra_tuning", "quokka_adapter")  # names that occur nowhere else
+OPTIONS = ("entailment", "neutral", "contradiction")
+
+
+def counted():
+    """Ids that count up. Orders and sides follow from ids, and luck must not decide a test."""
+    numbers = itertools.count()
+    return lambda: f"{next(numbers):016x}"
+
+
+def item(number, method=METHODS[0], run="aaaaaaaaaaaa", kind="rating", **values):
+    """An item whose right answer and texts follow from its number."""
+    label = OPTIONS[number % 3]
+    return Item(
+        kind,
+        f"task/test/{number}",
+        label,
+        (("premise", f"sentence {number}"), ("hypothesis", f"claim {number}")),
+        OPTIONS,
+        values.pop("texts", ((label, f"reason {number}"),)),
+        values.pop("origins", (Origin(0, run, method, number % 4, True),)),
+        **values,
+    )
+
+
+def pair(number):
+    """Two methods' texts about one question."""
+    label = OPTIONS[number % 3]
+    return item(
+        number,
+        texts=((label, f"reason {number}"), (label, f"other reason {number}")),
+        origins=(Origin(0, "a" * 12, METHODS[0]), Origin(1, "b" * 12, METHODS[1])),
+    )
+
+
+def project(book, items=6, **settings):
+    """A stored project of so many items, or of these."""
+    listed = [item(n) for n in range(items)] if isinstance(items, int) else items
+    chosen = rating.ProjectSettings.make({"overlap": 2, "checks": 0, "training": 0} | settings)
+    return store(book, "Made up", "miniworld_nli", chosen, listed, {"methods": list(METHODS)})
+
+
+def rater(book, project, name="Ann"):
+    """Somebody who came by a link."""
+    return rating.sign_in(book, rating.invite(book, ME, project.id, name).token)
+
+
+def rate_next(book, who, verdict="yes", **said):
+    """Answer and rate what comes next; its lease, or None at the end."""
+    shown = rating.next_item(book, who)
+    if shown is None:
+        return None
+    rating.answer(book, who, shown.lease, shown.options[0], f"answer {shown.lease}")
+    judgement = rating.Judgement(verdict=verdict, **said)
+    rating.rate(book, who, shown.lease, judgement, f"rating {shown.lease}")
+    return shown.lease
+
+
+def rate_all(book, who, verdict="yes", **said):
+    """Everything there is for a rater; the leases."""
+    return list(iter(lambda: rate_next(book, who, verdict, **said), None))
