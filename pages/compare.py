@@ -34,7 +34,7 @@ def show() -> None:
         return
     selection.offer_shipped(runs)
     names = {run: look.name for run, look in looks(runs).items()}
-    reasons = comparability.unlike(runs, across_bases=across, names=names)
+    reasons = comparability.reasons_not_comparable(runs, across_bases=across, names=names)
     if reasons:
         selection.refuse(reasons, runs, across)
         return

@@ -59,7 +59,7 @@ settings, rates, starts, before = {}, {}, {}, cache.store().all()
 for tab, name in zip(st.tabs([known[name].title for name in chosen]), chosen, strict=True):
     with tab:
         st.caption(f"{known[name].summary} Source: {known[name].source}.")
-        usual = f"{known[name].default_rate(base.kind):g}"
+        usual = f"{known[name].default_learning_rate(base.kind):g}"
         near, far, _ = st.columns(3)
         with near:
             rates[name] = forms.field(Training, "learning_rate", f"train.{name}", usual)
@@ -115,7 +115,7 @@ show_costs()
 
 
 refused = any(isinstance(cost, BadInput) for cost in known_costs())
-tried = [each for spec in specs for each in learning_rate.specs(spec)]
+tried = [each for spec in specs for each in learning_rate.search_specs(spec)]
 with st.container(horizontal=True):
     if st.button(
         f"Train {len(specs)} run{'s' * (len(specs) > 1)}",

@@ -43,7 +43,7 @@ class Comparison:
     def summary(self) -> pd.DataFrame:
         """One row per run, best first."""
         lowest = measure(self.metric).better == "lower"
-        return comparison.summary(self.table, self.metric, lowest_first=lowest)
+        return comparison.summarize_runs(self.table, self.metric, lowest_first=lowest)
 
     @cached_property
     def human(self) -> dict[str, HumanScore]:
@@ -126,7 +126,9 @@ def _named() -> list[str]:
 
 def suggested(runs: Sequence[Run], across_bases: bool = False) -> list[Run]:
     """The newest of each method in the newest group of comparable runs that has several methods."""
-    groups = [_newest(group) for group in comparability.alike(runs, across_bases=across_bases)]
+    groups = [
+        _newest(group) for group in comparability.comparable_groups(runs, across_bases=across_bases)
+    ]
     return next((group for group in groups if len(group) > 1), groups[0] if groups else [])
 
 
@@ -232,7 +234,9 @@ def refuse(reasons: Sequence[str], runs: Sequence[Run], across: bool) -> None:
         "These runs cannot be compared:\n\n" + "\n".join(f"- {plain(text)}" for text in reasons),
         icon=":material/block:",
     )
-    groups = sorted(comparability.alike(runs, across_bases=across), key=len, reverse=True)
+    groups = sorted(
+        comparability.comparable_groups(runs, across_bases=across), key=len, reverse=True
+    )
     names = looks(runs)
     st.markdown("Runs that do go together:")
     for number, group in enumerate(groups[:5]):

@@ -56,7 +56,7 @@ def headline(chosen: Comparison) -> None:
 def _lead(chosen: Comparison, best: str, second: str) -> str:
     """How far the best is ahead of the next, and whether that may be chance."""
     form = compare.digits(chosen.metric)
-    found = comparison.lead(chosen.table, chosen.metric, best, second)
+    found = comparison.run_difference(chosen.table, chosen.metric, best, second)
     if found.mean is None:
         return "."
     name, ahead = plain(chosen.looks[second].name), f"{abs(found.mean):{form}}"
@@ -298,7 +298,7 @@ def tests(chosen: Comparison) -> None:
         key="compare.reference",
         help="Every other run is compared with this one, seed by seed.",
     )
-    found = comparison.against(chosen.table, chosen.metric, reference)
+    found = comparison.differences_from_reference(chosen.table, chosen.metric, reference)
     asked = (found, chosen.metric, chosen.looks, reference)
     table = found.drop(columns="smallest_p")
     table["run"] = [chosen.looks[run].name for run in table["run"]]
@@ -350,7 +350,7 @@ def _what_p_can_say(found: pd.DataFrame) -> None:
         f"The smallest p that {found['n'].max()} pairs can reach is {reachable:.3g}"
     )
     if reachable * len(found) > 0.05:
-        enough = comparison.seeds_for(0.05, len(found))
+        enough = comparison.seeds_for_significance(0.05, len(found))
         text += f"; after the correction, 0.05 can be reached from {enough} seeds on"
     st.caption(plain(f"{text}."))
 

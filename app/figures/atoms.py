@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from app.figures.atoms_tables import frame, line, said
 from app.theme import NEUTRAL, OTHERS, faint, look, text
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import band
+from peftcore.analysis.comparison import interval_by_step
 from peftcore.labs.atoms.request import Site
 
 SCALE = "Cividis"
@@ -99,7 +99,7 @@ def layers(
 def layers_alt(values: ArrayLike, sites: Sequence[Site], title: str) -> str:
     """The map in words: the three largest cells."""
     held = np.asarray(values, dtype=np.float64)
-    order = sparsity.ranked(np.nan_to_num(held).ravel())[:3]
+    order = sparsity.rank_atoms(np.nan_to_num(held).ravel())[:3]
     parts = [
         f"{sites[n // held.shape[1]].atom(n % held.shape[1])} {held.ravel()[n]:.3g}" for n in order
     ]
@@ -162,7 +162,7 @@ def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
     t, a = np.unravel_index(int(np.abs(held).argmax()), held.shape)
     return (
         f"Coefficients of {held.shape[1]} atoms at {site.title} over {len(words)} tokens; "
-        f"{sparsity.zeros(held):.0%} are zero; largest {held[t, a]:.3g} of {site.atom(int(a))} "
+        f"{sparsity.zero_fraction(held):.0%} are zero; largest {held[t, a]:.3g} of {site.atom(int(a))} "
         f"at {words[int(t)]}."
     )
 
@@ -229,7 +229,7 @@ def usage_alt(frequency: Mapping[int, ArrayLike]) -> str:
 
 def evolution(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Figure:
     """A measure of sparsity over training: mean, 95 % interval over seeds, and every seed."""
-    found = band(table, name)
+    found = interval_by_step(table, name)
     colour = look("atoms", "").colour
     figure = frame(400, MEASURES[name], said(facts))
     for seed, held in table.groupby("seed"):
@@ -249,7 +249,7 @@ def evolution(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Fi
 
 def evolution_alt(table: pd.DataFrame, name: str) -> str:
     """First and last mean of a measure."""
-    found = band(table, name)
+    found = interval_by_step(table, name)
     if found.empty:
         return f"{MEASURES[name]}: nothing measured."
     first, last = found.iloc[0], found.iloc[-1]

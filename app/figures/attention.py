@@ -16,7 +16,14 @@ from plotly.subplots import make_subplots
 
 from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, faint, text
-from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
+from peftcore.analysis.attention import (
+    LEARNED_KINDS,
+    MEASURES,
+    AttentionPattern,
+    AttentionToken,
+    HeadRow,
+    QueryTrace,
+)
 
 LESS, MORE = "#D55E00", "#0072B2"
 # Between the two the page's own ground shows through, so that one scale fits light and dark.  It
@@ -37,7 +44,7 @@ UNSEEN: dict[str, Any] = {
 }
 
 
-def _ticks(tokens: Sequence[Token]) -> list[str]:
+def _ticks(tokens: Sequence[AttentionToken]) -> list[str]:
     """Words for an axis; what is learnt and special stands in italics."""
     words = [text(_short(token)) for token in tokens]
     return [
@@ -46,11 +53,11 @@ def _ticks(tokens: Sequence[Token]) -> list[str]:
     ]
 
 
-def _short(token: Token) -> str:
+def _short(token: AttentionToken) -> str:
     return token.text if len(token.text) <= WIDEST else f"{token.text[: WIDEST - 1]}…"
 
 
-def limit(*patterns: Attention) -> float:
+def limit(*patterns: AttentionPattern) -> float:
     """The largest value anywhere, for one colour scale that all of them share."""
     found = [np.nanmax(np.abs(one.weights)) for one in patterns if one.weights.size]
     return max([float(value) for value in found if np.isfinite(value)], default=1.0) or 1.0
@@ -72,7 +79,7 @@ def _scale(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[
 
 
 def overview(
-    pattern: Attention,
+    pattern: AttentionPattern,
     top: float,
     title: str,
     notes: Sequence[Sequence[str]],
@@ -134,7 +141,7 @@ def _numbered(count: int, title: str) -> dict[str, Any]:
     }
 
 
-def frame(pattern: Attention, layer: int, head: int) -> dict[str, str]:
+def frame(pattern: AttentionPattern, layer: int, head: int) -> dict[str, str]:
     """A frame around one tile of the overview, in CSS: its place inside the chart."""
     tiles = {"left": (pattern.heads, head), "top": (pattern.layers, layer)}
     sizes = {"left": "width", "top": "height"}
@@ -188,7 +195,7 @@ def _mosaic(weights: np.ndarray) -> np.ndarray:
     return made[:-down, :-across].astype(np.float32)
 
 
-def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> str:
+def overview_alt(pattern: AttentionPattern, moved: np.ndarray | None, title: str) -> str:
     """The overview in words: how many heads there are, and which moved most."""
     size = f"{title}: {pattern.layers} layers of {pattern.heads} heads"
     if moved is None:
@@ -201,7 +208,7 @@ def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> st
     return f"{size}. Attention that looks elsewhere now is largest in {', '.join(parts)}."
 
 
-Panel = tuple[str, Attention]
+Panel = tuple[str, AttentionPattern]
 
 
 def head(
@@ -260,7 +267,7 @@ def head(
     return go.Figure({"data": data, "layout": layout})
 
 
-def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, Any]]:
+def _cells(one: AttentionPattern, values: np.ndarray, change: bool) -> list[dict[str, Any]]:
     """The picture, and invisible marks that carry each cell's words and take clicks."""
     cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
     form = "+.4f" if change else ".4f"
@@ -298,7 +305,7 @@ def _marked(values: np.ndarray) -> bool:
 
 
 def _named_axes(
-    one: Attention, number: int, domain: Sequence[float], small: bool
+    one: AttentionPattern, number: int, domain: Sequence[float], small: bool
 ) -> dict[str, dict[str, Any]]:
     """Both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
@@ -327,15 +334,15 @@ def _named_axes(
     return {beside.name("xaxis", number): x, beside.name("yaxis", number): y}
 
 
-def _borders(one: Attention) -> list[float]:
+def _borders(one: AttentionPattern) -> list[float]:
     """Both sides of every stretch of learnt columns."""
-    learnt = [token.kind in LEARNT for token in one.keys]
+    learnt = [token.kind in LEARNED_KINDS for token in one.keys]
     return [place - 0.5 for place in range(1, len(learnt)) if learnt[place] != learnt[place - 1]]
 
 
-def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> str:
+def head_alt(one: AttentionPattern, layer: int, number: int, words: Sequence[str]) -> str:
     """One head in words: its size and its largest values."""
-    learnt = sum(token.kind in LEARNT for token in one.keys)
+    learnt = sum(token.kind in LEARNED_KINDS for token in one.keys)
     also = f", {learnt} of them learnt positions" if learnt else ""
     return (
         f"Layer {layer + 1}, head {number + 1}: {len(one.queries)} queries, {len(one.keys)} keys"
@@ -437,7 +444,7 @@ def heads_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
     return f"{known.title} ({known.unit}) by layer and head, {side}: {', '.join(parts)}."
 
 
-def steps(walk: Walk, title: str) -> go.Figure:
+def steps(walk: QueryTrace, title: str) -> go.Figure:
     """How one query's weights came about: products, scores, powers and weights, key by key."""
     names = _ticks(walk.keys)
     places = list(range(len(names)))
@@ -467,7 +474,7 @@ def steps(walk: Walk, title: str) -> go.Figure:
     reached = np.isfinite(scores)
     bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), walk.powers, walk.weights)
     colours = [
-        NEUTRAL if not seen else LESS if token.kind in LEARNT else MORE
+        NEUTRAL if not seen else LESS if token.kind in LEARNED_KINDS else MORE
         for token, seen in zip(walk.keys, reached, strict=True)
     ]
     for column, values in enumerate(bars, 2):
@@ -496,7 +503,7 @@ def steps(walk: Walk, title: str) -> go.Figure:
     return figure
 
 
-def steps_alt(walk: Walk) -> str:
+def steps_alt(walk: QueryTrace) -> str:
     """The steps in words: where the query looks most, and why."""
     order = np.argsort(-walk.weights)[:3]
     parts = [

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.theme import TEMPLATE, Look, faint, text
-from peftcore.analysis.comparison import band
+from peftcore.analysis.comparison import interval_by_step
 
 Value = Literal["train_loss", "dev_loss"]
 TITLES = {"train_loss": "Training loss", "dev_loss": "Validation loss"}
@@ -26,7 +26,7 @@ def learning(
         if kept.empty:
             continue
         seeds.add(kept["seed"].nunique())
-        figure.add_traces([*_seeds(kept, look, value), *_mean(band(kept, value), look)])
+        figure.add_traces([*_seeds(kept, look, value), *_mean(interval_by_step(kept, value), look)])
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
     figure.update_yaxes(title_text=f"{TITLES[value]} (nats)", rangemode="tozero")
     figure.update_layout(title={"text": f"{TITLES[value]}, {_over(seeds)}", "x": 0})
@@ -99,7 +99,7 @@ def table(
     """What the chart shows, as a table: method, step, mean, low, high, seeds."""
     parts = []
     for run, history in histories.items():
-        means = band(history, value).rename(columns={"n": "seeds"})
+        means = interval_by_step(history, value).rename(columns={"n": "seeds"})
         means.insert(0, "method", looks[run].name)
         parts.append(means)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -111,7 +111,7 @@ def learning_alt(
     """The chart in words: where each run starts and ends."""
     parts = []
     for run, history in histories.items():
-        means = band(history, value)
+        means = interval_by_step(history, value)
         if len(means):
             first, last = means.iloc[0], means.iloc[-1]
             parts.append(

@@ -132,7 +132,7 @@ def _even(places: pd.DataFrame) -> bool:
 
 
 def _outline(figure: go.Figure) -> None:
-    corners = simplex.flat(np.eye(3))[[0, 1, 2, 0]]
+    corners = simplex.triangle_coords(np.eye(3))[[0, 1, 2, 0]]
     figure.add_scatter(
         x=corners[:, 0],
         y=corners[:, 1],
@@ -219,7 +219,7 @@ def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
 def best(known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> tuple[int, str] | None:
     """The row of the lowest loss, or of the best score, and what it is called."""
     better = value != "loss" and measure(str(facts.get("metric"))).better == "higher"
-    row = simplex.lowest(known, value, highest=better)
+    row = simplex.lowest_row(known, value, highest=better)
     if row is None:
         return None
     return row, f"{'Highest' if better else 'Lowest'} point, {known.loc[row, value]:.3f}"

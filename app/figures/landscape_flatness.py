@@ -17,7 +17,7 @@ from app.figures.compare import measure
 from app.figures.landscape import BEST, LINES, titled
 from app.theme import LOGARITHMIC, NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, text
 from peftcore.analysis.comparison import Interval, interval
-from peftcore.analysis.flatness import Agreement
+from peftcore.analysis.flatness import RankCorrelation
 
 MEASURES: dict[str, tuple[str, str]] = {
     "loss": ("Loss (nats)", "of the adapter that is deployed"),
@@ -42,7 +42,7 @@ def flatness_table(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_score(
-    table: pd.DataFrame, name: str, metric: str, looks: Mapping[str, Look], found: Agreement
+    table: pd.DataFrame, name: str, metric: str, looks: Mapping[str, Look], found: RankCorrelation
 ) -> go.Figure:
     """A measure of flatness against the test score, one point per run and seed."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
@@ -74,7 +74,7 @@ def _runs(count: int) -> str:
     return "one run" if count == 1 else f"{count} runs"
 
 
-def correlation_words(found: Agreement) -> str:
+def correlation_words(found: RankCorrelation) -> str:
     """A rank correlation with its interval, or why there is none."""
     if found.value is None:
         return f"no rank correlation: {found.n} points are too few or do not vary"

@@ -40,7 +40,7 @@ def relief(
     corners = simplex.triangles(points[:, :2])
     fine = points
     while 0 < len(corners) < FINE:
-        fine, corners = simplex.quartered(fine, corners)
+        fine, corners = simplex.subdivide_triangles(fine, corners)
     unit = landscape.value_title(value, facts)
     face = "corners" in facts
     return {

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, Look, faint, text
-from peftcore.analysis.limits import CARRIED, UNMOVED, Limits
+from peftcore.analysis.limits import ROUNDING_TOLERANCE, USED_SHARE, LayerComparison
 
 PREFIX, CONTENT, OLD = "#009E73", "#0072B2", "#D55E00"
 WIDEST = 12  # characters of a word beside an axis
@@ -31,7 +31,7 @@ def _short(words: Sequence[str]) -> list[str]:
     return [word if len(word) <= WIDEST else f"{word[: WIDEST - 1]}…" for word in words]
 
 
-def share(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
+def share(found: LayerComparison, head: int, queries: Sequence[str]) -> go.Figure:
     """Attention that each query of a head gives to the prefix; the whole layer as small dots."""
     places = list(range(len(queries)))
     figure = go.Figure(layout={"template": TEMPLATE, "height": 320})
@@ -62,7 +62,7 @@ def share(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
     return figure
 
 
-def share_alt(found: Limits, head: int) -> str:
+def share_alt(found: LayerComparison, head: int) -> str:
     """The chart of shares in words."""
     mine = found.share[head]
     return (
@@ -72,7 +72,7 @@ def share_alt(found: Limits, head: int) -> str:
 
 
 def patterns(
-    found: Limits, head: int, queries: Sequence[str], keys: Sequence[str], worn: str
+    found: LayerComparison, head: int, queries: Sequence[str], keys: Sequence[str], worn: str
 ) -> go.Figure:
     """Content attention before, with the adapter, and renormalised; one colour scale for all.
 
@@ -81,7 +81,7 @@ def patterns(
     p, k = found.length, len(keys)
     titles = ["Before", worn, "With it, renormalised" if p else "Difference"]
     third = found.renormalised[head] if p else found.renormalised[head] - found.before[head]
-    pieces = [(found.before[head], 0), (found.worn.weights[head], p), (third, 0)]
+    pieces = [(found.before[head], 0), (found.adapted.weights[head], p), (third, 0)]
     places = beside.domains([k, k + p, k], 0.03)
     data: list[dict[str, Any]] = []
     axes: dict[str, dict[str, Any]] = {}
@@ -148,9 +148,9 @@ def _words(queries: Sequence[str], keys: Sequence[str]) -> list[list[str]]:
     return [[f"{text(query)} looks at {text(key)}" for key in keys] for query in queries]
 
 
-def patterns_alt(found: Limits, head: int) -> str:
+def patterns_alt(found: LayerComparison, head: int) -> str:
     """The patterns in words."""
-    here = found.head(head)
+    here = found.summarize_head(head)
     return (
         f"Attention among the content before and after, head {head + 1}: "
         f"renormalised patterns differ by at most {here.content_drift:.1e}; "
@@ -159,7 +159,7 @@ def patterns_alt(found: Limits, head: int) -> str:
 
 
 def patterns_table(
-    found: Limits, head: int, queries: Sequence[str], keys: Sequence[str]
+    found: LayerComparison, head: int, queries: Sequence[str], keys: Sequence[str]
 ) -> pd.DataFrame:
     """Every weight of a head among the content, before, after and renormalised."""
     q, k = found.before[head].shape
@@ -175,7 +175,7 @@ def patterns_table(
     )
 
 
-def bias(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
+def bias(found: LayerComparison, head: int, queries: Sequence[str]) -> go.Figure:
     """Outputs of all positions in a plane: old ones shrink, then all move by the bias."""
     shown = found.projection(head)
     names = [text(word) for word in queries]
@@ -210,20 +210,20 @@ def bias(found: Limits, head: int, queries: Sequence[str]) -> go.Figure:
     return figure
 
 
-def bias_alt(found: Limits, head: int) -> str:
+def bias_alt(found: LayerComparison, head: int) -> str:
     """The projection in words."""
-    here = found.head(head)
+    here = found.summarize_head(head)
     return (
         f"Outputs of head {head + 1} in a plane, before and after: the bias has a mean length of "
         f"{here.bias_norm:.3g} and uses {here.used} directions for 99 % of its squared length"
     )
 
 
-def directions(found: Limits, head: int) -> go.Figure:
+def directions(found: LayerComparison, head: int) -> go.Figure:
     """Share of the bias that each direction carries; the theory allows `room` of them."""
     squares = found.singular_values(head) ** 2
     part = squares / squares.sum() if squares.sum() else squares
-    room = found.room(head)
+    room = found.allowed_dimensions(head)
     colours = [PREFIX if n < room else NEUTRAL for n in range(len(part))]
     figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
     figure.add_bar(
@@ -237,17 +237,17 @@ def directions(found: Limits, head: int) -> go.Figure:
         figure.add_vline(x=room + 0.5, line={"color": PREFIX, "dash": "dash"})
     figure.update_xaxes(title_text="Direction, by singular value", dtick=1 if len(part) < 20 else 5)
     figure.update_yaxes(title_text="Share of the bias's squared length (%)", range=[0, 103])
-    used = found.used(head)
+    used = found.used_dimensions(head)
     count = f"{used} of {room} directions carry" if room else f"{used} directions carry"
-    figure.update_layout(title={"text": f"{count} {CARRIED:.0%}"})
+    figure.update_layout(title={"text": f"{count} {USED_SHARE:.0%}"})
     return figure
 
 
-def directions_alt(found: Limits, head: int) -> str:
+def directions_alt(found: LayerComparison, head: int) -> str:
     """The bar chart of directions in words."""
     return (
-        f"Directions of the bias of head {head + 1}: {found.used(head)} carry 99 %, "
-        f"{found.rank(head)} are above rounding, the prefix values span {found.room(head)}"
+        f"Directions of the bias of head {head + 1}: {found.used_dimensions(head)} carry 99 %, "
+        f"{found.rank(head)} are above rounding, the prefix values span {found.allowed_dimensions(head)}"
     )
 
 
@@ -268,12 +268,14 @@ def distances(table: pd.DataFrame, looks: Mapping[str, Look]) -> go.Figure:
             name=text(look.name),
             hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>",
         )
-    figure.add_hline(y=UNMOVED, line={"color": NEUTRAL, "dash": "dash"})
+    figure.add_hline(y=ROUNDING_TOLERANCE, line={"color": NEUTRAL, "dash": "dash"})
     figure.add_annotation(
         text="rounding in single precision",
         x=1,
         xref="paper",
-        y=float(np.log10(UNMOVED)),  # annotations on a logarithmic axis are placed by exponents
+        y=float(
+            np.log10(ROUNDING_TOLERANCE)
+        ),  # annotations on a logarithmic axis are placed by exponents
         yanchor="bottom",
         showarrow=False,
         font={"size": 11},

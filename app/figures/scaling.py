@@ -90,7 +90,7 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
         col=1,
     )
     figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1.5}, row=1, col=1)
-    length = scaling.norms(before)
+    length = scaling.row_norms(before)
     for x, start, end in zip(place, length, np.abs(scale) * length, strict=True):
         segment(figure, [x, x], [start, end], row=2)
     for values, name, mark, tint in (
@@ -112,7 +112,7 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
             row=2,
             col=1,
         )
-    low, middle, high = np.quantile(scaling.norms(words), (0.025, 0.5, 0.975))
+    low, middle, high = np.quantile(scaling.row_norms(words), (0.025, 0.5, 0.975))
     band = {"fillcolor": faint(NEUTRAL, 0.2), "line_width": 0, "layer": "below"}
     figure.add_hrect(y0=low, y1=high, row=2, col=1, **band)
     figure.add_scatter(  # stands for the band in the legend
@@ -133,17 +133,17 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
 
 def tokens_alt(scale: np.ndarray, before: np.ndarray, words: np.ndarray) -> str:
     """Scales and lengths in words."""
-    length = scaling.norms(before)
+    length = scaling.row_norms(before)
     return (
         f"Scales from {np.nanmin(scale):.2f} to {np.nanmax(scale):.2f}. Mean length "
         f"{length.mean():.3g} without scale, {(np.abs(scale) * length).mean():.3g} with it; "
-        f"words in the data have {scaling.norms(words).mean():.3g}."
+        f"words in the data have {scaling.row_norms(words).mean():.3g}."
     )
 
 
 def tokens_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
     """One row per token: scale, length without it and with it."""
-    length = scaling.norms(before)
+    length = scaling.row_norms(before)
     return pd.DataFrame(
         {
             "token": range(1, len(scale) + 1),

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from app.figures.compare import axis_title, digits, measure
 from app.theme import NEUTRAL, TEMPLATE, Look, colour, faint, text
 from peftcore.analysis.comparison import PairedDifference, interval
-from peftcore.analysis.scaling import spread
+from peftcore.analysis.scaling import deviation_interval
 
 GAIN, LOSS = colour("spt"), colour("prompt_tuning")
 ROW = 54
@@ -108,7 +108,7 @@ def spreads(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Each run's standard deviation with its interval: run, deviation, low, high, n."""
     rows = []
     for run, seeds in table.groupby("run", sort=False):
-        found = spread(seeds[metric].tolist())
+        found = deviation_interval(seeds[metric].tolist())
         if found.deviation is not None:
             rows.append((run, found.deviation, found.low, found.high, found.n))
     made = pd.DataFrame(rows, columns=["run", "deviation", "low", "high", "n"])

@@ -21,7 +21,9 @@ from peftcore.analysis import scaling
 MARGIN = 0.15  # around the words, as a share of their extent
 
 
-def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
+def gaps(
+    found: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> go.Figure:
     """A panel per measure: each seed from without its scales to with them.
 
     Bands are where 95 % of random exchanges of rows between prompt and words lie.
@@ -36,10 +38,10 @@ def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
     for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
         figure.add_scatter(  # not a shape, so that it is always within the panel
             x=[-0.4, 1.4],
-            y=[measure.alike] * 2,
+            y=[measure.value_if_equal] * 2,
             mode="lines",
             line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            hovertemplate=f"equal samples: {measure.alike:g}<extra></extra>",
+            hovertemplate=f"equal samples: {measure.value_if_equal:g}<extra></extra>",
             row=1,
             col=col,
         )
@@ -74,7 +76,9 @@ def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
     return titled(figure, f"Soft tokens against words, {seeds_in_words(len(found))}")
 
 
-def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
+def gaps_alt(
+    found: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> str:
     """The gap in words: means over seeds, before and after."""
     parts = [
         f"{measure.title} {np.mean([measure.value(b) for _, b, _ in found]):.3g} without scales, "
@@ -84,7 +88,9 @@ def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
     return f"Soft tokens against words in the data, means over seeds. {'; '.join(parts)}."
 
 
-def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.DataFrame:
+def gaps_table(
+    found: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> pd.DataFrame:
     """The gap as rows: seed, measure, without and with scales, and what chance would give."""
     rows = []
     for seed, before, after in found:
@@ -92,7 +98,7 @@ def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.Data
             row: dict[str, Any] = {"seed": seed, "measure": measure.title}
             row |= {"without scales": measure.value(before), "scaled": measure.value(after)}
             chance = getattr(after, name)
-            exchanged = isinstance(chance, scaling.Exchanged)
+            exchanged = isinstance(chance, scaling.PermutationResult)
             row |= {
                 "chance low": chance.low if exchanged else None,
                 "chance high": chance.high if exchanged else None,
@@ -117,19 +123,19 @@ def projection(
     """
     plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
     figure = framed(560, legend=True)
-    start, end = plane.of(before), plane.of(after)
+    start, end = plane.project(before), plane.project(after)
     for one, other in zip(start, end, strict=True):
         segment(figure, [one[0], other[0]], [one[1], other[1]])
     number = [str(token) for token in range(1, len(before) + 1)]
     groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
         (
-            plane.of(others),
+            plane.project(others),
             "Other words",
             {"color": faint(NEUTRAL, 0.5), "size": 5},
             [""] * len(others),
         ),
         (
-            plane.of(words),
+            plane.project(words),
             "Words in the data",
             {"color": colour("prefix_tuning"), "size": 6, "opacity": 0.65},
             [text(name) for name in named],
@@ -157,7 +163,7 @@ def projection(
     figure.update_xaxes(title_text=f"First principal axis ({first})")
     figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
     if near:
-        seen = plane.of(np.concatenate([words, others]))
+        seen = plane.project(np.concatenate([words, others]))
         edge = MARGIN * np.ptp(seen, axis=0) + 1e-9
         (left, bottom), (right, top) = seen.min(0) - edge, seen.max(0) + edge
         figure.update_xaxes(range=[left, right])
@@ -192,7 +198,9 @@ def projection_table(
     ]
     return pd.concat(
         [
-            pd.DataFrame(plane.of(rows), columns=["first", "second"]).assign(kind=kind, name=names)
+            pd.DataFrame(plane.project(rows), columns=["first", "second"]).assign(
+                kind=kind, name=names
+            )
             for kind, rows, names in parts
         ],
         ignore_index=True,

@@ -85,7 +85,10 @@ def _side_by_side(found: Results, source: str | None) -> None:
 
 
 def _drawn(
-    coefficients: list[agreement.Coefficient], key: str, file: str, names: list[str] | None = None
+    coefficients: list[agreement.AgreementStatistic],
+    key: str,
+    file: str,
+    names: list[str] | None = None,
 ) -> None:
     """Coefficients by their own names or by these, and why one does not exist, in words."""
     called = names or [each.name for each in coefficients]

@@ -47,7 +47,7 @@ def verdicts(found: Results) -> None:
     order = _order(found, rows, by)
     rows = rows.assign(**{by: pd.Categorical(rows[by], order, ordered=True)}).sort_values(by)
     rows[by] = rows[by].astype(object)
-    shares = preference.shares(rows, by, kinds)
+    shares = preference.verdict_shares(rows, by, kinds)
     title = f"Share of each verdict, n = {len(rows)}"
     if found.mode == "pairwise":
         title = f"Share of each verdict, {len(found.said)} comparisons, each from both sides"
@@ -61,7 +61,7 @@ def verdicts(found: Results) -> None:
     words = rating.SHORTCOMINGS
     pairs = found.mode == "pairwise"
     blamed = rows[rows["verdict"] != "won"] if pairs else rows
-    said = preference.mentions(blamed, by, list(words))
+    said = preference.shortcoming_counts(blamed, by, list(words))
     title = f"Shortcomings ticked, {len(blamed)} {'lost or tied' if pairs else 'verdicts'}"
     if said["count"].any():
         chart(

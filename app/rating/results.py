@@ -155,7 +155,7 @@ def _on(found: Results, dimension: str) -> pd.DataFrame:
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
 def _scores(stamp: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
-    return preference.scores(_rows, "source")
+    return preference.score_methods(_rows, "source")
 
 
 def differences(found: Results, reference: str, dimension: str = "") -> pd.DataFrame:
@@ -166,7 +166,7 @@ def differences(found: Results, reference: str, dimension: str = "") -> pd.DataF
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
 def _differences(stamp: tuple[object, ...], _rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    return preference.differences(_rows, reference, "source")
+    return preference.score_differences(_rows, reference, "source")
 
 
 def compared(found: Results) -> pd.DataFrame:
@@ -189,12 +189,12 @@ def ranking(found: Results) -> preference.Ranking:
 
 @st.cache_data(max_entries=16, show_spinner="Fitting the ranking…")
 def _ranking(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Ranking:
-    return preference.ranking(_rows)
+    return preference.rank_methods(_rows)
 
 
 def agreed(
     found: Results, question: str, source: str | None
-) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
+) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:
     """Coefficients of all raters, and weighted Cohen of each two, on the items of a source.
 
     `question` is one of `questions.BY_MODE`.
@@ -213,12 +213,12 @@ def agreed(
 @st.cache_data(max_entries=32, show_spinner="Drawing the resamples…")
 def _agreed(
     stamp: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
-) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
-    table = agreement.wide(_rows, item="item", rater="rater", verdict="category")
+) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:
+    table = agreement.pivot_verdicts(_rows, item="item", rater="rater", verdict="category")
     table = table[[rater for rater in raters if rater in table]]
     about = dict(zip(_rows["item"], _rows["example"], strict=True))
-    found = agreement.coefficients(table, order, examples=about)
-    return found, agreement.cohen(table, order, examples=about)
+    found = agreement.agreement_statistics(table, order, examples=about)
+    return found, agreement.cohen_kappas(table, order, examples=about)
 
 
 def effects(found: Results) -> pd.DataFrame:
@@ -272,7 +272,7 @@ def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
     """How the human score goes with each automatic metric of `beside_metrics`."""
     names = [name for name in per_item.TITLES if name in table]
     human, about = table["human"], table["example"]
-    return {name: preference.correlation(human, table[name], about) for name in names}
+    return {name: preference.human_metric_correlation(human, table[name], about) for name in names}
 
 
 def counted(number: int, what: str) -> str:

@@ -27,9 +27,9 @@ from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.base import Adapter
-    from peftcore.analysis.attention import Attention
+    from peftcore.analysis.attention import AttentionPattern
     from peftcore.jobs.queue import Queue
     from peftcore.labs.landscape.request import Ask
     from peftcore.models.base_model import BaseModel
@@ -177,7 +177,7 @@ def base(name: str) -> BaseModel:
     return load(name)
 
 
-def adapted(run_id: str) -> Adapted:
+def adapted(run_id: str) -> AdaptedModel:
     """The base wearing what a run learnt, kept in memory."""
     weights = store().open(run_id).folder / "adapter.safetensors"
     stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
@@ -185,7 +185,7 @@ def adapted(run_id: str) -> Adapted:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…")
-def _adapted(run_id: str, home: str, stamp: int) -> Adapted:
+def _adapted(run_id: str, home: str, stamp: int) -> AdaptedModel:
     from peftcore.training.checkpoint import load_adapter
 
     run = store().open(run_id)
@@ -204,7 +204,7 @@ def _answer(run_id: str, text: str, seed_index: int, home: str, stamp: int) -> s
     from peftcore.training import predict
 
     run = store().open(run_id)
-    return predict.answer(run, adapted(run_id), [text], seed_index=seed_index)[0]
+    return predict.answer_texts(run, adapted(run_id), [text], seed_index=seed_index)[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -216,21 +216,21 @@ def answer_base(name: str, text: str) -> str:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def untouched(base_name: str) -> Adapted:
+def untouched(base_name: str) -> AdaptedModel:
     """A base without an adapter, to be recorded like one with it."""
     from peftcore.labs.attention import capture
 
     return capture.untouched(base(base_name))
 
 
-def worn(run_id: str | None, base_name: str) -> Adapted:
+def worn(run_id: str | None, base_name: str) -> AdaptedModel:
     """What a run learnt, or the untouched base if there is no run."""
     return adapted(run_id) if run_id else untouched(base_name)
 
 
 def attention(
     run_id: str | None, base_name: str, example: Example, seed_index: int
-) -> dict[str, Attention]:
+) -> dict[str, AttentionPattern]:
     """What every head looks at while one seed reads an example; place → layers and heads."""
     return _attention(run_id, base_name, example, seed_index, *_stamp(run_id))
 
@@ -245,7 +245,7 @@ def _stamp(run_id: str | None) -> tuple[str, int]:
 @st.cache_resource(max_entries=24, show_spinner="Recording the attention…")
 def _attention(
     run_id: str | None, base_name: str, example: Example, seed_index: int, home: str, stamp: int
-) -> dict[str, Attention]:
+) -> dict[str, AttentionPattern]:
     from peftcore.labs.attention import capture
 
     return capture.record(worn(run_id, base_name), example, seed_index)
@@ -291,4 +291,4 @@ def _ask(ask: str) -> Ask:
 
 
 def _base_of(ask: str) -> str:
-    return store().open(_ask(ask).parts()[0].run).spec.base
+    return store().open(_ask(ask).adapter_refs()[0].run).spec.base

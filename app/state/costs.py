@@ -77,8 +77,8 @@ def estimate(spec: RunSpec) -> Estimate:
     from peftcore.training import planning
 
     base = load(spec.base)
-    planning.check(spec, base)
-    return planning.estimate(spec, base)
+    planning.check_spec(spec, base)
+    return planning.estimate_cost(spec, base)
 
 
 @lru_cache(maxsize=2)

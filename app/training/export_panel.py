@@ -124,13 +124,13 @@ def _counts_positions(run: Run) -> bool:
 def _make(run: Run, asked: Asked) -> Made:
     """The file; BadInput if it cannot be made."""
     if asked.kind == "bundle":
-        from peftcore.exchange.bundle import packed_bundle
+        from peftcore.exchange.bundle import bundle_bytes
 
-        return Made(asked, packed_bundle([run], with_answers=asked.option), ())
+        return Made(asked, bundle_bytes([run], with_answers=asked.option), ())
     base = cache.base(run.spec.base)
     from peftcore.exchange.folders import (
-        zipped,  # after the base: it needs the heavy packages whole
+        export_zip,  # after the base: it needs the heavy packages whole
     )
 
-    content, notes = zipped(run, asked.seed, asked.kind, base, asked.option)
+    content, notes = export_zip(run, asked.seed, asked.kind, base, asked.option)
     return Made(asked, content, tuple(notes))

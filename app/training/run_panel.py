@@ -24,7 +24,7 @@ from app.ui.run_styles import looks, title
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import Job, ensure_worker, tend
+from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
 from peftcore.runs.store import Run, Status
 
 LOG_LINES = 40
@@ -83,7 +83,9 @@ def panel(run: Run) -> None:
         if working and status.state not in ("queued", "training", "answering"):
             st.rerun()  # the rest of the page has something new to show
         if status.state == "queued":
-            tend(cache.queue())  # its worker may have been killed in the meantime
+            restart_missing_workers(
+                cache.queue()
+            )  # its worker may have been killed in the meantime
         _state(run, status)
         _actions(run, status)
         _curves(run)
@@ -142,7 +144,7 @@ def _actions(run: Run, status: Status) -> None:
         return
     job = cache.queue().job_for(run.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if job and job.live:
+        if job and job.active:
             st.button(
                 "Cancel",
                 icon=":material/cancel:",
@@ -165,7 +167,7 @@ def _actions(run: Run, status: Status) -> None:
             _priority(job)
 
 
-def _priority(job: Job) -> None:
+def _priority(job: QueueJob) -> None:
     value = st.number_input(
         "Priority",
         -100,
@@ -180,7 +182,7 @@ def _priority(job: Job) -> None:
 
 
 @errors.guarded
-def _cancel(job: Job) -> None:
+def _cancel(job: QueueJob) -> None:
     cache.queue().cancel(job.id)
 
 

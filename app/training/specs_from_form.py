@@ -52,7 +52,7 @@ def plans(
     for method, chosen in settings.items():
         course = training.model_copy(update={"learning_rate": rates.get(method)})
         try:
-            specs[method] = planning.plan(
+            specs[method] = planning.build_spec(
                 base,
                 task,
                 method,
@@ -144,7 +144,7 @@ def command(spec: RunSpec) -> str:
 def _changed(spec: RunSpec) -> list[tuple[str, Any]]:
     """Settings that are not at their defaults and have no option of their own."""
     try:
-        usual = planning.plan(spec.base, spec.task, spec.method)
+        usual = planning.build_spec(spec.base, spec.task, spec.method)
     except BadInput:  # the base, table or method of an old run is gone: say everything
         usual = spec.model_copy(update={"settings": {}})
     changed = _differing(usual.settings, spec.settings)

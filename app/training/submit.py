@@ -26,7 +26,7 @@ def submit(planned: Sequence[RunSpec], wanted: Sequence[RunSpec], keep: str) -> 
             if isinstance(cost, BadInput):
                 raise cost
     jobs = [cache.queue().submit(spec) for spec in wanted]
-    if any(job.live for job in jobs):
+    if any(job.active for job in jobs):
         ensure_worker(queue=cache.queue())
     st.session_state[keep] = [job.run_id for job in jobs]
 
@@ -66,11 +66,11 @@ def show_sweep() -> None:
 
 def _sweep(runs: Sequence[Run], states: Sequence[str]) -> None:
     st.header("Sweep over learning rates", anchor=False)
-    found = learning_rate.outcomes(runs)
+    found = learning_rate.finished_trials(runs)
     rows, best = [], {}
     for method in dict.fromkeys(run.spec.method for run in runs):
         mine = [out for run, out in zip(runs, found, strict=True) if run.spec.method == method]
-        if winner := learning_rate.best(mine):
+        if winner := learning_rate.best_trial(mine):
             best[method] = winner.learning_rate
     for run, state, out in zip(runs, states, found, strict=True):
         method = run.spec.method

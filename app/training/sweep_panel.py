@@ -21,9 +21,9 @@ from peftcore.settings import Settings
 from peftcore.sweeps import costs, execute
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
-from peftcore.sweeps.costs import Preview
+from peftcore.sweeps.costs import SweepPreview
 from peftcore.sweeps.engines.local import default_processes
-from peftcore.sweeps.spec import Sweep, SweepWork
+from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _entry(
 
 def _values(text: str) -> list[Any]:
     """Values with commas between them, as YAML reads them."""
-    return sweep_spec.values(text)
+    return sweep_spec.parse_values(text)
 
 
 def _offer(asked: Sweep) -> None:
@@ -155,11 +155,11 @@ def _offer(asked: Sweep) -> None:
     except BadInput as error:
         st.error(widgets.plain(str(error)), icon=":material/error:")
         return
-    states = sweep_status.survey(cells, cache.store())
-    found = SweepWork.find(asked)
+    states = sweep_status.cell_states(cells, cache.store())
+    found = SweepJob.find(asked)
     busy = bool(found and found.status().busy)
     done = sum(state.done for state in states)
-    parts = sum(part.state != "done" for state in states for part in state.parts)
+    parts = sum(part.state != "done" for state in states for part in state.shards)
     st.markdown(
         f"**{len(cells)} runs** of {asked.episodes['seeds']} seeds, {done} of them done; "
         f"{parts} parts to train."
@@ -179,7 +179,7 @@ def _offer(asked: Sweep) -> None:
             st.session_state[COUNTED] = asked.id
         st.download_button(
             "Save as a file",
-            sweep_spec.written(asked),
+            sweep_spec.to_yaml(asked),
             f"sweep_{asked.id}.yaml",
             "application/yaml",
             icon=":material/download:",
@@ -193,8 +193,8 @@ def _offer(asked: Sweep) -> None:
 
 def begin(asked: Sweep) -> None:
     """Do a sweep in a process of its own; parts that failed are tried again."""
-    execute.forgive(asked.cells(), cache.store())
-    work = SweepWork.own(asked)
+    execute.reset_failed_shards(asked.cells(), cache.store())
+    work = SweepJob.create_own(asked)
     if work.status().state == "done":  # runs were deleted since
         work.write_status(state="stopped")
     work.launch()
@@ -209,7 +209,7 @@ def _costs() -> Costs:
 
 def _cost(states: Sequence[CellState], processes: int) -> None:
     """Time and problems, counted with two trial steps of each cell."""
-    left = [[part.spec for part in state.parts if part.state != "done"] for state in states]
+    left = [[part.spec for part in state.shards if part.state != "done"] for state in states]
     wanted = [specs[0] for specs in left if specs]
 
     def known() -> dict[str, Estimate | BadInput | None]:
@@ -224,7 +224,7 @@ def _cost(states: Sequence[CellState], processes: int) -> None:
         found = known()
         if counting and len(found) == len(wanted) and None not in found.values():
             st.rerun()
-        _told(costs.preview(states, lambda spec: _looked_up(found, spec), processes), found)
+        _told(costs.preview_cost(states, lambda spec: _looked_up(found, spec), processes), found)
 
     live()
 
@@ -235,7 +235,7 @@ def _looked_up(
     return found.get(spec.id)
 
 
-def _told(counted: Preview, found: Mapping[str, Any]) -> None:
+def _told(counted: SweepPreview, found: Mapping[str, Any]) -> None:
     if counted.minutes is not None:
         st.caption(
             f"About {widgets.duration(60 * counted.minutes)} for what is left, "
@@ -250,7 +250,7 @@ def _told(counted: Preview, found: Mapping[str, Any]) -> None:
 
 def _watch() -> None:
     """The sweeps of this workspace, one at a time, drawn anew while it is at work."""
-    known = {work.id: work for work in SweepWork.every()}
+    known = {work.id: work for work in SweepJob.list_all()}
     if not known:
         return
     if st.session_state.get("sweep.watched") not in known:
@@ -258,7 +258,7 @@ def _watch() -> None:
     chosen = st.selectbox(
         "Sweeps begun here",
         list(known),
-        format_func=lambda name: title(known[name].ask),
+        format_func=lambda name: title(known[name].request),
         key="sweep.watched",
     )
     work = known[chosen]
@@ -274,7 +274,7 @@ def _watch() -> None:
     live()
 
 
-def _latest(works: Sequence[SweepWork]) -> str:
+def _latest(works: Sequence[SweepJob]) -> str:
     """The one that works, or else the one that worked last."""
     return max(works, key=lambda work: (work.status().busy, work.status().updated)).id
 
@@ -289,16 +289,16 @@ def title(asked: Sweep) -> str:
     return f"{asked.title or plain} ({asked.id})"
 
 
-def _progress(work: SweepWork) -> None:
+def _progress(work: SweepJob) -> None:
     """How far a sweep is, what failed, and where to look at what it made."""
     status = work.status()
-    states = sweep_status.survey(work.ask.cells(), cache.store())
+    states = sweep_status.cell_states(work.request.cells(), cache.store())
     failed = [part for state in states for part in state.failed]
-    of = sum(len(state.cell.parts) for state in states)
-    done = of - sum(part.state != "done" for state in states for part in state.parts)
+    of = sum(len(state.cell.shards) for state in states)
+    done = of - sum(part.state != "done" for state in states for part in state.shards)
     left = f", about {widgets.duration(status.left)} left" if status.busy and status.left else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        at_work = sum(part.share for s in states for part in s.parts if part.state != "done")
+        at_work = sum(part.progress for s in states for part in s.shards if part.state != "done")
         st.progress(min(1.0, (done + at_work) / of), text=f"{done} of {of} parts trained{left}")
         if status.busy:
             st.button(
@@ -314,17 +314,19 @@ def _progress(work: SweepWork) -> None:
                 icon=":material/replay:",
                 key="sweep.again",
                 on_click=begin,
-                args=(work.ask,),
+                args=(work.request,),
             )
     if status.state == "failed" and not failed:
         st.error(widgets.plain(status.message), icon=":material/error:")
     for part in failed:
         st.error(
-            widgets.plain(f"{sweep_spec.label(part.spec)}, part {part.spec.id}: {part.message}"),
+            widgets.plain(
+                f"{sweep_spec.spec_label(part.spec)}, part {part.spec.id}: {part.message}"
+            ),
             icon=":material/error:",
         )
     _table(states)
-    job_panel.command(work.ask)
+    job_panel.command(work.request)
     _compare(states)
 
 
@@ -339,7 +341,7 @@ def _table(states: Sequence[CellState]) -> None:
             "State": STATES[row["state"]],
             "Run": row["run"],
         }
-        for row in sweep_status.described(states)
+        for row in sweep_status.status_table(states)
     ]
     table = pd.DataFrame(rows)
     if not table["Varied"].any():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from app.theme import Look
-from peftcore.analysis.comparison import differences
+from peftcore.analysis.comparison import diff_words
 from peftcore.data.task import SEPARATOR
 
 STYLE = """<style>
@@ -78,9 +78,9 @@ def marked(first: str, second: str) -> str:
     """The second text with the words it does not share with the first marked, and missing ones."""
     tags = {"first": "del", "second": "ins"}
     parts = []
-    for piece in differences(first.split(), second.split()):
+    for piece in diff_words(first.split(), second.split()):
         words = escape(" ".join(piece.words))
-        tag = tags.get(piece.where)
+        tag = tags.get(piece.side)
         parts.append(f"<{tag}>{words}</{tag}>" if tag else words)
     return " ".join(parts)
 

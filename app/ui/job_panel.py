@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.ui import errors, widgets
-from peftcore.jobs.background import Ask, Measurement
+from peftcore.jobs.background import BackgroundJob, JobRequest
 
-M = TypeVar("M", bound=Measurement)
+M = TypeVar("M", bound=BackgroundJob)
 
 
-def panel(kind: type[M], ask: Ask, show: Callable[[M], None], what: str, empty: str = "") -> None:
+def panel(
+    kind: type[M], ask: JobRequest, show: Callable[[M], None], what: str, empty: str = ""
+) -> None:
     """What is known of a measurement, with the buttons that go on with it or stop it.
 
     Drawn again every two seconds while it is being measured.
@@ -42,7 +44,7 @@ def panel(kind: type[M], ask: Ask, show: Callable[[M], None], what: str, empty: 
     live()
 
 
-def _start(kind: type[M], ask: Ask, found: M | None, what: str, empty: str) -> None:
+def _start(kind: type[M], ask: JobRequest, found: M | None, what: str, empty: str) -> None:
     """The button that begins or goes on, unless everything is measured."""
     status = found.status() if found else None
     if status and status.state == "done":
@@ -60,26 +62,26 @@ def _start(kind: type[M], ask: Ask, found: M | None, what: str, empty: str) -> N
         f"Go on with {what}" if begun else f"Measure {what}",
         type="primary",
         icon=":material/play_arrow:",
-        key=f"{kind.SHELF}.start.{ask.id}",
+        key=f"{kind.FOLDER_NAME}.start.{ask.id}",
         on_click=begin,
         args=(kind, ask),
     )
     command(ask)
 
 
-def begin(kind: type[Measurement], ask: Ask) -> None:
+def begin(kind: type[BackgroundJob], ask: JobRequest) -> None:
     """Measure in a process of its own."""
     kind.start(ask)
 
 
-def command(ask: Ask) -> None:
+def command(ask: JobRequest) -> None:
     """The same on the command line."""
     with st.expander("The same on the command line", icon=":material/terminal:"):
-        words = " ".join(map(shlex.quote, ask.words()))
+        words = " ".join(map(shlex.quote, ask.command_arguments()))
         st.code(f"python -m peftcore {words}", language="bash", wrap_lines=True)
 
 
-def _progress(found: Measurement) -> None:
+def _progress(found: BackgroundJob) -> None:
     status = found.status()
     share = status.done / status.of if status.of else 0.0
     left = "" if status.left is None else f", about {widgets.duration(status.left)} left"
@@ -91,7 +93,7 @@ def _progress(found: Measurement) -> None:
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            key=f"{found.SHELF}.stop.{found.id}",
+            key=f"{found.FOLDER_NAME}.stop.{found.id}",
             on_click=found.stop,
             help="What was measured is kept, and can be gone on with",
         )

@@ -39,17 +39,17 @@ def export_run(
 
     if to not in FORMATS:
         raise unknown("format", to, FORMATS)
-    found = RunStore().open(run)
-    number = found.spec.population.first_seed if seed is None else seed
+    opened_run = RunStore().open(run)
+    number = opened_run.spec.population.first_seed if seed is None else seed
     if to == "peft":
-        notes = folders.export_peft(found, number, out, moved_positions=moved_positions)
+        notes = folders.export_peft(opened_run, number, out, moved_positions=moved_positions)
     else:
-        notes = folders.export_merged(found, number, out)
-    written = sorted(path.name for path in out.expanduser().iterdir())
-    value = {"run": run, "seed": number, "folder": str(out), "files": written, "notes": notes}
+        notes = folders.export_merged(opened_run, number, out)
+    file_names = sorted(path.name for path in out.expanduser().iterdir())
+    value = {"run": run, "seed": number, "folder": str(out), "files": file_names, "notes": notes}
 
     def lines() -> Iterator[str]:
-        yield f"seed {number} of run {run} is in {out}: {', '.join(written)}"
+        yield f"seed {number} of run {run} is in {out}: {', '.join(file_names)}"
         yield from notes
 
     printing.show(value, as_json, lines)
@@ -90,14 +90,16 @@ def bundle(
     from peftcore.runs.store import RunStore
 
     store = RunStore()
-    members = bundles.bundle([store.open(run) for run in dict.fromkeys(runs)], out, with_answers)
+    members = bundles.write_bundle(
+        [store.open(run) for run in dict.fromkeys(runs)], out, with_answers
+    )
     size = out.expanduser().stat().st_size
     value = {"bundle": str(out), "bytes": size, "answers": with_answers, "files": members}
 
     def lines() -> Iterator[str]:
         yield f"{out} has {len(members)} files, {size:,} bytes"
         if not with_answers:
-            yield bundles.LEFT_OUT
+            yield bundles.ANSWERS_LEFT_OUT
 
     printing.show(value, as_json, lines)
 
@@ -112,16 +114,18 @@ def reproduce(
 ) -> None:
     """Check a bundle against this machine, train its runs again, and compare the scores."""
     from peftcore.exchange import reproduce as reproduction
-    from peftcore.jobs.worker import Failed
+    from peftcore.jobs.worker import RunFailed
 
     options.use_data(data)
     if check:
-        report = reproduction.Report(reproduction.examine(*reproduction.opened(bundle)))
+        report = reproduction.ReproductionReport(
+            reproduction.find_differences(*reproduction.open_bundle(bundle))
+        )
     else:
         try:
             with printing.bar("reproducing") as tell:
                 report = reproduction.reproduce(bundle, device=device, report=tell)
-        except Failed as error:
+        except RunFailed as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
     printing.show(_value(report), as_json, lambda: _lines(report))

@@ -13,7 +13,7 @@ from peftcore.errors import BadInput, unknown
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.analysis.limits import Limits
+    from peftcore.analysis.limits import LayerComparison
 
 check = typer.Typer(help="Check that statements of the theory hold on a model.")
 app.add_typer(check, name="check")
@@ -44,17 +44,17 @@ def bias_only(
     as_json: printing.AsJson = False,
 ) -> None:
     """Put a random prefix before every attention layer: is content only scaled, and shifted?"""
-    _known(dtype)
+    _check_dtype(dtype)
     from peftcore.data.task import Example
     from peftcore.labs.attention.layer_probe import Probe, Switches, probe, random_prefix
     from peftcore.models.base_model import load
 
     loaded = load(base)
-    made = Probe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
+    layer_probe = Probe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
     sites = [site.path for site in loaded.anatomy.sites]
     switches = Switches(alone=not whole_stack, naive=naive_positions)
     example = Example("typed", text, text, parts=(text,))
-    _show({"base": base, "dtype": dtype}, probe(made, example, sites, switches), as_json)
+    _show({"base": base, "dtype": dtype}, probe(layer_probe, example, sites, switches), as_json)
 
 
 @app.command()
@@ -70,7 +70,7 @@ def limits(
     as_json: printing.AsJson = False,
 ) -> None:
     """What a run's adapter did to attention: share, order, residual and bias of every layer."""
-    _known(dtype)
+    _check_dtype(dtype)
     from peftcore.labs.attention.layer_probe import Probe, Switches, example_for, probe
     from peftcore.models.base_model import load
     from peftcore.runs.store import RunStore
@@ -82,21 +82,23 @@ def limits(
     if not sites:
         raise unknown("place", str(place), sorted({s.place for s in loaded.anatomy.sites}))
     adapted = load_adapter(opened, loaded)
-    made = Probe(adapted, dtype)  # type: ignore[arg-type]
+    layer_probe = Probe(adapted, dtype)  # type: ignore[arg-type]
     example = example_for(opened.spec.task, adapted, text, seed_index)
     switches = Switches(not whole_stack, naive_positions, length)
-    found = probe(made, example, sites, switches, seed_index)
+    limits_by_path = probe(layer_probe, example, sites, switches, seed_index)
     head = {"run": run, "dtype": dtype, "text": example.source, "answer": example.target}
-    _show(head, found, as_json)
+    _show(head, limits_by_path, as_json)
 
 
-def _known(dtype: str) -> None:
+def _check_dtype(dtype: str) -> None:
     if dtype not in ("fp32", "fp64", "bf16"):
         raise BadInput(f"--dtype must be fp32, fp64 or bf16; got {dtype!r}")
 
 
-def _show(head: Mapping[str, Any], found: Mapping[str, Limits], as_json: bool) -> None:
-    layers = [_layer(path, layer) for path, layer in found.items()]
+def _show(
+    head: Mapping[str, Any], limits_by_path: Mapping[str, LayerComparison], as_json: bool
+) -> None:
+    layers = [_layer(path, layer) for path, layer in limits_by_path.items()]
     value = dict(head) | {
         "layers": layers,
         "max_content_drift": max(layer["content_drift"] for layer in layers),
@@ -112,9 +114,9 @@ def _show(head: Mapping[str, Any], found: Mapping[str, Limits], as_json: bool) -
     printing.show(value, as_json, lines)
 
 
-def _layer(path: str, layer: Limits) -> dict[str, Any]:
+def _layer(path: str, layer: LayerComparison) -> dict[str, Any]:
     """A layer in numbers: means over heads and queries, largest errors, and each head."""
-    heads = [layer.head(number) for number in range(len(layer.before))]
+    heads = [layer.summarize_head(number) for number in range(len(layer.before))]
 
     def mean(name: str) -> float:
         return float(sum(getattr(head, name) for head in heads) / len(heads))

@@ -59,7 +59,7 @@ def cancel(run: RunId, as_json: printing.AsJson = False) -> None:
     if job is None:
         raise BadInput(f"run {run} is not in the queue; press Ctrl+C where it is being trained")
     job = queue.cancel(job.id)
-    say = "is asked to stop" if job.live else "is cancelled"
+    say = "is asked to stop" if job.active else "is cancelled"
     value = {"run": run, "job": job.id, "state": job.state, "cancel": job.cancel}
     printing.show(value, as_json, lambda: iter([f"run {run} {say}"]))
 

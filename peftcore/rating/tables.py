@@ -309,7 +309,7 @@ def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
         rows = rows[~rows["simulated"].astype(bool)]
     if rows["four_points"].any():
         rows = rows[rows["four_points"].astype(bool)]
-    [told] = preference.scores(rows, "run").to_dict("records")
+    [told] = preference.score_methods(rows, "run").to_dict("records")
     low, high = (None if pd.isna(told[end]) else float(told[end]) for end in ("low", "high"))
     right = rows.drop_duplicates("item")["correct"].dropna()
     return HumanScore(

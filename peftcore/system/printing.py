@@ -14,7 +14,7 @@ import typer
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
-    from peftcore.training.trainer import Progress
+    from peftcore.training.trainer import TrainingProgress
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -48,7 +48,7 @@ def cell(value: Any) -> str:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[Progress], None]]:
+def bar(what: str) -> Iterator[Callable[[TrainingProgress], None]]:
     """A progress bar on a terminal's standard error; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda progress: None
@@ -61,7 +61,7 @@ def bar(what: str) -> Iterator[Callable[[Progress], None]]:
     with rich.Progress(*shown, last, console=Console(stderr=True), transient=True) as lines:
         row = lines.add_task(what, total=None, note="")
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: TrainingProgress) -> None:
             lines.update(
                 row,
                 description=f"{what}, {progress.phase}",
@@ -73,7 +73,7 @@ def bar(what: str) -> Iterator[Callable[[Progress], None]]:
         yield tell
 
 
-def _note(progress: Progress) -> str:
-    left = "" if progress.left is None else f"{progress.left:.0f} s left"
+def _note(progress: TrainingProgress) -> str:
+    left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
     losses = [loss for loss in progress.losses if math.isfinite(loss)]
     return f"loss {sum(losses) / len(losses):.3f}, {left}" if losses else left

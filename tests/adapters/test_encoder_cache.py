@@ -7,7 +7,7 @@ from peftcore.adapters import encoder_cache
 from peftcore.data.task import Example
 from peftcore.models.batching import Encoder
 from peftcore.runs.spec import Evaluation, Population, RunSpec
-from peftcore.training.planning import wear
+from peftcore.training.planning import build_adapted
 
 ROWS = [
     Example("0", "is tea good ?", "yes because tea", "yes", ("is tea good ?",)),
@@ -36,15 +36,15 @@ def worn(base, method, settings, seeds=2):
         settings=settings,
         population=Population(seeds=seeds),
     )
-    return wear(base, spec), Encoder(base, labels)
+    return build_adapted(base, spec), Encoder(base, labels)
 
 
 @pytest.mark.parametrize(("kind", "method", "settings", "untouched"), CASES)
 def test_only_what_leaves_the_encoder_alone_is_told_so(tiny, kind, method, settings, untouched):
     adapted, encoder = worn(tiny(kind), method, settings)
     assert adapted.encoder_untouched is untouched
-    wanted = encoder_cache.Encoded if untouched else Encoder
-    assert type(encoder_cache.reader(adapted, encoder, None)) is wanted
+    wanted = encoder_cache.CachedEncoderBatcher if untouched else Encoder
+    assert type(encoder_cache.choose_batcher(adapted, encoder, None)) is wanted
 
 
 @pytest.mark.parametrize(("kind", "method", "settings"), [c[:3] for c in CASES if c[3]])
@@ -52,9 +52,9 @@ def test_losses_and_gradients_are_those_of_running_the_encoder(tiny, kind, metho
     adapted, encoder = worn(tiny(kind), method, settings)
     rows = ROWS * adapted.seeds
     found = []
-    for source in (encoder, encoder_cache.Encoded(adapted.base, encoder, None)):
+    for source in (encoder, encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)):
         losses = adapted.losses(source.batch(rows), adapted.centroid())
-        grads = torch.autograd.grad(losses.sum(), list(adapted.trained.values()))
+        grads = torch.autograd.grad(losses.sum(), list(adapted.trainable_tensors.values()))
         found.append((losses.detach(), *grads))
     for plain, ours in zip(*found, strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
@@ -62,7 +62,7 @@ def test_losses_and_gradients_are_those_of_running_the_encoder(tiny, kind, metho
 
 def test_each_example_is_run_once_whatever_rides_along(tiny):
     adapted, encoder = worn(tiny("t5"), "lora", {"rank": 2})
-    reader, seen = encoder_cache.Encoded(adapted.base, encoder, None), []
+    reader, seen = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None), []
     hook = adapted.base.model.encoder.register_forward_hook(
         lambda _, args, given, out: seen.append(len(given["input_ids"])), with_kwargs=True
     )
@@ -78,10 +78,10 @@ def test_each_example_is_run_once_whatever_rides_along(tiny):
 
 def test_what_finds_no_room_is_computed_again(tiny):
     adapted, encoder = worn(tiny("t5"), "lora", {"rank": 2})
-    reader = encoder_cache.Encoded(adapted.base, encoder, None)
+    reader = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)
     plenty = reader.batch(ROWS).states
-    reader = encoder_cache.Encoded(adapted.base, encoder, None)
-    reader.room = 0
+    reader = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)
+    reader.free_bytes = 0
     for _ in range(2):
         torch.testing.assert_close(reader.batch(ROWS).states, plenty)
     assert not reader._states
@@ -89,7 +89,7 @@ def test_what_finds_no_room_is_computed_again(tiny):
 
 def test_answers_are_those_of_running_the_encoder(tiny, monkeypatch):
     from peftcore import tasks
-    from peftcore.training.evaluation import answer
+    from peftcore.training.evaluation import answer_examples
 
     adapted, _ = worn(tiny("t5"), "lora", {"rank": 2})
     task = tasks.find("miniworld_nli")
@@ -100,7 +100,7 @@ def test_answers_are_those_of_running_the_encoder(tiny, monkeypatch):
     for untouched in (True, False):
         monkeypatch.setattr(type(adapted), "encoder_untouched", untouched)
         options = Evaluation(limit=3, max_new_tokens=5)
-        told = answer(adapted, task, ROWS, Encoder(adapted.base, ()), options)
+        told = answer_examples(adapted, task, ROWS, Encoder(adapted.base, ()), options)
         found.append([[each.text for each in seed] for seed in told])
     assert found[0] == found[1]
     assert any(text for seed in found[0] for text in seed)

@@ -22,19 +22,21 @@ def measured(monkeypatch):
     asked = []
 
     def carry_out(study, **_):
-        asked.append(study.ask)
+        asked.append(study.request)
         study.write_plan(FACTS, [])
         for seed in (0, 1):
-            study.keep({"what": "codes", "step": None, "seed": seed} | CODES)
+            study.append_value({"what": "codes", "step": None, "seed": seed} | CODES)
             for order in ("importance", "random"):
                 where = {"what": "loss", "order": order, "draw": 0, "seed": seed}
-                study.keep(where | {"k": [1], "values": [1.0 + seed]})
+                study.append_value(where | {"k": [1], "values": [1.0 + seed]})
             told = {"task": "t", "metric": "accuracy", "both": 1.0, "first": 0.5}
-            study.keep(
+            study.append_value(
                 {"what": "combined", "seed": seed, "n": 9, "second": 0.0, "none": 0.0} | told
             )
-        study.keep({"what": "run", "value": None, "run": OTHER, "scores": [0.5, 0.7]})
-        study.keep({"what": "run", "value": 1.0, "run": RUN, "scores": [0.4], "zeros": [0.6]})
+        study.append_value({"what": "run", "value": None, "run": OTHER, "scores": [0.5, 0.7]})
+        study.append_value(
+            {"what": "run", "value": 1.0, "run": RUN, "scores": [0.4], "zeros": [0.6]}
+        )
         return study.write_status(state="done")
 
     monkeypatch.setattr(compute, "carry_out", carry_out)
@@ -111,7 +113,7 @@ def test_combine_and_remove_answer_a_text(monkeypatch):
 )
 def test_bad_input_is_one_sentence(words, sentence, monkeypatch):
     def carry_out(study, **_):
-        study.ask.parts()
+        study.request.adapter_refs()
         raise AssertionError
 
     monkeypatch.setattr(compute, "carry_out", carry_out)

@@ -230,7 +230,7 @@ def test_a_fault_of_ours_is_status_one_with_an_error_id(models, home, monkeypatc
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("peftcore.training.run_training.perform", broken)
+    monkeypatch.setattr("peftcore.training.run_training.execute_run", broken)
     done = call("train", *RANDOM, "--method", "lora", *SHORT)
     status = RunStore().all(demo=False)[0].status()
     assert done.exit_code == 1
@@ -239,16 +239,16 @@ def test_a_fault_of_ours_is_status_one_with_an_error_id(models, home, monkeypatc
 
 
 def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home, monkeypatch):
-    from peftcore.training.run_training import perform
+    from peftcore.training.run_training import execute_run
 
     def pressing(run, report, **given):
         def press(progress):
             if progress.step == 2:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        return perform(run, report=press, **given)
+        return execute_run(run, report=press, **given)
 
-    monkeypatch.setattr("peftcore.training.run_training.perform", pressing)
+    monkeypatch.setattr("peftcore.training.run_training.execute_run", pressing)
     command = ["train", *RANDOM, "--method", "lora", *SHORT, "--set", "evaluate_every=1"]
     done = call(*command)
     run = RunStore().all(demo=False)[0]
@@ -271,12 +271,12 @@ def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkey
 
 
 def test_values_of_settings_read_as_json_or_as_text():
-    assert options.pair("rank=4") == ("rank", 4)
-    assert options.pair('components=["a", "b"]') == ("components", ["a", "b"])
-    assert options.pair("optimiser=adafactor") == ("optimiser", "adafactor")
-    assert options.pair("a=b=c") == ("a", "b=c")
+    assert options.parse_setting("rank=4") == ("rank", 4)
+    assert options.parse_setting('components=["a", "b"]') == ("components", ["a", "b"])
+    assert options.parse_setting("optimiser=adafactor") == ("optimiser", "adafactor")
+    assert options.parse_setting("a=b=c") == ("a", "b=c")
     with pytest.raises(BadInput):
-        options.pair("=4")
+        options.parse_setting("=4")
 
 
 def test_tables_align_numbers_right_and_show_nothing_as_a_dash():

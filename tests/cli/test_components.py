@@ -10,7 +10,7 @@ from peftcore.cli import app
 from peftcore.labs.components import grid
 from peftcore.labs.components.grid import FEW
 from peftcore.runs.store import RunStore
-from peftcore.sweeps.spec import SweepWork
+from peftcore.sweeps.spec import SweepJob
 from peftcore.system import processes
 
 
@@ -61,17 +61,17 @@ def test_a_grid_tells_what_is_done_and_what_is_missing():
 
 def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
     launched = []
-    monkeypatch.setattr(SweepWork, "launch", lambda work: launched.append(work.id))
+    monkeypatch.setattr(SweepJob, "launch", lambda work: launched.append(work.id))
     found = printed("grid", "--seeds", "2")
     assert (found["missing"], found["state"]) == (5, None)
-    assert SweepWork.every() == []
+    assert SweepJob.list_all() == []
     assert printed("grid", "--seeds", "2", "--start")["sweep"] == found["sweep"]
     assert launched == [found["sweep"]]
-    (work,) = SweepWork.every()
+    (work,) = SweepJob.list_all()
     work.write_status(state="working", process=vars(processes.current()), done=1, of=5)
     said = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
     assert "1 of 5 runs trained" in said.stdout
-    assert work.stop_asked()
+    assert work.stop_requested()
 
 
 def test_layers_are_planned_around_the_settings_given():

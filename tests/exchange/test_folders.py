@@ -44,12 +44,12 @@ def learnt(family, method, vertices=1, **settings):
     base = load(f"my-{family}")
     if method in ("prompt_tuning", "spt", "prefix_tuning"):
         settings = {"length": 4} | settings
-    spec = planning.plan(
+    spec = planning.build_spec(
         base.name, TASK, method, settings, {"seeds": 2, "first_seed": 5, "vertices": vertices}
     )
-    adapted = planning.wear(base, spec, fresh=False)
+    adapted = planning.build_adapted(base, spec, fresh=False)
     rng = torch.Generator().manual_seed(7)
-    for name, tensor in (adapted.tensors | adapted.frozen).items():
+    for name, tensor in (adapted.tensors | adapted.head_stats).items():
         if not name.startswith("threshold:"):
             size = 0.1 if name.startswith("delta:") else 0.3
             tensor.data += size * torch.rand(tensor.shape, generator=rng)
@@ -69,10 +69,10 @@ def ours(run, base, family, index=1):
     adapted = load_adapter(run, base)
     for name, tensor in adapted.tensors.items():
         adapted.tensors[name] = tensor[index : index + 1].detach()
-    with adapted._wearing(adapted.centroid(1), 2, None) as (mix, _), torch.no_grad():
+    with adapted.active(adapted.centroid(1), 2, None) as (mix, _), torch.no_grad():
         types = torch.zeros_like(IDS) if family == "bert" else None
         batch = Batch(IDS, torch.ones_like(IDS), types)
-        inputs = adapted._inputs(batch, mix)
+        inputs = adapted._model_inputs(batch, mix)
         if family == "t5":
             inputs["decoder_input_ids"] = IDS.flip(1)
         return adapted.model(**inputs)[0]
@@ -220,7 +220,7 @@ def test_an_encoders_head_lies_beside_and_gives_the_runs_logits(tmp_path):
     head = load_file(tmp_path / "out" / "head.safetensors")
     adapted = load_adapter(run, base)
     batch = Encoder(base, ["a", "b", "c"]).batch(EXAMPLES[:1] * 2)
-    with adapted._wearing(adapted.centroid(), 2, None):
+    with adapted.active(adapted.centroid(), 2, None):
         states = adapted.model(
             input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types
         ).last_hidden_state

@@ -14,7 +14,12 @@ import sqlalchemy as sa
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import queue as job_queue
-from peftcore.jobs.queue import PATIENCE, Queue, ensure_worker, tend
+from peftcore.jobs.queue import (
+    HEARTBEAT_TIMEOUT_SECONDS,
+    Queue,
+    ensure_worker,
+    restart_missing_workers,
+)
 from peftcore.runs.spec import RunSpec
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS
@@ -130,20 +135,20 @@ def test_a_job_whose_worker_was_killed_is_lost_and_frees_its_device(queue, other
 def test_a_job_without_a_heartbeat_is_lost(queue):
     job = queue.submit(spec())
     queue.claim("cpu", ME)
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     assert queue.job_for(job.run_id).state == "lost"
 
 
 def test_a_heartbeat_keeps_a_job_and_a_lost_job_has_none(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     assert queue.beat(job)
     assert queue.job_for(job.run_id).state == "running"
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.claim("cpu", ME)  # buries what is lost
     assert not queue.beat(job)
-    assert queue.stop_asked(job)
+    assert queue.stop_requested(job)
     assert not queue.finish(job, "done")
     assert queue.job_for(job.run_id).state == "lost"
 
@@ -161,16 +166,16 @@ def test_a_lost_run_is_queued_again_by_resume(queue, other):
 
 
 def test_a_hung_worker_is_ended_before_its_run_goes_on(queue, other):
-    queue.enlist("cpu", other)
+    queue.register_worker("cpu", other)
     job = queue.submit(spec())
     queue.claim("cpu", other)
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.resume(job.run_id)
     assert other.process() is None
 
 
 def test_a_worker_that_went_on_is_left_alone_when_its_failed_run_resumes(queue, other):
-    queue.enlist("cpu", other)
+    queue.register_worker("cpu", other)
     job = queue.submit(spec())
     queue.finish(queue.claim("cpu", other), "failed")
     queue.resume(job.run_id)
@@ -207,9 +212,9 @@ def test_a_waiting_job_is_cancelled_at_once(queue):
 def test_a_running_job_is_asked_to_stop(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
-    assert not queue.stop_asked(job)
+    assert not queue.stop_requested(job)
     assert queue.cancel(job.id).state == "running"
-    assert queue.stop_asked(job)
+    assert queue.stop_requested(job)
 
 
 def test_a_cancelled_run_can_be_resumed(queue):
@@ -223,18 +228,18 @@ def test_an_unknown_job_is_bad_input(queue):
 
 
 def test_a_worker_does_not_leave_while_work_waits(queue):
-    assert queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", ME)
     queue.submit(spec())
-    assert not queue.dismiss("cpu", "cpu", ME)
+    assert not queue.unregister_worker("cpu", "cpu", ME)
     queue.claim("cpu", ME)
-    assert queue.dismiss("cpu", "cpu", ME)
+    assert queue.unregister_worker("cpu", "cpu", ME)
 
 
 def test_a_device_has_one_worker_until_it_dies(queue, other):
-    assert queue.enlist("cpu", other)
-    assert not queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", other)
+    assert not queue.register_worker("cpu", ME)
     kill(other)
-    assert queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", ME)
 
 
 def test_a_process_is_only_ended_if_all_of_its_identity_fits(other):
@@ -258,7 +263,7 @@ def test_children_of_an_ended_process_are_gone():
 
 
 def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
-    monkeypatch.setattr(job_queue, "COMMAND", ["-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(job_queue, "WORKER_COMMAND", ["-c", "import time; time.sleep(60)"])
     started = []
     threads = [
         threading.Thread(target=lambda: started.append(ensure_worker("cpu", Queue())))
@@ -270,23 +275,23 @@ def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
         thread.join()
     assert sorted(started) == [False] * 7 + [True]
     row = queue.database.read(sa.select(WORKERS))[0]
-    worker = job_queue._identity(row)
+    worker = job_queue._worker_of_row(row)
     process = worker.process()
     assert os.getsid(process.pid) == process.pid != os.getsid(0)  # nobody's Ctrl+C reaches it
     assert process.environ()["OMP_NUM_THREADS"] == "1"
     assert process.cwd() == str(paths.ROOT)
     processes.end(worker)
     assert ensure_worker("cpu", queue)  # a dead one is replaced
-    processes.end(job_queue._identity(queue.database.read(sa.select(WORKERS))[0]))
+    processes.end(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))
 
 
 def test_waiting_jobs_get_the_worker_they_miss(queue, monkeypatch):
-    monkeypatch.setattr(job_queue, "COMMAND", ["-c", "import time; time.sleep(60)"])
-    assert tend(queue) == 0
+    monkeypatch.setattr(job_queue, "WORKER_COMMAND", ["-c", "import time; time.sleep(60)"])
+    assert restart_missing_workers(queue) == 0
     queue.submit(spec(), device="cpu")
-    assert tend(queue) == 1
-    assert tend(queue) == 0
-    worker = job_queue._identity(queue.database.read(sa.select(WORKERS))[0])
+    assert restart_missing_workers(queue) == 1
+    assert restart_missing_workers(queue) == 0
+    worker = job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0])
     kill(worker)
-    assert tend(queue) == 1
-    processes.end(job_queue._identity(queue.database.read(sa.select(WORKERS))[0]))
+    assert restart_missing_workers(queue) == 1
+    processes.end(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))

@@ -5,8 +5,8 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models.batching import Encoder
@@ -17,14 +17,14 @@ GAUSSIAN = torch.randn(2, 500, 64, generator=torch.Generator().manual_seed(3))
 
 def fresh(base, seeds=(0,), vertices=1, **settings):
     """Atoms as training finds them."""
-    draw = Draw(seeds, vertices)
-    return Adapted(base, SparseAtoms(base, SparseAtoms.Config.make(settings), draw), draw)
+    draw = SeededInitializer(seeds, vertices)
+    return AdaptedModel(base, SparseAtoms(base, SparseAtoms.Config.make(settings), draw), draw)
 
 
 def coefficients(adapted, x, place=1):
     """The coefficients (n, t, m) of the part at this place, for what its matrix reads."""
     part = adapted.adapter.matrices[place]
-    with adapted._wearing(adapted.centroid(), len(x), None) as (mix, _):
+    with adapted.active(adapted.centroid(), len(x), None) as (mix, _):
         mix.notes = {}
         adapted.model.get_submodule(part.path)(x[..., : part.inputs].contiguous())
     return mix.notes[key(part)]
@@ -54,7 +54,7 @@ def test_training_starts_at_the_base_model(tiny, family):
     given = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if family == "t5":
         given["decoder_input_ids"] = batch.ids
-    with adapted._wearing(adapted.centroid(), 3, None):
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 
@@ -120,7 +120,7 @@ def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
     batch = Encoder(base, ()).batch(EXAMPLES)
     task = paid.losses(batch, paid.centroid())
     assert torch.equal(task, dress(base, "atoms", (0,), 1).losses(batch, paid.centroid()))
-    cost = paid.losses(batch, paid.centroid(), costs=True) - task
+    cost = paid.losses(batch, paid.centroid(), with_costs=True) - task
     notes = paid.notes(batch, paid.centroid())
     for row in range(3):
         sizes = []
@@ -136,9 +136,9 @@ def test_padding_changes_no_price(tiny, family):
     """So a seed is trained the same whichever seeds ride along."""
     adapted = dress(tiny(family), "atoms", (0,), 1, l1=5.0)
     encoder = Encoder(adapted.base, ["yes", "no"])
-    together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), costs=True)
+    together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), with_costs=True)
     for row, example in enumerate(EXAMPLES):
-        alone = adapted.losses(encoder.batch([example]), adapted.centroid(), costs=True)
+        alone = adapted.losses(encoder.batch([example]), adapted.centroid(), with_costs=True)
         torch.testing.assert_close(together[row], alone[0], rtol=1e-4, atol=1e-5)
 
 

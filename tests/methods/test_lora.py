@@ -34,22 +34,22 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
     given = {"input_ids": batch.ids, "attention_mask": batch.mask}
     if family == "t5":
         given["decoder_input_ids"] = batch.ids
-    with ours._wearing(ours.centroid(), 3, None):
+    with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     seen = batch.mask.bool()
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
 
 def test_training_starts_at_the_base_model(tiny):
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
 
     base = tiny("gpt2")
-    draw = Draw([0], 1)
-    adapted = Adapted(base, LoRA(base, LoRA.Config(), draw), draw)
+    draw = SeededInitializer([0], 1)
+    adapted = AdaptedModel(base, LoRA(base, LoRA.Config(), draw), draw)
     batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
     given = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    with adapted._wearing(adapted.centroid(), 3, None):
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
 
 
@@ -58,7 +58,7 @@ def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
     leaf = adapted.model.transformer.h[0].attn.c_attn
     x = torch.randn(3, 4, 16)
     plain = leaf(x)
-    with adapted._wearing(adapted.centroid(), 3, None):
+    with adapted.active(adapted.centroid(), 3, None):
         moved = (leaf(x) - plain).abs().amax((0, 1))
     assert torch.equal(moved[16:32], torch.zeros(16))
     assert (moved[:16] > 0).all()

@@ -32,7 +32,7 @@ def test_a_decoder_prefix_equals_the_peft_packages_given_the_same_numbers(family
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if family == "t5":
         given["decoder_input_ids"] = ids.flip(1)
-    with ours._wearing(ours.centroid(), 2, None):
+    with ours.active(ours.centroid(), 2, None):
         mine = ours.model(**given, **moved).logits
     torch.testing.assert_close(mine, theirs(**given).logits, rtol=1e-4, atol=1e-5)
 
@@ -53,7 +53,7 @@ def test_the_prefix_widens_recorded_attention_by_its_length(tiny):
     ours = dress(tiny("t5"), "prefix_tuning", (0,), 1)
     batch = Encoder(tiny("t5"), ()).batch(EXAMPLES)
     sites = [site.path for site in tiny("t5").anatomy.sites]
-    records = ours.record(batch, ours.centroid(), sites)
+    records = ours.record_attention(batch, ours.centroid(), sites)
     assert set(records) == set(sites)
     for record in records.values():
         assert record.length == 4
@@ -66,10 +66,10 @@ def test_content_attention_is_only_rescaled_where_inputs_are_the_same(tiny):
     ours = dress(tiny("t5"), "prefix_tuning", (0,), 1, places=["encoder"])
     batch = Encoder(tiny("t5"), ()).batch(EXAMPLES)
     site = "encoder.block.0.layer.0.SelfAttention"
-    after = ours.record(batch, ours.centroid(), [site])[site].weights
+    after = ours.record_attention(batch, ours.centroid(), [site])[site].weights
     plain = dress(tiny("t5"), "prompt_tuning", (0,), 1)
     plain.adapter.soft_tokens = lambda mix, n: None
-    before = plain.record(batch, plain.centroid(), [site])[site].weights
+    before = plain.record_attention(batch, plain.centroid(), [site])[site].weights
     content = after[..., 4:] / after[..., 4:].sum(-1, keepdim=True)
     torch.testing.assert_close(content, before, rtol=1e-3, atol=1e-5)
 
@@ -78,7 +78,7 @@ def test_a_perceptron_is_shared_by_the_vertices_and_dropped_from_the_effective_p
     ours = dress(tiny("t5"), "prefix_tuning", perceptron=5)
     assert ours.tensors["embedding"].shape[:2] == (2, 3)
     assert ours.tensors["down"].shape[:2] == (2, 1)
-    keys = ours.adapter.effective(ours.tensors)
+    keys = ours.adapter.effective_tensors(ours.tensors)
     assert keys["key:encoder.block.0.layer.0.SelfAttention"].shape == (2, 3, 2, 4, 8)
     batch = Encoder(tiny("t5"), ()).batch(EXAMPLES * 2)
     ours.losses(batch, ours.centroid()).sum().backward()

@@ -3,7 +3,7 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.methods.prompt_tuning import PromptTuning
 from peftcore.models.batching import Encoder
 
@@ -16,8 +16,8 @@ def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny
     ours.tensors["tokens"].data = base.embeddings[words][None, None].clone()
     encoder = Encoder(base, ["yes", "no"])
     soft = encoder.batch(EXAMPLES[:1], with_targets=False)
-    with ours._wearing(ours.centroid(), 1, None) as (mix, _):
-        given = ours._inputs(soft, mix)
+    with ours.active(ours.centroid(), 1, None) as (mix, _):
+        given = ours._model_inputs(soft, mix)
         extra = {"decoder_input_ids": soft.ids} if family == "t5" else {}
         mine = ours.model(**given, **extra)[0]
     at = int(family == "bert")
@@ -42,15 +42,17 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers():
     theirs.prompt_encoder["default"].embedding.weight.data = ours.tensors["tokens"][0, 0].detach()
     batch = Encoder(base, ()).batch(EXAMPLES)
     targets = batch.targets.masked_fill(batch.targets < 0, 0)
-    with ours._wearing(ours.centroid(), 3, None) as (mix, _):
-        mine = ours.model(**ours._inputs(batch, mix), decoder_input_ids=targets).logits
+    with ours.active(ours.centroid(), 3, None) as (mix, _):
+        mine = ours.model(**ours._model_inputs(batch, mix), decoder_input_ids=targets).logits
     given = {"input_ids": batch.ids, "attention_mask": batch.mask, "decoder_input_ids": targets}
     torch.testing.assert_close(mine, theirs.eval()(**given).logits, rtol=1e-4, atol=1e-5)
 
 
 def test_the_vocabulary_start_takes_rows_of_the_embeddings_without_repetition(tiny):
     base = tiny("t5")
-    tokens = PromptTuning(base, PromptTuning.Config(length=9), Draw([0, 1], 2)).tensors["tokens"]
+    tokens = PromptTuning(
+        base, PromptTuning.Config(length=9), SeededInitializer([0, 1], 2)
+    ).tensors["tokens"]
     assert tokens.shape == (2, 2, 9, 16)
     equal = (tokens.flatten(0, 2)[:, None] == base.embeddings).all(-1)  # (36, words)
     assert equal.any(1).all()
@@ -65,5 +67,7 @@ def test_a_base_of_shapes_alone_can_be_counted(tiny, start):
 
     base = tiny("t5")
     hollow = replace(base, model=copy.deepcopy(base.model).to("meta"))
-    made = PromptTuning(hollow, PromptTuning.Config(start=start, length=9), Draw([0], 1, "meta"))
+    made = PromptTuning(
+        hollow, PromptTuning.Config(start=start, length=9), SeededInitializer([0], 1, "meta")
+    )
     assert made.tensors["tokens"].shape == (1, 1, 9, 16)

@@ -67,7 +67,7 @@ def test_listing_bases_and_methods_needs_no_torch():
     code = (
         "import sys; from peftcore.models import catalog;"
         "from peftcore.adapters.base import METHODS;"
-        "from peftcore.training.planning import plan; catalog.names(); METHODS.values();"
+        "from peftcore.training.planning import build_spec; catalog.names(); METHODS.values();"
         "assert 'torch' not in sys.modules, 'torch'"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -73,7 +73,7 @@ def mapped(run):
     rng = np.random.default_rng(0)
     for step in (None, 0, 25):
         for seed in (0, 1):
-            study.keep(codes(seed, step, rng))
+            study.append_value(codes(seed, step, rng))
     study.write_status(state="done", done=6, of=6)
     return study
 
@@ -83,18 +83,18 @@ def pruned(run, state="done"):
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         values = {"what": "weights", "seed": seed, "values": [0.25] * 8}
-        study.keep(values | {"order": "ablation"})
+        study.append_value(values | {"order": "ablation"})
         for what, top in (("loss", 1.0), ("score", 0.9)):
             where = {"what": what, "seed": seed}
             ends = {"order": "ends", "draw": 0, "k": [0, 8], "values": [0.1, top]}
             told = {"answers": [["base words"], ["all words"]]} if what == "score" else {}
-            study.keep(where | ends | told)
+            study.append_value(where | ends | told)
             for order, draw in (("importance", 0), ("ablation", 0), ("random", 0), ("random", 1)):
                 told = {"answers": [[f"kept {k}"] for k in KS]} if order == "importance" else {}
                 lost = 0.2 * (order == "random")
                 values = [top - lost - 0.01 * seed] * 3
                 kept = {"order": order, "draw": draw, "k": KS, "values": values}
-                study.keep(where | kept | (told if what == "score" else {}))
+                study.append_value(where | kept | (told if what == "score" else {}))
     study.write_status(state=state, done=5, of=9)
     return study
 
@@ -208,7 +208,7 @@ def test_a_stopped_measurement_can_be_gone_on_with():
     study = pruned(atoms_run(), state="stopped")
     page = opened("Pruning")
     assert "5 of 9 measured" in words(page)
-    assert page.button(key=f"atoms.start.{study.ask.id}").label == "Go on with pruning"
+    assert page.button(key=f"atoms.start.{study.request.id}").label == "Go on with pruning"
     assert len(charts(page)) == 2
 
 
@@ -252,7 +252,7 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
     for seed in (0, 1):
         told = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
         where = {"what": "combined", "task": "miniworld_nli", "metric": "accuracy"}
-        study.keep(where | {"seed": seed} | told)
+        study.append_value(where | {"seed": seed} | told)
     study.write_status(state="done")
     names = ("both, 1 and 1 times", "first alone", "second alone", "no atoms (the base)")
     monkeypatch.setattr(selection, "together", lambda *given: dict.fromkeys(names, "yes"))
@@ -268,10 +268,10 @@ def test_density_is_drawn_for_every_run_of_a_path():
     study = Study.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
     placed = {name: SETTINGS[name] for name in ("components", "stacks")}
     study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
-    study.keep({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
+    study.append_value({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
     for value, zero in ((0.0, 0.0), (1.0, 0.6)):
         told = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
-        study.keep({"what": "run", "effective": [3.0, 4.0]} | told)
+        study.append_value({"what": "run", "effective": [3.0, 4.0]} | told)
     study.write_status(state="done")
     (chart,) = charts(opened("Density"))
     (line,) = chart["data"]

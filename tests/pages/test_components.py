@@ -13,7 +13,7 @@ from peftcore.adapters import component_map
 from peftcore.labs.components import grid
 from peftcore.labs.components.grid import FEW
 from peftcore.runs.store import RunStore
-from peftcore.sweeps.spec import SweepWork
+from peftcore.sweeps.spec import SweepJob
 from peftcore.system import processes
 
 
@@ -28,7 +28,7 @@ def alone(monkeypatch, tmp_path):
     """No demo runs, no shipped grid, no worker, and nothing loaded in the background."""
     monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
     monkeypatch.setattr(grid, "shelf", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
-    monkeypatch.setattr(SweepWork, "launch", begun)
+    monkeypatch.setattr(SweepJob, "launch", begun)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
@@ -81,7 +81,7 @@ def test_a_preset_switches_the_map_and_the_map_the_preset():
     assert figures(sound(page))[0] == f"{(4 * 2 + 1 + 3 * 3 + 1) * 192:,}"
     page.session_state["components.on.tiny-t5"] = frozenset({"encoder.0.ffn", "decoder.1.ffn"})
     page.run()
-    tiny = component_map.of_shipped("tiny-t5")
+    tiny = component_map.shipped_map("tiny-t5")
     assert figures(page)[0] == f"{2 * tiny.sizes['encoder.0.ffn']:,}"
     assert page.selectbox(key="components.preset.tiny-t5").value == "My own choice"
     assert "cells encoder.0.ffn, decoder.1.ffn" in words(page)
@@ -110,7 +110,7 @@ def test_train_this_fills_in_the_train_page():
 
 
 def test_the_browser_is_told_every_cell_by_name_and_size():
-    found = component_map.of_shipped("tiny-t5")
+    found = component_map.shipped_map("tiny-t5")
     told = picker_component.data(found)
     cells = [c for stack in told["stacks"] for row in stack["rows"] for c in row["cells"] if c]
     assert {cell["name"] for cell in [*cells, *told["words"]]} == set(found.sizes)
@@ -140,12 +140,12 @@ def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
     assert "4 seeds" in front["layout"]["title"]["text"]
     assert "0.125 at best" in words(page)
     page.button(key="components.train.presets").click().run()
-    (work,) = SweepWork.every()
-    assert {one.id for one in work.ask.specs()} == {one.id for one in planned()}
+    (work,) = SweepJob.list_all()
+    assert {one.id for one in work.request.specs()} == {one.id for one in planned()}
     (bar,) = sound(page).get("progress")
     assert "3 of 5 runs trained, 0 under way, about 40 s left" in bar.proto.text
     page.button(key="components.stop").click().run()
-    assert work.stop_asked()
+    assert work.stop_requested()
     work.write_status(state="stopped", process=None)
     button = sound(page.run()).button(key="components.train.presets")
     assert button.label == "Go on with 2 missing runs"

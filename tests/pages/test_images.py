@@ -151,12 +151,12 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     assert page.button(key=key).label == "Measure this run"
     page.button(key=key).click().run()
     assert begun == [ask]
-    study = Study.own(ask)
+    study = Study.create_own(ask)
     study.write_status(state="working", done=3, of=25, process=asdict(processes.current()))
     page.run()
     assert page.button(key=f"picture_studies.stop.{study.id}").label == "Stop"
     page.button(key=f"picture_studies.stop.{study.id}").click().run()
-    assert study.stop_asked()
+    assert study.stop_requested()
     results_store.keep(ask.figure, measured(own_run))
     study.write_status(state="done", done=25, of=25)
     page.run()

@@ -73,9 +73,9 @@ def view(page, name):
 
 def measured(ask, known=None):
     """A landscape with made-up losses, of all points or the first `known`."""
-    landscape = Landscape.own(ask)
-    grid = simplex.lattice(ask.steps, ask.beyond)
-    at = simplex.flat(grid)
+    landscape = Landscape.create_own(ask)
+    grid = simplex.triangle_lattice(ask.steps, ask.beyond)
+    at = simplex.triangle_coords(grid)
     rows = [
         {"line": "", "t": None, "x": x, "y": y, "mark": "", "weights": list(w)}
         for (x, y), w in zip(at, grid, strict=True)
@@ -86,7 +86,7 @@ def measured(ask, known=None):
     landscape.write_plan(FACTS | {"corners": ["vertex 0", "vertex 1", "vertex 2"]}, rows)
     chosen = list(range(len(rows)))[:known]
     losses = [float((at[i] ** 2).sum()) for i in chosen]
-    landscape.keep({"what": "loss", "at": chosen, "values": losses})
+    landscape.append_value({"what": "loss", "at": chosen, "values": losses})
     state = "done" if known is None else "stopped"
     landscape.write_status(state=state, done=len(chosen), of=len(rows))
     return landscape
@@ -159,14 +159,14 @@ def test_a_clicked_point_can_be_asked(monkeypatch):
     weights = tuple(found.table()["weights"][17])
     page.button(key="landscape.ask").click().run()
     sound(page)
-    assert [(each[0], each[1]) for each in asked] == [(found.ask, weights)]
+    assert [(each[0], each[1]) for each in asked] == [(found.request, weights)]
     assert r"\<b\>because" in words(page)
 
 
 def test_with_more_vertices_faces_are_offered():
     run = make_run("prefix_tuning", population={"seeds": 1, "vertices": 4})
     (run.folder / "adapter.safetensors").touch()
-    scan = Landscape.own(Ask.make({"kind": "scan", "runs": [run.id]}))
+    scan = Landscape.create_own(Ask.make({"kind": "scan", "runs": [run.id]}))
     names = [("vertex", str(k)) for k in range(4)]
     names += [("face", " ".join(face)) for face in simplex.faces(4)]
     rows = [
@@ -175,7 +175,7 @@ def test_with_more_vertices_faces_are_offered():
     ]
     scan.write_plan(FACTS, rows)
     losses = [1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 3.0, 0.8]
-    scan.keep({"what": "loss", "at": list(range(8)), "values": losses})
+    scan.append_value({"what": "loss", "at": list(range(8)), "values": losses})
     scan.write_status(state="done")
     page = opened()
     page.button(key="landscape.offer.best").click().run()
@@ -188,10 +188,10 @@ def test_with_more_vertices_faces_are_offered():
 def test_flatness_is_shown_with_intervals_and_against_the_score():
     runs = [simplex_run(), simplex_run(training={"steps": 300})]
     for nth, run in enumerate(runs):
-        found = Landscape.own(Ask.make({"kind": "flatness", "runs": [run.id]}))
+        found = Landscape.create_own(Ask.make({"kind": "flatness", "runs": [run.id]}))
         found.write_plan(FACTS | {"seeds": [0, 1], "radius": 0.5}, [])
         for seed in (0, 1):
-            found.keep({"measure": "rise", "seed": seed, "value": nth + seed / 10})
+            found.append_value({"measure": "rise", "seed": seed, "value": nth + seed / 10})
         found.write_status(state="done")
     page = view(opened(), "Flatness")
     table = page.dataframe[0].value
@@ -205,17 +205,17 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
 def test_validation_shows_the_distribution_and_the_rank_agreement():
     run = simplex_run()
     ask = Ask.make({"kind": "validation", "runs": [run.id], "copies": 60})
-    found = Landscape.own(ask)
+    found = Landscape.create_own(ask)
     found.write_plan(FACTS | {"seeds": [0, 1]}, [])
     for seed in (0, 1):
         for look in ("points", "copies"):
             values = [1 + n / 100 for n in range(8)]
-            found.keep(
+            found.append_value(
                 {"look": look, "step": None, "seed": seed, "values": values, "centroid": 1.0}
             )
         for step in (0, 25, 50, 75):
             loss = 2 - step / 100
-            found.keep(
+            found.append_value(
                 {"look": "step", "step": step, "seed": seed, "stochastic": loss, "centroid": loss}
                 | {"test_loss": loss, "test_score": step / 100}
             )

@@ -12,8 +12,8 @@ from app.state import cache
 from peftcore import paths
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import plan
-from peftcore.training.run_training import perform
+from peftcore.training.planning import build_spec
+from peftcore.training.run_training import execute_run
 
 TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
 
@@ -34,13 +34,15 @@ def trained(shelf, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEFTCORE_MODELS", str(shelf))
         for method in ("spt", "prompt_tuning"):
-            perform(store.create(asked(method)))
+            execute_run(store.create(asked(method)))
     return store.folder
 
 
 def asked(method, task="miniworld_nli", **settings):
     members, scored = {"seeds": 2}, {"limit": 3, "max_new_tokens": 2}
-    return plan("random-t5", task, method, {"length": 5} | settings, members, TRAINING, scored)
+    return build_spec(
+        "random-t5", task, method, {"length": 5} | settings, members, TRAINING, scored
+    )
 
 
 @pytest.fixture(autouse=True)

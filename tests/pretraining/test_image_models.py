@@ -48,9 +48,9 @@ def test_a_shipped_base_is_small_and_says_what_it_draws(name):
 
 def test_pictures_and_text_do_not_mix():
     with pytest.raises(BadInput, match=r"draws digits, and Miniworld.*asks for text"):
-        planning.plan("tiny-digits", "miniworld_nli", "lora")
+        planning.build_spec("tiny-digits", "miniworld_nli", "lora")
     with pytest.raises(BadInput, match=r"writes text, and .* pictures of digits"):
-        planning.plan("tiny-gpt", "pictures_digit", "lora")
+        planning.build_spec("tiny-gpt", "pictures_digit", "lora")
     with pytest.raises(BadInput, match="draws scenes"):
-        planning.plan("tiny-scenes", "pictures_digit", "lora")
-    assert planning.plan("tiny-digits", "pictures_digit", "lora").base == "tiny-digits"
+        planning.build_spec("tiny-scenes", "pictures_digit", "lora")
+    assert planning.build_spec("tiny-digits", "pictures_digit", "lora").base == "tiny-digits"

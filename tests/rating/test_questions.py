@@ -30,11 +30,11 @@ def rows(**columns):
 def measured(question, said=None):
     said = rows(**STEPS) if said is None else said
     words, order = questions.categories(said, "likert", question)
-    table = agreement.wide(
+    table = agreement.pivot_verdicts(
         said.assign(category=words), item="item", rater="rater", verdict="category"
     )
-    found = agreement.coefficients(table, order, resamples=200)
-    return {each.name: each for each in found}, agreement.cohen(table, order, resamples=200)
+    found = agreement.agreement_statistics(table, order, resamples=200)
+    return {each.name: each for each in found}, agreement.cohen_kappas(table, order, resamples=200)
 
 
 def test_a_hand_made_table_of_one_dimension():

@@ -86,9 +86,11 @@ def test_the_benchmarks_agreement_follows_from_an_import(book):
     )
     made = ratings_import.import_table(book, ME, text, "FEB")
     told = rating.verdicts(book, ME, made.id)
-    table = agreement.wide(told, item="item", rater="rater", verdict="verdict")
-    both = agreement.collapsed(table, {v: v.removeprefix("weak ") for v in rating.VERDICTS})
-    found = {c.name: c.value for c in agreement.coefficients(both, ["yes", "no"], resamples=100)}
+    table = agreement.pivot_verdicts(told, item="item", rater="rater", verdict="verdict")
+    both = agreement.merge_categories(table, {v: v.removeprefix("weak ") for v in rating.VERDICTS})
+    found = {
+        c.name: c.value for c in agreement.agreement_statistics(both, ["yes", "no"], resamples=100)
+    }
     assert found["Share of unanimous items"] == pytest.approx(0.5)
     assert found["Uniform kappa (Randolph)"] == pytest.approx(1 / 3)
 

@@ -52,7 +52,7 @@ def work_off(n, url, folder, device):
     """One worker: claim, look who else has the device, finish, until nothing is left."""
     queue, worker, taken = Queue(url, RunStore(folder)), processes.current(), []
     device = device or f"device{n}"
-    while queue.waiting():
+    while queue.waiting_devices():
         job = queue.claim(device, worker)
         if job is None:
             time.sleep(0.005)

@@ -53,7 +53,7 @@ def runs() -> list[Run]:
         for run in selection.finished()
         if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
     ]
-    known = Counter(part.run for study in Study.every() for part in study.ask.parts())
+    known = Counter(part.run for study in Study.list_all() for part in study.request.adapter_refs())
     return sorted(found, key=lambda run: -known[run.id])
 
 

@@ -312,12 +312,12 @@ def density(subject: Subject) -> None:
     )
     there = [
         study
-        for study in Study.every()
-        if study.ask.kind == "path"
-        and (study.ask.over, study.ask.warm) == (over, bool(warm))
+        for study in Study.list_all()
+        if study.request.kind == "path"
+        and (study.request.over, study.request.warm) == (over, bool(warm))
         and _belongs(study, subject)
     ]
-    ask = there[0].ask if there else subject.ask("path", over=over, warm=bool(warm))
+    ask = there[0].request if there else subject.ask("path", over=over, warm=bool(warm))
 
     def show(found: Study) -> None:
         points, metric = selection.entries(found, "run"), str(found.facts["metric"])
@@ -332,7 +332,7 @@ def density(subject: Subject) -> None:
         )
         st.caption(
             widgets.plain(
-                f"Every other setting is that of run {ask.parts()[0].run}. {WHYS[ask.warm]}"
+                f"Every other setting is that of run {ask.adapter_refs()[0].run}. {WHYS[ask.warm]}"
             )
         )
         st.caption(widgets.plain(request.sparsest(points)))
@@ -351,7 +351,7 @@ def density(subject: Subject) -> None:
 def _belongs(study: Study, subject: Subject) -> bool:
     """Whether a path was made around this run, or one that differs in sparsity alone."""
     spec, facts = subject.run.spec, study.facts
-    if subject.run.id in {part.run for part in study.ask.parts()}:
+    if subject.run.id in {part.run for part in study.request.adapter_refs()}:
         return True
     mine = (spec.base, spec.task, spec.population.numbers(), spec.settings["atoms"])
     same = ("components", "stacks")

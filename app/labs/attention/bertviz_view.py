@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from app.theme import GROUNDS, INKS
-from peftcore.analysis.attention import Attention, Token
+from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 
 View = Literal["head", "model"]
@@ -34,7 +34,7 @@ LOADER = (
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 
 
-def refusal(pattern: Attention, view: View) -> str:
+def refusal(pattern: AttentionPattern, view: View) -> str:
     """Why these lines are not drawn and what to do instead; empty if they can be."""
     _, heads, q, k = pattern.weights.shape
     longest = max(q, k)
@@ -54,7 +54,7 @@ def refusal(pattern: Attention, view: View) -> str:
 
 
 def lines(
-    pattern: Attention, view: View, layer: int, head: int, ground: Literal["light", "dark"]
+    pattern: AttentionPattern, view: View, layer: int, head: int, ground: Literal["light", "dark"]
 ) -> str:
     """A frame with bertviz's view of a pattern; BadInput if it would be too much to draw."""
     if reason := refusal(pattern, view):
@@ -66,7 +66,7 @@ def lines(
     )
 
 
-def height(pattern: Attention, view: View) -> int:
+def height(pattern: AttentionPattern, view: View) -> int:
     """Pixels that a view needs, up to where its frame scrolls."""
     longest = max(len(pattern.queries), len(pattern.keys))
     small = pattern.layers * (longest * 84 / (pattern.heads + 1) + 10) + 70
@@ -74,7 +74,7 @@ def height(pattern: Attention, view: View) -> int:
     return int(min(max(needed, 240), 900))
 
 
-def _drawn(pattern: Attention, view: View, layer: int, head: int, ground: str) -> str:
+def _drawn(pattern: AttentionPattern, view: View, layer: int, head: int, ground: str) -> str:
     """What bertviz writes, with our tokens in it."""
     import torch
     from bertviz import head_view, model_view
@@ -101,7 +101,7 @@ def _drawn(pattern: Attention, view: View, layer: int, head: int, ground: str) -
     return re.sub(r'<script src="[^"]*"></script>', "", written)
 
 
-def _safe(tokens: Sequence[Token]) -> list[str]:
+def _safe(tokens: Sequence[AttentionToken]) -> list[str]:
     """Texts in which no character means anything to HTML; stand-ins that were typed are lost."""
     table = {ord(other): "\ufffd" for other in STAND_INS.values()}
     meant = str.maketrans(STAND_INS)

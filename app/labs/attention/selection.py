@@ -15,7 +15,7 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache
 from app.ui import run_styles, url_state, widgets
-from peftcore.analysis.attention import Attention, Described
+from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
@@ -52,7 +52,7 @@ class Subject:
         """The number under which a seed was trained, given its place in the run."""
         return str(self.run.spec.population.numbers()[seed] if self.run else seed)
 
-    def seen(self, example: Example, seed: int) -> dict[str, Attention]:
+    def seen(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
         """What its heads look at; a subject with fewer seeds shows its last."""
         return cache.attention(self.run_id, self.base, example, min(seed, self.seeds - 1))
 
@@ -184,7 +184,7 @@ def _another(key: str, most: int) -> None:
 
 
 def _typed(task: str) -> tuple[str, Example] | None:
-    from peftcore.training.predict import typed
+    from peftcore.training.predict import typed_example
 
     text = st.text_area(
         "Text",
@@ -197,7 +197,7 @@ def _typed(task: str) -> tuple[str, Example] | None:
     if not text.strip():
         st.caption("Type a text, and every head shows what it looks at.")
         return None
-    return task, typed(text)
+    return task, typed_example(text)
 
 
 def decoder_text(question: Question) -> Question:
@@ -230,9 +230,9 @@ def decoder_text(question: Question) -> Question:
 
 def measured(
     subject: Subject, task: str, count: int, examples: Sequence[Example], again: bool
-) -> dict[str, Described] | None:
+) -> dict[str, HeadStatistics] | None:
     """Heads of a subject over test examples; None until they are asked for with `again`."""
-    shelf: dict[tuple[object, ...], dict[str, Described]]
+    shelf: dict[tuple[object, ...], dict[str, HeadStatistics]]
     shelf = st.session_state.setdefault("attention.measured", {})
     key = (subject.run_id, subject.base, task, count)
     if key not in shelf and again:

@@ -14,7 +14,7 @@ from app.labs.attention import bertviz_view, selection
 from app.state import cache
 from app.ui import charts
 from peftcore.analysis import attention as analysis
-from peftcore.analysis.attention import MEASURES, Attention, Specials
+from peftcore.analysis.attention import MEASURES, AttentionPattern, TokenDisplay
 
 Show = Literal["After", "Before", "Change", "Side by side"]
 PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross: decoder to encoder"}
@@ -26,15 +26,15 @@ class Seen:
     """Both sides of one place, and the head that is looked at."""
 
     question: selection.Question
-    after: Attention
-    before: Attention | None
+    after: AttentionPattern
+    before: AttentionPattern | None
     layer: int
     head: int
 
     @property
     def file(self) -> str:
         """How files saved from here are called."""
-        return f"attention-{self.after.place}-layer{self.layer + 1}-head{self.head + 1}"
+        return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
 
     @property
     def here(self) -> str:
@@ -83,7 +83,7 @@ def _filters(seen: Seen) -> dict[str, Any]:
             (left, "special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
             (right, "learnt", "Learnt positions", "Positions of a prefix or a soft prompt."),
         ):
-            options: list[Specials] = ["shown", "hidden", "renormalised"]
+            options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
             chosen[name] = column.segmented_control(
                 title,
                 options,
@@ -122,13 +122,13 @@ def patterns(seen: Seen) -> None:
             "Show", shows, default="After", required=True, key="attention.show"
         )
     chosen = _filters(seen)
-    after = analysis.shown(seen.after, **chosen)
+    after = analysis.filter_pattern(seen.after, **chosen)
     panels: list[figures.Panel] = [("After", after)]
     signed, notes = False, _notes(seen.after, None)
     moved = None
     if seen.before is not None:
-        before = analysis.shown(seen.before, **chosen)
-        moved = analysis.moved(seen.before, seen.after)
+        before = analysis.filter_pattern(seen.before, **chosen)
+        moved = analysis.total_variation(seen.before, seen.after)
         notes = _notes(seen.after, moved)
         panels, signed = _panels(before, after, show)
     top = figures.limit(*(one for _, one in panels))
@@ -139,7 +139,7 @@ def patterns(seen: Seen) -> None:
     charts.chart(
         figures.overview(small, top, title, notes, signed),
         key="attention.overview",
-        name=f"attention-{seen.after.place}",
+        name=f"attention-{seen.after.attention_kind}",
         alt=figures.overview_alt(small, moved, title),
         table=lambda: _overview_table(seen.after, moved),
         on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
@@ -163,22 +163,24 @@ def patterns(seen: Seen) -> None:
     charts.picture_format()
 
 
-def _panels(before: Attention, after: Attention, show: Show) -> tuple[list[figures.Panel], bool]:
+def _panels(
+    before: AttentionPattern, after: AttentionPattern, show: Show
+) -> tuple[list[figures.Panel], bool]:
     """The pictures of one head, on the union of both sides' positions if both are seen."""
     if show == "Before":
         return [("Before", before)], False
     if show == "After":
         return [("After", after)], False
-    change = analysis.difference(before, after)
+    change = analysis.pattern_difference(before, after)
     if show == "Change":
         return [("Change", change)], True
-    first, second = analysis.aligned(before, after)
+    first, second = analysis.align_patterns(before, after)
     return [("Before", first), ("After", second), ("Change", change)], True
 
 
-def _notes(after: Attention, moved: Any) -> list[list[str]]:
+def _notes(after: AttentionPattern, moved: Any) -> list[list[str]]:
     """What is said of every head on hover."""
-    found = analysis.describe(after)
+    found = analysis.measure_heads(after)
     return [
         [
             f"learnt positions take {found['learnt'][y, x]:.2f}, special tokens "
@@ -190,9 +192,9 @@ def _notes(after: Attention, moved: Any) -> list[list[str]]:
     ]
 
 
-def _overview_table(after: Attention, moved: Any) -> pd.DataFrame:
+def _overview_table(after: AttentionPattern, moved: Any) -> pd.DataFrame:
     """Every head in numbers for this input."""
-    found = analysis.describe(after)
+    found = analysis.measure_heads(after)
     rows = []
     for y in range(after.layers):
         for x in range(after.heads):
@@ -220,12 +222,12 @@ def _head_table(panels: list[figures.Panel], layer: int, head: int) -> pd.DataFr
 
 def _numbers(seen: Seen) -> None:
     """The chosen head in numbers, with what they were before."""
-    now = analysis.describe(seen.after)
-    then = analysis.describe(seen.before) if seen.before is not None else None
+    now = analysis.measure_heads(seen.after)
+    then = analysis.measure_heads(seen.before) if seen.before is not None else None
     at = (seen.layer, seen.head)
     columns = iter(st.columns(len(now) + (seen.before is not None)))
     if seen.before is not None:
-        moved = analysis.moved(seen.before, seen.after)[at]
+        moved = analysis.total_variation(seen.before, seen.after)[at]
         advice = (
             "Share of attention that looks elsewhere than before (total variation): half the "
             "summed change of each query, the mean over queries"
@@ -266,7 +268,7 @@ def _explain(seen: Seen, show: Show) -> None:
             "Blue is attention gained, orange lost, all on one scale; a learnt position had none "
             "before."
         )
-    if seen.after.place != "cross" and seen.before is not None and seen.layer:
+    if seen.after.attention_kind != "cross" and seen.before is not None and seen.layer:
         words.append(
             "Layers below have changed this layer's input, so its pattern over the text may "
             "change even where a prefix alone could only rescale it."
@@ -274,7 +276,7 @@ def _explain(seen: Seen, show: Show) -> None:
     st.caption(" ".join(words))
 
 
-def _choose_query(seen: Seen, small: Attention, row: int) -> None:
+def _choose_query(seen: Seen, small: AttentionPattern, row: int) -> None:
     """Remember the query of a clicked cell for the step-by-step view."""
     token = small.queries[row]
     same = [i for i, other in enumerate(seen.after.queries) if other == token]
@@ -305,17 +307,17 @@ def one_query(seen: Seen) -> None:
         if query < 0:
             st.info("This query is a learnt position, which the other model does not have.")
             return
-    walk = analysis.walk(one, seen.layer, seen.head, query)
+    walk = analysis.trace_query(one, seen.layer, seen.head, query)
     title = f"{walk.query.text} ({query + 1}) in {seen.here}, {side.lower()}"
     charts.chart(
         figures.steps(walk, title),
         key="attention.steps",
         name=f"{seen.file}-query{query + 1}",
         alt=figures.steps_alt(walk),
-        table=lambda: analysis.walk_table(walk),
+        table=lambda: analysis.trace_table(walk),
     )
-    assert one.steps is not None
-    scale = one.steps.scale[seen.layer]
+    assert one.score_inputs is not None
+    scale = one.score_inputs.scale[seen.layer]
     st.caption(
         f"The query's vector times a key's, element by element (left), summed, times {scale:.3g}, "
         "plus what the model adds for the distance of two positions, is the score. e to the "
@@ -327,8 +329,8 @@ def one_query(seen: Seen) -> None:
 def _counterpart(seen: Seen, query: int) -> int:
     """The same token among the other model's queries; -1 for a learnt position."""
     assert seen.before is not None
-    text = [i for i, t in enumerate(seen.after.queries) if t.kind not in analysis.LEARNT]
-    theirs = [i for i, t in enumerate(seen.before.queries) if t.kind not in analysis.LEARNT]
+    text = [i for i, t in enumerate(seen.after.queries) if t.kind not in analysis.LEARNED_KINDS]
+    theirs = [i for i, t in enumerate(seen.before.queries) if t.kind not in analysis.LEARNED_KINDS]
     return theirs[text.index(query)] if query in text else -1
 
 
@@ -365,7 +367,7 @@ def over_data(seen: Seen) -> None:
             "stay for as long as this browser window."
         )
         return
-    place = seen.after.place
+    place = seen.after.attention_kind
     measure = st.segmented_control(
         "Number",
         list(now[place].measures),
@@ -445,7 +447,7 @@ def lines(seen: Seen) -> None:
         )
     chosen = _filters(seen)
     one = seen.before if side == "Before" and seen.before is not None else seen.after
-    pattern = analysis.shown(one, **chosen)
+    pattern = analysis.filter_pattern(one, **chosen)
     if reason := bertviz_view.refusal(pattern, view):
         st.info(reason, icon=":material/width_full:")
         return

@@ -224,7 +224,7 @@ def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def _published(path: str) -> pd.DataFrame:
-    return explanations.ratios(pd.read_csv(path))
+    return explanations.score_ratios(pd.read_csv(path))
 
 
 def _reported() -> None:

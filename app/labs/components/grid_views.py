@@ -23,7 +23,7 @@ from peftcore.labs.components import grid as component_grid
 from peftcore.labs.components.grid import FEW, KINDS, METHOD, Grid
 from peftcore.runs.spec import Population, RunSpec, Training
 from peftcore.sweeps import status as sweep_status
-from peftcore.sweeps.spec import Cell, SweepWork
+from peftcore.sweeps.spec import SweepCell, SweepJob
 
 FIRST = "miniworld_nli"  # the task whose grids ship
 METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
@@ -63,7 +63,7 @@ def show() -> None:
         if not on:
             st.info("Nothing is on in the map of this base; switch on what is to be taken apart.")
             return
-        made = found.settings(on)
+        made = found.settings_for(on)
         spec = component_grid.with_settings(spec, made)
         st.caption(f"Takes apart what is on in the map: {widgets.plain(selection.in_words(made))}.")
     grid = component_grid.grid(kind, spec, cache.store(), names)
@@ -111,7 +111,7 @@ def _spec() -> RunSpec:
 
 def _names(base: str) -> list[str]:
     """Which of the paper's configurations are set side by side."""
-    known = component_map.find(base).presets
+    known = component_map.find_map(base).presets
     names: list[str] = st.multiselect(
         "Configurations",
         list(known),
@@ -137,7 +137,7 @@ def _judged(grid: Grid, spec: RunSpec, table: pd.DataFrame) -> Asked:
 
 
 def _draw(asked: Asked) -> None:
-    whole = subsets.grid(asked.table, asked.metrics)
+    whole = subsets.subset_scores(asked.table, asked.metrics)
     chart(
         figures.heat(whole, asked.metrics),
         key="components.heat",
@@ -167,7 +167,7 @@ def _front(asked: Asked) -> None:
     table = cache.store().table([run for _, run in asked.grid.done])
     if asked.metric not in table:
         return
-    summary = comparison.summary(table, asked.metric, lowest_first=lower)
+    summary = comparison.summarize_runs(table, asked.metric, lowest_first=lower)
     looks = {
         run: Look(name, OTHERS[nth % len(OTHERS)], SYMBOLS[nth % len(SYMBOLS)])
         for nth, (run, name) in enumerate(runs.items())
@@ -185,7 +185,7 @@ def _pairs(asked: Asked) -> None:
     """Every two subsets, tested seed by seed."""
     if len(asked.grid.done) < 2:
         return
-    found = subsets.pairs(asked.table, asked.metric)
+    found = subsets.subset_differences(asked.table, asked.metric)
     if found["difference"].isna().all():
         return
     chart(
@@ -196,7 +196,7 @@ def _pairs(asked: Asked) -> None:
         table=found,
     )
     reachable = found["smallest_p"].min()
-    enough = comparison.seeds_for(0.05, len(found))
+    enough = comparison.seeds_for_significance(0.05, len(found))
     st.caption(
         f"p: exact two-sided sign-flip test over pairs of seeds, after Holm's correction for "
         f"{len(found)} pairs. Before it, {int(found['n'].max())} seeds can reach {reachable:.3g} "
@@ -210,7 +210,7 @@ def _layers(asked: Asked) -> None:
     if whole.empty:
         st.info("Layers are judged against all of them together, and that run is not done yet.")
         return
-    found = subsets.layers(asked.table, asked.metric, component_grid.WHOLE)
+    found = subsets.layer_effects(asked.table, asked.metric, component_grid.WHOLE)
     if found.empty:
         return
     mean = float(whole[asked.metric].mean())
@@ -245,9 +245,9 @@ def _states(grid: Grid) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _job(grid: Grid, work: SweepWork) -> None:
+def _job(grid: Grid, work: SweepJob) -> None:
     """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
-    cells = work.ask.cells()
+    cells = work.request.cells()
     working, before = work.status().busy, _done(cells)
 
     @st.fragment(run_every=2.0 if working else None)
@@ -263,11 +263,11 @@ def _job(grid: Grid, work: SweepWork) -> None:
     live()
 
 
-def _done(cells: list[Cell]) -> int:
-    return sum(state.done for state in sweep_status.survey(cells, cache.store()))
+def _done(cells: list[SweepCell]) -> int:
+    return sum(state.done for state in sweep_status.cell_states(cells, cache.store()))
 
 
-def _start(grid: Grid, work: SweepWork) -> None:
+def _start(grid: Grid, work: SweepJob) -> None:
     missing, status = len(grid.missing), work.status()
     if status.state == "failed":
         st.error(widgets.plain(status.message), icon=":material/error:")
@@ -290,7 +290,7 @@ def _start(grid: Grid, work: SweepWork) -> None:
         )
 
 
-def _progress(grid: Grid, work: SweepWork) -> None:
+def _progress(grid: Grid, work: SweepJob) -> None:
     """How many runs are trained, which are under way, and the button that stops them all."""
     of, status = len(grid.subsets), work.status()
     begun = [run.status() for one in grid.missing if (run := cache.store().find(one.spec))]
@@ -298,7 +298,7 @@ def _progress(grid: Grid, work: SweepWork) -> None:
     part = sum(each.step / each.steps for each in at_work if each.steps)
     words = f"{len(grid.done)} of {of} runs trained, {len(at_work)} under way"
     words += f", about {widgets.duration(status.left)} left" if status.left else ""
-    stopping = work.stop_asked()
+    stopping = work.stop_requested()
     words += ", stopping…" if stopping else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, (len(grid.done) + part) / of), text=words)

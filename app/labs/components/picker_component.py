@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from peftcore.adapters.component_map import STACKS, Cell, ComponentMap
+from peftcore.adapters.component_map import STACKS, ComponentCell, ComponentMap
 
 TITLES = {
     "layernorm.block": "layer norm",
@@ -42,7 +42,7 @@ def on(found: ComponentMap) -> frozenset[str]:
     """Names of the cells that are on; the paper's best mix to begin with."""
     kept: frozenset[str] | None = st.session_state.get(_key(found))
     if kept is None:
-        return found.chosen(found.presets.get(USUAL, {"components": ("layernorm",)}))
+        return found.trained_cells(found.presets.get(USUAL, {"components": ("layernorm",)}))
     return kept
 
 
@@ -92,7 +92,7 @@ def data(found: ComponentMap) -> dict[str, Any]:
                 {
                     "title": TITLES[component],
                     "cells": [
-                        _cell(found, Cell(component, stack, layer))
+                        _cell(found, ComponentCell(component, stack, layer))
                         for layer in range(found.depth(stack))
                     ],
                 }
@@ -113,7 +113,7 @@ def data(found: ComponentMap) -> dict[str, Any]:
     }
 
 
-def _cell(found: ComponentMap, cell: Cell) -> dict[str, Any] | None:
+def _cell(found: ComponentMap, cell: ComponentCell) -> dict[str, Any] | None:
     if cell not in found.cells:
         return None
     size = found.sizes[cell.name]

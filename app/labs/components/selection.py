@@ -25,23 +25,23 @@ CUSTOM = "My own choice"
 @st.cache_resource(max_entries=8, show_spinner="Counting the base…")
 def _loaded(name: str) -> ComponentMap:
     """The map of a base that does not ship."""
-    return component_map.find(name)
+    return component_map.find_map(name)
 
 
 def find(name: str) -> ComponentMap:
     """The map of a base; those that ship are there at once."""
-    return component_map.of_shipped(name) if ships(name) else _loaded(name)
+    return component_map.shipped_map(name) if ships(name) else _loaded(name)
 
 
 def ships(name: str) -> bool:
     """Whether counting needs no model library."""
-    return name in component_map.shipped()
+    return name in component_map.shipped_bases()
 
 
 def pick_base() -> str:
     """A choice among the bases at hand and the published ones."""
     here = sorted((info.name for info in cache.bases()), key=lambda name: not ships(name))
-    names = list(dict.fromkeys([*here, *parameter_counts.names()]))
+    names = list(dict.fromkeys([*here, *parameter_counts.published_bases()]))
     name: str = st.selectbox(
         "Base model",
         names,
@@ -55,14 +55,14 @@ def pick_base() -> str:
 def pick_preset(found: ComponentMap) -> None:
     """A choice among the paper's configurations; the map follows it, and it follows the map."""
     on = picker_component.on(found)
-    held = next((n for n, made in found.presets.items() if found.chosen(made) == on), CUSTOM)
+    held = next((n for n, made in found.presets.items() if found.trained_cells(made) == on), CUSTOM)
     key = f"components.preset.{found.base}"
     st.session_state[key] = held
 
     def put() -> None:
         chosen = st.session_state[key]
         if chosen != CUSTOM:
-            picker_component.put(found, found.chosen(found.presets[chosen]))
+            picker_component.put(found, found.trained_cells(found.presets[chosen]))
 
     st.selectbox(
         "Configuration of the paper",
@@ -80,7 +80,7 @@ def clear(found: ComponentMap) -> None:
 
 def settings(found: ComponentMap) -> dict[str, Any]:
     """SparseFit's settings that train what is on; BadInput if nothing is."""
-    return found.settings(picker_component.on(found))
+    return found.settings_for(picker_component.on(found))
 
 
 def in_words(made: Mapping[str, Any]) -> str:
@@ -110,10 +110,10 @@ def elsewhere(made: Mapping[str, Any]) -> pd.DataFrame:
 @st.cache_data(max_entries=256, show_spinner=False)
 def _elsewhere(settings: str) -> pd.DataFrame:
     made, rows = json.loads(settings), []
-    for name in component_map.shipped():
-        found = component_map.of_shipped(name)
+    for name in component_map.shipped_bases():
+        found = component_map.shipped_map(name)
         try:
-            count = found.count(found.chosen(made))
+            count = found.count(found.trained_cells(made))
         except BadInput:  # a cell that this base does not have
             continue
         if count:
@@ -138,7 +138,7 @@ def hand_to_train(base: str, made: Mapping[str, Any]) -> None:
     """Go to the Train page with SparseFit, this base and these weights filled in."""
     state = st.session_state
     usual: dict[str, Any] = {"components": ("layernorm", "attention.query")}
-    whole = usual | component_map.USUAL | {"cells": ()} | dict(made)
+    whole = usual | component_map.DEFAULT_SETTINGS | {"cells": ()} | dict(made)
     state["train.base"] = base
     state["train.methods"] = ["sparsefit"]
     state["train.sparsefit.components"] = list(whole["components"])

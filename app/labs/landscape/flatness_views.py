@@ -19,7 +19,7 @@ from app.state import cache
 from app.ui import charts, job_panel, widgets
 from app.ui.run_styles import looks
 from peftcore.analysis import flatness
-from peftcore.analysis.comparison import interval, summary
+from peftcore.analysis.comparison import interval, summarize_runs
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.landscape import request
@@ -85,7 +85,7 @@ def _question(ask: Ask, run: Run) -> None:
     )
     rows = table[table["measure"] == name].reset_index(drop=True)
     runs = [cache.store().open(each) for each in rows["run"].unique()]
-    found = flatness.correlation(rows["value"], rows["score"], rows["run"])
+    found = flatness.rank_correlation(rows["value"], rows["score"], rows["run"])
     charts.chart(
         figures.against_score(rows, name, metric, looks(runs), found),
         key=f"landscape.question.{name}",
@@ -135,12 +135,15 @@ def _gathered(ask: Ask, run: Run, metric: str) -> pd.DataFrame:
     keys = ("kind", "split", "examples", "radius", "normalisation")
     known = {each.id: each for each in landscape_selection.candidates() if _alike(each, run)}
     rows: list[dict[str, Any]] = []
-    for found in Landscape.every():
-        if found.ask.runs[0] not in known or any(
-            getattr(found.ask, key) != getattr(ask, key) for key in keys
+    for found in Landscape.list_all():
+        if found.request.runs[0] not in known or any(
+            getattr(found.request, key) != getattr(ask, key) for key in keys
         ):
             continue
-        here, numbers = known[found.ask.runs[0]], known[found.ask.runs[0]].spec.population.numbers()
+        here, numbers = (
+            known[found.request.runs[0]],
+            known[found.request.runs[0]].spec.population.numbers(),
+        )
         scores = here.scores().get(metric, [])
         for row in found.measures().to_dict("records"):
             place = numbers.index(row["seed"])
@@ -205,7 +208,7 @@ def _spread(
         table=pd.DataFrame({"One point for all": points, "A point each": copies}),
     )
     sizes = [size for size in SIZES_R if size <= len(copies)]
-    tight = flatness.tightening(copies, sizes)
+    tight = flatness.error_by_copies(copies, sizes)
     charts.chart(
         figures.tightening(tight, here),
         key=f"landscape.{found.id}.tight",
@@ -239,7 +242,7 @@ def _estimates(found: Landscape, measures: pd.DataFrame, facts: dict[str, Any]) 
             ("test_loss", "Test loss", -1),
         ):
             agreements = [
-                flatness.rank_agreement(-seed[column], way * seed[target])
+                flatness.kendall_tau(-seed[column], way * seed[target])
                 for _, seed in steps.groupby("seed")
             ]
             over = interval([math.nan if a is None else a for a in agreements])
@@ -299,7 +302,7 @@ def ablation(subject: Subject) -> None:
         st.caption("Two finished runs make a chart.")
         return
     metric = _metric(run)
-    table = summary(cache.store().table(list(done.values())), metric)
+    table = summarize_runs(cache.store().table(list(done.values())), metric)
     table["vertices"] = [next(v for v, r in done.items() if r.id == each) for each in table["run"]]
     table = table.sort_values("vertices", ignore_index=True)
     charts.chart(
@@ -314,5 +317,5 @@ def ablation(subject: Subject) -> None:
 def _train_all(specs: Sequence[Any]) -> None:
     queue = cache.queue()
     jobs = [queue.submit(spec) for spec in specs]
-    if any(job.live for job in jobs):
+    if any(job.active for job in jobs):
         ensure_worker(queue=queue)

@@ -49,7 +49,7 @@ def box(found: Landscape, table: pd.DataFrame) -> None:
 
 
 def _ask(found: Landscape, weights: tuple[float, ...]) -> None:
-    run = cache.store().open(found.ask.parts()[0].run)
+    run = cache.store().open(found.request.adapter_refs()[0].run)
     rows = cache.rows(run.spec.task, "test")
     text = st.text_area(
         "Text",
@@ -63,7 +63,7 @@ def _ask(found: Landscape, weights: tuple[float, ...]) -> None:
         pressed = st.button("Ask this point", key="landscape.ask", icon=":material/send:")
         st.download_button(
             "Take this adapter along",
-            lambda: cache.point_file(found.ask, weights),
+            lambda: cache.point_file(found.request, weights),
             file_name=f"adapter-{found.id}-{chosen(found)}.safetensors",
             key="landscape.take",
             icon=":material/download:",
@@ -72,7 +72,7 @@ def _ask(found: Landscape, weights: tuple[float, ...]) -> None:
         )
     if pressed and text.strip():
         with st.spinner("Answering…", show_time=True):
-            said = cache.point_answer(found.ask, weights, text)
+            said = cache.point_answer(found.request, weights, text)
         task = selection.find_task(run.spec.task)
         gold = next((e.target for e in rows.examples if e.source == text), "")
         st.markdown(f"**Answer**: {widgets.plain(said) or 'nothing'}")

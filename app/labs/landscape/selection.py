@@ -108,6 +108,6 @@ def same(ask: Ask) -> list[Landscape]:
     keys = ("kind", "runs", "split", "examples", "seed")
     return [
         each
-        for each in Landscape.every()
-        if all(getattr(each.ask, key) == getattr(ask, key) for key in keys)
+        for each in Landscape.list_all()
+        if all(getattr(each.request, key) == getattr(ask, key) for key in keys)
     ]

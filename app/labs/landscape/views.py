@@ -150,13 +150,13 @@ def _offer(subject: Subject) -> None:
         for mark, loss in zip(faces["mark"], faces["loss"], strict=True)
     }
     with st.container(horizontal=True):
-        for offer in simplex.offers(vertex, middles):
+        for offer in simplex.suggest_faces(vertex, middles):
             st.button(
-                f"{offer.why.capitalize()}: {', '.join(offer.face)}",
-                key=f"landscape.offer.{offer.why}",
+                f"{offer.reason.capitalize()}: {', '.join(offer.face)}",
+                key=f"landscape.offer.{offer.reason}",
                 on_click=_take_face,
                 args=(subject.vertices, offer.face),
-                help=f"{'Bend' if 'curved' in offer.why else 'Loss'} {offer.value:.4f}",
+                help=f"{'Bend' if 'curved' in offer.reason else 'Loss'} {offer.value:.4f}",
             )
 
 
@@ -212,12 +212,12 @@ def _draw(found: Landscape, relief: bool) -> None:
     """One or two pictures of a ground, on one scale with its kin, and the clicked point."""
     table, facts = found.table(), found.facts
     values = ["loss"] + ["score"] * bool(table["score"].notna().any())
-    kin = [each.table() for each in selection.same(found.ask)]
+    kin = [each.table() for each in selection.same(found.request)]
     for value in values:
         if table[value].dropna().empty:
             continue
         _shape(found, table, value, figures.limits([*kin, table], value), relief)
-    words = NOTES.get(found.ask.kind, "")
+    words = NOTES.get(found.request.kind, "")
     if relief:
         words += " Drag the relief to turn it, or use the arrow keys."
     if len(kin) > 1:
@@ -239,7 +239,10 @@ def _shape(
     relief: bool,
 ) -> None:
     """A ground from above or in relief, its numbers below."""
-    key, name = f"landscape.{found.id}.{value}", f"landscape-{found.ask.kind}-{found.id}-{value}"
+    key, name = (
+        f"landscape.{found.id}.{value}",
+        f"landscape-{found.request.kind}-{found.id}-{value}",
+    )
     alt = figures.ground_alt(table, found.facts, value)
     take = point_panel.taker(found)
     point = point_panel.chosen(found)

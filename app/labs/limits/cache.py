@@ -15,7 +15,7 @@ from app.compare import selection
 from app.state import cache
 from peftcore import paths as paths_
 from peftcore.adapters.base import METHODS, Adapter
-from peftcore.analysis.limits import Limits
+from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
 from peftcore.runs.store import Run
 
@@ -59,7 +59,9 @@ def candidates() -> list[Run]:
 def _inside(method: str) -> bool:
     """Whether a method works inside the layers, by a prefix or by changed weights."""
     kind = METHODS[method]
-    return kind.prefix is not Adapter.prefix or kind.patch is not Adapter.patch
+    return (
+        kind.prefix is not Adapter.prefix or kind.transform_output is not Adapter.transform_output
+    )
 
 
 def has_prefix(run: Run) -> bool:
@@ -93,7 +95,9 @@ def _probe(run_id: str, precision: str, home: str, stamp: int) -> Probe:
     return Probe(cache.adapted(run_id), precision)  # type: ignore[arg-type]
 
 
-def layers(run: Run, paths: Sequence[str], asked: Asked, precision: str) -> dict[str, Limits]:
+def layers(
+    run: Run, paths: Sequence[str], asked: Asked, precision: str
+) -> dict[str, LayerComparison]:
     """Each of these attention blocks beside itself without the run's adapter.
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
@@ -110,7 +114,7 @@ def layers(run: Run, paths: Sequence[str], asked: Asked, precision: str) -> dict
 @st.cache_resource(max_entries=48, show_spinner=False)  # up to 25 MB each
 def _layers(
     run_id: str, paths: tuple[str, ...], asked: Asked, precision: str, home: str, stamp: int
-) -> dict[str, Limits]:
+) -> dict[str, LayerComparison]:
     from peftcore.labs.attention.layer_probe import Switches, probe
 
     switches = Switches(asked.alone, asked.naive, asked.length)

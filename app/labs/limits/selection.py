@@ -95,7 +95,7 @@ def pick_text(run: Run) -> Example | None:
 
 def _typed(base: str) -> Example | None:
     """A text of one's own, and what a decoder reads after it."""
-    from peftcore.training.predict import typed
+    from peftcore.training.predict import typed_example
 
     left, right = st.columns(2)
     text = left.text_input(
@@ -107,7 +107,7 @@ def _typed(base: str) -> Example | None:
         return None
     if not answer.strip() and catalog.describe(base).kind != "encoder":
         st.caption("Without words for the decoder it reads the sign it starts with, nothing else.")
-    made = typed(text)
+    made = typed_example(text)
     return Example(made.id, made.source, answer, parts=made.parts)
 
 

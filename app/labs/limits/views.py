@@ -13,7 +13,7 @@ from app.labs.limits import cache
 from app.ui import widgets
 from app.ui.charts import chart
 from app.ui.run_styles import looks
-from peftcore.analysis.limits import UNMOVED, Head, Limits
+from peftcore.analysis.limits import ROUNDING_TOLERANCE, HeadSummary, LayerComparison
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run
 
@@ -32,14 +32,14 @@ class Shown:
     path: str
     layer: int
     head: int
-    found: Limits
+    found: LayerComparison
     queries: list[str]
     keys: list[str]
 
     @property
-    def numbers(self) -> Head:
+    def numbers(self) -> HeadSummary:
         """The head in numbers."""
-        return self.found.head(self.head)
+        return self.found.summarize_head(self.head)
 
     @property
     def file(self) -> str:
@@ -56,7 +56,7 @@ def verdict(shown: Shown) -> None:
         f":material/{icon}: **{widgets.plain(names[shown.run.id].name)}.** {widgets.plain(said)}"
     )
     if shown.other:
-        theirs = beside(shown, shown.other)[shown.path].head(shown.head)
+        theirs = beside(shown, shown.other)[shown.path].summarize_head(shown.head)
         icon = "check_circle" if theirs.keeps_order else "shuffle"
         st.markdown(
             f":material/{icon}: **{widgets.plain(names[shown.other.id].name)}.** "
@@ -65,7 +65,7 @@ def verdict(shown: Shown) -> None:
     st.caption(_why(shown))
 
 
-def beside(shown: Shown, run: Run, paths: tuple[str, ...] = ()) -> dict[str, Limits]:
+def beside(shown: Shown, run: Run, paths: tuple[str, ...] = ()) -> dict[str, LayerComparison]:
     """The same layers of another run; its own prefix, if it has one, is used whole."""
     seed = min(shown.asked.seed, run.spec.population.seeds - 1)
     asked = replace(shown.asked, seed=seed, length=None)
@@ -114,7 +114,7 @@ def precision(shown: Shown) -> None:
     """The largest departures from the theory, in three kinds of arithmetic."""
     for column, (name, title) in zip(st.columns(3), cache.PRECISIONS.items(), strict=True):
         one = cache.layers(shown.run, (shown.path,), shown.asked, name)[shown.path]
-        head = one.head(shown.head)
+        head = one.summarize_head(shown.head)
         column.metric(
             f"Residual, {title.lower()}",
             f"{head.residual:.1e}",
@@ -241,7 +241,7 @@ def everywhere(shown: Shown) -> None:
         table=table.assign(run=[names[run].name for run in table["run"]]),
     )
     st.caption(
-        f"One input, one seed, the largest change over all heads. Below {UNMOVED:g} only rounding "
+        f"One input, one seed, the largest change over all heads. Below {ROUNDING_TOLERANCE:g} only rounding "
         "is left. Layers that an adapter leaves alone stand at the bottom."
     )
 

@@ -40,7 +40,7 @@ def ablations(subject: Subject) -> None:
             for nth, (run, name) in enumerate(runs.items())
         }
         shown = whole[whole["run"].isin(runs)]
-        summary = comparison.summary(
+        summary = comparison.summarize_runs(
             shown, metric, lowest_first=compare.measure(metric).better == "lower"
         )
         chart(
@@ -65,7 +65,7 @@ def _against(
     plain = next((run for run, name in runs.items() if name == prompt_ablations.FIXED), None)
     if plain is None or len(runs) < 2:
         return
-    asked = (comparison.against(shown, metric, plain), metric, drawn, plain)
+    asked = (comparison.differences_from_reference(shown, metric, plain), metric, drawn, plain)
     told = asked[0].assign(run=[runs[run] for run in asked[0]["run"]])
     chart(
         compare.gaps(*asked),

@@ -100,9 +100,9 @@ def _drift(run: Run, course: Course) -> None:
         return
     steps, first, second = readout.matched(course, selection.course(partner))
     lines = {
-        "Between the two prompts": scaling.apart(first, second).mean(-1),
-        "Scaled prompt, from its start": scaling.travelled(first).mean(-1),
-        "Prompt tuning, from its start": scaling.travelled(second).mean(-1),
+        "Between the two prompts": scaling.path_distance(first, second).mean(-1),
+        "Scaled prompt, from its start": scaling.distance_from_start(first).mean(-1),
+        "Prompt tuning, from its start": scaling.distance_from_start(second).mean(-1),
     }
     chart(
         figures.drift(steps, lines),
@@ -183,7 +183,7 @@ def _nearest(
     return pd.DataFrame(
         {
             "Token": range(1, len(pair[0]) + 1),
-            "Scale": scaling.scales(*pair),
+            "Scale": scaling.best_scales(*pair),
             "Nearest words without scale": ["  ".join(words) for words in before.names[seed]],
             "Cosine without scale": before.cosines[seed, :, 0],
             "Nearest words, scaled": ["  ".join(words) for words in after.names[seed]],
@@ -226,7 +226,7 @@ def _factors(subject: Subject, ratio: float) -> None:
         format_func=ways.__getitem__,
         key="scaling.optimiser",
     )
-    asked = scaling.step_factors(final.scale, scaling.norms(final.before), ratio, kind)
+    asked = scaling.step_factors(final.scale, scaling.row_norms(final.before), ratio, kind)
     chart(
         figures.factors(final.scale, *asked, kind),
         key="scaling.factors",
@@ -255,7 +255,7 @@ def _speeds(run: Run, course: Course) -> None:
         pairs = [("Scaled prompt", first), ("Prompt tuning", second)]
     lines = {}
     for name, path in pairs:
-        along, across = scaling.speeds(path, steps)
+        along, across = scaling.length_and_sideways_speeds(path, steps)
         lines[f"{name}: change of length"] = np.abs(along).mean(-1)
         lines[f"{name}: sideways"] = across.mean(-1)
     chart(

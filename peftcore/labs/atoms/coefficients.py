@@ -34,7 +34,7 @@ def map_atoms(bench: Bench) -> None:
             if (step, number) not in known:
                 bench.tell(f"Seed {number}" + ("" if step is None else f", step {step}"))
                 told = read(found, seed, bench.dev(seed), bench.encoder())
-                study.keep({"what": "codes", "step": step, "seed": number} | told)
+                study.append_value({"what": "codes", "step": step, "seed": number} | told)
                 bench.done += 1
     bench.tell()
 
@@ -47,11 +47,11 @@ def read(
     cells = sum(site.size for site in codes)
     return {
         "zeros": short(sum(float((site == 0).sum()) for site in codes) / cells),
-        "l0": short(sum(sparsity.l0(site) for site in codes)),
+        "l0": short(sum(sparsity.mean_l0(site) for site in codes)),
         "hoyer": short(_mean([sparsity.mean_hoyer(site) for site in codes])),
-        "site_zeros": short([sparsity.zeros(site) for site in codes]),
+        "site_zeros": short([sparsity.zero_fraction(site) for site in codes]),
         "positions": [len(site) for site in codes],
-        "usage": short([sparsity.usage(site) for site in codes]),
+        "usage": short([sparsity.atom_usage(site) for site in codes]),
         "size": short([np.abs(site.astype(np.float64)).mean(0) for site in codes]),
         "norm": short(found.norms()[seed]),
     }

@@ -14,14 +14,14 @@ import torch
 from peftcore.analysis import sparsity
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Status
+from peftcore.jobs.background import JobStatus
 from peftcore.labs.atoms import dictionary, request
 from peftcore.labs.atoms.coefficients import map_atoms, short
 from peftcore.labs.atoms.context import Bench
 from peftcore.labs.atoms.dictionary import Dictionary
 from peftcore.labs.atoms.regularization_path import path
 from peftcore.labs.atoms.request import Study
-from peftcore.labs.common.interpolation import Surveyor
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import stamp
 from peftcore.models.base_model import BaseModel
 from peftcore.training import checkpoint
@@ -34,11 +34,11 @@ def carry_out(
     *,
     device: str = "cpu",
     base: BaseModel | None = None,
-    report: Callable[[Status], None] = lambda status: None,
+    report: Callable[[JobStatus], None] = lambda status: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    return study.carried_out(lambda: _work(Bench(study, device, base, report, stop)))
+    return study.run(lambda: _work(Bench(study, device, base, report, stop)))
 
 
 def _work(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def _prune(bench: Bench) -> None:
     shown = [(each.source, each.target) for each in bench.examples()[:TOLD]]
     bench.facts(found, shown=shown)
     numbers = run.spec.population.numbers()
-    inner = sparsity.counts(found.size)[1:-1]
+    inner = sparsity.pruning_counts(found.size)[1:-1]
     whats = 1 + ask.answers
     curve = whats * (2 + len(inner) * (2 + ask.draws))
     bench.of = len(numbers) * (found.size + 1 + curve)
@@ -68,12 +68,12 @@ def _prune(bench: Bench) -> None:
     bench.done = sum(_cost(found, entry) for entry in known.values())
     for seed, number in enumerate(numbers):
         weights = _weights(bench, found, seed, number, known)
-        orders: list[tuple[str, int, sparsity.Whole, list[int]]] = [
+        orders: list[tuple[str, int, sparsity.IntArray, list[int]]] = [
             ("ends", 0, np.arange(found.size), [0, found.size])
         ]
-        orders += [(name, 0, sparsity.ranked(w), inner) for name, w in weights.items()]
+        orders += [(name, 0, sparsity.rank_atoms(w), inner) for name, w in weights.items()]
         orders += [
-            ("random", draw, sparsity.shuffled(found.size, draw, number), inner)
+            ("random", draw, sparsity.shuffle_atoms(found.size, draw, number), inner)
             for draw in range(ask.draws)
         ]
         surveyor = bench.surveyor(found, seed, bench.examples())
@@ -112,7 +112,7 @@ def _weights(
             bench.tell(f"Seed {number}, {name}")
             values = make()
             entry = {"what": "weights", "order": name, "seed": number, "values": short(values)}
-            bench.study.keep(entry)
+            bench.study.append_value(entry)
             bench.done += int(name == "importance")
         weights[name] = np.asarray(entry["values"])
     return weights
@@ -121,7 +121,9 @@ def _weights(
 def _importance(bench: Bench, found: Dictionary, seed: int) -> sparsity.Array:
     codes = found.read(seed, bench.dev(seed), bench.encoder())
     norms = found.norms()[seed]
-    return np.concatenate([sparsity.importance(c, n) for c, n in zip(codes, norms, strict=True)])
+    return np.concatenate(
+        [sparsity.atom_importance(c, n) for c, n in zip(codes, norms, strict=True)]
+    )
 
 
 def _ablation(bench: Bench, found: Dictionary, seed: int, number: int) -> sparsity.Array:
@@ -138,13 +140,13 @@ def _ablation(bench: Bench, found: Dictionary, seed: int, number: int) -> sparsi
 
 def _curve(
     bench: Bench,
-    surveyor: Surveyor,
+    surveyor: PointEvaluator,
     where: dict[str, Any],
-    order: Sequence[int] | sparsity.Whole,
+    order: Sequence[int] | sparsity.IntArray,
     ks: Sequence[int],
 ) -> None:
     """Losses or scores with the first k atoms of an order, and what it answered on the way."""
-    gains = torch.from_numpy(np.stack([sparsity.kept(order, k) for k in ks])).float()
+    gains = torch.from_numpy(np.stack([sparsity.kept_mask(order, k) for k in ks])).float()
     task, options = bench.tasks[0], bench.runs[0].spec.evaluation
     values: list[float] = []
     told: list[list[str]] = []
@@ -161,7 +163,7 @@ def _curve(
     entry = where | {"k": list(ks), "values": [round(v, 7) for v in values]}
     if told and where["order"] in ("ends", "importance"):
         entry |= {"answers": told}
-    bench.study.keep(entry)
+    bench.study.append_value(entry)
     bench.done += len(ks)
 
 
@@ -187,11 +189,11 @@ def _combine(bench: Bench) -> None:
                 continue
             bench.tell(f"Seed {number}, {task.title}")
             rows, options = bench.examples(place), bench.runs[place].spec.evaluation
-            surveyor = Surveyor(both, 0, rows, bench.encoder(place), bench.wanted())
+            surveyor = PointEvaluator(both, 0, rows, bench.encoder(place), bench.wanted())
             answers = surveyor.answers(gains, task, options, bench.asked_to_stop)
             scores = [_score(task, each, rows) for each in answers]
             names = ("both", "first", "second", "none")
-            bench.study.keep(
+            bench.study.append_value(
                 {"what": "combined", "seed": number, "task": task.name, "n": len(rows)}
                 | {"metric": task.main_metric}
                 | dict(zip(names, scores, strict=True))

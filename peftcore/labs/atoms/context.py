@@ -12,16 +12,16 @@ import torch
 
 from peftcore import tasks
 from peftcore.data.task import Example, Task
-from peftcore.jobs.background import Part, Status
+from peftcore.jobs.background import AdapterRef, JobStatus
 from peftcore.labs.atoms.dictionary import Dictionary
 from peftcore.labs.atoms.request import Ask, Study
-from peftcore.labs.common.interpolation import Surveyor
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import stamp
 from peftcore.models.base_model import BaseModel, load
 from peftcore.models.batching import Encoder
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Bench:
     study: Study
     device: str
     given: BaseModel | None
-    report: Callable[[Status], None]
+    report: Callable[[JobStatus], None]
     stop: Callable[[], bool]
 
     def __post_init__(self) -> None:
@@ -41,12 +41,12 @@ class Bench:
     @property
     def ask(self) -> Ask:
         """What was asked."""
-        return self.study.ask
+        return self.study.request
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[AdapterRef]:
         """The runs asked for, and seeds where they are named."""
-        return self.ask.parts()
+        return self.ask.adapter_refs()
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -89,7 +89,7 @@ class Bench:
 
     def wanted(self) -> torch.dtype | None:
         """The arithmetic the run itself was scored in."""
-        return precision(self.runs[0].spec.training.precision, self.base.device)
+        return autocast_dtype(self.runs[0].spec.training.precision, self.base.device)
 
     def examples(self, place: int = 0) -> list[Example]:
         """The examples that are judged: the run's own split, as many as were asked for."""
@@ -118,8 +118,8 @@ class Bench:
 
     def asked_to_stop(self) -> bool:
         """Whether somebody asked for the end."""
-        return self.stop() or self.study.stop_asked()
+        return self.stop() or self.study.stop_requested()
 
-    def surveyor(self, found: Dictionary, seed: int, rows: Sequence[Example]) -> Surveyor:
+    def surveyor(self, found: Dictionary, seed: int, rows: Sequence[Example]) -> PointEvaluator:
         """Measures one seed at gains, on the first run's examples."""
-        return Surveyor(found, seed, rows, self.encoder(), self.wanted())
+        return PointEvaluator(found, seed, rows, self.encoder(), self.wanted())

@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
-from peftcore.labs.common.interpolation import Terrain, middle, of_run
+from peftcore.labs.common.interpolation import AdapterSpan, centroid_span, span_of_run
 from peftcore.labs.scaling import readout
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models import target_modules
 from peftcore.models.batching import Batch, Encoder
 from peftcore.training import batch_budget
-from peftcore.training.evaluation import chunks
+from peftcore.training.evaluation import length_batches
 
 if TYPE_CHECKING:
     from peftcore.models.structure import Part
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 ALIKE = ("relative", "rounds")  # settings that two dictionaries must share to be one
 
 
-class Dictionary(Terrain):
+class Dictionary(AdapterSpan):
     """The adapter each seed deploys; its points are gains, one for every atom of every site.
 
     Sites are the matrices that have atoms; atom number i is atom i % m of site i // m.
     """
 
-    def __init__(self, worn: Adapted) -> None:
-        if not isinstance(worn.adapter, SparseAtoms):
+    def __init__(self, adapted: AdaptedModel) -> None:
+        if not isinstance(adapted.adapter, SparseAtoms):
             raise BadInput(
-                f"{worn.adapter.title} has no coefficients of atoms to look at; "
+                f"{adapted.adapter.title} has no coefficients of atoms to look at; "
                 f"train a run of {SparseAtoms.title} (atoms)"
             )
-        inside = worn if isinstance(worn, Terrain) else of_run(worn)
-        single = middle(inside)
-        super().__init__(single, single.tensors, single._fixed)
-        self.parts: list[Part] = worn.adapter.matrices
+        inside = adapted if isinstance(adapted, AdapterSpan) else span_of_run(adapted)
+        single = centroid_span(inside)
+        super().__init__(single, single.tensors, single.untrained_names)
+        self.parts: list[Part] = adapted.adapter.matrices
         self.sites = [target_modules.key(part) for part in self.parts]
-        self.each = int(worn.adapter.config.atoms)  # atoms of a site
+        self.each = int(adapted.adapter.config.atoms)  # atoms of a site
 
     @property
     def size(self) -> int:
@@ -63,7 +63,7 @@ class Dictionary(Terrain):
         held = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
         return torch.stack([t.double().norm(dim=-1) for t in held], 1).cpu().numpy()
 
-    def at(self, seed: int, points: Tensor) -> Terrain:
+    def at_points(self, seed: int, points: Tensor) -> AdapterSpan:
         """One seed at gains (p, sites · m), as p members of their own."""
         gains = points.to(self.base.device).view(len(points), len(self.sites), self.each)
         held = {
@@ -73,7 +73,7 @@ class Dictionary(Terrain):
         for place, site in enumerate(self.sites):
             name = f"atoms:{site}"
             held[name] = held[name] * gains[:, None, place, :, None].to(held[name].dtype)
-        return Terrain(self, held, self._fixed)
+        return AdapterSpan(self, held, self.untrained_names)
 
     def without(self, *atoms: int) -> Tensor:
         """Gains (1, sites · m) that remove these atoms and leave the others."""
@@ -87,9 +87,9 @@ class Dictionary(Terrain):
 
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
-        member = self.at(seed, torch.ones(1, self.size))
+        member = self.at_points(seed, torch.ones(1, self.size))
         found: list[list[Array]] = [[] for _ in self.sites]
-        for places in chunks(encoder, examples, 1, batch_budget.tokens(self.base)):
+        for places in length_batches(encoder, examples, 1, batch_budget.token_budget(self.base)):
             batch = encoder.batch([examples[i] for i in places])
             notes = member.notes(batch, torch.ones(1, 1, 1))
             for held, part in zip(found, self.parts, strict=True):
@@ -111,7 +111,7 @@ class Dictionary(Terrain):
         if self.base.kind != "encoder-decoder":
             return batch.mask
         reads_encoder = part.component in ("cross.key", "cross.value")
-        return self._real(batch, batch.mask)["encoder" if reads_encoder else part.stack]
+        return self._token_masks(batch, batch.mask)["encoder" if reads_encoder else part.stack]
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
     if one.top_k or other.top_k:
         raise BadInput("runs that keep the largest coefficients (top_k) would compete; set it to 0")
     config = one.model_copy(update={"atoms": one.atoms + other.atoms, "learned_threshold": True})
-    draw = Draw([0], 1, str(first.base.device))
-    worn = Adapted(first.base, SparseAtoms(first.base, config, draw), draw)
+    draw = SeededInitializer([0], 1, str(first.base.device))
+    worn = AdaptedModel(first.base, SparseAtoms(first.base, config, draw), draw)
     held: dict[str, Tensor] = {}
     for site in first.sites:
         pair = list(zip((first, second), seeds, strict=True))
@@ -170,7 +170,7 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
             values = [each.tensors[f"{kind}:{site}"][[s]] for each, s in pair]
             held[f"{kind}:{site}"] = torch.cat(values, axis)
         held[f"threshold:{site}"] = torch.cat([each.limits(site, s) for each, s in pair], -1)
-    return Dictionary(Terrain(worn, held, frozenset()))
+    return Dictionary(AdapterSpan(worn, held, frozenset()))
 
 
 def shares(both: Dictionary, first: int, mixes: Sequence[tuple[float, float]]) -> Tensor:

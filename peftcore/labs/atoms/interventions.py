@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part
+from peftcore.jobs.background import AdapterRef
 from peftcore.labs.atoms import request
 from peftcore.runs.store import Run, RunStore
 
@@ -61,15 +61,15 @@ def answers_with(
     import torch
 
     from peftcore import tasks
-    from peftcore.labs.common.interpolation import Surveyor
+    from peftcore.labs.common.interpolation import PointEvaluator
     from peftcore.models.batching import Encoder
     from peftcore.training import planning, predict
 
     task = tasks.find(run.spec.task)
-    encoder = Encoder(found.base, task.labels, planning.room(run.spec, found.base))
-    rows = [predict.typed(text) for text in texts]
+    encoder = Encoder(found.base, task.labels, planning.prompt_length(run.spec, found.base))
+    rows = [predict.typed_example(text) for text in texts]
     with torch.inference_mode():
-        told = Surveyor(found, seed, rows, encoder).answers(
+        told = PointEvaluator(found, seed, rows, encoder).answers(
             gains, task, run.spec.evaluation, lambda: False
         )
     return [[answer.text for answer in each] for each in told]
@@ -86,7 +86,7 @@ def combined(
 
     if len(names) != 2:
         raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(names)}")
-    parts = [Part.read(name) for name in names]
+    parts = [AdapterRef.parse(name) for name in names]
     runs = [RunStore().open(part.run) for part in parts]
     held = list(opened_runs)
     if not held:
@@ -139,7 +139,7 @@ def coefficients(run: Run, found: Dictionary, seed: int, text: str) -> Reading:
     if not 0 <= seed < found.seeds:
         raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
     ((answer,),) = answers_with(run, found, seed, torch.ones(1, found.size), [text])
-    read = replace(predict.typed(text), target=answer)
+    read = replace(predict.typed_example(text), target=answer)
     encoder = Encoder(found.base, tasks.find(run.spec.task).labels)
     sites = []
     for place, site in enumerate(found.sites):

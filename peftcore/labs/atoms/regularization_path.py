@@ -13,7 +13,7 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.training import checkpoint, run_training
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.trainer import Progress
+from peftcore.training.trainer import TrainingProgress
 
 
 def path(bench: Bench) -> None:
@@ -44,21 +44,23 @@ def path(bench: Bench) -> None:
     for value, each in points:
         if (value, each.id) not in known:
             run = _trained(bench, store, each, "LoRA" if value is None else f"{ask.over} {value:g}")
-            bench.study.keep({"what": "run", "value": value, "run": run.id} | _density(bench, run))
+            bench.study.append_value(
+                {"what": "run", "value": value, "run": run.id} | _density(bench, run)
+            )
         bench.done += steps
     bench.tell()
 
 
 def _trained(bench: Bench, store: RunStore, spec: RunSpec, words: str) -> Run:
     """The finished run of a spec, trained now unless it is there; stops where it is asked to."""
-    from peftcore.jobs.worker import attempt
+    from peftcore.jobs.worker import run_recording_errors
 
     run = store.find(spec) or store.create(spec)
     if run.status().state == "done":
         return run
     before = bench.done
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         bench.done = before + (
             progress.step if progress.phase == "training" else spec.training.steps
         )
@@ -74,11 +76,11 @@ def _trained(bench: Bench, store: RunStore, spec: RunSpec, words: str) -> Run:
         )
 
     def work() -> Any:
-        return run_training.perform(
+        return run_training.execute_run(
             run, device=bench.device, base=bench.base, report=report, stop=bench.asked_to_stop
         )
 
-    attempt(run, work)
+    run_recording_errors(run, work)
     bench.done = before
     if run.status().state != "done":
         raise InterruptedError

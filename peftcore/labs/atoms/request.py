@@ -21,7 +21,7 @@ from peftcore.analysis.comparison import interval
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement
+from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
 
 Kind = Literal["map", "prune", "path", "combine"]
@@ -46,7 +46,7 @@ STACKS = {"encoder": "Encoder", "decoder": "Decoder"}
 SHORT = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
 
 
-class Ask(background.Ask):
+class Ask(background.JobRequest):
     """Everything that decides a measurement; equal asks are computed once."""
 
     kind: Kind = Field("map", description="What is measured")
@@ -72,7 +72,7 @@ class Ask(background.Ask):
         "LoRA from LoRA: every run has learnt twice as long",
     )
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
         return {"of": "atoms"}
 
@@ -82,13 +82,13 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Study(Measurement):
+class Study(BackgroundJob):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
-    ask: Ask
+    request: Ask
 
-    SHELF: ClassVar[str] = "atoms"
-    ASK: ClassVar[type[background.Ask]] = Ask
+    FOLDER_NAME: ClassVar[str] = "atoms"
+    REQUEST: ClassVar[type[background.JobRequest]] = Ask
 
     def found(self, what: str) -> list[dict[str, Any]]:
         """The entries of one sort."""
@@ -166,7 +166,7 @@ def weights(entry: dict[str, Any]) -> Array:
 def measures(entry: dict[str, Any]) -> sparsity.Sparsity:
     """The numbers of a seed out of what was read."""
     often, weight = np.ravel(entry["usage"]), weights(entry).ravel()
-    return sparsity.summary(entry["zeros"], entry["l0"], entry["hoyer"], often, weight)
+    return sparsity.summarize_sparsity(entry["zeros"], entry["l0"], entry["hoyer"], often, weight)
 
 
 def evolution(study: Study) -> pd.DataFrame:
@@ -220,7 +220,7 @@ def bands(table: pd.DataFrame, what: str) -> pd.DataFrame:
             [held[draw] for draw in draws] for held in seeds.values() if len(held) == len(draws)
         ]
         if wide:
-            found = sparsity.over_draws(np.array(wide))
+            found = sparsity.interval_over_seeds(np.array(wide))
             rows.append({"order": order, "k": k, **vars(found), "draws": len(draws)})
     rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
@@ -235,7 +235,7 @@ def apart(found: pd.DataFrame, first: str, second: str) -> list[int]:
         return {int(r.k): Interval(r.mean, r.low, r.high, int(r.n)) for r in held.itertuples()}
 
     one, other = at(first), at(second)
-    return [k for k in sorted(one) if k in other and sparsity.apart(one[k], other[k])]
+    return [k for k in sorted(one) if k in other and sparsity.intervals_disjoint(one[k], other[k])]
 
 
 def along(

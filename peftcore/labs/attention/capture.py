@@ -15,7 +15,14 @@ import numpy as np
 import torch
 
 from peftcore.adapters.base import Adapter
-from peftcore.analysis.attention import Attention, Described, Steps, Token, describe, gathered
+from peftcore.analysis.attention import (
+    AttentionPattern,
+    AttentionToken,
+    HeadStatistics,
+    ScoreInputs,
+    average_examples,
+    measure_heads,
+)
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models.batching import JOINER, Encoder
@@ -24,8 +31,8 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
     from peftcore.models.attention import AttentionRecord
     from peftcore.models.base_model import BaseModel
 
@@ -38,22 +45,22 @@ class Nothing(Adapter):
 
     Config = Settings
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """No tensors."""
         return {}
 
 
-def untouched(base: BaseModel) -> Adapted:
+def untouched(base: BaseModel) -> AdaptedModel:
     """The base as it is; encoders get a head of noughts, which nothing that is recorded sees."""
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
 
-    draw = Draw([0], 1)
+    draw = SeededInitializer([0], 1)
     labels = 2 if base.kind == "encoder" else 0
-    return Adapted(base, Nothing(base, Settings(), draw), draw, labels).to(str(base.device))
+    return AdaptedModel(base, Nothing(base, Settings(), draw), draw, labels).to(str(base.device))
 
 
-def written(adapted: Adapted, example: Example, seed_index: int, max_new_tokens: int) -> str:
+def written(adapted: AdaptedModel, example: Example, seed_index: int, max_new_tokens: int) -> str:
     """The greedy answer of one seed to an example, as the decoder's side of a recording."""
     base, tokenizer = adapted.base, adapted.base.tokenizer
     if base.kind == "encoder":
@@ -73,7 +80,9 @@ def written(adapted: Adapted, example: Example, seed_index: int, max_new_tokens:
     return str(tokenizer.decode(out[seed_index], skip_special_tokens=True)).strip()
 
 
-def record(adapted: Adapted, example: Example, seed_index: int = 0) -> dict[str, Attention]:
+def record(
+    adapted: AdaptedModel, example: Example, seed_index: int = 0
+) -> dict[str, AttentionPattern]:
     """All attention of one seed while it reads an example: place → layers and heads.
 
     A decoder reads the example's target.  BadInput if the text is too long to be shown.
@@ -86,10 +95,10 @@ def record(adapted: Adapted, example: Example, seed_index: int = 0) -> dict[str,
 
 
 def head_statistics(
-    adapted: Adapted,
+    adapted: AdaptedModel,
     examples: Sequence[Example],
     report: Callable[[int, int], None] = lambda done, of: None,
-) -> dict[str, Described]:
+) -> dict[str, HeadStatistics]:
     """Every head in numbers over a data set, of every seed: place → measures.
 
     Decoders read the gold targets, so that all models are asked about the same text.
@@ -100,19 +109,19 @@ def head_statistics(
     for done, example in enumerate(examples):
         for place, stacked, tokens in _recorded(adapted, example):
             seeds = [
-                describe(_attention(place, stacked, seed, tokens, steps=False))
+                measure_heads(_attention(place, stacked, seed, tokens, steps=False))
                 for seed in range(adapted.seeds)
             ]
             found.setdefault(place, []).append(seeds)
         report(done + 1, len(examples))
-    return {place: gathered(place, each) for place, each in found.items()}
+    return {place: average_examples(place, each) for place, each in found.items()}
 
 
-Texts = tuple[tuple[Token, ...], tuple[Token, ...]]
+Texts = tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]
 
 
 def _recorded(
-    adapted: Adapted, example: Example, limit: int = 0
+    adapted: AdaptedModel, example: Example, limit: int = 0
 ) -> Iterator[tuple[str, list[AttentionRecord], Texts]]:
     """The records of each place, one for each layer, with the texts of queries and keys."""
     base = adapted.base
@@ -125,7 +134,7 @@ def _recorded(
     batch = Encoder(base, (), _room(adapted)).batch([example] * adapted.seeds)
     assert batch.ids.shape[1] == len(read), "every token has a name"
     sites = base.anatomy.sites
-    records = adapted.record(batch, adapted.centroid(), [site.path for site in sites])
+    records = adapted.record_attention(batch, adapted.centroid(), [site.path for site in sites])
     missing = [site.path for site in sites if site.path not in records]
     assert not missing, f"nothing was recorded at {missing}"
     for place in dict.fromkeys(site.place for site in sites):
@@ -141,27 +150,33 @@ def _recorded(
         yield place, stacked, (queries, keys)
 
 
-def _check_seed(adapted: Adapted, seed_index: int) -> None:
+def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
     if not 0 <= seed_index < adapted.seeds:
         raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
 
-def _room(adapted: Adapted) -> int:
+def _room(adapted: AdaptedModel) -> int:
     """Positions of the window that a soft prompt takes."""
     adapter = adapted.adapter
     soft = type(adapter).soft_tokens is not Adapter.soft_tokens
     return int(getattr(adapter.config, "length", 0)) if soft else 0
 
 
-def _with_soft(tokens: tuple[Token, ...], count: int, base: BaseModel) -> tuple[Token, ...]:
+def _with_soft(
+    tokens: tuple[AttentionToken, ...], count: int, base: BaseModel
+) -> tuple[AttentionToken, ...]:
     """The tokens with soft ones where `Adapted` puts them."""
     at = int(base.kind == "encoder")
-    return (*tokens[:at], *(Token(f"S{i + 1}", "soft") for i in range(count)), *tokens[at:])
+    return (
+        *tokens[:at],
+        *(AttentionToken(f"S{i + 1}", "soft") for i in range(count)),
+        *tokens[at:],
+    )
 
 
 def _attention(
     place: str, records: list[AttentionRecord], row: int, texts: Texts, steps: bool = True
-) -> Attention:
+) -> AttentionPattern:
     """One row of the records of a place; layers with a shorter prefix got no attention there."""
     longest = max(record.length for record in records)
     queries, keys = texts
@@ -175,13 +190,13 @@ def _attention(
             made.append(np.pad(part.float().cpu().numpy(), width, constant_values=fill))
         return np.stack(made)
 
-    return Attention(
+    return AttentionPattern(
         place,
         tuple(record.site for record in records),
         queries,
-        (*(Token(f"P{i + 1}", "prefix") for i in range(longest)), *keys),
+        (*(AttentionToken(f"P{i + 1}", "prefix") for i in range(longest)), *keys),
         stack([record.weights[row] for record in records], -1, 0.0),
-        Steps(
+        ScoreInputs(
             np.stack([record.query[row].float().cpu().numpy() for record in records]),
             stack([record.key[row] for record in records], 1, 0.0),
             stack([_added(record, row) for record in records], -1, -np.inf),
@@ -204,7 +219,9 @@ def _added(record: AttentionRecord, row: int) -> Tensor:
     return bias.masked_fill(bias <= torch.finfo(torch.float32).min / 2, -torch.inf)
 
 
-def tokens_of(base: BaseModel, example: Example) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+def tokens_of(
+    base: BaseModel, example: Example
+) -> tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]:
     """What a model reads of an example, and what an encoder-decoder's decoder reads of its answer.
 
     In the same order and number as `batches.Encoder` makes them.
@@ -222,23 +239,27 @@ def tokens_of(base: BaseModel, example: Example) -> tuple[tuple[Token, ...], tup
     if base.kind == "encoder-decoder":
         made = tokenizer(example.source, return_offsets_mapping=True)
         read = _in_parts(_spelled(base, made, (example.source,)), made, example)
-        end = Token(tokenizer.eos_token, "special")
+        end = AttentionToken(tokenizer.eos_token, "special")
         if made["input_ids"][-1:] != [tokenizer.eos_token_id]:
             read = (*read, end)
         target = tokenizer(example.target, return_offsets_mapping=True)
         answered = _spelled(base, target, (example.target,))
         if target["input_ids"][-1:] == [tokenizer.eos_token_id]:
             answered = answered[:-1]  # the last token is written, never read
-        return read, (Token("start", "special"), *answered)
+        return read, (AttentionToken("start", "special"), *answered)
     bare: dict[str, Any] = {"add_special_tokens": False, "return_offsets_mapping": True}
     made = tokenizer(example.source + JOINER, **bare)
     read = _in_parts(_spelled(base, made, (example.source + JOINER,)), made, example)
     answered = _spelled(base, tokenizer(example.target, **bare), (example.target,))
-    start = (Token(tokenizer.bos_token, "special"),) if tokenizer.bos_token_id is not None else ()
-    return (*start, *read, *answered, Token(tokenizer.eos_token, "special")), ()
+    start = (
+        (AttentionToken(tokenizer.bos_token, "special"),)
+        if tokenizer.bos_token_id is not None
+        else ()
+    )
+    return (*start, *read, *answered, AttentionToken(tokenizer.eos_token, "special")), ()
 
 
-def _spelled(base: BaseModel, made: Any, texts: Sequence[str]) -> tuple[Token, ...]:
+def _spelled(base: BaseModel, made: Any, texts: Sequence[str]) -> tuple[AttentionToken, ...]:
     """Tokens as they were typed; a dot says that one goes on with the word before it."""
     special = set(base.tokenizer.all_special_ids)
     names = base.tokenizer.convert_ids_to_tokens(made["input_ids"])
@@ -249,16 +270,18 @@ def _spelled(base: BaseModel, made: Any, texts: Sequence[str]) -> tuple[Token, .
     ):
         start, stop = spans[number]
         if text is None or ids in special:
-            spelled.append(Token(name, "special"))
+            spelled.append(AttentionToken(name, "special"))
             continue
         source = texts[text]
         word = source[start:stop].strip() or BLANKS.get(source[start:stop][:1], "␣")
         inside = start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
-        spelled.append(Token(f"·{word}" if inside else word))
+        spelled.append(AttentionToken(f"·{word}" if inside else word))
     return tuple(spelled)
 
 
-def _in_parts(tokens: tuple[Token, ...], made: Any, example: Example) -> tuple[Token, ...]:
+def _in_parts(
+    tokens: tuple[AttentionToken, ...], made: Any, example: Example
+) -> tuple[AttentionToken, ...]:
     """The tokens with the number of the part of a pair that they lie in."""
     if len(example.parts) < 2:
         return tokens

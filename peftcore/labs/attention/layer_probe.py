@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from peftcore.adapters.adapted_model import Adapted, shell
+from peftcore.adapters.adapted_model import AdaptedModel, shared_copy
 from peftcore.adapters.base import Adapter
-from peftcore.adapters.mixing import Mix
+from peftcore.adapters.mixing import MemberMixture
 from peftcore.analysis import limits
 from peftcore.errors import BadInput
 from peftcore.labs.attention.capture import LIMIT
@@ -70,7 +70,7 @@ class _Partly:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._adapter, name)
 
-    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
+    def prefix(self, site: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:
         worn = WORN.get()
         if worn.sites is not None and site not in worn.sites:
             return None
@@ -80,11 +80,11 @@ class _Partly:
         key, value = found
         return key[:, :, : worn.length], value[:, :, : worn.length]
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def patch(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         worn = WORN.get()
         if worn.sites is not None and not any(_within(path, site) for site in worn.sites):
             return out
-        return self._adapter.patch(path, x, out, mix)
+        return self._adapter.transform_output(path, x, out, mix)
 
 
 def _within(path: str, site: str) -> bool:
@@ -92,10 +92,10 @@ def _within(path: str, site: str) -> bool:
     return path.startswith(f"{site}.")
 
 
-class Probe(Adapted):
+class Probe(AdaptedModel):
     """An adapted model of its own, in one precision, that can wear its adapter layer by layer."""
 
-    def __init__(self, adapted: Adapted, precision: Precision = "fp32") -> None:
+    def __init__(self, adapted: AdaptedModel, precision: Precision = "fp32") -> None:
         if type(adapted.adapter).soft_tokens is not Adapter.soft_tokens:
             raise BadInput(
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
@@ -105,12 +105,12 @@ class Probe(Adapted):
         model = copy.deepcopy(adapted.base.model) if precision != "fp32" else adapted.base.model
         self.base = replace(adapted.base, model=model.to(TYPES[precision]))
         self.adapter: Any = _Partly(adapted.adapter)
-        self.model = shell(model)
-        for path in adapted.adapter.leaves():
-            self.model.get_submodule(path).register_forward_hook(self._patcher(path))
+        self.model = shared_copy(model)
+        for path in adapted.adapter.target_modules():
+            self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
 
-    def _inputs(self, batch: Batch, mix: Mix) -> dict[str, Tensor]:
-        given, shift = super()._inputs(batch, mix), WORN.get().shift
+    def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Tensor]:
+        given, shift = super()._model_inputs(batch, mix), WORN.get().shift
         if not shift or self.base.kind == "encoder-decoder":  # relative: there is no number to move
             return given
         count = batch.ids.shape[1]
@@ -132,13 +132,13 @@ class Probe(Adapted):
         own = {name: tensor[[seed_index]] for name, tensor in self.tensors.items()}
         token = WORN.set(worn)
         try:
-            with self._wearing(self.centroid(1), 1, own, sites) as (mix, call):
-                inputs = self._inputs(batch, mix)
+            with self.active(self.centroid(1), 1, own, sites) as (mix, call):
+                inputs = self._model_inputs(batch, mix)
                 if self.base.kind == "encoder-decoder":
                     shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
                     inputs |= {"decoder_input_ids": shifted}
                 extra = {} if self.base.kind == "encoder" else {"use_cache": False}
-                mix.real = self._real(batch, inputs["attention_mask"])
+                mix.token_masks = self._token_masks(batch, inputs["attention_mask"])
                 self.model(**inputs, **extra)
         finally:
             WORN.reset(token)
@@ -151,7 +151,7 @@ def probe(
     sites: Sequence[str],
     switches: Switches,
     seed_index: int = 0,
-) -> dict[str, limits.Limits]:
+) -> dict[str, limits.LayerComparison]:
     """Each of these attention blocks beside itself without the adapter, for one example."""
     if not 0 <= seed_index < probe.seeds:
         raise BadInput(f"seed must lie in [0, {probe.seeds - 1}]; got {seed_index}")
@@ -170,7 +170,7 @@ def probe(
         shift = _length(probe, switches) if switches.naive else 0
         worn = probe.layers(batch, seed_index, group, Worn(chosen, switches.length, shift))
         for site in group:
-            found[site] = limits.compare(_layer(plain[site]), _layer(worn[site]))
+            found[site] = limits.compare_layers(_layer(plain[site]), _layer(worn[site]))
     return found
 
 
@@ -180,42 +180,44 @@ def _length(probe: Probe, switches: Switches) -> int:
     return min(whole, switches.length or whole)
 
 
-def _layer(record: AttentionRecord) -> limits.Layer:
+def _layer(record: AttentionRecord) -> limits.AttentionLayer:
     """The only row of a record, in double precision from here on."""
 
     def array(tensor: Tensor) -> limits.Array:
         return tensor[0].double().cpu().numpy()
 
-    return limits.Layer(
+    return limits.AttentionLayer(
         array(record.weights), array(record.value), array(record.output), record.length
     )
 
 
-def random_prefix(base: BaseModel, length: int, seed: int = 0) -> Adapted:
+def random_prefix(base: BaseModel, length: int, seed: int = 0) -> AdaptedModel:
     """The base wearing a prefix of N(0, 1) keys and values in every attention block."""
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.initializers import SeededInitializer
     from peftcore.methods.prefix_tuning import PrefixTuning
 
-    draw = Draw([seed], 1)
+    draw = SeededInitializer([seed], 1)
     adapter = PrefixTuning(base, PrefixTuning.Config.make({"length": length}), draw)
     for name, tensor in adapter.tensors.items():
         if name.startswith("value:"):
             tensor.mul_(10)  # values start at a tenth in training
-    return Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0).to(str(base.device))
+    return AdaptedModel(base, adapter, draw, 2 if base.kind == "encoder" else 0).to(
+        str(base.device)
+    )
 
 
-def example_for(task: str, adapted: Adapted, text: str | None, seed_index: int = 0) -> Example:
+def example_for(task: str, adapted: AdaptedModel, text: str | None, seed_index: int = 0) -> Example:
     """The first test example of a task, or a typed text with the answer the adapter writes to it.
 
     A decoder's layers are looked at while it reads that answer.
     """
     from peftcore import tasks
     from peftcore.labs.attention.capture import written
-    from peftcore.training.predict import typed
+    from peftcore.training.predict import typed_example
 
     if text is None:
         return tasks.find(task).load("test")[0]
-    example = typed(text)
+    example = typed_example(text)
     if adapted.base.kind == "encoder":
         return example
     return replace(example, target=written(adapted, example, seed_index, 40))

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis.explanations import FLAGS, LabelReader, Told, judged, shares
+from peftcore.analysis.explanations import (
+    FLAGS,
+    ExplainedAnswer,
+    LabelReader,
+    flag_shares,
+    flag_table,
+)
 from peftcore.errors import BadInput
 from peftcore.metrics import scores as text_scores
 from peftcore.models import catalog
@@ -49,10 +55,10 @@ def quality(run: Run) -> Quality:
     limit = run.spec.evaluation.max_new_tokens or task.max_new_tokens
     reader = label_reader(task)
     told = [
-        Told(row.source, row.text, row.predicted, row.explanation, count)
+        ExplainedAnswer(row.source, row.text, row.predicted, row.explanation, count)
         for row, count in zip(answers.itertuples(), tokens, strict=True)
     ]
-    flagged = judged(told, limit, reader)
+    flagged = flag_table(told, limit, reader)
     explained = [(text or "").lower() for text in answers["explanation"]]
     golds = [[text.lower() for text in texts] for texts in answers["references"]]
     near = text_scores.sentence_chrf(explained, golds)
@@ -62,15 +68,15 @@ def quality(run: Run) -> Quality:
     ]
     scores = {name: sum(values) / len(values) for name, values in run.scores().items() if values}
     known = any(count is not None for count in tokens)
-    return Quality(whole, shares(flagged), scores, limit, known, reader is not None)
+    return Quality(whole, flag_shares(flagged), scores, limit, known, reader is not None)
 
 
 def gold_shares(task_name: str, limit: int = 500) -> dict[str, float]:
     """How often each flag is raised by the task's own gold answers, which are sound."""
     task = tasks.find(task_name)
     rows = [example for example in task.load("test") if example.references][:limit]
-    told = [Told(row.source, row.target, row.label, row.references[0]) for row in rows]
-    return shares(judged(told, None, label_reader(task)))
+    told = [ExplainedAnswer(row.source, row.target, row.label, row.references[0]) for row in rows]
+    return flag_shares(flag_table(told, None, label_reader(task)))
 
 
 def label_reader(task: Task) -> LabelReader | None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.component_map import ComponentMap
     from peftcore.runs.spec import RunSpec
     from peftcore.runs.store import Run
-    from peftcore.sweeps.spec import Sweep, SweepWork
+    from peftcore.sweeps.spec import Sweep, SweepJob
 
 METHOD = "sparsefit"
 FEW = (  # of the paper's configurations, those that ship as a grid
@@ -102,7 +102,7 @@ def spec(
     evaluation: Any = None,
 ) -> RunSpec:
     """The run that trains these weights."""
-    return planning.plan(base, task, METHOD, settings, population, training, evaluation)
+    return planning.build_spec(base, task, METHOD, settings, population, training, evaluation)
 
 
 def grid(kind: str, around: RunSpec, store: RunStore, names: Sequence[str] = FEW) -> Grid:
@@ -111,7 +111,7 @@ def grid(kind: str, around: RunSpec, store: RunStore, names: Sequence[str] = FEW
         raise unknown("grid", kind, KINDS)
     if around.method != METHOD:
         raise BadInput(f"a grid varies what {METHOD} trains; the run was made by {around.method}")
-    found = component_map.find(around.base)
+    found = component_map.find_map(around.base)
     made = {"presets": _presets, "kinds": _kinds, "layers": _layers}[kind]
     subsets = tuple(made(around, found, names))
     return Grid(kind, subsets, tuple(_find(store, one.spec) for one in subsets))
@@ -119,7 +119,7 @@ def grid(kind: str, around: RunSpec, store: RunStore, names: Sequence[str] = FEW
 
 def with_settings(around: RunSpec, settings: Mapping[str, Any]) -> RunSpec:
     """The spec with these weights trained and everything else as it was."""
-    return planning.plan(
+    return planning.build_spec(
         around.base,
         around.task,
         METHOD,
@@ -144,8 +144,8 @@ def _kinds(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Iterab
 
 
 def _layers(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Iterable[Subset]:
-    whole = found.chosen(around.settings)
-    yield Subset(WHOLE, with_settings(around, found.settings(whole)))
+    whole = found.trained_cells(around.settings)
+    yield Subset(WHOLE, with_settings(around, found.settings_for(whole)))
     places_of = dict.fromkeys((cell.stack, cell.layer) for cell in found.cells if cell.stack)
     for stack, layer in places_of:
         here = {n for n in whole if (found.names[n].stack, found.names[n].layer) == (stack, layer)}
@@ -154,7 +154,7 @@ def _layers(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Itera
                 assert stack is not None
                 assert layer is not None
                 name = f"{stack.capitalize()} layer {layer + 1} {way}"
-                made = with_settings(around, found.settings(cells))
+                made = with_settings(around, found.settings_for(cells))
                 yield Subset(name, made, way, stack, layer)
 
 
@@ -206,20 +206,20 @@ def sweep(found: Grid) -> Sweep | None:
     return Sweep.make(whole)
 
 
-def work(found: Grid) -> SweepWork | None:
+def work(found: Grid) -> SweepJob | None:
     """Where the sweep of a grid is kept, begun or not; None where all of it ships."""
-    from peftcore.sweeps.spec import SweepWork
+    from peftcore.sweeps.spec import SweepJob
 
     asked = sweep(found)
-    return SweepWork(SweepWork.home() / asked.id, asked) if asked else None
+    return SweepJob(SweepJob.home() / asked.id, asked) if asked else None
 
 
-def start(made: SweepWork, store: RunStore) -> None:
+def start(made: SweepJob, store: RunStore) -> None:
     """Train what is missing in a process that outlives this one; subsets that failed once more."""
     from peftcore.sweeps import execute
 
-    execute.forgive(made.ask.cells(), store)
-    own = type(made).own(made.ask)
+    execute.reset_failed_shards(made.request.cells(), store)
+    own = type(made).create_own(made.request)
     if own.status().state == "done":  # runs were deleted since
         own.write_status(state="stopped")
     own.launch()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.analysis import sparsity
 from peftcore.data.task import Example
 from peftcore.labs.atoms.dictionary import Dictionary
@@ -27,7 +27,7 @@ ROWS = 640  # pictures drawn in one pass
 
 
 def draw(
-    worn: Adapted,
+    worn: AdaptedModel,
     prompts: Sequence[str],
     keys: Sequence[str],
     room: int = 0,
@@ -60,20 +60,20 @@ def draw(
     return found
 
 
-def one_seed(worn: Adapted, seed: int) -> Adapted:
+def one_seed(worn: AdaptedModel, seed: int) -> AdaptedModel:
     """One seed of an adapter that has several, alone."""
-    from peftcore.labs.common.interpolation import Terrain, of_run
+    from peftcore.labs.common.interpolation import AdapterSpan, span_of_run
 
-    inside = of_run(worn)
+    inside = span_of_run(worn)
     held = {name: t[seed : seed + 1] for name, t in inside.tensors.items()}
-    return Terrain(inside, held, frozenset())
+    return AdapterSpan(inside, held, frozenset())
 
 
 def importance(found: Dictionary, seed: int, examples: Sequence[Example]) -> sparsity.Array:
     """Mean size of what each atom adds while a seed reads examples: |coefficient| · length."""
     codes = found.read(seed, examples, Encoder(found.base, ()))
     pairs = zip(codes, found.norms()[seed], strict=True)
-    return np.concatenate([sparsity.importance(code, norm) for code, norm in pairs])
+    return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
 
 
 def rises(
@@ -84,7 +84,7 @@ def rises(
     gains = torch.cat([torch.ones(1, found.size), 1 - torch.eye(found.size)])
     losses: list[Tensor] = []
     for at in range(0, len(gains), block):
-        worn = found.at(seed, gains[at : at + block])
+        worn = found.at_points(seed, gains[at : at + block])
         batch = encoder.batch(list(examples) * worn.seeds)
         with torch.inference_mode():
             each = worn.losses(batch, worn.centroid()).view(worn.seeds, len(examples))
@@ -106,13 +106,13 @@ def earned(
     total = torch.zeros(found.size)
     for place in range(places):
         gains = torch.full((1, found.size), (place + 0.5) / places, requires_grad=True)
-        worn = found.at(seed, gains)
+        worn = found.at_points(seed, gains)
         loss = worn.losses(batch, worn.centroid()).mean()
         total -= torch.autograd.grad(loss, gains)[0][0]
     return np.asarray(total.double() / places)
 
 
-def keeping(order: Sequence[int] | sparsity.Whole, counts: Sequence[int]) -> Tensor:
+def keeping(order: Sequence[int] | sparsity.IntArray, counts: Sequence[int]) -> Tensor:
     """Gains (p, atoms) that keep the first so many atoms of an order."""
     gains = torch.zeros(len(counts), len(order))
     for row, count in zip(gains, counts, strict=True):
@@ -195,7 +195,7 @@ def effects(
     gains = torch.cat([torch.ones(1, found.size), *(found.without(atom) for atom in atoms)])
     chances: list[Tensor] = []
     for at in range(0, len(gains), block):
-        worn = found.at(seed, gains[at : at + block])
+        worn = found.at_points(seed, gains[at : at + block])
         chances.append(_chances(worn, encoder, examples, ids))
     table = torch.cat(chances).double().numpy()  # (1 + atoms, places, levels)
     return [
@@ -210,7 +210,9 @@ def effects(
     ]
 
 
-def _chances(worn: Adapted, encoder: Encoder, examples: Sequence[Example], ids: Tensor) -> Tensor:
+def _chances(
+    worn: AdaptedModel, encoder: Encoder, examples: Sequence[Example], ids: Tensor
+) -> Tensor:
     """Mean chance (members, places, levels) of each level where the examples' pictures go on."""
     batch = encoder.batch(list(examples) * worn.seeds)
     with torch.inference_mode():

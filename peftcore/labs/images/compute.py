@@ -24,7 +24,7 @@ from peftcore.labs.images import atom_interventions
 from peftcore.tasks.images import canvas, digits, recognise, scenes
 from peftcore.tasks.kinds.images import DrawnTask, is_new
 from peftcore.training import checkpoint
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -64,7 +64,7 @@ def order(name: str) -> Order:
     raise BadInput(f"atoms are ordered by {', '.join(ORDERS[:-1])} or {ORDERS[-1]}; got {name!r}")
 
 
-def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> sparsity.Whole:
+def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> sparsity.IntArray:
     """A seed's atoms, those that are needed most first.
 
     By "importance": the mean size of what an atom adds; sizes of early and late layers compare
@@ -77,14 +77,14 @@ def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> s
     episode = task_of(run).few_shot(t.shots, number, t.dev)
     if by == "earned":
         new = [row for row in (*episode.train, *episode.dev) if is_new(row)]
-        return sparsity.ranked(atom_interventions.earned(found, place, new))
+        return sparsity.rank_atoms(atom_interventions.earned(found, place, new))
     weigh = atom_interventions.importance if by == "importance" else atom_interventions.rises
-    return sparsity.ranked(weigh(found, place, episode.dev))
+    return sparsity.rank_atoms(weigh(found, place, episode.dev))
 
 
 def counts(size: int) -> list[int]:
     """How many atoms are kept along a curve: powers of two, half as many again, and all but few."""
-    powers = sparsity.counts(size)
+    powers = sparsity.pruning_counts(size)
     return sorted({*powers, *(3 * k // 2 for k in powers if 3 * k < 2 * size), size * 7 // 8})
 
 
@@ -111,10 +111,12 @@ def prune(
     seen = {(row["seed"], row["order"], row["draw"], row["k"]) for row in kept}
     done, of = 0, len(numbers) * (len(ORDERS) + RANDOM)
     for place, number in enumerate(numbers):
-        orders: list[tuple[str, int, sparsity.Whole]] = [
+        orders: list[tuple[str, int, sparsity.IntArray]] = [
             (by, 0, order_of(run, found, place, by)) for by in ORDERS
         ]
-        orders += [("random", d, sparsity.shuffled(found.size, d, number)) for d in range(RANDOM)]
+        orders += [
+            ("random", d, sparsity.shuffle_atoms(found.size, d, number)) for d in range(RANDOM)
+        ]
         for name, draw, order in orders:
             if stop():
                 raise InterruptedError
@@ -215,7 +217,7 @@ def both_examples(count: int, split: Split = "test") -> list[Example]:
 
 def arithmetic(run: Run, base: BaseModel) -> torch.dtype | None:
     """The arithmetic a run was scored in, so that all its atoms score what the run does."""
-    return precision(run.spec.training.precision, base.device)
+    return autocast_dtype(run.spec.training.precision, base.device)
 
 
 def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
@@ -235,7 +237,7 @@ def _drawn(
     autocast: torch.dtype | None,
 ) -> list[list[canvas.Picture]]:
     """For every row of gains the picture of every example, by the chance of the example's id."""
-    worn, keys = found.at(place, gains), [row.id for row in rows]
+    worn, keys = found.at_points(place, gains), [row.id for row in rows]
     return atom_interventions.draw(worn, [row.source for row in rows], keys, autocast=autocast)
 
 

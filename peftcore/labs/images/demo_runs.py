@@ -15,7 +15,7 @@ from typing import Any
 from peftcore.labs.images import results_store
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 SEEDS = 5
 # Validation looks at the end only: the loss of real pictures is lowest long before drawn ones are
@@ -43,7 +43,7 @@ def spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> RunSpec:
     from peftcore import tasks
 
     world = tasks.find(task).draws
-    return plan(
+    return build_spec(
         results_store.BASES[world],
         task,
         method,

@@ -17,7 +17,7 @@ from peftcore.tasks.images.canvas import Picture
 if TYPE_CHECKING:
     import torch
 
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.labs.atoms.dictionary import Dictionary
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
@@ -79,7 +79,7 @@ def judged(world: str, prompt: str, pictures: Sequence[Picture]) -> Drawn:
     return Drawn(prompt, tuple(pictures), tuple(recognise.told(world, list(pictures))), share, far)
 
 
-def draw(worn: Adapted, prompt: str, count: int, first: int = 0, room: int = 0) -> list[Drawn]:
+def draw(worn: AdaptedModel, prompt: str, count: int, first: int = 0, room: int = 0) -> list[Drawn]:
     """For every member so many pictures of a prompt, with the same chance for all members."""
     asked = prompt_for(worn.base.name, prompt)
     drawn = atom_interventions.draw(worn, [asked] * count, keys(count, first), room)
@@ -93,20 +93,22 @@ def plain(base: BaseModel, prompt: str, count: int, first: int = 0) -> Drawn:
     return draw(capture.untouched(base), prompt, count, first)[0]
 
 
-def by_run(run: Run, worn: Adapted, place: int, prompt: str, count: int, first: int = 0) -> Drawn:
+def by_run(
+    run: Run, worn: AdaptedModel, place: int, prompt: str, count: int, first: int = 0
+) -> Drawn:
     """What one seed of a run draws."""
     from peftcore.training import planning
 
     check_seed(run, place)
     alone = atom_interventions.one_seed(worn, place)
-    return draw(alone, prompt, count, first, planning.room(run.spec, worn.base))[0]
+    return draw(alone, prompt, count, first, planning.prompt_length(run.spec, worn.base))[0]
 
 
 def at_gains(
     found: Dictionary, place: int, gains: torch.Tensor, prompt: str, count: int, first: int = 0
 ) -> list[Drawn]:
     """What one seed draws with its atoms at each row of gains."""
-    return draw(found.at(place, gains), prompt, count, first)
+    return draw(found.at_points(place, gains), prompt, count, first)
 
 
 def fewer(

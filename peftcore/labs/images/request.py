@@ -14,7 +14,7 @@ from pydantic import Field
 
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement, Status
+from peftcore.jobs.background import BackgroundJob, JobStatus
 from peftcore.labs.images import results_store
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["prune", "combine"]
 
 
-class Ask(background.Ask):
+class Ask(background.JobRequest):
     """Everything that decides a measurement; equal asks are computed once."""
 
     kind: Kind = Field("prune", description="What is measured")
@@ -34,7 +34,7 @@ class Ask(background.Ask):
         0, ge=0, le=5000, description="New and old prompts judged, each; 0: all there are"
     )
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
         return {"of": "pictures"}
 
@@ -42,7 +42,7 @@ class Ask(background.Ask):
         """The arguments that compute this, without its settings."""
         return ["pictures", self.kind, *self.runs]
 
-    def words(self) -> list[str]:
+    def command_arguments(self) -> list[str]:
         """The arguments of the command that computes this."""
         return [*self.command(), *(("--examples", str(self.examples)) if self.examples else ())]
 
@@ -53,13 +53,13 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Study(Measurement):
+class Study(BackgroundJob):
     """The folder of one ask."""
 
-    ask: Ask
+    request: Ask
 
-    SHELF: ClassVar[str] = "picture_studies"
-    ASK: ClassVar[type[background.Ask]] = Ask
+    FOLDER_NAME: ClassVar[str] = "picture_studies"
+    REQUEST: ClassVar[type[background.JobRequest]] = Ask
 
 
 def carry_out(
@@ -68,9 +68,9 @@ def carry_out(
     base: BaseModel | None = None,
     report: Callable[[int, int], None] = lambda done, of: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    return study.carried_out(lambda: _work(study, base, report, stop))
+    return study.run(lambda: _work(study, base, report, stop))
 
 
 def _work(
@@ -82,7 +82,7 @@ def _work(
     from peftcore.labs.images import compute
     from peftcore.models.base_model import load
 
-    ask, began, before = study.ask, time.monotonic(), study.status().seconds
+    ask, began, before = study.request, time.monotonic(), study.status().seconds
     if len(ask.runs) != 1 + (ask.kind == "combine"):
         raise BadInput(f"{ask.kind} needs {1 + (ask.kind == 'combine')} run(s); got {ask.runs}")
     opened = [results_store.open_run(name, atoms=True) for name in ask.runs]
@@ -94,12 +94,12 @@ def _work(
         report(done, of)
 
     def over() -> bool:
-        return stop() or study.stop_asked()
+        return stop() or study.stop_requested()
 
     if ask.kind == "prune":
         known: list[dict[str, Any]] = study.entries()
         figure = compute.prune(
-            opened[0], base, tell, over, ask.examples, known=known, note=study.keep
+            opened[0], base, tell, over, ask.examples, known=known, note=study.append_value
         )
     else:
         figure = compute.combine(

@@ -15,8 +15,8 @@ import torch
 
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part, Status
-from peftcore.labs.common.interpolation import Surveyor, Terrain
+from peftcore.jobs.background import AdapterRef, JobStatus
+from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
 from peftcore.labs.landscape.context import Survey, stamp
 from peftcore.labs.landscape.grids import Ground, Row, prepare
 from peftcore.labs.landscape.per_seed import flatness_of_seeds, validation_of_seeds
@@ -34,28 +34,28 @@ def carry_out(
     *,
     device: str = "cpu",
     base: BaseModel | None = None,
-    report: Callable[[Status], None] = lambda status: None,
+    report: Callable[[JobStatus], None] = lambda status: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a landscape to its end, or to where it is stopped; returns its status."""
-    return landscape.carried_out(lambda: _work(landscape, device, base, report, stop))
+    return landscape.run(lambda: _work(landscape, device, base, report, stop))
 
 
 def _work(
     landscape: Landscape,
     device: str,
     base: BaseModel | None,
-    report: Callable[[Status], None],
+    report: Callable[[JobStatus], None],
     stop: Callable[[], bool],
 ) -> None:
-    ask, store = landscape.ask, RunStore()
-    parts = ask.parts()
+    ask, store = landscape.request, RunStore()
+    parts = ask.adapter_refs()
     runs = [store.open(part.run) for part in parts]
     _same(runs)
     first = runs[0]
     base = base or load(first.spec.base, device)
     task = tasks.find(first.spec.task)
-    encoder = Encoder(base, task.labels, planning.room(first.spec, base))
+    encoder = Encoder(base, task.labels, planning.prompt_length(first.spec, base))
     before = landscape.status().seconds
     began = time.monotonic()
     survey = Survey(landscape, base, first, task, encoder, report, stop, began, before)
@@ -82,28 +82,28 @@ def _same(runs: Sequence[Run]) -> None:
             )
 
 
-def _refresh(landscape: Landscape, runs: Sequence[Run], parts: Sequence[Part]) -> None:
+def _refresh(landscape: Landscape, runs: Sequence[Run], parts: Sequence[AdapterRef]) -> None:
     """Forget what was measured if an adapter has changed since."""
     stamps = [stamp(run, part.step) for run, part in zip(runs, parts, strict=True)]
     if landscape.facts.get("adapters", stamps) != stamps:
         landscape.clear()
 
 
-def _points(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> None:
+def _points(survey: Survey, parts: Sequence[AdapterRef], runs: Sequence[Run]) -> None:
     ground = prepare(survey, parts, runs)
     rows = survey.examples(survey.ask.seed)
-    surveyor = Surveyor(ground.terrain, ground.seed, rows, survey.encoder)
+    surveyor = PointEvaluator(ground.terrain, ground.seed, rows, survey.encoder)
     known = survey.landscape.plan()
     if known:
         arithmetic = known["facts"]["arithmetic"]
     else:
         marked = [i for i, row in enumerate(ground.rows) if row["mark"]][:6]
         probes = ground.weights[marked or [0]]
-        half = surveyor.arithmetic(probes, survey.wanted())
+        half = surveyor.safe_autocast(probes, survey.wanted())
         arithmetic = "fp32" if half is None else "bf16"
         facts = survey.facts(parts, runs, rows) | ground.facts | {"arithmetic": arithmetic}
         survey.landscape.write_plan(facts, ground.rows)
-    surveyor.use(torch.bfloat16 if arithmetic == "bf16" else None)
+    surveyor.set_precision(torch.bfloat16 if arithmetic == "bf16" else None)
     _measure(survey, ground, surveyor)
 
 
@@ -114,7 +114,7 @@ def _order(rows: Sequence[Row]) -> list[int]:
     return [i for i, row in enumerate(rows) if row["mark"]] + others
 
 
-def _measure(survey: Survey, ground: Ground, surveyor: Surveyor) -> None:
+def _measure(survey: Survey, ground: Ground, surveyor: PointEvaluator) -> None:
     """Loss at every point, and the score of its answers if that was asked for."""
     whats = ["loss"] + ["score"] * survey.ask.metric
     order, weights = _order(ground.rows), ground.weights
@@ -126,7 +126,7 @@ def _measure(survey: Survey, ground: Ground, surveyor: Surveyor) -> None:
     options = survey.run.spec.evaluation
     for what in whats:
         left = [i for i in order if i not in known[what]]
-        size = surveyor.block * surveyor.at_once
+        size = surveyor.block * surveyor.concurrent_passes
         for at in range(0, len(left), size):
             survey.tell(done, of, "Losses" if what == "loss" else "Answers")
             some = left[at : at + size]
@@ -136,35 +136,37 @@ def _measure(survey: Survey, ground: Ground, surveyor: Surveyor) -> None:
                 told = surveyor.answers(weights[some], survey.task, options, survey.stop)
                 name = survey.task.main_metric
                 values = [survey.task.score(each, surveyor.examples)[name] for each in told]
-            survey.landscape.keep({"what": what, "at": some, "values": values})
+            survey.landscape.append_value({"what": what, "at": some, "values": values})
             done += len(some)
     survey.tell(done, of)
 
 
-def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[Terrain, Run]:
+def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[AdapterSpan, Run]:
     """The adapter at one point of a landscape, worn and ready to answer."""
     landscape = Landscape.create(ask)
-    parts, store = ask.parts(), RunStore()
+    parts, store = ask.adapter_refs(), RunStore()
     runs = [store.open(part.run) for part in parts]
     task = tasks.find(runs[0].spec.task)
-    encoder = Encoder(base, task.labels, planning.room(runs[0].spec, base))
+    encoder = Encoder(base, task.labels, planning.prompt_length(runs[0].spec, base))
     survey = Survey(
         landscape, base, runs[0], task, encoder, lambda s: None, lambda: False, 0.0, 0.0
     )
     ground = prepare(survey, parts, runs)
-    return ground.terrain.at(ground.seed, torch.tensor([list(weights)])), runs[0]
+    return ground.terrain.at_points(ground.seed, torch.tensor([list(weights)])), runs[0]
 
 
 def answer_at(ask: Ask, weights: Sequence[float], base: BaseModel, text: str) -> str:
     """What the adapter at one point of a landscape answers to a text."""
     from peftcore.training import predict
-    from peftcore.training.evaluation import answer
+    from peftcore.training.evaluation import answer_examples
 
     worn, run = worn_at(ask, weights, base)
     task = tasks.find(run.spec.task)
-    encoder = Encoder(base, task.labels, planning.room(run.spec, base))
+    encoder = Encoder(base, task.labels, planning.prompt_length(run.spec, base))
     with torch.inference_mode():
-        return answer(worn, task, [predict.typed(text)], encoder, run.spec.evaluation)[0][0].text
+        return answer_examples(
+            worn, task, [predict.typed_example(text)], encoder, run.spec.evaluation
+        )[0][0].text
 
 
 def exported(ask: Ask, weights: Sequence[float], base: BaseModel) -> bytes:
@@ -186,5 +188,5 @@ def exported(ask: Ask, weights: Sequence[float], base: BaseModel) -> bytes:
         "landscape": ask.model_dump(mode="json"),
         "weights": list(weights),
     }
-    held = {n: t.detach().cpu().contiguous() for n, t in (worn.tensors | worn.frozen).items()}
+    held = {n: t.detach().cpu().contiguous() for n, t in (worn.tensors | worn.head_stats).items()}
     return save(held, {"peftcore": json.dumps(note, sort_keys=True)})

@@ -12,14 +12,14 @@ import torch
 
 from peftcore.data.task import Example, Task
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part, Status
+from peftcore.jobs.background import AdapterRef, JobStatus
 from peftcore.labs.landscape.request import Ask, Landscape
 from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import Encoder
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Survey:
     run: Run
     task: Task
     encoder: Encoder
-    report: Callable[[Status], None]
+    report: Callable[[JobStatus], None]
     stop: Callable[[], bool]
     began: float
     before: float  # seconds of earlier sittings
@@ -39,7 +39,7 @@ class Survey:
     @property
     def ask(self) -> Ask:
         """What was asked."""
-        return self.landscape.ask
+        return self.landscape.request
 
     def tell(self, done: int, of: int, message: str = "") -> None:
         """Write down how far it is; InterruptedError if somebody asked for the end."""
@@ -48,7 +48,7 @@ class Survey:
             state="working", done=done, of=of, message=message, seconds=seconds
         )
         self.report(status)
-        if self.stop() or self.landscape.stop_asked():
+        if self.stop() or self.landscape.stop_requested():
             raise InterruptedError
 
     def number(self, seed: int) -> int:
@@ -72,10 +72,10 @@ class Survey:
 
     def wanted(self) -> torch.dtype | None:
         """The arithmetic the run itself would use."""
-        return precision(self.run.spec.training.precision, self.base.device)
+        return autocast_dtype(self.run.spec.training.precision, self.base.device)
 
     def facts(
-        self, parts: Sequence[Part], runs: Sequence[Run], rows: Sequence[Example]
+        self, parts: Sequence[AdapterRef], runs: Sequence[Run], rows: Sequence[Example]
     ) -> dict[str, Any]:
         """What a reader must know to judge a figure."""
         return {

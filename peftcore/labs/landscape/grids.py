@@ -13,9 +13,9 @@ from peftcore.adapters.base import METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part
+from peftcore.jobs.background import AdapterRef
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import Terrain
+from peftcore.labs.common.interpolation import AdapterSpan
 from peftcore.labs.landscape.context import Survey
 from peftcore.labs.landscape.request import Ask
 from peftcore.runs.store import Run
@@ -31,7 +31,7 @@ BEND_BATCH = 8
 class Ground:
     """Corners, and the points on them that will be measured."""
 
-    terrain: Terrain
+    terrain: AdapterSpan
     seed: int  # of the terrain
     rows: list[Row]
     facts: dict[str, Any]
@@ -61,7 +61,7 @@ def _row(
     }
 
 
-def prepare(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Ground:
+def prepare(survey: Survey, parts: Sequence[AdapterRef], runs: Sequence[Run]) -> Ground:
     """The corners of an ask and its points, the same whenever it is called."""
     ask = survey.ask
     many = {"plane": 3, "curve": 2}
@@ -73,7 +73,7 @@ def prepare(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Groun
         return _between(survey, parts, runs)
     if ask.kind == "path":
         return _path(survey, runs[0])
-    own = interpolation.of_run(load_adapter(runs[0], survey.base, parts[0].step))
+    own = interpolation.span_of_run(load_adapter(runs[0], survey.base, parts[0].step))
     if ask.kind == "random":
         return _random(ask, own)
     if own.vertices == 1:
@@ -89,16 +89,16 @@ def _named(name: str) -> str:
     return "centroid" if name == simplex.CENTROID else f"vertex {name}"
 
 
-def _face(survey: Survey, own: Terrain) -> Ground:
+def _face(survey: Survey, own: AdapterSpan) -> Ground:
     ask, v = survey.ask, own.vertices
     for name in ask.face:
         if name != simplex.CENTROID and not (name.isdigit() and int(name) < v):
             raise BadInput(f"a corner is a vertex from 0 to {v - 1} or c; got {name!r}")
-    corners = np.stack([simplex.corner(name, v) for name in ask.face])
+    corners = np.stack([simplex.corner_weights(name, v) for name in ask.face])
     if np.linalg.matrix_rank(corners[1:] - corners[0]) < 2:
         raise BadInput("these corners lie on a line: with two vertices there is no face")
-    grid = simplex.lattice(ask.steps, ask.beyond)
-    weights, at = simplex.on_face(grid, ask.face, v), simplex.flat(grid)
+    grid = simplex.triangle_lattice(ask.steps, ask.beyond)
+    weights, at = simplex.face_to_vertex_weights(grid, ask.face, v), simplex.triangle_coords(grid)
     rows = [_row(w, a) for w, a in zip(weights, at, strict=True)]
     marks = {_named(name): np.eye(3)[k] for k, name in enumerate(ask.face)}
     if simplex.CENTROID not in ask.face:
@@ -110,8 +110,8 @@ def _face(survey: Survey, own: Terrain) -> Ground:
         else:
             rows.append(
                 _row(
-                    simplex.on_face(point[None], ask.face, v)[0],
-                    simplex.flat(point[None])[0],
+                    simplex.face_to_vertex_weights(point[None], ask.face, v)[0],
+                    simplex.triangle_coords(point[None])[0],
                     mark=name,
                 )
             )
@@ -133,32 +133,37 @@ def _sampled(survey: Survey, face: Sequence[str]) -> list[list[float]]:
         random_points([number], min(per, t.dev - at), 3, validation_salt(step, 0, at))[0]
         for at in range(0, t.dev, per)
     ]
-    at = simplex.flat(torch.cat(drawn).double().numpy()[:, order])
+    at = simplex.triangle_coords(torch.cat(drawn).double().numpy()[:, order])
     return [[round(float(x), 4), round(float(y), 4)] for x, y in at]
 
 
-def _scan(survey: Survey, own: Terrain) -> Ground:
+def _scan(survey: Survey, own: AdapterSpan) -> Ground:
     v = own.vertices
-    rows = [_row(simplex.corner(str(k), v), line="vertex", mark=str(k)) for k in range(v)]
-    rows.append(_row(simplex.corner(simplex.CENTROID, v), line="centroid", mark="c"))
+    rows = [_row(simplex.corner_weights(str(k), v), line="vertex", mark=str(k)) for k in range(v)]
+    rows.append(_row(simplex.corner_weights(simplex.CENTROID, v), line="centroid", mark="c"))
     for face in simplex.faces(v):
-        middle = simplex.on_face(np.full((1, 3), 1 / 3), face, v)[0]
+        middle = simplex.face_to_vertex_weights(np.full((1, 3), 1 / 3), face, v)[0]
         rows.append(_row(middle, line="face", mark=" ".join(face)))
     return Ground(own, survey.ask.seed, rows, {})
 
 
-def _cuts(survey: Survey, own: Terrain) -> Ground:
+def _cuts(survey: Survey, own: AdapterSpan) -> Ground:
     ask, v, rows = survey.ask, own.vertices, []
     for one, other in simplex.edges(v):
-        ends = simplex.corner(one, v), simplex.corner(other, v)
-        t, weights = simplex.cut(*ends, ask.steps, ask.beyond)
+        ends = simplex.corner_weights(one, v), simplex.corner_weights(other, v)
+        t, weights = simplex.line_points(*ends, ask.steps, ask.beyond)
         line = f"{_named(one)} to {_named(other)}"
         rows += [_row(w, t=float(s), line=line) for s, w in zip(t, weights, strict=True)]
     return Ground(own, ask.seed, rows, {})
 
 
 def _in_plane(
-    ground: Terrain, seed: int, plane: simplex.Plane, names: Sequence[str], steps: int, line: str
+    ground: AdapterSpan,
+    seed: int,
+    plane: simplex.AdapterPlane,
+    names: Sequence[str],
+    steps: int,
+    line: str,
 ) -> list[Row]:
     """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
     v = ground.vertices
@@ -166,19 +171,19 @@ def _in_plane(
     rows = [
         _row(np.eye(v)[k], at[k], line=line, mark=name, t=float(k)) for k, name in enumerate(names)
     ]
-    grid = simplex.window(at, steps)
+    grid = simplex.plane_grid(at, steps)
     rows += [_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
     return rows
 
 
-def _plane(make: Callable[[], simplex.Plane]) -> simplex.Plane:
+def _plane(make: Callable[[], simplex.AdapterPlane]) -> simplex.AdapterPlane:
     try:
         return make()
     except ValueError as error:
         raise BadInput(str(error)) from None
 
 
-def _vertices(survey: Survey, own: Terrain) -> Ground:
+def _vertices(survey: Survey, own: AdapterSpan) -> Ground:
     ask = survey.ask
     gram = own.gram(ask.seed).numpy()
     plane = _plane(lambda: simplex.main_plane(gram))
@@ -189,8 +194,10 @@ def _vertices(survey: Survey, own: Terrain) -> Ground:
     return Ground(own, ask.seed, rows, facts)
 
 
-def _random(ask: Ask, own: Terrain) -> Ground:
-    ground = interpolation.around(interpolation.middle(own), 2, ask.normalisation, ask.draw)
+def _random(ask: Ask, own: AdapterSpan) -> Ground:
+    ground = interpolation.span_around(
+        interpolation.centroid_span(own), 2, ask.normalisation, ask.draw
+    )
     reach = np.linspace(-ask.radius, ask.radius, ask.steps + 1)
     at = np.stack([grid.ravel() for grid in np.meshgrid(reach, reach)], 1)
     rows = [_row([1, 0, 0], (0.0, 0.0), mark="adapter")]
@@ -208,9 +215,9 @@ def _path(survey: Survey, run: Run) -> Ground:
     ask, steps = survey.ask, run.path_steps()
     if len(steps) < 3:
         raise BadInput(f"run {run.id} kept {len(steps)} steps of its path; a plane needs three")
-    made = [interpolation.of_run(load_adapter(run, survey.base, step)) for step in steps]
-    made.append(interpolation.of_run(load_adapter(run, survey.base)))
-    ground = interpolation.joined(made, [[ask.seed]] * len(made))
+    made = [interpolation.span_of_run(load_adapter(run, survey.base, step)) for step in steps]
+    made.append(interpolation.span_of_run(load_adapter(run, survey.base)))
+    ground = interpolation.span_of_centroids(made, [[ask.seed]] * len(made))
     gram = ground.gram(0).numpy()
     plane = _plane(lambda: simplex.main_plane(gram))
     names = [*(f"step {step}" for step in steps), "result"]
@@ -224,7 +231,7 @@ def _path(survey: Survey, run: Run) -> Ground:
     return Ground(ground, 0, rows, facts)
 
 
-def _between(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Ground:
+def _between(survey: Survey, parts: Sequence[AdapterRef], runs: Sequence[Run]) -> Ground:
     """Plane through three adapters, or straight and trained way between two."""
     ask = survey.ask
     made, seeds, names = [], [], []
@@ -234,11 +241,11 @@ def _between(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Grou
             raise BadInput(
                 f"run {run.id} has seeds 0 to {run.spec.population.seeds - 1}; got {seed}"
             )
-        made.append(interpolation.of_run(load_adapter(run, survey.base, part.step)))
+        made.append(interpolation.span_of_run(load_adapter(run, survey.base, part.step)))
         seeds.append([seed])
         step = "" if part.step is None else f", step {part.step}"
         names.append(f"{METHODS[run.spec.method].title} {run.id[:4]}{step}, seed {seed}")
-    ground = interpolation.joined(made, seeds)
+    ground = interpolation.span_of_centroids(made, seeds)
     if ask.kind == "plane":
         plane = _plane(lambda: simplex.plane_through(ground.gram(0).numpy()))
         rows = _in_plane(ground, 0, plane, names, ask.steps, "adapter")
@@ -248,15 +255,17 @@ def _between(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Grou
     return _curve(ask, ground, names)
 
 
-def _bent(survey: Survey, ends: Terrain) -> Terrain:
+def _bent(survey: Survey, ends: AdapterSpan) -> AdapterSpan:
     """Start, bend and end of the curve, trained unless that was done before."""
     from safetensors.torch import load_file, save_file
 
     path = survey.landscape.folder / "bend.safetensors"
     if path.is_file():
         held = load_file(path)
-        return Terrain(
-            ends, {name: held[name].to(survey.base.device) for name in ends.tensors}, ends._fixed
+        return AdapterSpan(
+            ends,
+            {name: held[name].to(survey.base.device) for name in ends.tensors},
+            ends.untrained_names,
         )
     ask, spec = survey.ask, survey.run.spec
     number = survey.number(ask.seed)
@@ -265,28 +274,28 @@ def _bent(survey: Survey, ends: Terrain) -> Terrain:
     def tell(step: int, loss: float) -> None:
         survey.tell(step, ask.bend_steps, f"Bending the curve, loss {loss:.3f}")
 
-    made = interpolation.bend(
+    made = interpolation.train_bezier_curve(
         ends,
         0,
         episode,
         survey.encoder,
         steps=ask.bend_steps,
-        rate=BEND_RATE * (spec.training.learning_rate or 1e-3),
-        batch=min(BEND_BATCH, len(episode)),
-        number=number,
+        learning_rate=BEND_RATE * (spec.training.learning_rate or 1e-3),
+        batch_size=min(BEND_BATCH, len(episode)),
+        seed_number=number,
         autocast=survey.wanted(),
         report=tell,
-        stop=survey.landscape.stop_asked,
+        stop=survey.landscape.stop_requested,
     )
     save_file({name: t.detach().cpu().contiguous() for name, t in made.tensors.items()}, path)
     return made
 
 
-def _curve(ask: Ask, ground: Terrain, names: Sequence[str]) -> Ground:
+def _curve(ask: Ask, ground: AdapterSpan, names: Sequence[str]) -> Ground:
     """Points along the straight and the curved way, and of the plane both lie in."""
     gram = ground.gram(0).numpy()
     t = np.linspace(0, 1, ask.steps + 1)
-    ways = {"straight": np.stack([1 - t, 0 * t, t], 1), "curved": simplex.bezier(t)}
+    ways = {"straight": np.stack([1 - t, 0 * t, t], 1), "curved": simplex.bezier_weights(t)}
     try:
         plane = simplex.plane_through(gram, (0, 2, 1))
     except ValueError:  # the bend did not leave the straight line
@@ -298,7 +307,7 @@ def _curve(ask: Ask, ground: Terrain, names: Sequence[str]) -> Ground:
     for first in (0, len(t)):
         rows[first]["mark"], rows[first + ask.steps]["mark"] = names[0], names[1]
     if plane:
-        grid = simplex.window(plane.project(gram, np.eye(3)), ask.steps)
+        grid = simplex.plane_grid(plane.project(gram, np.eye(3)), ask.steps)
         rows += [_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
     facts = {
         "axes": ["Distance along the straight way", "Distance off the straight way"],

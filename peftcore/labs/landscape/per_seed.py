@@ -13,7 +13,7 @@ from peftcore.analysis import flatness, simplex
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import Surveyor, Terrain
+from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
 from peftcore.labs.landscape.context import Survey
 from peftcore.runs.spec import Evaluation
 from peftcore.training.checkpoint import load_adapter
@@ -25,7 +25,9 @@ INNER = 5  # points inside an edge
 
 def flatness_of_seeds(survey: Survey) -> None:
     """Every measure for every seed, one line each; those known are not taken again."""
-    own = interpolation.of_run(load_adapter(survey.run, survey.base, survey.ask.parts()[0].step))
+    own = interpolation.span_of_run(
+        load_adapter(survey.run, survey.base, survey.ask.adapter_refs()[0].step)
+    )
     rows = survey.examples(0)
     _plan_numbers(survey, rows)
     known = {(e["measure"], e["seed"]) for e in survey.landscape.entries() if e.get("measure")}
@@ -40,14 +42,16 @@ def flatness_of_seeds(survey: Survey) -> None:
             continue
         survey.tell(place, len(todo), f"Seed {number}, {name}")
         here = ground.setdefault(seed, _Seed(survey, own, seed))
-        survey.landscape.keep({"measure": name, "seed": number, "value": here.measure(name)})
+        survey.landscape.append_value(
+            {"measure": name, "seed": number, "value": here.measure(name)}
+        )
     survey.tell(len(todo), len(todo))
 
 
 def _plan_numbers(survey: Survey, rows: Sequence[Example]) -> None:
     if survey.landscape.plan():
         return
-    facts = survey.facts(survey.ask.parts(), [survey.run], rows)
+    facts = survey.facts(survey.ask.adapter_refs(), [survey.run], rows)
     ask = survey.ask
     facts |= {
         "normalisation": ask.normalisation,
@@ -62,10 +66,10 @@ def _plan_numbers(survey: Survey, rows: Sequence[Example]) -> None:
 class _Seed:
     """The flatness of one seed, measured piece by piece."""
 
-    def __init__(self, survey: Survey, own: Terrain, seed: int) -> None:
+    def __init__(self, survey: Survey, own: AdapterSpan, seed: int) -> None:
         self.survey, self.own, self.seed = survey, own, seed
         self.examples = survey.examples(seed)
-        self.surveyor = Surveyor(own, seed, self.examples, survey.encoder)
+        self.surveyor = PointEvaluator(own, seed, self.examples, survey.encoder)
         self._rises: flatness.Sharpness | None = None
 
     def measure(self, name: str) -> float:
@@ -87,7 +91,7 @@ class _Seed:
 
     def loss(self) -> float:
         """Loss of the adapter that is deployed."""
-        return self._at(simplex.corner(simplex.CENTROID, self.own.vertices)[None])[0]
+        return self._at(simplex.corner_weights(simplex.CENTROID, self.own.vertices)[None])[0]
 
     def corners(self) -> list[float]:
         """Loss of every vertex."""
@@ -98,11 +102,11 @@ class _Seed:
         if self._rises is None:
             ask = self.survey.ask
             count = max(2, min(16, ask.copies) // 2)
-            centre = interpolation.middle(self.own)
-            ground = interpolation.around(centre, count, ask.normalisation, ask.draw)
+            centre = interpolation.centroid_span(self.own)
+            ground = interpolation.span_around(centre, count, ask.normalisation, ask.draw)
             moves = torch.eye(1 + count)[1:] - torch.eye(1 + count)[:1]
             points = torch.eye(1 + count)[:1] + ask.radius * torch.cat([moves, -moves])
-            surveyor = Surveyor(ground, self.seed, self.examples, self.survey.encoder)
+            surveyor = PointEvaluator(ground, self.seed, self.examples, self.survey.encoder)
             self._rises = flatness.sharpness(self.loss(), surveyor.losses(points))
         return self._rises
 
@@ -113,7 +117,7 @@ class _Seed:
             survey.encoder.batch(self.examples[at : at + 8])
             for at in range(0, len(self.examples), 8)
         ]
-        product, at = interpolation.curvature(self.own, self.seed, batches, centre)
+        product, at = interpolation.hessian_product(self.own, self.seed, batches, centre)
         rng = torch.Generator().manual_seed(survey.number(self.seed))
         start = torch.randn(len(at), generator=rng).to(at)
         return flatness.top_eigenvalue(product, start, iterations=16, close=0.02)[0]
@@ -123,15 +127,15 @@ class _Seed:
         v, heights = self.own.vertices, []
         pairs = [edge for edge in simplex.edges(v) if simplex.CENTROID not in edge]
         for one, other in pairs[:EDGES]:
-            ends = simplex.corner(one, v), simplex.corner(other, v)
-            t, weights = simplex.cut(*ends, INNER + 1)
+            ends = simplex.corner_weights(one, v), simplex.corner_weights(other, v)
+            t, weights = simplex.line_points(*ends, INNER + 1)
             heights.append(simplex.barrier(t, np.array(self._at(weights))))
         return max(heights)
 
     def variance(self) -> float:
         """Variance of the loss over random points of the simplex."""
         points = self.random()
-        return flatness.spread(self.surveyor.losses(points))[1]
+        return flatness.mean_and_variance(self.surveyor.losses(points))[1]
 
     def random(self) -> torch.Tensor:
         """Random points of this seed's simplex."""
@@ -152,7 +156,7 @@ def validation_of_seeds(survey: Survey) -> None:
         (look, None, seed) for seed in range(len(numbers)) for look in ("points", "copies")
     ]
     todo += [("step", step, s) for step in run.path_steps() for s in range(len(numbers))]
-    own: dict[int | None, Terrain] = {}
+    own: dict[int | None, AdapterSpan] = {}
     for place, (look, step, seed) in enumerate(todo):
         if (look, step, numbers[seed]) in known:
             continue
@@ -160,13 +164,13 @@ def validation_of_seeds(survey: Survey) -> None:
             place, len(todo), f"Seed {numbers[seed]}, {look} {'' if step is None else step}"
         )
         if step not in own:
-            own = {step: interpolation.of_run(load_adapter(run, survey.base, step))}
+            own = {step: interpolation.span_of_run(load_adapter(run, survey.base, step))}
         found = _look(survey, own[step], seed, look)
-        survey.landscape.keep({"look": look, "step": step, "seed": numbers[seed], **found})
+        survey.landscape.append_value({"look": look, "step": step, "seed": numbers[seed], **found})
     survey.tell(len(todo), len(todo))
 
 
-def _look(survey: Survey, own: Terrain, seed: int, look: str) -> dict[str, Any]:
+def _look(survey: Survey, own: AdapterSpan, seed: int, look: str) -> dict[str, Any]:
     ask, v = survey.ask, own.vertices
     here = _Seed(survey, own, seed)
     centre = torch.full((1, v), 1 / v)
@@ -179,7 +183,7 @@ def _look(survey: Survey, own: Terrain, seed: int, look: str) -> dict[str, Any]:
             "centroid": here.loss(),
         }
     test = examples_to_answer(survey.task, Evaluation(split="test", limit=ask.examples or 100_000))
-    there = Surveyor(own, seed, test, survey.encoder)
+    there = PointEvaluator(own, seed, test, survey.encoder)
     told = there.answers(centre, survey.task, survey.run.spec.evaluation, survey.stop)[0]
     return {
         "stochastic": float(np.mean(_copies(here.surveyor, 10, number))),
@@ -189,9 +193,9 @@ def _look(survey: Survey, own: Terrain, seed: int, look: str) -> dict[str, Any]:
     }
 
 
-def _copies(surveyor: Surveyor, count: int, number: int) -> list[float]:
+def _copies(surveyor: PointEvaluator, count: int, number: int) -> list[float]:
     """Losses of `count` random copies, four of them in one pass."""
     found: list[float] = []
     for at in range(0, count, 4):
-        found += surveyor.scattered(range(at, min(at + 4, count)), number)
+        found += surveyor.random_point_losses(range(at, min(at + 4, count)), number)
     return found

@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement
+from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
 
 Kind = Literal[
@@ -34,7 +34,7 @@ KINDS: dict[Kind, str] = {
 }
 
 
-class Ask(background.Ask):
+class Ask(background.JobRequest):
     """Everything that decides a landscape; equal asks are computed once."""
 
     kind: Kind = Field("face", description="What is looked at")
@@ -85,14 +85,14 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Landscape(Measurement):
+class Landscape(BackgroundJob):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
-    ask: Ask
+    request: Ask
 
-    SHELF: ClassVar[str] = "landscapes"
-    ASK: ClassVar[type[background.Ask]] = Ask
-    EXTRAS: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
+    FOLDER_NAME: ClassVar[str] = "landscapes"
+    REQUEST: ClassVar[type[background.JobRequest]] = Ask
+    EXTRA_FILES: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
 
     def table(self) -> pd.DataFrame:
         """One row per point: line, t, x, y, mark, weights, and loss and score where known."""
@@ -116,7 +116,7 @@ def by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[
     from peftcore.training import planning
 
     return [
-        planning.plan(
+        planning.build_spec(
             spec.base,
             spec.task,
             spec.method,

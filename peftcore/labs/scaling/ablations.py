@@ -21,7 +21,7 @@ from peftcore.runs.spec import RunSpec, Training
 from peftcore.training import planning
 
 if TYPE_CHECKING:
-    from peftcore.jobs.queue import Job, Queue
+    from peftcore.jobs.queue import Queue, QueueJob
     from peftcore.runs.store import Run, RunStore
 
 SCALED, PLAIN = "spt", "prompt_tuning"
@@ -94,7 +94,7 @@ def around(spec: RunSpec, method: str, **changes: Any) -> RunSpec:
     """
     own = METHODS[method].Config.model_fields
     kept = {name: value for name, value in spec.settings.items() if name in own}
-    return planning.plan(
+    return planning.build_spec(
         spec.base,
         spec.task,
         method,
@@ -189,7 +189,7 @@ def study(name: str, spec: RunSpec, store: RunStore, among: Sequence[str] = ()) 
     return Study(name, tuple(cells), tuple(known.get(_key(cell.spec)) for cell in cells))
 
 
-def queue_missing(found: Study, queue: Queue) -> list[Job]:
+def queue_missing(found: Study, queue: Queue) -> list[QueueJob]:
     """A job for every missing cell, in an order in which each finds what it starts from."""
     return [queue.submit(cell.spec) for cell in found.missing]
 
@@ -250,7 +250,9 @@ def gains(found: Study, metric_of: Mapping[str, str]) -> list[Transfer]:
 
 def _gain(cell: Cell, direct: Mapping[int, float], started: Mapping[int, float]) -> Transfer:
     before, after = (comparison.interval(scores.values()).mean for scores in (direct, started))
-    return Transfer(cell.source, cell.target, before, after, comparison.paired(direct, started))
+    return Transfer(
+        cell.source, cell.target, before, after, comparison.paired_difference(direct, started)
+    )
 
 
 def comparable(runs: Iterable[Run], run: Run) -> list[Run]:
@@ -258,5 +260,5 @@ def comparable(runs: Iterable[Run], run: Run) -> list[Run]:
     from peftcore.analysis import comparability
 
     done = [other for other in runs if other.status().state == "done"]
-    groups = comparability.alike(done)
+    groups = comparability.comparable_groups(done)
     return next((group for group in groups if any(r.id == run.id for r in group)), [run])

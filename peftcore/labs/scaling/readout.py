@@ -23,7 +23,7 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
@@ -42,7 +42,7 @@ class SoftPrompt:
     @property
     def scale(self) -> Floats:
         """The scale of every token (s, p)."""
-        return scaling.scales(self.before, self.after)
+        return scaling.best_scales(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Course:
     @property
     def scale(self) -> Floats:
         """The scale of every token at every step (t, s, p)."""
-        return scaling.scales(self.before, self.after)
+        return scaling.best_scales(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class SeedGap:
     """The gap to words of one seed's soft tokens, without their scales and with them."""
 
     seed: int
-    before: scaling.Gap
-    after: scaling.Gap
+    before: scaling.RepresentationGap
+    after: scaling.RepresentationGap
 
 
 def has_soft_prompt(method: str) -> bool:
@@ -150,7 +150,7 @@ def matched(first: Course, second: Course) -> tuple[tuple[int, ...], Floats, Flo
     return steps, shared(first), shared(second)
 
 
-def _of(adapted: Adapted, run: Run) -> SoftPrompt:
+def _of(adapted: AdaptedModel, run: Run) -> SoftPrompt:
     adapter, held = adapted.adapter, adapted.tensors
     plain = dict(held)
     if "scale" in held:
@@ -162,7 +162,7 @@ def _of(adapted: Adapted, run: Run) -> SoftPrompt:
 
 def _tokens(adapter: Adapter, held: Mapping[str, Tensor]) -> Floats:
     """What the base reads of these tensors (s, p, d), at the centroid."""
-    made = adapter.effective(held)["tokens"].detach().float().mean(1)
+    made = adapter.effective_tensors(held)["tokens"].detach().float().mean(1)
     return made.cpu().numpy()
 
 
@@ -191,8 +191,12 @@ def gaps(found: Reading, base: BaseModel) -> list[SeedGap]:
     for seed, before, after in zip(
         found.final.seeds, found.final.before, found.final.after, strict=True
     ):
-        plain = scaling.gap(before, rows, table)
-        made.append(SeedGap(seed, plain, scaling.gap(after, rows, table) if scaled else plain))
+        plain = scaling.representation_gap(before, rows, table)
+        made.append(
+            SeedGap(
+                seed, plain, scaling.representation_gap(after, rows, table) if scaled else plain
+            )
+        )
     return made
 
 
@@ -251,7 +255,7 @@ def neighbours(prompt: Floats, base: BaseModel, count: int = 3) -> Neighbours:
     """The words nearest to every soft token (s, p, d) among the vocabulary's ordinary words."""
     ids = _ordinary(base)
     table = vocabulary(base)[ids]
-    found = [scaling.nearest(rows, table, count) for rows in prompt]
+    found = [scaling.nearest_rows(rows, table, count) for rows in prompt]
     near = list(dict.fromkeys(int(ids[i]) for places, _ in found for i in places.flat))
     called = dict(zip(near, names(base, near), strict=True))
     named = tuple(
@@ -277,16 +281,16 @@ def sampled(rows: NDArray[Any], count: int = SAMPLE) -> NDArray[Any]:
 def rate_ratio(run: Run, base: BaseModel) -> float | None:
     """Learning rate of the scale over that of the tokens; None if either is not trained."""
     adapter = _of_shapes(run, base)
-    trained = set(adapter.tensors) - adapter.fixed()
+    trained = set(adapter.tensors) - adapter.untrained_names()
     if not {"scale", "tokens"} <= trained:
         return None
-    rates = adapter.rates()
+    rates = adapter.learning_rate_factors()
     return rates.get("scale", 1.0) / rates.get("tokens", 1.0)
 
 
 def _of_shapes(run: Run, base: BaseModel) -> Adapter:
     """The run's adapter without any values."""
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.initializers import SeededInitializer
 
     recipe = METHODS[run.spec.method]
-    return recipe(base, recipe.Config.make(run.spec.settings), Draw([0], 1, "meta"))
+    return recipe(base, recipe.Config.make(run.spec.settings), SeededInitializer([0], 1, "meta"))

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from peftcore.labs.toys import digits, model
 from peftcore.labs.toys.recipes import Shape, Stage
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 BATCH = 64
 TESTED = 1600  # test sequences of each seed
@@ -92,7 +92,10 @@ def train(
     base = None if base is None else {n: t.to(device) for n, t in base.items()}
     for tensor in held.values():
         tensor.requires_grad_()
-    optimiser, half = _optimiser(stage, held), precision("auto", torch.device(device)) is not None
+    optimiser, half = (
+        _optimiser(stage, held),
+        autocast_dtype("auto", torch.device(device)) is not None,
+    )
     rngs = [torch.Generator().manual_seed(7919 * seed + 11) for seed in seeds]
     losses: list[tuple[int, list[float]]] = []
     began, every = time.monotonic(), max(1, stage.steps // 60)

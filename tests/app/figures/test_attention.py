@@ -7,14 +7,14 @@ from app.figures import attention as figures
 from peftcore.analysis import attention as a
 from peftcore.analysis.comparison import Interval
 
-WORDS = tuple(a.Token(word) for word in ("the", "<s>", "the"))
-KEYS = (a.Token("P1", "prefix"), *WORDS)
+WORDS = tuple(a.AttentionToken(word) for word in ("the", "<s>", "the"))
+KEYS = (a.AttentionToken("P1", "prefix"), *WORDS)
 RNG = np.random.default_rng(0)
 
 
 def pattern(layers=2, heads=3, queries=WORDS, keys=KEYS):
     weights = RNG.dirichlet(np.ones(len(keys)), (layers, heads, len(queries)))
-    return a.Attention("encoder", ("s",) * layers, queries, keys, weights.astype(np.float32))
+    return a.AttentionPattern("encoder", ("s",) * layers, queries, keys, weights.astype(np.float32))
 
 
 NOTES = [["note"] * 3] * 2
@@ -34,7 +34,7 @@ def test_the_overview_holds_every_value_of_every_head_in_its_place():
 
 
 def test_small_pictures_of_a_long_text_show_the_strongest_of_neighbours():
-    many = tuple(a.Token(str(i)) for i in range(2 * figures.TILE))
+    many = tuple(a.AttentionToken(str(i)) for i in range(2 * figures.TILE))
     one = pattern(1, 1, many, many)
     one.weights[0, 0, 5, 6] = -2.0
     z = figures.overview(one, 1.0, "x", [["note"]]).data[0].z
@@ -94,8 +94,8 @@ def test_a_line_divides_what_is_learnt_from_text():
 
 def test_before_after_and_change_share_one_signed_scale():
     plain = pattern(keys=WORDS)
-    before, after = a.aligned(plain, pattern())
-    change = a.difference(before, after)
+    before, after = a.align_patterns(plain, pattern())
+    change = a.pattern_difference(before, after)
     panels = [("Before", before), ("After", after), ("Change", change)]
     top = figures.limit(before, after, change)
     figure = figures.head(panels, 0, 0, top, True)
@@ -107,7 +107,7 @@ def test_before_after_and_change_share_one_signed_scale():
 
 
 def test_long_texts_side_by_side_keep_their_labels_apart():
-    many = tuple(a.Token(str(i)) for i in range(50))
+    many = tuple(a.AttentionToken(str(i)) for i in range(50))
     one = pattern(1, 1, many[:3], many)
     figure = figures.head([("a", one), ("b", one)], 0, 0, 1.0, False)
     assert list(figure.layout.xaxis2.tickvals)[:3] == [0, 3, 6]
@@ -115,7 +115,7 @@ def test_long_texts_side_by_side_keep_their_labels_apart():
 
 
 def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
-    many = tuple(a.Token(f"w{i}") for i in range(90))
+    many = tuple(a.AttentionToken(f"w{i}") for i in range(90))
     picture, cells = figures.head([("a", pattern(1, 1, many, many))], 0, 0, 1.0, False).data
     assert len(cells.text) == 90
     assert picture.text[2][5] == "w2 (3) → w5 (6)"
@@ -123,15 +123,15 @@ def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
 
 
 def test_rows_that_are_missing_carry_no_cells():
-    soft = (a.Token("S1", "soft"), *WORDS)
-    change = a.difference(pattern(keys=WORDS), pattern(queries=soft, keys=soft))
+    soft = (a.AttentionToken("S1", "soft"), *WORDS)
+    change = a.pattern_difference(pattern(keys=WORDS), pattern(queries=soft, keys=soft))
     cells = figures.head([("Change", change)], 0, 0, 1.0, True).data[1]
     assert len(cells.text) == 12
 
 
 def test_a_scale_survives_a_pattern_without_any_change():
     one = pattern()
-    assert figures.limit(a.difference(one, one)) == 1.0
+    assert figures.limit(a.pattern_difference(one, one)) == 1.0
 
 
 ROWS = [
@@ -161,14 +161,14 @@ def test_words_name_the_extremes():
 
 
 def test_steps_draw_scores_powers_and_weights_of_every_key():
-    steps = a.Steps(
+    steps = a.ScoreInputs(
         RNG.normal(size=(1, 1, 3, 2)),
         RNG.normal(size=(1, 1, 4, 2)),
         np.array([[[[0, 0, 0, -np.inf]] * 3]]),
         (0.7,),
     )
-    one = a.Attention("encoder", ("s",), WORDS, KEYS, np.zeros((1, 1, 3, 4)), steps)
-    walk = a.walk(one, 0, 0, 1)
+    one = a.AttentionPattern("encoder", ("s",), WORDS, KEYS, np.zeros((1, 1, 3, 4)), steps)
+    walk = a.trace_query(one, 0, 0, 1)
     figure = figures.steps(walk, "title")
     assert [trace.type for trace in figure.data] == ["heatmap", "bar", "bar", "bar"]
     assert np.isnan(figure.data[1].x[3])

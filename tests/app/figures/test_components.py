@@ -24,7 +24,7 @@ def table():
 
 def test_the_grid_shades_by_share_of_the_range_and_escapes_names(table):
     metrics = ["accuracy", "ratio_chrf"]
-    grid = subsets.grid(table, metrics)
+    grid = subsets.subset_scores(table, metrics)
     heat, words = figures.heat(grid, metrics).data
     assert heat.z.tolist() == [pytest.approx([0.3, 0.5]), pytest.approx([0.6, 0.5])]
     assert list(words.text) == ["0.300", "50.0", "0.600", "50.0"]
@@ -34,13 +34,13 @@ def test_the_grid_shades_by_share_of_the_range_and_escapes_names(table):
 
 
 def test_a_missing_value_is_a_dash(table):
-    grid = subsets.grid(table.assign(broken=float("nan")), ["broken"])
+    grid = subsets.subset_scores(table.assign(broken=float("nan")), ["broken"])
     assert list(figures.heat(grid, ["broken"]).data[1].text) == ["–", "–"]
     assert "no value" in figures.heat_alt(grid, ["broken"])
 
 
 def test_pairs_are_drawn_both_ways_with_opposite_signs(table):
-    found = subsets.pairs(table, "accuracy")
+    found = subsets.subset_differences(table, "accuracy")
     heat = figures.pairs(found, "accuracy").data[0]
     assert heat.z.tolist() == [pytest.approx([0, -0.3]), pytest.approx([0.3, 0])]
     assert "query minus <b>norms</b>: +0.300, p 0.5" in figures.pairs_alt(found, "accuracy")
@@ -52,7 +52,7 @@ def test_layers_stand_apart_from_the_whole():
             ("encoder", 0, "alone", 0.3, -0.2, -0.3, -0.1, 0.25, 3, 10),
             ("encoder", 0, "without", 0.4, -0.1, None, None, None, 1, 90),
         ],
-        columns=subsets.LAYERS,
+        columns=subsets.LAYER_COLUMNS,
     ).astype({"low": float, "high": float, "p": float})
     figure = figures.layers(rows, "accuracy", 0.5)
     assert [trace.y[0] for trace in figure.data] == [-0.2, -0.1]
@@ -90,7 +90,7 @@ def test_the_parts_multiply_to_the_normalised_score():
 
 
 def test_published_runs_that_never_explained_are_open():
-    found = explanations.ratios(pd.read_csv(ASSETS / "reported.csv"))
+    found = explanations.score_ratios(pd.read_csv(ASSETS / "reported.csv"))
     figure = figures.reported(found, "no explanation learnt")
     opened = sum(s.endswith("-open") for trace in figure.data for s in trace.marker.symbol)
     assert opened == found["where"].str.contains("no explanation learnt").sum() == 7

@@ -20,8 +20,8 @@ FACTS = {
 
 def face(steps=3, missing=()):
     """A face with loss (x − 1/2)² and a score that is one less the loss."""
-    weights = simplex.lattice(steps)
-    at = simplex.flat(weights)
+    weights = simplex.triangle_lattice(steps)
+    at = simplex.triangle_coords(weights)
     table = pd.DataFrame({"line": "", "t": np.nan, "x": at[:, 0], "y": at[:, 1], "mark": ""})
     table["weights"] = weights.tolist()
     table["loss"] = (table["x"] - 0.5) ** 2

@@ -7,7 +7,7 @@ import pytest
 
 from app.figures import landscape_flatness as figures
 from app.theme import look
-from peftcore.analysis.flatness import Agreement, tightening
+from peftcore.analysis.flatness import RankCorrelation, error_by_copies
 
 FACTS = {"n": 24, "split": "dev", "seed": 3, "data_hash": "0123456789abcdef"}
 
@@ -29,14 +29,16 @@ def test_flatness_against_score_says_the_correlation():
         {"run": ["a", "a", "b"], "seed": [0, 1, 0], "value": [1.0, 2, 3], "score": [0.3, 0.2, 0.1]}
     )
     looks = {"a": look("lora", "LoRA"), "b": look("spt", "<SPT>")}
-    figure = figures.against_score(table, "rise", "accuracy", looks, Agreement(-1.0, None, None, 3))
+    figure = figures.against_score(
+        table, "rise", "accuracy", looks, RankCorrelation(-1.0, None, None, 3)
+    )
     assert len(figure.data) == 2
     assert figure.data[1].name == "&lt;SPT&gt;"
     assert "-1.00" in figure.layout.title.text
     assert "2 runs" in figure.layout.title.text
-    words = figures.correlation_words(Agreement(0.5, 0.1, 0.8, 20))
+    words = figures.correlation_words(RankCorrelation(0.5, 0.1, 0.8, 20))
     assert words == "rank correlation +0.50, 95 % interval +0.10 to +0.80, n = 20"
-    assert "too few" in figures.correlation_words(Agreement(None, None, None, 2))
+    assert "too few" in figures.correlation_words(RankCorrelation(None, None, None, 2))
 
 
 def test_the_validation_histogram_marks_the_centroid():
@@ -48,7 +50,7 @@ def test_the_validation_histogram_marks_the_centroid():
 
 
 def test_tightening_and_estimates_are_drawn():
-    table = tightening([1.0, 2.0, 3.0], [1, 2])
+    table = error_by_copies([1.0, 2.0, 3.0], [1, 2])
     figure = figures.tightening(table, FACTS)
     assert list(figure.data[0].y) == list(table["expected"])
     steps = pd.DataFrame(

@@ -70,8 +70,8 @@ def test_ticks_are_round_and_stand_where_they_say():
 
 
 def test_a_shared_scale_leaves_room_above_and_a_triangle_has_no_axes():
-    weights = simplex.lattice(3)
-    at = simplex.flat(weights)
+    weights = simplex.triangle_lattice(3)
+    at = simplex.triangle_coords(weights)
     table = pd.DataFrame({"line": "", "x": at[:, 0], "y": at[:, 1], "mark": "", "loss": at[:, 1]})
     drawn = relief(table, FACTS, "loss", (0.0, 2 * table["loss"].max()))
     assert max(z for _, _, z in drawn["points"]) == pytest.approx(TOP / 2, abs=1e-3)

@@ -6,7 +6,7 @@ import pytest
 
 from app.figures import limits as figures
 from app.theme import look
-from peftcore.analysis.limits import Layer, compare
+from peftcore.analysis.limits import AttentionLayer, compare_layers
 
 QUERIES = ["the", "<s>", "the"]
 KEYS = ["a", "a", "b", "$x$"]
@@ -19,10 +19,10 @@ def found(length=2, heads=2):
 
     def layer(scores, value, length):
         weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
-        return Layer(weights, value, weights @ value, length)
+        return AttentionLayer(weights, value, weights @ value, length)
 
     plain = layer(scores[..., length:], value[:, length:], 0)
-    return compare(plain, layer(scores, value, length))
+    return compare_layers(plain, layer(scores, value, length))
 
 
 def test_shares_are_those_of_the_chosen_head():

@@ -11,8 +11,8 @@ WORDS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
 
 
 def gap(value):
-    chance = scaling.Exchanged(value, 0.1, 0.2, 0.25)
-    return scaling.Gap(value, value, chance, chance, value)
+    chance = scaling.PermutationResult(value, 0.1, 0.2, 0.25)
+    return scaling.RepresentationGap(value, value, chance, chance, value)
 
 
 def test_the_gap_has_a_panel_for_each_measure_with_every_seed():

@@ -22,7 +22,7 @@ def learnt(method, **settings):
 
     base = cache.base("tiny-t5")
     run = make_run(method, settings=settings)
-    save_adapter(run, planning.wear(base, run.spec, fresh=False), base)
+    save_adapter(run, planning.build_adapted(base, run.spec, fresh=False), base)
     return run
 
 

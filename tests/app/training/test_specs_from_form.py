@@ -33,12 +33,12 @@ def spoken(command: str):
     said = {name[2:]: value for name, value in pairs if name != "--set"}
     sets = [value for name, value in pairs if name == "--set"]
     numbers = {name: int(said[name]) for name in specs_from_form.OPTIONS}
-    return options.spec(said["base"], said["task"], said["method"], sets, **numbers)
+    return options.spec_from_options(said["base"], said["task"], said["method"], sets, **numbers)
 
 
 @pytest.mark.parametrize("method", ["lora", "prefix_tuning", "prompt_tuning", "spt"])
 def test_the_command_makes_the_same_run(method):
-    spec = planning.plan(
+    spec = planning.build_spec(
         "random-t5",
         "miniworld_nli",
         method,
@@ -51,12 +51,12 @@ def test_the_command_makes_the_same_run(method):
 
 def test_the_command_quotes_lists_for_the_shell():
     settings = {"components": ["attention.query"], "rank": 2}
-    spec = planning.plan("random-t5", "miniworld_nli", "lora", settings)
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora", settings)
     assert spoken(specs_from_form.command(spec)).settings == spec.settings
 
 
 def test_defaults_are_left_out_of_the_command():
-    spec = planning.plan("random-t5", "miniworld_nli", "lora")
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
     assert "--set" not in specs_from_form.command(spec)
 
 
@@ -103,7 +103,7 @@ def test_a_base_that_is_gone_is_a_problem_of_each_method():
 
 
 def test_costs_are_told_in_words():
-    spec = planning.plan("random-t5", "miniworld_nli", "lora")
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
     specs = {"lora": spec, "spt": spec, "prompt_tuning": spec}
     found = [Estimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
     table = specs_from_form.costs_table(specs, found)

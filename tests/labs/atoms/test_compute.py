@@ -17,7 +17,7 @@ from peftcore.models.batching import Encoder
 from peftcore.runs.store import RunStore
 from peftcore.training import run_training
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 TASK = "miniworld_nli"
 SMALL = {"shots": 6, "dev": 4, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
@@ -31,9 +31,9 @@ ATOMS = {
 
 
 def trained(method="atoms", task=TASK, settings=ATOMS, **training):
-    spec = plan("mine", task, method, settings, {"seeds": 2}, SMALL | training, SHORT)
+    spec = build_spec("mine", task, method, settings, {"seeds": 2}, SMALL | training, SHORT)
     run = RunStore().create(spec)
-    run_training.perform(run, base=load("mine"))
+    run_training.execute_run(run, base=load("mine"))
     return run
 
 
@@ -81,9 +81,11 @@ def test_a_map_has_every_seed_and_every_kept_step(runs):
     found = interventions.opened(run)
     rows = tasks.find(TASK).few_shot(6, 1, 4).dev
     codes = found.read(1, rows, Encoder(found.base, tasks.find(TASK).labels))
-    assert second["zeros"] == pytest.approx(sparsity.zeros(np.vstack([*map(_all, codes)])), 1e-4)
-    assert second["usage"][2] == pytest.approx(sparsity.usage(codes[2]).tolist(), rel=1e-4)
-    weight = sparsity.importance(codes[3], found.norms()[1, 3])
+    assert second["zeros"] == pytest.approx(
+        sparsity.zero_fraction(np.vstack([*map(_all, codes)])), 1e-4
+    )
+    assert second["usage"][2] == pytest.approx(sparsity.atom_usage(codes[2]).tolist(), rel=1e-4)
+    weight = sparsity.atom_importance(codes[3], found.norms()[1, 3])
     assert request.weights(second)[3] == pytest.approx(weight, rel=1e-3)
     table = request.evolution(study)
     assert sorted(set(table["step"])) == run.path_steps() == [0, 2, 4]
@@ -276,7 +278,7 @@ def test_two_runs_answer_alone_and_together(runs):
 
 
 def test_the_reference_is_lora_where_it_offers_the_matrices(runs):
-    spec = plan("mine", TASK, "atoms", {"atoms": 3, "components": ["cross.value"]})
+    spec = build_spec("mine", TASK, "atoms", {"atoms": 3, "components": ["cross.value"]})
     lora = request.reference(spec)
     assert (lora.method, lora.settings["rank"]) == ("lora", 3)
     assert lora.settings["components"] == ["cross.value"]

@@ -8,11 +8,11 @@ from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import dictionary as atom_dictionary
 from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.labs.common.interpolation import Surveyor
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.models import target_modules
 from peftcore.models.batching import Encoder
 from peftcore.training import planning
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 TASK = "miniworld_nli"
 
@@ -20,8 +20,8 @@ TASK = "miniworld_nli"
 def dictionary(base, *, method="atoms", seeds=2, vertices=1, salt=0, **settings):
     """Atoms of random values on a base, as if they had been learnt."""
     given = {"atoms": 3, **settings} if method == "atoms" else settings
-    spec = plan(base.name, TASK, method, given, {"seeds": seeds, "vertices": vertices})
-    worn = planning.wear(base, spec)
+    spec = build_spec(base.name, TASK, method, given, {"seeds": seeds, "vertices": vertices})
+    worn = planning.build_adapted(base, spec)
     rng = torch.Generator().manual_seed(salt)
     for tensor in worn.tensors.values():
         tensor.data += 0.5 * torch.randn(tensor.shape, generator=rng)
@@ -48,7 +48,7 @@ def encoder(base):
 
 
 def losses(found, seed, gains):
-    return Surveyor(found, seed, rows(), encoder(found.base)).losses(gains)
+    return PointEvaluator(found, seed, rows(), encoder(found.base)).losses(gains)
 
 
 @pytest.mark.parametrize("family", ["t5", "bert", "gpt2"])
@@ -68,7 +68,7 @@ def test_a_gain_scales_what_one_atom_adds(tiny):
     found = dictionary(tiny("t5"))
     gains = torch.ones(1, found.size)
     gains[0, 4] = 2.5  # atom 1 of site 1
-    member = found.at(0, gains)
+    member = found.at_points(0, gains)
     name = f"atoms:{found.sites[1]}"
     ratio = member.tensors[name][0, 0] / found.tensors[name][0, 0]
     assert torch.allclose(ratio[1], torch.full_like(ratio[1], 2.5))
@@ -96,7 +96,7 @@ def test_reading_leaves_padding_out_and_sees_what_the_model_noted(tiny):
     for part, codes in zip(found.parts, read, strict=True):
         long = part.stack == "encoder" or part.component == "cross.key"
         assert codes.shape == (texts if long else answers, 3)
-    member = found.at(1, torch.ones(1, found.size))
+    member = found.at_points(1, torch.ones(1, found.size))
     first = encode.batch(examples[:1])
     noted = member.notes(first, torch.ones(1, 1, 1))[target_modules.key(found.parts[0])][0]
     assert np.isin(np.round(noted.numpy(), 4), np.round(read[0], 4)).all()

@@ -27,13 +27,15 @@ def pruned(seeds=(0, 1)):
     study = Study.create(ask())
     for seed in seeds:
         where = {"what": "loss", "seed": seed}
-        study.keep(where | {"order": "ends", "draw": 0, "k": [0, 4], "values": [3.0, seed]})
-        study.keep(
+        study.append_value(where | {"order": "ends", "draw": 0, "k": [0, 4], "values": [3.0, seed]})
+        study.append_value(
             where | {"order": "importance", "draw": 0, "k": [1, 2], "values": [1 + seed / 10, 1]}
         )
         for draw in (0, 1):
             values = [2.5 + 0.1 * draw + seed / 10, 2.0]
-            study.keep(where | {"order": "random", "draw": draw, "k": [1, 2], "values": values})
+            study.append_value(
+                where | {"order": "random", "draw": draw, "k": [1, 2], "values": values}
+            )
     return study
 
 
@@ -47,9 +49,9 @@ def test_equal_asks_are_one_and_every_field_counts():
 def test_the_words_of_an_ask_are_the_command_that_makes_it():
     from peftcore.cli import options
 
-    words = ask("path", over="l1", values=(0, 0.5), answers=False).words()
+    words = ask("path", over="l1", values=(0, 0.5), answers=False).command_arguments()
     assert words[:3] == ["atoms", "path", RUN]
-    given = dict(options.pair(text) for text in words[4::2])
+    given = dict(options.parse_setting(text) for text in words[4::2])
     assert Ask.make({"kind": "path", "runs": [RUN], **given}) == ask(
         "path", over="l1", values=(0, 0.5), answers=False
     )
@@ -108,32 +110,37 @@ def test_numbers_of_a_seed_come_out_of_what_was_read():
     assert found.effective == pytest.approx(9 / 5)
 
 
-SHIPPED = [study for study in Study.every() if study.shipped]
+SHIPPED = [study for study in Study.list_all() if study.shipped]
 
 
-@pytest.mark.parametrize("study", SHIPPED, ids=lambda study: f"{study.ask.kind}-{study.id}")
+@pytest.mark.parametrize("study", SHIPPED, ids=lambda study: f"{study.request.kind}-{study.id}")
 def test_a_shipped_measurement_is_whole_and_of_the_adapters_that_ship(study):
-    assert study.id == study.ask.id
+    assert study.id == study.request.id
     assert study.status().state == "done"
     assert study.entries()
     known = {run.id: run for run in RunStore().all() if run.demo}
-    for part, stamp in zip(study.ask.parts(), study.facts["adapters"], strict=True):
+    for part, stamp in zip(study.request.adapter_refs(), study.facts["adapters"], strict=True):
         if part.run in known:
             weights = known[part.run].folder / "adapter.safetensors"
             assert hashlib.sha256(weights.read_bytes()).hexdigest()[:12] == stamp
-    words = " ".join(study.ask.words()).replace("[", "").replace("]", "").replace(".0", "")
+    words = (
+        " ".join(study.request.command_arguments())
+        .replace("[", "")
+        .replace("]", "")
+        .replace(".0", "")
+    )
     told = (paths.ASSETS / "atoms" / "README.md").read_text()
     assert words.replace(", ", ",").replace("--set over=", "--over ") in told
 
 
 def test_the_shipped_pruning_starts_at_the_base_and_ends_at_the_run():
     for study in SHIPPED:
-        if study.ask.kind != "prune":
+        if study.request.kind != "prune":
             continue
         table = request.curves(study)
         score = table[(table["what"] == "score") & (table["order"] == "importance")]
         assert (score[score["k"] == 0]["value"] == 0).all()  # the base never writes a label
-        (run,) = (RunStore().open(part.run) for part in study.ask.parts())
+        (run,) = (RunStore().open(part.run) for part in study.request.adapter_refs())
         answers = run.answers()
         for seed, held in answers.groupby("seed"):
             whole = score[(score["k"] == score["k"].max()) & (score["seed"] == seed)]["value"]

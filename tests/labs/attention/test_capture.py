@@ -12,7 +12,7 @@ from peftcore.errors import BadInput
 from peftcore.labs.attention import capture
 from peftcore.runs.spec import RunSpec
 from peftcore.training import planning
-from peftcore.training.predict import typed
+from peftcore.training.predict import typed_example
 
 PAIR = Example(
     "x", "b: the cat. a: the cat sat", "yes", "entailment", (), ("the cat sat", "the cat")
@@ -23,7 +23,7 @@ PLACES = {"t5": 3, "bert": 1, "gpt2": 1, "llama": 1}
 def worn(base, method, settings=None, seeds=2):
     spec = {"base": base.name, "task": "miniworld_nli", "method": method}
     spec |= {"settings": settings or {}, "population": {"seeds": seeds}}
-    made = planning.wear(base, RunSpec.make(spec), fresh=False)
+    made = planning.build_adapted(base, RunSpec.make(spec), fresh=False)
     for tensor in made.tensors.values():  # some methods begin at nought
         tensor.data.add_(torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1)))
     return made
@@ -43,7 +43,7 @@ def test_steps_lead_to_the_weights_that_were_used(tiny, family):
     adapted = worn(tiny(family), "prefix_tuning", {"length": 3})
     for one in capture.record(adapted, PAIR).values():
         for layer, head, query in np.ndindex(one.weights.shape[:3]):
-            found = a.walk(one, layer, head, query).weights
+            found = a.trace_query(one, layer, head, query).weights
             assert found == pytest.approx(one.weights[layer, head, query], abs=1e-5)
 
 
@@ -95,7 +95,7 @@ def test_one_layer_below_its_prefix_is_the_base(tiny):
     base = tiny("t5")
     plain = capture.record(capture.untouched(base), PAIR)["encoder"]
     prefixed = capture.record(worn(base, "prefix_tuning"), PAIR)["encoder"]
-    content = a.shown(prefixed, learnt="renormalised")
+    content = a.filter_pattern(prefixed, learnt="renormalised")
     assert content.weights[0] == pytest.approx(plain.weights[0], abs=1e-5)
 
 
@@ -117,7 +117,7 @@ def test_every_token_of_a_decoder_has_a_name(tiny):
 
 def test_text_that_cannot_be_read_on_a_screen_is_refused(tiny):
     with pytest.raises(BadInput, match="up to 160 can be shown"):
-        capture.record(capture.untouched(tiny("t5")), typed("ab " * 80))
+        capture.record(capture.untouched(tiny("t5")), typed_example("ab " * 80))
 
 
 def test_an_encoder_has_no_answer(tiny):
@@ -127,10 +127,10 @@ def test_an_encoder_has_no_answer(tiny):
 
 def test_heads_over_a_data_set_are_the_means_of_single_inputs(tiny):
     adapted = worn(tiny("t5"), "prefix_tuning", {"length": 3})
-    examples, seen = [PAIR, typed("the dog ran off")], []
+    examples, seen = [PAIR, typed_example("the dog ran off")], []
     found = capture.head_statistics(adapted, examples, lambda done, of: seen.append((done, of)))
     assert seen == [(1, 2), (2, 2)]
-    each = [a.describe(capture.record(adapted, e, 1)["cross"])["entropy"] for e in examples]
+    each = [a.measure_heads(capture.record(adapted, e, 1)["cross"])["entropy"] for e in examples]
     assert found["cross"].measures["entropy"][1] == pytest.approx(np.mean(each, axis=0), abs=1e-6)
     assert found["encoder"].seeds == 2
     assert (found["encoder"].measures["learnt"] > 0).all()

@@ -9,9 +9,9 @@ from peftcore.labs.components import grid as component_grid
 from peftcore.labs.components.grid import FEW, grid, spec
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import execute
-from peftcore.sweeps.engines.base import Outcome
-from peftcore.sweeps.spec import SweepWork
-from peftcore.training.planning import plan
+from peftcore.sweeps.engines.base import ShardOutcome
+from peftcore.sweeps.spec import SweepJob
+from peftcore.training.planning import build_spec
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def test_presets_differ_only_in_what_is_trained(store):
 
 
 def test_each_component_alone_makes_up_the_base(store):
-    found, tiny = grid("kinds", around(), store), component_map.of_shipped("tiny-t5")
-    counts = {one.name: tiny.count(tiny.chosen(one.spec.settings)) for one in found.subsets}
+    found, tiny = grid("kinds", around(), store), component_map.shipped_map("tiny-t5")
+    counts = {one.name: tiny.count(tiny.trained_cells(one.spec.settings)) for one in found.subsets}
     tied = counts.pop("head")
     assert tied == counts["embeddings"]
     assert sum(counts.values()) == tiny.total
 
 
 def test_layers_alone_and_without_complement_each_other(store):
-    whole = component_map.of_shipped("tiny-t5")
+    whole = component_map.shipped_map("tiny-t5")
     found = grid("layers", around(components=("layernorm", "attention.query")), store)
     assert [one.name for one in found.subsets][:3] == [
         component_grid.WHOLE,
@@ -54,9 +54,9 @@ def test_layers_alone_and_without_complement_each_other(store):
         "Encoder layer 1 without",
     ]
     assert len(found.subsets) == 1 + 2 * 7
-    everything = whole.count(whole.chosen(found.subsets[0].spec.settings))
+    everything = whole.count(whole.trained_cells(found.subsets[0].spec.settings))
     for alone, without in zip(found.subsets[1::2], found.subsets[2::2], strict=True):
-        parts = [whole.count(whole.chosen(one.spec.settings)) for one in (alone, without)]
+        parts = [whole.count(whole.trained_cells(one.spec.settings)) for one in (alone, without)]
         assert sum(parts) == everything
 
 
@@ -77,18 +77,18 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
         def work(self, todo, stop):
             for each in todo[:2]:
                 trained.append(made(each.spec).id)
-                yield Outcome(each.spec.id, "done")
+                yield ShardOutcome(each.spec.id, "done")
             if len(todo) > 2:
                 own.stop()
 
-    own = SweepWork.own(work.ask)
-    assert execute.carry_out(own, Engine(), store).state == "stopped"
+    own = SweepJob.create_own(work.request)
+    assert execute.run_sweep(own, Engine(), store).state == "stopped"
     assert (own.status().done, own.status().of) == (3, 5)
     again = grid("presets", around(), store)
     assert component_grid.work(again).id == work.id
     assert trained == [found.subsets[0].spec.id, found.subsets[2].spec.id]
     assert [one.name for one in again.missing] == list(FEW[3:])
-    assert execute.carry_out(own, Engine(), store).state == "done"
+    assert execute.run_sweep(own, Engine(), store).state == "done"
     assert not grid("presets", around(), store).missing
 
 
@@ -104,12 +104,12 @@ def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
     broken = store.create(found.subsets[0].spec)
     broken.write_status(state="failed", message="memory")
     launched = []
-    monkeypatch.setattr(SweepWork, "launch", lambda work: launched.append(work.id))
+    monkeypatch.setattr(SweepJob, "launch", lambda work: launched.append(work.id))
     work = component_grid.work(found)
     component_grid.start(work, store)
     assert launched == [work.id]
     assert broken.status().state == "cancelled"
-    assert SweepWork.find(work.ask).status().state == "stopped"
+    assert SweepJob.find(work.request).status().state == "stopped"
 
 
 def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch):
@@ -153,7 +153,7 @@ def test_the_shipped_grid_says_what_training_the_head_is_for():
 
 def test_the_shipped_layers_tell_that_none_of_them_does_it_alone():
     shelf = RunStore(component_grid.SHIPPED / "none", component_grid.SHIPPED)
-    usual = component_map.of_shipped("tiny-t5").presets["LayerNorm + Query"]
+    usual = component_map.shipped_map("tiny-t5").presets["LayerNorm + Query"]
     planned = grid("layers", spec("tiny-t5", "miniworld_nli", usual), shelf)
     assert not planned.missing
     table = planned.table()
@@ -166,6 +166,6 @@ def test_what_cannot_be_a_grid_is_refused(store):
     with pytest.raises(BadInput, match="did you mean 'presets'"):
         grid("preset", around(), store)
     with pytest.raises(BadInput, match="was made by lora"):
-        grid("presets", plan("tiny-t5", "miniworld_nli", "lora"), store)
+        grid("presets", build_spec("tiny-t5", "miniworld_nli", "lora"), store)
     with pytest.raises(BadInput, match="no configuration of tiny-t5 'Querry'"):
         grid("presets", around(), store, ["Querry"])

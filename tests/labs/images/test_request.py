@@ -37,14 +37,14 @@ def drawing(monkeypatch):
 
 
 def test_the_figure_is_on_the_shelf_once_all_is_drawn(run, drawing):
-    study = Study.own(Ask.make({"runs": [run.id]}))
+    study = Study.create_own(Ask.make({"runs": [run.id]}))
     status = carry_out(study, base=object())
     assert (status.state, status.done, status.of) == ("done", 2, 2)
-    assert results_store.figure(study.ask.figure)["rows"] == ROWS
+    assert results_store.figure(study.request.figure)["rows"] == ROWS
 
 
 def test_what_was_drawn_before_a_stop_is_not_drawn_again(run, drawing):
-    study = Study.own(Ask.make({"runs": [run.id]}))
+    study = Study.create_own(Ask.make({"runs": [run.id]}))
     status = carry_out(study, base=object(), stop=lambda: bool(drawing))
     assert status.state == "stopped"
     assert study.entries() == ROWS[:1]
@@ -54,13 +54,13 @@ def test_what_was_drawn_before_a_stop_is_not_drawn_again(run, drawing):
 
 def test_the_command_of_an_ask_is_the_one_that_measures_it(run):
     ask = Ask.make({"kind": "combine", "runs": ["a" * 12, "b" * 12], "examples": 3})
-    assert ask.words() == ["pictures", "combine", "a" * 12, "b" * 12, "--examples", "3"]
+    assert ask.command_arguments() == ["pictures", "combine", "a" * 12, "b" * 12, "--examples", "3"]
     assert ask.figure == f"combine-{'a' * 12}-{'b' * 12}"
-    assert Ask.make({"runs": [run.id]}).words() == ["pictures", "prune", run.id]
+    assert Ask.make({"runs": [run.id]}).command_arguments() == ["pictures", "prune", run.id]
 
 
 def test_two_runs_are_joined_and_no_other_number():
-    study = Study.own(Ask.make({"kind": "combine", "runs": ["a" * 12]}))
+    study = Study.create_own(Ask.make({"kind": "combine", "runs": ["a" * 12]}))
     with pytest.raises(BadInput, match=r"2 run\(s\)"):
         carry_out(study)
     assert study.status().state == "failed"

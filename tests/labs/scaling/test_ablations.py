@@ -7,7 +7,7 @@ from peftcore.errors import BadInput
 from peftcore.jobs.queue import Queue
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 TASKS = ["miniworld_nli", "miniworld_sentiment"]
 
@@ -19,7 +19,7 @@ def store(tmp_path):
 
 
 def spec(method="spt", task="miniworld_nli", **settings):
-    return plan("tiny-t5", task, method, settings, {"seeds": 3}, None, {"limit": 24})
+    return build_spec("tiny-t5", task, method, settings, {"seeds": 3}, None, {"limit": 24})
 
 
 def made(found):

@@ -8,7 +8,7 @@ from peftcore.labs.scaling import readout
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.training.checkpoint import load_adapter
-from peftcore.training.run_training import perform
+from peftcore.training.run_training import execute_run
 
 TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "learning_rate": 1.0}
 
@@ -32,7 +32,7 @@ def trained(tiny, tmp_path_factory):
         )
         run = store.create(spec)
         if run.status().state != "done":
-            perform(run, base=tiny(family))
+            execute_run(run, base=tiny(family))
         return run
 
     return make
@@ -150,7 +150,9 @@ def test_a_reading_holds_the_gap_of_every_seed_before_and_after(trained, tiny):
     assert [gap.seed for gap in gaps] == [0, 1]
     for gap, before, after in zip(gaps, found.final.before, found.final.after, strict=True):
         for told, rows in ((gap.before, before), (gap.after, after)):
-            expected = scaling.norms(rows).mean() / scaling.norms(found.words.vectors).mean()
+            expected = (
+                scaling.row_norms(rows).mean() / scaling.row_norms(found.words.vectors).mean()
+            )
             assert told.norm_ratio == pytest.approx(expected)
             assert told.energy.value == pytest.approx(
                 scaling.energy_distance(rows, found.words.vectors)

@@ -8,7 +8,7 @@ from support.adapters import EXAMPLES, dress, train, wearing
 from support.bases import FAMILIES
 
 from peftcore.adapters.simplex_points import random_points
-from peftcore.methods.common.weight_deltas import folded, looked_up
+from peftcore.methods.common.weight_deltas import lookup_rows, merged_parameters
 from peftcore.models.base_model import freeze
 from peftcore.models.batching import Encoder
 
@@ -40,7 +40,7 @@ def test_full_fine_tuning_equals_training_a_copy_of_the_model(tiny, family):
     untrained = wearing(base, "full_fine_tuning").losses(batch, ours.centroid())
     assert (moved - untrained).abs().max() > 0.1
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
-    merged = folded(ours.adapter, member)
+    merged = merged_parameters(ours.adapter, member)
     own = dict(theirs.base.model.named_parameters())
     assert merged.keys() == own.keys()
     for weight in base.anatomy.weights:
@@ -82,7 +82,7 @@ def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
     batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
-    for name, values in folded(ours.adapter, member).items():
+    for name, values in merged_parameters(ours.adapter, member).items():
         theirs.base.model.get_parameter(name).data.copy_(values)
     torch.testing.assert_close(
         ours.losses(batch, ours.centroid()), theirs.losses(batch, theirs.centroid())
@@ -115,6 +115,6 @@ def test_rows_are_looked_up_in_the_mixture_of_the_tables():
     ids = torch.randint(5, (8, 6))  # every row twice, as with two beams
     tables = torch.einsum("srv,svwd->srwd", coords, stacked).flatten(0, 1).repeat_interleave(2, 0)
     wanted = torch.stack([table[row] for table, row in zip(tables, ids, strict=True)])
-    torch.testing.assert_close(looked_up(Looked(stacked, coords), "table", ids), wanted)
-    everyone = looked_up(Looked(stacked, coords), "table", ids[:1])
+    torch.testing.assert_close(lookup_rows(Looked(stacked, coords), "table", ids), wanted)
+    everyone = lookup_rows(Looked(stacked, coords), "table", ids[:1])
     torch.testing.assert_close(everyone, tables[::2][:, ids[0]])

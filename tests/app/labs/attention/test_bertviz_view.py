@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from app.labs.attention import bertviz_view
-from peftcore.analysis.attention import Attention, Token
+from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 def pattern(words, layers=2, heads=3, prefix=1):
-    queries = tuple(Token(word) for word in words)
-    keys = (*(Token(f"P{i + 1}", "prefix") for i in range(prefix)), *queries)
+    queries = tuple(AttentionToken(word) for word in words)
+    keys = (*(AttentionToken(f"P{i + 1}", "prefix") for i in range(prefix)), *queries)
     shape = (layers, heads, len(queries), len(keys))
-    return Attention("encoder", ("s",) * layers, queries, keys, np.full(shape, 1 / shape[-1]))
+    return AttentionPattern(
+        "encoder", ("s",) * layers, queries, keys, np.full(shape, 1 / shape[-1])
+    )
 
 
 def page(words=("the", "cat", "the"), view="head", **size):
