@@ -43,7 +43,7 @@ KINDS: Mapping[str, str] = {
     "layers": "Layer by layer",
 }
 WHOLE = "All of it"
-SHIPPED = paths.ROOT / "assets" / "component_runs"
+SHIPPED = paths.ASSETS / "component_runs"
 KEPT = (  # of a run that ships: everything but adapters
     *("spec.json", "status.json", "scores.json", "manifest.json"),
     *("answers.parquet", "history.jsonl", "log.txt"),
