@@ -2,18 +2,24 @@
 
 Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
 keeps its colour in either; those of FIXED stay apart for readers with a red-green weakness too,
-and symbol and dash tell the rest.  Ground and text are those of the page in
-`.streamlit/config.toml`.
+and symbol and dash tell the rest.  A method that is in no table gets a colour by itself that is far
+from all others.  Ground and text are those of the page in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
 
+import colorsys
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
+from itertools import product
+from math import dist
 from typing import Any, Literal
 
 import plotly.graph_objects as go
+
+from peftcore.adapters.base import METHODS
 
 GROUNDS = {"light": "#FFFFFF", "dark": "#12161C"}
 INKS = {"light": "#1B2430", "dark": "#E8ECF1"}
@@ -58,15 +64,86 @@ OTHERS = tuple(colour for colour, _ in FURTHER.values())
 
 
 def colour(method: str) -> str:
-    """The method's colour; one that is in no table gets a stable one from the palette."""
+    """The method's colour; one that is in no table gets one by itself, far from all others."""
     return look(method, "").colour
 
 
 def look(method: str, name: str) -> Look:
     """How a method is drawn, under the given name."""
-    number = _number(method)
-    drawn = OTHERS[number % len(OTHERS)], SYMBOLS[number % len(SYMBOLS)]
-    return Look(name, *(FIXED | FURTHER).get(method, drawn))
+    listed = (FIXED | FURTHER).get(method)
+    if listed:
+        return Look(name, *listed)
+    return Look(name, _unlisted().get(method) or _pick(method, ()), _symbol(method))
+
+
+@lru_cache(maxsize=1)
+def _unlisted() -> dict[str, str]:
+    """Method → colour, for the registered methods that are in no table, in the order of names."""
+    listed, chosen = FIXED | FURTHER, dict[str, str]()
+    for method in METHODS:
+        if method not in listed:
+            chosen[method] = _pick(method, tuple(chosen.values()))
+    return chosen
+
+
+def _pick(method: str, others: tuple[str, ...]) -> str:
+    """The colour of an unlisted method: the farthest from those in use, ties by the name's hash.
+
+    Distances are CIE 1976; candidates have a contrast of at least 3 on both grounds.
+    """
+    used = [_lab(each) for each, _ in (FIXED | FURTHER).values()] + [_lab(each) for each in others]
+    nearest = lambda candidate: min(dist(_lab(candidate), each) for each in used)
+    turn = _number(method) % len(CANDIDATES)
+    return max((*CANDIDATES[turn:], *CANDIDATES[:turn]), key=nearest)
+
+
+def _candidates() -> tuple[str, ...]:
+    """Colours of 36 hues, three lightnesses, two saturations, that stand out on both."""
+    found = []
+    for hue, light, strength in product(range(36), (0.38, 0.46, 0.54), (0.55, 0.9)):
+        parts = colorsys.hls_to_rgb(hue / 36, light, strength)
+        code = "#" + "".join(f"{round(255 * part):02X}" for part in parts)
+        if all(_contrast(code, ground) >= 3 for ground in GROUNDS.values()):
+            found.append(code)
+    return tuple(found)
+
+
+def _linear(colour: str) -> list[float]:
+    """Linear red, green and blue in [0, 1] of a colour "#RRGGBB" (the sRGB standard)."""
+    parts = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+
+
+def _contrast(first: str, second: str) -> float:
+    """The contrast of two colours as WCAG 2 defines it, from 1 to 21."""
+    light, dark = sorted(
+        (sum(w * p for w, p in zip(XYZ[1], _linear(c), strict=True)) for c in (first, second)),
+        reverse=True,
+    )
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _lab(colour: str) -> tuple[float, float, float]:
+    """Lightness, a and b of a colour (CIE 1976, white of daylight D65)."""
+    rgb = _linear(colour)
+    white = (0.9505, 1.0, 1.089)
+    sums = (sum(w * p for w, p in zip(row, rgb, strict=True)) for row in XYZ)
+    x, y, z = (_cube_root(part / full) for part, full in zip(sums, white, strict=True))
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def _cube_root(value: float) -> float:
+    """The cube root, made linear near zero as CIE 1976 does."""
+    return value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116
+
+
+XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))  # from sRGB
+CANDIDATES = _candidates()
+
+
+def _symbol(method: str) -> str:
+    """The symbol of an unlisted method."""
+    return SYMBOLS[_number(method) % len(SYMBOLS)]
 
 
 def _number(name: str) -> int:

@@ -162,7 +162,8 @@ def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
     t, a = np.unravel_index(int(np.abs(held).argmax()), held.shape)
     return (
         f"Coefficients of {held.shape[1]} atoms at {site.title} over {len(words)} tokens; "
-        f"{sparsity.zero_fraction(held):.0%} are zero; largest {held[t, a]:.3g} of {site.atom(int(a))} "
+        f"{sparsity.zero_fraction(held):.0%} are zero; largest {held[t, a]:.3g} of "
+        f"{site.atom(int(a))} "
         f"at {words[int(t)]}."
     )
 

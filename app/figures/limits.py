@@ -247,7 +247,8 @@ def directions_alt(found: LayerComparison, head: int) -> str:
     """The bar chart of directions in words."""
     return (
         f"Directions of the bias of head {head + 1}: {found.used_dimensions(head)} carry 99 %, "
-        f"{found.rank(head)} are above rounding, the prefix values span {found.allowed_dimensions(head)}"
+        f"{found.rank(head)} are above rounding, the prefix values span "
+        f"{found.allowed_dimensions(head)}"
     )
 
 

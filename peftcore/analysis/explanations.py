@@ -53,7 +53,8 @@ FLAGS: Mapping[str, Flag] = {
     ),
     "contradicts": Flag(
         "Contradicts its label",
-        f"Its wording is {CONTRADICTION_ODDS:g} times likelier in gold explanations of another label.",
+        f"Its wording is {CONTRADICTION_ODDS:g} times likelier in gold explanations of another "
+        "label.",
     ),
     "endless": Flag("Runs to the length limit", "Writing was cut off, not ended."),
 }

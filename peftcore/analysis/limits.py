@@ -256,7 +256,8 @@ def compare_layers(base: AttentionLayer, adapted: AttentionLayer) -> LayerCompar
     if base.weights.shape[-1] != adapted.weights.shape[-1] - adapted.length:
         raise BadInput(
             f"the layers saw {base.weights.shape[-1]} and "
-            f"{adapted.weights.shape[-1] - adapted.length} positions of content; they must see the same"
+            f"{adapted.weights.shape[-1] - adapted.length} positions of content; they must see "
+            "the same"
         )
     return LayerComparison(base, adapted)
 

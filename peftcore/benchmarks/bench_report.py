@@ -263,7 +263,8 @@ def _measurement_section(section: Section, measurement: Mapping[str, Any]) -> It
     yield _table(section.columns, measurement["rows"])
     for axis, powers in measurement.get("exponents", {}).items():
         yield (
-            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** ({measurement['units'][axis]}): at "
+            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** "
+            f"({measurement['units'][axis]}): at "
             f"the upper end time grows as its power {powers['seconds']:.2f}, peak memory as "
             f"{powers['peak_memory_mib']:.2f}.\n"
         )

@@ -174,7 +174,10 @@ def _attention_lines(
     from peftcore.analysis import attention as analysis
 
     at = _zero_based(after, layer, head)
-    yield f"{attention_kind}: {after.layers} layers, {after.heads} heads, {len(after.keys)} positions seen"
+    yield (
+        f"{attention_kind}: {after.layers} layers, {after.heads} heads, {len(after.keys)} "
+        "positions seen"
+    )
     yield "share of attention that looks elsewhere now:"
     heads = ["layer", *(f"head {h + 1}" for h in range(after.heads))]
     rows = [

@@ -187,8 +187,14 @@ def _extrapolate(
     )
 
     def lines() -> Iterator[str]:
-        yield f"{extrapolation.parts} parts to do, {extrapolation.operations:.3g} operations, counted at sources of"
-        yield f"{token_lengths.source} tokens and answers of {token_lengths.target}; at {rate:.3g} a second each:"
+        yield (
+            f"{extrapolation.parts} parts to do, {extrapolation.operations:.3g} operations, "
+            "counted at sources of"
+        )
+        yield (
+            f"{token_lengths.source} tokens and answers of {token_lengths.target}; at {rate:.3g} "
+            "a second each:"
+        )
         for number, hours in extrapolation.hours.items():
             yield f"  {number} machine{'s' * (number > 1)}: {hours:.3g} hours"
 

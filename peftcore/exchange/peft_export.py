@@ -68,7 +68,8 @@ def to_peft_files(
         peft_files = _prefix_files(adapted, mix, moved_positions)
     else:
         raise BadInput(
-            f"the peft package has no form for {adapter.title} as it is here{_reason_not_expressible(adapter)}. {OWN_FORMAT_HINT}"
+            f"the peft package has no form for {adapter.title} as it is "
+            f"here{_reason_not_expressible(adapter)}. {OWN_FORMAT_HINT}"
         )
     shared = {
         "task_type": TASK_TYPES[adapted.base.kind],
@@ -172,7 +173,8 @@ def check_prefix_expressible(base: BaseModel, done: str) -> None:
         raise BadInput(
             f"a prefix for {base.name} cannot be {done}: the peft package knows none for the "
             "encoder and none for the decoder's look at the input, and before the decoder its "
-            f"prefix is weighed down by the base's bias for distant positions, ours is not. {OWN_FORMAT_HINT}"
+            "prefix is weighed down by the base's bias for distant positions, ours is not. "
+            f"{OWN_FORMAT_HINT}"
         )
     if base.kind == "encoder":
         raise BadInput(

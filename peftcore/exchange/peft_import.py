@@ -130,7 +130,8 @@ def _read_lora(
     )
     if unsupported or config.get("bias", "none") != "none":
         raise BadInput(
-            f"the adapter uses {', '.join(s[:40] for s in unsupported) or 'biases'}, which our LoRA "
+            f"the adapter uses {', '.join(s[:40] for s in unsupported) or 'biases'}, which our "
+            "LoRA "
             "does not have"
         )
     pairs = _matrix_pairs(tensors, base)

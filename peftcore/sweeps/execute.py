@@ -105,7 +105,8 @@ def _refuse_unfinished(states: Sequence[CellState]) -> None:
     left = [part for s in states for part in s.shards if part.state not in ("done", "failed")]
     if failed:
         raise BadInput(
-            f"{len(failed)} parts failed, first {failed[0].spec.id} ({spec_label(failed[0].spec)}): "
+            f"{len(failed)} parts failed, first {failed[0].spec.id} "
+            f"({spec_label(failed[0].spec)}): "
             f"{failed[0].message} Mend it and retry them"
         )
     if left:

@@ -53,11 +53,17 @@ def test_methods_stay_apart_for_every_sight(sight):
         assert np.linalg.norm(lab(turned @ linear(first)) - lab(turned @ linear(second))) > 15
 
 
-def test_no_two_methods_share_a_colour():
-    colours = {method: theme.colour(method) for method in METHODS}
-    assert set(colours) <= theme.FIXED.keys() | theme.FURTHER.keys()
+def test_no_two_methods_share_a_colour_not_even_those_in_no_table(monkeypatch):
+    """Methods to come included: each stands out from the page and is far from every other."""
+    new = [f"method_{n}" for n in range(4)]
+    monkeypatch.setattr(theme, "METHODS", [*METHODS, *new])
+    theme._unlisted.cache_clear()
+    colours = {method: theme.colour(method) for method in [*METHODS, *new]}
+    theme._unlisted.cache_clear()
     for first, second in itertools.combinations(colours.values(), 2):
         assert np.linalg.norm(lab(linear(first)) - lab(linear(second))) > 15
+    for colour, ground in itertools.product(colours.values(), theme.GROUNDS.values()):
+        assert contrast(colour, ground) >= 3
 
 
 def test_methods_also_differ_in_symbol():

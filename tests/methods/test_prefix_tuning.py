@@ -25,7 +25,7 @@ def test_a_decoder_prefix_equals_the_peft_packages_given_the_same_numbers(family
     ours = dress(base, "prefix_tuning", (0,), 1, places=["decoder"])
     cache = theirs.get_prompt(batch_size=1)
     layers = (cache.self_attention_cache if family == "t5" else cache).layers
-    for site in ours.adapter.sites():
+    for site in ours.adapter.attention_blocks():
         ours.tensors[f"key:{site.path}"].data = layers[site.layer].keys[None].detach()
         ours.tensors[f"value:{site.path}"].data = layers[site.layer].values[None].detach()
     ids = torch.tensor([[7, 9, 11, 8, 6], [8, 12, 20, 21, 9]])
@@ -41,7 +41,7 @@ def test_a_decoder_prefix_equals_the_peft_packages_given_the_same_numbers(family
 def test_every_place_of_an_encoder_decoder_takes_a_prefix_of_its_own(tiny, place):
     plain = dress(tiny("t5"), "prefix_tuning", places=["encoder", "decoder", "cross"])
     ours = dress(tiny("t5"), "prefix_tuning", places=[place])
-    assert {site.place for site in ours.adapter.sites()} == {place}
+    assert {site.place for site in ours.adapter.attention_blocks()} == {place}
     assert len(plain.tensors) == 3 * len(ours.tensors)
     batch = Encoder(tiny("t5"), ()).batch(EXAMPLES * 2)
     changed = ours.losses(batch, ours.centroid())

@@ -225,7 +225,8 @@ def test_a_waiting_run_can_be_cancelled_and_moved(monkeypatch):
     from app.state import cache
     from app.training import run_panel
 
-    monkeypatch.setattr(run_panel, "tend", lambda queue: 0)  # a worker would outlive the tests
+    # A worker would outlive the tests.
+    monkeypatch.setattr(run_panel, "restart_missing_workers", lambda queue: 0)
     run = make_run("lora")
     run.clear()
     job = cache.queue().submit(run.spec)

@@ -16,7 +16,7 @@ class FakeTrainer:
         self.device = device
 
     def train_shard(self, shard, stop, worker=""):
-        shots, sign = shard.spec.training.shots, Path(f"{shard.store}-{shard.spec.id}")
+        shots, sign = shard.spec.training.shots, Path(f"{shard.store_folder}-{shard.spec.id}")
         if shots == self.DIES or (shots == self.DIES_ONCE and not sign.exists()):
             sign.touch()
             os._exit(9)

@@ -46,13 +46,13 @@ class Here:
     def __init__(self, failing=(), most=99):
         self.trainer, self.failing, self.most, self.seen = ShardTrainer(), set(failing), most, []
 
-    def work(self, todo, stop):
+    def run_shards(self, todo, stop):
         for work in todo:
             if stop() or len(self.seen) == self.most:
                 return
             self.seen.append(work.spec.id)
             if work.spec.id in self.failing:
-                run = RunStore(work.store).create(work.spec, demo=False)
+                run = RunStore(work.store_folder).create(work.spec, demo=False)
                 run.write_status(state="failed", message="It broke.")
                 yield ShardOutcome(run.id, "failed", "It broke.")
             else:

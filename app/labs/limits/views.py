@@ -241,7 +241,8 @@ def everywhere(shown: Shown) -> None:
         table=table.assign(run=[names[run].name for run in table["run"]]),
     )
     st.caption(
-        f"One input, one seed, the largest change over all heads. Below {ROUNDING_TOLERANCE:g} only rounding "
+        f"One input, one seed, the largest change over all heads. Below {ROUNDING_TOLERANCE:g} "
+        "only rounding "
         "is left. Layers that an adapter leaves alone stand at the bottom."
     )
 

@@ -80,7 +80,7 @@ class _Partly:
         key, value = found
         return key[:, :, : worn.length], value[:, :, : worn.length]
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         worn = WORN.get()
         if worn.sites is not None and not any(_within(path, site) for site in worn.sites):
             return out

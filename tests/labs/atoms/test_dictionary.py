@@ -142,7 +142,9 @@ def test_what_both_add_to_one_matrix_is_the_sum(tiny):
     batch = encoder(base).batch(rows(2))
 
     def added(found):
-        codes = found.at(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[site]
+        codes = found.at_points(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[
+            site
+        ]
         return codes @ found.tensors[f"atoms:{site}"][0, 0]
 
     assert torch.allclose(added(both), added(first) + added(second), atol=1e-5)

@@ -74,7 +74,7 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
     class Engine:
         """Trains the first two and is stopped then."""
 
-        def work(self, todo, stop):
+        def run_shards(self, todo, stop):
             for each in todo[:2]:
                 trained.append(made(each.spec).id)
                 yield ShardOutcome(each.spec.id, "done")

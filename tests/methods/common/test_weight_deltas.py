@@ -106,7 +106,7 @@ class Looked:
     def __init__(self, stacked, coords):
         self.tensors, self.coords = {"table": stacked}, coords
 
-    def of(self, name):
+    def coords_for(self, name):
         return self.coords
 
 

@@ -1,0 +1,97 @@
+"""VeRA: one frozen random product for all layers, and in each layer two learned rows of scales.
+
+Source: arXiv:2310.11454.  The output of a chosen part gets b * (up (d * (down x))): `down` and `up`
+are drawn once for all parts of one shape and never trained, the scales d (one a rank) and b (one
+an output) are.  Every b starts at zero, so training starts at the base model.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from peftcore.adapters.base import Adapter, register
+from peftcore.models import target_modules
+from peftcore.models.structure import Stack
+from peftcore.models.target_modules import Linear
+from peftcore.settings import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import Part
+
+
+@register
+class VeRA(Adapter):
+    """Frozen down (s, 1, i, r), up (s, 1, r, o) a shape; d (s, v, 1, r), b (s, v, 1, o) a part."""
+
+    name, title = "vera", "VeRA"
+    summary = "A random product that all layers share is steered by a few learned scales in each."
+    source = "arXiv:2310.11454"
+    learning_rate = 0.05
+
+    class Config(Settings):
+        """Settings of VeRA."""
+
+        rank: int = Field(64, ge=1, le=1024, description="Rank of the shared random product")
+        start: float = Field(
+            0.1, ge=-1, le=1, description="Value of every inner scale before training"
+        )
+        components: tuple[Linear, ...] = Field(
+            ("attention.query", "attention.value", "cross.query", "cross.value"),
+            min_length=1,
+            description="Parts of the model that get the product; those the base does not have "
+            "are passed over",
+        )
+        stacks: tuple[Stack, ...] = Field(
+            ("decoder",),
+            min_length=1,
+            description="Stacks that get the product, in a base that has both",
+        )
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The linear parts that get the product."""
+        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
+
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        tensors: dict[str, Tensor] = {}
+        rank = self.config.rank
+        for part in self.parts:
+            shape, outputs = _shape(part), part.stop - part.start
+            if f"down:{shape}" not in tensors:  # Gaussian with the variance of Kaiming's rule
+                frozen = initializer.shared
+                tensors[f"down:{shape}"] = frozen.normal(
+                    part.inputs, rank, std=(2 / part.inputs) ** 0.5
+                )
+                tensors[f"up:{shape}"] = frozen.normal(rank, outputs, std=(2 / rank) ** 0.5)
+            key = target_modules.key(part)
+            tensors[f"d:{key}"] = initializer.constant(1, rank, value=self.config.start)
+            tensors[f"b:{key}"] = initializer.constant(1, outputs, value=0.0)
+        return tensors
+
+    def untrained_names(self) -> frozenset[str]:
+        return frozenset(name for name in self.tensors if name.startswith(("down:", "up:")))
+
+    def target_modules(self) -> list[str]:
+        return sorted({part.path for part in self.parts})
+
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        for part in (p for p in self.parts if p.path == path):
+            shape, key = _shape(part), target_modules.key(part)
+            inner = mix.linear_output(x, f"down:{shape}")  # (n, t, r)
+            inner = inner * mix(f"d:{key}", len(x)).to(inner.dtype)
+            change = mix.linear_output(inner, f"up:{shape}")  # (n, t, o)
+            change = change * mix(f"b:{key}", len(x)).to(change.dtype)
+            out = out + mix.pad_columns(change, part.start, out.shape[-1])
+        return out
+
+
+def _shape(part: Part) -> str:
+    """Name the shape of a part, inputs by outputs, by which parts share their random product."""
+    return f"{part.inputs}x{part.stop - part.start}"
