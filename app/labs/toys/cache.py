@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from peftcore.errors import BadInput
-from peftcore.labs.toys import live, results
+from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import DIGITS, Recipe, Shape, Stage, recipe
 
 
@@ -34,11 +34,15 @@ class Source:
 def sources(number: str) -> list[Source]:
     """The shipped results of an experiment, and those of this machine; only what has a table."""
     shipped = Source("Shipped", results.shipped(), recipe(number, "cpu"), results.SHIPPED_SEEDS)
-    own = [
-        Source(f"Yours, {size}", results.own(), there.recipe, tuple(there.seeds))
-        for size in ("cpu", "quick", "full")
-        if (there := live.status(recipe(number, size)))
-    ]
+    own = []
+    for size in ("cpu", "quick", "full"):
+        chosen = recipe(number, size)
+        sets = results.seed_sets(results.own(), chosen)
+        for seeds in sets:
+            name = f"Yours, {size}" + (
+                f", seeds {seeds[0]} to {seeds[-1]}" if len(sets) > 1 else ""
+            )
+            own.append(Source(name, results.own(), chosen, seeds))
     return [source for source in (shipped, *own) if source.rows()]
 
 

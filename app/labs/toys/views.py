@@ -10,11 +10,11 @@ import streamlit as st
 from app.figures import toys as figures
 from app.labs.toys import cache
 from app.state import wait_for_imports
-from app.ui import errors, widgets
+from app.ui import job_panel
 from app.ui.charts import chart
-from peftcore.errors import BadInput
-from peftcore.labs.toys import capacity, live
-from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, recipe
+from peftcore.labs.toys import capacity
+from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
+from peftcore.labs.toys.request import ToyJob, ToyRequest
 from peftcore.labs.toys.results import Row
 
 NAMES: dict[str, str] = {number: f"{number} {title}" for number, title in TITLES.items()}
@@ -139,63 +139,22 @@ def _run(number: str) -> None:
                 "the paper's size, for a GPU and patience.",
             )
             seeds = st.number_input("Seeds", 1, 16, 2, key=f"toys.seeds.{number}", width=140)
-            pressed = st.button(
-                "Start",
-                type="primary",
-                key=f"toys.start.{number}",
-                icon=":material/play_arrow:",
-            )
-        chosen = recipe(number, size)
-        if pressed:
-            try:
-                live.start(chosen, range(int(seeds)))
-            except BadInput as error:
-                st.error(widgets.plain(str(error)), icon=":material/error:")
-        _watch(chosen)
+        request = ToyRequest.make({"number": number, "size": size, "seeds": int(seeds)})
+        steps = sum(stage.steps for stage in request.recipe.stages)
+        job_panel.panel(
+            ToyJob, request, _losses, "the experiment", empty=f"{steps:,} steps in all."
+        )
 
 
-def _watch(chosen: Recipe) -> None:
-    there = live.status(chosen)
-    if there is None:
-        st.caption(f"{sum(stage.steps for stage in chosen.stages):,} steps in all.")
-        return
-    busy = there.busy
-
-    @st.fragment(run_every=2.0 if busy else None)
-    @errors.guarded
-    def progress() -> None:
-        now = live.status(chosen)
-        if now is None:
-            return
-        if busy and not now.busy:
-            st.rerun()
-        _progress(chosen, now)
-
-    progress()
-
-
-def _progress(chosen: Recipe, now: live.Live) -> None:
-    words = f"{figures.in_words(now.stage)}, step {now.step:,} of {now.steps:,}"
-    if now.busy:
-        st.progress(min(1.0, now.done), words if now.stage else "Starting…")
-        if st.button(
-            "Stop",
-            key=f"toys.stop.{chosen.number}.{chosen.size}",
-            icon=":material/stop:",
-            help="Trainings that are finished are kept; starting again goes on after them.",
-        ):
-            live.cancel(chosen)
-            st.caption("Stopping after the current step…")
-    else:
-        ended = {"done": "Done", "cancelled": "Stopped", "failed": "Failed"}
-        state = ended.get(now.state, "Its process is gone")
-        st.caption(f"{state}: {len(now.seeds)} seeds. Starting again goes on where it ended.")
-    if now.losses:
+def _losses(job: ToyJob) -> None:
+    """Training losses of every stage, as far as they have come."""
+    losses, asked = job.losses(), job.request
+    if losses:
         chart(
-            figures.learning(now.losses),
-            key=f"toys.losses.{chosen.number}.{chosen.size}",
-            name=f"toys-{chosen.number}-{chosen.size}-loss",
-            alt=figures.learning_alt(now.losses),
+            figures.learning(losses),
+            key=f"toys.losses.{job.id}",
+            name=f"toys-{asked.number}-{asked.size}-loss",
+            alt=figures.learning_alt(losses),
         )
 
 

@@ -24,10 +24,6 @@ TESTED = 1600  # test sequences of each seed
 BETAS = (0.9, 0.95)
 
 
-class Stopped(Exception):
-    """Somebody asked for the end."""
-
-
 @dataclass(frozen=True)
 class Made:
     """What a stage made: tensors with seeds in front, losses on the way, seconds it took."""
@@ -87,7 +83,7 @@ def train(
     stop: Callable[[], bool] = lambda: False,
     device: str = "cpu",
 ) -> Made:
-    """One stage of every seed; Stopped if asked to stop."""
+    """One stage of every seed; InterruptedError if asked to stop."""
     held = {n: t.to(device) for n, t in start(shape, stage, seeds, base).items()}
     base = None if base is None else {n: t.to(device) for n, t in base.items()}
     for tensor in held.values():
@@ -101,7 +97,7 @@ def train(
     began, every = time.monotonic(), max(1, stage.steps // 60)
     for step in range(1, stage.steps + 1):
         if stop():
-            raise Stopped
+            raise InterruptedError
         inputs, wanted = _batch(shape.length, stage.task, rngs)
         tokens = torch.cat([inputs, wanted[..., :-1]], -1).to(device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
