@@ -26,19 +26,19 @@ def show() -> None:
     """Choose a run, a seed and a view."""
     found = selection.runs()
     if not found:
-        widgets.empty(
+        widgets.empty_state(
             "No sparse atoms have been trained yet",
             "Train sparse atoms, best with a threshold of one or more; when the run has finished, "
             "its atoms can be read, pruned and combined here.",
             "train",
         )
         return
-    explore(selection.pick(found))
+    explore_atoms(selection.pick(found))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: selection.Subject) -> None:
+def explore_atoms(subject: selection.Subject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",
@@ -50,7 +50,7 @@ def explore(subject: selection.Subject) -> None:
         label_visibility="collapsed",
     )
     VIEWS[view](subject)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 show()

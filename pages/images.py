@@ -23,7 +23,7 @@ VIEWS = {
 
 @st.fragment
 @errors.guarded
-def explore() -> None:
+def explore_images() -> None:
     """The chosen view; changes in it leave the rest of the page alone."""
     view = st.segmented_control(
         "View",
@@ -37,5 +37,5 @@ def explore() -> None:
     VIEWS[view]()
 
 
-explore()
-charts.picture_format()
+explore_images()
+charts.image_format_control()

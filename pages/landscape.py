@@ -25,7 +25,7 @@ def show() -> None:
     """Choose a run and the examples, then one view of its ground at a time."""
     runs = selection.candidates()
     if not runs:
-        widgets.empty(
+        widgets.empty_state(
             "No adapter has been trained yet",
             "Train one, best with three vertices: it becomes a whole triangle of adapters, and "
             "here its ground can be seen.",
@@ -43,7 +43,7 @@ def show() -> None:
         label_visibility="collapsed",
     )
     VIEWS[view](subject)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 show()

@@ -17,7 +17,7 @@ def show() -> None:
     """Choose a run and a text, then look into one head."""
     runs = cache.candidates()
     if not runs:
-        widgets.empty(
+        widgets.empty_state(
             "No adapter to look into yet",
             "Train a prefix, and LoRA beside it; when the runs have finished they can be measured "
             "here, layer by layer.",
@@ -26,12 +26,12 @@ def show() -> None:
         return
     run, other = selection.pick_runs(runs)
     example = selection.pick_text(run)
-    if example is None or not wait_for_imports.ready("limits"):
+    if example is None or not wait_for_imports.ready_or_wait("limits"):
         return
 
     @st.fragment
     @errors.guarded
-    def explore() -> None:
+    def explore_head() -> None:
         shown = selection.pick_head(run, other, example)
         views.verdict(shown)
         views.precision(shown)
@@ -45,9 +45,9 @@ def show() -> None:
             bind="query-params",
         )
         views.VIEWS[view](shown)
-        charts.picture_format()
+        charts.image_format_control()
 
-    explore()
+    explore_head()
 
 
 show()

@@ -7,12 +7,12 @@ from app.state import wait_for_imports
 from app.ui import charts, errors, widgets
 
 st.title("Scaling", anchor=False)
-INSIDE = {
+SINGLE_RUN_VIEWS = {
     "Scales": views.scales,
     "Gap to words": views.gap,
     "Learning rate": views.rate,
 }
-BESIDE = {
+EXPERIMENT_VIEWS = {
     "Ablations": ablation_views.ablations,
     "Lengths": ablation_views.lengths,
     "Shots": ablation_views.shots,
@@ -25,7 +25,7 @@ def show() -> None:
     """Choose a run, a seed and a view."""
     found = selection.runs()
     if not found:
-        widgets.empty(
+        widgets.empty_state(
             "No soft prompt has been trained yet",
             "Train scaled prompt tuning, and prompt tuning beside it; when they have finished, "
             "their tokens and scales can be looked at here.",
@@ -34,26 +34,26 @@ def show() -> None:
         return
     run = selection.pick(found)
     seed = selection.pick_seed(run)
-    explore(selection.Subject(run, seed))
+    explore_scaling(selection.Subject(run, seed))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: selection.Subject) -> None:
+def explore_scaling(subject: selection.Subject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",
-        [*INSIDE, *BESIDE],
+        [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS],
         default="Scales",
         required=True,
         key="scaling.view",
         bind="query-params",
         label_visibility="collapsed",
     )
-    if view in INSIDE and not wait_for_imports.ready("scaling"):
+    if view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
         return
-    (INSIDE | BESIDE)[view](subject)
-    charts.picture_format()
+    (SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS)[view](subject)
+    charts.image_format_control()
 
 
 show()

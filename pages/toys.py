@@ -22,13 +22,15 @@ def show() -> None:
         format_func=views.name,
         key="toys.experiment",
         label_visibility="collapsed",
-        on_change=url_state.follow("Experiment", "toys.experiment", choices, words=views.name),
+        on_change=url_state.sync_with_url(
+            "Experiment", "toys.experiment", choices, format_option=views.name
+        ),
     )
     if chosen == views.CAPACITY:
         views.show_capacity()
     else:
         views.experiment(chosen)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 show()

@@ -17,7 +17,7 @@ from app.figures.atoms_tables import frame, line, said
 from app.theme import NEUTRAL, OTHERS, faint, look, text
 from peftcore.analysis import sparsity
 from peftcore.analysis.comparison import interval_by_step
-from peftcore.labs.atoms.request import Site
+from peftcore.labs.atoms.request import AtomSite
 
 SCALE = "Cividis"
 SIGNED = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
@@ -35,7 +35,7 @@ MEASURES = {
 
 def layers(
     values: ArrayLike,
-    sites: Sequence[Site],
+    sites: Sequence[AtomSite],
     title: str,
     facts: Mapping[str, Any],
     seed: int,
@@ -63,7 +63,8 @@ def layers(
         marker={"symbol": "square", "size": 20, "color": "rgba(0,0,0,0.001)"},
         customdata=[[row * each + atom] for row, atom in where],
         text=[
-            f"{text(sites[r].atom(a))} · {text(sites[r].title)}<br>{text(title)} {held[r, a]:.4g}"
+            f"{text(sites[r].atom_name(a))} · {text(sites[r].title)}<br>{text(title)} "
+            f"{held[r, a]:.4g}"
             for r, a in where
         ],
         hovertemplate="%{text}<extra></extra>",
@@ -96,27 +97,27 @@ def layers(
     return figure.update_layout(clickmode="event+select")
 
 
-def layers_alt(values: ArrayLike, sites: Sequence[Site], title: str) -> str:
+def layers_alt(values: ArrayLike, sites: Sequence[AtomSite], title: str) -> str:
     """The map in words: the three largest cells."""
     held = np.asarray(values, dtype=np.float64)
     order = sparsity.rank_atoms(np.nan_to_num(held).ravel())[:3]
     parts = [
-        f"{sites[n // held.shape[1]].atom(n % held.shape[1])} {held.ravel()[n]:.3g}" for n in order
+        f"{sites[n // held.shape[1]].atom_name(n % held.shape[1])} {held.ravel()[n]:.3g}" for n in order
     ]
     return f"{title} of {held.size} atoms in {len(sites)} matrices. Largest: {', '.join(parts)}."
 
 
-def layers_table(values: Mapping[str, ArrayLike], sites: Sequence[Site]) -> pd.DataFrame:
+def layers_table(values: Mapping[str, ArrayLike], sites: Sequence[AtomSite]) -> pd.DataFrame:
     """One row per atom, with every number that can be mapped."""
     held = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
     each = next(iter(held.values())).shape[1]
-    names = [(site.title, site.atom(i)) for site in sites for i in range(each)]
+    names = [(site.title, site.atom_name(i)) for site in sites for i in range(each)]
     made = pd.DataFrame(names, columns=["matrix", "atom"])
     return made.assign(**{name: value.ravel() for name, value in held.items()})
 
 
 def tokens(
-    codes: ArrayLike, words: Sequence[str], site: Site, seed: int, chosen: int | None = None
+    codes: ArrayLike, words: Sequence[str], site: AtomSite, seed: int, chosen: int | None = None
 ) -> go.Figure:
     """Coefficients (t, m) of one matrix over the tokens of a text; exact zeros stay blank."""
     held = np.asarray(codes, dtype=np.float64)
@@ -129,7 +130,7 @@ def tokens(
     )
     names = [text(word) for word in words]
     hover = [
-        [f"{text(site.atom(a))} at “{names[t]}”: {held[t, a]:.4g}" for t in range(len(words))]
+        [f"{text(site.atom_name(a))} at “{names[t]}”: {held[t, a]:.4g}" for t in range(len(words))]
         for a in range(held.shape[1])
     ]
     figure.add_heatmap(
@@ -156,14 +157,14 @@ def tokens(
     return figure
 
 
-def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
+def tokens_alt(codes: ArrayLike, words: Sequence[str], site: AtomSite) -> str:
     """The coefficients in words: share of zeros, and the largest of all."""
     held = np.asarray(codes, dtype=np.float64)
     t, a = np.unravel_index(int(np.abs(held).argmax()), held.shape)
     return (
         f"Coefficients of {held.shape[1]} atoms at {site.title} over {len(words)} tokens; "
         f"{sparsity.zero_fraction(held):.0%} are zero; largest {held[t, a]:.3g} of "
-        f"{site.atom(int(a))} "
+        f"{site.atom_name(int(a))} "
         f"at {words[int(t)]}."
     )
 

@@ -15,28 +15,28 @@ import plotly.graph_objects as go
 from app.figures.rows import framed, name_rows
 from app.theme import NEUTRAL, Look, faint, text
 from peftcore.analysis.comparison import pareto
-from peftcore.metrics.scores import MEASURES, Measure
+from peftcore.metrics.scores import METRICS, MetricInfo
 
 ROW = 58  # pixels of a run's row
 DOT = 0.19  # how far below the mean the single seeds stand, in rows
 STACK = 0.11  # how far equal seeds stand below one another
 
 
-def measure(metric: str) -> Measure:
+def measure(metric: str) -> MetricInfo:
     """How a metric is called and which way is better; unknown ones keep their name."""
-    return MEASURES.get(metric) or Measure(metric, 1, "")
+    return METRICS.get(metric) or MetricInfo(metric, 1, "")
 
 
 def axis_title(metric: str) -> str:
     """The metric with its range and direction."""
     found = measure(metric)
     way = "" if found.better == "higher" else ", lower is better"
-    return f"{found.title} (0 to {found.top:g}{way})"
+    return f"{found.title} (0 to {found.maximum:g}{way})"
 
 
 def digits(metric: str) -> str:
     """The format in which a metric's values are read."""
-    return ".1f" if measure(metric).top >= 10 else ".3f"
+    return ".1f" if measure(metric).maximum >= 10 else ".3f"
 
 
 def scores(

@@ -88,7 +88,7 @@ def heat(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
         at = names.index(row["name"]), list(metrics).index(row["metric"])
         form = digits(row["metric"])
         known = pd.notna(row["mean"])
-        shade[at] = row["mean"] / measure(row["metric"]).top if known else 0
+        shade[at] = row["mean"] / measure(row["metric"]).maximum if known else 0
         words[at] = f"{row['mean']:{form}}" if known else "–"
         title = measure(row["metric"]).title
         hover[at] = f"<b>{text(row['name'])}</b><br>{title}: {_spoken(row, form)}"

@@ -17,7 +17,7 @@ from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, colour, faint
 from peftcore.tasks.images import canvas
 from peftcore.tasks.images.canvas import Picture
-from peftcore.tasks.images.recognise import LEVELS
+from peftcore.tasks.images.recognise import LEVEL_NAMES
 
 # Colours of the levels.  Digits are ink on paper.
 PALETTES: dict[str, tuple[str, ...]] = {
@@ -64,7 +64,12 @@ def grid_table(
 ) -> pd.DataFrame:
     """Every picture as its code, with what it shows."""
     rows = [
-        {"panel": name, "picture": place + 1, "shows": told[name][place], "pixels": canvas.code(p)}
+        {
+            "panel": name,
+            "picture": place + 1,
+            "shows": told[name][place],
+            "pixels": canvas.picture_to_code(p),
+        }
         for name, pictures in panels.items()
         for place, p in enumerate(pictures)
     ]
@@ -269,7 +274,7 @@ def effect(change: np.ndarray, world: str) -> go.Figure:
     total = change.sum(0)
     levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
     sums = {level: f"{total[level]:+.2f}".replace("-", "−") for level in levels}
-    titles = [f"{LEVELS[world][level]}<br>{sums[level]} pixels" for level in levels]
+    titles = [f"{LEVEL_NAMES[world][level]}<br>{sums[level]} pixels" for level in levels]
     figure = make_subplots(1, len(levels), subplot_titles=titles, horizontal_spacing=0.03)
     top = max(float(np.abs(change).max()), 1e-6)
     bar = {"title": {"text": "Chance added", "side": "bottom"}, "orientation": "h", "thickness": 10,

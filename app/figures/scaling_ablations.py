@@ -201,7 +201,7 @@ def matrix_alt(
 
 def _share(field: PairedDifference | None, metric: str) -> float | None:
     """The gain as a share of the metric's range."""
-    return None if field is None or field.mean is None else field.mean / measure(metric).top
+    return None if field is None or field.mean is None else field.mean / measure(metric).maximum
 
 
 def _gain(field: PairedDifference | None, metric: str) -> str:

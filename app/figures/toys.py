@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 
 from app.figures import layout as beside
 from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
-from peftcore.labs.toys.capacity import SYMBOLS, Position
+from peftcore.labs.toys.capacity import SYMBOLS, PositionTrace
 from peftcore.labs.toys.recipes import TASKS
-from peftcore.labs.toys.results import Row
+from peftcore.labs.toys.results import ResultRow
 
 INK = "#0072B2"
 ACROSS, DOWN = 11, 20  # characters of a line below a column and beside a row
@@ -38,7 +38,7 @@ def in_words(adaptation: str) -> str:
     return f"{kind}: {TASKS[task]}" if task else kind
 
 
-def exact_match(rows: Sequence[Row]) -> go.Figure:
+def exact_match(rows: Sequence[ResultRow]) -> go.Figure:
     """Mean exact match of every adaptation (down) on every task (across), with intervals."""
     adaptations = list(dict.fromkeys(row.adaptation for row in rows))
     tasks = list(dict.fromkeys(row.task for row in rows))
@@ -86,13 +86,13 @@ def exact_match(rows: Sequence[Row]) -> go.Figure:
     return figure
 
 
-def _cell(row: Row) -> str:
+def _cell(row: ResultRow) -> str:
     limits = "" if row.low is None else f"<br>{row.low:.1f}–{row.high:.1f}"
     paper = "" if row.paper is None else f"<br><i>paper {row.paper:.1f}</i>"
     return f"<b>{row.mean:.1f}</b>{limits}{paper}"
 
 
-def _hover(row: Row) -> str:
+def _hover(row: ResultRow) -> str:
     seeds = ", ".join(f"{value:.1f}" for value in row.seeds)
     constant = "" if row.constant is None else f"<br>a constant answer reaches {row.constant:.1f}"
     return (
@@ -101,7 +101,7 @@ def _hover(row: Row) -> str:
     )
 
 
-def exact_match_alt(rows: Sequence[Row]) -> str:
+def exact_match_alt(rows: Sequence[ResultRow]) -> str:
     """The table of exact match in words."""
     said = [
         f"{in_words(row.adaptation)} on {TASKS[row.task]} {row.mean:.1f} percent" for row in rows
@@ -109,7 +109,7 @@ def exact_match_alt(rows: Sequence[Row]) -> str:
     return "Exact match. " + "; ".join(said)
 
 
-def table(rows: Sequence[Row]) -> pd.DataFrame:
+def table(rows: Sequence[ResultRow]) -> pd.DataFrame:
     """Every cell with its seeds, for a download."""
     return pd.DataFrame(
         [
@@ -242,7 +242,7 @@ def heads_alt(pictures: Mapping[str, np.ndarray], pads: int) -> str:
     return "Attention of one head. " + "; ".join(shares)
 
 
-def output(position: Position) -> go.Figure:
+def output(position: PositionTrace) -> go.Figure:
     """The scores of all symbols at one position of the capacity construction."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 300})
     best = int(position.logits.argmax())
@@ -273,7 +273,7 @@ def output(position: Position) -> go.Figure:
     return figure
 
 
-def output_alt(position: Position) -> str:
+def output_alt(position: PositionTrace) -> str:
     """The scores in words."""
     return (
         f"Scores of {len(SYMBOLS)} symbols, a parabola with its top at {position.symbol}, "

@@ -20,7 +20,7 @@ from peftcore.adapters.base import Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
 from peftcore.models import attention
-from peftcore.models.batching import IGNORED, Batch
+from peftcore.models.batching import IGNORE_INDEX, Batch
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -45,9 +45,9 @@ def pool_states(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> T
     if not sentences:
         return states[:, 0]
     if not pairs:
-        return mean(batch.mask)
-    assert batch.texts is not None, "an encoder's batch says which text a token belongs to"
-    first, second = mean(batch.texts == 1), mean(batch.texts == 2)
+        return mean(batch.attention_mask)
+    assert batch.text_numbers is not None, "an encoder's batch says which text a token belongs to"
+    first, second = mean(batch.text_numbers == 1), mean(batch.text_numbers == 2)
     return nn.functional.cosine_similarity(first, second)[:, None]
 
 
@@ -73,7 +73,7 @@ class AdaptedModel:
         self.tensors = dict(adapter.tensors)
         self.head_stats: dict[str, Tensor] = {}
         if labels:
-            width = 1 if pairs and base.sentences else base.anatomy.width
+            width = 1 if pairs and base.is_sentence_encoder else base.structure.width
             self.tensors["head"] = initializer.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = initializer.constant(1, labels, value=0.0)
             self.head_stats = {"head_mean": torch.zeros(width), "head_scale": torch.ones(width)}
@@ -130,11 +130,11 @@ class AdaptedModel:
     @torch.no_grad()
     def fit_head_stats(self, batch: Batch) -> None:
         """Set `frozen` from what the untouched base says of these examples."""
-        model_inputs = {"input_ids": batch.ids, "attention_mask": batch.mask}
-        if batch.types is not None:
-            model_inputs["token_type_ids"] = batch.types
+        model_inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+        if batch.token_type_ids is not None:
+            model_inputs["token_type_ids"] = batch.token_type_ids
         states = self.base.model(**model_inputs).last_hidden_state
-        read = pool_states(states, batch, self.base.sentences, self.pairs)
+        read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs)
         self.head_stats = {"head_mean": read.mean(0), "head_scale": read.std(0).clamp(min=1e-3)}
 
     def centroid(self, seeds: int | None = None) -> Tensor:
@@ -153,7 +153,7 @@ class AdaptedModel:
         rows: int,
         tensors: Mapping[str, Tensor] | None,
         wanted: Collection[str] = (),
-    ) -> Iterator[tuple[MemberMixture, attention.Call]]:
+    ) -> Iterator[tuple[MemberMixture, attention.AttentionContext]]:
         """Everything the shell's hooks and the attention function need, while the block runs."""
         current = self.tensors if tensors is None else tensors
         effective = self._effective_tensors(current)
@@ -162,23 +162,25 @@ class AdaptedModel:
             coords = coords.expand(*coords.shape[:-2], per_seed, -1)
         layer_keys = self.layer_keys() if coords.dim() == 4 else ()
         mix = MemberMixture(effective, coords.to(self.base.device), layer_keys)
-        call = attention.Call(lambda site, n: self.adapter.prefix(site, mix, n), frozenset(wanted))
-        reset_tokens = ACTIVE_MIXTURE.set(mix), attention.CALL.set(call)
+        call = attention.AttentionContext(
+            lambda site, n: self.adapter.prefix(site, mix, n), frozenset(wanted)
+        )
+        reset_tokens = ACTIVE_MIXTURE.set(mix), attention.ACTIVE_CONTEXT.set(call)
         try:
             yield mix, call
         finally:
             ACTIVE_MIXTURE.reset(reset_tokens[0])
-            attention.CALL.reset(reset_tokens[1])
+            attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
     def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
         """The batch with soft tokens in front (after the first token in encoders)."""
-        soft = self.adapter.soft_tokens(mix, len(batch.ids))
+        soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
-        inputs: dict[str, Any] = {"attention_mask": batch.mask}
-        if batch.states is not None:
-            inputs["encoder_outputs"] = BaseModelOutput(last_hidden_state=batch.states)
+        inputs: dict[str, Any] = {"attention_mask": batch.attention_mask}
+        if batch.encoder_states is not None:
+            inputs["encoder_outputs"] = BaseModelOutput(last_hidden_state=batch.encoder_states)
         elif soft is None:
-            inputs["input_ids"] = batch.ids
+            inputs["input_ids"] = batch.input_ids
         else:
             at = int(kind == "encoder")
             table = self.base.model.get_input_embeddings()
@@ -186,16 +188,16 @@ class AdaptedModel:
             def insert(rows: Tensor, new: Tensor) -> Tensor:
                 return torch.cat([rows[:, :at], new, rows[:, at:]], 1)
 
-            words = table(batch.ids)
+            words = table(batch.input_ids)
             inputs["inputs_embeds"] = insert(words, soft.to(words.dtype))
-            ones = batch.mask.new_ones(soft.shape[:2])
-            inputs["attention_mask"] = insert(batch.mask, ones)
-            if batch.types is not None:
-                batch = replace(batch, types=insert(batch.types, ones * 0))
+            ones = batch.attention_mask.new_ones(soft.shape[:2])
+            inputs["attention_mask"] = insert(batch.attention_mask, ones)
+            if batch.token_type_ids is not None:
+                batch = replace(batch, token_type_ids=insert(batch.token_type_ids, ones * 0))
         if kind == "decoder":  # rows are padded on the left
             inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
-        if batch.types is not None:
-            inputs["token_type_ids"] = batch.types
+        if batch.token_type_ids is not None:
+            inputs["token_type_ids"] = batch.token_type_ids
         return inputs
 
     def logits(
@@ -208,7 +210,7 @@ class AdaptedModel:
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Logits, and the costs (n,) that the method counted on the way."""
-        with self.active(coords, len(batch.ids), tensors) as (mix, _):
+        with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
             return self._logits(batch, mix), mix.costs
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
@@ -217,9 +219,9 @@ class AdaptedModel:
         if self.base.kind == "encoder":
             known = inputs.get("encoder_outputs")
             states = (self.model(**inputs) if known is None else known).last_hidden_state
-            extra = states.shape[1] - batch.ids.shape[1]
+            extra = states.shape[1] - batch.input_ids.shape[1]
             states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
-            read = pool_states(states, batch, self.base.sentences, self.pairs).float()
+            read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs).float()
             read = (read - self.head_stats["head_mean"]) / self.head_stats["head_scale"]
             return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
         assert batch.targets is not None, "logits need targets"
@@ -247,28 +249,31 @@ class AdaptedModel:
 
     def _cross_entropy(self, batch: Batch, logits: Tensor) -> Tensor:
         if self.base.kind == "encoder":
-            assert batch.classes is not None, "a loss needs labels"
-            return nn.functional.cross_entropy(logits, batch.classes, reduction="none")
+            assert batch.class_labels is not None, "a loss needs labels"
+            return nn.functional.cross_entropy(logits, batch.class_labels, reduction="none")
         assert batch.targets is not None, "a loss needs targets"
         # As one long row of words: three times as fast as words on the second axis of three.
         each = nn.functional.cross_entropy(
-            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="none"
+            logits.flatten(0, 1),
+            batch.targets.flatten(),
+            ignore_index=IGNORE_INDEX,
+            reduction="none",
         ).view(batch.targets.shape)
-        return each.sum(1) / (batch.targets != IGNORED).sum(1)
+        return each.sum(1) / (batch.targets != IGNORE_INDEX).sum(1)
 
     def _token_masks(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
         """For each stack which of its positions (n, t) are not padding."""
         if self.base.kind != "encoder-decoder":
             return {self.base.kind: mask}
         assert batch.targets is not None, "logits need targets"
-        return {"encoder": mask, "decoder": batch.targets != IGNORED}
+        return {"encoder": mask, "decoder": batch.targets != IGNORE_INDEX}
 
     @torch.no_grad()
     def notes(
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
         """What the method notes in one forward pass by name, such as coefficients of atoms."""
-        with self.active(coords, len(batch.ids), tensors) as (mix, _):
+        with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
             mix.notes = {}
             self._logits(batch, mix)
             return mix.notes
@@ -276,11 +281,13 @@ class AdaptedModel:
     @torch.no_grad()
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
         """New token ids (n, t) for the sources of a batch."""
-        with self.active(coords, len(batch.ids), None) as (mix, _):
+        with self.active(coords, len(batch.input_ids), None) as (mix, _):
             inputs = self._model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask
             out = self.model.generate(**inputs, **options)
-        seen = batch.ids.shape[1] if "input_ids" in inputs and self.base.kind == "decoder" else 0
+        seen = (
+            batch.input_ids.shape[1] if "input_ids" in inputs and self.base.kind == "decoder" else 0
+        )
         return out[:, seen:]
 
     @torch.no_grad()
@@ -288,6 +295,6 @@ class AdaptedModel:
         self, batch: Batch, coords: Tensor, block_paths: Collection[str]
     ) -> dict[str, attention.AttentionRecord]:
         """Queries, keys, values and weights of these attention blocks for one forward pass."""
-        with self.active(coords, len(batch.ids), None, block_paths) as (mix, call):
+        with self.active(coords, len(batch.input_ids), None, block_paths) as (mix, call):
             self._logits(batch, mix)
-        return {record.site: record for record in call.records}
+        return {record.block_path: record for record in call.records}

@@ -15,9 +15,9 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from peftcore import paths
-from peftcore.errors import BadInput, unknown
-from peftcore.models.architectures import family
-from peftcore.models.structure import UNSTACKED, Anatomy, Stack, Weight
+from peftcore.errors import BadInput, unknown_name
+from peftcore.models.architectures import find_architecture
+from peftcore.models.structure import UNSTACKED, ModelStructure, Stack, Weight
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -65,7 +65,7 @@ def cells_of_weights(weights: Iterable[Weight]) -> dict[ComponentCell, tuple[Wei
             stacked = component not in UNSTACKED
             where = (weight.stack, weight.layer) if stacked else (None, None)
             weights_by_cell.setdefault(ComponentCell(component, *where), []).append(weight)
-        if weight.bias and weight.stack:
+        if weight.is_bias and weight.stack:
             weights_by_cell.setdefault(
                 ComponentCell("bias", weight.stack, weight.layer), []
             ).append(weight)
@@ -87,7 +87,7 @@ def weights_of_cells(
     cells = {cell.name: cell_weights for cell, cell_weights in cells_of_weights(weights).items()}
     for name in names:
         if name not in cells:
-            raise BadInput(f"{base}: {unknown('cell', name, cells)}")
+            raise BadInput(f"{base}: {unknown_name('cell', name, cells)}")
     chosen = {id(weight) for name in names for weight in cells[name]}
     return tuple(weight for weight in weights if id(weight) in chosen)
 
@@ -142,7 +142,7 @@ class ComponentMap:
         if settings.get("cells"):
             weights = weights_of_cells(self.weights, settings["cells"], self.base)
         else:
-            weights = self._structure.choose(**_choose_arguments(settings))
+            weights = self._structure.select_weights(**_choose_arguments(settings))
         chosen_ids = {id(weight) for weight in weights}
         return frozenset(
             cell.name
@@ -164,7 +164,7 @@ class ComponentMap:
             *self.presets.values(),
             *self._component_settings([self.names[n] for n in names]),
         ):
-            if self._structure.choose(**_choose_arguments(candidate)) == wanted:
+            if self._structure.select_weights(**_choose_arguments(candidate)) == wanted:
                 return {
                     name: value
                     for name, value in candidate.items()
@@ -202,7 +202,7 @@ class ComponentMap:
     def _merge_groups(self, kinds: Sequence[str]) -> tuple[str, ...]:
         """The components, with a group's word for those that make up a whole group."""
         here = {cell.component for cell in self.cells}
-        groups = {"layernorm": here & set(self._structure.family.layernorm)}
+        groups = {"layernorm": here & set(self._structure.architecture.layernorm)}
         for word in ("attention", "cross"):
             groups[word] = {name for name in here if name.startswith(f"{word}.")}
         grouped_names: dict[str, None] = {}
@@ -250,10 +250,10 @@ class ComponentMap:
         return f"{stack} layer {layer + 1}" if layer is not None and here == set(names) else ""
 
     @cached_property
-    def _structure(self) -> Anatomy:
+    def _structure(self) -> ModelStructure:
         """Only what choosing by component needs."""
-        arch = family(self.model_type)
-        return Anatomy(arch, 0, 0, 0, 0, self.layers, None, (), {}, self.weights)
+        arch = find_architecture(self.model_type)
+        return ModelStructure(arch, 0, 0, 0, 0, self.layers, None, (), {}, self.weights)
 
 
 def _choose_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,8 +270,8 @@ def _choose_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 def map_of_base(base: BaseModel) -> ComponentMap:
     """The map of a loaded base, or of one on the meta device."""
     merged: dict[tuple[Any, ...], int] = {}
-    for weight in base.anatomy.weights:
-        key = (tuple(sorted(weight.components)), weight.stack, weight.layer, weight.bias)
+    for weight in base.structure.weights:
+        key = (tuple(sorted(weight.components)), weight.stack, weight.layer, weight.is_bias)
         merged[key] = merged.get(key, 0) + weight.size
     rows = [[*key, size] for key, size in merged.items()]
     kind = base.model.config.model_type
@@ -279,8 +279,8 @@ def map_of_base(base: BaseModel) -> ComponentMap:
         base.name,
         {
             "model_type": kind,
-            "layers": base.anatomy.layers,
-            "total": base.parameters,
+            "layers": base.structure.layers,
+            "total": base.parameter_count,
             "weights": rows,
         },
     )
@@ -308,7 +308,7 @@ def shipped_bases() -> list[str]:
 def shipped_map(name: str) -> ComponentMap:
     """The map of a base whose counts ship; BadInput with the others if they do not."""
     if name not in _shipped():
-        raise unknown("base with shipped counts", name, _shipped())
+        raise unknown_name("base with shipped counts", name, _shipped())
     return _parse_map(name, _shipped()[name])
 
 
@@ -334,7 +334,8 @@ def write_counts(maps: Iterable[ComponentMap]) -> None:
             "layers": base_map.layers,
             "total": base_map.total,
             "weights": [
-                [sorted(w.components), w.stack, w.layer, w.bias, w.size] for w in base_map.weights
+                [sorted(w.components), w.stack, w.layer, w.is_bias, w.size]
+                for w in base_map.weights
             ],
         }
         for base_map in maps

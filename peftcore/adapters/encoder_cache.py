@@ -15,7 +15,7 @@ from torch import Tensor
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.data.task import Example
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import Batch, Encoder
+from peftcore.models.batching import Batch, ExampleBatcher
 
 MAX_CACHE_BYTES = 2**29  # of states kept; what comes later is computed each time it is met
 
@@ -23,7 +23,9 @@ MAX_CACHE_BYTES = 2**29  # of states kept; what comes later is computed each tim
 class CachedEncoderBatcher:
     """Batches like an Encoder's, with the states of the base's encoder in them."""
 
-    def __init__(self, base: BaseModel, batcher: Encoder, autocast: torch.dtype | None) -> None:
+    def __init__(
+        self, base: BaseModel, batcher: ExampleBatcher, autocast: torch.dtype | None
+    ) -> None:
         self.base, self.batcher, self.autocast = base, batcher, autocast
         self.free_bytes = MAX_CACHE_BYTES
         self._states: dict[tuple[str, str], Tensor] = {}  # (t, d) of an example's id and text
@@ -39,17 +41,19 @@ class CachedEncoderBatcher:
                 self.free_bytes -= states.nbytes
                 self._states[key] = states
         rows = [computed[key] if key in computed else self._states[key] for key in keys]
-        return replace(batch, states=torch.nn.utils.rnn.pad_sequence(rows, batch_first=True))
+        return replace(
+            batch, encoder_states=torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        )
 
     @torch.no_grad()
     def _encode(self, batch: Batch, rows: list[int]) -> list[Tensor]:
         """States of some rows of a batch, each (t, d) without its padding."""
         if not rows:
             return []
-        ids, mask = batch.ids[rows], batch.mask[rows]
+        ids, mask = batch.input_ids[rows], batch.attention_mask[rows]
         model_inputs = {"input_ids": ids, "attention_mask": mask}
-        if batch.types is not None:
-            model_inputs["token_type_ids"] = batch.types[rows]
+        if batch.token_type_ids is not None:
+            model_inputs["token_type_ids"] = batch.token_type_ids[rows]
         model = self.base.model
         encoder = model if self.base.kind == "encoder" else model.get_encoder()
         with torch.autocast(ids.device.type, self.autocast, enabled=self.autocast is not None):
@@ -59,8 +63,8 @@ class CachedEncoderBatcher:
 
 
 def choose_batcher(
-    adapted: AdaptedModel, batcher: Encoder, autocast: torch.dtype | None
-) -> Encoder | CachedEncoderBatcher:
+    adapted: AdaptedModel, batcher: ExampleBatcher, autocast: torch.dtype | None
+) -> ExampleBatcher | CachedEncoderBatcher:
     """What makes the batches of an adapted model: with the encoder's states where they stay."""
     return (
         CachedEncoderBatcher(adapted.base, batcher, autocast)

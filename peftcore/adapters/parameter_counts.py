@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from peftcore.adapters.base import METHODS
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -119,14 +119,14 @@ def meta_base(name: str) -> BaseModel:
     import torch
 
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import dissect
+    from peftcore.models.structure import analyze
 
     with torch.device("meta"):
         model = _untrained_model(name)
         if name in UNTIED_HEADS:
             model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
     model.requires_grad_(False)
-    return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
+    return BaseModel(name, model, cast(Any, None), analyze(model), fingerprint="")
 
 
 def stand_in(name: str) -> str:
@@ -156,14 +156,14 @@ def _untrained_model(name: str) -> Any:
     """The model as its configuration makes it."""
     from transformers import AutoConfig
 
-    from peftcore.models.architectures import family
-    from peftcore.models.base_model import LOADERS
+    from peftcore.models.architectures import find_architecture
+    from peftcore.models.base_model import AUTO_CLASSES
 
     if name not in MODEL_CONFIGS:
-        raise unknown("published base", name, MODEL_CONFIGS)
+        raise unknown_name("published base", name, MODEL_CONFIGS)
     values = dict(MODEL_CONFIGS[name])
     config = AutoConfig.for_model(values.pop("model_type"), **values)
-    return LOADERS[family(config.model_type).kind].from_config(config)
+    return AUTO_CLASSES[find_architecture(config.model_type).kind].from_config(config)
 
 
 def count_trainable(
@@ -205,5 +205,5 @@ def _default_rows(method: str) -> Iterator[ParameterCount]:
 
 def _count_row(base: str, name: str, method: str, settings: Mapping[str, Any]) -> ParameterCount:
     model = meta_base(base)
-    count, total = count_trainable(model, method, settings), model.parameters
+    count, total = count_trainable(model, method, settings), model.parameter_count
     return ParameterCount(base, name, count, total, 100 * count / total)

@@ -50,7 +50,11 @@ def requirements(run: Comparable, *, across_bases: bool = False) -> list[Require
     Another base is another question, so bases and their weights must agree unless asked otherwise.
     """
     spec, manifest = run.spec, run.manifest()
-    training, evaluation, seed_numbers = spec.training, spec.evaluation, spec.population.numbers()
+    training, evaluation, seed_numbers = (
+        spec.training,
+        spec.evaluation,
+        spec.population.seed_numbers(),
+    )
     data = str(manifest.get("data_hash") or "not recorded")
     weights = str((manifest.get("base") or {}).get("fingerprint") or "not recorded")
     again = "train the missing runs with equal settings"

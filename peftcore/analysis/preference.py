@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def score_differences(
     """
     scored = _score_groups(rows, by, resamples, seed)
     if reference not in scored:
-        raise unknown(by, reference, scored)
+        raise unknown_name(by, reference, scored)
     base = scored.pop(reference)
     results = []
     for name, each in scored.items():

@@ -98,11 +98,11 @@ def time_app(
         typer.echo(f"{page}: {action}, {rows[-1]['median_ms']} ms", err=True)
 
     def lines() -> Iterator[str]:
-        yield from printing.table(
+        yield from printing.format_table(
             ["page", "action", "median ms", "slowest ms", "n"], [tuple(r.values()) for r in rows]
         )
 
-    printing.show(
+    printing.print_result(
         with_machine_info({"rounds": 2 if quick else rounds, "rows": rows}), as_json, lines
     )
 

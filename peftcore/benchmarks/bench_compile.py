@@ -48,10 +48,10 @@ def time_compile(
 
     def lines() -> Iterator[str]:
         yield f"{method}, {count} seeds, backend {backend}, medians of {rounds} rounds"
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
     value = {"method": method, "seeds": count, "rounds": rounds, "backend": backend, "rows": rows}
-    printing.show(with_machine_info(value), as_json, lines)
+    printing.print_result(with_machine_info(value), as_json, lines)
 
 
 def _row(

@@ -40,11 +40,11 @@ def generate(
     def lines() -> Iterator[str]:
         yield f"{texts} text(s), medians of {rounds} interleaved rounds, processor seconds"
         heads = ["base", "method", "adapters", "together s", "one by one s", "times faster"]
-        yield from printing.table(heads, [tuple(row.values())[:6] for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values())[:6] for row in rows])
 
     whole: dict[str, Any] = {"texts": texts, "rounds": rounds}
     whole["ratio_vs_one_by_one"] = statistics.median(row["times_faster"] for row in rows)
-    printing.show(with_machine_info(whole | {"rows": rows}), as_json, lines)
+    printing.print_result(with_machine_info(whole | {"rows": rows}), as_json, lines)
 
 
 def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[str, Any]:
@@ -78,11 +78,11 @@ def _ways(
     import torch
 
     from peftcore import tasks
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation, planning
 
     base, spec = load_bench_base(name), bench_spec(name, method, count, 1, "fp32")
-    whole, task = planning.build_adapted(base, spec), tasks.find(spec.task)
+    whole, task = planning.build_adapted(base, spec), tasks.find_task(spec.task)
     generator = torch.Generator().manual_seed(0)
     for tensor in whole.tensors.values():
         noise = torch.randn(tensor.shape, generator=generator)
@@ -93,7 +93,7 @@ def _ways(
         for each, tensor in single.tensors.items():
             tensor.data.copy_(whole.tensors[each].data[seed : seed + 1])
         singles.append(single)
-    encoder = Encoder(base, task.labels, planning.prompt_length(spec, base))
+    encoder = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
     rows = list(task.load("validation")[:texts])
 
     def asked(adapted: Any) -> list[list[str]]:

@@ -67,12 +67,14 @@ def growth(
     def lines() -> Iterator[str]:
         yield f"{base}, prefix tuning, medians of {rounds}"
         heads = ["axis", "value", "processor seconds", "peak MiB"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
         for name, powers in exponents.items():
             yield f"{name}: time grows as its power {powers['seconds']:.2f} at the upper end"
 
     value = {"base": base, "rounds": rounds, "units": UNITS}
-    printing.show(with_machine_info(value | {"exponents": exponents, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info(value | {"exponents": exponents, "rows": rows}), as_json, lines
+    )
 
 
 def growth_exponent(points: Sequence[tuple[float, float]]) -> float:
@@ -151,7 +153,7 @@ def _points(value: int, base: str) -> Callable[[], Any]:
     from peftcore.adapters.simplex_points import random_points
     from peftcore.benchmarks.bench_training import load_bench_base
     from peftcore.labs.common import interpolation
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning
 
     spec = bench_spec(base, "prefix_tuning", 1, 1000, "auto")
@@ -161,13 +163,13 @@ def _points(value: int, base: str) -> Callable[[], Any]:
             "settings": spec.settings | {"places": ["decoder", "cross"]},
         }
     )
-    loaded, task = load_bench_base(base), tasks.find(spec.task)
+    loaded, task = load_bench_base(base), tasks.find_task(spec.task)
     rows = list(task.load("validation")[:4])
     evaluator = interpolation.PointEvaluator(
         interpolation.span_of_run(planning.build_adapted(loaded, spec)),
         0,
         rows,
-        Encoder(loaded, task.labels),
+        ExampleBatcher(loaded, task.labels),
     )
     points = random_points([0], value, 3, 1)[0]
     return lambda: evaluator.losses(points)

@@ -35,9 +35,11 @@ def precision(
 
     def lines() -> Iterator[str]:
         yield f"{base}, mean dev loss of {count} seeds; apart: the mean of their differences"
-        yield from printing.table(heads, [tuple(row.values())[1:] for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values())[1:] for row in rows])
 
-    printing.show(with_machine_info({"base": base, "seeds": count, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info({"base": base, "seeds": count, "rows": rows}), as_json, lines
+    )
 
 
 def _curves(base: str, method: str, count: int, steps: int, looks: int) -> list[dict[str, Any]]:

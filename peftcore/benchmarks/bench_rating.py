@@ -76,16 +76,16 @@ def rating_crowd(
         if not browsers:
             yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
         heads = ["act", "calls", "median ms", "95 % ms", "worst ms"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
-    printing.show(with_machine_info(value), as_json, lines)
+    printing.print_result(with_machine_info(value), as_json, lines)
 
 
 def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
     """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
     from peftcore import rating
 
-    rating_store = rating.Book(url)
+    rating_store = rating.RatingStore(url)
     project, tokens = create_rating_project(rating_store, raters, items)
     actors = [rating.sign_in(rating_store, token) for token in tokens]
     times: dict[str, list[float]] = defaultdict(list)
@@ -103,7 +103,9 @@ def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[st
         thread.join()
     if faults:
         raise faults[0]
-    ratings = rating.verdicts(rating_store, rating.experimenter("bench"), project, history=True)
+    ratings = rating.verdict_table(
+        rating_store, rating.experimenter("bench"), project, history=True
+    )
     rating_store.close()
     _check_ratings(ratings, len(times["rate"]), min(OVERLAP, raters))
     return dict(times)
@@ -112,8 +114,8 @@ def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[st
 def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[str, list[str]]:
     """A new project, by id, that has so many items for each of so many raters; and their links."""
     from peftcore import rating
-    from peftcore.rating.creation import store
-    from peftcore.rating.item_sampling import Item
+    from peftcore.rating.creation import save_project
+    from peftcore.rating.item_sampling import RatingItem
 
     overlap = min(OVERLAP, raters)
     # Enough that the last rater, too, finds an item that is open and that they have not rated.
@@ -121,9 +123,9 @@ def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[s
     settings = rating.ProjectSettings.make(
         {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
     )
-    listed = [_item(Item, number) for number in range(count)]
+    listed = [_item(RatingItem, number) for number in range(count)]
     project, me = (
-        store(rating_store, "bench", "bench", settings, listed, {}),
+        save_project(rating_store, "bench", "bench", settings, listed, {}),
         rating.experimenter("bench"),
     )
     links = [rating.invite(rating_store, me, project.id, f"rater {n}").token for n in range(raters)]
@@ -170,9 +172,9 @@ def _rate_all_items(
     judgement = rating.Judgement(verdict="weak yes")
     while (shown := timed("next item", rating.next_item)) is not None:
         lease = shown.lease
-        timed("answer", rating.answer, lease, "yes", f"a{lease}")
+        timed("answer", rating.submit_answer, lease, "yes", f"a{lease}")
         timed("draft", rating.save_draft, lease, {"verdict": "weak yes"}, 1)
-        timed("rate", rating.rate, lease, judgement, f"r{lease}", 1.0)
+        timed("rate", rating.submit_rating, lease, judgement, f"r{lease}", 1.0)
 
 
 def _ms(seconds: float) -> float:

@@ -65,12 +65,12 @@ def seeds(
 
     def lines() -> Iterator[str]:
         yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
-        yield from printing.table(
+        yield from printing.format_table(
             heads,
             [_table_row(row) for row in rows],
         )
 
-    printing.show(
+    printing.print_result(
         with_machine_info(
             {"steps": steps, "rounds": rounds, "precision": precision}
             | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
@@ -144,7 +144,7 @@ def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = Fals
     loaded = load_bench_base(spec.base)
     episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
     together = together or batch_budget.seeds_per_pass(spec, loaded, encoder, episodes)
-    at_once = 1 if alone else thread_pool.count(loaded.device)
+    at_once = 1 if alone else thread_pool.thread_count(loaded.device)
     return Trainer(planning.build_adapted(loaded, spec), episodes, encoder, spec, together, at_once)
 
 
@@ -319,12 +319,12 @@ def step(
     def lines() -> Iterator[str]:
         yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
         yield "the inputs of the frozen model, for the same tokens, soft ones included"
-        yield from printing.table(
+        yield from printing.format_table(
             ["base", "method", "ms a step", "floor ms", "times the floor"],
             [tuple(row.values())[:5] for row in rows],
         )
 
-    printing.show(
+    printing.print_result(
         with_machine_info({"seeds": count, "rounds": rounds, "rows": rows}), as_json, lines
     )
 

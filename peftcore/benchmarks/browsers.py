@@ -54,12 +54,14 @@ def rate_in_browsers(
 
     path = find_chromium()
     with tempfile.TemporaryDirectory() as home:
-        rating_store = rating.Book(f"sqlite:///{home}/lab.sqlite")
+        rating_store = rating.RatingStore(f"sqlite:///{home}/lab.sqlite")
         project, tokens = create_project(rating_store)
         with serve_app(home=home) as address:
             links = [f"{address}/rate?r={token}" for token in tokens]
             pairs = asyncio.run(_rate_all(path, links, items, think, seed))
-        ratings = rating.verdicts(rating_store, rating.experimenter("bench"), project, history=True)
+        ratings = rating.verdict_table(
+            rating_store, rating.experimenter("bench"), project, history=True
+        )
         rating_store.close()
     times: dict[str, list[float]] = defaultdict(list)
     for act, milliseconds in pairs:

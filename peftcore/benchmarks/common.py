@@ -86,9 +86,9 @@ def landscape(
         yield f"{points} points, {examples} examples, medians of {rounds} interleaved rounds"
         heads = ["base", "prefixes", "way", "wall s", "processor s", "times faster"]
         heads += ["in processor time", "off by"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
-    printing.show(
+    printing.print_result(
         with_machine_info({"points": points, "examples": examples, "rounds": rounds, "rows": rows}),
         as_json,
         lines,
@@ -152,7 +152,7 @@ def _ways(
 
     from peftcore import tasks
     from peftcore.labs.common import interpolation
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning
 
     spec = planning.build_spec(
@@ -162,9 +162,9 @@ def _ways(
         {"places": places},
         {"seeds": 1, "vertices": 3},
     )
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     span = interpolation.span_of_run(planning.build_adapted(base, spec))
-    encoder = Encoder(base, task.labels)
+    encoder = ExampleBatcher(base, task.labels)
     rows = list(task.load("validation")[:examples])
     batch = encoder.batch(rows)
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import IGNORED
+from peftcore.models.batching import IGNORE_INDEX
 from peftcore.training import planning
 from peftcore.training.trainer import Trainer, step_examples
 
@@ -28,13 +28,13 @@ def floor_step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Call
     ]
     batch, model = trainer.batcher.batch(rows), base.model
     soft = planning.prompt_length(trainer.spec, base)
-    mask = torch.nn.functional.pad(batch.mask, (soft, 0), value=1)
-    ids = torch.nn.functional.pad(batch.ids, (soft, 0))
+    mask = torch.nn.functional.pad(batch.attention_mask, (soft, 0), value=1)
+    ids = torch.nn.functional.pad(batch.input_ids, (soft, 0))
     model_inputs: dict[str, Any] = {"attention_mask": mask}
     if base.kind == "encoder-decoder":
         model_inputs["labels"] = batch.targets
     elif base.kind == "encoder":
-        types = batch.types
+        types = batch.token_type_ids
         model_inputs |= (
             {} if types is None else {"token_type_ids": torch.nn.functional.pad(types, (soft, 0))}
         )
@@ -80,5 +80,5 @@ def _loss(out: Any, batch: Any) -> torch.Tensor:
         return loss
     logits = out.logits[:, :-1].float()
     return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
+        logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE_INDEX
     )

@@ -20,8 +20,8 @@ from peftcore import tasks
 from peftcore.adapters.adapted_model import pool_states
 from peftcore.data.task import Episode
 from peftcore.errors import BadInput
-from peftcore.models.base_model import BaseModel, as_published
-from peftcore.models.batching import IGNORED, Batch, Encoder
+from peftcore.models.base_model import BaseModel, restore_library_modules
+from peftcore.models.batching import IGNORE_INDEX, Batch, ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.training import planning
 from peftcore.training.trainer import autocast_dtype, lr_multiplier, step_examples
@@ -54,8 +54,8 @@ class PeftLoop:
     def __init__(self, base: BaseModel, spec: RunSpec, seed: int, labels: int = 0) -> None:
         self.base, self.spec, self.seed = base, spec, seed
         torch.manual_seed(seed)
-        self.model = self._with_adapter(as_published(copy.deepcopy(base.model)))
-        self.head = torch.nn.Linear(base.anatomy.width, labels) if labels else None
+        self.model = self._with_adapter(restore_library_modules(copy.deepcopy(base.model)))
+        self.head = torch.nn.Linear(base.structure.width, labels) if labels else None
         trained = [p for p in self.model.parameters() if p.requires_grad]
         trained += list(self.head.parameters()) if self.head else []
         self.learning_rate = _learning_rate(base, spec)
@@ -87,23 +87,26 @@ class PeftLoop:
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of a batch."""
-        model_inputs: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        model_inputs: dict[str, Any] = {
+            "input_ids": batch.input_ids,
+            "attention_mask": batch.attention_mask,
+        }
         if self.head is not None:
-            if batch.types is not None:
-                model_inputs["token_type_ids"] = batch.types
-            states = self.model(**model_inputs).last_hidden_state[:, -batch.ids.shape[1] :]
-            pooled = pool_states(states, batch, self.base.sentences, False)
-            assert batch.classes is not None
-            return torch.nn.functional.cross_entropy(self.head(pooled).float(), batch.classes)
+            if batch.token_type_ids is not None:
+                model_inputs["token_type_ids"] = batch.token_type_ids
+            states = self.model(**model_inputs).last_hidden_state[:, -batch.input_ids.shape[1] :]
+            pooled = pool_states(states, batch, self.base.is_sentence_encoder, False)
+            assert batch.class_labels is not None
+            return torch.nn.functional.cross_entropy(self.head(pooled).float(), batch.class_labels)
         assert batch.targets is not None
         labels = batch.targets
         if self.base.kind == "decoder":
-            rest = batch.ids.shape[1] - labels.shape[1]
-            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORED)
+            rest = batch.input_ids.shape[1] - labels.shape[1]
+            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORE_INDEX)
         loss: Tensor = self.model(**model_inputs, labels=labels, use_cache=False).loss
         return loss
 
-    def train(self, episode: Episode, encoder: Encoder) -> TrainingCost:
+    def train(self, episode: Episode, encoder: ExampleBatcher) -> TrainingCost:
         """The spec's steps."""
         t, last = self.spec.training, 0.0
         wall, processor = time.perf_counter(), time.process_time()
@@ -132,13 +135,13 @@ def _learning_rate(base: BaseModel, spec: RunSpec) -> float:
     return float(rate * next(iter(own_adapter.learning_rate_factors().values()), 1.0))
 
 
-def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], Encoder]:
+def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], ExampleBatcher]:
     """The examples of every seed, and what makes them tensors."""
-    task, t = tasks.find(spec.task), spec.training
-    encoder = Encoder(
+    task, t = tasks.find_task(spec.task), spec.training
+    encoder = ExampleBatcher(
         base, task.labels if base.kind == "encoder" else (), planning.prompt_length(spec, base)
     )
-    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
     for episode in episodes:
         encoder.batch(episode.train)  # tokenised before the clock runs, for every way
     return episodes, encoder
@@ -146,12 +149,12 @@ def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], Enc
 
 def peft_loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
     """A loop for every seed, with its adapter on."""
-    labels = len(tasks.find(spec.task).labels) if base.kind == "encoder" else 0
-    return [PeftLoop(base, spec, seed, labels) for seed in spec.population.numbers()]
+    labels = len(tasks.find_task(spec.task).labels) if base.kind == "encoder" else 0
+    return [PeftLoop(base, spec, seed, labels) for seed in spec.population.seed_numbers()]
 
 
 def train_in_turn(
-    peft_loops_in_turn: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: Encoder
+    peft_loops_in_turn: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: ExampleBatcher
 ) -> TrainingCost:
     """All of them in turn, each with its own examples."""
     costs = [

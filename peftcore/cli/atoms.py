@@ -14,7 +14,7 @@ from peftcore.cli.results import RunId
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.labs.atoms.request import Study
+    from peftcore.labs.atoms.request import AtomsJob
 
 atoms = typer.Typer(
     help="Sparse atoms: coefficients, pruning, density, removal and combination.",
@@ -44,18 +44,18 @@ def show_map(
 
     job = _run_job("map", [run], sets, data, device)
     seeds = [
-        {"seed": entry["seed"], **vars(request.measures(entry))}
-        | {"importance": request.weights(entry).tolist(), "usage": entry["usage"]}
+        {"seed": entry["seed"], **vars(request.entry_sparsity(entry))}
+        | {"importance": request.entry_importance(entry).tolist(), "usage": entry["usage"]}
         | {"site_zeros": entry["site_zeros"]}
-        for entry in request.codes(job)
+        for entry in request.coefficient_entries(job)
     ]
-    evolution = json.loads(request.evolution(job).to_json(orient="records"))
+    evolution = json.loads(request.sparsity_by_step(job).to_json(orient="records"))
     value = _job_value(job) | {"seeds": seeds, "evolution": evolution}
 
     def lines() -> Iterator[str]:
         yield _first_line(job)
         heads = ["seed", "zeros", "l0", "hoyer", "gini", "effective", "dead", "always", "atoms"]
-        yield from printing.table(heads, [[row[name] for name in heads] for row in seeds])
+        yield from printing.format_table(heads, [[row[name] for name in heads] for row in seeds])
 
     _finish(job, value, as_json, lines)
 
@@ -72,12 +72,14 @@ def prune_atoms(
     from peftcore.labs.atoms import request
 
     job = _run_job("prune", [run], sets, data, device)
-    table = request.curves(job)
-    bands = {what: request.bands(table, what) for what in ("loss", "score")}
+    table = request.pruning_curves(job)
+    bands = {what: request.curve_intervals(table, what) for what in ("loss", "score")}
     value = _job_value(job) | {
         "curves": {w: json.loads(band.to_json(orient="records")) for w, band in bands.items()},
         "apart_from_random": {
-            what: {o: request.apart(band, o, "random") for o in ("importance", "ablation")}
+            what: {
+                o: request.separated_counts(band, o, "random") for o in ("importance", "ablation")
+            }
             for what, band in bands.items()
         },
     }
@@ -89,7 +91,7 @@ def prune_atoms(
                 continue
             yield what if what == "loss" else str(job.facts["metric"])
             heads = ["order", "k", "mean", "low", "high", "n"]
-            yield from printing.table(heads, band[heads].to_numpy(dtype=object).tolist())
+            yield from printing.format_table(heads, band[heads].to_numpy(dtype=object).tolist())
 
     _finish(job, value, as_json, lines)
 
@@ -105,7 +107,7 @@ def show_regularization_path(
 ) -> None:
     """Density against quality: the run at several thresholds and LoRA of equal rank, as one job."""
     job = _run_job("path", [run], [f"over={over}", *(sets or ())], data, device)
-    points = job.found("run")
+    points = job.entries_of("run")
 
     def lines() -> Iterator[str]:
         from peftcore.analysis.comparison import interval
@@ -116,7 +118,7 @@ def show_regularization_path(
             score, zeros = interval(point["scores"]), interval(point.get("zeros", []))
             name = "LoRA" if point["value"] is None else f"{over} {point['value']:g}"
             rows.append((name, point["run"], zeros.mean, score.mean, score.low, score.high))
-        yield from printing.table(["point", "run", "zeros", "score", "low", "high"], rows)
+        yield from printing.format_table(["point", "run", "zeros", "score", "low", "high"], rows)
 
     _finish(job, _job_value(job) | {"points": points}, as_json, lines)
 
@@ -145,18 +147,18 @@ def combine_atoms(
             one, other = (float(share) for share in shares.split(","))
         except ValueError:
             raise BadInput(f"shares are two numbers with a comma; got {shares!r}") from None
-        answers = interventions.combined(runs, text, (one, other))
-        printing.show(
-            answers, as_json, lambda: printing.table(["atoms", "answer"], [*answers.items()])
+        answers = interventions.answers_with_joined_atoms(runs, text, (one, other))
+        printing.print_result(
+            answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
         )
         return
     job = _run_job("combine", runs, sets, data, device)
-    rows = job.found("combined")
+    rows = job.entries_of("combined")
 
     def lines() -> Iterator[str]:
         yield _first_line(job)
         heads = ["seed", "task", "n", "metric", "both", "first", "second", "none"]
-        yield from printing.table(heads, [[row[name] for name in heads] for row in rows])
+        yield from printing.format_table(heads, [[row[name] for name in heads] for row in rows])
 
     _finish(job, _job_value(job) | {"scores": rows}, as_json, lines)
 
@@ -173,26 +175,30 @@ def remove_atoms(
     """What a run answers with some atoms removed or scaled, beside what it answered before."""
     from peftcore.labs.atoms import interventions
 
-    answers = interventions.changed(run, seed, atom, gain, text)
-    printing.show(answers, as_json, lambda: printing.table(["atoms", "answer"], [*answers.items()]))
+    answers = interventions.answers_with_changed_atoms(run, seed, atom, gain, text)
+    printing.print_result(
+        answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
+    )
 
 
-def _run_job(kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str) -> Study:
+def _run_job(
+    kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str
+) -> AtomsJob:
     """The measurement brought to its end, or as far as it came."""
     from peftcore.jobs.worker import resolve_device
-    from peftcore.labs.atoms.request import Ask, Study
+    from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 
     options.use_data(data)
     settings = dict(options.parse_setting(text) for text in sets or ())
     if "values" in settings:
         settings["values"] = _numbers(settings["values"])
-    job = Study.create(Ask.make({"kind": kind, "runs": runs, **settings}))
+    job = AtomsJob.create(AtomsRequest.make({"kind": kind, "runs": runs, **settings}))
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     torch_device = resolve_device(device)
-    with printing.bar(f"atoms, {kind}") as report:
-        from peftcore.labs.atoms.compute import carry_out
+    with printing.progress_bar(f"atoms, {kind}") as report:
+        from peftcore.labs.atoms.compute import run_atoms_job
 
-        carry_out(job, device=torch_device, report=lambda status: report(_progress(status)))
+        run_atoms_job(job, device=torch_device, report=lambda status: report(_progress(status)))
     return job
 
 
@@ -211,7 +217,7 @@ def _progress(status: Any) -> Any:
     )
 
 
-def _job_value(job: Study) -> dict[str, Any]:
+def _job_value(job: AtomsJob) -> dict[str, Any]:
     status = job.status()
     return {
         "measurement": job.id,
@@ -222,17 +228,17 @@ def _job_value(job: Study) -> dict[str, Any]:
     }
 
 
-def _first_line(job: Study) -> str:
+def _first_line(job: AtomsJob) -> str:
     facts, status = job.facts, job.status()
     return (
         f"{job.request.kind} {job.id}: {status.state}; {facts.get('task')}, "
-        f"{facts.get('n')} examples of {facts.get('split')}, {len(job.numbers)} seeds, "
+        f"{facts.get('n')} examples of {facts.get('split')}, {len(job.seed_numbers)} seeds, "
         f"data {facts.get('data_hash')}"
     )
 
 
-def _finish(job: Study, value: dict[str, Any], as_json: bool, lines: Any) -> None:
-    printing.show(value, as_json, lines)
+def _finish(job: AtomsJob, value: dict[str, Any], as_json: bool, lines: Any) -> None:
+    printing.print_result(value, as_json, lines)
     if job.status().state != "done":
         typer.echo(job.status().message, err=True)
         raise typer.Exit(1)

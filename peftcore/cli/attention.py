@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import app, options
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def show_attention(
         return
     shown_example = _text_or_example(text, example, wanted)
     if target or (not shown_example.target and after.base.kind != "encoder"):
-        answer = target or capture.written(after, shown_example, seed, 48)
+        answer = target or capture.generate_answer(after, shown_example, seed, 48)
         shown_example = replace(shown_example, target=answer)
-    after_attention = capture.record(after, shown_example, seed)
-    before_attention = capture.record(before, shown_example, min(seed, before.seeds - 1))
+    after_attention = capture.capture_attention(after, shown_example, seed)
+    before_attention = capture.capture_attention(before, shown_example, min(seed, before.seeds - 1))
     attention_kinds = _chosen_kinds(after_attention, place)
     value = {
         "subject": subject,
@@ -86,7 +86,7 @@ def show_attention(
                 name, before_attention[name], after_attention[name], layer, head
             )
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _load_subject(name: str) -> tuple[AdaptedModel, str]:
@@ -94,11 +94,11 @@ def _load_subject(name: str) -> tuple[AdaptedModel, str]:
     from peftcore.labs.attention import capture
     from peftcore.models import catalog
     from peftcore.models.base_model import load
-    from peftcore.runs.store import ID, RunStore
+    from peftcore.runs.store import RUN_ID, RunStore
     from peftcore.training.checkpoint import load_adapter
 
-    if name in catalog.names() or not ID.fullmatch(name):
-        return capture.untouched(load(name)), ""
+    if name in catalog.base_names() or not RUN_ID.fullmatch(name):
+        return capture.unadapted_model(load(name)), ""
     run = RunStore().open(name)
     return load_adapter(run, load(run.spec.base)), run.spec.task
 
@@ -108,7 +108,7 @@ def _examples(task: str) -> list[Example]:
 
     if not task:
         raise BadInput("an untouched base has no task of its own; name one with --task")
-    return list(tasks.find(task).load("test"))
+    return list(tasks.find_task(task).load("test"))
 
 
 def _text_or_example(text: str, number: int | None, task: str) -> Example:
@@ -127,7 +127,7 @@ def _text_or_example(text: str, number: int | None, task: str) -> Example:
 
 def _chosen_kinds(by_kind: dict[str, Any], attention_kind: str) -> list[str]:
     if attention_kind and attention_kind not in by_kind:
-        raise unknown("attention", attention_kind, by_kind)
+        raise unknown_name("attention", attention_kind, by_kind)
     return [attention_kind] if attention_kind else list(by_kind)
 
 
@@ -183,7 +183,7 @@ def _attention_lines(
     rows = [
         (n + 1, *map(float, row)) for n, row in enumerate(analysis.total_variation(before, after))
     ]
-    yield from printing.table(heads, rows)
+    yield from printing.format_table(heads, rows)
     yield f"layer {layer}, head {head} looks most from:"
     yield from (f"  {line}" for line in analysis.strongest(after, *at))
     yield ""
@@ -219,10 +219,10 @@ def _print_statistics(
                 yield f"{name}, {known.title.lower()} ({known.unit})"
                 heads = ["layer", "head", "before", "after", "change", "low", "high"]
                 rows = [_row_cells(row) for row in of_all]
-                yield from printing.table(heads, rows)
+                yield from printing.format_table(heads, rows)
                 yield ""
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _row_cells(row: HeadRow) -> list[Any]:

@@ -16,7 +16,7 @@ from peftcore.system import printing
 if TYPE_CHECKING:
     from peftcore.adapters.component_map import ComponentMap
     from peftcore.jobs.background import JobStatus
-    from peftcore.labs.components.grid import Grid
+    from peftcore.labs.components.grid import SubsetGrid
     from peftcore.runs.store import RunStore
     from peftcore.sweeps.spec import SweepJob
 
@@ -70,14 +70,14 @@ def count(
         "cells": [name for name in base_map.sizes if name in cells],
     }
     line = f"{counted:,} of {base_map.total:,}, {base_map.percent(counted):.3f} %"
-    printing.show(value, as_json, lambda: iter([line, *value["cells"]]))
+    printing.print_result(value, as_json, lambda: iter([line, *value["cells"]]))
 
 
 def _print_every_cell(base_map: ComponentMap, as_json: bool) -> None:
     rows = [{"cell": name, "numbers": size} for name, size in base_map.sizes.items()]
     value = {"base": base_map.base, "total": base_map.total, "cells": rows}
     table = [(row["cell"], row["numbers"]) for row in rows]
-    printing.show(value, as_json, lambda: printing.table(["cell", "numbers"], table))
+    printing.print_result(value, as_json, lambda: printing.format_table(["cell", "numbers"], table))
 
 
 def _all_maps() -> Iterator[ComponentMap]:
@@ -130,19 +130,23 @@ def grid(
     spec = options.spec_from_options(
         base, task, "sparsefit", sets, shots=shots, seeds=seeds, steps=steps
     )
-    presets = component_grid.FEW if names is None else [name.strip() for name in names.split(",")]
+    presets = (
+        component_grid.SHIPPED_PRESETS
+        if names is None
+        else [name.strip() for name in names.split(",")]
+    )
     store = RunStore()
-    subset_grid = component_grid.grid(kind, spec, store, presets)
-    sweep_job = component_grid.work(subset_grid)
+    subset_grid = component_grid.build_subset_grid(kind, spec, store, presets)
+    sweep_job = component_grid.grid_job(subset_grid)
     if sweep_job and stop and sweep_job.status().busy:
         sweep_job.stop()
     if sweep_job and start:
-        component_grid.start(sweep_job, store)
+        component_grid.start_grid_job(sweep_job, store)
     if sweep_job and train and subset_grid.missing:
         _train(sweep_job, store, device)
-    subset_grid = component_grid.grid(kind, spec, store, presets)
+    subset_grid = component_grid.build_subset_grid(kind, spec, store, presets)
     if ship:
-        component_grid.ship(subset_grid)
+        component_grid.ship_grid_runs(subset_grid)
     _print_grid(subset_grid, sweep_job, metric, as_json)
 
 
@@ -168,14 +172,14 @@ def _train(sweep_job: SweepJob, store: RunStore, device: str) -> None:
 
 
 def _print_grid(
-    subset_grid: Grid, sweep_job: SweepJob | None, metric: str | None, as_json: bool
+    subset_grid: SubsetGrid, sweep_job: SweepJob | None, metric: str | None, as_json: bool
 ) -> None:
     from peftcore import tasks
     from peftcore.analysis import subsets
     from peftcore.labs.components import grid as component_grid
 
     table = subset_grid.table()
-    main = metric or tasks.find(subset_grid.subsets[0].spec.task).main_metric
+    main = metric or tasks.find_task(subset_grid.subsets[0].spec.task).main_metric
     shown = [name for name in dict.fromkeys((main, *METRICS)) if name in table]
     scores = subsets.subset_scores(table, shown)
     state = [
@@ -189,7 +193,7 @@ def _print_grid(
     ]
     judged = subset_grid.kind == "layers"
     compared = (
-        subsets.layer_effects(table, main, component_grid.WHOLE)
+        subsets.layer_effects(table, main, component_grid.ALL_WEIGHTS)
         if judged
         else subsets.subset_differences(table, main)
     )
@@ -207,16 +211,16 @@ def _print_grid(
     def lines() -> Iterator[str]:
         if status and status.busy:
             yield f"sweep {value['sweep']}: {status.done} of {status.of} runs trained"
-        yield from printing.table(
+        yield from printing.format_table(
             ["subset", "state"], [(row["subset"], row["state"]) for row in state]
         )
         heads = ["name", "metric", "mean", "low", "high", "n", "trainable"]
-        yield from printing.table(heads, scores[heads].to_numpy(dtype=object).tolist())
+        yield from printing.format_table(heads, scores[heads].to_numpy(dtype=object).tolist())
         if len(compared):
             columns = [str(name) for name in compared.columns]
-            yield from printing.table(columns, compared.to_numpy(dtype=object).tolist())
+            yield from printing.format_table(columns, compared.to_numpy(dtype=object).tolist())
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @components.command()
@@ -232,11 +236,11 @@ def quality(
     from peftcore.runs.store import RunStore
 
     options.use_data(data)
-    store, grid_store = RunStore(), component_grid.shelf()
+    store, grid_store = RunStore(), component_grid.shipped_store()
     known = {run.id: run for run in grid_store.all()}
     opened = [known.get(run) or store.open(run) for run in runs]
-    quality_by_run = {run.id: explanation_quality.quality(run) for run in opened}
-    gold = {run.spec.task: explanation_quality.gold_shares(run.spec.task) for run in opened}
+    quality_by_run = {run.id: explanation_quality.evaluate_explanations(run) for run in opened}
+    gold = {run.spec.task: explanation_quality.gold_flag_shares(run.spec.task) for run in opened}
     value: dict[str, Any] = {
         "runs": [
             {
@@ -247,7 +251,7 @@ def quality(
                 "flags": quality_by_run[run.id].shares,
                 "scores": quality_by_run[run.id].scores,
                 "length_limit": quality_by_run[run.id].limit,
-                "lengths_known": quality_by_run[run.id].counted,
+                "lengths_known": quality_by_run[run.id].tokens_counted,
                 "reads_labels": quality_by_run[run.id].reads_labels,
             }
             for run in opened
@@ -262,6 +266,6 @@ def quality(
             for run, run_quality in quality_by_run.items()
         ]
         rows += [[f"gold {task}", *(shares[n] for n in heads[1:])] for task, shares in gold.items()]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -33,7 +33,7 @@ def examples(
     from peftcore import tasks
 
     options.use_data(data)
-    task_info = tasks.find(task)
+    task_info = tasks.find_task(task)
     value: dict[str, Any] = {
         "task": task,
         "title": task_info.title,
@@ -62,4 +62,4 @@ def examples(
         for row in rows[:limit]:
             yield from ("", f"{row.id}: {row.source}", f"  → {row.target}")
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -11,7 +11,7 @@ import typer
 
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.system import printing
 
 FORMATS: tuple[Literal["peft", "merged"], ...] = ("peft", "merged")
@@ -38,7 +38,7 @@ def export_run(
     from peftcore.runs.store import RunStore
 
     if to not in FORMATS:
-        raise unknown("format", to, FORMATS)
+        raise unknown_name("format", to, FORMATS)
     opened_run = RunStore().open(run)
     number = opened_run.spec.population.first_seed if seed is None else seed
     if to == "peft":
@@ -52,7 +52,7 @@ def export_run(
         yield f"seed {number} of run {run} is in {out}: {', '.join(file_names)}"
         yield from notes
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command("import")
@@ -70,7 +70,7 @@ def import_folder(
         "trainable": run.status().trainable,
     }
     say = f"run {run.id}: {run.spec.method} for {base}, imported without scores"
-    printing.show(value, as_json, lambda: iter([say]))
+    printing.print_result(value, as_json, lambda: iter([say]))
 
 
 @app.command()
@@ -101,7 +101,7 @@ def bundle(
         if not with_answers:
             yield bundles.ANSWERS_LEFT_OUT
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -123,12 +123,12 @@ def reproduce(
         )
     else:
         try:
-            with printing.bar("reproducing") as tell:
+            with printing.progress_bar("reproducing") as tell:
                 report = reproduction.reproduce(bundle, device=device, report=tell)
         except RunFailed as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
-    printing.show(_value(report), as_json, lambda: _lines(report))
+    printing.print_result(_value(report), as_json, lambda: _lines(report))
     if any(finding.fatal for finding in report.findings):
         raise typer.Exit(1)
 
@@ -154,5 +154,5 @@ def _lines(report: Any) -> Iterator[str]:
     if report.scores:
         heads = ["run", "metric", "seed", "old", "new", "difference"]
         rows = [(s.run, s.metric, s.seed, s.old, s.new, s.difference) for s in report.scores]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
         yield "identical" if report.identical else "not identical"

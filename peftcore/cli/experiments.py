@@ -48,4 +48,6 @@ def study(
         studies.write(rows, out)
     heads = ("task", "shots", "label", "mean", "low", "high", "n", "trainable")
     table = [[getattr(row, head) for head in heads] for row in rows]
-    printing.show([asdict(row) for row in rows], as_json, lambda: printing.table(heads, table))
+    printing.print_result(
+        [asdict(row) for row in rows], as_json, lambda: printing.format_table(heads, table)
+    )

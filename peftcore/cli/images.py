@@ -15,7 +15,7 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.labs.images.queries import Drawn
+    from peftcore.labs.images.queries import GeneratedImages
     from peftcore.models.base_model import BaseModel
 
 pictures = typer.Typer(
@@ -60,17 +60,19 @@ def draw_images(
     if not run:
         if with_atoms:
             raise BadInput("only a run has atoms; name one with --run")
-        drawn = ask.plain(load(base), prompt, count, first)
+        drawn = ask.generate_from_base(load(base), prompt, count, first)
     else:
-        opened = results_store.open_run(run, atoms=with_atoms)
+        opened = results_store.open_image_run(run, with_atoms=with_atoms)
         model = load(opened.spec.base)
         drawn = (
             _draw_with_atoms(run, model, seed, by, atoms, off or [], gain, prompt, count, first)
             if with_atoms
-            else ask.by_run(opened, load_adapter(opened, model), seed, prompt, count, first)
+            else ask.generate_from_run(
+                opened, load_adapter(opened, model), seed, prompt, count, first
+            )
         )
         base = opened.spec.base
-    _show({"": drawn}, ask.world_of(base), drawn.shown(), as_json)
+    _show({"": drawn}, ask.image_world(base), drawn.to_json(), as_json)
 
 
 def _draw_with_atoms(
@@ -84,21 +86,21 @@ def _draw_with_atoms(
     prompt: str,
     count: int,
     first: int,
-) -> Drawn:
+) -> GeneratedImages:
     """What one seed of a run draws with some of its atoms."""
     from peftcore.labs.images import atom_interventions, compute, results_store
     from peftcore.labs.images import queries as ask
 
-    opened = results_store.open_run(run, atoms=True)
-    dictionary = compute.dictionary(opened, model)
-    ask.check_seed(opened, seed)
-    order = compute.order_of(opened, dictionary, seed, compute.order(by))
+    opened = results_store.open_image_run(run, with_atoms=True)
+    dictionary = compute.load_dictionary(opened, model)
+    ask.check_image_seed(opened, seed)
+    order = compute.rank_run_atoms(opened, dictionary, seed, compute.parse_order(by))
     kept = dictionary.size if atoms is None else atoms
     if kept > dictionary.size or any(atom >= dictionary.size for atom in off):
         raise BadInput(f"run {run} has atoms 0 to {dictionary.size - 1}")
-    gains = atom_interventions.keeping(order, [kept])
+    gains = atom_interventions.gains_keeping_first(order, [kept])
     gains[:, off] *= gain
-    return ask.at_gains(dictionary, seed, gains, prompt, count, first)[0]
+    return ask.generate_at_gains(dictionary, seed, gains, prompt, count, first)[0]
 
 
 @pictures.command("layers")
@@ -109,10 +111,10 @@ def draw_by_layer(
     from peftcore.labs.images import queries as ask
 
     opened, dictionary = _load_dictionary(run)
-    ask.check_seed(opened, seed)
-    drawn = ask.split(dictionary, seed, prompt, count)
-    value = {name: each.shown() for name, each in drawn.items()}
-    _show(drawn, ask.world_of(opened.spec.base), value, as_json)
+    ask.check_image_seed(opened, seed)
+    drawn = ask.generate_by_layer(dictionary, seed, prompt, count)
+    value = {name: each.to_json() for name, each in drawn.items()}
+    _show(drawn, ask.image_world(opened.spec.base), value, as_json)
 
 
 @pictures.command("atoms")
@@ -126,7 +128,7 @@ def list_atoms(
     from peftcore.labs.images import queries as ask
 
     opened, dictionary = _load_dictionary(run)
-    world = ask.world_of(opened.spec.base)
+    world = ask.image_world(opened.spec.base)
     rows = [
         {
             "atom": e.atom,
@@ -134,13 +136,15 @@ def list_atoms(
             "component": e.component,
             "importance": e.importance,
             "moves": e.size,
-            "brings": e.name(world),
+            "brings": e.describe(world),
         }
-        for e in ask.named(opened, dictionary, seed, most)
+        for e in ask.describe_atoms(opened, dictionary, seed, most)
     ]
     heads = list(rows[0])
-    printing.show(
-        rows, as_json, lambda: printing.table(heads, [[row[h] for h in heads] for row in rows])
+    printing.print_result(
+        rows,
+        as_json,
+        lambda: printing.format_table(heads, [[row[h] for h in heads] for row in rows]),
     )
 
 
@@ -160,17 +164,23 @@ def prune_image_atoms(
 
     from peftcore.labs.images import results_store, summary
 
-    results_store.open_run(run, atoms=True)
+    results_store.open_image_run(run, with_atoms=True)
     figure = _measure_figure({"kind": "prune", "runs": [run], "examples": examples}, "atoms kept")
-    band = summary.curve(figure)
+    band = summary.pruning_curve(figure)
     value = figure | {
         "curve": band.to_dict("records"),
-        "rises": {by: asdict(summary.rise(figure, order=by)) for by in summary.orders(figure)},
-        "needed": {by: summary.unneeded(band, order=by) for by in summary.orders(figure)},
+        "rises": {
+            by: asdict(summary.measure_monotonicity(figure, order=by))
+            for by in summary.ranked_orders(figure)
+        },
+        "needed": {
+            by: summary.fewest_sufficient_atoms(band, order=by)
+            for by in summary.ranked_orders(figure)
+        },
     }
     heads = ["order", "metric", "k", "mean", "low", "high", "n"]
     rows = band.sort_values(["metric", "order", "k"])[heads].to_numpy(dtype=object).tolist()
-    printing.show(value, as_json, lambda: printing.table(heads, rows))
+    printing.print_result(value, as_json, lambda: printing.format_table(heads, rows))
 
 
 @pictures.command("combine")
@@ -193,24 +203,26 @@ def combine_image_runs(
     from peftcore.labs.images import queries as ask
 
     first, dictionary = _load_dictionary(concept)
-    second = results_store.open_run(style, atoms=True)
+    second = results_store.open_image_run(style, with_atoms=True)
     if prompt:
-        ask.check_seed(first, seed)
-        ask.check_seed(second, seed)
-        other = compute.dictionary(second, dictionary.base)
-        drawn = ask.together(dictionary, other, seed, _shares(shares), prompt, count)
-        value = {name: each.shown() for name, each in drawn.items()}
+        ask.check_image_seed(first, seed)
+        ask.check_image_seed(second, seed)
+        other = compute.load_dictionary(second, dictionary.base)
+        drawn = ask.generate_with_joined_atoms(
+            dictionary, other, seed, _shares(shares), prompt, count
+        )
+        value = {name: each.to_json() for name, each in drawn.items()}
         _show(drawn, "scenes", value, as_json)
         return
     figure = _measure_figure(
         {"kind": "combine", "runs": [concept, style], "examples": examples}, "both", dictionary.base
     )
-    band = summary.mixes(figure)
+    band = summary.mix_scores(figure)
     value = figure | {"bands": band.to_dict("records"),
-                      "alone": summary.alone(first, second)}  # fmt: skip
+                      "alone": summary.independent_alignment(first, second)}  # fmt: skip
     heads = ["with", "metric", "mean", "low", "high", "n"]
     rows = band[heads].to_numpy(dtype=object).tolist()
-    printing.show(value, as_json, lambda: printing.table(heads, rows))
+    printing.print_result(value, as_json, lambda: printing.format_table(heads, rows))
 
 
 @pictures.command("compare")
@@ -226,14 +238,16 @@ def compare_image_runs(
 
     if task not in results_store.TASKS:
         raise BadInput(f"no task of pictures {task!r}; known: {', '.join(results_store.TASKS)}")
-    task_runs = results_store.runs(task)
-    measured = {run.id: results_store.figure(f"prune-{run.id}") for run in task_runs}
-    band = summary.by_method(
+    task_runs = results_store.finished_runs(task)
+    measured = {run.id: results_store.load_figure(f"prune-{run.id}") for run in task_runs}
+    band = summary.scores_by_method(
         task_runs, {name: figure for name, figure in measured.items() if figure}
     )
     heads = ["method", "run", "kept", "trainable", "metric", "mean", "low", "high", "n"]
     rows = band[heads].to_numpy(dtype=object).tolist()
-    printing.show(band.to_dict("records"), as_json, lambda: printing.table(heads, rows))
+    printing.print_result(
+        band.to_dict("records"), as_json, lambda: printing.format_table(heads, rows)
+    )
 
 
 @pictures.command("make")
@@ -245,14 +259,14 @@ def make_image_runs(
     from peftcore.cli.training import train_or_load
     from peftcore.labs.images import demo_runs
 
-    runs = demo_runs.make(
+    runs = demo_runs.ship_image_runs(
         out.expanduser(),
         lambda run: train_or_load(run.spec, "cpu"),
         lambda words: typer.echo(words, err=True),
     )
     value = [{"run": r.id, "task": r.spec.task, "method": r.spec.method,
               "scores": run_scores.scores_with_intervals(r)} for r in runs]  # fmt: skip
-    printing.show(
+    printing.print_result(
         value, as_json, lambda: (f"run {r.id}: {r.spec.task}, {r.spec.method}" for r in runs)
     )
 
@@ -262,19 +276,19 @@ def _measure_figure(
 ) -> dict[str, Any]:
     """The figure of a measurement that was brought to its end; Ctrl+C keeps what there is."""
     from peftcore.labs.images import results_store
-    from peftcore.labs.images.request import Ask, Study, carry_out
+    from peftcore.labs.images.request import ImagesJob, ImagesRequest, run_images_job
 
-    job = Study.create_own(Ask.make(settings))
+    job = ImagesJob.create_own(ImagesRequest.make(settings))
     if job.status().state == "done":  # asked for again: measured again
         job.clear()
         job.write_status(state="stopped", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     with _bar(what) as report:
-        status = carry_out(job, base=base, report=report)
+        status = run_images_job(job, base=base, report=report)
     if status.state != "done":
         typer.echo(status.message, err=True)
         raise typer.Exit(1)
-    figure = results_store.figure(job.request.figure)
+    figure = results_store.load_figure(job.request.figure_name)
     assert figure is not None, "it was kept a moment ago"
     return figure
 
@@ -284,8 +298,8 @@ def _load_dictionary(run: str) -> tuple[Any, Any]:
     from peftcore.labs.images import compute, results_store
     from peftcore.models.base_model import load
 
-    opened = results_store.open_run(run, atoms=True)
-    return opened, compute.dictionary(opened, load(opened.spec.base))
+    opened = results_store.open_image_run(run, with_atoms=True)
+    return opened, compute.load_dictionary(opened, load(opened.spec.base))
 
 
 def _shares(text: str) -> tuple[float, float]:
@@ -304,7 +318,7 @@ def _bar(what: str) -> Any:
 
     @contextmanager
     def shown() -> Iterator[Any]:
-        with printing.bar(what) as report:
+        with printing.progress_bar(what) as report:
             yield lambda done, of: report(
                 TrainingProgress("drawing", done, of, [], None, 0.0, 0.0, None, [])
             )
@@ -312,7 +326,7 @@ def _bar(what: str) -> Any:
     return shown()
 
 
-def _show(drawn: dict[str, Drawn], world: str, value: Any, as_json: bool) -> None:
+def _show(drawn: dict[str, GeneratedImages], world: str, value: Any, as_json: bool) -> None:
     """Pictures as JSON, or side by side in signs."""
 
     def lines() -> Iterator[str]:
@@ -324,6 +338,6 @@ def _show(drawn: dict[str, Drawn], world: str, value: Any, as_json: bool) -> Non
                     "".join(LEVEL_SIGNS[world][level] for level in picture[8 * row : 8 * row + 8])
                     for picture in each.pictures
                 )
-            yield "; ".join(each.told)
+            yield "; ".join(each.descriptions)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

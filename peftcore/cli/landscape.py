@@ -11,11 +11,11 @@ import typer
 
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.results import RunId
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.labs.landscape.request import Ask, Landscape
+    from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 
 Adapters = Annotated[
     list[str],
@@ -37,21 +37,21 @@ def landscape(
 ) -> None:
     """Losses at many points around an adapter or between adapters; goes on where it was stopped."""
     from peftcore.jobs.worker import resolve_device
-    from peftcore.labs.landscape.request import KINDS, Ask, Landscape
+    from peftcore.labs.landscape.request import KINDS, LandscapeJob, LandscapeRequest
 
     options.use_data(data)
     if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    request = Ask.make(
+        raise unknown_name("kind", kind, KINDS)
+    request = LandscapeRequest.make(
         {"kind": kind, "runs": runs, **dict(options.parse_setting(text) for text in sets or ())}
     )
     torch_device = resolve_device(device)
-    job = Landscape.create(request)
+    job = LandscapeJob.create(request)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
-    with printing.bar(f"landscape, {kind}") as report:
-        from peftcore.labs.landscape.compute import carry_out
+    with printing.progress_bar(f"landscape, {kind}") as report:
+        from peftcore.labs.landscape.compute import run_landscape_job
 
-        carry_out(job, device=torch_device, report=lambda status: report(_progress(status)))
+        run_landscape_job(job, device=torch_device, report=lambda status: report(_progress(status)))
     _print(job, as_json)
     if job.status().state != "done":
         typer.echo(job.status().message, err=True)
@@ -66,7 +66,7 @@ def _progress(status: Any) -> Any:
     )
 
 
-def _print(job: Landscape, as_json: bool) -> None:
+def _print(job: LandscapeJob, as_json: bool) -> None:
     table, measures, status = job.table(), job.measures(), job.status()
     value = {
         "landscape": job.id,
@@ -89,12 +89,14 @@ def _print(job: Landscape, as_json: bool) -> None:
         if "value" in measures:
             wide = measures.pivot_table(index="measure", columns="seed", values="value", sort=False)
             heads = ["measure", *(f"seed {seed}" for seed in wide.columns)]
-            yield from printing.table(heads, wide.reset_index().to_numpy(dtype=object).tolist())
+            yield from printing.format_table(
+                heads, wide.reset_index().to_numpy(dtype=object).tolist()
+            )
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
-def _point_lines(request: Ask, table: Any) -> Iterator[str]:
+def _point_lines(request: LandscapeRequest, table: Any) -> Iterator[str]:
     """The marked points, then the lowest and the highest, or a line each of the cuts."""
     known = table.dropna(subset=["loss"])
     if known.empty:
@@ -103,7 +105,7 @@ def _point_lines(request: Ask, table: Any) -> Iterator[str]:
     chosen = [(row["mark"], row["loss"]) for _, row in marked.iterrows()]
     chosen.append(("lowest", known["loss"].min()))
     chosen.append(("highest", known["loss"].max()))
-    yield from printing.table(["point", "loss"], chosen)
+    yield from printing.format_table(["point", "loss"], chosen)
 
 
 @app.command()
@@ -122,7 +124,7 @@ def vertices(
     from peftcore.runs.store import RunStore
 
     store, wanted = RunStore(), _counts(counts)
-    specs = request.by_vertices(store.open(run).spec, wanted)
+    specs = request.specs_by_vertices(store.open(run).spec, wanted)
     if queue:
         job_queue = Queue(store=store)
         jobs = [job_queue.submit(spec, device=device) for spec in specs]
@@ -142,9 +144,9 @@ def vertices(
 
     def lines() -> Iterator[str]:
         heads = ["vertices", "run", "state", "metric", "mean", "low", "high"]
-        yield from printing.table(heads, [_score_row(row) for row in rows])
+        yield from printing.format_table(heads, [_score_row(row) for row in rows])
 
-    printing.show(rows, as_json, lines)
+    printing.print_result(rows, as_json, lines)
 
 
 def _counts(text: str) -> list[int]:

@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_origin
 
 import typer
 
-from peftcore.errors import BadInput, unknown
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.errors import BadInput, unknown_name
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 
 Base = Annotated[str, typer.Option(help="Base model, as in `list`.")]
@@ -34,7 +34,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 SPEC_SECTIONS: dict[str, type[Settings]] = {
     "training": Training,
     "evaluation": Evaluation,
-    "population": Population,
+    "population": Members,
 }
 
 
@@ -82,7 +82,7 @@ def spec_sections(
     for text in sets or ():
         name, value = parse_setting(text)
         if name not in section_of:
-            raise unknown("setting", name, section_of)
+            raise unknown_name("setting", name, section_of)
         kind = SPEC_SECTIONS.get(section_of[name], own)
         values_by_section[section_of[name]][name] = _as_list(
             value, kind.model_fields[name].annotation

@@ -13,7 +13,7 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.rating import Book, Invitation, Project
+    from peftcore.rating import Invitation, Project, RatingStore
 
 rate = typer.Typer(cls=BadInputGroup, help="People rate explanations, blind.", no_args_is_help=True)
 app.add_typer(rate, name="rate")
@@ -45,8 +45,8 @@ def create(
     store = RunStore()
     chosen = [store.open(run) for run in dict.fromkeys(runs)]
     rating_store, me = open_rating_store()
-    new_project = rating.create(rating_store, me, chosen, name, **settings)
-    printing.show(
+    new_project = rating.create_project(rating_store, me, chosen, name, **settings)
+    printing.print_result(
         _summary(rating_store, new_project),
         as_json,
         lambda: _lines([_summary(rating_store, new_project)]),
@@ -59,8 +59,10 @@ def list_projects(as_json: printing.AsJson = False) -> None:
     from peftcore import rating
 
     rating_store, me = open_rating_store()
-    summaries = [_summary(rating_store, project) for project in rating.projects(rating_store, me)]
-    printing.show(summaries, as_json, lambda: _lines(summaries))
+    summaries = [
+        _summary(rating_store, project) for project in rating.list_projects(rating_store, me)
+    ]
+    printing.print_result(summaries, as_json, lambda: _lines(summaries))
 
 
 @rate.command("serve-link")
@@ -76,10 +78,10 @@ def serve_link(
 
     rating_store, me = open_rating_store()
     invited = rating.invite(
-        rating_store, me, rating.find(rating_store, me, project).id, name, login
+        rating_store, me, rating.find_project(rating_store, me, project).id, name, login
     )
     value = {"rater": invited.rater, "name": invited.name, "link": rater_link(address, invited)}
-    printing.show(value, as_json, lambda: iter([value["link"]]))
+    printing.print_result(value, as_json, lambda: iter([value["link"]]))
 
 
 def rater_link(address: str, invited: Invitation) -> str:
@@ -106,10 +108,10 @@ def export(
 
     rating_store, me = open_rating_store()
     if form == "bundle":
-        lines = list(bundle.dump(rating_store, me, project))
+        lines = list(bundle.dump_project(rating_store, me, project))
         text, count = "".join(f"{line}\n" for line in lines), len(lines)
     else:
-        rows = exporting.rows(rating_store, me, project, with_key, history, extra)
+        rows = exporting.export_rows(rating_store, me, project, with_key, history, extra)
         text = exporting.to_csv(rows) if form == "csv" else exporting.to_jsonl(rows)
         count = len(rows)
     if out is None and as_json:
@@ -119,7 +121,7 @@ def export(
         return
     out.write_text(text, "utf-8")
     value = {"project": project, "file": str(out), "rows": count, "with_key": with_key}
-    printing.show(value, as_json, lambda: iter([f"{count} rows in {out}"]))
+    printing.print_result(value, as_json, lambda: iter([f"{count} rows in {out}"]))
 
 
 @rate.command("import")
@@ -137,10 +139,10 @@ def import_ratings(
     text = _read(file)
     rating_store, me = open_rating_store()
     if text.lstrip().startswith('{"table"'):
-        new_project = bundle.load(rating_store, me, text.splitlines())
+        new_project = bundle.load_project(rating_store, me, text.splitlines())
     else:
         new_project = ratings_import.import_table(rating_store, me, text, name or file.stem, method)
-    printing.show(
+    printing.print_result(
         _summary(rating_store, new_project),
         as_json,
         lambda: _lines([_summary(rating_store, new_project)]),
@@ -155,19 +157,19 @@ def demos(
     """Make the shipped projects of simulated raters again."""
     from peftcore.rating import demo
 
-    target_folder = folder or demo.folder()
+    target_folder = folder or demo.demo_folder()
     paths_by_demo = {file: target_folder / f"{file}.jsonl" for file in demo.DEMOS}
     for file, path in paths_by_demo.items():
-        path.write_text("".join(f"{line}\n" for line in demo.make(file)), "utf-8")
+        path.write_text("".join(f"{line}\n" for line in demo.make_demo(file)), "utf-8")
     value = {file: str(path) for file, path in paths_by_demo.items()}
-    printing.show(value, as_json, lambda: iter(value.values()))
+    printing.print_result(value, as_json, lambda: iter(value.values()))
 
 
-def open_rating_store() -> tuple[Book, Any]:
+def open_rating_store() -> tuple[RatingStore, Any]:
     """The book with the demo projects in it, and whoever runs the lab."""
     from peftcore.rating import demo, experimenter
 
-    return demo.open_book(), experimenter()
+    return demo.open_rating_store(), experimenter()
 
 
 def _read(file: Path) -> str:
@@ -177,11 +179,11 @@ def _read(file: Path) -> str:
         raise BadInput(f"{str(file)!r} cannot be read as UTF-8 text: {error}") from None
 
 
-def _summary(rating_store: Book, project: Project) -> dict[str, Any]:
+def _summary(rating_store: RatingStore, project: Project) -> dict[str, Any]:
     from peftcore import rating
 
     me = rating.experimenter()
-    listed = rating.items(rating_store, me, project.id)
+    listed = rating.item_table(rating_store, me, project.id)
     real = listed[listed["kind"] == "rating"]
     return {
         "project": project.id,
@@ -191,7 +193,7 @@ def _summary(rating_store: Book, project: Project) -> dict[str, Any]:
         "items": len(real),
         "ratings": int(real["ratings"].sum()),
         "overlap": project.settings.overlap,
-        "raters": len(rating.raters(rating_store, me, project.id)),
+        "raters": len(rating.list_raters(rating_store, me, project.id)),
         "open": project.open,
         "demo": project.demo,
         "simulated": project.simulated,
@@ -201,4 +203,4 @@ def _summary(rating_store: Book, project: Project) -> dict[str, Any]:
 
 def _lines(summaries: list[dict[str, Any]]) -> Iterator[str]:
     heads = ["project", "mode", "items", "ratings", "overlap", "raters", "open", "name"]
-    return printing.table(heads, [[row[head] for head in heads] for row in summaries])
+    return printing.format_table(heads, [[row[head] for head in heads] for row in summaries])

@@ -19,10 +19,10 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
     from peftcore import rating
 
     rating_store, me = open_rating_store()
-    project_info = rating.find(rating_store, me, project)
-    checked = rating.checks(rating_store, me, project).set_index("rater")
+    project_info = rating.find_project(rating_store, me, project)
+    checked = rating.check_table(rating_store, me, project).set_index("rater")
     rows = []
-    for row in rating.raters(rating_store, me, project_info.id):
+    for row in rating.list_raters(rating_store, me, project_info.id):
         known = checked.loc[row.id].to_dict() if row.id in checked.index else {}
         names = ("checks", "checks_passed", "median_seconds")
         more = {name: known.get(name) for name in names}
@@ -30,7 +30,7 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
     value = {"project": project, "raters": rows}
     heads = ("id", "name", "done", "skipped", "checks_passed", "median_seconds", "link_works")
     listed = [[row[head] for head in heads] for row in rows]
-    printing.show(value, as_json, lambda: printing.table(heads, listed))
+    printing.print_result(value, as_json, lambda: printing.format_table(heads, listed))
 
 
 @rate.command("new-link")
@@ -49,7 +49,7 @@ def new_link(
         "name": invitation.name,
         "link": rater_link(address, invitation),
     }
-    printing.show(value, as_json, lambda: iter([value["link"]]))
+    printing.print_result(value, as_json, lambda: iter([value["link"]]))
 
 
 @rate.command("close-link")
@@ -58,7 +58,7 @@ def close_link(rater: RaterId, as_json: printing.AsJson = False) -> None:
     from peftcore import rating
 
     rating_store, me = open_rating_store()
-    rating.revoke(rating_store, me, rater)
+    rating.revoke_link(rating_store, me, rater)
     _print_sentence(
         {"rater": rater, "link_works": False}, f"The link of {rater} is closed.", as_json
     )
@@ -80,10 +80,12 @@ def _set_open(project: str, is_open: bool, as_json: bool) -> None:
     from peftcore import rating
 
     rating_store, me = open_rating_store()
-    changed = rating.set_open(rating_store, me, rating.find(rating_store, me, project).id, is_open)
+    changed = rating.set_project_open(
+        rating_store, me, rating.find_project(rating_store, me, project).id, is_open
+    )
     words = f"Project {changed.id} is {'open' if changed.open else 'closed'}."
     _print_sentence({"project": changed.id, "open": changed.open}, words, as_json)
 
 
 def _print_sentence(value: dict[str, Any], sentence: str, as_json: bool) -> None:
-    printing.show(value, as_json, lambda: iter([sentence]))
+    printing.print_result(value, as_json, lambda: iter([sentence]))

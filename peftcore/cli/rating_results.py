@@ -37,17 +37,21 @@ def scores(
     from peftcore.analysis import preference
 
     rating_store, me = open_rating_store()
-    mode = rating.find(rating_store, me, project).settings.mode
-    careless = rating.failed(rating_store, me, project) if careful else {}
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    careless = rating.raters_failing_checks(rating_store, me, project) if careful else {}
     if mode == "pairwise":
-        pairs = rating.comparisons(rating_store, me, project).rename(columns={"winner": "outcome"})
+        pairs = rating.comparison_table(rating_store, me, project).rename(
+            columns={"winner": "outcome"}
+        )
         pairs = pairs[~pairs["rater"].isin(careless)]
-        ends = {end: rating.sources(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")}
+        ends = {
+            end: rating.source_names(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")
+        }
         tables = {"ranking": preference.rank_methods(pairs.assign(**ends)).methods}
     else:
-        rows = rating.scored(rating_store, me, project)
+        rows = rating.scored_table(rating_store, me, project)
         rows = rows[~rows["rater"].isin(careless)]
-        rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
+        rows = rows.assign(source=rating.source_names(rows["run"], rows["method"]))
         tables = {"score": preference.score_methods(rows, "source", resamples=resamples)}
         for name in rating.DIMENSIONS if mode == "likert" else ():
             each = rows.assign(score=rating.step_score(rows[name].astype(float)))
@@ -72,15 +76,17 @@ def agreement(
     from peftcore.rating import questions
 
     rating_store, me = open_rating_store()
-    mode = rating.find(rating_store, me, project).settings.mode
-    ratings = rating.verdicts(rating_store, me, project)
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    ratings = rating.verdict_table(rating_store, me, project)
     if careful:
-        ratings = ratings[~ratings["rater"].isin(rating.failed(rating_store, me, project))]
+        ratings = ratings[
+            ~ratings["rater"].isin(rating.raters_failing_checks(rating_store, me, project))
+        ]
     example_of_item = dict(zip(ratings["item"], ratings["example"], strict=True))
     names = ratings.drop_duplicates("rater").set_index("rater")["name"]
     by_question, pairs = {}, {}
-    for question in questions.BY_MODE[mode]:
-        words, order = questions.categories(ratings, mode, question)
+    for question in questions.QUESTIONS_BY_MODE[mode]:
+        words, order = questions.verdict_categories(ratings, mode, question)
         rows = ratings.assign(category=words)
         table = agreeing.pivot_verdicts(rows, item="item", rater="rater", verdict="category")
         measured = agreeing.agreement_statistics(
@@ -97,9 +103,9 @@ def agreement(
         for question, rows in by_question.items():
             yield f"{question}:"
             shown = [(r["name"], r["value"], r["low"], r["high"], r["reason"]) for r in rows]
-            yield from printing.table(["measure", "value", "low", "high", "note"], shown)
+            yield from printing.format_table(["measure", "value", "low", "high", "note"], shown)
 
-    printing.show({"project": project} | by_question | {"pairs": pairs}, as_json, lines)
+    printing.print_result({"project": project} | by_question | {"pairs": pairs}, as_json, lines)
 
 
 @rate.command()
@@ -115,9 +121,11 @@ def disagreements(
     from peftcore.rating import questions
 
     rating_store, me = open_rating_store()
-    mode = rating.find(rating_store, me, project).settings.mode
-    table = questions.spread(rating.verdicts(rating_store, me, project), mode, dimension)
-    settled = rating.adjudications(rating_store, me, project).set_index("item")["verdict"]
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    table = questions.verdict_spread(
+        rating.verdict_table(rating_store, me, project), mode, dimension
+    )
+    settled = rating.adjudication_table(rating_store, me, project).set_index("item")["verdict"]
     apart = table[table["spread"] > 0]
     show_tables(
         {"project": project, "items": len(table)},
@@ -144,7 +152,7 @@ def settle(
     judgement = rating.Judgement.make({"verdict": verdict, "scales": steps, "comment": reason})
     adjudication = rating.adjudicate(rating_store, me, item, judgement)
     value = {"item": item, "adjudication": adjudication}
-    printing.show(value, as_json, lambda: iter([f"{item} is settled"]))
+    printing.print_result(value, as_json, lambda: iter([f"{item} is settled"]))
 
 
 def _records(table: pd.DataFrame) -> Any:
@@ -158,7 +166,7 @@ def show_tables(value: dict[str, Any], tables: dict[str, pd.DataFrame], as_json:
         for name, table in tables.items():
             yield f"{name}:"
             heads = [str(head) for head in table.columns]
-            yield from printing.table(heads, table.to_numpy(dtype=object).tolist())
+            yield from printing.format_table(heads, table.to_numpy(dtype=object).tolist())
 
     records = {name: _records(table) for name, table in tables.items()}
-    printing.show(value | records, as_json, lines)
+    printing.print_result(value | records, as_json, lines)

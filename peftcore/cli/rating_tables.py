@@ -33,11 +33,11 @@ def verdicts(
     from peftcore.analysis import preference
 
     rating_store, me = open_rating_store()
-    mode = rating.find(rating_store, me, project).settings.mode
+    mode = rating.find_project(rating_store, me, project).settings.mode
     if mode == "pairwise":
         raise BadInput(NO_VERDICTS_IN_PAIRS)
-    rows = rating.scored(rating_store, me, project)
-    rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
+    rows = rating.scored_table(rating_store, me, project)
+    rows = rows.assign(source=rating.source_names(rows["run"], rows["method"]))
     rows[by] = rows[by].astype(object).where(rows[by].notna(), "not known").astype(str)
     tables = {}
     if mode == "single":
@@ -66,16 +66,21 @@ def metrics(
     from peftcore.metrics import per_item
 
     rating_store, me = open_rating_store()
-    project_info = rating.find(rating_store, me, project)
+    project_info = rating.find_project(rating_store, me, project)
     if project_info.settings.mode == "pairwise":
         raise BadInput(NO_VERDICTS_IN_PAIRS)
-    items = rating.items(rating_store, me, project)[["item", "example", "label"]]
-    texts = rating.key(rating_store, me, project).merge(items, on="item")
-    load = tasks.find(project_info.task).load if project_info.task in tasks.names() else None
-    golds = per_item.references(texts, load)
-    measured = per_item.of_items(texts, golds, with_models)
+    items = rating.item_table(rating_store, me, project)[["item", "example", "label"]]
+    texts = rating.origin_table(rating_store, me, project).merge(items, on="item")
+    load = (
+        tasks.find_task(project_info.task).load if project_info.task in tasks.task_names() else None
+    )
+    golds = per_item.gold_explanations(texts, load)
+    measured = per_item.item_scores(texts, golds, with_models)
     human = (
-        rating.verdicts(rating_store, me, project).groupby("item")["score"].mean().rename("human")
+        rating.verdict_table(rating_store, me, project)
+        .groupby("item")["score"]
+        .mean()
+        .rename("human")
     )
     table = measured.merge(human.dropna(), on="item").merge(items, on="item")
     names = [name for name in per_item.TITLES if name in table]

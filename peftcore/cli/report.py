@@ -15,7 +15,7 @@ import typer
 from peftcore import paths, tasks
 from peftcore.cli import app
 from peftcore.experiments import studies
-from peftcore.metrics.scores import MEASURES
+from peftcore.metrics.scores import METRICS
 
 TABLE = paths.ASSETS / "measured.csv"
 
@@ -85,15 +85,15 @@ def _table(rows: Sequence[studies.ExperimentRow], columns: Mapping[str, tuple[st
 
 def _task_heading(rows: Sequence[studies.ExperimentRow], task: str) -> str:
     """Title and metric of a task."""
-    metrics = dict.fromkeys(MEASURES[row.metric].title for row in rows if row.task == task)
-    return ", ".join([tasks.find(task).title, *metrics])
+    metrics = dict.fromkeys(METRICS[row.metric].title for row in rows if row.task == task)
+    return ", ".join([tasks.find_task(task).title, *metrics])
 
 
 def format_cell(row: studies.ExperimentRow | None) -> str:
     """A mean with its interval, or a dash."""
     if row is None or row.mean is None:
         return "–"
-    form = ".1f" if MEASURES[row.metric].top == 100 else ".3f"
+    form = ".1f" if METRICS[row.metric].maximum == 100 else ".3f"
     if row.low is None or row.high is None:
         return format(row.mean, form)
     return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"

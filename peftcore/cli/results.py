@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import app, options, run_scores
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
     from peftcore.models import catalog
 
     options.use_data(data)
-    value = {"methods": list(METHODS), "tasks": tasks.names(), "bases": catalog.names()}
+    value = {"methods": list(METHODS), "tasks": tasks.task_names(), "bases": catalog.base_names()}
 
     def lines() -> Iterator[str]:
         titles = {
             "methods": {name: METHODS[name].title for name in METHODS},
-            "tasks": {name: tasks.find(name).title for name in value["tasks"]},
-            "bases": {name: catalog.describe(name).note for name in value["bases"]},
+            "tasks": {name: tasks.find_task(name).title for name in value["tasks"]},
+            "bases": {name: catalog.describe_base(name).note for name in value["bases"]},
         }
         for kind, named in titles.items():
             yield f"{kind}:"
             yield from (f"  {name:24} {title[:70]}".rstrip() for name, title in named.items())
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -54,9 +54,9 @@ def runs(as_json: printing.AsJson = False) -> None:
             yield "No runs yet; `train` makes one."
             return
         heads = ["run", "state", "base", "task", "method", "seeds", "metric", "mean"]
-        yield from printing.table(heads, [_line(row) for row in summaries])
+        yield from printing.format_table(heads, [_line(row) for row in summaries])
 
-    printing.show(summaries, as_json, lines)
+    printing.print_result(summaries, as_json, lines)
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _main_metric(task: str, scored: list[str]) -> str:
     from peftcore import tasks
 
     try:
-        first = tasks.find(task).main_metric
+        first = tasks.find_task(task).main_metric
     except BadInput:
         first = ""
     return first if first in scored else next(iter(scored), "")
@@ -140,7 +140,7 @@ def compare(
             yield from _frame(differences)
         yield from notes
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _common_metric(chosen: list[Run], requested: str | None) -> str:
@@ -153,12 +153,12 @@ def _common_metric(chosen: list[Run], requested: str | None) -> str:
         name for name in scored[0] if all(name in run_scores_found for run_scores_found in scored)
     ]
     if requested and requested not in common:
-        raise unknown("metric", requested, common)
+        raise unknown_name("metric", requested, common)
     return requested or _main_metric(chosen[0].spec.task, common)
 
 
 def _frame(table: pd.DataFrame) -> Iterator[str]:
-    return printing.table(list(table.columns), table.to_numpy(dtype=object).tolist())
+    return printing.format_table(list(table.columns), table.to_numpy(dtype=object).tolist())
 
 
 @app.command()
@@ -177,7 +177,7 @@ def answers(
         raise BadInput(f"run {run} has no answers yet: it is {opened_run.status().state}")
     if seed is not None:
         if seed not in set(table["seed"]):
-            raise unknown("seed", str(seed), map(str, sorted(set(table["seed"]))))
+            raise unknown_name("seed", str(seed), map(str, sorted(set(table["seed"]))))
         table = table[table["seed"] == seed]
     rows = table.head(limit or len(table)).astype(object)
     rows = rows.where(rows.notna(), None).to_dict("records")
@@ -189,7 +189,7 @@ def answers(
             yield f"    wanted: {row['target']}"
             yield f"    answer: {row['text']}  {mark}".rstrip()
 
-    printing.show(rows, as_json, lines)
+    printing.print_result(rows, as_json, lines)
 
 
 @app.command()
@@ -206,4 +206,4 @@ def delete(
     if not yes and not as_json:
         typer.confirm(f"Delete run {run} and its answers for good?", abort=True, err=True)
     store.delete(run)
-    printing.show({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))
+    printing.print_result({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))

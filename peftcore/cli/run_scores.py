@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from peftcore.system.printing import cell, table
+from peftcore.system.printing import format_cell, format_table
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -30,7 +30,7 @@ def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
 def score_lines(by_metric: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Scores as a table."""
     rows = [
-        (name, s["mean"], s["low"], s["high"], " ".join(map(cell, s["seeds"])))
+        (name, s["mean"], s["low"], s["high"], " ".join(map(format_cell, s["seeds"])))
         for name, s in by_metric.items()
     ]
-    return table(["metric", "mean", "low", "high", "seeds"], rows)
+    return format_table(["metric", "mean", "low", "high", "seeds"], rows)

@@ -13,8 +13,8 @@ from peftcore.system import printing
 
 if TYPE_CHECKING:
     from peftcore.analysis.scaling import PermutationResult, RepresentationGap
-    from peftcore.labs.scaling.ablations import Study, Transfer
-    from peftcore.labs.scaling.readout import Neighbours, Reading, SeedGap
+    from peftcore.labs.scaling.ablations import PromptAblation, TransferGain
+    from peftcore.labs.scaling.readout import NearestWords, SeedGap, SoftPromptReadout
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
@@ -31,28 +31,30 @@ def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = Fa
     options.use_data(data)
     store = RunStore()
     opened = store.open(run)
-    readout.require(opened)
+    readout.require_soft_prompt(opened)
     base = load(opened.spec.base)
-    reading = readout.reading(opened, base)
-    gaps = readout.gaps(reading, base)
+    reading = readout.build_readout(opened, base)
+    gaps = readout.seed_gaps(reading, base)
     value = {
         "run": opened.id,
         "method": opened.spec.method,
-        "steps": list(reading.course.steps),
-        "rate_ratio": reading.rate_ratio,
+        "steps": list(reading.history.steps),
+        "rate_ratio": reading.learning_rate_ratio,
         "words": {"distinct": len(reading.words.names), "most_frequent": reading.words.names[:20]},
         "seeds": [_seed_value(reading, gap, index) for index, gap in enumerate(gaps)],
         "drift": _drift(reading, opened, store, base),
     }
-    printing.show(value, as_json, lambda: _scaling_lines(value))
+    printing.print_result(value, as_json, lambda: _scaling_lines(value))
 
 
-def _seed_value(reading: Reading, gap: SeedGap, index: int) -> dict[str, Any]:
+def _seed_value(reading: SoftPromptReadout, gap: SeedGap, index: int) -> dict[str, Any]:
     from peftcore.analysis import scaling as measures
 
-    final, trajectory = reading.final, reading.course
+    final, trajectory = reading.final, reading.history
     across, along = measures.step_factors(
-        final.scale[index], measures.row_norms(final.before[index]), reading.rate_ratio or 0.0
+        final.scale[index],
+        measures.row_norms(final.before[index]),
+        reading.learning_rate_ratio or 0.0,
     )
     return {
         "seed": gap.seed,
@@ -92,21 +94,25 @@ def _gap_value(gap: RepresentationGap) -> dict[str, Any]:
     }
 
 
-def _nearest_words(neighbours: Neighbours, seed: int, token: int) -> list[dict[str, Any]]:
+def _nearest_words(neighbours: NearestWords, seed: int, token: int) -> list[dict[str, Any]]:
     pairs = zip(neighbours.names[seed][token], neighbours.cosines[seed, token], strict=True)
     return [{"word": word, "cosine": float(cosine)} for word, cosine in pairs]
 
 
-def _drift(reading: Reading, run: Run, store: Any, base: BaseModel) -> dict[str, Any] | None:
+def _drift(
+    reading: SoftPromptReadout, run: Run, store: Any, base: BaseModel
+) -> dict[str, Any] | None:
     """How far the prompt went from plain prompt tuning of the same seeds, if that was run."""
     from peftcore.analysis import scaling as measures
     from peftcore.labs.scaling import ablations, readout
 
-    scaled = run.spec.method == ablations.SCALED
-    partner = ablations.plain_partner(run, store) if scaled else None
+    scaled = run.spec.method == ablations.SCALED_METHOD
+    partner = ablations.find_unscaled_run(run, store) if scaled else None
     if partner is None:
         return None
-    steps, first, second = readout.matched(reading.course, readout.course(partner, base))
+    steps, first, second = readout.shared_history(
+        reading.history, readout.read_history(partner, base)
+    )
     return {
         "plain": partner.id,
         "steps": list(steps),
@@ -126,9 +132,9 @@ def _scaling_lines(value: dict[str, Any]) -> Iterator[str]:
             pair = [m["value"] if isinstance(m, dict) else m for m in (before, after)]
             p = after["p"] if isinstance(after, dict) else None
             rows.append((name, *pair, p))
-        yield from printing.table(["measure", "before", "after", "p after"], rows)
+        yield from printing.format_table(["measure", "before", "after", "p after"], rows)
         heads = ["token", "scale", "length before", "length after", "nearest word", "cosine"]
-        yield from printing.table(
+        yield from printing.format_table(
             heads,
             [
                 (t["token"], t["scale"], t["length_before"], t["length_after"], *_nearest_word(t))
@@ -165,11 +171,11 @@ def show_ablation(
     store = RunStore()
     task_names = [part.strip() for part in tasks.split(",") if part.strip()]
     spec = store.open(run).spec
-    ablation = ablations.study(name, spec, store, task_names)
+    ablation = ablations.build_ablation(name, spec, store, task_names)
     queued = [job.run_id for job in ablations.queue_missing(ablation, Queue())] if queue else []
     if queued:
         ensure_worker()
-        ablation = ablations.study(name, spec, store, task_names)
+        ablation = ablations.build_ablation(name, spec, store, task_names)
     metrics = {each: _metric(each) for each in dict.fromkeys(c.spec.task for c in ablation.cells)}
     value: dict[str, Any] = {
         "study": name,
@@ -178,17 +184,19 @@ def show_ablation(
         "queued": queued,
     }
     if name == "transfer":
-        value["transfer"] = [_transfer_value(each) for each in ablations.gains(ablation, metrics)]
-    printing.show(value, as_json, lambda: _ablation_lines(value))
+        value["transfer"] = [
+            _transfer_value(each) for each in ablations.transfer_gains(ablation, metrics)
+        ]
+    printing.print_result(value, as_json, lambda: _ablation_lines(value))
 
 
 def _metric(task: str) -> str:
     from peftcore import tasks
 
-    return tasks.find(task).main_metric
+    return tasks.find_task(task).main_metric
 
 
-def _cells(ablation: Study, metrics: dict[str, str]) -> list[dict[str, Any]]:
+def _cells(ablation: PromptAblation, metrics: dict[str, str]) -> list[dict[str, Any]]:
     from peftcore.analysis import comparison, scaling
 
     rows = []
@@ -214,7 +222,7 @@ def _cells(ablation: Study, metrics: dict[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _transfer_value(transfer: Transfer) -> dict[str, Any]:
+def _transfer_value(transfer: TransferGain) -> dict[str, Any]:
     return {
         "source": transfer.source,
         "target": transfer.target,
@@ -231,11 +239,11 @@ def _transfer_value(transfer: Transfer) -> dict[str, Any]:
 
 def _ablation_lines(value: dict[str, Any]) -> Iterator[str]:
     names = ["name", "state", "run", "metric", "mean", "low", "high", "deviation", "seeds"]
-    yield from printing.table(names, [[row[n] for n in names] for row in value["cells"]])
+    yield from printing.format_table(names, [[row[n] for n in names] for row in value["cells"]])
     if fields := value.get("transfer"):
         yield ""
         heads = ["source", "target", "direct", "started", "gain", "low", "high", "p"]
-        yield from printing.table(heads, [[row[n] for n in heads] for row in fields])
+        yield from printing.format_table(heads, [[row[n] for n in heads] for row in fields])
     if value["queued"]:
         yield f"queued {len(value['queued'])} runs"
     elif value["missing"]:

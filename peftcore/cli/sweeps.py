@@ -81,13 +81,13 @@ def sweep(
         return
     if ship:
         runs = [run.id for run in results.ship_sweep_runs(request.cells(), RunStore(), ship)]
-        printing.show({"runs": runs}, as_json, lambda: iter(runs))
+        printing.print_result({"runs": runs}, as_json, lambda: iter(runs))
         return
     sweep_job = sweep_spec.SweepJob.create_own(request)
     signal.signal(signal.SIGTERM, lambda *_: sweep_job.stop())
     shard_engine, store = _engine(request, device), RunStore()
     try:
-        with printing.bar("sweep") as report:
+        with printing.progress_bar("sweep") as report:
             execute.run_sweep(
                 sweep_job,
                 shard_engine,
@@ -168,7 +168,7 @@ def _preview(request: Sweep, device: str, as_json: bool) -> None:
             yield f"about {preview.minutes:.1f} minutes with {processes} processes"
         yield from preview.problems
 
-    printing.show(asdict(preview) | {"processes": processes}, as_json, lines)
+    printing.print_result(asdict(preview) | {"processes": processes}, as_json, lines)
 
 
 def _extrapolate(
@@ -199,7 +199,7 @@ def _extrapolate(
             yield f"  {number} machine{'s' * (number > 1)}: {hours:.3g} hours"
 
     inputs = {"rate": rate, "source": token_lengths.source, "target": token_lengths.target}
-    printing.show(asdict(extrapolation) | inputs, as_json, lines)
+    printing.print_result(asdict(extrapolation) | inputs, as_json, lines)
 
 
 def _compare(request: Sweep, other: Path, as_json: bool) -> None:
@@ -217,10 +217,12 @@ def _compare(request: Sweep, other: Path, as_json: bool) -> None:
         rows = [
             (*list(asdict(e).values())[:-1], "yes" if e.adapters else "no") for e in comparisons
         ]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
         yield "every score of every seed is equal" if equal else "they differ"
 
-    printing.show({"equal": equal, "cells": [asdict(e) for e in comparisons]}, as_json, lines)
+    printing.print_result(
+        {"equal": equal, "cells": [asdict(e) for e in comparisons]}, as_json, lines
+    )
     if not equal:
         raise typer.Exit(1)
 
@@ -249,10 +251,10 @@ def _print(name: str, status: JobStatus, states: list[CellState], as_json: bool)
     def lines() -> Iterator[str]:
         heads = ["run", "base", "task", "method", "varied", "parts", "done", "state"]
         yield f"sweep {name}: {status.state}, {status.seconds:.0f} s"
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
         yield from (f"failed {each['run']}: {each['message']}" for each in failed)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -307,6 +309,6 @@ def rates(
             (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
             for o in trials
         ]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.parameter_counts import ParameterCount
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec
-    from peftcore.runs.store import Run, Status
+    from peftcore.runs.store import Run, RunStatus
 
 Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
@@ -80,16 +80,16 @@ def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
     if job.active:
         ensure_worker(device, queue)
     value = {"run": job.run_id, "job": job.id, "state": job.state}
-    printing.show(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
+    printing.print_result(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
 
 
 def _cleared_run(spec: RunSpec) -> Run:
     """The run of a spec as if it had never been trained."""
     from peftcore.runs.store import RunStore
 
-    run = RunStore().create(spec, demo=False)
-    with run.hold():
-        run.clear()
+    run = RunStore().create(spec, include_demos=False)
+    with run.lock():
+        run.reset()
     return run
 
 
@@ -112,10 +112,10 @@ def _train_here(run: Run, torch_device: str) -> Run:
     """The run after training it here, with a bar on a terminal."""
     from peftcore.jobs.worker import RunFailed, run_recording_errors
 
-    def work() -> Status:
+    def work() -> RunStatus:
         from peftcore.training.run_training import execute_run
 
-        with printing.bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
+        with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
             return execute_run(run, device=torch_device, report=report, stop=stop.is_set)
 
     try:
@@ -158,7 +158,7 @@ def _print_run(run: Run, as_json: bool) -> None:
         yield f"run {run.id}: {status.state}, {status.seconds:.0f} s, {status.trainable} trainable"
         yield from run_scores.score_lines(by_metric)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -194,7 +194,7 @@ def params(
     note = parameter_counts.NOTES.get(model.name, "") if not model.fingerprint else ""
     value |= {"note": note} if note else {}
     sentence = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
-    printing.show(value, as_json, lambda: iter([sentence, note] if note else [sentence]))
+    printing.print_result(value, as_json, lambda: iter([sentence, note] if note else [sentence]))
 
 
 def _spec_and_base(
@@ -207,8 +207,8 @@ def _spec_and_base(
     from peftcore.models.base_model import load
     from peftcore.runs.spec import RunSpec
 
-    task = task or _any_task(tasks.names())
-    if base in catalog.folders() or base not in parameter_counts.published_bases():
+    task = task or _any_task(tasks.task_names())
+    if base in catalog.base_folders() or base not in parameter_counts.published_bases():
         return options.spec_from_options(base, task, method, sets), load(base)
     spec_values = {
         "base": base,
@@ -222,17 +222,17 @@ def _spec_and_base(
 def _print_table(rows: list[ParameterCount], as_json: bool) -> None:
     def lines() -> Iterator[str]:
         heads = ["base", "configuration", "trainable", "total", "percent"]
-        yield from printing.table(heads, [tuple(asdict(row).values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(asdict(row).values()) for row in rows])
 
     value = [asdict(row) | {"percent": round(row.percent, 6)} for row in rows]
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _any_task(names: list[str]) -> str:
     """A task with labels, so that encoders have something to count a head for."""
     from peftcore import tasks
 
-    return next(name for name in names if tasks.find(name).labels)
+    return next(name for name in names if tasks.find_task(name).labels)
 
 
 @app.command()
@@ -260,7 +260,9 @@ def demos(
         {"run": r.id, "method": r.spec.method, "scores": run_scores.scores_with_intervals(r)}
         for r in demo_runs
     ]
-    printing.show(value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in demo_runs))
+    printing.print_result(
+        value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in demo_runs)
+    )
 
 
 @app.command()
@@ -278,7 +280,7 @@ def pretrain(
 ) -> None:
     """Make one of the embedded base models from nothing."""
     from peftcore.pretraining.text import TOKENS
-    from peftcore.pretraining.text import pretrain as make
+    from peftcore.pretraining.text import pretrain_base as make
 
     def report(measured: dict[str, Any]) -> None:
         if sys.stderr.isatty():
@@ -287,4 +289,6 @@ def pretrain(
     result = make(name, out, TOKENS.get(name, 1) if tokens is None else tokens, seed, report, start)
     (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
     flat = {key: value for key, value in result.items() if not isinstance(value, list)}
-    printing.show(result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items()))
+    printing.print_result(
+        result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items())
+    )

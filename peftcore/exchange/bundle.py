@@ -25,7 +25,7 @@ from typing import Any
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
-from peftcore.system.zip_files import packed
+from peftcore.system.zip_files import zip_bytes
 
 FORMAT = "peftcore-bundle-1"
 RUN_FILES = ("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors")
@@ -59,13 +59,13 @@ def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> 
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {str(target.parent)!r}")
     members = _members(runs, with_answers)
-    atomic_files.replace(target, packed(members))
+    atomic_files.replace_file(target, zip_bytes(members))
     return sorted(members)
 
 
 def bundle_bytes(runs: Sequence[Run], with_answers: bool = False) -> bytes:
     """The same as the bytes of the zip."""
-    return packed(_members(runs, with_answers))
+    return zip_bytes(_members(runs, with_answers))
 
 
 def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
@@ -113,7 +113,7 @@ def _run_entry(run: Run) -> dict[str, Any]:
         "base": run.spec.base,
         "task": run.spec.task,
         "method": run.spec.method,
-        "seeds": run.spec.population.numbers(),
+        "seeds": run.spec.population.seed_numbers(),
         "start": run.spec.start,
         "imported": "imported" in manifest,
         "fingerprint": manifest.get("base", {}).get("fingerprint"),
@@ -136,7 +136,7 @@ def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
     members[f"{folder}/status.json"] = _json(
         {name: value for name, value in status.items() if name not in ("process", "error_id")}
     )
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     scores = [
         (seed, metric, values[i])
         for metric, values in sorted(run.scores().items())
@@ -163,7 +163,7 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
     singles, means = [], []
     for run in runs:
         names = (run.id, run.spec.base, run.spec.task, run.spec.method)
-        numbers = run.spec.population.numbers()
+        numbers = run.spec.population.seed_numbers()
         for metric, values in sorted(run.scores().items()):
             pairs = zip(numbers, values, strict=False)
             singles += [(*names, metric, seed, value) for seed, value in pairs]
@@ -193,4 +193,4 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(atomic_files.plain(value), indent=1, sort_keys=True).encode()
+    return json.dumps(atomic_files.to_jsonable(value), indent=1, sort_keys=True).encode()

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files, safetensors_files
-from peftcore.system.zip_files import packed
+from peftcore.system.zip_files import zip_bytes
 from peftcore.training import planning
 
 if TYPE_CHECKING:
@@ -53,10 +53,12 @@ def export_peft(
     note = _origin_note(run, seed, adapted.base)
     target = _new_folder(folder)
     text = json.dumps(peft_files.config, indent=2, sort_keys=True)
-    atomic_files.replace(target / CONFIG, text.encode())
+    atomic_files.replace_file(target / CONFIG, text.encode())
     save_file(peft_files.tensors, target / WEIGHTS, metadata={"format": "pt", "peftcore": note})
     notes = peft_files.notes + _write_head(adapted, index, run, target, note)
-    atomic_files.replace(target / "README.md", _readme(run, seed, adapted.base, notes).encode())
+    atomic_files.replace_file(
+        target / "README.md", _readme(run, seed, adapted.base, notes).encode()
+    )
     return notes
 
 
@@ -75,7 +77,9 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
     model.save_pretrained(target)
     adapted.base.tokenizer.save_pretrained(target)
     notes = _write_head(adapted, index, run, target, note)
-    atomic_files.replace(target / "README.md", _readme(run, seed, adapted.base, notes).encode())
+    atomic_files.replace_file(
+        target / "README.md", _readme(run, seed, adapted.base, notes).encode()
+    )
     return notes
 
 
@@ -87,9 +91,9 @@ def export_zip(
     moved_positions: bool = False,
 ) -> tuple[bytes, list[str]]:
     """An export as the bytes of a zip, for a browser, and what to know about it."""
-    if to == "merged" and 4 * base.parameters > MAX_BROWSER_BYTES:
+    if to == "merged" and 4 * base.parameter_count > MAX_BROWSER_BYTES:
         raise BadInput(
-            f"a merged {base.name} has {4 * base.parameters:,} bytes, too many for a browser; "
+            f"a merged {base.name} has {4 * base.parameter_count:,} bytes, too many for a browser; "
             f"python -m peftcore export {run.id} --to merged --out FOLDER writes it to disk"
         )
     with tempfile.TemporaryDirectory() as temporary_folder:
@@ -98,14 +102,14 @@ def export_zip(
             notes = export_peft(run, seed, folder, base, moved_positions)
         else:
             notes = export_merged(run, seed, folder, base)
-        return packed({path.name: path.read_bytes() for path in folder.iterdir()}), notes
+        return zip_bytes({path.name: path.read_bytes() for path in folder.iterdir()}), notes
 
 
 def seed_index(run: Run, seed: int) -> int:
     """The place of a seed in a run; BadInput names those there are."""
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     if seed not in numbers:
-        raise unknown("seed", str(seed), map(str, numbers))
+        raise unknown_name("seed", str(seed), map(str, numbers))
     return numbers.index(seed)
 
 
@@ -141,10 +145,10 @@ def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note:
     tensors["head_bias"] = tensors["head_bias"][0]
     tensors |= adapted.head_stats
     ready = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
-    labels = json.dumps(list(tasks.find(run.spec.task).labels))
+    labels = json.dumps(list(tasks.find_task(run.spec.task).labels))
     save_file(ready, folder / HEAD, metadata={"peftcore": note, "labels": labels})
     read = "the cosine of the two texts' mean states" if adapted.pairs else "the mean state"
-    read = read if adapted.base.sentences else "the first token's state"
+    read = read if adapted.base.is_sentence_encoder else "the first token's state"
     return [
         f"{HEAD} has the classification head: logits = (x - head_mean) / head_scale @ head + "
         f"head_bias, where x is {read} and the labels are {labels}."
@@ -178,10 +182,10 @@ def import_peft(
     weights = source_folder / WEIGHTS
     if not weights.is_file():
         pickle = next((p.name for p in source_folder.glob("adapter_model.*")), "")
-        safetensors_files.header(source_folder / (pickle or WEIGHTS))  # says what is wrong
-    notes = safetensors_files.header(weights).notes
-    tensors = safetensors_files.read(weights)
-    task_info = tasks.find(task)
+        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # says what is wrong
+    notes = safetensors_files.read_header(weights).notes
+    tensors = safetensors_files.read_tensors(weights)
+    task_info = tasks.find_task(task)
     base = load(base) if isinstance(base, str) else base
     _check_same_base(notes, base)
     imported = peft_import.read(config, tensors, base)
@@ -236,13 +240,15 @@ def _copy_into_adapter(
                 f"{adapted.base.name} needs a classification head to answer, and the folder has "
                 f"no {HEAD}"
             )
-        notes = safetensors_files.header(folder / HEAD).notes
+        notes = safetensors_files.read_header(folder / HEAD).notes
         if notes.get("labels") != json.dumps(list(labels)):
             raise BadInput(
                 f"the head is for the labels {notes.get('labels', 'nobody named')[:200]}, the "
                 f"task has {json.dumps(list(labels))}"
             )
-        head = safetensors_files.read(folder / HEAD, ["head", "head_bias", *adapted.head_stats])
+        head = safetensors_files.read_tensors(
+            folder / HEAD, ["head", "head_bias", *adapted.head_stats]
+        )
         tensors |= {"head": head["head"], "head_bias": head["head_bias"][None]}
         for name in adapted.head_stats:
             tensors[name] = head[name]
@@ -279,7 +285,7 @@ def _store_imported_run(
             "base": {
                 "name": base.name,
                 "fingerprint": base.fingerprint,
-                "parameters": base.parameters,
+                "parameters": base.parameter_count,
                 "kind": base.kind,
             },
             "imported": {
@@ -300,5 +306,5 @@ def _store_imported_run(
         started=time.time(),
     )
     text = json.dumps(spec.model_dump(mode="json"), indent=1)
-    atomic_files.replace(run.folder / "spec.json", text.encode())  # last: only now it is a run
+    atomic_files.replace_file(run.folder / "spec.json", text.encode())  # last: only now it is a run
     return run

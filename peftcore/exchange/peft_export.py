@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.base import Adapter
     from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 TASK_TYPES = {
     "encoder": "FEATURE_EXTRACTION",
@@ -33,7 +33,7 @@ TASK_TYPES = {
 OWN_FORMAT_HINT = "Our own format has it: take the run's folder, or a bundle of it."
 PEFT_MODULE_PREFIX = "base_model.model."
 LowRankProduct = tuple[
-    "Part", "Tensor", "Tensor"
+    "TargetSlice", "Tensor", "Tensor"
 ]  # down (i, r) and up (r, o), added to a part's output
 
 
@@ -120,8 +120,8 @@ def _prompt_files(adapted: AdaptedModel, mix: MemberMixture) -> PeftFiles:
         "num_virtual_tokens": soft_tokens.shape[1],
         "token_dim": soft_tokens.shape[2],
         "num_transformer_submodules": 1,  # the encoder's side; nothing is put before the decoder
-        "num_attention_heads": base.anatomy.heads,
-        "num_layers": base.anatomy.layers,
+        "num_attention_heads": base.structure.heads,
+        "num_layers": base.structure.layers,
         "prompt_tuning_init": "RANDOM",
     }
     return PeftFiles(config, {"prompt_embeddings": soft_tokens[0]})
@@ -133,14 +133,14 @@ def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bo
 
     base, notes = adapted.base, []
     check_prefix_expressible(base, "exported")
-    pairs = [adapted.adapter.prefix(site.path, mix, 1) for site in base.anatomy.sites]
+    pairs = [adapted.adapter.prefix(site.path, mix, 1) for site in base.structure.attention_blocks]
     kept = [pair for pair in pairs if pair is not None]
     if len(kept) < len(pairs):
         raise BadInput(
             f"the peft package puts a prefix before every layer or none. {OWN_FORMAT_HINT}"
         )
     length = kept[0][0].shape[2]
-    if base.anatomy.family.absolute_positions:
+    if base.structure.architecture.absolute_positions:
         if not moved_positions:
             raise BadInput(
                 f"{base.name} has learned positions, and the peft package counts the content's "
@@ -157,11 +157,11 @@ def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bo
     config = {
         "peft_type": "PREFIX_TUNING",
         "num_virtual_tokens": length,
-        "token_dim": base.anatomy.kv_heads * base.anatomy.head_width,
+        "token_dim": base.structure.kv_heads * base.structure.head_width,
         "num_transformer_submodules": 1,
-        "num_attention_heads": base.anatomy.kv_heads,
-        "num_layers": base.anatomy.layers,
-        "encoder_hidden_size": base.anatomy.kv_heads * base.anatomy.head_width,
+        "num_attention_heads": base.structure.kv_heads,
+        "num_layers": base.structure.layers,
+        "encoder_hidden_size": base.structure.kv_heads * base.structure.head_width,
         "prefix_projection": False,
     }
     return PeftFiles(config, {"prompt_embeddings": table}, notes)
@@ -225,7 +225,7 @@ def low_rank_products(
         return None
     parts = {
         f"{part.component}:{part.path}": part
-        for parts in adapted.base.anatomy.parts.values()
+        for parts in adapted.base.structure.target_slices.values()
         for part in parts
     }
     keys = [name.partition(":")[2] for name in mix.tensors if name.startswith(f"{kinds[0]}:")]
@@ -279,7 +279,7 @@ def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
     """Scales of outputs as they are; an inner activation's go to the matrix that reads it."""
     import torch
 
-    from peftcore.models.target_modules import feed_forwards
+    from peftcore.models.target_modules import ffn_slices_by_block
 
     scales = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
     tensors, inner = dict[str, torch.Tensor](), list[str]()
@@ -287,12 +287,12 @@ def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
         _, component, path = name.split(":")
         if component == "ffn.activation":
             parent = path.rpartition(".")[0]
-            blocks = feed_forwards(base)
+            blocks = ffn_slices_by_block(base)
             path = next(b[-1].path for b in blocks if b[0].path.startswith(f"{parent}."))
             inner.append(path)
             tensors[f"{PEFT_MODULE_PREFIX}{path}.ia3_l"] = scale[None]
             continue
-        part = next(p for p in base.anatomy.parts[component] if p.path == path)
+        part = next(p for p in base.structure.target_slices[component] if p.path == path)
         key = f"{PEFT_MODULE_PREFIX}{path}.ia3_l"
         column = tensors.setdefault(key, scale.new_ones(output_width(base, path), 1))
         column[part.start : part.stop, 0] = scale

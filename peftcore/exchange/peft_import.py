@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _read_prompt(
         )
     table, length = _single_tensor(tensors, "prompt_embeddings"), _prompt_length(config)
     # For two stacks the package stores a second prompt that it never uses.
-    rows, width = (length, 2 * length), base.anatomy.width
+    rows, width = (length, 2 * length), base.structure.width
     if table.dim() != 2 or len(table) not in rows or table.shape[1] != width:
         raise BadInput(
             f"the prompt has shape {tuple(table.shape)}; {base.name} needs ({length}, {width})"
@@ -86,7 +86,7 @@ def _read_prefix(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
     check_prefix_expressible(base, "imported")
-    if base.anatomy.family.absolute_positions:
+    if base.structure.architecture.absolute_positions:
         raise BadInput(
             f"a prefix for {base.name} cannot be imported: it has learned positions, and in the "
             "peft package the content stood behind those of the prefix"
@@ -94,16 +94,19 @@ def _read_prefix(
     table, length, structure = (
         _single_tensor(tensors, "prompt_embeddings"),
         _prompt_length(config),
-        base.anatomy,
+        base.structure,
     )
-    wanted = (length, 2 * len(structure.sites) * structure.kv_heads * structure.head_width)
+    wanted = (
+        length,
+        2 * len(structure.attention_blocks) * structure.kv_heads * structure.head_width,
+    )
     if tuple(table.shape) != wanted:
         raise BadInput(f"the prefix has shape {tuple(table.shape)}; {base.name} needs {wanted}")
     rows = table.view(
-        length, 2 * len(structure.sites), structure.kv_heads, structure.head_width
+        length, 2 * len(structure.attention_blocks), structure.kv_heads, structure.head_width
     ).permute(1, 2, 0, 3)
     rotate_back, imported_tensors = key_rotation(base, -length), {}
-    for number, site in enumerate(structure.sites):
+    for number, site in enumerate(structure.attention_blocks):
         imported_tensors[f"key:{site.path}"] = rotate_back(rows[2 * number][None])[0]
         imported_tensors[f"value:{site.path}"] = rows[2 * number + 1]
     return ImportedAdapter(
@@ -171,7 +174,7 @@ def _matrix_pairs(
         matrices.setdefault(match[1], {})[match[2]] = tensor.float().mT
     if not matrices:
         raise BadInput("the adapter holds no tensors")
-    targets = {part.path: part for parts in base.anatomy.parts.values() for part in parts}
+    targets = {part.path: part for parts in base.structure.target_slices.values() for part in parts}
     checked_pairs = {}
     for path, pair in matrices.items():
         if path not in targets:
@@ -193,7 +196,7 @@ def _matrix_pairs(
     return checked_pairs
 
 
-def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[Part]:
+def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSlice]:
     """The parts our LoRA has to have so that it reaches all these paths, each column once."""
     from peftcore.methods.lora import LoRA
 
@@ -201,7 +204,7 @@ def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[Part]:
     covered: set[tuple[str, int]] = set()
     names, stacks = [], set()
     for name in components:
-        hits = [p for p in base.anatomy.parts.get(name, ()) if p.path in pairs]
+        hits = [p for p in base.structure.target_slices.get(name, ()) if p.path in pairs]
         if hits and not covered >= {(p.path, p.start) for p in hits}:
             covered |= {(p.path, p.start) for p in hits}
             names.append(name)
@@ -210,7 +213,9 @@ def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[Part]:
     if left:
         raise BadInput(f"the adapter changes {left[0][:80]!r}, which our LoRA does not reach")
     both = base.kind == "encoder-decoder"
-    return [p for n in names for p in base.anatomy.parts[n] if p.stack in stacks or not both]
+    return [
+        p for n in names for p in base.structure.target_slices[n] if p.stack in stacks or not both
+    ]
 
 
 def _product_scale(config: Mapping[str, Any], path: str, rank: int) -> float:

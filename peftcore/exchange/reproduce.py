@@ -21,11 +21,11 @@ from peftcore.exchange.bundle import FORMAT, MEMBER_PATTERN, RUN_FILES
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
-from peftcore.system.zip_files import Archive
+from peftcore.system.zip_files import CheckedZip
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.store import Status
+    from peftcore.runs.store import RunStatus
     from peftcore.training.trainer import TrainingProgress
 
 
@@ -87,9 +87,9 @@ class BundledRun:
     scores: dict[str, list[float]]
 
 
-def open_bundle(path: Path) -> tuple[Archive, list[BundledRun]]:
+def open_bundle(path: Path) -> tuple[CheckedZip, list[BundledRun]]:
     """A bundle and its runs; BadInput if it is none, or is not safe to read."""
-    archive = Archive(path.expanduser(), MEMBER_PATTERN)
+    archive = CheckedZip(path.expanduser(), MEMBER_PATTERN)
     listed = _read_object(archive, "bundle.json")
     if listed.get("format") != FORMAT:
         raise BadInput(f"{path.name} is no reproduction bundle of format {FORMAT}")
@@ -100,7 +100,7 @@ def open_bundle(path: Path) -> tuple[Archive, list[BundledRun]]:
     return archive, [_read_run(archive, name) for name in sorted(set(named))]
 
 
-def _read_run(archive: Archive, run_id: str) -> BundledRun:
+def _read_run(archive: CheckedZip, run_id: str) -> BundledRun:
     if not re.fullmatch(r"[0-9a-f]{12}", run_id):
         raise BadInput(f"{archive.name} lists a run called {run_id[:40]!r}, which is no id")
     folder = f"runs/{run_id}"
@@ -115,7 +115,7 @@ def _read_run(archive: Archive, run_id: str) -> BundledRun:
     )
 
 
-def _read_object(archive: Archive, name: str, needed: bool = True) -> dict[str, Any]:
+def _read_object(archive: CheckedZip, name: str, needed: bool = True) -> dict[str, Any]:
     """A member as a JSON object; without `needed`, empty if it is not there."""
     if not needed and name not in archive:
         return {}
@@ -131,7 +131,7 @@ def _read_object(archive: Archive, name: str, needed: bool = True) -> dict[str, 
 
 
 def find_differences(
-    archive: Archive,
+    archive: CheckedZip,
     runs: Sequence[BundledRun],
     device: str = "cpu",
     bases: dict[str, BaseModel] | None = None,
@@ -140,7 +140,7 @@ def find_differences(
 
     bases: base models already loaded, by name; those that had to be are added.
     """
-    findings = [Finding("file", "", text, "", True) for text in archive.mismatches()]
+    findings = [Finding("file", "", text, "", True) for text in archive.checksum_mismatches()]
     loaded_bases = {} if bases is None else bases
     for run in runs:
         if "imported" not in run.manifest and run.spec.id != run.id:
@@ -175,7 +175,7 @@ def _data_finding(run: BundledRun) -> Iterator[Finding]:
         return
     bundled_hash = str(run.manifest.get("data_hash"))
     try:
-        here = tasks.find(run.spec.task).data_hash()
+        here = tasks.find_task(run.spec.task).data_hash()
     except BadInput as error:
         here = str(error)
     if bundled_hash != here:
@@ -218,19 +218,19 @@ def reproduce(
     findings = find_differences(archive, runs, torch_device, bases)
     if fatal := [finding.sentence for finding in findings if finding.fatal]:
         raise BadInput(f"{path.name} cannot be reproduced here: {'; '.join(fatal)}")
-    store = RunStore(paths.home() / "reproductions")
+    store = RunStore(paths.workspace_folder() / "reproductions")
     scores, imported = list[Score](), list[str]()
     for bundled in _in_start_order(runs):
         if "imported" in bundled.manifest:
             _unpack(archive, bundled, store)
             imported.append(bundled.id)
             continue
-        run = store.create(bundled.spec, demo=False)
-        with run.hold():
-            run.clear()
+        run = store.create(bundled.spec, include_demos=False)
+        with run.lock():
+            run.reset()
         base = bases[bundled.spec.base]
 
-        def work(run: Run = run, base: BaseModel = base) -> Status:
+        def work(run: Run = run, base: BaseModel = base) -> RunStatus:
             return execute_run(run, device=torch_device, base=base, report=report, stop=stop)
 
         status = run_recording_errors(run, work)
@@ -253,19 +253,19 @@ def _in_start_order(runs: Sequence[BundledRun]) -> list[BundledRun]:
     return list(done.values())
 
 
-def _unpack(archive: Archive, bundled: BundledRun, store: RunStore) -> None:
+def _unpack(archive: CheckedZip, bundled: BundledRun, store: RunStore) -> None:
     """A run that was trained elsewhere, as it is in the bundle."""
     folder = store.folder / bundled.id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (*RUN_FILES, "status.json"):
         member = f"runs/{bundled.id}/{name}"
         if member in archive:
-            atomic_files.replace(folder / name, archive.read(member))
+            atomic_files.replace_file(folder / name, archive.read(member))
 
 
 def _compare_scores(bundled: BundledRun, run: Run) -> list[Score]:
     """Old and new scores, seed by seed."""
-    new, numbers = run.scores(), run.spec.population.numbers()
+    new, numbers = run.scores(), run.spec.population.seed_numbers()
     return [
         Score(
             run.id,

@@ -75,15 +75,15 @@ def study_specs(store: RunStore) -> list[RunSpec]:
     centre = build_spec("tiny-t5", TRANSFER_TASKS[0], "spt", None, {"seeds": 4})
     cells = [
         cell
-        for name in ablations.STUDIES
-        for cell in ablations.study(name, centre, store, TRANSFER_TASKS).cells
+        for name in ablations.ABLATIONS
+        for cell in ablations.build_ablation(name, centre, store, TRANSFER_TASKS).cells
     ]
     known = {run.id for run in store.all() if run.demo}
     wanted = {cell.spec.id: cell.spec for cell in cells}
     simplex_spec = build_spec(
         "tiny-t5", "miniworld_nli", "prefix_tuning", None, {"seeds": 4, "vertices": 3}
     )
-    wanted |= {spec.id: spec for spec in request.by_vertices(simplex_spec)}
+    wanted |= {spec.id: spec for spec in request.specs_by_vertices(simplex_spec)}
     return [spec for spec in wanted.values() if spec.id not in known]
 
 
@@ -94,7 +94,7 @@ def write_demo_runs(
 
     Runs that an earlier call finished before it was stopped are not done again.
     """
-    store = RunStore(out.with_name(f".{out.name}-new"), demos=out / "none")
+    store = RunStore(out.with_name(f".{out.name}-new"), demo_folder=out / "none")
     runs = [store.create(spec) for spec in (demo_specs() if wanted is None else wanted)]
     for run in runs:
         if run.status().state != "done":

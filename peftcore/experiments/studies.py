@@ -16,7 +16,7 @@ from typing import Any
 
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.planning import build_spec
@@ -185,7 +185,7 @@ INTERVAL_COLUMNS = ("mean", "low", "high")
 def find(name: str) -> Experiment:
     """A study by name; BadInput names those there are."""
     if name not in EXPERIMENTS:
-        raise unknown("study", name, EXPERIMENTS)
+        raise unknown_name("study", name, EXPERIMENTS)
     return EXPERIMENTS[name]
 
 
@@ -205,7 +205,7 @@ def run_experiment(
 
 
 def _has_enough_examples(spec: RunSpec) -> bool:
-    return spec.training.shots <= len(tasks.find(spec.task).load("train"))
+    return spec.training.shots <= len(tasks.find_task(spec.task).load("train"))
 
 
 def finished_rows(name: str) -> list[ExperimentRow]:
@@ -220,7 +220,7 @@ def finished_rows(name: str) -> list[ExperimentRow]:
 
 def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
     """The cell a finished run fills."""
-    spec, metric = run.spec, tasks.find(run.spec.task).main_metric
+    spec, metric = run.spec, tasks.find_task(run.spec.task).main_metric
     values = run.scores().get(metric, [])
     estimate = interval(values)
     return ExperimentRow(

@@ -143,7 +143,7 @@ class BackgroundJob:
         status = JobStatus(**{k: v for k, v in stored.items() if k in known})
         if self.shipped or not status.busy or status.process is None:
             return status
-        alive = processes.Identity(**status.process).alive(
+        alive = processes.ProcessIdentity(**status.process).is_alive(
             time.time() - status.updated, HEARTBEAT_TIMEOUT_SECONDS
         )
         return status if alive else replace(status, state="lost")
@@ -160,7 +160,7 @@ class BackgroundJob:
 
     def entries(self) -> list[dict[str, Any]]:
         """Everything that was measured, in the order it came in."""
-        return atomic_files.read_lines(self.folder / "values.jsonl")
+        return atomic_files.read_json_lines(self.folder / "values.jsonl")
 
     def measures(self) -> pd.DataFrame:
         """What has been measured beside points: one row per entry, columns as they were written."""
@@ -173,21 +173,21 @@ class BackgroundJob:
 
     def append_value(self, entry: Mapping[str, Any]) -> None:
         """Add one line of values."""
-        atomic_files.append(
-            self.folder / "values.jsonl", json.dumps(atomic_files.plain(entry)) + "\n"
+        atomic_files.append_lines(
+            self.folder / "values.jsonl", json.dumps(atomic_files.to_jsonable(entry)) + "\n"
         )
 
     def write_plan(self, facts: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
         """Replace the plan."""
-        text = json.dumps(atomic_files.plain({"facts": facts, "rows": rows}))
-        atomic_files.replace(self.folder / "plan.json", text.encode())
+        text = json.dumps(atomic_files.to_jsonable({"facts": facts, "rows": rows}))
+        atomic_files.replace_file(self.folder / "plan.json", text.encode())
 
     def write_status(self, **changes: Any) -> JobStatus:
         """Change some fields of the status."""
         stored = atomic_files.read_json(self.folder / "status.json")
         now = stored | changes | {"updated": time.time()}
-        atomic_files.replace(
-            self.folder / "status.json", json.dumps(atomic_files.plain(now)).encode()
+        atomic_files.replace_file(
+            self.folder / "status.json", json.dumps(atomic_files.to_jsonable(now)).encode()
         )
         return self.status()
 
@@ -216,7 +216,7 @@ class BackgroundJob:
     @classmethod
     def home(cls) -> Path:
         """Where those of this workspace lie."""
-        return paths.home() / cls.FOLDER_NAME
+        return paths.workspace_folder() / cls.FOLDER_NAME
 
     @classmethod
     def assets(cls) -> Path:
@@ -244,7 +244,7 @@ class BackgroundJob:
         """The folder of an ask in this workspace, made if there is none."""
         folder = cls.home() / request.id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic_files.replace(
+        atomic_files.replace_file(
             folder / "ask.json", json.dumps(request.model_dump(mode="json")).encode()
         )
         return cls(folder, request)
@@ -278,13 +278,13 @@ class BackgroundJob:
             return
         (self.folder / "stop").unlink(missing_ok=True)
         arguments = ["-m", "peftcore", *self.request.command_arguments(), "--json"]
-        identity = processes.start(arguments, self.folder / "log.txt")
+        identity = processes.start_python(arguments, self.folder / "log.txt")
         self.write_status(state="waiting", message="Starting", process=asdict(identity))
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
         """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        with (paths.home() / self.TURN_LOCK_FILE).open("a") as lock:
+        with (paths.workspace_folder() / self.TURN_LOCK_FILE).open("a") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -304,7 +304,7 @@ class BackgroundJob:
         if self.shipped or self.status().state == "done":
             return self.status()
         with self.hold():
-            identity = vars(processes.current())
+            identity = vars(processes.current_process())
             if (self.status().process or {}).get("pid") != identity["pid"]:
                 (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
             self.write_status(state="waiting", message="Loading the base model", process=identity)

@@ -22,7 +22,7 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS, Database
-from peftcore.system.processes import Identity
+from peftcore.system.processes import ProcessIdentity
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 ACTIVE_STATES = ("queued", "running")
@@ -51,7 +51,7 @@ class QueueJob:
     created: float
     started: float | None
     finished: float | None
-    worker: Identity | None
+    worker: ProcessIdentity | None
     heartbeat: float | None
     cancel: bool
     message: str
@@ -124,7 +124,7 @@ class Queue:
         rows = self.database.read(query)
         return _job_of_row(rows[0]) if rows else None
 
-    def claim(self, device: str, worker: Identity) -> QueueJob | None:
+    def claim(self, device: str, worker: ProcessIdentity) -> QueueJob | None:
         """The next job for a worker on this device, now running; None if there is none."""
         try:
             with self.database.write() as connection:
@@ -132,7 +132,9 @@ class Queue:
         except IntegrityError:  # another worker of this device was quicker
             return None
 
-    def _claim(self, connection: sa.Connection, device: str, worker: Identity) -> QueueJob | None:
+    def _claim(
+        self, connection: sa.Connection, device: str, worker: ProcessIdentity
+    ) -> QueueJob | None:
         _mark_lost(connection)
         running_here = (
             JOBS.c.state == "running",
@@ -191,12 +193,12 @@ class Queue:
         query = sa.select(JOBS.c.device).where(JOBS.c.state == "queued").distinct()
         return [row["device"] for row in self.database.read(query)]
 
-    def register_worker(self, device: str, worker: Identity) -> bool:
+    def register_worker(self, device: str, worker: ProcessIdentity) -> bool:
         """Make this process the worker of a device; False if a living one is there."""
         with self.database.write(exclusive=True) as connection:
             return _register_worker(connection, device, worker)
 
-    def worker_heartbeat(self, device: str, worker: Identity) -> None:
+    def worker_heartbeat(self, device: str, worker: ProcessIdentity) -> None:
         """A worker's sign of life."""
         with self.database.write() as connection:
             connection.execute(
@@ -204,7 +206,7 @@ class Queue:
             )
 
     def unregister_worker(
-        self, requested_device: str, device: str, worker: Identity, force: bool = False
+        self, requested_device: str, device: str, worker: ProcessIdentity, force: bool = False
     ) -> bool:
         """Take a worker off the list; False if work came in the meantime, unless forced."""
         with self.database.write(exclusive=True) as connection:
@@ -236,7 +238,7 @@ class Queue:
         values = {
             "run_id": run.id,
             "spec": run.spec.model_dump(mode="json"),
-            "data": str(paths.data()),
+            "data": str(paths.data_folder()),
             "device": device,
             "state": "done" if done else "queued",
             "priority": priority,
@@ -266,14 +268,14 @@ def restart_missing_workers(queue: Queue) -> int:
     return sum(ensure_worker(device, queue) for device in queue.waiting_devices())
 
 
-def _spawn_worker(device: str, queue: Queue) -> Identity:
+def _spawn_worker(device: str, queue: Queue) -> ProcessIdentity:
     """Start the process in a session of its own, so that nobody's Ctrl+C or end reaches it."""
     environment = {"PEFTCORE_DATABASE": queue.database.url}
-    arguments, log = [*WORKER_COMMAND, "--device", device], paths.home() / "worker.log"
-    return processes.start(arguments, log, secrets.token_hex(8), environment)
+    arguments, log = [*WORKER_COMMAND, "--device", device], paths.workspace_folder() / "worker.log"
+    return processes.start_python(arguments, log, secrets.token_hex(8), environment)
 
 
-def _register_worker(connection: sa.Connection, device: str, worker: Identity) -> bool:
+def _register_worker(connection: sa.Connection, device: str, worker: ProcessIdentity) -> bool:
     living = _living_worker(connection, device)
     if living:
         return living == worker
@@ -284,7 +286,7 @@ def _register_worker(connection: sa.Connection, device: str, worker: Identity) -
     return True
 
 
-def _living_worker(connection: sa.Connection, device: str) -> Identity | None:
+def _living_worker(connection: sa.Connection, device: str) -> ProcessIdentity | None:
     """The living worker of a device of this machine."""
     query = sa.select(WORKERS).filter_by(host=socket.gethostname(), device=device)
     row = connection.execute(query).mappings().first()
@@ -292,7 +294,7 @@ def _living_worker(connection: sa.Connection, device: str) -> Identity | None:
     alive = (
         row
         and identity
-        and identity.alive(time.time() - row["heartbeat"], HEARTBEAT_TIMEOUT_SECONDS)
+        and identity.is_alive(time.time() - row["heartbeat"], HEARTBEAT_TIMEOUT_SECONDS)
     )
     return identity if alive else None
 
@@ -312,7 +314,7 @@ def _kill_hung(connection: sa.Connection, job: QueueJob) -> None:
     heartbeat_query = sa.select(WORKERS.c.heartbeat).filter_by(**_worker_columns(job.worker))
     last_heartbeat = connection.execute(heartbeat_query).scalar()
     if last_heartbeat is None or time.time() - last_heartbeat > HEARTBEAT_TIMEOUT_SECONDS:
-        processes.end(job.worker)
+        processes.terminate(job.worker)
 
 
 def _job_by_id(connection: sa.Connection, job_id: int) -> QueueJob:
@@ -340,19 +342,19 @@ def _still_claimed(job: QueueJob) -> tuple[sa.ColumnElement[bool], ...]:
     return (JOBS.c.id == job.id, JOBS.c.state == "running", *same_worker)
 
 
-def _where_worker(statement: Any, device: str, worker: Identity) -> Any:
+def _where_worker(statement: Any, device: str, worker: ProcessIdentity) -> Any:
     return statement.filter_by(device=device, **_worker_columns(worker))
 
 
-def _worker_columns(worker: Identity) -> dict[str, Any]:
+def _worker_columns(worker: ProcessIdentity) -> dict[str, Any]:
     values = asdict(worker)
     return values | {"process_started": values.pop("started")}
 
 
-def _worker_of_row(row: sa.RowMapping) -> Identity | None:
+def _worker_of_row(row: sa.RowMapping) -> ProcessIdentity | None:
     if row["pid"] is None:
         return None
-    return Identity(row["pid"], row["process_started"], row["token"], row["host"])
+    return ProcessIdentity(row["pid"], row["process_started"], row["token"], row["host"])
 
 
 def _job_of_row(row: sa.RowMapping) -> QueueJob:
@@ -361,7 +363,7 @@ def _job_of_row(row: sa.RowMapping) -> QueueJob:
     state = row["state"]
     seconds_silent = time.time() - (row["heartbeat"] or 0)
     if state == "running" and not (
-        worker and worker.alive(seconds_silent, HEARTBEAT_TIMEOUT_SECONDS)
+        worker and worker.is_alive(seconds_silent, HEARTBEAT_TIMEOUT_SECONDS)
     ):
         state = "lost"
     columns = {name: row[name] for name in QueueJob.__dataclass_fields__ if name in row}

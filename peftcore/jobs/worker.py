@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import JobState, Queue, QueueJob
-from peftcore.runs.store import Run, Status
+from peftcore.runs.store import Run, RunStatus
 from peftcore.system import malloc, processes
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ class Worker:
         self,
         queue: Queue | None = None,
         device: str = "auto",
-        run_training: Callable[..., Status] | None = None,
+        run_training: Callable[..., RunStatus] | None = None,
         load_base: Callable[[str, str], BaseModel] | None = None,
     ) -> None:
         self.queue = queue or Queue()
         self.requested_device, self.device = device, device
-        self.identity = processes.current()
+        self.identity = processes.current_process()
         self._run_training = run_training
         self._load_base = load_base
         self._base_models: dict[str, Any] = {}
@@ -107,7 +107,7 @@ class Worker:
         finally:
             self._job = None
 
-    def _train(self, run: Run, job: QueueJob) -> Status:
+    def _train(self, run: Run, job: QueueJob) -> RunStatus:
         if self._run_training is None:
             from peftcore.training.run_training import execute_run
 
@@ -117,7 +117,7 @@ class Worker:
             run, device=self.device, base=base, stop=lambda: self._should_stop(job)
         )
 
-    def _finish_job(self, job: QueueJob, run: Run, status: Status) -> None:
+    def _finish_job(self, job: QueueJob, run: Run, status: RunStatus) -> None:
         if (
             status.state == "cancelled"
             and self._stopping.is_set()
@@ -171,7 +171,7 @@ class Worker:
             signal.signal(signal.SIGTERM, before)
 
 
-def run_recording_errors(run: Run, work: Callable[[], Status]) -> Status:
+def run_recording_errors(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
     """Work on a run that nobody else is at, and write down whatever goes wrong.
 
     BadInput passes through, with its sentence in the status; anything else becomes Failed.
@@ -179,13 +179,13 @@ def run_recording_errors(run: Run, work: Callable[[], Status]) -> Status:
     try:
         return _run_locked(run, work)
     finally:
-        malloc.release()
+        malloc.return_freed_memory()
 
 
-def _run_locked(run: Run, work: Callable[[], Status]) -> Status:
-    with run.hold():
+def _run_locked(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
+    with run.lock():
         run.claim()
-        with heartbeat_thread(run.beat):
+        with heartbeat_thread(run.heartbeat):
             try:
                 return work()
             except BadInput as error:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -53,7 +53,7 @@ class SparseAtoms(Adapter):
         """Settings of sparse atoms."""
 
         atoms: int = Field(16, ge=1, le=1024, description="Atoms of each matrix")
-        components: tuple[target_modules.Linear, ...] = Field(
+        components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.output", "ffn.output"),
             min_length=1,
             description="Parts of the model that get atoms; those the base does not have are "
@@ -101,14 +101,16 @@ class SparseAtoms(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The parts that get atoms."""
-        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        return target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         count, tensors = self.config.atoms, {}
         for part in self.matrices:
-            key = target_modules.key(part)
+            key = target_modules.layer_key(part)
             tensors[f"encode:{key}"] = initializer.normal(part.inputs, count, std=part.inputs**-0.5)
             tensors[f"atoms:{key}"] = initializer.constant(count, part.stop - part.start, value=0.0)
             if self.config.learned_threshold:
@@ -126,7 +128,7 @@ class SparseAtoms(Adapter):
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            key = target_modules.key(part)
+            key = target_modules.layer_key(part)
             code = self._coefficients(x, key, mix)
             mix.note(key, code)
             self._add_l1_cost(code, part, mix)
@@ -170,7 +172,7 @@ class SparseAtoms(Adapter):
             code = shrink(code - (code @ overlap - read) / bound, limit / bound)
         return code
 
-    def _add_l1_cost(self, code: Tensor, part: Part, mix: MemberMixture) -> None:
+    def _add_l1_cost(self, code: Tensor, part: TargetSlice, mix: MemberMixture) -> None:
         """Count the mean size of the coefficients over the positions that are not padding."""
         if not self.config.l1 or part.stack not in mix.token_masks:
             return

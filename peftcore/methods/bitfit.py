@@ -12,7 +12,7 @@ from pydantic import Field
 from peftcore.adapters.base import register
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import ChosenWeights
-from peftcore.models.structure import Choice
+from peftcore.models.architectures import WeightChoice
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class BitFit(ChosenWeights):
     class Config(Settings):
         """Settings of BitFit."""
 
-        components: tuple[Choice, ...] = Field(
+        components: tuple[WeightChoice, ...] = Field(
             ("all",),
             min_length=1,
             description="Kinds of weights whose biases are trained; those the base does not have "
@@ -42,13 +42,13 @@ class BitFit(ChosenWeights):
         )
 
     def choose_weights(self) -> tuple[Weight, ...]:
-        structure = self.base.anatomy
-        if not any(weight.bias for weight in structure.weights):
+        structure = self.base.structure
+        if not any(weight.is_bias for weight in structure.weights):
             raise BadInput(
                 f"{self.base.name} has no bias vectors, so BitFit has nothing to train there; "
                 "SparseFit with components layernorm is as small and works on every base"
             )
-        weights = tuple(w for w in structure.choose(self.config.components) if w.bias)
+        weights = tuple(w for w in structure.select_weights(self.config.components) if w.is_bias)
         if not weights:
             raise BadInput(
                 f"{self.base.name} has no biases in its {' or '.join(self.config.components)}; "
@@ -57,5 +57,7 @@ class BitFit(ChosenWeights):
         return weights
 
     def _with_biases(self) -> list[str]:
-        structure = self.base.anatomy
-        return [c for c in structure.choices if any(w.bias for w in structure.choose([c]))]
+        structure = self.base.structure
+        return [
+            c for c in structure.choices if any(w.is_bias for w in structure.select_weights([c]))
+        ]

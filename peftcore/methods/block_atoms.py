@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -61,7 +61,7 @@ class BlockAtoms(Adapter):
             description="Price of a code's size when blocks are coded: higher leaves more zeros",
             json_schema_extra={"advanced": True},
         )
-        components: tuple[target_modules.Linear, ...] = Field(
+        components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
             description="Parts of the model that change; those the base does not have are "
@@ -74,9 +74,11 @@ class BlockAtoms(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The parts that change; BadInput if one of them cannot be cut into such blocks."""
-        targets = target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        targets = target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
         k = self.config.block
         for part in targets:
             sides = part.inputs, part.stop - part.start
@@ -100,7 +102,7 @@ class BlockAtoms(Adapter):
 
         k, price = self.config.block, self.config.price
         return {
-            target_modules.key(part): block_codes.cached_coding(
+            target_modules.layer_key(part): block_codes.cached_coding(
                 self.base, part, k, self.atoms, price
             ).codes
             for part in self.matrices
@@ -109,7 +111,9 @@ class BlockAtoms(Adapter):
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         k = self.config.block
         return {
-            f"atoms:{target_modules.key(part)}": initializer.constant(self.atoms, k, k, value=0.0)
+            f"atoms:{target_modules.layer_key(part)}": initializer.constant(
+                self.atoms, k, k, value=0.0
+            )
             for part in self.matrices
         }
 
@@ -132,5 +136,7 @@ class BlockAtoms(Adapter):
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            out = mix.add_linear_output(out, x, f"change:{target_modules.key(part)}", part.start)
+            out = mix.add_linear_output(
+                out, x, f"change:{target_modules.layer_key(part)}", part.start
+            )
         return out

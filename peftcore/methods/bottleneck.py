@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 COMPONENTS = {
     "attention": "attention.output",
@@ -68,15 +68,15 @@ class Bottleneck(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The matrices behind which an adapter stands."""
         names = [COMPONENTS[block] for block in self.config.behind]
-        return target_modules.chosen(self.base, names, self.config.stacks)
+        return target_modules.select_target_slices(self.base, names, self.config.stacks)
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         tensors, narrow = {}, self.config.width
         for part in self.matrices:
-            key, wide = target_modules.key(part), part.stop - part.start
+            key, wide = target_modules.layer_key(part), part.stop - part.start
             tensors[f"down:{key}"] = initializer.normal(wide, narrow, std=wide**-0.5)
             tensors[f"down_bias:{key}"] = initializer.constant(1, narrow, value=0.0)
             tensors[f"up:{key}"] = initializer.constant(narrow, wide, value=0.0)
@@ -88,7 +88,7 @@ class Bottleneck(Adapter):
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         (part,) = (p for p in self.matrices if p.path == path)
-        key = target_modules.key(part)
+        key = target_modules.layer_key(part)
         inner = mix.linear_output(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(
             out.dtype
         )

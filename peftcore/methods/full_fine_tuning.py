@@ -31,4 +31,4 @@ class FullFineTuning(ChosenWeights):
         """Full fine-tuning has nothing to set."""
 
     def choose_weights(self) -> tuple[Weight, ...]:
-        return self.base.anatomy.weights
+        return self.base.structure.weights

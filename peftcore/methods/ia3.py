@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
 Target = Literal["keys", "values", "feed-forwards"]
@@ -59,17 +59,21 @@ class IA3(Adapter):
         )
 
     @cached_property
-    def linears(self) -> list[Part]:
+    def linears(self) -> list[TargetSlice]:
         """The key and value matrices that are scaled."""
         names = [name for t in self.config.targets for name in TARGET_COMPONENTS.get(t, ())]
-        return target_modules.chosen(self.base, names, self.config.stacks) if names else []
+        return (
+            target_modules.select_target_slices(self.base, names, self.config.stacks)
+            if names
+            else []
+        )
 
     @cached_property
     def activations(self) -> dict[str, int]:
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
-        inner = {block[0].path: block[0] for block in target_modules.feed_forwards(self.base)}
+        inner = {block[0].path: block[0] for block in target_modules.ffn_slices_by_block(self.base)}
         both, widths = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
@@ -88,7 +92,7 @@ class IA3(Adapter):
         return widths
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        widths = {target_modules.key(part): part.stop - part.start for part in self.linears}
+        widths = {target_modules.layer_key(part): part.stop - part.start for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
         return {
             f"scale:{key}": initializer.constant(1, width, value=1.0)
@@ -103,7 +107,7 @@ class IA3(Adapter):
         if inner in mix:
             return out * mix(inner, len(out)).to(out.dtype)
         for part in (p for p in self.linears if p.path == path):
-            scale = mix(f"scale:{target_modules.key(part)}", len(out)).to(out.dtype)
+            scale = mix(f"scale:{target_modules.layer_key(part)}", len(out)).to(out.dtype)
             change = out[..., part.start : part.stop] * (scale - 1)
             out = out + mix.pad_columns(change, part.start, out.shape[-1])
         return out

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -51,17 +51,17 @@ class LoRA(Adapter):
             description="Stacks that get products, in a base that has both",
         )
 
-    def targets(self) -> list[Part]:
+    def targets(self) -> list[TargetSlice]:
         """The parts that get a product."""
-        structure, both = self.base.anatomy, self.base.kind == "encoder-decoder"
+        structure, both = self.base.structure, self.base.kind == "encoder-decoder"
         chosen = [
             part
             for name in self.config.components
-            for part in structure.parts.get(name, ())
+            for part in structure.target_slices.get(name, ())
             if part.stack in self.config.stacks or not both
         ]
         if not chosen:
-            have = ", ".join(name for name, parts in structure.parts.items() if parts)
+            have = ", ".join(name for name, parts in structure.target_slices.items() if parts)
             raise BadInput(
                 f"{self.base.name} has no {' or '.join(self.config.components)} in its "
                 f"{' or '.join(self.config.stacks)}; components must name one of: {have}"

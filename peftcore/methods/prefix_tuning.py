@@ -12,7 +12,7 @@ from pydantic import Field
 
 from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.models.structure import Place
+from peftcore.models.architectures import AttentionKind
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Site
+    from peftcore.models.structure import AttentionBlock
 
 
 @register
@@ -45,7 +45,7 @@ class PrefixTuning(Adapter):
             description="Prefix positions per attention block",
             json_schema_extra={"unit": "positions"},
         )
-        places: tuple[Place, ...] = Field(
+        places: tuple[AttentionKind, ...] = Field(
             ("encoder", "decoder", "cross"),
             min_length=1,
             description="Attention that gets a prefix: encoder, decoder, or the decoder's look at "
@@ -72,11 +72,17 @@ class PrefixTuning(Adapter):
             json_schema_extra={"unit": "units", "advanced": True},
         )
 
-    def attention_blocks(self) -> list[Site]:
+    def attention_blocks(self) -> list[AttentionBlock]:
         """The attention blocks that get a prefix."""
-        blocks = [s for s in self.base.anatomy.sites if s.place in self.config.places]
+        blocks = [
+            s
+            for s in self.base.structure.attention_blocks
+            if s.attention_kind in self.config.places
+        ]
         if not blocks:
-            have = ", ".join(sorted({s.place for s in self.base.anatomy.sites}))
+            have = ", ".join(
+                sorted({s.attention_kind for s in self.base.structure.attention_blocks})
+            )
             raise BadInput(
                 f"{self.base.name} has no {' or '.join(self.config.places)} attention; "
                 f"places must name one of: {have}"
@@ -84,7 +90,7 @@ class PrefixTuning(Adapter):
         return blocks
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        a, p, hidden = self.base.anatomy, self.config.length, self.config.perceptron
+        a, p, hidden = self.base.structure, self.config.length, self.config.perceptron
         paths = [s.path for s in self.attention_blocks()]
         if self.config.start == "text":
             return self._prefix_from_text(initializer, paths)
@@ -104,7 +110,7 @@ class PrefixTuning(Adapter):
 
         At the start a prefix takes a share of attention but adds little to it.
         """
-        a, p = self.base.anatomy, self.config.length
+        a, p = self.base.structure, self.config.length
         return {
             f"{kind}:{path}": initializer.normal(a.kv_heads, p, a.head_width, std=std)
             for path in paths
@@ -133,7 +139,7 @@ class PrefixTuning(Adapter):
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         if not self.config.perceptron:
             return tensors
-        a, p = self.base.anatomy, self.config.length
+        a, p = self.base.structure, self.config.length
         hidden = (tensors["embedding"] @ tensors["down"] + tensors["down_bias"]).tanh()
         flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, sites 2 h e)
         s, v = flat.shape[:2]

@@ -15,7 +15,8 @@ from peftcore.adapters import component_map
 from peftcore.adapters.base import register
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import ChosenWeights
-from peftcore.models.structure import Choice, Stack
+from peftcore.models.architectures import WeightChoice
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SparseFit(ChosenWeights):
     class Config(Settings):
         """Settings of SparseFit."""
 
-        components: tuple[Choice, ...] = Field(
+        components: tuple[WeightChoice, ...] = Field(
             ("layernorm", "attention.query"),
             min_length=1,
             description="Kinds of weights that are trained; those the base does not have are "
@@ -80,10 +81,10 @@ class SparseFit(ChosenWeights):
             return tuple(sorted(set(cells)))
 
     def choose_weights(self) -> tuple[Weight, ...]:
-        structure, config = self.base.anatomy, self.config
+        structure, config = self.base.structure, self.config
         if config.cells:
             return component_map.weights_of_cells(structure.weights, config.cells, self.base.name)
-        weights = structure.choose(
+        weights = structure.select_weights(
             config.components, config.stacks, config.first_layer, config.last_layer
         )
         if not weights:

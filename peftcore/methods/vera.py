@@ -15,7 +15,7 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.models.target_modules import Linear
+from peftcore.models.target_modules import LinearComponent
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from peftcore.adapters.initializers import SeededInitializer
     from peftcore.adapters.mixing import MemberMixture
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -42,7 +42,7 @@ class VeRA(Adapter):
         start: float = Field(
             0.1, ge=-1, le=1, description="Value of every inner scale before training"
         )
-        components: tuple[Linear, ...] = Field(
+        components: tuple[LinearComponent, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
             description="Parts of the model that get the product; those the base does not have "
@@ -55,9 +55,11 @@ class VeRA(Adapter):
         )
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TargetSlice]:
         """The linear parts that get the product."""
-        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        return target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
@@ -70,7 +72,7 @@ class VeRA(Adapter):
                     part.inputs, rank, std=(2 / part.inputs) ** 0.5
                 )
                 tensors[f"up:{shape}"] = frozen.normal(rank, outputs, std=(2 / rank) ** 0.5)
-            key = target_modules.key(part)
+            key = target_modules.layer_key(part)
             tensors[f"d:{key}"] = initializer.constant(1, rank, value=self.config.start)
             tensors[f"b:{key}"] = initializer.constant(1, outputs, value=0.0)
         return tensors
@@ -83,7 +85,7 @@ class VeRA(Adapter):
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.parts if p.path == path):
-            shape, key = _shape(part), target_modules.key(part)
+            shape, key = _shape(part), target_modules.layer_key(part)
             inner = mix.linear_output(x, f"down:{shape}")  # (n, t, r)
             inner = inner * mix(f"d:{key}", len(x)).to(inner.dtype)
             change = mix.linear_output(inner, f"up:{shape}")  # (n, t, o)
@@ -92,6 +94,6 @@ class VeRA(Adapter):
         return out
 
 
-def _shape(part: Part) -> str:
+def _shape(part: TargetSlice) -> str:
     """Name the shape of a part, inputs by outputs, by which parts share their random product."""
     return f"{part.inputs}x{part.stop - part.start}"

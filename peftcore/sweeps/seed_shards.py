@@ -22,7 +22,7 @@ from peftcore.system import atomic_files
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.store import Status
+    from peftcore.runs.store import RunStatus
 
 
 def split_into_shards(spec: RunSpec, max_seeds: int | None = None) -> list[RunSpec]:
@@ -46,7 +46,7 @@ def split_into_shards(spec: RunSpec, max_seeds: int | None = None) -> list[RunSp
 
 def shard_store(store: RunStore) -> RunStore:
     """Where the parts of a store's runs lie."""
-    return RunStore(store.folder.with_name("parts"), store.demos)
+    return RunStore(store.folder.with_name("parts"), store.demo_folder)
 
 
 def store_for(store: RunStore, whole: RunSpec, shard: RunSpec) -> RunStore:
@@ -69,7 +69,7 @@ def join_shards(
     return run
 
 
-def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = None) -> Status:
+def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = None) -> RunStatus:
     """Write every file of a run from its parts; for a caller who holds the run already."""
     from peftcore.models.base_model import load
 
@@ -100,13 +100,13 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
 
 def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:
     """BadInput unless these are the whole's parts, done, on the same data and weights."""
-    numbers = [n for part in shards for n in part.spec.population.numbers()]
+    numbers = [n for part in shards for n in part.spec.population.seed_numbers()]
     canonical_specs = {_canonical_whole(part.spec, spec) for part in shards}
-    if numbers != spec.population.numbers() or canonical_specs != {spec.canonical()}:
+    if numbers != spec.population.seed_numbers() or canonical_specs != {spec.canonical()}:
         shard_ids = ", ".join(part.id for part in shards) or "none"
         raise BadInput(
             f"run {spec.id} has the seeds {spec.population.first_seed} to "
-            f"{spec.population.numbers()[-1]}; these are not its parts in order: {shard_ids}"
+            f"{spec.population.seed_numbers()[-1]}; these are not its parts in order: {shard_ids}"
         )
     for part in shards:
         if part.status().state != "done":
@@ -157,10 +157,10 @@ def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
     """Keep the steps on the way that all parts kept, as many as a run may."""
     from peftcore.training.run_training import PATH_BYTES
 
-    common = sorted(set.intersection(*(set(part.path_steps()) for part in shards)))
+    common = sorted(set.intersection(*(set(part.intermediate_steps()) for part in shards)))
     if not common:
         return
-    size = sum(part.path_file(common[0]).stat().st_size for part in shards)
+    size = sum(part.intermediate_file(common[0]).stat().st_size for part in shards)
     max_steps_kept = PATH_BYTES // max(1, size)
     if max_steps_kept < 3:
         return
@@ -172,11 +172,13 @@ def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
 def _join_history(run: Run, shards: Sequence[Run]) -> None:
     """One file, step by step and seed by seed; seconds count within each part."""
     rows = [
-        row for part in shards for row in atomic_files.read_lines(part.folder / "history.jsonl")
+        row
+        for part in shards
+        for row in atomic_files.read_json_lines(part.folder / "history.jsonl")
     ]
     latest = {(row["step"], row["seed"]): row for row in rows if {"step", "seed"} <= row.keys()}
     text = "".join(f"{json.dumps(latest[key])}\n" for key in sorted(latest))
-    atomic_files.replace(run.folder / "history.jsonl", text.encode())
+    atomic_files.replace_file(run.folder / "history.jsonl", text.encode())
 
 
 def _joined_manifest(shards: Sequence[Run]) -> dict[str, Any]:

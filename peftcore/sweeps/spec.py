@@ -28,7 +28,7 @@ from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.jobs.background import BackgroundJob
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
 from peftcore.training.planning import build_spec
@@ -129,7 +129,7 @@ class Sweep(background.JobRequest):
         for settings, training, members, evaluation in itertools.product(
             expand_grid(config, entry.settings),
             expand_grid(Training, self.training | entry.training),
-            expand_grid(Population, population),
+            expand_grid(Members, population),
             expand_grid(Evaluation, self.evaluation),
         ):
             try:

@@ -16,7 +16,7 @@ import torch
 from peftcore.data.task import Episode
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 
 CPU_TOKENS = 4096  # tokens
@@ -36,15 +36,15 @@ def token_budget(base: BaseModel) -> int:
         return CPU_TOKENS
     free, _ = torch.cuda.mem_get_info(base.device)
     each = 4 * (
-        base.anatomy.layers * base.anatomy.width * BACKWARD_NUMBERS_PER_TOKEN
+        base.structure.layers * base.structure.width * BACKWARD_NUMBERS_PER_TOKEN
         + len(base.embeddings) * 3
     )
     return int(min(MAX_GPU_TOKENS, max(CPU_TOKENS, free // each)))
 
 
 def seeds_per_pass(
-    spec: RunSpec, base: BaseModel, batcher: Encoder, episodes: Sequence[Episode]
+    spec: RunSpec, base: BaseModel, batcher: ExampleBatcher, episodes: Sequence[Episode]
 ) -> int:
     """How many seeds of a spec ride in one training pass, at least 1."""
-    longest = max(len(batcher.row(e).ids) for episode in episodes for e in episode.train)
+    longest = max(len(batcher.tokenize(e).input_ids) for episode in episodes for e in episode.train)
     return max(1, token_budget(base) // (spec.training.batch * longest))

@@ -33,7 +33,7 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
     from safetensors.torch import save_file
 
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
-    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     ready: dict[str, torch.Tensor] = {}
@@ -94,13 +94,15 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
     """
     from safetensors import safe_open
 
-    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
     if step is not None and not path.is_file():
-        kept = ", ".join(map(str, run.path_steps())) or "none"
+        kept = ", ".join(map(str, run.intermediate_steps())) or "none"
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
-    safetensors_files.header(path)  # refuses what lies about its size before anything is made of it
+    safetensors_files.read_header(
+        path
+    )  # refuses what lies about its size before anything is made of it
     adapted = planning.build_adapted(base, run.spec, fresh=False)
     tensors = adapted.tensors | adapted.head_stats
     with safe_open(path, "pt") as file:

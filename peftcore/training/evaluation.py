@@ -15,17 +15,17 @@ from peftcore.adapters import encoder_cache
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.encoder_cache import CachedEncoderBatcher
 from peftcore.data.task import Answer, Example, Task
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import Evaluation
 from peftcore.system import thread_pool
 from peftcore.training import batch_budget
 
 
 def length_batches(
-    batcher: Encoder, examples: Sequence[Example], copies: int, tokens: int
+    batcher: ExampleBatcher, examples: Sequence[Example], copies: int, tokens: int
 ) -> Iterator[list[int]]:
     """Positions of examples of like length, so many that `copies` of them stay below `tokens`."""
-    lengths = [len(batcher.row(example).ids) for example in examples]
+    lengths = [len(batcher.tokenize(example).input_ids) for example in examples]
     waiting: list[int] = []
     for i in sorted(range(len(examples)), key=lambda i: lengths[i]):
         if waiting and (len(waiting) + 1) * lengths[i] * copies > tokens:
@@ -40,7 +40,7 @@ def answer_examples(
     adapted: AdaptedModel,
     task: Task,
     examples: Sequence[Example],
-    batcher: Encoder,
+    batcher: ExampleBatcher,
     options: Evaluation,
     *,
     coords: Tensor | None = None,
@@ -56,7 +56,7 @@ def answer_examples(
     coords = adapted.centroid() if coords is None else coords
     answers: list[list[Answer]] = [[Answer("")] * len(examples) for _ in range(seeds)]
     budget = batch_budget.token_budget(adapted.base) // options.beams
-    concurrent_passes = thread_pool.count(device)
+    concurrent_passes = thread_pool.thread_count(device)
     waiting = list(length_batches(batcher, examples, seeds, budget))
     cached_batcher = encoder_cache.choose_batcher(adapted, batcher, autocast)
 
@@ -77,7 +77,7 @@ def answer_examples(
             raise InterruptedError
         some, waiting = waiting[:concurrent_passes], waiting[concurrent_passes:]
         for picked, outputs in zip(
-            some, thread_pool.each(texts, some, concurrent_passes), strict=True
+            some, thread_pool.map_in_threads(texts, some, concurrent_passes), strict=True
         ):
             if outputs is None:  # in halves, then
                 waiting += [picked[: len(picked) // 2], picked[len(picked) // 2 :]]
@@ -94,7 +94,7 @@ def _texts(
     adapted: AdaptedModel,
     task: Task,
     rows: Sequence[Example],
-    batcher: Encoder | CachedEncoderBatcher,
+    batcher: ExampleBatcher | CachedEncoderBatcher,
     options: Evaluation,
     coords: Tensor,
 ) -> list[str]:
@@ -111,7 +111,9 @@ def _texts(
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    out = adapted.generate(batch, coords, **(generate_options | task.decoding(rows, tokenizer)))
+    out = adapted.generate(
+        batch, coords, **(generate_options | task.generation_options(rows, tokenizer))
+    )
     return [text.strip() for text in tokenizer.batch_decode(out, skip_special_tokens=True)]
 
 
@@ -120,4 +122,4 @@ def examples_to_answer(task: Task, options: Evaluation) -> tuple[Example, ...]:
     rows = task.load(options.split)
     if options.limit >= len(rows):
         return tuple(rows)
-    return task._draw(rows, options.limit, f"{task.name}/{options.split}", options.split)
+    return task.sample_balanced(rows, options.limit, f"{task.name}/{options.split}", options.split)

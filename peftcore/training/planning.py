@@ -13,7 +13,7 @@ from peftcore import tasks
 from peftcore.adapters.base import METHODS, Adapter
 from peftcore.errors import BadInput
 from peftcore.models import catalog
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def build_spec(
     start: str = "",
 ) -> RunSpec:
     """A spec with every name checked and every default written out, so that equal means equal."""
-    method_class, task_definition = METHODS[method], tasks.find(task)
-    where, kind = catalog.locate(base), ""
+    method_class, task_definition = METHODS[method], tasks.find_task(task)
+    where, kind = catalog.locate_base(base), ""
     if not isinstance(where, str):
-        info = catalog.describe(base)
+        info = catalog.describe_base(base)
         kind = info.kind
         method_class.check_base_kind(base, kind)
         _check_same_modality(info, task_definition)
@@ -53,7 +53,7 @@ def build_spec(
         training_settings = training_settings.model_copy(
             update={"learning_rate": method_class.default_learning_rate(kind)}
         )
-    population_settings = _make_settings(Population, population)
+    population_settings = _make_settings(Members, population)
     if population_settings.vertices == 1:  # what only a simplex has decides nothing
         population_settings = _with_defaults(population_settings, "draw")
         training_settings = _with_defaults(training_settings, "validation", "copies", "diversity")
@@ -73,10 +73,10 @@ def build_spec(
 
 def _check_same_modality(info: BaseInfo, task: Task) -> None:
     """BadInput where a base that draws meets a task of text, or the other way round."""
-    if info.draws == task.draws:
+    if info.image_world == task.image_world:
         return
-    does = f"draws {info.draws}" if info.draws else "writes text"
-    asks = f"asks for pictures of {task.draws}" if task.draws else "asks for text"
+    does = f"draws {info.image_world}" if info.image_world else "writes text"
+    asks = f"asks for pictures of {task.image_world}" if task.image_world else "asks for text"
     raise BadInput(f"{info.name} {does}, and {task.title} {asks}: choose another base or task")
 
 
@@ -117,23 +117,23 @@ def build_adapted(
     """
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.initializers import SeededInitializer
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
 
     method_class = METHODS[spec.method]
     method_class.check_base_kind(base.name, base.kind)
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     labels = task.labels if base.kind == "encoder" else ()
     initializer = SeededInitializer(
-        spec.population.numbers(), spec.population.vertices, device or "cpu"
+        spec.population.seed_numbers(), spec.population.vertices, device or "cpu"
     )
     adapter = method_class(base, method_class.Config.make(spec.settings), initializer)
-    pairs = bool(labels) and base.sentences and task.pairs
+    pairs = bool(labels) and base.is_sentence_encoder and task.has_text_pairs
     adapted = AdaptedModel(base, adapter, initializer, len(labels), pairs)
     if device == "meta":
         return adapted
     adapted.to(str(base.device))
     if labels and fresh:
-        adapted.fit_head_stats(Encoder(base, labels).batch(task.load("train")[:64]))
+        adapted.fit_head_stats(ExampleBatcher(base, labels).batch(task.load("train")[:64]))
     return adapted
 
 
@@ -145,13 +145,13 @@ def prompt_length(spec: RunSpec, base: BaseModel) -> int:
 
 def check_spec(spec: RunSpec, base: BaseModel) -> None:
     """BadInput if this run cannot work: too few examples, or text longer than the window."""
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
 
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
-    batcher = Encoder(base, task.labels, prompt_length(spec, base))
+    batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))
     for example in (*episode.train, *episode.dev, *task.load(spec.evaluation.split)):
-        batcher.row(example)
+        batcher.tokenize(example)
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
     head = sum(
         adapted.tensors[n][0, 0].numel() for n in ("head", "head_bias") if n in adapted.tensors
     )
-    return adapted.trainable_count, base.parameters + head
+    return adapted.trainable_count, base.parameter_count + head
 
 
 def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
@@ -181,18 +181,18 @@ def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
 
     import torch
 
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.system import thread_pool
     from peftcore.training import batch_budget
     from peftcore.training.trainer import Trainer
 
     trainable, total = count_parameters(spec, base)
-    task, s = tasks.find(spec.task), spec.population.seeds
-    batcher = Encoder(base, task.labels, prompt_length(spec, base))
+    task, s = tasks.find_task(spec.task), spec.population.seeds
+    batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))
     episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
     episodes = [episode] * s
     seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
-    concurrent_passes = thread_pool.count(base.device)
+    concurrent_passes = thread_pool.thread_count(base.device)
     trainer = Trainer(
         build_adapted(base, spec), episodes, batcher, spec, seeds_per_pass, concurrent_passes
     )
@@ -209,8 +209,8 @@ def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
     if torch.cuda.is_available() and base.device.type == "cuda":
         memory = torch.cuda.max_memory_allocated()
     else:
-        width, layers = base.anatomy.width, base.anatomy.layers
-        longest = max(len(batcher.row(e).ids) for e in episode.train)
+        width, layers = base.structure.width, base.structure.layers
+        longest = max(len(batcher.tokenize(e).input_ids) for e in episode.train)
         tokens = s * spec.training.batch * (longest + prompt_length(spec, base))
         memory = 4 * total + 16 * s * trainable + tokens * (layers * width * 100 + 24 * 4096)
     return Estimate(

@@ -31,14 +31,14 @@ def answer_texts(
     """What one seed of a run (adapted by `adapter_files.load_adapter`) answers to each text."""
     import torch
 
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation, planning
 
-    base, task = adapted.base, tasks.find(run.spec.task)
+    base, task = adapted.base, tasks.find_task(run.spec.task)
     seeds = run.spec.population.seeds
     if not 0 <= seed_index < seeds:
         raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")
-    batcher = Encoder(base, task.labels, planning.prompt_length(run.spec, base))
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(run.spec, base))
     rows = [typed_example(text) for text in texts]
     with torch.inference_mode():
         answers = evaluation.answer_examples(adapted, task, rows, batcher, run.spec.evaluation)
@@ -49,25 +49,25 @@ def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48)
     """What the untouched base writes after each text; encoders write nothing: BadInput."""
     import torch
 
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
 
     if base.kind == "encoder":
         raise BadInput(
             f"{base.name} reads but cannot write; without a trained head it has no answer"
         )
-    batcher, tokenizer = Encoder(base, ()), base.tokenizer
+    batcher, tokenizer = ExampleBatcher(base, ()), base.tokenizer
     answers = []
     with torch.inference_mode():
         for text in texts:
             batch = batcher.batch([typed_example(text)], with_targets=False)
             out = base.model.generate(
-                input_ids=batch.ids,
-                attention_mask=batch.mask,
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 pad_token_id=tokenizer.pad_token_id,
                 eos_token_id=tokenizer.eos_token_id,
             )
-            new = out[:, batch.ids.shape[1] :] if base.kind == "decoder" else out
+            new = out[:, batch.input_ids.shape[1] :] if base.kind == "decoder" else out
             answers.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())
     return answers

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import Training
-    from peftcore.runs.store import Run, Status
+    from peftcore.runs.store import Run, RunStatus
     from peftcore.training.trainer import Trainer, TrainingProgress
 
 PATH_BYTES = 4_000_000  # what a run may spend on the adapters it had on its way
@@ -38,13 +38,13 @@ def execute_run(
     base: BaseModel | None = None,
     report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> RunStatus:
     """Bring a run to its end, or to where `stop` says; returns its status.
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
     from peftcore.models.base_model import load
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.system import thread_pool
     from peftcore.training import batch_budget
     from peftcore.training.trainer import Trainer, TrainingStopped
@@ -52,17 +52,17 @@ def execute_run(
     spec = run.spec
     run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
     base = base or load(spec.base, device)
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     planning.check_spec(spec, base)
     adapted = planning.build_adapted(base, spec)
     if spec.start:
         initialize_from_run(adapted, _start_run(run), base)
-    batcher = Encoder(base, task.labels, planning.prompt_length(spec, base))
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
     t = spec.training
-    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
     seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
     trainer = Trainer(
-        adapted, episodes, batcher, spec, seeds_per_pass, thread_pool.count(base.device)
+        adapted, episodes, batcher, spec, seeds_per_pass, thread_pool.thread_count(base.device)
     )
     trainable = adapted.trainable_count
     run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
@@ -233,7 +233,7 @@ def _answer_test_examples(
         stop=stop,
     )
     trainer.seconds = trained + time.monotonic() - began
-    seed_numbers = run.spec.population.numbers()
+    seed_numbers = run.spec.population.seed_numbers()
     tables = [
         answers_table(task, rows, each, n) for each, n in zip(answers, seed_numbers, strict=True)
     ]
@@ -276,7 +276,7 @@ def _manifest(
         "base": {
             "name": base.name,
             "fingerprint": base.fingerprint,
-            "parameters": base.parameters,
+            "parameters": base.parameter_count,
             "kind": base.kind,
         },
         "data_hash": spec_task.data_hash(),

@@ -29,7 +29,7 @@ from peftcore.adapters import encoder_cache
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.data.task import Episode, Example
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.system import thread_pool
 
@@ -123,7 +123,7 @@ class Trainer:
         self,
         adapted: AdaptedModel,
         episodes: Sequence[Episode],
-        batcher: Encoder,
+        batcher: ExampleBatcher,
         spec: RunSpec,
         seeds_per_pass: int | None = None,
         concurrent_passes: int = 1,
@@ -133,11 +133,11 @@ class Trainer:
         at_once: passes that run side by side, each with a share of the seeds.
         """
         self.adapted, self.episodes, self.batcher, self.spec = adapted, episodes, batcher, spec
-        self.seeds = [SeedState(n) for n in spec.population.numbers()]
+        self.seeds = [SeedState(n) for n in spec.population.seed_numbers()]
         self.seeds_per_pass = max(1, min(seeds_per_pass or len(self.seeds), len(self.seeds)))
         self.concurrent_passes = concurrent_passes
         for example in {e for episode in episodes for e in (*episode.train, *episode.dev)}:
-            batcher.row(example)  # before threads would; what is too long is told at once
+            batcher.tokenize(example)  # before threads would; what is too long is told at once
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
@@ -279,7 +279,9 @@ class Trainer:
                 whole[group] = part  # each group has rows of its own
             return losses
 
-        return torch.cat(thread_pool.each(into_place, groups, self.concurrent_passes)), grads
+        return torch.cat(
+            thread_pool.map_in_threads(into_place, groups, self.concurrent_passes)
+        ), grads
 
     def _losses_and_gradients(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses of seeds that ride together (s,), and their own gradients."""
@@ -350,7 +352,7 @@ class Trainer:
         """Dev loss of these seeds: at the centroid, or with every row at a random point."""
 
         def all_groups() -> list[float]:
-            group_losses = thread_pool.each(
+            group_losses = thread_pool.map_in_threads(
                 lambda group: self._group_dev_losses(group, copy),
                 list(self._groups(seeds)),
                 self.concurrent_passes,

@@ -5,9 +5,9 @@ from peftcore.models.batching import Batch
 
 STATES = torch.tensor([[[9.0, 9], [1, 0], [3, 0], [0, 2], [7, 7]]])
 BATCH = Batch(
-    ids=torch.zeros(1, 5, dtype=int),
-    mask=torch.tensor([[1, 1, 1, 1, 0]]),
-    texts=torch.tensor([[0, 1, 1, 2, 0]]),
+    input_ids=torch.zeros(1, 5, dtype=int),
+    attention_mask=torch.tensor([[1, 1, 1, 1, 0]]),
+    text_numbers=torch.tensor([[0, 1, 1, 2, 0]]),
 )
 
 
@@ -22,5 +22,5 @@ def test_a_sentence_encoder_is_read_by_the_mean_over_its_tokens():
 def test_a_pair_is_read_by_the_cosine_of_its_two_means():
     """The means are (2, 0) and (0, 2): a right angle."""
     assert pool_states(STATES, BATCH, sentences=True, pairs=True).tolist() == [[0]]
-    alike = torch.where(BATCH.texts[..., None] == 2, torch.tensor([4.0, 0]), STATES)
+    alike = torch.where(BATCH.text_numbers[..., None] == 2, torch.tensor([4.0, 0]), STATES)
     assert pool_states(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]

@@ -109,7 +109,7 @@ def test_counts_of_other_methods(base, method, settings, count):
 
 
 def test_an_encoder_is_counted_with_its_head_and_its_pooler():
-    two = next(name for name in tasks.names() if len(tasks.find(name).labels) == 2)
+    two = next(name for name in tasks.task_names() if len(tasks.find_task(name).labels) == 2)
     found = printed("--base", "bert-base-cased", "--method", "prefix_tuning", "--task", two)
     assert found["total"] == 108_311_810
     assert found["trainable"] == 184_320 + 2 * 769
@@ -131,7 +131,7 @@ def test_every_method_that_suits_a_published_base_can_be_counted(base):
     model = meta_base(base)
     for name in METHODS:
         if model.kind in METHODS[name].kinds:
-            assert count_trainable(model, name) <= model.parameters
+            assert count_trainable(model, name) <= model.parameter_count
 
 
 def test_published_shapes_hold_no_numbers():

@@ -10,7 +10,7 @@ from peftcore.benchmarks import flops
 from peftcore.benchmarks.flops import TokenLengths
 from peftcore.cli import app
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import costs, status
 from peftcore.sweeps import spec as sweep_spec
@@ -22,7 +22,7 @@ def spec(method="lora", seeds=1, vertices=1, **training):
         base="gpt2",
         task="esnli",
         method=method,
-        population=Population(seeds=seeds, vertices=vertices),
+        population=Members(seeds=seeds, vertices=vertices),
         training=Training.make(given | training),
         evaluation=Evaluation(limit=7),
     )

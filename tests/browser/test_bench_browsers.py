@@ -18,4 +18,4 @@ def test_what_a_rater_waits_for_is_timed_in_the_page(server, book):
         times = pool.submit(asyncio.run, rates).result(120)
     assert [act for act, _ in times] == [*ACTS, *ACTS]
     assert all(0 < milliseconds < 120_000 for _, milliseconds in times)
-    assert len(rating.verdicts(book, rated.ME, project.id)) == 2
+    assert len(rating.verdict_table(book, rated.ME, project.id)) == 2

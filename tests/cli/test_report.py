@@ -14,7 +14,7 @@ ROWS = studies.read(report.TABLE)
 
 
 def shipped(folder):
-    return RunStore(paths.ASSETS / folder, demos=paths.ASSETS / "none").all()
+    return RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / "none").all()
 
 
 def test_the_page_in_the_tree_is_what_the_table_in_the_tree_says():

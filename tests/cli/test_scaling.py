@@ -39,7 +39,7 @@ def trained(shelf, tmp_path_factory):
 def runs(trained, home, shelf, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
     shutil.copytree(trained, home / "runs")
-    return {run.spec.method: run for run in RunStore().all(demo=False)}
+    return {run.spec.method: run for run in RunStore().all(include_demos=False)}
 
 
 def printed(*arguments):

@@ -11,7 +11,7 @@ from support.bases import FAMILIES, build_tiny
 from peftcore.errors import BadInput
 from peftcore.exchange import folders
 from peftcore.models.base_model import fingerprint, load
-from peftcore.models.batching import Batch, Encoder
+from peftcore.models.batching import Batch, ExampleBatcher
 from peftcore.runs.store import RunStore
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
@@ -219,10 +219,12 @@ def test_an_encoders_head_lies_beside_and_gives_the_runs_logits(tmp_path):
     folders.export_peft(run, 6, tmp_path / "out", base)
     head = load_file(tmp_path / "out" / "head.safetensors")
     adapted = load_adapter(run, base)
-    batch = Encoder(base, ["a", "b", "c"]).batch(EXAMPLES[:1] * 2)
+    batch = ExampleBatcher(base, ["a", "b", "c"]).batch(EXAMPLES[:1] * 2)
     with adapted.active(adapted.centroid(), 2, None):
         states = adapted.model(
-            input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            token_type_ids=batch.token_type_ids,
         ).last_hidden_state
     x = (states[1, 0] - head["head_mean"]) / head["head_scale"]
     close(x @ head["head"] + head["head_bias"], adapted.logits(batch, adapted.centroid())[1])
@@ -269,7 +271,7 @@ def folder(tmp_path):
 def refused(folder, base="my-t5"):
     with pytest.raises(BadInput) as error:
         folders.import_peft(folder, base, TASK)
-    assert not [run for run in RunStore().all(demo=False) if "imported" in run.manifest()]
+    assert not [run for run in RunStore().all(include_demos=False) if "imported" in run.manifest()]
     return str(error.value)
 
 

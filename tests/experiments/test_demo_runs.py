@@ -54,14 +54,14 @@ def test_runs_that_were_finished_before_a_stop_are_not_done_again(tmp_path):
 def test_runs_of_studies_are_found_and_listed_only_if_asked(tmp_path):
     spec = demo_specs()[0]
     write_demo_runs(tmp_path / "study_runs", lambda run: run.write_status(state="done"), [spec])
-    store = RunStore(tmp_path / "runs", demos=tmp_path / "demo_runs")
+    store = RunStore(tmp_path / "runs", demo_folder=tmp_path / "demo_runs")
     assert store.all() == []
-    assert [run.id for run in store.all(studies=True)] == [spec.id]
+    assert [run.id for run in store.all(include_studies=True)] == [spec.id]
     assert store.open(spec.id).demo
     assert store.find(spec).id == spec.id
 
 
-SHIPPED = [run for run in RunStore().all(studies=True) if run.demo]
+SHIPPED = [run for run in RunStore().all(include_studies=True) if run.demo]
 
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)

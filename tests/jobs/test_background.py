@@ -13,8 +13,8 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.jobs.background import AdapterRef, BackgroundJob
-from peftcore.labs.atoms.request import Ask as AtomAsk
-from peftcore.labs.landscape.request import Ask as LandscapeAsk
+from peftcore.labs.atoms.request import AtomsRequest as AtomAsk
+from peftcore.labs.landscape.request import LandscapeRequest as LandscapeAsk
 from peftcore.system import atomic_files, processes
 
 RUN = "0123456789ab"
@@ -77,7 +77,7 @@ def test_one_is_found_again_and_the_shipped_one_will_do_when_it_is_done(monkeypa
 
 def test_an_ask_of_another_version_is_passed_over():
     count = Count.create_own(ask())
-    atomic_files.replace(
+    atomic_files.replace_file(
         count.folder / "ask.json", json.dumps({"runs": [RUN], "fewest": 1}).encode()
     )
     assert Count.list_all() == []
@@ -136,7 +136,9 @@ def test_a_stop_keeps_what_was_measured():
 
 def test_a_stop_before_the_launched_process_has_begun_is_heeded():
     count, done = Count.create_own(ask()), []
-    count.write_status(state="waiting", process=vars(processes.current()))  # as `launch` does
+    count.write_status(
+        state="waiting", process=vars(processes.current_process())
+    )  # as `launch` does
     count.stop()
     assert count.run(lambda: done.append(1)).state == "stopped"
     assert count.run(lambda: done.append(2)).state == "done"  # the next one starts afresh
@@ -159,7 +161,7 @@ def test_one_that_waits_for_its_turn_can_be_stopped():
 
 def test_what_claims_to_work_without_a_process_is_lost():
     count = Count.create_own(ask())
-    gone = replace(processes.current(), started=1.0)
+    gone = replace(processes.current_process(), started=1.0)
     count.write_status(state="working", process=vars(gone))
     assert count.status().state == "lost"
     count.stop()

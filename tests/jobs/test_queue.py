@@ -24,7 +24,7 @@ from peftcore.runs.spec import RunSpec
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS
 
-ME = processes.current()
+ME = processes.current_process()
 
 
 def spec(n=0):
@@ -143,11 +143,11 @@ def test_a_heartbeat_keeps_a_job_and_a_lost_job_has_none(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
     silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
-    assert queue.beat(job)
+    assert queue.heartbeat(job)
     assert queue.job_for(job.run_id).state == "running"
     silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.claim("cpu", ME)  # buries what is lost
-    assert not queue.beat(job)
+    assert not queue.heartbeat(job)
     assert queue.stop_requested(job)
     assert not queue.finish(job, "done")
     assert queue.job_for(job.run_id).state == "lost"
@@ -243,11 +243,11 @@ def test_a_device_has_one_worker_until_it_dies(queue, other):
 
 
 def test_a_process_is_only_ended_if_all_of_its_identity_fits(other):
-    assert not processes.end(replace(other, started=other.started - 100))
-    assert not processes.end(replace(other, token="nobody's"))
-    assert not processes.end(replace(other, host="elsewhere"))
+    assert not processes.terminate(replace(other, started=other.started - 100))
+    assert not processes.terminate(replace(other, token="nobody's"))
+    assert not processes.terminate(replace(other, host="elsewhere"))
     assert other.process() is not None
-    assert processes.end(other)
+    assert processes.terminate(other)
     assert other.process() is None
 
 
@@ -256,7 +256,7 @@ def test_children_of_an_ended_process_are_gone():
     parent = subprocess.Popen([sys.executable, "-c", lines], stdin=subprocess.PIPE)
     while not (children := psutil.Process(parent.pid).children()):
         time.sleep(0.01)
-    assert processes.end(processes.identify(parent.pid))
+    assert processes.terminate(processes.identify(parent.pid))
     parent.wait()
     parent.stdin.close()
     assert not psutil.wait_procs(children, timeout=5)[1]
@@ -276,13 +276,13 @@ def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
     assert sorted(started) == [False] * 7 + [True]
     row = queue.database.read(sa.select(WORKERS))[0]
     worker = job_queue._worker_of_row(row)
-    process = worker.process()
+    process = worker.find_process()
     assert os.getsid(process.pid) == process.pid != os.getsid(0)  # nobody's Ctrl+C reaches it
     assert process.environ()["OMP_NUM_THREADS"] == "1"
     assert process.cwd() == str(paths.ROOT)
-    processes.end(worker)
+    processes.terminate(worker)
     assert ensure_worker("cpu", queue)  # a dead one is replaced
-    processes.end(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))
+    processes.terminate(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))
 
 
 def test_waiting_jobs_get_the_worker_they_miss(queue, monkeypatch):
@@ -294,4 +294,4 @@ def test_waiting_jobs_get_the_worker_they_miss(queue, monkeypatch):
     worker = job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0])
     kill(worker)
     assert restart_missing_workers(queue) == 1
-    processes.end(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))
+    processes.terminate(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))

@@ -125,7 +125,7 @@ def test_a_job_whose_run_was_deleted_is_passed_over(queue):
     queue.store.delete(job.run_id)
     Worker(queue, "cpu", finish, lambda *_: None).run(once=True)
     assert queue.job_for(job.run_id).state == "cancelled"
-    assert queue.store.all(demo=False) == []
+    assert queue.store.all(include_demos=False) == []
 
 
 def test_a_run_done_from_a_terminal_meanwhile_is_not_trained_again(queue):
@@ -188,7 +188,7 @@ def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
 
 def test_an_attempt_at_a_run_somebody_has_changes_nothing(home):
     run = RunStore().create(quick())
-    with run.hold(), pytest.raises(BadInput, match="another process"):
+    with run.lock(), pytest.raises(BadInput, match="another process"):
         run_recording_errors(run, lambda: finish(run))
     assert run.status().state == "queued"
 
@@ -197,7 +197,7 @@ def test_an_attempt_that_fails_leaves_the_run_free(home):
     run = RunStore().create(quick())
     with pytest.raises(RunFailed, match="RuntimeError"):
         run_recording_errors(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
-    with run.hold():
+    with run.lock():
         assert run.status().state == "failed"
 
 
@@ -232,7 +232,7 @@ def worker(queue):
     ended = []
     yield lambda: (ensure_worker("cpu", queue) and ended.append(identity(queue))) or ended[-1]
     for one in ended:
-        processes.end(one)
+        processes.terminate(one)
 
 
 @pytest.fixture(scope="module")

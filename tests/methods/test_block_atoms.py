@@ -8,8 +8,8 @@ from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.block_atoms import BlockAtoms
 from peftcore.methods.common import block_codes
-from peftcore.models.batching import Encoder
-from peftcore.models.target_modules import key
+from peftcore.models.batching import ExampleBatcher
+from peftcore.models.target_modules import layer_key
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
@@ -19,7 +19,7 @@ def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, fam
     ours = dress(base, "block_atoms", (0,), 1, components=["attention.value"], price=0.01)
     part = ours.adapter.matrices[0]
     coded = block_codes.cached_coding(base, part, 4, 64, 0.01)
-    ours.tensors[f"atoms:{key(part)}"].data = coded.atoms[None, None].clone()
+    ours.tensors[f"atoms:{layer_key(part)}"].data = coded.atoms[None, None].clone()
     leaf = ours.model.get_submodule(part.path)
     x = torch.randn(2, 5, part.inputs, generator=torch.Generator().manual_seed(1))
     plain = leaf(x)
@@ -46,17 +46,17 @@ def test_the_change_is_linear_in_the_atoms_block_by_block(tiny):
 def test_training_starts_at_the_base_model(tiny, family):
     base, draw = tiny(family), SeededInitializer([0], 1)
     adapted = AdaptedModel(base, BlockAtoms(base, BlockAtoms.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
+        given["decoder_input_ids"] = batch.input_ids
     with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 
 def test_codes_are_no_part_of_what_is_trained_or_kept(tiny):
     ours = dress(tiny("t5"), "block_atoms", block=2, multiple=3)
-    assert set(ours.tensors) == {f"atoms:{key(part)}" for part in ours.adapter.matrices}
+    assert set(ours.tensors) == {f"atoms:{layer_key(part)}" for part in ours.adapter.matrices}
     assert {t.shape[2:] for t in ours.tensors.values()} == {(12, 2, 2)}
 
 

@@ -7,7 +7,7 @@ from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.ia3 import IA3
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 TARGETS = {  # family → leaves the package scales, and those of them scaled where they read
     "t5": (["k", "v", "wo"], ["wo"]),
@@ -68,14 +68,14 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     shared = 2 if family == "gpt2" else 1  # keys and values in one
     keys = sum("attention" in n or "cross" in n for n in ours.tensors)
     assert filled == keys // shared + sum("activation" in n for n in ours.tensors)
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
+        given["decoder_input_ids"] = batch.input_ids
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     plain = base.model(**given)[0]
-    seen = batch.mask.bool()
+    seen = batch.attention_mask.bool()
     assert not torch.allclose(mine[seen], plain[seen], atol=1e-3)
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
@@ -84,10 +84,10 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
 def test_training_starts_at_the_base_model(tiny, family):
     base, draw = tiny(family), SeededInitializer([0], 1)
     adapted = AdaptedModel(base, IA3(base, IA3.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
+        given["decoder_input_ids"] = batch.input_ids
     with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 

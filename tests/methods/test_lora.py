@@ -5,7 +5,7 @@ from support.bases import build_tiny
 
 from peftcore.errors import BadInput
 from peftcore.methods.lora import LoRA
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
     peft = pytest.importorskip("peft")
     base = build_tiny(family)
     ours = dress(base, "lora", (0,), 1, rank=3, alpha=5.0, stacks=["encoder", "decoder"])
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     twin = build_tiny(family)
     theirs = peft.get_peft_model(
         twin.model, peft.LoraConfig(r=3, lora_alpha=5, target_modules=modules)
@@ -31,12 +31,12 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
                 module.lora_B["default"].weight.data = ours.tensors[f"up:{key}"][0, 0].mT.data
                 filled += 1
     assert filled == len(ours.adapter.targets())
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
+        given["decoder_input_ids"] = batch.input_ids
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
-    seen = batch.mask.bool()
+    seen = batch.attention_mask.bool()
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
 
@@ -47,8 +47,8 @@ def test_training_starts_at_the_base_model(tiny):
     base = tiny("gpt2")
     draw = SeededInitializer([0], 1)
     adapted = AdaptedModel(base, LoRA(base, LoRA.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
 

@@ -4,7 +4,7 @@ from support.adapters import EXAMPLES, dress
 
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.initializers import SeededInitializer
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
@@ -12,7 +12,7 @@ def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
     spt, plain = dress(base, "spt"), dress(base, "prompt_tuning")
     spt.tensors["scale"].data.fill_(1.0)
     plain.tensors["tokens"].data.copy_(spt.tensors["tokens"])
-    batch = Encoder(base, ()).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.losses(batch, spt.centroid()), plain.losses(batch, plain.centroid()))
 
 
@@ -23,7 +23,7 @@ def test_folding_the_scales_into_the_prompt_changes_no_logit(tiny, share, normal
     spt = dress(base, "spt", vertices=1, share=share, normalised=normalised)
     folded = dress(base, "prompt_tuning", vertices=1)
     folded.tensors["tokens"].data = spt.adapter.effective_tensors(spt.tensors)["tokens"].detach()
-    batch = Encoder(base, ()).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.logits(batch, spt.centroid()), folded.logits(batch, folded.centroid()))
 
 

@@ -6,14 +6,14 @@ from support.adapters import EXAMPLES, train, wearing
 
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import merged_parameters
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 def test_it_equals_training_the_parameters_that_the_published_patterns_match(tiny):
     """The rule of the official code: a gradient for every parameter whose name matches."""
     base = tiny("t5")
     ours = wearing(base, "sparsefit")
-    batch = Encoder(base, ()).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model)
     named = {
         name: parameter.requires_grad_()
@@ -22,7 +22,7 @@ def test_it_equals_training_the_parameters_that_the_published_patterns_match(tin
     }
     step = torch.optim.AdamW(named.values(), lr=0.01, weight_decay=0.0)
     for _ in range(3):
-        logits = model(batch.ids, batch.mask, labels=batch.targets).logits
+        logits = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
         each = torch.nn.functional.cross_entropy(
             logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
         )

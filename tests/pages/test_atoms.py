@@ -12,7 +12,7 @@ from app.labs.atoms import views as page_words
 from peftcore import paths
 from peftcore.analysis import sparsity
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import Ask, Study
+from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.runs.store import RunStore
 
 SITES = [
@@ -46,10 +46,10 @@ def alone(monkeypatch, tmp_path):
     """No demo runs, nothing shipped, no process started; the asks that were begun."""
     begun = []
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr("app.state.cache.store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr("app.state.wait_for_imports.ready", lambda name: True)
-    monkeypatch.setattr(Study, "assets", lambda: tmp_path)
-    monkeypatch.setattr(Study, "start", begun.append)
+    monkeypatch.setattr("app.state.cache.run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
+    monkeypatch.setattr(AtomsJob, "assets", lambda: tmp_path)
+    monkeypatch.setattr(AtomsJob, "start", begun.append)
     return begun
 
 
@@ -68,7 +68,7 @@ def codes(seed, step, rng):
 
 
 def mapped(run):
-    study = Study.create(Ask.make({"kind": "map", "runs": [run.id]}))
+    study = AtomsJob.create(AtomsRequest.make({"kind": "map", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     rng = np.random.default_rng(0)
     for step in (None, 0, 25):
@@ -79,7 +79,7 @@ def mapped(run):
 
 
 def pruned(run, state="done"):
-    study = Study.create(Ask.make({"kind": "prune", "runs": [run.id]}))
+    study = AtomsJob.create(AtomsRequest.make({"kind": "prune", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         values = {"what": "weights", "seed": seed, "values": [0.25] * 8}
@@ -142,7 +142,7 @@ def test_every_view_opens_before_anything_was_measured(view):
 
 def test_the_button_begins_what_is_shown(alone):
     run = atoms_run()
-    ask = Ask.make({"kind": "map", "runs": [run.id]})
+    ask = AtomsRequest.make({"kind": "map", "runs": [run.id]})
     page = opened()
     page.button(key=f"atoms.start.{ask.id}").click().run()
     sound(page)
@@ -154,12 +154,12 @@ def test_the_map_draws_one_seed_and_its_numbers():
     study = mapped(run)
     page = opened()
     (chart,) = charts(page)
-    entry = request.codes(study)[0]
+    entry = request.coefficient_entries(study)[0]
     assert chart["layout"]["yaxis"]["ticktext"][1] == "Decoder 1, cross query"
     assert "seed 0, n = 48" in chart["layout"]["title"]["text"]
     assert "Exactly zero: 50.0 % of all" in words(page)
     table = page.dataframe[-1].value
-    assert table["effective"].tolist()[0] == pytest.approx(request.measures(entry).effective)
+    assert table["effective"].tolist()[0] == pytest.approx(request.entry_sparsity(entry).effective)
     page.selectbox(key=f"atoms.seed.{run.id}").set_value(1).run()
     assert "seed 1" in charts(sound(page))[0]["layout"]["title"]["text"]
 
@@ -179,7 +179,7 @@ def test_sparsity_shows_inequality_usage_and_the_course():
     study = mapped(atoms_run())
     page = opened("Sparsity")
     lorenz, usage, course = charts(page)
-    weight = request.weights(request.codes(study)[1]).ravel()
+    weight = request.entry_importance(request.coefficient_entries(study)[1]).ravel()
     assert lorenz["data"][2]["name"] == f"Seed 1, Gini {sparsity.gini(weight):.2f}"
     assert "2 never" in usage["layout"]["title"]["text"]
     assert "Exact zeros" in course["layout"]["title"]["text"]
@@ -221,7 +221,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
         "with_gain",
         lambda subject, *given: asked.append(given) or ["yes", "no <i>", "x"],
     )
-    foremost = int(request.weights(request.codes(study)[0]).argmax())
+    foremost = int(request.entry_importance(request.coefficient_entries(study)[0]).argmax())
     page = opened("One atom")
     assert "its removal costs +0.2500 nats" in words(page)
     page.slider(key="atoms.gain").set_value(2.0).run()
@@ -231,7 +231,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
     assert "the answer is another" in words(sound(page))
     assert "<i>" not in html(page)
     place, index = divmod(foremost, 2)
-    assert f"{request.site(SITES[place]).atom(index)} × 2" in html(page)
+    assert f"{request.parse_site(SITES[place]).atom_name(index)} × 2" in html(page)
 
 
 def test_two_runs_need_equal_sites(monkeypatch):
@@ -246,8 +246,8 @@ def test_two_runs_need_equal_sites(monkeypatch):
 
 def test_two_runs_answer_and_are_scored(monkeypatch):
     first, second = atoms_run(), atoms_run(task="miniworld_sentiment")
-    ask = Ask.make({"kind": "combine", "runs": [first.id, second.id]})
-    study = Study.create(ask)
+    ask = AtomsRequest.make({"kind": "combine", "runs": [first.id, second.id]})
+    study = AtomsJob.create(ask)
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         told = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
@@ -265,7 +265,9 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
 
 def test_density_is_drawn_for_every_run_of_a_path():
     run, other = atoms_run(), make_run("lora")
-    study = Study.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
+    study = AtomsJob.create(
+        AtomsRequest.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]})
+    )
     placed = {name: SETTINGS[name] for name in ("components", "stacks")}
     study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
     study.append_value({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
@@ -280,16 +282,16 @@ def test_density_is_drawn_for_every_run_of_a_path():
     page = opened("Density")
     assert "No run of this path comes within 0.02 of LoRA's mean, 0.850" in words(page)
     page.segmented_control(key="atoms.begins").set_value(page_words.BEGINS[1]).run()
-    asked = Ask.make({"kind": "path", "runs": [run.id], "warm": True})
+    asked = AtomsRequest.make({"kind": "path", "runs": [run.id], "warm": True})
     assert page.button(key=f"atoms.start.{asked.id}").label == "Measure the path"
 
 
 def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
-    from peftcore.labs.atoms.interventions import Reading, SiteReading
+    from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
     run = atoms_run()
     held = np.array([[0.0, 0.5], [0.25, -1.0]])
-    told = Reading("yes", tuple(SiteReading(site, ("<s>", "a"), held) for site in SITES))
+    told = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), held) for site in SITES))
     monkeypatch.setattr(selection, "reading", lambda subject, text: told)
     page = opened("Text")
     (chart,) = charts(page)

@@ -30,7 +30,7 @@ def quiet(monkeypatch):
 
 @pytest.fixture
 def no_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from app.state import cache
 from peftcore import paths
 from peftcore.adapters import component_map
 from peftcore.labs.components import grid
-from peftcore.labs.components.grid import FEW
+from peftcore.labs.components.grid import SHIPPED_PRESETS
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.spec import SweepJob
 from peftcore.system import processes
@@ -19,15 +19,15 @@ from peftcore.system import processes
 
 def begun(work):
     """What starting does, but for the process."""
-    alive = vars(processes.current())
+    alive = vars(processes.current_process())
     work.write_status(state="working", done=3, of=5, seconds=60.0, process=alive)
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No demo runs, no shipped grid, no worker, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(grid, "shelf", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr(grid, "shipped_store", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
     monkeypatch.setattr(SweepJob, "launch", begun)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
@@ -118,23 +118,25 @@ def test_the_browser_is_told_every_cell_by_name_and_size():
     assert set(told["on"]) < set(found.sizes)
 
 
-def preset_runs(names=FEW):
+def preset_runs(names=SHIPPED_PRESETS):
     for spec in planned(names):
         whole = spec.model_dump(exclude={"base", "task", "method"})
         make_run("sparsefit", spec.task, spec.base, **whole)
 
 
-def planned(names=FEW):
-    around = grid.spec("tiny-t5", "miniworld_nli", {})
-    subsets = grid.grid("presets", around, cache.store()).subsets
+def planned(names=SHIPPED_PRESETS):
+    around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
+    subsets = grid.build_subset_grid("presets", around, cache.run_store()).subsets
     return [one.spec for one in subsets if one.name in names]
 
 
 def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
-    preset_runs(FEW[:3])
+    preset_runs(SHIPPED_PRESETS[:3])
     page = opened("Grid")
     heat, front, pairs = charts(page)
-    assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [*FEW[:3]]
+    assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [
+        *SHIPPED_PRESETS[:3]
+    ]
     assert "3 to 5" not in pairs["layout"]["title"]["text"]
     assert "4 seeds" in pairs["layout"]["title"]["text"]
     assert "4 seeds" in front["layout"]["title"]["text"]
@@ -156,8 +158,8 @@ def test_layers_take_the_map_apart():
     page.segmented_control(key="components.kind").set_value("layers").run()
     assert "Takes apart what is on in the map" in words(sound(page))
     assert page.button(key="components.train.layers").label == "Train 15 missing runs"
-    around = grid.spec("tiny-t5", "miniworld_nli", {})
-    for one in grid.grid("layers", around, cache.store()).subsets[:5]:
+    around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
+    for one in grid.build_subset_grid("layers", around, cache.run_store()).subsets[:5]:
         whole = one.spec.model_dump(exclude={"base", "task", "method"})
         make_run("sparsefit", one.spec.task, one.spec.base, **whole)
     page.run()

@@ -47,7 +47,7 @@ def spec(page, place=0):
 
 
 def test_without_runs_it_says_what_to_do_next(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     assert "No adapter to look into yet" in words(opened(started=False))
 
 

@@ -53,7 +53,7 @@ def _history(spec, rng):
 
 
 def _answers(spec, skill, rng):
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     gold = task.load(spec.evaluation.split)[: spec.evaluation.limit]
     tables, scores = [], {}
     for seed in spec.population.numbers():

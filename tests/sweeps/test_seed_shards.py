@@ -50,7 +50,7 @@ def trained_parts(store, whole, most):
 def test_a_spec_is_split_by_seeds_and_nothing_else(own):
     whole = spec(seeds=5, vertices=2)
     parts = seed_shards.split_into_shards(whole, 2)
-    assert [p.population.numbers() for p in parts] == [[3, 4], [5, 6], [7]]
+    assert [p.population.seed_numbers() for p in parts] == [[3, 4], [5, 6], [7]]
     assert all(p.population.vertices == 2 and p.training == whole.training for p in parts)
     assert (
         seed_shards.split_into_shards(whole) == seed_shards.split_into_shards(whole, 5) == [whole]
@@ -71,7 +71,7 @@ def test_two_parts_of_two_seeds_are_a_run_of_four(own, tmp_path, base, method, v
     execute_run(one)
     store = RunStore(tmp_path / "two" / "runs")
     joined = seed_shards.join_shards(store, whole, trained_parts(store, whole, 2))
-    assert [run.id for run in store.all(demo=False)] == [whole.id]
+    assert [run.id for run in store.all(include_demos=False)] == [whole.id]
     status, expected = joined.status(), one.status()
     assert status.state == "done"
     assert (status.step, status.steps, status.trainable) == (4, 4, expected.trainable)
@@ -84,16 +84,16 @@ def test_two_parts_of_two_seeds_are_a_run_of_four(own, tmp_path, base, method, v
         joined.answers().drop(columns="references").equals(one.answers().drop(columns="references"))
     )
     model = load(base)
-    for step in (None, *one.path_steps()):
+    for step in (None, *one.intermediate_steps()):
         there, here = load_adapter(one, model, step), load_adapter(joined, model, step)
         slack = 2e-5 if step is None else 1e-3  # the path is kept in half precision
         for name, tensor in (there.tensors | there.head_stats).items():
             found = (here.tensors | here.head_stats)[name]
             torch.testing.assert_close(found, tensor, rtol=1e-4, atol=slack)
-    assert joined.path_steps() == one.path_steps() != []
+    assert joined.intermediate_steps() == one.intermediate_steps() != []
     keys = ["step", "seed", "train_loss", "dev_loss", "learning_rate"]
     assert joined.history()[keys].round(4).equals(one.history()[keys].round(4))
-    assert joined.validation().round(4).equals(one.validation().round(4))
+    assert joined.validation_copies().round(4).equals(one.validation_copies().round(4))
     assert len(joined.manifest()["parts"]) == 2
     assert joined.manifest()["data_hash"] == one.manifest()["data_hash"]
 

@@ -52,7 +52,7 @@ class Here:
                 return
             self.seen.append(work.spec.id)
             if work.spec.id in self.failing:
-                run = RunStore(work.store_folder).create(work.spec, demo=False)
+                run = RunStore(work.store_folder).create(work.spec, include_demos=False)
                 run.write_status(state="failed", message="It broke.")
                 yield ShardOutcome(run.id, "failed", "It broke.")
             else:
@@ -87,7 +87,7 @@ def test_lists_stand_for_several_cells_where_the_setting_takes_none():
 def test_equal_cells_are_one_and_know_their_parts():
     asked = Sweep.make(TINY | {"methods": ["lora", {"method": "lora", "settings": {"rank": 8}}]})
     [cell] = asked.cells()
-    assert [p.population.numbers() for p in cell.shards] == [[0, 1], [2]]
+    assert [p.population.seed_numbers() for p in cell.shards] == [[0, 1], [2]]
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_a_sweep_is_done_part_by_part_and_goes_on_where_it_was_stopped():
     whole = [s.run for s in sweep_status.cell_states(asked.cells(), store)]
     assert {run.spec.id for run in whole} == {s.id for s in asked.specs()}
     assert all(len(run.scores()["accuracy"]) == 3 for run in whole)
-    assert {run.id for run in store.all(demo=False)} == {run.id for run in whole}
+    assert {run.id for run in store.all(include_demos=False)} == {run.id for run in whole}
     third = Here()
     assert carried(asked, third).state == "done"
     assert third.seen == []
     store.delete(whole[0].id)
     assert carried(asked, third).state == "done"
     assert third.seen == []  # its parts are there still
-    assert len(store.all(demo=False)) == 3
+    assert len(store.all(include_demos=False)) == 3
 
 
 def test_failed_parts_are_listed_left_alone_and_retried_alone():
@@ -248,7 +248,7 @@ def test_the_benchmark_at_full_protocol_is_forty_runs_of_sixty_episodes(monkeypa
     cells = sweep_spec.read(specs / "feb.yaml").cells()
     assert len(cells) == 4 * 10
     assert len({(cell.spec.task, cell.spec.method) for cell in cells}) == 40
-    assert all(cell.spec.population.numbers() == list(range(60)) for cell in cells)
+    assert all(cell.spec.population.seed_numbers() == list(range(60)) for cell in cells)
     assert all(len(cell.shards) == 10 for cell in cells)
     small = sweep_spec.read(specs / "feb_miniworld.yaml").cells()
     assert [cell.spec.population.seeds for cell in small] == [60] * 6

@@ -60,5 +60,5 @@ def test_freed_memory_goes_back_when_it_is_released():
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(malloc.ctypes, "CDLL", lambda name: SimpleNamespace())
-    assert malloc.hold() is False
-    assert malloc.release() is False
+    assert malloc.keep_freed_memory() is False
+    assert malloc.return_freed_memory() is False

@@ -4,8 +4,8 @@ import pytest
 
 from peftcore.data.task import Episode, Example
 from peftcore.errors import BadInput
-from peftcore.models.batching import Encoder
-from peftcore.runs.spec import Population, RunSpec, Training
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.training import batch_budget
 
 
@@ -14,16 +14,16 @@ def spec(batch=8):
         base="x",
         task="y",
         method="lora",
-        population=Population(seeds=16),
+        population=Members(seeds=16),
         training=Training(batch=batch),
     )
 
 
 def test_seeds_ride_together_until_their_tokens_fill_a_pass(tiny, monkeypatch):
     base = tiny("t5")
-    encoder = Encoder(base, ())
+    encoder = ExampleBatcher(base, ())
     rows = (Example("0", "is tea good?", "yes"), Example("1", "is tea good or bad?", "no"))
-    longest = max(len(encoder.row(row).ids) for row in rows)
+    longest = max(len(encoder.tokenize(row).input_ids) for row in rows)
     assert batch_budget.token_budget(base) == batch_budget.CPU_TOKENS
     episodes = [Episode(rows, rows)]
     monkeypatch.setenv("PEFTCORE_TOKENS", str(3 * 8 * longest))

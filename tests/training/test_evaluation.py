@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from peftcore import tasks
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.training import evaluation
 from peftcore.training.planning import build_adapted, build_spec
 
@@ -13,10 +13,10 @@ from peftcore.training.planning import build_adapted, build_spec
 def asked(tiny):
     base = tiny("t5")
     spec = build_spec("tiny-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2})
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     rows = task.load("validation")[:6]
     options = spec.evaluation.model_copy(update={"max_new_tokens": 4})
-    return build_adapted(base, spec), task, rows, Encoder(base, task.labels), options
+    return build_adapted(base, spec), task, rows, ExampleBatcher(base, task.labels), options
 
 
 def test_texts_are_halved_where_memory_runs_out(asked, monkeypatch):

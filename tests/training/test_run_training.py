@@ -63,7 +63,7 @@ def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
     execute_run(run)
     adapted = load_adapter(run, load(base))
     answers = run.answers()
-    rows = {row.id: row for row in tasks.find("miniworld_sentiment").load("test")}
+    rows = {row.id: row for row in tasks.find_task("miniworld_sentiment").load("test")}
     for seed in (0, 1):
         mine = answers[answers.seed == seed]
         typed = [
@@ -130,7 +130,7 @@ def test_an_estimate_states_exact_numbers(own):
     found = estimate_cost(small(), load("mine"))
     sites, heads, length, width = 6, 2, 10, 8
     assert found.trainable == sites * 2 * heads * length * width
-    assert found.total == build_tiny("t5").parameters
+    assert found.total == build_tiny("t5").parameter_count
     assert found.seconds > 0
 
 
@@ -157,7 +157,7 @@ def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
 def test_a_simplex_keeps_what_every_copy_of_dev_said(own):
     run = RunStore().create(small(vertices=3))
     execute_run(run)
-    looks = run.validation().groupby(["step", "seed"])
+    looks = run.validation_copies().groupby(["step", "seed"])
     assert (looks.size() == 10).all()
     dev = run.history().set_index(["step", "seed"]).dev_loss
     assert looks.dev_loss.mean().to_dict() == pytest.approx(dev.to_dict())
@@ -243,7 +243,7 @@ def test_a_run_keeps_the_adapters_it_had_on_its_way(own):
 
     base, run = load("mine"), RunStore().create(small())
     execute_run(run)
-    assert run.path_steps() == [0, 2, 4]
+    assert run.intermediate_steps() == [0, 2, 4]
     last = load_adapter(run, base)
     first, final = (load_adapter(run, base, step) for step in (0, 4))
     for name, tensor in last.tensors.items():

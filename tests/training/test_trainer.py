@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from peftcore.data.task import Episode, Example
-from peftcore.models.batching import Encoder
-from peftcore.runs.spec import Population, RunSpec, Training
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.training.planning import build_adapted
 from peftcore.training.trainer import (
     Trainer,
@@ -43,7 +43,7 @@ def trainer(
         task="miniworld_nli",
         method=method,
         settings=settings or {"length": 3},
-        population=Population(seeds=seeds, first_seed=first, vertices=vertices, draw=draw),
+        population=Members(seeds=seeds, first_seed=first, vertices=vertices, draw=draw),
         training=Training.make(
             {
                 "shots": 8,
@@ -57,8 +57,8 @@ def trainer(
         ),
     )
     adapted = build_adapted(base, spec)
-    numbers = spec.population.numbers()
-    return Trainer(adapted, [episode(n) for n in numbers], Encoder(base, ()), spec, together)
+    numbers = spec.population.seed_numbers()
+    return Trainer(adapted, [episode(n) for n in numbers], ExampleBatcher(base, ()), spec, together)
 
 
 def run(it, **given):

@@ -16,7 +16,7 @@ from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import chart
 from peftcore.data.task import Example, Task
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import Study
+from peftcore.labs.atoms.request import AtomsJob
 from peftcore.runs.store import Run
 
 ABSENT = "nothing was written"
@@ -28,10 +28,10 @@ def text_view(subject: Subject) -> None:
     if not text.strip():
         st.caption("Type a text to see which atoms its tokens and the answer's call up.")
         return
-    if not wait_for_imports.ready("atoms"):
+    if not wait_for_imports.ready_or_wait("atoms"):
         return
     told = selection.reading(subject, text)
-    names = [request.site(each.site) for each in told.sites]
+    names = [request.parse_site(each.site) for each in told.sites]
     picked = selection.chosen(subject)
     place, index = divmod(picked, told.sites[0].codes.shape[1])
     at = st.selectbox(
@@ -43,7 +43,7 @@ def text_view(subject: Subject) -> None:
     )
     held = told.sites[at]
     table = pd.DataFrame(
-        held.codes, columns=[names[at].atom(i) for i in range(held.codes.shape[1])]
+        held.codes, columns=[names[at].atom_name(i) for i in range(held.codes.shape[1])]
     )
     table.insert(0, "token", held.tokens)
     chart(
@@ -55,7 +55,7 @@ def text_view(subject: Subject) -> None:
         alt=figures.tokens_alt(held.codes, held.tokens, names[at]),
         table=table,
     )
-    st.markdown(f"**Answer**: {widgets.plain(told.answer) or ABSENT}")
+    st.markdown(f"**Answer**: {widgets.escape_markdown(told.answer) or ABSENT}")
     st.caption(
         "A decoder's matrices are read while it writes this answer: each token is what it read "
         "when it chose the next one. Keys and values of cross-attention read the text itself."
@@ -65,7 +65,7 @@ def text_view(subject: Subject) -> None:
 def write(subject: Subject) -> str:
     """The text that is asked, an example of the task until somebody types."""
     task = subject.run.spec.task
-    rows = cache.rows(task, "test")
+    rows = cache.split_examples(task, "test")
     return st.text_area(
         "Text",
         value=rows.examples[0].source if rows.examples else "",
@@ -77,12 +77,12 @@ def write(subject: Subject) -> str:
 def one_atom(subject: Subject) -> None:
     """One atom removed or scaled: the old and the new answer side by side."""
     held = subject.run.spec.settings
-    found = Study.find(subject.ask("map"))
+    found = AtomsJob.find(subject.ask("map"))
     if found is None or not found.sites:
         st.caption("The view Map measures which atoms there are; measure the coefficients first.")
         return
     sites, each = found.sites, int(held["atoms"])
-    names = [request.site(key).atom(i) for key in sites for i in range(each)]
+    names = [request.parse_site(key).atom_name(i) for key in sites for i in range(each)]
     picked = selection.chosen(subject)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox(
@@ -101,7 +101,7 @@ def one_atom(subject: Subject) -> None:
         selection.choose(subject, number)
     _known(subject, found, number)
     text = write(subject)
-    if not wait_for_imports.ready("atoms"):
+    if not wait_for_imports.ready_or_wait("atoms"):
         return
     asked = (subject.run.id, subject.seed, number, gain, text)
     if st.button("Ask with and without", key="atoms.ask", type="primary", icon=":material/send:"):
@@ -121,34 +121,36 @@ def one_atom(subject: Subject) -> None:
         ],
     )
     same = "is the same" if whole == changed else "is another"
-    st.caption(f"{widgets.plain(words)} the answer {same}.")
+    st.caption(f"{widgets.escape_markdown(words)} the answer {same}.")
 
 
-def _known(subject: Subject, found: Study, number: int) -> None:
+def _known(subject: Subject, found: AtomsJob, number: int) -> None:
     """What is known of an atom before anybody is asked."""
     parts = []
     for entry in selection.at_end(found):
         if entry["seed"] == subject.number:
             place, index = divmod(number, len(entry["usage"][0]))
             parts.append(f"used at {entry['usage'][place][index]:.0%} of the positions")
-            parts.append(f"importance {request.weights(entry)[place, index]:.3g}")
-    pruned = Study.find(subject.ask("prune"))
+            parts.append(f"importance {request.entry_importance(entry)[place, index]:.3g}")
+    pruned = AtomsJob.find(subject.ask("prune"))
     for entry in selection.entries(pruned, "weights") if pruned else []:
         if (entry["seed"], entry["order"]) == (subject.number, "ablation"):
             parts.append(f"its removal costs {entry['values'][number]:+.4f} nats on validation")
     if parts:
-        st.caption(widgets.plain(f"Seed {subject.number}: {'; '.join(parts)}."))
+        st.caption(widgets.escape_markdown(f"Seed {subject.number}: {'; '.join(parts)}."))
 
 
 def _card(subject: Subject, text: str, told: list[tuple[str, str, str]]) -> None:
     """Answers side by side, words marked that differ from the first."""
     task = compare_selection.find_task(subject.run.spec.task)
-    gold = [e for e in cache.rows(subject.run.spec.task, "test").examples if e.source == text]
+    gold = [
+        e for e in cache.split_examples(subject.run.spec.task, "test").examples if e.source == text
+    ]
     cells = [
-        answer_html.Cell(Look(name, colour), answer, _right(task, answer, gold))
+        answer_html.AnswerCell(Look(name, colour), answer, _right(task, answer, gold))
         for name, colour, answer in told
     ]
-    card = answer_html.card(text, [e.target for e in gold[:1]], cells, told[0][2])
+    card = answer_html.example_card(text, [e.target for e in gold[:1]], cells, told[0][2])
     st.html(answer_html.STYLE + card)
 
 
@@ -175,7 +177,7 @@ def two_runs(subject: Subject) -> None:
             format_func=lambda run: selection.name(known[run]),
             key=f"atoms.second.{subject.run.id}",
         )
-        numbers = known[other].spec.population.numbers()
+        numbers = known[other].spec.population.seed_numbers()
         seed = st.selectbox(
             "Its seed",
             range(len(numbers)),
@@ -186,8 +188,8 @@ def two_runs(subject: Subject) -> None:
         )
     second = Subject(known[other], seed)
     _shares(subject, second)
-    job_panel.panel(
-        Study,
+    job_panel.show_job(
+        AtomsJob,
         subject.ask("combine", other),
         lambda found: _scores(subject, found),
         "both together",
@@ -213,7 +215,7 @@ def _shares(first: Subject, second: Subject) -> None:
     one = left.slider("Share of the first", 0.0, 2.0, 1.0, 0.25, key="atoms.share.first")
     two = right.slider("Share of the second", 0.0, 2.0, 1.0, 0.25, key="atoms.share.second")
     text = write(first)
-    if not wait_for_imports.ready("atoms"):
+    if not wait_for_imports.ready_or_wait("atoms"):
         return
     asked = (first, second, one, two, text)
     if st.button("Ask both", key="atoms.both", type="primary", icon=":material/send:"):
@@ -225,7 +227,7 @@ def _shares(first: Subject, second: Subject) -> None:
     _card(first, text, [(name.capitalize(), colour, answer) for (name, answer), colour in cells])
 
 
-def _scores(subject: Subject, found: Study) -> None:
+def _scores(subject: Subject, found: AtomsJob) -> None:
     rows = pd.DataFrame(selection.entries(found, "combined"))
     if rows.empty:
         return
@@ -243,4 +245,4 @@ def _scores(subject: Subject, found: Study) -> None:
         "What both runs add to a matrix is summed. Each was trained without the other, so nothing "
         "keeps one from disturbing what the other does."
     )
-    job_panel.caption(found.facts)
+    job_panel.measurement_caption(found.facts)

@@ -17,13 +17,13 @@ from app.state import cache
 from app.ui import url_state
 from peftcore import paths
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import Ask, Kind, Site, Study
+from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.runs.store import Run
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
-    from peftcore.labs.atoms.dictionary import Dictionary
-    from peftcore.labs.atoms.interventions import Reading
+    from peftcore.labs.atoms.dictionary import AtomDictionary
+    from peftcore.labs.atoms.interventions import AnswerCodes
 
 METHOD = "atoms"
 CHOSEN = "atoms.chosen"  # in the session: run and number of the atom that was clicked
@@ -39,21 +39,23 @@ class Subject:
     @property
     def number(self) -> int:
         """The number of the seed."""
-        return self.run.spec.population.numbers()[self.seed]
+        return self.run.spec.population.seed_numbers()[self.seed]
 
-    def ask(self, kind: Kind, *more: str, **fields: Any) -> Ask:
+    def ask(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
         """What is asked of this run, and of another beside it."""
-        return Ask.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
+        return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
 
 
 def runs() -> list[Run]:
     """Finished runs of atoms; those of which most is known come first."""
     found = [
         run
-        for run in selection.finished()
+        for run in selection.finished_runs()
         if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
     ]
-    known = Counter(part.run for study in Study.list_all() for part in study.request.adapter_refs())
+    known = Counter(
+        part.run for study in AtomsJob.list_all() for part in study.request.adapter_refs()
+    )
     return sorted(found, key=lambda run: -known[run.id])
 
 
@@ -72,13 +74,15 @@ def pick(found: Sequence[Run]) -> Subject:
     def words(run: str) -> str:
         return name(known[run])
 
-    change = url_state.follow(
+    change = url_state.sync_with_url(
         "Run",
         "atoms.run",
         list(known),
         name="run",
-        words=words,
-        missing=url_state.no_run("finished runs of sparse atoms have coefficients to look at"),
+        format_option=words,
+        missing=url_state.why_run_missing(
+            "finished runs of sparse atoms have coefficients to look at"
+        ),
     )
     left, right = st.columns([5, 1])
     with left:
@@ -86,7 +90,7 @@ def pick(found: Sequence[Run]) -> Subject:
             "Run", list(known), format_func=words, key="atoms.run", on_change=change
         )
     run = known[chosen]
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     with right:
         seed = st.selectbox(
             "Seed",
@@ -98,27 +102,29 @@ def pick(found: Sequence[Run]) -> Subject:
     return Subject(run, seed)
 
 
-def entries(study: Study, what: str) -> list[dict[str, Any]]:
+def entries(study: AtomsJob, what: str) -> list[dict[str, Any]]:
     """The entries of one sort, read again only when the file has grown."""
     path = study.folder / "values.jsonl"
-    return _entries(str(path), what, atomic_files.modified(path))
+    return _entries(str(path), what, atomic_files.modified_ns(path))
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _entries(path: str, what: str, stamp: int) -> list[dict[str, Any]]:
     from pathlib import Path
 
-    return [entry for entry in atomic_files.read_lines(Path(path)) if entry.get("what") == what]
+    return [
+        entry for entry in atomic_files.read_json_lines(Path(path)) if entry.get("what") == what
+    ]
 
 
-def at_end(study: Study) -> list[dict[str, Any]]:
+def at_end(study: AtomsJob) -> list[dict[str, Any]]:
     """What was read of every seed of the finished run."""
     return [entry for entry in entries(study, "codes") if entry["step"] is None]
 
 
-def sites(study: Study) -> list[Site]:
+def sites(study: AtomsJob) -> list[AtomSite]:
     """The matrices that have atoms."""
-    return [request.site(key) for key in study.sites]
+    return [request.parse_site(key) for key in study.sites]
 
 
 def chosen(subject: Subject) -> int:
@@ -129,10 +135,10 @@ def chosen(subject: Subject) -> int:
 
 def _foremost(subject: Subject) -> int:
     """The most important atom as far as that was measured, else the first."""
-    study = Study.find(subject.ask("map"))
+    study = AtomsJob.find(subject.ask("map"))
     for entry in at_end(study) if study else []:
         if entry["seed"] == subject.number:
-            return int(request.weights(entry).argmax())
+            return int(request.entry_importance(entry).argmax())
     return 0
 
 
@@ -142,39 +148,43 @@ def choose(subject: Subject, number: int) -> None:
 
 
 def _stamp(run: Run) -> int:
-    return atomic_files.modified(run.folder / "adapter.safetensors")
+    return atomic_files.modified_ns(run.folder / "adapter.safetensors")
 
 
-def dictionary(run: Run) -> Dictionary:
+def dictionary(run: Run) -> AtomDictionary:
     """The atoms of a run on its base, kept in memory."""
-    return _dictionary(run.id, str(paths.home()), _stamp(run))
+    return _dictionary(run.id, str(paths.workspace_folder()), _stamp(run))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…")
-def _dictionary(run_id: str, home: str, stamp: int) -> Dictionary:
+def _dictionary(run_id: str, home: str, stamp: int) -> AtomDictionary:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.opened(run, cache.base(run.spec.base))
+    run = cache.run_store().open(run_id)
+    return interventions.load_atoms(run, cache.base_model(run.spec.base))
 
 
-def reading(subject: Subject, text: str) -> Reading:
+def reading(subject: Subject, text: str) -> AnswerCodes:
     """Coefficients over a text and the answer to it."""
-    return _reading(subject.run.id, subject.seed, text, str(paths.home()), _stamp(subject.run))
+    return _reading(
+        subject.run.id, subject.seed, text, str(paths.workspace_folder()), _stamp(subject.run)
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True)
-def _reading(run_id: str, seed: int, text: str, home: str, stamp: int) -> Reading:
+def _reading(run_id: str, seed: int, text: str, home: str, stamp: int) -> AnswerCodes:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.coefficients(run, dictionary(run), seed, text)
+    run = cache.run_store().open(run_id)
+    return interventions.codes_of_answer(run, dictionary(run), seed, text)
 
 
 def with_gain(subject: Subject, atom: int, gain: float, text: str) -> list[str]:
     """Answers to a text with all atoms, with one at another gain, and with none."""
     run = subject.run
-    return _with_gain(run.id, subject.seed, atom, gain, text, str(paths.home()), _stamp(run))
+    return _with_gain(
+        run.id, subject.seed, atom, gain, text, str(paths.workspace_folder()), _stamp(run)
+    )
 
 
 @st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True)
@@ -183,8 +193,8 @@ def _with_gain(
 ) -> list[str]:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.with_gains(run, dictionary(run), seed, {atom: gain}, text)
+    run = cache.run_store().open(run_id)
+    return interventions.answers_with_gains(run, dictionary(run), seed, {atom: gain}, text)
 
 
 def together(
@@ -193,7 +203,7 @@ def together(
     """Answers to a text with the atoms of two runs at these shares, with each alone and none."""
     names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
     stamps = (_stamp(first.run), _stamp(second.run))
-    return _together(names, shares, text, str(paths.home()), stamps)
+    return _together(names, shares, text, str(paths.workspace_folder()), stamps)
 
 
 @st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True)
@@ -206,5 +216,5 @@ def _together(
 ) -> dict[str, str]:
     from peftcore.labs.atoms import interventions
 
-    held = [dictionary(cache.store().open(name.partition("/")[0])) for name in names]
-    return interventions.combined(names, text, shares, held)
+    held = [dictionary(cache.run_store().open(name.partition("/")[0])) for name in names]
+    return interventions.answers_with_joined_atoms(names, text, shares, held)

@@ -18,7 +18,7 @@ from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import chart
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import VALUES, Over, Study
+from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
 
 READ = "coefficients"
 MAPPED = {
@@ -39,7 +39,7 @@ COLUMNS = {
     "always": "Everywhere",
     "atoms": "Atoms",
 }
-OVERS: dict[Over, str] = {
+OVERS: dict[PathSetting, str] = {
     "threshold": "Threshold: coefficients up to this size are zero",
     "l1": "Price on the size of coefficients in training",
     "top_k": "Largest coefficients kept at a position",
@@ -56,15 +56,15 @@ WHYS = {
 def atom_map(subject: Subject) -> None:
     """Layer × atom for one seed, one number at a time."""
 
-    def show(found: Study) -> None:
+    def show(found: AtomsJob) -> None:
         held = {entry["seed"]: entry for entry in selection.at_end(found)}
         if subject.number in held:
             _map(subject, found, held[subject.number])
         _numbers(list(held.values()))
-        job_panel.caption(found.facts)
+        job_panel.measurement_caption(found.facts)
 
-    job_panel.panel(
-        Study,
+    job_panel.show_job(
+        AtomsJob,
         subject.ask("map"),
         show,
         READ,
@@ -72,7 +72,7 @@ def atom_map(subject: Subject) -> None:
     )
 
 
-def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
+def _map(subject: Subject, found: AtomsJob, entry: dict[str, Any]) -> None:
     shown = st.segmented_control(
         "Shown",
         list(MAPPED),
@@ -81,7 +81,7 @@ def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
         format_func=lambda key: MAPPED[key].split(":")[0],
         key="atoms.mapped",
     )
-    values = {"importance": request.weights(entry)}
+    values = {"importance": request.entry_importance(entry)}
     values |= {key: np.asarray(entry[key]) for key in MAPPED if key != "importance"}
     sites, picked = selection.sites(found), selection.chosen(subject)
     chart(
@@ -95,8 +95,9 @@ def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
     place, index = divmod(picked, values[shown].shape[1])
     told = ", ".join(f"{SHORT[name]} {values[name][place, index]:.3g}" for name in MAPPED)
     st.caption(
-        widgets.plain(
-            f"Chosen: {sites[place].atom(index)} at {sites[place].title}: {told}. Click another "
+        widgets.escape_markdown(
+            f"Chosen: {sites[place].atom_name(index)} at {sites[place].title}: {told}. Click "
+            "another "
             "atom; the views Text and One atom take it up."
         )
     )
@@ -104,11 +105,11 @@ def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
 
 def _numbers(held: list[dict[str, Any]]) -> None:
     """Every measure of every seed as a table."""
-    rows = [{"seed": entry["seed"], **vars(request.measures(entry))} for entry in held]
+    rows = [{"seed": entry["seed"], **vars(request.entry_sparsity(entry))} for entry in held]
     if not rows:
         return
     table = pd.DataFrame(rows)
-    widgets.table(
+    widgets.table_with_download(
         table,
         key="atoms.numbers",
         name="sparsity",
@@ -130,11 +131,11 @@ def _numbers(held: list[dict[str, Any]]) -> None:
 def sparsity(subject: Subject) -> None:
     """Lorenz curve, usage and what became of both during training."""
 
-    def show(found: Study) -> None:
+    def show(found: AtomsJob) -> None:
         held = {entry["seed"]: entry for entry in selection.at_end(found)}
         if not held:
             return
-        weights = {seed: request.weights(entry).ravel() for seed, entry in held.items()}
+        weights = {seed: request.entry_importance(entry).ravel() for seed, entry in held.items()}
         often = {seed: np.ravel(entry["usage"]) for seed, entry in held.items()}
         left, right = st.columns(2)
         with left:
@@ -160,9 +161,9 @@ def sparsity(subject: Subject) -> None:
                 table=pd.DataFrame({f"seed {seed}": each for seed, each in often.items()}),
             )
         _evolution(subject, found)
-        job_panel.caption(found.facts)
+        job_panel.measurement_caption(found.facts)
 
-    job_panel.panel(Study, subject.ask("map"), show, READ)
+    job_panel.show_job(AtomsJob, subject.ask("map"), show, READ)
 
 
 def _curve(weights: Any) -> tuple[Any, Any]:
@@ -171,7 +172,7 @@ def _curve(weights: Any) -> tuple[Any, Any]:
     return measures.lorenz(weights)
 
 
-def _evolution(subject: Subject, found: Study) -> None:
+def _evolution(subject: Subject, found: AtomsJob) -> None:
     table = _evolved(found)
     if table.empty:
         st.caption("This run kept no adapters on its way, so nothing is known of its training.")
@@ -191,18 +192,20 @@ def _evolution(subject: Subject, found: Study) -> None:
     )
 
 
-def _evolved(found: Study) -> pd.DataFrame:
+def _evolved(found: AtomsJob) -> pd.DataFrame:
     steps = [e for e in selection.entries(found, "codes") if e["step"] is not None]
-    rows = [{"step": e["step"], "seed": e["seed"], **vars(request.measures(e))} for e in steps]
+    rows = [
+        {"step": e["step"], "seed": e["seed"], **vars(request.entry_sparsity(e))} for e in steps
+    ]
     return pd.DataFrame(rows).sort_values(["step", "seed"]) if rows else pd.DataFrame()
 
 
 def pruning(subject: Subject) -> None:
     """A slider over the number of atoms, with curves, numbers and answers."""
 
-    def show(found: Study) -> None:
+    def show(found: AtomsJob) -> None:
         known = selection.entries(found, "loss") + selection.entries(found, "score")
-        table = request.curves_of(known)
+        table = request.pruning_curves_from(known)
         if table.empty:
             return
         ks = sorted(set(table["k"]))
@@ -216,10 +219,10 @@ def pruning(subject: Subject) -> None:
             if (table["what"] == what).any():
                 _bands(subject, found, table, what, int(k))
         _answers(subject, found, int(k))
-        job_panel.caption(found.facts)
+        job_panel.measurement_caption(found.facts)
 
-    job_panel.panel(
-        Study,
+    job_panel.show_job(
+        AtomsJob,
         subject.ask("prune"),
         show,
         "pruning",
@@ -228,8 +231,8 @@ def pruning(subject: Subject) -> None:
     )
 
 
-def _bands(subject: Subject, found: Study, table: pd.DataFrame, what: str, k: int) -> None:
-    bands = request.bands(table, what)
+def _bands(subject: Subject, found: AtomsJob, table: pd.DataFrame, what: str, k: int) -> None:
+    bands = request.curve_intervals(table, what)
     if bands.empty:
         return
     chart(
@@ -248,14 +251,14 @@ def _bands(subject: Subject, found: Study, table: pd.DataFrame, what: str, k: in
     parts = [
         f"{worth.NAMES[order].lower()} at {', '.join(map(str, at))} atoms"
         for order in ("importance", "ablation")
-        if (at := request.apart(bands, order, "random"))
+        if (at := request.separated_counts(bands, order, "random"))
     ]
     apart = (
         f"Intervals do not meet those of random: {'; '.join(parts)}."
         if parts
         else ("At no number of atoms are the intervals clear of those of random order.")
     )
-    st.caption(widgets.plain(f"{words} with {k} atoms: {told}. {apart}"))
+    st.caption(widgets.escape_markdown(f"{words} with {k} atoms: {told}. {apart}"))
 
 
 def _limits(row: Any, form: str) -> str:
@@ -264,7 +267,7 @@ def _limits(row: Any, form: str) -> str:
     return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"
 
 
-def _answers(subject: Subject, found: Study, k: int) -> None:
+def _answers(subject: Subject, found: AtomsJob, k: int) -> None:
     """What the chosen seed answers with the k most important atoms, beside all and none."""
     told: dict[int, list[str]] = {}
     for entry in selection.entries(found, "score"):
@@ -280,24 +283,26 @@ def _answers(subject: Subject, found: Study, k: int) -> None:
     source, target = shown[int(place) - 1]
     whole = told[most][int(place) - 1]
     cells = [
-        answer_html.Cell(Look("All atoms", look("atoms", "").colour), whole),
-        answer_html.Cell(
+        answer_html.AnswerCell(Look("All atoms", look("atoms", "").colour), whole),
+        answer_html.AnswerCell(
             Look(f"The {k} most important", worth.COLOURS["importance"]), told[k][int(place) - 1]
         ),
     ]
     if 0 in told:
-        cells.append(answer_html.Cell(Look("No atoms: the base", NEUTRAL), told[0][int(place) - 1]))
-    st.html(answer_html.STYLE + answer_html.card(source, [target], cells, whole))
+        cells.append(
+            answer_html.AnswerCell(Look("No atoms: the base", NEUTRAL), told[0][int(place) - 1])
+        )
+    st.html(answer_html.STYLE + answer_html.example_card(source, [target], cells, whole))
 
 
 def density(subject: Subject) -> None:
     """Score against density along a setting, as one job."""
-    over: Over = st.selectbox(
+    over: PathSetting = st.selectbox(
         "Along",
         list(OVERS),
         format_func=OVERS.__getitem__,
         key="atoms.over",
-        help=f"Usual values: {', '.join(f'{value:g}' for value in VALUES['threshold'])}",
+        help=f"Usual values: {', '.join(f'{value:g}' for value in PATH_VALUES['threshold'])}",
     )
     warm = BEGINS.index(
         st.segmented_control(
@@ -312,14 +317,14 @@ def density(subject: Subject) -> None:
     )
     there = [
         study
-        for study in Study.list_all()
+        for study in AtomsJob.list_all()
         if study.request.kind == "path"
         and (study.request.over, study.request.warm) == (over, bool(warm))
         and _belongs(study, subject)
     ]
     ask = there[0].request if there else subject.ask("path", over=over, warm=bool(warm))
 
-    def show(found: Study) -> None:
+    def show(found: AtomsJob) -> None:
         points, metric = selection.entries(found, "run"), str(found.facts["metric"])
         if not points:
             return
@@ -331,15 +336,15 @@ def density(subject: Subject) -> None:
             table=worth.density_table(points),
         )
         st.caption(
-            widgets.plain(
+            widgets.escape_markdown(
                 f"Every other setting is that of run {ask.adapter_refs()[0].run}. {WHYS[ask.warm]}"
             )
         )
-        st.caption(widgets.plain(request.sparsest(points)))
-        job_panel.caption(found.facts)
+        st.caption(widgets.escape_markdown(request.describe_sparsest(points)))
+        job_panel.measurement_caption(found.facts)
 
-    job_panel.panel(
-        Study,
+    job_panel.show_job(
+        AtomsJob,
         ask,
         show,
         "the path",
@@ -348,12 +353,12 @@ def density(subject: Subject) -> None:
     )
 
 
-def _belongs(study: Study, subject: Subject) -> bool:
+def _belongs(study: AtomsJob, subject: Subject) -> bool:
     """Whether a path was made around this run, or one that differs in sparsity alone."""
     spec, facts = subject.run.spec, study.facts
     if subject.run.id in {part.run for part in study.request.adapter_refs()}:
         return True
-    mine = (spec.base, spec.task, spec.population.numbers(), spec.settings["atoms"])
+    mine = (spec.base, spec.task, spec.population.seed_numbers(), spec.settings["atoms"])
     same = ("components", "stacks")
     return mine == tuple(facts.get(name) for name in ("base", "task", "seeds", "atoms")) and all(
         spec.settings[name] == facts.get(name) for name in same

@@ -21,7 +21,7 @@ from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.models.structure import Kind
+    from peftcore.models.architectures import ModelKind
 
 BASE = "base:"  # marks an untouched base among the ids of runs
 NOTHING = ""
@@ -50,11 +50,11 @@ class Subject:
 
     def number(self, seed: int) -> str:
         """The number under which a seed was trained, given its place in the run."""
-        return str(self.run.spec.population.numbers()[seed] if self.run else seed)
+        return str(self.run.spec.population.seed_numbers()[seed] if self.run else seed)
 
     def seen(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
         """What its heads look at; a subject with fewer seeds shows its last."""
-        return cache.attention(self.run_id, self.base, example, min(seed, self.seeds - 1))
+        return cache.attention_pattern(self.run_id, self.base, example, min(seed, self.seeds - 1))
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,16 @@ class Question:
     reads: str  # what the decoder's text is, in words; empty for encoders
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ModelKind:
         """Encoder, decoder or encoder-decoder."""
-        return catalog.describe(self.after.base).kind
+        return catalog.describe_base(self.after.base).kind
 
 
 def subjects() -> dict[str, Subject]:
     """Every finished run on a base at hand, then every base; by id."""
-    known = {info.name for info in cache.bases()}
-    runs = [run for run in selection.finished() if run.spec.base in known]
-    names = run_styles.looks(runs)
+    known = {info.name for info in cache.list_bases()}
+    runs = [run for run in selection.finished_runs() if run.spec.base in known]
+    names = run_styles.styles_by_run(runs)
     found = {run.id: Subject(_named(names[run.id].name, run), run.spec.base, run) for run in runs}
     return found | {f"{BASE}{name}": Subject(f"{name}, untouched", name) for name in sorted(known)}
 
@@ -93,14 +93,14 @@ def _named(name: str, run: Run) -> str:
 def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, int]:
     """The model to look into, the one to compare it with, and the seed."""
     names = {name: one.name for name, one in known.items()}
-    change = url_state.follow(
+    change = url_state.sync_with_url(
         "Model",
         "attention.run",
         list(known),
         name="run",
-        words=names.__getitem__,
+        format_option=names.__getitem__,
         first=_first(known),
-        missing=url_state.no_run("finished runs on a base at hand can be looked into"),
+        missing=url_state.why_run_missing("finished runs on a base at hand can be looked into"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
@@ -137,7 +137,7 @@ def _first(known: dict[str, Subject]) -> str:
 
 def pick_input(after: Subject) -> tuple[str, Example] | None:
     """The task whose examples are at hand, and the text to read: one of them, or typed."""
-    names = [task.name for task in cache.tasks() if cache.at_hand(task.name)]
+    names = [task.name for task in cache.list_tasks() if cache.has_local_data(task.name)]
     own = after.run.spec.task if after.run else names[0]
     names = [own, *(name for name in names if name != own)]
     left, right = st.columns([1, 2])
@@ -152,12 +152,12 @@ def pick_input(after: Subject) -> tuple[str, Example] | None:
         task: str = st.selectbox(
             "Examples of", names, format_func=selection.task_title, key=f"attention.task.{own}"
         )
-    rows = cache.rows(task, "test")
+    rows = cache.split_examples(task, "test")
     with right:
         if source == "My own text":
             return _typed(task)
         if rows.problem or not rows.examples:
-            st.warning(widgets.plain(rows.problem or "This task has no test examples."))
+            st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
             return None
         return task, _example(task, rows.examples)
 
@@ -222,9 +222,12 @@ def decoder_text(question: Question) -> Question:
     else:
         who = question.after if reads == AFTER or not question.before else question.before
         asked = replace(question.example, target="")
-        said = cache.written(who.run_id, who.base, asked, min(question.seed, who.seeds - 1))
+        said = cache.greedy_answer(who.run_id, who.base, asked, min(question.seed, who.seeds - 1))
         words = f"the greedy answer of {who.name}"
-    st.caption(f"The decoder reads {widgets.plain(words)}: “{widgets.plain(said[:SHOWN_TEXT])}”")
+    st.caption(
+        f"The decoder reads {widgets.escape_markdown(words)}: "
+        f"“{widgets.escape_markdown(said[:SHOWN_TEXT])}”"
+    )
     return replace(question, example=replace(question.example, target=said), reads=words)
 
 
@@ -238,13 +241,13 @@ def measured(
     if key not in shelf and again:
         from peftcore.labs.attention import capture
 
-        words = f"Reading {count} examples with {widgets.plain(subject.name)}"
+        words = f"Reading {count} examples with {widgets.escape_markdown(subject.name)}"
         bar = st.progress(0.0, words)
 
         def tell(done: int, of: int) -> None:
             bar.progress(done / of, f"{words}: {done} of {of}")
 
-        worn = cache.worn(subject.run_id, subject.base)
+        worn = cache.adapted_or_untouched(subject.run_id, subject.base)
         shelf[key] = capture.head_statistics(worn, examples[:count], tell)
         bar.empty()
         while len(shelf) > MEASURED:

@@ -144,7 +144,7 @@ def patterns(seen: Seen) -> None:
         table=lambda: _overview_table(seen.after, moved),
         on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
     )
-    charts.frame("attention.overview", figures.frame(small, seen.layer, seen.head))
+    charts.overlay_frame("attention.overview", figures.frame(small, seen.layer, seen.head))
     st.caption(
         "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
         "numbers above."
@@ -160,7 +160,7 @@ def patterns(seen: Seen) -> None:
         on_select=lambda spot: _choose_query(seen, small, int(spot[0])),
     )
     _explain(seen, show)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 def _panels(
@@ -337,7 +337,7 @@ def _counterpart(seen: Seen, query: int) -> int:
 def over_data(seen: Seen) -> None:
     """Every head in numbers over test examples, with intervals over seeds."""
     question = seen.question
-    rows = cache.rows(question.task, "test").examples
+    rows = cache.split_examples(question.task, "test").examples
     if not rows:
         st.info("This task has no test examples at hand.")
         return
@@ -399,7 +399,7 @@ def over_data(seen: Seen) -> None:
         f"tokens; {now[place].seeds} seeds, 95 % intervals over seeds on hover and in the table. "
         "Decoders read the gold target. A click on a cell chooses that head."
     )
-    charts.picture_format()
+    charts.image_format_control()
 
 
 def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:

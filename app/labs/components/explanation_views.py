@@ -18,12 +18,12 @@ from app.state import cache
 from app.theme import Look
 from app.ui import widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks, title
+from app.ui.run_styles import method_title, styles_by_run
 from peftcore import paths
 from peftcore.analysis import explanations
 from peftcore.analysis.explanations import FLAGS
 from peftcore.labs.components import explanation_quality, grid
-from peftcore.labs.components.explanation_quality import NEARNESS, Quality
+from peftcore.labs.components.explanation_quality import GOLD_SIMILARITY, ExplanationQuality
 from peftcore.runs.store import Run
 
 SILENT = "no explanation learnt"  # how assets/reported.csv says it
@@ -36,35 +36,35 @@ WIDE = """<style>
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the explanations…")
-def _quality(run_id: str, home: str, stamp: float) -> Quality:
-    return explanation_quality.quality(_known()[run_id])
+def _quality(run_id: str, home: str, stamp: float) -> ExplanationQuality:
+    return explanation_quality.evaluate_explanations(_known()[run_id])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _gold(task: str, data: str) -> dict[str, float]:
-    return explanation_quality.gold_shares(task)
+    return explanation_quality.gold_flag_shares(task)
 
 
 def _known() -> dict[str, Run]:
     """Finished runs that explain, those of the shipped grid too."""
-    runs = [*cache.store().all(), *grid.shelf().all()]
+    runs = [*cache.run_store().all(), *grid.shipped_store().all()]
     return {
         run.id: run
         for run in reversed(runs)
-        if explanation_quality.explains(run.spec) and run.status().state == "done"
+        if explanation_quality.has_explanations(run.spec) and run.status().state == "done"
     }
 
 
-def quality(run: Run) -> Quality:
+def quality(run: Run) -> ExplanationQuality:
     """The explanations of a run, read once."""
-    return _quality(run.id, str(paths.home()), run.status().updated)
+    return _quality(run.id, str(paths.workspace_folder()), run.status().updated)
 
 
 def show() -> None:
     """Flags by run, what the scores are made of, and examples."""
     known = _known()
     if not known:
-        widgets.empty(
+        widgets.empty_state(
             "No run has explained anything yet",
             "Train on a task that asks for a label and a reason, such as entailment.",
             "train",
@@ -95,9 +95,9 @@ def show() -> None:
 
 def _looks(runs: Sequence[Run]) -> dict[str, Look]:
     """What runs are called and drawn with; those of SparseFit by what of the base they train."""
-    drawn = looks(runs)
+    drawn = styles_by_run(runs)
     called = {
-        run.id: f"{title(run.spec.method)} · {what}"
+        run.id: f"{method_title(run.spec.method)} · {what}"
         for run in runs
         if run.spec.method == grid.METHOD and (what := components_selection.name(run))
     }
@@ -112,15 +112,15 @@ def _usual(runs: Sequence[Run]) -> list[str]:
     sparse = [run for run in runs if run.spec.method == grid.METHOD]
     others = [run for run in runs if run.spec.method != grid.METHOD]
     newest = {components_selection.name(run): run.id for run in sparse}
-    of_grid = [newest[name] for name in grid.FEW if name in newest]
-    return [run.id for run in selection.suggested(others)] + of_grid
+    of_grid = [newest[name] for name in grid.SHIPPED_PRESETS if name in newest]
+    return [run.id for run in selection.suggest_runs(others)] + of_grid
 
 
-def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _flags(task: str, chosen: Mapping[str, ExplanationQuality], drawn: Mapping[str, Look]) -> None:
     st.header("Flags", anchor=False)
     shares = {drawn[run].name: found.shares for run, found in chosen.items()}
     counts = {drawn[run].name: len(found.answers) for run, found in chosen.items()}
-    gold = _gold(task, str(paths.data()))
+    gold = _gold(task, str(paths.data_folder()))
     wrong = _contradicting(chosen)
     rows = pd.DataFrame(
         [
@@ -142,22 +142,23 @@ def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) 
     told = ", ".join(f"{title} {share:.1%}" for title, share in alarms.items())
     st.caption(
         "Every rule is mechanical. False alarms on the task's own gold explanations: "
-        f"{widgets.plain(told or 'none')}."
+        f"{widgets.escape_markdown(told or 'none')}."
         + ("" if all(f.reads_labels for f in chosen.values()) else " " + UNREADABLE)
     )
     if wrong:
         low, high = (f"{bound:.0%}" for bound in (min(wrong.values()), max(wrong.values())))
         st.caption(
             "Where label and explanation disagree, either may be at fault. The label is wrong in "
-            f"{widgets.plain(low if low == high else f'{low} to {high}')} of these answers; the "
+            f"{widgets.escape_markdown(low if low == high else f'{low} to {high}')} of these "
+            "answers; the "
             "table has the share of each run."
         )
     with st.expander("When a flag is raised", icon=":material/flag:"):
         for flag in FLAGS.values():
-            st.markdown(f"**{flag.title}.** {widgets.plain(flag.rule)}")
+            st.markdown(f"**{flag.title}.** {widgets.escape_markdown(flag.rule)}")
 
 
-def _contradicting(chosen: Mapping[str, Quality]) -> dict[str, float]:
+def _contradicting(chosen: Mapping[str, ExplanationQuality]) -> dict[str, float]:
     """Run → in which share of its contradictions the label is wrong, not the explanation."""
     found = {}
     for run, held in chosen.items():
@@ -173,7 +174,7 @@ UNREADABLE = (
 )
 
 
-def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _parts(chosen: Mapping[str, ExplanationQuality], drawn: Mapping[str, Look]) -> None:
     """Accuracy, score of right answers, and the normalised score that is their product."""
     st.header("What a normalised score hides", anchor=False)
     kinds = [
@@ -248,7 +249,7 @@ def _reported() -> None:
         )
 
 
-def _examples(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _examples(chosen: Mapping[str, ExplanationQuality], drawn: Mapping[str, Look]) -> None:
     """Best and worst explanations, or those that raise a flag."""
     st.header("Examples", anchor=False)
     left, right = st.columns(2)
@@ -272,7 +273,7 @@ def _examples(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
         rows,
         hide_index=True,
         alt=f"{len(rows)} answers: {_option(which, answers)}",
-        column_config={NEARNESS: st.column_config.NumberColumn("chrF", format="%.1f")},
+        column_config={GOLD_SIMILARITY: st.column_config.NumberColumn("chrF", format="%.1f")},
     )
     widgets.download(
         _picked(answers, which, len(answers)), key="components.examples", name=f"{run}-{which}"
@@ -293,7 +294,7 @@ def _picked(answers: pd.DataFrame, which: str, count: int = SHOWN) -> pd.DataFra
         right = answers[answers["correct"].astype(bool)]
         sound = right[right["flags"] == ""]
         right = sound if which == "best" and len(sound) else right
-        kept = right.sort_values(NEARNESS, ascending=which == "worst", kind="stable")
+        kept = right.sort_values(GOLD_SIMILARITY, ascending=which == "worst", kind="stable")
     else:
         kept = answers[answers[which]]
     kept = kept.head(count)
@@ -301,7 +302,7 @@ def _picked(answers: pd.DataFrame, which: str, count: int = SHOWN) -> pd.DataFra
         {
             "Answer": kept["text"],
             "Gold": kept["target"],
-            NEARNESS: kept[NEARNESS],
+            GOLD_SIMILARITY: kept[GOLD_SIMILARITY],
             "Flags": kept["flags"],
             "Seed": kept["seed"],
             "Input": kept["source"],

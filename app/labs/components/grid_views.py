@@ -20,8 +20,8 @@ from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison, subsets
 from peftcore.labs.components import grid as component_grid
-from peftcore.labs.components.grid import FEW, KINDS, METHOD, Grid
-from peftcore.runs.spec import Population, RunSpec, Training
+from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, SubsetGrid
+from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.spec import SweepCell, SweepJob
 
@@ -33,7 +33,7 @@ METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
 class Asked:
     """A grid and the metric it is judged by."""
 
-    grid: Grid
+    grid: SubsetGrid
     spec: RunSpec
     table: pd.DataFrame
     metrics: list[str]
@@ -56,7 +56,7 @@ def show() -> None:
         format_func=KINDS.__getitem__,
         key="components.kind",
     )
-    names = _names(spec.base) if kind == "presets" else list(FEW)
+    names = _names(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
     if kind == "layers":
         found = selection.find(spec.base)
         on = picker_component.on(found)
@@ -64,9 +64,12 @@ def show() -> None:
             st.info("Nothing is on in the map of this base; switch on what is to be taken apart.")
             return
         made = found.settings_for(on)
-        spec = component_grid.with_settings(spec, made)
-        st.caption(f"Takes apart what is on in the map: {widgets.plain(selection.in_words(made))}.")
-    grid = component_grid.grid(kind, spec, cache.store(), names)
+        spec = component_grid.vary_settings(spec, made)
+        st.caption(
+            "Takes apart what is on in the map: "
+            f"{widgets.escape_markdown(selection.in_words(made))}."
+        )
+    grid = component_grid.build_subset_grid(kind, spec, cache.run_store(), names)
     table = grid.table()
     if table.empty:
         st.info("None of these runs is there yet; train them below.")
@@ -78,13 +81,15 @@ def show() -> None:
 def _spec() -> RunSpec:
     """What every subset has in common."""
     kinds = METHODS[METHOD].kinds
-    here = [info.name for info in cache.bases() if info.kind in kinds]
+    here = [info.name for info in cache.list_bases() if info.kind in kinds]
     known = [name for name in here if selection.ships(name)]
-    writing = [task.name for task in cache.tasks() if task.labels and cache.at_hand(task.name)]
+    writing = [
+        task.name for task in cache.list_tasks() if task.labels and cache.has_local_data(task.name)
+    ]
     left, right = st.columns(2)
     key = "components.grid.base"
     base = left.selectbox(
-        "Base model", known, key=key, on_change=url_state.follow("Base model", key, known)
+        "Base model", known, key=key, on_change=url_state.sync_with_url("Base model", key, known)
     )
     key = "components.grid.task"
     task = right.selectbox(
@@ -92,21 +97,23 @@ def _spec() -> RunSpec:
         writing,
         format_func=task_title,
         key=key,
-        on_change=url_state.follow("Task", key, writing, words=task_title, first=FIRST),
+        on_change=url_state.sync_with_url(
+            "Task", key, writing, format_option=task_title, first=FIRST
+        ),
     )
     with st.expander("Training of every subset", icon=":material/tune:"):
         first, second, third, fourth = st.columns(4)
         with first:
-            seeds = forms.field(Population, "seeds", "components")
+            seeds = forms.field_widget(Members, "seeds", "components")
         with second:
-            shots = forms.field(Training, "shots", "components")
+            shots = forms.field_widget(Training, "shots", "components")
         with third:
-            steps = forms.field(Training, "steps", "components")
+            steps = forms.field_widget(Training, "steps", "components")
         with fourth:
             usual = f"{METHODS[METHOD].learning_rate:g}"
-            rate = forms.field(Training, "learning_rate", "components", usual)
+            rate = forms.field_widget(Training, "learning_rate", "components", usual)
     course = {"shots": shots, "steps": steps, "learning_rate": rate}
-    return component_grid.spec(base, task, {}, {"seeds": seeds}, course)
+    return component_grid.subset_spec(base, task, {}, {"seeds": seeds}, course)
 
 
 def _names(base: str) -> list[str]:
@@ -115,16 +122,16 @@ def _names(base: str) -> list[str]:
     names: list[str] = st.multiselect(
         "Configurations",
         list(known),
-        default=[name for name in FEW if name in known],
+        default=[name for name in SHIPPED_PRESETS if name in known],
         key=f"components.names.{base}",
         placeholder="Choose two or more",
     )
     return names
 
 
-def _judged(grid: Grid, spec: RunSpec, table: pd.DataFrame) -> Asked:
+def _judged(grid: SubsetGrid, spec: RunSpec, table: pd.DataFrame) -> Asked:
     metrics = [name for name in METRICS if name in table]
-    main = tasks.find(spec.task).main_metric
+    main = tasks.find_task(spec.task).main_metric
     metrics = metrics if main in metrics else [main, *metrics]
     metric: str = st.selectbox(
         "Metric of the charts below",
@@ -164,7 +171,7 @@ def _front(asked: Asked) -> None:
     """Score against numbers trained."""
     lower = compare.measure(asked.metric).better == "lower"
     runs = {run.id: one.name for one, run in asked.grid.done}
-    table = cache.store().table([run for _, run in asked.grid.done])
+    table = cache.run_store().table([run for _, run in asked.grid.done])
     if asked.metric not in table:
         return
     summary = comparison.summarize_runs(table, asked.metric, lowest_first=lower)
@@ -206,11 +213,11 @@ def _pairs(asked: Asked) -> None:
 
 def _layers(asked: Asked) -> None:
     """What each layer does."""
-    whole = asked.table[asked.table["name"] == component_grid.WHOLE]
+    whole = asked.table[asked.table["name"] == component_grid.ALL_WEIGHTS]
     if whole.empty:
         st.info("Layers are judged against all of them together, and that run is not done yet.")
         return
-    found = subsets.layer_effects(asked.table, asked.metric, component_grid.WHOLE)
+    found = subsets.layer_effects(asked.table, asked.metric, component_grid.ALL_WEIGHTS)
     if found.empty:
         return
     mean = float(whole[asked.metric].mean())
@@ -223,9 +230,9 @@ def _layers(asked: Asked) -> None:
     )
 
 
-def _complete(grid: Grid) -> None:
+def _complete(grid: SubsetGrid) -> None:
     """What of a grid is there, and the one job that trains the rest."""
-    work = component_grid.work(grid)
+    work = component_grid.grid_job(grid)
     title = f"Runs of this grid: {len(grid.done)} of {len(grid.subsets)} are done"
     with st.expander(title, expanded=bool(grid.missing)):
         st.dataframe(_states(grid), hide_index=True, alt="Every run of this grid with its state")
@@ -233,7 +240,7 @@ def _complete(grid: Grid) -> None:
             _job(grid, work)
 
 
-def _states(grid: Grid) -> pd.DataFrame:
+def _states(grid: SubsetGrid) -> pd.DataFrame:
     rows = [
         {
             "Subset": one.name,
@@ -245,7 +252,7 @@ def _states(grid: Grid) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _job(grid: Grid, work: SweepJob) -> None:
+def _job(grid: SubsetGrid, work: SweepJob) -> None:
     """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
     cells = work.request.cells()
     working, before = work.status().busy, _done(cells)
@@ -264,40 +271,41 @@ def _job(grid: Grid, work: SweepJob) -> None:
 
 
 def _done(cells: list[SweepCell]) -> int:
-    return sum(state.done for state in sweep_status.cell_states(cells, cache.store()))
+    return sum(state.done for state in sweep_status.cell_states(cells, cache.run_store()))
 
 
-def _start(grid: Grid, work: SweepJob) -> None:
+def _start(grid: SubsetGrid, work: SweepJob) -> None:
     missing, status = len(grid.missing), work.status()
     if status.state == "failed":
-        st.error(widgets.plain(status.message), icon=":material/error:")
+        st.error(widgets.escape_markdown(status.message), icon=":material/error:")
     verb = "Go on with" if status.updated else "Train"
     st.button(
         f"{verb} {missing} missing run{'s' * (missing > 1)}",
         type="primary",
         icon=":material/play_arrow:",
         key=f"components.train.{grid.kind}",
-        on_click=component_grid.start,
-        args=(work, cache.store()),
+        on_click=component_grid.start_grid_job,
+        args=(work, cache.run_store()),
         help="One job for all of them; it goes on if you close the page",
     )
     spent = [run.status().seconds for _, run in grid.done if run.status().seconds]
     if spent:
         pace = sum(spent) / len(spent)
         st.caption(
-            f"At the pace of those that are done about {widgets.duration(pace * missing)}, one "
+            "At the pace of those that are done about "
+            f"{widgets.format_duration(pace * missing)}, one "
             "after another."
         )
 
 
-def _progress(grid: Grid, work: SweepJob) -> None:
+def _progress(grid: SubsetGrid, work: SweepJob) -> None:
     """How many runs are trained, which are under way, and the button that stops them all."""
     of, status = len(grid.subsets), work.status()
-    begun = [run.status() for one in grid.missing if (run := cache.store().find(one.spec))]
+    begun = [run.status() for one in grid.missing if (run := cache.run_store().find(one.spec))]
     at_work = [each for each in begun if each.state in ("training", "answering")]
     part = sum(each.step / each.steps for each in at_work if each.steps)
     words = f"{len(grid.done)} of {of} runs trained, {len(at_work)} under way"
-    words += f", about {widgets.duration(status.left)} left" if status.left else ""
+    words += f", about {widgets.format_duration(status.left)} left" if status.left else ""
     stopping = work.stop_requested()
     words += ", stopping…" if stopping else ""
     with st.container(horizontal=True, vertical_alignment="center"):

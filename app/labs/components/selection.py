@@ -40,14 +40,14 @@ def ships(name: str) -> bool:
 
 def pick_base() -> str:
     """A choice among the bases at hand and the published ones."""
-    here = sorted((info.name for info in cache.bases()), key=lambda name: not ships(name))
+    here = sorted((info.name for info in cache.list_bases()), key=lambda name: not ships(name))
     names = list(dict.fromkeys([*here, *parameter_counts.published_bases()]))
     name: str = st.selectbox(
         "Base model",
         names,
         key="components.base",
         help="Bases of this machine, and published ones by their shapes, to be counted only.",
-        on_change=url_state.follow("Base model", "components.base", names),
+        on_change=url_state.sync_with_url("Base model", "components.base", names),
     )
     return name
 
@@ -131,7 +131,7 @@ def _elsewhere(settings: str) -> pd.DataFrame:
 
 def at_hand(name: str) -> bool:
     """Whether a base can be trained here, and not only counted."""
-    return name in catalog.names()
+    return name in catalog.base_names()
 
 
 def hand_to_train(base: str, made: Mapping[str, Any]) -> None:
@@ -152,4 +152,4 @@ def hand_to_train(base: str, made: Mapping[str, Any]) -> None:
 def note(base: str) -> None:
     """What a published base's count leaves out or adds."""
     if text := parameter_counts.NOTES.get(base):
-        st.caption(widgets.plain(text))
+        st.caption(widgets.escape_markdown(text))

@@ -19,7 +19,7 @@ def choose() -> None:
     left, right = st.columns(2)
     with left:
         base = selection.pick_base()
-    if not selection.ships(base) and not wait_for_imports.ready("components"):
+    if not selection.ships(base) and not wait_for_imports.ready_or_wait("components"):
         return
     found = selection.find(base)
     with right:
@@ -58,15 +58,15 @@ def _figures(found: ComponentMap, on: frozenset[str]) -> None:
 def _hand_on(found: ComponentMap) -> None:
     """The choice in settings, on other bases, on the Train page and on the command line."""
     made = selection.settings(found)
-    st.markdown(f"**SparseFit with** {widgets.plain(selection.in_words(made))}")
+    st.markdown(f"**SparseFit with** {widgets.escape_markdown(selection.in_words(made))}")
     if selection.at_hand(found.base):
         if st.button(
             "Train this", type="primary", icon=":material/model_training:", key="components.train"
         ):
             selection.hand_to_train(found.base, made)
         with st.expander("The same on the command line", icon=":material/terminal:"):
-            spec = grid.spec(found.base, "miniworld_nli", made)
-            st.code(specs_from_form.command(spec), language="bash", wrap_lines=True)
+            spec = grid.subset_spec(found.base, "miniworld_nli", made)
+            st.code(specs_from_form.training_command(spec), language="bash", wrap_lines=True)
     else:
         st.caption(
             "This base is counted from its published shape and is not on this machine; choose one "

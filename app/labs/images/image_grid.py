@@ -42,8 +42,8 @@ def show(
 ) -> None:
     """A panel of pictures for every name with a note, the same as a table, and both to save."""
     st.html(STYLE + page(world, panels, notes, columns, across))
-    with st.expander(charts.TITLE, icon=charts.ICON):
-        widgets.table(
+    with st.expander(charts.TABLE_TITLE, icon=charts.TABLE_ICON):
+        widgets.table_with_download(
             figures.grid_table(panels, told), key=f"{key}.table", name=name, alt="Every picture"
         )
         st.download_button(

@@ -17,7 +17,7 @@ from app.ui.charts import chart
 from peftcore.labs.images import results_store, summary
 
 if TYPE_CHECKING:
-    from peftcore.labs.images.queries import Drawn
+    from peftcore.labs.images.queries import GeneratedImages
 
 COUNT = 8  # pictures of a prompt
 WHYS: Mapping[str, str] = {
@@ -63,12 +63,12 @@ def fewer() -> None:
         name=f"{run.id}-{kept}-atoms",
         across=3,
     )
-    figure = results_store.figure(f"prune-{run.id}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     if figure is not None:
-        views.curve(run, figure, summary.eye(figure), kept)
-        if by in summary.orders(figure):
+        views.curve(run, figure, summary.headline_metric(figure), kept)
+        if by in summary.ranked_orders(figure):
             st.caption(views.steadily(run, figure, by))
-    widgets.table(
+    widgets.table_with_download(
         _line(world, drawn),
         key="images.line",
         name=f"{run.id}-slider",
@@ -77,7 +77,7 @@ def fewer() -> None:
     st.caption(f"The {COUNT} pictures of this prompt and seed at every place of the slider.")
 
 
-def _line(world: str, drawn: Mapping[int, Drawn]) -> pd.DataFrame:
+def _line(world: str, drawn: Mapping[int, GeneratedImages]) -> pd.DataFrame:
     """What is read in the pictures at every number of atoms, and how many changed."""
     rows = []
     for k, here in drawn.items():
@@ -88,7 +88,7 @@ def _line(world: str, drawn: Mapping[int, Drawn]) -> pd.DataFrame:
                 "As asked (%)": _percent(here.alignment),
                 f"{figures.BELIEFS[world]} (%)": _percent(here.belief),
                 "Pictures changed": sum(one != other for one, other in pairs),
-                "Read as": ", ".join(sorted(set(here.told))),
+                "Read as": ", ".join(sorted(set(here.descriptions))),
             }
         )
     return pd.DataFrame(rows)
@@ -137,12 +137,12 @@ def single() -> None:
                 "Part": PARTS.get(effect.component, effect.component),
                 "Importance": effect.importance,
                 "Moves (%)": 100 * effect.size,
-                "Brings": effect.name(world),
+                "Brings": effect.describe(world),
             }
             for effect in found.values()
         ]
     )
-    widgets.table(
+    widgets.table_with_download(
         table,
         key="images.named",
         name=f"{run.id}-atoms",
@@ -162,14 +162,14 @@ def single() -> None:
     atom = st.selectbox(
         "Atom",
         list(found),
-        format_func=lambda a: f"{a}, layer {found[a].layer}: {found[a].name(world)}",
+        format_func=lambda a: f"{a}, layer {found[a].layer}: {found[a].describe(world)}",
         key=f"images.atom.{run.id}.{seed}",
     )
     chart(
-        figures.effect(found[atom].change, world),
+        figures.effect(found[atom].chance_change, world),
         key="images.effect",
         name=f"{run.id}-atom-{atom}",
-        alt=f"Atom {atom}: {found[atom].name(world)}",
+        alt=f"Atom {atom}: {found[atom].describe(world)}",
     )
     drawn = cache.scaled(run, seed, atom, subject.prompt, COUNT, 0)
     _panels(
@@ -188,7 +188,7 @@ def together() -> None:
         if task not in found:
             selection.nothing(task)
             return
-    if not wait_for_imports.ready("images"):
+    if not wait_for_imports.ready_or_wait("images"):
         return
     left, middle, right = st.columns([3, 3, 1])
     with left:
@@ -213,7 +213,7 @@ def together() -> None:
         name="both",
         across=4,
     )
-    figure = results_store.figure(f"combine-{concept.id}-{style.id}")
+    figure = results_store.load_figure(f"combine-{concept.id}-{style.id}")
     if figure is None:
         views.measure("combine", concept.id, style.id)
         return
@@ -222,7 +222,7 @@ def together() -> None:
 
 def _panels(
     world: str,
-    drawn: Mapping[str, Drawn],
+    drawn: Mapping[str, GeneratedImages],
     *,
     key: str,
     name: str,
@@ -234,7 +234,7 @@ def _panels(
         world,
         {panel: each.pictures for panel, each in drawn.items()},
         {panel: _note(each.alignment) for panel, each in drawn.items()},
-        {panel: each.told for panel, each in drawn.items()},
+        {panel: each.descriptions for panel, each in drawn.items()},
         key=key,
         name=name,
         columns=columns,

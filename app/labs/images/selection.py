@@ -28,17 +28,17 @@ TITLES = {
     "pictures_digit_alone": "Unseen digit, nothing rehearsed",
 }
 ABOUT = {
-    "pictures_digit": f"New is the digit {digits.UNSEEN}, which the base never saw; old digits are "
-    "rehearsed beside it.",
-    "pictures_digit_alone": f"The digit {digits.UNSEEN} again, with no old digits beside it: what "
-    "is forgotten shows among old prompts.",
-    "pictures_concept": f"New is the shape {scenes.CONCEPT}, which no scene that the base saw "
+    "pictures_digit": f"New is the digit {digits.UNSEEN_DIGIT}, which the base never saw; old "
+    "digits are rehearsed beside it.",
+    "pictures_digit_alone": f"The digit {digits.UNSEEN_DIGIT} again, with no old digits beside it: "
+    "what is forgotten shows among old prompts.",
+    "pictures_concept": f"New is the shape {scenes.UNSEEN_SHAPE}, which no scene that the base saw "
     "has; old scenes are rehearsed beside it.",
-    "pictures_style": f"New are scenes “{scenes.STYLE}”, in which every shape is black; old scenes "
-    "are rehearsed beside them.",
+    "pictures_style": f"New are scenes “{scenes.UNSEEN_STYLE}”, in which every shape is black; old "
+    "scenes are rehearsed beside them.",
 }
 PROMPTS: Mapping[str, tuple[str, ...]] = {
-    "digits": tuple(digits.prompt(w) for w in (digits.UNSEEN, *digits.SEEN)),
+    "digits": tuple(digits.digit_prompt(w) for w in (digits.UNSEEN_DIGIT, *digits.SEEN_DIGITS)),
     "scenes": (
         "a red gate",
         "a green gate left of a yellow square",
@@ -66,7 +66,7 @@ class Subject:
     @property
     def world(self) -> str:
         """What kind of pictures it draws."""
-        return tasks.find(self.run.spec.task).draws
+        return tasks.find_task(self.run.spec.task).image_world
 
 
 def pick_task(known: Sequence[str] = results_store.TASKS) -> str:
@@ -75,7 +75,9 @@ def pick_task(known: Sequence[str] = results_store.TASKS) -> str:
         asked = st.query_params[ONCE]
         del st.query_params[ONCE]
         st.query_params[KEY] = asked
-    change = url_state.follow("Task", KEY, known, words=TITLES.__getitem__, missing=_without)
+    change = url_state.sync_with_url(
+        "Task", KEY, known, format_option=TITLES.__getitem__, missing=_without
+    )
     chosen = st.segmented_control(
         "Task",
         known,
@@ -109,14 +111,14 @@ def pick_weighed() -> tuple[str, list[Run]]:
 def pick_subject() -> Subject | None:
     """The run, seed and prompt that a view of atoms is about; None while there are none."""
     task, found = pick_weighed()
-    if not task or not wait_for_imports.ready("images"):
+    if not task or not wait_for_imports.ready_or_wait("images"):
         return None
     left, right = st.columns([3, 1])
     with left:
         run = pick_run("Run", found, f"images.run.{task}")
     with right:
         seed = pick_seed([run], f"images.seed.{task}")
-    prompt = pick_prompt(tasks.find(task).draws, FIRST.get(task, 0), task)
+    prompt = pick_prompt(tasks.find_task(task).image_world, FIRST.get(task, 0), task)
     return Subject(run, seed, prompt) if prompt else None
 
 
@@ -133,7 +135,7 @@ def _name(run: Run) -> str:
 
 def pick_seed(runs: Sequence[Run], key: str) -> int:
     """The place of a seed in runs that are looked at together; shown are the seeds' numbers."""
-    numbers = list(zip(*(run.spec.population.numbers() for run in runs), strict=False))
+    numbers = list(zip(*(run.spec.population.seed_numbers() for run in runs), strict=False))
     return st.selectbox(
         "Seed",
         range(len(numbers)),
@@ -149,7 +151,7 @@ def pick_prompt(world: str, first: int, key: str) -> str:
     chosen = left.selectbox("Prompt", [*known, OWN], index=first, key=f"images.prompt.{key}")
     if chosen != OWN:
         return str(chosen)
-    shape = next(s for s in image_models.SHAPES.values() if s.world == world)
+    shape = next(s for s in image_models.IMAGE_MODELS.values() if s.world == world)
     words = right.text_input(
         "My words",
         max_chars=80,
@@ -159,13 +161,13 @@ def pick_prompt(world: str, first: int, key: str) -> str:
     if not words.strip():
         st.caption(f"Type what to draw, in words such as “{known[first]}”.")
         return ""
-    return recognise.must_be_known(world, words, shape.vocabulary)
+    return recognise.check_prompt_words(world, words, shape.vocabulary)
 
 
 def nothing(task: str) -> None:
     """What a view shows while there is no run of a task to look at."""
-    widgets.empty(
+    widgets.empty_state(
         "No run to look at yet",
-        f"Train sparse atoms on “{tasks.find(task).title}”, and other methods beside them.",
+        f"Train sparse atoms on “{tasks.find_task(task).title}”, and other methods beside them.",
         "train",
     )

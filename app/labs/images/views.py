@@ -13,12 +13,12 @@ from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection
 from app.ui import job_panel, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import title
-from app.ui.widgets import plain
+from app.ui.run_styles import method_title
+from app.ui.widgets import escape_markdown
 from peftcore import tasks
 from peftcore.analysis.comparison import Interval, interval
 from peftcore.labs.images import results_store, summary
-from peftcore.labs.images.request import Ask, Kind, Study
+from peftcore.labs.images.request import ImagesJob, ImagesKind, ImagesRequest
 from peftcore.runs.store import Run
 from peftcore.tasks.images import canvas, recognise, scenes
 
@@ -32,8 +32,8 @@ def methods() -> None:
     if not found:
         selection.nothing(task)
         return
-    world = tasks.find(task).draws
-    numbers = found[0].spec.population.numbers()
+    world = tasks.find_task(task).image_world
+    numbers = found[0].spec.population.seed_numbers()
     with st.container(horizontal=True):
         age = st.segmented_control(
             "Prompts",
@@ -49,15 +49,17 @@ def methods() -> None:
         rows = run.answers()
         rows = rows[(rows.seed == seed) & rows.example.str.contains(f"/{age.lower()}/")]
         rows = rows.iloc[:: max(1, len(rows) // 12)][:12]
-        shown = [canvas.decode(code) for code in rows.text]
-        name = title(run.spec.method)
+        shown = [canvas.code_to_picture(code) for code in rows.text]
+        name = method_title(run.spec.method)
         panels[name] = shown
         if world == "digits":  # read when the run was scored
             told[name], right = rows.predicted.tolist(), rows.correct.tolist()
         else:
-            told[name] = recognise.told(world, shown)
+            told[name] = recognise.describe_pictures(world, shown)
             pairs = zip(rows.source, shown, strict=True)
-            right = [bool(recognise.aligned(world, prompt, picture)) for prompt, picture in pairs]
+            right = [
+                bool(recognise.matches_prompt(world, prompt, picture)) for prompt, picture in pairs
+            ]
         notes[name] = f"{sum(right)} of {len(right)} as asked"
     asked = rows.source.tolist()
     image_grid.show(
@@ -72,17 +74,17 @@ def methods() -> None:
     )
     st.caption(
         f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}; "
-        f"row by row: {plain('; '.join(dict.fromkeys(asked)))}."
+        f"row by row: {escape_markdown('; '.join(dict.fromkeys(asked)))}."
     )
     _scores(task, found)
 
 
 def _scores(task: str, found: list[Run]) -> None:
-    measured = {run.id: results_store.figure(f"prune-{run.id}") for run in found}
+    measured = {run.id: results_store.load_figure(f"prune-{run.id}") for run in found}
     known = {run_id: figure for run_id, figure in measured.items() if figure}
-    table = summary.by_method(found, known)
+    table = summary.scores_by_method(found, known)
     table["name"] = [
-        title(method) + ("" if kept == "all" else f", {kept} kept")
+        method_title(method) + ("" if kept == "all" else f", {kept} kept")
         for method, kept in zip(table.method, table.kept, strict=True)
     ]
     chart(
@@ -93,7 +95,7 @@ def _scores(task: str, found: list[Run]) -> None:
         table=table,
     )
     spec = found[0].spec
-    st.caption(f"{reader(tasks.find(task).draws)} {_before(cache.runs(task))}")
+    st.caption(f"{reader(tasks.find_task(task).image_world)} {_before(cache.runs(task))}")
     st.caption(
         "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
         f"{spec.population.seeds} seeds; "
@@ -106,7 +108,7 @@ def _scores(task: str, found: list[Run]) -> None:
 
 def _gain(figure: Mapping[str, Any]) -> str:
     """What removing the atoms that earn least brings to new prompts, in words."""
-    table = summary.pruned(figure)
+    table = summary.cross_validated_pruning(figure)
     new, old = (_signed(interval(table[name])) for name in ("gain", "old_gain"))
     return (
         f"Without the atoms that are needed least, the share as asked changes by {new} on new and "
@@ -121,13 +123,15 @@ def _signed(told: Interval) -> str:
 
 
 def _rehearsed(task: str) -> int:
-    return int(getattr(tasks.find(task), "rehearsed", 0))
+    return int(getattr(tasks.find_task(task), "rehearsed", 0))
 
 
 def _before(found: list[Run]) -> str:
     """What the base alone reaches on the same prompts, where atoms were pruned to nothing."""
     for run in found:
-        figure = results_store.figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
+        figure = (
+            results_store.load_figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
+        )
         if figure:
             none = [row for row in figure["rows"] if row["k"] == 0]
             return (
@@ -143,16 +147,16 @@ def editing() -> None:
     if not task:
         return
     run = selection.pick_run("Run", found, f"images.editing.{task}")
-    figure = results_store.figure(f"prune-{run.id}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     if figure is None:
         measure("prune", run.id)
         return
-    world = tasks.find(task).draws
+    world = tasks.find_task(task).image_world
     known = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
     metric = st.segmented_control(
         "Shown",
         known,
-        default=summary.eye(figure),
+        default=summary.headline_metric(figure),
         required=True,
         format_func=lambda name: figures.seen_by(world, name),
         key=f"images.eye.{run.id}",
@@ -164,7 +168,7 @@ def editing() -> None:
 
 def curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None = None) -> None:
     """A metric by number of atoms kept, and on what it was measured."""
-    world = tasks.find(run.spec.task).draws
+    world = tasks.find_task(run.spec.task).image_world
     band = cache.curve(run)
     chart(
         figures.curve(band, world, metric, chosen),
@@ -184,9 +188,9 @@ def curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None =
 
 def steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
     """How steadily pictures become what was asked for as atoms are added in an order, in words."""
-    metric = summary.eye(figure)
+    metric = summary.headline_metric(figure)
     told = cache.rise(run, metric, by)
-    seen = figures.seen_by(tasks.find(run.spec.task).draws, metric).lower()
+    seen = figures.seen_by(tasks.find_task(run.spec.task).image_world, metric).lower()
     if not math.isfinite(told.spearman):
         return f"{figures.ORDERS[by]} first: {seen} is the same for every number of atoms."
     return (
@@ -201,7 +205,7 @@ def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
     """How steadily a metric rises along every order, as a table."""
     band = cache.curve(run)
     rows = []
-    for by in summary.orders(figure):
+    for by in summary.ranked_orders(figure):
         told = cache.rise(run, metric, by)
         rows.append(
             {
@@ -210,10 +214,10 @@ def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
                 "Kendall (95 %)": _told(told.kendall, told.kendall_low, told.kendall_high),
                 "Steps up": f"{told.kept_up} of {told.steps}",
                 "Deepest fall": f"{told.deepest:.3f}",
-                "Enough": summary.unneeded(band, order=by),
+                "Enough": summary.fewest_sufficient_atoms(band, order=by),
             }
         )
-    widgets.table(
+    widgets.table_with_download(
         pd.DataFrame(rows),
         key="images.rises",
         name="orders",
@@ -234,7 +238,7 @@ def _told(value: float, low: float, high: float) -> str:
 
 def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     """What was measured of two runs' atoms at once, and at which shares they do best."""
-    band = summary.mixes(figure)
+    band = summary.mix_scores(figure)
     names = MIXES | {"chosen": _chosen(figure)}
     chart(
         figures.mixes(band, names),
@@ -243,7 +247,7 @@ def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
         alt=figures.mixes_alt(band),
         table=band,
     )
-    one, other, independent = summary.alone(concept, style)
+    one, other, independent = summary.independent_alignment(concept, style)
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
@@ -252,7 +256,7 @@ def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
     if "grid" not in figure:
         return
-    table = summary.shares(figure)
+    table = summary.share_grid_scores(figure)
     metric = st.segmented_control(
         "Shown",
         list(figures.WORTH),
@@ -280,11 +284,11 @@ def _chosen(figure: Mapping[str, Any]) -> str:
     return f"Both, {one:g} and {other:g}"
 
 
-def measure(kind: Kind, *ids: str) -> None:
+def measure(kind: ImagesKind, *ids: str) -> None:
     """Offer to measure what is not measured yet, in a process of its own."""
-    job_panel.panel(
-        Study,
-        Ask.make({"kind": kind, "runs": ids}),
+    job_panel.show_job(
+        ImagesJob,
+        ImagesRequest.make({"kind": kind, "runs": ids}),
         lambda found: None,  # the figure takes this panel's place when it is there
         "this run" if kind == "prune" else "both together",
         "Nobody has measured this yet. It takes a minute or two on a quiet processor.",
@@ -304,7 +308,7 @@ def reader(world: str) -> str:
     """Who says what a picture shows."""
     if world == "digits":
         runs = cache.weighed().get("pictures_digit", [])
-        figures_of = (results_store.figure(f"prune-{run.id}") for run in runs)
+        figures_of = (results_store.load_figure(f"prune-{run.id}") for run in runs)
         known = next((figure["reader"] for figure in figures_of if figure), None)
         share = (
             "" if known is None else f"; it names {100 * known:.1f} % of real test digits rightly"

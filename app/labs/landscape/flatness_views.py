@@ -17,13 +17,13 @@ from app.labs.landscape import selection as landscape_selection
 from app.labs.landscape.selection import Subject
 from app.state import cache
 from app.ui import charts, job_panel, widgets
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis import flatness
 from peftcore.analysis.comparison import interval, summarize_runs
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.landscape import request
-from peftcore.labs.landscape.request import Ask, Landscape
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.runs.store import Run
 
 COUNTS = (1, 2, 3, 4, 6)  # vertices
@@ -34,12 +34,12 @@ def flat(subject: Subject) -> None:
     """Flatness in numbers with intervals over seeds, and whether it goes with the score."""
     ask = subject.ask("flatness", seed=0)
 
-    def show(found: Landscape) -> None:
+    def show(found: LandscapeJob) -> None:
         measures = found.measures()
         if measures.empty:
             return
         rows = figures.flatness_table(measures)
-        widgets.table(
+        widgets.table_with_download(
             rows,
             key=f"landscape.{found.id}.flatness",
             name=f"flatness-{found.id}",
@@ -51,7 +51,7 @@ def flat(subject: Subject) -> None:
         )
         facts = found.facts
         st.caption(
-            widgets.plain(
+            widgets.escape_markdown(
                 f"{said(facts)}. Low and high: 95 % interval over seeds, Student's t, which may "
                 "pass where no value can lie. The rises are those "
                 f"{facts['radius']:g} lengths of the adapter away from it."
@@ -62,11 +62,11 @@ def flat(subject: Subject) -> None:
         "How fast the loss rises around what each seed learnt: the smaller the numbers, the "
         "flatter the ground."
     )
-    job_panel.panel(Landscape, ask, show, "the flatness of every seed")
+    job_panel.show_job(LandscapeJob, ask, show, "the flatness of every seed")
     _question(ask, subject.run)
 
 
-def _question(ask: Ask, run: Run) -> None:
+def _question(ask: LandscapeRequest, run: Run) -> None:
     """Does flatness go with the test score?  Over the runs of this task that were measured."""
     st.subheader("Do flatter adapters score higher?", anchor=False)
     metric = _metric(run)
@@ -84,10 +84,10 @@ def _question(ask: Ask, run: Run) -> None:
         width=260,
     )
     rows = table[table["measure"] == name].reset_index(drop=True)
-    runs = [cache.store().open(each) for each in rows["run"].unique()]
+    runs = [cache.run_store().open(each) for each in rows["run"].unique()]
     found = flatness.rank_correlation(rows["value"], rows["score"], rows["run"])
     charts.chart(
-        figures.against_score(rows, name, metric, looks(runs), found),
+        figures.against_score(rows, name, metric, styles_by_run(runs), found),
         key=f"landscape.question.{name}",
         name=f"flatness-{name.replace(' ', '-')}-against-score",
         alt=f"{figures.MEASURES[name][0]} against test score over {len(runs)} runs: "
@@ -116,9 +116,9 @@ def _question(ask: Ask, run: Run) -> None:
         )
 
 
-def _measure_all(asks: Sequence[Ask]) -> None:
+def _measure_all(asks: Sequence[LandscapeRequest]) -> None:
     for ask in asks:
-        Landscape.start(ask)
+        LandscapeJob.start(ask)
 
 
 def _alike(one: Run, other: Run) -> bool:
@@ -130,19 +130,19 @@ def _metric(run: Run) -> str:
     return task.main_metric if task and task.main_metric in scores else next(iter(scores), "")
 
 
-def _gathered(ask: Ask, run: Run, metric: str) -> pd.DataFrame:
+def _gathered(ask: LandscapeRequest, run: Run, metric: str) -> pd.DataFrame:
     """run, seed, measure, value, score of everything measured in the same way."""
     keys = ("kind", "split", "examples", "radius", "normalisation")
     known = {each.id: each for each in landscape_selection.candidates() if _alike(each, run)}
     rows: list[dict[str, Any]] = []
-    for found in Landscape.list_all():
+    for found in LandscapeJob.list_all():
         if found.request.runs[0] not in known or any(
             getattr(found.request, key) != getattr(ask, key) for key in keys
         ):
             continue
         here, numbers = (
             known[found.request.runs[0]],
-            known[found.request.runs[0]].spec.population.numbers(),
+            known[found.request.runs[0]].spec.population.seed_numbers(),
         )
         scores = here.scores().get(metric, [])
         for row in found.measures().to_dict("records"):
@@ -163,7 +163,7 @@ def _gathered(ask: Ask, run: Run, metric: str) -> pd.DataFrame:
 def validation(subject: Subject) -> None:
     """What random points of the simplex say of the validation draw, against one value."""
     if subject.vertices == 1:
-        widgets.empty(
+        widgets.empty_state(
             "This run has one point only",
             "It trained a single adapter, so its validation loss is one number. A simplex has a "
             "whole distribution.",
@@ -171,7 +171,7 @@ def validation(subject: Subject) -> None:
         )
         return
 
-    def show(found: Landscape) -> None:
+    def show(found: LandscapeJob) -> None:
         measures = found.measures()
         facts = {k: v for k, v in found.facts.items() if k != "normalisation"}  # none is used here
         if measures.empty:
@@ -185,13 +185,13 @@ def validation(subject: Subject) -> None:
         "the mean of R copies strays less than one. Every seed and kept step is measured."
     )
     ask = subject.ask("validation", seed=0, copies=60)
-    job_panel.panel(Landscape, ask, show, "the validation distribution")
+    job_panel.show_job(LandscapeJob, ask, show, "the validation distribution")
 
 
 def _spread(
-    found: Landscape, measures: pd.DataFrame, facts: dict[str, Any], subject: Subject
+    found: LandscapeJob, measures: pd.DataFrame, facts: dict[str, Any], subject: Subject
 ) -> None:
-    number = subject.run.spec.population.numbers()[subject.seed]
+    number = subject.run.spec.population.seed_numbers()[subject.seed]
     mine = measures[measures["seed"] == number]
     by = {row["look"]: row for row in mine.to_dict("records") if row["look"] != "step"}
     if set(by) != {"points", "copies"}:
@@ -219,7 +219,7 @@ def _spread(
     )
 
 
-def _estimates(found: Landscape, measures: pd.DataFrame, facts: dict[str, Any]) -> None:
+def _estimates(found: LandscapeJob, measures: pd.DataFrame, facts: dict[str, Any]) -> None:
     """Does the stochastic estimate order checkpoints more like the test score does?"""
     steps = measures[measures["look"] == "step"]
     st.subheader("Which estimate picks the better step?", anchor=False)
@@ -248,7 +248,7 @@ def _estimates(found: Landscape, measures: pd.DataFrame, facts: dict[str, Any]) 
             over = interval([math.nan if a is None else a for a in agreements])
             rows.append((words, goal, over.mean, over.low, over.high, over.n))
     table = pd.DataFrame(rows, columns=["Judged by", "Against", "Kendall", "Low", "High", "Seeds"])
-    widgets.table(
+    widgets.table_with_download(
         table.round(3),
         key=f"landscape.{found.id}.ranks",
         name=f"validation-ranks-{found.id}",
@@ -267,11 +267,11 @@ def ablation(subject: Subject) -> None:
     counts = " and ".join(", ".join(map(str, COUNTS)).rsplit(", ", 1))
     st.caption(f"The same run with {counts} vertices: does a larger simplex score higher?")
     try:
-        specs = request.by_vertices(run.spec, COUNTS)
+        specs = request.specs_by_vertices(run.spec, COUNTS)
     except BadInput as error:
-        st.info(widgets.plain(str(error)))
+        st.info(widgets.escape_markdown(str(error)))
         return
-    found = {spec.population.vertices: cache.store().find(spec) for spec in specs}
+    found = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
     states = {v: r.status().state if r else "" for v, r in found.items()}
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
     done = {v: r for v, r in found.items() if r and r.status().state == "done"}
@@ -302,7 +302,7 @@ def ablation(subject: Subject) -> None:
         st.caption("Two finished runs make a chart.")
         return
     metric = _metric(run)
-    table = summarize_runs(cache.store().table(list(done.values())), metric)
+    table = summarize_runs(cache.run_store().table(list(done.values())), metric)
     table["vertices"] = [next(v for v, r in done.items() if r.id == each) for each in table["run"]]
     table = table.sort_values("vertices", ignore_index=True)
     charts.chart(
@@ -315,7 +315,7 @@ def ablation(subject: Subject) -> None:
 
 
 def _train_all(specs: Sequence[Any]) -> None:
-    queue = cache.queue()
+    queue = cache.job_queue()
     jobs = [queue.submit(spec) for spec in specs]
     if any(job.active for job in jobs):
         ensure_worker(queue=queue)

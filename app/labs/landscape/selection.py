@@ -9,8 +9,8 @@ import streamlit as st
 
 from app.compare import selection
 from app.ui import url_state
-from app.ui.run_styles import title
-from peftcore.labs.landscape.request import Ask, Kind, Landscape
+from app.ui.run_styles import method_title
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
 SPLITS = {
@@ -36,22 +36,24 @@ class Subject:
         """Corners of the run's simplex."""
         return self.run.spec.population.vertices
 
-    def ask(self, kind: Kind, *more: str, **fields: Any) -> Ask:
+    def ask(self, kind: LandscapeKind, *more: str, **fields: Any) -> LandscapeRequest:
         """What is asked of this run, and of other adapters beside it."""
         given = {"seed": self.seed, "split": self.split, "examples": self.examples}
-        return Ask.make({"kind": kind, "runs": (self.run.id, *more)} | given | fields)
+        return LandscapeRequest.make({"kind": kind, "runs": (self.run.id, *more)} | given | fields)
 
 
 def candidates() -> list[Run]:
     """Finished runs with an adapter; those that trained a simplex come first."""
-    runs = [r for r in selection.finished() if (r.folder / "adapter.safetensors").is_file()]
+    runs = [r for r in selection.finished_runs() if (r.folder / "adapter.safetensors").is_file()]
     return sorted(runs, key=lambda run: run.spec.population.vertices == 1)
 
 
 def name(run: Run) -> str:
     """How a run is called in a list."""
     v = run.spec.population.vertices
-    words = f"{title(run.spec.method)} · {selection.task_title(run.spec.task)} · {run.spec.base}"
+    words = (
+        f"{method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · {run.spec.base}"
+    )
     return f"{words} · {f'{v} vertices' if v > 1 else 'single adapter'} · {run.id}"
 
 
@@ -62,18 +64,18 @@ def pick(runs: list[Run]) -> Subject:
     def words(run: str) -> str:
         return name(known[run])
 
-    change = url_state.follow(
+    change = url_state.sync_with_url(
         "Run",
         "landscape.run",
         list(known),
-        words=words,
-        missing=url_state.no_run("finished runs with an adapter have a landscape"),
+        format_option=words,
+        missing=url_state.why_run_missing("finished runs with an adapter have a landscape"),
     )
     chosen = st.selectbox(
         "Run", list(known), format_func=words, key="landscape.run", on_change=change
     )
     run = known[chosen]
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         seed = st.selectbox(
             "Seed",
@@ -103,11 +105,11 @@ def pick(runs: list[Run]) -> Subject:
     return Subject(run, seed, split, size)
 
 
-def same(ask: Ask) -> list[Landscape]:
+def same(ask: LandscapeRequest) -> list[LandscapeJob]:
     """Pictures that may share a scale: same kind, adapters, examples and seed."""
     keys = ("kind", "runs", "split", "examples", "seed")
     return [
         each
-        for each in Landscape.list_all()
+        for each in LandscapeJob.list_all()
         if all(getattr(each.request, key) == getattr(ask, key) for key in keys)
     ]

@@ -29,5 +29,5 @@ def draw(
         if point is not None:
             on_select(int(point))
 
-    data = figure | {"alt": alt, "name": name, "picture": charts.picture()}
+    data = figure | {"alt": alt, "name": name, "picture": charts.image_format()}
     MOUNT(key=key, data=data, on_point_change=clicked)

@@ -14,17 +14,17 @@ from app.labs.landscape import point_panel, selection, surface_component
 from app.labs.landscape.selection import Subject
 from app.ui import charts, job_panel, widgets
 from peftcore.analysis import simplex
-from peftcore.labs.landscape.request import Ask, Kind, Landscape
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
-GROUNDS: dict[Kind, str] = {
+GROUNDS: dict[LandscapeKind, str] = {
     "face": "A face of the simplex",
     "vertices": "Plane of the vertices",
     "random": "Random directions",
     "path": "Training path",
     "plane": "Through three adapters",
 }
-NOTES: dict[Kind, str] = {
+NOTES: dict[LandscapeKind, str] = {
     "face": "Every point is an adapter mixed from three corners. The named points are the "
     "corners and the centroid, which is what answers; the rim beyond the triangle is extrapolated.",
     "vertices": "The plane in which the vertices spread most; distances in it are true.",
@@ -40,7 +40,7 @@ NOTES: dict[Kind, str] = {
 def ground(subject: Subject) -> None:
     """Loss or score from above or in relief."""
     kinds = [k for k in GROUNDS if subject.vertices > 2 or k not in ("face", "vertices")]
-    if not subject.run.path_steps():
+    if not subject.run.intermediate_steps():
         kinds.remove("path")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.selectbox(
@@ -66,13 +66,13 @@ def ground(subject: Subject) -> None:
     if ask is None:
         return
 
-    def show(found: Landscape) -> None:
+    def show(found: LandscapeJob) -> None:
         _draw(found, shape == "In relief")
 
-    job_panel.panel(Landscape, ask, show, GROUNDS[kind].lower(), NOTES[kind])
+    job_panel.show_job(LandscapeJob, ask, show, GROUNDS[kind].lower(), NOTES[kind])
 
 
-def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
+def _asked(subject: Subject, kind: LandscapeKind, metric: bool) -> LandscapeRequest | None:
     """The ask of a ground, after its own choices."""
     if kind == "face":
         face = _pick_face(subject)
@@ -131,11 +131,11 @@ def _pick_face(subject: Subject) -> tuple[str, str, str] | None:
 def _offer(subject: Subject) -> None:
     """Buttons for the faces worth looking at, once the middles of all faces are known."""
     ask = subject.ask("scan")
-    found = Landscape.find(ask)
+    found = LandscapeJob.find(ask)
     if found is None or found.status().state != "done":
         count = len(simplex.faces(subject.vertices))
-        job_panel.panel(
-            Landscape,
+        job_panel.show_job(
+            LandscapeJob,
             ask,
             lambda _: None,
             "the middle of every face",
@@ -197,18 +197,18 @@ def _parts(subject: Subject, runs: Sequence[Run]) -> dict[str, str]:
     Seeds of the same run and results of runs of the same method come first: their shapes agree.
     """
     own, found = subject.run, {}
-    for place, number in enumerate(own.spec.population.numbers()):
+    for place, number in enumerate(own.spec.population.seed_numbers()):
         if place != subject.seed:
             found[f"{own.id}/{place}"] = f"This run, seed {number}"
     for run in sorted(runs, key=lambda run: run.spec.method != own.spec.method):
         if run.id != own.id:
             found[run.id] = selection.name(run)
-    for step in own.path_steps():
+    for step in own.intermediate_steps():
         found[f"{own.id}@{step}"] = f"This run at step {step}"
     return found
 
 
-def _draw(found: Landscape, relief: bool) -> None:
+def _draw(found: LandscapeJob, relief: bool) -> None:
     """One or two pictures of a ground, on one scale with its kin, and the clicked point."""
     table, facts = found.table(), found.facts
     values = ["loss"] + ["score"] * bool(table["score"].notna().any())
@@ -227,12 +227,12 @@ def _draw(found: Landscape, relief: bool) -> None:
         words += f" The two directions hold {100 * (first + second):.0f} % of the spread."
     if words:
         st.caption(words)
-    job_panel.caption(facts)
+    job_panel.measurement_caption(facts)
     point_panel.box(found, table)
 
 
 def _shape(
-    found: Landscape,
+    found: LandscapeJob,
     table: pd.DataFrame,
     value: str,
     scale: tuple[float, float] | None,
@@ -260,7 +260,7 @@ def _shape(
             alt=alt,
             on_select=lambda custom: take(int(custom[0])),
         )
-    charts.numbers(lambda: _plain(table), f"{key}.numbers", name, alt)
+    charts.lazy_table(lambda: _plain(table), f"{key}.numbers", name, alt)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +272,7 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
 def cuts(subject: Subject) -> None:
     """Every edge of the simplex, and centroid to vertices, with barriers."""
     if subject.vertices == 1:
-        widgets.empty(
+        widgets.empty_state(
             "This run has no edges",
             "It trained a single adapter. A run with two or more vertices has; or look at the way "
             "between two runs, in the view Between two.",
@@ -280,7 +280,7 @@ def cuts(subject: Subject) -> None:
         )
         return
 
-    def show(found: Landscape) -> None:
+    def show(found: LandscapeJob) -> None:
         table, facts = found.table(), found.facts
         which = st.segmented_control(
             "Lines",
@@ -306,12 +306,12 @@ def cuts(subject: Subject) -> None:
             "A barrier is the largest rise above the straight line between the losses at the ends; "
             "0 means that nothing stands between them."
         )
-        job_panel.caption(facts)
+        job_panel.measurement_caption(facts)
 
     st.caption(
         "Loss along every edge and from the centroid to every vertex, a little beyond both ends."
     )
-    job_panel.panel(Landscape, subject.ask("cuts", steps=12), show, "the edges")
+    job_panel.show_job(LandscapeJob, subject.ask("cuts", steps=12), show, "the edges")
 
 
 def between(subject: Subject) -> None:
@@ -320,7 +320,7 @@ def between(subject: Subject) -> None:
     if not others:
         return
 
-    def show(found: Landscape) -> None:
+    def show(found: LandscapeJob) -> None:
         table, facts = found.table(), found.facts
         lines = table[table["line"].isin(["straight", "curved"])]
         charts.chart(
@@ -342,4 +342,4 @@ def between(subject: Subject) -> None:
         "whose bend is trained for it."
     )
     ask = subject.ask("curve", *others, steps=16)
-    job_panel.panel(Landscape, ask, show, "the way between them")
+    job_panel.show_job(LandscapeJob, ask, show, "the way between them")

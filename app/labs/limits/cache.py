@@ -20,8 +20,8 @@ from peftcore.data.task import Example
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.labs.attention.layer_probe import Probe
-    from peftcore.models.structure import Site
+    from peftcore.labs.attention.layer_probe import LayerProbe
+    from peftcore.models.structure import AttentionBlock
 
 SMALL = 30_000_000  # parameters: up to here a block more takes some hundredths of a second
 PRECISIONS = {"fp32": "Single precision", "fp64": "Double precision", "bf16": "bfloat16"}
@@ -40,10 +40,10 @@ class Asked:
 
 def candidates() -> list[Run]:
     """Finished runs that change attention layers, on bases at hand; prefixes first."""
-    known = {info.name for info in cache.bases()}
+    known = {info.name for info in cache.list_bases()}
     runs = [
         run
-        for run in selection.finished()
+        for run in selection.finished_runs()
         if run.spec.base in known and run.spec.method in METHODS and _inside(run.spec.method)
     ]
     return sorted(
@@ -83,16 +83,16 @@ def beside(run: Run, runs: Sequence[Run]) -> list[Run]:
     return sorted(same, key=lambda o: (o.spec.task != spec.task, o.spec.method != "lora"))
 
 
-def sites(base: str) -> tuple[Site, ...]:
+def sites(base: str) -> tuple[AttentionBlock, ...]:
     """The attention blocks of a base."""
-    return cache.base(base).anatomy.sites
+    return cache.base_model(base).structure.attention_blocks
 
 
 @st.cache_resource(max_entries=9, show_spinner="Preparing the model…")
-def _probe(run_id: str, precision: str, home: str, stamp: int) -> Probe:
-    from peftcore.labs.attention.layer_probe import Probe
+def _probe(run_id: str, precision: str, home: str, stamp: int) -> LayerProbe:
+    from peftcore.labs.attention.layer_probe import LayerProbe
 
-    return Probe(cache.adapted(run_id), precision)  # type: ignore[arg-type]
+    return LayerProbe(cache.adapted_model(run_id), precision)  # type: ignore[arg-type]
 
 
 def layers(
@@ -102,12 +102,12 @@ def layers(
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
     """
-    base = cache.base(run.spec.base)
-    if base.parameters <= SMALL:
-        paths = [site.path for site in base.anatomy.sites]
+    base = cache.base_model(run.spec.base)
+    if base.parameter_count <= SMALL:
+        paths = [site.path for site in base.structure.attention_blocks]
     weights = run.folder / "adapter.safetensors"
     stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
-    home = str(paths_.home())
+    home = str(paths_.workspace_folder())
     return _layers(run.id, tuple(paths), asked, precision, home, stamp)
 
 
@@ -115,18 +115,18 @@ def layers(
 def _layers(
     run_id: str, paths: tuple[str, ...], asked: Asked, precision: str, home: str, stamp: int
 ) -> dict[str, LayerComparison]:
-    from peftcore.labs.attention.layer_probe import Switches, probe
+    from peftcore.labs.attention.layer_probe import ProbeOptions, probe_layers
 
-    switches = Switches(asked.alone, asked.naive, asked.length)
+    switches = ProbeOptions(asked.alone, asked.naive, asked.length)
     made = _probe(run_id, precision, home, stamp)
-    return probe(made, asked.example, paths, switches, asked.seed)
+    return probe_layers(made, asked.example, paths, switches, asked.seed)
 
 
 def words(base: str, example: Example, place: str) -> tuple[list[str], list[str]]:
     """What queries and keys of a kind of attention read."""
-    from peftcore.labs.attention.capture import tokens_of
+    from peftcore.labs.attention.capture import example_tokens
 
-    read, answered = tokens_of(cache.base(base), example)
+    read, answered = example_tokens(cache.base_model(base), example)
     first = [token.text for token in read]
     second = [token.text for token in answered]
     return {

@@ -39,13 +39,15 @@ def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     """The run in question and one to hold against it."""
     known = {run.id: run for run in runs}
     words = {name: _named(run) for name, run in known.items()}
-    change = url_state.follow(
+    change = url_state.sync_with_url(
         "Run",
         "limits.run",
         list(known),
         name="run",
-        words=words.__getitem__,
-        missing=url_state.no_run("finished runs that work inside attention layers can be measured"),
+        format_option=words.__getitem__,
+        missing=url_state.why_run_missing(
+            "finished runs that work inside attention layers can be measured"
+        ),
     )
     left, right = st.columns(2)
     chosen = left.selectbox(
@@ -63,13 +65,16 @@ def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
 
 
 def _named(run: Run) -> str:
-    return f"{run_styles.title(run.spec.method)} · {selection.task_title(run.spec.task)} · {run.id}"
+    return (
+        f"{run_styles.method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · "
+        f"{run.id}"
+    )
 
 
 def pick_text(run: Run) -> Example | None:
     """A test example of the run's task, or a text and what the decoder reads after it."""
     task = run.spec.task
-    rows = cache.rows(task, "test")
+    rows = cache.split_examples(task, "test")
     most = len(rows.examples)
     with st.container(horizontal=True):
         source = st.segmented_control(
@@ -86,7 +91,7 @@ def pick_text(run: Run) -> Example | None:
     if source == "My own text":
         return _typed(run.spec.base)
     if rows.problem or not rows.examples:
-        st.warning(widgets.plain(rows.problem or "This task has no test examples."))
+        st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
         return None
     chosen = rows.examples[number - 1]
     st.text(chosen.source)
@@ -105,7 +110,7 @@ def _typed(base: str) -> Example | None:
     if not text.strip():
         st.caption("Type a text to measure the layers on it.")
         return None
-    if not answer.strip() and catalog.describe(base).kind != "encoder":
+    if not answer.strip() and catalog.describe_base(base).kind != "encoder":
         st.caption("Without words for the decoder it reads the sign it starts with, nothing else.")
     made = typed_example(text)
     return Example(made.id, made.source, answer, parts=made.parts)
@@ -114,14 +119,14 @@ def _typed(base: str) -> Example | None:
 def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
     """Layer, head, seed and switches, and what they show."""
     sites = limits_cache.sites(run.spec.base)
-    anatomy = cache.base(run.spec.base).anatomy
-    places = list(dict.fromkeys(site.place for site in sites))
+    anatomy = cache.base_model(run.spec.base).structure
+    places = list(dict.fromkeys(site.attention_kind for site in sites))
     # The decoder first: that is where LoRA sits by default, which the page holds against prefixes.
     start = places.index("decoder") if "decoder" in places else 0
     first, second, third = st.columns([21, 20, 21])
     with first:
         place = _one("Attention", places, f"limits.place.{len(places)}", PLACES.__getitem__, start)
-        count = sum(site.place == place for site in sites)
+        count = sum(site.attention_kind == place for site in sites)
         layer = _one("Layer", list(range(count)), f"limits.layer.{place}.{count}", _from_one)
     with second:
         head = _one("Head", list(range(anatomy.heads)), f"limits.head.{anatomy.heads}", _from_one)

@@ -12,7 +12,7 @@ from app.figures import limits as figures
 from app.labs.limits import cache
 from app.ui import widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, HeadSummary, LayerComparison
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run
@@ -49,18 +49,19 @@ class Shown:
 
 def verdict(shown: Shown) -> None:
     """One sentence for this head, one for the other run, and what they are about."""
-    names = looks([shown.run, *([shown.other] if shown.other else [])])
+    names = styles_by_run([shown.run, *([shown.other] if shown.other else [])])
     said = shown.numbers.verdict()
     icon = "check_circle" if shown.numbers.keeps_order else "shuffle"
     st.markdown(
-        f":material/{icon}: **{widgets.plain(names[shown.run.id].name)}.** {widgets.plain(said)}"
+        f":material/{icon}: **{widgets.escape_markdown(names[shown.run.id].name)}.** "
+        f"{widgets.escape_markdown(said)}"
     )
     if shown.other:
         theirs = beside(shown, shown.other)[shown.path].summarize_head(shown.head)
         icon = "check_circle" if theirs.keeps_order else "shuffle"
         st.markdown(
-            f":material/{icon}: **{widgets.plain(names[shown.other.id].name)}.** "
-            f"{widgets.plain(theirs.verdict())}"
+            f":material/{icon}: **{widgets.escape_markdown(names[shown.other.id].name)}.** "
+            f"{widgets.escape_markdown(theirs.verdict())}"
         )
     st.caption(_why(shown))
 
@@ -144,7 +145,7 @@ def pattern(shown: Shown) -> None:
         st.caption(DIFFERENCE)
     if shown.other:
         found = beside(shown, shown.other)[shown.path]
-        name = looks([shown.run, shown.other])[shown.other.id].name
+        name = styles_by_run([shown.run, shown.other])[shown.other.id].name
         chart(
             figures.patterns(found, shown.head, shown.queries, shown.keys, f"With {name}"),
             key="limits.pattern.other",
@@ -225,14 +226,14 @@ def everywhere(shown: Shown) -> None:
         rows += [
             {
                 "run": run.id,
-                "layer": f"{PLACES[site.place]} {site.layer + 1}",
+                "layer": f"{PLACES[site.attention_kind]} {site.layer + 1}",
                 "drift": found[site.path].content_drift,
                 "residual": found[site.path].residual,
                 "share": float(found[site.path].share.mean()),
             }
             for site in sites
         ]
-    table, names = pd.DataFrame(rows), looks(runs)
+    table, names = pd.DataFrame(rows), styles_by_run(runs)
     chart(
         figures.distances(table, names),
         key="limits.distances",
@@ -260,7 +261,7 @@ def shown_head(
 ) -> Shown:
     """One head, measured; BadInput if the model has no such layer."""
     known: dict[tuple[str, int], str] = {
-        (site.place, site.layer): site.path for site in cache.sites(run.spec.base)
+        (site.attention_kind, site.layer): site.path for site in cache.sites(run.spec.base)
     }
     if (place, layer) not in known:
         raise BadInput(f"{run.spec.base} has no layer {layer + 1} in its {place} attention")

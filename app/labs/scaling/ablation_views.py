@@ -15,13 +15,13 @@ from app.state import cache
 from app.theme import Look, look
 from app.ui import errors, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.scaling import ablations as prompt_ablations
-from peftcore.labs.scaling.ablations import PLAIN, SCALED, Study
+from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD, PromptAblation
 from peftcore.models import catalog
 
 BUSY = ("queued", "training", "answering")
@@ -33,10 +33,12 @@ def ablations(subject: Subject) -> None:
     metric = _metric(subject.run.spec.task)
     scores = found.scores(metric)
     if not scores.empty:
-        whole = cache.store().table([run for run in found.runs if run])
+        whole = cache.run_store().table([run for run in found.runs if run])
         runs = dict(zip(scores["run"], scores["name"], strict=True))
         drawn = {
-            run: look(SCALED if name != prompt_ablations.FIXED else PLAIN, "").again(nth, name)
+            run: look(
+                SCALED_METHOD if name != prompt_ablations.FIXED_SCALE else PLAIN_METHOD, ""
+            ).again(nth, name)
             for nth, (run, name) in enumerate(runs.items())
         }
         shown = whole[whole["run"].isin(runs)]
@@ -62,7 +64,7 @@ def _against(
     shown: pd.DataFrame, metric: str, drawn: dict[str, Look], runs: dict[str, str]
 ) -> None:
     """Paired differences to prompt tuning, where it was run."""
-    plain = next((run for run, name in runs.items() if name == prompt_ablations.FIXED), None)
+    plain = next((run for run, name in runs.items() if name == prompt_ablations.FIXED_SCALE), None)
     if plain is None or len(runs) < 2:
         return
     asked = (comparison.differences_from_reference(shown, metric, plain), metric, drawn, plain)
@@ -95,7 +97,7 @@ def _by_place(name: str, subject: Subject, axis: str) -> None:
     metric = _metric(subject.run.spec.task)
     scores = found.scores(metric)
     if not scores.empty:
-        drawn = {METHODS[m].title: look(m, METHODS[m].title) for m in (SCALED, PLAIN)}
+        drawn = {METHODS[m].title: look(m, METHODS[m].title) for m in (SCALED_METHOD, PLAIN_METHOD)}
         chart(
             figures.by_place(scores, metric, drawn, axis),
             key=f"scaling.{name}",
@@ -112,13 +114,13 @@ def _by_place(name: str, subject: Subject, axis: str) -> None:
 
 def stability(subject: Subject) -> None:
     """How far the seeds of every comparable run scatter."""
-    runs = prompt_ablations.comparable(cache.store().all(), subject.run)
+    runs = prompt_ablations.comparable_runs(cache.run_store().all(), subject.run)
     metric = _metric(subject.run.spec.task)
-    whole = cache.store().table(runs)
+    whole = cache.run_store().table(runs)
     if metric not in whole or figures.spreads(whole, metric).empty:
         st.info("Scatter needs runs with two seeds or more.")
         return
-    drawn = looks(runs)
+    drawn = styles_by_run(runs)
     told = figures.spreads(whole, metric)
     told["run"] = [drawn[run].name for run in told["run"]]
     chart(
@@ -133,7 +135,7 @@ def stability(subject: Subject) -> None:
         "chi-square intervals, as for normal scores: with few seeds they are wide, and runs whose "
         "bars overlap cannot be told apart."
     )
-    widgets.link("train", "Train another method on this task")
+    widgets.page_link("train", "Train another method on this task")
 
 
 def transfer(subject: Subject) -> None:
@@ -151,8 +153,8 @@ def transfer(subject: Subject) -> None:
         st.info("Choose two tasks or more.")
         return
     found = _found("transfer", subject, among)
-    metrics = {name: tasks.find(name).main_metric for name in among}
-    fields = prompt_ablations.gains(found, metrics)
+    metrics = {name: tasks.find_task(name).main_metric for name in among}
+    fields = prompt_ablations.transfer_gains(found, metrics)
     gains = {(field.source, field.target): field.gain for field in fields}
     titles = {name: task_title(name) for name in among}
     if any(field.gain.n for field in fields):
@@ -180,15 +182,15 @@ def transfer(subject: Subject) -> None:
 
 def _tasks_for(base: str) -> list[str]:
     """Tasks whose data are at hand and that this base can do."""
-    encoder = base in catalog.names() and catalog.describe(base).kind == "encoder"
-    at_hand = [task for task in cache.tasks() if cache.at_hand(task.name)]
+    encoder = base in catalog.base_names() and catalog.describe_base(base).kind == "encoder"
+    at_hand = [task for task in cache.list_tasks() if cache.has_local_data(task.name)]
     return [task.name for task in at_hand if task.labels or not encoder]
 
 
 def _started(subject: Subject, known: Sequence[str]) -> list[str]:
     """The run's task and those of runs that started from it or led to it; else one other."""
     own = subject.run.spec.task
-    store = cache.store()
+    store = cache.run_store()
     linked = [
         run.spec.task
         for run in store.all()
@@ -200,15 +202,15 @@ def _started(subject: Subject, known: Sequence[str]) -> list[str]:
     return [own, *(others or [name for name in known if name != own][:1])]
 
 
-def _found(name: str, subject: Subject, among: Sequence[str] = ()) -> Study:
-    return prompt_ablations.study(name, subject.run.spec, cache.store(), among)
+def _found(name: str, subject: Subject, among: Sequence[str] = ()) -> PromptAblation:
+    return prompt_ablations.build_ablation(name, subject.run.spec, cache.run_store(), among)
 
 
 def _metric(task: str) -> str:
-    return tasks.find(task).main_metric
+    return tasks.find_task(task).main_metric
 
 
-def _complete(found: Study, subject: Subject) -> None:
+def _complete(found: PromptAblation, subject: Subject) -> None:
     """What of a study is there, and the button that queues the rest."""
     rows = [
         {
@@ -234,7 +236,7 @@ def _complete(found: Study, subject: Subject) -> None:
     _watch(found)
 
 
-def _offer(found: Study, subject: Subject, missing: int) -> None:
+def _offer(found: PromptAblation, subject: Subject, missing: int) -> None:
     """The button, with what it will take judged by this run."""
     spent = subject.run.status().seconds
     if st.button(
@@ -243,17 +245,17 @@ def _offer(found: Study, subject: Subject, missing: int) -> None:
         icon=":material/playlist_add:",
         key=f"scaling.queue.{found.name}",
     ):
-        prompt_ablations.queue_missing(found, cache.queue())
-        ensure_worker(queue=cache.queue())
+        prompt_ablations.queue_missing(found, cache.job_queue())
+        ensure_worker(queue=cache.job_queue())
         st.rerun()
     if spent:
         st.caption(
-            f"This run took {widgets.duration(spent)}: at its pace about "
-            f"{widgets.duration(spent * missing)} in all."
+            f"This run took {widgets.format_duration(spent)}: at its pace about "
+            f"{widgets.format_duration(spent * missing)} in all."
         )
 
 
-def _watch(found: Study) -> None:
+def _watch(found: PromptAblation) -> None:
     """Draw the page again when a run that is under way changes its state."""
     before = [run.status().state for run in found.unfinished]
     if not set(before) & set(BUSY):

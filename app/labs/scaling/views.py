@@ -14,27 +14,27 @@ from app.labs.scaling import selection
 from app.labs.scaling.selection import Subject
 from app.state import cache
 from app.ui.charts import chart
-from app.ui.widgets import plain, table
+from app.ui.widgets import escape_markdown, table_with_download
 from peftcore.analysis import scaling
 from peftcore.labs.scaling import ablations, readout
 
 OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
 
 if TYPE_CHECKING:
-    from peftcore.labs.scaling.readout import Course, Neighbours
+    from peftcore.labs.scaling.readout import NearestWords, SoftPromptHistory
     from peftcore.runs.store import Run
 
 
 def scales(subject: Subject) -> None:
     """The scales through training, at a chosen step, over all seeds, and the drift they cause."""
     found, place = selection.reading(subject.run), subject.seed
-    steps, scale = found.course.steps, found.course.scale[:, place]
+    steps, scale = found.history.steps, found.history.scale[:, place]
     st.caption(
         "A soft token is a trained vector that the base reads before the words of the input. "
         "Scaled prompt tuning trains one more number for each, its scale, which multiplies the "
         "vector: above one (orange) the token gets longer, below one (blue) shorter."
     )
-    if subject.run.spec.method != ablations.SCALED:
+    if subject.run.spec.method != ablations.SCALED_METHOD:
         st.info("This run has no scales: every scale is one. Choose a run of scaled prompt tuning.")
     chosen = steps[-1]
     if len(steps) > 1:
@@ -49,7 +49,7 @@ def scales(subject: Subject) -> None:
     else:
         st.info("This run kept no steps on its way, so only its end can be shown.")
     at = steps.index(chosen)
-    asked = (found.course.scale[at, place], found.course.before[at, place])
+    asked = (found.history.scale[at, place], found.history.before[at, place])
     chart(
         figures.tokens(*asked, found.words.vectors, f"{subject.words}, step {chosen}"),
         key="scaling.tokens",
@@ -69,7 +69,7 @@ def scales(subject: Subject) -> None:
         alt=figures.histogram_alt(final),
         table=_ranked(final, found.final.seeds),
     )
-    _drift(subject.run, found.course)
+    _drift(subject.run, found.history)
 
 
 def _ranked(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
@@ -83,12 +83,12 @@ def _ranked(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
 
 
 def _partner(run: Run) -> Run | None:
-    if run.spec.method != ablations.SCALED:
+    if run.spec.method != ablations.SCALED_METHOD:
         return None
-    return ablations.plain_partner(run, cache.store())
+    return ablations.find_unscaled_run(run, cache.run_store())
 
 
-def _drift(run: Run, course: Course) -> None:
+def _drift(run: Run, course: SoftPromptHistory) -> None:
     """How far the product went from plain prompt tuning of the same seeds."""
     st.subheader("Drift from prompt tuning", anchor=False)
     partner = _partner(run)
@@ -98,7 +98,7 @@ def _drift(run: Run, course: Course) -> None:
             "the view Ablations queues the missing run."
         )
         return
-    steps, first, second = readout.matched(course, selection.course(partner))
+    steps, first, second = readout.shared_history(course, selection.course(partner))
     lines = {
         "Between the two prompts": scaling.path_distance(first, second).mean(-1),
         "Scaled prompt, from its start": scaling.distance_from_start(first).mean(-1),
@@ -130,15 +130,15 @@ def gap(subject: Subject) -> None:
     )
     notes = "; ".join(f"{each.title}: {each.note}" for each in scaling.MEASURES.values())
     st.caption(
-        plain(
+        escape_markdown(
             f"{notes}. Dashed: what equal samples would have. Grey band: 95 % of random exchanges "
             f"of rows between prompt and words; words are the {len(found.words.names)} distinct "
             "ones in this run's training examples, up to "
-            f"{readout.SAMPLE} of them sampled. What a representation gap is has not been "
+            f"{readout.SAMPLE_SIZE} of them sampled. What a representation gap is has not been "
             "defined in print; these are proposals."
         )
     )
-    rows = (found.words.vectors, found.words.names, found.others.vectors)
+    rows = (found.words.vectors, found.words.names, found.unseen_words.vectors)
     pair = (found.final.before[place], found.final.after[place])
     looked = st.segmented_control(
         "Look at",
@@ -155,11 +155,12 @@ def gap(subject: Subject) -> None:
         table=scaling_word_gaps.projection_table(*rows, *pair),
     )
     st.caption(
-        f"{plain(subject.words)}. Lines lead from a token to its scaled self; in all dimensions "
+        f"{escape_markdown(subject.words)}. Lines lead from a token to its scaled self; in all "
+        "dimensions "
         "they point at the origin or away from it. Drag a box to look closer."
     )
     st.subheader("Nearest words", anchor=False)
-    table(
+    table_with_download(
         _nearest(found.before, found.after, pair, place),
         key="scaling.nearest",
         name=f"{subject.run.id}-nearest-words",
@@ -177,7 +178,7 @@ def gap(subject: Subject) -> None:
 
 
 def _nearest(
-    before: Neighbours, after: Neighbours, pair: tuple[np.ndarray, np.ndarray], seed: int
+    before: NearestWords, after: NearestWords, pair: tuple[np.ndarray, np.ndarray], seed: int
 ) -> pd.DataFrame:
     """One row per token: its scale, the nearest words, the cosine to the first of them."""
     return pd.DataFrame(
@@ -204,14 +205,14 @@ def rate(subject: Subject) -> None:
         "learns faster than its direction, and tokens with large scales learn faster than others."
     )
     found = selection.reading(subject.run)
-    ratio = found.rate_ratio
+    ratio = found.learning_rate_ratio
     if ratio is None:
         st.info(
             "In this run tokens and scales are not both trained, so the formula does not apply."
         )
     else:
         _factors(subject, ratio)
-    _speeds(subject.run, found.course)
+    _speeds(subject.run, found.history)
 
 
 def _factors(subject: Subject, ratio: float) -> None:
@@ -241,7 +242,7 @@ def _factors(subject: Subject, ratio: float) -> None:
     )
 
 
-def _speeds(run: Run, course: Course) -> None:
+def _speeds(run: Run, course: SoftPromptHistory) -> None:
     """What was measured: growth of length and sideways movement per step."""
     st.subheader("Movement that was measured", anchor=False)
     if len(course.steps) < 2:
@@ -251,7 +252,7 @@ def _speeds(run: Run, course: Course) -> None:
     pairs = [("Scaled prompt" if partner else "This run", course.after)]
     steps = course.steps
     if partner:
-        steps, first, second = readout.matched(course, selection.course(partner))
+        steps, first, second = readout.shared_history(course, selection.course(partner))
         pairs = [("Scaled prompt", first), ("Prompt tuning", second)]
     lines = {}
     for name, path in pairs:

@@ -14,7 +14,7 @@ import streamlit as st
 
 from peftcore.errors import BadInput
 from peftcore.labs.toys import live, results
-from peftcore.labs.toys.recipes import DIGITS, Recipe, Shape, Stage, recipe
+from peftcore.labs.toys.recipes import DIGITS, Recipe, Stage, ToyShape, find_recipe
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,20 @@ class Source:
     recipe: Recipe
     seeds: tuple[int, ...]
 
-    def rows(self) -> list[results.Row]:
+    def rows(self) -> list[results.ResultRow]:
         """The table, as far as it has come."""
-        return list(results.rows(self.folder, self.recipe, self.seeds))
+        return list(results.result_rows(self.folder, self.recipe, self.seeds))
 
 
 def sources(number: str) -> list[Source]:
     """The shipped results of an experiment, and those of this machine; only what has a table."""
-    shipped = Source("Shipped", results.shipped(), recipe(number, "cpu"), results.SHIPPED_SEEDS)
+    shipped = Source(
+        "Shipped", results.shipped_folder(), find_recipe(number, "cpu"), results.SHIPPED_SEEDS
+    )
     own = [
-        Source(f"Yours, {size}", results.own(), there.recipe, tuple(there.seeds))
+        Source(f"Yours, {size}", results.own_folder(), there.recipe, tuple(there.seeds))
         for size in ("cpu", "quick", "full")
-        if (there := live.status(recipe(number, size)))
+        if (there := live.read_status(find_recipe(number, size)))
     ]
     return [source for source in (shipped, *own) if source.rows()]
 
@@ -63,7 +65,7 @@ Variants = tuple[tuple[Stage, str], ...]  # stages that are there, with their ke
 
 
 def _variants(source: Source) -> Variants:
-    found = results.found(source.folder, source.recipe, source.seeds)
+    found = results.completed_stages(source.folder, source.recipe, source.seeds)
     return tuple((stage, result.key) for stage, result in found)
 
 
@@ -74,17 +76,17 @@ def answers(source: Source, typed: Sequence[int]) -> list[Answered]:
 
 @st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
 def _answered(
-    folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
+    folder: Path, shape: ToyShape, variants: Variants, typed: tuple[int, ...]
 ) -> list[Answered]:
     """What each of these variants writes for the digits typed."""
     import torch
 
     from peftcore.labs.toys import training
 
-    base, made = results.weights(folder, variants[0][1]), []
+    base, made = results.load_weights(folder, variants[0][1]), []
     for stage, key in variants:
-        held = results.weights(folder, key)
-        written = training.answer(shape, stage.kind, held, base, torch.tensor([typed]))
+        held = results.load_weights(folder, key)
+        written = training.greedy_answers(shape, stage.kind, held, base, torch.tensor([typed]))
         made.append(Answered(stage.name, tuple(written[0].tolist())))
     return made
 
@@ -101,17 +103,17 @@ def attention(source: Source, digits: Sequence[int]) -> dict[str, list[np.ndarra
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def _attended(
-    folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
+    folder: Path, shape: ToyShape, variants: Variants, read: tuple[int, ...]
 ) -> dict[str, list[np.ndarray]]:
     """What each of these variants looks at while reading the digits."""
     import torch
 
     from peftcore.labs.toys import training
 
-    base, found = results.weights(folder, variants[0][1]), {}
+    base, found = results.load_weights(folder, variants[0][1]), {}
     for stage, key in variants:
-        held = results.weights(folder, key)
-        seen = training.attention(shape, stage.kind, held, base, torch.tensor(read))
+        held = results.load_weights(folder, key)
+        seen = training.attention_weights(shape, stage.kind, held, base, torch.tensor(read))
         found[stage.name] = [weights.float().numpy() for weights in seen]
     return found
 

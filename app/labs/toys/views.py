@@ -14,8 +14,8 @@ from app.ui import errors, widgets
 from app.ui.charts import chart
 from peftcore.errors import BadInput
 from peftcore.labs.toys import capacity, live
-from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, recipe
-from peftcore.labs.toys.results import Row
+from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, find_recipe
+from peftcore.labs.toys.results import ResultRow
 
 NAMES: dict[str, str] = {number: f"{number} {title}" for number, title in TITLES.items()}
 CAPACITY = "Capacity"
@@ -86,11 +86,11 @@ def _results(source: cache.Source) -> None:
     )
 
 
-def _stages(rows: Sequence[Row]) -> int:
+def _stages(rows: Sequence[ResultRow]) -> int:
     return len({row.adaptation for row in rows})
 
 
-def finding(number: str, rows: Sequence[Row]) -> str:
+def finding(number: str, rows: Sequence[ResultRow]) -> str:
     """What came out, in a sentence made of the numbers."""
     means = {(row.adaptation, row.task): row.mean for row in rows}
     constant = next((row.constant for row in rows if row.constant is not None), None)
@@ -145,17 +145,17 @@ def _run(number: str) -> None:
                 key=f"toys.start.{number}",
                 icon=":material/play_arrow:",
             )
-        chosen = recipe(number, size)
+        chosen = find_recipe(number, size)
         if pressed:
             try:
-                live.start(chosen, range(int(seeds)))
+                live.start_experiment(chosen, range(int(seeds)))
             except BadInput as error:
-                st.error(widgets.plain(str(error)), icon=":material/error:")
+                st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
         _watch(chosen)
 
 
 def _watch(chosen: Recipe) -> None:
-    there = live.status(chosen)
+    there = live.read_status(chosen)
     if there is None:
         st.caption(f"{sum(stage.steps for stage in chosen.stages):,} steps in all.")
         return
@@ -164,7 +164,7 @@ def _watch(chosen: Recipe) -> None:
     @st.fragment(run_every=2.0 if busy else None)
     @errors.guarded
     def progress() -> None:
-        now = live.status(chosen)
+        now = live.read_status(chosen)
         if now is None:
             return
         if busy and not now.busy:
@@ -174,7 +174,7 @@ def _watch(chosen: Recipe) -> None:
     progress()
 
 
-def _progress(chosen: Recipe, now: live.Live) -> None:
+def _progress(chosen: Recipe, now: live.ToyRunStatus) -> None:
     words = f"{figures.in_words(now.stage)}, step {now.step:,} of {now.steps:,}"
     if now.busy:
         st.progress(min(1.0, now.done), words if now.stage else "Starting…")
@@ -184,7 +184,7 @@ def _progress(chosen: Recipe, now: live.Live) -> None:
             icon=":material/stop:",
             help="Trainings that are finished are kept; starting again goes on after them.",
         ):
-            live.cancel(chosen)
+            live.cancel_experiment(chosen)
             st.caption("Stopping after the current step…")
     else:
         ended = {"done": "Done", "cancelled": "Stopped", "failed": "Failed"}
@@ -210,7 +210,7 @@ def _try(source: cache.Source) -> None:
         width=260,
     )
     asked = cache.digits_of(typed, length)
-    if not wait_for_imports.ready("toys"):
+    if not wait_for_imports.ready_or_wait("toys"):
         return
     answered = cache.answers(source, asked)
     table = pd.DataFrame(
@@ -279,7 +279,8 @@ def show_capacity() -> None:
     """Any string out of one virtual token, with the arithmetic of one position."""
     st.markdown(
         "What a prefix can do: one layer with two heads, whose weights never change, prints "
-        f"**any** text of up to {capacity.LONGEST} signs if one virtual token is chosen for it. An "
+        f"**any** text of up to {capacity.MAX_TEXT_LENGTH} signs if one virtual token is chosen "
+        "for it. An "
         f"ordinary token in that place could choose among {len(capacity.SYMBOLS)} texts only."
     )
     text = st.text_input(
@@ -288,8 +289,8 @@ def show_capacity() -> None:
         key="toys.text",
         help="Printable ASCII without spaces.",
     )
-    virtual = capacity.store(text)
-    found = capacity.unfold(virtual)
+    virtual = capacity.encode_text(text)
+    found = capacity.run_network(virtual)
     st.markdown("The fixed network prints")
     st.code("".join(position.symbol for position in found), language=None)
     st.caption(
@@ -302,14 +303,14 @@ def show_capacity() -> None:
     _arithmetic(found[chosen - 1], chosen, float(virtual[chosen - 1]))
 
 
-def _arithmetic(position: capacity.Position, number: int, stored: float) -> None:
+def _arithmetic(position: capacity.PositionTrace, number: int, stored: float) -> None:
     """Every number on the way at one position."""
     count = len(capacity.SYMBOLS)
     steps = [
         ("Stored in this coordinate", f"{stored:.17g}"),
-        ("First head: attention on its own position", f"{position.own[number]:.17g}"),
-        ("Second head: attention on the virtual token", f"{position.first[0]:.17g}"),
-        ("Both heads together, this coordinate", f"{position.brought[number - 1]:.17g}"),
+        ("First head: attention on its own position", f"{position.own_attention[number]:.17g}"),
+        ("Second head: attention on the virtual token", f"{position.first_attention[0]:.17g}"),
+        ("Both heads together, this coordinate", f"{position.head_outputs[number - 1]:.17g}"),
         ("relu(that − 1), summed over coordinates", f"{position.value:.17g}"),
         (f"times {count}", f"{count * position.value:.17g}"),
         ("Symbol with that number", position.symbol),

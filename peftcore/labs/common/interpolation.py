@@ -19,7 +19,7 @@ from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
-from peftcore.models.batching import Batch, Encoder
+from peftcore.models.batching import Batch, ExampleBatcher
 from peftcore.runs.spec import Evaluation
 from peftcore.system import thread_pool
 from peftcore.training import batch_budget
@@ -162,7 +162,7 @@ class PointEvaluator:
         span: AdapterSpan,
         seed: int,
         examples: Sequence[Example],
-        batcher: Encoder,
+        batcher: ExampleBatcher,
         autocast: torch.dtype | None = None,
         block: int | None = None,
     ) -> None:
@@ -170,7 +170,7 @@ class PointEvaluator:
         self.batcher = batcher
         self.device = span.base.device
         self.block = block or self._default_block()
-        self.concurrent_passes = thread_pool.count(self.device)
+        self.concurrent_passes = thread_pool.thread_count(self.device)
         self.set_precision(autocast)
 
     def set_precision(self, autocast: torch.dtype | None) -> None:
@@ -209,7 +209,9 @@ class PointEvaluator:
         blocks = points.tensor_split(count)
         for size in {len(some) for some in blocks}:
             self._prepared_batches(size)  # once, before threads would
-        return torch.cat(thread_pool.each(self._block_losses, blocks, self.concurrent_passes))
+        return torch.cat(
+            thread_pool.map_in_threads(self._block_losses, blocks, self.concurrent_passes)
+        )
 
     def _block_losses(self, points: Tensor) -> Tensor:
         """Loss of every example at points (p, v) that ride together → (p, n)."""
@@ -294,7 +296,7 @@ def hessian_product(
     names = list(members.movable_tensors)
     values = [members.tensors[name].detach().requires_grad_() for name in names]
     tensors = members.tensors | dict(zip(names, values, strict=True))
-    rows = sum(len(batch.ids) for batch in batches)
+    rows = sum(len(batch.input_ids) for batch in batches)
 
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
@@ -319,7 +321,7 @@ def train_bezier_curve(
     span: AdapterSpan,
     seed: int,
     examples: Sequence[Example],
-    batcher: Encoder,
+    batcher: ExampleBatcher,
     *,
     steps: int,
     learning_rate: float,

@@ -21,7 +21,7 @@ from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 DICTIONARY_ROUNDS, SHRINKAGE_STEPS, FINAL_SHRINKAGE_STEPS = (
     10,
@@ -40,14 +40,14 @@ class SparseCoding:
 
 
 def cached_coding(
-    base: BaseModel, part: Part, block: int, atoms: int, price: float
+    base: BaseModel, part: TargetSlice, block: int, atoms: int, price: float
 ) -> SparseCoding:
     """The coding of one part's matrix, from this machine's store if it was made before."""
     cache_key = (
         f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
     )
     name = hashlib.sha256(cache_key.encode()).hexdigest()[:24]
-    path = paths.home() / "codes" / f"{name}.safetensors"
+    path = paths.workspace_folder() / "codes" / f"{name}.safetensors"
     shape = (part.inputs // block, (part.stop - part.start) // block, atoms)
     if path.is_file():
         from safetensors.torch import load_file
@@ -68,10 +68,10 @@ def _store_coding(path: Path, new_coding: SparseCoding) -> None:
     indices = flat.nonzero()[:, 0]
     path.parent.mkdir(exist_ok=True)
     tensors = {"places": indices.int(), "values": flat[indices], "atoms": new_coding.atoms}
-    atomic_files.replace(path, save(tensors))
+    atomic_files.replace_file(path, save(tensors))
 
 
-def weight_matrix(base: BaseModel, part: Part) -> Tensor:
+def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
     """A part's weights (i, o) in double precision."""
     module = base.model.get_submodule(part.path)
     weight = module.weight.detach().cpu().double()

@@ -45,21 +45,21 @@ def text_keys_and_values(
     the text stands directly in front of what will be read; where positions are learned numbers it
     stands at the beginning, since there is nothing before it.  BadInput if the text is too short.
     """
-    ids = token_ids(base, text)[: base.anatomy.window]
+    ids = token_ids(base, text)[: base.structure.window]
     if len(ids) < length:
         raise BadInput(
             f"a prefix of length {length} needs a text of at least as many tokens; "
             f"{text!r} has {len(ids)}"
         )
-    call = attention.Call(wanted=frozenset(block_paths))
-    token = attention.CALL.set(call)
+    call = attention.AttentionContext(recorded_blocks=frozenset(block_paths))
+    token = attention.ACTIVE_CONTEXT.set(call)
     try:
         base.model(**_reading_inputs(base, ids[None].to(base.device), length))
     finally:
-        attention.CALL.reset(token)
-    groups = base.anatomy.heads // base.anatomy.kv_heads  # records repeat key heads for queries
+        attention.ACTIVE_CONTEXT.reset(token)
+    groups = base.structure.heads // base.structure.kv_heads  # records repeat key heads for queries
     return {
-        record.site: (record.key[0, ::groups, :length], record.value[0, ::groups, :length])
+        record.block_path: (record.key[0, ::groups, :length], record.value[0, ::groups, :length])
         for record in call.records
     }
 
@@ -71,6 +71,6 @@ def _reading_inputs(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]
         inputs["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)
     if base.kind != "encoder":
         inputs["use_cache"] = False
-    if base.kind == "decoder" and not base.anatomy.family.absolute_positions:
+    if base.kind == "decoder" and not base.structure.architecture.absolute_positions:
         inputs["position_ids"] = torch.arange(ids.shape[1], device=ids.device)[None] - length
     return inputs

@@ -92,7 +92,7 @@ class ChosenWeights(Adapter):
         if len(weight.shape) == 2:
             return mix.linear_output(x, f"matrix:{weight.key}")
         row = mix(name, len(x)).view(len(x), *[1] * (x.dim() - 2), -1)
-        return row if weight.bias else self._normalised(path, x) * row
+        return row if weight.is_bias else self._normalised(path, x) * row
 
     def _module(self, path: str) -> Any:
         return self.base.model.get_submodule(path)
@@ -102,7 +102,7 @@ class ChosenWeights(Adapter):
         """Path of a module → the chosen weights that it computes with."""
         result: dict[str, list[Weight]] = defaultdict(list)
         for weight in self.chosen_weights:
-            for path in weight.users:
+            for path in weight.module_paths:
                 result[path].append(weight)
         return dict(result)
 
@@ -117,7 +117,7 @@ class ChosenWeights(Adapter):
         if key not in self._weightless_norms:
             norm = copy.deepcopy(self._module(path))  # the base's own is shared by threads
             norm.weight.data.fill_(1.0)
-            if getattr(norm, "bias", None) is not None:
+            if getattr(norm, "is_bias", None) is not None:
                 norm.bias.data.zero_()
             self._weightless_norms[key] = norm
         normalised: Tensor = self._weightless_norms[key](x)

@@ -149,7 +149,7 @@ def _mark_failed(shard: Shard, message: str) -> None:
     """Write down for a part what its dead process could not."""
     from peftcore.runs.store import RunStore
 
-    run = RunStore(shard.store_folder).create(shard.spec, demo=False)
+    run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
     run.append_log(message)
     run.write_status(state="failed", message=message)
 
@@ -165,7 +165,7 @@ def _worker_main(
     """The life of a helper: take a part, do it with its share of threads, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
     os.environ.setdefault("PEFTCORE_THREADS", str(threads))
-    malloc.hold()
+    malloc.keep_freed_memory()
     if make_trainer is None:
         from peftcore.sweeps.engines.trainer_process import ShardTrainer
 

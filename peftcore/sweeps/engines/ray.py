@@ -178,7 +178,7 @@ class RayEngine:
         return self.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
 
     def _submit(self, ray: Any, board: Any, shard: Shard) -> Any:
-        run = RunStore(shard.store_folder).create(shard.spec, demo=False)
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         remote_shard = RemoteShard(
             shard.spec.model_dump(mode="json"),
             self._snapshot(ray, f"base {shard.spec.base}", lambda: _base_files(shard.spec.base)),
@@ -211,7 +211,7 @@ class RayEngine:
             yield self._collect_outcome(ray, reference, running.pop(reference))
 
     def _collect_outcome(self, ray: Any, reference: Any, shard: Shard) -> ShardOutcome:
-        run = RunStore(shard.store_folder).create(shard.spec, demo=False)
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         try:
             files, node = ray.get(reference)
         except ray.exceptions.RayError as error:
@@ -237,7 +237,7 @@ class RayEngine:
                 pass
         for reference, shard in running.items():
             ray.cancel(reference, force=True)
-            run = RunStore(shard.store_folder).create(shard.spec, demo=False)
+            run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
             run.write_status(state="cancelled", message="Stopped; it can be resumed.")
 
 
@@ -247,7 +247,7 @@ def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
         shard_progress = progress.get(shard.spec.id)
         if shard_progress is None:
             continue
-        run = RunStore(shard.store).create(shard.spec, demo=False)
+        run = RunStore(shard.store).create(shard.spec, include_demos=False)
         state = (
             shard_progress["state"]
             if shard_progress["state"] in ("training", "answering")
@@ -258,23 +258,23 @@ def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
 
 def store_returned_files(run: Run, files: dict[str, bytes]) -> None:
     """Put an arrived folder in place of what there is; its status comes last."""
-    with run.hold():
-        run.clear()
+    with run.lock():
+        run.reset()
         last = {name: files[name] for name in files if name == "status.json"}
         folder_transfer.write_files(run.folder, {n: f for n, f in files.items() if n not in last})
         folder_transfer.write_files(run.folder, last)
 
 
 def _base_files(name: str) -> dict[str, Any]:
-    where = catalog.locate(name)
+    where = catalog.locate_base(name)
     return {} if isinstance(where, str) else folder_transfer.read_folder(where)
 
 
 def _data_files(name: str) -> dict[str, Any]:
     """A data set's folder or an imported table; nothing where a generator makes the data."""
-    if (paths.data() / name).is_dir():
-        return folder_transfer.read_folder(paths.data() / name, name)
-    folder = getattr(tasks.find(name), "folder", None)
+    if (paths.data_folder() / name).is_dir():
+        return folder_transfer.read_folder(paths.data_folder() / name, name)
+    folder = getattr(tasks.find_task(name), "folder", None)
     return folder_transfer.read_folder(folder, f"tables/{folder.name}") if folder else {}
 
 
@@ -302,7 +302,7 @@ def train_remote_shard(
     with tempfile.TemporaryDirectory(
         prefix="run-", dir=folder_transfer.transfer_root()
     ) as run_folder:
-        run = RunStore(Path(run_folder)).create(spec, demo=False)
+        run = RunStore(Path(run_folder)).create(spec, include_demos=False)
         folder_transfer.write_files(run.folder, remote_shard.before)
         _shard_trainer(remote_shard, device).train_shard(
             Shard(spec, Path(run_folder)), _RemoteStop(board, run)

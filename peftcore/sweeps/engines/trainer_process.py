@@ -29,7 +29,7 @@ class ShardTrainer:
         from peftcore.jobs.worker import RunFailed, run_recording_errors
         from peftcore.training.run_training import execute_run
 
-        run = RunStore(shard.store_folder).create(shard.spec, demo=False)
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         if run.status().state == "done":
             return ShardOutcome(run.id, "done", worker=worker)
         try:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from app.figures import atoms as figures
-from peftcore.labs.atoms.request import site
+from peftcore.labs.atoms.request import parse_site
 
-SITES = [site(f"cross.query:decoder.block.{n}.layer.1.EncDecAttention.q") for n in (0, 1)]
+SITES = [parse_site(f"cross.query:decoder.block.{n}.layer.1.EncDecAttention.q") for n in (0, 1)]
 FACTS = {"seeds": [0, 1], "read": 48, "data_hash": "00ff", "arithmetic": "fp32"}
 VALUES = np.array([[0.0, 1.0, 2.0], [5.0, 0.5, 0.0]])
 

@@ -12,7 +12,9 @@ from app.figures import images as figures
 from peftcore.labs.images import summary
 from peftcore.tasks.images import canvas
 
-RING = canvas.decode("00000000/01110000/01010000/01110000/00000000/00000000/00000000/00000000")
+RING = canvas.code_to_picture(
+    "00000000/01110000/01010000/01110000/00000000/00000000/00000000/00000000"
+)
 
 
 def test_pictures_lie_side_by_side_with_a_line_between():
@@ -28,7 +30,7 @@ def test_pictures_lie_side_by_side_with_a_line_between():
 def test_every_picture_is_a_row_of_the_table():
     panels = {"LoRA": [RING] * 4, "Base": [RING] * 2}
     table = figures.grid_table(panels, {"LoRA": ["a"] * 4, "Base": ["b"] * 2})
-    assert table.pixels.iloc[0] == canvas.code(RING)
+    assert table.pixels.iloc[0] == canvas.picture_to_code(RING)
     assert table.panel.tolist() == ["LoRA"] * 4 + ["Base"] * 2
 
 
@@ -47,7 +49,7 @@ def band():
          "facts": k / 4}
         for s in (0, 1) for o in ("importance", "random") for k in (0, 1, 4)
     ]  # fmt: skip
-    return summary.curve({"rows": rows})
+    return summary.pruning_curve({"rows": rows})
 
 
 def test_the_curve_names_every_order_and_marks_the_chosen_number(band):

@@ -5,12 +5,12 @@ import pytest
 
 from app.figures import toys as figures
 from peftcore.labs.toys import capacity
-from peftcore.labs.toys.results import Row
+from peftcore.labs.toys.results import ResultRow
 
 
 def row(adaptation, task, mean, **extra):
     values = {"low": mean - 1, "high": mean + 1, "paper": None, "constant": None} | extra
-    return Row("m", adaptation, "x", task, 64, mean, seeds=[mean - 1, mean + 1], **values)
+    return ResultRow("m", adaptation, "x", task, 64, mean, seeds=[mean - 1, mean + 1], **values)
 
 
 ROWS = [
@@ -59,7 +59,7 @@ def test_heads_share_a_scale_and_keep_positions_in_front_apart():
 
 
 def test_the_highest_score_is_marked():
-    position = capacity.unfold(capacity.store("<$"))[0]
+    position = capacity.run_network(capacity.encode_text("<$"))[0]
     figure = figures.output(position)
     mark = figure.data[1]
     (marked,) = mark.x

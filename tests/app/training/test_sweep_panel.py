@@ -59,8 +59,8 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     app.number_input(key="sweep.chunk").set_value(3).run()
     assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in said(app)
     cost = lambda specs: [Estimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
-    monkeypatch.setattr("app.state.cache.ready", lambda: True)
-    monkeypatch.setattr(sweep_panel._costs(), "of", cost)
+    monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
+    monkeypatch.setattr(sweep_panel._cost_estimator(), "estimates_so_far", cost)
     app.number_input(key="sweep.processes").set_value(2).run()
     app.button(key="sweep.count").click().run()
     assert "About 2 min" in said(app)

@@ -22,8 +22,13 @@ def page():
     from app.ui import url_state
 
     names = {"first": "The first", "second": "The second", "third": "The third"}
-    change = url_state.follow(
-        "Thing", "here.thing", list(names), name="thing", words=names.__getitem__, first="second"
+    change = url_state.sync_with_url(
+        "Thing",
+        "here.thing",
+        list(names),
+        name="thing",
+        format_option=names.__getitem__,
+        first="second",
     )
     st.selectbox(
         "Thing", list(names), format_func=names.__getitem__, key="here.thing", on_change=change
@@ -75,8 +80,8 @@ def several():
     from app.ui import url_state
 
     names = {"one": "The first", "two": "The second", "three": "The third"}
-    change = url_state.follow_several(
-        "Thing", "things", list(names), words=names.__getitem__, first=["two", "elsewhere"]
+    change = url_state.sync_several_with_url(
+        "Thing", "things", list(names), format_option=names.__getitem__, first=["two", "elsewhere"]
     )
     st.pills("Things", list(names), selection_mode="multi", key="things", on_change=change)
 

@@ -22,7 +22,7 @@ def atoms_on(canvas_base):
     """Sparse atoms of two seeds, with atoms long enough to show."""
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.initializers import SeededInitializer
-    from peftcore.labs.atoms.dictionary import Dictionary
+    from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.methods.atoms import SparseAtoms
 
     def make(count=3, threshold=0.5):
@@ -33,6 +33,6 @@ def atoms_on(canvas_base):
         for name, tensor in worn.tensors.items():
             if name.startswith("atoms:"):
                 tensor.data.normal_(0, 0.5, generator=rng)
-        return Dictionary(worn)
+        return AtomDictionary(worn)
 
     return make

@@ -50,7 +50,7 @@ def test_rounding_of_another_machine_changes_next_to_nothing():
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_the_matrix_of_a_part_is_what_its_columns_compute(tiny, family):
     base = tiny(family)
-    part = base.anatomy.parts["attention.value"][1]
+    part = base.structure.target_slices["attention.value"][1]
     leaf = base.model.get_submodule(part.path)
     x = torch.randn(3, part.inputs, generator=torch.Generator().manual_seed(1))
     bias = leaf.bias if leaf.bias is not None else torch.zeros(part.stop)
@@ -60,7 +60,7 @@ def test_the_matrix_of_a_part_is_what_its_columns_compute(tiny, family):
 
 def test_codes_that_were_made_once_are_read_again(tiny, home, monkeypatch):
     base = tiny("llama")
-    part = base.anatomy.parts["attention.query"][0]
+    part = base.structure.target_slices["attention.query"][0]
     first = block_codes.cached_coding(base, part, 4, 16, 0.3)
     assert len(list((home / "codes").iterdir())) == 1
     monkeypatch.setattr(block_codes, "sparse_code", None)  # nobody may compute them again

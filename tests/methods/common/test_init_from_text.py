@@ -51,11 +51,11 @@ def test_a_prefix_of_a_text_is_the_base_reading_that_text_first(tiny, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_attention_gets_the_keys_and_values_it_would_have_made(tiny, family):
     base = tiny(family)
-    sites = [site.path for site in base.anatomy.sites]
+    sites = [site.path for site in base.structure.attention_blocks]
     found = init_from_text.text_keys_and_values(base, TEXT, 5, sites)
     assert set(found) == set(sites)
     for keys, values in found.values():
-        shape = (base.anatomy.kv_heads, 5, base.anatomy.head_width)
+        shape = (base.structure.kv_heads, 5, base.structure.head_width)
         assert keys.shape == values.shape == shape
         assert not torch.allclose(keys, values)
 

@@ -126,9 +126,9 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
     engine = RayEngine(cluster.address, processes=1)
     assert execute.run_sweep(work, engine, store).state == "stopped"
     shelf = seed_shards.shard_store(store)
-    cut = [run for run in shelf.all(demo=False) if run.status().step > 20]
+    cut = [run for run in shelf.all(include_demos=False) if run.status().step > 20]
     assert cut
-    assert {run.status().state for run in shelf.all(demo=False)} == {"cancelled"}
+    assert {run.status().state for run in shelf.all(include_demos=False)} == {"cancelled"}
     reached = cut[0].status().step
     assert reached < 3000
     assert (cut[0].folder / "checkpoint.safetensors").is_file()

@@ -7,7 +7,9 @@ from app.figures import images as figures
 from app.labs.images import image_grid
 from peftcore.tasks.images import canvas
 
-RING = canvas.decode("00000000/01110000/01010000/01110000/00000000/00000000/00000000/00000000")
+RING = canvas.code_to_picture(
+    "00000000/01110000/01010000/01110000/00000000/00000000/00000000/00000000"
+)
 PANELS = {"LoRA": [RING] * 4, "A <b>": [RING] * 2}
 NOTES = {"LoRA": "50 % as asked"}
 SVG = "{http://www.w3.org/2000/svg}"
