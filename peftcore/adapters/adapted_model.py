@@ -105,10 +105,8 @@ class AdaptedModel:
     @property
     def encoder_untouched(self) -> bool:
         """Whether an encoder's states are the base's own: nothing enters in it or below."""
-        kind = type(self.adapter)
-        changed = (
-            kind.edit_model is not Adapter.edit_model or kind.soft_tokens is not Adapter.soft_tokens
-        )
+        edited = type(self.adapter).edit_model is not Adapter.edit_model
+        changed = edited or self.adapter.injects == "prompt"
         if self.base.kind == "decoder" or changed:
             return False
         with torch.no_grad():

@@ -14,7 +14,7 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache
 from peftcore import paths as paths_
-from peftcore.adapters.base import METHODS, Adapter
+from peftcore.adapters.base import METHODS
 from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
 from peftcore.runs.store import Run
@@ -58,15 +58,18 @@ def candidates() -> list[Run]:
 
 def _inside(method: str) -> bool:
     """Whether a method works inside the layers, by a prefix or by changed weights."""
-    kind = METHODS[method]
-    return (
-        kind.prefix is not Adapter.prefix or kind.transform_output is not Adapter.transform_output
-    )
+    return METHODS[method].injects in ("prefix", "output")
 
 
 def has_prefix(run: Run) -> bool:
     """Whether a run puts a prefix into attention."""
-    return METHODS[run.spec.method].prefix is not Adapter.prefix
+    return METHODS[run.spec.method].injects == "prefix"
+
+
+def prefix_length(run: Run) -> int:
+    """Positions of a run's prefix; 0 where it puts none into attention."""
+    method = METHODS[run.spec.method]
+    return method.virtual_tokens(method.Config.make(run.spec.settings)) if has_prefix(run) else 0
 
 
 def beside(run: Run, runs: Sequence[Run]) -> list[Run]:

@@ -155,7 +155,7 @@ def _from_one(number: int) -> str:
 
 def _pick_length(run: Run) -> int | None:
     """How many of the prefix's positions are used; None for all, and where there is no prefix."""
-    whole = int(run.spec.settings.get("length", 0)) if limits_cache.has_prefix(run) else 0
+    whole = limits_cache.prefix_length(run)
     if whole < 2:
         return None
     used = st.slider(

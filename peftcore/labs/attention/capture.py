@@ -66,7 +66,7 @@ def written(adapted: AdaptedModel, example: Example, seed_index: int, max_new_to
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
     _check_seed(adapted, seed_index)
-    encoder = Encoder(base, (), _room(adapted))
+    encoder = _encoder(adapted)
     batch = encoder.batch([example] * adapted.seeds, with_targets=False)
     with torch.inference_mode():
         out = adapted.generate(
@@ -131,7 +131,7 @@ def _recorded(
             f"this input has {len(read) + len(answered)} tokens; up to {limit} can be shown, so "
             "shorten it, or measure whole data sets with the statistics of heads"
         )
-    batch = Encoder(base, (), _room(adapted)).batch([example] * adapted.seeds)
+    batch = _encoder(adapted).batch([example] * adapted.seeds)
     assert batch.ids.shape[1] == len(read), "every token has a name"
     sites = base.anatomy.sites
     records = adapted.record_attention(batch, adapted.centroid(), [site.path for site in sites])
@@ -155,11 +155,9 @@ def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
         raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
 
-def _room(adapted: AdaptedModel) -> int:
-    """Positions of the window that a soft prompt takes."""
-    adapter = adapted.adapter
-    soft = type(adapter).soft_tokens is not Adapter.soft_tokens
-    return int(getattr(adapter.config, "length", 0)) if soft else 0
+def _encoder(adapted: AdaptedModel) -> Encoder:
+    """Tokenises for the base, with room in the window for the adapter's soft tokens."""
+    return Encoder(adapted.base, (), adapted.adapter.prompt_length(adapted.adapter.config))
 
 
 def _with_soft(

@@ -80,7 +80,7 @@ class _Partly:
         key, value = found
         return key[:, :, : worn.length], value[:, :, : worn.length]
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         worn = WORN.get()
         if worn.sites is not None and not any(_within(path, site) for site in worn.sites):
             return out
@@ -96,7 +96,7 @@ class Probe(AdaptedModel):
     """An adapted model of its own, in one precision, that can wear its adapter layer by layer."""
 
     def __init__(self, adapted: AdaptedModel, precision: Precision = "fp32") -> None:
-        if type(adapted.adapter).soft_tokens is not Adapter.soft_tokens:
+        if adapted.adapter.injects == "prompt":
             raise BadInput(
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
                 "attention layers; choose a run with a prefix or with changed weights"
@@ -176,7 +176,7 @@ def probe(
 
 def _length(probe: Probe, switches: Switches) -> int:
     """Positions the prefix takes where it is longest."""
-    whole = int(getattr(probe.adapter.config, "length", 0))
+    whole = probe.adapter.virtual_tokens(probe.adapter.config)
     return min(whole, switches.length or whole)
 
 
