@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
+from peftcore.runs import spec
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -135,5 +136,5 @@ class Adapter(ABC):
         """Change the shell of the base where a patch on a leaf cannot reach; never the base."""
 
 
-METHODS: Registry[type[Adapter]] = Registry("method", "peftcore.methods")
+METHODS: Registry[type[Adapter]] = spec.METHODS
 register = METHODS.add

@@ -13,7 +13,6 @@ A measurement is carried out in a process of its own, one at a time on a machine
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import re
 import time
@@ -67,10 +66,11 @@ class JobRequest(Settings):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits: equal asks have equal ids."""
-        # Without defaults: a field that is added later leaves the ids of older asks alone.
-        explicit_values = self.model_dump(mode="json", exclude_defaults=True) | self.kind_fields()
-        canonical = json.dumps(explicit_values, sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return self.digest()
+
+    def canonical_values(self) -> dict[str, Any]:
+        """The fields that enter the digest, and what tells sorts of asks apart."""
+        return super().canonical_values() | self.kind_fields()
 
     def adapter_refs(self) -> list[AdapterRef]:
         """What is measured by run, step and seed."""

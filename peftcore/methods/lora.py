@@ -5,7 +5,7 @@ Source: arXiv:2106.09685.  The second factor starts at zero, so training starts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -34,6 +34,10 @@ class LoRA(Adapter):
 
     class Config(Settings):
         """Settings of LoRA."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {"rank", "alpha", "components", "stacks"}
+        )
 
         rank: int = Field(8, ge=1, le=256, description="Rank of each product")
         alpha: float = Field(
