@@ -12,7 +12,6 @@ A measurement is carried out in a process of its own, one at a time on a machine
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import time
@@ -23,12 +22,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
+from filelock import FileLock
 from pydantic import Field
 
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
-from peftcore.system import atomic_files, processes
+from peftcore.system import atomic_files, file_locks, processes
 
 STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
 HEARTBEAT_TIMEOUT_SECONDS = (
@@ -206,11 +206,9 @@ class BackgroundJob:
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep every other process from working on this one; BadInput if one already does."""
-        with (self.folder / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BadInput(f"{self.id} is being computed already") from None
+        with file_locks.hold_or_refuse(
+            self.folder / "lock", f"{self.id} is being computed already"
+        ):
             yield
 
     @classmethod
@@ -284,16 +282,13 @@ class BackgroundJob:
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
         """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        with (paths.home() / self.TURN_LOCK_FILE).open("a") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if self.stop_requested():
-                        raise InterruptedError from None
-                    self.write_status(state="waiting", message="Waits for another one to finish")
-                    time.sleep(0.5)
+        lock = FileLock(paths.home() / self.TURN_LOCK_FILE)
+        while not file_locks.try_acquire(lock):
+            if self.stop_requested():
+                raise InterruptedError
+            self.write_status(state="waiting", message="Waits for another one to finish")
+            time.sleep(0.5)
+        with file_locks.released_after(lock):
             yield
 
     def run(self, work: Callable[[], None]) -> JobStatus:
