@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from peftcore.adapters.base import Adapter, register
-from peftcore.errors import BadInput
+from peftcore.models import target_modules
 from peftcore.models.structure import Component, Stack
 from peftcore.settings import Settings
 
@@ -57,25 +57,12 @@ class LoRA(Adapter):
 
     def targets(self) -> list[Part]:
         """The parts that get a product."""
-        structure, both = self.base.anatomy, self.base.kind == "encoder-decoder"
-        chosen = [
-            part
-            for name in self.config.components
-            for part in structure.parts.get(name, ())
-            if part.stack in self.config.stacks or not both
-        ]
-        if not chosen:
-            have = ", ".join(name for name, parts in structure.parts.items() if parts)
-            raise BadInput(
-                f"{self.base.name} has no {' or '.join(self.config.components)} in its "
-                f"{' or '.join(self.config.stacks)}; components must name one of: {have}"
-            )
-        return chosen
+        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         rank, tensors = self.config.rank, {}
         for part in self.targets():
-            key = f"{part.component}:{part.path}"
+            key = target_modules.key(part)
             tensors[f"down:{key}"] = initializer.normal(part.inputs, rank, std=part.inputs**-0.5)
             tensors[f"up:{key}"] = initializer.constant(rank, part.stop - part.start, value=0.0)
         return tensors
@@ -86,7 +73,7 @@ class LoRA(Adapter):
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         scale = self.config.alpha / self.config.rank
         for part in (p for p in self.targets() if p.path == path):
-            key = f"{part.component}:{part.path}"
+            key = target_modules.key(part)
             out = mix.add_linear_output(
                 out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.start, scale
             )

@@ -10,23 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from peftcore.errors import BadInput
-from peftcore.models.structure import Part, Stack
+from peftcore.models.structure import Component, Part, Stack
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-Linear = Literal[
-    "attention.query",
-    "attention.key",
-    "attention.value",
-    "attention.output",
-    "cross.query",
-    "cross.key",
-    "cross.value",
-    "cross.output",
-    "ffn",
-    "ffn.output",
-]
+Linear = Literal[Component, "ffn.output"]
 
 
 def chosen(base: BaseModel, components: Sequence[str], stacks: Sequence[Stack]) -> list[Part]:

@@ -36,7 +36,7 @@ def test_at_threshold_zero_it_is_lora_of_that_rank(family):
     sites = {"components": ["attention.query", "ffn"], "stacks": ["encoder", "decoder"]}
     ours = dress(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
     lora = dress(base, "lora", rank=5, alpha=5.0, **sites)
-    for part in lora.adapter.parts():
+    for part in lora.adapter.targets():
         lora.tensors[f"down:{key(part)}"].data = ours.tensors[f"encode:{key(part)}"].data
         lora.tensors[f"up:{key(part)}"].data = ours.tensors[f"atoms:{key(part)}"].data
     if family == "bert":
