@@ -189,7 +189,7 @@ def _combine(bench: Bench) -> None:
                 continue
             bench.tell(f"Seed {number}, {task.title}")
             rows, options = bench.examples(place), bench.runs[place].spec.evaluation
-            surveyor = PointEvaluator(both, 0, rows, bench.encoder(place), bench.wanted())
+            surveyor = both.evaluator(0, rows, bench.encoder(place), bench.wanted())
             answers = surveyor.answers(gains, task, options, bench.asked_to_stop)
             scores = [_score(task, each, rows) for each in answers]
             names = ("both", "first", "second", "none")

@@ -122,4 +122,4 @@ class Bench:
 
     def surveyor(self, found: Dictionary, seed: int, rows: Sequence[Example]) -> PointEvaluator:
         """Measures one seed at gains, on the first run's examples."""
-        return PointEvaluator(found, seed, rows, self.encoder(), self.wanted())
+        return found.evaluator(seed, rows, self.encoder(), self.wanted())

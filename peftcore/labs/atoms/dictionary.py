@@ -20,7 +20,7 @@ from peftcore.adapters.initializers import SeededInitializer
 from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
-from peftcore.labs.common.interpolation import AdapterSpan, centroid_span, span_of_run
+from peftcore.labs.common.interpolation import PointEvaluator, centroid_span, span_of_run
 from peftcore.labs.scaling import readout
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models import target_modules
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 ALIKE = ("relative", "rounds")  # settings that two dictionaries must share to be one
 
 
-class Dictionary(AdapterSpan):
-    """The adapter each seed deploys; its points are gains, one for every atom of every site.
+class Dictionary:
+    """The atoms of the adapter each seed deploys, and its members at gains, one for every atom.
 
     Sites are the matrices that have atoms; atom number i is atom i % m of site i // m.
     """
@@ -46,12 +46,12 @@ class Dictionary(AdapterSpan):
                 f"{adapted.adapter.title} has no coefficients of atoms to look at; "
                 f"train a run of {SparseAtoms.title} (atoms)"
             )
-        inside = adapted if isinstance(adapted, AdapterSpan) else span_of_run(adapted)
-        single = centroid_span(inside)
-        super().__init__(single, single.tensors, single.untrained_names)
+        self.adapted = centroid_span(span_of_run(adapted))
+        self.base, self.tensors, self.seeds = adapted.base, self.adapted.tensors, adapted.seeds
         self.parts: list[Part] = adapted.adapter.matrices
         self.sites = [target_modules.key(part) for part in self.parts]
-        self.each = int(adapted.adapter.config.atoms)  # atoms of a site
+        self.config = adapted.adapter.config
+        self.each = int(self.config.atoms)  # atoms of a site
 
     @property
     def size(self) -> int:
@@ -63,17 +63,38 @@ class Dictionary(AdapterSpan):
         held = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
         return torch.stack([t.double().norm(dim=-1) for t in held], 1).cpu().numpy()
 
-    def at_points(self, seed: int, points: Tensor) -> AdapterSpan:
+    def at_gains(self, seed: int, gains: Tensor) -> AdaptedModel:
         """One seed at gains (p, sites · m), as p members of their own."""
-        gains = points.to(self.base.device).view(len(points), len(self.sites), self.each)
+        return self.adapted.with_tensors(self.scaled_tensors(self.adapted, seed, gains))
+
+    def evaluator(
+        self,
+        seed: int,
+        examples: Sequence[Example],
+        encoder: Encoder,
+        autocast: torch.dtype | None = None,
+    ) -> PointEvaluator:
+        """Measures one seed at gains (p, sites · m) on these examples."""
+        return PointEvaluator(
+            self.adapted,
+            seed,
+            examples,
+            encoder,
+            autocast,
+            points_to_tensors=self.scaled_tensors,
+        )
+
+    def scaled_tensors(self, adapted: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
+        """The tensors (p, 1, …) of one seed whose atoms are multiplied by gains (p, sites · m)."""
+        gains = points.to(adapted.base.device).view(len(points), len(self.sites), self.each)
         held = {
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
-            for name, t in self.tensors.items()
+            for name, t in adapted.tensors.items()
         }
         for place, site in enumerate(self.sites):
             name = f"atoms:{site}"
             held[name] = held[name] * gains[:, None, place, :, None].to(held[name].dtype)
-        return AdapterSpan(self, held, self.untrained_names)
+        return held
 
     def without(self, *atoms: int) -> Tensor:
         """Gains (1, sites · m) that remove these atoms and leave the others."""
@@ -87,7 +108,7 @@ class Dictionary(AdapterSpan):
 
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
-        member = self.at_points(seed, torch.ones(1, self.size))
+        member = self.at_gains(seed, torch.ones(1, self.size))
         found: list[list[Array]] = [[] for _ in self.sites]
         for places in length_batches(encoder, examples, 1, batch_budget.token_budget(self.base)):
             batch = encoder.batch([examples[i] for i in places])
@@ -104,14 +125,16 @@ class Dictionary(AdapterSpan):
         if name in self.tensors:
             return self.tensors[name][[seed]].expand(1, 1, 1, self.each)
         like = self.tensors[f"atoms:{site}"]
-        return torch.full((1, 1, 1, self.each), self.adapter.config.threshold).to(like)
+        return torch.full((1, 1, 1, self.each), self.config.threshold).to(like)
 
     def _positions(self, part: Part, batch: Batch) -> Tensor:
         """Which positions (n, t) of what a part reads are not padding."""
         if self.base.kind != "encoder-decoder":
             return batch.mask
         reads_encoder = part.component in ("cross.key", "cross.value")
-        return self._token_masks(batch, batch.mask)["encoder" if reads_encoder else part.stack]
+        return self.adapted.token_masks(batch, batch.mask)[
+            "encoder" if reads_encoder else part.stack
+        ]
 
 
 @dataclass(frozen=True)
@@ -149,9 +172,9 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
         raise BadInput("the atoms belong to different base models and cannot be put together")
     if first.sites != second.sites:
         raise BadInput("the atoms sit at different matrices; only runs with equal sites combine")
-    if first.labels:
+    if first.adapted.labels:
         raise BadInput(f"{first.base.name} answers by a head, and two heads cannot both be read")
-    one, other = first.adapter.config, second.adapter.config
+    one, other = first.config, second.config
     for name in ALIKE:
         if getattr(one, name) != getattr(other, name):
             raise BadInput(
@@ -170,7 +193,7 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
             values = [each.tensors[f"{kind}:{site}"][[s]] for each, s in pair]
             held[f"{kind}:{site}"] = torch.cat(values, axis)
         held[f"threshold:{site}"] = torch.cat([each.limits(site, s) for each, s in pair], -1)
-    return Dictionary(AdapterSpan(worn, held, frozenset()))
+    return Dictionary(worn.with_tensors(held))
 
 
 def shares(both: Dictionary, first: int, mixes: Sequence[tuple[float, float]]) -> Tensor:

@@ -61,7 +61,6 @@ def answers_with(
     import torch
 
     from peftcore import tasks
-    from peftcore.labs.common.interpolation import PointEvaluator
     from peftcore.models.batching import Encoder
     from peftcore.training import planning, predict
 
@@ -69,7 +68,7 @@ def answers_with(
     encoder = Encoder(found.base, task.labels, planning.prompt_length(run.spec, found.base))
     rows = [predict.typed_example(text) for text in texts]
     with torch.inference_mode():
-        told = PointEvaluator(found, seed, rows, encoder).answers(
+        told = found.evaluator(seed, rows, encoder).answers(
             gains, task, run.spec.evaluation, lambda: False
         )
     return [[answer.text for answer in each] for each in told]

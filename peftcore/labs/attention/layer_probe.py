@@ -138,7 +138,7 @@ class Probe(AdaptedModel):
                     shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
                     inputs |= {"decoder_input_ids": shifted}
                 extra = {} if self.base.kind == "encoder" else {"use_cache": False}
-                mix.token_masks = self._token_masks(batch, inputs["attention_mask"])
+                mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
                 self.model(**inputs, **extra)
         finally:
             WORN.reset(token)

@@ -62,11 +62,11 @@ def draw(
 
 def one_seed(worn: AdaptedModel, seed: int) -> AdaptedModel:
     """One seed of an adapter that has several, alone."""
-    from peftcore.labs.common.interpolation import AdapterSpan, span_of_run
+    from peftcore.labs.common.interpolation import span_of_run
 
     inside = span_of_run(worn)
     held = {name: t[seed : seed + 1] for name, t in inside.tensors.items()}
-    return AdapterSpan(inside, held, frozenset())
+    return inside.with_tensors(held)
 
 
 def importance(found: Dictionary, seed: int, examples: Sequence[Example]) -> sparsity.Array:
@@ -84,7 +84,7 @@ def rises(
     gains = torch.cat([torch.ones(1, found.size), 1 - torch.eye(found.size)])
     losses: list[Tensor] = []
     for at in range(0, len(gains), block):
-        worn = found.at_points(seed, gains[at : at + block])
+        worn = found.at_gains(seed, gains[at : at + block])
         batch = encoder.batch(list(examples) * worn.seeds)
         with torch.inference_mode():
             each = worn.losses(batch, worn.centroid()).view(worn.seeds, len(examples))
@@ -106,7 +106,7 @@ def earned(
     total = torch.zeros(found.size)
     for place in range(places):
         gains = torch.full((1, found.size), (place + 0.5) / places, requires_grad=True)
-        worn = found.at_points(seed, gains)
+        worn = found.at_gains(seed, gains)
         loss = worn.losses(batch, worn.centroid()).mean()
         total -= torch.autograd.grad(loss, gains)[0][0]
     return np.asarray(total.double() / places)
@@ -195,7 +195,7 @@ def effects(
     gains = torch.cat([torch.ones(1, found.size), *(found.without(atom) for atom in atoms)])
     chances: list[Tensor] = []
     for at in range(0, len(gains), block):
-        worn = found.at_points(seed, gains[at : at + block])
+        worn = found.at_gains(seed, gains[at : at + block])
         chances.append(_chances(worn, encoder, examples, ids))
     table = torch.cat(chances).double().numpy()  # (1 + atoms, places, levels)
     return [

@@ -237,7 +237,7 @@ def _drawn(
     autocast: torch.dtype | None,
 ) -> list[list[canvas.Picture]]:
     """For every row of gains the picture of every example, by the chance of the example's id."""
-    worn, keys = found.at_points(place, gains), [row.id for row in rows]
+    worn, keys = found.at_gains(place, gains), [row.id for row in rows]
     return atom_interventions.draw(worn, [row.source for row in rows], keys, autocast=autocast)
 
 

@@ -108,7 +108,7 @@ def at_gains(
     found: Dictionary, place: int, gains: torch.Tensor, prompt: str, count: int, first: int = 0
 ) -> list[Drawn]:
     """What one seed draws with its atoms at each row of gains."""
-    return draw(found.at_points(place, gains), prompt, count, first)
+    return draw(found.at_gains(place, gains), prompt, count, first)
 
 
 def fewer(

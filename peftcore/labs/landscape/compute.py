@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from peftcore import tasks
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef, JobStatus
-from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
+from peftcore.labs.common import interpolation
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import Survey, stamp
 from peftcore.labs.landscape.grids import Ground, Row, prepare
 from peftcore.labs.landscape.per_seed import flatness_of_seeds, validation_of_seeds
@@ -141,7 +143,7 @@ def _measure(survey: Survey, ground: Ground, surveyor: PointEvaluator) -> None:
     survey.tell(done, of)
 
 
-def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[AdapterSpan, Run]:
+def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[AdaptedModel, Run]:
     """The adapter at one point of a landscape, worn and ready to answer."""
     landscape = Landscape.create(ask)
     parts, store = ask.adapter_refs(), RunStore()
@@ -152,7 +154,9 @@ def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[Adapte
         landscape, base, runs[0], task, encoder, lambda s: None, lambda: False, 0.0, 0.0
     )
     ground = prepare(survey, parts, runs)
-    return ground.terrain.at_points(ground.seed, torch.tensor([list(weights)])), runs[0]
+    return interpolation.at_points(
+        ground.terrain, ground.seed, torch.tensor([list(weights)])
+    ), runs[0]
 
 
 def answer_at(ask: Ask, weights: Sequence[float], base: BaseModel, text: str) -> str:

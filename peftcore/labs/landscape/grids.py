@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import AdapterSpan
 from peftcore.labs.landscape.context import Survey
 from peftcore.labs.landscape.request import Ask
 from peftcore.runs.store import Run
@@ -31,7 +31,7 @@ BEND_BATCH = 8
 class Ground:
     """Corners, and the points on them that will be measured."""
 
-    terrain: AdapterSpan
+    terrain: AdaptedModel
     seed: int  # of the terrain
     rows: list[Row]
     facts: dict[str, Any]
@@ -89,7 +89,7 @@ def _named(name: str) -> str:
     return "centroid" if name == simplex.CENTROID else f"vertex {name}"
 
 
-def _face(survey: Survey, own: AdapterSpan) -> Ground:
+def _face(survey: Survey, own: AdaptedModel) -> Ground:
     ask, v = survey.ask, own.vertices
     for name in ask.face:
         if name != simplex.CENTROID and not (name.isdigit() and int(name) < v):
@@ -137,7 +137,7 @@ def _sampled(survey: Survey, face: Sequence[str]) -> list[list[float]]:
     return [[round(float(x), 4), round(float(y), 4)] for x, y in at]
 
 
-def _scan(survey: Survey, own: AdapterSpan) -> Ground:
+def _scan(survey: Survey, own: AdaptedModel) -> Ground:
     v = own.vertices
     rows = [_row(simplex.corner_weights(str(k), v), line="vertex", mark=str(k)) for k in range(v)]
     rows.append(_row(simplex.corner_weights(simplex.CENTROID, v), line="centroid", mark="c"))
@@ -147,7 +147,7 @@ def _scan(survey: Survey, own: AdapterSpan) -> Ground:
     return Ground(own, survey.ask.seed, rows, {})
 
 
-def _cuts(survey: Survey, own: AdapterSpan) -> Ground:
+def _cuts(survey: Survey, own: AdaptedModel) -> Ground:
     ask, v, rows = survey.ask, own.vertices, []
     for one, other in simplex.edges(v):
         ends = simplex.corner_weights(one, v), simplex.corner_weights(other, v)
@@ -158,7 +158,7 @@ def _cuts(survey: Survey, own: AdapterSpan) -> Ground:
 
 
 def _in_plane(
-    ground: AdapterSpan,
+    ground: AdaptedModel,
     seed: int,
     plane: simplex.AdapterPlane,
     names: Sequence[str],
@@ -167,7 +167,7 @@ def _in_plane(
 ) -> list[Row]:
     """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
     v = ground.vertices
-    at = plane.project(ground.gram(seed).numpy(), np.eye(v))
+    at = plane.project(interpolation.gram(ground, seed).numpy(), np.eye(v))
     rows = [
         _row(np.eye(v)[k], at[k], line=line, mark=name, t=float(k)) for k, name in enumerate(names)
     ]
@@ -183,9 +183,9 @@ def _plane(make: Callable[[], simplex.AdapterPlane]) -> simplex.AdapterPlane:
         raise BadInput(str(error)) from None
 
 
-def _vertices(survey: Survey, own: AdapterSpan) -> Ground:
+def _vertices(survey: Survey, own: AdaptedModel) -> Ground:
     ask = survey.ask
-    gram = own.gram(ask.seed).numpy()
+    gram = interpolation.gram(own, ask.seed).numpy()
     plane = _plane(lambda: simplex.main_plane(gram))
     names = [_named(str(k)) for k in range(own.vertices)]
     rows = _in_plane(own, ask.seed, plane, names, ask.steps, "vertex")
@@ -194,7 +194,7 @@ def _vertices(survey: Survey, own: AdapterSpan) -> Ground:
     return Ground(own, ask.seed, rows, facts)
 
 
-def _random(ask: Ask, own: AdapterSpan) -> Ground:
+def _random(ask: Ask, own: AdaptedModel) -> Ground:
     ground = interpolation.span_around(
         interpolation.centroid_span(own), 2, ask.normalisation, ask.draw
     )
@@ -218,7 +218,7 @@ def _path(survey: Survey, run: Run) -> Ground:
     made = [interpolation.span_of_run(load_adapter(run, survey.base, step)) for step in steps]
     made.append(interpolation.span_of_run(load_adapter(run, survey.base)))
     ground = interpolation.span_of_centroids(made, [[ask.seed]] * len(made))
-    gram = ground.gram(0).numpy()
+    gram = interpolation.gram(ground, 0).numpy()
     plane = _plane(lambda: simplex.main_plane(gram))
     names = [*(f"step {step}" for step in steps), "result"]
     rows = _in_plane(ground, 0, plane, names, ask.steps, "path")
@@ -247,7 +247,7 @@ def _between(survey: Survey, parts: Sequence[AdapterRef], runs: Sequence[Run]) -
         names.append(f"{METHODS[run.spec.method].title} {run.id[:4]}{step}, seed {seed}")
     ground = interpolation.span_of_centroids(made, seeds)
     if ask.kind == "plane":
-        plane = _plane(lambda: simplex.plane_through(ground.gram(0).numpy()))
+        plane = _plane(lambda: simplex.plane_through(interpolation.gram(ground, 0).numpy()))
         rows = _in_plane(ground, 0, plane, names, ask.steps, "adapter")
         facts = {"axes": ["Distance along the first edge", "Distance off the first edge"]}
         return Ground(ground, 0, rows, facts)
@@ -255,18 +255,14 @@ def _between(survey: Survey, parts: Sequence[AdapterRef], runs: Sequence[Run]) -
     return _curve(ask, ground, names)
 
 
-def _bent(survey: Survey, ends: AdapterSpan) -> AdapterSpan:
+def _bent(survey: Survey, ends: AdaptedModel) -> AdaptedModel:
     """Start, bend and end of the curve, trained unless that was done before."""
     from safetensors.torch import load_file, save_file
 
     path = survey.landscape.folder / "bend.safetensors"
     if path.is_file():
         held = load_file(path)
-        return AdapterSpan(
-            ends,
-            {name: held[name].to(survey.base.device) for name in ends.tensors},
-            ends.untrained_names,
-        )
+        return ends.with_tensors({name: held[name].to(survey.base.device) for name in ends.tensors})
     ask, spec = survey.ask, survey.run.spec
     number = survey.number(ask.seed)
     episode = survey.task.few_shot(spec.training.shots, number, spec.training.dev).train
@@ -291,9 +287,9 @@ def _bent(survey: Survey, ends: AdapterSpan) -> AdapterSpan:
     return made
 
 
-def _curve(ask: Ask, ground: AdapterSpan, names: Sequence[str]) -> Ground:
+def _curve(ask: Ask, ground: AdaptedModel, names: Sequence[str]) -> Ground:
     """Points along the straight and the curved way, and of the plane both lie in."""
-    gram = ground.gram(0).numpy()
+    gram = interpolation.gram(ground, 0).numpy()
     t = np.linspace(0, 1, ask.steps + 1)
     ways = {"straight": np.stack([1 - t, 0 * t, t], 1), "curved": simplex.bezier_weights(t)}
     try:

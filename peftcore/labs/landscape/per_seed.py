@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points
 from peftcore.analysis import flatness, simplex
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import Survey
 from peftcore.runs.spec import Evaluation
 from peftcore.training.checkpoint import load_adapter
@@ -66,7 +67,7 @@ def _plan_numbers(survey: Survey, rows: Sequence[Example]) -> None:
 class _Seed:
     """The flatness of one seed, measured piece by piece."""
 
-    def __init__(self, survey: Survey, own: AdapterSpan, seed: int) -> None:
+    def __init__(self, survey: Survey, own: AdaptedModel, seed: int) -> None:
         self.survey, self.own, self.seed = survey, own, seed
         self.examples = survey.examples(seed)
         self.surveyor = PointEvaluator(own, seed, self.examples, survey.encoder)
@@ -156,7 +157,7 @@ def validation_of_seeds(survey: Survey) -> None:
         (look, None, seed) for seed in range(len(numbers)) for look in ("points", "copies")
     ]
     todo += [("step", step, s) for step in run.path_steps() for s in range(len(numbers))]
-    own: dict[int | None, AdapterSpan] = {}
+    own: dict[int | None, AdaptedModel] = {}
     for place, (look, step, seed) in enumerate(todo):
         if (look, step, numbers[seed]) in known:
             continue
@@ -170,7 +171,7 @@ def validation_of_seeds(survey: Survey) -> None:
     survey.tell(len(todo), len(todo))
 
 
-def _look(survey: Survey, own: AdapterSpan, seed: int, look: str) -> dict[str, Any]:
+def _look(survey: Survey, own: AdaptedModel, seed: int, look: str) -> dict[str, Any]:
     ask, v = survey.ask, own.vertices
     here = _Seed(survey, own, seed)
     centre = torch.full((1, v), 1 / v)

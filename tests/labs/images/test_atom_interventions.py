@@ -13,19 +13,19 @@ PROMPTS, KEYS = ["draw a one", "draw a two", "draw a one"], ["a", "b", "c"]
 
 def test_no_atoms_draw_what_the_base_draws(atoms_on, canvas_base):
     found = atoms_on()
-    none = found.at(0, torch.zeros(1, found.size))
+    none = found.at_gains(0, torch.zeros(1, found.size))
     base = atom_interventions.draw(capture.untouched(canvas_base), PROMPTS, KEYS)[0]
     assert atom_interventions.draw(none, PROMPTS, KEYS)[0] == base
 
 
 def test_all_atoms_draw_what_the_run_draws_and_something_else_than_the_base(atoms_on):
     found = atoms_on()
-    whole = found.at(1, torch.ones(1, found.size))
-    alone = atom_interventions.one_seed(found, 1)
+    whole = found.at_gains(1, torch.ones(1, found.size))
+    alone = atom_interventions.one_seed(found.adapted, 1)
     assert atom_interventions.draw(whole, PROMPTS, KEYS) == atom_interventions.draw(
         alone, PROMPTS, KEYS
     )
-    none = found.at(1, torch.zeros(1, found.size))
+    none = found.at_gains(1, torch.zeros(1, found.size))
     assert atom_interventions.draw(whole, PROMPTS, KEYS) != atom_interventions.draw(
         none, PROMPTS, KEYS
     )
@@ -34,8 +34,8 @@ def test_all_atoms_draw_what_the_run_draws_and_something_else_than_the_base(atom
 def test_members_ride_together_without_changing_each_other(atoms_on):
     found = atoms_on()
     gains = atom_interventions.keeping(range(found.size), [0, 5, found.size])
-    together = atom_interventions.draw(found.at(0, gains), PROMPTS, KEYS)
-    apart = [atom_interventions.draw(found.at(0, g[None]), PROMPTS, KEYS)[0] for g in gains]
+    together = atom_interventions.draw(found.at_gains(0, gains), PROMPTS, KEYS)
+    apart = [atom_interventions.draw(found.at_gains(0, g[None]), PROMPTS, KEYS)[0] for g in gains]
     assert together == apart
 
 
@@ -89,7 +89,7 @@ def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
     """With a single atom in force, what it adds is the whole change from the base."""
     found = atoms_on(count=1)
     rows = [Example("x", "draw a one", canvas.words((0, 4) * 32))]
-    lone = found.at(0, torch.eye(found.size)[:1])
+    lone = found.at_gains(0, torch.eye(found.size)[:1])
     from peftcore.labs.atoms.dictionary import Dictionary
 
     inside = Dictionary(lone)
@@ -100,7 +100,7 @@ def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
     ids = sampling.level_ids(found.base.tokenizer)
     gains = torch.stack([torch.eye(found.size)[0], torch.zeros(found.size)])
     with_it, base = atom_interventions._chances(
-        found.at(0, gains), Encoder(found.base, ()), rows, ids
+        found.at_gains(0, gains), Encoder(found.base, ()), rows, ids
     )
     assert np.allclose(effect.change, (with_it - base).double().numpy(), atol=1e-6)
 
@@ -112,7 +112,7 @@ def test_together_the_atoms_earn_the_whole_fall_of_the_loss(atoms_on):
     rows = [Example("x", "draw a one", canvas.words((0, 4) * 32)),
             Example("y", "draw a two", canvas.words((4, 1) * 32))]  # fmt: skip
     gains = torch.stack([torch.zeros(found.size), torch.ones(found.size)])
-    worn, encoder = found.at(1, gains), Encoder(found.base, ())
+    worn, encoder = found.at_gains(1, gains), Encoder(found.base, ())
     none, whole = worn.losses(encoder.batch(rows * 2), worn.centroid()).view(2, 2).mean(1).tolist()
     told = atom_interventions.earned(found, 1, rows, places=64)
     assert told.shape == (found.size,)

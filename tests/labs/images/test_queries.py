@@ -27,7 +27,7 @@ def test_fewer_atoms_end_at_the_base_and_at_the_run(atoms_on, canvas_base):
     order = list(range(found.size))
     none, whole = queries.fewer(found, order, 1, [0, found.size], "draw a one", 2)
     assert none == queries.plain(canvas_base, "draw a one", 2)
-    alone = queries.draw(atom_interventions.one_seed(found, 1), "draw a one", 2)[0]
+    alone = queries.draw(atom_interventions.one_seed(found.adapted, 1), "draw a one", 2)[0]
     assert whole == alone
 
 
@@ -44,8 +44,14 @@ def test_two_runs_at_share_nought_are_the_base_and_alone_are_themselves(atoms_on
     one, other = atoms_on(3), atoms_on(2, threshold=0.2)
     told = queries.together(one, other, 0, (1.0, 1.0), "draw a one", 2)
     assert told["none"] == queries.plain(canvas_base, "draw a one", 2)
-    assert told["concept"] == queries.draw(atom_interventions.one_seed(one, 0), "draw a one", 2)[0]
-    assert told["style"] == queries.draw(atom_interventions.one_seed(other, 0), "draw a one", 2)[0]
+    assert (
+        told["concept"]
+        == queries.draw(atom_interventions.one_seed(one.adapted, 0), "draw a one", 2)[0]
+    )
+    assert (
+        told["style"]
+        == queries.draw(atom_interventions.one_seed(other.adapted, 0), "draw a one", 2)[0]
+    )
 
 
 def test_counts_atoms_and_words_are_checked(atoms_on, canvas_base):
