@@ -286,7 +286,7 @@ def _again(
     training = spec.training.model_dump()
     if method != spec.method:
         training.pop("learning_rate")
-    made: RunSpec = planning.plan(
+    made: RunSpec = planning.build_spec(
         spec.base, spec.task, method, settings, spec.population, training, spec.evaluation, start
     )
     return made
