@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,22 @@ def test_the_walk_sees_imports_inside_functions(tmp_path):
     assert "torch.nn" in list(imported(tmp_path / "a.py"))
     assert within("torch.nn", {"torch"})
     assert not within("torchvision", {"torch"})
+
+
+def test_files_that_texts_name_are_there():
+    """Docstrings, comments, scripts and READMEs name files by path; a move must take them along."""
+    named = re.compile(r"\b(?:app|pages|peftcore|tests)/[a-z0-9_/]+\.(?:py|js|css)\b")
+    texts = [ROOT / "README.md", ROOT / "pyproject.toml"]
+    for folder in ("app", "pages", "peftcore", "assets"):
+        for kind in ("py", "js", "css", "md"):
+            texts += sorted((ROOT / folder).rglob(f"*.{kind}"))
+    missing = {
+        f"{text.relative_to(ROOT)} names {path}"
+        for text in texts
+        for path in named.findall(text.read_text("utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert not missing
 
 
 def test_what_pages_import_leaves_the_heavy_packages_alone():

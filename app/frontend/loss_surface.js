@@ -1,7 +1,7 @@
 // A landscape in relief: triangles drawn from back to front as SVG, turned by hand or by keys.
 //
 // It needs no graphics card: without one a browser takes a second to set up WebGL, this a moment.
-// Python gives `data` (see app/figures/relief.py) and is told the point that was clicked.
+// Python gives `data` (see app/figures/landscape_surface.py) and is told the point that was clicked.
 
 const SVG = "http://www.w3.org/2000/svg";
 const TALL = 640; // pixels, and less where it is narrow

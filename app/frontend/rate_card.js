@@ -5,7 +5,7 @@
 // broken connection or a reload lose nothing.  Keys pressed while the next item is on its way wait
 // for it.  Keys never act while somebody types, nor with Ctrl, Alt or Meta.
 //
-// Python gives `data` (see app/rate_card.py) and gets {acts: [...]}.  Texts are put in as text,
+// Python gives `data` (see app/rating/card_component.py) and gets {acts: [...]}.  Texts are put in as text,
 // never as markup.
 
 const cards = new WeakMap(); // shadow root → Card: this module is called again at every change

@@ -1,6 +1,6 @@
 """Ratings out and in: JSONL and CSV without and with the key to methods, and tables made elsewhere.
 
-The formats are those of `peftcore.rating.export`, `bundle` and `importing`.
+The formats are those of `peftcore.rating.export`, `bundle` and `ratings_import`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Rows are embeddings (n, d).  "Representation gap" has no definition in any text we could read
 (arXiv:2309.06759); the measures here are proposals, each of them a comparison of prompt rows with
-the embeddings of words.  Reading runs is left to `soft_prompts`.
+the embeddings of words.  Reading runs is left to `labs.scaling.readout`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How sparse coefficients of atoms are, which atoms matter, and which to keep: measures on arrays.
 
 Codes are coefficients (…, m) of m atoms at any number of positions; weights are one number (m,) for
-each atom, none negative.  Which model they come from is the business of `dictionaries`.
+each atom, none negative.  Which model they come from is the business of `labs.atoms`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A task: a data set, how it is phrased, and how answers are scored.
 
 A task file is about fifty lines: where its rows come from, how a row reads, which metrics count.
-Tasks never import torch; tokenising and batching live in `batches`, decoding in `evaluation`.
+Tasks never import torch; tokenising and batching live in `models.batching`, decoding in
+`training.evaluation`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ the reason.  Two things need care.  It counts the positions of the content after
 not: on rotary bases the keys are turned by the prefix length to make up for it, on bases with
 learned positions whoever calls the model has to, and on T5 nothing can, since its bias by distance
 would act on the prefix too.  And GPT-2 keeps query, key and value in one matrix, where several of
-our products become one of a higher rank.  Files and folders are `exchange`'s.
+our products become one of a higher rank.  Files and folders are in `folders`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A queued job becomes running when a worker claims it, by priority and then by age, one at a time on
 a device.  A running job whose worker is gone is lost; `resume` queues its run again.  The process
-that works is in `worker`, the results are in `runs`.
+that works is in `worker`, the results are in `runs.store`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 It outlives the app.  What goes wrong with a job is written to its run, and the next job begins.
 SIGTERM hands the current job back to the queue; after SIGKILL the job reads as lost.  How a run is
-trained is in `performing`; `attempt` is what the worker and the command line have in common.
+trained is in `training.run_training`; `attempt` is what the worker and the command line have in
+common.
 """
 
 from __future__ import annotations

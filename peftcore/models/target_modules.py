@@ -1,6 +1,6 @@
 """Choosing the linear parts of a base that a method adds something to.
 
-What the parts are is `anatomy`'s knowledge; what is added to them is the method's.
+What the parts are is known to `structure`; what is added to them is the method's.
 """
 
 from __future__ import annotations

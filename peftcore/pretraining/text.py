@@ -30,7 +30,7 @@ from peftcore.tasks.miniworld import skills
 if TYPE_CHECKING:
     import torch
 
-JOINER = "\n"  # between source and answer in a decoder's text, as in `batches`
+JOINER = "\n"  # between source and answer in a decoder's text, as in `batching`
 _IGNORED = -100
 _LONGEST = 96  # tokens of a pretraining sequence
 _GOING_ON = 0.4  # share of the learning rate a run that goes on begins with

@@ -207,7 +207,7 @@ def _added(record: AttentionRecord, row: int) -> Tensor:
 def tokens_of(base: BaseModel, example: Example) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
     """What a model reads of an example, and what an encoder-decoder's decoder reads of its answer.
 
-    In the same order and number as `batches.Encoder` makes them.
+    In the same order and number as `batching.Encoder` makes them.
     """
     tokenizer = base.tokenizer
     if base.kind == "encoder":

@@ -2,7 +2,7 @@
 
 Points are measured corners first and then in a shuffled order, so that a partial picture is
 already one of the whole.  Whatever was measured before is not measured again.  Which points there
-are is in `grounds`, the numbers of every seed in `seed_numbers`.
+are is in `grids`, the numbers of every seed in `per_seed`.
 """
 
 from __future__ import annotations

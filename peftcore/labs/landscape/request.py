@@ -1,7 +1,7 @@
 """What landscapes were asked for, and what is known of them: measurements whose rows are points.
 
 The plan has every point with its place in the picture; beside it may lie bend.safetensors, the
-trained corner of a curve.  Needs no torch: pages read what `surveying` computes.
+trained corner of a curve.  Needs no torch: pages read what `compute` measures.
 """
 
 from __future__ import annotations

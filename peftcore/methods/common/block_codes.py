@@ -3,7 +3,7 @@
 The dictionary is learned from the matrix itself by turns: codes by accelerated shrinkage, then one
 atom after another (Mairal and others, 2009, arXiv:0908.0050).  Everything runs in double precision
 from fixed draws, and every step is continuous in what it gets, so that another machine finds the
-same codes and an adapter need not carry them.  They are kept under `places.home()` for next time.
+same codes and an adapter need not carry them.  They are kept under `paths.home()` for next time.
 """
 
 from __future__ import annotations
