@@ -50,4 +50,9 @@ def home(tmp_path_factory, monkeypatch):
     """Every test writes to a folder of its own."""
     path = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("PEFTCORE_HOME", str(path))
-    return path
+    data = os.environ.get("PEFTCORE_DATA")
+    yield path
+    # A worker in this process sets it for its job; tests of real data would look there and skip.
+    os.environ.pop("PEFTCORE_DATA", None)
+    if data is not None:
+        os.environ["PEFTCORE_DATA"] = data
