@@ -33,7 +33,9 @@ class VeRA(Adapter):
     name, title = "vera", "VeRA"
     summary = "A random product that all layers share is steered by a few learned scales in each."
     source = "arXiv:2310.11454"
-    learning_rate = 0.05  # a first value, ten times LoRA's as in the paper; not yet measured here
+    # tiny-t5, entailment with 48 examples, four seeds, 80 steps: mean dev loss 2.26, .65, .53 and
+    # 5.13 at 0.01, 0.03, 0.1 and 0.3.
+    learning_rate = 0.1
 
     class Config(Settings):
         """Settings of VeRA."""
