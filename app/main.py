@@ -37,19 +37,23 @@ st.set_page_config(
 )
 st.logo(str(paths.ASSETS / "logo.svg"), size="large", icon_image=str(paths.ASSETS / "icon.svg"))
 st.html(STYLE)
-visit = access.visitor()
-runs_the_lab = visit.role == "experimenter"
-if runs_the_lab:
-    page = st.navigation(nav.pages(), expanded=True)  # all of it, also above who is signed in
-    if visit.signed_in:
+visitor = access.current_visitor()
+is_experimenter = visitor.role == "experimenter"
+if is_experimenter:
+    page = st.navigation(
+        nav.navigation_pages(), expanded=True
+    )  # all of it, also above who is signed in
+    if visitor.signed_in:
         with st.sidebar:
-            st.text(visit.login)
-            access.offer_sign_out()
+            st.text(visitor.login)
+            access.sign_out_button()
 else:
-    at_the_door = access.login_wanted() and visit.role == "stranger" and not visit.signed_in
-    known = nav.door_pages() if at_the_door else nav.rater_pages()
-    page = st.navigation(known, position="hidden")
+    needs_sign_in = (
+        access.login_configured() and visitor.role == "stranger" and not visitor.signed_in
+    )
+    visible_pages = nav.sign_in_pages() if needs_sign_in else nav.rater_pages()
+    page = st.navigation(visible_pages, position="hidden")
 with errors.boundary(page.title):
     page.run()
-if runs_the_lab:
+if is_experimenter:
     cache.warm_up()

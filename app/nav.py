@@ -13,7 +13,7 @@ from peftcore import paths
 
 
 @dataclass(frozen=True)
-class Entry:
+class PageEntry:
     """One page: its file in `pages/` (also its address), title and Material icon."""
 
     name: str
@@ -22,55 +22,57 @@ class Entry:
     summary: str  # one line for the card on Home
 
     @property
-    def file(self) -> str:
+    def script_path(self) -> str:
         """Absolute path of the script."""
         return str(paths.ROOT / "pages" / f"{self.name}.py")
 
-    def page(self) -> st.Page:
+    def streamlit_page(self) -> st.Page:
         """What `st.navigation` takes; Home is the default page, so its address is the root."""
-        home = self.name == "home"
+        is_home = self.name == "home"
         return st.Page(
-            self.file,
+            self.script_path,
             title=self.title,
             icon=f":material/{self.icon}:",
-            url_path=None if home else self.name,
-            default=home,
+            url_path=None if is_home else self.name,
+            default=is_home,
         )
 
 
-CONTENTS: dict[str, tuple[Entry, ...]] = {
-    "": (Entry("home", "Home", "home", "What this is, and the latest results"),),
+PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
+    "": (PageEntry("home", "Home", "home", "What this is, and the latest results"),),
     "Prepare": (
-        Entry(
+        PageEntry(
             "data",
             "Data",
             "table_view",
             "Read a task's examples and splits, or bring your own file",
         ),
-        Entry(
+        PageEntry(
             "train", "Train", "model_training", "Train several adapters on one task, side by side"
         ),
-        Entry("runs", "Runs", "monitoring", "Watch training live; stop, resume, download, delete"),
+        PageEntry(
+            "runs", "Runs", "monitoring", "Watch training live; stop, resume, download, delete"
+        ),
     ),
     "Look": (
-        Entry(
+        PageEntry(
             "compare",
             "Compare",
             "compare_arrows",
             "Scores with intervals over seeds, curves, answers side by side",
         ),
-        Entry(
+        PageEntry(
             "playground", "Playground", "edit_note", "Type an input and let every adapter answer it"
         ),
     ),
     "People": (
-        Entry(
+        PageEntry(
             "rate",
             "Rate",
             "rate_review",
             "Let people judge explanations blind, with a secret link for each rater",
         ),
-        Entry(
+        PageEntry(
             "ratings",
             "Ratings",
             "reviews",
@@ -78,49 +80,49 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
         ),
     ),
     "Labs": (
-        Entry(
+        PageEntry(
             "attention",
             "Attention",
             "grid_view",
             "What every head looks at, before and after an adapter",
         ),
-        Entry(
+        PageEntry(
             "limits",
             "Limits",
             "straighten",
             "What a prefix can and cannot do to an attention layer, measured",
         ),
-        Entry(
+        PageEntry(
             "landscape",
             "Landscape",
             "landscape",
             "Losses around and between adapters: a simplex seen, cut, measured, questioned",
         ),
-        Entry(
+        PageEntry(
             "scaling",
             "Scaling",
             "linear_scale",
             "What scales do to soft tokens: lengths, gap to words, ablations, transfer",
         ),
-        Entry(
+        PageEntry(
             "components",
             "Components",
             "view_module",
             "Which of a base's own weights are trained, what each gains, and how it explains",
         ),
-        Entry(
+        PageEntry(
             "atoms",
             "Atoms",
             "grain",
             "Sparse atoms read, pruned, removed one by one, and combined",
         ),
-        Entry(
+        PageEntry(
             "images",
             "Images",
             "image",
             "Small models that draw: new digits, shapes and styles, atom by atom",
         ),
-        Entry(
+        PageEntry(
             "toys",
             "Toys",
             "toys",
@@ -130,31 +132,37 @@ CONTENTS: dict[str, tuple[Entry, ...]] = {
 }
 
 
-def entries() -> list[Entry]:
+def page_entries() -> list[PageEntry]:
     """Every page, in order."""
-    return [entry for section in CONTENTS.values() for entry in section]
+    return [page for section in PAGES_BY_SECTION.values() for page in section]
 
 
-def find(name: str) -> Entry:
+def find_page(name: str) -> PageEntry:
     """The entry of a page, for links from other pages."""
-    return next(entry for entry in entries() if entry.name == name)
+    return next(page for page in page_entries() if page.name == name)
 
 
-def pages() -> dict[str, list[st.Page]]:
+def navigation_pages() -> dict[str, list[st.Page]]:
     """The table as `st.navigation` takes it."""
-    return {title: [entry.page() for entry in section] for title, section in CONTENTS.items()}
+    return {
+        title: [entry.streamlit_page() for entry in section]
+        for title, section in PAGES_BY_SECTION.items()
+    }
 
 
 def rater_pages() -> list[st.Page]:
     """All that a rater's visit can reach: the Rate page, at the root and at its own address."""
-    rate = find("rate")
+    rate = find_page("rate")
     icon = f":material/{rate.icon}:"  # the root needs an address of its own, though it is unused
-    root = st.Page(rate.file, title=rate.title, icon=icon, url_path="rating", default=True)
-    return [root, rate.page()]
+    root = st.Page(rate.script_path, title=rate.title, icon=icon, url_path="rating", default=True)
+    return [root, rate.streamlit_page()]
 
 
-def door_pages() -> list[st.Page]:
+def sign_in_pages() -> list[st.Page]:
     """The way in at every address, for those who have yet to sign in."""
-    rate = find("rate")
-    others = [entry.name for entry in entries() if entry.name not in ("home", rate.name)]
-    return [*rater_pages(), *(st.Page(rate.file, title=rate.title, url_path=n) for n in others)]
+    rate = find_page("rate")
+    others = [page.name for page in page_entries() if page.name not in ("home", rate.name)]
+    return [
+        *rater_pages(),
+        *(st.Page(rate.script_path, title=rate.title, url_path=n) for n in others),
+    ]

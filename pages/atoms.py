@@ -12,33 +12,33 @@ st.caption(
     "After arXiv:2507.10855; how coefficients are computed is reconstructed."
 )
 VIEWS = {
-    "Map": views.atom_map,
-    "Sparsity": views.sparsity,
-    "Text": interactive_views.text_view,
-    "Pruning": views.pruning,
-    "One atom": interactive_views.one_atom,
-    "Two runs": interactive_views.two_runs,
-    "Density": views.density,
+    "Map": views.show_atom_map,
+    "Sparsity": views.show_sparsity,
+    "Text": interactive_views.show_text_coefficients,
+    "Pruning": views.show_pruning,
+    "One atom": interactive_views.show_one_atom,
+    "Two runs": interactive_views.show_two_runs,
+    "Density": views.show_density,
 }
 
 
 def show() -> None:
     """Choose a run, a seed and a view."""
-    found = selection.runs()
+    found = selection.candidate_runs()
     if not found:
-        widgets.empty(
+        widgets.empty_state(
             "No sparse atoms have been trained yet",
             "Train sparse atoms, best with a threshold of one or more; when the run has finished, "
             "its atoms can be read, pruned and combined here.",
             "train",
         )
         return
-    explore(selection.pick(found))
+    explore_atoms(selection.pick_subject(found))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: selection.Subject) -> None:
+def explore_atoms(subject: selection.AtomsSubject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",
@@ -50,7 +50,7 @@ def explore(subject: selection.Subject) -> None:
         label_visibility="collapsed",
     )
     VIEWS[view](subject)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 show()

@@ -15,9 +15,9 @@ st.caption(
 
 def show() -> None:
     """Choose models and input, record what they look at, and show it."""
-    known = selection.subjects()
+    known = selection.subjects_by_id()
     if not known:
-        widgets.empty(
+        widgets.empty_state(
             "No model is at hand yet",
             "Base models lie in `assets/models`; PEFTCORE_MODELS can name a folder of your own.",
         )
@@ -26,16 +26,16 @@ def show() -> None:
     asked = selection.pick_input(after)
     if asked is None:
         return
-    if not wait_for_imports.ready("attention"):
+    if not wait_for_imports.ready_or_wait("attention"):
         return
-    explore(selection.Question(after, before, seed, *asked, reads=""))
+    explore_attention(selection.AttentionComparison(after, before, seed, *asked, decoder_source=""))
 
 
 @st.fragment
 @errors.guarded
-def explore(question: selection.Question) -> None:
+def explore_attention(question: selection.AttentionComparison) -> None:
     """Everything below the choice of models and input; changes here leave the rest alone."""
-    seen = views.look(selection.decoder_text(question))
+    recorded = views.pick_head(selection.pick_decoder_text(question))
     view = st.segmented_control(
         "View",
         list(views.VIEWS),
@@ -45,7 +45,7 @@ def explore(question: selection.Question) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    views.VIEWS[view](seen)
+    views.VIEWS[view](recorded)
 
 
 show()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.compare import selection, views
 from app.ui import charts, widgets
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis import comparability
 
 st.title("Compare", anchor=False)
@@ -12,38 +12,40 @@ st.title("Compare", anchor=False)
 
 def show() -> None:
     """Choose, check, then the table and one view at a time."""
-    finished = selection.shown()
-    if not finished:
-        widgets.empty(
+    known_runs = selection.selectable_runs()
+    if not known_runs:
+        widgets.empty_state(
             "Nothing to compare yet",
             "Train two or more methods on one task; when they have finished they meet here, "
             "with intervals over seeds.",
             "train",
         )
         return
-    asked = selection.asked_for(finished)
+    requested = selection.requested_runs(known_runs)
     left, right = st.columns([3, 2])
     with left:
-        of_task = selection.pick_task(finished, asked)
+        of_task = selection.pick_compared_task(known_runs, requested)
     with right:
         metric = selection.pick_metric(of_task)
-    across = selection.pick_across(of_task, asked)
-    runs = selection.pick_runs(of_task, asked, across)
+    across = selection.pick_across_bases(of_task, requested)
+    runs = selection.pick_runs(of_task, requested, across)
     if not runs:
         st.info("Choose at least one run; two or more can be compared.")
         return
     selection.offer_shipped(runs)
-    names = {run: look.name for run, look in looks(runs).items()}
-    reasons = comparability.unlike(runs, across_bases=across, names=names)
+    names = {run: style.name for run, style in styles_by_run(runs).items()}
+    reasons = comparability.reasons_not_comparable(runs, across_bases=across, names=names)
     if reasons:
-        selection.refuse(reasons, runs, across)
+        selection.show_refusal(reasons, runs, across)
         return
-    chosen = selection.Comparison(runs, looks(runs), metric, selection.scores_of(runs, metric))
-    views.headline(chosen)
-    views.summary_table(chosen)
+    chosen = selection.Comparison(
+        runs, styles_by_run(runs), metric, selection.table_with_metric(runs, metric)
+    )
+    views.show_headline(chosen)
+    views.show_summary(chosen)
     selection.offer_rating(runs)
     for note in comparability.caveats(runs, names):
-        st.caption(widgets.plain(f"Not equal but allowed: {note}."))
+        st.caption(widgets.escape_markdown(f"Not equal but allowed: {note}."))
     view = st.segmented_control(
         "View",
         list(views.VIEWS),
@@ -55,7 +57,7 @@ def show() -> None:
     )
     views.VIEWS[view](chosen)
     if view != "Answers":
-        charts.picture_format()
+        charts.image_format_control()
 
 
 show()

@@ -10,7 +10,7 @@ st.title("Components", anchor=False)
 
 @st.fragment
 @errors.guarded
-def explore():
+def explore_components():
     """One view at a time; changes here leave the rest of the page alone."""
     view = st.segmented_control(
         "View",
@@ -23,7 +23,7 @@ def explore():
     )
     views.VIEWS[view]()
     if view != "Map":
-        charts.picture_format()
+        charts.image_format_control()
 
 
-explore()
+explore_components()

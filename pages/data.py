@@ -6,7 +6,7 @@ from app.compare.recent_results import metric_title
 from app.figures import examples as figures
 from app.state import cache
 from app.training import example_browser
-from app.training.table_import import bring_your_own
+from app.training.table_import import show_import_form
 from app.ui import charts, forms, url_state, widgets
 
 st.title("Data", anchor=False)
@@ -20,38 +20,40 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 if view == "Bring your own file":
-    bring_your_own("data")
+    show_import_form("data")
     st.stop()
 
 task = url_state.pick_task("data.task")
 st.caption(
     f"{example_browser.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
-    f"Source: {widgets.plain(task.source_note.rstrip('.'))}."
+    f"Source: {widgets.escape_markdown(task.source_note.rstrip('.'))}."
 )
-if not cache.at_hand(task.name):
-    widgets.empty(
+if not cache.has_local_data(task.name):
+    widgets.empty_state(
         "These examples are not on this machine",
         f"Set PEFTCORE_DATA to a folder that holds `{task.name}`, or fetch them over the network.",
     )
     if not st.toggle("Fetch them now", key=f"data.fetch.{task.name}"):
         st.stop()
-splits = {split: cache.rows(task.name, split) for split in example_browser.SPLITS}
+splits = {split: cache.split_examples(task.name, split) for split in example_browser.SPLITS}
 for problem in dict.fromkeys(found.problem for found in splits.values() if found.problem):
-    st.error(widgets.plain(problem), icon=":material/error:")
+    st.error(widgets.escape_markdown(problem), icon=":material/error:")
 splits = {split: found.examples for split, found in splits.items() if found.examples}
 if not splits:
     st.stop()
 
 with st.container(horizontal=True, gap="large"):
     for split, rows in splits.items():
-        st.metric(forms.label(split), f"{len(rows):,}", width="content")
+        st.metric(forms.field_label(split), f"{len(rows):,}", width="content")
 split = st.segmented_control(
     "Split",
     list(splits),
     required=True,
-    format_func=forms.label,
+    format_func=forms.field_label,
     key="data.split",
-    on_change=url_state.follow("Split", "data.split", list(splits), words=forms.label),
+    on_change=url_state.sync_with_url(
+        "Split", "data.split", list(splits), format_option=forms.field_label
+    ),
 )
 rows = splits[split]
 
@@ -62,35 +64,41 @@ number = st.number_input(
 example_browser.show(rows[number - 1], task)
 
 st.header("All examples", anchor=False)
-found = example_browser.search(
+matches = example_browser.search_examples(
     rows, st.text_input("Search", key="data.search", placeholder="Any part of a text or label")
 )
-example_browser.choose(found[: example_browser.SHOWN], rows, split)
+example_browser.select_example(matches[: example_browser.MAX_ROWS], rows, split)
 widgets.download(
-    example_browser.table(found[: example_browser.SHOWN]),
+    example_browser.example_table(matches[: example_browser.MAX_ROWS]),
     key="data.rows",
     name=f"{task.name}-{split}",
 )
-more = f", the first {example_browser.SHOWN} shown" if len(found) > example_browser.SHOWN else ""
-st.caption(f"{len(found):,} of {len(rows):,} examples{more}. Tick one to read it in full above.")
+more = (
+    f", the first {example_browser.MAX_ROWS} shown"
+    if len(matches) > example_browser.MAX_ROWS
+    else ""
+)
+st.caption(f"{len(matches):,} of {len(rows):,} examples{more}. Tick one to read it in full above.")
 
 st.header("Balance and lengths", anchor=False)
 if task.labels:
     labels = {name: [row.label or "" for row in rows] for name, rows in splits.items()}
     charts.chart(
-        figures.balance(labels),
+        figures.label_shares_chart(labels),
         key="data.balance",
         name=f"{task.name}-labels",
         alt=example_browser.balance_alt(labels),
         table=example_browser.balance_table(labels),
     )
-measured = example_browser.lengths(rows)
+word_counts = example_browser.word_counts(rows)
 charts.chart(
-    figures.lengths(measured, "words", f"Lengths of {len(rows):,} examples, {split} split"),
+    figures.length_histograms(
+        word_counts, "words", f"Lengths of {len(rows):,} examples, {split} split"
+    ),
     key="data.lengths",
     name=f"{task.name}-{split}-lengths",
-    alt=example_browser.lengths_alt(measured, split),
-    table=example_browser.lengths_table(measured),
+    alt=example_browser.word_counts_alt(word_counts, split),
+    table=example_browser.word_counts_table(word_counts),
 )
 st.caption(
     f"n = {len(rows):,} examples of the {split} split. Models count tokens, of which a word has "

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import nav
-from app.compare.recent_results import results
+from app.compare.recent_results import latest_results
 from app.ui import widgets
 
 st.title("Adapter Lab", anchor=False)
@@ -13,17 +13,17 @@ st.markdown(
     "examples and see which learns best, with intervals over repeated seeds, on your own machine."
 )
 
-shown = [entry for entry in nav.entries() if entry.name != "home"]
-for first in range(0, len(shown), 3):
-    for column, entry in zip(st.columns(3), shown[first : first + 3], strict=False):
+other_pages = [entry for entry in nav.page_entries() if entry.name != "home"]
+for first in range(0, len(other_pages), 3):
+    for column, entry in zip(st.columns(3), other_pages[first : first + 3], strict=False):
         with column, st.container(border=True, height="stretch"):
-            widgets.link(entry.name, entry.title)
+            widgets.page_link(entry.name, entry.title)
             st.caption(entry.summary)
 
 st.header("Latest results", anchor=False)
-latest = results(limit=12)
+latest = latest_results(limit=12)
 if latest.empty:
-    widgets.empty(
+    widgets.empty_state(
         "No results yet",
         "Pick a task and tick a few methods; a small comparison takes a few minutes.",
         "train",

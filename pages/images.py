@@ -12,18 +12,18 @@ st.caption(
     "of examples, after arXiv:2507.10855; how its atoms are computed is reconstructed."
 )
 VIEWS = {
-    "Methods": views.methods,
-    "Fewer atoms": interactive_views.fewer,
-    "Layers": interactive_views.layers,
-    "Single atoms": interactive_views.single,
-    "Concept and style": interactive_views.together,
-    "Editing": views.editing,
+    "Methods": views.show_methods,
+    "Fewer atoms": interactive_views.show_fewer_atoms,
+    "Layers": interactive_views.show_layers,
+    "Single atoms": interactive_views.show_single_atoms,
+    "Concept and style": interactive_views.show_combined_runs,
+    "Editing": views.show_editing,
 }
 
 
 @st.fragment
 @errors.guarded
-def explore() -> None:
+def explore_images() -> None:
     """The chosen view; changes in it leave the rest of the page alone."""
     view = st.segmented_control(
         "View",
@@ -37,5 +37,5 @@ def explore() -> None:
     VIEWS[view]()
 
 
-explore()
-charts.picture_format()
+explore_images()
+charts.image_format_control()

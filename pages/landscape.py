@@ -6,12 +6,12 @@ from app.labs.landscape import flatness_views, selection, views
 from app.ui import charts, widgets
 
 VIEWS = {
-    "Ground": views.ground,
-    "Cuts": views.cuts,
-    "Between two": views.between,
-    "Flatness": flatness_views.flat,
-    "Validation": flatness_views.validation,
-    "Vertices": flatness_views.ablation,
+    "Ground": views.show_surface,
+    "Cuts": views.show_cuts,
+    "Between two": views.show_connection,
+    "Flatness": flatness_views.show_flatness,
+    "Validation": flatness_views.show_validation,
+    "Vertices": flatness_views.show_vertex_ablation,
 }
 st.title("Landscape", anchor=False)
 st.caption(
@@ -23,16 +23,16 @@ st.caption(
 
 def show() -> None:
     """Choose a run and the examples, then one view of its ground at a time."""
-    runs = selection.candidates()
+    runs = selection.candidate_runs()
     if not runs:
-        widgets.empty(
+        widgets.empty_state(
             "No adapter has been trained yet",
             "Train one, best with three vertices: it becomes a whole triangle of adapters, and "
             "here its ground can be seen.",
             "train",
         )
         return
-    subject = selection.pick(runs)
+    subject = selection.pick_subject(runs)
     view = st.segmented_control(
         "View",
         list(VIEWS),
@@ -43,7 +43,7 @@ def show() -> None:
         label_visibility="collapsed",
     )
     VIEWS[view](subject)
-    charts.picture_format()
+    charts.image_format_control()
 
 
 show()

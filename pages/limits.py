@@ -15,9 +15,9 @@ st.caption(
 
 def show() -> None:
     """Choose a run and a text, then look into one head."""
-    runs = cache.candidates()
+    runs = cache.candidate_runs()
     if not runs:
-        widgets.empty(
+        widgets.empty_state(
             "No adapter to look into yet",
             "Train a prefix, and LoRA beside it; when the runs have finished they can be measured "
             "here, layer by layer.",
@@ -26,15 +26,15 @@ def show() -> None:
         return
     run, other = selection.pick_runs(runs)
     example = selection.pick_text(run)
-    if example is None or not wait_for_imports.ready("limits"):
+    if example is None or not wait_for_imports.ready_or_wait("limits"):
         return
 
     @st.fragment
     @errors.guarded
-    def explore() -> None:
-        shown = selection.pick_head(run, other, example)
-        views.verdict(shown)
-        views.precision(shown)
+    def explore_head() -> None:
+        shown = selection.pick_subject(run, other, example)
+        views.show_verdict(shown)
+        views.show_precision(shown)
         view = st.segmented_control(
             "View",
             list(views.VIEWS),
@@ -45,9 +45,9 @@ def show() -> None:
             bind="query-params",
         )
         views.VIEWS[view](shown)
-        charts.picture_format()
+        charts.image_format_control()
 
-    explore()
+    explore_head()
 
 
 show()

@@ -11,20 +11,20 @@ st.title("Playground", anchor=False)
 
 def show() -> None:
     """Choose adapters, write or take a text, send it, read the answers side by side."""
-    finished = selection.finished()
-    if not finished:
-        widgets.empty(
+    finished_runs = selection.finished_runs()
+    if not finished_runs:
+        widgets.empty_state(
             "No adapter has been trained yet",
             "Train one; when its run has finished you can put questions to it here.",
             "train",
         )
         return
-    runs = playground.pick_adapters(finished, selection.asked_for(finished))
+    runs = playground.pick_adapters(finished_runs, selection.requested_runs(finished_runs))
     if not runs:
         st.info("Choose at least one adapter to put a question to.")
         return
     text = playground.write_text(runs)
-    question = playground.send(text, runs)
+    question = playground.question_form(text, runs)
     if question:
         playground.show(question, runs)
     else:

@@ -7,8 +7,8 @@ from app.state import access
 
 st.title("Rate", anchor=False)
 
-visit = access.visitor()
-if visit.role == "experimenter":
-    admin_page.show(visit.login)
+visitor = access.current_visitor()
+if visitor.role == "experimenter":
+    admin_page.show(visitor.login)
 else:
-    rater_page.sit(visit)
+    rater_page.show(visitor)

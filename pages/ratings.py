@@ -11,15 +11,15 @@ st.title("Ratings", anchor=False)
 
 def show() -> None:
     """Choose a project, then one view of its verdicts at a time."""
-    login = access.visitor().login
-    project = admin_page.pick(login)
+    login = access.current_visitor().login
+    project = admin_page.pick_project(login)
     if project is None:
         return
-    found = results.results(project, login)
+    project_results = results.load_results(project, login)
     if project.simulated:
         st.caption("Simulated raters, not people: this project shows what every view looks like.")
-    if found.said.empty:
-        widgets.empty(
+    if project_results.verdicts.empty:
+        widgets.empty_state(
             "Nobody has rated yet",
             "Invite raters on the Rate page and send them their links; what they say appears here.",
             "rate",
@@ -35,13 +35,13 @@ def show() -> None:
         bind="query-params",
     )
     if view in ("Scores", "Verdicts", "Agreement", "Metrics"):
-        found = results.only_careful(found)
-    if found.said.empty:
+        project_results = results.without_careless_raters(project_results)
+    if project_results.verdicts.empty:
         st.info("Every rater failed an attention check, so nothing is left to show.")
         return
-    other_views.VIEWS[view](found)
+    other_views.VIEWS[view](project_results)
     if view not in ("Disagreements", "Export"):
-        charts.picture_format()
+        charts.image_format_control()
 
 
 show()

@@ -7,53 +7,53 @@ from app.state import wait_for_imports
 from app.ui import charts, errors, widgets
 
 st.title("Scaling", anchor=False)
-INSIDE = {
-    "Scales": views.scales,
-    "Gap to words": views.gap,
-    "Learning rate": views.rate,
+SINGLE_RUN_VIEWS = {
+    "Scales": views.show_scales,
+    "Gap to words": views.show_word_gap,
+    "Learning rate": views.show_learning_rate,
 }
-BESIDE = {
-    "Ablations": ablation_views.ablations,
-    "Lengths": ablation_views.lengths,
-    "Shots": ablation_views.shots,
-    "Stability": ablation_views.stability,
-    "Transfer": ablation_views.transfer,
+EXPERIMENT_VIEWS = {
+    "Ablations": ablation_views.show_ablations,
+    "Lengths": ablation_views.show_lengths,
+    "Shots": ablation_views.show_shots,
+    "Stability": ablation_views.show_stability,
+    "Transfer": ablation_views.show_transfer,
 }
 
 
 def show() -> None:
     """Choose a run, a seed and a view."""
-    found = selection.runs()
+    found = selection.candidate_runs()
     if not found:
-        widgets.empty(
+        widgets.empty_state(
             "No soft prompt has been trained yet",
             "Train scaled prompt tuning, and prompt tuning beside it; when they have finished, "
             "their tokens and scales can be looked at here.",
             "train",
         )
         return
-    run = selection.pick(found)
+    run = selection.pick_run(found)
     seed = selection.pick_seed(run)
-    explore(selection.Subject(run, seed))
+    explore_scaling(selection.ScalingSubject(run, seed))
 
 
 @st.fragment
 @errors.guarded
-def explore(subject: selection.Subject) -> None:
+def explore_scaling(subject: selection.ScalingSubject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
     view = st.segmented_control(
         "View",
-        [*INSIDE, *BESIDE],
+        [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS],
         default="Scales",
         required=True,
         key="scaling.view",
         bind="query-params",
         label_visibility="collapsed",
     )
-    if view in INSIDE and not wait_for_imports.ready("scaling"):
+    if view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
         return
-    (INSIDE | BESIDE)[view](subject)
-    charts.picture_format()
+    (SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS)[view](subject)
+    charts.image_format_control()
 
 
 show()

@@ -14,21 +14,23 @@ st.caption(
 
 def show() -> None:
     """One experiment, or the capacity construction."""
-    choices = [*views.NAMES, views.CAPACITY]
+    choices = [*views.EXPERIMENT_TITLES, views.CAPACITY]
     chosen = st.segmented_control(
         "Experiment",
         choices,
         required=True,
-        format_func=views.name,
+        format_func=views.experiment_title,
         key="toys.experiment",
         label_visibility="collapsed",
-        on_change=url_state.follow("Experiment", "toys.experiment", choices, words=views.name),
+        on_change=url_state.sync_with_url(
+            "Experiment", "toys.experiment", choices, format_option=views.experiment_title
+        ),
     )
     if chosen == views.CAPACITY:
         views.show_capacity()
     else:
-        views.experiment(chosen)
-    charts.picture_format()
+        views.show_experiment(chosen)
+    charts.image_format_control()
 
 
 show()

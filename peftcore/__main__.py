@@ -22,5 +22,5 @@ from peftcore.cli import app  # noqa: E402
 from peftcore.system import malloc  # noqa: E402  (after the environment)
 
 if __name__ == "__main__":
-    malloc.hold()
+    malloc.keep_freed_memory()
     app(prog_name="python -m peftcore")

@@ -12,7 +12,7 @@ class BadInput(ValueError):
     """A value from outside that cannot be used: says what, which value, and what would be right."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> BadInput:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """The error for a name nobody knows, with close matches and what is known."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

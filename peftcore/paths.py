@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 ASSETS = ROOT / "assets"
 
 
-def data() -> Path:
+def data_folder() -> Path:
     """The folder of data sets in the hub's layout; it need not exist."""
     return Path(os.environ.get("PEFTCORE_DATA") or ROOT / "data").expanduser().resolve()
 
 
-def home() -> Path:
+def workspace_folder() -> Path:
     """The folder everything of ours is written to, made if missing, open to its owner only."""
     path = Path(os.environ.get("PEFTCORE_HOME") or ROOT / "workspace").expanduser().resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

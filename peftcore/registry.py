@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 
 T = TypeVar("T")
 
@@ -17,13 +17,13 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
-        self._found: dict[str, T] = {}
+        self._by_name: dict[str, T] = {}
         self._loaded = False
 
     def add(self, item: T) -> T:
         """Register a class under its `name`; used as a decorator."""
         name: str = item.name  # type: ignore[attr-defined]
-        if self._found.setdefault(name, item) is not item:
+        if self._by_name.setdefault(name, item) is not item:
             raise TypeError(f"two {self.kind}s are called {name!r}")
         return item
 
@@ -33,13 +33,13 @@ class Registry(Generic[T]):
             for info in pkgutil.iter_modules(package.__path__):
                 importlib.import_module(f"{self.package}.{info.name}")
             self._loaded = True  # only now: a file that cannot be imported must fail every time
-        return self._found
+        return self._by_name
 
     def __getitem__(self, name: str) -> T:
-        found = self._load()
-        if name not in found:
-            raise unknown(self.kind, name, found)
-        return found[name]
+        by_name = self._load()
+        if name not in by_name:
+            raise unknown_name(self.kind, name, by_name)
+        return by_name[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._load()))

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 
 
 class Settings(BaseModel):
@@ -25,14 +25,14 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values or {}))
         except ValidationError as error:
-            raise BadInput("; ".join(map(cls._sentence, error.errors()))) from None
+            raise BadInput("; ".join(map(cls._describe_problem, error.errors()))) from None
 
     @classmethod
-    def _sentence(cls, problem: Any) -> str:
+    def _describe_problem(cls, problem: Any) -> str:
         """One pydantic problem in words."""
         path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            return str(unknown("setting", path, cls.model_fields))
+            return str(unknown_name("setting", path, cls.model_fields))
         limits = problem.get("ctx", {}) | _limits(cls, problem["loc"])
         if {"ge", "le"} <= limits.keys() and "than" in problem["type"]:
             return f"{path} must lie in [{limits['ge']}, {limits['le']}]; got {problem['input']!r}"
@@ -43,9 +43,9 @@ class Settings(BaseModel):
 def _limits(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:
     """Lower and upper limit declared for a field, as {"ge": …, "le": …}."""
     field = cls.model_fields.get(str(path[0])) if path else None
-    found: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
     for part in field.metadata if field else ():
-        found |= {
+        limits |= {
             k: v for k in ("ge", "le", "gt", "lt") if (v := getattr(part, k, None)) is not None
         }
-    return found
+    return limits

@@ -214,7 +214,7 @@ def test_what_pages_import_leaves_the_heavy_packages_alone():
     code = (
         f"import importlib, sys\nfor name in {LIGHT!r}: importlib.import_module(name)\n"
         "from peftcore.adapters.base import METHODS; METHODS.values()\n"
-        "from peftcore import tasks; tasks.names()\n"
+        "from peftcore import tasks; tasks.task_names()\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -11,12 +11,12 @@ from app.compare.selection import Comparison
 from app.ui import answer_html
 from app.ui.widgets import download
 
-PAGE = 8  # examples on one page
+PAGE_SIZE = 8  # examples on one page
 EVERY, DISAGREE, WRONG, SPLIT = "All", "Answers differ", "Someone is wrong", "Only some are right"
-GOLD = "the references"
+REFERENCES = "the references"
 
 
-def side_by_side(chosen: Comparison) -> None:
+def show_answers(chosen: Comparison) -> None:
     """Every run's answer to the same examples, differences marked."""
     answers = pd.concat(
         [run.answers().assign(run=run.id) for run in chosen.runs], ignore_index=True
@@ -25,20 +25,22 @@ def side_by_side(chosen: Comparison) -> None:
         st.info("These runs kept no answers.")
         return
     labelled = answers["label"].notna().any()
-    seed, which, other = _controls(chosen, answers, labelled)
+    seed, answer_filter, reference_run = _controls(chosen, answers, labelled)
     answers = answers[answers["seed"] == seed]
-    picked = pick(answers, which)
+    picked = filter_examples(answers, answer_filter)
     st.caption(f"{len(picked)} of {answers['example'].nunique()} examples, seed {seed}.")
     if not picked:
         st.info("No example of this seed is like that; show all, or choose another seed.")
         return
-    pages = -(-len(picked) // PAGE)
-    page = st.pagination(pages, key=f"compare.page.{which}") if pages > 1 else 1
+    pages = -(-len(picked) // PAGE_SIZE)
+    page = st.pagination(pages, key=f"compare.page.{answer_filter}") if pages > 1 else 1
     st.html(answer_html.STYLE)
     rows = {key: group for key, group in answers.groupby("example", sort=False)}  # noqa: C416
-    for example in picked[(page - 1) * PAGE : page * PAGE]:
-        st.html(_card(rows[example], chosen, other))
-    download(_flat(answers, chosen), key="compare.answers", name=f"{chosen.file}-answers")
+    for example in picked[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+        st.html(_example_html(rows[example], chosen, reference_run))
+    download(
+        _answer_table(answers, chosen), key="compare.answers", name=f"{chosen.file_stem}-answers"
+    )
 
 
 def _controls(
@@ -46,61 +48,63 @@ def _controls(
 ) -> tuple[int, str, str | None]:
     """Seed, filter, and the run differences are marked against (None: the references)."""
     choices = [EVERY, DISAGREE, *([WRONG, SPLIT] if labelled else [])]
-    which = st.segmented_control(
+    answer_filter = st.segmented_control(
         "Examples", choices, default=EVERY, required=True, key="compare.filter"
     )
     left, right = st.columns([1, 3])
     seeds = sorted(answers["seed"].unique().tolist())
     seed = left.selectbox("Seed", seeds, key="compare.seed")
     others = [None, *(run.id for run in chosen.runs)]
-    other = right.selectbox(
+    reference_run = right.selectbox(
         "Mark differences from",
         others,
-        format_func=lambda run: chosen.looks[run].name if run else GOLD,
+        format_func=lambda run: chosen.styles[run].name if run else REFERENCES,
         key="compare.against",
         help="Words only the answer has are underlined; words it lacks are struck through.",
     )
-    return seed, which, other
+    return seed, answer_filter, reference_run
 
 
-def pick(answers: pd.DataFrame, which: str) -> list[str]:
+def filter_examples(answers: pd.DataFrame, answer_filter: str) -> list[str]:
     """The examples that fit a filter, in their own order; `answers` are those of one seed."""
-    kept = []
+    examples = []
     for example, rows in answers.groupby("example", sort=False):
         right = [bool(value) for value in rows["correct"].dropna()]
-        said = rows["predicted"] if rows["label"].notna().all() else rows["text"]
+        responses = rows["predicted"] if rows["label"].notna().all() else rows["text"]
         fits = {
             EVERY: True,
-            DISAGREE: said.nunique(dropna=False) > 1,
+            DISAGREE: responses.nunique(dropna=False) > 1,
             WRONG: not all(right),
             SPLIT: any(right) and not all(right),
         }
-        if fits[which]:
-            kept.append(str(example))
-    return kept
+        if fits[answer_filter]:
+            examples.append(str(example))
+    return examples
 
 
-def _card(rows: pd.DataFrame, chosen: Comparison, other: str | None) -> str:
+def _example_html(rows: pd.DataFrame, chosen: Comparison, reference_run: str | None) -> str:
     first = rows.iloc[0]
-    gold = answer_html.accepted(first["target"], _known(first["label"]), first["references"])
+    gold = answer_html.accepted_answers(
+        first["target"], _value_or_none(first["label"]), first["references"]
+    )
     by_run = {row["run"]: row for _, row in rows.iterrows()}
     cells = [
-        answer_html.Cell(chosen.looks[run], row["text"], _known(row["correct"]))
-        for run in chosen.looks
+        answer_html.AnswerCell(chosen.styles[run], row["text"], _value_or_none(row["correct"]))
+        for run in chosen.styles
         if (row := by_run.get(run)) is not None
     ]
-    against = by_run[other]["text"] if other in by_run else None
-    return answer_html.card(first["source"], gold, cells, against)
+    against = by_run[reference_run]["text"] if reference_run in by_run else None
+    return answer_html.example_card(first["source"], gold, cells, against)
 
 
-def _known(value: Any) -> Any:
+def _value_or_none(value: Any) -> Any:
     """None for a gap."""
     return None if pd.isna(value) else value
 
 
-def _flat(answers: pd.DataFrame, chosen: Comparison) -> pd.DataFrame:
+def _answer_table(answers: pd.DataFrame, chosen: Comparison) -> pd.DataFrame:
     """One row per example and run, for a spreadsheet."""
-    names = [chosen.looks[run].name for run in answers["run"]]
+    names = [chosen.styles[run].name for run in answers["run"]]
     columns = ["example", "seed", "source", "target", "label", "text", "predicted", "correct"]
     table = answers[columns].copy()
     table.insert(0, "method", names)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-SPECIAL = {
+ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
@@ -15,24 +15,27 @@ SPECIAL = {
 }
 
 
-def escaped(text: str) -> str:
+def escape_latex(text: str) -> str:
     """The text with every character LaTeX would act on escaped."""
-    return "".join(SPECIAL.get(sign, sign) for sign in text)
+    return "".join(ESCAPES.get(sign, sign) for sign in text)
 
 
-def table(
+def latex_table(
     summary: pd.DataFrame, names: Mapping[str, str], metric: str, digits: str, caption: str
 ) -> str:
     """One line per run: name, mean with its 95 % half width, seeds, trainable parameters."""
     lines = [
         r"\begin{table}",
         r"  \centering",
-        f"  \\caption{{{escaped(caption)}}}",
+        f"  \\caption{{{escape_latex(caption)}}}",
         r"  \begin{tabular}{lrrr}",
         r"    \toprule",
-        f"    Method & {escaped(metric)} & Seeds & Parameters \\\\",
+        f"    Method & {escape_latex(metric)} & Seeds & Parameters \\\\",
         r"    \midrule",
-        *(f"    {_line(row, names[row['run']], digits)} \\\\" for _, row in summary.iterrows()),
+        *(
+            f"    {_table_line(row, names[row['run']], digits)} \\\\"
+            for _, row in summary.iterrows()
+        ),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
@@ -40,13 +43,13 @@ def table(
     return "\n".join(lines) + "\n"
 
 
-def _line(row: pd.Series, name: str, digits: str) -> str:
-    cells = [escaped(name), _value(row, digits), f"{row['n']}"]
+def _table_line(row: pd.Series, name: str, digits: str) -> str:
+    cells = [escape_latex(name), _mean_text(row, digits), f"{row['n']}"]
     size = f"{row['trainable']:,.0f}".replace(",", r"\,") if pd.notna(row["trainable"]) else "--"
     return " & ".join([*cells, size])
 
 
-def _value(row: pd.Series, digits: str) -> str:
+def _mean_text(row: pd.Series, digits: str) -> str:
     if pd.isna(row["mean"]):
         return "--"
     mean = f"{row['mean']:{digits}}"

@@ -7,19 +7,19 @@ from typing import Any
 import pandas as pd
 
 from app.state import cache
-from app.ui.widgets import number
+from app.ui.widgets import format_metric
 from peftcore.adapters.base import METHODS
-from peftcore.metrics.scores import MEASURES
+from peftcore.metrics.scores import METRICS
 
 
 def metric_title(metric: str) -> str:
     """A measure's name for people."""
-    return MEASURES[metric].title if metric in MEASURES else metric
+    return METRICS[metric].title if metric in METRICS else metric
 
 
-def results(limit: int) -> pd.DataFrame:
+def latest_results(limit: int) -> pd.DataFrame:
     """The newest finished runs, one row each, with the main measure of their task."""
-    known = {task.name: task for task in cache.tasks()}
+    known = {task.name: task for task in cache.list_tasks()}
     rows: list[dict[str, Any]] = []
     for run, seeds in cache.run_table().groupby("run", sort=False):
         first = seeds.iloc[0]
@@ -34,8 +34,8 @@ def results(limit: int) -> pd.DataFrame:
             {
                 "Task": task.title,
                 "Method": METHODS[method].title if method in METHODS else method,
-                "Score": number(values.mean()),
-                "Range": f"{number(values.min())} to {number(values.max())}",
+                "Score": format_metric(values.mean()),
+                "Range": f"{format_metric(values.min())} to {format_metric(values.max())}",
                 "Seeds": len(values),
                 "Measure": metric_title(task.main_metric),
                 "Run": f"/runs?run={run}",

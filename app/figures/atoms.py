@@ -13,16 +13,16 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
-from app.figures.atoms_tables import frame, line, said
-from app.theme import NEUTRAL, OTHERS, faint, look, text
+from app.figures.atoms_tables import add_line_with_band, coefficient_facts, titled_chart
+from app.theme import EXTRA_COLOURS, NEUTRAL, plotly_text, style_of_method, with_opacity
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import band
-from peftcore.labs.atoms.request import Site
+from peftcore.analysis.comparison import interval_by_step
+from peftcore.labs.atoms.request import AtomSite
 
-SCALE = "Cividis"
-SIGNED = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
-ROW = 26  # pixels of a matrix's row
-MEASURES = {
+COLOUR_SCALE = "Cividis"
+SIGNED_SCALE = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
+ROW_HEIGHT = 26  # pixels of a matrix's row
+MEASURE_TITLES = {
     "zeros": "Exact zeros (share of coefficients)",
     "l0": "Atoms used at a position (L0)",
     "hoyer": "Hoyer's measure (0 even, 1 one atom)",
@@ -33,44 +33,49 @@ MEASURES = {
 }
 
 
-def layers(
+def atom_heatmap(
     values: ArrayLike,
-    sites: Sequence[Site],
+    sites: Sequence[AtomSite],
     title: str,
     facts: Mapping[str, Any],
     seed: int,
     chosen: int | None = None,
 ) -> go.Figure:
     """Matrix × atom, one number each; every cell can be clicked and says what it is."""
-    held = np.asarray(values, dtype=np.float64)
-    rows, each = held.shape
-    figure = frame(130 + ROW * rows, title, said(facts, seed))
+    cell_values = np.asarray(values, dtype=np.float64)
+    rows, atoms_per_site = cell_values.shape
+    figure = titled_chart(130 + ROW_HEIGHT * rows, title, coefficient_facts(facts, seed))
     figure.add_heatmap(
-        z=held,
-        x=list(range(each)),
+        z=cell_values,
+        x=list(range(atoms_per_site)),
         y=list(range(rows)),
-        colorscale=SCALE,
+        colorscale=COLOUR_SCALE,
         hoverinfo="skip",
         xgap=1,
         ygap=1,
-        colorbar={"title": {"text": text(title.split(":")[0]), "side": "right"}, "thickness": 14},
+        colorbar={
+            "title": {"text": plotly_text(title.split(":")[0]), "side": "right"},
+            "thickness": 14,
+        },
     )
-    where = [(row, atom) for row in range(rows) for atom in range(each)]
+    cells = [(row, atom) for row in range(rows) for atom in range(atoms_per_site)]
     figure.add_scatter(  # heat maps tell nobody of clicks
-        x=[atom for _, atom in where],
-        y=[row for row, _ in where],
+        x=[atom for _, atom in cells],
+        y=[row for row, _ in cells],
         mode="markers",
         marker={"symbol": "square", "size": 20, "color": "rgba(0,0,0,0.001)"},
-        customdata=[[row * each + atom] for row, atom in where],
+        customdata=[[row * atoms_per_site + atom] for row, atom in cells],
         text=[
-            f"{text(sites[r].atom(a))} · {text(sites[r].title)}<br>{text(title)} {held[r, a]:.4g}"
-            for r, a in where
+            f"{plotly_text(sites[r].atom_name(a))} · "
+            f"{plotly_text(sites[r].title)}<br>{plotly_text(title)} "
+            f"{cell_values[r, a]:.4g}"
+            for r, a in cells
         ],
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
-    if chosen is not None and chosen < held.size:
-        row, atom = divmod(chosen, each)
+    if chosen is not None and chosen < cell_values.size:
+        row, atom = divmod(chosen, atoms_per_site)
         figure.add_scatter(
             x=[atom],
             y=[row],
@@ -79,66 +84,74 @@ def layers(
             hoverinfo="skip",
             showlegend=False,
         )
-    step = -(-each // 16)
+    step = -(-atoms_per_site // 16)
     figure.update_xaxes(
         title_text="Atom of the matrix",
-        tickvals=list(range(0, each, step)),
+        tickvals=list(range(0, atoms_per_site, step)),
         tickangle=0,
-        range=[-0.5, each - 0.5],
+        range=[-0.5, atoms_per_site - 0.5],
         showgrid=False,
     )
     figure.update_yaxes(
         tickvals=list(range(rows)),
-        ticktext=[text(site.title) for site in sites],
+        ticktext=[plotly_text(site.title) for site in sites],
         autorange="reversed",
         showgrid=False,
     )
     return figure.update_layout(clickmode="event+select")
 
 
-def layers_alt(values: ArrayLike, sites: Sequence[Site], title: str) -> str:
+def atom_heatmap_alt(values: ArrayLike, sites: Sequence[AtomSite], title: str) -> str:
     """The map in words: the three largest cells."""
-    held = np.asarray(values, dtype=np.float64)
-    order = sparsity.ranked(np.nan_to_num(held).ravel())[:3]
+    cell_values = np.asarray(values, dtype=np.float64)
+    order = sparsity.rank_atoms(np.nan_to_num(cell_values).ravel())[:3]
     parts = [
-        f"{sites[n // held.shape[1]].atom(n % held.shape[1])} {held.ravel()[n]:.3g}" for n in order
+        f"{sites[n // cell_values.shape[1]].atom_name(n % cell_values.shape[1])} "
+        f"{cell_values.ravel()[n]:.3g}"
+        for n in order
     ]
-    return f"{title} of {held.size} atoms in {len(sites)} matrices. Largest: {', '.join(parts)}."
+    return (
+        f"{title} of {cell_values.size} atoms in {len(sites)} matrices. Largest: "
+        f"{', '.join(parts)}."
+    )
 
 
-def layers_table(values: Mapping[str, ArrayLike], sites: Sequence[Site]) -> pd.DataFrame:
+def atom_table(values: Mapping[str, ArrayLike], sites: Sequence[AtomSite]) -> pd.DataFrame:
     """One row per atom, with every number that can be mapped."""
-    held = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
-    each = next(iter(held.values())).shape[1]
-    names = [(site.title, site.atom(i)) for site in sites for i in range(each)]
-    made = pd.DataFrame(names, columns=["matrix", "atom"])
-    return made.assign(**{name: value.ravel() for name, value in held.items()})
+    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in values.items()}
+    atoms_per_site = next(iter(arrays.values())).shape[1]
+    names = [(site.title, site.atom_name(i)) for site in sites for i in range(atoms_per_site)]
+    atom_names = pd.DataFrame(names, columns=["matrix", "atom"])
+    return atom_names.assign(**{name: value.ravel() for name, value in arrays.items()})
 
 
-def tokens(
-    codes: ArrayLike, words: Sequence[str], site: Site, seed: int, chosen: int | None = None
+def coefficient_heatmap(
+    codes: ArrayLike, words: Sequence[str], site: AtomSite, seed: int, chosen: int | None = None
 ) -> go.Figure:
     """Coefficients (t, m) of one matrix over the tokens of a text; exact zeros stay blank."""
-    held = np.asarray(codes, dtype=np.float64)
-    shown = np.where(held == 0, np.nan, held).T
-    widest = float(np.abs(held).max()) or 1.0
-    figure = frame(
-        170 + 24 * held.shape[1],
+    coefficients = np.asarray(codes, dtype=np.float64)
+    nonzero = np.where(coefficients == 0, np.nan, coefficients).T
+    widest = float(np.abs(coefficients).max()) or 1.0
+    figure = titled_chart(
+        170 + 24 * coefficients.shape[1],
         f"Coefficients: {site.title}",
         f"seed {seed}, {len(words)} tokens; blank is exactly zero",
     )
-    names = [text(word) for word in words]
+    names = [plotly_text(word) for word in words]
     hover = [
-        [f"{text(site.atom(a))} at “{names[t]}”: {held[t, a]:.4g}" for t in range(len(words))]
-        for a in range(held.shape[1])
+        [
+            f"{plotly_text(site.atom_name(a))} at “{names[t]}”: {coefficients[t, a]:.4g}"
+            for t in range(len(words))
+        ]
+        for a in range(coefficients.shape[1])
     ]
     figure.add_heatmap(
-        z=shown,
+        z=nonzero,
         x=list(range(len(words))),
-        y=list(range(held.shape[1])),
+        y=list(range(coefficients.shape[1])),
         zmin=-widest,
         zmax=widest,
-        colorscale=SIGNED,
+        colorscale=SIGNED_SCALE,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=True,
@@ -156,20 +169,21 @@ def tokens(
     return figure
 
 
-def tokens_alt(codes: ArrayLike, words: Sequence[str], site: Site) -> str:
+def coefficient_heatmap_alt(codes: ArrayLike, words: Sequence[str], site: AtomSite) -> str:
     """The coefficients in words: share of zeros, and the largest of all."""
-    held = np.asarray(codes, dtype=np.float64)
-    t, a = np.unravel_index(int(np.abs(held).argmax()), held.shape)
+    coefficients = np.asarray(codes, dtype=np.float64)
+    t, a = np.unravel_index(int(np.abs(coefficients).argmax()), coefficients.shape)
     return (
-        f"Coefficients of {held.shape[1]} atoms at {site.title} over {len(words)} tokens; "
-        f"{sparsity.zeros(held):.0%} are zero; largest {held[t, a]:.3g} of {site.atom(int(a))} "
+        f"Coefficients of {coefficients.shape[1]} atoms at {site.title} over {len(words)} tokens; "
+        f"{sparsity.zero_fraction(coefficients):.0%} are zero; largest {coefficients[t, a]:.3g} of "
+        f"{site.atom_name(int(a))} "
         f"at {words[int(t)]}."
     )
 
 
-def lorenz(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
+def lorenz_curves(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
     """Lorenz curves of importance, a line for each seed, with the line of equal atoms."""
-    figure = frame(400, "Inequality of importance", said(facts))
+    figure = titled_chart(400, "Inequality of importance", coefficient_facts(facts))
     figure.add_scatter(
         x=[0, 1],
         y=[0, 1],
@@ -185,7 +199,7 @@ def lorenz(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Fig
             y=y,
             mode="lines",
             name=f"Seed {seed}, Gini {sparsity.gini(weight):.2f}",
-            line={"color": OTHERS[nth % len(OTHERS)], "width": 2},
+            line={"color": EXTRA_COLOURS[nth % len(EXTRA_COLOURS)], "width": 2},
             hovertemplate="%{x:.0%} of the atoms hold %{y:.0%}<extra></extra>",
         )
     figure.update_xaxes(title_text="Share of atoms, the least important first", tickformat=".0%")
@@ -193,23 +207,25 @@ def lorenz(weights: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Fig
     return figure
 
 
-def lorenz_alt(weights: Mapping[int, ArrayLike]) -> str:
+def lorenz_curves_alt(weights: Mapping[int, ArrayLike]) -> str:
     """The curves in words."""
     parts = [f"seed {seed} {sparsity.gini(w):.2f}" for seed, w in weights.items()]
     return f"Lorenz curves of atom importance. Gini: {', '.join(parts)}."
 
 
-def usage(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
+def usage_histogram(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
     """How many atoms are used how often, over all seeds."""
-    held = np.concatenate([np.ravel(each) for each in frequency.values()])
-    count, edges = np.histogram(held, bins=20, range=(0, 1))
-    dead, always = int((held == 0).sum()), int((held == 1).sum())
-    figure = frame(400, f"Usage: {dead} never, {always} everywhere", said(facts))
+    frequencies = np.concatenate([np.ravel(each) for each in frequency.values()])
+    count, edges = np.histogram(frequencies, bins=20, range=(0, 1))
+    dead, always = int((frequencies == 0).sum()), int((frequencies == 1).sum())
+    figure = titled_chart(
+        400, f"Usage: {dead} never, {always} everywhere", coefficient_facts(facts)
+    )
     figure.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=count,
         width=0.046,
-        marker={"color": look("atoms", "").colour},
+        marker={"color": style_of_method("atoms", "").colour},
         hovertemplate="%{y} atoms are used at about %{x:.0%} of the positions<extra></extra>",
     )
     figure.update_xaxes(title_text="Share of positions at which an atom is used", tickformat=".0%")
@@ -217,43 +233,46 @@ def usage(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Fi
     return figure
 
 
-def usage_alt(frequency: Mapping[int, ArrayLike]) -> str:
+def usage_histogram_alt(frequency: Mapping[int, ArrayLike]) -> str:
     """The histogram in words."""
-    held = np.concatenate([np.ravel(each) for each in frequency.values()])
-    low, middle, high = np.quantile(held, [0.25, 0.5, 0.75])
+    frequencies = np.concatenate([np.ravel(each) for each in frequency.values()])
+    low, middle, high = np.quantile(frequencies, [0.25, 0.5, 0.75])
     return (
-        f"Usage of {held.size} atoms: {int((held == 0).sum())} never used, "
-        f"{int((held == 1).sum())} used everywhere; quartiles {low:.0%}, {middle:.0%}, {high:.0%}."
+        f"Usage of {frequencies.size} atoms: {int((frequencies == 0).sum())} never used, "
+        f"{int((frequencies == 1).sum())} used everywhere; quartiles {low:.0%}, {middle:.0%}, "
+        f"{high:.0%}."
     )
 
 
-def evolution(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Figure:
+def sparsity_by_step_chart(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Figure:
     """A measure of sparsity over training: mean, 95 % interval over seeds, and every seed."""
-    found = band(table, name)
-    colour = look("atoms", "").colour
-    figure = frame(400, MEASURES[name], said(facts))
-    for seed, held in table.groupby("seed"):
+    means = interval_by_step(table, name)
+    colour = style_of_method("atoms", "").colour
+    figure = titled_chart(400, MEASURE_TITLES[name], coefficient_facts(facts))
+    for seed, seed_rows in table.groupby("seed"):
         figure.add_scatter(
-            x=held["step"],
-            y=held[name],
+            x=seed_rows["step"],
+            y=seed_rows[name],
             mode="lines",
-            line={"color": faint(colour, 0.35), "width": 1},
+            line={"color": with_opacity(colour, 0.35), "width": 1},
             hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.4g}}<extra></extra>",
             showlegend=False,
         )
-    line(figure, found["step"], found, colour, "Mean of seeds", "solid", "circle", ".4g")
+    add_line_with_band(
+        figure, means["step"], means, colour, "Mean of seeds", "solid", "circle", ".4g"
+    )
     figure.update_xaxes(title_text="Training step")
-    figure.update_yaxes(title_text=MEASURES[name])
+    figure.update_yaxes(title_text=MEASURE_TITLES[name])
     return figure
 
 
-def evolution_alt(table: pd.DataFrame, name: str) -> str:
+def sparsity_by_step_alt(table: pd.DataFrame, name: str) -> str:
     """First and last mean of a measure."""
-    found = band(table, name)
-    if found.empty:
-        return f"{MEASURES[name]}: nothing measured."
-    first, last = found.iloc[0], found.iloc[-1]
+    means = interval_by_step(table, name)
+    if means.empty:
+        return f"{MEASURE_TITLES[name]}: nothing measured."
+    first, last = means.iloc[0], means.iloc[-1]
     return (
-        f"{MEASURES[name]}: {first['mean']:.3g} at step {first['step']:.0f}, "
+        f"{MEASURE_TITLES[name]}: {first['mean']:.3g} at step {first['step']:.0f}, "
         f"{last['mean']:.3g} at step {last['step']:.0f}."
     )

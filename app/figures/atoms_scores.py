@@ -11,61 +11,78 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.atoms_tables import frame, judged, line
-from app.figures.compare import axis_title, digits, measure
-from app.theme import NEUTRAL, OTHERS, SYMBOLS, faint, look
+from app.figures.atoms_tables import add_line_with_band, score_facts, titled_chart
+from app.figures.compare import find_measure, metric_axis_title, value_format
+from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, style_of_method, with_opacity
 from peftcore.analysis.comparison import interval
 from peftcore.labs.atoms.request import ORDERS
 
-COLOURS = {"importance": "#5A76F5", "ablation": "#D55E00", "random": NEUTRAL}
-DASHES = {"importance": "solid", "ablation": "dash", "random": "dot"}
-NAMES = {
+ORDER_COLOURS = {"importance": "#5A76F5", "ablation": "#D55E00", "random": NEUTRAL}
+ORDER_DASHES = {"importance": "solid", "ablation": "dash", "random": "dot"}
+ORDER_TITLES = {
     "importance": "By importance",
     "ablation": "By cost of removal",
     "random": "Random",
 }
 
 
-def pruning(
-    bands: pd.DataFrame, what: str, facts: Mapping[str, Any], k: int | None = None
+def pruning_curves(
+    bands: pd.DataFrame, quantity: str, facts: Mapping[str, Any], marked_count: int | None = None
 ) -> go.Figure:
     """Loss or score with k atoms kept, in each order, with 95 % intervals over seeds."""
     ks = sorted(set(bands["k"]))
-    place = {k: nth for nth, k in enumerate(ks)}
+    x_by_count = {k: nth for nth, k in enumerate(ks)}
     metric = str(facts.get("metric", ""))
-    draws = int(bands.loc[bands["order"] == "random", "draws"].max() or 0)
-    name = "Loss" if what == "loss" else measure(metric).title
-    figure = frame(
+    random_orders = int(bands.loc[bands["order"] == "random", "draws"].max() or 0)
+    name = "Loss" if quantity == "loss" else find_measure(metric).title
+    figure = titled_chart(
         460,
         f"{name} with few atoms",
-        f"{judged(facts)}; 95 % intervals over seeds; random: mean of {draws} orders of each seed",
+        f"{score_facts(facts)}; 95 % intervals over seeds; random: mean of {random_orders} "
+        "orders of each seed",
         hovermode="x unified",
     )
-    form = ".4f" if what == "loss" else digits(metric)
+    form = ".4f" if quantity == "loss" else value_format(metric)
     for nth, order in enumerate(o for o in ORDERS if o in set(bands["order"])):
-        found = bands[bands["order"] == order].sort_values("k")
-        along = [place[each] for each in found["k"]]
+        order_bands = bands[bands["order"] == order].sort_values("k")
+        xs = [x_by_count[each] for each in order_bands["k"]]
         symbol = SYMBOLS[nth]
-        line(figure, along, found, COLOURS[order], NAMES[order], DASHES[order], symbol, form)
-    if k in place:
+        add_line_with_band(
+            figure,
+            xs,
+            order_bands,
+            ORDER_COLOURS[order],
+            ORDER_TITLES[order],
+            ORDER_DASHES[order],
+            symbol,
+            form,
+        )
+    if marked_count in x_by_count:
         figure.add_vline(
-            x=place[int(k or 0)], line={"color": NEUTRAL, "width": 1.5, "dash": "dash"}
+            x=x_by_count[int(marked_count or 0)],
+            line={"color": NEUTRAL, "width": 1.5, "dash": "dash"},
         )
     figure.update_xaxes(
-        title_text="Atoms kept", tickvals=list(place.values()), ticktext=[str(each) for each in ks]
+        title_text="Atoms kept",
+        tickvals=list(x_by_count.values()),
+        ticktext=[str(each) for each in ks],
     )
-    figure.update_yaxes(title_text="Loss (nats)" if what == "loss" else axis_title(metric))
+    figure.update_yaxes(
+        title_text="Loss (nats)" if quantity == "loss" else metric_axis_title(metric)
+    )
     return figure
 
 
-def pruning_alt(bands: pd.DataFrame, what: str, facts: Mapping[str, Any]) -> str:
+def pruning_curves_alt(bands: pd.DataFrame, quantity: str, facts: Mapping[str, Any]) -> str:
     """The curves in words: what each order has with half of the numbers kept, and all."""
-    form = ".4f" if what == "loss" else digits(str(facts.get("metric", "")))
+    form = ".4f" if quantity == "loss" else value_format(str(facts.get("metric", "")))
     parts = []
-    for order, found in bands.groupby("order", sort=False):
-        told = ", ".join(f"{row.k} atoms {row.mean:{form}}" for row in found.itertuples())
-        parts.append(f"{NAMES[str(order)]}: {told}")
-    return f"{'Loss' if what == 'loss' else 'Score'} by atoms kept. {'; '.join(parts)}."
+    for order, order_bands in bands.groupby("order", sort=False):
+        scores_text = ", ".join(
+            f"{row.k} atoms {row.mean:{form}}" for row in order_bands.itertuples()
+        )
+        parts.append(f"{ORDER_TITLES[str(order)]}: {scores_text}")
+    return f"{'Loss' if quantity == 'loss' else 'Score'} by atoms kept. {'; '.join(parts)}."
 
 
 def density_table(points: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -92,20 +109,20 @@ def density_table(points: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def density(
+def density_chart(
     points: Sequence[Mapping[str, Any]], over: str, metric: str, facts: Mapping[str, Any]
 ) -> go.Figure:
     """Score against the share of coefficients that are not zero; LoRA of equal rank as a band."""
     table = density_table(points)
-    figure = frame(
+    figure = titled_chart(
         460,
         f"Density against quality by {over}",
-        f"numbers: {over}; {judged(facts)}; 95 % intervals over seeds",
+        f"numbers: {over}; {score_facts(facts)}; 95 % intervals over seeds",
     )
-    form = digits(metric)
+    form = value_format(metric)
     reference = table[table["value"].isna()]
     for row in reference.itertuples():
-        colour = look("lora", "").colour
+        colour = style_of_method("lora", "").colour
         figure.add_hline(
             y=row.score,
             line={"color": colour, "dash": "dash", "width": 2},
@@ -118,20 +135,23 @@ def density(
         )
         if pd.notna(row.score_low):
             figure.add_hrect(
-                y0=row.score_low, y1=row.score_high, fillcolor=faint(colour, 0.1), line_width=0
+                y0=row.score_low,
+                y1=row.score_high,
+                fillcolor=with_opacity(colour, 0.1),
+                line_width=0,
             )
-    along = table[table["value"].notna()].dropna(subset=["density"]).sort_values("density")
+    path_rows = table[table["value"].notna()].dropna(subset=["density"]).sort_values("density")
     figure.add_scatter(
-        x=along["density"],
-        y=along["score"],
+        x=path_rows["density"],
+        y=path_rows["score"],
         mode="lines+markers+text",
-        text=_labels(along),
+        text=_point_labels(path_rows),
         textposition="top right",
-        line={"color": look("atoms", "").colour, "width": 2},
-        marker={"size": 10, "symbol": look("atoms", "").symbol},
-        error_x=_bars(along, "density"),
-        error_y=_bars(along, "score"),
-        customdata=along[["point", "effective", "seeds"]],
+        line={"color": style_of_method("atoms", "").colour, "width": 2},
+        marker={"size": 10, "symbol": style_of_method("atoms", "").symbol},
+        error_x=_error_bars(path_rows, "density"),
+        error_y=_error_bars(path_rows, "score"),
+        customdata=path_rows[["point", "effective", "seeds"]],
         hovertemplate=f"{over} %{{customdata[0]}}: %{{y:{form}}} with %{{x:.0%}} of coefficients "
         "not zero, %{customdata[1]:.1f} effective atoms, %{customdata[2]} seeds<extra></extra>",
         name="Sparse atoms",
@@ -141,24 +161,24 @@ def density(
         tickformat=".0%",
         range=[-0.03, 1.06],
     )
-    figure.update_yaxes(title_text=axis_title(metric))
+    figure.update_yaxes(title_text=metric_axis_title(metric))
     return figure
 
 
-def _labels(along: pd.DataFrame) -> list[str]:
+def _point_labels(path_rows: pd.DataFrame) -> list[str]:
     """The value beside every point; of points in one place the first tells them all."""
-    places = list(zip(along["density"].round(1), along["score"].round(1), strict=True))
-    told: dict[tuple[float, float], list[str]] = {}
-    for place, point in zip(places, along["point"], strict=True):
-        told.setdefault(place, []).append(point)
-    found = []
-    for i, place in enumerate(places):
-        first = place not in places[:i]
-        found.append(", ".join(sorted(told[place], key=float)) if first else "")
-    return found
+    positions = list(zip(path_rows["density"].round(1), path_rows["score"].round(1), strict=True))
+    labels_by_position: dict[tuple[float, float], list[str]] = {}
+    for position, point in zip(positions, path_rows["point"], strict=True):
+        labels_by_position.setdefault(position, []).append(point)
+    labels = []
+    for i, position in enumerate(positions):
+        first = position not in positions[:i]
+        labels.append(", ".join(sorted(labels_by_position[position], key=float)) if first else "")
+    return labels
 
 
-def _bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
+def _error_bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
     mean = table[name].astype(float)
     return {
         "array": (table[f"{name}_high"].astype(float) - mean).fillna(0),
@@ -168,60 +188,69 @@ def _bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
     }
 
 
-def density_alt(points: Sequence[Mapping[str, Any]], over: str, metric: str) -> str:
+def density_chart_alt(points: Sequence[Mapping[str, Any]], over: str, metric: str) -> str:
     """The curve in words."""
-    form = digits(metric)
+    form = value_format(metric)
     parts = [
         f"{row.point if row.point == 'LoRA' else f'{over} {row.point}'}: {row.score:{form}}"
         + (f" at density {row.density:.0%}" if pd.notna(row.density) else "")
         for row in density_table(points).itertuples()
     ]
-    return f"{measure(metric).title} against density. {'; '.join(parts)}."
+    return f"{find_measure(metric).title} against density. {'; '.join(parts)}."
 
 
-WORN = {"both": "Both", "first": "First alone", "second": "Second alone", "none": "Neither"}
-WEARERS = {"both": OTHERS[0], "first": OTHERS[1], "second": OTHERS[2], "none": NEUTRAL}  # colours
+MIX_TITLES = {"both": "Both", "first": "First alone", "second": "Second alone", "none": "Neither"}
+MIX_COLOURS = {
+    "both": EXTRA_COLOURS[0],
+    "first": EXTRA_COLOURS[1],
+    "second": EXTRA_COLOURS[2],
+    "none": NEUTRAL,
+}  # colours
 
 
-def combined(rows: pd.DataFrame, task: str, title: str, metric: str, n: int) -> go.Figure:
+def combined_scores_chart(
+    rows: pd.DataFrame, task: str, title: str, metric: str, n: int
+) -> go.Figure:
     """Scores on one task with both runs' atoms, with each alone and with none."""
-    held = rows[rows["task"] == task]
-    seeds = f"{len(held)} seeds" if len(held) != 1 else "one seed"
-    figure = frame(300, title, f"{seeds}, n = {n} examples, 95 % intervals")
-    form = digits(metric)
-    for place, (name, words) in enumerate(WORN.items()):
-        found = interval(held[name])
-        half = 0.0 if found.high is None or found.mean is None else found.high - found.mean
-        colour = WEARERS[name]
+    task_rows = rows[rows["task"] == task]
+    seeds = f"{len(task_rows)} seeds" if len(task_rows) != 1 else "one seed"
+    figure = titled_chart(300, title, f"{seeds}, n = {n} examples, 95 % intervals")
+    form = value_format(metric)
+    for index, (name, words) in enumerate(MIX_TITLES.items()):
+        estimate = interval(task_rows[name])
+        half = (
+            0.0 if estimate.high is None or estimate.mean is None else estimate.high - estimate.mean
+        )
+        colour = MIX_COLOURS[name]
         figure.add_scatter(
-            x=held[name],
-            y=[place] * len(held),
+            x=task_rows[name],
+            y=[index] * len(task_rows),
             mode="markers",
-            marker={"color": faint(colour, 0.5), "size": 6},
+            marker={"color": with_opacity(colour, 0.5), "size": 6},
             hovertemplate=f"%{{x:{form}}}<extra></extra>",
             showlegend=False,
         )
         figure.add_scatter(
-            x=[found.mean],
-            y=[place],
+            x=[estimate.mean],
+            y=[index],
             mode="markers",
-            marker={"color": colour, "size": 11, "symbol": SYMBOLS[place]},
+            marker={"color": colour, "size": 11, "symbol": SYMBOLS[index]},
             error_x={"array": [half], "thickness": 2},
             hovertemplate=f"{words}: %{{x:{form}}}<extra></extra>",
             showlegend=False,
         )
     figure.update_yaxes(
-        tickvals=list(range(len(WORN))),
-        ticktext=list(WORN.values()),
+        tickvals=list(range(len(MIX_TITLES))),
+        ticktext=list(MIX_TITLES.values()),
         autorange="reversed",
         showgrid=False,
     )
-    figure.update_xaxes(title_text=axis_title(metric))
+    figure.update_xaxes(title_text=metric_axis_title(metric))
     return figure
 
 
-def combined_alt(rows: pd.DataFrame, task: str, title: str, metric: str) -> str:
+def combined_scores_alt(rows: pd.DataFrame, task: str, title: str, metric: str) -> str:
     """The scores in words."""
-    held, form = rows[rows["task"] == task], digits(metric)
-    parts = [f"{words} {held[name].mean():{form}}" for name, words in WORN.items()]
-    return f"{measure(metric).title} on {title}. {'; '.join(parts)}."
+    task_rows, form = rows[rows["task"] == task], value_format(metric)
+    parts = [f"{words} {task_rows[name].mean():{form}}" for name, words in MIX_TITLES.items()]
+    return f"{find_measure(metric).title} on {title}. {'; '.join(parts)}."

@@ -14,65 +14,84 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures import layout as beside
-from app.theme import NEUTRAL, TEMPLATE, faint, text
-from peftcore.analysis.attention import LEARNT, MEASURES, Attention, HeadRow, Token, Walk
+from app.figures import layout as panel_layout
+from app.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from peftcore.analysis.attention import (
+    LEARNED_KINDS,
+    MEASURES,
+    AttentionPattern,
+    AttentionToken,
+    HeadRow,
+    QueryTrace,
+)
 
-LESS, MORE = "#D55E00", "#0072B2"
+LESS_COLOUR, MORE_COLOUR = "#D55E00", "#0072B2"
 # Between the two the page's own ground shows through, so that one scale fits light and dark.  It
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
-RISE = 0.6
-TILE, GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
-CLICKABLE = 4000  # cells up to which each is a mark of its own; more are slow to send and to find
-FITTING = 20  # labels below one of several pictures side by side
-WIDEST = 14  # characters of a word beside an axis
-OUTSIDE = beside.margin(40, 52, 48)  # of the overview
+COLOUR_EXPONENT = 0.6
+TILE_SIZE, TILE_GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
+MAX_CLICKABLE_CELLS = (
+    4000  # cells up to which each is a mark of its own; more are slow to send and to find
+)
+MAX_LABELS = 20  # labels below one of several pictures side by side
+MAX_LABEL_CHARACTERS = 14  # characters of a word beside an axis
+OVERVIEW_MARGIN = panel_layout.fixed_margin(40, 52, 48)  # of the overview
 # Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
 # ones would take longer than all the rest.
-UNSEEN: dict[str, Any] = {
-    "marker": {"size": 6, "color": MORE, "maxdisplayed": 1},
+INVISIBLE_MARKS: dict[str, Any] = {
+    "marker": {"size": 6, "color": MORE_COLOUR, "maxdisplayed": 1},
     "opacity": 0.001,
     "selected": {"marker": {"opacity": 0.001}},
     "unselected": {"marker": {"opacity": 0.001}},
 }
 
 
-def _ticks(tokens: Sequence[Token]) -> list[str]:
+def _axis_labels(tokens: Sequence[AttentionToken]) -> list[str]:
     """Words for an axis; what is learnt and special stands in italics."""
-    words = [text(_short(token)) for token in tokens]
+    words = [plotly_text(_shortened(token)) for token in tokens]
     return [
         word if token.kind == "content" else f"<i>{word}</i>"
         for token, word in zip(tokens, words, strict=True)
     ]
 
 
-def _short(token: Token) -> str:
-    return token.text if len(token.text) <= WIDEST else f"{token.text[: WIDEST - 1]}…"
+def _shortened(token: AttentionToken) -> str:
+    return (
+        token.text
+        if len(token.text) <= MAX_LABEL_CHARACTERS
+        else f"{token.text[: MAX_LABEL_CHARACTERS - 1]}…"
+    )
 
 
-def limit(*patterns: Attention) -> float:
+def max_weight(*patterns: AttentionPattern) -> float:
     """The largest value anywhere, for one colour scale that all of them share."""
-    found = [np.nanmax(np.abs(one.weights)) for one in patterns if one.weights.size]
-    return max([float(value) for value in found if np.isfinite(value)], default=1.0) or 1.0
+    maxima = [np.nanmax(np.abs(one.weights)) for one in patterns if one.weights.size]
+    return max([float(value) for value in maxima if np.isfinite(value)], default=1.0) or 1.0
 
 
-def _scale(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
+def _colour_axis(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
     """A colour axis from nought, or from minus the top; strength below one keeps text legible."""
-    places = [i / 40 for i in range(41)]
-    turned = [2 * place - 1 if signed else place for place in places]
+    positions = [i / 40 for i in range(41)]
+    signed_positions = [2 * position - 1 if signed else position for position in positions]
     return {
         "cmin": -top if signed else 0,
         "cmax": top,
         "colorscale": [
-            [place, faint(MORE if value >= 0 else LESS, strength * abs(value) ** RISE)]
-            for place, value in zip(places, turned, strict=True)
+            [
+                position,
+                with_opacity(
+                    MORE_COLOUR if value >= 0 else LESS_COLOUR,
+                    strength * abs(value) ** COLOUR_EXPONENT,
+                ),
+            ]
+            for position, value in zip(positions, signed_positions, strict=True)
         ],
         "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
     }
 
 
-def overview(
-    pattern: Attention,
+def head_overview(
+    pattern: AttentionPattern,
     top: float,
     title: str,
     notes: Sequence[Sequence[str]],
@@ -83,43 +102,43 @@ def overview(
     notes: what is said of every head on hover.  Which head is chosen is no part of the figure, so
     that it stays as it is when another one is: `frame` lies above it.
     """
-    weights = _pooled(_pooled(pattern.weights, 2), 3)
+    weights = _max_pooled(_max_pooled(pattern.weights, 2), 3)
     layers, heads, q, k = weights.shape
-    spots = list(np.ndindex(layers, heads))
+    tiles = list(np.ndindex(layers, heads))
     picture = {
         "type": "heatmap",
         "z": _mosaic(weights),
-        "x": _edges(heads, k),
-        "y": _edges(layers, q),
+        "x": _cell_edges(heads, k),
+        "y": _cell_edges(layers, q),
         "coloraxis": "coloraxis",
         "hoverinfo": "skip",
     }
     marks = {
         "type": "scatter",
         "mode": "markers",
-        "x": [head + (1 - GAP) / 2 for _, head in spots],
-        "y": [layer + (1 - GAP) / 2 for layer, _ in spots],
-        **UNSEEN,
-        "customdata": [[layer, head] for layer, head in spots],
-        "text": [f"layer {y + 1}, head {x + 1}<br>{text(notes[y][x])}" for y, x in spots],
+        "x": [head + (1 - TILE_GAP) / 2 for _, head in tiles],
+        "y": [layer + (1 - TILE_GAP) / 2 for layer, _ in tiles],
+        **INVISIBLE_MARKS,
+        "customdata": [[layer, head] for layer, head in tiles],
+        "text": [f"layer {y + 1}, head {x + 1}<br>{plotly_text(notes[y][x])}" for y, x in tiles],
         "hovertemplate": "%{text}<extra></extra>",
     }
     layout = {
         "template": TEMPLATE,
-        "height": 96 + TILE * layers,
-        "xaxis": _numbered(heads, "Head"),
-        "yaxis": {**_numbered(layers, "Layer"), "range": [layers, -GAP]},
-        "coloraxis": _scale(top, "Change" if signed else "Attention", signed),
-        "title": {"text": text(title)},
+        "height": 96 + TILE_SIZE * layers,
+        "xaxis": _numbered_axis(heads, "Head"),
+        "yaxis": {**_numbered_axis(layers, "Layer"), "range": [layers, -TILE_GAP]},
+        "coloraxis": _colour_axis(top, "Change" if signed else "Attention", signed),
+        "title": {"text": plotly_text(title)},
         "clickmode": "event+select",
         "dragmode": False,
         "hoverdistance": -1,
-        "margin": OUTSIDE,
+        "margin": OVERVIEW_MARGIN,
     }
     return go.Figure({"data": [picture, marks], "layout": layout})
 
 
-def _numbered(count: int, title: str) -> dict[str, Any]:
+def _numbered_axis(count: int, title: str) -> dict[str, Any]:
     """An axis with a number at the middle of every tile."""
     return {
         "showgrid": False,
@@ -127,54 +146,56 @@ def _numbered(count: int, title: str) -> dict[str, Any]:
         "ticks": "",
         "zeroline": False,
         "automargin": False,
-        "range": [-GAP, count],
-        "tickvals": [place + (1 - GAP) / 2 for place in range(count)],
-        "ticktext": [str(place + 1) for place in range(count)],
-        "title": beside.title(title),
+        "range": [-TILE_GAP, count],
+        "tickvals": [index + (1 - TILE_GAP) / 2 for index in range(count)],
+        "ticktext": [str(index + 1) for index in range(count)],
+        "title": panel_layout.axis_title(title),
     }
 
 
-def frame(pattern: Attention, layer: int, head: int) -> dict[str, str]:
+def tile_frame(pattern: AttentionPattern, layer: int, head: int) -> dict[str, str]:
     """A frame around one tile of the overview, in CSS: its place inside the chart."""
     tiles = {"left": (pattern.heads, head), "top": (pattern.layers, layer)}
     sizes = {"left": "width", "top": "height"}
-    found = {}
-    for side, (count, place) in tiles.items():
-        before, after = (OUTSIDE[name] for name in (("l", "r") if side == "left" else ("t", "b")))
-        inside, whole = f"(100% - {before + after}px)", count + GAP
-        found[side] = f"calc({before}px + {inside} * {(place + GAP * 2 / 3) / whole:.5f})"
-        found[sizes[side]] = f"calc({inside} * {(1 - GAP / 3) / whole:.5f})"
-    return found | {"border": f"2.5px solid {LESS}"}
+    css = {}
+    for side, (count, index) in tiles.items():
+        before, after = (
+            OVERVIEW_MARGIN[name] for name in (("l", "r") if side == "left" else ("t", "b"))
+        )
+        inside, whole = f"(100% - {before + after}px)", count + TILE_GAP
+        css[side] = f"calc({before}px + {inside} * {(index + TILE_GAP * 2 / 3) / whole:.5f})"
+        css[sizes[side]] = f"calc({inside} * {(1 - TILE_GAP / 3) / whole:.5f})"
+    return css | {"border": f"2.5px solid {LESS_COLOUR}"}
 
 
-def _edges(tiles: int, cells: int) -> np.ndarray:
+def _cell_edges(tiles: int, cells: int) -> np.ndarray:
     """Edges of the cells of a row of tiles with gaps, each tile and its gap one unit long.
 
     All cells are equally wide, gaps included: only such a picture is drawn as one image of as many
     pixels as there are cells, others rectangle by rectangle, which takes a browser a second.
     """
-    whole = cells + _between(cells)
-    return np.arange(tiles * whole - _between(cells) + 1) / whole
+    whole = cells + _gap_cells(cells)
+    return np.arange(tiles * whole - _gap_cells(cells) + 1) / whole
 
 
-def _between(cells: int) -> int:
+def _gap_cells(cells: int) -> int:
     """How many cells the gap beside a tile is wide."""
-    return max(1, round(cells * GAP / (1 - GAP)))
+    return max(1, round(cells * TILE_GAP / (1 - TILE_GAP)))
 
 
-def _pooled(weights: np.ndarray, axis: int) -> np.ndarray:
+def _max_pooled(weights: np.ndarray, axis: int) -> np.ndarray:
     """At most as many cells along an axis as a small picture has pixels: neighbours' strongest."""
     count = weights.shape[axis]
-    together = -(-count // TILE)
-    if together == 1:
+    pool_size = -(-count // TILE_SIZE)
+    if pool_size == 1:
         return weights
     width = [(0, 0)] * weights.ndim
-    width[axis] = (0, -count % together)
+    width[axis] = (0, -count % pool_size)
     shape = list(weights.shape)
-    shape[axis : axis + 1] = [-(-count // together), together]
+    shape[axis : axis + 1] = [-(-count // pool_size), pool_size]
     parts = np.pad(weights, width).reshape(shape)
-    strongest = np.abs(np.nan_to_num(parts)).argmax(axis + 1)
-    return np.take_along_axis(parts, np.expand_dims(strongest, axis + 1), axis + 1).squeeze(
+    strongest_index = np.abs(np.nan_to_num(parts)).argmax(axis + 1)
+    return np.take_along_axis(parts, np.expand_dims(strongest_index, axis + 1), axis + 1).squeeze(
         axis + 1
     )
 
@@ -182,13 +203,13 @@ def _pooled(weights: np.ndarray, axis: int) -> np.ndarray:
 def _mosaic(weights: np.ndarray) -> np.ndarray:
     """(l, h, q, k) → one picture; between two tiles lie rows or columns without values."""
     layers, heads, q, k = weights.shape
-    down, across = _between(q), _between(k)
+    down, across = _gap_cells(q), _gap_cells(k)
     padded = np.pad(weights, ((0, 0), (0, 0), (0, down), (0, across)), constant_values=np.nan)
-    made = padded.transpose(0, 2, 1, 3).reshape(layers * (q + down), heads * (k + across))
-    return made[:-down, :-across].astype(np.float32)
+    mosaic = padded.transpose(0, 2, 1, 3).reshape(layers * (q + down), heads * (k + across))
+    return mosaic[:-down, :-across].astype(np.float32)
 
 
-def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> str:
+def head_overview_alt(pattern: AttentionPattern, moved: np.ndarray | None, title: str) -> str:
     """The overview in words: how many heads there are, and which moved most."""
     size = f"{title}: {pattern.layers} layers of {pattern.heads} heads"
     if moved is None:
@@ -201,10 +222,10 @@ def overview_alt(pattern: Attention, moved: np.ndarray | None, title: str) -> st
     return f"{size}. Attention that looks elsewhere now is largest in {', '.join(parts)}."
 
 
-Panel = tuple[str, Attention]
+Panel = tuple[str, AttentionPattern]
 
 
-def head(
+def head_heatmap(
     panels: Sequence[Panel],
     layer: int,
     number: int,
@@ -216,20 +237,25 @@ def head(
     Columns left of the line are learnt: prefix positions or soft tokens, not text.
     """
     several = len(panels) > 1
-    rows = max(len(one.queries) for _, one in panels)
+    rows = max(len(pattern.queries) for _, pattern in panels)
     data: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
     axes: dict[str, dict[str, Any]] = {}
-    places = beside.domains([1] * len(panels), 0.015)
-    for place, ((_, one), domain) in enumerate(zip(panels, places, strict=True)):
-        values = one.weights[layer, number].astype(np.float32)
-        on = {"xaxis": beside.name("x", place), "yaxis": beside.name("y", place)}
-        change = signed and place + 1 == len(panels)
-        data += [trace | on for trace in _cells(one, values, change)]
-        axes |= _named_axes(one, place, domain, small=several)
-        shapes += [beside.line(x, place, NEUTRAL, 1.5) for x in _borders(one)]
+    domains = panel_layout.panel_domains([1] * len(panels), 0.015)
+    for index, ((_, pattern), domain) in enumerate(zip(panels, domains, strict=True)):
+        values = pattern.weights[layer, number].astype(np.float32)
+        axis_names = {
+            "xaxis": panel_layout.axis_name("x", index),
+            "yaxis": panel_layout.axis_name("y", index),
+        }
+        change = signed and index + 1 == len(panels)
+        data += [trace | axis_names for trace in _cell_traces(pattern, values, change)]
+        axes |= _named_axes(pattern, index, domain, small=several)
+        shapes += [
+            panel_layout.vertical_line(x, index, NEUTRAL, 1.5) for x in _learnt_borders(pattern)
+        ]
     title = f"Layer {layer + 1}, head {number + 1}"
-    tokens = [token for _, one in panels for token in one.keys]
+    tokens = [token for _, pattern in panels for token in pattern.keys]
     size = 10 if several else 12
     layout = {
         "template": TEMPLATE,
@@ -238,43 +264,47 @@ def head(
         **axes,
         "shapes": shapes,
         "annotations": [
-            beside.heading(name, domain)
-            for (name, _), domain in zip(panels, places, strict=True)
+            panel_layout.panel_heading(name, domain)
+            for (name, _), domain in zip(panels, domains, strict=True)
             if several
         ],
-        "coloraxis": _scale(
+        "coloraxis": _colour_axis(
             top,
             "Attention" if not signed else "Attention, change" if several else "Change",
             signed,
         ),
-        "title": {"text": title if several else f"{title}: {text(panels[0][0])}"},
+        "title": {"text": title if several else f"{title}: {plotly_text(panels[0][0])}"},
         "clickmode": "event+select",
         "dragmode": False,
-        "hoverdistance": -1 if _marked(values) else 20,
-        "margin": beside.margin(
+        "hoverdistance": -1 if _has_cell_marks(values) else 20,
+        "margin": panel_layout.fixed_margin(
             64 if several else 44,
-            beside.room([_short(t) for t in panels[0][1].queries], size),
-            beside.room([_short(t) for t in tokens], size),
+            panel_layout.label_width([_shortened(t) for t in panels[0][1].queries], size),
+            panel_layout.label_width([_shortened(t) for t in tokens], size),
         ),
     }
     return go.Figure({"data": data, "layout": layout})
 
 
-def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, Any]]:
+def _cell_traces(
+    pattern: AttentionPattern, values: np.ndarray, change: bool
+) -> list[dict[str, Any]]:
     """The picture, and invisible marks that carry each cell's words and take clicks."""
     cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
     form = "+.4f" if change else ".4f"
-    keys = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.keys)]
-    queries = [text(f"{t.text} ({i + 1})") for i, t in enumerate(one.queries)]
+    keys = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(pattern.keys)]
+    queries = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(pattern.queries)]
     picture: dict[str, Any] = {
         "type": "heatmap",
         "z": values,
-        "x": list(range(len(one.keys))),
-        "y": list(range(len(one.queries))),
+        "x": list(range(len(pattern.keys))),
+        "y": list(range(len(pattern.queries))),
         "coloraxis": "coloraxis",
         "hoverinfo": "skip",
     }
-    if not _marked(values):  # the first of each row still takes clicks; the picture has words
+    if not _has_cell_marks(
+        values
+    ):  # the first of each row still takes clicks; the picture has words
         picture["text"] = [[f"{query} → {key}" for key in keys] for query in queries]
         picture["hovertemplate"] = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
         del picture["hoverinfo"]
@@ -284,7 +314,7 @@ def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, A
         "mode": "markers",
         "x": np.array([k for _, k in cells], dtype=np.int32),
         "y": np.array([q for q, _ in cells], dtype=np.int32),
-        **UNSEEN,
+        **INVISIBLE_MARKS,
         "customdata": [[q, k] for q, k in cells],
         "text": [f"{queries[q]} → {keys[k]}: <b>{values[q, k]:{form}}</b>" for q, k in cells],
         "hovertemplate": "%{text}<extra></extra>",
@@ -292,53 +322,58 @@ def _cells(one: Attention, values: np.ndarray, change: bool) -> list[dict[str, A
     return [picture, marks]
 
 
-def _marked(values: np.ndarray) -> bool:
+def _has_cell_marks(values: np.ndarray) -> bool:
     """Whether every cell of a picture is a mark of its own."""
-    return bool(np.isfinite(values).sum() <= CLICKABLE)
+    return bool(np.isfinite(values).sum() <= MAX_CLICKABLE_CELLS)
 
 
 def _named_axes(
-    one: Attention, number: int, domain: Sequence[float], small: bool
+    pattern: AttentionPattern, number: int, domain: Sequence[float], small: bool
 ) -> dict[str, dict[str, Any]]:
     """Both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
-    every = -(-len(one.keys) // FITTING) if small else 1  # labels that would lie on each other
-    x = beside.x_axis(
+    label_step = (
+        -(-len(pattern.keys) // MAX_LABELS) if small else 1
+    )  # labels that would lie on each other
+    x = panel_layout.x_axis(
         number,
         domain,
-        tickvals=list(range(0, len(one.keys), every)),
-        ticktext=_ticks(one.keys)[::every],
+        tickvals=list(range(0, len(pattern.keys), label_step)),
+        ticktext=_axis_labels(pattern.keys)[::label_step],
         tickangle=-90,
         tickfont=font,
-        range=[-0.5, len(one.keys) - 0.5],
+        range=[-0.5, len(pattern.keys) - 0.5],
         showgrid=False,
-        title=beside.title("Looked at (key)"),
+        title=panel_layout.axis_title("Looked at (key)"),
     )
-    y = beside.y_axis(
+    y = panel_layout.y_axis(
         number,
-        tickvals=list(range(len(one.queries))),
-        ticktext=_ticks(one.queries),
+        tickvals=list(range(len(pattern.queries))),
+        ticktext=_axis_labels(pattern.queries),
         tickfont=font,
-        range=[len(one.queries) - 0.5, -0.5],
+        range=[len(pattern.queries) - 0.5, -0.5],
         showgrid=False,
     )
     if not number:
-        y["title"] = beside.title("Looking (query)")
-    return {beside.name("xaxis", number): x, beside.name("yaxis", number): y}
+        y["title"] = panel_layout.axis_title("Looking (query)")
+    return {panel_layout.axis_name("xaxis", number): x, panel_layout.axis_name("yaxis", number): y}
 
 
-def _borders(one: Attention) -> list[float]:
+def _learnt_borders(pattern: AttentionPattern) -> list[float]:
     """Both sides of every stretch of learnt columns."""
-    learnt = [token.kind in LEARNT for token in one.keys]
-    return [place - 0.5 for place in range(1, len(learnt)) if learnt[place] != learnt[place - 1]]
+    learnt = [token.kind in LEARNED_KINDS for token in pattern.keys]
+    return [index - 0.5 for index in range(1, len(learnt)) if learnt[index] != learnt[index - 1]]
 
 
-def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> str:
+def head_heatmap_alt(
+    pattern: AttentionPattern, layer: int, number: int, words: Sequence[str]
+) -> str:
     """One head in words: its size and its largest values."""
-    learnt = sum(token.kind in LEARNT for token in one.keys)
+    learnt = sum(token.kind in LEARNED_KINDS for token in pattern.keys)
     also = f", {learnt} of them learnt positions" if learnt else ""
     return (
-        f"Layer {layer + 1}, head {number + 1}: {len(one.queries)} queries, {len(one.keys)} keys"
+        f"Layer {layer + 1}, head {number + 1}: {len(pattern.queries)} queries, "
+        f"{len(pattern.keys)} keys"
         f"{also}. Largest values: {'; '.join(words)}."
     )
 
@@ -346,41 +381,43 @@ def head_alt(one: Attention, layer: int, number: int, words: Sequence[str]) -> s
 Side = Literal["before", "after", "change"]
 
 
-def heads(rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, int]) -> go.Figure:
+def head_measure_table(
+    rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, int]
+) -> go.Figure:
     """One number for each head as a shaded table; a click on a cell reports the head."""
-    known = MEASURES[measure]
-    layers, count = max(r.layer for r in rows) + 1, max(r.head for r in rows) + 1
-    values = np.full((layers, count), np.nan)
+    measure_info = MEASURES[measure]
+    layers, head_count = max(r.layer for r in rows) + 1, max(r.head for r in rows) + 1
+    values = np.full((layers, head_count), np.nan)
     words = {}
     for row in rows:
-        found = getattr(row, side)
-        if found.mean is not None:
-            values[row.layer, row.head] = found.mean
-        words[row.layer, row.head] = _limits(found, side == "change", known.unit)
+        statistic = getattr(row, side)
+        if statistic.mean is not None:
+            values[row.layer, row.head] = statistic.mean
+        words[row.layer, row.head] = _interval_text(statistic, side == "change", measure_info.unit)
     signed = side == "change"
     top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
     top = top or 1.0
     figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 46 * layers})
     figure.add_heatmap(
         z=values,
-        x=list(range(count)),
+        x=list(range(head_count)),
         y=list(range(layers)),
         coloraxis="coloraxis",
         hoverinfo="skip",
         xgap=2,
         ygap=2,
     )
-    spots = list(words)
+    cells = list(words)
     form = "+.2f" if signed else ".2f"
     figure.add_scatter(
-        x=[head for _, head in spots],
-        y=[layer for layer, _ in spots],
+        x=[head for _, head in cells],
+        y=[layer for layer, _ in cells],
         mode="markers+text",
-        marker={"size": 34, "symbol": "square", "color": faint(MORE, 0.004)},
+        marker={"size": 34, "symbol": "square", "color": with_opacity(MORE_COLOUR, 0.004)},
         selected={"marker": {"opacity": 0.01}},
         unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
-        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in spots],
-        customdata=[[*at, words[at]] for at in spots],
+        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in cells],
+        customdata=[[*at, words[at]] for at in cells],
         hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
     )
     layer, number = chosen
@@ -390,10 +427,10 @@ def heads(rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, 
         x1=number + 0.5,
         y0=layer - 0.5,
         y1=layer + 0.5,
-        line={"color": LESS, "width": 2.5},
+        line={"color": LESS_COLOUR, "width": 2.5},
     )
     axis: dict[str, Any] = {"showgrid": False, "ticks": ""}
-    numbers = [list(range(length)) for length in (count, layers)]
+    numbers = [list(range(length)) for length in (head_count, layers)]
     labels = [[str(i + 1) for i in each] for each in numbers]
     figure.update_xaxes(**axis, tickvals=numbers[0], ticktext=labels[0], title_text="Head")
     figure.update_yaxes(
@@ -404,43 +441,48 @@ def heads(rows: Sequence[HeadRow], side: Side, measure: str, chosen: tuple[int, 
         range=[layers - 0.5, -0.5],
     )
     figure.update_layout(
-        coloraxis=_scale(top, known.unit, signed, strength=0.55),
-        title={"text": f"{known.title} ({known.unit}), {side}"},
+        coloraxis=_colour_axis(top, measure_info.unit, signed, strength=0.55),
+        title={"text": f"{measure_info.title} ({measure_info.unit}), {side}"},
         clickmode="event+select",
         dragmode=False,
     )
     return figure
 
 
-def _limits(found: Any, signed: bool, unit: str) -> str:
+def _interval_text(statistic: Any, signed: bool, unit: str) -> str:
     """A mean with its limits over seeds in words."""
-    if found.mean is None:
+    if statistic.mean is None:
         return "not measured"
     form = "+.3f" if signed else ".3f"
-    mean = f"{found.mean:{form}} {unit}"
-    if found.low is None:
+    mean = f"{statistic.mean:{form}} {unit}"
+    if statistic.low is None:
         return f"{mean}, one seed"
-    return f"{mean}, 95 % interval {found.low:{form}} to {found.high:{form}}, {found.n} seeds"
+    return (
+        f"{mean}, 95 % interval {statistic.low:{form}} to {statistic.high:{form}}, {statistic.n} "
+        "seeds"
+    )
 
 
-def heads_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
+def head_measure_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
     """The table of heads in words: its extremes."""
-    known = MEASURES[measure]
+    measure_info = MEASURES[measure]
     means = [(getattr(r, side).mean, r) for r in rows if getattr(r, side).mean is not None]
     if not means:
-        return f"{known.title} by head, {side}: not measured."
+        return f"{measure_info.title} by head, {side}: not measured."
     low, high = (pick(means, key=lambda pair: pair[0]) for pick in (min, max))
     parts = [
         f"{word} {value:.3f} in layer {row.layer + 1}, head {row.head + 1}"
         for word, (value, row) in (("smallest", low), ("largest", high))
     ]
-    return f"{known.title} ({known.unit}) by layer and head, {side}: {', '.join(parts)}."
+    return (
+        f"{measure_info.title} ({measure_info.unit}) by layer and head, {side}: {', '.join(parts)}."
+    )
 
 
-def steps(walk: Walk, title: str) -> go.Figure:
+def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     """How one query's weights came about: products, scores, powers and weights, key by key."""
-    names = _ticks(walk.keys)
-    places = list(range(len(names)))
+    names = _axis_labels(trace.keys)
+    positions = list(range(len(names)))
     columns = ["Query × key, element by element", "Score", "e^(score − largest)", "Weight"]
     figure = make_subplots(
         1,
@@ -452,56 +494,57 @@ def steps(walk: Walk, title: str) -> go.Figure:
     )
     height = max(300, 150 + 19 * len(names))
     figure.update_layout(template=TEMPLATE, height=height, showlegend=False)
-    top = float(np.abs(walk.products).max()) or 1.0
-    full = [text(f"{t.text} ({i + 1})") for i, t in enumerate(walk.keys)]
+    top = float(np.abs(trace.products).max()) or 1.0
+    hover_names = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(trace.keys)]
     figure.add_heatmap(
-        z=walk.products.astype(np.float32),
-        y=places,
+        z=trace.products.astype(np.float32),
+        y=positions,
         coloraxis="coloraxis",
-        customdata=np.array([full] * walk.products.shape[1]).T,
+        customdata=np.array([hover_names] * trace.products.shape[1]).T,
         hovertemplate="%{customdata}, element %{x}: %{z:.3f}<extra></extra>",
         row=1,
         col=1,
     )
-    scores = walk.scaled + walk.added
+    scores = trace.scaled + trace.added
     reached = np.isfinite(scores)
-    bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), walk.powers, walk.weights)
+    bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), trace.powers, trace.weights)
     colours = [
-        NEUTRAL if not seen else LESS if token.kind in LEARNT else MORE
-        for token, seen in zip(walk.keys, reached, strict=True)
+        NEUTRAL if not is_reached else LESS_COLOUR if token.kind in LEARNED_KINDS else MORE_COLOUR
+        for token, is_reached in zip(trace.keys, reached, strict=True)
     ]
     for column, values in enumerate(bars, 2):
         figure.add_bar(
             x=values,
-            y=places,
+            y=positions,
             orientation="h",
             marker={"color": colours},
-            customdata=full,
+            customdata=hover_names,
             hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
             row=1,
             col=column,
         )
     figure.update_yaxes(
-        tickvals=places, ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+        tickvals=positions, ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
     )
     figure.update_yaxes(title_text="Looked at (key)", row=1, col=1)
     for column, name in enumerate(("Element of the head", "Score", "Power of e", "Share"), 1):
         figure.update_xaxes(title_text=name, row=1, col=column)
     figure.update_layout(
-        coloraxis={**_scale(top, "Product", True), "showscale": False},
-        title={"text": text(title)},
+        coloraxis={**_colour_axis(top, "Product", True), "showscale": False},
+        title={"text": plotly_text(title)},
         margin={"t": 76},
         bargap=0.25,
     )
     return figure
 
 
-def steps_alt(walk: Walk) -> str:
+def query_trace_alt(trace: QueryTrace) -> str:
     """The steps in words: where the query looks most, and why."""
-    order = np.argsort(-walk.weights)[:3]
+    order = np.argsort(-trace.weights)[:3]
     parts = [
-        f"{walk.keys[i].text} ({i + 1}): product {walk.dots[i]:.2f}, scaled {walk.scaled[i]:.2f}, "
-        f"added {walk.added[i]:.2f}, weight {walk.weights[i]:.3f}"
+        f"{trace.keys[i].text} ({i + 1}): product {trace.dots[i]:.2f}, scaled "
+        f"{trace.scaled[i]:.2f}, "
+        f"added {trace.added[i]:.2f}, weight {trace.weights[i]:.3f}"
         for i in order
     ]
-    return f"From {walk.query.text} to its strongest keys. {'; '.join(parts)}."
+    return f"From {trace.query.text} to its strongest keys. {'; '.join(parts)}."

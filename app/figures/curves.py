@@ -8,32 +8,34 @@ from typing import Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, Look, faint, text
-from peftcore.analysis.comparison import band
+from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
+from peftcore.analysis.comparison import interval_by_step
 
-Value = Literal["train_loss", "dev_loss"]
-TITLES = {"train_loss": "Training loss", "dev_loss": "Validation loss"}
+LossColumn = Literal["train_loss", "dev_loss"]
+LOSS_TITLES = {"train_loss": "Training loss", "dev_loss": "Validation loss"}
 
 
-def learning(
-    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+def learning_curves(
+    histories: Mapping[str, pd.DataFrame], styles: Mapping[str, RunStyle], value: LossColumn
 ) -> go.Figure:
     """A loss over the steps for each run; histories as `Run.history` gives them, by run id."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
     seeds: set[int] = set()
     for run, history in histories.items():
-        look, kept = looks[run], history.dropna(subset=[value])
+        style, kept = styles[run], history.dropna(subset=[value])
         if kept.empty:
             continue
         seeds.add(kept["seed"].nunique())
-        figure.add_traces([*_seeds(kept, look, value), *_mean(band(kept, value), look)])
+        figure.add_traces(
+            [*_seed_lines(kept, style, value), *_mean_traces(interval_by_step(kept, value), style)]
+        )
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
-    figure.update_yaxes(title_text=f"{TITLES[value]} (nats)", rangemode="tozero")
-    figure.update_layout(title={"text": f"{TITLES[value]}, {_over(seeds)}", "x": 0})
+    figure.update_yaxes(title_text=f"{LOSS_TITLES[value]} (nats)", rangemode="tozero")
+    figure.update_layout(title={"text": f"{LOSS_TITLES[value]}, {_seeds_in_words(seeds)}", "x": 0})
     return figure
 
 
-def _over(seeds: set[int]) -> str:
+def _seeds_in_words(seeds: set[int]) -> str:
     """How many seeds a mean is taken over, in words."""
     if not seeds:
         return "no values yet"
@@ -42,7 +44,7 @@ def _over(seeds: set[int]) -> str:
     return f"{min(seeds)} to {max(seeds)} seeds" if len(seeds) > 1 else f"{min(seeds)} seeds"
 
 
-def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
+def _seed_lines(history: pd.DataFrame, style: RunStyle, value: LossColumn) -> list[go.Scatter]:
     """One thin line per seed; nothing if the only seed is the mean itself."""
     groups = list(history.groupby("seed"))
     return [
@@ -50,9 +52,9 @@ def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
             x=rows["step"],
             y=rows[value],
             mode="lines",
-            line={"color": faint(look.colour, 0.4), "width": 1},
-            name=f"{text(look.name)}, seed {seed}",
-            legendgroup=look.name,
+            line={"color": with_opacity(style.colour, 0.4), "width": 1},
+            name=f"{plotly_text(style.name)}, seed {seed}",
+            legendgroup=style.name,
             showlegend=False,
             hovertemplate="step %{x}: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
@@ -61,17 +63,17 @@ def _seeds(history: pd.DataFrame, look: Look, value: Value) -> list[go.Scatter]:
     ]
 
 
-def _mean(means: pd.DataFrame, look: Look) -> list[go.Scatter]:
+def _mean_traces(means: pd.DataFrame, style: RunStyle) -> list[go.Scatter]:
     """The band as one closed outline, and the mean line over it."""
     limited = means.dropna(subset=["low", "high"])
     outline = go.Scatter(
         x=[*limited["step"], *limited["step"][::-1]],
         y=[*limited["high"], *limited["low"][::-1]],
         fill="toself",
-        fillcolor=faint(look.colour, 0.15),
+        fillcolor=with_opacity(style.colour, 0.15),
         line={"width": 0},
         mode="lines",
-        legendgroup=look.name,
+        legendgroup=style.name,
         showlegend=False,
         hoverinfo="skip",
     )
@@ -79,13 +81,13 @@ def _mean(means: pd.DataFrame, look: Look) -> list[go.Scatter]:
         x=means["step"],
         y=means["mean"],
         mode="lines+markers" if len(means) < 25 else "lines",
-        line={"color": look.colour, "width": 2.5, "dash": look.dash},
-        marker={"symbol": look.symbol, "size": 7},
-        name=text(look.name),
-        legendgroup=look.name,
+        line={"color": style.colour, "width": 2.5, "dash": style.dash},
+        marker={"symbol": style.symbol, "size": 7},
+        name=plotly_text(style.name),
+        legendgroup=style.name,
         customdata=means[["low", "high", "n"]],
         hovertemplate=(
-            f"<b>{text(look.name)}</b><br>step %{{x}}: %{{y:.4f}}<br>"
+            f"<b>{plotly_text(style.name)}</b><br>step %{{x}}: %{{y:.4f}}<br>"
             "95 % interval %{customdata[0]:.4f} to %{customdata[1]:.4f}, "
             "%{customdata[2]} seeds<extra></extra>"
         ),
@@ -93,29 +95,29 @@ def _mean(means: pd.DataFrame, look: Look) -> list[go.Scatter]:
     return [outline, line] if len(limited) else [line]
 
 
-def table(
-    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+def learning_curves_table(
+    histories: Mapping[str, pd.DataFrame], styles: Mapping[str, RunStyle], value: LossColumn
 ) -> pd.DataFrame:
     """What the chart shows, as a table: method, step, mean, low, high, seeds."""
     parts = []
     for run, history in histories.items():
-        means = band(history, value).rename(columns={"n": "seeds"})
-        means.insert(0, "method", looks[run].name)
+        means = interval_by_step(history, value).rename(columns={"n": "seeds"})
+        means.insert(0, "method", styles[run].name)
         parts.append(means)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def learning_alt(
-    histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Look], value: Value
+def learning_curves_alt(
+    histories: Mapping[str, pd.DataFrame], styles: Mapping[str, RunStyle], value: LossColumn
 ) -> str:
     """The chart in words: where each run starts and ends."""
     parts = []
     for run, history in histories.items():
-        means = band(history, value)
+        means = interval_by_step(history, value)
         if len(means):
             first, last = means.iloc[0], means.iloc[-1]
             parts.append(
-                f"{looks[run].name} from {first['mean']:.3g} at step {first['step']:.0f}"
+                f"{styles[run].name} from {first['mean']:.3g} at step {first['step']:.0f}"
                 f" to {last['mean']:.3g} at step {last['step']:.0f}"
             )
-    return f"{TITLES[value]} by optimiser step. {'; '.join(parts) or 'No values yet'}."
+    return f"{LOSS_TITLES[value]} by optimiser step. {'; '.join(parts) or 'No values yet'}."

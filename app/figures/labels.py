@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, faint, text
+from app.theme import TEMPLATE, plotly_text, with_opacity
 
 UNREADABLE = "not readable"
 
 
-def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
+def confusion_heatmap(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
     """Gold labels as rows, answers as columns, shares of each row as shade; numbers are counts."""
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
     layout = {"template": TEMPLATE, "height": 130 + 44 * len(counts), "showlegend": False}
@@ -25,7 +25,7 @@ def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
         text=counts.to_numpy(),
         zmin=0,
         zmax=1,
-        colorscale=[[0, faint(colour, 0.04)], [1, faint(colour, 0.65)]],
+        colorscale=[[0, with_opacity(colour, 0.04)], [1, with_opacity(colour, 0.65)]],
         showscale=False,
         hovertemplate="%{text} answers, share of the gold label %{z:.2f}<extra></extra>",
     )
@@ -37,17 +37,17 @@ def confusion(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
         (figure.update_xaxes, counts.columns, "Answer"),
         (figure.update_yaxes, counts.index, "Gold label"),
     ):
-        ticks = [text(label) for label in labels]
+        ticks = [plotly_text(label) for label in labels]
         axis(tickvals=list(range(len(labels))), ticktext=ticks, title_text=title, showgrid=False)
     figure.update_xaxes(tickangle=-30)  # leaning left, so that the last name stays on the picture
     figure.update_yaxes(autorange="reversed")
     total = int(counts.to_numpy().sum())
-    title = f"{text(name)}, {total} answers"
+    title = f"{plotly_text(name)}, {total} answers"
     figure.update_layout(title={"text": title, "x": 0})
     return figure
 
 
-def confusion_alt(counts: pd.DataFrame, name: str) -> str:
+def confusion_heatmap_alt(counts: pd.DataFrame, name: str) -> str:
     """The matrix in words: how many of each gold label were answered rightly."""
     parts = [
         f"{label}: {counts.loc[label, label] if label in counts.columns else 0}"
@@ -57,10 +57,10 @@ def confusion_alt(counts: pd.DataFrame, name: str) -> str:
     return f"Answers by gold label, {name}. {'; '.join(parts)}."
 
 
-def count(answers: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
+def confusion_counts(answers: pd.DataFrame, label_names: Sequence[str]) -> pd.DataFrame:
     """How often each gold label (row) got each answer (column); unreadable answers come last."""
-    read = answers["predicted"].isin(list(known))
-    given = answers["predicted"].where(read, UNREADABLE).astype(object)
-    columns = [*known, *([] if read.all() else [UNREADABLE])]
-    made = pd.crosstab(answers["label"].astype(object).to_numpy(), given.to_numpy())
-    return made.reindex(index=list(known), columns=columns, fill_value=0)
+    readable = answers["predicted"].isin(list(label_names))
+    predicted = answers["predicted"].where(readable, UNREADABLE).astype(object)
+    columns = [*label_names, *([] if readable.all() else [UNREADABLE])]
+    counts = pd.crosstab(answers["label"].astype(object).to_numpy(), predicted.to_numpy())
+    return counts.reindex(index=list(label_names), columns=columns, fill_value=0)

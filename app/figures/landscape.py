@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.compare import measure
-from app.theme import NEUTRAL, OTHERS, SYMBOLS, TEMPLATE, text
+from app.figures.compare import find_measure
+from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, TEMPLATE, plotly_text
 from peftcore.analysis import simplex
 
-SCALE = "Cividis"
-BEST = "#CC0049"  # the lowest point
-LINES = ("#0072B2", "#D55E00", "#009E73", "#7B3FE4", *OTHERS)
-SIZE = 111  # of the picture that is drawn between the points
-SPLITS = {
+COLOUR_SCALE = "Cividis"
+BEST_COLOUR = "#CC0049"  # the lowest point
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7B3FE4", *EXTRA_COLOURS)
+RASTER_SIZE = 111  # of the picture that is drawn between the points
+SPLIT_NAMES = {
     "dev": "validation draw",
     "train": "training draw",
     "validation": "validation split",
@@ -34,14 +34,14 @@ def value_title(value: str, facts: Mapping[str, Any]) -> str:
     """What is drawn: the loss, or the task's own metric."""
     if value == "loss":
         return "Loss (nats)"
-    return measure(str(facts.get("metric", "score"))).title
+    return find_measure(str(facts.get("metric", "score"))).title
 
 
-def said(facts: Mapping[str, Any]) -> str:
+def facts_text(facts: Mapping[str, Any]) -> str:
     """The facts a reader needs to judge the picture, as one line."""
     seed = facts.get("seed")
     parts = [
-        f"n = {facts.get('n')} examples, {SPLITS.get(str(facts.get('split')), '')}",
+        f"n = {facts.get('n')} examples, {SPLIT_NAMES.get(str(facts.get('split')), '')}",
         f"seed {seed}" if "seeds" not in facts else f"{len(facts['seeds'])} seeds",
         f"data {str(facts.get('data_hash', ''))[:8]}",
         str(facts.get("arithmetic", "")),
@@ -52,21 +52,26 @@ def said(facts: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def titled(figure: go.Figure, title: str, facts: Mapping[str, Any]) -> None:
+def title_with_facts(figure: go.Figure, title: str, facts: Mapping[str, Any]) -> None:
     """Title the figure, with its facts below."""
-    figure.update_layout(title={"text": f"{text(title)}<br><sup>{text(said(facts))}</sup>", "x": 0})
+    figure.update_layout(
+        title={
+            "text": f"{plotly_text(title)}<br><sup>{plotly_text(facts_text(facts))}</sup>",
+            "x": 0,
+        }
+    )
 
 
-def limits(tables: Sequence[pd.DataFrame], value: str) -> tuple[float, float] | None:
+def value_limits(tables: Sequence[pd.DataFrame], value: str) -> tuple[float, float] | None:
     """Lowest and highest value of several pictures, so that they share one scale."""
-    known = [table[value].dropna() for table in tables]
-    known = [each for each in known if len(each)]
-    if not known:
+    columns = [table[value].dropna() for table in tables]
+    columns = [each for each in columns if len(each)]
+    if not columns:
         return None
-    return float(min(each.min() for each in known)), float(max(each.max() for each in known))
+    return float(min(each.min() for each in columns)), float(max(each.max() for each in columns))
 
 
-def ground(
+def surface_map(
     table: pd.DataFrame,
     facts: Mapping[str, Any],
     value: str = "loss",
@@ -75,10 +80,12 @@ def ground(
 ) -> go.Figure:
     """Values over a face or a plane from above, with its marks; every point can be clicked."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 560})
-    places = table.dropna(subset=["x", "y"])
-    known = places.dropna(subset=[value])
-    x, y, z = simplex.raster(known[["x", "y"]].to_numpy(), known[value].to_numpy(), SIZE)
-    low, high = scale or limits([known], value) or (0.0, 1.0)
+    points = table.dropna(subset=["x", "y"])
+    measured = points.dropna(subset=[value])
+    x, y, z = simplex.raster(
+        measured[["x", "y"]].to_numpy(), measured[value].to_numpy(), RASTER_SIZE
+    )
+    low, high = scale or value_limits([measured], value) or (0.0, 1.0)
     if z.size:
         # Contours could carry colours, too, but would work them out for every pixel of the screen;
         # every second line is enough for them, since they guess all that is missing at the rim.
@@ -88,7 +95,7 @@ def ground(
             z=z.astype(np.float32),
             zmin=low,
             zmax=high,
-            colorscale=SCALE,
+            colorscale=COLOUR_SCALE,
             zsmooth="fast",
             hoverinfo="skip",
             colorbar={"title": {"text": value_title(value, facts), "side": "right"}, "len": 0.9},
@@ -107,32 +114,34 @@ def ground(
             showlegend=False,
         )
     if "corners" in facts:
-        _outline(figure)
-    _sampled(figure, facts)
-    _path(figure, places)
-    _marks(figure, places, value)
-    _best(figure, known, value, facts)
-    _cells(figure, known, value, facts)
+        _add_outline(figure)
+    _add_sampled_points(figure, facts)
+    _add_paths(figure, points)
+    _add_marks(figure, points, value)
+    _add_best_point(figure, measured, value, facts)
+    _add_click_targets(figure, measured, value, facts)
     axes = facts.get("axes", ["", ""])
-    bare: dict[str, Any] = {"visible": "corners" not in facts, "showgrid": False}
-    bare["constrain"] = "domain"  # where proportions are true, axes end with the picture
-    figure.update_xaxes(title_text=text(axes[0]), **bare)
+    axis_options: dict[str, Any] = {"visible": "corners" not in facts, "showgrid": False}
+    axis_options["constrain"] = "domain"  # where proportions are true, axes end with the picture
+    figure.update_xaxes(title_text=plotly_text(axes[0]), **axis_options)
     figure.update_yaxes(
-        title_text=text(axes[1]), **bare, **({"scaleanchor": "x"} if _even(places) else {})
+        title_text=plotly_text(axes[1]),
+        **axis_options,
+        **({"scaleanchor": "x"} if _true_proportions_fit(points) else {}),
     )
     figure.update_layout(clickmode="event+select", hoverdistance=28)
-    titled(figure, title or value_title(value, facts), facts)
+    title_with_facts(figure, title or value_title(value, facts), facts)
     return figure
 
 
-def _even(places: pd.DataFrame) -> bool:
+def _true_proportions_fit(points: pd.DataFrame) -> bool:
     """Whether true proportions leave both sides wide enough to be read."""
-    wide, high = np.ptp(places["x"]), np.ptp(places["y"])
+    wide, high = np.ptp(points["x"]), np.ptp(points["y"])
     return bool(high > 0 and 1 / 4 < wide / high < 4)
 
 
-def _outline(figure: go.Figure) -> None:
-    corners = simplex.flat(np.eye(3))[[0, 1, 2, 0]]
+def _add_outline(figure: go.Figure) -> None:
+    corners = simplex.triangle_coords(np.eye(3))[[0, 1, 2, 0]]
     figure.add_scatter(
         x=corners[:, 0],
         y=corners[:, 1],
@@ -143,7 +152,7 @@ def _outline(figure: go.Figure) -> None:
     )
 
 
-def _sampled(figure: go.Figure, facts: Mapping[str, Any]) -> None:
+def _add_sampled_points(figure: go.Figure, facts: Mapping[str, Any]) -> None:
     points = facts.get("sampled") or []
     if points:
         figure.add_scatter(
@@ -160,10 +169,10 @@ def _sampled(figure: go.Figure, facts: Mapping[str, Any]) -> None:
         )
 
 
-def _path(figure: go.Figure, places: pd.DataFrame) -> None:
+def _add_paths(figure: go.Figure, points: pd.DataFrame) -> None:
     """A training path, or ways between two adapters, as lines on the plane."""
     for line, dash in (("path", "solid"), ("straight", "dash"), ("curved", "solid")):
-        rows = places[places["line"] == line].sort_values("t")
+        rows = points[points["line"] == line].sort_values("t")
         if len(rows) > 1:
             figure.add_scatter(
                 x=rows["x"],
@@ -177,15 +186,15 @@ def _path(figure: go.Figure, places: pd.DataFrame) -> None:
             )
 
 
-def marked(places: pd.DataFrame) -> pd.DataFrame:
+def named_points(points: pd.DataFrame) -> pd.DataFrame:
     """The points with a name; of a long path only its ends, for its steps would hide each other."""
-    rows = places[places["mark"] != ""]
+    rows = points[points["mark"] != ""]
     steps = rows[rows["line"] == "path"]
     return pd.concat([steps.iloc[[0]], steps.iloc[[-1]]]) if len(steps) > 4 else rows
 
 
-def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
-    rows = marked(places)
+def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
+    rows = named_points(points)
     if rows.empty:
         return
     figure.add_scatter(
@@ -202,13 +211,13 @@ def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
         hoverinfo="skip",
         showlegend=False,
     )
-    middle = places["y"].mean()
+    mean_y = points["y"].mean()
     for _, row in rows.iterrows():  # with a ground of their own: colours below go light and dark
         figure.add_annotation(
             x=row["x"],
             y=row["y"],
-            yshift=19 if row["y"] > middle else -19,
-            text=text(row["mark"]),
+            yshift=19 if row["y"] > mean_y else -19,
+            text=plotly_text(row["mark"]),
             showarrow=False,
             bgcolor="rgba(255,255,255,0.85)",
             font={"size": 12, "color": "#1B2430"},
@@ -216,21 +225,28 @@ def _marks(figure: go.Figure, places: pd.DataFrame, value: str) -> None:
         )
 
 
-def best(known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> tuple[int, str] | None:
+def best_point(
+    measured: pd.DataFrame, value: str, facts: Mapping[str, Any]
+) -> tuple[int, str] | None:
     """The row of the lowest loss, or of the best score, and what it is called."""
-    better = value != "loss" and measure(str(facts.get("metric"))).better == "higher"
-    row = simplex.lowest(known, value, highest=better)
+    higher_is_better = value != "loss" and find_measure(str(facts.get("metric"))).better == "higher"
+    row = simplex.lowest_row(measured, value, highest=higher_is_better)
     if row is None:
         return None
-    return row, f"{'Highest' if better else 'Lowest'} point, {known.loc[row, value]:.3f}"
+    return (
+        row,
+        f"{'Highest' if higher_is_better else 'Lowest'} point, {measured.loc[row, value]:.3f}",
+    )
 
 
-def _best(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> None:
-    found = best(known, value, facts)
-    if found is None:
+def _add_best_point(
+    figure: go.Figure, measured: pd.DataFrame, value: str, facts: Mapping[str, Any]
+) -> None:
+    best_row = best_point(measured, value, facts)
+    if best_row is None:
         return
-    place, name = found
-    row = known.loc[place]
+    row_index, name = best_row
+    row = measured.loc[row_index]
     figure.add_scatter(
         x=[row["x"]],
         y=[row["y"]],
@@ -238,7 +254,7 @@ def _best(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str
         marker={
             "size": 15,
             "symbol": "star",
-            "color": BEST,
+            "color": BEST_COLOUR,
             "line": {"color": "#FFFFFF", "width": 1.5},
         },
         name=name,
@@ -246,16 +262,18 @@ def _best(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str
     )
 
 
-def _cells(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[str, Any]) -> None:
+def _add_click_targets(
+    figure: go.Figure, measured: pd.DataFrame, value: str, facts: Mapping[str, Any]
+) -> None:
     """An almost invisible marker on every point: contours themselves report no clicks."""
     name = value_title(value, facts)
     figure.add_scatter(
-        x=known["x"],
-        y=known["y"],
+        x=measured["x"],
+        y=measured["y"],
         mode="markers",
         marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "maxdisplayed": 1},
-        customdata=[[int(i)] for i in known.index],
-        text=[f"{v:.4f}" for v in known[value]],
+        customdata=[[int(i)] for i in measured.index],
+        text=[f"{v:.4f}" for v in measured[value]],
         hovertemplate=f"{name} %{{text}}<extra>click to ask it</extra>",
         showlegend=False,
         selected={"marker": {"opacity": 0.001}},
@@ -263,33 +281,33 @@ def _cells(figure: go.Figure, known: pd.DataFrame, value: str, facts: Mapping[st
     )
 
 
-def chosen(figure: go.Figure, row: pd.Series) -> None:
+def mark_chosen_point(figure: go.Figure, row: pd.Series) -> None:
     """Ring the point that was clicked."""
     figure.add_scatter(
         x=[row["x"]],
         y=[row["y"]],
         mode="markers",
-        marker={"size": 18, "symbol": "circle-open", "color": BEST, "line": {"width": 3}},
+        marker={"size": 18, "symbol": "circle-open", "color": BEST_COLOUR, "line": {"width": 3}},
         name="Chosen point",
         hoverinfo="skip",
     )
 
 
-def ground_alt(table: pd.DataFrame, facts: Mapping[str, Any], value: str = "loss") -> str:
+def surface_map_alt(table: pd.DataFrame, facts: Mapping[str, Any], value: str = "loss") -> str:
     """A landscape in words: its marks, and how low and high it goes."""
-    known = table.dropna(subset=[value])
-    if known.empty:
+    measured = table.dropna(subset=[value])
+    if measured.empty:
         return "Nothing has been measured yet."
-    marks = known[known["mark"] != ""]
+    marks = measured[measured["mark"] != ""]
     parts = [f"{row['mark']} {row[value]:.3f}" for _, row in marks.iterrows()][:14]
-    low, high = known[value].min(), known[value].max()
+    low, high = measured[value].min(), measured[value].max()
     return (
-        f"{value_title(value, facts)} at {len(known)} points, from {low:.3f} to {high:.3f}. "
-        f"{'; '.join(parts)}. {said(facts)}."
+        f"{value_title(value, facts)} at {len(measured)} points, from {low:.3f} to {high:.3f}. "
+        f"{'; '.join(parts)}. {facts_text(facts)}."
     )
 
 
-def cuts(
+def loss_along_lines(
     table: pd.DataFrame, facts: Mapping[str, Any], only: str = "", title: str = ""
 ) -> go.Figure:
     """Loss along each line, from its start at 0 to its end at 1 and a little beyond."""
@@ -304,12 +322,12 @@ def cuts(
             y=line["loss"],
             mode="lines+markers",
             line={
-                "color": LINES[nth % len(LINES)],
+                "color": LINE_COLOURS[nth % len(LINE_COLOURS)],
                 "width": 2,
                 "dash": "dash" if from_middle else "solid",
             },
             marker={"symbol": SYMBOLS[nth % len(SYMBOLS)], "size": 6},
-            name=text(name[:1].upper() + name[1:]),
+            name=plotly_text(name[:1].upper() + name[1:]),
             hovertemplate="%{x:.2f} of the way: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
     for end in (0, 1):
@@ -317,26 +335,26 @@ def cuts(
     figure.update_xaxes(title_text="Share of the way from the first to the second")
     figure.update_yaxes(title_text="Loss (nats)")
     figure.update_layout(margin={"b": 8})
-    titled(figure, title or "Loss along the edges", facts)
+    title_with_facts(figure, title or "Loss along the edges", facts)
     return figure
 
 
-def barriers(table: pd.DataFrame) -> pd.DataFrame:
+def barrier_table(table: pd.DataFrame) -> pd.DataFrame:
     """Every line with the loss at its ends and the height of the barrier between them."""
-    made = []
+    barrier_rows = []
     for name, line in table.dropna(subset=["loss", "t"]).groupby("line", sort=False):
         line = line.sort_values("t")
         t, losses = line["t"].to_numpy(), line["loss"].to_numpy()
         if not name or t.min() > 0 or t.max() < 1:
             continue
         first, last = (float(losses[np.abs(t - end).argmin()]) for end in (0, 1))
-        made.append((name, first, last, simplex.barrier(t, losses)))
-    return pd.DataFrame(made, columns=["Line", "Loss at start", "Loss at end", "Barrier"])
+        barrier_rows.append((name, first, last, simplex.barrier(t, losses)))
+    return pd.DataFrame(barrier_rows, columns=["Line", "Loss at start", "Loss at end", "Barrier"])
 
 
-def cuts_alt(table: pd.DataFrame) -> str:
+def loss_along_lines_alt(table: pd.DataFrame) -> str:
     """The cuts in words."""
-    rows = barriers(table)
+    rows = barrier_table(table)
     parts = [
         f"{row['Line']}: {row['Loss at start']:.3f} to {row['Loss at end']:.3f}, "
         f"barrier {row['Barrier']:.3f}"

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.compare import measure
-from app.figures.landscape import BEST, LINES, titled
-from app.theme import LOGARITHMIC, NEUTRAL, SYMBOLS, TEMPLATE, Look, faint, text
+from app.figures.compare import find_measure
+from app.figures.landscape import BEST_COLOUR, LINE_COLOURS, title_with_facts
+from app.theme import LOG_AXIS, NEUTRAL, SYMBOLS, TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import Interval, interval
-from peftcore.analysis.flatness import Agreement
+from peftcore.analysis.flatness import RankCorrelation
 
-MEASURES: dict[str, tuple[str, str]] = {
+MEASURE_TITLES: dict[str, tuple[str, str]] = {
     "loss": ("Loss (nats)", "of the adapter that is deployed"),
     "rise": ("Mean rise (nats)", "of the loss, over random directions"),
     "worst rise": ("Worst rise (nats)", "of the loss, over the same ones"),
@@ -34,57 +34,65 @@ MEASURES: dict[str, tuple[str, str]] = {
 def flatness_table(measures: pd.DataFrame) -> pd.DataFrame:
     """Every measure with its mean and 95 % interval over seeds."""
     rows = []
-    for name, seeds in measures.groupby("measure", sort=False):
-        title, note = MEASURES[str(name)]
-        found = interval(seeds["value"])
-        rows.append((title, found.mean, found.low, found.high, found.n, note))
+    for name, seed_rows in measures.groupby("measure", sort=False):
+        title, note = MEASURE_TITLES[str(name)]
+        estimate = interval(seed_rows["value"])
+        rows.append((title, estimate.mean, estimate.low, estimate.high, estimate.n, note))
     return pd.DataFrame(rows, columns=["Measure", "Mean", "Low", "High", "Seeds", "What it is"])
 
 
-def against_score(
-    table: pd.DataFrame, name: str, metric: str, looks: Mapping[str, Look], found: Agreement
+def score_against_flatness(
+    table: pd.DataFrame,
+    name: str,
+    metric: str,
+    styles: Mapping[str, RunStyle],
+    correlation: RankCorrelation,
 ) -> go.Figure:
     """A measure of flatness against the test score, one point per run and seed."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
     for run, rows in table.groupby("run", sort=False):
-        look = looks[str(run)]
+        style = styles[str(run)]
         figure.add_scatter(
             x=rows["value"],
             y=rows["score"],
             mode="markers",
-            marker={"color": look.colour, "symbol": look.symbol, "size": 11},
-            name=text(look.name),
+            marker={"color": style.colour, "symbol": style.symbol, "size": 11},
+            name=plotly_text(style.name),
             customdata=rows[["seed"]],
             hovertemplate="seed %{customdata[0]}: %{x:.4f}, %{y:.3f}"
             "<extra>%{fullData.name}</extra>",
         )
-    figure.update_xaxes(title_text=MEASURES[name][0])
-    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
+    figure.update_xaxes(title_text=MEASURE_TITLES[name][0])
+    figure.update_yaxes(title_text=f"Test {find_measure(metric).title.lower()}")
     figure.update_layout(
         title={
-            "text": f"{MEASURES[name][0].partition(' (')[0]} against test score<br>"
-            f"<sup>{text(correlation_words(found))}, {_runs(table['run'].nunique())}</sup>",
+            "text": f"{MEASURE_TITLES[name][0].partition(' (')[0]} against test score<br>"
+            f"<sup>{plotly_text(correlation_in_words(correlation))}, "
+            f"{_runs_in_words(table['run'].nunique())}</sup>",
             "x": 0,
         }
     )
     return figure
 
 
-def _runs(count: int) -> str:
+def _runs_in_words(count: int) -> str:
     return "one run" if count == 1 else f"{count} runs"
 
 
-def correlation_words(found: Agreement) -> str:
+def correlation_in_words(correlation: RankCorrelation) -> str:
     """A rank correlation with its interval, or why there is none."""
-    if found.value is None:
-        return f"no rank correlation: {found.n} points are too few or do not vary"
-    words = f"rank correlation {found.value:+.2f}"
-    if found.low is None:
-        return f"{words}, no interval from so few runs, n = {found.n}"
-    return f"{words}, 95 % interval {found.low:+.2f} to {found.high:+.2f}, n = {found.n}"
+    if correlation.value is None:
+        return f"no rank correlation: {correlation.n} points are too few or do not vary"
+    words = f"rank correlation {correlation.value:+.2f}"
+    if correlation.low is None:
+        return f"{words}, no interval from so few runs, n = {correlation.n}"
+    return (
+        f"{words}, 95 % interval {correlation.low:+.2f} to {correlation.high:+.2f}, n = "
+        f"{correlation.n}"
+    )
 
 
-def spread(
+def validation_histogram(
     points: Sequence[float],
     copies: Sequence[float],
     centroid: float,
@@ -92,32 +100,37 @@ def spread(
 ) -> go.Figure:
     """Losses at random points and of random copies, beside the centroid's one value."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420, "barmode": "overlay"})
-    both = [*points, *copies, centroid]
-    low, high = min(both), max(both)
+    all_losses = [*points, *copies, centroid]
+    low, high = min(all_losses), max(all_losses)
     width = max((high - low) / 24, 1e-6)
     kinds = (("One point for all examples", points, 0), ("A point for each example", copies, 1))
     for name, values, nth in kinds:
         figure.add_histogram(
             x=list(values),
             xbins={"start": low - width, "end": high + width, "size": width},
-            marker={"color": faint(LINES[nth], 0.6), "line": {"color": LINES[nth], "width": 1}},
+            marker={
+                "color": with_opacity(LINE_COLOURS[nth], 0.6),
+                "line": {"color": LINE_COLOURS[nth], "width": 1},
+            },
             name=f"{name}, {len(values)} draws",
             hovertemplate="%{x}: %{y} draws<extra></extra>",
         )
     figure.add_vline(
         x=centroid,
-        line={"color": BEST, "width": 2.5},
-        annotation={"text": f"centroid {centroid:.4f}", "font": {"color": BEST}},
+        line={"color": BEST_COLOUR, "width": 2.5},
+        annotation={"text": f"centroid {centroid:.4f}", "font": {"color": BEST_COLOUR}},
         annotation_position="top",
     )
     figure.update_xaxes(title_text="Loss on the validation draw (nats)")
     figure.update_yaxes(title_text="Draws")
     figure.update_layout(margin={"t": 84})  # room for the centroid's label below the title
-    titled(figure, "What random points say, and the one deterministic value", facts)
+    title_with_facts(figure, "What random points say, and the one deterministic value", facts)
     return figure
 
 
-def spread_alt(points: Sequence[float], copies: Sequence[float], centroid: float) -> str:
+def validation_histogram_alt(
+    points: Sequence[float], copies: Sequence[float], centroid: float
+) -> str:
     """The histogram in words."""
     parts = [
         f"{name}: mean {np.mean(values):.4f}, standard deviation {np.std(values, ddof=1):.4f}, "
@@ -128,7 +141,7 @@ def spread_alt(points: Sequence[float], copies: Sequence[float], centroid: float
     return f"Validation loss at random points. {'; '.join(parts)}; centroid {centroid:.4f}."
 
 
-def tightening(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
+def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
     """How far the mean of R random copies still strays."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
     figure.add_scatter(
@@ -142,18 +155,18 @@ def tightening(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
         x=table["R"],
         y=table["error"],
         mode="markers",
-        marker={"color": LINES[0], "size": 10},
+        marker={"color": LINE_COLOURS[0], "size": 10},
         name="Drawn again and again",
     )
     figure.update_xaxes(
         title_text="Copies of the validation draw, R", type="log", tickvals=list(table["R"])
     )
     figure.update_yaxes(title_text="Standard deviation of the mean (nats)", rangemode="tozero")
-    titled(figure, "How the estimate tightens", facts)
+    title_with_facts(figure, "How the estimate tightens", facts)
     return figure
 
 
-def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
+def estimates_by_step_chart(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
     """Both estimates and the test loss at every kept step, means over seeds."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
     names = {
@@ -162,19 +175,19 @@ def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
         "test_loss": "Test, at the centroid",
     }
     for nth, (column, name) in enumerate(names.items()):
-        over = [(step, interval(rows[column])) for step, rows in steps.groupby("step")]
+        estimates_by_step = [(step, interval(rows[column])) for step, rows in steps.groupby("step")]
         figure.add_scatter(
-            x=[step for step, _ in over],
-            y=[found.mean for _, found in over],
-            error_y=_whiskers([found for _, found in over], LINES[nth]),
+            x=[step for step, _ in estimates_by_step],
+            y=[estimate.mean for _, estimate in estimates_by_step],
+            error_y=_error_bars([estimate for _, estimate in estimates_by_step], LINE_COLOURS[nth]),
             mode="lines+markers",
-            line={"color": LINES[nth], "width": 2},
+            line={"color": LINE_COLOURS[nth], "width": 2},
             marker={"symbol": SYMBOLS[nth], "size": 8},
             name=name,
         )
     figure.update_xaxes(title_text="Optimiser step")
-    figure.update_yaxes(title_text="Loss (nats, log scale)", **LOGARITHMIC)
-    titled(
+    figure.update_yaxes(title_text="Loss (nats, log scale)", **LOG_AXIS)
+    title_with_facts(
         figure,
         f"Estimates along the training, 95 % intervals over {steps['seed'].nunique()} seeds",
         facts,
@@ -182,27 +195,35 @@ def estimates(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
-def _whiskers(found: Sequence[Interval], colour: str) -> dict[str, Any]:
+def _error_bars(intervals: Sequence[Interval], colour: str) -> dict[str, Any]:
     """Error bars of 95 % intervals; none where there is one seed."""
-    half = [0.0 if each.high is None else each.high - (each.mean or 0.0) for each in found]
-    return {"array": half, "color": faint(colour, 0.6), "thickness": 2, "width": 6}
+    half_widths = [
+        0.0 if estimate.high is None else estimate.high - (estimate.mean or 0.0)
+        for estimate in intervals
+    ]
+    return {"array": half_widths, "color": with_opacity(colour, 0.6), "thickness": 2, "width": 6}
 
 
-def ablation(rows: pd.DataFrame, metric: str) -> go.Figure:
+def score_by_vertices_chart(rows: pd.DataFrame, metric: str) -> go.Figure:
     """Test score by number of vertices, with 95 % intervals over seeds."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
-    half = [0 if math.isnan(row.high) else row.high - row.mean for row in rows.itertuples()]
+    half_widths = [0 if math.isnan(row.high) else row.high - row.mean for row in rows.itertuples()]
     figure.add_scatter(
         x=rows["vertices"],
         y=rows["mean"],
-        error_y={"array": half, "color": faint(LINES[0], 0.6), "thickness": 2, "width": 6},
+        error_y={
+            "array": half_widths,
+            "color": with_opacity(LINE_COLOURS[0], 0.6),
+            "thickness": 2,
+            "width": 6,
+        },
         mode="lines+markers",
-        line={"color": LINES[0], "width": 2},
+        line={"color": LINE_COLOURS[0], "width": 2},
         marker={"size": 11},
         hovertemplate="%{x} vertices: %{y:.3f}<extra></extra>",
     )
     figure.update_xaxes(title_text="Vertices of the simplex", dtick=1)
-    figure.update_yaxes(title_text=f"Test {measure(metric).title.lower()}")
+    figure.update_yaxes(title_text=f"Test {find_measure(metric).title.lower()}")
     seeds = ", ".join(str(n) for n in sorted(set(rows["n"])))
     figure.update_layout(
         title={"text": f"Score by number of vertices, 95 % intervals over {seeds} seeds", "x": 0}

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.rows import broken, framed, name_rows, wrapped
-from app.theme import NEUTRAL, Look, faint, text
+from app.figures.rows import empty_chart, label_rows, two_line_name, wrap_title
+from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 
-ROW = 52  # pixels
+ROW_HEIGHT = 52  # pixels
 # From yes to no; dark enough on white and light enough on black, and told apart by place and words.
-SCALE = ("#2F7D5B", "#7FB89C", "#E0A868", "#C4573A", "#8C5FB0")
+VERDICT_COLOURS = ("#2F7D5B", "#7FB89C", "#E0A868", "#C4573A", "#8C5FB0")
 
 
 @dataclass(frozen=True)
-class Row:
+class IntervalRow:
     """A value with its limits, and what it rests on; without a value, `note` says why."""
 
     name: str
@@ -30,11 +30,11 @@ class Row:
     low: float | None
     high: float | None
     note: str
-    look: Look
+    style: RunStyle
 
 
-def intervals(
-    rows: Sequence[Row],
+def interval_chart(
+    rows: Sequence[IntervalRow],
     axis: str,
     title: str,
     *,
@@ -46,26 +46,27 @@ def intervals(
 
     A bar without a limit on one side runs to that edge of the figure and ends in an arrow.
     """
-    figure = framed(120 + ROW * max(len(rows), 1))
-    if any(_open(row) for row in rows):
-        span = span or _room(rows)
+    figure = empty_chart(120 + ROW_HEIGHT * max(len(rows), 1))
+    if any(_is_one_sided(row) for row in rows):
+        span = span or _value_range(rows)
     if reference is not None:
         figure.add_vline(x=reference, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if row.value is None:
             continue
         if row.low is not None or row.high is not None:
-            figure.add_trace(_bar(row, -place, span or (-math.inf, math.inf)))
+            figure.add_trace(_interval_bar(row, -index, span or (-math.inf, math.inf)))
         figure.add_scatter(
             x=[row.value],
-            y=[-place],
+            y=[-index],
             mode="markers+text",
-            marker={"color": row.look.colour, "size": 13, "symbol": row.look.symbol},
+            marker={"color": row.style.colour, "size": 13, "symbol": row.style.symbol},
             text=[f"{row.value:{form}}"],
             textposition="top center",
-            hovertemplate=f"<b>{text(row.name)}</b><br>{text(_words(row, form))}<extra></extra>",
+            hovertemplate=f"<b>{plotly_text(row.name)}</b><br>"
+            f"{plotly_text(_row_in_words(row, form))}<extra></extra>",
         )
-    name_rows(figure, [row.name if row.value is not None else f"{row.name} ∅" for row in rows])
+    label_rows(figure, [row.name if row.value is not None else f"{row.name} ∅" for row in rows])
     figure.update_xaxes(title_text=axis)
     if span:
         figure.update_xaxes(range=span)
@@ -73,42 +74,42 @@ def intervals(
     return figure
 
 
-def _open(row: Row) -> bool:
+def _is_one_sided(row: IntervalRow) -> bool:
     """Whether one of two limits is missing."""
     return row.value is not None and (row.low is None) != (row.high is None)
 
 
-def _room(rows: Sequence[Row]) -> tuple[float, float]:
+def _value_range(rows: Sequence[IntervalRow]) -> tuple[float, float]:
     """A range that shows every value and limit, with some room for arrows."""
-    known = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
-    margin = 0.15 * (max(known) - min(known) or 1.0)
-    return min(known) - margin, max(known) + margin
+    ends = [end for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    margin = 0.15 * (max(ends) - min(ends) or 1.0)
+    return min(ends) - margin, max(ends) + margin
 
 
-def _bar(row: Row, place: float, span: tuple[float, float]) -> go.Scatter:
+def _interval_bar(row: IntervalRow, y: float, span: tuple[float, float]) -> go.Scatter:
     """The interval; transparent markers keep its ends off the frame, arrows say they are none."""
-    inward = 0.02 * (span[1] - span[0])
+    inset = 0.02 * (span[1] - span[0])
     ends = [
-        span[0] + inward if row.low is None else row.low,
-        span[1] - inward if row.high is None else row.high,
+        span[0] + inset if row.low is None else row.low,
+        span[1] - inset if row.high is None else row.high,
     ]
     arrows = ("triangle-left", row.low is None), ("triangle-right", row.high is None)
     return go.Scatter(
         x=ends,
-        y=[place, place],
+        y=[y, y],
         mode="lines+markers",
         marker={
             "size": [16 if missing else 7 for _, missing in arrows],
             "opacity": [1 if missing else 0 for _, missing in arrows],
             "symbol": [symbol if missing else "circle" for symbol, missing in arrows],
-            "color": row.look.colour,
+            "color": row.style.colour,
         },
-        line={"color": faint(row.look.colour, 0.45), "width": 7},
+        line={"color": with_opacity(row.style.colour, 0.45), "width": 7},
         hoverinfo="skip",
     )
 
 
-def _words(row: Row, form: str) -> str:
+def _row_in_words(row: IntervalRow, form: str) -> str:
     if row.value is None:
         return row.note
     limits = ""
@@ -121,35 +122,40 @@ def _words(row: Row, form: str) -> str:
     return f"{row.value:{form}}{limits}; {row.note}" if row.note else f"{row.value:{form}}{limits}"
 
 
-def intervals_alt(rows: Sequence[Row], title: str, form: str = ".2f") -> str:
+def interval_chart_alt(rows: Sequence[IntervalRow], title: str, form: str = ".2f") -> str:
     """The rows in words."""
-    return f"{title}. {'; '.join(f'{row.name}: {_words(row, form)}' for row in rows) or 'None'}."
+    rows_text = "; ".join(f"{row.name}: {_row_in_words(row, form)}" for row in rows)
+    return f"{title}. {rows_text or 'None'}."
 
 
-def shares(
+def verdict_share_bars(
     table: pd.DataFrame, by: str, verdicts: Sequence[str], names: Mapping[str, str], title: str
 ) -> go.Figure:
     """One bar per value of `by`, split by verdict; `table` has `by`, verdict, count, share."""
     groups = list(dict.fromkeys(table[by]))
-    figure = framed(150 + ROW * max(len(groups), 1))
-    for verdict, colour in zip(verdicts, SCALE, strict=False):
+    figure = empty_chart(150 + ROW_HEIGHT * max(len(groups), 1))
+    for verdict, colour in zip(verdicts, VERDICT_COLOURS, strict=False):
         rows = table[table["verdict"] == verdict]
         figure.add_bar(
             y=[-groups.index(group) for group in rows[by]],
             x=rows["share"],
             orientation="h",
-            name=text(verdict.capitalize()),
-            marker={"color": faint(colour, 0.85), "line": {"color": colour, "width": 1}},
+            name=plotly_text(verdict.capitalize()),
+            marker={"color": with_opacity(colour, 0.85), "line": {"color": colour, "width": 1}},
             text=[f"{share:.0%}" if share >= 0.06 else "" for share in rows["share"]],
             textposition="inside",
-            insidetextfont={"color": "#FFFFFF" if colour in SCALE[:1] + SCALE[3:] else "#1B2430"},
+            insidetextfont={
+                "color": "#FFFFFF"
+                if colour in VERDICT_COLOURS[:1] + VERDICT_COLOURS[3:]
+                else "#1B2430"
+            },
             customdata=rows[["count"]],
-            hovertemplate=f"{text(verdict)}: %{{customdata[0]}}, %{{x:.0%}}<extra></extra>",
+            hovertemplate=f"{plotly_text(verdict)}: %{{customdata[0]}}, %{{x:.0%}}<extra></extra>",
             width=0.6,
         )
     counts = table.groupby(by)["count"].sum()
-    told = [f"{names.get(group, str(group))} · n = {counts[group]}" for group in groups]
-    name_rows(figure, told)
+    row_names = [f"{names.get(group, str(group))} · n = {counts[group]}" for group in groups]
+    label_rows(figure, row_names)
     figure.update_xaxes(title_text="Share of verdicts", range=[0, 1], tickformat=".0%")
     figure.update_layout(
         title={"text": title, "x": 0},
@@ -160,16 +166,16 @@ def shares(
     return figure
 
 
-def shares_alt(table: pd.DataFrame, by: str, names: Mapping[str, str]) -> str:
+def verdict_share_alt(table: pd.DataFrame, by: str, names: Mapping[str, str]) -> str:
     """The bars in words."""
     parts = []
     for group, rows in table.groupby(by, sort=False):
-        said = ", ".join(f"{row.verdict} {row.share:.0%}" for row in rows.itertuples())
-        parts.append(f"{names.get(group, group)}: {said} of {rows['count'].sum()}")
+        shares_text = ", ".join(f"{row.verdict} {row.share:.0%}" for row in rows.itertuples())
+        parts.append(f"{names.get(group, group)}: {shares_text} of {rows['count'].sum()}")
     return f"Share of each verdict. {'; '.join(parts) or 'None'}."
 
 
-def mentions(
+def shortcoming_heatmap(
     table: pd.DataFrame,
     by: str,
     names: Mapping[str, str],
@@ -181,7 +187,7 @@ def mentions(
     faults = list(dict.fromkeys(table["shortcoming"]))
     grid = table.pivot(index=by, columns="shortcoming", values="share").loc[groups, faults]
     counts = table.pivot(index=by, columns="shortcoming", values="count").loc[groups, faults]
-    figure = framed(190 + 44 * len(groups))
+    figure = empty_chart(190 + 44 * len(groups))
     figure.add_heatmap(
         z=grid.to_numpy(),
         x=list(range(len(faults))),
@@ -189,7 +195,10 @@ def mentions(
         text=counts.to_numpy(),
         zmin=0,
         zmax=max(0.2, float(grid.to_numpy().max(initial=0))),
-        colorscale=[[0, faint(SCALE[3], 0.04)], [1, faint(SCALE[3], 0.7)]],
+        colorscale=[
+            [0, with_opacity(VERDICT_COLOURS[3], 0.04)],
+            [1, with_opacity(VERDICT_COLOURS[3], 0.7)],
+        ],
         showscale=False,
         hovertemplate="%{text} verdicts, %{z:.0%}<extra></extra>",
     )
@@ -203,13 +212,13 @@ def mentions(
     )
     figure.update_xaxes(
         tickvals=list(range(len(faults))),
-        ticktext=[broken(words.get(fault, fault), 13) for fault in faults],
+        ticktext=[wrap_title(words.get(fault, fault), 13) for fault in faults],
         showgrid=False,
         tickfont={"size": 11},
     )
     figure.update_yaxes(
         tickvals=list(range(len(groups))),
-        ticktext=[wrapped(names.get(group, str(group))) for group in groups],
+        ticktext=[two_line_name(names.get(group, str(group))) for group in groups],
         showgrid=False,
         autorange="reversed",
     )
@@ -217,7 +226,7 @@ def mentions(
     return figure
 
 
-def mentions_alt(
+def shortcoming_heatmap_alt(
     table: pd.DataFrame, by: str, names: Mapping[str, str], words: Mapping[str, str]
 ) -> str:
     """Each row's most frequent shortcoming in words."""
@@ -225,42 +234,42 @@ def mentions_alt(
     for group, rows in table.groupby(by, sort=False):
         top = rows.sort_values("share", ascending=False).iloc[0]
         most = f"most often {words.get(top['shortcoming'], top['shortcoming'])} {top['share']:.0%}"
-        said = most if top["count"] else "none ticked"
-        parts.append(f"{names.get(group, group)}: {said} of {top['verdicts']} verdicts")
+        mention = most if top["count"] else "none ticked"
+        parts.append(f"{names.get(group, group)}: {mention} of {top['verdicts']} verdicts")
     return f"Shortcomings. {'; '.join(parts) or 'None'}."
 
 
-def against(
-    table: pd.DataFrame, metric: str, words: str, looks: Mapping[str, Look], title: str
+def human_against_metric_chart(
+    table: pd.DataFrame, metric: str, words: str, styles: Mapping[str, RunStyle], title: str
 ) -> go.Figure:
     """The human score of each item against an automatic metric, coloured by method.
 
     Items of one method in one place are one mark, whose area grows with how many they are.
     """
-    figure = framed(460)
-    spots = table.groupby(["source", metric, "human"], sort=False)["explanation"]
-    marks = spots.agg(["first", "size"]).reset_index()
+    figure = empty_chart(460)
+    grouped = table.groupby(["source", metric, "human"], sort=False)["explanation"]
+    marks = grouped.agg(["first", "size"]).reset_index()
     for source, rows in marks.groupby("source", sort=False):
-        look = looks[str(source)]
+        style = styles[str(source)]
         rows = rows.sort_values("size", ascending=False, kind="stable")
         more = [f" and {size - 1} more" if size > 1 else "" for size in rows["size"]]
         figure.add_scatter(
             x=rows[metric],
             y=rows["human"],
             mode="markers",
-            name=text(look.name),
+            name=plotly_text(style.name),
             marker={
-                "color": faint(look.colour, 0.45),
+                "color": with_opacity(style.colour, 0.45),
                 "size": 10 * np.sqrt(rows["size"]),
-                "symbol": look.symbol,
-                "line": {"color": look.colour, "width": 1.5},
+                "symbol": style.symbol,
+                "line": {"color": style.colour, "width": 1.5},
             },
             cliponaxis=False,
             customdata=[
-                [text(str(said)[:90]) + rest]
-                for said, rest in zip(rows["first"], more, strict=True)
+                [plotly_text(str(explanation)[:90]) + more_text]
+                for explanation, more_text in zip(rows["first"], more, strict=True)
             ],
-            hovertemplate=f"<b>{text(look.name)}</b><br>%{{customdata[0]}}<br>"
+            hovertemplate=f"<b>{plotly_text(style.name)}</b><br>%{{customdata[0]}}<br>"
             "human %{y:.2f}, metric %{x:.3g}<extra></extra>",
         )
     figure.update_xaxes(title_text=words)
@@ -269,10 +278,10 @@ def against(
     return figure
 
 
-def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Figure:
+def win_chance_heatmap(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Figure:
     """How likely the row's method beats the column's, ties aside."""
-    figure = framed(180 + 48 * len(table))
-    ticks = [text(names.get(str(method), str(method))) for method in table.index]
+    figure = empty_chart(180 + 48 * len(table))
+    ticks = [plotly_text(names.get(str(method), str(method))) for method in table.index]
     figure.add_heatmap(
         z=table.to_numpy(),
         x=list(range(len(ticks))),
@@ -280,9 +289,9 @@ def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Fig
         zmin=0,
         zmax=1,
         colorscale=[
-            [0, faint(SCALE[3], 0.6)],
-            [0.5, faint(NEUTRAL, 0.08)],
-            [1, faint(SCALE[0], 0.6)],
+            [0, with_opacity(VERDICT_COLOURS[3], 0.6)],
+            [0.5, with_opacity(NEUTRAL, 0.08)],
+            [1, with_opacity(VERDICT_COLOURS[0], 0.6)],
         ],
         showscale=False,
         hovertemplate="%{z:.0%}<extra></extra>",
@@ -297,7 +306,7 @@ def chances(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Fig
     )
     for axis, words in ((figure.update_xaxes, "is beaten"), (figure.update_yaxes, "beats")):
         axis(tickvals=list(range(len(ticks))), ticktext=ticks, title_text=words, showgrid=False)
-    headings = [broken(names.get(str(method), str(method)), 13) for method in table.index]
+    headings = [wrap_title(names.get(str(method), str(method)), 13) for method in table.index]
     figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(title={"text": title, "x": 0})

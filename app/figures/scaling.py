@@ -15,17 +15,17 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.theme import LOGARITHMIC, NEUTRAL, TEMPLATE, colour, faint, text
+from app.theme import LOG_AXIS, NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.analysis import scaling
 from peftcore.analysis.comparison import Interval, interval
 
-AFTER, BEFORE = colour("spt"), colour("prompt_tuning")
-DIVERGING = [[0.0, BEFORE], [0.5, faint(NEUTRAL, 0.18)], [1.0, AFTER]]
+AFTER_COLOUR, BEFORE_COLOUR = method_colour("spt"), method_colour("prompt_tuning")
+DIVERGING_SCALE = [[0.0, BEFORE_COLOUR], [0.5, with_opacity(NEUTRAL, 0.18)], [1.0, AFTER_COLOUR]]
 
 
-def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
+def scale_heatmap(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
     """Heat map token × step of one seed's scales (t, p); the chosen step is framed."""
-    figure = framed(180 + 14 * scale.shape[1])
+    figure = blank_chart(180 + 14 * scale.shape[1])
     width = max(float(np.nanmax(np.abs(scale - 1))), 1e-6)
     figure.add_heatmap(
         z=scale.T,
@@ -33,15 +33,17 @@ def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
         y=list(range(1, scale.shape[1] + 1)),
         zmin=1 - width,
         zmax=1 + width,
-        colorscale=DIVERGING,
+        colorscale=DIVERGING_SCALE,
         colorbar={"title": {"text": "Scale"}, "thickness": 12},
         customdata=np.tile(np.asarray(steps), (scale.shape[1], 1)),
         hovertemplate="token %{y}, step %{customdata}: scale %{z:.3f}<extra></extra>",
     )
-    place = list(steps).index(chosen)
+    step_index = list(steps).index(chosen)
     low, high = 0.5, scale.shape[1] + 0.5
     frame = {"color": NEUTRAL, "width": 2}
-    figure.add_shape(type="rect", x0=place - 0.5, x1=place + 0.5, y0=low, y1=high, line=frame)
+    figure.add_shape(
+        type="rect", x0=step_index - 0.5, x1=step_index + 0.5, y0=low, y1=high, line=frame
+    )
     figure.update_xaxes(
         title_text="Optimiser step",
         tickvals=list(range(len(steps))),
@@ -49,10 +51,12 @@ def course(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
         showgrid=False,
     )
     figure.update_yaxes(title_text="Soft token", autorange="reversed", showgrid=False)
-    return titled(figure, f"Scale of {scale.shape[1]} tokens at {len(steps)} kept steps, one seed")
+    return with_title(
+        figure, f"Scale of {scale.shape[1]} tokens at {len(steps)} kept steps, one seed"
+    )
 
 
-def course_alt(scale: np.ndarray, steps: Sequence[int]) -> str:
+def scale_heatmap_alt(scale: np.ndarray, steps: Sequence[int]) -> str:
     """The heat map in words: the widest scales at the end."""
     last = scale[-1]
     high, low = int(np.nanargmax(last)), int(np.nanargmin(last))
@@ -62,7 +66,7 @@ def course_alt(scale: np.ndarray, steps: Sequence[int]) -> str:
     )
 
 
-def course_table(scale: np.ndarray, steps: Sequence[int]) -> pd.DataFrame:
+def scale_heatmap_table(scale: np.ndarray, steps: Sequence[int]) -> pd.DataFrame:
     """The heat map as rows: token, step, scale."""
     return pd.DataFrame(
         [
@@ -73,16 +77,18 @@ def course_table(scale: np.ndarray, steps: Sequence[int]) -> pd.DataFrame:
     )
 
 
-def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) -> go.Figure:
+def token_lengths_chart(
+    scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str
+) -> go.Figure:
     """Scales (p,) above, lengths below: unscaled (p, d), scaled, and those of words (n, d)."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     figure.update_layout(template=TEMPLATE, height=520)
-    place = list(range(1, len(scale) + 1))
+    token_numbers = list(range(1, len(scale) + 1))
     figure.add_bar(
-        x=place,
+        x=token_numbers,
         y=scale - 1,
         base=1,
-        marker={"color": [AFTER if value > 1 else BEFORE for value in scale]},
+        marker={"color": [AFTER_COLOUR if value > 1 else BEFORE_COLOUR for value in scale]},
         customdata=scale,
         hovertemplate="token %{x}: scale %{customdata:.3f}<extra></extra>",
         showlegend=False,
@@ -90,15 +96,15 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
         col=1,
     )
     figure.add_hline(y=1, line={"color": NEUTRAL, "width": 1.5}, row=1, col=1)
-    length = scaling.norms(before)
-    for x, start, end in zip(place, length, np.abs(scale) * length, strict=True):
-        segment(figure, [x, x], [start, end], row=2)
+    length = scaling.row_norms(before)
+    for x, start, end in zip(token_numbers, length, np.abs(scale) * length, strict=True):
+        add_segment(figure, [x, x], [start, end], row=2)
     for values, name, mark, tint in (
-        (length, "Without scale", "circle-open", BEFORE),
-        (np.abs(scale) * length, "Scaled", "diamond", AFTER),
+        (length, "Without scale", "circle-open", BEFORE_COLOUR),
+        (np.abs(scale) * length, "Scaled", "diamond", AFTER_COLOUR),
     ):
         figure.add_scatter(
-            x=place,
+            x=token_numbers,
             y=values,
             mode="markers",
             marker={
@@ -112,11 +118,11 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
             row=2,
             col=1,
         )
-    low, middle, high = np.quantile(scaling.norms(words), (0.025, 0.5, 0.975))
-    band = {"fillcolor": faint(NEUTRAL, 0.2), "line_width": 0, "layer": "below"}
+    low, middle, high = np.quantile(scaling.row_norms(words), (0.025, 0.5, 0.975))
+    band = {"fillcolor": with_opacity(NEUTRAL, 0.2), "line_width": 0, "layer": "below"}
     figure.add_hrect(y0=low, y1=high, row=2, col=1, **band)
     figure.add_scatter(  # stands for the band in the legend
-        x=[place[0], place[-1]],
+        x=[token_numbers[0], token_numbers[-1]],
         y=[middle, middle],
         mode="lines",
         line={"color": NEUTRAL, "dash": "dot", "width": 1.5},
@@ -128,22 +134,22 @@ def tokens(scale: np.ndarray, before: np.ndarray, words: np.ndarray, what: str) 
     figure.update_yaxes(title_text="Scale", row=1, col=1)
     figure.update_yaxes(title_text="Length of the token", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title_text="Soft token", row=2, col=1)
-    return titled(figure, f"{text(what)}, {len(words)} words in the data")
+    return with_title(figure, f"{plotly_text(what)}, {len(words)} words in the data")
 
 
-def tokens_alt(scale: np.ndarray, before: np.ndarray, words: np.ndarray) -> str:
+def token_lengths_alt(scale: np.ndarray, before: np.ndarray, words: np.ndarray) -> str:
     """Scales and lengths in words."""
-    length = scaling.norms(before)
+    length = scaling.row_norms(before)
     return (
         f"Scales from {np.nanmin(scale):.2f} to {np.nanmax(scale):.2f}. Mean length "
         f"{length.mean():.3g} without scale, {(np.abs(scale) * length).mean():.3g} with it; "
-        f"words in the data have {scaling.norms(words).mean():.3g}."
+        f"words in the data have {scaling.row_norms(words).mean():.3g}."
     )
 
 
-def tokens_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+def token_lengths_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
     """One row per token: scale, length without it and with it."""
-    length = scaling.norms(before)
+    length = scaling.row_norms(before)
     return pd.DataFrame(
         {
             "token": range(1, len(scale) + 1),
@@ -154,9 +160,9 @@ def tokens_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
     )
 
 
-def histogram(scale: np.ndarray) -> go.Figure:
+def scale_histogram(scale: np.ndarray) -> go.Figure:
     """How the scales (s, p) of all seeds are spread, a bar of its own for each seed stacked."""
-    figure = framed(300)
+    figure = blank_chart(300)
     edges = np.histogram_bin_edges(scale[np.isfinite(scale)], bins=24)
     middle = (edges[1:] + edges[:-1]) / 2
     for seed, values in enumerate(scale):
@@ -165,17 +171,17 @@ def histogram(scale: np.ndarray) -> go.Figure:
             x=middle,
             y=counts,
             width=float(edges[1] - edges[0]),
-            marker={"color": faint(AFTER, 1 - 0.6 * seed / max(1, len(scale) - 1))},
+            marker={"color": with_opacity(AFTER_COLOUR, 1 - 0.6 * seed / max(1, len(scale) - 1))},
             hovertemplate="scale about %{x:.2f}: %{y} tokens<extra></extra>",
         )
     figure.add_vline(x=1, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     figure.update_layout(barmode="stack", bargap=0)
     figure.update_xaxes(title_text="Scale of a token")
     figure.update_yaxes(title_text="Tokens")
-    return titled(figure, f"Scales of {scale.size} tokens, {seeds_in_words(len(scale))}")
+    return with_title(figure, f"Scales of {scale.size} tokens, {seeds_in_words(len(scale))}")
 
 
-def histogram_alt(scale: np.ndarray) -> str:
+def scale_histogram_alt(scale: np.ndarray) -> str:
     """The histogram in words."""
     inside = scale[np.isfinite(scale)]
     low, middle, high = np.quantile(inside, (0.025, 0.5, 0.975))
@@ -185,16 +191,20 @@ def histogram_alt(scale: np.ndarray) -> str:
     )
 
 
-def drift(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
+def drift_lines(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Distances (t, s) by step, mean over tokens: a line per name with its band over seeds."""
-    figure = framed(400, legend=True)
-    looks = {"apart": (NEUTRAL, "dash"), "scaled": (AFTER, "solid"), "plain": (BEFORE, "dot")}
-    for (name, values), (tint, dash) in zip(lines.items(), looks.values(), strict=False):
-        _band(figure, steps, values, name, tint, dash)
+    figure = blank_chart(400, legend=True)
+    line_styles = {
+        "apart": (NEUTRAL, "dash"),
+        "scaled": (AFTER_COLOUR, "solid"),
+        "plain": (BEFORE_COLOUR, "dot"),
+    }
+    for (name, values), (tint, dash) in zip(lines.items(), line_styles.values(), strict=False):
+        _add_band(figure, steps, values, name, tint, dash)
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
     figure.update_yaxes(title_text="Distance, mean over tokens")
     seeds = next(iter(lines.values())).shape[1]
-    return titled(figure, f"How far prompts go, {seeds_in_words(seeds)}")
+    return with_title(figure, f"How far prompts go, {seeds_in_words(seeds)}")
 
 
 def lines_alt(steps: Sequence[int], lines: Mapping[str, np.ndarray], what: str) -> str:
@@ -209,32 +219,32 @@ def lines_table(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> pd.Dat
     """Lines over steps as rows: line, step, mean, low, high, seeds."""
     return pd.DataFrame(
         [
-            {"line": name, "step": step} | _limits(interval(values[at]))
+            {"line": name, "step": step} | _interval_fields(interval(values[at]))
             for name, values in lines.items()
             for at, step in enumerate(steps)
         ]
     )
 
 
-def _limits(found: Interval) -> dict[str, Any]:
-    return {"mean": found.mean, "low": found.low, "high": found.high, "seeds": found.n}
+def _interval_fields(estimate: Interval) -> dict[str, Any]:
+    return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "seeds": estimate.n}
 
 
-def speeds(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
+def speed_lines(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Movement per optimiser step (t − 1, s) between kept steps; names say which and which way."""
-    figure = framed(400, legend=True)
+    figure = blank_chart(400, legend=True)
     for name, values in lines.items():
-        tint = BEFORE if name.startswith("Prompt tuning") else AFTER
+        tint = BEFORE_COLOUR if name.startswith("Prompt tuning") else AFTER_COLOUR
         dash = "solid" if "length" in name else "dot"
-        _band(figure, steps[1:], values, name, tint, dash)
+        _add_band(figure, steps[1:], values, name, tint, dash)
     figure.add_hline(y=0, line={"color": NEUTRAL, "width": 1})
     figure.update_xaxes(title_text="Optimiser step (end of each stretch)", rangemode="tozero")
     figure.update_yaxes(title_text="Movement per step, mean over tokens")
     seeds = next(iter(lines.values())).shape[1]
-    return titled(figure, f"Measured movement of soft tokens, {seeds_in_words(seeds)}")
+    return with_title(figure, f"Measured movement of soft tokens, {seeds_in_words(seeds)}")
 
 
-def _band(
+def _add_band(
     figure: go.Figure,
     steps: Sequence[int],
     values: np.ndarray,
@@ -243,13 +253,13 @@ def _band(
     dash: str,
 ) -> None:
     """A mean over seeds with its 95 % interval, values being (t, s)."""
-    found = [interval(row) for row in values]
-    if all(each.low is not None for each in found):
+    estimates = [interval(row) for row in values]
+    if all(each.low is not None for each in estimates):
         figure.add_scatter(
             x=[*steps, *reversed(steps)],
-            y=[*(each.high for each in found), *(each.low for each in reversed(found))],
+            y=[*(each.high for each in estimates), *(each.low for each in reversed(estimates))],
             fill="toself",
-            fillcolor=faint(tint, 0.15),
+            fillcolor=with_opacity(tint, 0.15),
             line={"width": 0},
             mode="lines",
             hoverinfo="skip",
@@ -257,22 +267,24 @@ def _band(
         )
     figure.add_scatter(
         x=list(steps),
-        y=[each.mean for each in found],
+        y=[each.mean for each in estimates],
         mode="lines+markers",
         line={"color": tint, "dash": dash, "width": 2.5},
         marker={"size": 6},
-        name=text(name),
+        name=plotly_text(name),
         showlegend=True,
-        hovertemplate=f"{text(name)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
+        hovertemplate=f"{plotly_text(name)}<br>step %{{x}}: %{{y:.4g}}<extra></extra>",
     )
 
 
-def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser: str) -> go.Figure:
+def step_factors_chart(
+    scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser: str
+) -> go.Figure:
     """By how much its scale changes a token's step, across it and along it; one point per token."""
-    figure = framed(400, legend=True)
+    figure = blank_chart(400, legend=True)
     for values, name, tint, mark in (
-        (across, "Across the token", BEFORE, "circle-open"),
-        (along, "Along the token", AFTER, "diamond"),
+        (across, "Across the token", BEFORE_COLOUR, "circle-open"),
+        (along, "Along the token", AFTER_COLOUR, "diamond"),
     ):
         figure.add_scatter(
             x=scale.ravel(),
@@ -290,12 +302,12 @@ def factors(scale: np.ndarray, across: np.ndarray, along: np.ndarray, optimiser:
         )
     figure.add_hline(y=1, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
     figure.update_xaxes(title_text="Scale of the token")
-    figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", **LOGARITHMIC)
+    figure.update_yaxes(title_text="Step, as a multiple of prompt tuning's (log)", **LOG_AXIS)
     what = "plain gradient descent" if optimiser == "sgd" else "steps of AdamW, at most"
-    return titled(figure, f"Effective learning rate: {what}, {seeds_in_words(len(scale))}")
+    return with_title(figure, f"Effective learning rate: {what}, {seeds_in_words(len(scale))}")
 
 
-def factors_alt(across: np.ndarray, along: np.ndarray) -> str:
+def step_factors_alt(across: np.ndarray, along: np.ndarray) -> str:
     """The factors in words."""
     return (
         "Step of a scaled token as a multiple of prompt tuning's: across the token median "
@@ -303,7 +315,7 @@ def factors_alt(across: np.ndarray, along: np.ndarray) -> str:
     )
 
 
-def factors_table(scale: np.ndarray, across: np.ndarray, along: np.ndarray) -> pd.DataFrame:
+def step_factors_table(scale: np.ndarray, across: np.ndarray, along: np.ndarray) -> pd.DataFrame:
     """One row per seed and token."""
     seeds, count = scale.shape
     return pd.DataFrame(
@@ -317,26 +329,26 @@ def factors_table(scale: np.ndarray, across: np.ndarray, along: np.ndarray) -> p
     )
 
 
-def segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int = 1) -> None:
+def add_segment(figure: go.Figure, x: Sequence[float], y: Sequence[float], row: int = 1) -> None:
     """A thin line between a token and its scaled self."""
-    place = {"row": row, "col": 1} if row > 1 else {}
+    subplot = {"row": row, "col": 1} if row > 1 else {}
     figure.add_scatter(
         x=list(x),
         y=list(y),
         mode="lines",
-        line={"color": faint(NEUTRAL, 0.6), "width": 1.5},
+        line={"color": with_opacity(NEUTRAL, 0.6), "width": 1.5},
         hoverinfo="skip",
         showlegend=False,
-        **place,
+        **subplot,
     )
 
 
-def framed(height: int, legend: bool = False) -> go.Figure:
+def blank_chart(height: int, legend: bool = False) -> go.Figure:
     """An empty chart of this height."""
     return go.Figure(layout={"template": TEMPLATE, "height": height, "showlegend": legend})
 
 
-def titled(figure: go.Figure, title: str) -> go.Figure:
+def with_title(figure: go.Figure, title: str) -> go.Figure:
     """The chart with its title at the left."""
     return figure.update_layout(title={"text": title, "x": 0})
 

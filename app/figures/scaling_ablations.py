@@ -8,124 +8,137 @@ from textwrap import wrap
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.compare import axis_title, digits, measure
-from app.theme import NEUTRAL, TEMPLATE, Look, colour, faint, text
+from app.figures.compare import find_measure, metric_axis_title, value_format
+from app.theme import NEUTRAL, TEMPLATE, RunStyle, method_colour, plotly_text, with_opacity
 from peftcore.analysis.comparison import PairedDifference, interval
-from peftcore.analysis.scaling import spread
+from peftcore.analysis.scaling import deviation_interval
 
-GAIN, LOSS = colour("spt"), colour("prompt_tuning")
-ROW = 54
+GAIN_COLOUR, LOSS_COLOUR = method_colour("spt"), method_colour("prompt_tuning")
+ROW_HEIGHT = 54
 
 
-def by_place(table: pd.DataFrame, metric: str, looks: Mapping[str, Look], axis: str) -> go.Figure:
+def scores_by_value_chart(
+    table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle], axis: str
+) -> go.Figure:
     """A line per `line` of the table: mean and 95 % interval over seeds at each `place`."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
     seeds, lines = set(), list(dict.fromkeys(table["line"]))
     span = float(table["place"].max() - table["place"].min()) or 1.0
     for nth, (line, rows) in enumerate(table.groupby("line", sort=False)):
-        look = looks[str(line)]
-        aside = 0.008 * span * (nth - (len(lines) - 1) / 2)  # so that intervals can be told apart
-        found = {place: interval(part[metric]) for place, part in rows.groupby("place")}
-        seeds |= {each.n for each in found.values()}
+        style = styles[str(line)]
+        x_offset = (
+            0.008 * span * (nth - (len(lines) - 1) / 2)
+        )  # so that intervals can be told apart
+        estimates = {x_value: interval(part[metric]) for x_value, part in rows.groupby("place")}
+        seeds |= {estimate.n for estimate in estimates.values()}
         figure.add_scatter(
-            x=[place + aside for place in found],
-            y=[each.mean for each in found.values()],
-            customdata=list(found),
+            x=[x_value + x_offset for x_value in estimates],
+            y=[estimate.mean for estimate in estimates.values()],
+            customdata=list(estimates),
             error_y={
                 "array": [
-                    0 if e.high is None or e.mean is None else e.high - e.mean
-                    for e in found.values()
+                    0
+                    if estimate.high is None or estimate.mean is None
+                    else estimate.high - estimate.mean
+                    for estimate in estimates.values()
                 ],
-                "color": faint(look.colour, 0.6),
+                "color": with_opacity(style.colour, 0.6),
                 "thickness": 2,
                 "width": 6,
             },
             mode="lines+markers",
-            line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            marker={"symbol": look.symbol, "size": 10},
-            name=text(look.name),
-            hovertemplate=f"<b>{text(look.name)}</b><br>%{{customdata}}: %{{y:{digits(metric)}}}"
-            "<extra></extra>",
+            line={"color": style.colour, "dash": style.dash, "width": 2.5},
+            marker={"symbol": style.symbol, "size": 10},
+            name=plotly_text(style.name),
+            hovertemplate=f"<b>{plotly_text(style.name)}</b><br>"
+            f"%{{customdata}}: %{{y:{value_format(metric)}}}<extra></extra>",
         )
     figure.update_xaxes(title_text=axis, tickvals=sorted(set(table["place"])))
-    figure.update_yaxes(title_text=axis_title(metric))
-    title = f"Mean and 95 % interval over {_counts(seeds)}"
+    figure.update_yaxes(title_text=metric_axis_title(metric))
+    title = f"Mean and 95 % interval over {_seed_count_text(seeds)}"
     return figure.update_layout(title={"text": title, "x": 0}, showlegend=True)
 
 
-def by_place_alt(table: pd.DataFrame, metric: str, axis: str) -> str:
+def scores_by_value_alt(table: pd.DataFrame, metric: str, axis: str) -> str:
     """The lines in words."""
-    form = digits(metric)
+    form = value_format(metric)
     parts = [
-        f"{line} at {place:g}: {interval(rows[metric]).mean:{form}}"
-        for (line, place), rows in table.groupby(["line", "place"], sort=False)
+        f"{line} at {x_value:g}: {interval(rows[metric]).mean:{form}}"
+        for (line, x_value), rows in table.groupby(["line", "place"], sort=False)
     ]
-    return f"{measure(metric).title} by {axis.lower()}. {'; '.join(parts) or 'No run yet'}."
+    return f"{find_measure(metric).title} by {axis.lower()}. {'; '.join(parts) or 'No run yet'}."
 
 
-def steadiness(table: pd.DataFrame, metric: str, looks: Mapping[str, Look]) -> go.Figure:
+def seed_spread_chart(
+    table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]
+) -> go.Figure:
     """Standard deviation over seeds with its 95 % interval, steadiest on top."""
-    found = spreads(table, metric)
+    spread_table = seed_spreads(table, metric)
     figure = go.Figure(
-        layout={"template": TEMPLATE, "height": 120 + ROW * max(len(found), 1), "showlegend": False}
+        layout={
+            "template": TEMPLATE,
+            "height": 120 + ROW_HEIGHT * max(len(spread_table), 1),
+            "showlegend": False,
+        }
     )
-    for place, row in enumerate(found.itertuples()):
-        look = looks[row.run]
+    for index, row in enumerate(spread_table.itertuples()):
+        style = styles[row.run]
         figure.add_scatter(
             x=[row.low, row.high],
-            y=[-place, -place],
+            y=[-index, -index],
             mode="lines",
-            line={"color": faint(look.colour, 0.45), "width": 7},
+            line={"color": with_opacity(style.colour, 0.45), "width": 7},
             hoverinfo="skip",
         )
         figure.add_scatter(
             x=[row.deviation],
-            y=[-place],
+            y=[-index],
             mode="markers+text",
-            marker={"color": look.colour, "symbol": look.symbol, "size": 13},
-            text=[f"{row.deviation:{digits(metric)}}"],
+            marker={"color": style.colour, "symbol": style.symbol, "size": 13},
+            text=[f"{row.deviation:{value_format(metric)}}"],
             textposition="top center",
-            hovertemplate=f"<b>{text(look.name)}</b><br>95 % interval {row.low:{digits(metric)}} "
-            f"to {row.high:{digits(metric)}}, {row.n} seeds<extra></extra>",
+            hovertemplate=f"<b>{plotly_text(style.name)}</b><br>"
+            f"95 % interval {row.low:{value_format(metric)}} to {row.high:{value_format(metric)}}, "
+            f"{row.n} seeds<extra></extra>",
         )
-    widest = float(found["high"].max()) if len(found) else 1.0
+    widest = float(spread_table["high"].max()) if len(spread_table) else 1.0
     figure.update_xaxes(
-        title_text=f"{measure(metric).title}: standard deviation over seeds",
+        title_text=f"{find_measure(metric).title}: standard deviation over seeds",
         range=[-0.05 * widest, 1.05 * widest] if widest else None,
     )
     figure.update_yaxes(
-        tickvals=[-place for place in range(len(found))],
-        ticktext=[text(looks[run].name) for run in found["run"]],
-        range=[-len(found) + 0.5, 0.6],
+        tickvals=[-index for index in range(len(spread_table))],
+        ticktext=[plotly_text(styles[run].name) for run in spread_table["run"]],
+        range=[-len(spread_table) + 0.5, 0.6],
         showgrid=False,
         ticks="",
     )
-    title = f"Scatter over {_counts(set(found['n']))}; shorter is steadier"
+    title = f"Scatter over {_seed_count_text(set(spread_table['n']))}; shorter is steadier"
     return figure.update_layout(title={"text": title, "x": 0})
 
 
-def spreads(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def seed_spreads(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Each run's standard deviation with its interval: run, deviation, low, high, n."""
     rows = []
-    for run, seeds in table.groupby("run", sort=False):
-        found = spread(seeds[metric].tolist())
-        if found.deviation is not None:
-            rows.append((run, found.deviation, found.low, found.high, found.n))
-    made = pd.DataFrame(rows, columns=["run", "deviation", "low", "high", "n"])
-    return made.sort_values("deviation", kind="stable", ignore_index=True)
+    for run, seed_rows in table.groupby("run", sort=False):
+        estimate = deviation_interval(seed_rows[metric].tolist())
+        if estimate.deviation is not None:
+            rows.append((run, estimate.deviation, estimate.low, estimate.high, estimate.n))
+    spread_table = pd.DataFrame(rows, columns=["run", "deviation", "low", "high", "n"])
+    return spread_table.sort_values("deviation", kind="stable", ignore_index=True)
 
 
-def steadiness_alt(table: pd.DataFrame, metric: str, looks: Mapping[str, Look]) -> str:
+def seed_spread_alt(table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]) -> str:
     """The scatter in words, steadiest first."""
-    form = digits(metric)
+    form = value_format(metric)
     parts = [
-        f"{looks[row.run].name} {row.deviation:{form}} ({row.low:{form}} to {row.high:{form}})"
-        for row in spreads(table, metric).itertuples()
+        f"{styles[row.run].name} {row.deviation:{form}} ({row.low:{form}} to {row.high:{form}})"
+        for row in seed_spreads(table, metric).itertuples()
     ]
-    return f"Standard deviation over seeds of {measure(metric).title}. {'; '.join(parts)}."
+    return f"Standard deviation over seeds of {find_measure(metric).title}. {'; '.join(parts)}."
 
 
-def matrix(
+def transfer_heatmap(
     gains: Mapping[tuple[str, str], PairedDifference],
     tasks: Sequence[str],
     titles: Mapping[str, str],
@@ -139,10 +152,12 @@ def matrix(
     for source in tasks:
         fields = [gains.get((source, target)) for target in tasks]
         pairs = list(zip(tasks, fields, strict=True))
-        shade.append([_share(field, metrics[target]) for target, field in pairs])
-        words.append([_gain(field, metrics[target]) for target, field in pairs])
-        hover.append([_told(field) for field in fields])
-    widest = max((abs(v) for row in shade for v in row if v is not None), default=0) or 1
+        shade.append([_gain_share(field, metrics[target]) for target, field in pairs])
+        words.append([_gain_text(field, metrics[target]) for target, field in pairs])
+        hover.append([_hover_text(field) for field in fields])
+    widest = (
+        max((abs(share) for row in shade for share in row if share is not None), default=0) or 1
+    )
     figure = go.Figure(layout={"template": TEMPLATE, "height": 190 + 74 * len(tasks)})
     figure.add_heatmap(
         z=shade,
@@ -150,7 +165,11 @@ def matrix(
         y=list(range(len(tasks))),
         zmin=-widest,
         zmax=widest,
-        colorscale=[[0, faint(LOSS, 0.7)], [0.5, faint(NEUTRAL, 0.08)], [1, faint(GAIN, 0.7)]],
+        colorscale=[
+            [0, with_opacity(LOSS_COLOUR, 0.7)],
+            [0.5, with_opacity(NEUTRAL, 0.08)],
+            [1, with_opacity(GAIN_COLOUR, 0.7)],
+        ],
         showscale=False,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
@@ -165,9 +184,9 @@ def matrix(
         hoverinfo="skip",
         showlegend=False,
     )
-    names = ["<br>".join(map(text, wrap(titles[task], 24))) for task in tasks]
+    names = ["<br>".join(map(plotly_text, wrap(titles[task], 24))) for task in tasks]
     below = [
-        f"{name}<br><sup>{text(measure(metrics[task]).title)}</sup>"
+        f"{name}<br><sup>{plotly_text(find_measure(metrics[task]).title)}</sup>"
         for name, task in zip(names, tasks, strict=True)
     ]
     ticks = list(size)
@@ -180,11 +199,11 @@ def matrix(
         showgrid=False,
     )
     counts = {field.n for field in gains.values() if field.n}
-    title = f"Gain from starting where the source ended, {_counts(counts)}"
+    title = f"Gain from starting where the source ended, {_seed_count_text(counts)}"
     return figure.update_layout(title={"text": title, "x": 0})
 
 
-def matrix_alt(
+def transfer_heatmap_alt(
     gains: Mapping[tuple[str, str], PairedDifference],
     titles: Mapping[str, str],
     metrics: Mapping[str, str],
@@ -192,34 +211,36 @@ def matrix_alt(
     """The matrix in words; fields without runs are left out."""
     parts = [
         f"{titles[source]} to {titles[target]}: "
-        f"{_gain(field, metrics[target]).replace('<br>', ', ')}"
+        f"{_gain_text(field, metrics[target]).replace('<br>', ', ')}"
         for (source, target), field in gains.items()
         if field.n
     ]
     return f"Gain from an intermediate task. {'; '.join(parts) or 'No run yet'}."
 
 
-def _share(field: PairedDifference | None, metric: str) -> float | None:
+def _gain_share(field: PairedDifference | None, metric: str) -> float | None:
     """The gain as a share of the metric's range."""
-    return None if field is None or field.mean is None else field.mean / measure(metric).top
+    return (
+        None if field is None or field.mean is None else field.mean / find_measure(metric).maximum
+    )
 
 
-def _gain(field: PairedDifference | None, metric: str) -> str:
+def _gain_text(field: PairedDifference | None, metric: str) -> str:
     if field is None or field.mean is None:
         return "–"
-    form = f"+{digits(metric)}"
+    form = f"+{value_format(metric)}"
     if field.low is None or field.high is None:
         return f"{field.mean:{form}}<br>one seed"
     return f"{field.mean:{form}}<br>{field.low:{form}} to {field.high:{form}}"
 
 
-def _told(field: PairedDifference | None) -> str:
+def _hover_text(field: PairedDifference | None) -> str:
     if field is None or field.p is None:
         return "not run yet"
     return f"p {field.p:.3g}, {field.n} pairs of seeds"
 
 
-def _counts(seeds: set[int]) -> str:
+def _seed_count_text(seeds: set[int]) -> str:
     """ "4 seeds", "3 to 5 seeds"."""
     if not seeds:
         return "no seeds yet"

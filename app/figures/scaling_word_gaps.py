@@ -14,14 +14,23 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from app.figures.scaling import AFTER, BEFORE, framed, seeds_in_words, segment, titled
-from app.theme import NEUTRAL, TEMPLATE, colour, faint, text
+from app.figures.scaling import (
+    AFTER_COLOUR,
+    BEFORE_COLOUR,
+    add_segment,
+    blank_chart,
+    seeds_in_words,
+    with_title,
+)
+from app.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.analysis import scaling
 
-MARGIN = 0.15  # around the words, as a share of their extent
+PLANE_MARGIN = 0.15  # around the words, as a share of their extent
 
 
-def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
+def word_gap_panels(
+    seed_gaps: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> go.Figure:
     """A panel per measure: each seed from without its scales to with them.
 
     Bands are where 95 % of random exchanges of rows between prompt and words lie.
@@ -30,37 +39,41 @@ def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
         rows=1,
         cols=len(scaling.MEASURES),
         horizontal_spacing=0.055,
-        subplot_titles=[text(measure.title) for measure in scaling.MEASURES.values()],
+        subplot_titles=[plotly_text(measure.title) for measure in scaling.MEASURES.values()],
     )
     figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
     for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
         figure.add_scatter(  # not a shape, so that it is always within the panel
             x=[-0.4, 1.4],
-            y=[measure.alike] * 2,
+            y=[measure.value_if_equal] * 2,
             mode="lines",
             line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            hovertemplate=f"equal samples: {measure.alike:g}<extra></extra>",
+            hovertemplate=f"equal samples: {measure.value_if_equal:g}<extra></extra>",
             row=1,
             col=col,
         )
-        for seed, before, after in found:
+        for seed, before, after in seed_gaps:
             values = [measure.value(before), measure.value(after)]
             figure.add_scatter(
                 x=[0, 1],
                 y=values,
                 mode="lines+markers",
-                line={"color": faint(NEUTRAL, 0.7), "width": 1.5},
-                marker={"color": [BEFORE, AFTER], "symbol": ["circle-open", "diamond"], "size": 9},
-                hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{text(measure.title)}</extra>",
+                line={"color": with_opacity(NEUTRAL, 0.7), "width": 1.5},
+                marker={
+                    "color": [BEFORE_COLOUR, AFTER_COLOUR],
+                    "symbol": ["circle-open", "diamond"],
+                    "size": 9,
+                },
+                hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{plotly_text(measure.title)}</extra>",
                 row=1,
                 col=col,
             )
         if name in ("energy", "kernel"):
-            chance = [getattr(gap, name) for _, *pair in found for gap in pair]
+            permutations = [getattr(gap, name) for _, *pair in seed_gaps for gap in pair]
             figure.add_hrect(
-                y0=min(each.low for each in chance),
-                y1=max(each.high for each in chance),
-                fillcolor=faint(NEUTRAL, 0.25),
+                y0=min(each.low for each in permutations),
+                y1=max(each.high for each in permutations),
+                fillcolor=with_opacity(NEUTRAL, 0.25),
                 line_width=0,
                 layer="below",
                 row=1,
@@ -71,28 +84,33 @@ def gaps(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> go.Figure:
     )
     figure.update_annotations(font={"size": 12})
     figure.update_layout(margin={"t": 84})
-    return titled(figure, f"Soft tokens against words, {seeds_in_words(len(found))}")
+    return with_title(figure, f"Soft tokens against words, {seeds_in_words(len(seed_gaps))}")
 
 
-def gaps_alt(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> str:
+def word_gap_alt(
+    seed_gaps: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> str:
     """The gap in words: means over seeds, before and after."""
     parts = [
-        f"{measure.title} {np.mean([measure.value(b) for _, b, _ in found]):.3g} without scales, "
-        f"{np.mean([measure.value(a) for _, _, a in found]):.3g} with them"
+        f"{measure.title} {np.mean([measure.value(b) for _, b, _ in seed_gaps]):.3g} without "
+        "scales, "
+        f"{np.mean([measure.value(a) for _, _, a in seed_gaps]):.3g} with them"
         for measure in scaling.MEASURES.values()
     ]
     return f"Soft tokens against words in the data, means over seeds. {'; '.join(parts)}."
 
 
-def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.DataFrame:
+def word_gap_table(
+    seed_gaps: Sequence[tuple[int, scaling.RepresentationGap, scaling.RepresentationGap]],
+) -> pd.DataFrame:
     """The gap as rows: seed, measure, without and with scales, and what chance would give."""
     rows = []
-    for seed, before, after in found:
+    for seed, before, after in seed_gaps:
         for name, measure in scaling.MEASURES.items():
             row: dict[str, Any] = {"seed": seed, "measure": measure.title}
             row |= {"without scales": measure.value(before), "scaled": measure.value(after)}
             chance = getattr(after, name)
-            exchanged = isinstance(chance, scaling.Exchanged)
+            exchanged = isinstance(chance, scaling.PermutationResult)
             row |= {
                 "chance low": chance.low if exchanged else None,
                 "chance high": chance.high if exchanged else None,
@@ -102,7 +120,7 @@ def gaps_table(found: Sequence[tuple[int, scaling.Gap, scaling.Gap]]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def projection(
+def word_plane(
     words: np.ndarray,
     named: Sequence[str],
     others: np.ndarray,
@@ -116,31 +134,36 @@ def projection(
     alone, since tokens can lie so far away that all words fall on one spot.
     """
     plane = scaling.principal_plane(np.concatenate([words, others, before, after]))
-    figure = framed(560, legend=True)
-    start, end = plane.of(before), plane.of(after)
+    figure = blank_chart(560, legend=True)
+    start, end = plane.project(before), plane.project(after)
     for one, other in zip(start, end, strict=True):
-        segment(figure, [one[0], other[0]], [one[1], other[1]])
+        add_segment(figure, [one[0], other[0]], [one[1], other[1]])
     number = [str(token) for token in range(1, len(before) + 1)]
     groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
         (
-            plane.of(others),
+            plane.project(others),
             "Other words",
-            {"color": faint(NEUTRAL, 0.5), "size": 5},
+            {"color": with_opacity(NEUTRAL, 0.5), "size": 5},
             [""] * len(others),
         ),
         (
-            plane.of(words),
+            plane.project(words),
             "Words in the data",
-            {"color": colour("prefix_tuning"), "size": 6, "opacity": 0.65},
-            [text(name) for name in named],
+            {"color": method_colour("prefix_tuning"), "size": 6, "opacity": 0.65},
+            [plotly_text(name) for name in named],
         ),
         (
             start,
             "Soft tokens without scale",
-            {"color": BEFORE, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
+            {"color": BEFORE_COLOUR, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
             number,
         ),
-        (end, "Scaled soft tokens", {"color": AFTER, "size": 9, "symbol": "diamond"}, number),
+        (
+            end,
+            "Scaled soft tokens",
+            {"color": AFTER_COLOUR, "size": 9, "symbol": "diamond"},
+            number,
+        ),
     ]
     for rows, name, marker, labels in groups:
         figure.add_scatter(
@@ -157,15 +180,15 @@ def projection(
     figure.update_xaxes(title_text=f"First principal axis ({first})")
     figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
     if near:
-        seen = plane.of(np.concatenate([words, others]))
-        edge = MARGIN * np.ptp(seen, axis=0) + 1e-9
+        seen = plane.project(np.concatenate([words, others]))
+        edge = PLANE_MARGIN * np.ptp(seen, axis=0) + 1e-9
         (left, bottom), (right, top) = seen.min(0) - edge, seen.max(0) + edge
         figure.update_xaxes(range=[left, right])
         figure.update_yaxes(range=[bottom, top])
-    return titled(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
+    return with_title(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
 
 
-def projection_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
+def word_plane_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
     """The plane in words: distances of the means that it shows."""
     one, other = (scaling.mean_distance(rows, words) for rows in (before, after))
     return (
@@ -174,7 +197,7 @@ def projection_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
     )
 
 
-def projection_table(
+def word_plane_table(
     words: np.ndarray,
     named: Sequence[str],
     others: np.ndarray,
@@ -192,7 +215,9 @@ def projection_table(
     ]
     return pd.concat(
         [
-            pd.DataFrame(plane.of(rows), columns=["first", "second"]).assign(kind=kind, name=names)
+            pd.DataFrame(plane.project(rows), columns=["first", "second"]).assign(
+                kind=kind, name=names
+            )
             for kind, rows, names in parts
         ],
         ignore_index=True,

@@ -16,17 +16,17 @@ import streamlit as st
 
 from app.compare import selection
 from app.rating import import_export
-from app.state.access import LINK, login_wanted
-from app.state.rating_store import book, me
+from app.state.access import LINK_PARAM, login_configured
+from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors, forms, url_state, widgets
-from app.ui.run_styles import looks
-from app.ui.widgets import plain, sentence
+from app.ui.run_styles import styles_by_run
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Actor, Invitation, Project, ProjectSettings, RaterRow
+from peftcore.rating import Invitation, Project, ProjectSettings, RaterSummary, RatingUser
 from peftcore.runs.store import Run
 
-ASKED = "project"  # in the address of a link
+PROJECT_PARAM = "project"  # in the address of a link
 VIEWS = ("Projects", "New project", "Import")
 MODES = {
     "single": "One explanation at a time, on four points from yes to no.",
@@ -47,63 +47,70 @@ def show(login: str = "") -> None:
         bind="query-params",
     )
     if view == VIEWS[1]:
-        _new(me(login))
+        _new_project(current_experimenter(login))
         return
     if view == VIEWS[2]:
-        import_export.imported(login)
+        import_export.show_import(login)
         return
-    project = pick(login)
+    project = pick_project(login)
     if project is not None:
-        _project(me(login), project)
+        _show_project(current_experimenter(login), project)
 
 
-def pick(login: str = "") -> Project | None:
+def pick_project(login: str = "") -> Project | None:
     """A choice among the projects, in the address too; None, said on the page, if there is none."""
-    known = {project.id: project for project in rating.projects(book(), me(login))}
-    if not known:
-        widgets.empty(
+    projects_by_id = {
+        project.id: project
+        for project in rating.list_projects(rating_store(), current_experimenter(login))
+    }
+    if not projects_by_id:
+        widgets.empty_state(
             "No rating project yet",
             "Make one from finished runs; each rater then gets a link of their own.",
             "rate",
         )
         return None
-    named = Counter(project.name for project in known.values())
+    name_counts = Counter(project.name for project in projects_by_id.values())
 
     def label(project: str) -> str:
-        name = known[project].name
-        return f"{name} ({project})" if named[name] > 1 else name
+        name = projects_by_id[project].name
+        return f"{name} ({project})" if name_counts[name] > 1 else name
 
-    chosen = st.selectbox(
+    project_id = st.selectbox(
         "Project",
-        list(known),
+        list(projects_by_id),
         format_func=label,
         key="rate.project",
-        on_change=url_state.follow("Project", "rate.project", list(known), name=ASKED, words=label),
+        on_change=url_state.sync_with_url(
+            "Project", "rate.project", list(projects_by_id), name=PROJECT_PARAM, format_option=label
+        ),
     )
-    return known[chosen]
+    return projects_by_id[project_id]
 
 
-def _new(who: Actor) -> None:
-    runs = candidates()
+def _new_project(user: RatingUser) -> None:
+    runs = runs_to_rate()
     if not runs:
-        widgets.empty(
+        widgets.empty_state(
             "No explanations to rate yet",
             "Train a method on a task that asks for a label and a reason, such as Miniworld "
             "entailment; its explanations can then be rated.",
             "train",
         )
         return
-    names, known = looks(runs), {run.id: run for run in runs}
-    asked = selection.asked_for(runs)  # by a link from the Compare page
-    offered = list(dict.fromkeys(run.spec.task for run in [*asked, *runs]))
-    task = st.selectbox("Task", offered, format_func=selection.task_title, key="rate.task")
+    styles, runs_by_id = styles_by_run(runs), {run.id: run for run in runs}
+    linked_runs = selection.requested_runs(runs)  # by a link from the Compare page
+    task_names = list(dict.fromkeys(run.spec.task for run in [*linked_runs, *runs]))
+    task = st.selectbox("Task", task_names, format_func=selection.task_title, key="rate.task")
     of_task = [run for run in runs if run.spec.task == task]
-    wanted = [run for run in asked if run.spec.task == task] or selection.suggested(of_task)
+    preselected = [run for run in linked_runs if run.spec.task == task] or selection.suggest_runs(
+        of_task
+    )
     chosen = st.multiselect(
         "Runs whose explanations are rated",
         [run.id for run in of_task],
-        default=[run.id for run in wanted],
-        format_func=lambda run: names[run].name,
+        default=[run.id for run in preselected],
+        format_func=lambda run: styles[run].name,
         key=f"rate.runs.{task}",
         placeholder="Choose one or more",
     )
@@ -113,7 +120,7 @@ def _new(who: Actor) -> None:
         placeholder=f"Explanations of {selection.task_title(task)}",
         help="Raters do not see it.",
     )
-    settings = forms.form(ProjectSettings, "rate.settings", skip=("guidelines",))
+    settings = forms.settings_form(ProjectSettings, "rate.settings", skip=("guidelines",))
     guidelines = st.text_area(
         "Guidelines for raters",
         value=rating.GUIDELINES,
@@ -123,12 +130,12 @@ def _new(who: Actor) -> None:
         help="Lines that begin with a dash become a list. Raters can open this at any time.",
     )
     if settings and chosen:
-        st.caption(_at_most(settings, len(chosen)))
+        st.caption(_workload_text(settings, len(chosen)))
     if st.button("Make the project", key="rate.make", type="primary", icon=":material/add:"):
-        _make(who, [known[run] for run in chosen], name, settings, guidelines)
+        _create_project(user, [runs_by_id[run] for run in chosen], name, settings, guidelines)
 
 
-def _at_most(settings: ProjectSettings, runs: int) -> str:
+def _workload_text(settings: ProjectSettings, runs: int) -> str:
     """How much there will be to rate."""
     sources = runs + settings.gold
     each = math.comb(sources, 2) if settings.mode == "pairwise" else sources
@@ -140,46 +147,52 @@ def _at_most(settings: ProjectSettings, runs: int) -> str:
     )
 
 
-def candidates() -> list[Run]:
+def runs_to_rate() -> list[Run]:
     """Finished runs of tasks with explanations, newest first."""
-    found = []
-    for run in selection.finished():
+    runs = []
+    for run in selection.finished_runs():
         task = selection.find_task(run.spec.task)
         if task is not None and task.kind == "explain":
-            found.append(run)
-    return found
+            runs.append(run)
+    return runs
 
 
-def _make(
-    who: Actor, runs: Sequence[Run], name: str, settings: ProjectSettings | None, guidelines: str
+def _create_project(
+    user: RatingUser,
+    runs: Sequence[Run],
+    name: str,
+    settings: ProjectSettings | None,
+    guidelines: str,
 ) -> None:
     if settings is None:
         return
     values = settings.model_dump() | {"guidelines": guidelines}
     try:
-        made = rating.create(book(), who, runs, name, **values)
+        project = rating.create_project(rating_store(), user, runs, name, **values)
     except BadInput as error:
-        st.error(plain(sentence(str(error))), icon=":material/error:")
+        st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
         return
-    st.success(f"“{plain(made.name)}” is ready; invite raters next.", icon=":material/check:")
-    _drawn(made)
+    st.success(
+        f"“{escape_markdown(project.name)}” is ready; invite raters next.", icon=":material/check:"
+    )
+    _show_sampling_summary(project)
     st.button(
         "Open the project",
         key="rate.open_made",
-        on_click=_go_to,
-        args=(made.id,),
+        on_click=_open_project,
+        args=(project.id,),
         icon=":material/arrow_forward:",
     )
 
 
-def _go_to(project: str) -> None:
-    st.query_params[ASKED] = project
+def _open_project(project: str) -> None:
+    st.query_params[PROJECT_PARAM] = project
     st.session_state["rate.view"] = VIEWS[0]
 
 
-def _drawn(project: Project) -> None:
+def _show_sampling_summary(project: Project) -> None:
     """What the draw found, in one line."""
-    table = rating.items(book(), me(), project.id)
+    table = rating.item_table(rating_store(), current_experimenter(), project.id)
     counts = table["kind"].value_counts()
     words = f"{counts.get('rating', 0)} items on {project.facts.get('examples', 0)} examples"
     words += f", {project.settings.overlap} raters each"
@@ -194,46 +207,48 @@ def _drawn(project: Project) -> None:
         parts.append(f"{merged} equal texts are rated once for all who wrote them")
     if equal:
         parts.append(f"{equal} pairs of equal texts were left out")
-    st.caption(plain(". ".join([words, *parts]) + "."))
+    st.caption(escape_markdown(". ".join([words, *parts]) + "."))
 
 
-def _project(who: Actor, project: Project) -> None:
-    table = rating.items(book(), who, project.id)
-    real = table[table["kind"] == "rating"]
-    wanted = len(real) * project.settings.overlap
-    done = int(real["ratings"].clip(upper=project.settings.overlap).sum())
+def _show_project(user: RatingUser, project: Project) -> None:
+    table = rating.item_table(rating_store(), user, project.id)
+    rated_items = table[table["kind"] == "rating"]
+    wanted = len(rated_items) * project.settings.overlap
+    done = int(rated_items["ratings"].clip(upper=project.settings.overlap).sum())
     if project.simulated:
         st.info(
             "The verdicts of this project were made by simulated raters, not by people; it is here "
             "to show what every view looks like.",
             icon=":material/smart_toy:",
         )
-    held = int(real["held"].sum())
-    words = f"**{done} of {wanted}** verdicts" + (f", {held} items held just now" if held else "")
+    open_leases = int(rated_items["held"].sum())
+    words = f"**{done} of {wanted}** verdicts" + (
+        f", {open_leases} items held just now" if open_leases else ""
+    )
     st.progress(done / wanted if wanted else 0.0, text=words)
     st.markdown(MODES[project.settings.mode])
-    _drawn(project)
-    _raters(who, project)
+    _show_sampling_summary(project)
+    _rater_table(user, project)
     with st.container(horizontal=True):
-        widgets.link("ratings", "See the ratings", **{ASKED: project.id})
+        widgets.page_link("ratings", "See the ratings", **{PROJECT_PARAM: project.id})
     if not project.demo:
-        _invite(who, project)
-        _doors(who, project)
+        _invite_form(user, project)
+        _access_panel(user, project)
 
 
-def _raters(who: Actor, project: Project) -> None:
-    rows = rating.raters(book(), who, project.id)
+def _rater_table(user: RatingUser, project: Project) -> None:
+    rows = rating.list_raters(rating_store(), user, project.id)
     if not rows:
         st.caption("No rater has been invited yet.")
         return
-    checked = rating.checks(book(), who, project.id).set_index("rater")
+    checked = rating.check_table(rating_store(), user, project.id).set_index("rater")
     speed = checked["median_seconds"].to_dict()
     shown = pd.DataFrame(
         {
             "Rater": [row.name for row in rows],
             "Done": [row.done for row in rows],
             "Skipped": [row.skipped for row in rows],
-            "Checks passed": [_passed(checked, row.id) for row in rows],
+            "Checks passed": [_checks_passed_text(checked, row.id) for row in rows],
             "Seconds per item (median)": [speed.get(row.id) for row in rows],
             "Link": list(map(_link_state, rows)),
             "Login": [row.login for row in rows],
@@ -242,7 +257,7 @@ def _raters(who: Actor, project: Project) -> None:
     )
     if not shown["Login"].any():
         shown = shown.drop(columns="Login")
-    widgets.table(
+    widgets.table_with_download(
         shown,
         key="rate.raters",
         name="raters",
@@ -253,21 +268,21 @@ def _raters(who: Actor, project: Project) -> None:
     )
 
 
-def _link_state(row: RaterRow) -> str:
+def _link_state(row: RaterSummary) -> str:
     if not row.link_works:
         return "closed"
     until = row.link_until
     return f"works until {datetime.fromtimestamp(until, UTC):%Y-%m-%d}" if until else "works"
 
 
-def _passed(checked: pd.DataFrame, rater: str) -> str:
+def _checks_passed_text(checked: pd.DataFrame, rater: str) -> str:
     if rater not in checked.index or not checked.loc[rater, "checks"]:
         return ""
     row = checked.loc[rater]
     return f"{row['checks_passed']} of {row['checks']}"
 
 
-def _invite(who: Actor, project: Project) -> None:
+def _invite_form(user: RatingUser, project: Project) -> None:
     st.subheader("Invite raters", anchor=False)
     with st.form("rate.invite", border=False, clear_on_submit=True):
         st.text_area(
@@ -278,36 +293,36 @@ def _invite(who: Actor, project: Project) -> None:
             "address” lets that address in without a link.",
         )
         st.form_submit_button(
-            "Make links", icon=":material/link:", on_click=_invite_all, args=(who, project)
+            "Make links", icon=":material/link:", on_click=_invite_all, args=(user, project)
         )
     for problem in st.session_state.pop("rate.problems", []):
-        st.error(plain(sentence(problem)), icon=":material/error:")
-    _links(project)
+        st.error(escape_markdown(as_sentence(problem)), icon=":material/error:")
+    _show_links(project)
 
 
 @errors.guarded
-def _invite_all(who: Actor, project: Project) -> None:
+def _invite_all(user: RatingUser, project: Project) -> None:
     """Runs before the page is drawn, so that its table has the new raters."""
     problems = []
     for line in st.session_state["rate.names"].splitlines():
         name, _, login = line.partition(",")
         if not name.strip():
             continue
-        login = login if login_wanted() else ""
+        login = login if login_configured() else ""
         try:
-            _remember(project, [rating.invite(book(), who, project.id, name, login)])
+            _keep_links(project, [rating.invite(rating_store(), user, project.id, name, login)])
         except BadInput as error:
             problems.append(str(error))
     st.session_state["rate.problems"] = problems
 
 
-def _remember(project: Project, made: Sequence[Invitation]) -> None:
+def _keep_links(project: Project, invitations: Sequence[Invitation]) -> None:
     """Keep new links for this visit only; the book has none to show again."""
     kept: dict[str, Invitation] = st.session_state.setdefault(f"rate.links.{project.id}", {})
-    kept |= {each.rater: each for each in made}
+    kept |= {each.rater: each for each in invitations}
 
 
-def _links(project: Project) -> None:
+def _show_links(project: Project) -> None:
     kept: dict[str, Invitation] = st.session_state.get(f"rate.links.{project.id}", {})
     if not kept:
         return
@@ -316,23 +331,26 @@ def _links(project: Project) -> None:
         "after this visit. A lost one can be replaced below."
     )
     table = pd.DataFrame(
-        {"Rater": [each.name for each in kept.values()], "Link": list(map(link, kept.values()))}
+        {
+            "Rater": [each.name for each in kept.values()],
+            "Link": list(map(rater_link, kept.values())),
+        }
     )
     for row in table.to_dict("records"):
-        st.markdown(plain(row["Rater"]))
+        st.markdown(escape_markdown(row["Rater"]))
         st.code(row["Link"], language=None, wrap_lines=True)
     widgets.download(table, key="rate.links", name="links", label="Download the links")
 
 
-def link(invitation: Invitation) -> str:
+def rater_link(invitation: Invitation) -> str:
     """The address that lets a rater in, on this server."""
-    here = urlsplit(st.context.url or "http://localhost:8501/")
-    return f"{here.scheme}://{here.netloc}/rate?{urlencode({LINK: invitation.token})}"
+    url = urlsplit(st.context.url or "http://localhost:8501/")
+    return f"{url.scheme}://{url.netloc}/rate?{urlencode({LINK_PARAM: invitation.token})}"
 
 
-def _doors(who: Actor, project: Project) -> None:
+def _access_panel(user: RatingUser, project: Project) -> None:
     """New links, closed links, and the whole project."""
-    rows = {row.id: row for row in rating.raters(book(), who, project.id)}
+    rows = {row.id: row for row in rating.list_raters(rating_store(), user, project.id)}
     with st.expander("Links and access", icon=":material/key:"):
         if rows:
             rater = st.selectbox(
@@ -343,19 +361,19 @@ def _doors(who: Actor, project: Project) -> None:
             )
             with st.container(horizontal=True):
                 if st.button("New link", key="rate.renew", icon=":material/link:"):
-                    _remember(project, [rating.renew_link(book(), who, rater)])
+                    _keep_links(project, [rating.renew_link(rating_store(), user, rater)])
                     st.rerun()
                 if rows[rater].active and st.button(
                     "Close the link", key="rate.revoke", icon=":material/link_off:"
                 ):
-                    rating.revoke(book(), who, rater)
+                    rating.revoke_link(rating_store(), user, rater)
                     st.rerun()
         st.toggle(
             "Raters may rate in this project",
             value=project.open,
             key=f"rate.is_open.{project.id}",
             on_change=_set_open,
-            args=(who, project),
+            args=(user, project),
         )
         st.caption(
             "This server listens on this machine only unless it was told otherwise. To let raters "
@@ -364,6 +382,6 @@ def _doors(who: Actor, project: Project) -> None:
         )
 
 
-def _set_open(who: Actor, project: Project) -> None:
+def _set_open(user: RatingUser, project: Project) -> None:
     wanted = bool(st.session_state[f"rate.is_open.{project.id}"])
-    rating.set_open(book(), who, project.id, wanted)
+    rating.set_project_open(rating_store(), user, project.id, wanted)

@@ -10,26 +10,28 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.rating.session import Desk, apply, payload
+from app.rating.session import RaterSession, apply_actions, card_payload
 from app.ui import errors
-from peftcore.rating import Actor, Book
+from peftcore.rating import RatingStore, RatingUser
 
-FOLDER = Path(__file__).parents[1] / "frontend"
-KEY = "rate.card"
-MOUNT = st.components.v2.component(
+FRONTEND = Path(__file__).parents[1] / "frontend"
+CARD_KEY = "rate.card"
+RATE_CARD = st.components.v2.component(
     "rate_card",
-    css=(FOLDER / "rate_card.css").read_text(encoding="utf-8"),
-    js=(FOLDER / "rate_card.js").read_text(encoding="utf-8"),
+    css=(FRONTEND / "rate_card.css").read_text(encoding="utf-8"),
+    js=(FRONTEND / "rate_card.js").read_text(encoding="utf-8"),
 )
 
 
-def card(book: Book, who: Actor, desk: Desk) -> None:
+def rater_card(store: RatingStore, user: RatingUser, session: RaterSession) -> None:
     """Show the item this rater is at, after doing what the card has sent."""
 
     @errors.guarded
-    def arrived() -> None:
-        sent = st.session_state[KEY].get("events") or {}
-        acts = sent.get("acts") if isinstance(sent, dict) else None
-        apply(book, who, desk, acts if isinstance(acts, list) else [])
+    def receive_events() -> None:
+        event_data = st.session_state[CARD_KEY].get("events") or {}
+        actions = event_data.get("acts") if isinstance(event_data, dict) else None
+        apply_actions(store, user, session, actions if isinstance(actions, list) else [])
 
-    MOUNT(key=KEY, data=payload(book, who, desk), on_events_change=arrived)
+    RATE_CARD(
+        key=CARD_KEY, data=card_payload(store, user, session), on_events_change=receive_events
+    )

@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.rating.results import Results
-from app.state.rating_store import book, me
+from app.rating.results import ProjectResults
+from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors
-from app.ui.widgets import plain, sentence
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import Judgement, questions
 
-PAGE = 5  # items on one page
+PAGE_SIZE = 5  # items on one page
 SIDES = {"left": "1 is better", "right": "2 is better"}  # the card numbers them as the key does
 STYLE = """<style>
 .ratings-item {border: 1px solid color-mix(in srgb, currentColor 22%, transparent);
@@ -30,140 +30,155 @@ STYLE = """<style>
 </style>"""
 
 
-def disagreements(found: Results) -> None:
+def show_disagreements(project_results: ProjectResults) -> None:
     """The items with the widest spread first, each with what was said and a form to settle it."""
-    table = questions.spread(found.said, found.mode, _dimension(found))
-    settled = rating.adjudications(book(), me(), found.project.id).set_index("item")
-    apart = table[table["spread"] > 0]
+    table = questions.verdict_spread(
+        project_results.verdicts, project_results.mode, _pick_dimension(project_results)
+    )
+    settled = rating.adjudication_table(
+        rating_store(), current_experimenter(), project_results.project.id
+    ).set_index("item")
+    disputed = table[table["spread"] > 0]
     st.markdown(
-        f"Raters differ on **{len(apart)} of {len(table)}** items that two or more have rated; "
-        f"{apart['item'].isin(settled.index).sum()} of them are settled."
+        f"Raters differ on **{len(disputed)} of {len(table)}** items that two or more have rated; "
+        f"{disputed['item'].isin(settled.index).sum()} of them are settled."
     )
     left, right = st.columns(2)
     open_only = left.toggle("Only those not settled", key="ratings.unsettled")
-    whose = right.toggle(
+    show_sources = right.toggle(
         "Show whose explanation it is",
         key="ratings.whose",
         help="Off by default, so that whoever settles an item judges blind as well.",
     )
-    shown = apart[~apart["item"].isin(settled.index)] if open_only else apart
-    if found.project.demo:
+    shown = disputed[~disputed["item"].isin(settled.index)] if open_only else disputed
+    if project_results.project.demo:
         st.caption("The demo project cannot be changed, so nothing can be settled in it.")
     if shown.empty:
         st.info("There is nothing to settle.")
         return
-    pages = -(-len(shown) // PAGE)
+    pages = -(-len(shown) // PAGE_SIZE)
     page = st.pagination(pages, key=f"ratings.page.{open_only}") if pages > 1 else 1
     st.html(STYLE)
-    for item in shown["item"].iloc[(page - 1) * PAGE : page * PAGE]:
-        st.html(_card(found, item, whose))
-        _settle(found, item, settled)
+    for item in shown["item"].iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+        st.html(_item_html(project_results, item, show_sources))
+        _settle_form(project_results, item, settled)
 
 
-def _dimension(found: Results) -> str:
+def _pick_dimension(project_results: ProjectResults) -> str:
     """Which dimension the spread is about; empty for the widest, and in other modes."""
-    if found.mode != "likert":
+    if project_results.mode != "likert":
         return ""
-    named: str = st.selectbox(
+    dimension: str = st.selectbox(
         "Dimension",
         ["", *rating.DIMENSIONS],
         format_func=lambda name: rating.DIMENSIONS.get(name, "Whichever they differ on most"),
         key="ratings.apart.dimension",
     )
-    return named
+    return dimension
 
 
-def _card(found: Results, item: str, whose: bool) -> str:
-    row = found.items.set_index("item").loc[item]
+def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -> str:
+    row = project_results.items.set_index("item").loc[item]
     fields = "".join(
         f"<dt>{escape(name.capitalize())}</dt><dd>{escape(text)}</dd>"
         for name, text in row["fields"]
     )
-    sources = found.key[found.key["item"] == item]
+    sources = project_results.origins[project_results.origins["item"] == item]
     texts = []
-    for place, (label, explanation) in enumerate(row["texts"]):
-        names = sources.loc[sources["place"] == place, "source"].map(found.names)
-        by = f" <small>({escape(', '.join(names))})</small>" if whose else ""
-        head = f"{place + 1}. " if len(row["texts"]) > 1 else ""
+    for index, (label, explanation) in enumerate(row["texts"]):
+        names = sources.loc[sources["place"] == index, "source"].map(project_results.names)
+        sources_html = f" <small>({escape(', '.join(names))})</small>" if show_sources else ""
+        number = f"{index + 1}. " if len(row["texts"]) > 1 else ""
         texts.append(
-            f'<div class="ratings-text">{head}<strong>{escape(label)}</strong> because '
-            f"{escape(explanation)}{by}</div>"
+            f'<div class="ratings-text">{number}<strong>{escape(label)}</strong> because '
+            f"{escape(explanation)}{sources_html}</div>"
         )
-    said = "".join(
-        f"<span>{escape(each['name'])}: <strong>{escape(_word(found, each))}</strong>"
-        f"{_ticked(each)}</span>"
-        for each in found.said[found.said["item"] == item].to_dict("records")
+    verdicts_html = "".join(
+        f"<span>{escape(each['name'])}: "
+        f"<strong>{escape(_verdict_text(project_results, each))}</strong>"
+        f"{_shortcomings_text(each)}</span>"
+        for each in project_results.verdicts[project_results.verdicts["item"] == item].to_dict(
+            "records"
+        )
     )
     return (
         f'<div class="ratings-item"><dl style="margin:0;padding:0">{fields}</dl>{"".join(texts)}'
-        f'<div class="ratings-said">{said}</div></div>'
+        f'<div class="ratings-said">{verdicts_html}</div></div>'
     )
 
 
-def _word(found: Results, row: dict[str, Any]) -> str:
-    if found.mode == "pairwise":
-        won = questions.outcomes(pd.DataFrame([row])).iloc[0]
-        return {"first": "1 is better", "second": "2 is better"}.get(won, "tie")
-    if found.mode == "likert":
-        return rating.in_words(row)
+def _verdict_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
+    if project_results.mode == "pairwise":
+        outcome = questions.pairwise_outcomes(pd.DataFrame([row])).iloc[0]
+        return {"first": "1 is better", "second": "2 is better"}.get(outcome, "tie")
+    if project_results.mode == "likert":
+        return rating.steps_in_words(row)
     return str(row["verdict"])
 
 
-def _ticked(row: dict[str, Any]) -> str:
+def _shortcomings_text(row: dict[str, Any]) -> str:
     words = [rating.SHORTCOMINGS.get(name, str(name)) for name in row["shortcomings"]]
     words += [f"“{row['comment']}”"] if row["comment"] else []
     return f" <small>{escape('; '.join(words))}</small>" if words else ""
 
 
 @errors.guarded
-def _settle(found: Results, item: str, settled: pd.DataFrame) -> None:
+def _settle_form(project_results: ProjectResults, item: str, settled: pd.DataFrame) -> None:
     if item in settled.index:
         row = settled.loc[item].to_dict()
-        st.caption(plain(f"Settled by {row['who']}: {_settled_word(found, row)}. {row['comment']}"))
-    if found.project.demo:
+        st.caption(
+            escape_markdown(
+                f"Settled by {row['who']}: {_settled_text(project_results, row)}. {row['comment']}"
+            )
+        )
+    if project_results.project.demo:
         return
     with (
         st.expander("Settle this item", icon=":material/gavel:"),
         st.form(f"ratings.settle.{item}", border=False),
     ):
-        given = _steps(found, item) if found.mode == "likert" else _verdict(found, item)
+        values = (
+            _pick_steps(project_results, item)
+            if project_results.mode == "likert"
+            else _pick_verdict(project_results, item)
+        )
         comment = st.text_input("Reason", key=f"ratings.reason.{item}", max_chars=2000)
         if st.form_submit_button("Settle"):
             try:
-                said = Judgement.make(given | {"comment": comment})
-                rating.adjudicate(book(), me(), item, said)
+                judgement = Judgement.make(values | {"comment": comment})
+                rating.adjudicate(rating_store(), current_experimenter(), item, judgement)
             except BadInput as error:
-                st.error(plain(sentence(str(error))), icon=":material/error:")
+                st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
             else:
                 st.rerun()
 
 
-def _settled_word(found: Results, row: dict[str, Any]) -> str:
-    if found.mode == "pairwise":
+def _settled_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
+    if project_results.mode == "pairwise":
         return SIDES.get(row["verdict"], row["verdict"])
-    return rating.in_words(row) if found.mode == "likert" else str(row["verdict"])
+    return rating.steps_in_words(row) if project_results.mode == "likert" else str(row["verdict"])
 
 
-def _verdict(found: Results, item: str) -> dict[str, Any]:
+def _pick_verdict(project_results: ProjectResults, item: str) -> dict[str, Any]:
     verdict = st.segmented_control(
         "Verdict",
-        rating.choices(found.mode),
+        rating.verdict_choices(project_results.mode),
         format_func=lambda each: SIDES.get(each, each.capitalize()),
         key=f"ratings.verdict.{item}",
     )
     return {"verdict": verdict or ""}
 
 
-def _steps(found: Results, item: str) -> dict[str, Any]:
+def _pick_steps(project_results: ProjectResults, item: str) -> dict[str, Any]:
     """A step for every dimension; where all raters gave the same, it is filled in."""
-    said = found.said[found.said["item"] == item]
+    verdicts = project_results.verdicts[project_results.verdicts["item"] == item]
     steps = {}
     for name, words in rating.DIMENSIONS.items():
-        given = set(said[name])
+        given_steps = set(verdicts[name])
         steps[name] = st.segmented_control(
             words,
             rating.STEPS,
-            default=int(given.pop()) if len(given) == 1 else None,
+            default=int(given_steps.pop()) if len(given_steps) == 1 else None,
             key=f"ratings.step.{name}.{item}",
         )
     return {"scales": {name: step for name, step in steps.items() if step is not None}}

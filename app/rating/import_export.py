@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.rating.results import Results
-from app.state.rating_store import book, me
-from app.ui.widgets import plain, sentence
+from app.rating.results import ProjectResults
+from app.state.rating_store import current_experimenter, rating_store
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import bundle, export, ratings_import
 
 
-def exported(found: Results) -> None:
+def show_export(project_results: ProjectResults) -> None:
     """Downloads of every verdict."""
     left, middle, right = st.columns(3)
     with_key = left.toggle(
@@ -31,19 +31,26 @@ def exported(found: Results) -> None:
         help="Superseded, skipped and withdrawn verdicts too, as they were.",
     )
     extra = right.toggle("With practice and checks", key="ratings.extra")
-    project = found.project.id
-    rows = export.rows(book(), me(), project, with_key, history, extra)
-    name = f"{found.file}-{'with-key' if with_key else 'blind'}"
+    project = project_results.project.id
+    rows = export.export_rows(
+        rating_store(), current_experimenter(), project, with_key, history, extra
+    )
+    name = f"{project_results.file_stem}-{'with-key' if with_key else 'blind'}"
     with st.container(horizontal=True):
-        _save("CSV", lambda: export.to_csv(rows), f"{name}.csv", "text/csv")
-        _save("JSONL", lambda: export.to_jsonl(rows), f"{name}.jsonl", "application/x-ndjson")
-        _save(
+        _download_text("CSV", lambda: export.to_csv(rows), f"{name}.csv", "text/csv")
+        _download_text(
+            "JSONL", lambda: export.to_jsonl(rows), f"{name}.jsonl", "application/x-ndjson"
+        )
+        _download_text(
             "Whole project",
-            lambda: "".join(f"{line}\n" for line in bundle.dump(book(), me(), project)),
-            f"{found.file}-project.jsonl",
+            lambda: "".join(
+                f"{line}\n"
+                for line in bundle.dump_project(rating_store(), current_experimenter(), project)
+            ),
+            f"{project_results.file_stem}-project.jsonl",
             "application/x-ndjson",
         )
-    shown = found.scored if with_key else found.said
+    shown = project_results.scored if with_key else project_results.verdicts
     st.dataframe(shown, hide_index=True, alt=f"{len(shown)} verdicts as they are now")
     st.caption(
         "CSV cells that a spreadsheet would run as a formula are quoted; JSONL keeps every value "
@@ -52,7 +59,7 @@ def exported(found: Results) -> None:
     )
 
 
-def _save(label: str, write: Callable[[], str], name: str, mime: str) -> None:
+def _download_text(label: str, write: Callable[[], str], name: str, mime: str) -> None:
     """A download whose text is made when it is asked for."""
     st.download_button(
         label,
@@ -65,7 +72,7 @@ def _save(label: str, write: Callable[[], str], name: str, mime: str) -> None:
     )
 
 
-def imported(login: str = "") -> None:
+def show_import(login: str = "") -> None:
     """A project from a file: a long table, the benchmark's result files, or a project of ours."""
     st.markdown(
         "A CSV file or JSON lines with the columns `item`, `rater` and `verdict` (yes, weak yes, "
@@ -85,17 +92,22 @@ def imported(login: str = "") -> None:
     try:
         text = file.getvalue().decode("utf-8-sig")
         if text.lstrip().startswith('{"table"'):
-            made = bundle.load(book(), me(login), text.splitlines())
+            project = bundle.load_project(
+                rating_store(), current_experimenter(login), text.splitlines()
+            )
         else:
             title = name.strip() or file.name.rpartition(".")[0]
-            made = ratings_import.import_table(book(), me(login), text, title, method)
+            project = ratings_import.import_table(
+                rating_store(), current_experimenter(login), text, title, method
+            )
     except UnicodeDecodeError:
         st.error("The file is not UTF-8 text.", icon=":material/error:")
     except BadInput as error:
-        st.error(plain(sentence(str(error))), icon=":material/error:")
+        st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
     else:
-        count = len(rating.verdicts(book(), me(login), made.id))
+        count = len(rating.verdict_table(rating_store(), current_experimenter(login), project.id))
         st.success(
-            f"“{plain(made.name)}” has {count} verdicts; see them on the Ratings page.",
+            f"“{escape_markdown(project.name)}” has {count} verdicts; see them on the Ratings "
+            "page.",
             icon=":material/check:",
         )

@@ -8,68 +8,70 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import ratings
-from app.figures.ratings import Row
+from app.figures.ratings import IntervalRow
 from app.rating import agreement_view, disagreements_view, import_export, scores_view
 from app.rating import results as rating_results
-from app.rating.results import Results
-from app.theme import NEUTRAL, Look
+from app.rating.results import ProjectResults
+from app.theme import NEUTRAL, RunStyle
 from app.ui.charts import chart
-from app.ui.widgets import number, plain, sentence
+from app.ui.widgets import as_sentence, escape_markdown, format_metric
 from peftcore import rating
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
 from peftcore.metrics import per_item
 from peftcore.rating import questions
 
-PLAIN = Look("", NEUTRAL)
-GROUPS = {"Method": "source", "Label": "label", "Answer": "correct"}
+NEUTRAL_STYLE = RunStyle("", NEUTRAL)
+GROUP_COLUMNS = {"Method": "source", "Label": "label", "Answer": "correct"}
 
 
-def verdicts(found: Results) -> None:
+def show_verdicts(project_results: ProjectResults) -> None:
     """Shares of each verdict, and shortcomings by method, label or correctness."""
     group = st.segmented_control(
         "By",
-        list(GROUPS),
+        list(GROUP_COLUMNS),
         default="Method",
         required=True,
         key="ratings.by",
         help="Answer: whether the label beside the explanation is right.",
     )
-    by, rows = GROUPS[group], found.scored
-    names = found.names
+    by, rows = GROUP_COLUMNS[group], project_results.scored
+    names = project_results.names
     if by == "correct":
         right = rows["correct"].map({True: "right answers", False: "wrong answers"})
         rows = rows.assign(correct=right.fillna("not known").astype(str))
         names = {}
     if by == "label":
         names = {}
-    rows, kinds = _kinds(found, rows)
-    order = _order(found, rows, by)
+    rows, kinds = _rows_by_kind(project_results, rows)
+    order = _group_order(project_results, rows, by)
     rows = rows.assign(**{by: pd.Categorical(rows[by], order, ordered=True)}).sort_values(by)
     rows[by] = rows[by].astype(object)
-    shares = preference.shares(rows, by, kinds)
+    shares = preference.verdict_shares(rows, by, kinds)
     title = f"Share of each verdict, n = {len(rows)}"
-    if found.mode == "pairwise":
-        title = f"Share of each verdict, {len(found.said)} comparisons, each from both sides"
+    if project_results.mode == "pairwise":
+        count = len(project_results.verdicts)
+        title = f"Share of each verdict, {count} comparisons, each from both sides"
     chart(
-        ratings.shares(shares, by, kinds, names, title),
+        ratings.verdict_share_bars(shares, by, kinds, names, title),
         key=f"ratings.shares.{by}",
-        name=f"{found.file}-verdicts",
-        alt=ratings.shares_alt(shares, by, names),
-        table=_named(shares, by, names),
+        name=f"{project_results.file_stem}-verdicts",
+        alt=ratings.verdict_share_alt(shares, by, names),
+        table=_with_names(shares, by, names),
     )
     words = rating.SHORTCOMINGS
-    pairs = found.mode == "pairwise"
-    blamed = rows[rows["verdict"] != "won"] if pairs else rows
-    said = preference.mentions(blamed, by, list(words))
-    title = f"Shortcomings ticked, {len(blamed)} {'lost or tied' if pairs else 'verdicts'}"
-    if said["count"].any():
+    pairs = project_results.mode == "pairwise"
+    rows_with_shortcomings = rows[rows["verdict"] != "won"] if pairs else rows
+    shortcoming_counts = preference.shortcoming_counts(rows_with_shortcomings, by, list(words))
+    counted = "lost or tied" if pairs else "verdicts"
+    title = f"Shortcomings ticked, {len(rows_with_shortcomings)} {counted}"
+    if shortcoming_counts["count"].any():
         chart(
-            ratings.mentions(said, by, names, words, title),
+            ratings.shortcoming_heatmap(shortcoming_counts, by, names, words, title),
             key=f"ratings.mentions.{by}",
-            name=f"{found.file}-shortcomings",
-            alt=ratings.mentions_alt(said, by, names, words),
-            table=_named(said, by, names),
+            name=f"{project_results.file_stem}-shortcomings",
+            alt=ratings.shortcoming_heatmap_alt(shortcoming_counts, by, names, words),
+            table=_with_names(shortcoming_counts, by, names),
         )
     else:
         st.caption("No shortcoming was ticked.")
@@ -77,26 +79,29 @@ def verdicts(found: Results) -> None:
     if pairs:
         rule = "In a pair they are those of the text that lost, in a tie of both."
     st.caption(
-        f"One verdict may tick several shortcomings or none. {rule} {plain(found.counts())}."
+        f"One verdict may tick several shortcomings or none. {rule} "
+        f"{escape_markdown(project_results.counts_text())}."
     )
 
 
-def _order(found: Results, rows: pd.DataFrame, by: str) -> list[str]:
+def _group_order(project_results: ProjectResults, rows: pd.DataFrame, by: str) -> list[str]:
     """The best method first; labels and answers by name."""
     if by != "source":
         return sorted(set(rows[by]))
-    if found.mode == "pairwise":
-        worth = rows["verdict"].map({"won": 1.0, "tied": 0.5, "lost": 0.0})
-        means = worth.groupby(rows[by]).mean().sort_values(ascending=False, kind="stable")
+    if project_results.mode == "pairwise":
+        win_values = rows["verdict"].map({"won": 1.0, "tied": 0.5, "lost": 0.0})
+        means = win_values.groupby(rows[by]).mean().sort_values(ascending=False, kind="stable")
         return [str(source) for source in means.index]
-    return rating_results.scores(found)["source"].tolist()
+    return rating_results.source_scores(project_results)["source"].tolist()
 
 
-def _kinds(found: Results, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+def _rows_by_kind(
+    project_results: ProjectResults, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
     """Rows whose verdict is what bars are split by: verdicts, steps, or won, tied and lost."""
-    if found.mode == "single":
+    if project_results.mode == "single":
         return rows, list(rating.VERDICTS)
-    if found.mode == "likert":
+    if project_results.mode == "likert":
         dimension = st.selectbox(
             "Dimension",
             list(rating.DIMENSIONS),
@@ -105,14 +110,16 @@ def _kinds(found: Results, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]
         )
         steps = [str(int(step)) for step in rows[dimension]]
         return rows.assign(verdict=steps), [str(step) for step in reversed(rating.STEPS)]
-    places = {"first": 0, "second": 1}
-    results = []
-    for won, place in zip(questions.outcomes(rows), rows["place"], strict=True):
-        results.append("tied" if won == "tie" else "won" if places[won] == place else "lost")
-    return rows.assign(verdict=results), ["won", "tied", "lost"]
+    text_indices = {"first": 0, "second": 1}
+    row_outcomes = []
+    for outcome, text_index in zip(questions.pairwise_outcomes(rows), rows["place"], strict=True):
+        row_outcomes.append(
+            "tied" if outcome == "tie" else "won" if text_indices[outcome] == text_index else "lost"
+        )
+    return rows.assign(verdict=row_outcomes), ["won", "tied", "lost"]
 
 
-def _named(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
+def _with_names(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
     if not names:
         return table
     shown = table.copy()
@@ -120,24 +127,24 @@ def _named(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
     return shown
 
 
-def raters(found: Results) -> None:
+def show_raters(project_results: ProjectResults) -> None:
     """How mildly and how fast each rater rates, and whether the checks were passed."""
-    table = rating_results.effects(found)
-    pairs = found.mode == "pairwise"
+    table = rating_results.rater_effects(project_results)
+    pairs = project_results.mode == "pairwise"
     rows = [
-        Row(
+        IntervalRow(
             row["name"],
-            rating_results.known(row["leniency"]),
-            *rating_results.limits(row),
-            f"{row['shared']} shared items" + rating_results.because(row["reason"]),
-            PLAIN,
+            rating_results.number_or_none(row["leniency"]),
+            *rating_results.interval_limits(row),
+            f"{row['shared']} shared items" + rating_results.reason_suffix(row["reason"]),
+            NEUTRAL_STYLE,
         )
         for row in table.to_dict("records")
     ]
     axis = "Milder than the others on the same items (difference in score)"
     if pairs:
         axis = "Prefers the left side more than the others (difference in share)"
-    title = f"Habits of raters, 95 % intervals, {found.said['item'].nunique()} items"
+    title = f"Habits of raters, 95 % intervals, {project_results.verdicts['item'].nunique()} items"
     shown = pd.DataFrame(
         {
             "Rater": table["name"],
@@ -165,59 +172,70 @@ def raters(found: Results) -> None:
         },
     )
     chart(
-        ratings.intervals(rows, axis, title, form="+.2f", reference=0.0),
+        ratings.interval_chart(rows, axis, title, form="+.2f", reference=0.0),
         key="ratings.raters",
-        name=f"{found.file}-raters",
-        alt=ratings.intervals_alt(rows, axis, "+.2f"),
+        name=f"{project_results.file_stem}-raters",
+        alt=ratings.interval_chart_alt(rows, axis, "+.2f"),
         table=table,
     )
     st.caption(
         "A rater whose bar lies off the line rates otherwise than the rest on equal items. "
         "Intervals draw items anew. Own answers are those given before an explanation was shown. "
-        f"{plain(found.counts())}."
+        f"{escape_markdown(project_results.counts_text())}."
     )
 
 
-def beside_metrics(found: Results) -> None:
+def show_metrics(project_results: ProjectResults) -> None:
     """How the human score goes with each automatic metric, item by item."""
-    if found.mode == "pairwise":
+    if project_results.mode == "pairwise":
         st.info("Pairs have no score of their own, so there is nothing to correlate.")
         return
-    with_models = per_item.models_at_hand() and st.toggle(
+    with_models = per_item.model_metrics_available() and st.toggle(
         "Score meaning too (loads a model)", key="ratings.models", persist_state="session"
     )
     try:
-        table = rating_results.beside_metrics(found, with_models)
+        table = rating_results.metric_table(project_results, with_models)
     except BadInput as error:
-        st.info(plain(sentence(str(error))))
+        st.info(escape_markdown(as_sentence(str(error))))
         return
-    known = rating_results.correlations(table)
+    correlations = rating_results.metric_correlations(table)
     rows = [
-        Row(per_item.TITLES[name], each.spearman, each.low, each.high, _beside(each), PLAIN)
-        for name, each in known.items()
+        IntervalRow(
+            per_item.TITLES[name],
+            each.spearman,
+            each.low,
+            each.high,
+            _pearson_note(each),
+            NEUTRAL_STYLE,
+        )
+        for name, each in correlations.items()
     ]
     title = f"Correlation with the human score, 95 % intervals, {len(table)} items"
     chart(
-        ratings.intervals(rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)),
+        ratings.interval_chart(
+            rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)
+        ),
         key="ratings.correlations",
-        name=f"{found.file}-correlations",
-        alt=ratings.intervals_alt(rows, title),
-        table=pd.DataFrame([{"metric": name} | vars(each) for name, each in known.items()]),
+        name=f"{project_results.file_stem}-correlations",
+        alt=ratings.interval_chart_alt(rows, title),
+        table=pd.DataFrame([{"metric": name} | vars(each) for name, each in correlations.items()]),
     )
-    for name, each in known.items():
+    for name, each in correlations.items():
         if each.reason:
-            st.caption(plain(f"{per_item.TITLES[name]}: {each.reason}."))
+            st.caption(escape_markdown(f"{per_item.TITLES[name]}: {each.reason}."))
     metric = st.selectbox(
         "Metric",
-        list(known),
+        list(correlations),
         format_func=lambda name: per_item.TITLES[name],
         key="ratings.metric",
     )
     title = f"Every rated item, n = {len(table)}"
     chart(
-        ratings.against(table, metric, per_item.TITLES[metric], found.looks, title),
+        ratings.human_against_metric_chart(
+            table, metric, per_item.TITLES[metric], project_results.styles, title
+        ),
         key=f"ratings.against.{metric}",
-        name=f"{found.file}-{metric}",
+        name=f"{project_results.file_stem}-{metric}",
         alt=f"Human score against {per_item.TITLES[metric]}, {len(table)} items",
         table=table,
     )
@@ -228,18 +246,21 @@ def beside_metrics(found: Results) -> None:
     )
 
 
-def _beside(found: preference.Correlation) -> str:
-    if found.pearson is None:
-        return found.reason
-    return f"Pearson {number(found.pearson)}, n = {found.n}" + rating_results.because(found.reason)
+def _pearson_note(correlation: preference.Correlation) -> str:
+    if correlation.pearson is None:
+        return correlation.reason
+    return (
+        f"Pearson {format_metric(correlation.pearson)}, n = {correlation.n}"
+        + rating_results.reason_suffix(correlation.reason)
+    )
 
 
-VIEWS: dict[str, Callable[[Results], None]] = {
-    "Scores": scores_view.scores,
-    "Verdicts": verdicts,
-    "Agreement": agreement_view.agreeing,
-    "Raters": raters,
-    "Disagreements": disagreements_view.disagreements,
-    "Metrics": beside_metrics,
-    "Export": import_export.exported,
+VIEWS: dict[str, Callable[[ProjectResults], None]] = {
+    "Scores": scores_view.show_scores,
+    "Verdicts": show_verdicts,
+    "Agreement": agreement_view.show_agreement,
+    "Raters": show_raters,
+    "Disagreements": disagreements_view.show_disagreements,
+    "Metrics": show_metrics,
+    "Export": import_export.show_export,
 }

@@ -6,70 +6,71 @@ import importlib.util
 
 import streamlit as st
 
-from app.rating.card_component import card
-from app.rating.session import Desk
-from app.state.access import Visitor, login_wanted, offer_sign_out
-from app.state.rating_store import book
+from app.rating.card_component import rater_card
+from app.rating.session import RaterSession
+from app.state.access import Visitor, login_configured, sign_out_button
+from app.state.rating_store import rating_store
 from app.ui import errors
-from app.ui.widgets import plain
+from app.ui.widgets import escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Actor
+from peftcore.rating import RatingUser
 
 
-def sit(visitor: Visitor) -> None:
+def show(visitor: Visitor) -> None:
     """Everything a rater sees, or a stranger."""
     if visitor.signed_in:
-        offer_sign_out()
+        sign_out_button()
     if visitor.role == "stranger":
         _welcome(visitor)
         return
-    who = _actor(visitor)
-    if who is None:
-        mine = visitor.login.replace("`", "")  # as code, since an address would become a link
+    user = _sign_in(visitor)
+    if user is None:
+        login_text = visitor.login.replace("`", "")  # as code, since an address would become a link
         st.info(
-            f"No project is open to your login just now: `{mine}`. If somebody asked you to rate, "
+            f"No project is open to your login just now: `{login_text}`. If somebody asked you "
+            "to rate, "
             "tell them this address.",
             icon=":material/inbox:",
         )
         return
-    briefing = rating.briefing(book(), who)
+    briefing = rating.briefing(rating_store(), user)
     if not briefing.open:
         st.info(
             "This project is closed; nothing is rated in it any more. Thank you for your help.",
             icon=":material/lock:",
         )
         return
-    _work(who, _desk(who))
+    _show_card(user, _session_of(user))
 
 
 @st.fragment
 @errors.guarded
-def _work(who: Actor, desk: Desk) -> None:
-    card(book(), who, desk)
+def _show_card(user: RatingUser, session: RaterSession) -> None:
+    rater_card(rating_store(), user, session)
 
 
-def _actor(visitor: Visitor) -> Actor | None:
+def _sign_in(visitor: Visitor) -> RatingUser | None:
     """The rater's role; with several open projects of one login, the chosen one."""
     if visitor.token:
-        return rating.sign_in(book(), visitor.token)
-    roles = rating.sign_in_by_login(book(), visitor.login)
+        return rating.sign_in(rating_store(), visitor.token)
+    roles = rating.sign_in_by_login(rating_store(), visitor.login)
     if len(roles) < 2:
         return roles[0] if roles else None
-    names = [rating.briefing(book(), role).task for role in roles]
-    place = st.selectbox(
+    names = [rating.briefing(rating_store(), role).task for role in roles]
+    index = st.selectbox(
         "Project",
         range(len(roles)),
-        format_func=lambda number: plain(f"{number + 1}: {names[number]}"),
+        format_func=lambda number: escape_markdown(f"{number + 1}: {names[number]}"),
         key="rate.role",
     )
-    return roles[place]
+    return roles[index]
 
 
-def _desk(who: Actor) -> Desk:
+def _session_of(user: RatingUser) -> RaterSession:
     """The desk of this visit, one for each rater."""
-    desks: dict[str, Desk] = st.session_state.setdefault("rate.desks", {})
-    return desks.setdefault(who.rater, Desk())
+    sessions: dict[str, RaterSession] = st.session_state.setdefault("rate.desks", {})
+    return sessions.setdefault(user.rater, RaterSession())
 
 
 def _welcome(visitor: Visitor) -> None:
@@ -81,7 +82,7 @@ def _welcome(visitor: Visitor) -> None:
             icon=":material/mark_email_unread:",
         )
         return
-    if login_wanted():
+    if login_configured():
         missing = [name for name in ("authlib", "httpx") if importlib.util.find_spec(name) is None]
         if missing:
             raise BadInput(

@@ -16,9 +16,9 @@ import streamlit as st
 
 from app.compare import selection
 from app.state import cache, heavy_imports
-from app.state.rating_store import book, me
-from app.theme import NEUTRAL, Look, look
-from app.ui.run_styles import looks, title
+from app.state.rating_store import current_experimenter, rating_store
+from app.theme import NEUTRAL, RunStyle, style_of_method
+from app.ui.run_styles import method_title, styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference
 from peftcore.errors import BadInput
@@ -29,23 +29,23 @@ GOLD = "gold"
 
 
 @dataclass(frozen=True)
-class Results:
+class ProjectResults:
     """A project's current verdicts, one row each, and the key to them, one row per source."""
 
     project: Project
-    said: pd.DataFrame  # as rating.verdicts
-    key: pd.DataFrame  # as rating.key, with a column source
+    verdicts: pd.DataFrame  # as rating.verdicts
+    origins: pd.DataFrame  # as rating.key, with a column source
     items: pd.DataFrame  # as rating.items, those that count
 
     @cached_property
     def scored(self) -> pd.DataFrame:
         """Verdicts beside whose text they were about; a text of two sources has two rows."""
-        return self.said.merge(self.key, on="item")
+        return self.verdicts.merge(self.origins, on="item")
 
     @cached_property
-    def about(self) -> pd.DataFrame:
+    def origins_with_examples(self) -> pd.DataFrame:
         """The key beside the example and the right label of each item."""
-        return self.key.merge(self.items[["item", "example", "label"]], on="item")
+        return self.origins.merge(self.items[["item", "example", "label"]], on="item")
 
     @property
     def mode(self) -> rating.Mode:
@@ -53,243 +53,283 @@ class Results:
         return self.project.settings.mode
 
     @cached_property
-    def looks(self) -> dict[str, Look]:
+    def styles(self) -> dict[str, RunStyle]:
         """Source → what it is called and drawn with; the data set's own comes last."""
-        pairs = self.key.drop_duplicates("source")[["source", "run", "method"]]
-        stored = cache.store()
+        sources = self.origins.drop_duplicates("source")[["source", "run", "method"]]
+        run_store = cache.run_store()
         runs = []
-        for run in pairs["run"]:
+        for run in sources["run"]:
             try:
-                runs += [stored.open(run)] if run else []
+                runs += [run_store.open(run)] if run else []
             except BadInput:
                 continue  # deleted since; its method still has a name
-        known = looks(runs)
-        found = {}
-        for row in pairs.itertuples():
-            plain = look(row.method, title(row.method))
-            found[row.source] = known.get(row.run, plain)
-        if GOLD in found:
-            found[GOLD] = Look("The data set's own", NEUTRAL, "square")
-        return dict(sorted(found.items(), key=lambda pair: pair[0] == GOLD))
+        run_styles = styles_by_run(runs)
+        styles = {}
+        for row in sources.itertuples():
+            method_style = style_of_method(row.method, method_title(row.method))
+            styles[row.source] = run_styles.get(row.run, method_style)
+        if GOLD in styles:
+            styles[GOLD] = RunStyle("The data set's own", NEUTRAL, "square")
+        return dict(sorted(styles.items(), key=lambda pair: pair[0] == GOLD))
 
     @property
     def names(self) -> dict[str, str]:
         """Source → name."""
-        return {source: each.name for source, each in self.looks.items()}
+        return {source: each.name for source, each in self.styles.items()}
 
     @property
-    def stamp(self) -> tuple[str, int, int]:
+    def cache_key(self) -> tuple[str, int, int]:
         """Changes with every verdict."""
-        last = self.said["rating"].max() if len(self.said) else 0
-        return self.project.id, len(self.said), int(last)
+        last = self.verdicts["rating"].max() if len(self.verdicts) else 0
+        return self.project.id, len(self.verdicts), int(last)
 
     @property
-    def file(self) -> str:
+    def file_stem(self) -> str:
         """How files saved from this page are called."""
         return f"ratings-{self.project.id}"
 
     @cached_property
-    def raters(self) -> dict[str, str]:
+    def rater_names(self) -> dict[str, str]:
         """Rater → name, in the order in which they were invited."""
-        said = set(self.said["rater"])
-        invited = rating.raters(book(), me(), self.project.id)
-        return {row.id: row.name for row in invited if row.id in said}
+        rated_ids = set(self.verdicts["rater"])
+        invited = rating.list_raters(rating_store(), current_experimenter(), self.project.id)
+        return {row.id: row.name for row in invited if row.id in rated_ids}
 
     @cached_property
-    def right(self) -> float | None:
+    def correct_share(self) -> float | None:
         """In which share of the methods' explanations the answer is right; None if not told."""
-        told = self.key.loc[self.key["source"] != GOLD, "correct"].dropna()
-        return float(told.mean()) if len(told) else None
+        correct = self.origins.loc[self.origins["source"] != GOLD, "correct"].dropna()
+        return float(correct.mean()) if len(correct) else None
 
-    def counts(self) -> str:
+    def counts_text(self) -> str:
         """What the numbers rest on, in words."""
         kind = "simulated rater" if self.project.simulated else "rater"
-        verdicts, raters = counted(len(self.said), "verdict"), counted(len(self.raters), kind)
-        return f"{verdicts} on {counted(self.said['item'].nunique(), 'item')} by {raters}"
+        verdicts, raters = (
+            count_text(len(self.verdicts), "verdict"),
+            count_text(len(self.rater_names), kind),
+        )
+        return f"{verdicts} on {count_text(self.verdicts['item'].nunique(), 'item')} by {raters}"
 
-    def intervals(self) -> str:
+    def interval_note(self) -> str:
         """What the intervals of scores and rankings draw anew, in a sentence."""
-        if len(self.raters) == 1:
+        if len(self.rater_names) == 1:
             return "Intervals draw examples anew; one rater says nothing about other people."
-        few = f"; with {len(self.raters)} raters their part in it is rough" * (len(self.raters) < 5)
+        few = f"; with {len(self.rater_names)} raters their part in it is rough" * (
+            len(self.rater_names) < 5
+        )
         return f"Intervals draw examples and raters anew{few}."
 
 
-def results(project: Project, login: str = "") -> Results:
+def load_results(project: Project, login: str = "") -> ProjectResults:
     """The project's verdicts as they are now."""
-    who = me(login)
-    key = rating.key(book(), who, project.id)
-    source = rating.sources(key["run"], key["method"])
-    said = rating.verdicts(book(), who, project.id)
-    items = rating.items(book(), who, project.id)
-    return Results(project, said, key.assign(source=source), items[items["kind"] == "rating"])
+    user = current_experimenter(login)
+    origins = rating.origin_table(rating_store(), user, project.id)
+    source = rating.source_names(origins["run"], origins["method"])
+    verdicts = rating.verdict_table(rating_store(), user, project.id)
+    items = rating.item_table(rating_store(), user, project.id)
+    return ProjectResults(
+        project, verdicts, origins.assign(source=source), items[items["kind"] == "rating"]
+    )
 
 
-def only_careful(found: Results) -> Results:
+def without_careless_raters(project_results: ProjectResults) -> ProjectResults:
     """The same without raters who failed an attention check, if the reader wants that."""
-    careless = rating.failed(book(), me(), found.project.id)
+    careless = rating.raters_failing_checks(
+        rating_store(), current_experimenter(), project_results.project.id
+    )
     if not careless:
-        return found
-    who = "the rater" if len(careless) == 1 else f"the {len(careless)} raters"
+        return project_results
+    raters_text = "the rater" if len(careless) == 1 else f"the {len(careless)} raters"
     if not st.toggle(
-        f"Leave out {who} who failed an attention check",
+        f"Leave out {raters_text} who failed an attention check",
         key="ratings.careful",
         help="The Raters view says who; the Compare page counts everybody.",
         persist_state="session",
     ):
-        return found
-    return replace(found, said=found.said[~found.said["rater"].isin(careless)])
+        return project_results
+    return replace(
+        project_results,
+        verdicts=project_results.verdicts[~project_results.verdicts["rater"].isin(careless)],
+    )
 
 
-def scores(found: Results, dimension: str = "") -> pd.DataFrame:
+def source_scores(project_results: ProjectResults, dimension: str = "") -> pd.DataFrame:
     """The human score of each source, as `preference.scores`; on one dimension if it is named."""
-    return _scores((*found.stamp, dimension), _on(found, dimension))
+    return _source_scores(
+        (*project_results.cache_key, dimension), _rows_scored_on(project_results, dimension)
+    )
 
 
-def _on(found: Results, dimension: str) -> pd.DataFrame:
-    rows = found.scored
+def _rows_scored_on(project_results: ProjectResults, dimension: str) -> pd.DataFrame:
+    rows = project_results.scored
     if not dimension:
         return rows
     return rows.assign(score=rating.step_score(rows[dimension].astype(float)))
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
-def _scores(stamp: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
-    return preference.scores(_rows, "source")
+def _source_scores(cache_key: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
+    return preference.score_methods(_rows, "source")
 
 
-def differences(found: Results, reference: str, dimension: str = "") -> pd.DataFrame:
+def source_differences(
+    project_results: ProjectResults, reference: str, dimension: str = ""
+) -> pd.DataFrame:
     """How much higher each source scores than another, as `preference.differences`."""
-    rows = _on(found, dimension)
-    return _differences((*found.stamp, reference, dimension), rows, reference)
+    rows = _rows_scored_on(project_results, dimension)
+    return _source_differences((*project_results.cache_key, reference, dimension), rows, reference)
 
 
 @st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
-def _differences(stamp: tuple[object, ...], _rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    return preference.differences(_rows, reference, "source")
+def _source_differences(
+    cache_key: tuple[object, ...], _rows: pd.DataFrame, reference: str
+) -> pd.DataFrame:
+    return preference.score_differences(_rows, reference, "source")
 
 
-def compared(found: Results) -> pd.DataFrame:
+def pairwise_rows(project_results: ProjectResults) -> pd.DataFrame:
     """Pairs as `preference.ranking` wants them: first and second are sources."""
-    rows = found.said.assign(outcome=questions.outcomes(found.said))
-    sides = found.key.drop_duplicates(["item", "place"]).pivot(
+    rows = project_results.verdicts.assign(
+        outcome=questions.pairwise_outcomes(project_results.verdicts)
+    )
+    sides = project_results.origins.drop_duplicates(["item", "place"]).pivot(
         index="item", columns="place", values="source"
     )
-    ends = sides.loc[rows["item"]].to_numpy() if len(rows) else [[None, None]][:0]
+    source_pairs = sides.loc[rows["item"]].to_numpy() if len(rows) else [[None, None]][:0]
     return rows.assign(
-        first=[pair[0] for pair in ends],
-        second=[pair[1] for pair in ends],
+        first=[pair[0] for pair in source_pairs],
+        second=[pair[1] for pair in source_pairs],
     )[["item", "example", "rater", "first", "second", "outcome", "seconds"]]
 
 
-def ranking(found: Results) -> preference.Ranking:
+def source_ranking(project_results: ProjectResults) -> preference.Ranking:
     """Strengths of the sources of a pairwise project."""
-    return _ranking(found.stamp, compared(found))
+    return _source_ranking(project_results.cache_key, pairwise_rows(project_results))
 
 
 @st.cache_data(max_entries=16, show_spinner="Fitting the ranking…")
-def _ranking(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Ranking:
-    return preference.ranking(_rows)
+def _source_ranking(cache_key: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Ranking:
+    return preference.rank_methods(_rows)
 
 
-def agreed(
-    found: Results, question: str, source: str | None
-) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
+def rater_agreement(
+    project_results: ProjectResults, question: str, source: str | None
+) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:
     """Coefficients of all raters, and weighted Cohen of each two, on the items of a source.
 
     `question` is one of `questions.BY_MODE`.
     """
-    words, order = questions.categories(found.said, found.mode, question)
-    rows = found.said.assign(category=words)
+    categories, order = questions.verdict_categories(
+        project_results.verdicts, project_results.mode, question
+    )
+    rows = project_results.verdicts.assign(category=categories)
     if source is not None:
-        of_source = set(found.key.loc[found.key["source"] == source, "item"])
+        of_source = set(
+            project_results.origins.loc[project_results.origins["source"] == source, "item"]
+        )
         rows = rows[rows["item"].isin(of_source)]
-    stamp = *found.stamp, question, source or ""
-    coefficients, pairs = _agreed(stamp, rows, order, list(found.raters))
-    named = {end: pairs[end].map(found.raters) for end in ("first", "second")}
-    return coefficients, pairs.assign(**named)
+    cache_key = *project_results.cache_key, question, source or ""
+    statistics, pairs = _rater_agreement(cache_key, rows, order, list(project_results.rater_names))
+    names = {end: pairs[end].map(project_results.rater_names) for end in ("first", "second")}
+    return statistics, pairs.assign(**names)
 
 
 @st.cache_data(max_entries=32, show_spinner="Drawing the resamples…")
-def _agreed(
-    stamp: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
-) -> tuple[list[agreement.Coefficient], pd.DataFrame]:
-    table = agreement.wide(_rows, item="item", rater="rater", verdict="category")
+def _rater_agreement(
+    cache_key: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
+) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:
+    table = agreement.pivot_verdicts(_rows, item="item", rater="rater", verdict="category")
     table = table[[rater for rater in raters if rater in table]]
-    about = dict(zip(_rows["item"], _rows["example"], strict=True))
-    found = agreement.coefficients(table, order, examples=about)
-    return found, agreement.cohen(table, order, examples=about)
+    example_by_item = dict(zip(_rows["item"], _rows["example"], strict=True))
+    statistics = agreement.agreement_statistics(table, order, examples=example_by_item)
+    return statistics, agreement.cohen_kappas(table, order, examples=example_by_item)
 
 
-def effects(found: Results) -> pd.DataFrame:
+def rater_effects(project_results: ProjectResults) -> pd.DataFrame:
     """Habits of each rater, as `preference.rater_effects`, with their names and checks."""
-    rows = found.said
-    if found.mode == "pairwise":  # how often the left side won: nobody's text, a habit
+    rows = project_results.verdicts
+    if project_results.mode == "pairwise":  # how often the left side won: nobody's text, a habit
         rows = rows.assign(score=rows["verdict"].map({"left": 1.0, "tie": 0.5, "right": 0.0}))
-    made = _effects(found.stamp, rows)
-    made = made.set_index("rater")
-    made = made.loc[[rater for rater in found.raters if rater in made.index]].reset_index()
-    checked = rating.checks(book(), me(), found.project.id).set_index("rater")
-    return made.assign(name=made["rater"].map(found.raters)).join(
+    table = _rater_effects(project_results.cache_key, rows)
+    table = table.set_index("rater")
+    table = table.loc[
+        [rater for rater in project_results.rater_names if rater in table.index]
+    ].reset_index()
+    checked = rating.check_table(
+        rating_store(), current_experimenter(), project_results.project.id
+    ).set_index("rater")
+    return table.assign(name=table["rater"].map(project_results.rater_names)).join(
         checked[["checks", "checks_passed", "answers_correct", "ratings"]], on="rater"
     )
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _effects(stamp: tuple[str, int, int], _rows: pd.DataFrame) -> pd.DataFrame:
+def _rater_effects(cache_key: tuple[str, int, int], _rows: pd.DataFrame) -> pd.DataFrame:
     return preference.rater_effects(_rows)
 
 
-def beside_metrics(found: Results, with_models: bool) -> pd.DataFrame:
+def metric_table(project_results: ProjectResults, with_models: bool) -> pd.DataFrame:
     """One row per item with its human score and automatic ones; BadInput if there are none."""
-    means = found.said.groupby("item")["score"].mean().rename("human")
-    measured = _measured((*found.stamp, with_models), found.about, _references(found), with_models)
-    about = found.about.drop_duplicates("item")[["item", "example", "source", "explanation"]]
-    return measured.merge(means.dropna(), on="item").merge(about, on="item")
+    means = project_results.verdicts.groupby("item")["score"].mean().rename("human")
+    metric_scores = _metric_scores(
+        (*project_results.cache_key, with_models),
+        project_results.origins_with_examples,
+        _explanation_references(project_results),
+        with_models,
+    )
+    origins = project_results.origins_with_examples.drop_duplicates("item")[
+        ["item", "example", "source", "explanation"]
+    ]
+    return metric_scores.merge(means.dropna(), on="item").merge(origins, on="item")
 
 
 @st.cache_data(max_entries=8, show_spinner="Scoring the explanations…")
-def _measured(
-    stamp: tuple[object, ...],
+def _metric_scores(
+    cache_key: tuple[object, ...],
     _key: pd.DataFrame,
     _references: Mapping[str, list[str]],
     with_models: bool,
 ) -> pd.DataFrame:
     if with_models:
-        heavy_imports.load()
-    return per_item.of_items(_key, _references, with_models)
+        heavy_imports.import_all()
+    return per_item.item_scores(_key, _references, with_models)
 
 
-def _references(found: Results) -> dict[str, list[str]]:
-    task = selection.find_task(found.project.task)
+def _explanation_references(project_results: ProjectResults) -> dict[str, list[str]]:
+    task = selection.find_task(project_results.project.task)
     if task is None:
-        return per_item.references(found.about, None)
+        return per_item.gold_explanations(project_results.origins_with_examples, None)
     name = task.name
-    return per_item.references(found.about, lambda split: cache.rows(name, split).examples)
+    return per_item.gold_explanations(
+        project_results.origins_with_examples,
+        lambda split: cache.split_examples(name, split).examples,
+    )
 
 
-def correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
+def metric_correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
     """How the human score goes with each automatic metric of `beside_metrics`."""
     names = [name for name in per_item.TITLES if name in table]
-    human, about = table["human"], table["example"]
-    return {name: preference.correlation(human, table[name], about) for name in names}
+    human, examples = table["human"], table["example"]
+    return {
+        name: preference.human_metric_correlation(human, table[name], examples) for name in names
+    }
 
 
-def counted(number: int, what: str) -> str:
+def count_text(number: int, what: str) -> str:
     """So many of something, with its plural."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def limits(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
+def interval_limits(row: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """The ends of an interval, each None where it is missing."""
-    return known(row["low"]), known(row["high"])
+    return number_or_none(row["low"]), number_or_none(row["high"])
 
 
-def known(value: Any) -> float | None:
+def number_or_none(value: Any) -> float | None:
     """A number of a table, None where it is missing."""
     return None if pd.isna(value) else float(value)
 
 
-def because(reason: object) -> str:
+def reason_suffix(reason: object) -> str:
     """Why something is missing, to follow other words."""
     return f"; {reason}" if reason else ""

@@ -16,13 +16,13 @@ from pydantic import Field
 
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Actor, Book, Judgement, Past, Screen
+from peftcore.rating import Judgement, PastItem, RatingStore, RatingUser, Screen
 from peftcore.settings import Settings
 
-Stage = Literal["answer", "judge", "lesson", "end"]
+CardStage = Literal["answer", "judge", "lesson", "end"]
 
 
-class Act(Settings):
+class CardAction(Settings):
     """One thing a rater did, as the card sends it."""
 
     client: str = Field(min_length=1, max_length=24, pattern=r"^[0-9a-z]+$")
@@ -42,151 +42,171 @@ class Act(Settings):
 
 
 @dataclass
-class Desk:
+class RaterSession:
     """What one visit looks at; everything that matters is in the book."""
 
-    at: str | None = None  # the lease shown; None: whatever comes next
+    current_lease: str | None = None  # the lease shown; None: whatever comes next
     note: str = ""
-    turn: int = 0  # counts what was sent to the card, so that it can tell old from new
+    payload_number: int = 0  # counts what was sent to the card, so that it can tell old from new
     id: str = field(default_factory=lambda: secrets.token_hex(4))  # another after a restart
-    lesson: str = ""  # the practice item that was just rated
-    seen: dict[str, int] = field(default_factory=dict)  # client → number of the last act applied
-    trail: list[str] = field(default_factory=list)  # leases rated or skipped in this visit
+    feedback_lease: str = ""  # the practice item that was just rated
+    last_applied: dict[str, int] = field(
+        default_factory=dict
+    )  # client → number of the last act applied
+    finished_leases: list[str] = field(
+        default_factory=list
+    )  # leases rated or skipped in this visit
 
 
-def apply(book: Book, who: Actor, desk: Desk, acts: Sequence[Mapping[str, Any]]) -> None:
+def apply_actions(
+    store: RatingStore,
+    user: RatingUser,
+    session: RaterSession,
+    actions: Sequence[Mapping[str, Any]],
+) -> None:
     """Do what is new among the acts, in order; what cannot be done becomes the desk's note."""
-    for sent in acts:
+    for values in actions:
         try:
-            act = Act.make(sent)
+            action = CardAction.make(values)
         except BadInput:
             continue  # not from our card
-        if act.n <= desk.seen.get(act.client, 0):
+        if action.n <= session.last_applied.get(action.client, 0):
             continue
-        desk.note = ""
+        session.note = ""
         try:
-            _do(book, who, desk, act)
+            _apply_action(store, user, session, action)
         except rating.LeaseLost as error:
-            desk.note, desk.at = _sentence(error), None
+            session.note, session.current_lease = _as_sentence(error), None
         except BadInput as error:
-            desk.note = _sentence(error)
-        desk.seen[act.client] = act.n
+            session.note = _as_sentence(error)
+        session.last_applied[action.client] = action.n
 
 
-def _sentence(error: BadInput) -> str:
+def _as_sentence(error: BadInput) -> str:
     words = str(error)
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def _do(book: Book, who: Actor, desk: Desk, act: Act) -> None:
-    if act.do == "draft":
-        rating.save_draft(book, who, act.lease, act.content, act.version)
-    elif act.do == "answer":
-        rating.answer(book, who, act.lease, act.text, act.key, act.seconds)
-    elif act.do == "rate":
-        _rate(book, who, desk, act)
-    elif act.do == "skip":
-        rating.skip(book, who, act.lease, act.key)
-        _leave(desk, act.lease)
-    elif act.do == "undo":
-        _undo(book, who, desk, act)
-    elif act.do == "back":
-        _back(book, who, desk)
+def _apply_action(
+    store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
+) -> None:
+    if action.do == "draft":
+        rating.save_draft(store, user, action.lease, action.content, action.version)
+    elif action.do == "answer":
+        rating.submit_answer(store, user, action.lease, action.text, action.key, action.seconds)
+    elif action.do == "rate":
+        _submit_rating(store, user, session, action)
+    elif action.do == "skip":
+        rating.skip_item(store, user, action.lease, action.key)
+        _finish_item(session, action.lease)
+    elif action.do == "undo":
+        _undo_last(store, user, session, action)
+    elif action.do == "back":
+        _go_back(store, user, session)
     else:
-        desk.at, desk.lesson = None, ""
+        session.current_lease, session.feedback_lease = None, ""
 
 
-def _rate(book: Book, who: Actor, desk: Desk, act: Act) -> None:
-    said = Judgement.make(act.judgement)
-    written = rating.rate(book, who, act.lease, said, act.key, act.seconds)
-    _leave(desk, act.lease)
-    if written.feedback:
-        desk.at = desk.lesson = act.lease
+def _submit_rating(
+    store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
+) -> None:
+    judgement = Judgement.make(action.judgement)
+    stored = rating.submit_rating(store, user, action.lease, judgement, action.key, action.seconds)
+    _finish_item(session, action.lease)
+    if stored.feedback:
+        session.current_lease = session.feedback_lease = action.lease
 
 
-def _leave(desk: Desk, lease: str) -> None:
-    desk.at, desk.lesson = None, ""
-    desk.trail = [each for each in desk.trail if each != lease] + [lease]
+def _finish_item(session: RaterSession, lease: str) -> None:
+    session.current_lease, session.feedback_lease = None, ""
+    session.finished_leases = [each for each in session.finished_leases if each != lease] + [lease]
 
 
-def _undo(book: Book, who: Actor, desk: Desk, act: Act) -> None:
+def _undo_last(
+    store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
+) -> None:
     """Take back the last item that was rated or skipped, here or in an earlier visit."""
-    past = {each.lease: each for each in rating.history(book, who) if each.state != "open"}
-    last = next((lease for lease in reversed(desk.trail) if lease in past), None)
+    past = {each.lease: each for each in rating.past_items(store, user) if each.state != "open"}
+    last = next((lease for lease in reversed(session.finished_leases) if lease in past), None)
     last = last or next(reversed(past), None)
     if last is None:
         raise BadInput("there is nothing to take back yet")
     if past[last].state == "done":
-        rating.withdraw(book, who, last, act.key)
+        rating.withdraw_rating(store, user, last, action.key)
     else:
-        rating.go_to(book, who, last)
-    desk.trail = [lease for lease in desk.trail if lease != last]
-    desk.at, desk.lesson = last, ""
+        rating.go_to_item(store, user, last)
+    session.finished_leases = [lease for lease in session.finished_leases if lease != last]
+    session.current_lease, session.feedback_lease = last, ""
 
 
-def _back(book: Book, who: Actor, desk: Desk) -> None:
-    past = rating.history(book, who)
-    here = next((each.position for each in past if each.lease == desk.at), len(past) + 1)
-    before = [each for each in past if each.position < here]
-    if not before:
+def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> None:
+    past = rating.past_items(store, user)
+    current_position = next(
+        (each.position for each in past if each.lease == session.current_lease), len(past) + 1
+    )
+    earlier = [each for each in past if each.position < current_position]
+    if not earlier:
         raise BadInput("this is your first item")
-    desk.at, desk.lesson = rating.go_to(book, who, before[-1].lease).lease, ""
+    session.current_lease, session.feedback_lease = (
+        rating.go_to_item(store, user, earlier[-1].lease).lease,
+        "",
+    )
 
 
-def screen(book: Book, who: Actor, desk: Desk) -> Screen | None:
+def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) -> Screen | None:
     """What the desk shows now; None if there is nothing for this rater."""
-    if desk.at is not None:
-        return rating.screen(book, who, desk.at)
-    found = rating.next_item(book, who)
-    desk.at = found.lease if found else None
-    return found
+    if session.current_lease is not None:
+        return rating.read_screen(store, user, session.current_lease)
+    next_screen = rating.next_item(store, user)
+    session.current_lease = next_screen.lease if next_screen else None
+    return next_screen
 
 
-def stage(desk: Desk, shown: Screen | None) -> Stage:
+def card_stage(session: RaterSession, shown: Screen | None) -> CardStage:
     """Which of its faces the card shows."""
     if shown is None:
         return "end"
     if shown.answer is None:
         return "answer"
-    return "lesson" if desk.lesson == shown.lease else "judge"
+    return "lesson" if session.feedback_lease == shown.lease else "judge"
 
 
-def payload(book: Book, who: Actor, desk: Desk) -> dict[str, Any]:
+def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) -> dict[str, Any]:
     """All that the card in the rater's browser is told."""
-    shown = screen(book, who, desk)
-    past, briefing = rating.history(book, who), rating.briefing(book, who)
-    desk.turn += 1
+    shown = current_screen(store, user, session)
+    past, briefing = rating.past_items(store, user), rating.briefing(store, user)
+    session.payload_number += 1
     return {
-        "desk": desk.id,
-        "turn": desk.turn,
-        "seen": dict(desk.seen),
-        "note": desk.note,
-        "rater": who.rater,
-        "stage": stage(desk, shown),
-        "screen": _plain(shown) if shown else None,
-        "progress": asdict(rating.progress(book, who)),
+        "desk": session.id,
+        "turn": session.payload_number,
+        "seen": dict(session.last_applied),
+        "note": session.note,
+        "rater": user.rater,
+        "stage": card_stage(session, shown),
+        "screen": _screen_values(shown) if shown else None,
+        "progress": asdict(rating.rater_progress(store, user)),
         "mode": briefing.mode,
         "question": briefing.question,
         "guidelines": briefing.guidelines,
-        "choices": list(rating.choices(briefing.mode)),
+        "choices": list(rating.verdict_choices(briefing.mode)),
         "dimensions": [list(pair) for pair in rating.DIMENSIONS.items()],
         "steps": list(rating.STEPS),
         "shortcomings": [list(pair) for pair in rating.SHORTCOMINGS.items()],
-        "said": _said(past, shown),
+        "said": _current_verdict(past, shown),
         "welcome": len(past) <= 1 and bool(shown) and not (shown and shown.draft),
         "back": bool(past) and (shown is None or shown.position > 1),
         "undo": any(each.state != "open" for each in past),
     }
 
 
-def _plain(shown: Screen) -> dict[str, Any]:
+def _screen_values(shown: Screen) -> dict[str, Any]:
     values = asdict(shown) | {"judgement": None, "draft": dict(shown.draft)}
     if shown.judgement:
         values["judgement"] = shown.judgement.model_dump(mode="json")
     return values
 
 
-def _said(past: Sequence[Past], shown: Screen | None) -> str:
+def _current_verdict(past: Sequence[PastItem], shown: Screen | None) -> str:
     if shown and shown.judgement and shown.mode == "likert":
-        return rating.in_words(shown.judgement.scales)
-    return next((each.word for each in past if shown and each.lease == shown.lease), "")
+        return rating.steps_in_words(shown.judgement.scales)
+    return next((each.verdict for each in past if shown and each.lease == shown.lease), "")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-LINK = "r"  # the part of an address that carries a rater's secret
+LINK_PARAM = "r"  # the part of an address that carries a rater's secret
 
 
 @dataclass(frozen=True)
@@ -33,42 +33,42 @@ class Visitor:
     signed_in: bool = False
 
 
-def visitor() -> Visitor:
+def current_visitor() -> Visitor:
     """Whose visit this is; a stranger has neither a link nor signed in, where one is needed."""
-    token = st.query_params.get(LINK, "")
+    token = st.query_params.get(LINK_PARAM, "")
     if token:
         return Visitor("rater", token=token)
-    if login_wanted():
-        return _signed_in()
+    if login_configured():
+        return _signed_in_visitor()
     return Visitor("stranger" if raters_only() else "experimenter")
 
 
-def _signed_in() -> Visitor:
+def _signed_in_visitor() -> Visitor:
     """By OpenID Connect; an address counts only if its provider has verified it."""
     if not st.user.is_logged_in:
         return Visitor("stranger")
     user = st.user.to_dict()
     login = str(user.get("email") or "").strip().lower()
-    if not login or not _verified(user):
+    if not login or not _email_verified(user):
         return Visitor("stranger", signed_in=True)
-    runs_the_lab = login in _experimenters() and not raters_only()
-    role: Literal["experimenter", "rater"] = "experimenter" if runs_the_lab else "rater"
+    is_experimenter = login in _experimenters() and not raters_only()
+    role: Literal["experimenter", "rater"] = "experimenter" if is_experimenter else "rater"
     return Visitor(role, login=login, signed_in=True)
 
 
-def _verified(user: Mapping[str, Any]) -> bool:
+def _email_verified(user: Mapping[str, Any]) -> bool:
     """Whether the address is surely theirs: some providers let people claim any, and say nothing.
 
     Where a provider never says, though its addresses can be trusted, `[rating] trust_addresses`
     in the secrets lets its silence count; a plain no never counts.
     """
-    said = user.get("email_verified")
-    if said is None:
+    verified = user.get("email_verified")
+    if verified is None:
         return bool(st.secrets.get("rating", {}).get("trust_addresses", False))
-    return str(said).lower() == "true"  # some say it as a text
+    return str(verified).lower() == "true"  # some say it as a text
 
 
-def offer_sign_out() -> None:
+def sign_out_button() -> None:
     """The button that ends the visit of somebody signed in."""
     st.button("Sign out", key="visit.logout", on_click=st.logout, icon=":material/logout:")
 
@@ -78,7 +78,7 @@ def raters_only() -> bool:
     return os.environ.get("PEFTCORE_RATERS_ONLY", "0") not in ("", "0") or _secrets_broken()
 
 
-def login_wanted() -> bool:
+def login_configured() -> bool:
     """Whether signing in is configured."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
@@ -89,5 +89,5 @@ def _secrets_broken() -> bool:
 
 
 def _experimenters() -> set[str]:
-    named = st.secrets.get("rating", {}).get("experimenters", ())
-    return {str(login).strip().lower() for login in named}
+    logins = st.secrets.get("rating", {}).get("experimenters", ())
+    return {str(login).strip().lower() for login in logins}

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.training.planning import Estimate
 
-KEPT = 256
+MAX_KEPT = 256
 
 
-class Costs:
+class CostEstimator:
     """Estimates by spec; a run that cannot work has the reason instead."""
 
-    def __init__(self, count: Callable[[RunSpec], Estimate] | None = None) -> None:
-        self._count = count or estimate
-        self._found: OrderedDict[str, Future[Estimate | BadInput]] = OrderedDict()
+    def __init__(self, estimate_spec: Callable[[RunSpec], Estimate] | None = None) -> None:
+        self._estimate = estimate_spec or estimate_run
+        self._futures_by_spec: OrderedDict[str, Future[Estimate | BadInput]] = OrderedDict()
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="costs")
 
-    def of(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput | None]:
+    def estimates_so_far(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput | None]:
         """For each spec its cost, why it cannot run, or None while it is being counted."""
         futures = self._futures(specs)
         return [
@@ -41,7 +41,7 @@ class Costs:
             for future in futures
         ]
 
-    def wait(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput]:
+    def wait_for_estimates(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput]:
         """The same, however long it takes; another page may have put ours off meanwhile."""
         while True:
             try:
@@ -52,39 +52,39 @@ class Costs:
     def _futures(self, specs: Sequence[RunSpec]) -> list[Future[Estimate | BadInput]]:
         with self._lock:
             wanted = [self._future(spec) for spec in specs]
-            for key, future in list(self._found.items()):
+            for key, future in list(self._futures_by_spec.items()):
                 if future not in wanted and future.cancel():
-                    del self._found[key]
-            while len(self._found) > max(KEPT, len(specs)):
-                self._found.popitem(last=False)
+                    del self._futures_by_spec[key]
+            while len(self._futures_by_spec) > max(MAX_KEPT, len(specs)):
+                self._futures_by_spec.popitem(last=False)
             return wanted
 
     def _future(self, spec: RunSpec) -> Future[Estimate | BadInput]:
-        if spec.id not in self._found:
-            self._found[spec.id] = self._pool.submit(self._counted, spec)
-        self._found.move_to_end(spec.id)
-        return self._found[spec.id]
+        if spec.id not in self._futures_by_spec:
+            self._futures_by_spec[spec.id] = self._pool.submit(self._estimate_or_error, spec)
+        self._futures_by_spec.move_to_end(spec.id)
+        return self._futures_by_spec[spec.id]
 
-    def _counted(self, spec: RunSpec) -> Estimate | BadInput:
+    def _estimate_or_error(self, spec: RunSpec) -> Estimate | BadInput:
         try:
-            return self._count(spec)
+            return self._estimate(spec)
         except BadInput as error:
             return error
 
 
-def estimate(spec: RunSpec) -> Estimate:
+def estimate_run(spec: RunSpec) -> Estimate:
     """The cost of one run, BadInput if it cannot work; loads the base and takes two trial steps."""
     from peftcore.training import planning
 
-    base = load(spec.base)
-    planning.check(spec, base)
-    return planning.estimate(spec, base)
+    base = load_base_model(spec.base)
+    planning.check_spec(spec, base)
+    return planning.estimate_cost(spec, base)
 
 
 @lru_cache(maxsize=2)
-def load(name: str) -> BaseModel:
+def load_base_model(name: str) -> BaseModel:
     """A frozen base model, one in memory for all threads; nobody changes it."""
-    heavy_imports.load()
+    heavy_imports.import_all()
     from peftcore.models import base_model
 
     return base_model.load(name)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 import threading
 
-NAMES = ("torch", "transformers", "peftcore.models.base_model", "peftcore.training.trainer")
-_ONE = threading.Lock()
+HEAVY_MODULES = ("torch", "transformers", "peftcore.models.base_model", "peftcore.training.trainer")
+_LOCK = threading.Lock()
 
 
-def load() -> None:
+def import_all() -> None:
     """Import all of them, or wait for the thread that does; at once if they are there."""
-    with _ONE:
-        for name in NAMES:
+    with _LOCK:
+        for name in HEAVY_MODULES:
             importlib.import_module(name)

@@ -7,20 +7,20 @@ import os
 import streamlit as st
 
 from peftcore import paths
-from peftcore.rating import Actor, Book, experimenter
-from peftcore.rating.demo import open_book
+from peftcore.rating import RatingStore, RatingUser, experimenter
+from peftcore.rating.demo import open_rating_store
 
 
-def book() -> Book:
+def rating_store() -> RatingStore:
     """The book of this workspace, with the demo project in it."""
-    return _book(str(paths.home()), os.environ.get("PEFTCORE_DATABASE", ""))
+    return _rating_store(str(paths.workspace_folder()), os.environ.get("PEFTCORE_DATABASE", ""))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the book of ratings…")
-def _book(home: str, database: str) -> Book:
-    return open_book()
+def _rating_store(home: str, database: str) -> RatingStore:
+    return open_rating_store()
 
 
-def me(login: str = "") -> Actor:
+def current_experimenter(login: str = "") -> RatingUser:
     """Whoever runs the lab; pages call this only for visits that `visitors` took for theirs."""
     return experimenter(login or "experimenter")

@@ -7,25 +7,25 @@ import streamlit as st
 from app.state import cache, heavy_imports
 
 
-def ready(name: str) -> bool:
+def ready_or_wait(name: str) -> bool:
     """Whether a page may start heavy work; until then it says why not, and goes on by itself.
 
     The button starts it at once, which makes the page wait for the imports.
     """
     key = f"{name}.start"
-    if cache.ready():
+    if cache.imports_ready():
         return True
     if st.session_state.get(f"{key}ed"):
         with st.spinner("Loading the models' libraries…", show_time=True):
-            heavy_imports.load()
+            heavy_imports.import_all()
         return True
-    _wait(key)
+    _show_wait(key)
     return False
 
 
 @st.fragment(run_every=1.0)
-def _wait(key: str) -> None:
-    if cache.ready():
+def _show_wait(key: str) -> None:
+    if cache.imports_ready():
         st.rerun()
     st.caption("The models' libraries are being loaded in the background; this takes a while once.")
     if st.button("Start now", key=key, icon=":material/play_arrow:"):

@@ -16,7 +16,7 @@ from peftcore.data.task import Example, Split, Task
 from peftcore.tasks import table as tables
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-SHOWN = 500  # rows of a table in the browser; search narrows them down
+MAX_ROWS = 500  # rows of a table in the browser; search narrows them down
 KINDS = {
     "classify": "The model answers with a label.",
     "explain": "The model answers with a label and why.",
@@ -42,21 +42,21 @@ def show(example: Example, task: Task) -> None:
             st.code("\n".join(others), language=None, wrap_lines=True)
 
 
-def search(rows: Sequence[Example], wanted: str) -> list[Example]:
+def search_examples(rows: Sequence[Example], query: str) -> list[Example]:
     """The examples that hold the text somewhere, whatever the case."""
-    needle = wanted.strip().casefold()
+    needle = query.strip().casefold()
     if not needle:
         return list(rows)
-    return [row for row in rows if needle in _whole(row).casefold()]
+    return [row for row in rows if needle in _all_text(row).casefold()]
 
 
-def _whole(row: Example) -> str:
+def _all_text(row: Example) -> str:
     return "\n".join([row.id, row.source, row.target, row.label or "", *row.references])
 
 
-def table(rows: Sequence[Example]) -> pd.DataFrame:
+def example_table(rows: Sequence[Example]) -> pd.DataFrame:
     """The examples as a table; columns that would be empty throughout are left out."""
-    made = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "Example": [row.id for row in rows],
             "Input": [row.source for row in rows],
@@ -65,21 +65,21 @@ def table(rows: Sequence[Example]) -> pd.DataFrame:
             "References": [len(row.references) for row in rows],
         }
     )
-    kept = [name for name in made if not made[name].isin(["", 0]).all()] or list(made)
-    return made[kept]
+    columns = [name for name in frame if not frame[name].isin(["", 0]).all()] or list(frame)
+    return frame[columns]
 
 
-def choose(found: Sequence[Example], rows: Sequence[Example], split: Split) -> None:
+def select_example(matches: Sequence[Example], rows: Sequence[Example], split: Split) -> None:
     """The table of what was found; ticking a row shows that example in full."""
     key = f"data.table.{split}"
 
     def ticked() -> None:
         chosen = st.session_state[key]["selection"]["rows"]
-        if chosen and chosen[0] < len(found):
-            st.session_state[f"data.example.{split}"] = 1 + rows.index(found[chosen[0]])
+        if chosen and chosen[0] < len(matches):
+            st.session_state[f"data.example.{split}"] = 1 + rows.index(matches[chosen[0]])
 
     st.dataframe(
-        table(found),
+        example_table(matches),
         hide_index=True,
         alt=f"Examples of the {split} split",
         key=key,
@@ -92,7 +92,7 @@ def choose(found: Sequence[Example], rows: Sequence[Example], split: Split) -> N
     )
 
 
-def lengths(rows: Sequence[Example]) -> dict[str, list[int]]:
+def word_counts(rows: Sequence[Example]) -> dict[str, list[int]]:
     """Words of the inputs and of the targets."""
     return {
         "input": [len(row.source.split()) for row in rows],
@@ -100,7 +100,7 @@ def lengths(rows: Sequence[Example]) -> dict[str, list[int]]:
     }
 
 
-def lengths_table(measured: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+def word_counts_table(counts: Mapping[str, Sequence[int]]) -> pd.DataFrame:
     """The lengths in five numbers each."""
     quantiles = {"Shortest": 0, "Lower quarter": 25, "Median": 50, "Upper quarter": 75}
     return pd.DataFrame(
@@ -108,14 +108,14 @@ def lengths_table(measured: Mapping[str, Sequence[int]]) -> pd.DataFrame:
             {"Text": name}
             | {title: float(np.percentile(found, q)) for title, q in quantiles.items()}
             | {"Longest": float(max(found))}
-            for name, found in measured.items()
+            for name, found in counts.items()
         ]
     )
 
 
-def lengths_alt(measured: Mapping[str, Sequence[int]], split: str) -> str:
+def word_counts_alt(counts: Mapping[str, Sequence[int]], split: str) -> str:
     """The histogram in words."""
-    parts = [f"{name} median {np.median(found):g} words" for name, found in measured.items()]
+    parts = [f"{name} median {np.median(found):g} words" for name, found in counts.items()]
     return f"Histogram of lengths in the {split} split: {', '.join(parts)}."
 
 
@@ -143,7 +143,9 @@ def offer_deletion(task: Task) -> None:
 @st.dialog("Delete this table?")
 @errors.guarded
 def _confirm(task: Task) -> None:
-    st.write(f"{widgets.plain(task.title)} will no longer be a task. Runs made with it stay.")
+    st.write(
+        f"{widgets.escape_markdown(task.title)} will no longer be a task. Runs made with it stay."
+    )
     name = task.name
     if st.button("Delete", type="primary", key="data.delete.sure", on_click=_delete, args=(name,)):
         st.rerun()  # closes the dialog
@@ -152,5 +154,5 @@ def _confirm(task: Task) -> None:
 @errors.guarded
 def _delete(name: str) -> None:
     tables.delete_table(name)
-    cache.forget_rows()
+    cache.forget_examples()
     st.session_state.pop("data.task", None)

@@ -17,59 +17,59 @@ from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
-Kind = Literal["peft", "merged", "bundle"]
-NAMES: dict[Kind, str] = {
+ExportKind = Literal["peft", "merged", "bundle"]
+TITLES: dict[ExportKind, str] = {
     "peft": "Adapter for peft",
     "merged": "Merged model",
     "bundle": "Reproduction bundle",
 }
-SAYS: dict[Kind, str] = {
+DESCRIPTIONS: dict[ExportKind, str] = {
     "peft": "The files that the peft package loads. What it cannot express is refused, with why.",
     "merged": "The base with what was learnt added to its weights: loads like any model.",
     "bundle": "Spec, versions, hashes, scores and the adapter in one zip; the command line checks "
     "it and trains it again.",
 }
-MADE = "runs.export.made"
+EXPORT_FILE_KEY = "runs.export.made"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExportRequest:
     """What somebody wants to take away."""
 
     run: str
-    kind: Kind
+    kind: ExportKind
     seed: int
     option: bool  # answers in a bundle, moved positions in an adapter
 
 
 @dataclass(frozen=True)
-class Made:
+class ExportFile:
     """A file ready to be saved."""
 
-    asked: Asked
+    request: ExportRequest
     content: bytes
     notes: tuple[str, ...]
 
 
-def section(run: Run) -> None:
+def export_section(run: Run) -> None:
     """Choices, the button that makes the file, and its download."""
     if run.status().state != "done" or not (run.folder / "adapter.safetensors").is_file():
         return
     st.header("For other programs", anchor=False)
-    asked = _asked(run)
+    request = _pick_export(run)
     if st.button("Prepare", icon=":material/package_2:", key="runs.export.prepare"):
-        st.session_state.pop(MADE, None)
+        st.session_state.pop(EXPORT_FILE_KEY, None)
         with errors.boundary("runs.export"), st.spinner("Preparing the file…"):
-            st.session_state[MADE] = _make(run, asked)
-    made: Made | None = st.session_state.get(MADE)
-    if made is None or made.asked != asked:
+            st.session_state[EXPORT_FILE_KEY] = _make_file(run, request)
+    file: ExportFile | None = st.session_state.get(EXPORT_FILE_KEY)
+    if file is None or file.request != request:
         return
-    for note in made.notes:
-        st.caption(widgets.plain(note))
+    for note in file.notes:
+        st.caption(widgets.escape_markdown(note))
     st.download_button(
-        f"Save {widgets.size(len(made.content))}",
-        made.content,
-        file_name=f"{run.id}-{asked.kind}.zip",
+        f"Save {widgets.format_bytes(len(file.content))}",
+        file.content,
+        file_name=f"{run.id}-{request.kind}.zip",
         mime="application/zip",
         key="runs.export.save",
         on_click="ignore",
@@ -78,22 +78,22 @@ def section(run: Run) -> None:
     )
 
 
-def _asked(run: Run) -> Asked:
-    numbers = run.spec.population.numbers()
+def _pick_export(run: Run) -> ExportRequest:
+    numbers = run.spec.population.seed_numbers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind: Kind = st.segmented_control(
+        kind: ExportKind = st.segmented_control(
             "What to take",
-            get_args(Kind),
+            get_args(ExportKind),
             default="peft",
             required=True,
-            format_func=lambda kind: NAMES[kind],
+            format_func=lambda kind: TITLES[kind],
             key="runs.export.kind",
         )
         seed = numbers[0]
         if kind != "bundle":
             seed = st.selectbox("Seed", numbers, key=f"runs.export.seed.{run.id}", width=120)
-    middle = " Of a simplex it is the centroid." if run.spec.population.vertices > 1 else ""
-    st.caption(SAYS[kind] + ("" if kind == "bundle" else middle))
+    centroid_note = " Of a simplex it is the centroid." if run.spec.population.vertices > 1 else ""
+    st.caption(DESCRIPTIONS[kind] + ("" if kind == "bundle" else centroid_note))
     option = False
     if kind == "bundle":
         option = st.checkbox(
@@ -101,36 +101,36 @@ def _asked(run: Run) -> Asked:
             key="runs.export.answers",
             help="They quote the data they answer, which may be somebody else's text",
         )
-    elif kind == "peft" and _counts_positions(run):
+    elif kind == "peft" and _has_learned_positions(run):
         option = st.checkbox(
             "Positions will be moved",
             key="runs.export.moved",
             help="The package counts positions behind the prefix. All is equal if whoever calls "
             "the model passes position_ids that begin below zero, at minus the prefix length",
         )
-    return Asked(run.id, kind, seed, option)
+    return ExportRequest(run.id, kind, seed, option)
 
 
-def _counts_positions(run: Run) -> bool:
+def _has_learned_positions(run: Run) -> bool:
     """Whether this is a prefix on a decoder with learned positions."""
     if run.spec.method != "prefix_tuning":
         return False
     try:
-        return catalog.describe(run.spec.base).family == "gpt2"
+        return catalog.describe_base(run.spec.base).family == "gpt2"
     except BadInput:
         return False
 
 
-def _make(run: Run, asked: Asked) -> Made:
+def _make_file(run: Run, request: ExportRequest) -> ExportFile:
     """The file; BadInput if it cannot be made."""
-    if asked.kind == "bundle":
-        from peftcore.exchange.bundle import packed_bundle
+    if request.kind == "bundle":
+        from peftcore.exchange.bundle import bundle_bytes
 
-        return Made(asked, packed_bundle([run], with_answers=asked.option), ())
-    base = cache.base(run.spec.base)
+        return ExportFile(request, bundle_bytes([run], with_answers=request.option), ())
+    base = cache.base_model(run.spec.base)
     from peftcore.exchange.folders import (
-        zipped,  # after the base: it needs the heavy packages whole
+        export_zip,  # after the base: it needs the heavy packages whole
     )
 
-    content, notes = zipped(run, asked.seed, asked.kind, base, asked.option)
-    return Made(asked, content, tuple(notes))
+    content, notes = export_zip(run, request.seed, request.kind, base, request.option)
+    return ExportFile(request, content, tuple(notes))

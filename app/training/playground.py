@@ -12,22 +12,22 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.compare.selection import suggested, task_title
+from app.compare.selection import suggest_runs, task_title
 from app.state import cache, heavy_imports
-from app.theme import NEUTRAL, Look
+from app.theme import NEUTRAL, RunStyle
 from app.ui import answer_html
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
-PAIR = " || "  # how a pair of texts is typed for an encoder
-LONG = 600  # characters of a text that stand above its answers
+PAIR_SEPARATOR = " || "  # how a pair of texts is typed for an encoder
+MAX_SHOWN_CHARACTERS = 600  # characters of a text that stand above its answers
 
 
 @dataclass(frozen=True)
-class Question:
+class PlaygroundQuestion:
     """What was sent, to whom; `example` if the text is one of a task and was not changed."""
 
     text: str
@@ -38,27 +38,27 @@ class Question:
 
     def text_for(self, base: str) -> str:
         """The text as a base reads it: encoders get an example's texts without the template."""
-        if self.example and self.example.parts and catalog.describe(base).kind == "encoder":
-            return PAIR.join(self.example.parts)
+        if self.example and self.example.parts and catalog.describe_base(base).kind == "encoder":
+            return PAIR_SEPARATOR.join(self.example.parts)
         return self.text
 
 
-def pick_adapters(runs: Sequence[Run], asked: Sequence[Run]) -> list[Run]:
+def pick_adapters(runs: Sequence[Run], requested: Sequence[Run]) -> list[Run]:
     """A choice among all finished runs, of any base and task, kept in the address."""
-    names, known = looks(runs), {run.id: run for run in runs}
+    styles, runs_by_id = styles_by_run(runs), {run.id: run for run in runs}
     chosen = st.multiselect(
         "Adapters",
-        list(known),
-        default=[run.id for run in asked or suggested(runs)],
-        format_func=lambda run: names[run].name,
+        list(runs_by_id),
+        default=[run.id for run in requested or suggest_runs(runs)],
+        format_func=lambda run: styles[run].name,
         key="playground.runs",
-        on_change=_remember,
+        on_change=_write_url,
         placeholder="Choose one or more",
     )
-    return [known[run] for run in chosen]
+    return [runs_by_id[run] for run in chosen]
 
 
-def _remember() -> None:
+def _write_url() -> None:
     st.query_params["runs"] = ",".join(st.session_state["playground.runs"])
 
 
@@ -94,18 +94,18 @@ def write_text(runs: Sequence[Run]) -> str:
 
 def _take_example(task: str) -> None:
     """Another example of the task's test split, never the same twice in a row."""
-    rows = cache.rows(task, "test")
+    rows = cache.split_examples(task, "test")
     if rows.problem or not rows.examples:
         st.session_state["playground.problem"] = rows.problem or "This task has no test examples."
         return
     last = st.session_state.get("playground.taken")
-    fresh = [example for example in rows.examples if example != last] or list(rows.examples)
-    taken = random.SystemRandom().choice(fresh)
-    st.session_state["playground.taken"] = taken
-    st.session_state["playground.text"] = taken.source
+    others = [example for example in rows.examples if example != last] or list(rows.examples)
+    example = random.SystemRandom().choice(others)
+    st.session_state["playground.taken"] = example
+    st.session_state["playground.text"] = example.source
 
 
-def send(text: str, runs: Sequence[Run]) -> Question | None:
+def question_form(text: str, runs: Sequence[Run]) -> PlaygroundQuestion | None:
     """The question that was sent last, kept until another one is; None before the first."""
     seeds = min(run.spec.population.seeds for run in runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -115,50 +115,56 @@ def send(text: str, runs: Sequence[Run]) -> Question | None:
     if pressed and not text.strip():
         st.warning("There is nothing to answer yet: type a text or take an example.")
     elif pressed:
-        taken: Example | None = st.session_state.get("playground.taken")
-        example = taken if taken and taken.source == text else None
+        taken_example: Example | None = st.session_state.get("playground.taken")
+        example = taken_example if taken_example and taken_example.source == text else None
         ids = tuple(run.id for run in runs)
-        st.session_state["playground.question"] = Question(text, ids, seed, with_base, example)
+        st.session_state["playground.question"] = PlaygroundQuestion(
+            text, ids, seed, with_base, example
+        )
     return st.session_state.get("playground.question")
 
 
-def show(question: Question, runs: Sequence[Run]) -> None:
+def show(question: PlaygroundQuestion, runs: Sequence[Run]) -> None:
     """Everybody's answer, each as soon as it is there."""
-    asked = [run for run in runs if run.id in question.runs]
+    asked_runs = [run for run in runs if run.id in question.runs]
     gold = [question.example.target] if question.example else []
-    place, cells = st.empty(), list[answer_html.Cell]()
+    placeholder, cells = st.empty(), list[answer_html.AnswerCell]()
     st.html(answer_html.STYLE)
-    wait = "Answering…" if cache.ready() else "Loading the models, once, then answering…"
+    wait = "Answering…" if cache.imports_ready() else "Loading the models, once, then answering…"
     with st.spinner(wait, show_time=True):
-        for cell in _answers(question, asked):
+        for cell in _answers(question, asked_runs):
             cells.append(cell)
-            place.html(answer_html.card(_beginning(question.text), gold, cells, None))
+            placeholder.html(answer_html.example_card(_truncate(question.text), gold, cells, None))
     if gold:
         st.caption("Underlined words are not in the reference, struck words are missing.")
 
 
-def _beginning(text: str) -> str:
+def _truncate(text: str) -> str:
     """A text that is not so long that it pushes the answers off the screen."""
-    return text if len(text) <= LONG else f"{text[:LONG].rstrip()} …"
+    return (
+        text if len(text) <= MAX_SHOWN_CHARACTERS else f"{text[:MAX_SHOWN_CHARACTERS].rstrip()} …"
+    )
 
 
-def _answers(question: Question, runs: Sequence[Run]) -> Iterator[answer_html.Cell]:
+def _answers(question: PlaygroundQuestion, runs: Sequence[Run]) -> Iterator[answer_html.AnswerCell]:
     """The bases' answers, then the adapters'; what cannot answer says why."""
-    heavy_imports.load()
+    heavy_imports.import_all()
     if question.with_base:
         for base in dict.fromkeys(run.spec.base for run in runs):
-            look = Look(f"{base}, untouched", NEUTRAL)
+            style = RunStyle(f"{base}, untouched", NEUTRAL)
             try:
-                written = cache.answer_base(base, question.text_for(base))
+                answer_text = cache.base_answer(base, question.text_for(base))
             except BadInput as error:
-                yield answer_html.Cell(look, note=str(error))
+                yield answer_html.AnswerCell(style, note=str(error))
             else:
-                yield answer_html.Cell(look, written)
-    names = looks(runs)
+                yield answer_html.AnswerCell(style, answer_text)
+    styles = styles_by_run(runs)
     for run in runs:
         try:
-            written = cache.answer(run.id, question.text_for(run.spec.base), question.seed)
+            answer_text = cache.adapter_answer(
+                run.id, question.text_for(run.spec.base), question.seed
+            )
         except BadInput as error:
-            yield answer_html.Cell(names[run.id], note=str(error))
+            yield answer_html.AnswerCell(styles[run.id], note=str(error))
         else:
-            yield answer_html.Cell(names[run.id], written)
+            yield answer_html.AnswerCell(styles[run.id], answer_text)

@@ -16,22 +16,22 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.compare.recent_results import metric_title
 from app.figures import curves
-from app.figures.compare import digits
+from app.figures.compare import value_format
 from app.state import cache
 from app.training import specs_from_form
 from app.ui import charts, errors, widgets
-from app.ui.run_styles import looks, title
+from app.ui.run_styles import method_title, styles_by_run
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import Job, ensure_worker, tend
-from peftcore.runs.store import Run, Status
+from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
+from peftcore.runs.store import Run, RunStatus
 
 LOG_LINES = 40
-DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+DATED_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
-def overview(runs: list[Run]) -> pd.DataFrame:
+def runs_table(runs: list[Run]) -> pd.DataFrame:
     """Every run in one line, newest first."""
     rows = []
     for run in runs:
@@ -40,15 +40,15 @@ def overview(runs: list[Run]) -> pd.DataFrame:
             {
                 "State": widgets.state_name(status.state),
                 "Task": task_title(spec.task),
-                "Method": title(spec.method),
+                "Method": method_title(spec.method),
                 "Run": f"/runs?run={run.id}",
                 "Base": spec.base,
                 "Seeds": spec.population.seeds,
                 "Shots": spec.training.shots,
                 "Steps": f"{status.step} of {spec.training.steps}",
-                "Learning rate": specs_from_form.rate(spec),
-                "Time": widgets.duration(status.seconds),
-                "Started": when(status.started),
+                "Learning rate": specs_from_form.learning_rate_text(spec),
+                "Time": widgets.format_duration(status.seconds),
+                "Started": time_text(status.started),
             }
         )
     return pd.DataFrame(rows)
@@ -57,47 +57,51 @@ def overview(runs: list[Run]) -> pd.DataFrame:
 def task_title(name: str) -> str:
     """A task's title; an imported table that is gone keeps its name."""
     try:
-        return tasks.find(name).title
+        return tasks.find_task(name).title
     except BadInput:
         return name
 
 
-def when(moment: float | None) -> str:
+def time_text(moment: float | None) -> str:
     """A time of day here, with the date."""
     return time.strftime("%d %b %H:%M", time.localtime(moment)) if moment else ""
 
 
-def short_name(run: Run) -> str:
+def run_title(run: Run) -> str:
     """How a run is called in a list."""
-    return f"{title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
+    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
 
 
-def panel(run: Run) -> None:
+def show_run(run: Run) -> None:
     """The live part of a run; stops its own clock when the run has ended."""
-    working = run.status().state in ("queued", "training", "answering")
+    is_running = run.status().state in ("queued", "training", "answering")
 
-    @st.fragment(run_every=2.0 if working else None)
+    @st.fragment(run_every=2.0 if is_running else None)
     @errors.guarded
     def live() -> None:
         status = run.status()
-        if working and status.state not in ("queued", "training", "answering"):
+        if is_running and status.state not in ("queued", "training", "answering"):
             st.rerun()  # the rest of the page has something new to show
         if status.state == "queued":
-            tend(cache.queue())  # its worker may have been killed in the meantime
-        _state(run, status)
-        _actions(run, status)
-        _curves(run)
-        _log(run)
+            restart_missing_workers(
+                cache.job_queue()
+            )  # its worker may have been killed in the meantime
+        _show_state(run, status)
+        _action_buttons(run, status)
+        _show_curves(run)
+        _show_log(run)
 
     live()
 
 
-def _state(run: Run, status: Status) -> None:
+def _show_state(run: Run, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.state_badge(status.state)
         if run.demo:
             st.badge("Demo run, ships with the app", color="gray", icon=":material/inventory_2:")
-        st.caption(widgets.plain(status.message) if status.message else _hint(status))
+        st.caption(
+            widgets.escape_markdown(status.message) if status.message else _state_hint(status)
+        )
     if status.state == "lost":
         st.caption(
             "The process that trained it has ended without a word, by a restart for example. "
@@ -112,15 +116,15 @@ def _state(run: Run, status: Status) -> None:
     facts = {
         "Seeds": str(run.spec.population.seeds),
         "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
-        "Time worked": widgets.duration(status.seconds),
-        "Time left": _left(status, steps),
+        "Time worked": widgets.format_duration(status.seconds),
+        "Time left": _time_left(status, steps),
     }
     with st.container(horizontal=True, gap="large"):
         for name, value in facts.items():
             st.metric(name, value, width="content")
 
 
-def _hint(status: Status) -> str:
+def _state_hint(status: RunStatus) -> str:
     return {
         "queued": "Waits for its turn; one job runs at a time.",
         "training": "Training.",
@@ -129,20 +133,22 @@ def _hint(status: Status) -> str:
     }.get(status.state, "")
 
 
-def _left(status: Status, steps: int) -> str:
+def _time_left(status: RunStatus, steps: int) -> str:
     """An estimate from the speed so far."""
     if status.state == "training" and status.step:
-        return f"about {widgets.duration(status.seconds / status.step * (steps - status.step))}"
+        return (
+            f"about {widgets.format_duration(status.seconds / status.step * (steps - status.step))}"
+        )
     return "none" if status.state == "done" else "not known"
 
 
-def _actions(run: Run, status: Status) -> None:
+def _action_buttons(run: Run, status: RunStatus) -> None:
     """Cancel, resume and priority, whichever can be done now."""
     if run.demo:
         return
-    job = cache.queue().job_for(run.id)
+    job = cache.job_queue().job_for(run.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if job and job.live:
+        if job and job.active:
             st.button(
                 "Cancel",
                 icon=":material/cancel:",
@@ -162,10 +168,10 @@ def _actions(run: Run, status: Status) -> None:
                 args=(run.id,),
             )
         if job and job.state == "queued":
-            _priority(job)
+            _priority_input(job)
 
 
-def _priority(job: Job) -> None:
+def _priority_input(job: QueueJob) -> None:
     value = st.number_input(
         "Priority",
         -100,
@@ -176,102 +182,111 @@ def _priority(job: Job) -> None:
         width=160,
     )
     if value != job.priority:
-        cache.queue().set_priority(job.id, value)
+        cache.job_queue().set_priority(job.id, value)
 
 
 @errors.guarded
-def _cancel(job: Job) -> None:
-    cache.queue().cancel(job.id)
+def _cancel(job: QueueJob) -> None:
+    cache.job_queue().cancel(job.id)
 
 
 @errors.guarded
 def _resume(run_id: str) -> None:
-    cache.queue().resume(run_id)
-    ensure_worker(queue=cache.queue())
+    cache.job_queue().resume(run_id)
+    ensure_worker(queue=cache.job_queue())
 
 
-def _curves(run: Run) -> None:
+def _show_curves(run: Run) -> None:
     history = run.history()
     if history.empty:
         st.caption("Curves appear after the first look at the validation examples.")
         return
-    histories, look = {run.id: history}, looks([run])
+    histories, styles = {run.id: history}, styles_by_run([run])
     left, right = st.columns(2)
-    sides: list[tuple[DeltaGenerator, curves.Value]] = [(left, "train_loss"), (right, "dev_loss")]
+    sides: list[tuple[DeltaGenerator, curves.LossColumn]] = [
+        (left, "train_loss"),
+        (right, "dev_loss"),
+    ]
     for column, value in sides:
         with column:
             charts.chart(
-                curves.learning(histories, look, value),
+                curves.learning_curves(histories, styles, value),
                 key=f"runs.{value}.{run.id}",
                 name=f"{run.id}-{value}",
-                alt=curves.learning_alt(histories, look, value),
-                table=curves.table(histories, look, value),
+                alt=curves.learning_curves_alt(histories, styles, value),
+                table=curves.learning_curves_table(histories, styles, value),
             )
 
 
-def _log(run: Run) -> None:
+def _show_log(run: Run) -> None:
     with st.expander("Log", icon=":material/notes:"):
-        lines = readable(run.log())
+        lines = dated_lines(run.log())
         st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
 
 
-def readable(log: str) -> list[str]:
+def dated_lines(log: str) -> list[str]:
     """The dated lines of a log; what a fault left behind stays in the file."""
-    return [line for line in log.splitlines() if DATED.match(line)]
+    return [line for line in log.splitlines() if DATED_LINE.match(line)]
 
 
-def _scores(run: Run) -> None:
+def _show_scores(run: Run) -> None:
     """Means with their intervals, and every seed one click away."""
     scores = run.scores()
     st.dataframe(
-        means(scores), hide_index=True, alt="Mean, 95 % interval and number of seeds of each score"
+        mean_table(scores),
+        hide_index=True,
+        alt="Mean, 95 % interval and number of seeds of each score",
     )
     st.caption("95 % intervals are Student's t over seeds.")
-    with st.expander("Every seed", icon=charts.ICON):
-        names = run.spec.population.numbers()
+    with st.expander("Every seed", icon=charts.TABLE_ICON):
+        names = run.spec.population.seed_numbers()
         frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
         frame.insert(0, "Seed", names[: len(frame)])
-        widgets.table(
+        widgets.table_with_download(
             frame,
             key="runs.scores",
             name=f"{run.id}-scores",
             alt="Every score of every seed",
             column_config={
-                metric_title(name): st.column_config.NumberColumn(format=f"%{digits(name)}")
+                metric_title(name): st.column_config.NumberColumn(format=f"%{value_format(name)}")
                 for name in scores
             },
         )
 
 
-def means(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+def mean_table(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Metric → a row with mean, 95 % interval and n, as words."""
     rows = []
     for name, values in scores.items():
-        over, form = interval(values), digits(name)
-        limits = "one seed" if over.low is None else f"{over.low:{form}} to {over.high:{form}}"
+        estimate, form = interval(values), value_format(name)
+        limits = (
+            "one seed"
+            if estimate.low is None
+            else f"{estimate.low:{form}} to {estimate.high:{form}}"
+        )
         rows.append(
             {
                 "Metric": metric_title(name),
-                "Mean": "–" if over.mean is None else f"{over.mean:{form}}",
-                "95 % interval": limits if over.n else "–",
-                "Seeds": over.n,
+                "Mean": "–" if estimate.mean is None else f"{estimate.mean:{form}}",
+                "95 % interval": limits if estimate.n else "–",
+                "Seeds": estimate.n,
             }
         )
     return pd.DataFrame(rows)
 
 
-def results(run: Run) -> None:
+def show_results(run: Run) -> None:
     """Scores of a finished run, and its files to take away."""
     if run.scores():
         st.header("Scores", anchor=False)
-        _scores(run)
+        _show_scores(run)
     st.header("Take away", anchor=False)
     with st.container(horizontal=True):
         answers = run.answers()
         if not answers.empty:
-            listed = answers.assign(references=[" | ".join(x) for x in answers["references"]])
+            table = answers.assign(references=[" | ".join(x) for x in answers["references"]])
             widgets.download(
-                listed, key="runs.answers", name=f"{run.id}-answers", label="Answers as CSV"
+                table, key="runs.answers", name=f"{run.id}-answers", label="Answers as CSV"
             )
         st.download_button(
             "Spec as JSON",
@@ -301,7 +316,9 @@ def results(run: Run) -> None:
 @st.dialog("Delete this run?")
 @errors.guarded
 def _confirm(run: Run) -> None:
-    st.write(f"{widgets.plain(short_name(run))} and all its answers will be gone for good.")
+    st.write(
+        f"{widgets.escape_markdown(run_title(run))} and all its answers will be gone for good."
+    )
     if st.button(
         "Delete", type="primary", key="runs.delete.sure", on_click=_delete, args=(run.id,)
     ):
@@ -310,6 +327,6 @@ def _confirm(run: Run) -> None:
 
 @errors.guarded
 def _delete(run_id: str) -> None:
-    cache.store().delete(run_id)
+    cache.run_store().delete(run_id)
     st.query_params.pop("run", None)
     st.session_state.pop("runs.run", None)

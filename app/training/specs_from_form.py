@@ -13,7 +13,7 @@ import pandas as pd
 from app.ui import widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.training import planning
 
@@ -26,23 +26,23 @@ OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the comm
 
 
 @dataclass(frozen=True)
-class Plans:
+class FormSpecs:
     """Specs by method, and for methods that cannot be used the reason."""
 
     specs: dict[str, RunSpec]
     problems: dict[str, str]
 
 
-def plans(
+def build_specs(
     base: str,
     task: str,
     settings: Mapping[str, Settings],
-    rates: Mapping[str, float | None],
-    population: Population,
+    learning_rates: Mapping[str, float | None],
+    population: Members,
     training: Training,
     evaluation: Evaluation,
-    starts: Mapping[str, str] | None = None,
-) -> Plans:
+    start_runs: Mapping[str, str] | None = None,
+) -> FormSpecs:
     """One spec for each method in `settings`, each with its own learning rate if it has one.
 
     starts: method → run whose adapter it starts from; empty for a start of its own.
@@ -50,39 +50,41 @@ def plans(
     specs: dict[str, RunSpec] = {}
     problems: dict[str, str] = {}
     for method, chosen in settings.items():
-        course = training.model_copy(update={"learning_rate": rates.get(method)})
+        method_training = training.model_copy(update={"learning_rate": learning_rates.get(method)})
         try:
-            specs[method] = planning.plan(
+            specs[method] = planning.build_spec(
                 base,
                 task,
                 method,
                 chosen,
                 population,
-                course,
+                method_training,
                 evaluation,
-                (starts or {}).get(method, ""),
+                (start_runs or {}).get(method, ""),
             )
         except BadInput as error:
             problems[method] = str(error)
-    return Plans(specs, problems)
+    return FormSpecs(specs, problems)
 
 
-def startable(base: str, method: str, runs: Iterable[Run]) -> dict[str, str]:
+def startable_runs(base: str, method: str, runs: Iterable[Run]) -> dict[str, str]:
     """Runs whose adapter a method could start from, with what they are in words.
 
     Those of the method on the same base, and between plain and scaled prompts either way.
     """
     prompts = {"prompt_tuning", "spt"}
-    kin = prompts if method in prompts else {method}
+    compatible_methods = prompts if method in prompts else {method}
     return {
         run.id: f"{METHODS[run.spec.method].title} on {run.spec.task}, {run.spec.training.shots} "
         f"shots ({run.id})"
         for run in runs
-        if run.spec.base == base and run.spec.method in kin and run.status().state == "done"
+        if run.spec.base == base
+        and run.spec.method in compatible_methods
+        and run.status().state == "done"
     }
 
 
-def grouped(problems: Mapping[str, str]) -> dict[str, list[str]]:
+def group_problems(problems: Mapping[str, str]) -> dict[str, list[str]]:
     """Problem → the methods that have it."""
     groups: dict[str, list[str]] = {}
     for method, problem in problems.items():
@@ -96,39 +98,44 @@ def costs_table(
     """What each method will cost, in words; methods still being counted say so."""
     return pd.DataFrame(
         [
-            {"Method": METHODS[method].title} | _cost(spec, cost)
+            {"Method": METHODS[method].title} | _cost_cells(spec, cost)
             for (method, spec), cost in zip(specs.items(), costs, strict=True)
         ]
     )
 
 
-def rate(spec: RunSpec) -> str:
+def learning_rate_text(spec: RunSpec) -> str:
     """The learning rate as text; specs not made by `plan` may leave it to the method."""
-    given = spec.training.learning_rate
-    return "the method's own" if given is None else f"{given:g}"
+    learning_rate = spec.training.learning_rate
+    return "the method's own" if learning_rate is None else f"{learning_rate:g}"
 
 
-def _cost(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
+def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
     names = ("Trained numbers", "Share of the base", "Time", "Memory")
     if cost is None:
-        return {"Learning rate": rate(spec)} | dict.fromkeys(names, "counting…")
+        return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "counting…")
     if isinstance(cost, BadInput):
-        return {"Learning rate": rate(spec)} | dict.fromkeys(names, "cannot run")
-    time = "not known" if cost.seconds is None else widgets.duration(cost.seconds)
-    values = (f"{cost.trainable:,}", f"{cost.percent:.2g} %", time, widgets.size(cost.memory_bytes))
-    return {"Learning rate": rate(spec)} | dict(zip(names, values, strict=True))
+        return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "cannot run")
+    time = "not known" if cost.seconds is None else widgets.format_duration(cost.seconds)
+    values = (
+        f"{cost.trainable:,}",
+        f"{cost.percent:.2g} %",
+        time,
+        widgets.format_bytes(cost.memory_bytes),
+    )
+    return {"Learning rate": learning_rate_text(spec)} | dict(zip(names, values, strict=True))
 
 
-def total(costs: Sequence[Estimate | BadInput | None]) -> str:
+def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
     """How long all of them take one after the other, as a sentence; empty while unknown."""
     known = [cost for cost in costs if cost is not None and not isinstance(cost, BadInput)]
     seconds = [cost.seconds for cost in known if cost.seconds is not None]
     if not known or len(seconds) < len(costs):
         return ""
-    return f"About {widgets.duration(sum(seconds))} in all, from {known[0].basis}."
+    return f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}."
 
 
-def command(spec: RunSpec) -> str:
+def training_command(spec: RunSpec) -> str:
     """The command line that trains the same run."""
     words = ["python", "-m", "peftcore", "train"]
     words += ["--base", spec.base, "--task", spec.task, "--method", spec.method]
@@ -136,22 +143,24 @@ def command(spec: RunSpec) -> str:
     words += ["--steps", str(spec.training.steps)]
     if spec.start:
         words += ["--start", spec.start]
-    for name, value in _changed(spec):
+    for name, value in _changed_settings(spec):
         words += ["--set", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return shlex.join(words)
 
 
-def _changed(spec: RunSpec) -> list[tuple[str, Any]]:
+def _changed_settings(spec: RunSpec) -> list[tuple[str, Any]]:
     """Settings that are not at their defaults and have no option of their own."""
     try:
-        usual = planning.plan(spec.base, spec.task, spec.method)
+        defaults = planning.build_spec(spec.base, spec.task, spec.method)
     except BadInput:  # the base, table or method of an old run is gone: say everything
-        usual = spec.model_copy(update={"settings": {}})
-    changed = _differing(usual.settings, spec.settings)
+        defaults = spec.model_copy(update={"settings": {}})
+    changed = _differing_items(defaults.settings, spec.settings)
     for part in ("training", "population", "evaluation"):
-        changed += _differing(getattr(usual, part).model_dump(), getattr(spec, part).model_dump())
+        changed += _differing_items(
+            getattr(defaults, part).model_dump(), getattr(spec, part).model_dump()
+        )
     return [(name, value) for name, value in changed if name not in OPTIONS]
 
 
-def _differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _differing_items(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, value) for name, value in now.items() if value != before.get(name)]

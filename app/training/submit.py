@@ -16,24 +16,24 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
 from peftcore.sweeps import learning_rate
 
-STARTED, SWEPT = "train.submitted", "train.swept"  # in the session: ids of runs
+STARTED_RUNS, SWEPT_RUNS = "train.submitted", "train.swept"  # in the session: ids of runs
 
 
-def submit(planned: Sequence[RunSpec], wanted: Sequence[RunSpec], keep: str) -> None:
+def submit_runs(planned: Sequence[RunSpec], wanted: Sequence[RunSpec], session_key: str) -> None:
     """Queue the wanted runs and remember them; BadInput if one of the planned cannot work."""
     with st.spinner("Checking that it can work…"):
-        for cost in cache.costs().wait(planned):
+        for cost in cache.cost_estimator().wait_for_estimates(planned):
             if isinstance(cost, BadInput):
                 raise cost
-    jobs = [cache.queue().submit(spec) for spec in wanted]
-    if any(job.live for job in jobs):
-        ensure_worker(queue=cache.queue())
-    st.session_state[keep] = [job.run_id for job in jobs]
+    jobs = [cache.job_queue().submit(spec) for spec in wanted]
+    if any(job.active for job in jobs):
+        ensure_worker(queue=cache.job_queue())
+    st.session_state[session_key] = [job.run_id for job in jobs]
 
 
 def show_started() -> None:
     """Links to the runs that were started from here, or had been done before."""
-    runs = _remembered(STARTED)
+    runs = _session_runs(STARTED_RUNS)
     if not runs:
         return
     done = sum(run.status().state == "done" for run in runs)
@@ -41,47 +41,49 @@ def show_started() -> None:
     st.success(f"{words}. Training goes on if you close the page.", icon=":material/check_circle:")
     with st.container(horizontal=True):
         for run in runs:
-            widgets.link("runs", f"Watch {METHODS[run.spec.method].title}", run=run.id)
+            widgets.page_link("runs", f"Watch {METHODS[run.spec.method].title}", run=run.id)
         if len(runs) > 1:
-            widgets.link("compare", "Compare them", runs=",".join(run.id for run in runs))
+            widgets.page_link("compare", "Compare them", runs=",".join(run.id for run in runs))
 
 
 def show_sweep() -> None:
     """A sweep as it comes in: validation loss by learning rate, and the best of each method."""
-    runs = _remembered(SWEPT)
+    runs = _session_runs(SWEPT_RUNS)
     if not runs:
         return
     waiting = any(run.status().state in ("queued", "training", "answering") for run in runs)
 
     @st.fragment(run_every=2.0 if waiting else None)
     @errors.guarded
-    def outcomes() -> None:
-        now = [run.status().state for run in runs]
-        if waiting and not {"queued", "training", "answering"} & set(now):
+    def live() -> None:
+        states = [run.status().state for run in runs]
+        if waiting and not {"queued", "training", "answering"} & set(states):
             st.rerun()
-        _sweep(runs, now)
+        _sweep_table(runs, states)
 
-    outcomes()
+    live()
 
 
-def _sweep(runs: Sequence[Run], states: Sequence[str]) -> None:
+def _sweep_table(runs: Sequence[Run], states: Sequence[str]) -> None:
     st.header("Sweep over learning rates", anchor=False)
-    found = learning_rate.outcomes(runs)
+    trials = learning_rate.finished_trials(runs)
     rows, best = [], {}
     for method in dict.fromkeys(run.spec.method for run in runs):
-        mine = [out for run, out in zip(runs, found, strict=True) if run.spec.method == method]
-        if winner := learning_rate.best(mine):
+        method_trials = [
+            trial for run, trial in zip(runs, trials, strict=True) if run.spec.method == method
+        ]
+        if winner := learning_rate.best_trial(method_trials):
             best[method] = winner.learning_rate
-    for run, state, out in zip(runs, states, found, strict=True):
+    for run, state, trial in zip(runs, states, trials, strict=True):
         method = run.spec.method
         rows.append(
             {
                 "Method": METHODS[method].title,
-                "Learning rate": f"{out.learning_rate:g}",
-                "Validation loss": out.dev_loss,
-                "Diverged seeds": out.stopped,
+                "Learning rate": f"{trial.learning_rate:g}",
+                "Validation loss": trial.dev_loss,
+                "Diverged seeds": trial.stopped,
                 "State": widgets.state_name(state),
-                "Best": best.get(method) == out.learning_rate,
+                "Best": best.get(method) == trial.learning_rate,
             }
         )
     st.dataframe(
@@ -97,18 +99,18 @@ def _sweep(runs: Sequence[Run], states: Sequence[str]) -> None:
         icon=":material/done_all:",
         key="train.use",
         disabled=not best,
-        on_click=_use,
+        on_click=_use_learning_rates,
         args=(best,),
     )
 
 
-def _use(best: dict[str, float]) -> None:
+def _use_learning_rates(best: dict[str, float]) -> None:
     """Write the rates into the form; a callback, because the widgets are drawn already."""
     for method, rate in best.items():
         st.session_state[f"train.{method}.learning_rate"] = rate
 
 
-def _remembered(name: str) -> list[Run]:
+def _session_runs(name: str) -> list[Run]:
     """The runs kept in the session that still exist."""
-    known = {run.id: run for run in cache.store().all()}
+    known = {run.id: run for run in cache.run_store().all()}
     return [known[run] for run in st.session_state.get(name, []) if run in known]

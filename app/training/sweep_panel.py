@@ -12,26 +12,26 @@ import pandas as pd
 import streamlit as st
 
 from app.state import cache
-from app.state.costs import Costs
+from app.state.costs import CostEstimator
 from app.ui import errors, job_panel, widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, Training
+from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import costs, execute
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
-from peftcore.sweeps.costs import Preview
+from peftcore.sweeps.costs import SweepPreview
 from peftcore.sweeps.engines.local import default_processes
-from peftcore.sweeps.spec import Sweep, SweepWork
+from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
     from peftcore.runs.spec import RunSpec
     from peftcore.training.planning import Estimate
 
-NOTHING = "nothing"
-COUNTED = "sweep.counted"  # in the session: the sweep whose cost was asked for
+VARY_NOTHING = "nothing"
+COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
 STATES = {"waiting": "Waiting", "training": "Training", "answering": "Answering", "done": "Done"}
 STATES |= {"failed": "Failed", "queued": "Queued"}
 
@@ -40,25 +40,25 @@ def show(
     base: str,
     task: str,
     settings: Mapping[str, Settings],
-    rates: Mapping[str, float | None],
-    population: Population,
+    learning_rates: Mapping[str, float | None],
+    population: Members,
     training: Training,
     evaluation: Evaluation,
 ) -> None:
     """The panel: more of everything, what it costs, and the sweeps of this workspace."""
     with st.expander("Sweep: many bases, tasks and settings at once", icon=":material/grid_view:"):
-        made = _form(base, task, settings, rates, population, training, evaluation)
-        if made:
-            _offer(made)
-        _watch()
+        sweep = _form(base, task, settings, learning_rates, population, training, evaluation)
+        if sweep:
+            _offer_sweep(sweep)
+        _watch_sweeps()
 
 
 def _form(
     base: str,
     task: str,
     settings: Mapping[str, Settings],
-    rates: Mapping[str, float | None],
-    population: Population,
+    learning_rates: Mapping[str, float | None],
+    population: Members,
     training: Training,
     evaluation: Evaluation,
 ) -> Sweep | None:
@@ -68,28 +68,31 @@ def _form(
         "with more values of a setting. Each combination becomes a run."
     )
     left, right = st.columns(2)
-    more = [info.name for info in cache.bases() if info.name != base]
+    more = [info.name for info in cache.list_bases() if info.name != base]
     bases = [base, *left.multiselect("More bases", more, key="sweep.bases")]
-    more = [each.name for each in cache.tasks() if each.name != task]
+    more = [each.name for each in cache.list_tasks() if each.name != task]
     tasks = [task, *right.multiselect("More tasks", more, key="sweep.tasks")]
     first, second, third = st.columns(3)
-    learning = first.text_input(
+    rates_text = first.text_input(
         "Learning rates",
         key="sweep.rates",
         placeholder="each method's own",
         help="With commas between them, such as 0.001, 0.005",
     )
-    options = [NOTHING, *(f"{m}: {n}" for m in settings for n in METHODS[m].Config.model_fields)]
-    varied = second.selectbox("Vary as well", options, key="sweep.vary")
-    values = third.text_input(
+    options = [
+        VARY_NOTHING,
+        *(f"{m}: {n}" for m in settings for n in METHODS[m].Config.model_fields),
+    ]
+    varied_setting = second.selectbox("Vary as well", options, key="sweep.vary")
+    values_text = third.text_input(
         "Its values",
         key="sweep.values",
-        disabled=varied == NOTHING,
+        disabled=varied_setting == VARY_NOTHING,
         placeholder="4, 8, 16",
         help="With commas between them; a setting that takes a list wants [one], [another, third]",
     )
     first, second, _ = st.columns(3)
-    chunk = first.number_input(
+    seeds_per_shard = first.number_input(
         "Seeds in a part",
         1,
         64,
@@ -111,57 +114,63 @@ def _form(
                 "bases": bases,
                 "tasks": tasks,
                 "methods": [
-                    _entry(name, chosen, None if learning else rates.get(name), varied, values)
+                    _method_entry(
+                        name,
+                        chosen,
+                        None if rates_text else learning_rates.get(name),
+                        varied_setting,
+                        values_text,
+                    )
                     for name, chosen in settings.items()
                 ],
-                "episodes": _changed(population) | {"seeds": population.seeds},
-                "training": _changed(training)
-                | ({"learning_rate": _values(learning)} if learning else {}),
-                "evaluation": _changed(evaluation),
-                "chunk": int(chunk),
+                "episodes": _non_defaults(population) | {"seeds": population.seeds},
+                "training": _non_defaults(training)
+                | ({"learning_rate": _parse_values(rates_text)} if rates_text else {}),
+                "evaluation": _non_defaults(evaluation),
+                "chunk": int(seeds_per_shard),
                 "where": {"processes": int(processes)},
             }
         )
     except BadInput as error:
-        st.error(widgets.plain(str(error)), icon=":material/error:")
+        st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
         return None
 
 
-def _changed(held: Settings) -> dict[str, Any]:
-    return held.model_dump(mode="json", exclude_defaults=True)
+def _non_defaults(settings: Settings) -> dict[str, Any]:
+    return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _entry(
-    name: str, chosen: Settings, rate: float | None, varied: str, values: str
+def _method_entry(
+    name: str, chosen: Settings, learning_rate: float | None, varied_setting: str, values_text: str
 ) -> dict[str, Any]:
     """One method as a sweep's file has it."""
-    settings = _changed(chosen)
-    method, _, setting = varied.partition(": ")
-    if method == name and values:
-        settings[setting] = _values(values)
-    training = {} if rate is None else {"learning_rate": rate}
+    settings = _non_defaults(chosen)
+    method, _, setting = varied_setting.partition(": ")
+    if method == name and values_text:
+        settings[setting] = _parse_values(values_text)
+    training = {} if learning_rate is None else {"learning_rate": learning_rate}
     return {"method": name, "settings": settings, "training": training}
 
 
-def _values(text: str) -> list[Any]:
+def _parse_values(text: str) -> list[Any]:
     """Values with commas between them, as YAML reads them."""
-    return sweep_spec.values(text)
+    return sweep_spec.parse_values(text)
 
 
-def _offer(asked: Sweep) -> None:
+def _offer_sweep(sweep: Sweep) -> None:
     """What it comes to, and the buttons that count its cost, save it and start it."""
     try:
-        cells = asked.cells()
+        cells = sweep.cells()
     except BadInput as error:
-        st.error(widgets.plain(str(error)), icon=":material/error:")
+        st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
         return
-    states = sweep_status.survey(cells, cache.store())
-    found = SweepWork.find(asked)
-    busy = bool(found and found.status().busy)
+    states = sweep_status.cell_states(cells, cache.run_store())
+    job = SweepJob.find(sweep)
+    busy = bool(job and job.status().busy)
     done = sum(state.done for state in states)
-    parts = sum(part.state != "done" for state in states for part in state.parts)
+    parts = sum(part.state != "done" for state in states for part in state.shards)
     st.markdown(
-        f"**{len(cells)} runs** of {asked.episodes['seeds']} seeds, {done} of them done; "
+        f"**{len(cells)} runs** of {sweep.episodes['seeds']} seeds, {done} of them done; "
         f"{parts} parts to train."
     )
     with st.container(horizontal=True):
@@ -172,163 +181,184 @@ def _offer(asked: Sweep) -> None:
             key="sweep.start",
             disabled=busy or done == len(cells),
             help="Goes on if you close the page; nothing equal is trained twice",
-            on_click=begin,
-            args=(asked,),
+            on_click=start_sweep,
+            args=(sweep,),
         )
         if st.button("Count what it costs", icon=":material/timer:", key="sweep.count"):
-            st.session_state[COUNTED] = asked.id
+            st.session_state[COUNTED_SWEEP] = sweep.id
         st.download_button(
             "Save as a file",
-            sweep_spec.written(asked),
-            f"sweep_{asked.id}.yaml",
+            sweep_spec.to_yaml(sweep),
+            f"sweep_{sweep.id}.yaml",
             "application/yaml",
             icon=":material/download:",
             key="sweep.save",
             on_click="ignore",
             help="For python -m peftcore sweep, here or on a cluster",
         )
-    if st.session_state.get(COUNTED) == asked.id:
-        _cost(states, asked.where.processes or 1)
+    if st.session_state.get(COUNTED_SWEEP) == sweep.id:
+        _show_cost(states, sweep.where.processes or 1)
 
 
-def begin(asked: Sweep) -> None:
+def start_sweep(sweep: Sweep) -> None:
     """Do a sweep in a process of its own; parts that failed are tried again."""
-    execute.forgive(asked.cells(), cache.store())
-    work = SweepWork.own(asked)
-    if work.status().state == "done":  # runs were deleted since
-        work.write_status(state="stopped")
-    work.launch()
-    st.session_state["sweep.watched"] = work.id
+    execute.reset_failed_shards(sweep.cells(), cache.run_store())
+    job = SweepJob.create_own(sweep)
+    if job.status().state == "done":  # runs were deleted since
+        job.write_status(state="stopped")
+    job.launch()
+    st.session_state["sweep.watched"] = job.id
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _costs() -> Costs:
+def _cost_estimator() -> CostEstimator:
     """Costs of sweeps; those of the page itself are counted elsewhere and must not wait."""
-    return Costs()
+    return CostEstimator()
 
 
-def _cost(states: Sequence[CellState], processes: int) -> None:
+def _show_cost(states: Sequence[CellState], processes: int) -> None:
     """Time and problems, counted with two trial steps of each cell."""
-    left = [[part.spec for part in state.parts if part.state != "done"] for state in states]
-    wanted = [specs[0] for specs in left if specs]
+    waiting_specs = [
+        [part.spec for part in state.shards if part.state != "done"] for state in states
+    ]
+    wanted = [specs[0] for specs in waiting_specs if specs]
 
-    def known() -> dict[str, Estimate | BadInput | None]:
+    def known_costs() -> dict[str, Estimate | BadInput | None]:
         ids = [spec.id for spec in wanted]
-        return dict(zip(ids, _costs().of(wanted) if cache.ready() else [], strict=False))
+        return dict(
+            zip(
+                ids,
+                _cost_estimator().estimates_so_far(wanted) if cache.imports_ready() else [],
+                strict=False,
+            )
+        )
 
-    counting = len(known()) < len(wanted) or None in known().values()
+    counting = len(known_costs()) < len(wanted) or None in known_costs().values()
 
     @st.fragment(run_every=2.0 if counting else None)
     @errors.guarded
     def live() -> None:
-        found = known()
-        if counting and len(found) == len(wanted) and None not in found.values():
+        estimates = known_costs()
+        if counting and len(estimates) == len(wanted) and None not in estimates.values():
             st.rerun()
-        _told(costs.preview(states, lambda spec: _looked_up(found, spec), processes), found)
+        _show_preview(
+            costs.preview_cost(states, lambda spec: _estimate_of(estimates, spec), processes),
+            estimates,
+        )
 
     live()
 
 
-def _looked_up(
-    found: Mapping[str, Estimate | BadInput | None], spec: RunSpec
+def _estimate_of(
+    estimates: Mapping[str, Estimate | BadInput | None], spec: RunSpec
 ) -> Estimate | BadInput | None:
-    return found.get(spec.id)
+    return estimates.get(spec.id)
 
 
-def _told(counted: Preview, found: Mapping[str, Any]) -> None:
-    if counted.minutes is not None:
+def _show_preview(preview: SweepPreview, estimates: Mapping[str, Any]) -> None:
+    if preview.minutes is not None:
         st.caption(
-            f"About {widgets.duration(60 * counted.minutes)} for what is left, "
+            f"About {widgets.format_duration(60 * preview.minutes)} for what is left, "
             "from two trial steps of each run on this machine."
         )
-    elif not counted.problems:
-        known = sum(value is not None for value in found.values())
-        st.caption(f"Counting: {known} of {counted.cells - counted.done} runs tried.")
-    for problem in counted.problems:
-        st.error(widgets.plain(problem), icon=":material/error:")
+    elif not preview.problems:
+        estimated = sum(value is not None for value in estimates.values())
+        st.caption(f"Counting: {estimated} of {preview.cells - preview.done} runs tried.")
+    for problem in preview.problems:
+        st.error(widgets.escape_markdown(problem), icon=":material/error:")
 
 
-def _watch() -> None:
+def _watch_sweeps() -> None:
     """The sweeps of this workspace, one at a time, drawn anew while it is at work."""
-    known = {work.id: work for work in SweepWork.every()}
-    if not known:
+    jobs = {job.id: job for job in SweepJob.list_all()}
+    if not jobs:
         return
-    if st.session_state.get("sweep.watched") not in known:
-        st.session_state["sweep.watched"] = _latest(list(known.values()))
+    if st.session_state.get("sweep.watched") not in jobs:
+        st.session_state["sweep.watched"] = _latest_job(list(jobs.values()))
     chosen = st.selectbox(
         "Sweeps begun here",
-        list(known),
-        format_func=lambda name: title(known[name].ask),
+        list(jobs),
+        format_func=lambda name: sweep_title(jobs[name].request),
         key="sweep.watched",
     )
-    work = known[chosen]
-    busy = work.status().busy
+    job = jobs[chosen]
+    busy = job.status().busy
 
     @st.fragment(run_every=2.0 if busy else None)
     @errors.guarded
     def live() -> None:
-        if busy != work.status().busy:
+        if busy != job.status().busy:
             st.rerun()
-        _progress(work)
+        _show_progress(job)
 
     live()
 
 
-def _latest(works: Sequence[SweepWork]) -> str:
+def _latest_job(jobs: Sequence[SweepJob]) -> str:
     """The one that works, or else the one that worked last."""
-    return max(works, key=lambda work: (work.status().busy, work.status().updated)).id
+    return max(jobs, key=lambda job: (job.status().busy, job.status().updated)).id
 
 
-def title(asked: Sweep) -> str:
+def sweep_title(sweep: Sweep) -> str:
     """A sweep in a few words."""
-    methods = len({entry.method for entry in asked.methods})
+    methods = len({entry.method for entry in sweep.methods})
     plain = (
-        f"{methods} method{'s' * (methods > 1)} on {', '.join(asked.tasks)} "
-        f"with {', '.join(asked.bases)}"
+        f"{methods} method{'s' * (methods > 1)} on {', '.join(sweep.tasks)} "
+        f"with {', '.join(sweep.bases)}"
     )
-    return f"{asked.title or plain} ({asked.id})"
+    return f"{sweep.title or plain} ({sweep.id})"
 
 
-def _progress(work: SweepWork) -> None:
+def _show_progress(job: SweepJob) -> None:
     """How far a sweep is, what failed, and where to look at what it made."""
-    status = work.status()
-    states = sweep_status.survey(work.ask.cells(), cache.store())
+    status = job.status()
+    states = sweep_status.cell_states(job.request.cells(), cache.run_store())
     failed = [part for state in states for part in state.failed]
-    of = sum(len(state.cell.parts) for state in states)
-    done = of - sum(part.state != "done" for state in states for part in state.parts)
-    left = f", about {widgets.duration(status.left)} left" if status.busy and status.left else ""
+    total = sum(len(state.cell.shards) for state in states)
+    done = total - sum(part.state != "done" for state in states for part in state.shards)
+    left = (
+        f", about {widgets.format_duration(status.left)} left"
+        if status.busy and status.left
+        else ""
+    )
     with st.container(horizontal=True, vertical_alignment="center"):
-        at_work = sum(part.share for s in states for part in s.parts if part.state != "done")
-        st.progress(min(1.0, (done + at_work) / of), text=f"{done} of {of} parts trained{left}")
+        partly_done = sum(
+            part.progress for s in states for part in s.shards if part.state != "done"
+        )
+        st.progress(
+            min(1.0, (done + partly_done) / total), text=f"{done} of {total} parts trained{left}"
+        )
         if status.busy:
             st.button(
                 "Stop",
                 icon=":material/stop_circle:",
                 key="sweep.stop",
-                on_click=work.stop,
+                on_click=job.stop,
                 help="What was learnt is kept, and can be gone on with",
             )
-        elif done < of:
+        elif done < total:
             st.button(
                 "Retry what failed" if failed else "Go on",
                 icon=":material/replay:",
                 key="sweep.again",
-                on_click=begin,
-                args=(work.ask,),
+                on_click=start_sweep,
+                args=(job.request,),
             )
     if status.state == "failed" and not failed:
-        st.error(widgets.plain(status.message), icon=":material/error:")
+        st.error(widgets.escape_markdown(status.message), icon=":material/error:")
     for part in failed:
         st.error(
-            widgets.plain(f"{sweep_spec.label(part.spec)}, part {part.spec.id}: {part.message}"),
+            widgets.escape_markdown(
+                f"{sweep_spec.spec_label(part.spec)}, part {part.spec.id}: {part.message}"
+            ),
             icon=":material/error:",
         )
-    _table(states)
-    job_panel.command(work.ask)
-    _compare(states)
+    _run_table(states)
+    job_panel.show_command(job.request)
+    _compare_links(states)
 
 
-def _table(states: Sequence[CellState]) -> None:
+def _run_table(states: Sequence[CellState]) -> None:
     rows = [
         {
             "Method": METHODS[row["method"]].title,
@@ -339,7 +369,7 @@ def _table(states: Sequence[CellState]) -> None:
             "State": STATES[row["state"]],
             "Run": row["run"],
         }
-        for row in sweep_status.described(states)
+        for row in sweep_status.status_table(states)
     ]
     table = pd.DataFrame(rows)
     if not table["Varied"].any():
@@ -347,7 +377,7 @@ def _table(states: Sequence[CellState]) -> None:
     st.dataframe(table, hide_index=True, alt="The runs of the sweep and how far each is")
 
 
-def _compare(states: Sequence[CellState]) -> None:
+def _compare_links(states: Sequence[CellState]) -> None:
     """Links to Compare, for each base and task that has finished runs."""
     groups: dict[tuple[str, str], list[str]] = {}
     for state in states:
@@ -358,4 +388,4 @@ def _compare(states: Sequence[CellState]) -> None:
         for (base, task), runs in groups.items():
             if len(runs) > 1:
                 words = f"Compare {len(runs)} runs on {task} with {base}"
-                widgets.link("compare", words, runs=",".join(runs))
+                widgets.page_link("compare", words, runs=",".join(runs))

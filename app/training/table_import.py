@@ -10,14 +10,14 @@ import streamlit as st
 from app.state import cache
 from app.ui import widgets
 from peftcore.data import tables
-from peftcore.data.tables import Preview
+from peftcore.data.tables import TablePreview
 from peftcore.errors import BadInput
 from peftcore.tasks import table
-from peftcore.tasks.table import Columns, Kind, Reading
+from peftcore.tasks.table import ColumnMapping, MappedTable, TaskKind
 
-SHOWN = 50
-NONE = "(none)"
-KINDS: dict[Kind, str] = {
+PREVIEW_ROWS = 50
+NO_COLUMN = "(none)"
+KINDS: dict[TaskKind, str] = {
     "classify": "A label",
     "explain": "A label and an explanation",
     "generate": "A text",
@@ -30,13 +30,13 @@ GUESSES = {
 }
 
 
-def bring_your_own(page: str) -> None:
+def show_import_form(page: str) -> None:
     """The whole way from a file to a task; widget keys begin with `page`."""
     st.caption(
         "A CSV or JSON lines file with a header, one example per row. It stays on this machine. "
         "Rows that cannot be used are listed by line and left out."
     )
-    _imported_before(page)
+    _show_last_import(page)
     file = st.file_uploader(
         "Your file",
         type=["csv", "tsv", "txt", "jsonl", "ndjson", "json"],
@@ -45,9 +45,9 @@ def bring_your_own(page: str) -> None:
     )
     if file is None:
         return
-    found = tables.preview(file.getvalue(), file.name)
+    preview = tables.preview_table(file.getvalue(), file.name)
     st.header("What is in the file", anchor=False)
-    _preview(found, file.name)
+    _show_preview(preview, file.name)
     st.header("Which column is what", anchor=False)
     kind = st.segmented_control(
         "The model should write",
@@ -57,42 +57,51 @@ def bring_your_own(page: str) -> None:
         format_func=lambda kind: KINDS[kind],
         key=f"{page}.kind",
     )
-    columns = _columns(found, kind, page)
+    columns = _pick_columns(preview, kind, page)
     if columns is None:
         return
-    reading = _reading(found, columns, kind)
-    if reading is None:
+    parsed = _parse_rows(preview, columns, kind)
+    if parsed is None:
         return
     st.header("What will be imported", anchor=False)
-    _outcome(reading, len(found.rows) + len(found.bad))
+    _show_parsed(parsed, len(preview.rows) + len(preview.bad))
     name = st.text_input("Name of the task", value=file.name.rpartition(".")[0], key=f"{page}.name")
     if st.button("Import", type="primary", icon=":material/upload:", key=f"{page}.import"):
-        _import(file.getvalue(), name, columns, kind, file.name)
+        _import_table(file.getvalue(), name, columns, kind, file.name)
 
 
-def _preview(found: Preview, name: str) -> None:
-    rows = [dict(row) for row in found.rows[:SHOWN]]
-    frame = pd.DataFrame(rows, columns=list(found.columns))
-    frame.insert(0, "Line", list(found.lines[:SHOWN]))
+def _show_preview(preview: TablePreview, name: str) -> None:
+    rows = [dict(row) for row in preview.rows[:PREVIEW_ROWS]]
+    frame = pd.DataFrame(rows, columns=list(preview.columns))
+    frame.insert(0, "Line", list(preview.lines[:PREVIEW_ROWS]))
     st.dataframe(frame, hide_index=True, alt=f"The first rows of {name}")
-    st.caption(f"{len(found.rows):,} rows, {len(found.columns)} columns.")
+    st.caption(f"{len(preview.rows):,} rows, {len(preview.columns)} columns.")
 
 
-def _columns(found: Preview, kind: Kind, page: str) -> Columns | None:
+def _pick_columns(preview: TablePreview, kind: TaskKind, page: str) -> ColumnMapping | None:
     """The mapping that was chosen; None, said at the form, while it cannot work."""
-    names = list(found.columns)
+    names = list(preview.columns)
     left, right = st.columns(2)
     with left:
-        first = _pick("Text", names, _guess("text", names, 0), f"{page}.text")
-        second = _pick("Second text, for pairs", [NONE, *names], NONE, f"{page}.second")
+        first = _select_column("Text", names, _guess_column("text", names, 0), f"{page}.text")
+        second = _select_column(
+            "Second text, for pairs", [NO_COLUMN, *names], NO_COLUMN, f"{page}.second"
+        )
     with right:
         title = "Text to write" if kind == "generate" else "Label"
-        target = _pick(title, names, _guess("target", names, -1), f"{page}.target")
-        explanation = NONE
+        target = _select_column(title, names, _guess_column("target", names, -1), f"{page}.target")
+        explanation = NO_COLUMN
         if kind == "explain":
-            guess = _guess("explanation", names, -1)
-            explanation = _pick("Explanation", [NONE, *names], guess, f"{page}.explanation")
-        split = _pick("Split", [NONE, *names], _guess("split", [NONE, *names], 0), f"{page}.split")
+            guess = _guess_column("explanation", names, -1)
+            explanation = _select_column(
+                "Explanation", [NO_COLUMN, *names], guess, f"{page}.explanation"
+            )
+        split = _select_column(
+            "Split",
+            [NO_COLUMN, *names],
+            _guess_column("split", [NO_COLUMN, *names], 0),
+            f"{page}.split",
+        )
     template = st.text_input(
         "Template",
         key=f"{page}.template",
@@ -101,42 +110,44 @@ def _columns(found: Preview, kind: Kind, page: str) -> Columns | None:
     )
     st.caption("Without a split column, rows are drawn 60 : 20 : 20 into train, validation, test.")
     try:
-        return Columns.make(
+        return ColumnMapping.make(
             {
-                "text": [name for name in (first, second) if name != NONE],
+                "text": [name for name in (first, second) if name != NO_COLUMN],
                 "target": target,
-                "explanation": None if explanation == NONE else explanation,
-                "split": None if split == NONE else split,
+                "explanation": None if explanation == NO_COLUMN else explanation,
+                "split": None if split == NO_COLUMN else split,
                 "template": template or None,
             }
         )
     except BadInput as error:
-        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
+        st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
         return None
 
 
-def _pick(label: str, options: Sequence[str], start: str, key: str) -> str:
+def _select_column(label: str, options: Sequence[str], start: str, key: str) -> str:
     index = list(options).index(start)
     return st.selectbox(label, options, index=index, key=key)
 
 
-def _guess(role: str, names: Sequence[str], otherwise: int) -> str:
+def _guess_column(role: str, names: Sequence[str], otherwise: int) -> str:
     """The column whose name sounds like the role, to start with."""
-    hits = [name for word in GUESSES[role] for name in names if word in name.lower()]
-    return hits[0] if hits else names[otherwise]
+    matches = [name for word in GUESSES[role] for name in names if word in name.lower()]
+    return matches[0] if matches else names[otherwise]
 
 
-def _reading(found: Preview, columns: Columns, kind: Kind) -> Reading | None:
+def _parse_rows(
+    preview: TablePreview, columns: ColumnMapping, kind: TaskKind
+) -> MappedTable | None:
     try:
-        return table.read(found, columns, kind)
+        return table.map_columns(preview, columns, kind)
     except BadInput as error:
-        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
+        st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
         return None
 
 
-def _outcome(reading: Reading, lines: int) -> None:
+def _show_parsed(parsed: MappedTable, lines: int) -> None:
     """How the first row reads, how many are used, and every line that is left out."""
-    item = reading.items[0]
+    item = parsed.items[0]
     left, right = st.columns(2)
     with left:
         st.caption("The model reads")
@@ -145,32 +156,38 @@ def _outcome(reading: Reading, lines: int) -> None:
         st.caption("It should write")
         reason = f" because {item.explanation}" if item.explanation else ""
         st.code(item.target + reason, language=None, wrap_lines=True)
-    labels = f" Labels: {', '.join(reading.labels)}." if reading.labels else ""
-    st.caption(widgets.plain(f"{len(reading.items):,} of {lines:,} rows can be used.{labels}"))
-    if reading.bad:
-        bad = pd.DataFrame([(each.line, each.reason) for each in reading.bad])
+    labels = f" Labels: {', '.join(parsed.labels)}." if parsed.labels else ""
+    st.caption(
+        widgets.escape_markdown(f"{len(parsed.items):,} of {lines:,} rows can be used.{labels}")
+    )
+    if parsed.bad:
+        bad = pd.DataFrame([(each.line, each.reason) for each in parsed.bad])
         bad.columns = pd.Index(["Line", "Why it is left out"])
         count = f"{len(bad):,} line{'s' * (len(bad) > 1)}"
         with st.expander(f"{count} left out", expanded=True, icon=":material/warning:"):
-            widgets.table(bad, key="data.bad", name="lines-left-out", alt="Lines left out and why")
+            widgets.table_with_download(
+                bad, key="data.bad", name="lines-left-out", alt="Lines left out and why"
+            )
 
 
-def _import(content: bytes, name: str, columns: Columns, kind: Kind, filename: str) -> None:
+def _import_table(
+    content: bytes, name: str, columns: ColumnMapping, kind: TaskKind, filename: str
+) -> None:
     try:
         task = table.import_table(content, name, columns, kind, filename=filename)
     except BadInput as error:
-        st.error(widgets.plain(widgets.sentence(str(error))), icon=":material/error:")
+        st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
         return
-    cache.forget_rows()
+    cache.forget_examples()
     st.session_state["data.imported"] = task
     st.rerun()
 
 
-def _imported_before(page: str) -> None:
+def _show_last_import(page: str) -> None:
     """What the last import made, and where to go with it."""
     task = st.session_state.pop(f"{page}.imported", None)
     if task:
-        st.success(f"Imported as {widgets.plain(task)}.", icon=":material/check_circle:")
+        st.success(f"Imported as {widgets.escape_markdown(task)}.", icon=":material/check_circle:")
         with st.container(horizontal=True):
-            widgets.link("data", "Look at it", **{"data.task": task})
-            widgets.link("train", "Train on it", **{"train.task": task})
+            widgets.page_link("data", "Look at it", **{"data.task": task})
+            widgets.page_link("train", "Train on it", **{"train.task": task})

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from app.theme import Look
-from peftcore.analysis.comparison import differences
+from app.theme import RunStyle
+from peftcore.analysis.comparison import diff_words
 from peftcore.data.task import SEPARATOR
 
 STYLE = """<style>
@@ -33,19 +33,21 @@ STYLE = """<style>
 
 
 @dataclass(frozen=True)
-class Cell:
+class AnswerCell:
     """One run's answer to one example; `correct` is None where nothing is right or wrong.
 
     With a `note` there is no answer, and the note says why.
     """
 
-    look: Look
+    style: RunStyle
     text: str = ""
     correct: bool | None = None
     note: str = ""
 
 
-def card(source: str, gold: Sequence[str], cells: Sequence[Cell], against: str | None) -> str:
+def example_card(
+    source: str, gold: Sequence[str], cells: Sequence[AnswerCell], against: str | None
+) -> str:
     """One example with everybody's answers.
 
     Marks show how an answer differs from `against`; without it, from the closest gold text.
@@ -54,45 +56,45 @@ def card(source: str, gold: Sequence[str], cells: Sequence[Cell], against: str |
         f'<div class="answers-gold"><span class="answers-term">Reference</span>{escape(text)}</div>'
         for text in gold
     )
-    answers = "".join(_cell(cell, against, gold) for cell in cells)
+    answers = "".join(_cell_html(cell, against, gold) for cell in cells)
     return (
         f'<div class="answers-card"><div class="answers-source">{escape(source)}</div>'
         f'{golds}<div class="answers-grid">{answers}</div></div>'
     )
 
 
-def _cell(cell: Cell, against: str | None, gold: Sequence[str]) -> str:
+def _cell_html(cell: AnswerCell, against: str | None, gold: Sequence[str]) -> str:
     verdict = {True: "✓ right", False: "✗ wrong", None: ""}[cell.correct]
-    other = closest(cell.text, gold) if against is None else against
-    body = marked(other, cell.text) if cell.text.strip() else "<em>(nothing)</em>"
+    other = closest_text(cell.text, gold) if against is None else against
+    body = mark_differences(other, cell.text) if cell.text.strip() else "<em>(nothing)</em>"
     if cell.note:
         body = f"<em>{escape(cell.note)}</em>"
     return (
-        f'<div class="answers-cell" style="border-left-color: {cell.look.colour}">'
-        f'<div class="answers-name"><span>{escape(cell.look.name)}</span><span>{verdict}</span>'
+        f'<div class="answers-cell" style="border-left-color: {cell.style.colour}">'
+        f'<div class="answers-name"><span>{escape(cell.style.name)}</span><span>{verdict}</span>'
         f'</div><div class="answers-text">{body}</div></div>'
     )
 
 
-def marked(first: str, second: str) -> str:
+def mark_differences(first: str, second: str) -> str:
     """The second text with the words it does not share with the first marked, and missing ones."""
     tags = {"first": "del", "second": "ins"}
     parts = []
-    for piece in differences(first.split(), second.split()):
+    for piece in diff_words(first.split(), second.split()):
         words = escape(" ".join(piece.words))
-        tag = tags.get(piece.where)
+        tag = tags.get(piece.side)
         parts.append(f"<{tag}>{words}</{tag}>" if tag else words)
     return " ".join(parts)
 
 
-def closest(text: str, candidates: Sequence[str]) -> str:
+def closest_text(text: str, candidates: Sequence[str]) -> str:
     """The candidate that shares most words with the text, in order; the text if there is none."""
     words = text.split()
     score = lambda other: difflib.SequenceMatcher(a=words, b=other.split(), autojunk=False).ratio()
     return max(candidates, key=score) if candidates else text
 
 
-def accepted(target: str, label: str | None, references: Sequence[str]) -> list[str]:
+def accepted_answers(target: str, label: str | None, references: Sequence[str]) -> list[str]:
     """All gold texts of an example, the target first: explanations are led by their label."""
-    lead = f"{label}{SEPARATOR}" if label and SEPARATOR in target else ""
-    return list(dict.fromkeys([target, *(lead + text for text in references)]))
+    prefix = f"{label}{SEPARATOR}" if label and SEPARATOR in target else ""
+    return list(dict.fromkeys([target, *(prefix + text for text in references)]))

@@ -16,9 +16,9 @@ from app import theme
 from app.ui import errors
 from app.ui.widgets import download
 
-Picture = Literal["svg", "png"]
+ImageFormat = Literal["svg", "png"]
 Table: TypeAlias = pd.DataFrame | Callable[[], pd.DataFrame]
-TITLE, ICON = "The same as a table", ":material/table:"
+TABLE_TITLE, TABLE_ICON = "The same as a table", ":material/table:"
 
 
 def chart(
@@ -36,77 +36,78 @@ def chart(
     `on_select` is told the custom data of the point that was clicked.  A table given as a function
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
-    saved = picture()
-    ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    file_format = image_format()
+    background: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
-    figure.update_layout(template=theme.template(ground), datarevision=1)
-    widget = f"{key}.{saved}"
+    figure.update_layout(template=theme.chart_template(background), datarevision=1)
+    widget_key = f"{key}.{file_format}"
 
     def clicked() -> None:
-        points = st.session_state[widget]["selection"]["points"]
+        points = st.session_state[widget_key]["selection"]["points"]
         if points:
-            st.session_state[f"{widget}.last"] = list(points[0]["customdata"])
+            st.session_state[f"{widget_key}.last"] = list(points[0]["customdata"])
         # A second click on a point takes the selection away, but it was a click on that point.
-        spot = st.session_state.get(f"{widget}.last")
-        if spot is not None and on_select:
-            on_select(spot)
+        point = st.session_state.get(f"{widget_key}.last")
+        if point is not None and on_select:
+            on_select(point)
 
     st.plotly_chart(
         figure,
         width="stretch",
         theme=None,  # Streamlit's own would turn all text grey
-        key=widget,
-        config=theme.config(name, saved),
+        key=widget_key,
+        config=theme.chart_config(name, file_format),
         alt=alt,
         on_select=clicked if on_select else "ignore",
         selection_mode="points",
     )
     if callable(table):
-        numbers(table, key, name, alt, columns)
+        lazy_table(table, key, name, alt, columns)
     elif table is not None:
-        with st.expander(TITLE, icon=ICON):
-            _rows(table, key, name, alt, columns)
+        with st.expander(TABLE_TITLE, icon=TABLE_ICON):
+            _table_with_download(table, key, name, alt, columns)
 
 
 @st.fragment
 @errors.guarded
-def numbers(
-    make: Callable[[], pd.DataFrame],
+def lazy_table(
+    make_table: Callable[[], pd.DataFrame],
     key: str,
     name: str,
     alt: str,
     columns: dict[str, Any] | None = None,
 ) -> None:
     """What a chart shows as a table, made once somebody opens it."""
-    with st.expander(TITLE, icon=ICON, key=f"{key}.opened", on_change="rerun") as box:
+    with st.expander(TABLE_TITLE, icon=TABLE_ICON, key=f"{key}.opened", on_change="rerun") as box:
         if box.open:
-            _rows(make(), key, name, alt, columns)
+            _table_with_download(make_table(), key, name, alt, columns)
 
 
-def _rows(
+def _table_with_download(
     table: pd.DataFrame, key: str, name: str, alt: str, columns: dict[str, Any] | None
 ) -> None:
     st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
     download(table, key=f"{key}.table", name=name)
 
 
-def frame(key: str, place: dict[str, str]) -> None:
+def overlay_frame(key: str, css: dict[str, str]) -> None:
     """A frame above a chart, which need not be drawn again when the frame moves; `place` is CSS."""
-    rules = "; ".join(f"{name}: {value}" for name, value in place.items())
-    here = f'.st-key-{key.replace(".", "-")}-{picture()} [data-testid="stPlotlyChart"]'
+    rules = "; ".join(f"{name}: {value}" for name, value in css.items())
+    selector = f'.st-key-{key.replace(".", "-")}-{image_format()} [data-testid="stPlotlyChart"]'
     st.html(
-        f"<style>{here} {{ position: relative }} {here}::after {{ content: ''; position: absolute; "
+        f"<style>{selector} {{ position: relative }} {selector}::after "
+        f"{{ content: ''; position: absolute; "
         f"box-sizing: border-box; pointer-events: none; {rules} }}</style>"
     )
 
 
-def picture() -> Picture:
+def image_format() -> ImageFormat:
     """The format in which the reader wants pictures saved."""
-    chosen: Picture = st.session_state.get("charts.picture", "svg")
+    chosen: ImageFormat = st.session_state.get("charts.picture", "svg")
     return chosen
 
 
-def picture_format() -> None:
+def image_format_control() -> None:
     """Lets the reader choose what the camera button of every chart saves."""
     st.segmented_control(
         "Pictures are saved as",

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
-from app.ui.widgets import plain, sentence
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import paths
 from peftcore.errors import BadInput
 
@@ -28,7 +28,7 @@ R = TypeVar("R")
 
 def log_file() -> Path:
     """Where the tracebacks go."""
-    return paths.home() / "logs" / "app.log"
+    return paths.workspace_folder() / "logs" / "app.log"
 
 
 @contextmanager
@@ -37,9 +37,9 @@ def boundary(where: str) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        st.error(plain(sentence(str(error))), icon=":material/error:")
+        st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
     except Exception:  # the border itself: whatever is left is a fault of ours
-        number = record(where)
+        number = log_error(where)
         st.error(
             f"Something went wrong on our side. Error id **{number}**; the details are in the log "
             "file `logs/app.log` of the workspace. Going back or reloading the page is safe.",
@@ -47,7 +47,7 @@ def boundary(where: str) -> Iterator[None]:
         )
 
 
-def record(where: str) -> str:
+def log_error(where: str) -> str:
     """Write the current traceback to the log and return its error id."""
     number = secrets.token_hex(4)
     path = log_file()
@@ -63,9 +63,9 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
     """The function with the boundary around it, for fragments, dialogs and callbacks."""
 
     @functools.wraps(function)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R | None:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R | None:
         with boundary(function.__qualname__):
             return function(*args, **kwargs)
         return None
 
-    return inside
+    return wrapper

@@ -16,23 +16,23 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from app.ui.widgets import plain, sentence
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
 
 S = TypeVar("S", bound=Settings)
-FEW = 4  # choices up to this many are shown side by side, more in a list
+MAX_SIDE_BY_SIDE = 4  # choices up to this many are shown side by side, more in a list
 
 
 @dataclass(frozen=True)
-class Limits:
+class NumberLimits:
     """What a number may be; None is no limit."""
 
     low: float | None = None
     high: float | None = None
 
 
-def form(
+def settings_form(
     model: type[S],
     key: str,
     *,
@@ -45,28 +45,28 @@ def form(
     `values` replace the defaults and stand for the fields in `skip`, which get no widget.
     Widget keys are `key.field`.
     """
-    start = dict(values or {})
+    initial = dict(values or {})
     shown = {name: field for name, field in model.model_fields.items() if name not in skip}
-    simple = {name: field for name, field in shown.items() if not _extra(field, "advanced")}
-    folded = {name: field for name, field in shown.items() if name not in simple}
-    entered = dict(start) | _grid(simple, key, start, columns)
-    if folded:
+    basic_fields = {name: field for name, field in shown.items() if not _extra(field, "advanced")}
+    advanced_fields = {name: field for name, field in shown.items() if name not in basic_fields}
+    entered = dict(initial) | _grid(basic_fields, key, initial, columns)
+    if advanced_fields:
         with st.expander("More settings", icon=":material/tune:"):
-            entered |= _grid(folded, key, start, columns)
+            entered |= _grid(advanced_fields, key, initial, columns)
     try:
         return model.make(entered)
     except BadInput as error:
-        st.error(plain(sentence(str(error))), icon=":material/error:")
+        st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
         return None
 
 
-def field(model: type[Settings], name: str, page: str, placeholder: str = "") -> Any:
+def field_widget(model: type[Settings], name: str, page: str, placeholder: str = "") -> Any:
     """The widget of one field on its own, with the key `page.name`, and what was entered."""
     info = model.model_fields[name]
-    return widget(name, info, f"{page}.{name}", info.get_default(), placeholder)
+    return widget_for(name, info, f"{page}.{name}", info.get_default(), placeholder)
 
 
-def label(name: str, field: FieldInfo | None = None) -> str:
+def field_label(name: str, field: FieldInfo | None = None) -> str:
     """A field's title, or its name in sentence case, with its unit."""
     words = (field.title if field else None) or name.replace("_", " ")
     unit = _extra(field, "unit") if field else None
@@ -74,7 +74,7 @@ def label(name: str, field: FieldInfo | None = None) -> str:
 
 
 def _grid(
-    fields: Mapping[str, FieldInfo], key: str, start: Mapping[str, Any], columns: int
+    fields: Mapping[str, FieldInfo], key: str, initial: Mapping[str, Any], columns: int
 ) -> dict[str, Any]:
     """The widgets in rows of `columns`, so that labels stay aligned."""
     entered: dict[str, Any] = {}
@@ -83,19 +83,19 @@ def _grid(
         row = names[first : first + columns]
         for column, name in zip(st.columns(columns), row, strict=False):
             with column:
-                value = start.get(name, fields[name].get_default(call_default_factory=True))
-                entered[name] = widget(name, fields[name], f"{key}.{name}", value)
+                value = initial.get(name, fields[name].get_default(call_default_factory=True))
+                entered[name] = widget_for(name, fields[name], f"{key}.{name}", value)
     return entered
 
 
-def widget(name: str, field: FieldInfo, key: str, value: Any, placeholder: str = "") -> Any:
+def widget_for(name: str, field: FieldInfo, key: str, value: Any, placeholder: str = "") -> Any:
     """The widget that fits a field's type, and what was entered.
 
     An empty number shows the placeholder: what is taken instead.
     """
     kind, optional = _unwrap(field.annotation)
     common: dict[str, Any] = {
-        "label": label(name, field),
+        "label": field_label(name, field),
         "help": field.description,
         "key": key,
         "persist_state": "session",
@@ -103,16 +103,20 @@ def widget(name: str, field: FieldInfo, key: str, value: Any, placeholder: str =
     if kind is bool and not optional:
         return st.toggle(value=bool(value), **common)
     if kind in (int, float):
-        return _number(kind, field, value, common | {"placeholder": placeholder or "default"})
-    if choices := _choices(kind):
-        return _one_of(choices, value, optional, common)
+        return _number_widget(
+            kind, field, value, common | {"placeholder": placeholder or "default"}
+        )
+    if choices := _closed_choices(kind):
+        return _choice_widget(choices, value, optional, common)
     if get_origin(kind) in (tuple, list, set, frozenset):
-        return _several(kind, value, common)
+        return _collection_widget(kind, value, common)
     text = st.text_input(value="" if value is None else str(value), **common)
     return text or (None if optional else text)
 
 
-def _number(kind: type, field: FieldInfo, value: Any, common: dict[str, Any]) -> float | int | None:
+def _number_widget(
+    kind: type, field: FieldInfo, value: Any, common: dict[str, Any]
+) -> float | int | None:
     limits = _limits(field)
     options: dict[str, Any] = {
         "min_value": None if limits.low is None else kind(limits.low),
@@ -124,38 +128,40 @@ def _number(kind: type, field: FieldInfo, value: Any, common: dict[str, Any]) ->
     return st.number_input(**common, **options)
 
 
-def _one_of(choices: list[Any], value: Any, optional: bool, common: dict[str, Any]) -> Any:
+def _choice_widget(choices: list[Any], value: Any, optional: bool, common: dict[str, Any]) -> Any:
     if optional:
         index = choices.index(value) if value in choices else None
         return st.selectbox(
-            options=choices, index=index, format_func=_choice, placeholder="default", **common
+            options=choices, index=index, format_func=_choice_text, placeholder="default", **common
         )
-    if len(choices) <= FEW:
+    if len(choices) <= MAX_SIDE_BY_SIDE:
         return st.segmented_control(
-            options=choices, default=value, required=True, format_func=_choice, **common
+            options=choices, default=value, required=True, format_func=_choice_text, **common
         )
-    return st.selectbox(options=choices, index=choices.index(value), format_func=_choice, **common)
+    return st.selectbox(
+        options=choices, index=choices.index(value), format_func=_choice_text, **common
+    )
 
 
-def _several(kind: Any, value: Any, common: dict[str, Any]) -> list[Any]:
+def _collection_widget(kind: Any, value: Any, common: dict[str, Any]) -> list[Any]:
     """A collection: a choice of several if its items are closed, otherwise words between commas."""
     item = next((part for part in get_args(kind) if part is not Ellipsis), str)
-    if choices := _choices(item):
+    if choices := _closed_choices(item):
         chosen = [choice for choice in choices if choice in value]
-        if len(choices) <= FEW:
+        if len(choices) <= MAX_SIDE_BY_SIDE:
             return st.pills(
                 options=choices,
                 default=chosen,
                 selection_mode="multi",
-                format_func=_choice,
+                format_func=_choice_text,
                 **common,
             )
-        return st.multiselect(options=choices, default=chosen, format_func=_choice, **common)
+        return st.multiselect(options=choices, default=chosen, format_func=_choice_text, **common)
     text = st.text_input(value=", ".join(map(str, value or ())), **common)
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _choice(value: Any) -> str:
+def _choice_text(value: Any) -> str:
     """A choice in words."""
     text = str(value.value if isinstance(value, Enum) else value)
     return text.replace("_", " ").replace(".", " ")
@@ -170,7 +176,7 @@ def _unwrap(annotation: Any) -> tuple[Any, bool]:
     return annotation, False
 
 
-def _choices(kind: Any) -> list[Any]:
+def _closed_choices(kind: Any) -> list[Any]:
     """The closed choices of a type; none if it is open."""
     if get_origin(kind) is Literal:
         return list(get_args(kind))
@@ -179,17 +185,20 @@ def _choices(kind: Any) -> list[Any]:
     return []
 
 
-def _limits(field: FieldInfo) -> Limits:
-    found: dict[str, Any] = {}
+def _limits(field: FieldInfo) -> NumberLimits:
+    limit_values: dict[str, Any] = {}
     for part in field.metadata:
         for name in ("ge", "gt", "le", "lt"):
             if (limit := getattr(part, name, None)) is not None:
-                found[name] = limit
+                limit_values[name] = limit
     # An open limit is a limit of the widget too; the very value is refused by the settings.
-    return Limits(found.get("ge", found.get("gt")), found.get("le", found.get("lt")))
+    return NumberLimits(
+        limit_values.get("ge", limit_values.get("gt")),
+        limit_values.get("le", limit_values.get("lt")),
+    )
 
 
-def _step(value: Any, limits: Limits) -> float:
+def _step(value: Any, limits: NumberLimits) -> float:
     """A step one digit below the value, so that arrows move it sensibly."""
     if value:
         return float(10.0 ** (math.floor(math.log10(abs(value)))))

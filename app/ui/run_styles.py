@@ -11,78 +11,85 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.theme import Look, look
+from app.theme import RunStyle, style_of_method
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.comparability import Comparable
 from peftcore.runs.spec import RunSpec
 
-MOST = 3  # settings in a name, and values of one that has several
+MAX_SHOWN = 3  # settings in a name, and values of one that has several
 
 
-def looks(runs: Sequence[Comparable]) -> dict[str, Look]:
+def styles_by_run(runs: Sequence[Comparable]) -> dict[str, RunStyle]:
     """Run id → name, colour, symbol and dash, in the order of the runs."""
     groups: dict[str, list[Comparable]] = {}
     for run in runs:
         groups.setdefault(run.spec.method, []).append(run)
     several_tasks = len({run.spec.task for run in runs}) > 1
     several_bases = len({run.spec.base for run in runs}) > 1
-    found: dict[str, Look] = {}
-    for method, same in groups.items():
-        extras = _extras([run.spec for run in same])
-        for nth, (run, extra) in enumerate(zip(same, extras, strict=True)):
-            parts = [title(method), *extra]
-            parts += [run.spec.base] * several_bases + [run.spec.task] * several_tasks
-            found[run.id] = look(method, "").again(nth, " · ".join(parts))
-    names = Counter(each.name for each in found.values())
+    styles: dict[str, RunStyle] = {}
+    for method, method_runs in groups.items():
+        extras = _distinguishing_settings([run.spec for run in method_runs])
+        for nth, (run, extra) in enumerate(zip(method_runs, extras, strict=True)):
+            name_parts = [method_title(method), *extra]
+            name_parts += [run.spec.base] * several_bases + [run.spec.task] * several_tasks
+            styles[run.id] = style_of_method(method, "").variant(nth, " · ".join(name_parts))
+    names = Counter(each.name for each in styles.values())
     return {
-        run.id: replace(found[run.id], name=f"{found[run.id].name} · {run.id}")
-        if names[found[run.id].name] > 1
-        else found[run.id]
+        run.id: replace(styles[run.id], name=f"{styles[run.id].name} · {run.id}")
+        if names[styles[run.id].name] > 1
+        else styles[run.id]
         for run in runs
     }
 
 
-def title(method: str) -> str:
+def method_title(method: str) -> str:
     """A method's name in words; methods that are gone keep the name they were run under."""
     return METHODS[method].title if method in METHODS else method
 
 
-def _extras(specs: Sequence[RunSpec]) -> list[list[str]]:
+def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:
     """For each spec the settings, as words, in which it differs from any of the others."""
-    flat = [_flat(spec) for spec in specs]
+    flat = [_flat_settings(spec) for spec in specs]
     names = list(dict.fromkeys(name for values in flat for name in values))
-    differing = [name for name in names if _kinds(flat, [name]) > 1]
-    shown = differing if len(differing) <= MOST else _enough(flat, differing)
-    more = ["…"] * (len(shown) < len(differing))
+    differing = [name for name in names if _count_distinct(flat, [name]) > 1]
+    shown = differing if len(differing) <= MAX_SHOWN else _fewest_distinguishing(flat, differing)
+    ellipsis = ["…"] * (len(shown) < len(differing))
     return [
-        [f"{_words(name)} {_value(values[name])}" for name in shown if name in values] + more
+        [
+            f"{_setting_name(name)} {_setting_value(values[name])}"
+            for name in shown
+            if name in values
+        ]
+        + ellipsis
         for values in flat
     ]
 
 
-def _enough(flat: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+def _fewest_distinguishing(flat: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
     """As few of the names as tell everything apart that all of them do, single values first."""
-    plain = [name for name in names if not any(_long(values.get(name)) for values in flat)]
+    single_valued = [
+        name for name in names if not any(_is_list(values.get(name)) for values in flat)
+    ]
     chosen: list[str] = []
-    for offered in (plain, names):
-        while _kinds(flat, chosen) < _kinds(flat, offered):
-            best = max(offered, key=lambda name: _kinds(flat, [*chosen, name]))
-            if _kinds(flat, [*chosen, best]) == _kinds(flat, chosen):
+    for candidates in (single_valued, names):
+        while _count_distinct(flat, chosen) < _count_distinct(flat, candidates):
+            best = max(candidates, key=lambda name: _count_distinct(flat, [*chosen, name]))
+            if _count_distinct(flat, [*chosen, best]) == _count_distinct(flat, chosen):
                 break
             chosen.append(best)
     return [name for name in names if name in chosen]
 
 
-def _kinds(flat: Sequence[dict[str, Any]], names: Sequence[str]) -> int:
+def _count_distinct(flat: Sequence[dict[str, Any]], names: Sequence[str]) -> int:
     """How many different runs there are as far as these settings say."""
     return len({tuple(repr(values.get(name)) for name in names) for values in flat})
 
 
-def _long(value: object) -> bool:
+def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _flat(spec: RunSpec) -> dict[str, Any]:
+def _flat_settings(spec: RunSpec) -> dict[str, Any]:
     """Everything but base, task and method by dotted name."""
     sections = {
         "settings": spec.settings,
@@ -95,14 +102,18 @@ def _flat(spec: RunSpec) -> dict[str, Any]:
     }
 
 
-def _words(name: str) -> str:
+def _setting_name(name: str) -> str:
     return name.rpartition(".")[2].replace("_", " ")
 
 
-def _value(value: object) -> str:
+def _setting_value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
-        few = " + ".join(map(str, value[:MOST]))
-        return few if len(value) <= MOST else f"{few} and {len(value) - MOST} more"
+        first_values = " + ".join(map(str, value[:MAX_SHOWN]))
+        return (
+            first_values
+            if len(value) <= MAX_SHOWN
+            else f"{first_values} and {len(value) - MAX_SHOWN} more"
+        )
     return str(value).replace("_", " ")

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def follow(
+def sync_with_url(
     what: str,
     key: str,
     options: Sequence[T],
     *,
     name: str = "",
-    words: Callable[[T], str] = str,
+    format_option: Callable[[T], str] = str,
     first: T | None = None,
     missing: Callable[[str], str] | None = None,
 ) -> Callable[[], None]:
@@ -41,32 +41,38 @@ def follow(
     so, in the sentence of `missing` if given.
     """
     name = name or key
-    asked = st.query_params.get(name, "")
-    found = _among(options, words, asked) if asked else None
-    if found is not None:
-        if st.session_state.get(key) != found:
-            st.session_state[key] = found
-    elif asked:
-        said = missing(asked) if missing else f"There is no {what.lower()} “{asked[:60]}” here."
+    requested = st.query_params.get(name, "")
+    option = _find_option(options, format_option, requested) if requested else None
+    if option is not None:
+        if st.session_state.get(key) != option:
+            st.session_state[key] = option
+    elif requested:
+        message = (
+            missing(requested)
+            if missing
+            else f"There is no {what.lower()} “{requested[:60]}” here."
+        )
         st.warning(
-            widgets.plain(f"{said} The address asks for it; another is shown instead."),
+            widgets.escape_markdown(
+                f"{message} The address asks for it; another is shown instead."
+            ),
             icon=":material/link_off:",
         )
     if options and st.session_state.get(key) not in options:
         st.session_state[key] = options[0] if first is None else first
 
-    def remember() -> None:
+    def write_url() -> None:
         st.query_params[name] = str(st.session_state[key])
 
-    return remember
+    return write_url
 
 
-def follow_several(
+def sync_several_with_url(
     what: str,
     key: str,
     options: Sequence[T],
     *,
-    words: Callable[[T], str] = str,
+    format_option: Callable[[T], str] = str,
     first: Sequence[T] = (),
 ) -> Callable[[], None]:
     """Let the widget `key` of several choices, drawn next, show what the address names.
@@ -75,74 +81,76 @@ def follow_several(
     is not among the options is left out, and the page says so.  Returns the `on_change`.
     """
     if key in st.query_params:
-        named = [part for text in st.query_params.get_all(key) for part in _parts(text)]
-        found = {part: _among(options, words, part) for part in named}
-        missing = [part for part, option in found.items() if option is None]
+        requested = [part for text in st.query_params.get_all(key) for part in _split_ids(text)]
+        option_by_text = {part: _find_option(options, format_option, part) for part in requested}
+        missing = [part for part, option in option_by_text.items() if option is None]
         if missing:
             quoted = ", ".join(f"“{part[:60]}”" for part in missing[:5])
             st.warning(
-                widgets.plain(
+                widgets.escape_markdown(
                     f"There is no {what.lower()} {quoted} here; the address asks for it."
                 ),
                 icon=":material/link_off:",
             )
-        chosen = [option for option in dict.fromkeys(found.values()) if option is not None]
+        chosen = [option for option in dict.fromkeys(option_by_text.values()) if option is not None]
         if st.session_state.get(key) != chosen:
             st.session_state[key] = chosen
     else:
-        kept = st.session_state.get(key, first)
-        st.session_state[key] = [option for option in kept if option in options]
+        stored = st.session_state.get(key, first)
+        st.session_state[key] = [option for option in stored if option in options]
 
-    def remember() -> None:
+    def write_url() -> None:
         st.query_params[key] = ",".join(map(str, st.session_state[key]))
 
-    return remember
+    return write_url
 
 
-def _parts(text: str) -> list[str]:
+def _split_ids(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _among(options: Sequence[T], words: Callable[[T], str], asked: str) -> T | None:
+def _find_option(
+    options: Sequence[T], format_option: Callable[[T], str], requested: str
+) -> T | None:
     """The option of this id, else the one that reads so."""
     ids = {str(option): option for option in options}
-    if asked in ids:
-        return ids[asked]
-    return next((option for option in options if words(option) == asked), None)
+    if requested in ids:
+        return ids[requested]
+    return next((option for option in options if format_option(option) == requested), None)
 
 
-def no_run(needed: str) -> Callable[[str], str]:
+def why_run_missing(needed: str) -> Callable[[str], str]:
     """Why the run that an address asks for cannot be shown; `needed` says which runs can."""
 
-    def why(asked: str) -> str:
+    def explain(requested: str) -> str:
         try:
-            run = cache.store().open(asked)
+            run = cache.run_store().open(requested)
         except BadInput as error:  # has the ids that are close
-            return widgets.sentence(str(error))
+            return widgets.as_sentence(str(error))
         return f"Run {run.id} ({run.spec.method}, {run.status().state}) does not fit: {needed}."
 
-    return why
+    return explain
 
 
 def pick_task(key: str) -> Task:
     """A choice among all tasks, in the address too."""
-    known = {task.name: task for task in cache.tasks()}
+    known = {task.name: task for task in cache.list_tasks()}
     names = list(known)
 
     def title(name: str) -> str:
         return known[name].title
 
-    change = follow("Task", key, names, words=title)
+    change = sync_with_url("Task", key, names, format_option=title)
     name = st.selectbox("Task", names, format_func=title, key=key, on_change=change)
     return known[name]
 
 
 def pick_base(key: str) -> BaseInfo:
     """A choice among the base models at hand, in the address too."""
-    known = {info.name: info for info in cache.bases()}
+    known = {info.name: info for info in cache.list_bases()}
     if not known:
         raise BadInput(
             "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
         )
-    change = follow("Base model", key, list(known))
+    change = sync_with_url("Base model", key, list(known))
     return known[st.selectbox("Base model", list(known), key=key, on_change=change)]

@@ -28,12 +28,12 @@ STATES: dict[str, tuple[str, Colour, str]] = {
 }
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """The text with everything Markdown would act on escaped, so that it reads as it was typed."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$])", r"\\\1", text)
 
 
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """An error's words as a sentence; a name or a quote at the front stays as it is."""
     first = text.partition(" ")[0]
     if re.fullmatch(r"[a-z]+,?", first):
@@ -41,7 +41,7 @@ def sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds in words: 8 s, 3 min 20 s, 2 h 5 min."""
     whole = max(0, round(seconds))
     if whole < 60:
@@ -55,7 +55,7 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Bytes in words: 512 B, 1.5 MB."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
@@ -75,7 +75,7 @@ def state_badge(state: str) -> None:
     st.badge(name, color=colour, icon=f":material/{icon}:")
 
 
-def number(value: float) -> str:
+def format_metric(value: float) -> str:
     """A metric to the digits worth reading: 0.713, 34.2."""
     return f"{value:.3f}" if abs(value) < 2 else f"{value:.1f}"
 
@@ -85,22 +85,22 @@ def spreadsheet_safe(frame: pd.DataFrame) -> pd.DataFrame:
     safe = frame.copy()
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]):
-            safe[column] = [_quoted(value) for value in safe[column]]
+            safe[column] = [_quote_formula(value) for value in safe[column]]
     return safe
 
 
-def _quoted(value: object) -> object:
+def _quote_formula(value: object) -> object:
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"
     return value
 
 
-def csv(frame: pd.DataFrame) -> bytes:
+def csv_bytes(frame: pd.DataFrame) -> bytes:
     """The table as UTF-8 CSV that a spreadsheet opens without running anything."""
     return spreadsheet_safe(frame).to_csv(index=False).encode()
 
 
-def table(
+def table_with_download(
     frame: pd.DataFrame,
     *,
     key: str,
@@ -117,7 +117,7 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
     """The button that saves a table."""
     st.download_button(
         label,
-        csv(frame),
+        csv_bytes(frame),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"{key}.download",
@@ -126,24 +126,26 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
     )
 
 
-def link(page: str, label: str, **query: str) -> None:
+def page_link(page: str, label: str, **query: str) -> None:
     """A link to another page of the app, with what it should show."""
-    entry = nav.find(page)
-    st.page_link(entry.file, label=label, icon=f":material/{entry.icon}:", query_params=query)
+    entry = nav.find_page(page)
+    st.page_link(
+        entry.script_path, label=label, icon=f":material/{entry.icon}:", query_params=query
+    )
 
 
-def empty(title: str, advice: str, page: str | None = None) -> None:
+def empty_state(title: str, advice: str, page: str | None = None) -> None:
     """What a page shows while it has nothing: a heading, what to do next, and where."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.caption(advice)
         if page:
-            link(page, f"Go to {nav.find(page).title}")
+            page_link(page, f"Go to {nav.find_page(page).title}")
 
 
-def base_in_words(info: BaseInfo) -> str:
+def describe_base(info: BaseInfo) -> str:
     """A base's kind and size, as one line."""
-    million = info.parameters >= 1e5
-    count = f"{info.parameters / 1e6:.1f} million" if million else f"{info.parameters:,}"
+    million = info.parameter_count >= 1e5
+    count = f"{info.parameter_count / 1e6:.1f} million" if million else f"{info.parameter_count:,}"
     words = f"{info.kind.capitalize()}, {count} parameters"
     return f"{words}, {info.layers} layers, width {info.width}"

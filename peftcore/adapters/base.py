@@ -19,8 +19,8 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.base_model import BaseModel
 
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
@@ -35,38 +35,44 @@ class Adapter(ABC):
     source: ClassVar[str]
     Config: ClassVar[type[Settings]]
     learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
-    encoder_rate: ClassVar[float | None] = None  # the same for encoders, measured on minilm
+    encoder_learning_rate: ClassVar[float | None] = (
+        None  # the same for encoders, measured on minilm
+    )
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
-    instead: ClassVar[str] = ""  # why other kinds are left out and what to take there
+    alternative_hint: ClassVar[str] = ""  # why other kinds are left out and what to take there
 
-    def __init__(self, base: BaseModel, config: Any, draw: Draw) -> None:
+    def __init__(self, base: BaseModel, config: Any, initializer: SeededInitializer) -> None:
         self.base, self.config = base, config
-        self.tensors: dict[str, Tensor] = self.create(draw)
+        self.tensors: dict[str, Tensor] = self.create(initializer)
 
     @classmethod
-    def default_rate(cls, kind: str) -> float:
+    def default_learning_rate(cls, kind: str) -> float:
         """The learning rate that suits bases of a kind, unless a run sets its own."""
-        return cls.encoder_rate if kind == "encoder" and cls.encoder_rate else cls.learning_rate
+        return (
+            cls.encoder_learning_rate
+            if kind == "encoder" and cls.encoder_learning_rate
+            else cls.learning_rate
+        )
 
     @classmethod
-    def must_suit(cls, base: str, kind: str) -> None:
+    def check_base_kind(cls, base: str, kind: str) -> None:
         """BadInput if the method does not work on bases of this kind."""
         if kind not in cls.kinds:
-            why = f" ({cls.instead})" if cls.instead else ""
+            why = f" ({cls.alternative_hint})" if cls.alternative_hint else ""
             raise BadInput(
                 f"{cls.title} needs a base of kind {' or '.join(sorted(cls.kinds))}; "
                 f"{base} is of kind {kind}{why}"
             )
 
     @abstractmethod
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """The trainable tensors, each (s, v, …), at their initial values."""
 
-    def rates(self) -> Mapping[str, float]:
+    def learning_rate_factors(self) -> Mapping[str, float]:
         """Tensor name → factor on the learning rate, where it is not one."""
         return {}
 
-    def fixed(self) -> frozenset[str]:
+    def untrained_names(self) -> frozenset[str]:
         """Names of the tensors that are kept and mixed, but not trained."""
         return frozenset()
 
@@ -74,7 +80,7 @@ class Adapter(ABC):
         """What each seed's training loss gets on top (s,), if anything."""
         return None
 
-    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """What the seams read through `mix`, each (s, v, …); once per forward pass.
 
         A reparameterisation happens here, before members are mixed, so that the simplex is one of
@@ -82,23 +88,23 @@ class Adapter(ABC):
         """
         return tensors
 
-    def soft_tokens(self, mix: Mix, n: int) -> Tensor | None:
+    def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor | None:
         """Embeddings (n, p, d) in front of the input, after the first token in encoders."""
         return None
 
-    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
+    def prefix(self, block_path: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:
         """Keys and values (n, h, p, e) in front of the attention at this path."""
         return None
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         """Paths of the leaves this method patches."""
         return []
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         """What the leaf at `path` returns for input x (n, t, i), given what it returned."""
         return out
 
-    def splice(self, shell: Any) -> None:  # noqa: B027 (most methods have nothing to add)
+    def edit_model(self, model: Any) -> None:  # noqa: B027 (most methods have nothing to add)
         """Change the shell of the base where a patch on a leaf cannot reach; never the base."""
 
 

@@ -15,27 +15,31 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from peftcore import paths
-from peftcore.errors import BadInput, unknown
-from peftcore.models.architectures import family
-from peftcore.models.structure import UNSTACKED, Anatomy, Stack, Weight
+from peftcore.errors import BadInput, unknown_name
+from peftcore.models.architectures import find_architecture
+from peftcore.models.structure import UNSTACKED, ModelStructure, Stack, Weight
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-FILE = paths.ROOT / "assets" / "component_counts.json"
+COUNTS_FILE = paths.ROOT / "assets" / "component_counts.json"
 STACKS: tuple[Stack, ...] = ("encoder", "decoder")
-USUAL = {"stacks": STACKS, "first_layer": 0, "last_layer": None}  # of SparseFit's settings
-ORDER = (
+DEFAULT_SETTINGS = {
+    "stacks": STACKS,
+    "first_layer": 0,
+    "last_layer": None,
+}  # of SparseFit's settings
+COMPONENT_ORDER = (
     *("layernorm.block", "layernorm.final", "layernorm.embedding"),
     *("attention.query", "attention.key", "attention.value", "attention.output"),
     *("attention.relative", "cross.query", "cross.key", "cross.value", "cross.output"),
     *("ffn", "bias"),
 )
-NAME = re.compile(r"embeddings|head|(?:encoder|decoder)\.\d{1,4}\.[a-z]+(?:\.[a-z]+)?")
+CELL_NAME = re.compile(r"embeddings|head|(?:encoder|decoder)\.\d{1,4}\.[a-z]+(?:\.[a-z]+)?")
 
 
 @dataclass(frozen=True)
-class Cell:
+class ComponentCell:
     """One component in one layer of one stack; words and head are in neither."""
 
     component: str
@@ -49,37 +53,41 @@ class Cell:
         return ".".join((*where, self.component))
 
 
-def cells_of(weights: Iterable[Weight]) -> dict[Cell, tuple[Weight, ...]]:
+def cells_of_weights(weights: Iterable[Weight]) -> dict[ComponentCell, tuple[Weight, ...]]:
     """Every cell with its weights, in reading order.
 
     A bias belongs to its component's cell and to the cell `bias` of its layer; a matrix that words
     and head share belongs to both.
     """
-    found: dict[Cell, list[Weight]] = {}
+    weights_by_cell: dict[ComponentCell, list[Weight]] = {}
     for weight in weights:
         for component in weight.components:
             stacked = component not in UNSTACKED
             where = (weight.stack, weight.layer) if stacked else (None, None)
-            found.setdefault(Cell(component, *where), []).append(weight)
-        if weight.bias and weight.stack:
-            found.setdefault(Cell("bias", weight.stack, weight.layer), []).append(weight)
-    return {cell: tuple(found[cell]) for cell in sorted(found, key=_place)}
+            weights_by_cell.setdefault(ComponentCell(component, *where), []).append(weight)
+        if weight.is_bias and weight.stack:
+            weights_by_cell.setdefault(
+                ComponentCell("bias", weight.stack, weight.layer), []
+            ).append(weight)
+    return {cell: tuple(weights_by_cell[cell]) for cell in sorted(weights_by_cell, key=_sort_key)}
 
 
-def _place(cell: Cell) -> tuple[int, int, int]:
+def _sort_key(cell: ComponentCell) -> tuple[int, int, int]:
     if cell.stack is None:
         return (2, 0, cell.component == "head")
     assert cell.layer is not None
-    return (STACKS.index(cell.stack), cell.layer, ORDER.index(cell.component))
+    return (STACKS.index(cell.stack), cell.layer, COMPONENT_ORDER.index(cell.component))
 
 
-def named(weights: Iterable[Weight], names: Sequence[str], base: str) -> tuple[Weight, ...]:
+def weights_of_cells(
+    weights: Iterable[Weight], names: Sequence[str], base: str
+) -> tuple[Weight, ...]:
     """The weights of the cells with these names; BadInput if the base has no such cell."""
     weights = tuple(weights)
-    cells = {cell.name: held for cell, held in cells_of(weights).items()}
+    cells = {cell.name: cell_weights for cell, cell_weights in cells_of_weights(weights).items()}
     for name in names:
         if name not in cells:
-            raise BadInput(f"{base}: {unknown('cell', name, cells)}")
+            raise BadInput(f"{base}: {unknown_name('cell', name, cells)}")
     chosen = {id(weight) for name in names for weight in cells[name]}
     return tuple(weight for weight in weights if id(weight) in chosen)
 
@@ -95,24 +103,27 @@ class ComponentMap:
     weights: tuple[Weight, ...]
 
     @cached_property
-    def cells(self) -> Mapping[Cell, tuple[Weight, ...]]:
+    def cells(self) -> Mapping[ComponentCell, tuple[Weight, ...]]:
         """Every cell with its weights, in reading order."""
-        return cells_of(self.weights)
+        return cells_of_weights(self.weights)
 
     @cached_property
-    def names(self) -> Mapping[str, Cell]:
+    def names(self) -> Mapping[str, ComponentCell]:
         """Cells by name."""
         return {cell.name: cell for cell in self.cells}
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """Numbers in each cell by name."""
-        return {cell.name: sum(w.size for w in held) for cell, held in self.cells.items()}
+        return {
+            cell.name: sum(w.size for w in cell_weights)
+            for cell, cell_weights in self.cells.items()
+        }
 
     def rows(self, stack: Stack) -> list[str]:
         """Components of a stack, in reading order."""
         here = {cell.component for cell in self.cells if cell.stack == stack}
-        return sorted(here, key=ORDER.index)
+        return sorted(here, key=COMPONENT_ORDER.index)
 
     def depth(self, stack: Stack) -> int:
         """Layers of a stack."""
@@ -120,24 +131,26 @@ class ComponentMap:
 
     def count(self, names: Iterable[str]) -> int:
         """Numbers in the union of cells; what two cells share counts once."""
-        return sum(weight.size for weight in named(self.weights, list(names), self.base))
+        return sum(weight.size for weight in weights_of_cells(self.weights, list(names), self.base))
 
     def percent(self, count: int) -> float:
         """A count as a share of the whole base."""
         return 100 * count / self.total
 
-    def chosen(self, settings: Mapping[str, Any]) -> frozenset[str]:
+    def trained_cells(self, settings: Mapping[str, Any]) -> frozenset[str]:
         """Names of the cells that SparseFit trains whole with these settings."""
         if settings.get("cells"):
-            weights = named(self.weights, settings["cells"], self.base)
+            weights = weights_of_cells(self.weights, settings["cells"], self.base)
         else:
-            weights = self._anatomy.choose(**_arguments(settings))
-        held = {id(weight) for weight in weights}
+            weights = self._structure.select_weights(**_choose_arguments(settings))
+        chosen_ids = {id(weight) for weight in weights}
         return frozenset(
-            cell.name for cell, mine in self.cells.items() if all(id(w) in held for w in mine)
+            cell.name
+            for cell, cell_weights in self.cells.items()
+            if all(id(w) in chosen_ids for w in cell_weights)
         )
 
-    def settings(self, names: Collection[str]) -> dict[str, Any]:
+    def settings_for(self, names: Collection[str]) -> dict[str, Any]:
         """SparseFit's settings that train just these cells, in as few words as it takes.
 
         The paper's own words where it has them, else components, stacks and a range of layers where
@@ -146,21 +159,30 @@ class ComponentMap:
         """
         if not names:
             raise BadInput("nothing is chosen; switch on one cell of the map or more")
-        wanted = named(self.weights, sorted(names), self.base)
-        for plain in (*self.presets.values(), *self._plain([self.names[n] for n in names])):
-            if self._anatomy.choose(**_arguments(plain)) == wanted:
-                return {name: value for name, value in plain.items() if value != USUAL.get(name)}
+        wanted = weights_of_cells(self.weights, sorted(names), self.base)
+        for candidate in (
+            *self.presets.values(),
+            *self._component_settings([self.names[n] for n in names]),
+        ):
+            if self._structure.select_weights(**_choose_arguments(candidate)) == wanted:
+                return {
+                    name: value
+                    for name, value in candidate.items()
+                    if value != DEFAULT_SETTINGS.get(name)
+                }
         return {"cells": [name for name in self.sizes if name in names]}
 
-    def _plain(self, cells: Sequence[Cell]) -> Iterable[dict[str, Any]]:
+    def _component_settings(self, cells: Sequence[ComponentCell]) -> Iterable[dict[str, Any]]:
         """Settings by component that might say the same, the shortest first."""
         words = [name for name in sorted(UNSTACKED) if any(c.component == name for c in cells)]
-        if len({frozenset(map(id, self.cells[Cell(name)])) for name in words}) < len(words):
+        if len({frozenset(map(id, self.cells[ComponentCell(name)])) for name in words}) < len(
+            words
+        ):
             words = ["head"]  # tied to the words: the same numbers
         inside = [cell for cell in cells if cell.stack]
         rows = {cell.component for cell in inside}
-        kinds = [name for name in ORDER if name in rows]
-        short = self._grouped(kinds)
+        kinds = [name for name in COMPONENT_ORDER if name in rows]
+        short = self._merge_groups(kinds)
         stacks = tuple(stack for stack in STACKS if any(c.stack == stack for c in inside))
         layers = [cell.layer or 0 for cell in inside]
         yield {"components": ("all",)}
@@ -177,60 +199,66 @@ class ComponentMap:
                 yield {"components": components, **span}
                 yield {"components": components, "stacks": stacks, **span}
 
-    def _grouped(self, kinds: Sequence[str]) -> tuple[str, ...]:
+    def _merge_groups(self, kinds: Sequence[str]) -> tuple[str, ...]:
         """The components, with a group's word for those that make up a whole group."""
         here = {cell.component for cell in self.cells}
-        groups = {"layernorm": here & set(self._anatomy.family.layernorm)}
+        groups = {"layernorm": here & set(self._structure.architecture.layernorm)}
         for word in ("attention", "cross"):
             groups[word] = {name for name in here if name.startswith(f"{word}.")}
-        found: dict[str, None] = {}
+        grouped_names: dict[str, None] = {}
         for kind in kinds:
             word = next((w for w, all_of in groups.items() if kind in all_of <= set(kinds)), kind)
-            found.setdefault(word)
-        return tuple(found)
+            grouped_names.setdefault(word)
+        return tuple(grouped_names)
 
     @cached_property
     def presets(self) -> dict[str, dict[str, Any]]:
         """The configurations of SparseFit's paper that train something in this base."""
-        from peftcore.adapters.parameter_counts import SPARSEFIT
+        from peftcore.adapters.parameter_counts import SPARSEFIT_PRESETS
 
-        held = {name: dict(settings) for name, settings in SPARSEFIT.items()}
+        configurations = {name: dict(settings) for name, settings in SPARSEFIT_PRESETS.items()}
         if not all(self.depth(stack) for stack in STACKS):
-            held = {name: settings for name, settings in held.items() if "stacks" not in settings}
-        return {name: made for name, made in held.items() if self.chosen(made)}
+            configurations = {
+                name: settings
+                for name, settings in configurations.items()
+                if "stacks" not in settings
+            }
+        return {
+            name: preset for name, preset in configurations.items() if self.trained_cells(preset)
+        }
 
     def title(self, settings: Mapping[str, Any]) -> str:
         """What these settings train, in few words: a preset, a part of one, or how many cells."""
-        on = self.chosen(settings)
-        sets = {name: self.chosen(made) for name, made in self.presets.items()}
+        trained = self.trained_cells(settings)
+        sets = {name: self.trained_cells(preset) for name, preset in self.presets.items()}
         for name, cells in sets.items():
-            if cells == on:
+            if cells == trained:
                 return name
         for name, cells in sets.items():
-            for word, rest in (("without", cells - on), ("in", on)):
-                if on < cells and (place := self._layer(rest, cells)):
-                    return f"{name} {word} {place}"
-        return f"{len(on)} of {len(self.cells)} cells"
+            for word, rest in (("without", cells - trained), ("in", trained)):
+                if trained < cells and (layer_title := self._layer_title(rest, cells)):
+                    return f"{name} {word} {layer_title}"
+        return f"{len(trained)} of {len(self.cells)} cells"
 
-    def _layer(self, names: Collection[str], among: Collection[str]) -> str:
+    def _layer_title(self, names: Collection[str], among: Collection[str]) -> str:
         """The layer that holds just these cells among those, in words; empty if there is none."""
-        places = {(self.names[name].stack, self.names[name].layer) for name in names}
-        if len(places) != 1:
+        layers = {(self.names[name].stack, self.names[name].layer) for name in names}
+        if len(layers) != 1:
             return ""
-        stack, layer = places.pop()
+        stack, layer = layers.pop()
         here = {n for n in among if (self.names[n].stack, self.names[n].layer) == (stack, layer)}
         return f"{stack} layer {layer + 1}" if layer is not None and here == set(names) else ""
 
     @cached_property
-    def _anatomy(self) -> Anatomy:
+    def _structure(self) -> ModelStructure:
         """Only what choosing by component needs."""
-        kin = family(self.model_type)
-        return Anatomy(kin, 0, 0, 0, 0, self.layers, None, (), {}, self.weights)
+        arch = find_architecture(self.model_type)
+        return ModelStructure(arch, 0, 0, 0, 0, self.layers, None, (), {}, self.weights)
 
 
-def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _choose_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     """SparseFit's settings as `Anatomy.choose` takes them."""
-    whole = USUAL | dict(settings)
+    whole = DEFAULT_SETTINGS | dict(settings)
     return {
         "components": whole["components"],
         "stacks": whole["stacks"],
@@ -239,26 +267,26 @@ def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def of_base(base: BaseModel) -> ComponentMap:
+def map_of_base(base: BaseModel) -> ComponentMap:
     """The map of a loaded base, or of one on the meta device."""
     merged: dict[tuple[Any, ...], int] = {}
-    for weight in base.anatomy.weights:
-        key = (tuple(sorted(weight.components)), weight.stack, weight.layer, weight.bias)
+    for weight in base.structure.weights:
+        key = (tuple(sorted(weight.components)), weight.stack, weight.layer, weight.is_bias)
         merged[key] = merged.get(key, 0) + weight.size
     rows = [[*key, size] for key, size in merged.items()]
     kind = base.model.config.model_type
-    return _read(
+    return _parse_map(
         base.name,
         {
             "model_type": kind,
-            "layers": base.anatomy.layers,
-            "total": base.parameters,
+            "layers": base.structure.layers,
+            "total": base.parameter_count,
             "weights": rows,
         },
     )
 
 
-def _read(name: str, stored: Mapping[str, Any]) -> ComponentMap:
+def _parse_map(name: str, stored: Mapping[str, Any]) -> ComponentMap:
     weights = tuple(
         Weight(".bias" if bias else "", frozenset(components), stack, layer, (size,), None, ())
         for components, stack, layer, bias, size in stored["weights"]
@@ -268,43 +296,48 @@ def _read(name: str, stored: Mapping[str, Any]) -> ComponentMap:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Mapping[str, Any]:
-    return json.loads(FILE.read_text("utf-8"))
+    return json.loads(COUNTS_FILE.read_text("utf-8"))
 
 
-def shipped() -> list[str]:
+def shipped_bases() -> list[str]:
     """Bases whose counts ship, the embedded ones first."""
     return list(_shipped())
 
 
 @lru_cache(maxsize=64)
-def of_shipped(name: str) -> ComponentMap:
+def shipped_map(name: str) -> ComponentMap:
     """The map of a base whose counts ship; BadInput with the others if they do not."""
     if name not in _shipped():
-        raise unknown("base with shipped counts", name, _shipped())
-    return _read(name, _shipped()[name])
+        raise unknown_name("base with shipped counts", name, _shipped())
+    return _parse_map(name, _shipped()[name])
 
 
-def find(name: str) -> ComponentMap:
+def find_map(name: str) -> ComponentMap:
     """The map of any base by name; one that does not ship is loaded, or built without weights."""
     if name in _shipped():
-        return of_shipped(name)
+        return shipped_map(name)
     from peftcore.adapters import parameter_counts
     from peftcore.models.base_model import load
 
-    return of_base(parameter_counts.shape(name) if name in parameter_counts.names() else load(name))
+    return map_of_base(
+        parameter_counts.meta_base(name)
+        if name in parameter_counts.published_bases()
+        else load(name)
+    )
 
 
-def write(maps: Iterable[ComponentMap]) -> None:
+def write_counts(maps: Iterable[ComponentMap]) -> None:
     """Replace the shipped counts."""
-    held = {
-        made.base: {
-            "model_type": made.model_type,
-            "layers": made.layers,
-            "total": made.total,
+    counts_by_base = {
+        base_map.base: {
+            "model_type": base_map.model_type,
+            "layers": base_map.layers,
+            "total": base_map.total,
             "weights": [
-                [sorted(w.components), w.stack, w.layer, w.bias, w.size] for w in made.weights
+                [sorted(w.components), w.stack, w.layer, w.is_bias, w.size]
+                for w in base_map.weights
             ],
         }
-        for made in maps
+        for base_map in maps
     }
-    FILE.write_text(json.dumps(held, separators=(",", ":")) + "\n", "utf-8")
+    COUNTS_FILE.write_text(json.dumps(counts_by_base, separators=(",", ":")) + "\n", "utf-8")

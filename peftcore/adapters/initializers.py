@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-class Draw:
+class SeededInitializer:
     """Draws for these seeds; on the device "meta" nothing is allocated and only shapes are true."""
 
     def __init__(self, seeds: Sequence[int], vertices: int, device: str = "cpu") -> None:
@@ -21,13 +21,13 @@ class Draw:
         self._rngs = [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
     @property
-    def shared(self) -> Draw:
+    def shared(self) -> SeededInitializer:
         """The same generators, for tensors (s, 1, …) that the vertices of a seed have in common."""
         other = copy(self)
         other.vertices = 1
         return other
 
-    def _each(
+    def _per_seed(
         self, shape: tuple[int, ...], make: Callable[[torch.Generator, tuple[int, ...]], Tensor]
     ) -> Tensor:
         if self.device == "meta":
@@ -36,28 +36,30 @@ class Draw:
 
     def normal(self, *shape: int, std: float) -> Tensor:
         """Gaussian values of this standard deviation."""
-        return self._each(shape, lambda rng, full: torch.randn(full, generator=rng) * std)
+        return self._per_seed(shape, lambda rng, full: torch.randn(full, generator=rng) * std)
 
     def constant(self, *shape: int, value: float) -> Tensor:
         """The same value everywhere."""
-        return self._each(shape, lambda rng, full: torch.full(full, value))
+        return self._per_seed(shape, lambda rng, full: torch.full(full, value))
 
-    def rows(self, table: Tensor, count: int) -> Tensor:
+    def sample_rows(self, table: Tensor, count: int) -> Tensor:
         """`count` random rows of a table (rows, d), without repetition where it has enough."""
 
         def make(rng: torch.Generator, full: tuple[int, ...]) -> Tensor:
-            turns = -(-count // len(table))
+            repeats = -(-count // len(table))
             picks = [
-                torch.cat([torch.randperm(len(table), generator=rng) for _ in range(turns)])[:count]
+                torch.cat([torch.randperm(len(table), generator=rng) for _ in range(repeats)])[
+                    :count
+                ]
                 for _ in range(self.vertices)
             ]
             return table.detach().cpu().float()[torch.stack(picks)]
 
-        return self._each((count, table.shape[1]), make)
+        return self._per_seed((count, table.shape[1]), make)
 
-    def copies(self, values: Tensor) -> Tensor:
+    def repeat_values(self, values: Tensor) -> Tensor:
         """The given values for every member."""
-        return self._each(
+        return self._per_seed(
             tuple(values.shape),
             lambda rng, full: values.detach().cpu().float().expand(full).clone(),
         )

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from peftcore.adapters.base import METHODS
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -30,7 +30,7 @@ def _t5(width: int, inner: int, heads: int, head: int, layers: int, **more: Any)
     } | more
 
 
-CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
+MODEL_CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "t5-small": _t5(512, 2048, 8, 64, 6),
     "t5-base": _t5(768, 3072, 12, 64, 12),
     "t5-large": _t5(1024, 4096, 16, 64, 24),
@@ -63,7 +63,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
         "max_position_embeddings": 4096,
     },
 }
-UNTIED = frozenset({"flan-t5-large"})  # published with a head of its own
+UNTIED_HEADS = frozenset({"flan-t5-large"})  # published with a head of its own
 NOTES = {
     "flan-t5-large": "The published checkpoint has a head of its own, which is counted here; "
     "transformers from version 5 on ties it to the words and counts 32,899,072 fewer.",
@@ -71,7 +71,9 @@ NOTES = {
 }
 
 KQV = ("attention.query", "attention.key", "attention.value")
-SPARSEFIT: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # the configurations of its paper
+SPARSEFIT_PRESETS: Mapping[
+    str, Mapping[str, tuple[str, ...]]
+] = {  # the configurations of its paper
     "Full": {"components": ("all",)},
     "Encoder (stack only)": {"components": ("all",), "stacks": ("encoder",)},
     "Decoder (stack only)": {"components": ("all",), "stacks": ("decoder",)},
@@ -91,12 +93,12 @@ SPARSEFIT: Mapping[str, Mapping[str, tuple[str, ...]]] = {  # the configurations
     "Feed-forward": {"components": ("ffn",)},
     "Cross-attention": {"components": ("cross",)},
 }
-SIZES = ("t5-small", "t5-base", "t5-large", "t5-3b")
-BEYOND = {"llama-2-7b": "LayerNorm + Query", "flan-t5-large": "Self-attention Query"}
+TABLE_BASES = ("t5-small", "t5-base", "t5-large", "t5-3b")
+EXTRA_ROWS = {"llama-2-7b": "LayerNorm + Query", "flan-t5-large": "Self-attention Query"}
 
 
 @dataclass(frozen=True)
-class Row:
+class ParameterCount:
     """What one configuration of a method trains of one base."""
 
     base: str
@@ -106,35 +108,35 @@ class Row:
     percent: float
 
 
-def names() -> list[str]:
+def published_bases() -> list[str]:
     """The bases whose shapes are known."""
-    return list(CONFIGURATIONS)
+    return list(MODEL_CONFIGS)
 
 
-@lru_cache(maxsize=len(CONFIGURATIONS))
-def shape(name: str) -> BaseModel:
+@lru_cache(maxsize=len(MODEL_CONFIGS))
+def meta_base(name: str) -> BaseModel:
     """The base of this name without weights and tokenizer: good for counting and nothing else."""
     import torch
 
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import dissect
+    from peftcore.models.structure import analyze
 
     with torch.device("meta"):
-        model = _unweighted(name)
-        if name in UNTIED:
+        model = _untrained_model(name)
+        if name in UNTIED_HEADS:
             model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
     model.requires_grad_(False)
-    return BaseModel(name, model, cast(Any, None), dissect(model), fingerprint="")
+    return BaseModel(name, model, cast(Any, None), analyze(model), fingerprint="")
 
 
 def stand_in(name: str) -> str:
     """The embedded base whose kind a published one has: what is planned alike for both."""
     return {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}[
-        shape(name).kind
+        meta_base(name).kind
     ]
 
 
-def random(name: str) -> BaseModel:
+def random_base(name: str) -> BaseModel:
     """A base of this shape with random weights, which reads with the tokenizer of `tiny-t5`.
 
     It knows nothing: good for timing and nothing else.
@@ -144,58 +146,64 @@ def random(name: str) -> BaseModel:
     from peftcore.models.base_model import freeze, load
 
     torch.manual_seed(0)
-    model, tokenizer = _unweighted(name), load("tiny-t5").tokenizer
+    model, tokenizer = _untrained_model(name), load("tiny-t5").tokenizer
     if model.config.is_encoder_decoder:
         model.config.decoder_start_token_id = tokenizer.pad_token_id
     return freeze(name, model, tokenizer)
 
 
-def _unweighted(name: str) -> Any:
+def _untrained_model(name: str) -> Any:
     """The model as its configuration makes it."""
     from transformers import AutoConfig
 
-    from peftcore.models.architectures import family
-    from peftcore.models.base_model import LOADERS
+    from peftcore.models.architectures import find_architecture
+    from peftcore.models.base_model import AUTO_CLASSES
 
-    if name not in CONFIGURATIONS:
-        raise unknown("published base", name, CONFIGURATIONS)
-    values = dict(CONFIGURATIONS[name])
+    if name not in MODEL_CONFIGS:
+        raise unknown_name("published base", name, MODEL_CONFIGS)
+    values = dict(MODEL_CONFIGS[name])
     config = AutoConfig.for_model(values.pop("model_type"), **values)
-    return LOADERS[family(config.model_type).kind].from_config(config)
+    return AUTO_CLASSES[find_architecture(config.model_type).kind].from_config(config)
 
 
-def trainable(
+def count_trainable(
     base: BaseModel, method: str, settings: Mapping[str, Any] | None = None, vertices: int = 1
 ) -> int:
     """Numbers that one seed of a method trains on a base, without a classification head."""
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.initializers import SeededInitializer
 
-    recipe = METHODS[method]
-    recipe.must_suit(base.name, base.kind)
-    made = recipe(base, recipe.Config.make(settings), Draw([0], vertices, "meta"))
-    fixed = made.fixed()
-    return sum(tensor.numel() for name, tensor in made.tensors.items() if name not in fixed)
+    method_class = METHODS[method]
+    method_class.check_base_kind(base.name, base.kind)
+    adapter = method_class(
+        base, method_class.Config.make(settings), SeededInitializer([0], vertices, "meta")
+    )
+    untrained = adapter.untrained_names()
+    return sum(tensor.numel() for name, tensor in adapter.tensors.items() if name not in untrained)
 
 
-def table(method: str) -> list[Row]:
+def parameter_table(method: str) -> list[ParameterCount]:
     """Every configuration of SparseFit's paper on every base it names; else the defaults on all."""
     if method == "sparsefit":
-        cells = [(base, name, SPARSEFIT[name]) for base in SIZES for name in SPARSEFIT]
-        cells += [(base, name, SPARSEFIT[name]) for base, name in BEYOND.items()]
-        return [_row(base, name, method, settings) for base, name, settings in cells]
-    return list(_defaults(method))
+        cells = [
+            (base, name, SPARSEFIT_PRESETS[name])
+            for base in TABLE_BASES
+            for name in SPARSEFIT_PRESETS
+        ]
+        cells += [(base, name, SPARSEFIT_PRESETS[name]) for base, name in EXTRA_ROWS.items()]
+        return [_count_row(base, name, method, settings) for base, name, settings in cells]
+    return list(_default_rows(method))
 
 
-def _defaults(method: str) -> Iterator[Row]:
+def _default_rows(method: str) -> Iterator[ParameterCount]:
     METHODS[method]
-    for base in names():
+    for base in published_bases():
         try:
-            yield _row(base, "defaults", method, {})
+            yield _count_row(base, "defaults", method, {})
         except BadInput:  # a base that the method does not suit has no row
             continue
 
 
-def _row(base: str, name: str, method: str, settings: Mapping[str, Any]) -> Row:
-    model = shape(base)
-    count, total = trainable(model, method, settings), model.parameters
-    return Row(base, name, count, total, 100 * count / total)
+def _count_row(base: str, name: str, method: str, settings: Mapping[str, Any]) -> ParameterCount:
+    model = meta_base(base)
+    count, total = count_trainable(model, method, settings), model.parameter_count
+    return ParameterCount(base, name, count, total, 100 * count / total)

@@ -22,11 +22,11 @@ def random_points(
     """
     if vertices == 1:
         return torch.ones(len(seeds), rows, 1)
-    drawn = []
+    exponentials = []
     for seed in seeds:
         rng = torch.Generator().manual_seed((seed * 1_000_003 + salt) % 2**63)
-        drawn.append(torch.empty(max(1, layers), rows, vertices).exponential_(generator=rng))
-    points = torch.stack(drawn, 1)
+        exponentials.append(torch.empty(max(1, layers), rows, vertices).exponential_(generator=rng))
+    points = torch.stack(exponentials, 1)
     points = points / points.sum(-1, keepdim=True)
     return points if layers else points[0]
 
@@ -39,12 +39,12 @@ def validation_salt(step: int, copy: int, at: int) -> int:
     return -1 - (step * 1000 + copy) * 1000 - at
 
 
-def vertex(seeds: int, index: int, vertices: int) -> Tensor:
+def vertex_coords(seeds: int, index: int, vertices: int) -> Tensor:
     """The coordinates (s, 1, v) of one corner."""
     return torch.eye(vertices)[index].expand(seeds, 1, vertices)
 
 
-def grid(seeds: int, face: tuple[int, int, int], steps: int, vertices: int) -> Tensor:
+def face_grid(seeds: int, face: tuple[int, int, int], steps: int, vertices: int) -> Tensor:
     """An even grid (s, (steps + 1)(steps + 2) / 2, v) over the face of three corners."""
     points = [
         (i / steps, j / steps, (steps - i - j) / steps)

@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
-Over = Literal["items and raters", "items"]
+ResampledUnits = Literal["items and raters", "items"]
 
 RESAMPLES = 1000
 CELLS = 4_000_000  # numbers of a block of resamples; 32 MB each
@@ -41,7 +41,7 @@ ONE_CATEGORY = (
 
 
 @dataclass(frozen=True)
-class Coefficient:
+class AgreementStatistic:
     """A measure of agreement, its 95 % limits and what it rests on; without a value, why."""
 
     name: str
@@ -54,7 +54,7 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class _Draws:
+class _Resamples:
     """Resamples of the table as weights; the last two axes are items and categories.
 
     A cell of `counts` is the weight of the raters who gave an item that category, one of `squares`
@@ -80,42 +80,45 @@ class _Draws:
         """(b, i): how often each item was drawn, zero where it has no pair of raters."""
         return np.where(self.pairs > 0, self.times, 0.0)
 
-    def agreeing(self) -> Array:
+    def observed_agreement(self) -> Array:
         """(b,): the share of agreeing pairs of an item, averaged over items."""
         equal = (self.counts**2 - self.squares).sum(-1)
         return _ratio((self.used * _ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1))
 
 
-def wide(rows: pd.DataFrame, *, item: str, rater: str, verdict: str) -> pd.DataFrame:
+def pivot_verdicts(rows: pd.DataFrame, *, item: str, rater: str, verdict: str) -> pd.DataFrame:
     """The table of items and raters from one row per verdict; of two by one rater the last."""
     last = rows.drop_duplicates([item, rater], keep="last")
     return last.pivot(index=item, columns=rater, values=verdict)
 
 
-def collapsed(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
+def merge_categories(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
     """The table with categories merged, such as weak yes into yes; others become missing."""
     return table.map(lambda cell: groups.get(cell) if isinstance(cell, str) else None)
 
 
-def coefficients(
+def agreement_statistics(
     table: pd.DataFrame,
     categories: Sequence[str],
     *,
     examples: Mapping[str, str] | None = None,
-    over: Over = "items and raters",
+    over: ResampledUnits = "items and raters",
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> list[Coefficient]:
+) -> list[AgreementStatistic]:
     """Every measure for all raters together, in the order in which they are read.
 
     `categories` are in their order, because the ordinal coefficient counts the steps between them.
     `examples` says which example each item is about; without it each is on its own.
     """
-    places = _places(table, examples)
-    return [_estimated(name, table, categories, places, over, resamples, seed) for name in MEASURES]
+    example_codes = _example_codes(table, examples)
+    return [
+        _estimate_statistic(name, table, categories, example_codes, over, resamples, seed)
+        for name in MEASURES
+    ]
 
 
-def cohen(
+def cohen_kappas(
     table: pd.DataFrame,
     categories: Sequence[str],
     *,
@@ -127,37 +130,37 @@ def cohen(
 
     Columns first, second, items, value, low, high, reason; limits from resampled examples.
     """
-    codes, places = _codes(table, categories), _places(table, examples)
+    codes, example_codes = _category_codes(table, categories), _example_codes(table, examples)
     rows = []
     for first, second in itertools.combinations(range(codes.shape[1]), 2):
         pair = codes[:, [first, second]]
         both = (pair >= 0).all(1)
-        found = _cohen(pair[both], places[both], len(categories), resamples, seed)
-        rows.append({"first": table.columns[first], "second": table.columns[second]} | found)
+        estimate = _cohen_row(pair[both], example_codes[both], len(categories), resamples, seed)
+        rows.append({"first": table.columns[first], "second": table.columns[second]} | estimate)
     return pd.DataFrame(
         rows, columns=["first", "second", "items", "value", "low", "high", "reason"]
     )
 
 
-def _cohen(
-    pairs: NDArray[np.int64], places: NDArray[np.int64], size: int, resamples: int, seed: int
+def _cohen_row(
+    pairs: NDArray[np.int64], example_codes: NDArray[np.int64], size: int, resamples: int, seed: int
 ) -> dict[str, object]:
     n = len(pairs)
     if n == 0:
-        return _row(0, None, None, None, "these two rated no item in common")
+        return _kappa_row(0, None, None, None, "these two rated no item in common")
     cells = np.zeros((n, size * size))
     cells[np.arange(n), pairs[:, 0] * size + pairs[:, 1]] = 1
     value = float(_weighted_kappa(cells.sum(0)[None], size)[0])
     if np.isnan(value):
-        return _row(n, None, None, None, ONE_CATEGORY)
-    if len(set(places)) == 1:
-        return _row(n, value, None, None, ONE_EXAMPLE)
-    times = _item_draws(places, resamples, np.random.default_rng(seed))
-    low, high, reason = _limits(_weighted_kappa(times @ cells, size))
-    return _row(n, value, low, high, reason)
+        return _kappa_row(n, None, None, None, ONE_CATEGORY)
+    if len(set(example_codes)) == 1:
+        return _kappa_row(n, value, None, None, ONE_EXAMPLE)
+    times = _item_draw_counts(example_codes, resamples, np.random.default_rng(seed))
+    low, high, reason = _interval_limits(_weighted_kappa(times @ cells, size))
+    return _kappa_row(n, value, low, high, reason)
 
 
-def _row(
+def _kappa_row(
     items: int, value: float | None, low: float | None, high: float | None, reason: str
 ) -> dict[str, object]:
     return {"items": items, "value": value, "low": low, "high": high, "reason": reason}
@@ -172,70 +175,77 @@ def _weighted_kappa(tables: Array, size: int) -> Array:
     return 1 - _ratio((joint * distance).sum((1, 2)), (expected * distance).sum((1, 2)))
 
 
-def _estimated(
+def _estimate_statistic(
     name: str,
     table: pd.DataFrame,
     categories: Sequence[str],
-    places: NDArray[np.int64],
-    over: Over,
+    example_codes: NDArray[np.int64],
+    over: ResampledUnits,
     resamples: int,
     seed: int,
-) -> Coefficient:
-    codes, measure = _codes(table, categories), MEASURES[name]
+) -> AgreementStatistic:
+    codes, measure = _category_codes(table, categories), MEASURES[name]
     several = (codes >= 0).sum(1) >= 2
-    shared, places = codes[several], places[several]
+    shared, example_codes = codes[several], example_codes[several]
     raters = int((shared >= 0).any(0).sum())
     over = "items" if raters == 2 or measure is _unanimous else over
     if len(shared) == 0:
-        return Coefficient(name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER)
+        return AgreementStatistic(
+            name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER
+        )
     marks = np.stack([shared == code for code in range(len(categories))], -1).astype(float)
-    whole = _Draws(marks.sum(1)[None], marks.sum(1)[None], np.ones((1, len(shared))))
+    whole = _Resamples(marks.sum(1)[None], marks.sum(1)[None], np.ones((1, len(shared))))
     value = float(measure(whole)[0])
     if np.isnan(value):
-        return Coefficient(name, None, None, None, len(shared), raters, ONE_CATEGORY)
-    if len(set(places)) == 1:
-        return Coefficient(name, value, None, None, len(shared), raters, ONE_EXAMPLE)
-    parts = _resampled(marks, places, over, resamples, seed)
-    drawn = np.concatenate([measure(part) for part in parts])
-    low, high, reason = _limits(drawn)
-    return Coefficient(name, value, low, high, len(shared), raters, reason)
+        return AgreementStatistic(name, None, None, None, len(shared), raters, ONE_CATEGORY)
+    if len(set(example_codes)) == 1:
+        return AgreementStatistic(name, value, None, None, len(shared), raters, ONE_EXAMPLE)
+    parts = _resample_blocks(marks, example_codes, over, resamples, seed)
+    resampled = np.concatenate([measure(part) for part in parts])
+    low, high, reason = _interval_limits(resampled)
+    return AgreementStatistic(name, value, low, high, len(shared), raters, reason)
 
 
-def _codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[np.int64]:
+def _category_codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[np.int64]:
     """(items, raters): the place of each category, -1 where there is no verdict."""
-    place = {name: code for code, name in enumerate(categories)}
+    code_by_name = {name: code for code, name in enumerate(categories)}
     return np.array(
-        [[place.get(cell, -1) for cell in row] for row in table.to_numpy(object)], dtype=np.int64
+        [[code_by_name.get(cell, -1) for cell in row] for row in table.to_numpy(object)],
+        dtype=np.int64,
     ).reshape(table.shape)
 
 
-def _places(table: pd.DataFrame, examples: Mapping[str, str] | None) -> NDArray[np.int64]:
+def _example_codes(table: pd.DataFrame, examples: Mapping[str, str] | None) -> NDArray[np.int64]:
     """(items,): the number of each item's example."""
-    told = [examples[item] for item in table.index] if examples else list(range(len(table)))
-    return pd.factorize(np.array(told, dtype=object))[0]
+    example_names = (
+        [examples[item] for item in table.index] if examples else list(range(len(table)))
+    )
+    return pd.factorize(np.array(example_names, dtype=object))[0]
 
 
-def _item_draws(places: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> Array:
+def _item_draw_counts(
+    example_codes: NDArray[np.int64], resamples: int, rng: np.random.Generator
+) -> Array:
     """(b, items): how often each item is drawn with its example, of which all have one chance."""
-    known, place = np.unique(places, return_inverse=True)
-    return _times(len(known), resamples, rng)[:, place]
+    known, index = np.unique(example_codes, return_inverse=True)
+    return _draw_counts(len(known), resamples, rng)[:, index]
 
 
-def _times(n: int, resamples: int, rng: np.random.Generator) -> Array:
+def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
     """(b, n): how often each of n is drawn in n draws with replacement."""
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
-def _resampled(
-    marks: Array, places: NDArray[np.int64], over: Over, resamples: int, seed: int
-) -> list[_Draws]:
+def _resample_blocks(
+    marks: Array, example_codes: NDArray[np.int64], over: ResampledUnits, resamples: int, seed: int
+) -> list[_Resamples]:
     """The resamples in blocks that fit into memory; `marks` is (items, raters, categories)."""
     items, raters, size = marks.shape
     rng = np.random.default_rng(seed)
-    times = _item_draws(places, resamples, rng)
+    times = _item_draw_counts(example_codes, resamples, rng)
     weights = np.ones((resamples, raters))
     if over == "items and raters":
-        weights = _times(raters, resamples, rng)
+        weights = _draw_counts(raters, resamples, rng)
     flat = marks.transpose(1, 0, 2).reshape(raters, items * size)
     step = max(1, CELLS // (items * size * size))
     parts = []
@@ -243,15 +253,15 @@ def _resampled(
         part = weights[start : start + step]
         counts, squares = part @ flat, part**2 @ flat
         shape = (len(part), items, size)
-        drawn = times[start : start + step]
-        parts.append(_Draws(counts.reshape(shape), squares.reshape(shape), drawn))
+        block_times = times[start : start + step]
+        parts.append(_Resamples(counts.reshape(shape), squares.reshape(shape), block_times))
     return parts
 
 
-def _limits(drawn: Array) -> tuple[float | None, float | None, str]:
+def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
     """The middle 95 % of the resamples in which the measure exists."""
-    known = drawn[~np.isnan(drawn)]
-    if len(known) < len(drawn) / 2:
+    known = values[~np.isnan(values)]
+    if len(known) < len(values) / 2:
         return None, None, "no interval: in most resamples the coefficient does not exist"
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high), ""
@@ -263,26 +273,26 @@ def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
     return np.where(some, above / np.where(some, below, 1.0), empty)
 
 
-def _unanimous(draws: _Draws) -> Array:
+def _unanimous(draws: _Resamples) -> Array:
     """Share of items on which all raters gave one category."""
     one = draws.counts.max(-1) == draws.raters
     return _ratio((draws.used * one).sum(-1), draws.used.sum(-1))
 
 
-def _uniform(draws: _Draws) -> Array:
+def _uniform(draws: _Resamples) -> Array:
     """Randolph's free-marginal kappa: chance gives each category alike."""
     chance = 1 / draws.counts.shape[-1]
-    return (draws.agreeing() - chance) / (1 - chance)
+    return (draws.observed_agreement() - chance) / (1 - chance)
 
 
-def _fleiss(draws: _Draws) -> Array:
+def _fleiss(draws: _Resamples) -> Array:
     """Fleiss' kappa: chance follows how often each category was given."""
-    given = (draws.used[..., None] * draws.counts).sum(1)
-    chance = (_ratio(given, given.sum(-1, keepdims=True)) ** 2).sum(-1)
-    return _ratio(draws.agreeing() - chance, 1 - chance)
+    category_totals = (draws.used[..., None] * draws.counts).sum(1)
+    chance = (_ratio(category_totals, category_totals.sum(-1, keepdims=True)) ** 2).sum(-1)
+    return _ratio(draws.observed_agreement() - chance, 1 - chance)
 
 
-def _coincidences(draws: _Draws) -> Array:
+def _coincidences(draws: _Resamples) -> Array:
     """(b, c, c): pairs of verdicts on one item; every item weighs as much as it has raters."""
     share = draws.used * _ratio(draws.raters, draws.pairs, 0.0)
     both = np.einsum("bi,bic,bid->bcd", share, draws.counts, draws.counts)
@@ -292,27 +302,27 @@ def _coincidences(draws: _Draws) -> Array:
 
 def _alpha(coincidences: Array, distance: Array) -> Array:
     """Krippendorff's alpha for squared distances (b, c, c) between categories."""
-    given = coincidences.sum(-1)
-    total = given.sum(-1)
-    expected = (given[:, :, None] * given[:, None, :] * distance).sum((1, 2))
+    category_totals = coincidences.sum(-1)
+    total = category_totals.sum(-1)
+    expected = (category_totals[:, :, None] * category_totals[:, None, :] * distance).sum((1, 2))
     return 1 - (total - 1) * _ratio((coincidences * distance).sum((1, 2)), expected)
 
 
-def _nominal(draws: _Draws) -> Array:
+def _nominal(draws: _Resamples) -> Array:
     """Alpha where two categories are equal or not."""
     pairs = _coincidences(draws)
     return _alpha(pairs, np.broadcast_to(1 - np.eye(pairs.shape[-1]), pairs.shape))
 
 
-def _ordinal(draws: _Draws) -> Array:
+def _ordinal(draws: _Resamples) -> Array:
     """Alpha where categories are ranks: the distance is how many verdicts lie between them."""
     pairs = _coincidences(draws)
-    given = pairs.sum(-1)
-    middle = given.cumsum(-1) - given / 2
+    category_totals = pairs.sum(-1)
+    middle = category_totals.cumsum(-1) - category_totals / 2
     return _alpha(pairs, (middle[:, :, None] - middle[:, None, :]) ** 2)
 
 
-MEASURES: dict[str, Callable[[_Draws], Array]] = {
+MEASURES: dict[str, Callable[[_Resamples], Array]] = {
     "Share of unanimous items": _unanimous,
     "Uniform kappa (Randolph)": _uniform,
     "Fleiss' kappa": _fleiss,

@@ -18,22 +18,22 @@ import pandas as pd
 from peftcore.analysis.comparison import Interval, interval
 from peftcore.errors import BadInput
 
-Kind = Literal["content", "special", "soft", "prefix"]
-Specials = Literal["shown", "hidden", "renormalised"]
-LEARNT: frozenset[Kind] = frozenset({"soft", "prefix"})
+TokenKind = Literal["content", "special", "soft", "prefix"]
+TokenDisplay = Literal["shown", "hidden", "renormalised"]
+LEARNED_KINDS: frozenset[TokenKind] = frozenset({"soft", "prefix"})
 
 
 @dataclass(frozen=True)
-class Token:
+class AttentionToken:
     """One position: what it reads, what it is, and which text of a pair it belongs to (or 0)."""
 
     text: str
-    kind: Kind = "content"
+    kind: TokenKind = "content"
     part: int = 0
 
 
 @dataclass(frozen=True)
-class Steps:
+class ScoreInputs:
     """What the weights were computed from: softmax(scale · query · key + added)."""
 
     query: np.ndarray  # (l, h, q, e)
@@ -43,15 +43,15 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionPattern:
     """All heads of one kind of attention for one input; a missing query's row is not a number."""
 
-    place: str  # encoder, decoder or cross
-    sites: tuple[str, ...]  # module paths of the layers
-    queries: tuple[Token, ...]
-    keys: tuple[Token, ...]
+    attention_kind: str  # encoder, decoder or cross
+    block_paths: tuple[str, ...]  # module paths of the layers
+    queries: tuple[AttentionToken, ...]
+    keys: tuple[AttentionToken, ...]
     weights: np.ndarray  # (l, h, q, k)
-    steps: Steps | None = None
+    score_inputs: ScoreInputs | None = None
 
     @property
     def layers(self) -> int:
@@ -64,49 +64,50 @@ class Attention:
         return int(self.weights.shape[1])
 
 
-def _columns(tokens: Sequence[Token], kinds: Collection[Kind]) -> list[int]:
-    return [place for place, token in enumerate(tokens) if token.kind in kinds]
+def _indices_of_kinds(tokens: Sequence[AttentionToken], kinds: Collection[TokenKind]) -> list[int]:
+    return [index for index, token in enumerate(tokens) if token.kind in kinds]
 
 
-def mass(attention: Attention, kinds: Collection[Kind]) -> np.ndarray:
+def attention_share(attention: AttentionPattern, kinds: Collection[TokenKind]) -> np.ndarray:
     """Share of each query's attention that keys of these kinds take, (l, h, q)."""
-    return attention.weights[..., _columns(attention.keys, kinds)].sum(-1)
+    return attention.weights[..., _indices_of_kinds(attention.keys, kinds)].sum(-1)
 
 
-def shown(
-    attention: Attention,
-    special: Specials = "shown",
-    learnt: Specials = "shown",
+def filter_pattern(
+    attention: AttentionPattern,
+    special: TokenDisplay = "shown",
+    learnt: TokenDisplay = "shown",
     query_part: int = 0,
     key_part: int = 0,
-) -> Attention:
+) -> AttentionPattern:
     """The part of a pattern somebody asked to see.
 
     Special tokens and learnt positions are shown, hidden (the rest keeps its weights) or
     renormalised (the rest of each row is scaled to sum to one).  A part keeps the tokens of one
     text of a pair, as queries or as keys; what is learnt belongs to no text and stays.
     """
-    away: set[Kind] = set()
+    away: set[TokenKind] = set()
     if special != "shown":
         away.add("special")
     if learnt != "shown":
-        away |= LEARNT
+        away |= LEARNED_KINDS
 
-    def kept(tokens: Sequence[Token], part: int) -> list[int]:
+    def kept(tokens: Sequence[AttentionToken], part: int) -> list[int]:
         return [
             i
             for i, token in enumerate(tokens)
-            if token.kind not in away and (not part or token.part == part or token.kind in LEARNT)
+            if token.kind not in away
+            and (not part or token.part == part or token.kind in LEARNED_KINDS)
         ]
 
     rows, columns = kept(attention.queries, query_part), kept(attention.keys, key_part)
     if not rows or not columns:
         raise BadInput("nothing is left to show; show special tokens, or both texts of the pair")
-    scaled: set[Kind] = {"special"} if special == "renormalised" else set()
-    scaled |= LEARNT if learnt == "renormalised" else set()
+    scaled: set[TokenKind] = {"special"} if special == "renormalised" else set()
+    scaled |= LEARNED_KINDS if learnt == "renormalised" else set()
     weights = attention.weights
     if scaled:
-        rest = 1 - mass(attention, scaled)[..., None]
+        rest = 1 - attention_share(attention, scaled)[..., None]
         weights = np.divide(weights, rest, out=np.zeros_like(weights), where=rest > 1e-9)
     weights = weights[..., rows, :][..., columns]
     return replace(
@@ -114,50 +115,52 @@ def shown(
         queries=tuple(attention.queries[i] for i in rows),
         keys=tuple(attention.keys[i] for i in columns),
         weights=weights,
-        steps=None,
+        score_inputs=None,
     )
 
 
-def _places(tokens: Sequence[Token]) -> list[tuple[int, ...]]:
+def _position_keys(tokens: Sequence[AttentionToken]) -> list[tuple[int, ...]]:
     """What each position is, so that it sorts and equals its counterpart in another model.
 
     Prefix positions come first, soft tokens before the token they stand in front of.
     """
-    named: list[tuple[int, ...]] = []
+    keys: list[tuple[int, ...]] = []
     texts = learnt = 0
     for token in tokens:
         if token.kind == "prefix":
-            named.append((0, 0, learnt))
+            keys.append((0, 0, learnt))
             learnt += 1
         elif token.kind == "soft":
-            named.append((1, texts, 0, learnt))
+            keys.append((1, texts, 0, learnt))
             learnt += 1
         else:
-            named.append((1, texts, 1))
+            keys.append((1, texts, 1))
             texts += 1
-    return named
+    return keys
 
 
-def _union(
-    first: Sequence[Token], second: Sequence[Token]
-) -> tuple[tuple[Token, ...], list[int], list[int]]:
+def _union_of_positions(
+    first: Sequence[AttentionToken], second: Sequence[AttentionToken]
+) -> tuple[tuple[AttentionToken, ...], list[int], list[int]]:
     """All positions of both in order, and where those of each went."""
-    ours, theirs = _places(first), _places(second)
+    ours, theirs = _position_keys(first), _position_keys(second)
     known = dict(zip(theirs, second, strict=True)) | dict(zip(ours, first, strict=True))
     order = sorted(known)
-    where = {name: place for place, name in enumerate(order)}
+    where = {name: index for index, name in enumerate(order)}
     tokens = tuple(known[name] for name in order)
     return tokens, [where[name] for name in ours], [where[name] for name in theirs]
 
 
-def aligned(before: Attention, after: Attention) -> tuple[Attention, Attention]:
+def align_patterns(
+    before: AttentionPattern, after: AttentionPattern
+) -> tuple[AttentionPattern, AttentionPattern]:
     """Both patterns on the union of their positions.
 
     A key that one of them does not have got no attention there; a query that it does not have is a
     row that is not a number.  BadInput unless both read the same tokens with as many heads.
     """
     for ours, theirs in ((before.queries, after.queries), (before.keys, after.keys)):
-        words = [[t.text for t in side if t.kind not in LEARNT] for side in (ours, theirs)]
+        words = [[t.text for t in side if t.kind not in LEARNED_KINDS] for side in (ours, theirs)]
         if words[0] != words[1]:
             raise BadInput("these patterns read different tokens and cannot be compared")
     if before.weights.shape[:2] != after.weights.shape[:2]:
@@ -165,35 +168,35 @@ def aligned(before: Attention, after: Attention) -> tuple[Attention, Attention]:
             f"these models differ in layers and heads: {before.layers} × {before.heads} "
             f"against {after.layers} × {after.heads}"
         )
-    queries, *rows = _union(before.queries, after.queries)
-    keys, *columns = _union(before.keys, after.keys)
+    queries, *rows = _union_of_positions(before.queries, after.queries)
+    keys, *columns = _union_of_positions(before.keys, after.keys)
 
-    def spread(one: Attention, down: list[int], across: list[int]) -> Attention:
+    def spread(one: AttentionPattern, down: list[int], across: list[int]) -> AttentionPattern:
         weights = np.full((*one.weights.shape[:2], len(queries), len(keys)), np.nan, np.float32)
         weights[:, :, down] = 0
         weights[:, :, np.array(down)[:, None], np.array(across)] = one.weights
-        return replace(one, queries=queries, keys=keys, weights=weights, steps=None)
+        return replace(one, queries=queries, keys=keys, weights=weights, score_inputs=None)
 
     return spread(before, rows[0], columns[0]), spread(after, rows[1], columns[1])
 
 
-def difference(before: Attention, after: Attention) -> Attention:
+def pattern_difference(before: AttentionPattern, after: AttentionPattern) -> AttentionPattern:
     """After minus before, on the union of their positions."""
-    first, second = aligned(before, after)
+    first, second = align_patterns(before, after)
     return replace(second, weights=second.weights - first.weights)
 
 
-def moved(before: Attention, after: Attention) -> np.ndarray:
+def total_variation(before: AttentionPattern, after: AttentionPattern) -> np.ndarray:
     """How far each head's attention moved, (l, h): total variation, the mean over queries.
 
     The share of attention that looks elsewhere now: 0 nothing, 1 all of it.
     """
-    change = np.abs(difference(before, after).weights).sum(-1) / 2
+    change = np.abs(pattern_difference(before, after).weights).sum(-1) / 2
     return np.nanmean(change, axis=-1)
 
 
 @dataclass(frozen=True)
-class Measure:
+class HeadMeasure:
     """A number that describes a head."""
 
     title: str
@@ -202,47 +205,47 @@ class Measure:
 
 
 MEASURES = {
-    "learnt": Measure(
+    "learnt": HeadMeasure(
         "Learnt positions", "share", "Attention that prefix positions and soft tokens take"
     ),
-    "special": Measure("Special tokens", "share", "Attention that special tokens take"),
-    "entropy": Measure(
+    "special": HeadMeasure("Special tokens", "share", "Attention that special tokens take"),
+    "entropy": HeadMeasure(
         "Entropy", "bits", "How widely a query looks: 0 at one position, 3 at eight alike"
     ),
-    "distance": Measure(
+    "distance": HeadMeasure(
         "Distance", "tokens", "How far away the text is that a query looks at, learnt left out"
     ),
 }
 
 
-def describe(attention: Attention) -> dict[str, np.ndarray]:
+def measure_heads(attention: AttentionPattern) -> dict[str, np.ndarray]:
     """Each head in numbers, (l, h) by name, each the mean over the queries that are text.
 
     Distance is counted over text alone, its weights scaled to sum to one; cross attention, whose
     queries and keys are different texts, has none.
     """
-    asking = _columns(attention.queries, {"content", "special"})
-    seen = attention.weights[:, :, asking]
+    query_indices = _indices_of_kinds(attention.queries, {"content", "special"})
+    seen = attention.weights[:, :, query_indices]
     safe = np.where(seen > 0, seen, 1)
-    found = {
-        "learnt": seen[..., _columns(attention.keys, LEARNT)].sum(-1),
-        "special": seen[..., _columns(attention.keys, {"special"})].sum(-1),
+    measures = {
+        "learnt": seen[..., _indices_of_kinds(attention.keys, LEARNED_KINDS)].sum(-1),
+        "special": seen[..., _indices_of_kinds(attention.keys, {"special"})].sum(-1),
         "entropy": -(seen * np.log2(safe)).sum(-1),
     }
-    if attention.place != "cross":
-        text = seen[..., _columns(attention.keys, {"content", "special"})]
+    if attention.attention_kind != "cross":
+        text = seen[..., _indices_of_kinds(attention.keys, {"content", "special"})]
         total = text.sum(-1)
-        spots = np.arange(text.shape[-1])
-        gaps = np.abs(spots[:, None] - spots)
-        found["distance"] = (text * gaps).sum(-1) / np.where(total > 1e-9, total, 1)
-    return {name: values.mean(-1) for name, values in found.items()}
+        positions = np.arange(text.shape[-1])
+        gaps = np.abs(positions[:, None] - positions)
+        measures["distance"] = (text * gaps).sum(-1) / np.where(total > 1e-9, total, 1)
+    return {name: values.mean(-1) for name, values in measures.items()}
 
 
 @dataclass(frozen=True)
-class Described:
+class HeadStatistics:
     """Heads over a data set: each measure (s, l, h), the mean over the examples of every seed."""
 
-    place: str
+    attention_kind: str
     examples: int
     measures: dict[str, np.ndarray]
 
@@ -252,13 +255,15 @@ class Described:
         return int(next(iter(self.measures.values())).shape[0])
 
 
-def gathered(place: str, found: Sequence[Sequence[dict[str, np.ndarray]]]) -> Described:
+def average_examples(
+    attention_kind: str, per_example: Sequence[Sequence[dict[str, np.ndarray]]]
+) -> HeadStatistics:
     """The mean over examples of what `describe` said of every seed; found is [example][seed]."""
     measures = {
-        name: np.mean([[seed[name] for seed in example] for example in found], axis=0)
-        for name in found[0][0]
+        name: np.mean([[seed[name] for seed in example] for example in per_example], axis=0)
+        for name in per_example[0][0]
     }
-    return Described(place, len(found), measures)
+    return HeadStatistics(attention_kind, len(per_example), measures)
 
 
 @dataclass(frozen=True)
@@ -272,7 +277,7 @@ class HeadRow:
     change: Interval
 
 
-def head_rows(before: Described | None, after: Described, measure: str) -> list[HeadRow]:
+def head_rows(before: HeadStatistics | None, after: HeadStatistics, measure: str) -> list[HeadRow]:
     """Every head with 95 % limits over seeds.
 
     The change is paired: equal numbers of seeds are matched one by one, a single one (an untouched
@@ -296,11 +301,11 @@ def head_rows(before: Described | None, after: Described, measure: str) -> list[
 
 
 @dataclass(frozen=True)
-class Walk:
+class QueryTrace:
     """How one query's weights came about, one entry for each key."""
 
-    query: Token
-    keys: tuple[Token, ...]
+    query: AttentionToken
+    keys: tuple[AttentionToken, ...]
     products: np.ndarray  # (k, e), query times key, element by element
     dots: np.ndarray  # (k,), their sums
     scaled: np.ndarray  # (k,)
@@ -309,16 +314,16 @@ class Walk:
     weights: np.ndarray  # (k,)
 
 
-def walk(attention: Attention, layer: int, head: int, query: int) -> Walk:
+def trace_query(attention: AttentionPattern, layer: int, head: int, query: int) -> QueryTrace:
     """Scores, softmax and weights of one query of one head, recomputed in double precision."""
-    assert attention.steps is not None, "only a recorded pattern can be walked through"
-    steps = attention.steps
-    products = steps.query[layer, head, query].astype(float) * steps.key[layer, head]
+    assert attention.score_inputs is not None, "only a recorded pattern can be walked through"
+    inputs = attention.score_inputs
+    products = inputs.query[layer, head, query].astype(float) * inputs.key[layer, head]
     dots = products.sum(-1)
-    scaled, added = dots * steps.scale[layer], steps.added[layer, head, query].astype(float)
+    scaled, added = dots * inputs.scale[layer], inputs.added[layer, head, query].astype(float)
     scores = scaled + added
     powers = np.exp(scores - scores.max())
-    return Walk(
+    return QueryTrace(
         attention.queries[query],
         attention.keys,
         products,
@@ -330,22 +335,22 @@ def walk(attention: Attention, layer: int, head: int, query: int) -> Walk:
     )
 
 
-def walk_table(steps: Walk) -> pd.DataFrame:
+def trace_table(trace: QueryTrace) -> pd.DataFrame:
     """The walk as a table, one row for each key."""
     return pd.DataFrame(
         {
-            "Key": [token.text for token in steps.keys],
-            "Kind": [token.kind for token in steps.keys],
-            "Query · key": steps.dots,
-            "Scaled": steps.scaled,
-            "Added": steps.added,
-            "e^(score − largest)": steps.powers,
-            "Weight": steps.weights,
+            "Key": [token.text for token in trace.keys],
+            "Kind": [token.kind for token in trace.keys],
+            "Query · key": trace.dots,
+            "Scaled": trace.scaled,
+            "Added": trace.added,
+            "e^(score − largest)": trace.powers,
+            "Weight": trace.weights,
         }
     )
 
 
-def weights_table(attention: Attention, layer: int, head: int) -> pd.DataFrame:
+def weights_table(attention: AttentionPattern, layer: int, head: int) -> pd.DataFrame:
     """One head's weights, one row for each query and key that has a value."""
     rows = [
         (q, query.text, k, key.text, key.kind, float(attention.weights[layer, head, q, k]))
@@ -356,7 +361,7 @@ def weights_table(attention: Attention, layer: int, head: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).dropna(subset=["Weight"], ignore_index=True)
 
 
-def strongest(attention: Attention, layer: int, head: int, count: int = 5) -> Iterator[str]:
+def strongest(attention: AttentionPattern, layer: int, head: int, count: int = 5) -> Iterator[str]:
     """The largest values of a head in words, for readers who do not see the picture."""
     values = attention.weights[layer, head]
     order = np.argsort(-np.abs(np.nan_to_num(values)), axis=None)[:count]

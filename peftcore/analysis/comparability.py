@@ -35,7 +35,7 @@ R = TypeVar("R", bound=Comparable)
 
 
 @dataclass(frozen=True)
-class Term:
+class Requirement:
     """One thing runs must agree on: its name in a sentence, a run's value, and the way out."""
 
     name: str
@@ -44,31 +44,37 @@ class Term:
     part_of: str = ""  # a term whose disagreement says it already
 
 
-def terms(run: Comparable, *, across_bases: bool = False) -> list[Term]:
+def requirements(run: Comparable, *, across_bases: bool = False) -> list[Requirement]:
     """Everything a run must share with another before their scores may stand side by side.
 
     Another base is another question, so bases and their weights must agree unless asked otherwise.
     """
     spec, manifest = run.spec, run.manifest()
-    training, evaluation, numbers = spec.training, spec.evaluation, spec.population.numbers()
+    training, evaluation, seed_numbers = (
+        spec.training,
+        spec.evaluation,
+        spec.population.seed_numbers(),
+    )
     data = str(manifest.get("data_hash") or "not recorded")
     weights = str((manifest.get("base") or {}).get("fingerprint") or "not recorded")
     again = "train the missing runs with equal settings"
     bases = [
-        Term("base", spec.base, "choose runs on one base, or compare across bases"),
-        Term("weights of the base", weights, "train again on the weights you have", "base"),
+        Requirement("base", spec.base, "choose runs on one base, or compare across bases"),
+        Requirement("weights of the base", weights, "train again on the weights you have", "base"),
     ]
     return [
-        Term("task", spec.task, "choose runs of one task"),
-        Term("data", data, "train again on one state of the data", "task"),
+        Requirement("task", spec.task, "choose runs of one task"),
+        Requirement("data", data, "train again on one state of the data", "task"),
         *([] if across_bases else bases),
-        Term("training examples of a seed", str(training.shots), again),
-        Term("validation examples of a seed", str(training.dev), again),
-        Term("seeds", f"{numbers[0]} to {numbers[-1]}", f"{again}, seeds included"),
-        Term("split that was answered", evaluation.split, again),
-        Term("limit of answered examples", str(evaluation.limit), again),
-        Term("decoding", _decoding(evaluation), again),
-        Term("scoring packages", _scorers(manifest), "score all runs with one version"),
+        Requirement("training examples of a seed", str(training.shots), again),
+        Requirement("validation examples of a seed", str(training.dev), again),
+        Requirement(
+            "seeds", f"{seed_numbers[0]} to {seed_numbers[-1]}", f"{again}, seeds included"
+        ),
+        Requirement("split that was answered", evaluation.split, again),
+        Requirement("limit of answered examples", str(evaluation.limit), again),
+        Requirement("decoding", _decoding(evaluation), again),
+        Requirement("scoring packages", _scorers(manifest), "score all runs with one version"),
     ]
 
 
@@ -85,7 +91,7 @@ def _scorers(manifest: Mapping[str, Any]) -> str:
     return ", ".join(known) or "not recorded"
 
 
-def unlike(
+def reasons_not_comparable(
     runs: Sequence[Comparable],
     *,
     across_bases: bool = False,
@@ -95,32 +101,32 @@ def unlike(
 
     `names` says what a run is called in the sentences, by id.
     """
-    called = [(names or {}).get(run.id, run.id) for run in runs]
-    columns = zip(*(terms(run, across_bases=across_bases) for run in runs), strict=True)
+    run_names = [(names or {}).get(run.id, run.id) for run in runs]
+    columns = zip(*(requirements(run, across_bases=across_bases) for run in runs), strict=True)
     split = [column for column in columns if len({term.value for term in column}) > 1]
-    said = {column[0].name for column in split}
-    return [_reason(called, column) for column in split if column[0].part_of not in said]
+    disagreeing = {column[0].name for column in split}
+    return [_reason(run_names, column) for column in split if column[0].part_of not in disagreeing]
 
 
-def _reason(called: Sequence[str], column: Sequence[Term]) -> str:
+def _reason(run_names: Sequence[str], column: Sequence[Requirement]) -> str:
     """One sentence on a term that not all runs agree on."""
     groups: dict[str, list[str]] = {}
-    for name, term in zip(called, column, strict=True):
+    for name, term in zip(run_names, column, strict=True):
         groups.setdefault(term.value, []).append(name)
     sides = ", ".join(f"{value} in {' and '.join(who)}" for value, who in groups.items())
     return f"Not the same {column[0].name}: {sides}; {column[0].remedy}."
 
 
-def alike(runs: Iterable[R], *, across_bases: bool = False) -> list[list[R]]:
+def comparable_groups(runs: Iterable[R], *, across_bases: bool = False) -> list[list[R]]:
     """Runs in groups that may be compared, in the order in which their first members came."""
     groups: dict[tuple[str, ...], list[R]] = {}
     for run in runs:
-        key = tuple(term.value for term in terms(run, across_bases=across_bases))
+        key = tuple(term.value for term in requirements(run, across_bases=across_bases))
         groups.setdefault(key, []).append(run)
     return list(groups.values())
 
 
-ALLOWED: dict[str, Callable[[RunSpec], object]] = {
+ALLOWED_DIFFERENCES: dict[str, Callable[[RunSpec], object]] = {
     "Steps": lambda spec: spec.training.steps,
     "Examples in a step": lambda spec: spec.training.batch,
     "Optimisers": lambda spec: spec.training.optimiser,
@@ -134,20 +140,20 @@ def caveats(runs: Sequence[Comparable], names: Mapping[str, str] | None = None) 
 
     As in "Steps differ: 60 in b, 30 in the others"; `names` says what a run is called, by id.
     """
-    found = []
-    for name, read in ALLOWED.items():
+    sentences = []
+    for name, read in ALLOWED_DIFFERENCES.items():
         groups: dict[str, list[str]] = {}
         for run in runs:
             groups.setdefault(str(read(run.spec)), []).append((names or {}).get(run.id, run.id))
         if len(groups) > 1:
-            found.append(f"{name} differ: {_sides(groups)}")
-    return found
+            sentences.append(f"{name} differ: {_sides(groups)}")
+    return sentences
 
 
 def _sides(groups: Mapping[str, Sequence[str]]) -> str:
     """Each value with its runs; those of the largest group, if several, are the others."""
     usual = max(groups, key=lambda value: len(groups[value]))
     few = [(value, who) for value, who in groups.items() if value != usual]
-    said = [f"{value} in {' and '.join(who)}" for value, who in few]
+    phrases = [f"{value} in {' and '.join(who)}" for value, who in few]
     rest = "the others" if len(groups[usual]) > 1 else groups[usual][0]
-    return ", ".join([*said, f"{usual} in {rest}"])
+    return ", ".join([*phrases, f"{usual} in {rest}"])

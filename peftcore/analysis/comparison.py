@@ -19,12 +19,12 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from peftcore.analysis.comparability import alike as alike
 from peftcore.analysis.comparability import caveats as caveats
-from peftcore.analysis.comparability import unlike as unlike
 
-EXACT = 16  # up to this many seeds every sign pattern is counted, above it a sample of them
-SAMPLED = 100_000
+MAX_EXACT_SEEDS = (
+    16  # up to this many seeds every sign pattern is counted, above it a sample of them
+)
+SIGN_SAMPLES = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def interval(values: Iterable[float]) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def summary(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
+def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
     """One row per run, best mean first: base, task, method, mean, low, high, n, trainable, seconds.
 
     Seeds without a value of the metric do not count; runs without any stay in the table with n 0.
@@ -62,30 +62,30 @@ def summary(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> 
     """
     rows = []
     for run, seeds in table.groupby("run", sort=False):
-        found = interval(seeds[metric])
+        estimate = interval(seeds[metric])
         first = seeds.iloc[0]
         row = {"run": run, "base": first["base"], "task": first["task"], "method": first["method"]}
-        row |= {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+        row |= {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "n": estimate.n}
         rows.append(row | {"trainable": first["trainable"], "seconds": first["seconds"]})
     columns = ["run", "base", "task", "method", "mean", "low", "high", "n", "trainable", "seconds"]
-    made = pd.DataFrame(rows, columns=columns)
-    numbers = dict.fromkeys(("mean", "low", "high", "trainable", "seconds"), float)
-    made = made.astype(numbers)
-    return made.sort_values("mean", ascending=lowest_first, kind="stable", ignore_index=True)
+    frame = pd.DataFrame(rows, columns=columns)
+    dtypes = dict.fromkeys(("mean", "low", "high", "trainable", "seconds"), float)
+    frame = frame.astype(dtypes)
+    return frame.sort_values("mean", ascending=lowest_first, kind="stable", ignore_index=True)
 
 
-def band(history: pd.DataFrame, value: str) -> pd.DataFrame:
+def interval_by_step(history: pd.DataFrame, value: str) -> pd.DataFrame:
     """Columns step, mean, low, high, n: a value's mean and 95 % interval over seeds at each step.
 
     Seeds that stopped early drop out of later steps; n says how many are left.  Limits are missing
     where one seed is.
     """
     by_step = history.dropna(subset=[value]).groupby("step")[value]
-    made = by_step.agg(mean="mean", spread="std", n="count").reset_index()
-    free = np.maximum(made["n"] - 1, 1)
-    half = special.stdtrit(free, 0.975) * made["spread"] / np.sqrt(made["n"])
-    made["low"], made["high"] = made["mean"] - half, made["mean"] + half
-    return made[["step", "mean", "low", "high", "n"]]
+    frame = by_step.agg(mean="mean", spread="std", n="count").reset_index()
+    free = np.maximum(frame["n"] - 1, 1)
+    half = special.stdtrit(free, 0.975) * frame["spread"] / np.sqrt(frame["n"])
+    frame["low"], frame["high"] = frame["mean"] - half, frame["mean"] + half
+    return frame[["step", "mean", "low", "high", "n"]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class PairedDifference:
     n: int
 
 
-def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference:
+def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference:
     """Difference second − first, paired by seed number, with an exact sign-flip permutation test.
 
     Under the hypothesis of equal methods each seed's difference could as well have had the other
@@ -114,18 +114,18 @@ def paired(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDif
     seeds = sorted(set(first) & set(second))
     gaps = np.array([second[seed] - first[seed] for seed in seeds], dtype=float)
     gaps = gaps[np.isfinite(gaps)]
-    found, n = interval(gaps), len(gaps)
+    estimate, n = interval(gaps), len(gaps)
     if n == 0:
         return PairedDifference(None, None, None, None, None, 0)
     sums = np.abs(_signs(n) @ gaps)
     reached = int((sums >= abs(gaps.sum()) - 1e-9 * np.abs(gaps).sum()).sum())
-    exact = n <= EXACT
+    exact = n <= MAX_EXACT_SEEDS
     p = reached / len(sums) if exact else (reached + 1) / (len(sums) + 1)
     smallest = 2.0 ** (1 - n) if exact else 1 / (len(sums) + 1)
-    return PairedDifference(found.mean, found.low, found.high, p, min(smallest, 1.0), n)
+    return PairedDifference(estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
 
 
-def lead(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
+def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
     """How much higher the first run's metric is than the second's, paired by seed."""
     seeds = table.pivot(index="seed", columns="run", values=metric)
     return interval(seeds[first] - seeds[second])
@@ -133,12 +133,12 @@ def lead(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
 
 def _signs(n: int) -> np.ndarray:
     """Sign patterns of n differences, one a row: all of them, or a fixed sample of many."""
-    if n <= EXACT:
+    if n <= MAX_EXACT_SEEDS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
-    return np.random.default_rng(0).choice((1.0, -1.0), size=(SAMPLED, n))
+    return np.random.default_rng(0).choice((1.0, -1.0), size=(SIGN_SAMPLES, n))
 
 
-def against(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
+def differences_from_reference(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
     """Every other run against the reference: run, difference, low, high, p, holm, smallest_p, n.
 
     `holm` is p after Holm's correction for as many comparisons as there are rows with a p.
@@ -150,20 +150,20 @@ def against(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
     rows = []
     for run in scores:
         if run != reference:
-            found = paired(scores[reference], scores[run])
-            row = {"run": run, "difference": found.mean, "low": found.low, "high": found.high}
-            rows.append(row | {"p": found.p, "smallest_p": found.smallest_p, "n": found.n})
-    made = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])
-    made.insert(5, "holm", holm(made["p"].tolist()))
-    return made.astype({name: float for name in made.columns if name not in ("run", "n")})
+            gap = paired_difference(scores[reference], scores[run])
+            row = {"run": run, "difference": gap.mean, "low": gap.low, "high": gap.high}
+            rows.append(row | {"p": gap.p, "smallest_p": gap.smallest_p, "n": gap.n})
+    frame = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])
+    frame.insert(5, "holm", holm_correction(frame["p"].tolist()))
+    return frame.astype({name: float for name in frame.columns if name not in ("run", "n")})
 
 
-def seeds_for(level: float, comparisons: int = 1) -> int:
+def seeds_for_significance(level: float, comparisons: int = 1) -> int:
     """Fewest seeds with which a difference can reach the level after Holm's correction."""
     return 1 + math.ceil(math.log2(comparisons / level))
 
 
-def holm(ps: Sequence[float | None]) -> list[float | None]:
+def holm_correction(ps: Sequence[float | None]) -> list[float | None]:
     """p values after Holm's correction, in the given order; missing ones stay missing."""
     known = [p for p in ps if p is not None and not math.isnan(p)]
     if not known:
@@ -189,23 +189,23 @@ def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:
 
 
 @dataclass(frozen=True)
-class Piece:
+class DiffPiece:
     """Words in a row that both texts share, or that only one of them has."""
 
-    where: Literal["both", "first", "second"]
+    side: Literal["both", "first", "second"]
     words: tuple[str, ...]
 
 
-def differences(first: Sequence[str], second: Sequence[str]) -> list[Piece]:
+def diff_words(first: Sequence[str], second: Sequence[str]) -> list[DiffPiece]:
     """Both texts as one row of pieces; words only in the first precede what replaced them."""
     pieces = []
     matcher = difflib.SequenceMatcher(a=list(first), b=list(second), autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
-            pieces.append(Piece("both", tuple(first[a:b])))
+            pieces.append(DiffPiece("both", tuple(first[a:b])))
             continue
         if b > a:
-            pieces.append(Piece("first", tuple(first[a:b])))
+            pieces.append(DiffPiece("first", tuple(first[a:b])))
         if d > c:
-            pieces.append(Piece("second", tuple(second[c:d])))
+            pieces.append(DiffPiece("second", tuple(second[c:d])))
     return pieces

@@ -47,25 +47,27 @@ def top_eigenvalue(
     """
     vector = start / start.norm()
     basis: list[Tensor] = []
-    along: list[float] = []
-    beside: list[float] = []
+    diagonal: list[float] = []
+    off_diagonal: list[float] = []
     value = 0.0
     for done in range(1, iterations + 1):
         basis.append(vector)
         image = product(vector)
-        along.append(float(vector @ image))
+        diagonal.append(float(vector @ image))
         for _ in range(2):  # twice: rounding leaves the first result not quite upright
             for other in basis:
                 image = image - (other @ image) * other
         length = float(image.norm())
-        if not (math.isfinite(length) and math.isfinite(along[-1])):
+        if not (math.isfinite(length) and math.isfinite(diagonal[-1])):
             return math.nan, done
-        found = np.linalg.eigvalsh(np.diag(along) + np.diag(beside, 1) + np.diag(beside, -1))
-        before, value = value, float(found[np.abs(found).argmax()])
+        eigenvalues = np.linalg.eigvalsh(
+            np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
+        )
+        before, value = value, float(eigenvalues[np.abs(eigenvalues).argmax()])
         small = length <= 1e-6 * max(abs(value), 1e-12)
         if small or (done > 2 and abs(value - before) <= close * abs(value)):
             return value, done
-        beside.append(length)
+        off_diagonal.append(length)
         vector = image / length
     return value, iterations
 
@@ -75,7 +77,9 @@ def convexity(centroid: float, vertices: Sequence[float]) -> float:
     return float(np.mean(vertices)) - centroid
 
 
-def tightening(copies: Sequence[float], sizes: Sequence[int], draws: int = 400) -> pd.DataFrame:
+def error_by_copies(
+    copies: Sequence[float], sizes: Sequence[int], resamples: int = 400
+) -> pd.DataFrame:
     """How far the mean of R copies of the validation set strays from the mean of all.
 
     Columns R, error (standard deviation of the mean of R copies drawn with replacement) and
@@ -85,13 +89,13 @@ def tightening(copies: Sequence[float], sizes: Sequence[int], draws: int = 400) 
     rng = np.random.default_rng(0)
     rows = []
     for size in sizes:
-        means = rng.choice(values, (draws, size)).mean(1)
+        means = rng.choice(values, (resamples, size)).mean(1)
         rows.append((size, float(means.std()), float(values.std() / math.sqrt(size))))
     return pd.DataFrame(rows, columns=["R", "error", "expected"])
 
 
 @dataclass(frozen=True)
-class Agreement:
+class RankCorrelation:
     """A correlation with its 95 % interval, from n pairs; None where it cannot be said."""
 
     value: float | None
@@ -100,17 +104,20 @@ class Agreement:
     n: int
 
 
-def rank_agreement(estimate: Sequence[float], target: Sequence[float]) -> float | None:
+def kendall_tau(estimate: Sequence[float], target: Sequence[float]) -> float | None:
     """Kendall's tau-b of two orders; None for fewer than three pairs or where one never varies."""
-    one, other = _pairs(estimate, target)
+    one, other = _finite_pairs(estimate, target)
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
     return float(stats.kendalltau(one, other).statistic)
 
 
-def correlation(
-    x: Sequence[float], y: Sequence[float], groups: Sequence[str] | None = None, draws: int = 2000
-) -> Agreement:
+def rank_correlation(
+    x: Sequence[float],
+    y: Sequence[float],
+    groups: Sequence[str] | None = None,
+    resamples: int = 2000,
+) -> RankCorrelation:
     """Spearman's rank correlation, with a bootstrap interval over groups (runs), or over pairs.
 
     Seeds of one run are not independent of each other, so whole groups are drawn.
@@ -122,16 +129,16 @@ def correlation(
     value = _spearman(one, other)
     members = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
     if value is None or len(members) < 4:  # fewer groups cannot carry an interval
-        return Agreement(value, None, None, len(one))
+        return RankCorrelation(value, None, None, len(one))
     rng = np.random.default_rng(0)
-    found = []
-    for _ in range(draws):
+    resampled = []
+    for _ in range(resamples):
         picked = np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))])
-        drawn = _spearman(one[picked], other[picked])
-        if drawn is not None:
-            found.append(drawn)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return Agreement(value, float(low), float(high), len(one))
+        resampled_value = _spearman(one[picked], other[picked])
+        if resampled_value is not None:
+            resampled.append(resampled_value)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return RankCorrelation(value, float(low), float(high), len(one))
 
 
 def _spearman(one: Array, other: Array) -> float | None:
@@ -140,13 +147,13 @@ def _spearman(one: Array, other: Array) -> float | None:
     return float(stats.spearmanr(one, other).statistic)
 
 
-def _pairs(x: Sequence[float], y: Sequence[float]) -> tuple[Array, Array]:
+def _finite_pairs(x: Sequence[float], y: Sequence[float]) -> tuple[Array, Array]:
     one, other = np.array(x, dtype=float), np.array(y, dtype=float)
     known = np.isfinite(one) & np.isfinite(other)
     return one[known], other[known]
 
 
-def spread(values: Sequence[float]) -> tuple[float, float]:
+def mean_and_variance(values: Sequence[float]) -> tuple[float, float]:
     """Mean and variance (n − 1) of losses at random points of a simplex."""
     if len(values) < 2:
         return fmean(values), math.nan

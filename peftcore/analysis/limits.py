@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from peftcore.errors import BadInput
 
 Array = NDArray[np.float64]
-UNMOVED = 1e-5  # what rounding in single precision may do to a pattern or an output
-CARRIED = 0.99  # share of the squared length that "really used" directions carry
+ROUNDING_TOLERANCE = 1e-5  # what rounding in single precision may do to a pattern or an output
+USED_SHARE = 0.99  # share of the squared length that "really used" directions carry
 
 
 @dataclass(frozen=True)
-class Layer:
+class AttentionLayer:
     """What one attention layer computed for one input: prefix positions first, then content."""
 
     weights: Array  # (h, q, p + k)
@@ -37,31 +37,31 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Limits:
+class LayerComparison:
     """One layer with an adapter beside the same layer without one."""
 
-    plain: Layer
-    worn: Layer
+    base: AttentionLayer
+    adapted: AttentionLayer
 
     @property
     def length(self) -> int:
         """Prefix positions; 0 for adapters without a prefix."""
-        return self.worn.length
+        return self.adapted.length
 
     @cached_property
     def share(self) -> Array:
         """Attention each query gives to the prefix (h, q)."""
-        return self.worn.weights[..., : self.length].sum(-1)
+        return self.adapted.weights[..., : self.length].sum(-1)
 
     @property
     def before(self) -> Array:
         """Attention among the content without the adapter (h, q, k)."""
-        return self.plain.weights
+        return self.base.weights
 
     @property
     def after(self) -> Array:
         """Attention to the content with the adapter, as it is (h, q, k)."""
-        return self.worn.weights[..., self.length :]
+        return self.adapted.weights[..., self.length :]
 
     @cached_property
     def renormalised(self) -> Array:
@@ -87,22 +87,22 @@ class Limits:
     @cached_property
     def scaled(self) -> Array:
         """(1 - share) times the output without the adapter (h, q, e)."""
-        return (1 - self.share[..., None]) * self.plain.output
+        return (1 - self.share[..., None]) * self.base.output
 
     @cached_property
     def bias(self) -> Array:
         """What came on top of the scaled output, as measured (h, q, e)."""
-        return self.worn.output - self.scaled
+        return self.adapted.output - self.scaled
 
     @cached_property
-    def allowed(self) -> Array:
+    def allowed_bias(self) -> Array:
         """What the theory lets come on top: prefix values, weighted by attention (h, q, e)."""
-        return self.worn.weights[..., : self.length] @ self.worn.value[:, : self.length]
+        return self.adapted.weights[..., : self.length] @ self.adapted.value[:, : self.length]
 
     @cached_property
     def output_error(self) -> Array:
         """Largest |bias - allowed| of each query (h, q)."""
-        return np.abs(self.bias - self.allowed).max(-1)
+        return np.abs(self.bias - self.allowed_bias).max(-1)
 
     @property
     def content_drift(self) -> float:
@@ -122,7 +122,7 @@ class Limits:
         old, new = self.before[head], self.renormalised[head]
         apart = old[:, :, None] - old[:, None, :]
         now = new[:, :, None] - new[:, None, :]
-        counted = apart > UNMOVED
+        counted = apart > ROUNDING_TOLERANCE
         return float((counted & (now < 0)).sum() / max(1, counted.sum()))
 
     def singular_values(self, head: int) -> Array:
@@ -132,28 +132,28 @@ class Limits:
     def rank(self, head: int) -> int:
         """Directions the bias has at all: singular values above rounding."""
         values = self.singular_values(head)
-        floor = UNMOVED * max(1.0, float(np.abs(self.worn.output[head]).max()))
+        floor = ROUNDING_TOLERANCE * max(1.0, float(np.abs(self.adapted.output[head]).max()))
         return int((values > floor).sum())
 
-    def used(self, head: int) -> int:
+    def used_dimensions(self, head: int) -> int:
         """Fewest directions that carry 99 % of the bias's squared length."""
         squares = self.singular_values(head) ** 2
         if not squares.sum():
             return 0
         reached = np.cumsum(squares) / squares.sum()
-        return int(np.searchsorted(reached, CARRIED) + 1)
+        return int(np.searchsorted(reached, USED_SHARE) + 1)
 
-    def room(self, head: int) -> int:
+    def allowed_dimensions(self, head: int) -> int:
         """Dimensions of the span of the prefix values, all that the theory allows."""
-        values = self.worn.value[head, : self.length]
+        values = self.adapted.value[head, : self.length]
         return int(np.linalg.matrix_rank(values)) if self.length else 0
 
-    def head(self, head: int) -> Head:
+    def summarize_head(self, head: int) -> HeadSummary:
         """One head in numbers."""
         if not 0 <= head < len(self.before):
             raise BadInput(f"head must lie in [0, {len(self.before) - 1}]; got {head}")
         norms = np.linalg.norm(self.bias[head], axis=-1)
-        return Head(
+        return HeadSummary(
             head=head,
             length=self.length,
             share=float(self.share[head].mean()),
@@ -164,10 +164,10 @@ class Limits:
             pattern_error=float(self.pattern_error[head].max()),
             output_error=float(self.output_error[head].max()),
             bias_norm=float(norms.mean()),
-            output_norm=float(np.linalg.norm(self.plain.output[head], axis=-1).mean()),
+            output_norm=float(np.linalg.norm(self.base.output[head], axis=-1).mean()),
             rank=self.rank(head),
-            used=self.used(head),
-            room=self.room(head),
+            used=self.used_dimensions(head),
+            room=self.allowed_dimensions(head),
         )
 
     def projection(self, head: int) -> Projection:
@@ -176,7 +176,7 @@ class Limits:
         Across: the direction that carries most of the bias.  Up: the main direction of the old
         outputs once that one is taken out.
         """
-        bias, old = self.bias[head], self.plain.output[head]
+        bias, old = self.bias[head], self.base.output[head]
         across = np.linalg.svd(bias, full_matrices=False)[2][0]
         if across @ bias.sum(0) < 0:
             across = -across
@@ -184,7 +184,7 @@ class Limits:
         rest = rest - np.outer(rest @ across, across)
         up = np.linalg.svd(rest, full_matrices=False)[2][0]
         plane = np.stack([across, up - (up @ across) * across])
-        new = self.worn.output[head]
+        new = self.adapted.output[head]
         squares = float((bias**2).sum())
         kept = float(((bias @ across) ** 2).sum()) / squares if squares else 1.0
         return Projection(old @ plane.T, self.scaled[head] @ plane.T, new @ plane.T, kept)
@@ -201,7 +201,7 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class Head:
+class HeadSummary:
     """One head in numbers, for one input.  Errors are largest, norms and shares means."""
 
     head: int
@@ -227,11 +227,11 @@ class Head:
     @property
     def keeps_order(self) -> bool:
         """Whether content attention is the old one but for rounding in single precision."""
-        return self.content_drift < UNMOVED
+        return self.content_drift < ROUNDING_TOLERANCE
 
     def verdict(self) -> str:
         """What happened to this head, in one sentence with its numbers."""
-        if not self.length and self.keeps_order and self.bias_norm < UNMOVED:
+        if not self.length and self.keeps_order and self.bias_norm < ROUNDING_TOLERANCE:
             return "This layer is left as it was: the adapter does not reach it."
         if self.keeps_order:
             order = f"Order of content unchanged: patterns agree to {self.content_drift:.0e}"
@@ -249,19 +249,20 @@ class Head:
         )
 
 
-def compare(plain: Layer, worn: Layer) -> Limits:
+def compare_layers(base: AttentionLayer, adapted: AttentionLayer) -> LayerComparison:
     """A layer beside itself without the adapter; BadInput if they did not see the same content."""
-    if plain.length:
+    if base.length:
         raise BadInput("the layer to compare with must not have a prefix")
-    if plain.weights.shape[-1] != worn.weights.shape[-1] - worn.length:
+    if base.weights.shape[-1] != adapted.weights.shape[-1] - adapted.length:
         raise BadInput(
-            f"the layers saw {plain.weights.shape[-1]} and "
-            f"{worn.weights.shape[-1] - worn.length} positions of content; they must see the same"
+            f"the layers saw {base.weights.shape[-1]} and "
+            f"{adapted.weights.shape[-1] - adapted.length} positions of content; they must see "
+            "the same"
         )
-    return Limits(plain, worn)
+    return LayerComparison(base, adapted)
 
 
-def share_by_scores(scores: Array, length: int) -> Array:
+def prefix_share_from_scores(scores: Array, length: int) -> Array:
     """Prefix share from scores before the softmax (…, p + k), without ever taking one.
 
     The logistic function of logsumexp(prefix) - logsumexp(content): a check on the attention code.

@@ -18,38 +18,48 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 
 Array: TypeAlias = NDArray[np.float64]
 
 RESAMPLES = 1000
 REFITS = 200  # a ranking is fitted anew in each
-NEVER = -1e3  # log odds of ties where there are none
-FARTHEST = 10.0  # log odds beyond which a resample's strength counts as without limit
-SCORES = ["mean", "low", "high", "items", "raters", "verdicts", "reason"]
-DIFFERENCES = ["difference", "low", "high", "examples", "reason"]
-EFFECTS = ["rater", "verdicts", "mean", "shared", "leniency", "low", "high", "seconds", "reason"]
+NO_TIES_LOG_ODDS = -1e3  # log odds of ties where there are none
+MAX_LOG_ODDS = 10.0  # log odds beyond which a resample's strength counts as without limit
+SCORE_COLUMNS = ["mean", "low", "high", "items", "raters", "verdicts", "reason"]
+DIFFERENCE_COLUMNS = ["difference", "low", "high", "examples", "reason"]
+EFFECT_COLUMNS = [
+    "rater",
+    "verdicts",
+    "mean",
+    "shared",
+    "leniency",
+    "low",
+    "high",
+    "seconds",
+    "reason",
+]
 
 
-def scores(
+def score_methods(
     rows: pd.DataFrame, by: str = "method", *, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
     """One row per value of `by`, best first, with columns SCORES; without limits, why.
 
     `rows` has one verdict each: `by`, item, example, rater, score in [0, 1].
     """
-    found = []
-    for name, each in _scored(rows, by, resamples, seed).items():
+    results = []
+    for name, each in _score_groups(rows, by, resamples, seed).items():
         low, high, reason = None, None, "one example has no interval"
         if len(each.examples) > 1:
-            low, high, reason = _limits(each.drawn)
-        found.append((name, each.mean, low, high, *each.counts, reason))
-    made = pd.DataFrame(found, columns=[by, *SCORES])
-    made = made.astype(dict.fromkeys(("mean", "low", "high"), float))
-    return made.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+            low, high, reason = _interval_limits(each.resampled_means)
+        results.append((name, each.mean, low, high, *each.counts, reason))
+    frame = pd.DataFrame(results, columns=[by, *SCORE_COLUMNS])
+    frame = frame.astype(dict.fromkeys(("mean", "low", "high"), float))
+    return frame.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
 
 
-def differences(
+def score_differences(
     rows: pd.DataFrame,
     reference: str,
     by: str = "method",
@@ -62,83 +72,88 @@ def differences(
     Rows as in `scores`, best first.  Every resample draws one set of examples and raters for both,
     so what they share drops out; `examples` counts those on which both were rated.
     """
-    scored = _scored(rows, by, resamples, seed)
+    scored = _score_groups(rows, by, resamples, seed)
     if reference not in scored:
-        raise unknown(by, reference, scored)
+        raise unknown_name(by, reference, scored)
     base = scored.pop(reference)
-    found = []
+    results = []
     for name, each in scored.items():
         low, high, reason = None, None, "one example has no interval"
         if min(len(each.examples), len(base.examples)) > 1:
-            low, high, reason = _limits(each.drawn - base.drawn)
+            low, high, reason = _interval_limits(each.resampled_means - base.resampled_means)
         shared = len(each.examples & base.examples)
-        found.append((name, each.mean - base.mean, low, high, shared, reason))
-    made = pd.DataFrame(found, columns=[by, *DIFFERENCES])
-    made = made.astype(dict.fromkeys(("difference", "low", "high"), float))
-    return made.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+        results.append((name, each.mean - base.mean, low, high, shared, reason))
+    frame = pd.DataFrame(results, columns=[by, *DIFFERENCE_COLUMNS])
+    frame = frame.astype(dict.fromkeys(("difference", "low", "high"), float))
+    return frame.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
 
 
 @dataclass(frozen=True)
-class _Scored:
+class _MethodScore:
     """The score of one method, what it is in each resample, and what it rests on."""
 
     mean: float
-    drawn: Array  # (b,)
+    resampled_means: Array  # (b,)
     examples: frozenset[str]
     counts: tuple[int, int, int]  # items, raters, verdicts
 
 
-def _scored(rows: pd.DataFrame, by: str, resamples: int, seed: int) -> dict[str, _Scored]:
+def _score_groups(
+    rows: pd.DataFrame, by: str, resamples: int, seed: int
+) -> dict[str, _MethodScore]:
     """Method → its score; resample n draws the same examples and raters for all."""
     rows = rows.dropna(subset=["score"])
     examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
     rng = np.random.default_rng(seed)
-    drawn = _draws(len(examples), resamples, rng), _draws(len(raters), resamples, rng)
-    found = {}
+    draw_counts = (
+        _draw_counts(len(examples), resamples, rng),
+        _draw_counts(len(raters), resamples, rng),
+    )
+    by_name = {}
     for name, group in rows.groupby(by, sort=False):
         grid = group.pivot_table("score", "item", "rater", aggfunc="mean").reindex(columns=raters)
-        place = group.drop_duplicates("item").set_index("item")["example"].loc[grid.index]
-        times = drawn[0][:, [examples.index(example) for example in place]]
+        item_examples = group.drop_duplicates("item").set_index("item")["example"].loc[grid.index]
+        times = draw_counts[0][:, [examples.index(example) for example in item_examples]]
         cells = grid.to_numpy(float)
         (mean,) = _mean_of_means(cells, np.ones((1, len(grid))), np.ones((1, len(raters))))
         counts = len(grid), group["rater"].nunique(), len(group)
-        means = _mean_of_means(cells, times, drawn[1])
-        found[str(name)] = _Scored(float(mean), means, frozenset(place), counts)
-    return found
+        means = _mean_of_means(cells, times, draw_counts[1])
+        by_name[str(name)] = _MethodScore(float(mean), means, frozenset(item_examples), counts)
+    return by_name
 
 
 def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
     """(b,): the mean over items of the mean over raters; cells are (items, raters) with gaps."""
     seen = np.isfinite(cells)
-    given = weights @ seen.T
-    means = _ratio(weights @ np.where(seen, cells, 0.0).T, given, 0.0)
-    used = np.where(given > 0, times, 0.0)
+    rater_weights = weights @ seen.T
+    means = _ratio(weights @ np.where(seen, cells, 0.0).T, rater_weights, 0.0)
+    used = np.where(rater_weights > 0, times, 0.0)
     return _ratio((used * means).sum(1), used.sum(1))
 
 
-def shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
+def verdict_shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
     """Columns `by`, verdict, count, share: how often each verdict was given, zeros included."""
     counts = pd.crosstab(rows[by].astype(object), rows["verdict"].astype(object))
     counts = counts.reindex(columns=list(verdicts), fill_value=0)
     counts = counts.reindex(index=list(dict.fromkeys(rows[by])))
     counts.index.name, counts.columns.name = by, "verdict"
-    made = counts.stack().rename("count").reset_index()
+    frame = counts.stack().rename("count").reset_index()
     totals = counts.sum(axis=1).clip(lower=1)
-    return made.assign(share=made["count"] / made[by].map(totals).astype(float))
+    return frame.assign(share=frame["count"] / frame[by].map(totals).astype(float))
 
 
-def mentions(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.DataFrame:
+def shortcoming_counts(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.DataFrame:
     """Columns `by`, shortcoming, count, verdicts, share: in how many verdicts each was ticked.
 
     The column `shortcomings` of `rows` holds a list in each cell; one verdict may tick several.
     """
-    made = []
+    results = []
     for value, group in rows.groupby(by, sort=False):
         ticked = list(itertools.chain.from_iterable(group["shortcomings"]))
         n = len(group)
         for name in names:
-            made.append((value, name, ticked.count(name), n, ticked.count(name) / n))
-    return pd.DataFrame(made, columns=[by, "shortcoming", "count", "verdicts", "share"])
+            results.append((value, name, ticked.count(name), n, ticked.count(name) / n))
+    return pd.DataFrame(results, columns=[by, "shortcoming", "count", "verdicts", "share"])
 
 
 def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
@@ -149,13 +164,13 @@ def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int =
     """
     rows = rows.dropna(subset=["score"]).drop_duplicates(["item", "rater"], keep="last")
     grid = rows.pivot(index="item", columns="rater", values="score")
-    found = []
+    results = []
     for rater, own in rows.groupby("rater", sort=True):
         gaps = (grid[rater] - grid.drop(columns=rater).mean(axis=1)).dropna().to_numpy(float)
         counts = len(own), own["score"].mean(), len(gaps)
-        found.append((rater, *counts, *_leniency(gaps, resamples, seed, own["seconds"].median())))
-    made = pd.DataFrame(found, columns=EFFECTS)
-    return made.astype(dict.fromkeys(("mean", "leniency", "low", "high", "seconds"), float))
+        results.append((rater, *counts, *_leniency(gaps, resamples, seed, own["seconds"].median())))
+    frame = pd.DataFrame(results, columns=EFFECT_COLUMNS)
+    return frame.astype(dict.fromkeys(("mean", "leniency", "low", "high", "seconds"), float))
 
 
 def _leniency(
@@ -165,8 +180,8 @@ def _leniency(
         return None, None, None, seconds, "nobody else rated this rater's items"
     if len(gaps) == 1:
         return float(gaps[0]), None, None, seconds, "one shared item has no interval"
-    drawn = _draws(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
-    return float(gaps.mean()), *_limits(drawn)[:2], seconds, ""
+    resampled = _draw_counts(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
+    return float(gaps.mean()), *_interval_limits(resampled)[:2], seconds, ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +196,7 @@ class Correlation:
     reason: str = ""
 
 
-def correlation(
+def human_metric_correlation(
     human: Sequence[float],
     automatic: Sequence[float],
     examples: Sequence[str] | None = None,
@@ -209,27 +224,29 @@ def correlation(
     groups = pd.factorize(about)[0]
     low, high, reason = None, None, "one example has no interval"
     if groups.max() > 0:
-        places = _redrawn(groups, resamples, np.random.default_rng(seed))
-        low, high, reason = _limits(_rank_correlations(*(_taken(row, places) for row in pairs)))
+        positions = _resampled_positions(groups, resamples, np.random.default_rng(seed))
+        low, high, reason = _interval_limits(
+            _rank_correlations(*(_select_values(row, positions) for row in pairs))
+        )
     whole = float(spearmanr(*pairs).statistic), float(pearsonr(*pairs).statistic)
     return Correlation(whole[0], low, high, whole[1], n, reason)
 
 
-def _redrawn(
+def _resampled_positions(
     groups: NDArray[np.int64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """(b, most): places of the items of as many groups, drawn with replacement; -1 where none."""
     members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
-    drawn = rng.integers(0, len(members), (resamples, len(members)))
-    rows = [np.concatenate([members[group] for group in row]) for row in drawn]
-    places = np.full((resamples, max(map(len, rows))), -1)
+    group_draws = rng.integers(0, len(members), (resamples, len(members)))
+    rows = [np.concatenate([members[group] for group in row]) for row in group_draws]
+    positions = np.full((resamples, max(map(len, rows))), -1)
     for nth, row in enumerate(rows):
-        places[nth, : len(row)] = row
-    return places
+        positions[nth, : len(row)] = row
+    return positions
 
 
-def _taken(values: Array, places: NDArray[np.int64]) -> Array:
-    return np.where(places >= 0, values[places], np.nan)
+def _select_values(values: Array, positions: NDArray[np.int64]) -> Array:
+    return np.where(positions >= 0, values[positions], np.nan)
 
 
 def _rank_correlations(first: Array, second: Array) -> Array:
@@ -268,54 +285,58 @@ class _Counts:
     second: Array
 
 
-def ranking(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) -> Ranking:
+def rank_methods(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) -> Ranking:
     """Strengths of methods from pairwise verdicts, limits from resampled examples and raters.
 
     `rows` has one verdict each: first, second (methods), outcome ("first", "tie" or "second"),
     example, rater.
     """
     names = sorted(set(rows["first"]) | set(rows["second"]))
-    place = {name: number for number, name in enumerate(names)}
+    index_of = {name: number for number, name in enumerate(names)}
     raters = rows["rater"].nunique()
     if len(rows) == 0:
-        return Ranking(_ranked([], {}), pd.DataFrame(), 0, 0, "nobody has compared anything yet")
-    count = _counter(rows, place)
+        return Ranking(
+            _ranking_frame([], {}), pd.DataFrame(), 0, 0, "nobody has compared anything yet"
+        )
+    count = _outcome_counter(rows, index_of)
     whole = count(np.ones((1, len(rows))))
     weights = _row_weights(rows, resamples, np.random.default_rng(seed))
-    drawn = count(weights)
-    columns = _shares(whole, drawn, len(names))
+    resampled_counts = count(weights)
+    columns = _win_shares(whole, resampled_counts, len(names))
     reason = _no_strength(whole, names)
     strengths = np.full(len(names), np.nan)
     columns |= {"strength": strengths, "low": strengths, "high": strengths}
     if not reason:
-        strengths = _fitted(whole, 0, len(names))
-        refits = np.array([_fitted(drawn, nth, len(names)) for nth in range(resamples)])
+        strengths = _fit_strengths(whole, 0, len(names))
+        refits = np.array(
+            [_fit_strengths(resampled_counts, nth, len(names)) for nth in range(resamples)]
+        )
         low, high = np.quantile(refits, [0.025, 0.975], axis=0)
-        edge = FARTHEST / 2
+        edge = MAX_LOG_ODDS / 2
         columns |= {
             "strength": strengths,
             "low": np.where(low < -edge, np.nan, low),
             "high": np.where(high > edge, np.nan, high),
         }
-    methods = _ranked(names, columns)
+    methods = _ranking_frame(names, columns)
     odds = pd.Series(strengths, index=names)[methods["method"]].to_numpy()
     chances = 1 / (1 + np.exp(odds[None, :] - odds[:, None]))
     table = pd.DataFrame(chances, index=methods["method"], columns=methods["method"])
     return Ranking(methods, table, len(rows), raters, reason)
 
 
-def _ranked(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
+def _ranking_frame(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
     order = ["strength", "low", "high", "share", "share_low", "share_high"]
-    made = pd.DataFrame({"method": names} | {name: columns.get(name, []) for name in order})
+    frame = pd.DataFrame({"method": names} | {name: columns.get(name, []) for name in order})
     for name in ("wins", "ties", "losses"):
-        made[name] = np.asarray(columns.get(name, []), dtype=int)
-    ranked = made.sort_values(["strength", "share"], ascending=False, kind="stable")
+        frame[name] = np.asarray(columns.get(name, []), dtype=int)
+    ranked = frame.sort_values(["strength", "share"], ascending=False, kind="stable")
     return ranked.reset_index(drop=True)
 
 
-def _counter(rows: pd.DataFrame, place: dict[str, int]) -> Callable[[Array], _Counts]:
+def _outcome_counter(rows: pd.DataFrame, index_of: dict[str, int]) -> Callable[[Array], _Counts]:
     """A function from weights of the rows (b, rows) to the outcomes of each pair of methods."""
-    ends = np.stack([rows["first"].map(place), rows["second"].map(place)], 1).astype(int)
+    ends = np.stack([rows["first"].map(index_of), rows["second"].map(index_of)], 1).astype(int)
     turned = ends[:, 0] > ends[:, 1]
     sign = rows["outcome"].map({"first": 1, "tie": 0, "second": -1}).to_numpy(int)
     sign = np.where(turned, -sign, sign)
@@ -333,11 +354,11 @@ def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -
     weights = np.ones((resamples, len(rows)))
     for column in ("example", "rater"):
         codes, known = pd.factorize(rows[column], sort=True)
-        weights *= _draws(len(known), resamples, rng)[:, codes]
+        weights *= _draw_counts(len(known), resamples, rng)[:, codes]
     return weights
 
 
-def _shares(whole: _Counts, drawn: _Counts, size: int) -> dict[str, Array]:
+def _win_shares(whole: _Counts, resampled_counts: _Counts, size: int) -> dict[str, Array]:
     """Wins, ties, losses and the share of wins of each method, with limits."""
     ends = [np.eye(size)[whole.pairs[:, end]] for end in (0, 1)]
 
@@ -346,7 +367,7 @@ def _shares(whole: _Counts, drawn: _Counts, size: int) -> dict[str, Array]:
         losses = counts.second @ ends[0] + counts.first @ ends[1]
         return wins, counts.tie @ (ends[0] + ends[1]), losses
 
-    (wins, ties, losses), resampled = tally(whole), tally(drawn)
+    (wins, ties, losses), resampled = tally(whole), tally(resampled_counts)
     share = _ratio(resampled[0] + resampled[1] / 2, sum(resampled, np.zeros(1)))
     low, high = np.nanquantile(share, [0.025, 0.975], axis=0)
     mean = (wins + ties / 2) / (wins + ties + losses)
@@ -379,7 +400,7 @@ def _no_strength(counts: _Counts, names: list[str]) -> str:
     )
 
 
-def _fitted(counts: _Counts, nth: int, size: int) -> Array:
+def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
     """Maximum-likelihood strengths of one set of counts, their mean at zero."""
     from scipy.optimize import minimize
 
@@ -389,7 +410,7 @@ def _fitted(counts: _Counts, nth: int, size: int) -> Array:
 
     def loss(values: Array) -> tuple[float, Array]:
         a, b = values[counts.pairs[:, 0]], values[counts.pairs[:, 1]]
-        middle = (a + b) / 2 + values[-1] if with_ties else np.full_like(a, NEVER)
+        middle = (a + b) / 2 + values[-1] if with_ties else np.full_like(a, NO_TIES_LOG_ODDS)
         logs = np.stack([a, middle, b])
         total = np.logaddexp.reduce(logs, 0)
         chance = np.exp(logs - total)
@@ -402,23 +423,23 @@ def _fitted(counts: _Counts, nth: int, size: int) -> Array:
         gradient = np.append(-each + centred, -slope[1].sum() if with_ties else 0.0)
         return float(-reached + size * centred**2 / 2), gradient
 
-    bounds = [(-FARTHEST, FARTHEST)] * (size + 1)
-    found = minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", bounds=bounds)
-    strengths: Array = found.x[:-1]
+    bounds = [(-MAX_LOG_ODDS, MAX_LOG_ODDS)] * (size + 1)
+    fit = minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", bounds=bounds)
+    strengths: Array = fit.x[:-1]
     return strengths - strengths.mean()
 
 
-def _draws(n: int, resamples: int, rng: np.random.Generator) -> Array:
+def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
     """(b, n): how often each of n is drawn in n draws with replacement."""
     if n == 0:
         return np.zeros((resamples, 0))
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
-def _limits(drawn: Array) -> tuple[float | None, float | None, str]:
+def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
     """The middle 95 % of the resamples in which there is a value."""
-    known = drawn[np.isfinite(drawn)]
-    if len(known) < len(drawn) / 2:
+    known = values[np.isfinite(values)]
+    if len(known) < len(values) / 2:
         return None, None, "no interval: in most resamples there is no value"
     low, high = np.quantile(known, [0.025, 0.975])
     return float(low), float(high), ""

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from scipy import special
 
 Array = NDArray[np.floating]
-ROUNDS = 999  # random exchanges behind an interval: p has steps of a thousandth
+PERMUTATIONS = 999  # random exchanges behind an interval: p has steps of a thousandth
 
 
-def norms(rows: Array) -> Array:
+def row_norms(rows: Array) -> Array:
     """Euclidean length of each row (…, d) → (…)."""
     return np.sqrt(np.square(rows.astype(np.float64)).sum(-1))
 
 
-def scales(before: Array, after: Array) -> Array:
+def best_scales(before: Array, after: Array) -> Array:
     """The factor (…) that takes each row (…, d) of `before` nearest to its row of `after`.
 
     Where one number per token is learnt this is that number, sign included; for a vector over
@@ -37,7 +37,7 @@ def scales(before: Array, after: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Exchanged:
+class PermutationResult:
     """A distance between two samples, and what it is when rows change sides at random.
 
     low and high hold 95 % of the random exchanges; p is the share that reaches the value.
@@ -51,7 +51,7 @@ class Exchanged:
 
 def mean_distance(first: Array, second: Array) -> float:
     """Distance between the means of two samples of rows."""
-    return float(norms(first.mean(0) - second.mean(0)))
+    return float(row_norms(first.mean(0) - second.mean(0)))
 
 
 def energy_distance(first: Array, second: Array) -> float:
@@ -59,32 +59,34 @@ def energy_distance(first: Array, second: Array) -> float:
 
     Pairs of a row with itself count, so two equal samples are at zero exactly.
     """
-    return -_contrast(_distances(np.concatenate([first, second])), _sides(len(first), len(second)))
+    return -_contrast(
+        _distances(np.concatenate([first, second])), _contrast_weights(len(first), len(second))
+    )
 
 
 def kernel_distance(first: Array, second: Array) -> float:
     """Squared maximum mean discrepancy with a Gaussian kernel as wide as the median distance."""
     pooled = _distances(np.concatenate([first, second]))
-    return _contrast(_gaussian(pooled), _sides(len(first), len(second)))
+    return _contrast(_gaussian(pooled), _contrast_weights(len(first), len(second)))
 
 
-def exchanged(
-    first: Array, second: Array, kind: str, rounds: int = ROUNDS, seed: int = 0
-) -> Exchanged:
+def permutation_test(
+    first: Array, second: Array, kind: str, permutations: int = PERMUTATIONS, seed: int = 0
+) -> PermutationResult:
     """The "energy" or "kernel" distance with the interval and p of random exchanges of rows."""
     matrix = _distances(np.concatenate([first, second]))
     matrix = -matrix if kind == "energy" else _gaussian(matrix)
-    sides = _sides(len(first), len(second))
+    sides = _contrast_weights(len(first), len(second))
     value = _contrast(matrix, sides)
     rng = np.random.default_rng(seed)
-    shuffled = rng.permuted(np.tile(sides, (rounds, 1)), axis=1)
-    found = ((shuffled @ matrix) * shuffled).sum(1)
-    low, high = np.quantile(found, (0.025, 0.975))
-    reached = int((found >= value - 1e-12 * abs(value)).sum())
-    return Exchanged(value, float(low), float(high), (reached + 1) / (rounds + 1))
+    shuffled = rng.permuted(np.tile(sides, (permutations, 1)), axis=1)
+    permuted_values = ((shuffled @ matrix) * shuffled).sum(1)
+    low, high = np.quantile(permuted_values, (0.025, 0.975))
+    reached = int((permuted_values >= value - 1e-12 * abs(value)).sum())
+    return PermutationResult(value, float(low), float(high), (reached + 1) / (permutations + 1))
 
 
-def _sides(first: int, second: int) -> Array:
+def _contrast_weights(first: int, second: int) -> Array:
     """Weights whose contrast is a difference of means: 1/n of the first, −1/m of the second."""
     return np.concatenate([np.full(first, 1 / first), np.full(second, -1 / second)])
 
@@ -106,26 +108,26 @@ def _gaussian(distances: Array) -> Array:
     return np.exp(-np.square(distances / width) / 2)
 
 
-def nearest(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.intp], Array]:
+def nearest_rows(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.intp], Array]:
     """Places in the table and cosines, each (n, count), of the words nearest to each row."""
-    directions = _directions(rows) @ _directions(table).T
-    places = np.argsort(-directions, axis=1, kind="stable")[:, :count]
-    return places, np.take_along_axis(directions, places, 1)
+    cosines = _directions(rows) @ _directions(table).T
+    indices = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    return indices, np.take_along_axis(cosines, indices, 1)
 
 
 def _directions(rows: Array) -> Array:
-    length = norms(rows)[..., None]
+    length = row_norms(rows)[..., None]
     return rows / np.where(length > 0, length, 1)
 
 
 @dataclass(frozen=True)
-class Gap:
+class RepresentationGap:
     """How far prompt rows are from words, by every measure."""
 
     norm_ratio: float  # mean length of a prompt row over that of a word
     mean_distance: float
-    energy: Exchanged
-    kernel: Exchanged
+    energy: PermutationResult
+    kernel: PermutationResult
     cosine: float  # mean over tokens, to the nearest word of the vocabulary
 
 
@@ -134,9 +136,9 @@ class GapMeasure:
     """A measure for people: its name, the value that equal samples have, and a sentence."""
 
     title: str
-    alike: float
+    value_if_equal: float
     note: str
-    value: Callable[[Gap], float]
+    value: Callable[[RepresentationGap], float]
 
 
 MEASURES: dict[str, GapMeasure] = {
@@ -173,28 +175,30 @@ MEASURES: dict[str, GapMeasure] = {
 }
 
 
-def gap(prompt: Array, words: Array, vocabulary: Array, rounds: int = ROUNDS) -> Gap:
+def representation_gap(
+    prompt: Array, words: Array, vocabulary: Array, permutations: int = PERMUTATIONS
+) -> RepresentationGap:
     """Every measure of soft tokens (p, d) against words (n, d) and the whole vocabulary."""
-    return Gap(
-        float(norms(prompt).mean() / norms(words).mean()),
+    return RepresentationGap(
+        float(row_norms(prompt).mean() / row_norms(words).mean()),
         mean_distance(prompt, words),
-        exchanged(prompt, words, "energy", rounds),
-        exchanged(prompt, words, "kernel", rounds),
-        float(nearest(prompt, vocabulary, 1)[1].mean()),
+        permutation_test(prompt, words, "energy", permutations),
+        permutation_test(prompt, words, "kernel", permutations),
+        float(nearest_rows(prompt, vocabulary, 1)[1].mean()),
     )
 
 
-def travelled(path: Array) -> Array:
+def distance_from_start(path: Array) -> Array:
     """Distance (t, …) of every row of a path (t, …, d) from where it started."""
-    return norms(path - path[:1])
+    return row_norms(path - path[:1])
 
 
-def apart(first: Array, second: Array) -> Array:
+def path_distance(first: Array, second: Array) -> Array:
     """Distance (t, …) between two paths (t, …, d) at each step."""
-    return norms(first.astype(np.float64) - second)
+    return row_norms(first.astype(np.float64) - second)
 
 
-def speeds(path: Array, steps: Sequence[int]) -> tuple[Array, Array]:
+def length_and_sideways_speeds(path: Array, steps: Sequence[int]) -> tuple[Array, Array]:
     """Change of length, and distance moved sideways, per optimiser step: (t − 1, …) each.
 
     A move is split along the row's own direction at its start; what is along it only makes the
@@ -203,9 +207,9 @@ def speeds(path: Array, steps: Sequence[int]) -> tuple[Array, Array]:
     x = path.astype(np.float64)
     moves, here = np.diff(x, axis=0), _directions(x[:-1])
     along = (moves * here).sum(-1)
-    across = norms(moves - along[..., None] * here)
-    taken = np.diff(np.asarray(steps, dtype=float)).reshape(-1, *[1] * (along.ndim - 1))
-    return along / taken, across / taken
+    across = row_norms(moves - along[..., None] * here)
+    step_counts = np.diff(np.asarray(steps, dtype=float)).reshape(-1, *[1] * (along.ndim - 1))
+    return along / step_counts, across / step_counts
 
 
 def step_factors(
@@ -227,19 +231,19 @@ def step_factors(
 
 
 @dataclass(frozen=True)
-class Plane:
+class PrincipalPlane:
     """A plane through a cloud of rows, and the share of the cloud's variance along each axis."""
 
     origin: Array  # (d,)
     axes: Array  # (2, d), of length one
     shares: tuple[float, float]
 
-    def of(self, rows: Array) -> Array:
+    def project(self, rows: Array) -> Array:
         """Places (…, 2) of rows (…, d)."""
         return (rows - self.origin) @ self.axes.T
 
 
-def principal_plane(rows: Array) -> Plane:
+def principal_plane(rows: Array) -> PrincipalPlane:
     """The plane in which the rows (n, d) vary most; each axis points to its largest number."""
     x = rows.astype(np.float64)
     origin = x.mean(0)
@@ -248,11 +252,11 @@ def principal_plane(rows: Array) -> Plane:
     top = top * np.sign(top[np.arange(2), np.abs(top).argmax(1)])[:, None]
     variance = np.square(sizes)
     shares = variance[:2] / max(float(variance.sum()), 1e-300)
-    return Plane(origin, top, (float(shares[0]), float(shares[1])))
+    return PrincipalPlane(origin, top, (float(shares[0]), float(shares[1])))
 
 
 @dataclass(frozen=True)
-class Spread:
+class DeviationInterval:
     """Standard deviation over n seeds with its 95 % interval; one seed has none."""
 
     deviation: float | None
@@ -261,14 +265,15 @@ class Spread:
     n: int
 
 
-def spread(values: Sequence[float]) -> Spread:
+def deviation_interval(values: Sequence[float]) -> DeviationInterval:
     """How far seeds scatter; the interval is the chi-square one of normal values."""
     seen = np.array([v for v in values if v is not None and math.isfinite(v)], dtype=float)
     n = len(seen)
     if n < 2:
-        return Spread(None, None, None, n)
-    found = float(seen.std(ddof=1))
+        return DeviationInterval(None, None, None, n)
+    deviation = float(seen.std(ddof=1))
     low, high = (
-        found * math.sqrt((n - 1) / float(special.chdtri(n - 1, tail))) for tail in (0.025, 0.975)
+        deviation * math.sqrt((n - 1) / float(special.chdtri(n - 1, tail)))
+        for tail in (0.025, 0.975)
     )
-    return Spread(found, low, high, n)
+    return DeviationInterval(deviation, low, high, n)

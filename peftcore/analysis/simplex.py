@@ -23,7 +23,7 @@ CENTROID = "c"  # how the middle is named among corners, which are numbers
 HEIGHT = math.sqrt(3) / 2  # of a triangle of side one
 
 
-def lattice(steps: int, beyond: int = 0) -> Array:
+def triangle_lattice(steps: int, beyond: int = 0) -> Array:
     """Even points (p, 3) of a triangle by their weights, `beyond` steps past every side too.
 
     The corners are always among them, the middle if steps is a multiple of three.
@@ -33,19 +33,19 @@ def lattice(steps: int, beyond: int = 0) -> Array:
     return np.array(points, dtype=float) / steps
 
 
-def corner(name: str, vertices: int) -> Array:
+def corner_weights(name: str, vertices: int) -> Array:
     """Weights (v,) of a vertex by number, or of the centroid."""
     if name == CENTROID:
         return np.full(vertices, 1 / vertices)
     return np.eye(vertices)[int(name)]
 
 
-def on_face(weights: Array, face: Sequence[str], vertices: int) -> Array:
+def face_to_vertex_weights(weights: Array, face: Sequence[str], vertices: int) -> Array:
     """Weights on three corners (p, 3) as weights on all vertices (p, v)."""
-    return weights @ np.stack([corner(name, vertices) for name in face])
+    return weights @ np.stack([corner_weights(name, vertices) for name in face])
 
 
-def flat(weights: Array) -> Array:
+def triangle_coords(weights: Array) -> Array:
     """Where weights on three corners (p, 3) lie in an upright triangle of side one: x, y (p, 2)."""
     return np.stack([weights[:, 1] + weights[:, 2] / 2, weights[:, 2] * HEIGHT], 1)
 
@@ -63,7 +63,7 @@ def edges(vertices: int) -> list[tuple[str, str]]:
     return pairs + [(CENTROID, str(a)) for a in range(vertices)]
 
 
-def cut(start: Array, end: Array, steps: int, beyond: int = 0) -> tuple[Array, Array]:
+def line_points(start: Array, end: Array, steps: int, beyond: int = 0) -> tuple[Array, Array]:
     """Shares of the way t (p,) from one point to another, and the weights (p, v) there."""
     t = np.arange(-beyond, steps + beyond + 1) / steps
     return t, start + t[:, None] * (end - start)
@@ -78,17 +78,17 @@ def barrier(t: Array, losses: Array) -> float:
 
 
 @dataclass(frozen=True)
-class Offer:
+class FaceSuggestion:
     """A face worth looking at, and why."""
 
-    why: str  # "best", "worst" or "most curved"
+    reason: str  # "best", "worst" or "most curved"
     face: tuple[str, str, str]
     value: float
 
 
-def offers(
+def suggest_faces(
     vertex_losses: Sequence[float], middles: dict[tuple[str, str, str], float]
-) -> list[Offer]:
+) -> list[FaceSuggestion]:
     """The face with the lowest and the highest loss in its middle, and the one that bends most.
 
     Bend: how far the loss in the middle is from the mean of its three corners.
@@ -102,14 +102,14 @@ def offers(
     low, high = min(middles, key=middles.__getitem__), max(middles, key=middles.__getitem__)
     bent = max(bends, key=bends.__getitem__)
     return [
-        Offer("best", low, middles[low]),
-        Offer("worst", high, middles[high]),
-        Offer("most curved", bent, bends[bent]),
+        FaceSuggestion("best", low, middles[low]),
+        FaceSuggestion("worst", high, middles[high]),
+        FaceSuggestion("most curved", bent, bends[bent]),
     ]
 
 
 @dataclass(frozen=True)
-class Plane:
+class AdapterPlane:
     """A plane among adapters: middle and two directions as weights on corners.
 
     A point (x, y) has weights middle + x first + y second; the directions have length one and
@@ -131,7 +131,7 @@ class Plane:
         return np.stack([apart @ gram @ self.first, apart @ gram @ self.second], 1)
 
 
-def main_plane(gram: Array) -> Plane:
+def main_plane(gram: Array) -> AdapterPlane:
     """The plane in which corners with these inner products (v, v) spread most.
 
     It goes through their mean along their first two principal directions.
@@ -140,19 +140,19 @@ def main_plane(gram: Array) -> Plane:
     centre = np.eye(v) - 1 / v
     values, vectors = np.linalg.eigh(centre @ gram @ centre)
     total = values.clip(0).sum()
-    found, shares = [], []
+    directions, shares = [], []
     for nth in (1, 2):
         value = max(float(values[-nth]), 0.0) if nth <= v else 0.0
         if value <= 1e-12 * max(1.0, total):
             raise ValueError("the corners lie on a line: a plane needs three that do not")
         vector = vectors[:, -nth]
         vector = vector * math.copysign(1.0, vector[np.abs(vector).argmax()])  # the same every time
-        found.append(centre @ vector / math.sqrt(value))
+        directions.append(centre @ vector / math.sqrt(value))
         shares.append(value / total)
-    return Plane(np.full(v, 1 / v), found[0], found[1], (shares[0], shares[1]))
+    return AdapterPlane(np.full(v, 1 / v), directions[0], directions[1], (shares[0], shares[1]))
 
 
-def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> Plane:
+def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> AdapterPlane:
     """The plane through three corners: origin in the first, the second on the first direction."""
     a, b, c = (np.eye(len(gram))[k] for k in corners)
 
@@ -167,10 +167,10 @@ def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> Pla
         raise ValueError("the three adapters lie on a line: a plane needs three that do not")
     spread = inner(b - a, b - a) + inner(c - a, c - a)
     along = (inner(b - a, b - a) + inner(c - a, first) ** 2) / spread
-    return Plane(a, first, second / math.sqrt(length), (along, 1 - along))
+    return AdapterPlane(a, first, second / math.sqrt(length), (along, 1 - along))
 
 
-def window(at: Array, steps: int, margin: float = 0.25) -> Array:
+def plane_grid(at: Array, steps: int, margin: float = 0.25) -> Array:
     """An even grid (p, 2) around points (n, 2), `margin` of their extent past them."""
     low, high = at.min(0), at.max(0)
     extent = np.maximum(high - low, 1e-9)
@@ -207,14 +207,14 @@ def triangles(at: Array) -> NDArray[np.intp]:
     if not _spread_out(at):
         return np.empty((0, 3), dtype=np.intp)
     low, high = at.min(0), at.max(0)
-    found = Delaunay((at - low) / (high - low)).simplices.astype(np.intp)
-    a, b, c = (at[found[:, k]] for k in range(3))
+    corners = Delaunay((at - low) / (high - low)).simplices.astype(np.intp)
+    a, b, c = (at[corners[:, k]] for k in range(3))
     first, second = b - a, c - a
     area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / 2
-    return found[area > 1e-3 * np.median(area)]  # rounding makes slivers along straight rims
+    return corners[area > 1e-3 * np.median(area)]  # rounding makes slivers along straight rims
 
 
-def quartered(points: Array, corners: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
+def subdivide_triangles(points: Array, corners: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
     """Points (p, k) with the middles of all sides, and every triangle (t, 3) cut in four."""
     sides = np.sort(corners[:, [[0, 1], [1, 2], [2, 0]]], -1)
     kinds, which = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
@@ -225,7 +225,7 @@ def quartered(points: Array, corners: NDArray[np.intp]) -> tuple[Array, NDArray[
     return whole, np.concatenate([np.stack(one, 1) for one in four])
 
 
-def lowest(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> int | None:
+def lowest_row(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> int | None:
     """The row with the lowest value, or the highest; None if there is no value yet."""
     known = frame[value].dropna()
     if known.empty:
@@ -233,6 +233,6 @@ def lowest(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> i
     return int(known.idxmax() if highest else known.idxmin())
 
 
-def bezier(t: Array) -> Array:
+def bezier_weights(t: Array) -> Array:
     """Weights (p, 3) on start, bend and end of the quadratic curve at shares of the way t."""
     return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], 1)

@@ -16,19 +16,19 @@ from numpy.typing import ArrayLike, NDArray
 from peftcore.analysis.comparison import Interval, interval
 
 Array = NDArray[np.floating]
-Whole = NDArray[np.integer]
+IntArray = NDArray[np.integer]
 
 
-def zeros(codes: ArrayLike) -> float:
+def zero_fraction(codes: ArrayLike) -> float:
     """Share of coefficients that are exactly zero; nan if there are none."""
-    held = np.asarray(codes)
-    return float((held == 0).mean()) if held.size else math.nan
+    values = np.asarray(codes)
+    return float((values == 0).mean()) if values.size else math.nan
 
 
-def l0(codes: ArrayLike) -> float:
+def mean_l0(codes: ArrayLike) -> float:
     """Mean number of atoms used at a position: coefficients (…, m) that are not zero."""
-    held = np.asarray(codes)
-    return float((held != 0).sum(-1).mean()) if held.size else math.nan
+    values = np.asarray(codes)
+    return float((values != 0).sum(-1).mean()) if values.size else math.nan
 
 
 def hoyer(codes: ArrayLike) -> Array:
@@ -40,14 +40,14 @@ def hoyer(codes: ArrayLike) -> Array:
     root = math.sqrt(sizes.shape[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = sizes.sum(-1) / np.sqrt(np.square(sizes).sum(-1))
-        found: Array = (root - ratio) / np.where(root > 1, root - 1, np.nan)
-    return found
+        result: Array = (root - ratio) / np.where(root > 1, root - 1, np.nan)
+    return result
 
 
 def mean_hoyer(codes: ArrayLike) -> float:
     """Mean of Hoyer's measure over the positions that use any atom; nan if none does."""
-    found = hoyer(codes)
-    known = found[np.isfinite(found)]
+    values = hoyer(codes)
+    known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else math.nan
 
 
@@ -56,11 +56,11 @@ def lorenz(weights: ArrayLike) -> tuple[Array, Array]:
 
     Both (m + 1,), from 0 to 1; all equal is the diagonal.  nan where the total is zero.
     """
-    held = np.sort(np.asarray(weights, dtype=np.float64))
-    total = held.sum()
-    reached = np.concatenate([[0.0], np.cumsum(held)])
+    sorted_weights = np.sort(np.asarray(weights, dtype=np.float64))
+    total = sorted_weights.sum()
+    reached = np.concatenate([[0.0], np.cumsum(sorted_weights)])
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.linspace(0, 1, len(held) + 1), reached / (total if total else np.nan)
+        return np.linspace(0, 1, len(sorted_weights) + 1), reached / (total if total else np.nan)
 
 
 def gini(weights: ArrayLike) -> float:
@@ -77,48 +77,48 @@ def effective_number(weights: ArrayLike) -> float:
 
     m if all weigh the same, 1 if one weighs everything.
     """
-    held = np.asarray(weights, dtype=np.float64)
-    square = float(np.square(held).sum())
-    return float(held.sum() ** 2 / square) if square else math.nan
+    values = np.asarray(weights, dtype=np.float64)
+    square = float(np.square(values).sum())
+    return float(values.sum() ** 2 / square) if square else math.nan
 
 
-def usage(codes: ArrayLike) -> Array:
+def atom_usage(codes: ArrayLike) -> Array:
     """Share of positions at which each atom is used: (…, m) → (m,)."""
-    held = np.asarray(codes)
-    found: Array = (held.reshape(-1, held.shape[-1]) != 0).mean(0)
-    return found
+    values = np.asarray(codes)
+    used_share: Array = (values.reshape(-1, values.shape[-1]) != 0).mean(0)
+    return used_share
 
 
-def importance(codes: ArrayLike, norms: ArrayLike) -> Array:
+def atom_importance(codes: ArrayLike, norms: ArrayLike) -> Array:
     """Mean size of each atom's coefficient times the atom's length: (…, m) and (m,) → (m,)."""
-    held = np.abs(np.asarray(codes, dtype=np.float64))
-    return held.reshape(-1, held.shape[-1]).mean(0) * np.asarray(norms, dtype=np.float64)
+    sizes = np.abs(np.asarray(codes, dtype=np.float64))
+    return sizes.reshape(-1, sizes.shape[-1]).mean(0) * np.asarray(norms, dtype=np.float64)
 
 
-def ranked(weights: ArrayLike) -> Whole:
+def rank_atoms(weights: ArrayLike) -> IntArray:
     """Positions of the weights, largest first; equal ones in their own order."""
     return np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
 
 
-def shuffled(atoms: int, draw: int, seed: int) -> Whole:
+def shuffle_atoms(atoms: int, draw_index: int, seed: int) -> IntArray:
     """All atoms in a random order, another one for every draw and seed."""
-    return np.random.default_rng([draw, seed]).permutation(atoms)
+    return np.random.default_rng([draw_index, seed]).permutation(atoms)
 
 
-def kept(order: Sequence[int] | Whole, k: int) -> NDArray[np.bool_]:
+def kept_mask(order: Sequence[int] | IntArray, k: int) -> NDArray[np.bool_]:
     """Which atoms stay if the first k of an order are kept: (m,)."""
     mask = np.zeros(len(order), dtype=bool)
     mask[np.asarray(order[:k], dtype=int)] = True
     return mask
 
 
-def counts(atoms: int) -> list[int]:
+def pruning_counts(atoms: int) -> list[int]:
     """How many atoms to keep along a curve: none, all, and powers of two between."""
     between = [2**power for power in range(atoms.bit_length()) if 2**power < atoms]
     return [0, *between, atoms]
 
 
-def over_draws(values: ArrayLike) -> Interval:
+def interval_over_seeds(values: ArrayLike) -> Interval:
     """Mean and 95 % interval over seeds of values (seeds, draws), each seed's draws averaged first.
 
     Draws of one seed share its adapter, so they are not independent and do not count as such.
@@ -126,7 +126,7 @@ def over_draws(values: ArrayLike) -> Interval:
     return interval(np.asarray(values, dtype=np.float64).mean(1).tolist())
 
 
-def apart(first: Interval, second: Interval) -> bool:
+def intervals_disjoint(first: Interval, second: Interval) -> bool:
     """Whether two intervals do not overlap; False where one of them has no limits."""
     limits = (first.low, first.high, second.low, second.high)
     if None in limits:
@@ -149,7 +149,7 @@ class Sparsity:
     atoms: int
 
 
-def summary(
+def summarize_sparsity(
     zero_share: float, used: float, spread: float, frequency: ArrayLike, weights: ArrayLike
 ) -> Sparsity:
     """The numbers of one adapter: from shares, usage (m,) and importance (m,) of all its atoms."""

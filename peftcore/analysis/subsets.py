@@ -11,38 +11,49 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from peftcore.analysis.comparison import holm, interval, paired
+from peftcore.analysis.comparison import holm_correction, interval, paired_difference
 
-GRID = ["name", "metric", "mean", "low", "high", "n", "trainable"]
-PAIRS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
-LAYERS = ["stack", "layer", "way", "mean", "difference", "low", "high", "p", "n", "trainable"]
+SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "trainable"]
+PAIR_COLUMNS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
+LAYER_COLUMNS = [
+    "stack",
+    "layer",
+    "way",
+    "mean",
+    "difference",
+    "low",
+    "high",
+    "p",
+    "n",
+    "trainable",
+]
 
 
-def grid(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+def subset_scores(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row per subset and metric, subsets in the order in which they come: columns GRID."""
     rows = []
     for name, seeds in table.groupby("name", sort=False):
         for metric in metrics:
-            found = interval(seeds.get(metric, []))
-            where = (found.mean, found.low, found.high, found.n)
+            estimate = interval(seeds.get(metric, []))
+            where = (estimate.mean, estimate.low, estimate.high, estimate.n)
             rows.append((name, metric, *where, seeds["trainable"].iloc[0]))
-    return pd.DataFrame(rows, columns=GRID)
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 
 
-def pairs(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def subset_differences(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Every two subsets, second − first, paired by seed; `holm` corrects for all pairs."""
     scores = _by_seed(table, metric)
     rows = []
     for first, second in itertools.combinations(scores, 2):
-        found = paired(scores[first], scores[second])
-        limits = (found.mean, found.low, found.high, found.p, None)
-        rows.append((first, second, *limits, found.smallest_p, found.n))
-    made = pd.DataFrame(rows, columns=PAIRS)
-    made["holm"] = holm(made["p"].tolist())
-    return made.astype(dict.fromkeys(PAIRS[2:-1], float))
+        gap = paired_difference(scores[first], scores[second])
+        limits = (gap.mean, gap.low, gap.high, gap.p, None)
+        rows.append((first, second, *limits, gap.smallest_p, gap.n))
+    frame = pd.DataFrame(rows, columns=PAIR_COLUMNS)
+    frame["holm"] = holm_correction(frame["p"].tolist())
+    return frame.astype(dict.fromkeys(PAIR_COLUMNS[2:-1], float))
 
 
-def layers(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
+def layer_effects(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
     """What a layer alone does, and what is lost without it, against the whole choice.
 
     The table has columns stack, layer and way ("alone" or "without") too; the subset called `whole`
@@ -52,7 +63,7 @@ def layers(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
     rows = []
     for name, seeds in table[table["name"] != whole].groupby("name", sort=False):
         first = seeds.iloc[0]
-        gap = paired(scores.get(whole, {}), scores[str(name)])
+        gap = paired_difference(scores.get(whole, {}), scores[str(name)])
         rows.append(
             (
                 *(first["stack"], first["layer"], first["way"]),
@@ -61,7 +72,7 @@ def layers(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
                 first["trainable"],
             )
         )
-    return pd.DataFrame(rows, columns=LAYERS)
+    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
 
 
 def _by_seed(table: pd.DataFrame, metric: str) -> dict[str, Mapping[int, float]]:

@@ -26,13 +26,13 @@ from typing import Annotated, Any
 import typer
 
 from peftcore import paths
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
-QUIET = 700  # ms without a change after which a page counts as drawn
-LIMIT = 120_000  # ms nobody would wait
-WATCH = """() => {
+QUIET_MS = 700  # ms without a change after which a page counts as drawn
+TIMEOUT_MS = 120_000  # ms nobody would wait
+WATCH_JS = """() => {
   if (window.watched) return;
   const seen = window.watched = {began: 0, changed: performance.now(), painted: 0, frames: 0};
   const wait = () => {
@@ -56,15 +56,15 @@ WATCH = """() => {
   for (const name of ["pointerdown", "keydown"])
     addEventListener(name, (event) => { seen.began ||= event.timeStamp; }, true);
 }"""
-BEGIN = "() => { window.watched.began = 0; }"
-TOOK = "() => window.watched.painted - window.watched.began"
-DRAWN = f"""() => {{
+RESET_JS = "() => { window.watched.began = 0; }"
+ELAPSED_JS = "() => window.watched.painted - window.watched.began"
+IS_DRAWN_JS = f"""() => {{
   const app = document.querySelector('[data-testid="stApp"]');
   return app && app.dataset.testScriptState === "notRunning" && !window.watched.frames
     && !document.querySelector('[data-stale="true"]')
-    && performance.now() - window.watched.changed > {QUIET};
+    && performance.now() - window.watched.changed > {QUIET_MS};
 }}"""
-FLOOR = """
+MINIMAL_APP = """
 import streamlit as st
 
 @st.fragment
@@ -78,14 +78,14 @@ word()
 
 
 @bench.command("app")
-def browser(
+def time_app(
     rounds: Annotated[int, typer.Option(min=1, help="Times each thing is done.")] = 7,
     quick: Annotated[bool, typer.Option("--quick", help="2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
     """Milliseconds from a click to the last change on the page, for demo runs."""
     rows = []
-    for page, action, times in _measured(2 if quick else rounds):
+    for page, action, times in _time_all(2 if quick else rounds):
         rows.append(
             {
                 "page": page,
@@ -98,97 +98,99 @@ def browser(
         typer.echo(f"{page}: {action}, {rows[-1]['median_ms']} ms", err=True)
 
     def lines() -> Iterator[str]:
-        yield from printing.table(
+        yield from printing.format_table(
             ["page", "action", "median ms", "slowest ms", "n"], [tuple(r.values()) for r in rows]
         )
 
-    printing.show(told({"rounds": 2 if quick else rounds, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info({"rounds": 2 if quick else rounds, "rows": rows}), as_json, lines
+    )
 
 
-def _measured(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
+def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
     """Page, action and times, one action after the other."""
-    yield "an empty page", "a button that changes a word: the floor", _floor(rounds)
-    with server() as address, _window() as page:
+    yield "an empty page", "a button that changes a word: the floor", _time_minimal_app(rounds)
+    with serve_app() as address, _browser_page() as page:
         began = time.perf_counter()
         page.goto(address, wait_until="domcontentloaded")
-        page.locator("h1").first.wait_for(timeout=LIMIT)
+        page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
         yield "home", "first paint of a new server", [1000 * (time.perf_counter() - began)]
         again = []
         for _ in range(rounds):
             began = time.perf_counter()
             page.goto(address, wait_until="domcontentloaded")
-            page.locator("h1").first.wait_for(timeout=LIMIT)
+            page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
             again.append(1000 * (time.perf_counter() - began))
         yield "home", "first paint", again
-        _settle(page)
+        _watch_until_drawn(page)
         for name in ("compare", "runs", "train"):
             links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
             links.append(page.locator('[data-testid="stSidebarNav"] a').first)
-            times = _turns(page, [link.click for link in links], rounds)
+            times = _time_steps(page, [link.click for link in links], rounds)
             yield name, "switch to it, and back home", times
         for name, action, ready, makers in ACTIONS:
             page.goto(f"{address}/{name}")
-            page.locator(ready).first.wait_for(timeout=LIMIT)
-            _settle(page)
+            page.locator(ready).first.wait_for(timeout=TIMEOUT_MS)
+            _watch_until_drawn(page)
             steps = [make(page) for make in makers]
-            first = _turns(page, steps, 1)  # what is computed once is computed before
+            first = _time_steps(page, steps, 1)  # what is computed once is computed before
             where, sides = name.partition("?")[0], action.split(", and ")
             if len(sides) == 1:
-                yield where, action, _turns(page, steps, rounds)
+                yield where, action, _time_steps(page, steps, rounds)
                 continue
             yield where, f"{sides[0]}, for the first time", first[:1]
-            times = _turns(page, steps, rounds)
+            times = _time_steps(page, steps, rounds)
             yield where, sides[0], times[::2]
             yield where, sides[1], times[1::2]
 
 
-def _floor(rounds: int) -> list[float]:
+def _time_minimal_app(rounds: int) -> list[float]:
     """What a click costs where there is nothing to draw."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "floor.py"
-        script.write_text(FLOOR)
-        with server(script) as address, _window() as page:
+        script.write_text(MINIMAL_APP)
+        with serve_app(script) as address, _browser_page() as page:
             page.goto(address)
             button = page.get_by_role("button", name="Another")
-            button.wait_for(timeout=LIMIT)
-            _settle(page)
-            _turns(page, [button.click], 1)
-            return _turns(page, [button.click], 2 * rounds)
+            button.wait_for(timeout=TIMEOUT_MS)
+            _watch_until_drawn(page)
+            _time_steps(page, [button.click], 1)
+            return _time_steps(page, [button.click], 2 * rounds)
 
 
-def _turns(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
+def _time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
     """Milliseconds of each step, all of them in every round."""
     times = []
     for _ in range(rounds):
         for step in steps:
-            page.evaluate(WATCH)
-            page.evaluate(BEGIN)
+            page.evaluate(WATCH_JS)
+            page.evaluate(RESET_JS)
             step()
-            _drawn(page)
-            times.append(page.evaluate(TOOK))
+            _wait_until_drawn(page)
+            times.append(page.evaluate(ELAPSED_JS))
     return times
 
 
-def _settle(page: Any) -> None:
-    page.locator('[data-testid="stMain"]').wait_for(timeout=LIMIT)
-    page.evaluate(WATCH)
-    _drawn(page)
+def _watch_until_drawn(page: Any) -> None:
+    page.locator('[data-testid="stMain"]').wait_for(timeout=TIMEOUT_MS)
+    page.evaluate(WATCH_JS)
+    _wait_until_drawn(page)
 
 
-def _drawn(page: Any) -> None:
+def _wait_until_drawn(page: Any) -> None:
     """Wait until nothing changes any more; asked from outside, so that it costs the page little."""
-    deadline = time.monotonic() + LIMIT / 1000
+    deadline = time.monotonic() + TIMEOUT_MS / 1000
     page.wait_for_timeout(100)
-    while not page.evaluate(DRAWN):
+    while not page.evaluate(IS_DRAWN_JS):
         if time.monotonic() > deadline:
             raise BadInput(f"the page {page.url} did not come to rest")
         page.wait_for_timeout(100)
 
 
-Maker = Callable[[Any], Callable[[], None]]
+StepFactory = Callable[[Any], Callable[[], None]]
 
 
-def _spin(label: str, way: str) -> Maker:
+def _number_step(label: str, way: str) -> StepFactory:
     """A press on the + or - of a number."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -199,7 +201,7 @@ def _spin(label: str, way: str) -> Maker:
     return made
 
 
-def _press(group: str, name: str) -> Maker:
+def _choose_option(group: str, name: str) -> StepFactory:
     """A press on one of the choices that stand side by side."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -210,7 +212,7 @@ def _press(group: str, name: str) -> Maker:
     return made
 
 
-def _key(name: str) -> Maker:
+def _slider_key(name: str) -> StepFactory:
     """An arrow key on the first slider."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -222,7 +224,7 @@ def _key(name: str) -> Maker:
     return made
 
 
-def _place(across: float, down: float) -> Maker:
+def _chart_click(across: float, down: float) -> StepFactory:
     """A click into the first chart, at shares of its width and height."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -240,57 +242,77 @@ CHART = ".js-plotly-plot"
 SLIDER = '[data-testid="stSlider"] input'
 # Address, what is done, what must be there before, and the steps that do it in turn.  Two steps
 # that are not alike are told apart: "one, and the other".
-ACTIONS: tuple[tuple[str, str, str, tuple[Maker, ...]], ...] = (
-    ("attention", "another layer", CHART, (_spin("Layer", "Up"), _spin("Layer", "Down"))),
-    ("attention", "another head", CHART, (_spin("Head", "Up"), _spin("Head", "Down"))),
-    ("attention", "a click on a head", CHART, (_place(0.4, 0.6), _place(0.9, 0.2))),
-    ("limits", "another layer", CHART, (_press("Layer", "2"), _press("Layer", "1"))),
-    ("limits", "another head", CHART, (_press("Head", "2"), _press("Head", "1"))),
+ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
+    (
+        "attention",
+        "another layer",
+        CHART,
+        (_number_step("Layer", "Up"), _number_step("Layer", "Down")),
+    ),
+    (
+        "attention",
+        "another head",
+        CHART,
+        (_number_step("Head", "Up"), _number_step("Head", "Down")),
+    ),
+    ("attention", "a click on a head", CHART, (_chart_click(0.4, 0.6), _chart_click(0.9, 0.2))),
+    (
+        "limits",
+        "another layer",
+        CHART,
+        (_choose_option("Layer", "2"), _choose_option("Layer", "1")),
+    ),
+    ("limits", "another head", CHART, (_choose_option("Head", "2"), _choose_option("Head", "1"))),
     (
         "landscape",
         "in relief, and from above",
         CHART,
-        (_press("Seen", "In relief"), _press("Seen", "From above")),
+        (_choose_option("Seen", "In relief"), _choose_option("Seen", "From above")),
     ),
-    ("landscape", "a click on a point", CHART, (_place(0.5, 0.6), _place(0.45, 0.8))),
+    ("landscape", "a click on a point", CHART, (_chart_click(0.5, 0.6), _chart_click(0.45, 0.8))),
     (
         "landscape?landscape.view=Cuts",
         "other lines",
         CHART,
-        (_press("Lines", "Vertex to vertex"), _press("Lines", "All")),
+        (_choose_option("Lines", "Vertex to vertex"), _choose_option("Lines", "All")),
     ),
-    ("scaling", "another step", SLIDER, (_key("ArrowLeft"), _key("ArrowRight"))),
+    ("scaling", "another step", SLIDER, (_slider_key("ArrowLeft"), _slider_key("ArrowRight"))),
     (
         "atoms",
         "another number on the map",
         CHART,
-        (_press("Shown", "Length"), _press("Shown", "Importance")),
+        (_choose_option("Shown", "Length"), _choose_option("Shown", "Importance")),
     ),
-    ("atoms", "a click on an atom", CHART, (_place(0.2, 0.3), _place(0.6, 0.7))),
+    ("atoms", "a click on an atom", CHART, (_chart_click(0.2, 0.3), _chart_click(0.6, 0.7))),
     (
         "atoms?atoms.view=Pruning",
         "another count of atoms",
         SLIDER,
-        (_key("ArrowLeft"), _key("ArrowRight")),
+        (_slider_key("ArrowLeft"), _slider_key("ArrowRight")),
     ),
     (
         "images",
         "another task",
         CHART,
-        (_press("Task", "Unseen shape"), _press("Task", "Unseen digit")),
+        (_choose_option("Task", "Unseen shape"), _choose_option("Task", "Unseen digit")),
     ),
     (
         "images?images.view=Fewer+atoms",
         "another count of atoms",
         SLIDER,
-        (_key("ArrowLeft"), _key("ArrowRight")),
+        (_slider_key("ArrowLeft"), _slider_key("ArrowRight")),
     ),
-    ("toys", "another experiment", CHART, (_press("Experiment", "02"), _press("Experiment", "01"))),
+    (
+        "toys",
+        "another experiment",
+        CHART,
+        (_choose_option("Experiment", "02"), _choose_option("Experiment", "01")),
+    ),
 )
 
 
 @contextmanager
-def server(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Iterator[str]:
+def serve_app(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Iterator[str]:
     """The address of an app of its own, with the demo runs and an empty workspace or this one."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as empty:
         free.bind(("127.0.0.1", 0))
@@ -309,7 +331,7 @@ def server(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Ite
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait(address, process, log)
+            _wait_until_healthy(address, process, log)
             yield address
         finally:
             process.terminate()
@@ -319,7 +341,7 @@ def server(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Ite
                 process.kill()
 
 
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -332,27 +354,27 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise BadInput("the app did not answer within two minutes")
 
 
-def chromium() -> str:
+def find_chromium() -> str:
     """Where the browser lies; BadInput if it or what drives it is missing."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
         raise BadInput("this benchmark drives Chromium, and there is none on this machine")
     if importlib.util.find_spec("playwright") is None:
         raise BadInput("this benchmark needs playwright: pip install playwright")
-    return found
+    return path
 
 
 @contextmanager
-def _window() -> Iterator[Any]:
+def _browser_page() -> Iterator[Any]:
     """A page in a browser of its own."""
-    found = chromium()
+    executable = find_chromium()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu"]
+        browser_process = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = opened.new_page(viewport={"width": 1280, "height": 1600})
-        page.set_default_timeout(LIMIT)
+        page = browser_process.new_page(viewport={"width": 1280, "height": 1600})
+        page.set_default_timeout(TIMEOUT_MS)
         yield page
-        opened.close()
+        browser_process.close()

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from peftcore.benchmarks.bench_training import based, spec_of, worn_trainer
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.bench_training import bench_spec, build_trainer, load_bench_base
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
     from peftcore.training.trainer import Trainer
 
-WARMING = 3  # rounds that do not count: shapes that come later are compiled again
+WARMUP_ROUNDS = 3  # rounds that do not count: shapes that come later are compiled again
 
 
 @bench.command("compile")
-def compiled(
+def time_compile(
     base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
     method: Annotated[str, typer.Option(help="Method.")] = "lora",
     count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
@@ -48,10 +48,10 @@ def compiled(
 
     def lines() -> Iterator[str]:
         yield f"{method}, {count} seeds, backend {backend}, medians of {rounds} rounds"
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
     value = {"method": method, "seeds": count, "rounds": rounds, "backend": backend, "rows": rows}
-    printing.show(told(value), as_json, lines)
+    printing.print_result(with_machine_info(value), as_json, lines)
 
 
 def _row(
@@ -62,10 +62,10 @@ def _row(
 
     torch._dynamo.reset()
     counters.clear()
-    spec = spec_of(name, method, count, WARMING + rounds, "auto")
-    made = _alone if work == "model alone" else _step
+    spec = bench_spec(name, method, count, WARMUP_ROUNDS + rounds, "auto")
+    make_work = _frozen_model_step if work == "model alone" else _training_step
     plain, fast = (
-        made(worn_trainer(spec, alone=True), way)
+        make_work(build_trainer(spec, alone=True), way)
         for way in (lambda model: model, lambda model: torch.compile(model, backend=backend))
     )
     began = time.perf_counter()
@@ -75,32 +75,32 @@ def _row(
         first = str(error).strip().splitlines()[0]
         raise BadInput(f"torch.compile failed, perhaps for want of a compiler: {first}") from None
     compiling = time.perf_counter() - began
-    took: dict[str, list[float]] = {"plain": [], "compiled": []}
-    for turn in range(WARMING + rounds):
+    seconds_by_way: dict[str, list[float]] = {"plain": [], "compiled": []}
+    for turn in range(WARMUP_ROUNDS + rounds):
         for way, work_once in (("plain", plain), ("compiled", fast)):
             began = time.process_time()
             work_once()
-            if turn >= WARMING:
-                took[way].append(time.process_time() - began)
-    pairs = zip(took["plain"], took["compiled"], strict=True)
+            if turn >= WARMUP_ROUNDS:
+                seconds_by_way[way].append(time.process_time() - began)
+    pairs = zip(seconds_by_way["plain"], seconds_by_way["compiled"], strict=True)
     return {
         "base": name,
         "what": work,
-        "plain_ms": 1000 * statistics.median(took["plain"]),
-        "compiled_ms": 1000 * statistics.median(took["compiled"]),
+        "plain_ms": 1000 * statistics.median(seconds_by_way["plain"]),
+        "compiled_ms": 1000 * statistics.median(seconds_by_way["compiled"]),
         "times_faster": statistics.median(a / b for a, b in pairs),
         "compiling_seconds": compiling,
         "graphs": int(counters["stats"]["unique_graphs"]),
     }
 
 
-def _step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+def _training_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
     trainer.adapted.model = way(trainer.adapted.model)
     return trainer.train_step
 
 
-def _alone(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+def _frozen_model_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
     from peftcore.benchmarks import frozen_floor
 
-    base = based(trainer.spec.base)
-    return frozen_floor.step(replace(base, model=way(base.model)), trainer)
+    base = load_bench_base(trainer.spec.base)
+    return frozen_floor.floor_step(replace(base, model=way(base.model)), trainer)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore.benchmarks.bench_training import based, spec_of
-from peftcore.benchmarks.common import bench, interleaved, told
+from peftcore.benchmarks.bench_training import bench_spec, load_bench_base
+from peftcore.benchmarks.common import bench, interleaved, with_machine_info
 from peftcore.system import printing
 
 METHODS = ("prompt_tuning", "prefix_tuning", "lora")
@@ -40,19 +40,26 @@ def generate(
     def lines() -> Iterator[str]:
         yield f"{texts} text(s), medians of {rounds} interleaved rounds, processor seconds"
         heads = ["base", "method", "adapters", "together s", "one by one s", "times faster"]
-        yield from printing.table(heads, [tuple(row.values())[:6] for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values())[:6] for row in rows])
 
     whole: dict[str, Any] = {"texts": texts, "rounds": rounds}
     whole["ratio_vs_one_by_one"] = statistics.median(row["times_faster"] for row in rows)
-    printing.show(told(whole | {"rows": rows}), as_json, lines)
+    printing.print_result(with_machine_info(whole | {"rows": rows}), as_json, lines)
 
 
 def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[str, Any]:
-    said: dict[str, list[list[str]]] = {}
-    ways = _ways(name, method, count, texts, said)
-    took = interleaved(ways, rounds)
-    together, alone = took["together"]["processor"], took["one by one"]["processor"]
-    pairs = [a == b for x, y in zip(*said.values(), strict=True) for a, b in zip(x, y, strict=True)]
+    answers_by_way: dict[str, list[list[str]]] = {}
+    ways = _ways(name, method, count, texts, answers_by_way)
+    seconds_by_way = interleaved(ways, rounds)
+    together, alone = (
+        seconds_by_way["together"]["processor"],
+        seconds_by_way["one by one"]["processor"],
+    )
+    pairs = [
+        a == b
+        for x, y in zip(*answers_by_way.values(), strict=True)
+        for a, b in zip(x, y, strict=True)
+    ]
     return {
         "base": name,
         "method": method,
@@ -65,39 +72,39 @@ def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[st
 
 
 def _ways(
-    name: str, method: str, count: int, texts: int, said: dict[str, list[list[str]]]
+    name: str, method: str, count: int, texts: int, answers_by_way: dict[str, list[list[str]]]
 ) -> dict[str, Callable[[], None]]:
     """Both ways for adapters as they are before training, moved a little so that they differ."""
     import torch
 
     from peftcore import tasks
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation, planning
 
-    base, spec = based(name), spec_of(name, method, count, 1, "fp32")
-    whole, task = planning.wear(base, spec), tasks.find(spec.task)
+    base, spec = load_bench_base(name), bench_spec(name, method, count, 1, "fp32")
+    whole, task = planning.build_adapted(base, spec), tasks.find_task(spec.task)
     generator = torch.Generator().manual_seed(0)
     for tensor in whole.tensors.values():
         noise = torch.randn(tensor.shape, generator=generator)
         tensor.data.add_(0.1 * noise.to(tensor.device))
     singles = []
     for seed in range(count):
-        single = planning.wear(base, spec_of(name, method, 1, 1, "fp32", seed))
+        single = planning.build_adapted(base, bench_spec(name, method, 1, 1, "fp32", seed))
         for each, tensor in single.tensors.items():
             tensor.data.copy_(whole.tensors[each].data[seed : seed + 1])
         singles.append(single)
-    encoder = Encoder(base, task.labels, planning.room(spec, base))
+    encoder = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
     rows = list(task.load("validation")[:texts])
 
-    def asked(worn: Any) -> list[list[str]]:
+    def asked(adapted: Any) -> list[list[str]]:
         with torch.inference_mode():
-            found = evaluation.answer(worn, task, rows, encoder, spec.evaluation)
-        return [[answer.text for answer in each] for each in found]
+            answers = evaluation.answer_examples(adapted, task, rows, encoder, spec.evaluation)
+        return [[answer.text for answer in each] for each in answers]
 
     def together() -> None:
-        said["together"] = asked(whole)
+        answers_by_way["together"] = asked(whole)
 
     def one_by_one() -> None:
-        said["one by one"] = [asked(single)[0] for single in singles]
+        answers_by_way["one by one"] = [asked(single)[0] for single in singles]
 
     return {"together": together, "one by one": one_by_one}

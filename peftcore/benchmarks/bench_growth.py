@@ -18,8 +18,8 @@ from typing import Annotated, Any
 import typer
 
 from peftcore import paths
-from peftcore.benchmarks.bench_training import spec_of, worn_trainer
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.bench_training import bench_spec, build_trainer
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.system import printing
 
 AXES: dict[str, tuple[int, ...]] = {
@@ -52,13 +52,13 @@ def growth(
     if quick:
         chosen, rounds = {"seeds": (1, 2, 4)}, 2
     rows: list[dict[str, Any]] = [
-        {"axis": name, "value": value, **_measured(name, value, base, rounds)}
+        {"axis": name, "value": value, **_measure_in_process(name, value, base, rounds)}
         for name, values in chosen.items()
         for value in values
     ]
     exponents = {
         name: {
-            key: exponent([(r["value"], r[key]) for r in rows if r["axis"] == name])
+            key: growth_exponent([(r["value"], r[key]) for r in rows if r["axis"] == name])
             for key in ("seconds", "peak_memory_mib")
         }
         for name in chosen
@@ -67,32 +67,34 @@ def growth(
     def lines() -> Iterator[str]:
         yield f"{base}, prefix tuning, medians of {rounds}"
         heads = ["axis", "value", "processor seconds", "peak MiB"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
-        for name, found in exponents.items():
-            yield f"{name}: time grows as its power {found['seconds']:.2f} at the upper end"
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
+        for name, powers in exponents.items():
+            yield f"{name}: time grows as its power {powers['seconds']:.2f} at the upper end"
 
     value = {"base": base, "rounds": rounds, "units": UNITS}
-    printing.show(told(value | {"exponents": exponents, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info(value | {"exponents": exponents, "rows": rows}), as_json, lines
+    )
 
 
-def exponent(points: Sequence[tuple[float, float]]) -> float:
+def growth_exponent(points: Sequence[tuple[float, float]]) -> float:
     """Slope of log y over log x by least squares, over the upper half of the points (x > 0)."""
     upper = sorted(points)[len(points) // 2 :] if len(points) > 3 else sorted(points)
     x, y = ([math.log(max(p[k], 1e-9)) for p in upper] for k in (0, 1))
-    found: float = statistics.linear_regression(x, y).slope
-    return found
+    slope: float = statistics.linear_regression(x, y).slope
+    return slope
 
 
-def _measured(axis: str, value: int, base: str, rounds: int) -> dict[str, float]:
-    words = [sys.executable, "-m", "peftcore", "bench", "growth-point"]
-    words += ["--axis", axis, "--value", str(value), "--base", base, "--rounds", str(rounds)]
+def _measure_in_process(axis: str, value: int, base: str, rounds: int) -> dict[str, float]:
+    arguments = [sys.executable, "-m", "peftcore", "bench", "growth-point"]
+    arguments += ["--axis", axis, "--value", str(value), "--base", base, "--rounds", str(rounds)]
     typer.echo(f"{axis} {value}", err=True)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    told = subprocess.run(
-        words, cwd=paths.ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    completed = subprocess.run(
+        arguments, cwd=paths.ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
-    found: dict[str, float] = json.loads(told.stdout)
-    return found
+    measurement: dict[str, float] = json.loads(completed.stdout)
+    return measurement
 
 
 @bench.command("growth-point", hidden=True)
@@ -103,7 +105,7 @@ def growth_point(
     rounds: Annotated[int, typer.Option()],
 ) -> None:
     """One of the processes of `bench growth`."""
-    from peftcore.benchmarks.bench_training import peak
+    from peftcore.benchmarks.bench_training import peak_memory_mib
 
     work = WORKS[axis](value, base)
     work()  # the first one pays for warming up
@@ -112,32 +114,34 @@ def growth_point(
         began = time.process_time()
         work()
         times.append(time.process_time() - began)
-    typer.echo(json.dumps({"seconds": statistics.median(times), "peak_memory_mib": peak()}))
+    typer.echo(
+        json.dumps({"seconds": statistics.median(times), "peak_memory_mib": peak_memory_mib()})
+    )
 
 
 def _seeds(value: int, base: str) -> Callable[[], Any]:
-    return worn_trainer(spec_of(base, "prefix_tuning", value, 1000, "auto")).train_step
+    return build_trainer(bench_spec(base, "prefix_tuning", value, 1000, "auto")).train_step
 
 
 def _together(value: int, base: str) -> Callable[[], Any]:
-    spec = spec_of(base, "prefix_tuning", 16, 1000, "auto")
-    return worn_trainer(spec, value, alone=True).train_step
+    spec = bench_spec(base, "prefix_tuning", 16, 1000, "auto")
+    return build_trainer(spec, value, alone=True).train_step
 
 
 def _length(value: int, base: str) -> Callable[[], Any]:
-    spec = spec_of(base, "prefix_tuning", 4, 1000, "auto")
-    return worn_trainer(
+    spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
+    return build_trainer(
         spec.model_copy(update={"settings": spec.settings | {"length": value}})
     ).train_step
 
 
 def _shots(value: int, base: str) -> Callable[[], Any]:
-    spec = spec_of(base, "prefix_tuning", 4, 1000, "auto")
-    course = spec.training.model_copy(update={"shots": value})
-    spec = spec.model_copy(update={"training": course})
+    spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
+    training = spec.training.model_copy(update={"shots": value})
+    spec = spec.model_copy(update={"training": training})
 
     def work() -> None:
-        trainer = worn_trainer(spec)
+        trainer = build_trainer(spec)
         for _ in range(STEPS):
             trainer.train_step()
 
@@ -147,25 +151,28 @@ def _shots(value: int, base: str) -> Callable[[], Any]:
 def _points(value: int, base: str) -> Callable[[], Any]:
     from peftcore import tasks
     from peftcore.adapters.simplex_points import random_points
-    from peftcore.benchmarks.bench_training import based
+    from peftcore.benchmarks.bench_training import load_bench_base
     from peftcore.labs.common import interpolation
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning
 
-    spec = spec_of(base, "prefix_tuning", 1, 1000, "auto")
+    spec = bench_spec(base, "prefix_tuning", 1, 1000, "auto")
     spec = spec.model_copy(
         update={
             "population": spec.population.model_copy(update={"vertices": 3}),
             "settings": spec.settings | {"places": ["decoder", "cross"]},
         }
     )
-    loaded, task = based(base), tasks.find(spec.task)
+    loaded, task = load_bench_base(base), tasks.find_task(spec.task)
     rows = list(task.load("validation")[:4])
-    surveyor = interpolation.Surveyor(
-        interpolation.of_run(planning.wear(loaded, spec)), 0, rows, Encoder(loaded, task.labels)
+    evaluator = interpolation.PointEvaluator(
+        interpolation.span_of_run(planning.build_adapted(loaded, spec)),
+        0,
+        rows,
+        ExampleBatcher(loaded, task.labels),
     )
-    where = random_points([0], value, 3, 1)[0]
-    return lambda: surveyor.losses(where)
+    points = random_points([0], value, 3, 1)[0]
+    return lambda: evaluator.losses(points)
 
 
 WORKS: dict[str, Callable[[int, str], Callable[[], Any]]] = {

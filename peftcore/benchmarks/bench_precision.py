@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore.benchmarks.bench_training import PEFT_METHODS, spec_of, worn_trainer
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.bench_training import PEFT_METHODS, bench_spec, build_trainer
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.system import printing
 
-WAYS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16")
 
 
 @bench.command()
@@ -35,9 +35,11 @@ def precision(
 
     def lines() -> Iterator[str]:
         yield f"{base}, mean dev loss of {count} seeds; apart: the mean of their differences"
-        yield from printing.table(heads, [tuple(row.values())[1:] for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values())[1:] for row in rows])
 
-    printing.show(told({"base": base, "seeds": count, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info({"base": base, "seeds": count, "rows": rows}), as_json, lines
+    )
 
 
 def _curves(base: str, method: str, count: int, steps: int, looks: int) -> list[dict[str, Any]]:
@@ -45,13 +47,13 @@ def _curves(base: str, method: str, count: int, steps: int, looks: int) -> list[
     every = max(1, steps // looks)
     losses: dict[str, list[list[float]]] = {}
     seconds: dict[str, float] = {}
-    for way in WAYS:
-        trainer = worn_trainer(spec_of(base, method, count, steps, way), alone=True)
-        losses[way], began = [trainer.look_at_dev()], time.process_time()
+    for way in PRECISIONS:
+        trainer = build_trainer(bench_spec(base, method, count, steps, way), alone=True)
+        losses[way], began = [trainer.evaluate_dev()], time.process_time()
         for step in range(1, steps + 1):
             trainer.train_step()
             if step % every == 0:
-                losses[way].append(trainer.look_at_dev())
+                losses[way].append(trainer.evaluate_dev())
         seconds[way] = time.process_time() - began
     return [
         {

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
@@ -44,14 +44,18 @@ def rating_crowd(
         raters, items, browsers = 4, 5, min(browsers, 4)
     began, processor = time.perf_counter(), time.process_time()
     if browsers:
-        from peftcore.benchmarks.browsers import crowd
+        from peftcore.benchmarks.browsers import rate_in_browsers
 
         raters = browsers
-        times, said = crowd(lambda book: invited(book, raters, items), items, think)
-        _count(said, raters * items, min(OVERLAP, raters))
+        times, ratings = rate_in_browsers(
+            lambda rating_store: create_rating_project(rating_store, raters, items), items, think
+        )
+        _check_ratings(ratings, raters * items, min(OVERLAP, raters))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            times = _crowd(database or f"sqlite:///{folder}/crowd.sqlite", raters, items, think)
+            times = _rate_in_threads(
+                database or f"sqlite:///{folder}/crowd.sqlite", raters, items, think
+            )
     seconds, processor = time.perf_counter() - began, time.process_time() - processor
     rows: list[dict[str, Any]] = [
         {"act": act, "calls": len(each), "median_ms": _ms(statistics.median(each))}
@@ -72,22 +76,25 @@ def rating_crowd(
         if not browsers:
             yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
         heads = ["act", "calls", "median ms", "95 % ms", "worst ms"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
-    printing.show(told(value), as_json, lines)
+    printing.print_result(with_machine_info(value), as_json, lines)
 
 
-def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
+def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
     """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
     from peftcore import rating
 
-    book = rating.Book(url)
-    project, tokens = invited(book, raters, items)
-    actors = [rating.sign_in(book, token) for token in tokens]
+    rating_store = rating.RatingStore(url)
+    project, tokens = create_rating_project(rating_store, raters, items)
+    actors = [rating.sign_in(rating_store, token) for token in tokens]
     times: dict[str, list[float]] = defaultdict(list)
     faults: list[BaseException] = []
     threads = [
-        threading.Thread(target=_guarded, args=(_sit, faults, book, who, times, think))
+        threading.Thread(
+            target=_collecting_faults,
+            args=(_rate_all_items, faults, rating_store, who, times, think),
+        )
         for who in actors
     ]
     for thread in threads:
@@ -96,17 +103,19 @@ def _crowd(url: str, raters: int, items: int, think: float) -> dict[str, list[fl
         thread.join()
     if faults:
         raise faults[0]
-    said = rating.verdicts(book, rating.experimenter("bench"), project, history=True)
-    book.close()
-    _count(said, len(times["rate"]), min(OVERLAP, raters))
+    ratings = rating.verdict_table(
+        rating_store, rating.experimenter("bench"), project, history=True
+    )
+    rating_store.close()
+    _check_ratings(ratings, len(times["rate"]), min(OVERLAP, raters))
     return dict(times)
 
 
-def invited(book: Any, raters: int, items: int) -> tuple[str, list[str]]:
+def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[str, list[str]]:
     """A new project, by id, that has so many items for each of so many raters; and their links."""
     from peftcore import rating
-    from peftcore.rating.creation import store
-    from peftcore.rating.item_sampling import Item
+    from peftcore.rating.creation import save_project
+    from peftcore.rating.item_sampling import RatingItem
 
     overlap = min(OVERLAP, raters)
     # Enough that the last rater, too, finds an item that is open and that they have not rated.
@@ -114,17 +123,20 @@ def invited(book: Any, raters: int, items: int) -> tuple[str, list[str]]:
     settings = rating.ProjectSettings.make(
         {"overlap": overlap, "items_per_rater": items, "checks": 0, "training": 0}
     )
-    listed = [_item(Item, number) for number in range(count)]
-    project, me = store(book, "bench", "bench", settings, listed, {}), rating.experimenter("bench")
-    links = [rating.invite(book, me, project.id, f"rater {n}").token for n in range(raters)]
+    listed = [_item(RatingItem, number) for number in range(count)]
+    project, me = (
+        save_project(rating_store, "bench", "bench", settings, listed, {}),
+        rating.experimenter("bench"),
+    )
+    links = [rating.invite(rating_store, me, project.id, f"rater {n}").token for n in range(raters)]
     return project.id, links
 
 
-def _count(said: Any, acknowledged: int, overlap: int) -> None:
+def _check_ratings(ratings: Any, acknowledged: int, overlap: int) -> None:
     """BadInput if a rating was lost or doubled, or an item went to too many raters."""
-    if len(said) != acknowledged or said.duplicated(["item", "rater"]).any():
-        raise BadInput(f"{acknowledged} ratings were acknowledged, {len(said)} are there")
-    most = said.groupby("item").size().max()
+    if len(ratings) != acknowledged or ratings.duplicated(["item", "rater"]).any():
+        raise BadInput(f"{acknowledged} ratings were acknowledged, {len(ratings)} are there")
+    most = ratings.groupby("item").size().max()
     if most > overlap:
         raise BadInput(f"an item has {most} raters where {overlap} are allowed")
 
@@ -134,7 +146,9 @@ def _item(kind: Any, number: int) -> Any:
     return kind("rating", str(number), "yes", fields, OPTIONS, (("yes", f"reason {number}"),))
 
 
-def _guarded(action: Callable[..., None], faults: list[BaseException], *arguments: Any) -> None:
+def _collecting_faults(
+    action: Callable[..., None], faults: list[BaseException], *arguments: Any
+) -> None:
     """A thread's fault is raised where the threads are joined."""
     try:
         action(*arguments)
@@ -142,23 +156,25 @@ def _guarded(action: Callable[..., None], faults: list[BaseException], *argument
         faults.append(fault)
 
 
-def _sit(book: Any, who: Any, times: dict[str, list[float]], think: float) -> None:
+def _rate_all_items(
+    rating_store: Any, who: Any, times: dict[str, list[float]], think: float
+) -> None:
     """One rater from the first item to the last."""
     from peftcore import rating
 
     def timed(act: str, call: Callable[..., Any], *arguments: Any) -> Any:
         began = time.perf_counter()
-        found = call(book, who, *arguments)
+        result = call(rating_store, who, *arguments)
         times[act].append(time.perf_counter() - began)
         time.sleep(think)
-        return found
+        return result
 
-    said = rating.Judgement(verdict="weak yes")
+    judgement = rating.Judgement(verdict="weak yes")
     while (shown := timed("next item", rating.next_item)) is not None:
         lease = shown.lease
-        timed("answer", rating.answer, lease, "yes", f"a{lease}")
+        timed("answer", rating.submit_answer, lease, "yes", f"a{lease}")
         timed("draft", rating.save_draft, lease, {"verdict": "weak yes"}, 1)
-        timed("rate", rating.rate, lease, said, f"r{lease}", 1.0)
+        timed("rate", rating.submit_rating, lease, judgement, f"r{lease}", 1.0)
 
 
 def _ms(seconds: float) -> float:

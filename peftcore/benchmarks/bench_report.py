@@ -20,28 +20,29 @@ from peftcore.benchmarks.common import bench
 from peftcore.errors import BadInput
 
 FOLDER = paths_.ASSETS / "benchmarks"
-Cell = Callable[[Mapping[str, Any]], str]
+CellFormat = Callable[[Mapping[str, Any]], str]
 
 
-def number(name: str, form: str = ".3g") -> Cell:
+def number_column(name: str, form: str = ".3g") -> CellFormat:
     """A number of a row."""
     return lambda row: format(row[name], form)
 
 
-def text(name: str) -> Cell:
+def text_column(name: str) -> CellFormat:
     """A word of a row."""
     return lambda row: str(row[name])
 
 
-def spread(name: str) -> Cell:
+def median_with_range(name: str) -> CellFormat:
     """A median with its range."""
     return lambda row: "{median:.2f} ({low:.2f}-{high:.2f})".format(**row[name])
 
 
-def both(way: str) -> Cell:
+def ratio_column(way: str) -> CellFormat:
     """A ratio of wall times with its range, and that of processor times."""
     return lambda row: (
-        spread(f"ratio_vs_{way}")(row) + f" [{row[f'processor_ratio_vs_{way}']['median']:.2f}]"
+        median_with_range(f"ratio_vs_{way}")(row)
+        + f" [{row[f'processor_ratio_vs_{way}']['median']:.2f}]"
     )
 
 
@@ -52,7 +53,7 @@ class Section:
     name: str
     title: str
     about: str
-    columns: Mapping[str, Cell]
+    columns: Mapping[str, CellFormat]
 
 
 SECTIONS = (
@@ -66,15 +67,15 @@ SECTIONS = (
         "time. Last losses of (a) differ by no more than the last column; those of (b) start from "
         "other random numbers. Peak: the most the process had held so far.",
         {
-            "base": text("base"),
-            "method": text("method"),
-            "seeds": text("seeds"),
-            "own loop (a)": both("own_loop"),
-            "peft (b)": both("peft"),
-            "processes (c)": both("processes"),
+            "base": text_column("base"),
+            "method": text_column("method"),
+            "seeds": text_column("seeds"),
+            "own loop (a)": ratio_column("own_loop"),
+            "peft (b)": ratio_column("peft"),
+            "processes (c)": ratio_column("processes"),
             "one pass, s": lambda row: f"{row['seconds']['one pass']['wall']:.2f}",
-            "peak MiB": number("peak_memory_mib", ".0f"),
-            "losses off by": number("own_loop_off_by", ".1e"),
+            "peak MiB": number_column("peak_memory_mib", ".0f"),
+            "losses off by": number_column("own_loop_off_by", ".1e"),
         },
     ),
     Section(
@@ -85,14 +86,14 @@ SECTIONS = (
         "spread: the standard deviation over seeds, which is what a difference is to be held "
         "against. Times faster: processor time of the whole training, looks included.",
         {
-            "base": text("base"),
-            "method": text("method"),
-            "step": text("step"),
-            "fp32": number("fp32", ".3f"),
-            "bf16": number("bf16", ".3f"),
-            "apart": number("apart", ".3f"),
-            "spread over seeds": number("spread_over_seeds", ".3f"),
-            "times faster": number("times_faster", ".2f"),
+            "base": text_column("base"),
+            "method": text_column("method"),
+            "step": text_column("step"),
+            "fp32": number_column("fp32", ".3f"),
+            "bf16": number_column("bf16", ".3f"),
+            "apart": number_column("apart", ".3f"),
+            "spread over seeds": number_column("spread_over_seeds", ".3f"),
+            "times faster": number_column("times_faster", ".2f"),
         },
     ),
     Section(
@@ -102,11 +103,11 @@ SECTIONS = (
         "soft ones included; for SparseFit with the gradients of its weights. Processor time, "
         "medians of pairs.",
         {
-            "base": text("base"),
-            "method": text("method"),
-            "step, ms": number("step_ms", ".0f"),
-            "floor, ms": number("floor_ms", ".0f"),
-            "times the floor": number("times_the_floor", ".2f"),
+            "base": text_column("base"),
+            "method": text_column("method"),
+            "step, ms": number_column("step_ms", ".0f"),
+            "floor, ms": number_column("floor_ms", ".0f"),
+            "times the floor": number_column("times_the_floor", ".2f"),
         },
     ),
     Section(
@@ -116,13 +117,13 @@ SECTIONS = (
         "torch.compile; processor time, medians of pairs. Compiling: until the first call came "
         "back. On a processor it does not pay, so nothing in the core compiles.",
         {
-            "base": text("base"),
-            "what": text("what"),
-            "plain, ms": number("plain_ms", ".0f"),
-            "compiled, ms": number("compiled_ms", ".0f"),
-            "times faster": number("times_faster", ".2f"),
-            "compiling, s": number("compiling_seconds", ".0f"),
-            "graphs": text("graphs"),
+            "base": text_column("base"),
+            "what": text_column("what"),
+            "plain, ms": number_column("plain_ms", ".0f"),
+            "compiled, ms": number_column("compiled_ms", ".0f"),
+            "times faster": number_column("times_faster", ".2f"),
+            "compiling, s": number_column("compiling_seconds", ".0f"),
+            "graphs": text_column("graphs"),
         },
     ),
     Section(
@@ -132,14 +133,14 @@ SECTIONS = (
         "side, a core each), and stacked in half precision. Off by: the largest difference of a "
         "loss.",
         {
-            "base": text("base"),
-            "prefixes": text("prefixes"),
-            "way": text("way"),
-            "wall s": number("wall", ".2f"),
-            "times faster": number("faster", ".2f"),
-            "processor s": number("processor", ".2f"),
-            "in processor time": number("faster_in_processor_time", ".2f"),
-            "off by": number("off", ".1e"),
+            "base": text_column("base"),
+            "prefixes": text_column("prefixes"),
+            "way": text_column("way"),
+            "wall s": number_column("wall", ".2f"),
+            "times faster": number_column("faster", ".2f"),
+            "processor s": number_column("processor", ".2f"),
+            "in processor time": number_column("faster_in_processor_time", ".2f"),
+            "off by": number_column("off", ".1e"),
         },
     ),
     Section(
@@ -147,13 +148,13 @@ SECTIONS = (
         "Adapters that answer together",
         "One text, answered by n adapters in one pass and by one after another.",
         {
-            "base": text("base"),
-            "method": text("method"),
-            "adapters": text("adapters"),
-            "together, s": number("together", ".3f"),
-            "one by one, s": number("one_by_one", ".3f"),
-            "times faster": number("times_faster", ".2f"),
-            "equal answers": number("equal_answers", ".0%"),
+            "base": text_column("base"),
+            "method": text_column("method"),
+            "adapters": text_column("adapters"),
+            "together, s": number_column("together", ".3f"),
+            "one by one, s": number_column("one_by_one", ".3f"),
+            "times faster": number_column("times_faster", ".2f"),
+            "equal answers": number_column("equal_answers", ".0%"),
         },
     ),
     Section(
@@ -162,10 +163,10 @@ SECTIONS = (
         "Every point in a process of its own: processor time, and the most memory it held, the "
         "libraries' own some 450 MiB included.",
         {
-            "what grows": text("axis"),
-            "to": text("value"),
-            "processor s": number("seconds", ".3f"),
-            "peak MiB": number("peak_memory_mib", ".0f"),
+            "what grows": text_column("axis"),
+            "to": text_column("value"),
+            "processor s": number_column("seconds", ".3f"),
+            "peak MiB": number_column("peak_memory_mib", ".0f"),
         },
     ),
     Section(
@@ -174,10 +175,10 @@ SECTIONS = (
         "Chromium without a graphics card: milliseconds until nothing on the page changes any "
         "more.",
         {
-            "page": text("page"),
-            "action": text("action"),
-            "median ms": number("median_ms", ".0f"),
-            "slowest ms": number("slowest_ms", ".0f"),
+            "page": text_column("page"),
+            "action": text_column("action"),
+            "median ms": number_column("median_ms", ".0f"),
+            "slowest ms": number_column("slowest_ms", ".0f"),
         },
     ),
     Section(
@@ -186,11 +187,11 @@ SECTIONS = (
         "Threads on one book, as in the app's server; or with --browsers real browsers, on the "
         "same two cores as the server.",
         {
-            "act": text("act"),
-            "calls": text("calls"),
-            "median ms": number("median_ms", ".1f"),
-            "95 % ms": number("p95_ms", ".1f"),
-            "worst ms": number("worst_ms", ".1f"),
+            "act": text_column("act"),
+            "calls": text_column("calls"),
+            "median ms": number_column("median_ms", ".1f"),
+            "95 % ms": number_column("p95_ms", ".1f"),
+            "worst ms": number_column("worst_ms", ".1f"),
         },
     ),
 )
@@ -206,16 +207,16 @@ def report(
     ] = None,
 ) -> None:
     """One page of Markdown from benchmarks that were kept with --json."""
-    page = markdown(folder)
+    page = benchmarks_markdown(folder)
     if out is None:
         typer.echo(page)
         return
-    for axis, picture in pictures(folder).items():
+    for axis, picture in growth_plots(folder).items():
         (folder / f"{axis}.svg").write_text(picture, "utf-8")
     out.write_text(page, "utf-8")
 
 
-def markdown(folder: Path) -> str:
+def benchmarks_markdown(folder: Path) -> str:
     """The page; BadInput if the folder holds no benchmark."""
     parts = [
         part for section in SECTIONS for part in _section(section, _read(folder, section.name))
@@ -246,21 +247,24 @@ def _section(section: Section, measured: Sequence[Mapping[str, Any]]) -> Iterato
         return
     yield f"## {section.title}\n"
     yield f"{section.about}\n"
-    for found in measured:
-        yield from _one(section, found)
+    for measurement in measured:
+        yield from _measurement_section(section, measurement)
 
 
-def _one(section: Section, found: Mapping[str, Any]) -> Iterator[str]:
+def _measurement_section(section: Section, measurement: Mapping[str, Any]) -> Iterator[str]:
     """Command, facts and table of one file."""
-    yield f"`python -m peftcore {found['command']} --json`\n"
-    facts = {k: v for k, v in found.items() if isinstance(v, int | float | str) and k != "command"}
-    told = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in facts.items()]
-    machine = [f"{key} {value}" for key, value in found.get("machine", {}).items()]
-    yield "; ".join([*told, *machine]) + ".\n"
-    yield _table(section.columns, found["rows"])
-    for axis, powers in found.get("exponents", {}).items():
+    yield f"`python -m peftcore {measurement['command']} --json`\n"
+    facts = {
+        k: v for k, v in measurement.items() if isinstance(v, int | float | str) and k != "command"
+    }
+    fact_texts = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in facts.items()]
+    machine = [f"{key} {value}" for key, value in measurement.get("machine", {}).items()]
+    yield "; ".join([*fact_texts, *machine]) + ".\n"
+    yield _table(section.columns, measurement["rows"])
+    for axis, powers in measurement.get("exponents", {}).items():
         yield (
-            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** ({found['units'][axis]}): at "
+            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** "
+            f"({measurement['units'][axis]}): at "
             f"the upper end time grows as its power {powers['seconds']:.2f}, peak memory as "
             f"{powers['peak_memory_mib']:.2f}.\n"
         )
@@ -270,18 +274,18 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _table(columns: Mapping[str, Cell], rows: Sequence[Mapping[str, Any]]) -> str:
+def _table(columns: Mapping[str, CellFormat], rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [list(columns), ["---"] * len(columns)]
     lines += [[cell(row) for cell in columns.values()] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def pictures(folder: Path) -> dict[str, str]:
+def growth_plots(folder: Path) -> dict[str, str]:
     """Axis → a drawing of its growth, both scales logarithmic; none without growth.json."""
-    rows = [row for found in _read(folder, "growth") for row in found["rows"]]
+    rows = [row for measurement in _read(folder, "growth") for row in measurement["rows"]]
     axes = dict.fromkeys(row["axis"] for row in rows)
     return {
-        axis: _drawn(axis, [(r["value"], r["seconds"]) for r in rows if r["axis"] == axis])
+        axis: _growth_svg(axis, [(r["value"], r["seconds"]) for r in rows if r["axis"] == axis])
         for axis in axes
     }
 
@@ -289,7 +293,7 @@ def pictures(folder: Path) -> dict[str, str]:
 WIDTH, HEIGHT, LEFT, BELOW = 480, 260, 60, 40
 
 
-def _drawn(axis: str, points: Sequence[tuple[float, float]]) -> str:
+def _growth_svg(axis: str, points: Sequence[tuple[float, float]]) -> str:
     """Points joined by lines, each with its numbers; the dashed line grows as the axis does."""
     logs = [(math.log(x), math.log(y)) for x, y in points]
     low = [min(p[k] for p in logs) for k in (0, 1)]

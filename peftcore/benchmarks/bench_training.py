@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore import paths
-from peftcore.benchmarks.common import bench, told
+from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.system import printing
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def seeds(
     if quick:
         bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
     rows = [
-        _seeds(name, each, number, steps, (rounds, min(rounds, process_rounds)), precision)
+        _time_ways(name, each, number, steps, (rounds, min(rounds, process_rounds)), precision)
         for name in bases
         for each in methods
         for number in counts
@@ -65,13 +65,13 @@ def seeds(
 
     def lines() -> Iterator[str]:
         yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
-        yield from printing.table(
+        yield from printing.format_table(
             heads,
-            [_told(row) for row in rows],
+            [_table_row(row) for row in rows],
         )
 
-    printing.show(
-        told(
+    printing.print_result(
+        with_machine_info(
             {"steps": steps, "rounds": rounds, "precision": precision}
             | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
             | {"rows": rows}
@@ -81,7 +81,7 @@ def seeds(
     )
 
 
-def _told(row: dict[str, Any]) -> tuple[Any, ...]:
+def _table_row(row: dict[str, Any]) -> tuple[Any, ...]:
     """A row of the table for people."""
     against = row["ratio_vs_peft"]
     medians = [f"{row[name]['median']:.2f}" for name in RATIOS]
@@ -97,27 +97,31 @@ RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
 
 
 @lru_cache(maxsize=1)
-def based(name: str) -> BaseModel:
+def load_bench_base(name: str) -> BaseModel:
     """A base by name, or one of a published shape with random weights and our own tokens."""
     from peftcore.adapters import parameter_counts
     from peftcore.models.base_model import load
 
-    return parameter_counts.random(name) if name in parameter_counts.names() else load(name)
+    return (
+        parameter_counts.random_base(name)
+        if name in parameter_counts.published_bases()
+        else load(name)
+    )
 
 
-def spec_of(
+def bench_spec(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
     """What is trained; published shapes get the rates of an embedded base of their kind."""
     from peftcore.adapters import parameter_counts
     from peftcore.training import planning
 
-    kind = based(name).kind
+    kind = load_bench_base(name).kind
     settings: dict[str, Any] | None = None
     if method == "prefix_tuning" and kind == "encoder-decoder":
         settings = {"places": ["decoder"]}  # the only one the package has
-    planned = planning.plan(
-        parameter_counts.stand_in(name) if name in parameter_counts.names() else name,
+    planned = planning.build_spec(
+        parameter_counts.stand_in(name) if name in parameter_counts.published_bases() else name,
         TASK,
         method,
         settings,
@@ -127,7 +131,7 @@ def spec_of(
     return planned.model_copy(update={"base": name})
 
 
-def worn_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
+def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
     """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has.
 
     alone: one pass after another, where a run has several side by side.
@@ -137,39 +141,43 @@ def worn_trainer(spec: RunSpec, together: int | None = None, alone: bool = False
     from peftcore.training import batch_budget, planning
     from peftcore.training.trainer import Trainer
 
-    loaded = based(spec.base)
-    episodes, encoder = peft_baseline.prepared(loaded, spec)
-    together = together or batch_budget.seeds(spec, loaded, encoder, episodes)
-    at_once = 1 if alone else thread_pool.count(loaded.device)
-    return Trainer(planning.wear(loaded, spec), episodes, encoder, spec, together, at_once)
+    loaded = load_bench_base(spec.base)
+    episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
+    together = together or batch_budget.seeds_per_pass(spec, loaded, encoder, episodes)
+    at_once = 1 if alone else thread_pool.thread_count(loaded.device)
+    return Trainer(planning.build_adapted(loaded, spec), episodes, encoder, spec, together, at_once)
 
 
-def _seeds(
+def _time_ways(
     name: str, method: str, count: int, steps: int, rounds: tuple[int, int], precision: str
 ) -> dict[str, Any]:
     """One row; rounds of all ways but the processes, and rounds of these."""
-    loaded = based(name)
+    loaded = load_bench_base(name)
     ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
         "own loop": lambda: _own_loop(loaded, method, count, steps, precision),
         "peft": lambda: _peft(loaded, method, count, steps, precision),
         "processes": lambda: _processes(name, method, count, steps, precision),
     }
-    found: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
     shuffled = random.Random(0)
     for nth in range(rounds[0]):
         for way in shuffled.sample(list(ways), len(ways)):
             if way == "processes" and nth >= rounds[1]:
                 continue
-            found[way].append(ways[way]())
-            typer.echo(f"{name} {method} {count}: {way} {found[way][-1]['wall']:.1f} s", err=True)
+            measured[way].append(ways[way]())
+            typer.echo(
+                f"{name} {method} {count}: {way} {measured[way][-1]['wall']:.1f} s", err=True
+            )
     ratios = {
-        f"{prefix}ratio_vs_{way.replace(' ', '_')}": _ratio(found[way], found["one pass"], clock)
+        f"{prefix}ratio_vs_{way.replace(' ', '_')}": _ratio(
+            measured[way], measured["one pass"], clock
+        )
         for prefix, clock in (("", "wall"), ("processor_", "processor"))
         for way in ("own loop", "peft", "processes")
     }
-    first, own = found["one pass"][0]["losses"], found["own loop"][0]["losses"]
+    first, own = measured["one pass"][0]["losses"], measured["own loop"][0]["losses"]
     return {
         "base": name,
         "method": method,
@@ -177,12 +185,12 @@ def _seeds(
         **ratios,
         "seconds": {
             way: {key: statistics.median(each[key] for each in took) for key in CLOCKS}
-            for way, took in found.items()
+            for way, took in measured.items()
         },
         "own_loop_off_by": max(abs(a - b) for a, b in zip(first, own, strict=True)),
-        "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in found.items()},
-        "start_up_seconds_of_a_process": found["processes"][0]["start_up"],
-        "peak_memory_mib": peak(),
+        "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in measured.items()},
+        "start_up_seconds_of_a_process": measured["processes"][0]["start_up"],
+        "peak_memory_mib": peak_memory_mib(),
     }
 
 
@@ -198,11 +206,14 @@ def _ratio(
 
 
 def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
-    return _ours(spec_of(base.name, method, count, steps, precision))
+    return _time_own_trainer(bench_spec(base.name, method, count, steps, precision))
 
 
 def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
-    took = [_ours(spec_of(base.name, method, 1, steps, precision, seed)) for seed in range(count)]
+    took = [
+        _time_own_trainer(bench_spec(base.name, method, 1, steps, precision, seed))
+        for seed in range(count)
+    ]
     return {
         "wall": sum(each["wall"] for each in took),
         "processor": sum(each["processor"] for each in took),
@@ -210,9 +221,9 @@ def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) ->
     }
 
 
-def _ours(spec: RunSpec) -> dict[str, Any]:
+def _time_own_trainer(spec: RunSpec) -> dict[str, Any]:
     """Training steps of our own loop, and nothing else."""
-    trainer = worn_trainer(spec)
+    trainer = build_trainer(spec)
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(spec.training.steps):
         losses = trainer.train_step()
@@ -228,9 +239,11 @@ def _peft(
 ) -> dict[str, Any]:
     from peftcore.benchmarks import peft_baseline
 
-    spec = spec_of(base.name, method, count, steps, precision, first)
-    episodes, encoder = peft_baseline.prepared(base, spec)
-    return vars(peft_baseline.one_after_another(peft_baseline.loops(base, spec), episodes, encoder))
+    spec = bench_spec(base.name, method, count, steps, precision, first)
+    episodes, encoder = peft_baseline.prepare_examples(base, spec)
+    return vars(
+        peft_baseline.train_in_turn(peft_baseline.peft_loops(base, spec), episodes, encoder)
+    )
 
 
 def _processes(name: str, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
@@ -259,11 +272,11 @@ def _processes(name: str, method: str, count: int, steps: int, precision: str) -
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [json.loads(process.communicate()[0]) for process in running]
+    results = [json.loads(process.communicate()[0]) for process in running]
     return {
         "wall": time.perf_counter() - began,
-        "processor": sum(each["processor"] for each in told),
-        "losses": [each["losses"][0] for each in told],
+        "processor": sum(each["processor"] for each in results),
+        "losses": [each["losses"][0] for each in results],
         "start_up": start_up,
     }
 
@@ -279,13 +292,13 @@ def peft_process(
     """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
     from peftcore.benchmarks import peft_baseline
 
-    loaded, spec = based(base), spec_of(base, method, 1, steps, precision, seed)
-    episodes, encoder = peft_baseline.prepared(loaded, spec)
-    each = peft_baseline.loops(loaded, spec)
+    loaded, spec = load_bench_base(base), bench_spec(base, method, 1, steps, precision, seed)
+    episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
+    each = peft_baseline.peft_loops(loaded, spec)
     typer.echo("ready")
     sys.stdout.flush()
     sys.stdin.readline()
-    took = peft_baseline.one_after_another(each, episodes, encoder)
+    took = peft_baseline.train_in_turn(each, episodes, encoder)
     typer.echo(json.dumps(vars(took)))
 
 
@@ -301,41 +314,43 @@ def step(
     names = base or ["tiny-t5", "tiny-gpt", "tiny-bert"]
     if quick:
         names, rounds = names[:1], 4
-    rows = [row for name in names for row in _steps(name, count, rounds)]
+    rows = [row for name in names for row in _time_steps(name, count, rounds)]
 
     def lines() -> Iterator[str]:
         yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
         yield "the inputs of the frozen model, for the same tokens, soft ones included"
-        yield from printing.table(
+        yield from printing.format_table(
             ["base", "method", "ms a step", "floor ms", "times the floor"],
             [tuple(row.values())[:5] for row in rows],
         )
 
-    printing.show(told({"seeds": count, "rounds": rounds, "rows": rows}), as_json, lines)
+    printing.print_result(
+        with_machine_info({"seeds": count, "rounds": rounds, "rows": rows}), as_json, lines
+    )
 
 
-def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
+def _time_steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
     from peftcore.benchmarks import frozen_floor
     from peftcore.training import planning
 
-    loaded = based(name)
+    loaded = load_bench_base(name)
     ways: dict[str, Callable[[], Any]] = {}
     floors: dict[str, str] = {}
     for label, method, vertices in (
         *((method, method, 1) for method in STEP_METHODS),
         ("prefix simplex of 3", "prefix_tuning", 3),
     ):
-        spec = spec_of(name, method, count, 1000, "auto")
+        spec = bench_spec(name, method, count, 1000, "auto")
         if vertices > 1:
             population = spec.population.model_copy(update={"vertices": vertices})
             spec = spec.model_copy(update={"population": population})
-        trainer = worn_trainer(spec, alone=True)
+        trainer = build_trainer(spec, alone=True)
         ways[label] = trainer.train_step
-        weights, soft = method == "sparsefit", planning.room(spec, loaded)
+        weights, soft = method == "sparsefit", planning.prompt_length(spec, loaded)
         floors[label] = "floor"
         floors[label] += ", with weights" if weights else f", {soft} soft tokens" if soft else ""
         if floors[label] not in ways:
-            ways[floors[label]] = frozen_floor.step(loaded, trainer, weights=weights)
+            ways[floors[label]] = frozen_floor.floor_step(loaded, trainer, weights=weights)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds + 1):
         for way, work in ways.items():
@@ -358,7 +373,7 @@ def _steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def peak() -> float:
+def peak_memory_mib() -> float:
     """The most memory this process has held, in MiB."""
     import resource
 

@@ -13,15 +13,15 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from peftcore.benchmarks.bench_app import chromium, server
+from peftcore.benchmarks.bench_app import find_chromium, serve_app
 from peftcore.errors import BadInput
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PATIENCE = 180_000  # milliseconds nobody would wait
+TIMEOUT_MS = 180_000  # milliseconds nobody would wait
 ACTS = {"answer": "answer → explanation painted", "judge": "rating → next item painted"}
-CLOCK = """(box) => {
+CLOCK_JS = """(box) => {
   const seen = window.crowd = {times: [], began: 0, act: "", told: null};
   addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || seen.began) return;
@@ -38,13 +38,13 @@ CLOCK = """(box) => {
     }));
   }).observe(box, {childList: true});
 }"""
-PAINTED = """(count) => new Promise((told) => {
+PAINTED_JS = """(count) => new Promise((told) => {
   if (window.crowd.times.length >= count) told(); else window.crowd.told = told;
 })"""
 
 
-def crowd(
-    invited: Callable[[Any], tuple[str, list[str]]], items: int, think: float, seed: int = 0
+def rate_in_browsers(
+    create_project: Callable[[Any], tuple[str, list[str]]], items: int, think: float, seed: int = 0
 ) -> tuple[dict[str, list[float]], pd.DataFrame]:
     """Act → seconds of every call as the pages saw them, and every rating there is afterwards.
 
@@ -52,22 +52,24 @@ def crowd(
     """
     from peftcore import rating
 
-    path = chromium()
+    path = find_chromium()
     with tempfile.TemporaryDirectory() as home:
-        book = rating.Book(f"sqlite:///{home}/lab.sqlite")
-        project, tokens = invited(book)
-        with server(home=home) as address:
+        rating_store = rating.RatingStore(f"sqlite:///{home}/lab.sqlite")
+        project, tokens = create_project(rating_store)
+        with serve_app(home=home) as address:
             links = [f"{address}/rate?r={token}" for token in tokens]
-            pairs = asyncio.run(_rated(path, links, items, think, seed))
-        said = rating.verdicts(book, rating.experimenter("bench"), project, history=True)
-        book.close()
+            pairs = asyncio.run(_rate_all(path, links, items, think, seed))
+        ratings = rating.verdict_table(
+            rating_store, rating.experimenter("bench"), project, history=True
+        )
+        rating_store.close()
     times: dict[str, list[float]] = defaultdict(list)
     for act, milliseconds in pairs:
         times[ACTS[act]].append(milliseconds / 1000)
-    return dict(times), said
+    return dict(times), ratings
 
 
-async def _rated(
+async def _rate_all(
     path: str, links: Sequence[str], items: int, think: float, seed: int
 ) -> list[tuple[str, float]]:
     """Everybody sits down first, one after another, and then all rate at once."""
@@ -77,23 +79,25 @@ async def _rated(
         browser = await playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--disable-gpu"]
         )
-        pages = [await _seated(browser, link) for link in links]
+        pages = [await _open_rater_page(browser, link) for link in links]
         chances = [random.Random(f"{seed} {number}") for number in range(len(pages))]
         both = zip(pages, chances, strict=True)
-        told = await asyncio.gather(*(_rates(page, items, think, rng) for page, rng in both))
+        times_by_page = await asyncio.gather(
+            *(_rate_items(page, items, think, rng) for page, rng in both)
+        )
         await browser.close()
-    return [pair for pairs in told for pair in pairs]
+    return [pair for pairs in times_by_page for pair in pairs]
 
 
-async def _seated(browser: Any, link: str) -> Any:
+async def _open_rater_page(browser: Any, link: str) -> Any:
     """A page of a visitor of its own, with the card before them and the guidelines read."""
     context = await browser.new_context(viewport={"width": 1000, "height": 800})
     page = await context.new_page()
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(TIMEOUT_MS)
     await page.goto(link, wait_until="domcontentloaded")
     box = page.locator("section.card")
     await box.wait_for()
-    await box.evaluate(CLOCK)
+    await box.evaluate(CLOCK_JS)
     dialog = page.get_by_role("dialog", name="Guidelines")
     await dialog.wait_for()
     await page.keyboard.press("Enter")
@@ -102,17 +106,17 @@ async def _seated(browser: Any, link: str) -> Any:
     return page
 
 
-async def _rates(page: Any, items: int, think: float, rng: random.Random) -> list[Any]:
+async def _rate_items(page: Any, items: int, think: float, rng: random.Random) -> list[Any]:
     for count in range(2 * items):
         await asyncio.sleep(think * rng.uniform(0.5, 1.5))
         await page.keyboard.press(str(rng.randint(1, 2)))
         await page.keyboard.press("Enter")
         try:
-            await asyncio.wait_for(page.evaluate(PAINTED, count + 1), PATIENCE / 1000)
+            await asyncio.wait_for(page.evaluate(PAINTED_JS, count + 1), TIMEOUT_MS / 1000)
         except TimeoutError:
             raise BadInput(
-                f"a page waited longer than {PATIENCE // 1000} s for item {count // 2 + 1}; this "
+                f"a page waited longer than {TIMEOUT_MS // 1000} s for item {count // 2 + 1}; this "
                 "machine cannot serve so many browsers: take fewer or let them think longer"
             ) from None
-    found: list[Any] = await page.evaluate("() => window.crowd.times")
-    return found
+    act_times: list[Any] = await page.evaluate("() => window.crowd.times")
+    return act_times

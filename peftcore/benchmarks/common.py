@@ -22,13 +22,13 @@ def benches() -> None:
     """Time a quicker way of computing against the plain one."""
 
 
-def told(value: dict[str, Any]) -> dict[str, Any]:
+def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
     """What a benchmark found, with the command and the machine it was found on."""
     words = [word for word in sys.argv[1:] if word != "--json"]
-    return {"command": shlex.join(words), "machine": machine()} | value
+    return {"command": shlex.join(words), "machine": machine_info()} | value
 
 
-def machine() -> dict[str, Any]:
+def machine_info() -> dict[str, Any]:
     """What stands beside every figure."""
     import platform
 
@@ -80,31 +80,31 @@ def landscape(
         points, examples, rounds = 12, 6, 2
     rows = []
     for name in base or ["tiny-t5", "tiny-gpt", "tiny-bert"]:
-        rows += _timed(name, points, examples, rounds)
+        rows += _time_landscape(name, points, examples, rounds)
 
     def lines() -> Iterator[str]:
         yield f"{points} points, {examples} examples, medians of {rounds} interleaved rounds"
         heads = ["base", "prefixes", "way", "wall s", "processor s", "times faster"]
         heads += ["in processor time", "off by"]
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
-    printing.show(
-        told({"points": points, "examples": examples, "rounds": rounds, "rows": rows}),
+    printing.print_result(
+        with_machine_info({"points": points, "examples": examples, "rounds": rounds, "rows": rows}),
         as_json,
         lines,
     )
 
 
-def _timed(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
+def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
     import torch
 
     from peftcore.adapters.simplex_points import random_points
     from peftcore.models.base_model import load
-    from peftcore.training.trainer import precision
+    from peftcore.training.trainer import autocast_dtype
 
     base = load(name)
     weights = random_points([0], points, 3, 1)[0]
-    half = precision("auto", base.device)
+    half = autocast_dtype("auto", base.device)
     places = {"all": ["encoder", "decoder", "cross"]}
     if base.kind == "encoder-decoder":
         places["decoder only"] = ["decoder", "cross"]
@@ -112,12 +112,12 @@ def _timed(name: str, points: int, examples: int, rounds: int) -> list[dict[str,
     for where, chosen in places.items():
         ways = _ways(base, chosen, weights, examples, half)
         kept: dict[str, list[float]] = {}
-        took = interleaved(
-            {way: _remembering(kept, way, make) for way, make in ways.items()}, rounds
+        seconds_by_way = interleaved(
+            {way: _storing_result(kept, way, make) for way, make in ways.items()}, rounds
         )
-        plain = took["one by one"]
+        plain = seconds_by_way["one by one"]
         first = torch.tensor(kept["one by one"])
-        for way, each in took.items():
+        for way, each in seconds_by_way.items():
             rows.append(
                 {
                     "base": name,
@@ -133,7 +133,7 @@ def _timed(name: str, points: int, examples: int, rounds: int) -> list[dict[str,
     return rows
 
 
-def _remembering(
+def _storing_result(
     kept: dict[str, list[float]], way: str, make: Callable[[], list[float]]
 ) -> Callable[[], None]:
     """Does it and keeps what came out."""
@@ -152,35 +152,35 @@ def _ways(
 
     from peftcore import tasks
     from peftcore.labs.common import interpolation
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning
 
-    spec = planning.plan(
+    spec = planning.build_spec(
         base.name,
         "miniworld_nli",
         "prefix_tuning",
         {"places": places},
         {"seeds": 1, "vertices": 3},
     )
-    task = tasks.find(spec.task)
-    own = interpolation.of_run(planning.wear(base, spec))
-    encoder = Encoder(base, task.labels)
+    task = tasks.find_task(spec.task)
+    span = interpolation.span_of_run(planning.build_adapted(base, spec))
+    encoder = ExampleBatcher(base, task.labels)
     rows = list(task.load("validation")[:examples])
     batch = encoder.batch(rows)
 
     def one_by_one() -> list[float]:
         with torch.no_grad():
             return [
-                float(own.at(0, point[None]).losses(batch, torch.ones(1, 1, 1)).mean())
+                float(span.at_points(0, point[None]).losses(batch, torch.ones(1, 1, 1)).mean())
                 for point in weights
             ]
 
     ways: dict[str, Callable[[], list[float]]] = {
         "one by one": one_by_one,
-        "stacked": lambda: interpolation.Surveyor(own, 0, rows, encoder).losses(weights),
+        "stacked": lambda: interpolation.PointEvaluator(span, 0, rows, encoder).losses(weights),
     }
     if half is not None:
-        ways["stacked, half precision"] = lambda: interpolation.Surveyor(
-            own, 0, rows, encoder, half
+        ways["stacked, half precision"] = lambda: interpolation.PointEvaluator(
+            span, 0, rows, encoder, half
         ).losses(weights)
     return ways

@@ -18,16 +18,16 @@ from peftcore.runs.spec import RunSpec
 
 
 @dataclass(frozen=True)
-class Lengths:
+class TokenLengths:
     """Tokens of an example, soft ones included."""
 
     source: int
     target: int
 
 
-def forward(base: str, lengths: Lengths) -> float:
+def forward_flops(base: str, lengths: TokenLengths) -> float:
     """Operations of one forward pass over one example, by a published base's name."""
-    model = parameter_counts.shape(base).model
+    model = parameter_counts.meta_base(base).model
     words = model.get_input_embeddings().weight
     head = model.get_output_embeddings()
     whole = sum(p.numel() for p in model.parameters())
@@ -39,9 +39,9 @@ def forward(base: str, lengths: Lengths) -> float:
     return 2.0 * (reading * lengths.source + (whole - reading) * lengths.target) + writing
 
 
-def run(spec: RunSpec, lengths: Lengths) -> float:
+def run_flops(spec: RunSpec, lengths: TokenLengths) -> float:
     """Operations of a run: its training, looks at dev and answers, all seeds and vertices."""
-    once, t = forward(spec.base, lengths), spec.training
+    once, t = forward_flops(spec.base, lengths), spec.training
     training = t.steps * t.batch * (3 if issubclass(METHODS[spec.method], ChosenWeights) else 2)
     copies = 1 + t.copies * (spec.population.vertices > 1 and t.validation == "stochastic")
     looks = (1 + t.steps // t.evaluate_every) * t.dev * copies

@@ -13,59 +13,61 @@ from typing import Any
 import torch
 
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import IGNORED
+from peftcore.models.batching import IGNORE_INDEX
 from peftcore.training import planning
-from peftcore.training.trainer import Trainer, batch_of
+from peftcore.training.trainer import Trainer, step_examples
 
 
-def step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Callable[[], None]:
+def floor_step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Callable[[], None]:
     """One step of the floor, on the trainer's rows of its first step."""
     t = trainer.spec.training
     rows = [
         row
         for state, episode in zip(trainer.seeds, trainer.episodes, strict=True)
-        for row in batch_of(episode.train, state.seed, 0, t.batch)
+        for row in step_examples(episode.train, state.seed, 0, t.batch)
     ]
-    batch, model = trainer.encoder.batch(rows), base.model
-    soft = planning.room(trainer.spec, base)
-    mask = torch.nn.functional.pad(batch.mask, (soft, 0), value=1)
-    ids = torch.nn.functional.pad(batch.ids, (soft, 0))
-    given: dict[str, Any] = {"attention_mask": mask}
+    batch, model = trainer.batcher.batch(rows), base.model
+    soft = planning.prompt_length(trainer.spec, base)
+    mask = torch.nn.functional.pad(batch.attention_mask, (soft, 0), value=1)
+    ids = torch.nn.functional.pad(batch.input_ids, (soft, 0))
+    model_inputs: dict[str, Any] = {"attention_mask": mask}
     if base.kind == "encoder-decoder":
-        given["labels"] = batch.targets
+        model_inputs["labels"] = batch.targets
     elif base.kind == "encoder":
-        types = batch.types
-        given |= (
+        types = batch.token_type_ids
+        model_inputs |= (
             {} if types is None else {"token_type_ids": torch.nn.functional.pad(types, (soft, 0))}
         )
     else:
-        given |= {"use_cache": False, "logits_to_keep": _kept(batch.targets)}
-    wanted = [module.weight for module in model.modules() if weights and _dense(module)]
+        model_inputs |= {"use_cache": False, "logits_to_keep": _logits_to_keep(batch.targets)}
+    trained_weights = [
+        module.weight for module in model.modules() if weights and _is_linear(module)
+    ]
 
     def work() -> None:
         inputs = base.embeddings[ids].detach().requires_grad_()
-        for parameter in wanted:
+        for parameter in trained_weights:
             parameter.requires_grad_()
         with torch.autocast(
             base.device.type, trainer.autocast, enabled=trainer.autocast is not None
         ):
-            out = model(inputs_embeds=inputs, **given)
+            out = model(inputs_embeds=inputs, **model_inputs)
             loss = (
                 out.last_hidden_state[:, 0].sum() if base.kind == "encoder" else _loss(out, batch)
             )
-        torch.autograd.grad(loss, [inputs, *wanted], allow_unused=True)
-        for parameter in wanted:
+        torch.autograd.grad(loss, [inputs, *trained_weights], allow_unused=True)
+        for parameter in trained_weights:
             parameter.requires_grad_(False)
 
     return work
 
 
-def _kept(targets: torch.Tensor | None) -> int:
+def _logits_to_keep(targets: torch.Tensor | None) -> int:
     assert targets is not None
     return int(targets.shape[1]) + 1
 
 
-def _dense(module: Any) -> bool:
+def _is_linear(module: Any) -> bool:
     from transformers.pytorch_utils import Conv1D
 
     return isinstance(module, torch.nn.Linear | Conv1D)
@@ -78,5 +80,5 @@ def _loss(out: Any, batch: Any) -> torch.Tensor:
         return loss
     logits = out.logits[:, :-1].float()
     return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
+        logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE_INDEX
     )

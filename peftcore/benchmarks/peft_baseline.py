@@ -17,16 +17,20 @@ import torch
 from torch import Tensor
 
 from peftcore import tasks
-from peftcore.adapters.adapted_model import summary
+from peftcore.adapters.adapted_model import pool_states
 from peftcore.data.task import Episode
 from peftcore.errors import BadInput
-from peftcore.models.base_model import BaseModel, as_published
-from peftcore.models.batching import IGNORED, Batch, Encoder
+from peftcore.models.base_model import BaseModel, restore_library_modules
+from peftcore.models.batching import IGNORE_INDEX, Batch, ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.training import planning
-from peftcore.training.trainer import batch_of, mean_rate, precision
+from peftcore.training.trainer import autocast_dtype, lr_multiplier, step_examples
 
-KINDS = {"encoder-decoder": "SEQ_2_SEQ_LM", "decoder": "CAUSAL_LM", "encoder": "FEATURE_EXTRACTION"}
+PEFT_TASK_TYPES = {
+    "encoder-decoder": "SEQ_2_SEQ_LM",
+    "decoder": "CAUSAL_LM",
+    "encoder": "FEATURE_EXTRACTION",
+}
 METHODS = ("prompt_tuning", "prefix_tuning", "lora")
 LORA_MODULES: dict[str, Any] = {
     "encoder-decoder": r"decoder\..*\.(q|v)",
@@ -36,7 +40,7 @@ LORA_MODULES: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Took:
+class TrainingCost:
     """What a training came to."""
 
     wall: float  # seconds
@@ -50,19 +54,19 @@ class PeftLoop:
     def __init__(self, base: BaseModel, spec: RunSpec, seed: int, labels: int = 0) -> None:
         self.base, self.spec, self.seed = base, spec, seed
         torch.manual_seed(seed)
-        self.model = self._worn(as_published(copy.deepcopy(base.model)))
-        self.head = torch.nn.Linear(base.anatomy.width, labels) if labels else None
+        self.model = self._with_adapter(restore_library_modules(copy.deepcopy(base.model)))
+        self.head = torch.nn.Linear(base.structure.width, labels) if labels else None
         trained = [p for p in self.model.parameters() if p.requires_grad]
         trained += list(self.head.parameters()) if self.head else []
-        self.rate = _rate(base, spec)
-        self.optimiser = torch.optim.AdamW(trained, lr=self.rate)
-        self.trained = trained
-        self.half = precision(spec.training.precision, base.device)
+        self.learning_rate = _learning_rate(base, spec)
+        self.optimiser = torch.optim.AdamW(trained, lr=self.learning_rate)
+        self.trainable_parameters = trained
+        self.autocast_dtype = autocast_dtype(spec.training.precision, base.device)
 
-    def _worn(self, model: Any) -> Any:
+    def _with_adapter(self, model: Any) -> Any:
         import peft
 
-        kind, settings = KINDS[self.base.kind], self.spec.settings
+        kind, settings = PEFT_TASK_TYPES[self.base.kind], self.spec.settings
         if self.spec.method == "lora":
             config: Any = peft.LoraConfig(
                 task_type=kind,
@@ -83,74 +87,82 @@ class PeftLoop:
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of a batch."""
-        given: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": batch.mask}
+        model_inputs: dict[str, Any] = {
+            "input_ids": batch.input_ids,
+            "attention_mask": batch.attention_mask,
+        }
         if self.head is not None:
-            if batch.types is not None:
-                given["token_type_ids"] = batch.types
-            states = self.model(**given).last_hidden_state[:, -batch.ids.shape[1] :]
-            found = summary(states, batch, self.base.sentences, False)
-            assert batch.classes is not None
-            return torch.nn.functional.cross_entropy(self.head(found).float(), batch.classes)
+            if batch.token_type_ids is not None:
+                model_inputs["token_type_ids"] = batch.token_type_ids
+            states = self.model(**model_inputs).last_hidden_state[:, -batch.input_ids.shape[1] :]
+            pooled = pool_states(states, batch, self.base.is_sentence_encoder, False)
+            assert batch.class_labels is not None
+            return torch.nn.functional.cross_entropy(self.head(pooled).float(), batch.class_labels)
         assert batch.targets is not None
         labels = batch.targets
         if self.base.kind == "decoder":
-            rest = batch.ids.shape[1] - labels.shape[1]
-            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORED)
-        loss: Tensor = self.model(**given, labels=labels, use_cache=False).loss
+            rest = batch.input_ids.shape[1] - labels.shape[1]
+            labels = torch.nn.functional.pad(labels, (rest, 0), value=IGNORE_INDEX)
+        loss: Tensor = self.model(**model_inputs, labels=labels, use_cache=False).loss
         return loss
 
-    def train(self, episode: Episode, encoder: Encoder) -> Took:
+    def train(self, episode: Episode, encoder: ExampleBatcher) -> TrainingCost:
         """The spec's steps."""
         t, last = self.spec.training, 0.0
         wall, processor = time.perf_counter(), time.process_time()
         for step in range(t.steps):
-            batch = encoder.batch(batch_of(episode.train, self.seed, step, t.batch))
+            batch = encoder.batch(step_examples(episode.train, self.seed, step, t.batch))
             device = self.base.device.type
-            with torch.autocast(device, self.half, enabled=self.half is not None):
+            with torch.autocast(
+                device, self.autocast_dtype, enabled=self.autocast_dtype is not None
+            ):
                 loss = self.loss(batch)
             self.optimiser.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.trained, t.clip)
+            torch.nn.utils.clip_grad_norm_(self.trainable_parameters, t.clip)
             for group in self.optimiser.param_groups:
-                group["lr"] = self.rate * mean_rate(t, step)
+                group["lr"] = self.learning_rate * lr_multiplier(t, step)
             self.optimiser.step()
             last = loss.item()
-        return Took(time.perf_counter() - wall, time.process_time() - processor, [last])
+        return TrainingCost(time.perf_counter() - wall, time.process_time() - processor, [last])
 
 
-def _rate(base: BaseModel, spec: RunSpec) -> float:
+def _learning_rate(base: BaseModel, spec: RunSpec) -> float:
     """The learning rate of our own adapter's first tensor."""
-    ours = planning.wear(base, spec).adapter
+    own_adapter = planning.build_adapted(base, spec).adapter
     rate = spec.training.learning_rate
-    rate = ours.default_rate(base.kind) if rate is None else rate
-    return float(rate * next(iter(ours.rates().values()), 1.0))
+    rate = own_adapter.default_learning_rate(base.kind) if rate is None else rate
+    return float(rate * next(iter(own_adapter.learning_rate_factors().values()), 1.0))
 
 
-def prepared(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], Encoder]:
+def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], ExampleBatcher]:
     """The examples of every seed, and what makes them tensors."""
-    task, t = tasks.find(spec.task), spec.training
-    encoder = Encoder(
-        base, task.labels if base.kind == "encoder" else (), planning.room(spec, base)
+    task, t = tasks.find_task(spec.task), spec.training
+    encoder = ExampleBatcher(
+        base, task.labels if base.kind == "encoder" else (), planning.prompt_length(spec, base)
     )
-    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
     for episode in episodes:
         encoder.batch(episode.train)  # tokenised before the clock runs, for every way
     return episodes, encoder
 
 
-def loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
+def peft_loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
     """A loop for every seed, with its adapter on."""
-    labels = len(tasks.find(spec.task).labels) if base.kind == "encoder" else 0
-    return [PeftLoop(base, spec, seed, labels) for seed in spec.population.numbers()]
+    labels = len(tasks.find_task(spec.task).labels) if base.kind == "encoder" else 0
+    return [PeftLoop(base, spec, seed, labels) for seed in spec.population.seed_numbers()]
 
 
-def one_after_another(
-    each: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: Encoder
-) -> Took:
+def train_in_turn(
+    peft_loops_in_turn: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: ExampleBatcher
+) -> TrainingCost:
     """All of them in turn, each with its own examples."""
-    took = [loop.train(episode, encoder) for loop, episode in zip(each, episodes, strict=True)]
-    return Took(
-        sum(one.wall for one in took),
-        sum(one.processor for one in took),
-        [one.losses[0] for one in took],
+    costs = [
+        loop.train(episode, encoder)
+        for loop, episode in zip(peft_loops_in_turn, episodes, strict=True)
+    ]
+    return TrainingCost(
+        sum(one.wall for one in costs),
+        sum(one.processor for one in costs),
+        [one.losses[0] for one in costs],
     )

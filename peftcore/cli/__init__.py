@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from peftcore.errors import BadInput
 
 
-class Group(TyperGroup):
+class BadInputGroup(TyperGroup):
     """The commands; turns errors into sentences and exit statuses."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -26,7 +26,7 @@ class Group(TyperGroup):
 
 
 app = typer.Typer(
-    cls=Group,
+    cls=BadInputGroup,
     help="Train small adapters on a frozen language model, and compare them.",
     no_args_is_help=True,
     add_completion=False,

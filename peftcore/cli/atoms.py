@@ -14,7 +14,7 @@ from peftcore.cli.results import RunId
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.labs.atoms.request import Study
+    from peftcore.labs.atoms.request import AtomsJob
 
 atoms = typer.Typer(
     help="Sparse atoms: coefficients, pruning, density, removal and combination.",
@@ -42,26 +42,26 @@ def show_map(
     """Size, use and sparsity of every atom's coefficients, at the end and during training."""
     from peftcore.labs.atoms import request
 
-    study = _measured("map", [run], sets, data, device)
+    job = _run_job("map", [run], sets, data, device)
     seeds = [
-        {"seed": entry["seed"], **vars(request.measures(entry))}
-        | {"importance": request.weights(entry).tolist(), "usage": entry["usage"]}
+        {"seed": entry["seed"], **vars(request.entry_sparsity(entry))}
+        | {"importance": request.entry_importance(entry).tolist(), "usage": entry["usage"]}
         | {"site_zeros": entry["site_zeros"]}
-        for entry in request.codes(study)
+        for entry in request.coefficient_entries(job)
     ]
-    evolution = json.loads(request.evolution(study).to_json(orient="records"))
-    value = _value(study) | {"seeds": seeds, "evolution": evolution}
+    evolution = json.loads(request.sparsity_by_step(job).to_json(orient="records"))
+    value = _job_value(job) | {"seeds": seeds, "evolution": evolution}
 
     def lines() -> Iterator[str]:
-        yield _first_line(study)
+        yield _first_line(job)
         heads = ["seed", "zeros", "l0", "hoyer", "gini", "effective", "dead", "always", "atoms"]
-        yield from printing.table(heads, [[row[name] for name in heads] for row in seeds])
+        yield from printing.format_table(heads, [[row[name] for name in heads] for row in seeds])
 
-    _finish(study, value, as_json, lines)
+    _finish(job, value, as_json, lines)
 
 
 @atoms.command("prune")
-def prune(
+def prune_atoms(
     run: RunId,
     sets: Sets = None,
     data: options.Data = None,
@@ -71,31 +71,33 @@ def prune(
     """Loss and score with few atoms: the important, the costly to remove, and random ones."""
     from peftcore.labs.atoms import request
 
-    study = _measured("prune", [run], sets, data, device)
-    table = request.curves(study)
-    bands = {what: request.bands(table, what) for what in ("loss", "score")}
-    value = _value(study) | {
+    job = _run_job("prune", [run], sets, data, device)
+    table = request.pruning_curves(job)
+    bands = {what: request.curve_intervals(table, what) for what in ("loss", "score")}
+    value = _job_value(job) | {
         "curves": {w: json.loads(band.to_json(orient="records")) for w, band in bands.items()},
         "apart_from_random": {
-            what: {o: request.apart(band, o, "random") for o in ("importance", "ablation")}
+            what: {
+                o: request.separated_counts(band, o, "random") for o in ("importance", "ablation")
+            }
             for what, band in bands.items()
         },
     }
 
     def lines() -> Iterator[str]:
-        yield _first_line(study)
+        yield _first_line(job)
         for what, band in bands.items():
             if band.empty:
                 continue
-            yield what if what == "loss" else str(study.facts["metric"])
+            yield what if what == "loss" else str(job.facts["metric"])
             heads = ["order", "k", "mean", "low", "high", "n"]
-            yield from printing.table(heads, band[heads].to_numpy(dtype=object).tolist())
+            yield from printing.format_table(heads, band[heads].to_numpy(dtype=object).tolist())
 
-    _finish(study, value, as_json, lines)
+    _finish(job, value, as_json, lines)
 
 
 @atoms.command("path")
-def path(
+def show_regularization_path(
     run: RunId,
     over: Annotated[str, typer.Option(help="What varies: threshold, l1 or top_k.")] = "threshold",
     sets: Sets = None,
@@ -104,25 +106,25 @@ def path(
     as_json: printing.AsJson = False,
 ) -> None:
     """Density against quality: the run at several thresholds and LoRA of equal rank, as one job."""
-    study = _measured("path", [run], [f"over={over}", *(sets or ())], data, device)
-    points = study.found("run")
+    job = _run_job("path", [run], [f"over={over}", *(sets or ())], data, device)
+    points = job.entries_of("run")
 
     def lines() -> Iterator[str]:
         from peftcore.analysis.comparison import interval
 
-        yield _first_line(study)
+        yield _first_line(job)
         rows = []
         for point in points:
             score, zeros = interval(point["scores"]), interval(point.get("zeros", []))
             name = "LoRA" if point["value"] is None else f"{over} {point['value']:g}"
             rows.append((name, point["run"], zeros.mean, score.mean, score.low, score.high))
-        yield from printing.table(["point", "run", "zeros", "score", "low", "high"], rows)
+        yield from printing.format_table(["point", "run", "zeros", "score", "low", "high"], rows)
 
-    _finish(study, _value(study) | {"points": points}, as_json, lines)
+    _finish(job, _job_value(job) | {"points": points}, as_json, lines)
 
 
 @atoms.command("combine")
-def combine(
+def combine_atoms(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN RUN", help="Two runs: RUN or RUN/SEED.")
     ],
@@ -145,22 +147,24 @@ def combine(
             one, other = (float(share) for share in shares.split(","))
         except ValueError:
             raise BadInput(f"shares are two numbers with a comma; got {shares!r}") from None
-        told = interventions.combined(runs, text, (one, other))
-        printing.show(told, as_json, lambda: printing.table(["atoms", "answer"], [*told.items()]))
+        answers = interventions.answers_with_joined_atoms(runs, text, (one, other))
+        printing.print_result(
+            answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
+        )
         return
-    study = _measured("combine", runs, sets, data, device)
-    rows = study.found("combined")
+    job = _run_job("combine", runs, sets, data, device)
+    rows = job.entries_of("combined")
 
     def lines() -> Iterator[str]:
-        yield _first_line(study)
+        yield _first_line(job)
         heads = ["seed", "task", "n", "metric", "both", "first", "second", "none"]
-        yield from printing.table(heads, [[row[name] for name in heads] for row in rows])
+        yield from printing.format_table(heads, [[row[name] for name in heads] for row in rows])
 
-    _finish(study, _value(study) | {"scores": rows}, as_json, lines)
+    _finish(job, _job_value(job) | {"scores": rows}, as_json, lines)
 
 
 @atoms.command("remove")
-def remove(
+def remove_atoms(
     run: RunId,
     atom: Annotated[list[str], typer.Option(help="Atom, like D2.xq[3] or 4:3; repeat for more.")],
     text: Text,
@@ -171,27 +175,31 @@ def remove(
     """What a run answers with some atoms removed or scaled, beside what it answered before."""
     from peftcore.labs.atoms import interventions
 
-    told = interventions.changed(run, seed, atom, gain, text)
-    printing.show(told, as_json, lambda: printing.table(["atoms", "answer"], [*told.items()]))
+    answers = interventions.answers_with_changed_atoms(run, seed, atom, gain, text)
+    printing.print_result(
+        answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
+    )
 
 
-def _measured(kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str) -> Study:
+def _run_job(
+    kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str
+) -> AtomsJob:
     """The measurement brought to its end, or as far as it came."""
-    from peftcore.jobs.worker import resolve
-    from peftcore.labs.atoms.request import Ask, Study
+    from peftcore.jobs.worker import resolve_device
+    from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 
     options.use_data(data)
-    given = dict(options.pair(text) for text in sets or ())
-    if "values" in given:
-        given["values"] = _numbers(given["values"])
-    study = Study.create(Ask.make({"kind": kind, "runs": runs, **given}))
-    signal.signal(signal.SIGTERM, lambda *_: study.stop())
-    place = resolve(device)
-    with printing.bar(f"atoms, {kind}") as report:
-        from peftcore.labs.atoms.compute import carry_out
+    settings = dict(options.parse_setting(text) for text in sets or ())
+    if "values" in settings:
+        settings["values"] = _numbers(settings["values"])
+    job = AtomsJob.create(AtomsRequest.make({"kind": kind, "runs": runs, **settings}))
+    signal.signal(signal.SIGTERM, lambda *_: job.stop())
+    torch_device = resolve_device(device)
+    with printing.progress_bar(f"atoms, {kind}") as report:
+        from peftcore.labs.atoms.compute import run_atoms_job
 
-        carry_out(study, device=place, report=lambda status: report(_progress(status)))
-    return study
+        run_atoms_job(job, device=torch_device, report=lambda status: report(_progress(status)))
+    return job
 
 
 def _numbers(value: Any) -> Any:
@@ -202,35 +210,35 @@ def _numbers(value: Any) -> Any:
 
 
 def _progress(status: Any) -> Any:
-    from peftcore.training.trainer import Progress
+    from peftcore.training.trainer import TrainingProgress
 
-    return Progress(
+    return TrainingProgress(
         status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
     )
 
 
-def _value(study: Study) -> dict[str, Any]:
-    status = study.status()
+def _job_value(job: AtomsJob) -> dict[str, Any]:
+    status = job.status()
     return {
-        "measurement": study.id,
+        "measurement": job.id,
         "state": status.state,
-        "ask": study.ask.model_dump(mode="json"),
-        "facts": study.facts,
+        "ask": job.request.model_dump(mode="json"),
+        "facts": job.facts,
         "seconds": round(status.seconds, 2),
     }
 
 
-def _first_line(study: Study) -> str:
-    facts, status = study.facts, study.status()
+def _first_line(job: AtomsJob) -> str:
+    facts, status = job.facts, job.status()
     return (
-        f"{study.ask.kind} {study.id}: {status.state}; {facts.get('task')}, "
-        f"{facts.get('n')} examples of {facts.get('split')}, {len(study.numbers)} seeds, "
+        f"{job.request.kind} {job.id}: {status.state}; {facts.get('task')}, "
+        f"{facts.get('n')} examples of {facts.get('split')}, {len(job.seed_numbers)} seeds, "
         f"data {facts.get('data_hash')}"
     )
 
 
-def _finish(study: Study, value: dict[str, Any], as_json: bool, lines: Any) -> None:
-    printing.show(value, as_json, lines)
-    if study.status().state != "done":
-        typer.echo(study.status().message, err=True)
+def _finish(job: AtomsJob, value: dict[str, Any], as_json: bool, lines: Any) -> None:
+    printing.print_result(value, as_json, lines)
+    if job.status().state != "done":
+        typer.echo(job.status().message, err=True)
         raise typer.Exit(1)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import app, options
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.analysis.attention import Attention, Described, HeadRow
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.analysis.attention import AttentionPattern, HeadRow, HeadStatistics
     from peftcore.analysis.comparison import Interval
     from peftcore.data.task import Example
 
@@ -47,8 +47,8 @@ def show_attention(
     from peftcore.labs.attention import capture
 
     options.use_data(data)
-    after, own_task = _subject(subject)
-    before, _ = _subject(against or after.base.name)
+    after, own_task = _load_subject(subject)
+    before, _ = _load_subject(against or after.base.name)
     if before.base.fingerprint != after.base.fingerprint:
         raise BadInput(
             f"{subject} rests on {after.base.name} and {against} on {before.base.name}; only runs "
@@ -57,43 +57,48 @@ def show_attention(
     wanted = task or own_task
     if statistics:
         rows = _examples(wanted)[:statistics]
-        now = capture.head_statistics(after, rows)
-        then = capture.head_statistics(before, rows)
-        _print_statistics(then, now, place, as_json)
+        after_statistics = capture.head_statistics(after, rows)
+        before_statistics = capture.head_statistics(before, rows)
+        _print_statistics(before_statistics, after_statistics, place, as_json)
         return
-    asked = _asked(text, example, wanted)
-    if target or (not asked.target and after.base.kind != "encoder"):
-        said = target or capture.written(after, asked, seed, 48)
-        asked = replace(asked, target=said)
-    now_seen = capture.record(after, asked, seed)
-    then_seen = capture.record(before, asked, min(seed, before.seeds - 1))
-    places = _chosen(now_seen, place)
+    shown_example = _text_or_example(text, example, wanted)
+    if target or (not shown_example.target and after.base.kind != "encoder"):
+        answer = target or capture.generate_answer(after, shown_example, seed, 48)
+        shown_example = replace(shown_example, target=answer)
+    after_attention = capture.capture_attention(after, shown_example, seed)
+    before_attention = capture.capture_attention(before, shown_example, min(seed, before.seeds - 1))
+    attention_kinds = _chosen_kinds(after_attention, place)
     value = {
         "subject": subject,
         "against": against or before.base.name,
         "seed": seed,
-        "text": asked.source,
-        "target": asked.target if after.base.kind != "encoder" else None,
-        "places": {name: _as_json(then_seen[name], now_seen[name], layer, head) for name in places},
+        "text": shown_example.source,
+        "target": shown_example.target if after.base.kind != "encoder" else None,
+        "places": {
+            name: _as_json(before_attention[name], after_attention[name], layer, head)
+            for name in attention_kinds
+        },
     }
 
     def lines() -> Iterator[str]:
-        for name in places:
-            yield from _in_words(name, then_seen[name], now_seen[name], layer, head)
+        for name in attention_kinds:
+            yield from _attention_lines(
+                name, before_attention[name], after_attention[name], layer, head
+            )
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
-def _subject(name: str) -> tuple[Adapted, str]:
+def _load_subject(name: str) -> tuple[AdaptedModel, str]:
     """A run with its task, or an untouched base."""
     from peftcore.labs.attention import capture
     from peftcore.models import catalog
     from peftcore.models.base_model import load
-    from peftcore.runs.store import ID, RunStore
+    from peftcore.runs.store import RUN_ID, RunStore
     from peftcore.training.checkpoint import load_adapter
 
-    if name in catalog.names() or not ID.fullmatch(name):
-        return capture.untouched(load(name)), ""
+    if name in catalog.base_names() or not RUN_ID.fullmatch(name):
+        return capture.unadapted_model(load(name)), ""
     run = RunStore().open(name)
     return load_adapter(run, load(run.spec.base)), run.spec.task
 
@@ -103,15 +108,15 @@ def _examples(task: str) -> list[Example]:
 
     if not task:
         raise BadInput("an untouched base has no task of its own; name one with --task")
-    return list(tasks.find(task).load("test"))
+    return list(tasks.find_task(task).load("test"))
 
 
-def _asked(text: str, number: int | None, task: str) -> Example:
+def _text_or_example(text: str, number: int | None, task: str) -> Example:
     """The typed text, or an example of the task."""
-    from peftcore.training.predict import typed
+    from peftcore.training.predict import typed_example
 
     if number is None:
-        return typed(text)
+        return typed_example(text)
     if text:
         raise BadInput("give either --text or --example, not both")
     rows = _examples(task)
@@ -120,13 +125,13 @@ def _asked(text: str, number: int | None, task: str) -> Example:
     return rows[number - 1]
 
 
-def _chosen(found: dict[str, Any], place: str) -> list[str]:
-    if place and place not in found:
-        raise unknown("attention", place, found)
-    return [place] if place else list(found)
+def _chosen_kinds(by_kind: dict[str, Any], attention_kind: str) -> list[str]:
+    if attention_kind and attention_kind not in by_kind:
+        raise unknown_name("attention", attention_kind, by_kind)
+    return [attention_kind] if attention_kind else list(by_kind)
 
 
-def _one(attention: Attention, layer: int, head: int) -> tuple[int, int]:
+def _zero_based(attention: AttentionPattern, layer: int, head: int) -> tuple[int, int]:
     """Layer and head counted from nought."""
     for what, number, most in (("layer", layer, attention.layers), ("head", head, attention.heads)):
         if number > most:
@@ -134,11 +139,13 @@ def _one(attention: Attention, layer: int, head: int) -> tuple[int, int]:
     return layer - 1, head - 1
 
 
-def _as_json(before: Attention, after: Attention, layer: int, head: int) -> dict[str, Any]:
+def _as_json(
+    before: AttentionPattern, after: AttentionPattern, layer: int, head: int
+) -> dict[str, Any]:
     from peftcore.analysis import attention as analysis
 
-    first, second = analysis.aligned(before, after)
-    at = _one(after, layer, head)
+    first, second = analysis.align_patterns(before, after)
+    at = _zero_based(after, layer, head)
     return {
         "layers": after.layers,
         "heads": after.heads,
@@ -148,40 +155,50 @@ def _as_json(before: Attention, after: Attention, layer: int, head: int) -> dict
         "head": head,
         "before": first.weights[at].tolist(),
         "after": second.weights[at].tolist(),
-        "moved": analysis.moved(before, after).tolist(),
+        "moved": analysis.total_variation(before, after).tolist(),
         "measures": {
             name: {"before": before_of.tolist(), "after": after_of.tolist()}
             for (name, before_of), after_of in zip(
-                analysis.describe(before).items(), analysis.describe(after).values(), strict=True
+                analysis.measure_heads(before).items(),
+                analysis.measure_heads(after).values(),
+                strict=True,
             )
         },
     }
 
 
-def _in_words(
-    place: str, before: Attention, after: Attention, layer: int, head: int
+def _attention_lines(
+    attention_kind: str, before: AttentionPattern, after: AttentionPattern, layer: int, head: int
 ) -> Iterator[str]:
     """How far every head of a place moved, and where one of them looks most."""
     from peftcore.analysis import attention as analysis
 
-    at = _one(after, layer, head)
-    yield f"{place}: {after.layers} layers, {after.heads} heads, {len(after.keys)} positions seen"
+    at = _zero_based(after, layer, head)
+    yield (
+        f"{attention_kind}: {after.layers} layers, {after.heads} heads, {len(after.keys)} "
+        "positions seen"
+    )
     yield "share of attention that looks elsewhere now:"
     heads = ["layer", *(f"head {h + 1}" for h in range(after.heads))]
-    rows = [(n + 1, *map(float, row)) for n, row in enumerate(analysis.moved(before, after))]
-    yield from printing.table(heads, rows)
+    rows = [
+        (n + 1, *map(float, row)) for n, row in enumerate(analysis.total_variation(before, after))
+    ]
+    yield from printing.format_table(heads, rows)
     yield f"layer {layer}, head {head} looks most from:"
     yield from (f"  {line}" for line in analysis.strongest(after, *at))
     yield ""
 
 
 def _print_statistics(
-    before: dict[str, Described], after: dict[str, Described], place: str, as_json: bool
+    before: dict[str, HeadStatistics],
+    after: dict[str, HeadStatistics],
+    attention_kind: str,
+    as_json: bool,
 ) -> None:
     from peftcore.analysis.attention import MEASURES, head_rows
 
-    places = _chosen(after, place)
-    found = {
+    attention_kinds = _chosen_kinds(after, attention_kind)
+    by_kind = {
         name: {
             "examples": after[name].examples,
             "seeds": after[name].seeds,
@@ -190,22 +207,22 @@ def _print_statistics(
                 for measure in after[name].measures
             },
         }
-        for name in places
+        for name in attention_kinds
     }
-    value = {"places": found}
+    value = {"places": by_kind}
 
     def lines() -> Iterator[str]:
-        for name in places:
+        for name in attention_kinds:
             for measure in after[name].measures:
                 of_all = head_rows(before[name], after[name], measure)
                 known = MEASURES[measure]
                 yield f"{name}, {known.title.lower()} ({known.unit})"
                 heads = ["layer", "head", "before", "after", "change", "low", "high"]
                 rows = [_row_cells(row) for row in of_all]
-                yield from printing.table(heads, rows)
+                yield from printing.format_table(heads, rows)
                 yield ""
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _row_cells(row: HeadRow) -> list[Any]:
@@ -215,8 +232,8 @@ def _row_cells(row: HeadRow) -> list[Any]:
 
 
 def _row_json(row: HeadRow) -> dict[str, Any]:
-    def limits(found: Interval) -> dict[str, Any]:
-        return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+    def limits(interval: Interval) -> dict[str, Any]:
+        return {"mean": interval.mean, "low": interval.low, "high": interval.high, "n": interval.n}
 
     return {
         "layer": row.layer + 1,

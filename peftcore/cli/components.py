@@ -15,10 +15,10 @@ from peftcore.system import printing
 
 if TYPE_CHECKING:
     from peftcore.adapters.component_map import ComponentMap
-    from peftcore.jobs.background import Status
-    from peftcore.labs.components.grid import Grid
+    from peftcore.jobs.background import JobStatus
+    from peftcore.labs.components.grid import SubsetGrid
     from peftcore.runs.store import RunStore
-    from peftcore.sweeps.spec import SweepWork
+    from peftcore.sweeps.spec import SweepJob
 
 components = typer.Typer(
     help="Which of a base's own weights are trained, what each gains, and how it explains."
@@ -44,36 +44,40 @@ def count(
     from peftcore.adapters import component_map
 
     if write:
-        component_map.write(_all_maps())
-    found = component_map.find(base)
-    if preset is not None and preset not in found.presets:
-        raise BadInput(f"{base} has no configuration {preset!r}; it has {', '.join(found.presets)}")
-    settings = found.presets[preset] if preset else options.parts("sparsefit", sets)["settings"]
+        component_map.write_counts(_all_maps())
+    base_map = component_map.find_map(base)
+    if preset is not None and preset not in base_map.presets:
+        raise BadInput(
+            f"{base} has no configuration {preset!r}; it has {', '.join(base_map.presets)}"
+        )
+    settings = (
+        base_map.presets[preset] if preset else options.spec_sections("sparsefit", sets)["settings"]
+    )
     if not settings:
-        _every_cell(found, as_json)
+        _print_every_cell(base_map, as_json)
         return
     from peftcore.adapters.base import METHODS
 
     whole = METHODS["sparsefit"].Config.make(settings).model_dump(mode="json")
-    cells = found.chosen(whole)
-    counted = found.count(cells)
+    cells = base_map.trained_cells(whole)
+    counted = base_map.count(cells)
     value: dict[str, Any] = {
         "base": base,
         "trained": counted,
-        "total": found.total,
-        "percent": found.percent(counted),
-        "settings": found.settings(cells) if cells else {},
-        "cells": [name for name in found.sizes if name in cells],
+        "total": base_map.total,
+        "percent": base_map.percent(counted),
+        "settings": base_map.settings_for(cells) if cells else {},
+        "cells": [name for name in base_map.sizes if name in cells],
     }
-    line = f"{counted:,} of {found.total:,}, {found.percent(counted):.3f} %"
-    printing.show(value, as_json, lambda: iter([line, *value["cells"]]))
+    line = f"{counted:,} of {base_map.total:,}, {base_map.percent(counted):.3f} %"
+    printing.print_result(value, as_json, lambda: iter([line, *value["cells"]]))
 
 
-def _every_cell(found: ComponentMap, as_json: bool) -> None:
-    rows = [{"cell": name, "numbers": size} for name, size in found.sizes.items()]
-    value = {"base": found.base, "total": found.total, "cells": rows}
+def _print_every_cell(base_map: ComponentMap, as_json: bool) -> None:
+    rows = [{"cell": name, "numbers": size} for name, size in base_map.sizes.items()]
+    value = {"base": base_map.base, "total": base_map.total, "cells": rows}
     table = [(row["cell"], row["numbers"]) for row in rows]
-    printing.show(value, as_json, lambda: printing.table(["cell", "numbers"], table))
+    printing.print_result(value, as_json, lambda: printing.format_table(["cell", "numbers"], table))
 
 
 def _all_maps() -> Iterator[ComponentMap]:
@@ -83,10 +87,10 @@ def _all_maps() -> Iterator[ComponentMap]:
     from peftcore.models.base_model import load
 
     for folder in sorted((paths.ASSETS / "models").glob("*/model.safetensors")):
-        if folder.parent.name in component_map.shipped():
-            yield component_map.of_base(load(folder.parent.name))
-    for name in parameter_counts.names():
-        yield component_map.of_base(parameter_counts.shape(name))
+        if folder.parent.name in component_map.shipped_bases():
+            yield component_map.map_of_base(load(folder.parent.name))
+    for name in parameter_counts.published_bases():
+        yield component_map.map_of_base(parameter_counts.meta_base(name))
 
 
 @components.command()
@@ -123,53 +127,61 @@ def grid(
     from peftcore.runs.store import RunStore
 
     options.use_data(data)
-    spec = options.spec(base, task, "sparsefit", sets, shots=shots, seeds=seeds, steps=steps)
-    asked = component_grid.FEW if names is None else [name.strip() for name in names.split(",")]
+    spec = options.spec_from_options(
+        base, task, "sparsefit", sets, shots=shots, seeds=seeds, steps=steps
+    )
+    presets = (
+        component_grid.SHIPPED_PRESETS
+        if names is None
+        else [name.strip() for name in names.split(",")]
+    )
     store = RunStore()
-    found = component_grid.grid(kind, spec, store, asked)
-    work = component_grid.work(found)
-    if work and stop and work.status().busy:
-        work.stop()
-    if work and start:
-        component_grid.start(work, store)
-    if work and train and found.missing:
-        _train(work, store, device)
-    found = component_grid.grid(kind, spec, store, asked)
+    subset_grid = component_grid.build_subset_grid(kind, spec, store, presets)
+    sweep_job = component_grid.grid_job(subset_grid)
+    if sweep_job and stop and sweep_job.status().busy:
+        sweep_job.stop()
+    if sweep_job and start:
+        component_grid.start_grid_job(sweep_job, store)
+    if sweep_job and train and subset_grid.missing:
+        _train(sweep_job, store, device)
+    subset_grid = component_grid.build_subset_grid(kind, spec, store, presets)
     if ship:
-        component_grid.ship(found)
-    _print_grid(found, work, metric, as_json)
+        component_grid.ship_grid_runs(subset_grid)
+    _print_grid(subset_grid, sweep_job, metric, as_json)
 
 
-def _train(work: SweepWork, store: RunStore, device: str) -> None:
+def _train(sweep_job: SweepJob, store: RunStore, device: str) -> None:
     """Bring the grid's sweep to its end, or to where somebody stops it."""
-    from peftcore.jobs.worker import resolve
+    from peftcore.jobs.worker import resolve_device
     from peftcore.sweeps import execute
     from peftcore.sweeps import spec as sweep_spec
     from peftcore.sweeps.engines.local import LocalEngine, default_processes
 
-    place = resolve(device)
-    signal.signal(signal.SIGTERM, lambda *_: work.stop())
+    torch_device = resolve_device(device)
+    signal.signal(signal.SIGTERM, lambda *_: sweep_job.stop())
 
-    def tell(status: Status) -> None:
+    def tell(status: JobStatus) -> None:
         typer.echo(f"{status.done} of {status.of} runs trained", err=True)
 
-    engine = LocalEngine(default_processes(place), place)
+    engine = LocalEngine(default_processes(torch_device), torch_device)
     try:
-        own = sweep_spec.SweepWork.own(work.ask)
-        execute.carry_out(own, engine, store, retry=True, report=tell)
+        own = sweep_spec.SweepJob.create_own(sweep_job.request)
+        execute.run_sweep(own, engine, store, retry=True, report=tell)
     except BadInput as error:  # of a subset; the others are done, and the table tells
         typer.echo(f"Error: {error}", err=True)
 
 
-def _print_grid(found: Grid, work: SweepWork | None, metric: str | None, as_json: bool) -> None:
+def _print_grid(
+    subset_grid: SubsetGrid, sweep_job: SweepJob | None, metric: str | None, as_json: bool
+) -> None:
     from peftcore import tasks
     from peftcore.analysis import subsets
     from peftcore.labs.components import grid as component_grid
 
-    table = found.table()
-    main = metric or tasks.find(found.subsets[0].spec.task).main_metric
+    table = subset_grid.table()
+    main = metric or tasks.find_task(subset_grid.subsets[0].spec.task).main_metric
     shown = [name for name in dict.fromkeys((main, *METRICS)) if name in table]
-    scores = subsets.grid(table, shown)
+    scores = subsets.subset_scores(table, shown)
     state = [
         {
             "subset": one.name,
@@ -177,18 +189,20 @@ def _print_grid(found: Grid, work: SweepWork | None, metric: str | None, as_json
             "state": run.status().state if run else "not trained",
             "settings": one.spec.settings,
         }
-        for one, run in zip(found.subsets, found.runs, strict=True)
+        for one, run in zip(subset_grid.subsets, subset_grid.runs, strict=True)
     ]
-    judged = found.kind == "layers"
+    judged = subset_grid.kind == "layers"
     compared = (
-        subsets.layers(table, main, component_grid.WHOLE) if judged else subsets.pairs(table, main)
+        subsets.layer_effects(table, main, component_grid.ALL_WEIGHTS)
+        if judged
+        else subsets.subset_differences(table, main)
     )
-    status = work.status() if work else None
+    status = sweep_job.status() if sweep_job else None
     value = {
-        "grid": found.kind,
-        "sweep": work.id if work else None,
+        "grid": subset_grid.kind,
+        "sweep": sweep_job.id if sweep_job else None,
         "state": status.state if status and status.updated else None,
-        "missing": len(found.missing),
+        "missing": len(subset_grid.missing),
         "runs": state,
         "scores": json.loads(scores.to_json(orient="records")),
         "layers" if judged else "pairs": json.loads(compared.to_json(orient="records")),
@@ -197,16 +211,16 @@ def _print_grid(found: Grid, work: SweepWork | None, metric: str | None, as_json
     def lines() -> Iterator[str]:
         if status and status.busy:
             yield f"sweep {value['sweep']}: {status.done} of {status.of} runs trained"
-        yield from printing.table(
+        yield from printing.format_table(
             ["subset", "state"], [(row["subset"], row["state"]) for row in state]
         )
         heads = ["name", "metric", "mean", "low", "high", "n", "trainable"]
-        yield from printing.table(heads, scores[heads].to_numpy(dtype=object).tolist())
+        yield from printing.format_table(heads, scores[heads].to_numpy(dtype=object).tolist())
         if len(compared):
             columns = [str(name) for name in compared.columns]
-            yield from printing.table(columns, compared.to_numpy(dtype=object).tolist())
+            yield from printing.format_table(columns, compared.to_numpy(dtype=object).tolist())
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @components.command()
@@ -222,23 +236,23 @@ def quality(
     from peftcore.runs.store import RunStore
 
     options.use_data(data)
-    store, shelf = RunStore(), component_grid.shelf()
-    known = {run.id: run for run in shelf.all()}
+    store, grid_store = RunStore(), component_grid.shipped_store()
+    known = {run.id: run for run in grid_store.all()}
     opened = [known.get(run) or store.open(run) for run in runs]
-    found = {run.id: explanation_quality.quality(run) for run in opened}
-    gold = {run.spec.task: explanation_quality.gold_shares(run.spec.task) for run in opened}
+    quality_by_run = {run.id: explanation_quality.evaluate_explanations(run) for run in opened}
+    gold = {run.spec.task: explanation_quality.gold_flag_shares(run.spec.task) for run in opened}
     value: dict[str, Any] = {
         "runs": [
             {
                 "run": run.id,
                 "method": run.spec.method,
                 "task": run.spec.task,
-                "answers": len(found[run.id].answers),
-                "flags": found[run.id].shares,
-                "scores": found[run.id].scores,
-                "length_limit": found[run.id].limit,
-                "lengths_known": found[run.id].counted,
-                "reads_labels": found[run.id].reads_labels,
+                "answers": len(quality_by_run[run.id].answers),
+                "flags": quality_by_run[run.id].shares,
+                "scores": quality_by_run[run.id].scores,
+                "length_limit": quality_by_run[run.id].limit,
+                "lengths_known": quality_by_run[run.id].tokens_counted,
+                "reads_labels": quality_by_run[run.id].reads_labels,
             }
             for run in opened
         ],
@@ -247,8 +261,11 @@ def quality(
 
     def lines() -> Iterator[str]:
         heads = ["run", *FLAGS, "sound"]
-        rows = [[run, *(made.shares[name] for name in heads[1:])] for run, made in found.items()]
+        rows = [
+            [run, *(run_quality.shares[name] for name in heads[1:])]
+            for run, run_quality in quality_by_run.items()
+        ]
         rows += [[f"gold {task}", *(shares[n] for n in heads[1:])] for task, shares in gold.items()]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -33,23 +33,27 @@ def examples(
     from peftcore import tasks
 
     options.use_data(data)
-    found = tasks.find(task)
-    value: dict[str, Any] = {"task": task, "title": found.title, "source": found.source_note}
+    task_info = tasks.find_task(task)
+    value: dict[str, Any] = {
+        "task": task,
+        "title": task_info.title,
+        "source": task_info.source_note,
+    }
     if episode is None:
-        rows: Sequence[Example] = found.load(split)
+        rows: Sequence[Example] = task_info.load(split)
         value |= {"split": split, "rows": len(rows)}
     else:
-        drawn = found.episode(episode)
-        rows = drawn.train
+        few_shot = task_info.episode(episode)
+        rows = few_shot.train
         value |= {
             "episode": episode,
-            "train": [row.id for row in drawn.train],
-            "dev": [row.id for row in drawn.dev],
+            "train": [row.id for row in few_shot.train],
+            "dev": [row.id for row in few_shot.dev],
         }
     value["examples"] = [asdict(row) for row in rows[:limit]]
 
     def lines() -> Iterator[str]:
-        yield f"{found.title}: {found.source_note}"
+        yield f"{task_info.title}: {task_info.source_note}"
         if episode is None:
             yield f"{len(rows)} examples in {split}"
         else:
@@ -58,4 +62,4 @@ def examples(
         for row in rows[:limit]:
             yield from ("", f"{row.id}: {row.source}", f"  → {row.target}")
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -11,7 +11,7 @@ import typer
 
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.system import printing
 
 FORMATS: tuple[Literal["peft", "merged"], ...] = ("peft", "merged")
@@ -38,21 +38,21 @@ def export_run(
     from peftcore.runs.store import RunStore
 
     if to not in FORMATS:
-        raise unknown("format", to, FORMATS)
-    found = RunStore().open(run)
-    number = found.spec.population.first_seed if seed is None else seed
+        raise unknown_name("format", to, FORMATS)
+    opened_run = RunStore().open(run)
+    number = opened_run.spec.population.first_seed if seed is None else seed
     if to == "peft":
-        notes = folders.export_peft(found, number, out, moved_positions=moved_positions)
+        notes = folders.export_peft(opened_run, number, out, moved_positions=moved_positions)
     else:
-        notes = folders.export_merged(found, number, out)
-    written = sorted(path.name for path in out.expanduser().iterdir())
-    value = {"run": run, "seed": number, "folder": str(out), "files": written, "notes": notes}
+        notes = folders.export_merged(opened_run, number, out)
+    file_names = sorted(path.name for path in out.expanduser().iterdir())
+    value = {"run": run, "seed": number, "folder": str(out), "files": file_names, "notes": notes}
 
     def lines() -> Iterator[str]:
-        yield f"seed {number} of run {run} is in {out}: {', '.join(written)}"
+        yield f"seed {number} of run {run} is in {out}: {', '.join(file_names)}"
         yield from notes
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command("import")
@@ -70,7 +70,7 @@ def import_folder(
         "trainable": run.status().trainable,
     }
     say = f"run {run.id}: {run.spec.method} for {base}, imported without scores"
-    printing.show(value, as_json, lambda: iter([say]))
+    printing.print_result(value, as_json, lambda: iter([say]))
 
 
 @app.command()
@@ -90,16 +90,18 @@ def bundle(
     from peftcore.runs.store import RunStore
 
     store = RunStore()
-    members = bundles.bundle([store.open(run) for run in dict.fromkeys(runs)], out, with_answers)
+    members = bundles.write_bundle(
+        [store.open(run) for run in dict.fromkeys(runs)], out, with_answers
+    )
     size = out.expanduser().stat().st_size
     value = {"bundle": str(out), "bytes": size, "answers": with_answers, "files": members}
 
     def lines() -> Iterator[str]:
         yield f"{out} has {len(members)} files, {size:,} bytes"
         if not with_answers:
-            yield bundles.LEFT_OUT
+            yield bundles.ANSWERS_LEFT_OUT
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -112,19 +114,21 @@ def reproduce(
 ) -> None:
     """Check a bundle against this machine, train its runs again, and compare the scores."""
     from peftcore.exchange import reproduce as reproduction
-    from peftcore.jobs.worker import Failed
+    from peftcore.jobs.worker import RunFailed
 
     options.use_data(data)
     if check:
-        report = reproduction.Report(reproduction.examine(*reproduction.opened(bundle)))
+        report = reproduction.ReproductionReport(
+            reproduction.find_differences(*reproduction.open_bundle(bundle))
+        )
     else:
         try:
-            with printing.bar("reproducing") as tell:
+            with printing.progress_bar("reproducing") as tell:
                 report = reproduction.reproduce(bundle, device=device, report=tell)
-        except Failed as error:
+        except RunFailed as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None
-    printing.show(_value(report), as_json, lambda: _lines(report))
+    printing.print_result(_value(report), as_json, lambda: _lines(report))
     if any(finding.fatal for finding in report.findings):
         raise typer.Exit(1)
 
@@ -150,5 +154,5 @@ def _lines(report: Any) -> Iterator[str]:
     if report.scores:
         heads = ["run", "metric", "seed", "old", "new", "difference"]
         rows = [(s.run, s.metric, s.seed, s.old, s.new, s.difference) for s in report.scores]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
         yield "identical" if report.identical else "not identical"

@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from peftcore.cli import app, options
-from peftcore.cli.training import trained
-from peftcore.experiments.studies import STUDIES
+from peftcore.cli.training import train_or_load
+from peftcore.experiments.studies import EXPERIMENTS
 from peftcore.system import printing
 
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(help=f"Study to make: {', '.join(STUDIES)}.")],
+    name: Annotated[str, typer.Argument(help=f"Study to make: {', '.join(EXPERIMENTS)}.")],
     out: Annotated[
         Path | None, typer.Option(help="CSV file whose rows of this study are replaced.")
     ] = None,
@@ -33,7 +33,7 @@ def study(
 
     options.use_data(data)
 
-    def tell(count: int, of: int, row: studies.Row) -> None:
+    def tell(count: int, of: int, row: studies.ExperimentRow) -> None:
         mean = "–" if row.mean is None else f"{row.mean:.3f}"
         line = f"{count}/{of} {row.task} {row.shots} {row.label}: {row.metric} {mean}"
         typer.echo(line, err=True)
@@ -41,11 +41,13 @@ def study(
 
     if only_done:
         studies.find(name)
-        rows = studies.done(name)
+        rows = studies.finished_rows(name)
     else:
-        rows = studies.perform(name, lambda spec: trained(spec, device), tell)
+        rows = studies.run_experiment(name, lambda spec: train_or_load(spec, device), tell)
     if out is not None:
         studies.write(rows, out)
     heads = ("task", "shots", "label", "mean", "low", "high", "n", "trainable")
     table = [[getattr(row, head) for head in heads] for row in rows]
-    printing.show([asdict(row) for row in rows], as_json, lambda: printing.table(heads, table))
+    printing.print_result(
+        [asdict(row) for row in rows], as_json, lambda: printing.format_table(heads, table)
+    )

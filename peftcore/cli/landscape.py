@@ -11,11 +11,11 @@ import typer
 
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.results import RunId
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.labs.landscape.request import Ask, Landscape
+    from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 
 Adapters = Annotated[
     list[str],
@@ -36,63 +36,67 @@ def landscape(
     as_json: printing.AsJson = False,
 ) -> None:
     """Losses at many points around an adapter or between adapters; goes on where it was stopped."""
-    from peftcore.jobs.worker import resolve
-    from peftcore.labs.landscape.request import KINDS, Ask, Landscape
+    from peftcore.jobs.worker import resolve_device
+    from peftcore.labs.landscape.request import KINDS, LandscapeJob, LandscapeRequest
 
     options.use_data(data)
     if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    ask = Ask.make({"kind": kind, "runs": runs, **dict(options.pair(text) for text in sets or ())})
-    place = resolve(device)
-    found = Landscape.create(ask)
-    signal.signal(signal.SIGTERM, lambda *_: found.stop())
-    with printing.bar(f"landscape, {kind}") as report:
-        from peftcore.labs.landscape.compute import carry_out
+        raise unknown_name("kind", kind, KINDS)
+    request = LandscapeRequest.make(
+        {"kind": kind, "runs": runs, **dict(options.parse_setting(text) for text in sets or ())}
+    )
+    torch_device = resolve_device(device)
+    job = LandscapeJob.create(request)
+    signal.signal(signal.SIGTERM, lambda *_: job.stop())
+    with printing.progress_bar(f"landscape, {kind}") as report:
+        from peftcore.labs.landscape.compute import run_landscape_job
 
-        carry_out(found, device=place, report=lambda status: report(_progress(status)))
-    _print(found, as_json)
-    if found.status().state != "done":
-        typer.echo(found.status().message, err=True)
+        run_landscape_job(job, device=torch_device, report=lambda status: report(_progress(status)))
+    _print(job, as_json)
+    if job.status().state != "done":
+        typer.echo(job.status().message, err=True)
         raise typer.Exit(1)
 
 
 def _progress(status: Any) -> Any:
-    from peftcore.training.trainer import Progress
+    from peftcore.training.trainer import TrainingProgress
 
-    return Progress(
+    return TrainingProgress(
         status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
     )
 
 
-def _print(found: Landscape, as_json: bool) -> None:
-    table, measures, status = found.table(), found.measures(), found.status()
+def _print(job: LandscapeJob, as_json: bool) -> None:
+    table, measures, status = job.table(), job.measures(), job.status()
     value = {
-        "landscape": found.id,
+        "landscape": job.id,
         "state": status.state,
-        "ask": found.ask.model_dump(mode="json"),
-        "facts": found.facts,
+        "ask": job.request.model_dump(mode="json"),
+        "facts": job.facts,
         "points": json.loads(table.to_json(orient="records")),
         "measures": json.loads(measures.to_json(orient="records")),
         "seconds": round(status.seconds, 2),
     }
 
     def lines() -> Iterator[str]:
-        facts = found.facts
-        yield f"landscape {found.id}: {status.state}, {status.done} of {status.of} measured"
+        facts = job.facts
+        yield f"landscape {job.id}: {status.state}, {status.done} of {status.of} measured"
         yield (
             f"{facts.get('n')} examples of {facts.get('split')}, seed {facts.get('seed')}, "
             f"data {facts.get('data_hash')}, arithmetic {facts.get('arithmetic')}"
         )
-        yield from _points(found.ask, table)
+        yield from _point_lines(job.request, table)
         if "value" in measures:
             wide = measures.pivot_table(index="measure", columns="seed", values="value", sort=False)
             heads = ["measure", *(f"seed {seed}" for seed in wide.columns)]
-            yield from printing.table(heads, wide.reset_index().to_numpy(dtype=object).tolist())
+            yield from printing.format_table(
+                heads, wide.reset_index().to_numpy(dtype=object).tolist()
+            )
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
-def _points(ask: Ask, table: Any) -> Iterator[str]:
+def _point_lines(request: LandscapeRequest, table: Any) -> Iterator[str]:
     """The marked points, then the lowest and the highest, or a line each of the cuts."""
     known = table.dropna(subset=["loss"])
     if known.empty:
@@ -101,7 +105,7 @@ def _points(ask: Ask, table: Any) -> Iterator[str]:
     chosen = [(row["mark"], row["loss"]) for _, row in marked.iterrows()]
     chosen.append(("lowest", known["loss"].min()))
     chosen.append(("highest", known["loss"].max()))
-    yield from printing.table(["point", "loss"], chosen)
+    yield from printing.format_table(["point", "loss"], chosen)
 
 
 @app.command()
@@ -120,29 +124,29 @@ def vertices(
     from peftcore.runs.store import RunStore
 
     store, wanted = RunStore(), _counts(counts)
-    specs = request.by_vertices(store.open(run).spec, wanted)
+    specs = request.specs_by_vertices(store.open(run).spec, wanted)
     if queue:
-        work = Queue(store=store)
-        jobs = [work.submit(spec, device=device) for spec in specs]
-        if any(job.live for job in jobs):
-            ensure_worker(device, work)
+        job_queue = Queue(store=store)
+        jobs = [job_queue.submit(spec, device=device) for spec in specs]
+        if any(job.active for job in jobs):
+            ensure_worker(device, job_queue)
     rows = []
     for spec in specs:
-        found = store.find(spec)
+        existing = store.find(spec)
         rows.append(
             {
                 "vertices": spec.population.vertices,
                 "run": spec.id,
-                "state": found.status().state if found else "not trained",
-                "scores": run_scores.scores(found) if found else {},
+                "state": existing.status().state if existing else "not trained",
+                "scores": run_scores.scores_with_intervals(existing) if existing else {},
             }
         )
 
     def lines() -> Iterator[str]:
         heads = ["vertices", "run", "state", "metric", "mean", "low", "high"]
-        yield from printing.table(heads, [_scored(row) for row in rows])
+        yield from printing.format_table(heads, [_score_row(row) for row in rows])
 
-    printing.show(rows, as_json, lines)
+    printing.print_result(rows, as_json, lines)
 
 
 def _counts(text: str) -> list[int]:
@@ -152,7 +156,7 @@ def _counts(text: str) -> list[int]:
         raise BadInput(f"counts are whole numbers with commas between them; got {text!r}") from None
 
 
-def _scored(row: dict[str, Any]) -> tuple[Any, ...]:
+def _score_row(row: dict[str, Any]) -> tuple[Any, ...]:
     first = next(iter(row["scores"]), "")
     score = row["scores"].get(first, {})
     limits = (score.get(name) for name in ("mean", "low", "high"))

@@ -9,11 +9,11 @@ import typer
 
 from peftcore.cli import app
 from peftcore.cli.results import RunId
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.analysis.limits import Limits
+    from peftcore.analysis.limits import LayerComparison
 
 check = typer.Typer(help="Check that statements of the theory hold on a model.")
 app.add_typer(check, name="check")
@@ -44,17 +44,24 @@ def bias_only(
     as_json: printing.AsJson = False,
 ) -> None:
     """Put a random prefix before every attention layer: is content only scaled, and shifted?"""
-    _known(dtype)
+    _check_dtype(dtype)
     from peftcore.data.task import Example
-    from peftcore.labs.attention.layer_probe import Probe, Switches, probe, random_prefix
+    from peftcore.labs.attention.layer_probe import (
+        LayerProbe,
+        ProbeOptions,
+        probe_layers,
+        random_prefix,
+    )
     from peftcore.models.base_model import load
 
     loaded = load(base)
-    made = Probe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
-    sites = [site.path for site in loaded.anatomy.sites]
-    switches = Switches(alone=not whole_stack, naive=naive_positions)
+    layer_probe = LayerProbe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
+    sites = [site.path for site in loaded.structure.attention_blocks]
+    switches = ProbeOptions(single_layer=not whole_stack, shift_positions=naive_positions)
     example = Example("typed", text, text, parts=(text,))
-    _show({"base": base, "dtype": dtype}, probe(made, example, sites, switches), as_json)
+    _show(
+        {"base": base, "dtype": dtype}, probe_layers(layer_probe, example, sites, switches), as_json
+    )
 
 
 @app.command()
@@ -70,33 +77,44 @@ def limits(
     as_json: printing.AsJson = False,
 ) -> None:
     """What a run's adapter did to attention: share, order, residual and bias of every layer."""
-    _known(dtype)
-    from peftcore.labs.attention.layer_probe import Probe, Switches, example_for, probe
+    _check_dtype(dtype)
+    from peftcore.labs.attention.layer_probe import (
+        LayerProbe,
+        ProbeOptions,
+        example_for,
+        probe_layers,
+    )
     from peftcore.models.base_model import load
     from peftcore.runs.store import RunStore
     from peftcore.training.checkpoint import load_adapter
 
     opened = RunStore().open(run)
     loaded = load(opened.spec.base)
-    sites = [s.path for s in loaded.anatomy.sites if place in (None, s.place)]
+    sites = [s.path for s in loaded.structure.attention_blocks if place in (None, s.attention_kind)]
     if not sites:
-        raise unknown("place", str(place), sorted({s.place for s in loaded.anatomy.sites}))
+        raise unknown_name(
+            "place",
+            str(place),
+            sorted({s.attention_kind for s in loaded.structure.attention_blocks}),
+        )
     adapted = load_adapter(opened, loaded)
-    made = Probe(adapted, dtype)  # type: ignore[arg-type]
+    layer_probe = LayerProbe(adapted, dtype)  # type: ignore[arg-type]
     example = example_for(opened.spec.task, adapted, text, seed_index)
-    switches = Switches(not whole_stack, naive_positions, length)
-    found = probe(made, example, sites, switches, seed_index)
+    switches = ProbeOptions(not whole_stack, naive_positions, length)
+    limits_by_path = probe_layers(layer_probe, example, sites, switches, seed_index)
     head = {"run": run, "dtype": dtype, "text": example.source, "answer": example.target}
-    _show(head, found, as_json)
+    _show(head, limits_by_path, as_json)
 
 
-def _known(dtype: str) -> None:
+def _check_dtype(dtype: str) -> None:
     if dtype not in ("fp32", "fp64", "bf16"):
         raise BadInput(f"--dtype must be fp32, fp64 or bf16; got {dtype!r}")
 
 
-def _show(head: Mapping[str, Any], found: Mapping[str, Limits], as_json: bool) -> None:
-    layers = [_layer(path, layer) for path, layer in found.items()]
+def _show(
+    head: Mapping[str, Any], limits_by_path: Mapping[str, LayerComparison], as_json: bool
+) -> None:
+    layers = [_layer(path, layer) for path, layer in limits_by_path.items()]
     value = dict(head) | {
         "layers": layers,
         "max_content_drift": max(layer["content_drift"] for layer in layers),
@@ -105,16 +123,16 @@ def _show(head: Mapping[str, Any], found: Mapping[str, Limits], as_json: bool) -
 
     def lines() -> Iterator[str]:
         names = ["path", "length", "share", "content_drift", "residual", "moved", "bias_norm"]
-        yield from printing.table(names, [[row[name] for name in names] for row in layers])
+        yield from printing.format_table(names, [[row[name] for name in names] for row in layers])
         yield f"largest drift {value['max_content_drift']:.3g}"
         yield f"largest residual {value['max_residual']:.3g}"
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
-def _layer(path: str, layer: Limits) -> dict[str, Any]:
+def _layer(path: str, layer: LayerComparison) -> dict[str, Any]:
     """A layer in numbers: means over heads and queries, largest errors, and each head."""
-    heads = [layer.head(number) for number in range(len(layer.before))]
+    heads = [layer.summarize_head(number) for number in range(len(layer.before))]
 
     def mean(name: str) -> float:
         return float(sum(getattr(head, name) for head in heads) / len(heads))

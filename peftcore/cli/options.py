@@ -10,8 +10,8 @@ from typing import Annotated, Any, get_origin
 
 import typer
 
-from peftcore.errors import BadInput, unknown
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.errors import BadInput, unknown_name
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 
 Base = Annotated[str, typer.Option(help="Base model, as in `list`.")]
@@ -31,10 +31,10 @@ Sets = Annotated[
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of data sets.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-PARTS: dict[str, type[Settings]] = {
+SPEC_SECTIONS: dict[str, type[Settings]] = {
     "training": Training,
     "evaluation": Evaluation,
-    "population": Population,
+    "population": Members,
 }
 
 
@@ -47,7 +47,7 @@ def use_data(folder: Path | None) -> None:
     os.environ["PEFTCORE_DATA"] = str(folder.expanduser().resolve())
 
 
-def spec(
+def spec_from_options(
     base: str,
     task: str,
     method: str,
@@ -58,39 +58,46 @@ def spec(
     """The spec that was asked for; options that are None leave a default in place."""
     from peftcore.training import planning
 
-    return planning.plan(base, task, method, start=start or "", **parts(method, sets, **options))
+    return planning.build_spec(
+        base, task, method, start=start or "", **spec_sections(method, sets, **options)
+    )
 
 
-def parts(
+def spec_sections(
     method: str, sets: Sequence[str] | None = None, **options: Any
 ) -> dict[str, dict[str, Any]]:
     """What was asked for, by part of a spec: the method's settings, training, and so on."""
     from peftcore.adapters.base import METHODS
 
     own = METHODS[method].Config
-    found: dict[str, dict[str, Any]] = {"settings": {}, **{part: {} for part in PARTS}}
-    homes = {name: part for part, kind in PARTS.items() for name in kind.model_fields}
+    values_by_section: dict[str, dict[str, Any]] = {
+        "settings": {},
+        **{part: {} for part in SPEC_SECTIONS},
+    }
+    section_of = {name: part for part, kind in SPEC_SECTIONS.items() for name in kind.model_fields}
     for name, value in options.items():
         if value is not None:
-            found[homes[name]][name] = value
-    homes |= dict.fromkeys(own.model_fields, "settings")  # a method's own settings come first
+            values_by_section[section_of[name]][name] = value
+    section_of |= dict.fromkeys(own.model_fields, "settings")  # a method's own settings come first
     for text in sets or ():
-        name, value = pair(text)
-        if name not in homes:
-            raise unknown("setting", name, homes)
-        kind = PARTS.get(homes[name], own)
-        found[homes[name]][name] = _listed(value, kind.model_fields[name].annotation)
-    return found
+        name, value = parse_setting(text)
+        if name not in section_of:
+            raise unknown_name("setting", name, section_of)
+        kind = SPEC_SECTIONS.get(section_of[name], own)
+        values_by_section[section_of[name]][name] = _as_list(
+            value, kind.model_fields[name].annotation
+        )
+    return values_by_section
 
 
-def _listed(value: Any, annotation: Any) -> Any:
+def _as_list(value: Any, annotation: Any) -> Any:
     """Words by commas as a list, where a setting takes several."""
     if isinstance(value, str) and get_origin(annotation) is tuple:
         return [word.strip() for word in value.split(",") if word.strip()]
     return value
 
 
-def pair(text: str) -> tuple[str, Any]:
+def parse_setting(text: str) -> tuple[str, Any]:
     """Name and value of key=value; the value is JSON if it reads as such, otherwise text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

@@ -26,7 +26,7 @@ def worker(
     from peftcore.jobs.worker import Worker
 
     worked = Worker(device=device).run(once=once, idle_seconds=idle_seconds)
-    printing.show({"jobs": worked}, as_json, lambda: iter([f"worked on {worked} jobs"]))
+    printing.print_result({"jobs": worked}, as_json, lambda: iter([f"worked on {worked} jobs"]))
 
 
 @app.command()
@@ -42,10 +42,12 @@ def jobs(as_json: printing.AsJson = False) -> None:
 
     def lines() -> Iterator[str]:
         yield from (
-            printing.table(names, rows) if rows else ("No jobs yet; `train --queue` adds one.",)
+            printing.format_table(names, rows)
+            if rows
+            else ("No jobs yet; `train --queue` adds one.",)
         )
 
-    printing.show([dict(zip(names, row, strict=True)) for row in rows], as_json, lines)
+    printing.print_result([dict(zip(names, row, strict=True)) for row in rows], as_json, lines)
 
 
 @app.command()
@@ -59,9 +61,9 @@ def cancel(run: RunId, as_json: printing.AsJson = False) -> None:
     if job is None:
         raise BadInput(f"run {run} is not in the queue; press Ctrl+C where it is being trained")
     job = queue.cancel(job.id)
-    say = "is asked to stop" if job.live else "is cancelled"
+    say = "is asked to stop" if job.active else "is cancelled"
     value = {"run": run, "job": job.id, "state": job.state, "cancel": job.cancel}
-    printing.show(value, as_json, lambda: iter([f"run {run} {say}"]))
+    printing.print_result(value, as_json, lambda: iter([f"run {run} {say}"]))
 
 
 @app.command()
@@ -73,4 +75,4 @@ def resume(run: RunId, device: options.Device = "auto", as_json: printing.AsJson
     job = queue.resume(run, device=device)
     ensure_worker(device, queue)
     value = {"run": run, "job": job.id, "state": job.state}
-    printing.show(value, as_json, lambda: iter([f"run {run} waits for a worker"]))
+    printing.print_result(value, as_json, lambda: iter([f"run {run} waits for a worker"]))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from peftcore.cli import Group, app, options
+from peftcore.cli import BadInputGroup, app, options
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.rating import Book, Invitation, Project
+    from peftcore.rating import Invitation, Project, RatingStore
 
-rate = typer.Typer(cls=Group, help="People rate explanations, blind.", no_args_is_help=True)
+rate = typer.Typer(cls=BadInputGroup, help="People rate explanations, blind.", no_args_is_help=True)
 app.add_typer(rate, name="rate")
 
 ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Id, as in `rate list`.")]
@@ -39,14 +39,18 @@ def create(
     from peftcore import rating
     from peftcore.runs.store import RunStore
 
-    settings = dict(options.pair(text) for text in sets or ())
+    settings = dict(options.parse_setting(text) for text in sets or ())
     if guidelines:
         settings["guidelines"] = _read(guidelines)
     store = RunStore()
     chosen = [store.open(run) for run in dict.fromkeys(runs)]
-    book, me = open_book()
-    made = rating.create(book, me, chosen, name, **settings)
-    printing.show(_summary(book, made), as_json, lambda: _lines([_summary(book, made)]))
+    rating_store, me = open_rating_store()
+    new_project = rating.create_project(rating_store, me, chosen, name, **settings)
+    printing.print_result(
+        _summary(rating_store, new_project),
+        as_json,
+        lambda: _lines([_summary(rating_store, new_project)]),
+    )
 
 
 @rate.command("list")
@@ -54,9 +58,11 @@ def list_projects(as_json: printing.AsJson = False) -> None:
     """Every project, and how far it is."""
     from peftcore import rating
 
-    book, me = open_book()
-    found = [_summary(book, project) for project in rating.projects(book, me)]
-    printing.show(found, as_json, lambda: _lines(found))
+    rating_store, me = open_rating_store()
+    summaries = [
+        _summary(rating_store, project) for project in rating.list_projects(rating_store, me)
+    ]
+    printing.print_result(summaries, as_json, lambda: _lines(summaries))
 
 
 @rate.command("serve-link")
@@ -70,13 +76,15 @@ def serve_link(
     """Invite a rater: prints a secret link, which is shown this once and stored nowhere."""
     from peftcore import rating
 
-    book, me = open_book()
-    invited = rating.invite(book, me, rating.find(book, me, project).id, name, login)
-    value = {"rater": invited.rater, "name": invited.name, "link": link(address, invited)}
-    printing.show(value, as_json, lambda: iter([value["link"]]))
+    rating_store, me = open_rating_store()
+    invited = rating.invite(
+        rating_store, me, rating.find_project(rating_store, me, project).id, name, login
+    )
+    value = {"rater": invited.rater, "name": invited.name, "link": rater_link(address, invited)}
+    printing.print_result(value, as_json, lambda: iter([value["link"]]))
 
 
-def link(address: str, invited: Invitation) -> str:
+def rater_link(address: str, invited: Invitation) -> str:
     """Where a rater gets in, on the server at this address."""
     return f"{address.rstrip('/')}/rate?r={invited.token}"
 
@@ -98,12 +106,12 @@ def export(
     from peftcore.rating import bundle
     from peftcore.rating import export as exporting
 
-    book, me = open_book()
+    rating_store, me = open_rating_store()
     if form == "bundle":
-        lines = list(bundle.dump(book, me, project))
+        lines = list(bundle.dump_project(rating_store, me, project))
         text, count = "".join(f"{line}\n" for line in lines), len(lines)
     else:
-        rows = exporting.rows(book, me, project, with_key, history, extra)
+        rows = exporting.export_rows(rating_store, me, project, with_key, history, extra)
         text = exporting.to_csv(rows) if form == "csv" else exporting.to_jsonl(rows)
         count = len(rows)
     if out is None and as_json:
@@ -113,7 +121,7 @@ def export(
         return
     out.write_text(text, "utf-8")
     value = {"project": project, "file": str(out), "rows": count, "with_key": with_key}
-    printing.show(value, as_json, lambda: iter([f"{count} rows in {out}"]))
+    printing.print_result(value, as_json, lambda: iter([f"{count} rows in {out}"]))
 
 
 @rate.command("import")
@@ -129,12 +137,16 @@ def import_ratings(
     from peftcore.rating import bundle, ratings_import
 
     text = _read(file)
-    book, me = open_book()
+    rating_store, me = open_rating_store()
     if text.lstrip().startswith('{"table"'):
-        made = bundle.load(book, me, text.splitlines())
+        new_project = bundle.load_project(rating_store, me, text.splitlines())
     else:
-        made = ratings_import.import_table(book, me, text, name or file.stem, method)
-    printing.show(_summary(book, made), as_json, lambda: _lines([_summary(book, made)]))
+        new_project = ratings_import.import_table(rating_store, me, text, name or file.stem, method)
+    printing.print_result(
+        _summary(rating_store, new_project),
+        as_json,
+        lambda: _lines([_summary(rating_store, new_project)]),
+    )
 
 
 @rate.command()
@@ -145,19 +157,19 @@ def demos(
     """Make the shipped projects of simulated raters again."""
     from peftcore.rating import demo
 
-    place = folder or demo.folder()
-    written = {file: place / f"{file}.jsonl" for file in demo.DEMOS}
-    for file, path in written.items():
-        path.write_text("".join(f"{line}\n" for line in demo.make(file)), "utf-8")
-    value = {file: str(path) for file, path in written.items()}
-    printing.show(value, as_json, lambda: iter(value.values()))
+    target_folder = folder or demo.demo_folder()
+    paths_by_demo = {file: target_folder / f"{file}.jsonl" for file in demo.DEMOS}
+    for file, path in paths_by_demo.items():
+        path.write_text("".join(f"{line}\n" for line in demo.make_demo(file)), "utf-8")
+    value = {file: str(path) for file, path in paths_by_demo.items()}
+    printing.print_result(value, as_json, lambda: iter(value.values()))
 
 
-def open_book() -> tuple[Book, Any]:
+def open_rating_store() -> tuple[RatingStore, Any]:
     """The book with the demo projects in it, and whoever runs the lab."""
     from peftcore.rating import demo, experimenter
 
-    return demo.open_book(), experimenter()
+    return demo.open_rating_store(), experimenter()
 
 
 def _read(file: Path) -> str:
@@ -167,11 +179,11 @@ def _read(file: Path) -> str:
         raise BadInput(f"{str(file)!r} cannot be read as UTF-8 text: {error}") from None
 
 
-def _summary(book: Book, project: Project) -> dict[str, Any]:
+def _summary(rating_store: RatingStore, project: Project) -> dict[str, Any]:
     from peftcore import rating
 
     me = rating.experimenter()
-    listed = rating.items(book, me, project.id)
+    listed = rating.item_table(rating_store, me, project.id)
     real = listed[listed["kind"] == "rating"]
     return {
         "project": project.id,
@@ -181,7 +193,7 @@ def _summary(book: Book, project: Project) -> dict[str, Any]:
         "items": len(real),
         "ratings": int(real["ratings"].sum()),
         "overlap": project.settings.overlap,
-        "raters": len(rating.raters(book, me, project.id)),
+        "raters": len(rating.list_raters(rating_store, me, project.id)),
         "open": project.open,
         "demo": project.demo,
         "simulated": project.simulated,
@@ -189,6 +201,6 @@ def _summary(book: Book, project: Project) -> dict[str, Any]:
     }
 
 
-def _lines(found: list[dict[str, Any]]) -> Iterator[str]:
+def _lines(summaries: list[dict[str, Any]]) -> Iterator[str]:
     heads = ["project", "mode", "items", "ratings", "overlap", "raters", "open", "name"]
-    return printing.table(heads, [[row[head] for head in heads] for row in found])
+    return printing.format_table(heads, [[row[head] for head in heads] for row in summaries])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore.cli.rating import ADDRESS, ProjectId, link, open_book, rate
+from peftcore.cli.rating import ADDRESS, ProjectId, open_rating_store, rate, rater_link
 from peftcore.system import printing
 
 RaterId = Annotated[str, typer.Argument(metavar="RATER", help="Id, as in `rate raters`.")]
@@ -18,11 +18,11 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
     """Who was invited, how far each is, how fast, and whose checks were passed."""
     from peftcore import rating
 
-    book, me = open_book()
-    found = rating.find(book, me, project)
-    checked = rating.checks(book, me, project).set_index("rater")
+    rating_store, me = open_rating_store()
+    project_info = rating.find_project(rating_store, me, project)
+    checked = rating.check_table(rating_store, me, project).set_index("rater")
     rows = []
-    for row in rating.raters(book, me, found.id):
+    for row in rating.list_raters(rating_store, me, project_info.id):
         known = checked.loc[row.id].to_dict() if row.id in checked.index else {}
         names = ("checks", "checks_passed", "median_seconds")
         more = {name: known.get(name) for name in names}
@@ -30,7 +30,7 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
     value = {"project": project, "raters": rows}
     heads = ("id", "name", "done", "skipped", "checks_passed", "median_seconds", "link_works")
     listed = [[row[head] for head in heads] for row in rows]
-    printing.show(value, as_json, lambda: printing.table(heads, listed))
+    printing.print_result(value, as_json, lambda: printing.format_table(heads, listed))
 
 
 @rate.command("new-link")
@@ -42,10 +42,14 @@ def new_link(
     """Replace a rater's link: the old one stops working, and they go on where they were."""
     from peftcore import rating
 
-    book, me = open_book()
-    made = rating.renew_link(book, me, rater)
-    value = {"rater": made.rater, "name": made.name, "link": link(address, made)}
-    printing.show(value, as_json, lambda: iter([value["link"]]))
+    rating_store, me = open_rating_store()
+    invitation = rating.renew_link(rating_store, me, rater)
+    value = {
+        "rater": invitation.rater,
+        "name": invitation.name,
+        "link": rater_link(address, invitation),
+    }
+    printing.print_result(value, as_json, lambda: iter([value["link"]]))
 
 
 @rate.command("close-link")
@@ -53,31 +57,35 @@ def close_link(rater: RaterId, as_json: printing.AsJson = False) -> None:
     """Close a rater's link and login; what they said is kept."""
     from peftcore import rating
 
-    book, me = open_book()
-    rating.revoke(book, me, rater)
-    _told({"rater": rater, "link_works": False}, f"The link of {rater} is closed.", as_json)
+    rating_store, me = open_rating_store()
+    rating.revoke_link(rating_store, me, rater)
+    _print_sentence(
+        {"rater": rater, "link_works": False}, f"The link of {rater} is closed.", as_json
+    )
 
 
 @rate.command("open")
 def open_project(project: ProjectId, as_json: printing.AsJson = False) -> None:
     """Let raters rate in a project again."""
-    _opened(project, True, as_json)
+    _set_open(project, True, as_json)
 
 
 @rate.command("close")
 def close_project(project: ProjectId, as_json: printing.AsJson = False) -> None:
     """Let nobody rate in a project any more; what was said is kept."""
-    _opened(project, False, as_json)
+    _set_open(project, False, as_json)
 
 
-def _opened(project: str, wanted: bool, as_json: bool) -> None:
+def _set_open(project: str, is_open: bool, as_json: bool) -> None:
     from peftcore import rating
 
-    book, me = open_book()
-    made = rating.set_open(book, me, rating.find(book, me, project).id, wanted)
-    words = f"Project {made.id} is {'open' if made.open else 'closed'}."
-    _told({"project": made.id, "open": made.open}, words, as_json)
+    rating_store, me = open_rating_store()
+    changed = rating.set_project_open(
+        rating_store, me, rating.find_project(rating_store, me, project).id, is_open
+    )
+    words = f"Project {changed.id} is {'open' if changed.open else 'closed'}."
+    _print_sentence({"project": changed.id, "open": changed.open}, words, as_json)
 
 
-def _told(value: dict[str, Any], words: str, as_json: bool) -> None:
-    printing.show(value, as_json, lambda: iter([words]))
+def _print_sentence(value: dict[str, Any], sentence: str, as_json: bool) -> None:
+    printing.print_result(value, as_json, lambda: iter([sentence]))

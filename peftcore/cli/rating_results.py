@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import options
-from peftcore.cli.rating import ProjectId, open_book, rate
+from peftcore.cli.rating import ProjectId, open_rating_store, rate
 from peftcore.system import printing
 
 if TYPE_CHECKING:
@@ -36,27 +36,31 @@ def scores(
     from peftcore import rating
     from peftcore.analysis import preference
 
-    book, me = open_book()
-    mode = rating.find(book, me, project).settings.mode
-    careless = rating.failed(book, me, project) if careful else {}
+    rating_store, me = open_rating_store()
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    careless = rating.raters_failing_checks(rating_store, me, project) if careful else {}
     if mode == "pairwise":
-        pairs = rating.comparisons(book, me, project).rename(columns={"winner": "outcome"})
+        pairs = rating.comparison_table(rating_store, me, project).rename(
+            columns={"winner": "outcome"}
+        )
         pairs = pairs[~pairs["rater"].isin(careless)]
-        ends = {end: rating.sources(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")}
-        found = {"ranking": preference.ranking(pairs.assign(**ends)).methods}
+        ends = {
+            end: rating.source_names(pairs[f"{end}_run"], pairs[end]) for end in ("first", "second")
+        }
+        tables = {"ranking": preference.rank_methods(pairs.assign(**ends)).methods}
     else:
-        rows = rating.scored(book, me, project)
+        rows = rating.scored_table(rating_store, me, project)
         rows = rows[~rows["rater"].isin(careless)]
-        rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
-        found = {"score": preference.scores(rows, "source", resamples=resamples)}
+        rows = rows.assign(source=rating.source_names(rows["run"], rows["method"]))
+        tables = {"score": preference.score_methods(rows, "source", resamples=resamples)}
         for name in rating.DIMENSIONS if mode == "likert" else ():
             each = rows.assign(score=rating.step_score(rows[name].astype(float)))
-            found[name] = preference.scores(each, "source", resamples=resamples)
-        if len(found["score"]):
-            other = reference or str(found["score"]["source"][0])
-            gaps = preference.differences(rows, other, "source", resamples=resamples)
-            found["differences"] = gaps.assign(reference=other)
-    show_tables({"project": project}, found, as_json)
+            tables[name] = preference.score_methods(each, "source", resamples=resamples)
+        if len(tables["score"]):
+            other = reference or str(tables["score"]["source"][0])
+            gaps = preference.score_differences(rows, other, "source", resamples=resamples)
+            tables["differences"] = gaps.assign(reference=other)
+    show_tables({"project": project}, tables, as_json)
 
 
 @rate.command()
@@ -71,31 +75,37 @@ def agreement(
     from peftcore.analysis import agreement as agreeing
     from peftcore.rating import questions
 
-    book, me = open_book()
-    mode = rating.find(book, me, project).settings.mode
-    said = rating.verdicts(book, me, project)
+    rating_store, me = open_rating_store()
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    ratings = rating.verdict_table(rating_store, me, project)
     if careful:
-        said = said[~said["rater"].isin(rating.failed(book, me, project))]
-    about = dict(zip(said["item"], said["example"], strict=True))
-    names = said.drop_duplicates("rater").set_index("rater")["name"]
-    found, pairs = {}, {}
-    for question in questions.BY_MODE[mode]:
-        words, order = questions.categories(said, mode, question)
-        rows = said.assign(category=words)
-        table = agreeing.wide(rows, item="item", rater="rater", verdict="category")
-        measured = agreeing.coefficients(table, order, examples=about, resamples=resamples)
-        found[question] = [asdict(each) for each in measured]
-        each_two = agreeing.cohen(table, order, examples=about, resamples=resamples)
+        ratings = ratings[
+            ~ratings["rater"].isin(rating.raters_failing_checks(rating_store, me, project))
+        ]
+    example_of_item = dict(zip(ratings["item"], ratings["example"], strict=True))
+    names = ratings.drop_duplicates("rater").set_index("rater")["name"]
+    by_question, pairs = {}, {}
+    for question in questions.QUESTIONS_BY_MODE[mode]:
+        words, order = questions.verdict_categories(ratings, mode, question)
+        rows = ratings.assign(category=words)
+        table = agreeing.pivot_verdicts(rows, item="item", rater="rater", verdict="category")
+        measured = agreeing.agreement_statistics(
+            table, order, examples=example_of_item, resamples=resamples
+        )
+        by_question[question] = [asdict(each) for each in measured]
+        each_two = agreeing.cohen_kappas(
+            table, order, examples=example_of_item, resamples=resamples
+        )
         named = {end: each_two[end].map(names) for end in ("first", "second")}
         pairs[question] = _records(each_two.assign(**named))
 
     def lines() -> Iterator[str]:
-        for question, rows in found.items():
+        for question, rows in by_question.items():
             yield f"{question}:"
             shown = [(r["name"], r["value"], r["low"], r["high"], r["reason"]) for r in rows]
-            yield from printing.table(["measure", "value", "low", "high", "note"], shown)
+            yield from printing.format_table(["measure", "value", "low", "high", "note"], shown)
 
-    printing.show({"project": project} | found | {"pairs": pairs}, as_json, lines)
+    printing.print_result({"project": project} | by_question | {"pairs": pairs}, as_json, lines)
 
 
 @rate.command()
@@ -110,10 +120,12 @@ def disagreements(
     from peftcore import rating
     from peftcore.rating import questions
 
-    book, me = open_book()
-    mode = rating.find(book, me, project).settings.mode
-    table = questions.spread(rating.verdicts(book, me, project), mode, dimension)
-    settled = rating.adjudications(book, me, project).set_index("item")["verdict"]
+    rating_store, me = open_rating_store()
+    mode = rating.find_project(rating_store, me, project).settings.mode
+    table = questions.verdict_spread(
+        rating.verdict_table(rating_store, me, project), mode, dimension
+    )
+    settled = rating.adjudication_table(rating_store, me, project).set_index("item")["verdict"]
     apart = table[table["spread"] > 0]
     show_tables(
         {"project": project, "items": len(table)},
@@ -135,26 +147,26 @@ def settle(
     """Settle an item that raters disagree about; what they said stays as it is."""
     from peftcore import rating
 
-    book, me = open_book()
-    steps = dict(options.pair(text) for text in sets or ())
-    said = rating.Judgement.make({"verdict": verdict, "scales": steps, "comment": reason})
-    written = rating.adjudicate(book, me, item, said)
-    value = {"item": item, "adjudication": written}
-    printing.show(value, as_json, lambda: iter([f"{item} is settled"]))
+    rating_store, me = open_rating_store()
+    steps = dict(options.parse_setting(text) for text in sets or ())
+    judgement = rating.Judgement.make({"verdict": verdict, "scales": steps, "comment": reason})
+    adjudication = rating.adjudicate(rating_store, me, item, judgement)
+    value = {"item": item, "adjudication": adjudication}
+    printing.print_result(value, as_json, lambda: iter([f"{item} is settled"]))
 
 
 def _records(table: pd.DataFrame) -> Any:
     return json.loads(table.to_json(orient="records"))
 
 
-def show_tables(value: dict[str, Any], found: dict[str, pd.DataFrame], as_json: bool) -> None:
+def show_tables(value: dict[str, Any], tables: dict[str, pd.DataFrame], as_json: bool) -> None:
     """Print tables by name, as JSON beside `value` if asked for."""
 
     def lines() -> Iterator[str]:
-        for name, table in found.items():
+        for name, table in tables.items():
             yield f"{name}:"
             heads = [str(head) for head in table.columns]
-            yield from printing.table(heads, table.to_numpy(dtype=object).tolist())
+            yield from printing.format_table(heads, table.to_numpy(dtype=object).tolist())
 
-    told = {name: _records(table) for name, table in found.items()}
-    printing.show(value | told, as_json, lines)
+    records = {name: _records(table) for name, table in tables.items()}
+    printing.print_result(value | records, as_json, lines)

@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from peftcore.cli.rating import ProjectId, open_book, rate
+from peftcore.cli.rating import ProjectId, open_rating_store, rate
 from peftcore.cli.rating_results import Resamples, show_tables
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
-PAIRS = "a project of pairs has no verdict on one text; see `rate scores` and `rate export`"
+NO_VERDICTS_IN_PAIRS = (
+    "a project of pairs has no verdict on one text; see `rate scores` and `rate export`"
+)
 
 
 @rate.command()
@@ -30,21 +32,21 @@ def verdicts(
     from peftcore import rating
     from peftcore.analysis import preference
 
-    book, me = open_book()
-    mode = rating.find(book, me, project).settings.mode
+    rating_store, me = open_rating_store()
+    mode = rating.find_project(rating_store, me, project).settings.mode
     if mode == "pairwise":
-        raise BadInput(PAIRS)
-    rows = rating.scored(book, me, project)
-    rows = rows.assign(source=rating.sources(rows["run"], rows["method"]))
+        raise BadInput(NO_VERDICTS_IN_PAIRS)
+    rows = rating.scored_table(rating_store, me, project)
+    rows = rows.assign(source=rating.source_names(rows["run"], rows["method"]))
     rows[by] = rows[by].astype(object).where(rows[by].notna(), "not known").astype(str)
-    found = {}
+    tables = {}
     if mode == "single":
-        found["verdicts"] = preference.shares(rows, by, list(rating.VERDICTS))
+        tables["verdicts"] = preference.verdict_shares(rows, by, list(rating.VERDICTS))
     for name in rating.DIMENSIONS if mode == "likert" else ():
         steps = rows.assign(verdict=pd.Series(rows[name], dtype=int).astype(str))
-        found[name] = preference.shares(steps, by, [str(step) for step in rating.STEPS])
-    found["shortcomings"] = preference.mentions(rows, by, list(rating.SHORTCOMINGS))
-    show_tables({"project": project}, found, as_json)
+        tables[name] = preference.verdict_shares(steps, by, [str(step) for step in rating.STEPS])
+    tables["shortcomings"] = preference.shortcoming_counts(rows, by, list(rating.SHORTCOMINGS))
+    show_tables({"project": project}, tables, as_json)
 
 
 @rate.command()
@@ -63,21 +65,28 @@ def metrics(
     from peftcore.analysis import preference
     from peftcore.metrics import per_item
 
-    book, me = open_book()
-    about = rating.find(book, me, project)
-    if about.settings.mode == "pairwise":
-        raise BadInput(PAIRS)
-    items = rating.items(book, me, project)[["item", "example", "label"]]
-    texts = rating.key(book, me, project).merge(items, on="item")
-    load = tasks.find(about.task).load if about.task in tasks.names() else None
-    golds = per_item.references(texts, load)
-    measured = per_item.of_items(texts, golds, with_models)
-    human = rating.verdicts(book, me, project).groupby("item")["score"].mean().rename("human")
+    rating_store, me = open_rating_store()
+    project_info = rating.find_project(rating_store, me, project)
+    if project_info.settings.mode == "pairwise":
+        raise BadInput(NO_VERDICTS_IN_PAIRS)
+    items = rating.item_table(rating_store, me, project)[["item", "example", "label"]]
+    texts = rating.origin_table(rating_store, me, project).merge(items, on="item")
+    load = (
+        tasks.find_task(project_info.task).load if project_info.task in tasks.task_names() else None
+    )
+    golds = per_item.gold_explanations(texts, load)
+    measured = per_item.item_scores(texts, golds, with_models)
+    human = (
+        rating.verdict_table(rating_store, me, project)
+        .groupby("item")["score"]
+        .mean()
+        .rename("human")
+    )
     table = measured.merge(human.dropna(), on="item").merge(items, on="item")
     names = [name for name in per_item.TITLES if name in table]
     rows = []
     for name in names:
-        each = preference.correlation(
+        each = preference.human_metric_correlation(
             table["human"], table[name], table["example"], resamples=resamples
         )
         rows.append({"metric": name} | asdict(each))

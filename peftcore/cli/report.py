@@ -15,7 +15,7 @@ import typer
 from peftcore import paths, tasks
 from peftcore.cli import app
 from peftcore.experiments import studies
-from peftcore.metrics.scores import MEASURES
+from peftcore.metrics.scores import METRICS
 
 TABLE = paths.ASSETS / "measured.csv"
 
@@ -28,14 +28,14 @@ def measured(
     out: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
 ) -> None:
     """The tables of all studies as one page of Markdown."""
-    page = markdown(studies.read(table))
+    page = experiments_markdown(studies.read(table))
     if out is None:
         typer.echo(page)
     else:
         out.write_text(page, "utf-8")
 
 
-def markdown(rows: Sequence[studies.Row]) -> str:
+def experiments_markdown(rows: Sequence[studies.ExperimentRow]) -> str:
     """The page: a section for each study that has rows."""
     parts = [
         "# Measured\n",
@@ -43,53 +43,57 @@ def markdown(rows: Sequence[studies.Row]) -> str:
         "[measured.csv](measured.csv), which holds the score of every seed. Means with 95 % "
         "intervals over seeds (Student's t), every method at its defaults.\n",
     ]
-    for name, study in studies.STUDIES.items():
-        found = [row for row in rows if row.study == name]
-        if found:
-            parts += _section(name, study, found)
+    for name, experiment in studies.EXPERIMENTS.items():
+        experiment_rows = [row for row in rows if row.study == name]
+        if experiment_rows:
+            parts += _section(name, experiment, experiment_rows)
     return "\n".join(parts)
 
 
-def _section(name: str, study: studies.Study, rows: Sequence[studies.Row]) -> Iterator[str]:
-    yield f"## {study.title}\n"
+def _section(
+    name: str, experiment: studies.Experiment, rows: Sequence[studies.ExperimentRow]
+) -> Iterator[str]:
+    yield f"## {experiment.title}\n"
     yield f"`python -m peftcore study {name} --out assets/measured.csv`\n"
     seeds = " or ".join(sorted({str(row.n) for row in rows}))
-    examples = f"{study.shots[0]} examples; " if len(study.shots) == 1 else ""
-    yield f"{study.note}\n"
-    yield f"Base {study.base}; {examples}{study.steps} steps; n = {seeds} seeds.\n"
+    examples = f"{experiment.shots[0]} examples; " if len(experiment.shots) == 1 else ""
+    yield f"{experiment.note}\n"
+    yield f"Base {experiment.base}; {examples}{experiment.steps} steps; n = {seeds} seeds.\n"
     if examples:
-        heads = {_of_task(rows, task): (task, study.shots[0]) for task in study.tasks}
+        heads = {
+            _task_heading(rows, task): (task, experiment.shots[0]) for task in experiment.tasks
+        }
         yield _table(rows, heads)
         return
-    for task in study.tasks:
+    for task in experiment.tasks:
         mine = [row for row in rows if row.task == task]
-        yield f"**{_of_task(rows, task)}**, by number of examples:\n"
-        yield _table(mine, {str(shots): (task, shots) for shots in study.shots})
+        yield f"**{_task_heading(rows, task)}**, by number of examples:\n"
+        yield _table(mine, {str(shots): (task, shots) for shots in experiment.shots})
 
 
-def _table(rows: Sequence[studies.Row], columns: Mapping[str, tuple[str, int]]) -> str:
+def _table(rows: Sequence[studies.ExperimentRow], columns: Mapping[str, tuple[str, int]]) -> str:
     """A row for each method; heads of columns → task and number of examples."""
-    found = {(row.label, row.task, row.shots): row for row in rows}
+    by_cell = {(row.label, row.task, row.shots): row for row in rows}
     heads = ["method", "trainable per seed", *columns]
     lines = [heads, ["---"] * len(heads)]
     for label in dict.fromkeys(row.label for row in rows):
         trainable = sorted({row.trainable for row in rows if row.label == label})
-        cells = [cell(found.get((label, *column))) for column in columns.values()]
+        cells = [format_cell(by_cell.get((label, *column))) for column in columns.values()]
         lines.append([label, " or ".join(f"{n:,}" for n in trainable), *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _of_task(rows: Sequence[studies.Row], task: str) -> str:
+def _task_heading(rows: Sequence[studies.ExperimentRow], task: str) -> str:
     """Title and metric of a task."""
-    metrics = dict.fromkeys(MEASURES[row.metric].title for row in rows if row.task == task)
-    return ", ".join([tasks.find(task).title, *metrics])
+    metrics = dict.fromkeys(METRICS[row.metric].title for row in rows if row.task == task)
+    return ", ".join([tasks.find_task(task).title, *metrics])
 
 
-def cell(row: studies.Row | None) -> str:
+def format_cell(row: studies.ExperimentRow | None) -> str:
     """A mean with its interval, or a dash."""
     if row is None or row.mean is None:
         return "–"
-    form = ".1f" if MEASURES[row.metric].top == 100 else ".3f"
+    form = ".1f" if METRICS[row.metric].maximum == 100 else ".3f"
     if row.low is None or row.high is None:
         return format(row.mean, form)
     return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"

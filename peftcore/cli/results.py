@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import app, options, run_scores
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
     from peftcore.models import catalog
 
     options.use_data(data)
-    value = {"methods": list(METHODS), "tasks": tasks.names(), "bases": catalog.names()}
+    value = {"methods": list(METHODS), "tasks": tasks.task_names(), "bases": catalog.base_names()}
 
     def lines() -> Iterator[str]:
         titles = {
             "methods": {name: METHODS[name].title for name in METHODS},
-            "tasks": {name: tasks.find(name).title for name in value["tasks"]},
-            "bases": {name: catalog.describe(name).note for name in value["bases"]},
+            "tasks": {name: tasks.find_task(name).title for name in value["tasks"]},
+            "bases": {name: catalog.describe_base(name).note for name in value["bases"]},
         }
         for kind, named in titles.items():
             yield f"{kind}:"
             yield from (f"  {name:24} {title[:70]}".rstrip() for name, title in named.items())
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -47,16 +47,16 @@ def runs(as_json: printing.AsJson = False) -> None:
     """Every run, newest first."""
     from peftcore.runs.store import RunStore
 
-    found = [_summary(run) for run in RunStore().all()]
+    summaries = [_summary(run) for run in RunStore().all()]
 
     def lines() -> Iterator[str]:
-        if not found:
+        if not summaries:
             yield "No runs yet; `train` makes one."
             return
         heads = ["run", "state", "base", "task", "method", "seeds", "metric", "mean"]
-        yield from printing.table(heads, [_line(row) for row in found])
+        yield from printing.format_table(heads, [_line(row) for row in summaries])
 
-    printing.show(found, as_json, lines)
+    printing.print_result(summaries, as_json, lines)
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "task": spec.task,
         "method": spec.method,
         "seeds": spec.population.seeds,
-        "scores": run_scores.scores(run),
+        "scores": run_scores.scores_with_intervals(run),
         "step": status.step,
         "steps": status.steps,
         "seconds": round(status.seconds, 2),
@@ -90,7 +90,7 @@ def _main_metric(task: str, scored: list[str]) -> str:
     from peftcore import tasks
 
     try:
-        first = tasks.find(task).main_metric
+        first = tasks.find_task(task).main_metric
     except BadInput:
         first = ""
     return first if first in scored else next(iter(scored), "")
@@ -114,13 +114,17 @@ def compare(
 
     store = RunStore()
     chosen = [store.open(run) for run in dict.fromkeys(runs)]
-    reasons = comparability.unlike(chosen, across_bases=across_bases)
+    reasons = comparability.reasons_not_comparable(chosen, across_bases=across_bases)
     if reasons:
         raise BadInput(" ".join(reasons))
     table = store.table(chosen)
-    name = _metric(chosen, metric)
-    summary = comparison.summary(table, name)
-    differences = comparison.against(table, name, chosen[0].id) if len(chosen) > 1 else None
+    name = _common_metric(chosen, metric)
+    summary = comparison.summarize_runs(table, name)
+    differences = (
+        comparison.differences_from_reference(table, name, chosen[0].id)
+        if len(chosen) > 1
+        else None
+    )
     notes = comparability.caveats(chosen)
     value = {
         "metric": name,
@@ -136,23 +140,25 @@ def compare(
             yield from _frame(differences)
         yield from notes
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
-def _metric(chosen: list[Run], asked: str | None) -> str:
+def _common_metric(chosen: list[Run], requested: str | None) -> str:
     """A metric that every one of the runs was scored by."""
     scored = [run.scores() for run in chosen]
-    for run, found in zip(chosen, scored, strict=True):
-        if not found:
+    for run, run_scores_found in zip(chosen, scored, strict=True):
+        if not run_scores_found:
             raise BadInput(f"run {run.id} has no scores yet: it is {run.status().state}")
-    common = [name for name in scored[0] if all(name in found for found in scored)]
-    if asked and asked not in common:
-        raise unknown("metric", asked, common)
-    return asked or _main_metric(chosen[0].spec.task, common)
+    common = [
+        name for name in scored[0] if all(name in run_scores_found for run_scores_found in scored)
+    ]
+    if requested and requested not in common:
+        raise unknown_name("metric", requested, common)
+    return requested or _main_metric(chosen[0].spec.task, common)
 
 
 def _frame(table: pd.DataFrame) -> Iterator[str]:
-    return printing.table(list(table.columns), table.to_numpy(dtype=object).tolist())
+    return printing.format_table(list(table.columns), table.to_numpy(dtype=object).tolist())
 
 
 @app.command()
@@ -165,13 +171,13 @@ def answers(
     """Every answer of a run, beside what was asked and what was right."""
     from peftcore.runs.store import RunStore
 
-    found = RunStore().open(run)
-    table = found.answers()
+    opened_run = RunStore().open(run)
+    table = opened_run.answers()
     if table.empty:
-        raise BadInput(f"run {run} has no answers yet: it is {found.status().state}")
+        raise BadInput(f"run {run} has no answers yet: it is {opened_run.status().state}")
     if seed is not None:
         if seed not in set(table["seed"]):
-            raise unknown("seed", str(seed), map(str, sorted(set(table["seed"]))))
+            raise unknown_name("seed", str(seed), map(str, sorted(set(table["seed"]))))
         table = table[table["seed"] == seed]
     rows = table.head(limit or len(table)).astype(object)
     rows = rows.where(rows.notna(), None).to_dict("records")
@@ -183,7 +189,7 @@ def answers(
             yield f"    wanted: {row['target']}"
             yield f"    answer: {row['text']}  {mark}".rstrip()
 
-    printing.show(rows, as_json, lines)
+    printing.print_result(rows, as_json, lines)
 
 
 @app.command()
@@ -200,4 +206,4 @@ def delete(
     if not yes and not as_json:
         typer.confirm(f"Delete run {run} and its answers for good?", abort=True, err=True)
     store.delete(run)
-    printing.show({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))
+    printing.print_result({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))

@@ -5,27 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from peftcore.system.printing import cell, table
+from peftcore.system.printing import format_cell, format_table
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
 
 
-def scores(run: Run) -> dict[str, dict[str, Any]]:
+def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
     """Metric → mean, 95 % interval and the value of each seed."""
     from peftcore.analysis.comparison import interval
 
-    found = {}
+    by_metric = {}
     for metric, values in run.scores().items():
-        here = interval(values)
-        found[metric] = {"mean": here.mean, "low": here.low, "high": here.high, "seeds": values}
-    return found
+        estimate = interval(values)
+        by_metric[metric] = {
+            "mean": estimate.mean,
+            "low": estimate.low,
+            "high": estimate.high,
+            "seeds": values,
+        }
+    return by_metric
 
 
-def score_lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def score_lines(by_metric: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Scores as a table."""
     rows = [
-        (name, s["mean"], s["low"], s["high"], " ".join(map(cell, s["seeds"])))
-        for name, s in found.items()
+        (name, s["mean"], s["low"], s["high"], " ".join(map(format_cell, s["seeds"])))
+        for name, s in by_metric.items()
     ]
-    return table(["metric", "mean", "low", "high", "seeds"], rows)
+    return format_table(["metric", "mean", "low", "high", "seeds"], rows)

@@ -12,9 +12,9 @@ from peftcore.cli.results import RunId
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.analysis.scaling import Exchanged, Gap
-    from peftcore.labs.scaling.ablations import Study, Transfer
-    from peftcore.labs.scaling.readout import Neighbours, Reading, SeedGap
+    from peftcore.analysis.scaling import PermutationResult, RepresentationGap
+    from peftcore.labs.scaling.ablations import PromptAblation, TransferGain
+    from peftcore.labs.scaling.readout import NearestWords, SeedGap, SoftPromptReadout
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
@@ -31,56 +31,58 @@ def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = Fa
     options.use_data(data)
     store = RunStore()
     opened = store.open(run)
-    readout.require(opened)
+    readout.require_soft_prompt(opened)
     base = load(opened.spec.base)
-    found = readout.reading(opened, base)
-    gaps = readout.gaps(found, base)
+    reading = readout.build_readout(opened, base)
+    gaps = readout.seed_gaps(reading, base)
     value = {
         "run": opened.id,
         "method": opened.spec.method,
-        "steps": list(found.course.steps),
-        "rate_ratio": found.rate_ratio,
-        "words": {"distinct": len(found.words.names), "most_frequent": found.words.names[:20]},
-        "seeds": [_seed(found, gap, place) for place, gap in enumerate(gaps)],
-        "drift": _drift(found, opened, store, base),
+        "steps": list(reading.history.steps),
+        "rate_ratio": reading.learning_rate_ratio,
+        "words": {"distinct": len(reading.words.names), "most_frequent": reading.words.names[:20]},
+        "seeds": [_seed_value(reading, gap, index) for index, gap in enumerate(gaps)],
+        "drift": _drift(reading, opened, store, base),
     }
-    printing.show(value, as_json, lambda: _in_words(value))
+    printing.print_result(value, as_json, lambda: _scaling_lines(value))
 
 
-def _seed(found: Reading, gap: SeedGap, place: int) -> dict[str, Any]:
+def _seed_value(reading: SoftPromptReadout, gap: SeedGap, index: int) -> dict[str, Any]:
     from peftcore.analysis import scaling as measures
 
-    final, course = found.final, found.course
+    final, trajectory = reading.final, reading.history
     across, along = measures.step_factors(
-        final.scale[place], measures.norms(final.before[place]), found.rate_ratio or 0.0
+        final.scale[index],
+        measures.row_norms(final.before[index]),
+        reading.learning_rate_ratio or 0.0,
     )
     return {
         "seed": gap.seed,
-        "gap": {"before": _gap(gap.before), "after": _gap(gap.after)},
-        "scale_by_step": course.scale[:, place].tolist(),
+        "gap": {"before": _gap_value(gap.before), "after": _gap_value(gap.after)},
+        "scale_by_step": trajectory.scale[:, index].tolist(),
         "tokens": [
             {
                 "token": token + 1,
-                "scale": float(final.scale[place, token]),
-                "length_before": float(measures.norms(final.before[place, token])),
-                "length_after": float(measures.norms(final.after[place, token])),
+                "scale": float(final.scale[index, token]),
+                "length_before": float(measures.row_norms(final.before[index, token])),
+                "length_after": float(measures.row_norms(final.after[index, token])),
                 "step_factor_across": float(across[token]),
                 "step_factor_along": float(along[token]),
-                "nearest_before": _near(found.before, place, token),
-                "nearest_after": _near(found.after, place, token),
+                "nearest_before": _nearest_words(reading.before, index, token),
+                "nearest_after": _nearest_words(reading.after, index, token),
             }
             for token in range(final.before.shape[1])
         ],
     }
 
 
-def _gap(gap: Gap) -> dict[str, Any]:
-    def with_chance(found: Exchanged) -> dict[str, float]:
+def _gap_value(gap: RepresentationGap) -> dict[str, Any]:
+    def with_chance(exchanged: PermutationResult) -> dict[str, float]:
         return {
-            "value": found.value,
-            "chance_low": found.low,
-            "chance_high": found.high,
-            "p": found.p,
+            "value": exchanged.value,
+            "chance_low": exchanged.low,
+            "chance_high": exchanged.high,
+            "p": exchanged.p,
         }
 
     return {
@@ -92,31 +94,35 @@ def _gap(gap: Gap) -> dict[str, Any]:
     }
 
 
-def _near(found: Neighbours, seed: int, token: int) -> list[dict[str, Any]]:
-    pairs = zip(found.names[seed][token], found.cosines[seed, token], strict=True)
+def _nearest_words(neighbours: NearestWords, seed: int, token: int) -> list[dict[str, Any]]:
+    pairs = zip(neighbours.names[seed][token], neighbours.cosines[seed, token], strict=True)
     return [{"word": word, "cosine": float(cosine)} for word, cosine in pairs]
 
 
-def _drift(found: Reading, run: Run, store: Any, base: BaseModel) -> dict[str, Any] | None:
+def _drift(
+    reading: SoftPromptReadout, run: Run, store: Any, base: BaseModel
+) -> dict[str, Any] | None:
     """How far the prompt went from plain prompt tuning of the same seeds, if that was run."""
     from peftcore.analysis import scaling as measures
     from peftcore.labs.scaling import ablations, readout
 
-    scaled = run.spec.method == ablations.SCALED
-    partner = ablations.plain_partner(run, store) if scaled else None
+    scaled = run.spec.method == ablations.SCALED_METHOD
+    partner = ablations.find_unscaled_run(run, store) if scaled else None
     if partner is None:
         return None
-    steps, first, second = readout.matched(found.course, readout.course(partner, base))
+    steps, first, second = readout.shared_history(
+        reading.history, readout.read_history(partner, base)
+    )
     return {
         "plain": partner.id,
         "steps": list(steps),
-        "apart": measures.apart(first, second).mean(-1).T.tolist(),
-        "travelled": measures.travelled(first).mean(-1).T.tolist(),
-        "travelled_plain": measures.travelled(second).mean(-1).T.tolist(),
+        "apart": measures.path_distance(first, second).mean(-1).T.tolist(),
+        "travelled": measures.distance_from_start(first).mean(-1).T.tolist(),
+        "travelled_plain": measures.distance_from_start(second).mean(-1).T.tolist(),
     }
 
 
-def _in_words(value: dict[str, Any]) -> Iterator[str]:
+def _scaling_lines(value: dict[str, Any]) -> Iterator[str]:
     """A table of the gap, then one of the tokens, for each seed."""
     for seed in value["seeds"]:
         yield f"seed {seed['seed']}, {value['words']['distinct']} words in the data"
@@ -126,25 +132,25 @@ def _in_words(value: dict[str, Any]) -> Iterator[str]:
             pair = [m["value"] if isinstance(m, dict) else m for m in (before, after)]
             p = after["p"] if isinstance(after, dict) else None
             rows.append((name, *pair, p))
-        yield from printing.table(["measure", "before", "after", "p after"], rows)
+        yield from printing.format_table(["measure", "before", "after", "p after"], rows)
         heads = ["token", "scale", "length before", "length after", "nearest word", "cosine"]
-        yield from printing.table(
+        yield from printing.format_table(
             heads,
             [
-                (t["token"], t["scale"], t["length_before"], t["length_after"], *_first(t))
+                (t["token"], t["scale"], t["length_before"], t["length_after"], *_nearest_word(t))
                 for t in seed["tokens"]
             ],
         )
         yield ""
 
 
-def _first(token: dict[str, Any]) -> tuple[str, float]:
+def _nearest_word(token: dict[str, Any]) -> tuple[str, float]:
     near = token["nearest_after"][0]
     return near["word"], near["cosine"]
 
 
 @app.command("prompt-study")
-def show_study(
+def show_ablation(
     run: RunId,
     name: Annotated[
         str, typer.Argument(metavar="STUDY", help="variants, lengths, shots or transfer.")
@@ -163,79 +169,81 @@ def show_study(
 
     options.use_data(data)
     store = RunStore()
-    among = [part.strip() for part in tasks.split(",") if part.strip()]
+    task_names = [part.strip() for part in tasks.split(",") if part.strip()]
     spec = store.open(run).spec
-    found = ablations.study(name, spec, store, among)
-    queued = [job.run_id for job in ablations.queue_missing(found, Queue())] if queue else []
+    ablation = ablations.build_ablation(name, spec, store, task_names)
+    queued = [job.run_id for job in ablations.queue_missing(ablation, Queue())] if queue else []
     if queued:
         ensure_worker()
-        found = ablations.study(name, spec, store, among)
-    metrics = {each: _metric(each) for each in dict.fromkeys(c.spec.task for c in found.cells)}
+        ablation = ablations.build_ablation(name, spec, store, task_names)
+    metrics = {each: _metric(each) for each in dict.fromkeys(c.spec.task for c in ablation.cells)}
     value: dict[str, Any] = {
         "study": name,
-        "cells": _cells(found, metrics),
-        "missing": [cell.name for cell in found.missing],
+        "cells": _cells(ablation, metrics),
+        "missing": [cell.name for cell in ablation.missing],
         "queued": queued,
     }
     if name == "transfer":
-        value["transfer"] = [_field(each) for each in ablations.gains(found, metrics)]
-    printing.show(value, as_json, lambda: _study_lines(value))
+        value["transfer"] = [
+            _transfer_value(each) for each in ablations.transfer_gains(ablation, metrics)
+        ]
+    printing.print_result(value, as_json, lambda: _ablation_lines(value))
 
 
 def _metric(task: str) -> str:
     from peftcore import tasks
 
-    return tasks.find(task).main_metric
+    return tasks.find_task(task).main_metric
 
 
-def _cells(found: Study, metrics: dict[str, str]) -> list[dict[str, Any]]:
+def _cells(ablation: PromptAblation, metrics: dict[str, str]) -> list[dict[str, Any]]:
     from peftcore.analysis import comparison, scaling
 
     rows = []
-    for cell, run in zip(found.cells, found.runs, strict=True):
+    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
         metric = metrics[cell.spec.task]
         values: Sequence[float] = run.scores().get(metric, []) if run else []
-        told, spread = comparison.interval(values), scaling.spread(values)
+        estimate, spread = comparison.interval(values), scaling.deviation_interval(values)
         rows.append(
             {
                 "name": cell.name,
                 "run": run.id if run else None,
                 "state": run.status().state if run else "missing",
                 "metric": metric,
-                "mean": told.mean,
-                "low": told.low,
-                "high": told.high,
+                "mean": estimate.mean,
+                "low": estimate.low,
+                "high": estimate.high,
                 "deviation": spread.deviation,
                 "deviation_low": spread.low,
                 "deviation_high": spread.high,
-                "seeds": told.n,
+                "seeds": estimate.n,
             }
         )
     return rows
 
 
-def _field(found: Transfer) -> dict[str, Any]:
+def _transfer_value(transfer: TransferGain) -> dict[str, Any]:
     return {
-        "source": found.source,
-        "target": found.target,
-        "direct": found.direct,
-        "started": found.started,
-        "gain": found.gain.mean,
-        "low": found.gain.low,
-        "high": found.gain.high,
-        "p": found.gain.p,
-        "smallest_p": found.gain.smallest_p,
-        "pairs": found.gain.n,
+        "source": transfer.source,
+        "target": transfer.target,
+        "direct": transfer.direct,
+        "started": transfer.started,
+        "gain": transfer.gain.mean,
+        "low": transfer.gain.low,
+        "high": transfer.gain.high,
+        "p": transfer.gain.p,
+        "smallest_p": transfer.gain.smallest_p,
+        "pairs": transfer.gain.n,
     }
 
 
-def _study_lines(value: dict[str, Any]) -> Iterator[str]:
+def _ablation_lines(value: dict[str, Any]) -> Iterator[str]:
     names = ["name", "state", "run", "metric", "mean", "low", "high", "deviation", "seeds"]
-    yield from printing.table(names, [[row[n] for n in names] for row in value["cells"]])
+    yield from printing.format_table(names, [[row[n] for n in names] for row in value["cells"]])
     if fields := value.get("transfer"):
         yield ""
         heads = ["source", "target", "direct", "started", "gain", "low", "high", "p"]
-        yield from printing.table(heads, [[row[n] for n in heads] for row in fields])
+        yield from printing.format_table(heads, [[row[n] for n in heads] for row in fields])
     if value["queued"]:
         yield f"queued {len(value['queued'])} runs"
     elif value["missing"]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.cli import app, options, run_scores
-from peftcore.cli.training import trained
+from peftcore.cli.training import train_or_load
 from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.jobs.background import Status
+    from peftcore.jobs.background import JobStatus
     from peftcore.sweeps.engines.base import Engine
     from peftcore.sweeps.spec import Sweep
     from peftcore.sweeps.status import CellState
@@ -62,107 +62,117 @@ def sweep(
     as_json: printing.AsJson = False,
 ) -> None:
     """Train every method on every task and base with every setting; goes on where it stopped."""
-    from peftcore.jobs.worker import resolve
+    from peftcore.jobs.worker import resolve_device
     from peftcore.runs.store import RunStore
     from peftcore.sweeps import execute, results
     from peftcore.sweeps import spec as sweep_spec
     from peftcore.sweeps import status as sweep_status
 
     options.use_data(data)
-    asked = _where(sweep_spec.read(file), engine, address, processes)
+    request = _with_engine_options(sweep_spec.read(file), engine, address, processes)
     if preview and rate:
-        _extrapolate(asked, rate, machines or [1], (source, target), as_json)
+        _extrapolate(request, rate, machines or [1], (source, target), as_json)
         return
     if preview:
-        _preview(asked, resolve(device), as_json)
+        _preview(request, resolve_device(device), as_json)
         return
     if against:
-        _compare(asked, against, as_json)
+        _compare(request, against, as_json)
         return
     if ship:
-        runs = [run.id for run in results.ship(asked.cells(), RunStore(), ship)]
-        printing.show({"runs": runs}, as_json, lambda: iter(runs))
+        runs = [run.id for run in results.ship_sweep_runs(request.cells(), RunStore(), ship)]
+        printing.print_result({"runs": runs}, as_json, lambda: iter(runs))
         return
-    work = sweep_spec.SweepWork.own(asked)
-    signal.signal(signal.SIGTERM, lambda *_: work.stop())
-    doing, store = _engine(asked, device), RunStore()
+    sweep_job = sweep_spec.SweepJob.create_own(request)
+    signal.signal(signal.SIGTERM, lambda *_: sweep_job.stop())
+    shard_engine, store = _engine(request, device), RunStore()
     try:
-        with printing.bar("sweep") as report:
-            execute.carry_out(work, doing, store, retry, lambda now: report(_progress(now)))
+        with printing.progress_bar("sweep") as report:
+            execute.run_sweep(
+                sweep_job,
+                shard_engine,
+                store,
+                retry,
+                lambda job_status: report(_progress(job_status)),
+            )
     except BadInput as error:
         typer.echo(f"Error: {error}", err=True)
-    states = sweep_status.survey(asked.cells(), store)
-    _print(work.id, work.status(), states, as_json)
-    if work.status().state != "done":
+    states = sweep_status.cell_states(request.cells(), store)
+    _print(sweep_job.id, sweep_job.status(), states, as_json)
+    if sweep_job.status().state != "done":
         raise typer.Exit(1)
 
 
-def _where(asked: Sweep, engine: str | None, address: str | None, processes: int | None) -> Sweep:
+def _with_engine_options(
+    request: Sweep, engine: str | None, address: str | None, processes: int | None
+) -> Sweep:
     """The sweep with what the command line says of who does it."""
-    from peftcore.sweeps.spec import Where
+    from peftcore.sweeps.spec import EngineChoice
 
-    given: dict[str, Any] = {"engine": "ray"} if address else {}
+    overrides: dict[str, Any] = {"engine": "ray"} if address else {}
     for name, value in (("engine", engine), ("address", address), ("processes", processes)):
-        given |= {} if value is None else {name: value}
-    return asked.model_copy(update={"where": Where.make(asked.where.model_dump() | given)})
+        overrides |= {} if value is None else {name: value}
+    return request.model_copy(
+        update={"where": EngineChoice.make(request.where.model_dump() | overrides)}
+    )
 
 
-def _engine(asked: Sweep, device: str) -> Engine:
-    from peftcore.jobs.worker import resolve
+def _engine(request: Sweep, device: str) -> Engine:
+    from peftcore.jobs.worker import resolve_device
 
-    if asked.where.engine == "ray":  # whose nodes may have other devices than this machine
+    if request.where.engine == "ray":  # whose nodes may have other devices than this machine
         from peftcore.sweeps.engines.ray import RayEngine
 
-        return RayEngine(asked.where.address, asked.where.processes, device)
+        return RayEngine(request.where.address, request.where.processes, device)
     from peftcore.sweeps.engines.local import LocalEngine, default_processes
 
-    place = resolve(device)
-    return LocalEngine(asked.where.processes or default_processes(place), place)
+    torch_device = resolve_device(device)
+    return LocalEngine(request.where.processes or default_processes(torch_device), torch_device)
 
 
-def _progress(status: Status) -> Any:
-    from peftcore.training.trainer import Progress
+def _progress(status: JobStatus) -> Any:
+    from peftcore.training.trainer import TrainingProgress
 
-    return Progress(
+    return TrainingProgress(
         status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
     )
 
 
-def _preview(asked: Sweep, device: str, as_json: bool) -> None:
+def _preview(request: Sweep, device: str, as_json: bool) -> None:
     """What it would take, by two trial steps of a part of each cell."""
     from peftcore.runs.spec import RunSpec
     from peftcore.runs.store import RunStore
     from peftcore.sweeps import costs
     from peftcore.sweeps import status as sweep_status
     from peftcore.sweeps.engines.local import default_processes
-    from peftcore.sweeps.engines.trainer_process import Hands
+    from peftcore.sweeps.engines.trainer_process import ShardTrainer
     from peftcore.training import planning
 
-    hands = Hands(device)
+    trainer = ShardTrainer(device)
 
     def cost(spec: RunSpec) -> planning.Estimate | BadInput:
         try:
-            base = hands.base(spec.base)
-            planning.check(spec, base)
-            return planning.estimate(spec, base)
+            base = trainer.base_model(spec.base)
+            planning.check_spec(spec, base)
+            return planning.estimate_cost(spec, base)
         except BadInput as error:
             return error
 
-    states = sweep_status.survey(asked.cells(), RunStore())
-    processes = asked.where.processes or default_processes(device)
-    found = costs.preview(states, cost, processes)
+    states = sweep_status.cell_states(request.cells(), RunStore())
+    processes = request.where.processes or default_processes(device)
+    preview = costs.preview_cost(states, cost, processes)
 
     def lines() -> Iterator[str]:
-        yield f"{found.cells} cells, {found.done} of them done; {found.parts} parts to do"
-        if found.minutes is not None:
-            yield f"about {found.minutes:.1f} minutes with {processes} processes"
-        yield from found.problems
+        yield f"{preview.cells} cells, {preview.done} of them done; {preview.parts} parts to do"
+        if preview.minutes is not None:
+            yield f"about {preview.minutes:.1f} minutes with {processes} processes"
+        yield from preview.problems
 
-    printing.show(asdict(found) | {"processes": processes}, as_json, lines)
+    printing.print_result(asdict(preview) | {"processes": processes}, as_json, lines)
 
 
 def _extrapolate(
-    asked: Sweep, rate: float, machines: list[int], lengths: tuple[int, int], as_json: bool
+    request: Sweep, rate: float, machines: list[int], lengths: tuple[int, int], as_json: bool
 ) -> None:
     """What it would take on machines that are not here, by counting."""
     from peftcore.benchmarks import flops
@@ -170,52 +180,64 @@ def _extrapolate(
     from peftcore.sweeps import costs
     from peftcore.sweeps import status as sweep_status
 
-    states = sweep_status.survey(asked.of_shapes(), RunStore())
-    told = flops.Lengths(*lengths)
-    found = costs.extrapolate(states, lambda s: flops.run(s, told), rate, machines)
+    states = sweep_status.cell_states(request.cells_of_published_bases(), RunStore())
+    token_lengths = flops.TokenLengths(*lengths)
+    extrapolation = costs.extrapolate_cost(
+        states, lambda s: flops.run_flops(s, token_lengths), rate, machines
+    )
 
     def lines() -> Iterator[str]:
-        yield f"{found.parts} parts to do, {found.operations:.3g} operations, counted at sources of"
-        yield f"{told.source} tokens and answers of {told.target}; at {rate:.3g} a second each:"
-        for number, hours in found.hours.items():
+        yield (
+            f"{extrapolation.parts} parts to do, {extrapolation.operations:.3g} operations, "
+            "counted at sources of"
+        )
+        yield (
+            f"{token_lengths.source} tokens and answers of {token_lengths.target}; at {rate:.3g} "
+            "a second each:"
+        )
+        for number, hours in extrapolation.hours.items():
             yield f"  {number} machine{'s' * (number > 1)}: {hours:.3g} hours"
 
-    given = {"rate": rate, "source": told.source, "target": told.target}
-    printing.show(asdict(found) | given, as_json, lines)
+    inputs = {"rate": rate, "source": token_lengths.source, "target": token_lengths.target}
+    printing.print_result(asdict(extrapolation) | inputs, as_json, lines)
 
 
-def _compare(asked: Sweep, other: Path, as_json: bool) -> None:
+def _compare(request: Sweep, other: Path, as_json: bool) -> None:
     """Whether two workspaces have the same results, seed by seed."""
     from peftcore.runs.store import RunStore
     from peftcore.sweeps import results
 
     if not (other / "runs").is_dir():
         raise BadInput(f"{other} has no folder of runs; name a PEFTCORE_HOME")
-    found = results.agreement(asked.cells(), RunStore(), RunStore(other / "runs"))
-    equal = all(each.largest == 0 for each in found)
+    comparisons = results.compare_stores(request.cells(), RunStore(), RunStore(other / "runs"))
+    equal = all(each.largest == 0 for each in comparisons)
 
     def lines() -> Iterator[str]:
         heads = ["run", "method", "seeds", "largest difference", "same adapters"]
-        rows = [(*list(asdict(e).values())[:-1], "yes" if e.adapters else "no") for e in found]
-        yield from printing.table(heads, rows)
+        rows = [
+            (*list(asdict(e).values())[:-1], "yes" if e.adapters else "no") for e in comparisons
+        ]
+        yield from printing.format_table(heads, rows)
         yield "every score of every seed is equal" if equal else "they differ"
 
-    printing.show({"equal": equal, "cells": [asdict(e) for e in found]}, as_json, lines)
+    printing.print_result(
+        {"equal": equal, "cells": [asdict(e) for e in comparisons]}, as_json, lines
+    )
     if not equal:
         raise typer.Exit(1)
 
 
-def _print(name: str, status: Status, states: list[CellState], as_json: bool) -> None:
+def _print(name: str, status: JobStatus, states: list[CellState], as_json: bool) -> None:
     from peftcore.sweeps import status as sweep_status
 
-    rows = sweep_status.described(states)
+    rows = sweep_status.status_table(states)
     failed = [
         {"run": part.spec.id, "cell": state.cell.spec.id, "message": part.message}
         for state in states
         for part in state.failed
     ]
     scored = [
-        row | {"scores": run_scores.scores(state.run) if state.run else {}}
+        row | {"scores": run_scores.scores_with_intervals(state.run) if state.run else {}}
         for row, state in zip(rows, states, strict=True)
     ]
     value = {
@@ -229,10 +251,10 @@ def _print(name: str, status: Status, states: list[CellState], as_json: bool) ->
     def lines() -> Iterator[str]:
         heads = ["run", "base", "task", "method", "varied", "parts", "done", "state"]
         yield f"sweep {name}: {status.state}, {status.seconds:.0f} s"
-        yield from printing.table(heads, [tuple(row.values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
         yield from (f"failed {each['run']}: {each['message']}" for each in failed)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -260,27 +282,33 @@ def rates(
     from peftcore.sweeps import learning_rate
 
     options.use_data(data)
-    plan = options.spec(base, task, method, sets, shots=shots, seeds=seeds, steps=steps)
-    asked = {"steps": steps} if steps else {}
+    base_spec = options.spec_from_options(
+        base, task, method, sets, shots=shots, seeds=seeds, steps=steps
+    )
+    step_option = {"steps": steps} if steps else {}
     if guided and chosen:
         raise BadInput("--guided chooses the rates itself; leave --rates out")
     if guided:
-        found = learning_rate.guided(plan, guided, lambda spec: trained(spec, device), **asked)
+        trials = learning_rate.guided_search(
+            base_spec, guided, lambda spec: train_or_load(spec, device), **step_option
+        )
     else:
-        specs = learning_rate.specs(plan, learning_rate.parse(chosen) if chosen else None, **asked)
-        found = learning_rate.outcomes([trained(spec, device) for spec in specs])
-    best = learning_rate.best(found)
+        specs = learning_rate.search_specs(
+            base_spec, learning_rate.parse_learning_rates(chosen) if chosen else None, **step_option
+        )
+        trials = learning_rate.finished_trials([train_or_load(spec, device) for spec in specs])
+    best = learning_rate.best_trial(trials)
     value = {
         "best": None if best is None else best.learning_rate,
-        "rates": [asdict(outcome) for outcome in found],
+        "rates": [asdict(outcome) for outcome in trials],
     }
 
     def lines() -> Iterator[str]:
         heads = ["learning rate", "dev loss", "stopped seeds", "run", ""]
         rows = [
             (o.learning_rate, o.dev_loss, o.stopped, o.run, "best" if o is best else "")
-            for o in found
+            for o in trials
         ]
-        yield from printing.table(heads, rows)
+        yield from printing.format_table(heads, rows)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)

@@ -31,31 +31,31 @@ def toys(
     """Rerun a toy experiment: tiny transformers sort and count, whole, with a prefix, with LoRA."""
     from peftcore.labs.toys import recipes, results
 
-    chosen = recipes.recipe(number, recipe)
+    chosen = recipes.find_recipe(number, recipe)
     numbers = tuple(range(first_seed, first_seed + seeds))
-    folder = results.own()
+    folder = results.own_folder()
     if shipped:
-        folder, numbers = results.shipped(), results.SHIPPED_SEEDS
-        chosen = recipes.recipe(number, "cpu")
+        folder, numbers = results.shipped_folder(), results.SHIPPED_SEEDS
+        chosen = recipes.find_recipe(number, "cpu")
     else:
         _train(chosen, numbers, folder, device)
         if out:
             from peftcore.labs.toys import experiments
 
-            experiments.ship(chosen, numbers, folder, out.expanduser())
-    found = list(results.rows(folder, chosen, numbers))
-    if not found:
+            experiments.ship_results(chosen, numbers, folder, out.expanduser())
+    result_rows = list(results.result_rows(folder, chosen, numbers))
+    if not result_rows:
         raise BadInput(f"no results of experiment {number} come with the project")
 
     def lines() -> Iterator[str]:
         table = [
             (r.adaptation, r.task, r.mean, r.low, r.high, len(r.seeds), r.numbers, r.paper)
-            for r in found
+            for r in result_rows
         ]
         heads = ["adaptation", "task", "exact %", "low", "high", "seeds", "numbers", "paper %"]
-        yield from printing.table(heads, table)
+        yield from printing.format_table(heads, table)
 
-    printing.show([row.shown() for row in found], as_json, lines)
+    printing.print_result([row.to_json() for row in result_rows], as_json, lines)
 
 
 def _train(recipe: Any, seeds: tuple[int, ...], folder: Path, device: str) -> None:
@@ -66,15 +66,15 @@ def _train(recipe: Any, seeds: tuple[int, ...], folder: Path, device: str) -> No
 
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    told = live.Teller(recipe, seeds)
+    reporter = live.ProgressWriter(recipe, seeds)
     try:
-        experiments.perform(
-            recipe, seeds, folder, report=told.report, stop=told.stop, device=device
+        experiments.run_experiment(
+            recipe, seeds, folder, report=reporter.report, stop=reporter.stop, device=device
         )
-    except training.Stopped:
-        told.end("cancelled")
+    except training.StageStopped:
+        reporter.end("cancelled")
         raise BadInput("the experiment was cancelled; finished stages are kept") from None
     except BaseException:
-        told.end("failed")
+        reporter.end("failed")
         raise
-    told.end("done")
+    reporter.end("done")

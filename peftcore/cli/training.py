@@ -19,10 +19,10 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.adapters.parameter_counts import Row
+    from peftcore.adapters.parameter_counts import ParameterCount
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec
-    from peftcore.runs.store import Run, Status
+    from peftcore.runs.store import Run, RunStatus
 
 Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
@@ -48,7 +48,7 @@ def train(
 ) -> None:
     """Train one method on one task, and score it.  A run that is done is not trained again."""
     options.use_data(data)
-    spec = options.spec(
+    spec = options.spec_from_options(
         base,
         task,
         method,
@@ -63,8 +63,8 @@ def train(
     if queue:
         _enqueue(spec, device, again, as_json)
         return
-    run = trained(spec, device, again)
-    _print(run, as_json)
+    run = train_or_load(spec, device, again)
+    _print_run(run, as_json)
     if run.status().state != "done":
         typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
         raise typer.Exit(1)
@@ -75,90 +75,90 @@ def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
 
     queue = Queue()
     if again:
-        _fresh(spec)
+        _cleared_run(spec)
     job = queue.submit(spec, device=device)
-    if job.live:
+    if job.active:
         ensure_worker(device, queue)
     value = {"run": job.run_id, "job": job.id, "state": job.state}
-    printing.show(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
+    printing.print_result(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
 
 
-def _fresh(spec: RunSpec) -> Run:
+def _cleared_run(spec: RunSpec) -> Run:
     """The run of a spec as if it had never been trained."""
     from peftcore.runs.store import RunStore
 
-    run = RunStore().create(spec, demo=False)
-    with run.hold():
-        run.clear()
+    run = RunStore().create(spec, include_demos=False)
+    with run.lock():
+        run.reset()
     return run
 
 
-def trained(spec: RunSpec, device: str, again: bool = False) -> Run:
+def train_or_load(spec: RunSpec, device: str, again: bool = False) -> Run:
     """The finished run of a spec, or what there is of it after Ctrl+C."""
     from peftcore.runs.store import RunStore
 
     store = RunStore()
-    found = store.find(spec)
-    if found and found.status().state == "done" and not again:
-        typer.echo(f"Run {found.id} is done already; --again trains it again.", err=True)
-        return found
-    from peftcore.jobs.worker import resolve
+    existing = store.find(spec)
+    if existing and existing.status().state == "done" and not again:
+        typer.echo(f"Run {existing.id} is done already; --again trains it again.", err=True)
+        return existing
+    from peftcore.jobs.worker import resolve_device
 
-    place = resolve(device)
-    return _worked(_fresh(spec) if again else store.create(spec), place)
+    torch_device = resolve_device(device)
+    return _train_here(_cleared_run(spec) if again else store.create(spec), torch_device)
 
 
-def _worked(run: Run, place: str) -> Run:
+def _train_here(run: Run, torch_device: str) -> Run:
     """The run after training it here, with a bar on a terminal."""
-    from peftcore.jobs.worker import Failed, attempt
+    from peftcore.jobs.worker import RunFailed, run_recording_errors
 
-    def work() -> Status:
-        from peftcore.training.run_training import perform
+    def work() -> RunStatus:
+        from peftcore.training.run_training import execute_run
 
-        with printing.bar(run.spec.method) as report, _interrupting() as stop:
-            return perform(run, device=place, report=report, stop=stop.is_set)
+        with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
+            return execute_run(run, device=torch_device, report=report, stop=stop.is_set)
 
     try:
-        attempt(run, work)
-    except Failed as error:
+        run_recording_errors(run, work)
+    except RunFailed as error:
         typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)
         raise typer.Exit(1) from None
     return run
 
 
 @contextmanager
-def _interrupting() -> Iterator[threading.Event]:
+def _stop_on_ctrl_c() -> Iterator[threading.Event]:
     """Ctrl+C asks the training to stop and keep what was learnt; a second one ends it."""
-    asked = threading.Event()
+    stop_requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield stop_requested
         return
 
     def once(*_: Any) -> None:
-        asked.set()
+        stop_requested.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, once)
     try:
-        yield asked
+        yield stop_requested
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _print(run: Run, as_json: bool) -> None:
-    status, found = run.status(), run_scores.scores(run)
+def _print_run(run: Run, as_json: bool) -> None:
+    status, by_metric = run.status(), run_scores.scores_with_intervals(run)
     value = {
         "run": run.id,
-        "scores": found,
+        "scores": by_metric,
         "seconds": round(status.seconds, 2),
         "trainable": status.trainable,
     }
 
     def lines() -> Iterator[str]:
         yield f"run {run.id}: {status.state}, {status.seconds:.0f} s, {status.trainable} trainable"
-        yield from run_scores.score_lines(found)
+        yield from run_scores.score_lines(by_metric)
 
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 @app.command()
@@ -183,21 +183,21 @@ def params(
     if table:
         if base or method or sets:
             raise BadInput("--table counts one method on all published bases; leave the rest out")
-        _print_table(parameter_counts.table(table), as_json)
+        _print_table(parameter_counts.parameter_table(table), as_json)
         return
     if not base or not method:
         raise BadInput("params takes --base and --method, or --table")
-    spec, model = _shape(base, task, method, sets)
-    trainable, total = planning.sizes(spec, model)
+    spec, model = _spec_and_base(base, task, method, sets)
+    trainable, total = planning.count_parameters(spec, model)
     percent = round(100 * trainable / total, 6)
     value: dict[str, Any] = {"trainable": trainable, "total": total, "percent": percent}
     note = parameter_counts.NOTES.get(model.name, "") if not model.fingerprint else ""
     value |= {"note": note} if note else {}
-    say = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
-    printing.show(value, as_json, lambda: iter([say, note] if note else [say]))
+    sentence = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
+    printing.print_result(value, as_json, lambda: iter([sentence, note] if note else [sentence]))
 
 
-def _shape(
+def _spec_and_base(
     base: str, task: str | None, method: str, sets: list[str] | None
 ) -> tuple[RunSpec, BaseModel]:
     """A spec and its base; a published one, unless there is one of that name here, has no data."""
@@ -207,27 +207,32 @@ def _shape(
     from peftcore.models.base_model import load
     from peftcore.runs.spec import RunSpec
 
-    task = task or _any_task(tasks.names())
-    if base in catalog.folders() or base not in parameter_counts.names():
-        return options.spec(base, task, method, sets), load(base)
-    asked = {"base": base, "task": task, "method": method, **options.parts(method, sets)}
-    return RunSpec.make(asked), parameter_counts.shape(base)
+    task = task or _any_task(tasks.task_names())
+    if base in catalog.base_folders() or base not in parameter_counts.published_bases():
+        return options.spec_from_options(base, task, method, sets), load(base)
+    spec_values = {
+        "base": base,
+        "task": task,
+        "method": method,
+        **options.spec_sections(method, sets),
+    }
+    return RunSpec.make(spec_values), parameter_counts.meta_base(base)
 
 
-def _print_table(rows: list[Row], as_json: bool) -> None:
+def _print_table(rows: list[ParameterCount], as_json: bool) -> None:
     def lines() -> Iterator[str]:
         heads = ["base", "configuration", "trainable", "total", "percent"]
-        yield from printing.table(heads, [tuple(asdict(row).values()) for row in rows])
+        yield from printing.format_table(heads, [tuple(asdict(row).values()) for row in rows])
 
     value = [asdict(row) | {"percent": round(row.percent, 6)} for row in rows]
-    printing.show(value, as_json, lines)
+    printing.print_result(value, as_json, lines)
 
 
 def _any_task(names: list[str]) -> str:
     """A task with labels, so that encoders have something to count a head for."""
     from peftcore import tasks
 
-    return next(name for name in names if tasks.find(name).labels)
+    return next(name for name in names if tasks.find_task(name).labels)
 
 
 @app.command()
@@ -243,16 +248,21 @@ def demos(
 ) -> None:
     """Make the runs that ship with the project again."""
     from peftcore import paths
-    from peftcore.experiments.demo_runs import make, study_specs
-    from peftcore.jobs.worker import resolve
+    from peftcore.experiments.demo_runs import study_specs, write_demo_runs
+    from peftcore.jobs.worker import resolve_device
     from peftcore.runs.store import RunStore
 
-    place = resolve(device)
+    torch_device = resolve_device(device)
     wanted = study_specs(RunStore()) if studies else None
     folder = out or paths.ASSETS / ("study_runs" if studies else "demo_runs")
-    made = make(folder, lambda run: _worked(run, place), wanted)
-    value = [{"run": r.id, "method": r.spec.method, "scores": run_scores.scores(r)} for r in made]
-    printing.show(value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in made))
+    demo_runs = write_demo_runs(folder, lambda run: _train_here(run, torch_device), wanted)
+    value = [
+        {"run": r.id, "method": r.spec.method, "scores": run_scores.scores_with_intervals(r)}
+        for r in demo_runs
+    ]
+    printing.print_result(
+        value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in demo_runs)
+    )
 
 
 @app.command()
@@ -270,7 +280,7 @@ def pretrain(
 ) -> None:
     """Make one of the embedded base models from nothing."""
     from peftcore.pretraining.text import TOKENS
-    from peftcore.pretraining.text import pretrain as make
+    from peftcore.pretraining.text import pretrain_base as make
 
     def report(measured: dict[str, Any]) -> None:
         if sys.stderr.isatty():
@@ -279,4 +289,6 @@ def pretrain(
     result = make(name, out, TOKENS.get(name, 1) if tokens is None else tokens, seed, report, start)
     (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
     flat = {key: value for key, value in result.items() if not isinstance(value, list)}
-    printing.show(result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items()))
+    printing.print_result(
+        result, as_json, lambda: (f"{key}: {value}" for key, value in flat.items())
+    )

@@ -22,14 +22,14 @@ from peftcore.errors import BadInput
 
 Row = dict[str, Any]
 Fields = Mapping[str, type]  # field → the type its values must have
-NAMES = {
+TYPE_NAMES = {
     str: "a text",
     int: "a whole number",
     float: "a number with a point",
     list: "a list",
     dict: "an object in braces",
 }
-LISTED = 10  # bad lines named in an error; the rest are counted
+MAX_LISTED = 10  # bad lines named in an error; the rest are counted
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class BadLine:
         return f"line {self.line}: {self.reason}"
 
 
-def rows(
+def load_rows(
     folder: str,
     split: str,
     hub: HubSource | None = None,
@@ -63,52 +63,56 @@ def rows(
 
     `hub_split` is what the hub calls the split, where that is another name.
     """
-    directory = paths.data() / folder
+    directory = paths.data_folder() / folder
     file = directory / f"{split}.jsonl"
     if file.is_file():
         state = file.stat()
-        found = _read(file, state.st_mtime_ns, state.st_size, tuple((fields or {}).items()))
-        return [dict(row) for row in found]
+        stored_rows = _read_file(
+            file, state.st_mtime_ns, state.st_size, tuple((fields or {}).items())
+        )
+        return [dict(row) for row in stored_rows]
     if directory.is_dir():
         raise BadInput(f"no {file.name} in {directory}; the other splits of {folder} are there")
     return _from_hub(folder, hub_split or split, hub, directory)
 
 
-def present(folder: str) -> bool:
+def is_available(folder: str) -> bool:
     """Whether the data directory has this data set, so that no network is needed."""
-    return (paths.data() / folder).is_dir()
+    return (paths.data_folder() / folder).is_dir()
 
 
-def json_lines(content: bytes, fields: Fields | None = None) -> tuple[list[Row], list[BadLine]]:
+def parse_json_lines(
+    content: bytes, fields: Fields | None = None
+) -> tuple[list[Row], list[BadLine]]:
     """Objects of a file of JSON lines, and the lines that are not one; empty lines are skipped."""
-    found: list[Row] = []
+    good_rows: list[Row] = []
     bad: list[BadLine] = []
-    for number, row in objects(content):
+    for number, row in iter_json_objects(content):
         if isinstance(row, BadLine):
             bad.append(row)
-        elif reason := _unfit(row, fields or {}):
+        elif reason := _field_problem(row, fields or {}):
             bad.append(BadLine(number, reason))
         else:
-            found.append(row)
-    return found, bad
+            good_rows.append(row)
+    return good_rows, bad
 
 
-def objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
+def iter_json_objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
     """Each line that is not empty with its number: the object it holds, or why it holds none."""
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     for number, line in enumerate(lines, 1):
         if line.strip():
-            row = _object(line)
+            row = _parse_object(line)
             yield number, BadLine(number, row) if isinstance(row, str) else row
 
 
-def listing(bad: Collection[BadLine]) -> str:
+def describe_bad_lines(bad: Collection[BadLine]) -> str:
     """Bad lines in a sentence, the first few by number."""
-    first = "; ".join(map(str, list(bad)[:LISTED]))
-    return first + (f"; and {len(bad) - LISTED} more" if len(bad) > LISTED else "")
+    first = "; ".join(map(str, list(bad)[:MAX_LISTED]))
+    return first + (f"; and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else "")
 
 
-def _object(line: bytes) -> Row | str:
+def _parse_object(line: bytes) -> Row | str:
     """The object a line holds, or why it holds none."""
     try:
         value = json.loads(line.decode())
@@ -125,29 +129,30 @@ def _object(line: bytes) -> Row | str:
     return value if isinstance(value, dict) else "not a JSON object in braces"
 
 
-def _unfit(row: Row, fields: Fields) -> str | None:
+def _field_problem(row: Row, fields: Fields) -> str | None:
     """The first field that is missing or of another type, in words."""
     for field, kind in fields.items():
         if field not in row:
             return f"field {field!r} is missing"
         if type(row[field]) is not kind:
             return (
-                f"field {field!r} must be {NAMES.get(kind, kind.__name__)}; got {row[field]!r:.60}"
+                f"field {field!r} must be {TYPE_NAMES.get(kind, kind.__name__)}; got "
+                f"{row[field]!r:.60}"
             )
     return None
 
 
 @lru_cache(maxsize=64)
-def _read(
+def _read_file(
     file: Path, modified: int, size: int, fields: tuple[tuple[str, type], ...]
 ) -> tuple[Row, ...]:
     """Rows of a file as it was when it had this time and size."""
-    found, bad = json_lines(file.read_bytes(), dict(fields))
+    good_rows, bad = parse_json_lines(file.read_bytes(), dict(fields))
     if bad:
-        raise BadInput(f"{file} has {len(bad)} bad lines: {listing(bad)}")
-    if not found:
+        raise BadInput(f"{file} has {len(bad)} bad lines: {describe_bad_lines(bad)}")
+    if not good_rows:
         raise BadInput(f"{file} has no rows")
-    return tuple(found)
+    return tuple(good_rows)
 
 
 def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -> list[Row]:
@@ -159,11 +164,11 @@ def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -
     if not _reachable():
         raise BadInput(f"{hint} (there is no network to ask the hub for {hub.id})")
     try:
-        found = _download(hub, split)
+        hub_rows = _download(hub, split)
     except Exception as error:  # the library raises dozens of kinds, and its network layer more
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise BadInput(f"{hint} (asking the hub for {hub.id} failed: {reason})") from error
-    return [dict(row) for row in found]
+    return [dict(row) for row in hub_rows]
 
 
 def _reachable() -> bool:

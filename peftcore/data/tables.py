@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from peftcore.data.sources import BadLine, objects
+from peftcore.data.sources import BadLine, iter_json_objects
 from peftcore.errors import BadInput
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 200
-MAX_FIELD = 10_000  # characters
-CSV, JSON_LINES = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json")
+MAX_FIELD_CHARACTERS = 10_000  # characters
+CSV_SUFFIXES, JSON_LINES_SUFFIXES = (".csv", ".tsv", ".txt"), (".jsonl", ".ndjson", ".json")
 Record = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Preview:
+class TablePreview:
     """A file's rows, each with every column, the line each starts at, and the lines left out."""
 
     columns: tuple[str, ...]
@@ -35,32 +35,32 @@ class Preview:
     bad: tuple[BadLine, ...]
 
 
-def preview(content: bytes, filename: str) -> Preview:
+def preview_table(content: bytes, filename: str) -> TablePreview:
     """The rows of an uploaded file; its name only tells the format.
 
     BadInput where the file as a whole cannot be used: too large, not UTF-8, no rows, one column.
     """
     suffix = PurePath(filename).suffix.lower()
-    if suffix not in CSV + JSON_LINES:
+    if suffix not in CSV_SUFFIXES + JSON_LINES_SUFFIXES:
         raise BadInput(f"a .csv, .tsv or .jsonl file is needed; got {filename!r}")
     if len(content) > MAX_BYTES:
         megabytes = len(content) / 1e6
         raise BadInput(f"the file has {megabytes:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB fit")
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise BadInput("the file is empty; it needs a header and rows")
-    found = _csv(_text(content)) if suffix in CSV else _json_lines(content)
-    if len(found.columns) > MAX_COLUMNS:
-        raise BadInput(f"the file has {len(found.columns)} columns; at most {MAX_COLUMNS} fit")
-    if len(found.columns) == 1 and found.rows:
+    table = _parse_csv(_decode(content)) if suffix in CSV_SUFFIXES else _parse_json_lines(content)
+    if len(table.columns) > MAX_COLUMNS:
+        raise BadInput(f"the file has {len(table.columns)} columns; at most {MAX_COLUMNS} fit")
+    if len(table.columns) == 1 and table.rows:
         raise BadInput(
-            f"the file has one column, {found.columns[0]!r}; a text and an answer are two"
+            f"the file has one column, {table.columns[0]!r}; a text and an answer are two"
         )
-    if not found.rows and not found.bad:
+    if not table.rows and not table.bad:
         raise BadInput("the file has a header and no rows")
-    return found
+    return table
 
 
-def _text(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     """The file decoded, or a BadInput that names the line of the first byte that is not UTF-8."""
     try:
         return content.decode("utf-8-sig")
@@ -69,9 +69,9 @@ def _text(content: bytes) -> str:
         raise BadInput(f"line {line} of the file is not UTF-8; save the file as UTF-8") from None
 
 
-def _csv(text: str) -> Preview:
+def _parse_csv(text: str) -> TablePreview:
     """Rows of a CSV file with a header; the separator is the one that splits the header most."""
-    separator = max(",;\t", key=lambda mark: len(_first(text, mark)))
+    separator = max(",;\t", key=lambda mark: len(_first_record(text, mark)))
     columns: tuple[str, ...] = ()
     rows, lines, bad = [], [], []
     for line, fields in _records(text, separator):
@@ -80,19 +80,19 @@ def _csv(text: str) -> Preview:
                 raise BadInput(f"the header, line {line}, cannot be read: {fields}")
             bad.append(BadLine(line, fields))
         elif not columns:
-            columns = _header(fields)
+            columns = _column_names(fields)
         elif len(fields) != len(columns):
             bad.append(BadLine(line, f"{len(fields)} fields; the header has {len(columns)}"))
-        elif long := _too_long(columns, fields):
+        elif long := _length_problem(columns, fields):
             bad.append(BadLine(line, long))
         else:
             rows.append(dict(zip(columns, fields, strict=True)))
             lines.append(line)
-            _limit(rows)
-    return Preview(columns, tuple(rows), tuple(lines), tuple(bad))
+            _check_row_count(rows)
+    return TablePreview(columns, tuple(rows), tuple(lines), tuple(bad))
 
 
-def _first(text: str, separator: str) -> list[str]:
+def _first_record(text: str, separator: str) -> list[str]:
     """The fields of the first record that can be read at all."""
     records = (fields for _, fields in _records(text, separator) if not isinstance(fields, str))
     return next(records, [])
@@ -110,13 +110,13 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | str]]
         except csv.Error as error:
             last = reader.line_num
             where = f" (up to line {last})" if last > start else ""
-            yield start, f"{_plain(str(error))}{where}"
+            yield start, f"{_friendly_csv_error(str(error))}{where}"
             continue
         if fields:
             yield start, fields
 
 
-def _plain(message: str) -> str:
+def _friendly_csv_error(message: str) -> str:
     """The csv module's message in words of the person who made the file."""
     if "unexpected end of data" in message:
         return "a quotation mark is opened and never closed"
@@ -125,33 +125,33 @@ def _plain(message: str) -> str:
     return message
 
 
-def _header(fields: Sequence[str]) -> tuple[str, ...]:
+def _column_names(fields: Sequence[str]) -> tuple[str, ...]:
     """Column names, stripped; a column without a name is called by its place."""
-    names = [field.strip() or f"column {place}" for place, field in enumerate(fields, 1)]
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+    names = [field.strip() or f"column {number}" for number, field in enumerate(fields, 1)]
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
         raise BadInput(
-            f"the header names {twice[0]!r} more than once; give each column its own name"
+            f"the header names {repeated[0]!r} more than once; give each column its own name"
         )
     return tuple(names)
 
 
-def _json_lines(content: bytes) -> Preview:
+def _parse_json_lines(content: bytes) -> TablePreview:
     """Rows of a file of JSON lines; a key that a row lacks is empty in it."""
     rows: list[Record] = []
     lines: list[int] = []
     bad: list[BadLine] = []
     columns: dict[str, None] = {}
-    for line, value in objects(content):
+    for line, value in iter_json_objects(content):
         if isinstance(value, BadLine):
             bad.append(value)
             continue
-        texts = [_scalar(field) for field in value.values()]
+        texts = [_scalar_text(field) for field in value.values()]
         nested = [name for name, text in zip(value, texts, strict=True) if text is None]
         fields = [text or "" for text in texts]
         if nested:
             bad.append(BadLine(line, f"{nested[0]!r} holds a list or an object, not a text"))
-        elif long := _too_long(list(value), fields):
+        elif long := _length_problem(list(value), fields):
             bad.append(BadLine(line, long))
         elif not value:
             bad.append(BadLine(line, "an object without fields"))
@@ -159,14 +159,14 @@ def _json_lines(content: bytes) -> Preview:
             columns |= dict.fromkeys(value)
             rows.append(dict(zip(value, fields, strict=True)))
             lines.append(line)
-            _limit(rows)
+            _check_row_count(rows)
             if len(columns) > MAX_COLUMNS:
                 raise BadInput(f"line {line}: more than {MAX_COLUMNS} different keys in the file")
     full = tuple({name: row.get(name, "") for name in columns} for row in rows)
-    return Preview(tuple(columns), full, tuple(lines), tuple(bad))
+    return TablePreview(tuple(columns), full, tuple(lines), tuple(bad))
 
 
-def _scalar(value: Any) -> str | None:
+def _scalar_text(value: Any) -> str | None:
     """A JSON value as text, or None if it has parts."""
     if isinstance(value, str):
         return value
@@ -175,13 +175,13 @@ def _scalar(value: Any) -> str | None:
     return None if isinstance(value, list | dict) else json.dumps(value)
 
 
-def _too_long(columns: Sequence[str], fields: Sequence[str]) -> str | None:
+def _length_problem(columns: Sequence[str], fields: Sequence[str]) -> str | None:
     for name, field in zip(columns, fields, strict=True):
-        if len(field) > MAX_FIELD:
-            return f"{name!r:.60} has {len(field)} characters; at most {MAX_FIELD} fit"
+        if len(field) > MAX_FIELD_CHARACTERS:
+            return f"{name!r:.60} has {len(field)} characters; at most {MAX_FIELD_CHARACTERS} fit"
     return None
 
 
-def _limit(rows: Sequence[Record]) -> None:
+def _check_row_count(rows: Sequence[Record]) -> None:
     if len(rows) > MAX_ROWS:
         raise BadInput(f"the file has more than {MAX_ROWS} rows; cut it or draw a sample")

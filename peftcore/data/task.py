@@ -59,7 +59,7 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EpisodeProtocol:
     """How a benchmark repeats itself: so many episodes, each drawn with these sizes."""
 
     train: int
@@ -78,12 +78,12 @@ class Task(ABC):
     kind: ClassVar[Literal["classify", "explain", "generate"]]
     labels: ClassVar[tuple[str, ...]] = ()
     open_labels: ClassVar[bool] = False
-    protocol: ClassVar[Protocol | None] = None
+    protocol: ClassVar[EpisodeProtocol | None] = None
     dev_split: ClassVar[Split] = "validation"  # where validation examples are drawn from
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded
-    draws: ClassVar[str] = ""  # what its answers are pictures of; empty: they are text
+    image_world: ClassVar[str] = ""  # what its answers are pictures of; empty: they are text
 
     @abstractmethod
     def load(self, split: Split) -> list[Example]:
@@ -96,12 +96,12 @@ class Task(ABC):
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """
 
-    def decoding(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
+    def generation_options(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
         """What `generate` is told beyond the run's own options to answer these rows."""
         return {}
 
     @property
-    def pairs(self) -> bool:
+    def has_text_pairs(self) -> bool:
         """Whether an example consists of two texts."""
         return len(self.load("train")[0].parts) == 2
 
@@ -110,10 +110,10 @@ class Task(ABC):
         text = text.strip()
         if self.kind == "generate":
             return Answer(text)
-        head, found, tail = f"{text} ".partition(SEPARATOR)
+        head, separator, tail = f"{text} ".partition(SEPARATOR)
         label = " ".join(head.lower().split()) if self.open_labels else head.strip().lower()
         known = label if label in self.labels or (self.open_labels and label) else None
-        return Answer(text, known, tail.strip() if found and self.kind == "explain" else None)
+        return Answer(text, known, tail.strip() if separator and self.kind == "explain" else None)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
         """k training and `dev` validation examples drawn for a seed, the same in every process.
@@ -124,10 +124,12 @@ class Task(ABC):
         """
         rows, key = self.load("train"), f"{self.name}/train/{seed}"
         if self.dev_split == "train":
-            return self._carved(rows, k, dev, key)
+            return self._sample_both_from_train(rows, k, dev, key)
         return Episode(
-            self._draw(rows, k, key, "training"),
-            self._draw(self.load(self.dev_split), dev, f"{self.name}/dev/{seed}", "validation"),
+            self.sample_balanced(rows, k, key, "training"),
+            self.sample_balanced(
+                self.load(self.dev_split), dev, f"{self.name}/dev/{seed}", "validation"
+            ),
         )
 
     def episode(self, number: int) -> Episode:
@@ -144,46 +146,52 @@ class Task(ABC):
             )
         return self.few_shot(self.protocol.train, number, self.protocol.dev)
 
-    def _carved(self, rows: list[Example], k: int, dev: int, key: str) -> Episode:
+    def _sample_both_from_train(self, rows: list[Example], k: int, dev: int, key: str) -> Episode:
         if k + dev > len(rows):
             raise BadInput(
                 f"{self.title} has {len(rows)} training examples, from which validation examples "
                 f"are taken too; {k} and {dev} were asked for"
             )
         rng = random.Random(key)
-        drawn = self._in_turns(rows, rng)
-        train, rest = drawn[:k], drawn[k : k + dev]
+        sampled = self._label_balanced(rows, rng)
+        train, rest = sampled[:k], sampled[k : k + dev]
         rng.shuffle(train)
         return Episode(tuple(train), tuple(rest))
 
-    def _draw(self, rows: list[Example], k: int, key: str, what: str) -> tuple[Example, ...]:
+    def sample_balanced(
+        self, rows: list[Example], k: int, key: str, what: str
+    ) -> tuple[Example, ...]:
+        """Draw k of the rows, every label as often where they allow it; equal keys draw equally.
+
+        BadInput if there are fewer.
+        """
         if k > len(rows):
             raise BadInput(f"{self.title} has {len(rows)} {what} examples; {k} were asked for")
         rng = random.Random(key)
-        drawn = self._in_turns(rows, rng)[:k]
-        rng.shuffle(drawn)
-        return tuple(drawn)
+        sampled = self._label_balanced(rows, rng)[:k]
+        rng.shuffle(sampled)
+        return tuple(sampled)
 
-    def _in_turns(self, rows: list[Example], rng: random.Random) -> list[Example]:
+    def _label_balanced(self, rows: list[Example], rng: random.Random) -> list[Example]:
         """The rows shuffled, then one from each label in turn while there are some left."""
         groups: dict[str | None, list[Example]] = {}
         for row in rng.sample(rows, len(rows)):
             groups.setdefault(row.label if self.labels else None, []).append(row)
-        piles = [groups[label] for label in sorted(groups, key=str)]
-        drawn: list[Example] = []
-        for turn in range(max(map(len, piles))):
-            drawn += [pile[turn] for pile in piles if turn < len(pile)]
-        return drawn
+        label_groups = [groups[label] for label in sorted(groups, key=str)]
+        ordered: list[Example] = []
+        for turn in range(max(map(len, label_groups))):
+            ordered += [pile[turn] for pile in label_groups if turn < len(pile)]
+        return ordered
 
     def data_hash(self) -> str:
         """Hash of every row of every split: two results compare only if theirs agree."""
         digest = hashlib.sha256()
         for split in ("train", "validation", "test"):
             for row in self.load(split):
-                told = asdict(row)
+                row_fields = asdict(row)
                 if row.value is None:  # so that data without it keep the hash they had
-                    del told["value"]
-                digest.update(json.dumps(told, sort_keys=True).encode())
+                    del row_fields["value"]
+                digest.update(json.dumps(row_fields, sort_keys=True).encode())
         return digest.hexdigest()[:16]
 
 

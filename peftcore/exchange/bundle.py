@@ -25,16 +25,16 @@ from typing import Any
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
-from peftcore.system.zip_files import packed
+from peftcore.system.zip_files import zip_bytes
 
 FORMAT = "peftcore-bundle-1"
-KEPT = ("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors")
-ANSWERS = "answers.parquet"
+RUN_FILES = ("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors")
+ANSWERS_FILE = "answers.parquet"
 TABLES = ("scores", "learning", "outcomes")
-KNOWN = re.compile(
+MEMBER_PATTERN = re.compile(
     r"bundle\.json|README\.txt|SHA256SUMS|tables/(scores|summary)\.csv"
     r"|runs/[0-9a-f]{12}/(status\.json|answers\.parquet|"
-    + "|".join(re.escape(name) for name in KEPT)
+    + "|".join(re.escape(name) for name in RUN_FILES)
     + rf"|tables/({'|'.join(TABLES)})\.csv)"
 )
 README = """A reproduction bundle of runs of Adapter Lab.
@@ -45,13 +45,13 @@ README = """A reproduction bundle of runs of Adapter Lab.
 
 {answers}
 """
-LEFT_OUT = (
+ANSWERS_LEFT_OUT = (
     "Answers are left out, because they quote the data they answer, which may not be ours to pass "
     "on; tables/outcomes.csv of each run says which examples were answered right."
 )
 
 
-def bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
+def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
     """Write a bundle of finished runs, and of those they started from; returns its members."""
     target = out.expanduser()
     if target.exists():
@@ -59,13 +59,13 @@ def bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[s
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {str(target.parent)!r}")
     members = _members(runs, with_answers)
-    atomic_files.replace(target, packed(members))
+    atomic_files.replace_file(target, zip_bytes(members))
     return sorted(members)
 
 
-def packed_bundle(runs: Sequence[Run], with_answers: bool = False) -> bytes:
+def bundle_bytes(runs: Sequence[Run], with_answers: bool = False) -> bytes:
     """The same as the bytes of the zip."""
-    return packed(_members(runs, with_answers))
+    return zip_bytes(_members(runs, with_answers))
 
 
 def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
@@ -73,47 +73,47 @@ def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
     chosen = _with_starts(runs)
     members = {
         "README.txt": README.format(
-            answers="Answers are included." if with_answers else LEFT_OUT
+            answers="Answers are included." if with_answers else ANSWERS_LEFT_OUT
         ).encode(),
         "bundle.json": _json(
             {
                 "format": FORMAT,
                 "answers": with_answers,
-                "runs": [_entry(run) for run in chosen],
+                "runs": [_run_entry(run) for run in chosen],
             }
         ),
     }
     for run in chosen:
         members |= _run_members(run, with_answers)
-    return members | _side_by_side(chosen)
+    return members | _summary_tables(chosen)
 
 
 def _with_starts(runs: Sequence[Run]) -> list[Run]:
     """The runs by id, with every run that one of them started from."""
-    found: dict[str, Run] = {}
+    by_id: dict[str, Run] = {}
     waiting = list(runs)
     while waiting:
         run = waiting.pop()
-        if run.id in found:
+        if run.id in by_id:
             continue
         if run.status().state != "done":
             raise BadInput(f"run {run.id} is {run.status().state}; only finished runs are bundled")
-        found[run.id] = run
+        by_id[run.id] = run
         if run.spec.start:
             waiting.append(RunStore(None if run.demo else run.folder.parent).open(run.spec.start))
-    if not found:
+    if not by_id:
         raise BadInput("name at least one run to bundle")
-    return [found[name] for name in sorted(found)]
+    return [by_id[name] for name in sorted(by_id)]
 
 
-def _entry(run: Run) -> dict[str, Any]:
+def _run_entry(run: Run) -> dict[str, Any]:
     manifest = run.manifest()
     return {
         "run": run.id,
         "base": run.spec.base,
         "task": run.spec.task,
         "method": run.spec.method,
-        "seeds": run.spec.population.numbers(),
+        "seeds": run.spec.population.seed_numbers(),
         "start": run.spec.start,
         "imported": "imported" in manifest,
         "fingerprint": manifest.get("base", {}).get("fingerprint"),
@@ -125,18 +125,18 @@ def _entry(run: Run) -> dict[str, Any]:
 
 def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
     """The files of a run; its status without what belongs to this machine."""
-    place = f"runs/{run.id}"
-    wanted = (*KEPT, ANSWERS) if with_answers else KEPT
+    folder = f"runs/{run.id}"
+    file_names = (*RUN_FILES, ANSWERS_FILE) if with_answers else RUN_FILES
     members = {
-        f"{place}/{name}": (run.folder / name).read_bytes()
-        for name in wanted
+        f"{folder}/{name}": (run.folder / name).read_bytes()
+        for name in file_names
         if (run.folder / name).is_file()
     }
     status = atomic_files.read_json(run.folder / "status.json")
-    members[f"{place}/status.json"] = _json(
+    members[f"{folder}/status.json"] = _json(
         {name: value for name, value in status.items() if name not in ("process", "error_id")}
     )
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     scores = [
         (seed, metric, values[i])
         for metric, values in sorted(run.scores().items())
@@ -152,23 +152,23 @@ def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
         right = answers[["seed", "example", "correct"]].astype(object)
         tables["outcomes"] = (list(right.columns), right.to_numpy().tolist())
     for name, (heads, rows) in tables.items():
-        members[f"{place}/tables/{name}.csv"] = _csv(heads, rows)
+        members[f"{folder}/tables/{name}.csv"] = _csv(heads, rows)
     return members
 
 
-def _side_by_side(runs: Sequence[Run]) -> dict[str, bytes]:
+def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
     """Every score of every run, and the means with their intervals."""
     from peftcore.analysis.comparison import interval
 
     singles, means = [], []
     for run in runs:
         names = (run.id, run.spec.base, run.spec.task, run.spec.method)
-        numbers = run.spec.population.numbers()
+        numbers = run.spec.population.seed_numbers()
         for metric, values in sorted(run.scores().items()):
             pairs = zip(numbers, values, strict=False)
             singles += [(*names, metric, seed, value) for seed, value in pairs]
-            here = interval(values)
-            means.append((*names, metric, here.mean, here.low, here.high, here.n))
+            estimate = interval(values)
+            means.append((*names, metric, estimate.mean, estimate.low, estimate.high, estimate.n))
     heads = ("run", "base", "task", "method", "metric")
     return {
         "tables/scores.csv": _csv((*heads, "seed", "value"), singles),
@@ -182,15 +182,15 @@ def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(heads)
     for row in rows:
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([_csv_cell(value) for value in row])
     return target.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
     return "" if value is None or value != value or type(value).__name__ == "NAType" else value
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(atomic_files.plain(value), indent=1, sort_keys=True).encode()
+    return json.dumps(atomic_files.to_jsonable(value), indent=1, sort_keys=True).encode()

@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files, safetensors_files
-from peftcore.system.zip_files import packed
+from peftcore.system.zip_files import zip_bytes
 from peftcore.training import planning
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
 
 CONFIG, WEIGHTS, HEAD = "adapter_config.json", "adapter_model.safetensors", "head.safetensors"
-LARGEST_CONFIG = 1_000_000  # bytes
-LARGEST_IN_BROWSER = 500_000_000  # bytes of a merged model
+MAX_CONFIG_BYTES = 1_000_000  # bytes
+MAX_BROWSER_BYTES = 500_000_000  # bytes of a merged model
 
 
 def export_peft(
@@ -48,15 +48,17 @@ def export_peft(
     from peftcore.exchange import peft_export
 
     index = seed_index(run, seed)
-    adapted = _worn(run, base)
-    made = peft_export.written(adapted, index, moved_positions)
-    note = _origin(run, seed, adapted.base)
+    adapted = _load_adapted(run, base)
+    peft_files = peft_export.to_peft_files(adapted, index, moved_positions)
+    note = _origin_note(run, seed, adapted.base)
     target = _new_folder(folder)
-    text = json.dumps(made.config, indent=2, sort_keys=True)
-    atomic_files.replace(target / CONFIG, text.encode())
-    save_file(made.tensors, target / WEIGHTS, metadata={"format": "pt", "peftcore": note})
-    notes = made.notes + _write_head(adapted, index, run, target, note)
-    atomic_files.replace(target / "README.md", _card(run, seed, adapted.base, notes).encode())
+    text = json.dumps(peft_files.config, indent=2, sort_keys=True)
+    atomic_files.replace_file(target / CONFIG, text.encode())
+    save_file(peft_files.tensors, target / WEIGHTS, metadata={"format": "pt", "peftcore": note})
+    notes = peft_files.notes + _write_head(adapted, index, run, target, note)
+    atomic_files.replace_file(
+        target / "README.md", _readme(run, seed, adapted.base, notes).encode()
+    )
     return notes
 
 
@@ -68,18 +70,20 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
     from peftcore.exchange import merge
 
     index = seed_index(run, seed)
-    adapted = _worn(run, base)
-    model = merge.merged(adapted, index)
-    note = _origin(run, seed, adapted.base)
+    adapted = _load_adapted(run, base)
+    model = merge.merged_model(adapted, index)
+    note = _origin_note(run, seed, adapted.base)
     target = _new_folder(folder)
     model.save_pretrained(target)
     adapted.base.tokenizer.save_pretrained(target)
     notes = _write_head(adapted, index, run, target, note)
-    atomic_files.replace(target / "README.md", _card(run, seed, adapted.base, notes).encode())
+    atomic_files.replace_file(
+        target / "README.md", _readme(run, seed, adapted.base, notes).encode()
+    )
     return notes
 
 
-def zipped(
+def export_zip(
     run: Run,
     seed: int,
     to: Literal["peft", "merged"],
@@ -87,29 +91,29 @@ def zipped(
     moved_positions: bool = False,
 ) -> tuple[bytes, list[str]]:
     """An export as the bytes of a zip, for a browser, and what to know about it."""
-    if to == "merged" and 4 * base.parameters > LARGEST_IN_BROWSER:
+    if to == "merged" and 4 * base.parameter_count > MAX_BROWSER_BYTES:
         raise BadInput(
-            f"a merged {base.name} has {4 * base.parameters:,} bytes, too many for a browser; "
+            f"a merged {base.name} has {4 * base.parameter_count:,} bytes, too many for a browser; "
             f"python -m peftcore export {run.id} --to merged --out FOLDER writes it to disk"
         )
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "export"
+    with tempfile.TemporaryDirectory() as temporary_folder:
+        folder = Path(temporary_folder) / "export"
         if to == "peft":
             notes = export_peft(run, seed, folder, base, moved_positions)
         else:
             notes = export_merged(run, seed, folder, base)
-        return packed({path.name: path.read_bytes() for path in folder.iterdir()}), notes
+        return zip_bytes({path.name: path.read_bytes() for path in folder.iterdir()}), notes
 
 
 def seed_index(run: Run, seed: int) -> int:
     """The place of a seed in a run; BadInput names those there are."""
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     if seed not in numbers:
-        raise unknown("seed", str(seed), map(str, numbers))
+        raise unknown_name("seed", str(seed), map(str, numbers))
     return numbers.index(seed)
 
 
-def _worn(run: Run, base: BaseModel | None) -> Adapted:
+def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
     from peftcore.models.base_model import load
     from peftcore.training.checkpoint import load_adapter
 
@@ -125,33 +129,33 @@ def _new_folder(folder: Path) -> Path:
     return target
 
 
-def _origin(run: Run, seed: int, base: BaseModel) -> str:
+def _origin_note(run: Run, seed: int, base: BaseModel) -> str:
     """Where an export comes from, for its notes."""
     origin = {"run": run.id, "seed": seed, "base": base.name, "fingerprint": base.fingerprint}
     return json.dumps(origin, sort_keys=True)
 
 
-def _write_head(adapted: Adapted, index: int, run: Run, folder: Path, note: str) -> list[str]:
+def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note: str) -> list[str]:
     """The head of an encoder in a file of its own, and what it does."""
     from safetensors.torch import save_file
 
     if not adapted.labels:
         return []
-    held = {n: adapted.tensors[n][index].detach().mean(0) for n in ("head", "head_bias")}
-    held["head_bias"] = held["head_bias"][0]
-    held |= adapted.frozen
-    ready = {name: tensor.cpu().contiguous().clone() for name, tensor in held.items()}
-    labels = json.dumps(list(tasks.find(run.spec.task).labels))
+    tensors = {n: adapted.tensors[n][index].detach().mean(0) for n in ("head", "head_bias")}
+    tensors["head_bias"] = tensors["head_bias"][0]
+    tensors |= adapted.head_stats
+    ready = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+    labels = json.dumps(list(tasks.find_task(run.spec.task).labels))
     save_file(ready, folder / HEAD, metadata={"peftcore": note, "labels": labels})
     read = "the cosine of the two texts' mean states" if adapted.pairs else "the mean state"
-    read = read if adapted.base.sentences else "the first token's state"
+    read = read if adapted.base.is_sentence_encoder else "the first token's state"
     return [
         f"{HEAD} has the classification head: logits = (x - head_mean) / head_scale @ head + "
         f"head_bias, where x is {read} and the labels are {labels}."
     ]
 
 
-def _card(run: Run, seed: int, base: BaseModel, notes: list[str]) -> str:
+def _readme(run: Run, seed: int, base: BaseModel, notes: list[str]) -> str:
     """What a reader of the folder should know."""
     lines = [
         f"# {METHODS[run.spec.method].title} for {base.name}",
@@ -173,30 +177,30 @@ def import_peft(
     from peftcore.exchange import peft_import
     from peftcore.models.base_model import load
 
-    place = folder.expanduser()
-    config = _read_config(place)
-    weights = place / WEIGHTS
+    source_folder = folder.expanduser()
+    config = _read_config(source_folder)
+    weights = source_folder / WEIGHTS
     if not weights.is_file():
-        pickle = next((p.name for p in place.glob("adapter_model.*")), "")
-        safetensors_files.header(place / (pickle or WEIGHTS))  # says what is wrong
-    notes = safetensors_files.header(weights).notes
-    tensors = safetensors_files.read(weights)
-    asked = tasks.find(task)
+        pickle = next((p.name for p in source_folder.glob("adapter_model.*")), "")
+        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # says what is wrong
+    notes = safetensors_files.read_header(weights).notes
+    tensors = safetensors_files.read_tensors(weights)
+    task_info = tasks.find_task(task)
     base = load(base) if isinstance(base, str) else base
-    _same_base(notes, base)
-    learnt = peft_import.read(config, tensors, base)
-    spec = _spec(learnt.method, learnt.settings, base.name, task)
-    adapted = planning.wear(base, spec, fresh=False)
-    _fill(adapted, learnt.tensors, place, asked.labels)
-    return _stored(spec, adapted, base, place, config, store or RunStore())
+    _check_same_base(notes, base)
+    imported = peft_import.read(config, tensors, base)
+    spec = _minimal_spec(imported.method, imported.settings, base.name, task)
+    adapted = planning.build_adapted(base, spec, fresh=False)
+    _copy_into_adapter(adapted, imported.tensors, source_folder, task_info.labels)
+    return _store_imported_run(spec, adapted, base, source_folder, config, store or RunStore())
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         raise BadInput(f"{folder} is no folder of the peft package: it has no {CONFIG}")
-    if path.stat().st_size > LARGEST_CONFIG:
-        raise BadInput(f"{CONFIG} is larger than {LARGEST_CONFIG:,} bytes")
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise BadInput(f"{CONFIG} is larger than {MAX_CONFIG_BYTES:,} bytes")
     try:
         config = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -206,55 +210,59 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _same_base(notes: Any, base: BaseModel) -> None:
+def _check_same_base(notes: Any, base: BaseModel) -> None:
     """BadInput if a file says that it belongs to other weights."""
     try:
-        said = json.loads(notes.get("peftcore", "{}")).get("fingerprint")
+        fingerprint = json.loads(notes.get("peftcore", "{}")).get("fingerprint")
     except (ValueError, AttributeError, RecursionError):
         raise BadInput("the notes of the adapter's file cannot be read") from None
-    if said not in (None, base.fingerprint):
+    if fingerprint not in (None, base.fingerprint):
         raise BadInput(
-            f"the adapter belongs to weights {str(said)[:40]}, but {base.name} has weights "
+            f"the adapter belongs to weights {str(fingerprint)[:40]}, but {base.name} has weights "
             f"{base.fingerprint}: same shape is not the same model"
         )
 
 
-def _spec(method: str, settings: dict[str, Any], base: str, task: str) -> RunSpec:
+def _minimal_spec(method: str, settings: dict[str, Any], base: str, task: str) -> RunSpec:
     """As little as a spec can claim: nobody here knows how the adapter was trained."""
     least = {"shots": 1, "dev": 1, "steps": 1, "batch": 1}
-    return planning.plan(base, task, method, settings, {"seeds": 1}, least)
+    return planning.build_spec(base, task, method, settings, {"seeds": 1}, least)
 
 
-def _fill(adapted: Adapted, learnt: dict[str, Any], folder: Path, labels: tuple[str, ...]) -> None:
+def _copy_into_adapter(
+    adapted: AdaptedModel, imported_tensors: dict[str, Any], folder: Path, labels: tuple[str, ...]
+) -> None:
     """Put the numbers of a file into an adapter, and those of the head if there is one."""
-    held = dict(learnt)
+    tensors = dict(imported_tensors)
     if adapted.labels:
         if not (folder / HEAD).is_file():
             raise BadInput(
                 f"{adapted.base.name} needs a classification head to answer, and the folder has "
                 f"no {HEAD}"
             )
-        notes = safetensors_files.header(folder / HEAD).notes
+        notes = safetensors_files.read_header(folder / HEAD).notes
         if notes.get("labels") != json.dumps(list(labels)):
             raise BadInput(
                 f"the head is for the labels {notes.get('labels', 'nobody named')[:200]}, the "
                 f"task has {json.dumps(list(labels))}"
             )
-        head = safetensors_files.read(folder / HEAD, ["head", "head_bias", *adapted.frozen])
-        held |= {"head": head["head"], "head_bias": head["head_bias"][None]}
-        for name in adapted.frozen:
-            held[name] = head[name]
-    own = adapted.tensors | adapted.frozen
-    for name, tensor in own.items():
-        shape = tensor.shape if name in adapted.frozen else tensor.shape[2:]
-        if name not in held or held[name].shape != shape:
+        head = safetensors_files.read_tensors(
+            folder / HEAD, ["head", "head_bias", *adapted.head_stats]
+        )
+        tensors |= {"head": head["head"], "head_bias": head["head_bias"][None]}
+        for name in adapted.head_stats:
+            tensors[name] = head[name]
+    targets = adapted.tensors | adapted.head_stats
+    for name, tensor in targets.items():
+        shape = tensor.shape if name in adapted.head_stats else tensor.shape[2:]
+        if name not in tensors or tensors[name].shape != shape:
             raise BadInput(f"the adapter has no tensor {name!r} of shape {tuple(shape)}")
-        tensor.data.copy_(held[name].expand_as(tensor))
+        tensor.data.copy_(tensors[name].expand_as(tensor))
 
 
-def _stored(
+def _store_imported_run(
     spec: RunSpec,
-    adapted: Adapted,
+    adapted: AdaptedModel,
     base: BaseModel,
     folder: Path,
     config: dict[str, Any],
@@ -277,7 +285,7 @@ def _stored(
             "base": {
                 "name": base.name,
                 "fingerprint": base.fingerprint,
-                "parameters": base.parameters,
+                "parameters": base.parameter_count,
                 "kind": base.kind,
             },
             "imported": {
@@ -298,5 +306,5 @@ def _stored(
         started=time.time(),
     )
     text = json.dumps(spec.model_dump(mode="json"), indent=1)
-    atomic_files.replace(run.folder / "spec.json", text.encode())  # last: only now it is a run
+    atomic_files.replace_file(run.folder / "spec.json", text.encode())  # last: only now it is a run
     return run

@@ -10,19 +10,19 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from peftcore.errors import BadInput
-from peftcore.exchange.peft_export import Product, centroid, products
-from peftcore.methods.common.weight_deltas import ChosenWeights, folded
+from peftcore.exchange.peft_export import LowRankProduct, centroid, low_rank_products
+from peftcore.methods.common.weight_deltas import ChosenWeights, merged_parameters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.mixing import MemberMixture
 
 
-def merged(adapted: Adapted, seed_index: int) -> Any:
+def merged_model(adapted: AdaptedModel, seed_index: int) -> Any:
     """The transformers model with the centroid of one seed in its weights."""
-    values = weights(adapted, centroid(adapted, seed_index))
+    values = merged_weights(adapted, centroid(adapted, seed_index))
     model = copy.deepcopy(adapted.base.model)
     parameters = dict(model.named_parameters())
     for name, value in values.items():
@@ -31,30 +31,32 @@ def merged(adapted: Adapted, seed_index: int) -> Any:
     return model
 
 
-def weights(adapted: Adapted, mix: Mix) -> dict[str, Tensor]:
+def merged_weights(adapted: AdaptedModel, mix: MemberMixture) -> dict[str, Tensor]:
     """Name of a weight → what it becomes; BadInput if the method does more than that."""
     adapter = adapted.adapter
     if isinstance(adapter, ChosenWeights):
-        return folded(adapter, {name: mix(name, 1)[0] for name in mix.tensors})
-    made = products(adapted, mix)
-    if made is None:
+        return merged_parameters(adapter, {name: mix(name, 1)[0] for name in mix.tensors})
+    products_and_scale = low_rank_products(adapted, mix)
+    if products_and_scale is None:
         raise BadInput(
             f"{adapter.title} cannot be merged into a base: it does more than change weights. "
             "LoRA and methods that train the base's own weights can"
         )
-    return _with_products(adapted, *made)
+    return _add_products(adapted, *products_and_scale)
 
 
-def _with_products(adapted: Adapted, found: list[Product], scale: float) -> dict[str, Tensor]:
+def _add_products(
+    adapted: AdaptedModel, low_rank_products: list[LowRankProduct], scale: float
+) -> dict[str, Tensor]:
     """The weights that products are added to, multiplied out."""
-    made: dict[str, Tensor] = {}
-    for part, down, up in found:
+    new_weights: dict[str, Tensor] = {}
+    for part, down, up in low_rank_products:
         name = f"{part.path}.weight"
-        leaf = adapted.base.model.get_submodule(part.path)
-        if name not in made:
-            made[name] = leaf.weight.detach().clone()
+        module = adapted.base.model.get_submodule(part.path)
+        if name not in new_weights:
+            new_weights[name] = module.weight.detach().clone()
         # GPT-2 stores its matrices (inputs, outputs), everyone else transposed.
-        upright = type(leaf).__name__ == "Conv1D"
-        columns = made[name] if upright else made[name].mT
+        inputs_first = type(module).__name__ == "Conv1D"
+        columns = new_weights[name] if inputs_first else new_weights[name].mT
         columns[:, part.start : part.stop] += down @ up * scale
-    return made
+    return new_weights

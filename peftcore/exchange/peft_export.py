@@ -19,20 +19,22 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.base import Adapter
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 TASK_TYPES = {
     "encoder": "FEATURE_EXTRACTION",
     "decoder": "CAUSAL_LM",
     "encoder-decoder": "SEQ_2_SEQ_LM",
 }
-OWN = "Our own format has it: take the run's folder, or a bundle of it."
-INNER = "base_model.model."
-Product = tuple["Part", "Tensor", "Tensor"]  # down (i, r) and up (r, o), added to a part's output
+OWN_FORMAT_HINT = "Our own format has it: take the run's folder, or a bundle of it."
+PEFT_MODULE_PREFIX = "base_model.model."
+LowRankProduct = tuple[
+    "TargetSlice", "Tensor", "Tensor"
+]  # down (i, r) and up (r, o), added to a part's output
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class PeftFiles:
     notes: list[str] = field(default_factory=list)
 
 
-def written(adapted: Adapted, seed_index: int, moved_positions: bool = False) -> PeftFiles:
+def to_peft_files(
+    adapted: AdaptedModel, seed_index: int, moved_positions: bool = False
+) -> PeftFiles:
     """The centroid of one seed's simplex in the package's format; BadInput if it has no form there.
 
     moved_positions: the caller promises to count positions from minus the prefix length, which is
@@ -53,29 +57,32 @@ def written(adapted: Adapted, seed_index: int, moved_positions: bool = False) ->
     from peftcore.adapters.base import Adapter
 
     adapter, mix = adapted.adapter, centroid(adapted, seed_index)
-    found = products(adapted, mix)
-    if found:
-        made = _lora(adapted.base, *found)
+    products_and_scale = low_rank_products(adapted, mix)
+    if products_and_scale:
+        peft_files = _lora_files(adapted.base, *products_and_scale)
     elif adapter.name == "ia3":
-        made = _ia3(adapted.base, mix)
+        peft_files = _ia3_files(adapted.base, mix)
     elif type(adapter).soft_tokens is not Adapter.soft_tokens:
-        made = _prompt(adapted, mix)
+        peft_files = _prompt_files(adapted, mix)
     elif type(adapter).prefix is not Adapter.prefix:
-        made = _prefix(adapted, mix, moved_positions)
+        peft_files = _prefix_files(adapted, mix, moved_positions)
     else:
         raise BadInput(
-            f"the peft package has no form for {adapter.title} as it is here{_why(adapter)}. {OWN}"
+            f"the peft package has no form for {adapter.title} as it is "
+            f"here{_reason_not_expressible(adapter)}. {OWN_FORMAT_HINT}"
         )
     shared = {
         "task_type": TASK_TYPES[adapted.base.kind],
         "base_model_name_or_path": adapted.base.name,
         "inference_mode": True,
     }
-    tensors = {name: t.detach().cpu().contiguous().clone() for name, t in made.tensors.items()}
-    return PeftFiles(made.config | shared, tensors, made.notes)
+    tensors = {
+        name: t.detach().cpu().contiguous().clone() for name, t in peft_files.tensors.items()
+    }
+    return PeftFiles(peft_files.config | shared, tensors, peft_files.notes)
 
 
-def _why(adapter: Adapter) -> str:
+def _reason_not_expressible(adapter: Adapter) -> str:
     """What the package lacks, where that is known."""
     from peftcore.methods.common.weight_deltas import ChosenWeights
 
@@ -84,94 +91,99 @@ def _why(adapter: Adapter) -> str:
     return ": coefficients are cut off at a threshold" if adapter.name == "atoms" else ""
 
 
-def centroid(adapted: Adapted, seed_index: int) -> Mix:
+def centroid(adapted: AdaptedModel, seed_index: int) -> MemberMixture:
     """What one seed learnt, at the middle of its simplex, as a mix for a single row."""
     import torch
 
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.mixing import MemberMixture
 
-    held = {name: t[seed_index : seed_index + 1].detach() for name, t in adapted.tensors.items()}
-    effective = adapted.adapter.effective(held)
-    plain = {name: t.mean(1, keepdim=True) for name, t in effective.items()}
-    return Mix(plain, torch.ones(1, 1, 1))
+    seed_tensors = {
+        name: t[seed_index : seed_index + 1].detach() for name, t in adapted.tensors.items()
+    }
+    effective = adapted.adapter.effective_tensors(seed_tensors)
+    means = {name: t.mean(1, keepdim=True) for name, t in effective.items()}
+    return MemberMixture(means, torch.ones(1, 1, 1))
 
 
-def _prompt(adapted: Adapted, mix: Mix) -> PeftFiles:
+def _prompt_files(adapted: AdaptedModel, mix: MemberMixture) -> PeftFiles:
     """Soft tokens in front of the input; scales and the like are folded into them."""
     base = adapted.base
     if base.kind == "encoder":
         raise BadInput(
             "the peft package puts soft tokens before an encoder's first token, and this adapter "
-            f"learnt behind it, because the head reads the first token. {OWN}"
+            f"learnt behind it, because the head reads the first token. {OWN_FORMAT_HINT}"
         )
-    found = adapted.adapter.soft_tokens(mix, 1)
-    assert found is not None, "a method that has soft tokens gives some"
+    soft_tokens = adapted.adapter.soft_tokens(mix, 1)
+    assert soft_tokens is not None, "a method that has soft tokens gives some"
     config = {
         "peft_type": "PROMPT_TUNING",
-        "num_virtual_tokens": found.shape[1],
-        "token_dim": found.shape[2],
+        "num_virtual_tokens": soft_tokens.shape[1],
+        "token_dim": soft_tokens.shape[2],
         "num_transformer_submodules": 1,  # the encoder's side; nothing is put before the decoder
-        "num_attention_heads": base.anatomy.heads,
-        "num_layers": base.anatomy.layers,
+        "num_attention_heads": base.structure.heads,
+        "num_layers": base.structure.layers,
         "prompt_tuning_init": "RANDOM",
     }
-    return PeftFiles(config, {"prompt_embeddings": found[0]})
+    return PeftFiles(config, {"prompt_embeddings": soft_tokens[0]})
 
 
-def _prefix(adapted: Adapted, mix: Mix, moved_positions: bool) -> PeftFiles:
+def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bool) -> PeftFiles:
     """Keys and values in front of every block of a decoder, as one table (p, layers 2 h e)."""
     import torch
 
     base, notes = adapted.base, []
-    prefix_form(base, "exported")
-    pairs = [adapted.adapter.prefix(site.path, mix, 1) for site in base.anatomy.sites]
+    check_prefix_expressible(base, "exported")
+    pairs = [adapted.adapter.prefix(site.path, mix, 1) for site in base.structure.attention_blocks]
     kept = [pair for pair in pairs if pair is not None]
     if len(kept) < len(pairs):
-        raise BadInput(f"the peft package puts a prefix before every layer or none. {OWN}")
+        raise BadInput(
+            f"the peft package puts a prefix before every layer or none. {OWN_FORMAT_HINT}"
+        )
     length = kept[0][0].shape[2]
-    if base.anatomy.family.absolute_positions:
+    if base.structure.architecture.absolute_positions:
         if not moved_positions:
             raise BadInput(
                 f"{base.name} has learned positions, and the peft package counts the content's "
                 f"after the {length} of the prefix, where this adapter never saw it. If whoever "
                 f"calls the model passes position_ids that begin at {-length}, all is equal: "
-                f"export with moved positions to say so. {OWN}"
+                f"export with moved positions to say so. {OWN_FORMAT_HINT}"
             )
         notes.append(
             f"Call the model with position_ids that begin at {-length}: the package adds {length}."
         )
-    turned = turn(base, length)
+    turned = key_rotation(base, length)
     rows = [t[0] for key, value in kept for t in (turned(key), value)]  # layers 2 of (h, p, e)
     table = torch.stack(rows).permute(2, 0, 1, 3).flatten(1)  # (p, layers 2 h e)
     config = {
         "peft_type": "PREFIX_TUNING",
         "num_virtual_tokens": length,
-        "token_dim": base.anatomy.kv_heads * base.anatomy.head_width,
+        "token_dim": base.structure.kv_heads * base.structure.head_width,
         "num_transformer_submodules": 1,
-        "num_attention_heads": base.anatomy.kv_heads,
-        "num_layers": base.anatomy.layers,
-        "encoder_hidden_size": base.anatomy.kv_heads * base.anatomy.head_width,
+        "num_attention_heads": base.structure.kv_heads,
+        "num_layers": base.structure.layers,
+        "encoder_hidden_size": base.structure.kv_heads * base.structure.head_width,
         "prefix_projection": False,
     }
     return PeftFiles(config, {"prompt_embeddings": table}, notes)
 
 
-def prefix_form(base: BaseModel, done: str) -> None:
+def check_prefix_expressible(base: BaseModel, done: str) -> None:
     """BadInput where the package's prefix is another function than ours."""
     if base.kind == "encoder-decoder":
         raise BadInput(
             f"a prefix for {base.name} cannot be {done}: the peft package knows none for the "
             "encoder and none for the decoder's look at the input, and before the decoder its "
-            f"prefix is weighed down by the base's bias for distant positions, ours is not. {OWN}"
+            "prefix is weighed down by the base's bias for distant positions, ours is not. "
+            f"{OWN_FORMAT_HINT}"
         )
     if base.kind == "encoder":
         raise BadInput(
             f"a prefix for {base.name} cannot be {done}: the peft package moves the positions of "
-            f"an encoder's content behind the prefix. {OWN}"
+            f"an encoder's content behind the prefix. {OWN_FORMAT_HINT}"
         )
 
 
-def turn(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
+def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     """What makes keys (n, h, p, e) look the same to queries that stand so much further right.
 
     Rotary positions turn pairs of features of queries and keys alike, and only the difference of
@@ -185,7 +197,7 @@ def turn(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     if getattr(rotary, "rope_type", "default") in ("dynamic", "longrope"):
         raise BadInput(
             f"{base.name} counts positions by the length of the text; no prefix of the peft "
-            f"package equals ours there. {OWN}"
+            f"package equals ours there. {OWN_FORMAT_HINT}"
         )
     angle = rotary.inv_freq.float() * positions
     angle = torch.cat([angle, angle])
@@ -197,7 +209,9 @@ def turn(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     return turned
 
 
-def products(adapted: Adapted, mix: Mix) -> tuple[list[Product], float] | None:
+def low_rank_products(
+    adapted: AdaptedModel, mix: MemberMixture
+) -> tuple[list[LowRankProduct], float] | None:
     """What is added to matrices as products, and times what; None if it is anything else.
 
     Sparse atoms whose thresholds are zero are LoRA of that many atoms.
@@ -211,7 +225,7 @@ def products(adapted: Adapted, mix: Mix) -> tuple[list[Product], float] | None:
         return None
     parts = {
         f"{part.component}:{part.path}": part
-        for parts in adapted.base.anatomy.parts.values()
+        for parts in adapted.base.structure.target_slices.values()
         for part in parts
     }
     keys = [name.partition(":")[2] for name in mix.tensors if name.startswith(f"{kinds[0]}:")]
@@ -219,7 +233,7 @@ def products(adapted: Adapted, mix: Mix) -> tuple[list[Product], float] | None:
     return [(parts[k], mix(f"{first}:{k}", 1)[0], mix(f"{second}:{k}", 1)[0]) for k in keys], scale
 
 
-def _without_threshold(adapted: Adapted, mix: Mix) -> bool:
+def _without_threshold(adapted: AdaptedModel, mix: MemberMixture) -> bool:
     """Whether no coefficient of these atoms is ever cut off or competed for."""
     config = adapted.adapter.config
     learned = [t for name, t in mix.tensors.items() if name.startswith("threshold:")]
@@ -227,20 +241,24 @@ def _without_threshold(adapted: Adapted, mix: Mix) -> bool:
     return none and config.rounds == 1 and not 0 < config.top_k < config.atoms
 
 
-def _lora(base: BaseModel, found: list[Product], scale: float) -> PeftFiles:
+def _lora_files(
+    base: BaseModel, low_rank_products_found: list[LowRankProduct], scale: float
+) -> PeftFiles:
     """Products as LoRA; several on one matrix become one of the sum of their ranks."""
     import torch
     from torch.nn.functional import pad
 
-    by_path: dict[str, list[Product]] = {}
-    for product in found:
+    by_path: dict[str, list[LowRankProduct]] = {}
+    for product in low_rank_products_found:
         by_path.setdefault(product[0].path, []).append(product)
     tensors, ranks = {}, {}
     for path, shares in by_path.items():
-        width = outputs(base, path)
+        width = output_width(base, path)
         placed = [pad(up, (part.start, width - part.stop)) for part, _, up in shares]
-        tensors[f"{INNER}{path}.lora_A.weight"] = torch.cat([down for _, down, _ in shares], 1).mT
-        tensors[f"{INNER}{path}.lora_B.weight"] = torch.cat(placed).mT
+        tensors[f"{PEFT_MODULE_PREFIX}{path}.lora_A.weight"] = torch.cat(
+            [down for _, down, _ in shares], 1
+        ).mT
+        tensors[f"{PEFT_MODULE_PREFIX}{path}.lora_B.weight"] = torch.cat(placed).mT
         ranks[path] = sum(down.shape[1] for _, down, _ in shares)
     usual = min(ranks.values())
     config = {
@@ -257,28 +275,28 @@ def _lora(base: BaseModel, found: list[Product], scale: float) -> PeftFiles:
     return PeftFiles(config, tensors)
 
 
-def _ia3(base: BaseModel, mix: Mix) -> PeftFiles:
+def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
     """Scales of outputs as they are; an inner activation's go to the matrix that reads it."""
     import torch
 
-    from peftcore.models.target_modules import feed_forwards
+    from peftcore.models.target_modules import ffn_slices_by_block
 
-    found = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
+    scales = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
     tensors, inner = dict[str, torch.Tensor](), list[str]()
-    for name, scale in found.items():
+    for name, scale in scales.items():
         _, component, path = name.split(":")
         if component == "ffn.activation":
             parent = path.rpartition(".")[0]
-            blocks = feed_forwards(base)
+            blocks = ffn_slices_by_block(base)
             path = next(b[-1].path for b in blocks if b[0].path.startswith(f"{parent}."))
             inner.append(path)
-            tensors[f"{INNER}{path}.ia3_l"] = scale[None]
+            tensors[f"{PEFT_MODULE_PREFIX}{path}.ia3_l"] = scale[None]
             continue
-        part = next(p for p in base.anatomy.parts[component] if p.path == path)
-        key = f"{INNER}{path}.ia3_l"
-        column = tensors.setdefault(key, scale.new_ones(outputs(base, path), 1))
+        part = next(p for p in base.structure.target_slices[component] if p.path == path)
+        key = f"{PEFT_MODULE_PREFIX}{path}.ia3_l"
+        column = tensors.setdefault(key, scale.new_ones(output_width(base, path), 1))
         column[part.start : part.stop, 0] = scale
-    paths = [key.removeprefix(INNER).removesuffix(".ia3_l") for key in tensors]
+    paths = [key.removeprefix(PEFT_MODULE_PREFIX).removesuffix(".ia3_l") for key in tensors]
     config = {
         "peft_type": "IA3",
         "target_modules": sorted(paths),
@@ -293,7 +311,7 @@ def _transposed(base: BaseModel, path: str) -> bool:
     return type(base.model.get_submodule(path)).__name__ == "Conv1D"
 
 
-def outputs(base: BaseModel, path: str) -> int:
+def output_width(base: BaseModel, path: str) -> int:
     """How many numbers a leaf returns for each position."""
     shape = base.model.get_submodule(path).weight.shape
     return int(shape[1] if _transposed(base, path) else shape[0])

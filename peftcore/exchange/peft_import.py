@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from peftcore.errors import BadInput
-from peftcore.exchange.peft_export import TASK_TYPES, outputs, prefix_form, turn
+from peftcore.exchange.peft_export import (
+    TASK_TYPES,
+    check_prefix_expressible,
+    key_rotation,
+    output_width,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
 
 @dataclass(frozen=True)
-class Learnt:
+class ImportedAdapter:
     """A method of ours with its settings, and its tensors without seed and vertex axes."""
 
     method: str
@@ -29,29 +34,31 @@ class Learnt:
     tensors: dict[str, Tensor]
 
 
-def read(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel) -> Learnt:
+def read(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
+) -> ImportedAdapter:
     """What the package's files hold, in our terms; BadInput if we have no equal method."""
     readers = {"LORA": _read_lora, "PROMPT_TUNING": _read_prompt, "PREFIX_TUNING": _read_prefix}
     kind = str(config.get("peft_type"))[:40]
     if kind not in readers:
         raise BadInput(f"adapters of type {kind} cannot be imported; {', '.join(readers)} can")
-    asked = config.get("task_type")
+    task_type = config.get("task_type")
     usual = TASK_TYPES[base.kind]
-    if asked not in (None, usual):
+    if task_type not in (None, usual):
         raise BadInput(
-            f"the adapter is for {str(asked)[:40]}; {base.name} is of kind {base.kind}, {usual}"
+            f"the adapter is for {str(task_type)[:40]}; {base.name} is of kind {base.kind}, {usual}"
         )
     return readers[kind](config, tensors, base)
 
 
-def _only(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+def _single_tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
     if set(tensors) != {name}:
-        found = ", ".join(repr(t[:60]) for t in sorted(tensors)[:3]) or "nothing"
-        raise BadInput(f"the adapter should hold just {name!r}; it holds {found}")
+        listed_names = ", ".join(repr(t[:60]) for t in sorted(tensors)[:3]) or "nothing"
+        raise BadInput(f"the adapter should hold just {name!r}; it holds {listed_names}")
     return tensors[name].float()
 
 
-def _length(config: Mapping[str, Any]) -> int:
+def _prompt_length(config: Mapping[str, Any]) -> int:
     length = config.get("num_virtual_tokens")
     if type(length) is not int or not 1 <= length <= 200:
         raise BadInput(f"num_virtual_tokens must lie in [1, 200]; got {str(length)[:40]}")
@@ -60,43 +67,54 @@ def _length(config: Mapping[str, Any]) -> int:
 
 def _read_prompt(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
-) -> Learnt:
+) -> ImportedAdapter:
     if base.kind == "encoder":
         raise BadInput(
             "a prompt of the peft package stands before an encoder's first token, ours behind it"
         )
-    table, length = _only(tensors, "prompt_embeddings"), _length(config)
+    table, length = _single_tensor(tensors, "prompt_embeddings"), _prompt_length(config)
     # For two stacks the package stores a second prompt that it never uses.
-    rows, width = (length, 2 * length), base.anatomy.width
+    rows, width = (length, 2 * length), base.structure.width
     if table.dim() != 2 or len(table) not in rows or table.shape[1] != width:
         raise BadInput(
             f"the prompt has shape {tuple(table.shape)}; {base.name} needs ({length}, {width})"
         )
-    return Learnt("prompt_tuning", {"length": length}, {"tokens": table[:length]})
+    return ImportedAdapter("prompt_tuning", {"length": length}, {"tokens": table[:length]})
 
 
 def _read_prefix(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
-) -> Learnt:
-    prefix_form(base, "imported")
-    if base.anatomy.family.absolute_positions:
+) -> ImportedAdapter:
+    check_prefix_expressible(base, "imported")
+    if base.structure.architecture.absolute_positions:
         raise BadInput(
             f"a prefix for {base.name} cannot be imported: it has learned positions, and in the "
             "peft package the content stood behind those of the prefix"
         )
-    table, length, a = _only(tensors, "prompt_embeddings"), _length(config), base.anatomy
-    wanted = (length, 2 * len(a.sites) * a.kv_heads * a.head_width)
+    table, length, structure = (
+        _single_tensor(tensors, "prompt_embeddings"),
+        _prompt_length(config),
+        base.structure,
+    )
+    wanted = (
+        length,
+        2 * len(structure.attention_blocks) * structure.kv_heads * structure.head_width,
+    )
     if tuple(table.shape) != wanted:
         raise BadInput(f"the prefix has shape {tuple(table.shape)}; {base.name} needs {wanted}")
-    rows = table.view(length, 2 * len(a.sites), a.kv_heads, a.head_width).permute(1, 2, 0, 3)
-    back, made = turn(base, -length), {}
-    for number, site in enumerate(a.sites):
-        made[f"key:{site.path}"] = back(rows[2 * number][None])[0]
-        made[f"value:{site.path}"] = rows[2 * number + 1]
-    return Learnt("prefix_tuning", {"length": length, "places": ["decoder"]}, made)
+    rows = table.view(
+        length, 2 * len(structure.attention_blocks), structure.kv_heads, structure.head_width
+    ).permute(1, 2, 0, 3)
+    rotate_back, imported_tensors = key_rotation(base, -length), {}
+    for number, site in enumerate(structure.attention_blocks):
+        imported_tensors[f"key:{site.path}"] = rotate_back(rows[2 * number][None])[0]
+        imported_tensors[f"value:{site.path}"] = rows[2 * number + 1]
+    return ImportedAdapter(
+        "prefix_tuning", {"length": length, "places": ["decoder"]}, imported_tensors
+    )
 
 
-HARMLESS = {  # what describes the file, or only matters while training
+IGNORED_CONFIG_KEYS = {  # what describes the file, or only matters while training
     *("peft_type", "task_type", "base_model_name_or_path", "inference_mode", "revision"),
     *("auto_mapping", "peft_version", "lora_dropout", "init_lora_weights", "target_modules"),
     *("exclude_modules", "layers_to_transform", "layers_pattern", "fan_in_fan_out"),
@@ -106,20 +124,25 @@ HARMLESS = {  # what describes the file, or only matters while training
 }
 
 
-def _read_lora(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel) -> Learnt:
+def _read_lora(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
+) -> ImportedAdapter:
     """LoRA on matrices of known components; other ranks are filled up with zeros."""
-    strange = sorted(name for name, value in config.items() if value and name not in HARMLESS)
-    if strange or config.get("bias", "none") != "none":
+    unsupported = sorted(
+        name for name, value in config.items() if value and name not in IGNORED_CONFIG_KEYS
+    )
+    if unsupported or config.get("bias", "none") != "none":
         raise BadInput(
-            f"the adapter uses {', '.join(s[:40] for s in strange) or 'biases'}, which our LoRA "
+            f"the adapter uses {', '.join(s[:40] for s in unsupported) or 'biases'}, which our "
+            "LoRA "
             "does not have"
         )
-    pairs = _pairs(tensors, base)
+    pairs = _matrix_pairs(tensors, base)
     rank = max(down.shape[1] for down, _ in pairs.values())
     if rank > 256:
         raise BadInput(f"rank must lie in [1, 256]; got {rank}")
-    parts = _parts(pairs, base)
-    made: dict[str, Tensor] = {}
+    parts = _needed_targets(pairs, base)
+    imported_tensors: dict[str, Tensor] = {}
     for part in parts:
         key = f"{part.component}:{part.path}"
         down = base.embeddings.new_zeros(part.inputs, rank)
@@ -128,31 +151,33 @@ def _read_lora(config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: B
             first, second = pairs[part.path]
             own = first.shape[1]
             down[:, :own] = first
-            up[:own] = second[:, part.start : part.stop] * _scale(config, part.path, own)
-        made |= {f"down:{key}": down, f"up:{key}": up}
+            up[:own] = second[:, part.start : part.stop] * _product_scale(config, part.path, own)
+        imported_tensors |= {f"down:{key}": down, f"up:{key}": up}
     settings = {
         "rank": rank,
         "alpha": rank,  # every scale is in the numbers already
         "components": list(dict.fromkeys(part.component for part in parts)),
         "stacks": sorted({part.stack for part in parts}),
     }
-    return Learnt("lora", settings, made)
+    return ImportedAdapter("lora", settings, imported_tensors)
 
 
-def _pairs(tensors: Mapping[str, Tensor], base: BaseModel) -> dict[str, tuple[Tensor, Tensor]]:
+def _matrix_pairs(
+    tensors: Mapping[str, Tensor], base: BaseModel
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Path → down (i, r) and up (r, o), checked against the matrix they belong to."""
-    found: dict[str, dict[str, Tensor]] = {}
+    matrices: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(\.default)?\.weight", name)
         if not match or tensor.dim() != 2:
             raise BadInput(f"tensor {name[:80]!r} does not belong to a LoRA adapter")
-        found.setdefault(match[1], {})[match[2]] = tensor.float().mT
-    if not found:
+        matrices.setdefault(match[1], {})[match[2]] = tensor.float().mT
+    if not matrices:
         raise BadInput("the adapter holds no tensors")
-    leaves = {part.path: part for parts in base.anatomy.parts.values() for part in parts}
-    made = {}
-    for path, pair in found.items():
-        if path not in leaves:
+    targets = {part.path: part for parts in base.structure.target_slices.values() for part in parts}
+    checked_pairs = {}
+    for path, pair in matrices.items():
+        if path not in targets:
             raise BadInput(
                 f"the adapter changes {path[:80]!r}, which {base.name} does not have "
                 "among the parts that LoRA can change here"
@@ -160,38 +185,40 @@ def _pairs(tensors: Mapping[str, Tensor], base: BaseModel) -> dict[str, tuple[Te
         if set(pair) != {"A", "B"}:
             raise BadInput(f"the product for {path[:80]!r} lacks one of its two matrices")
         down, up = pair["A"], pair["B"]
-        wanted = (leaves[path].inputs, outputs(base, path))
+        wanted = (targets[path].inputs, output_width(base, path))
         if (down.shape[0], up.shape[1]) != wanted or down.shape[1] != up.shape[0]:
             raise BadInput(
                 f"the product for {path[:80]!r} goes from {down.shape[0]} to {up.shape[1]} numbers "
                 f"by rank {down.shape[1]} and {up.shape[0]}; {base.name} needs {wanted[0]} to "
                 f"{wanted[1]}"
             )
-        made[path] = (down, up)
-    return made
+        checked_pairs[path] = (down, up)
+    return checked_pairs
 
 
-def _parts(pairs: Mapping[str, Any], base: BaseModel) -> list[Part]:
+def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSlice]:
     """The parts our LoRA has to have so that it reaches all these paths, each column once."""
     from peftcore.methods.lora import LoRA
 
     components = get_args(get_args(LoRA.Config.model_fields["components"].annotation)[0])
-    taken: set[tuple[str, int]] = set()
+    covered: set[tuple[str, int]] = set()
     names, stacks = [], set()
     for name in components:
-        hits = [p for p in base.anatomy.parts.get(name, ()) if p.path in pairs]
-        if hits and not taken >= {(p.path, p.start) for p in hits}:
-            taken |= {(p.path, p.start) for p in hits}
+        hits = [p for p in base.structure.target_slices.get(name, ()) if p.path in pairs]
+        if hits and not covered >= {(p.path, p.start) for p in hits}:
+            covered |= {(p.path, p.start) for p in hits}
             names.append(name)
             stacks |= {p.stack for p in hits}
-    left = sorted(set(pairs) - {path for path, _ in taken})
+    left = sorted(set(pairs) - {path for path, _ in covered})
     if left:
         raise BadInput(f"the adapter changes {left[0][:80]!r}, which our LoRA does not reach")
     both = base.kind == "encoder-decoder"
-    return [p for n in names for p in base.anatomy.parts[n] if p.stack in stacks or not both]
+    return [
+        p for n in names for p in base.structure.target_slices[n] if p.stack in stacks or not both
+    ]
 
 
-def _scale(config: Mapping[str, Any], path: str, rank: int) -> float:
+def _product_scale(config: Mapping[str, Any], path: str, rank: int) -> float:
     """What the package multiplies a product by."""
     alpha = config.get("lora_alpha", 8)
     patterns = config.get("alpha_pattern") or {}

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from peftcore import paths, tasks
 from peftcore.errors import BadInput
-from peftcore.exchange.bundle import FORMAT, KEPT, KNOWN
+from peftcore.exchange.bundle import FORMAT, MEMBER_PATTERN, RUN_FILES
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
-from peftcore.system.zip_files import Archive
+from peftcore.system.zip_files import CheckedZip
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.store import Status
-    from peftcore.training.trainer import Progress
+    from peftcore.runs.store import RunStatus
+    from peftcore.training.trainer import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReproductionReport:
     """What reproducing a bundle gave."""
 
     findings: list[Finding]
@@ -78,7 +78,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Bundled:
+class BundledRun:
     """One run of a bundle."""
 
     id: str
@@ -87,33 +87,35 @@ class Bundled:
     scores: dict[str, list[float]]
 
 
-def opened(path: Path) -> tuple[Archive, list[Bundled]]:
+def open_bundle(path: Path) -> tuple[CheckedZip, list[BundledRun]]:
     """A bundle and its runs; BadInput if it is none, or is not safe to read."""
-    archive = Archive(path.expanduser(), KNOWN)
-    listed = _object(archive, "bundle.json")
+    archive = CheckedZip(path.expanduser(), MEMBER_PATTERN)
+    listed = _read_object(archive, "bundle.json")
     if listed.get("format") != FORMAT:
         raise BadInput(f"{path.name} is no reproduction bundle of format {FORMAT}")
     entries = listed.get("runs")
     if not isinstance(entries, list) or not entries:
         raise BadInput(f"{path.name} lists no runs")
     named = [str(entry.get("run")) if isinstance(entry, dict) else "" for entry in entries]
-    return archive, [_bundled(archive, name) for name in sorted(set(named))]
+    return archive, [_read_run(archive, name) for name in sorted(set(named))]
 
 
-def _bundled(archive: Archive, run_id: str) -> Bundled:
+def _read_run(archive: CheckedZip, run_id: str) -> BundledRun:
     if not re.fullmatch(r"[0-9a-f]{12}", run_id):
         raise BadInput(f"{archive.name} lists a run called {run_id[:40]!r}, which is no id")
-    place = f"runs/{run_id}"
+    folder = f"runs/{run_id}"
     scores = {
         name: [float("nan") if v is None else float(v) for v in values]
-        for name, values in _object(archive, f"{place}/scores.json", needed=False).items()
+        for name, values in _read_object(archive, f"{folder}/scores.json", needed=False).items()
         if isinstance(values, list)
     }
-    manifest = _object(archive, f"{place}/manifest.json", needed=False)
-    return Bundled(run_id, RunSpec.make(_object(archive, f"{place}/spec.json")), manifest, scores)
+    manifest = _read_object(archive, f"{folder}/manifest.json", needed=False)
+    return BundledRun(
+        run_id, RunSpec.make(_read_object(archive, f"{folder}/spec.json")), manifest, scores
+    )
 
 
-def _object(archive: Archive, name: str, needed: bool = True) -> dict[str, Any]:
+def _read_object(archive: CheckedZip, name: str, needed: bool = True) -> dict[str, Any]:
     """A member as a JSON object; without `needed`, empty if it is not there."""
     if not needed and name not in archive:
         return {}
@@ -128,9 +130,9 @@ def _object(archive: Archive, name: str, needed: bool = True) -> dict[str, Any]:
     return value
 
 
-def examine(
-    archive: Archive,
-    runs: Sequence[Bundled],
+def find_differences(
+    archive: CheckedZip,
+    runs: Sequence[BundledRun],
     device: str = "cpu",
     bases: dict[str, BaseModel] | None = None,
 ) -> list[Finding]:
@@ -138,48 +140,54 @@ def examine(
 
     bases: base models already loaded, by name; those that had to be are added.
     """
-    found = [Finding("file", "", text, "", True) for text in archive.mismatches()]
-    held = {} if bases is None else bases
+    findings = [Finding("file", "", text, "", True) for text in archive.checksum_mismatches()]
+    loaded_bases = {} if bases is None else bases
     for run in runs:
         if "imported" not in run.manifest and run.spec.id != run.id:
-            said = "its id does not belong to its spec"
-            found.append(Finding("spec", run.id, said, run.spec.id, True))
-        found += _base_finding(run, device, held)
-        found += _data_finding(run)
-        found += _version_findings(run)
-    return found
+            sentence = "its id does not belong to its spec"
+            findings.append(Finding("spec", run.id, sentence, run.spec.id, True))
+        findings += _base_finding(run, device, loaded_bases)
+        findings += _data_finding(run)
+        findings += _version_findings(run)
+    return findings
 
 
-def _base_finding(run: Bundled, device: str, held: dict[str, BaseModel]) -> Iterator[Finding]:
+def _base_finding(
+    run: BundledRun, device: str, loaded_bases: dict[str, BaseModel]
+) -> Iterator[Finding]:
     from peftcore.models.base_model import load
 
-    said = str(run.manifest.get("base", {}).get("fingerprint"))
+    bundled_fingerprint = str(run.manifest.get("base", {}).get("fingerprint"))
     try:
-        if run.spec.base not in held:
-            held[run.spec.base] = load(run.spec.base, device)
-        here = held[run.spec.base].fingerprint
+        if run.spec.base not in loaded_bases:
+            loaded_bases[run.spec.base] = load(run.spec.base, device)
+        here = loaded_bases[run.spec.base].fingerprint
     except BadInput as error:
         here = str(error)
-    if said != here:
-        yield Finding("base", run.id, f"base {run.spec.base} had weights {said}", here, True)
+    if bundled_fingerprint != here:
+        yield Finding(
+            "base", run.id, f"base {run.spec.base} had weights {bundled_fingerprint}", here, True
+        )
 
 
-def _data_finding(run: Bundled) -> Iterator[Finding]:
+def _data_finding(run: BundledRun) -> Iterator[Finding]:
     if "imported" in run.manifest:
         return
-    said = str(run.manifest.get("data_hash"))
+    bundled_hash = str(run.manifest.get("data_hash"))
     try:
-        here = tasks.find(run.spec.task).data_hash()
+        here = tasks.find_task(run.spec.task).data_hash()
     except BadInput as error:
         here = str(error)
-    if said != here:
-        yield Finding("data", run.id, f"the data of {run.spec.task} had hash {said}", here, True)
+    if bundled_hash != here:
+        yield Finding(
+            "data", run.id, f"the data of {run.spec.task} had hash {bundled_hash}", here, True
+        )
 
 
-def _version_findings(run: Bundled) -> Iterator[Finding]:
+def _version_findings(run: BundledRun) -> Iterator[Finding]:
     versions = run.manifest.get("versions", {})
-    said = {"python": run.manifest.get("python"), **versions}
-    for name, version in said.items() if isinstance(versions, dict) else ():
+    bundled_versions = {"python": run.manifest.get("python"), **versions}
+    for name, version in bundled_versions.items() if isinstance(versions, dict) else ():
         if name == "python":
             here = platform.python_version()
         else:
@@ -195,46 +203,46 @@ def reproduce(
     path: Path,
     *,
     device: str = "auto",
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Report:
+) -> ReproductionReport:
     """Train every run of a bundle again, in a place of its own, and compare the scores.
 
     BadInput names everything that makes an equal result impossible.
     """
-    from peftcore.jobs.worker import attempt, resolve
-    from peftcore.training.run_training import perform
+    from peftcore.jobs.worker import resolve_device, run_recording_errors
+    from peftcore.training.run_training import execute_run
 
-    archive, runs = opened(path)
-    place, bases = resolve(device), dict[str, Any]()
-    findings = examine(archive, runs, place, bases)
+    archive, runs = open_bundle(path)
+    torch_device, bases = resolve_device(device), dict[str, Any]()
+    findings = find_differences(archive, runs, torch_device, bases)
     if fatal := [finding.sentence for finding in findings if finding.fatal]:
         raise BadInput(f"{path.name} cannot be reproduced here: {'; '.join(fatal)}")
-    store = RunStore(paths.home() / "reproductions")
+    store = RunStore(paths.workspace_folder() / "reproductions")
     scores, imported = list[Score](), list[str]()
-    for bundled in _in_order(runs):
+    for bundled in _in_start_order(runs):
         if "imported" in bundled.manifest:
             _unpack(archive, bundled, store)
             imported.append(bundled.id)
             continue
-        run = store.create(bundled.spec, demo=False)
-        with run.hold():
-            run.clear()
+        run = store.create(bundled.spec, include_demos=False)
+        with run.lock():
+            run.reset()
         base = bases[bundled.spec.base]
 
-        def work(run: Run = run, base: BaseModel = base) -> Status:
-            return perform(run, device=place, base=base, report=report, stop=stop)
+        def work(run: Run = run, base: BaseModel = base) -> RunStatus:
+            return execute_run(run, device=torch_device, base=base, report=report, stop=stop)
 
-        status = attempt(run, work)
+        status = run_recording_errors(run, work)
         if status.state != "done":
             raise BadInput(f"reproducing run {run.id} was stopped at step {status.step}")
-        scores += _compared(bundled, run)
-    return Report(findings, scores, imported, str(store.folder))
+        scores += _compare_scores(bundled, run)
+    return ReproductionReport(findings, scores, imported, str(store.folder))
 
 
-def _in_order(runs: Sequence[Bundled]) -> list[Bundled]:
+def _in_start_order(runs: Sequence[BundledRun]) -> list[BundledRun]:
     """The runs, each after the one it starts from."""
-    waiting, done = {run.id: run for run in runs}, dict[str, Bundled]()
+    waiting, done = {run.id: run for run in runs}, dict[str, BundledRun]()
     while waiting:
         ready = [r for r in waiting.values() if not r.spec.start or r.spec.start in done]
         if not ready:
@@ -245,25 +253,31 @@ def _in_order(runs: Sequence[Bundled]) -> list[Bundled]:
     return list(done.values())
 
 
-def _unpack(archive: Archive, bundled: Bundled, store: RunStore) -> None:
+def _unpack(archive: CheckedZip, bundled: BundledRun, store: RunStore) -> None:
     """A run that was trained elsewhere, as it is in the bundle."""
     folder = store.folder / bundled.id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name in (*KEPT, "status.json"):
+    for name in (*RUN_FILES, "status.json"):
         member = f"runs/{bundled.id}/{name}"
         if member in archive:
-            atomic_files.replace(folder / name, archive.read(member))
+            atomic_files.replace_file(folder / name, archive.read(member))
 
 
-def _compared(bundled: Bundled, run: Run) -> list[Score]:
+def _compare_scores(bundled: BundledRun, run: Run) -> list[Score]:
     """Old and new scores, seed by seed."""
-    new, numbers = run.scores(), run.spec.population.numbers()
+    new, numbers = run.scores(), run.spec.population.seed_numbers()
     return [
-        Score(run.id, metric, seed, _at(bundled.scores.get(metric), i), _at(new.get(metric), i))
+        Score(
+            run.id,
+            metric,
+            seed,
+            _value_or_nan(bundled.scores.get(metric), i),
+            _value_or_nan(new.get(metric), i),
+        )
         for metric in sorted(bundled.scores.keys() | new.keys())
         for i, seed in enumerate(numbers)
     ]
 
 
-def _at(values: list[float] | None, place: int) -> float:
-    return values[place] if values and place < len(values) else float("nan")
+def _value_or_nan(values: list[float] | None, index: int) -> float:
+    return values[index] if values and index < len(values) else float("nan")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
-COURSES = (  # base, task, method, corners of the simplex
+DEMO_RUNS = (  # base, task, method, corners of the simplex
     ("tiny-t5", "miniworld_nli", "prompt_tuning", 1),
     ("tiny-t5", "miniworld_nli", "spt", 1),
     ("tiny-t5", "miniworld_nli", "prefix_tuning", 1),
@@ -26,39 +26,41 @@ COURSES = (  # base, task, method, corners of the simplex
     ("tiny-t5", "miniworld_venues", "spt", 1),
     ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
 )
-SPARSE = {  # of which the Atoms page shows the few that matter, and two tasks' at once
+SPARSE_ATOMS = {  # of which the Atoms page shows the few that matter, and two tasks' at once
     "atoms": 8,
     "components": ["attention.query", "attention.value", "cross.query", "cross.value"],
     "stacks": ["decoder"],
     "threshold": 3.0,
     "learned_threshold": False,
 }
-LARGEST = 1_000_000  # bytes of an adapter behind a study, whose scores are what is looked at
-KEPT = (
+MAX_ADAPTER_BYTES = (
+    1_000_000  # bytes of an adapter behind a study, whose scores are what is looked at
+)
+SHIPPED_FILES = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("adapter.safetensors", "manifest.json", "log.txt"),
 )
 
 
-def specs() -> list[RunSpec]:
+def demo_specs() -> list[RunSpec]:
     """What the demo runs ask for: every default, four seeds; then sparse atoms with five."""
     plain = [
-        plan(base, task, method, None, {"seeds": 4, "vertices": vertices})
-        for base, task, method, vertices in COURSES
+        build_spec(base, task, method, None, {"seeds": 4, "vertices": vertices})
+        for base, task, method, vertices in DEMO_RUNS
     ]
     sparse = [
-        plan("tiny-t5", task, "atoms", SPARSE, {"seeds": 5})
+        build_spec("tiny-t5", task, "atoms", SPARSE_ATOMS, {"seeds": 5})
         for task in ("miniworld_nli", "miniworld_sentiment")
     ]
     return plain + sparse
 
 
-def _looked_into(spec: RunSpec) -> bool:
+def _keeps_path(spec: RunSpec) -> bool:
     """Whether a page shows how this run got where it is: scales of a prompt, a simplex."""
     return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 
-TRANSFER = ("miniworld_venues", "miniworld_nli")
+TRANSFER_TASKS = ("miniworld_venues", "miniworld_nli")
 
 
 def study_specs(store: RunStore) -> list[RunSpec]:
@@ -70,34 +72,40 @@ def study_specs(store: RunStore) -> list[RunSpec]:
     from peftcore.labs.landscape import request
     from peftcore.labs.scaling import ablations
 
-    centre = plan("tiny-t5", TRANSFER[0], "spt", None, {"seeds": 4})
+    centre = build_spec("tiny-t5", TRANSFER_TASKS[0], "spt", None, {"seeds": 4})
     cells = [
         cell
-        for name in ablations.STUDIES
-        for cell in ablations.study(name, centre, store, TRANSFER).cells
+        for name in ablations.ABLATIONS
+        for cell in ablations.build_ablation(name, centre, store, TRANSFER_TASKS).cells
     ]
     known = {run.id for run in store.all() if run.demo}
     wanted = {cell.spec.id: cell.spec for cell in cells}
-    corners = plan("tiny-t5", "miniworld_nli", "prefix_tuning", None, {"seeds": 4, "vertices": 3})
-    wanted |= {spec.id: spec for spec in request.by_vertices(corners)}
+    simplex_spec = build_spec(
+        "tiny-t5", "miniworld_nli", "prefix_tuning", None, {"seeds": 4, "vertices": 3}
+    )
+    wanted |= {spec.id: spec for spec in request.specs_by_vertices(simplex_spec)}
     return [spec for spec in wanted.values() if spec.id not in known]
 
 
-def make(
-    out: Path, work: Callable[[Run], object], wanted: Sequence[RunSpec] | None = None
+def write_demo_runs(
+    out: Path, train: Callable[[Run], object], wanted: Sequence[RunSpec] | None = None
 ) -> list[Run]:
     """Do every demo run (or those wanted) with `work`, and put them in `out` for what was there.
 
     Runs that an earlier call finished before it was stopped are not done again.
     """
-    store = RunStore(out.with_name(f".{out.name}-new"), demos=out / "none")
-    runs = [store.create(spec) for spec in (specs() if wanted is None else wanted)]
+    store = RunStore(out.with_name(f".{out.name}-new"), demo_folder=out / "none")
+    runs = [store.create(spec) for spec in (demo_specs() if wanted is None else wanted)]
     for run in runs:
         if run.status().state != "done":
-            work(run)
-        kept = {*KEPT, "path"} if wanted is None and _looked_into(run.spec) else set(KEPT)
+            train(run)
+        kept = (
+            {*SHIPPED_FILES, "path"}
+            if wanted is None and _keeps_path(run.spec)
+            else set(SHIPPED_FILES)
+        )
         adapter = run.folder / "adapter.safetensors"
-        if wanted is not None and adapter.is_file() and adapter.stat().st_size > LARGEST:
+        if wanted is not None and adapter.is_file() and adapter.stat().st_size > MAX_ADAPTER_BYTES:
             kept.remove(adapter.name)
         for path in run.folder.iterdir():
             if path.name not in kept:

@@ -16,18 +16,18 @@ from typing import Any
 
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
-SHOTS = (50, 100, 200, 500)  # arXiv:2310.15793
+ENCODER_SHOTS = (50, 100, 200, 500)  # arXiv:2310.15793
 SEEDS = 5
-SIMPLEX: Mapping[str, Any] = {"vertices": 6}
+SIMPLEX_POPULATION: Mapping[str, Any] = {"vertices": 6}
 
 
 @dataclass(frozen=True)
-class Arm:
+class ExperimentArm:
     """One method of a study, under the name its table gives it."""
 
     label: str
@@ -37,7 +37,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Study:
+class Experiment:
     """A base, tasks, numbers of examples and arms; every combination is a run."""
 
     title: str
@@ -45,19 +45,19 @@ class Study:
     base: str
     tasks: tuple[str, ...]
     shots: tuple[int, ...]
-    arms: tuple[Arm, ...]
+    arms: tuple[ExperimentArm, ...]
     steps: int
 
-    def runs(self) -> Iterator[tuple[Arm, RunSpec]]:
+    def runs(self) -> Iterator[tuple[ExperimentArm, RunSpec]]:
         """Every run of the study, the smallest numbers of examples first."""
         for shots in self.shots:
             for task in self.tasks:
                 for arm in self.arms:
                     yield arm, self._spec(task, arm, shots)
 
-    def _spec(self, task: str, arm: Arm, shots: int) -> RunSpec:
+    def _spec(self, task: str, arm: ExperimentArm, shots: int) -> RunSpec:
         training = {"shots": shots, "dev": min(shots, 50), "steps": self.steps}
-        return plan(
+        return build_spec(
             self.base,
             task,
             arm.method,
@@ -67,38 +67,38 @@ class Study:
         )
 
 
-_ENCODER = (
-    Arm("Linear probe", "linear_probe"),
-    Arm("Prefix tuning", "prefix_tuning"),
-    Arm("Prefix subspace, stochastic validation", "prefix_tuning", SIMPLEX),
-    Arm(
+_ENCODER_ARMS = (
+    ExperimentArm("Linear probe", "linear_probe"),
+    ExperimentArm("Prefix tuning", "prefix_tuning"),
+    ExperimentArm("Prefix subspace, stochastic validation", "prefix_tuning", SIMPLEX_POPULATION),
+    ExperimentArm(
         "Prefix subspace, deterministic validation",
         "prefix_tuning",
-        SIMPLEX,
+        SIMPLEX_POPULATION,
         {"validation": "deterministic"},
     ),
-    Arm("LoRA", "lora"),
-    Arm("SparseFit", "sparsefit"),
-    Arm("Full fine-tuning", "full_fine_tuning"),
+    ExperimentArm("LoRA", "lora"),
+    ExperimentArm("SparseFit", "sparsefit"),
+    ExperimentArm("Full fine-tuning", "full_fine_tuning"),
 )
-_SOFT = (
-    Arm("Prompt tuning", "prompt_tuning"),
-    Arm("Scaled prompt tuning", "spt"),
-    Arm("Prefix tuning", "prefix_tuning"),
+_PROMPT_ARMS = (
+    ExperimentArm("Prompt tuning", "prompt_tuning"),
+    ExperimentArm("Scaled prompt tuning", "spt"),
+    ExperimentArm("Prefix tuning", "prefix_tuning"),
 )
-_WRITERS = (
-    *_SOFT,
-    Arm("Prefix subspace of 3", "prefix_tuning", {"vertices": 3}),
-    Arm("LoRA", "lora"),
-    Arm("(IA)³", "ia3"),
-    Arm("Bottleneck adapter", "bottleneck"),
-    Arm("Sparse atoms", "atoms"),
-    Arm("Block atoms", "block_atoms"),
-    Arm("SparseFit", "sparsefit"),
-    Arm("Full fine-tuning", "full_fine_tuning"),
+_GENERATION_ARMS = (
+    *_PROMPT_ARMS,
+    ExperimentArm("Prefix subspace of 3", "prefix_tuning", {"vertices": 3}),
+    ExperimentArm("LoRA", "lora"),
+    ExperimentArm("(IA)³", "ia3"),
+    ExperimentArm("Bottleneck adapter", "bottleneck"),
+    ExperimentArm("Sparse atoms", "atoms"),
+    ExperimentArm("Block atoms", "block_atoms"),
+    ExperimentArm("SparseFit", "sparsefit"),
+    ExperimentArm("Full fine-tuning", "full_fine_tuning"),
 )
-STUDIES: Mapping[str, Study] = {
-    "encoder": Study(
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "encoder": Experiment(
         "Few-shot classification with a frozen sentence encoder",
         "A protocol like that of arXiv:2310.15793 on another and smaller encoder, so its figures "
         "are not to be expected here. Poem Sentiment has 430 training rows, so no 500 examples. "
@@ -106,54 +106,61 @@ STUDIES: Mapping[str, Study] = {
         "before the first step in most seeds, so the start is what was tested.",
         "minilm",
         ("poem_sentiment", "blimp_acceptability", "glue_qnli", "glue_mnli"),
-        SHOTS,
-        _ENCODER,
+        ENCODER_SHOTS,
+        _ENCODER_ARMS,
         60,
     ),
-    "methods": Study(
+    "methods": Experiment(
         "Every method on two tasks of Miniworld",
         "LoRA's placement and the learning rates of most methods were chosen on entailment, some "
         "of them on its first test rows, so that column flatters a little.",
         "tiny-t5",
         ("miniworld_nli", "miniworld_venues"),
         (48,),
-        _WRITERS,
+        _GENERATION_ARMS,
         150,
     ),
-    "shots": Study(
+    "shots": Experiment(
         "Scaled prompt tuning against prompt tuning by number of examples",
         "The question of arXiv:2309.06759, which used T5-large on E2E, WebNLG and DART.",
         "tiny-t5",
         ("miniworld_venues",),
         (5, 10, 20, 50, 100),
-        (Arm("Prompt tuning", "prompt_tuning"), Arm("Scaled prompt tuning", "spt")),
+        (
+            ExperimentArm("Prompt tuning", "prompt_tuning"),
+            ExperimentArm("Scaled prompt tuning", "spt"),
+        ),
         150,
     ),
-    "questions": Study(
+    "questions": Experiment(
         "Real questions, from a hundred examples",
         "The encoder reads sentences, so its head reads one number, the cosine of the two texts, "
         "and the probe trains four numbers.",
         "minilm",
         ("glue_qnli",),
         (100,),
-        (*_SOFT, Arm("LoRA", "lora"), Arm("Linear probe", "linear_probe")),
+        (
+            *_PROMPT_ARMS,
+            ExperimentArm("LoRA", "lora"),
+            ExperimentArm("Linear probe", "linear_probe"),
+        ),
         100,
     ),
-    "restaurants": Study(
+    "restaurants": Experiment(
         "Real descriptions of restaurants, from a hundred examples",
         "Each meaning representation of the test split has up to five references. The base has "
         "never read English beyond its own small world, which is what limits every method.",
         "tiny-t5",
         ("e2e_nlg",),
         (100,),
-        (*_SOFT, Arm("LoRA", "lora")),
+        (*_PROMPT_ARMS, ExperimentArm("LoRA", "lora")),
         150,
     ),
 }
 
 
 @dataclass(frozen=True)
-class Row:
+class ExperimentRow:
     """One cell of a study's table: mean and 95 % t interval over seeds."""
 
     study: str
@@ -172,51 +179,51 @@ class Row:
     run: str
 
 
-MEANS = ("mean", "low", "high")
+INTERVAL_COLUMNS = ("mean", "low", "high")
 
 
-def find(name: str) -> Study:
+def find(name: str) -> Experiment:
     """A study by name; BadInput names those there are."""
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
-    return STUDIES[name]
+    if name not in EXPERIMENTS:
+        raise unknown_name("study", name, EXPERIMENTS)
+    return EXPERIMENTS[name]
 
 
-def perform(
-    name: str, work: Callable[[RunSpec], Run], tell: Callable[[int, int, Row], None]
-) -> list[Row]:
+def run_experiment(
+    name: str, train: Callable[[RunSpec], Run], on_row: Callable[[int, int, ExperimentRow], None]
+) -> list[ExperimentRow]:
     """Make what is missing with `work` and return the table; `tell` hears of every row.
 
     Numbers of examples that a task does not have are left out.
     """
-    wanted = [(arm, spec) for arm, spec in find(name).runs() if _possible(spec)]
-    rows: list[Row] = []
+    wanted = [(arm, spec) for arm, spec in find(name).runs() if _has_enough_examples(spec)]
+    rows: list[ExperimentRow] = []
     for arm, spec in wanted:
-        rows.append(row(name, arm, work(spec)))
-        tell(len(rows), len(wanted), rows[-1])
+        rows.append(result_row(name, arm, train(spec)))
+        on_row(len(rows), len(wanted), rows[-1])
     return rows
 
 
-def _possible(spec: RunSpec) -> bool:
-    return spec.training.shots <= len(tasks.find(spec.task).load("train"))
+def _has_enough_examples(spec: RunSpec) -> bool:
+    return spec.training.shots <= len(tasks.find_task(spec.task).load("train"))
 
 
-def done(name: str) -> list[Row]:
+def finished_rows(name: str) -> list[ExperimentRow]:
     """The rows whose runs are there, without making any."""
     store, rows = RunStore(), []
     for arm, spec in find(name).runs():
         run = store.find(spec)
         if run and run.status().state == "done":
-            rows.append(row(name, arm, run))
+            rows.append(result_row(name, arm, run))
     return rows
 
 
-def row(name: str, arm: Arm, run: Run) -> Row:
+def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
     """The cell a finished run fills."""
-    spec, metric = run.spec, tasks.find(run.spec.task).main_metric
+    spec, metric = run.spec, tasks.find_task(run.spec.task).main_metric
     values = run.scores().get(metric, [])
-    over = interval(values)
-    return Row(
+    estimate = interval(values)
+    return ExperimentRow(
         name,
         spec.base,
         spec.task,
@@ -224,36 +231,36 @@ def row(name: str, arm: Arm, run: Run) -> Row:
         arm.label,
         spec.method,
         metric,
-        over.mean,
-        over.low,
-        over.high,
-        over.n,
+        estimate.mean,
+        estimate.low,
+        estimate.high,
+        estimate.n,
         " ".join(f"{value:.4g}" for value in values),
         run.status().trainable or 0,
         run.id,
     )
 
 
-def read(path: Path) -> list[Row]:
+def read(path: Path) -> list[ExperimentRow]:
     """The rows of a CSV file that `write` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return [_row_of(cells) for cells in csv.DictReader(file)]
 
 
-def _row_of(cells: Mapping[str, Any]) -> Row:
-    numbers = {name: float(cells[name]) if cells[name] else None for name in MEANS}
+def _row_of(cells: Mapping[str, Any]) -> ExperimentRow:
+    numbers = {name: float(cells[name]) if cells[name] else None for name in INTERVAL_COLUMNS}
     counts = {name: int(cells[name]) for name in ("shots", "n", "trainable")}
-    return Row(**{**cells, **numbers, **counts})
+    return ExperimentRow(**{**cells, **numbers, **counts})
 
 
-def write(rows: list[Row], path: Path) -> None:
+def write(rows: list[ExperimentRow], path: Path) -> None:
     """Put rows into a CSV file, in place of what it has of the same studies."""
-    names = list(Row.__dataclass_fields__)
+    names = list(ExperimentRow.__dataclass_fields__)
     kept: list[dict[str, Any]] = []
     if path.is_file():
         with path.open(newline="", encoding="utf-8") as file:
-            made = {r.study for r in rows}
-            kept = [old for old in csv.DictReader(file) if old["study"] not in made]
+            new_studies = {r.study for r in rows}
+            kept = [old for old in csv.DictReader(file) if old["study"] not in new_studies]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()

@@ -32,13 +32,15 @@ from peftcore.settings import Settings
 from peftcore.system import atomic_files, processes
 
 STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
-SILENCE = 300.0  # seconds without a sign of life after which a process counts as hung
-ID = re.compile(r"[0-9a-f]{12}")
-PART = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
+HEARTBEAT_TIMEOUT_SECONDS = (
+    300.0  # seconds without a sign of life after which a process counts as hung
+)
+JOB_ID_PATTERN = re.compile(r"[0-9a-f]{12}")
+ADAPTER_REF_PATTERN = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
 
 
 @dataclass(frozen=True)
-class Part:
+class AdapterRef:
     """One adapter by run, step of its path (None: the result) and seed (None: the asked one)."""
 
     run: str
@@ -46,18 +48,18 @@ class Part:
     seed: int | None = None
 
     @classmethod
-    def read(cls, text: str) -> Part:
+    def parse(cls, text: str) -> AdapterRef:
         """RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; BadInput otherwise."""
-        found = PART.fullmatch(text)
-        if not found:
+        match = ADAPTER_REF_PATTERN.fullmatch(text)
+        if not match:
             raise BadInput(
                 f"an adapter is named RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; got {text[:40]!r}"
             )
-        run, step, seed = found.groups()
+        run, step, seed = match.groups()
         return cls(run, None if step is None else int(step), None if seed is None else int(seed))
 
 
-class Ask(Settings):
+class JobRequest(Settings):
     """Everything that decides a measurement; equal asks are computed once."""
 
     runs: tuple[str, ...] = Field(description="What is measured, as `Part.read` reads it")
@@ -66,15 +68,15 @@ class Ask(Settings):
     def id(self) -> str:
         """Twelve hexadecimal digits: equal asks have equal ids."""
         # Without defaults: a field that is added later leaves the ids of older asks alone.
-        given = self.model_dump(mode="json", exclude_defaults=True) | self.kin()
-        whole = json.dumps(given, sort_keys=True)
-        return hashlib.sha256(whole.encode()).hexdigest()[:12]
+        explicit_values = self.model_dump(mode="json", exclude_defaults=True) | self.kind_fields()
+        canonical = json.dumps(explicit_values, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
-    def parts(self) -> list[Part]:
+    def adapter_refs(self) -> list[AdapterRef]:
         """What is measured by run, step and seed."""
-        return [Part.read(text) for text in self.runs]
+        return [AdapterRef.parse(text) for text in self.runs]
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
         return {}
 
@@ -82,15 +84,19 @@ class Ask(Settings):
         """The arguments that compute this, without its settings."""
         raise NotImplementedError
 
-    def words(self) -> list[str]:
+    def command_arguments(self) -> list[str]:
         """The arguments of the command that computes this."""
-        given = self.model_dump(mode="json", exclude={"kind", "runs"}, exclude_defaults=True)
-        sets = [f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in given.items()]
-        return [*self.command(), *(word for each in sets for word in ("--set", each))]
+        explicit_values = self.model_dump(
+            mode="json", exclude={"kind", "runs"}, exclude_defaults=True
+        )
+        assignments = [
+            f"{n}={v if isinstance(v, str) else json.dumps(v)}" for n, v in explicit_values.items()
+        ]
+        return [*self.command(), *(word for each in assignments for word in ("--set", each))]
 
 
 @dataclass(frozen=True)
-class Status:
+class JobStatus:
     """How far a measurement is."""
 
     state: str = "stopped"
@@ -113,31 +119,33 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class BackgroundJob:
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
     folder: Path
-    ask: Ask
+    request: JobRequest
     shipped: bool = False
 
-    SHELF: ClassVar[str]  # name of the folder they lie in
-    ASK: ClassVar[type[Ask]]
-    EXTRAS: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
-    TURNS: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
+    FOLDER_NAME: ClassVar[str]  # name of the folder they lie in
+    REQUEST: ClassVar[type[JobRequest]]
+    EXTRA_FILES: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
+    TURN_LOCK_FILE: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
 
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits."""
         return self.folder.name
 
-    def status(self) -> Status:
+    def status(self) -> JobStatus:
         """The state as it is now: what claims to work but has no living process is "lost"."""
         stored = atomic_files.read_json(self.folder / "status.json")
-        known = {part.name for part in fields(Status)}
-        status = Status(**{k: v for k, v in stored.items() if k in known})
+        known = {part.name for part in fields(JobStatus)}
+        status = JobStatus(**{k: v for k, v in stored.items() if k in known})
         if self.shipped or not status.busy or status.process is None:
             return status
-        alive = processes.Identity(**status.process).alive(time.time() - status.updated, SILENCE)
+        alive = processes.ProcessIdentity(**status.process).is_alive(
+            time.time() - status.updated, HEARTBEAT_TIMEOUT_SECONDS
+        )
         return status if alive else replace(status, state="lost")
 
     def plan(self) -> dict[str, Any]:
@@ -147,12 +155,12 @@ class Measurement:
     @property
     def facts(self) -> dict[str, Any]:
         """What stands on the figure: examples, seed, data hash, normalisation and so on."""
-        found: dict[str, Any] = self.plan().get("facts", {})
-        return found
+        facts: dict[str, Any] = self.plan().get("facts", {})
+        return facts
 
     def entries(self) -> list[dict[str, Any]]:
         """Everything that was measured, in the order it came in."""
-        return atomic_files.read_lines(self.folder / "values.jsonl")
+        return atomic_files.read_json_lines(self.folder / "values.jsonl")
 
     def measures(self) -> pd.DataFrame:
         """What has been measured beside points: one row per entry, columns as they were written."""
@@ -160,26 +168,26 @@ class Measurement:
 
     def clear(self) -> None:
         """Forget everything but the ask."""
-        for name in ("plan.json", "values.jsonl", *self.EXTRAS):
+        for name in ("plan.json", "values.jsonl", *self.EXTRA_FILES):
             (self.folder / name).unlink(missing_ok=True)
 
-    def keep(self, entry: Mapping[str, Any]) -> None:
+    def append_value(self, entry: Mapping[str, Any]) -> None:
         """Add one line of values."""
-        atomic_files.append(
-            self.folder / "values.jsonl", json.dumps(atomic_files.plain(entry)) + "\n"
+        atomic_files.append_lines(
+            self.folder / "values.jsonl", json.dumps(atomic_files.to_jsonable(entry)) + "\n"
         )
 
     def write_plan(self, facts: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
         """Replace the plan."""
-        whole = json.dumps(atomic_files.plain({"facts": facts, "rows": rows}))
-        atomic_files.replace(self.folder / "plan.json", whole.encode())
+        text = json.dumps(atomic_files.to_jsonable({"facts": facts, "rows": rows}))
+        atomic_files.replace_file(self.folder / "plan.json", text.encode())
 
-    def write_status(self, **changes: Any) -> Status:
+    def write_status(self, **changes: Any) -> JobStatus:
         """Change some fields of the status."""
         stored = atomic_files.read_json(self.folder / "status.json")
         now = stored | changes | {"updated": time.time()}
-        atomic_files.replace(
-            self.folder / "status.json", json.dumps(atomic_files.plain(now)).encode()
+        atomic_files.replace_file(
+            self.folder / "status.json", json.dumps(atomic_files.to_jsonable(now)).encode()
         )
         return self.status()
 
@@ -191,7 +199,7 @@ class Measurement:
         if self.status().state == "lost":
             self.write_status(state="stopped", process=None)
 
-    def stop_asked(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether somebody asked the process to stop."""
         return (self.folder / "stop").exists()
 
@@ -208,58 +216,60 @@ class Measurement:
     @classmethod
     def home(cls) -> Path:
         """Where those of this workspace lie."""
-        return paths.home() / cls.SHELF
+        return paths.workspace_folder() / cls.FOLDER_NAME
 
     @classmethod
     def assets(cls) -> Path:
         """Where those that come with the project lie."""
-        return paths.ASSETS / cls.SHELF
+        return paths.ASSETS / cls.FOLDER_NAME
 
     @classmethod
-    def find(cls, ask: Ask) -> Self | None:
+    def find(cls, request: JobRequest) -> Self | None:
         """The one of an ask, if it was ever begun; the workspace's own comes first."""
-        for root, given in ((cls.home(), False), (cls.assets(), True)):
-            if (root / ask.id / "ask.json").is_file():
-                return cls(root / ask.id, ask, given)
+        for root, shipped in ((cls.home(), False), (cls.assets(), True)):
+            if (root / request.id / "ask.json").is_file():
+                return cls(root / request.id, request, shipped)
         return None
 
     @classmethod
-    def create(cls, ask: Ask) -> Self:
+    def create(cls, request: JobRequest) -> Self:
         """The folder of an ask, made if there is none; a shipped one that is done will do."""
-        there = cls.find(ask)
-        if there and (there.status().state == "done" or not there.shipped):
-            return there
-        return cls.own(ask)
+        existing = cls.find(request)
+        if existing and (existing.status().state == "done" or not existing.shipped):
+            return existing
+        return cls.create_own(request)
 
     @classmethod
-    def own(cls, ask: Ask) -> Self:
+    def create_own(cls, request: JobRequest) -> Self:
         """The folder of an ask in this workspace, made if there is none."""
-        folder = cls.home() / ask.id
+        folder = cls.home() / request.id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        atomic_files.replace(folder / "ask.json", json.dumps(ask.model_dump(mode="json")).encode())
-        return cls(folder, ask)
+        atomic_files.replace_file(
+            folder / "ask.json", json.dumps(request.model_dump(mode="json")).encode()
+        )
+        return cls(folder, request)
 
     @classmethod
-    def every(cls) -> list[Self]:
+    def list_all(cls) -> list[Self]:
         """All that were begun here or come with the project."""
-        found: dict[str, Self] = {}
-        for root, given in ((cls.home(), False), (cls.assets(), True)):
+        jobs: dict[str, Self] = {}
+        for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             for path in sorted(root.glob("*/ask.json")):
-                if not ID.fullmatch(path.parent.name) or path.parent.name in found:
+                if not JOB_ID_PATTERN.fullmatch(path.parent.name) or path.parent.name in jobs:
                     continue
                 try:
-                    ask = cls.ASK.make(atomic_files.read_json(path))
+                    request = cls.REQUEST.make(atomic_files.read_json(path))
                 except BadInput:  # of another version
                     continue
-                found[path.parent.name] = cls(path.parent, ask, given)
-        return list(found.values())
+                jobs[path.parent.name] = cls(path.parent, request, shipped)
+        return list(jobs.values())
 
     @classmethod
-    def start(cls, ask: Ask) -> Self:
+    def start(cls, request: JobRequest) -> Self:
         """Compute in a process that outlives this one; nothing if one is at it or it is done."""
-        made = cls.create(ask)
-        made.launch()
-        return made
+        job = cls.create(request)
+        job.launch()
+        return job
 
     def launch(self) -> None:
         """Run its command in a process that outlives this one, unless it is done."""
@@ -267,26 +277,26 @@ class Measurement:
         if self.shipped or status.busy or status.state == "done":
             return
         (self.folder / "stop").unlink(missing_ok=True)
-        words = ["-m", "peftcore", *self.ask.words(), "--json"]
-        signed = processes.start(words, self.folder / "log.txt")
-        self.write_status(state="waiting", message="Starting", process=asdict(signed))
+        arguments = ["-m", "peftcore", *self.request.command_arguments(), "--json"]
+        identity = processes.start_python(arguments, self.folder / "log.txt")
+        self.write_status(state="waiting", message="Starting", process=asdict(identity))
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[None]:
         """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        with (paths.home() / self.TURNS).open("a") as lock:
+        with (paths.workspace_folder() / self.TURN_LOCK_FILE).open("a") as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if self.stop_asked():
+                    if self.stop_requested():
                         raise InterruptedError from None
                     self.write_status(state="waiting", message="Waits for another one to finish")
                     time.sleep(0.5)
             yield
 
-    def carried_out(self, work: Callable[[], None]) -> Status:
+    def run(self, work: Callable[[], None]) -> JobStatus:
         """Do the work, to its end or to where it is stopped, and write down how it went.
 
         Nothing if it is done already.  What `work` raises reaches the caller, except for a stop.
@@ -294,14 +304,14 @@ class Measurement:
         if self.shipped or self.status().state == "done":
             return self.status()
         with self.hold():
-            signed = vars(processes.current())
-            if (self.status().process or {}).get("pid") != signed["pid"]:
+            identity = vars(processes.current_process())
+            if (self.status().process or {}).get("pid") != identity["pid"]:
                 (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
-            self.write_status(state="waiting", message="Loading the base model", process=signed)
+            self.write_status(state="waiting", message="Loading the base model", process=identity)
             try:
-                if self.stop_asked():  # between the launch and now
+                if self.stop_requested():  # between the launch and now
                     raise InterruptedError
-                with self.turn():
+                with self.wait_for_turn():
                     work()
             except (InterruptedError, KeyboardInterrupt):
                 return self.write_status(

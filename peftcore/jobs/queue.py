@@ -22,17 +22,23 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS, Database
-from peftcore.system.processes import Identity
+from peftcore.system.processes import ProcessIdentity
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
-LIVE = ("queued", "running")
-PATIENCE = 60.0  # seconds without a heartbeat after which a worker counts as gone
-COMMAND = ["-m", "peftcore", "worker"]
-FREED = {"pid": None, "process_started": None, "token": None, "host": None, "heartbeat": None}
+ACTIVE_STATES = ("queued", "running")
+HEARTBEAT_TIMEOUT_SECONDS = 60.0  # seconds without a heartbeat after which a worker counts as gone
+WORKER_COMMAND = ["-m", "peftcore", "worker"]
+UNCLAIMED_COLUMNS = {
+    "pid": None,
+    "process_started": None,
+    "token": None,
+    "host": None,
+    "heartbeat": None,
+}
 
 
 @dataclass(frozen=True)
-class Job:
+class QueueJob:
     """A row of the queue.  Times are epoch seconds; `worker` is who has or had it."""
 
     id: int
@@ -45,15 +51,15 @@ class Job:
     created: float
     started: float | None
     finished: float | None
-    worker: Identity | None
+    worker: ProcessIdentity | None
     heartbeat: float | None
     cancel: bool
     message: str
 
     @property
-    def live(self) -> bool:
+    def active(self) -> bool:
         """Whether it waits or is being worked on."""
-        return self.state in LIVE
+        return self.state in ACTIVE_STATES
 
 
 class Queue:
@@ -63,19 +69,19 @@ class Queue:
         self.database = Database(url)
         self.store = store or RunStore()
 
-    def submit(self, spec: RunSpec, priority: int = 0, device: str = "auto") -> Job:
+    def submit(self, spec: RunSpec, priority: int = 0, device: str = "auto") -> QueueJob:
         """A job for the run of this spec: the one it has, or a new one unless the run is done."""
         run = self.store.create(spec)
         with self.database.write(exclusive=True) as connection:
-            job = _latest(connection, run.id)
-            if job and job.live:
+            job = _latest_job(connection, run.id)
+            if job and job.active:
                 return job
             done = run.status().state == "done"
             if done and job and job.state == "done":
                 return job
-            return self._enter(connection, run, job, priority, device, done=done)
+            return self._insert_job(connection, run, job, priority, device, done=done)
 
-    def resume(self, run_id: str, priority: int = 0, device: str = "auto") -> Job:
+    def resume(self, run_id: str, priority: int = 0, device: str = "auto") -> QueueJob:
         """Queue a run that stopped short of its end; it goes on from its checkpoint."""
         run = self.store.open(run_id)
         if run.demo:
@@ -83,42 +89,42 @@ class Queue:
         if run.status().state == "done":
             raise BadInput(f"run {run_id} is done; there is nothing to resume")
         with self.database.write(exclusive=True) as connection:
-            job = _latest(connection, run_id)
-            if job and job.live:
+            job = _latest_job(connection, run_id)
+            if job and job.active:
                 raise BadInput(f"run {run_id} is {job.state} already")
-            return self._enter(connection, run, job, priority, device)
+            return self._insert_job(connection, run, job, priority, device)
 
-    def cancel(self, job_id: int) -> Job:
+    def cancel(self, job_id: int) -> QueueJob:
         """Take a waiting job out of the queue, or ask its worker to stop within a step."""
         with self.database.write(exclusive=True) as connection:
-            job = _find(connection, job_id)
-            if not job.live and job.state != "lost":
+            job = _job_by_id(connection, job_id)
+            if not job.active and job.state != "lost":
                 raise BadInput(f"job {job_id} is {job.state} already")
             if job.state == "running":
-                return _change(connection, job, cancel=True)
+                return _update_job(connection, job, cancel=True)
             self.store.open(job.run_id).write_status(state="cancelled", message="Cancelled.")
-            return _change(connection, job, state="cancelled", finished=time.time())
+            return _update_job(connection, job, state="cancelled", finished=time.time())
 
-    def set_priority(self, job_id: int, priority: int) -> Job:
+    def set_priority(self, job_id: int, priority: int) -> QueueJob:
         """Move a waiting job: higher numbers come first."""
         with self.database.write(exclusive=True) as connection:
-            job = _find(connection, job_id)
+            job = _job_by_id(connection, job_id)
             if job.state != "queued":
                 raise BadInput(f"job {job_id} is {job.state}; only waiting jobs can be moved")
-            return _change(connection, job, priority=priority)
+            return _update_job(connection, job, priority=priority)
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[QueueJob]:
         """Every job: what runs, what waits in the order it will be taken, then the past."""
-        jobs = [_job(row) for row in self.database.read(sa.select(JOBS))]
-        return sorted(jobs, key=_turn)
+        jobs = [_job_of_row(row) for row in self.database.read(sa.select(JOBS))]
+        return sorted(jobs, key=_sort_key)
 
-    def job_for(self, run_id: str) -> Job | None:
+    def job_for(self, run_id: str) -> QueueJob | None:
         """The latest job of a run, if it ever had one."""
         query = sa.select(JOBS).where(JOBS.c.run_id == run_id).order_by(JOBS.c.id.desc()).limit(1)
         rows = self.database.read(query)
-        return _job(rows[0]) if rows else None
+        return _job_of_row(rows[0]) if rows else None
 
-    def claim(self, device: str, worker: Identity) -> Job | None:
+    def claim(self, device: str, worker: ProcessIdentity) -> QueueJob | None:
         """The next job for a worker on this device, now running; None if there is none."""
         try:
             with self.database.write() as connection:
@@ -126,10 +132,16 @@ class Queue:
         except IntegrityError:  # another worker of this device was quicker
             return None
 
-    def _claim(self, connection: sa.Connection, device: str, worker: Identity) -> Job | None:
-        _bury(connection)
-        at_it = (JOBS.c.state == "running", JOBS.c.host == worker.host, JOBS.c.device == device)
-        if connection.execute(sa.select(JOBS.c.id).where(*at_it)).first():
+    def _claim(
+        self, connection: sa.Connection, device: str, worker: ProcessIdentity
+    ) -> QueueJob | None:
+        _mark_lost(connection)
+        running_here = (
+            JOBS.c.state == "running",
+            JOBS.c.host == worker.host,
+            JOBS.c.device == device,
+        )
+        if connection.execute(sa.select(JOBS.c.id).where(*running_here)).first():
             return None
         query = (
             sa.select(JOBS)
@@ -142,77 +154,91 @@ class Queue:
         if row is None:
             return None
         now = time.time()
-        signed = _signature(worker) | {"device": device, "heartbeat": now, "started": now}
-        return _change(connection, _job(row), state="running", **signed)
+        claim_columns = _worker_columns(worker) | {
+            "device": device,
+            "heartbeat": now,
+            "started": now,
+        }
+        return _update_job(connection, _job_of_row(row), state="running", **claim_columns)
 
-    def beat(self, job: Job) -> bool:
+    def job_heartbeat(self, job: QueueJob) -> bool:
         """A sign of life; False if the job is no longer this worker's."""
         assert job.worker is not None
         with self.database.write() as connection:
-            change = sa.update(JOBS).where(*_mine(job)).values(heartbeat=time.time())
+            change = sa.update(JOBS).where(*_still_claimed(job)).values(heartbeat=time.time())
             return connection.execute(change).rowcount == 1
 
-    def stop_asked(self, job: Job) -> bool:
+    def stop_requested(self, job: QueueJob) -> bool:
         """Whether the job should stop: cancelled, or no longer this worker's."""
-        rows = self.database.read(sa.select(JOBS.c.cancel).where(*_mine(job)))
+        rows = self.database.read(sa.select(JOBS.c.cancel).where(*_still_claimed(job)))
         return not rows or rows[0]["cancel"]
 
-    def finish(self, job: Job, state: JobState, message: str = "") -> bool:
+    def finish(self, job: QueueJob, state: JobState, message: str = "") -> bool:
         """Record how a job ended; False, and nothing changed, if it is no longer this worker's."""
-        end = {"finished": time.time()} if state != "queued" else FREED | {"started": None}
+        end = (
+            {"finished": time.time()}
+            if state != "queued"
+            else UNCLAIMED_COLUMNS | {"started": None}
+        )
         with self.database.write() as connection:
-            change = sa.update(JOBS).where(*_mine(job)).values(state=state, message=message, **end)
+            change = (
+                sa.update(JOBS)
+                .where(*_still_claimed(job))
+                .values(state=state, message=message, **end)
+            )
             return connection.execute(change).rowcount == 1
 
-    def waiting(self) -> list[str]:
+    def waiting_devices(self) -> list[str]:
         """The devices that jobs wait for; empty if no job waits."""
         query = sa.select(JOBS.c.device).where(JOBS.c.state == "queued").distinct()
         return [row["device"] for row in self.database.read(query)]
 
-    def enlist(self, device: str, worker: Identity) -> bool:
+    def register_worker(self, device: str, worker: ProcessIdentity) -> bool:
         """Make this process the worker of a device; False if a living one is there."""
         with self.database.write(exclusive=True) as connection:
-            return _enlist(connection, device, worker)
+            return _register_worker(connection, device, worker)
 
-    def present(self, device: str, worker: Identity) -> None:
+    def worker_heartbeat(self, device: str, worker: ProcessIdentity) -> None:
         """A worker's sign of life."""
         with self.database.write() as connection:
             connection.execute(
-                _at(sa.update(WORKERS), device, worker).values(heartbeat=time.time())
+                _where_worker(sa.update(WORKERS), device, worker).values(heartbeat=time.time())
             )
 
-    def dismiss(self, asked: str, device: str, worker: Identity, force: bool = False) -> bool:
+    def unregister_worker(
+        self, requested_device: str, device: str, worker: ProcessIdentity, force: bool = False
+    ) -> bool:
         """Take a worker off the list; False if work came in the meantime, unless forced."""
         with self.database.write(exclusive=True) as connection:
-            mine = JOBS.c.device.in_((asked, device, "auto"))
-            query = sa.select(JOBS.c.id).where(JOBS.c.state == "queued", mine)
+            for_this_worker = JOBS.c.device.in_((requested_device, device, "auto"))
+            query = sa.select(JOBS.c.id).where(JOBS.c.state == "queued", for_this_worker)
             if not force and connection.execute(query).first():
                 return False
-            connection.execute(_at(sa.delete(WORKERS), asked, worker))
+            connection.execute(_where_worker(sa.delete(WORKERS), requested_device, worker))
             return True
 
-    def _enter(
+    def _insert_job(
         self,
         connection: sa.Connection,
         run: Run,
-        before: Job | None,
+        previous: QueueJob | None,
         priority: int,
         device: str,
         done: bool = False,
-    ) -> Job:
+    ) -> QueueJob:
         """A new row.  The run is marked first: once the row is seen, a worker may be at it."""
         if run.status().busy:
             raise BadInput(f"run {run.id} is being trained by another process")
-        _bury(connection)
-        if before and before.state == "lost":
-            _silence(connection, before)
+        _mark_lost(connection)
+        if previous and previous.state == "lost":
+            _kill_hung(connection, previous)
         if not done:
             run.write_status(state="queued", message="", error_id="")
         now = time.time()
         values = {
             "run_id": run.id,
             "spec": run.spec.model_dump(mode="json"),
-            "data": str(paths.data()),
+            "data": str(paths.data_folder()),
             "device": device,
             "state": "done" if done else "queued",
             "priority": priority,
@@ -221,123 +247,131 @@ class Queue:
             "message": "This run had been done before." if done else "",
         }
         row = connection.execute(sa.insert(JOBS).values(values).returning(JOBS)).mappings().one()
-        return _job(row)
+        return _job_of_row(row)
 
 
 def ensure_worker(device: str = "auto", queue: Queue | None = None) -> bool:
     """Start a worker that outlives this process unless one is alive; True if one was started."""
     queue = queue or Queue()
     with queue.database.write(exclusive=True) as connection:
-        if _worker_of(connection, device):
+        if _living_worker(connection, device):
             return False
-        _enlist(connection, device, _spawn(device, queue))
+        _register_worker(connection, device, _spawn_worker(device, queue))
         return True
 
 
-def tend(queue: Queue) -> int:
+def restart_missing_workers(queue: Queue) -> int:
     """Start the workers that waiting jobs miss, after a crash for example; returns how many.
 
     Cheap when nothing waits, so a page may call it at every look.
     """
-    return sum(ensure_worker(device, queue) for device in queue.waiting())
+    return sum(ensure_worker(device, queue) for device in queue.waiting_devices())
 
 
-def _spawn(device: str, queue: Queue) -> Identity:
+def _spawn_worker(device: str, queue: Queue) -> ProcessIdentity:
     """Start the process in a session of its own, so that nobody's Ctrl+C or end reaches it."""
-    more = {"PEFTCORE_DATABASE": queue.database.url}
-    words, log = [*COMMAND, "--device", device], paths.home() / "worker.log"
-    return processes.start(words, log, secrets.token_hex(8), more)
+    environment = {"PEFTCORE_DATABASE": queue.database.url}
+    arguments, log = [*WORKER_COMMAND, "--device", device], paths.workspace_folder() / "worker.log"
+    return processes.start_python(arguments, log, secrets.token_hex(8), environment)
 
 
-def _enlist(connection: sa.Connection, device: str, worker: Identity) -> bool:
-    there = _worker_of(connection, device)
-    if there:
-        return there == worker
+def _register_worker(connection: sa.Connection, device: str, worker: ProcessIdentity) -> bool:
+    living = _living_worker(connection, device)
+    if living:
+        return living == worker
     key = {"host": worker.host, "device": device}
     connection.execute(sa.delete(WORKERS).filter_by(**key))
-    row = key | _signature(worker) | {"heartbeat": time.time()}
+    row = key | _worker_columns(worker) | {"heartbeat": time.time()}
     connection.execute(sa.insert(WORKERS).values(row))
     return True
 
 
-def _worker_of(connection: sa.Connection, device: str) -> Identity | None:
+def _living_worker(connection: sa.Connection, device: str) -> ProcessIdentity | None:
     """The living worker of a device of this machine."""
     query = sa.select(WORKERS).filter_by(host=socket.gethostname(), device=device)
     row = connection.execute(query).mappings().first()
-    identity = _identity(row) if row else None
-    alive = row and identity and identity.alive(time.time() - row["heartbeat"], PATIENCE)
+    identity = _worker_of_row(row) if row else None
+    alive = (
+        row
+        and identity
+        and identity.is_alive(time.time() - row["heartbeat"], HEARTBEAT_TIMEOUT_SECONDS)
+    )
     return identity if alive else None
 
 
-def _bury(connection: sa.Connection) -> None:
+def _mark_lost(connection: sa.Connection) -> None:
     """Write down which running jobs are lost, so that they do not keep their device."""
     for row in connection.execute(sa.select(JOBS).where(JOBS.c.state == "running")).mappings():
-        job = _job(row)
+        job = _job_of_row(row)
         if job.state == "lost":
-            _change(connection, job, state="lost", finished=time.time())
+            _update_job(connection, job, state="lost", finished=time.time())
 
 
-def _silence(connection: sa.Connection, job: Job) -> None:
+def _kill_hung(connection: sa.Connection, job: QueueJob) -> None:
     """End a worker that is there but hung, so that it cannot wake up and write to its run."""
     if job.worker is None:
         return
-    here = sa.select(WORKERS.c.heartbeat).filter_by(**_signature(job.worker))
-    heard = connection.execute(here).scalar()
-    if heard is None or time.time() - heard > PATIENCE:
-        processes.end(job.worker)
+    heartbeat_query = sa.select(WORKERS.c.heartbeat).filter_by(**_worker_columns(job.worker))
+    last_heartbeat = connection.execute(heartbeat_query).scalar()
+    if last_heartbeat is None or time.time() - last_heartbeat > HEARTBEAT_TIMEOUT_SECONDS:
+        processes.terminate(job.worker)
 
 
-def _find(connection: sa.Connection, job_id: int) -> Job:
+def _job_by_id(connection: sa.Connection, job_id: int) -> QueueJob:
     row = connection.execute(sa.select(JOBS).where(JOBS.c.id == job_id)).mappings().first()
     if row is None:
         raise BadInput(f"no job {job_id}")
-    return _job(row)
+    return _job_of_row(row)
 
 
-def _latest(connection: sa.Connection, run_id: str) -> Job | None:
+def _latest_job(connection: sa.Connection, run_id: str) -> QueueJob | None:
     query = sa.select(JOBS).where(JOBS.c.run_id == run_id).order_by(JOBS.c.id.desc()).limit(1)
     row = connection.execute(query).mappings().first()
-    return _job(row) if row else None
+    return _job_of_row(row) if row else None
 
 
-def _change(connection: sa.Connection, job: Job, **values: Any) -> Job:
-    change = sa.update(JOBS).where(JOBS.c.id == job.id).values(**values).returning(JOBS)
-    return _job(connection.execute(change).mappings().one())
+def _update_job(connection: sa.Connection, job: QueueJob, **values: Any) -> QueueJob:
+    statement = sa.update(JOBS).where(JOBS.c.id == job.id).values(**values).returning(JOBS)
+    return _job_of_row(connection.execute(statement).mappings().one())
 
 
-def _mine(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+def _still_claimed(job: QueueJob) -> tuple[sa.ColumnElement[bool], ...]:
     """The job, as long as the worker that claimed it has it."""
     assert job.worker is not None
-    signed = (JOBS.c[name] == value for name, value in _signature(job.worker).items())
-    return (JOBS.c.id == job.id, JOBS.c.state == "running", *signed)
+    same_worker = (JOBS.c[name] == value for name, value in _worker_columns(job.worker).items())
+    return (JOBS.c.id == job.id, JOBS.c.state == "running", *same_worker)
 
 
-def _at(statement: Any, device: str, worker: Identity) -> Any:
-    return statement.filter_by(device=device, **_signature(worker))
+def _where_worker(statement: Any, device: str, worker: ProcessIdentity) -> Any:
+    return statement.filter_by(device=device, **_worker_columns(worker))
 
 
-def _signature(worker: Identity) -> dict[str, Any]:
+def _worker_columns(worker: ProcessIdentity) -> dict[str, Any]:
     values = asdict(worker)
     return values | {"process_started": values.pop("started")}
 
 
-def _identity(row: sa.RowMapping) -> Identity | None:
+def _worker_of_row(row: sa.RowMapping) -> ProcessIdentity | None:
     if row["pid"] is None:
         return None
-    return Identity(row["pid"], row["process_started"], row["token"], row["host"])
+    return ProcessIdentity(row["pid"], row["process_started"], row["token"], row["host"])
 
 
-def _job(row: sa.RowMapping) -> Job:
+def _job_of_row(row: sa.RowMapping) -> QueueJob:
     """A row as a job; a running one without a living worker reads as lost."""
-    worker = _identity(row)
+    worker = _worker_of_row(row)
     state = row["state"]
-    silent = time.time() - (row["heartbeat"] or 0)
-    if state == "running" and not (worker and worker.alive(silent, PATIENCE)):
+    seconds_silent = time.time() - (row["heartbeat"] or 0)
+    if state == "running" and not (
+        worker and worker.is_alive(seconds_silent, HEARTBEAT_TIMEOUT_SECONDS)
+    ):
         state = "lost"
-    own = {name: row[name] for name in Job.__dataclass_fields__ if name in row}
-    return Job(**own | {"spec": RunSpec.make(row["spec"]), "state": state, "worker": worker})
+    columns = {name: row[name] for name in QueueJob.__dataclass_fields__ if name in row}
+    return QueueJob(
+        **columns | {"spec": RunSpec.make(row["spec"]), "state": state, "worker": worker}
+    )
 
 
-def _turn(job: Job) -> tuple[int, float, int]:
+def _sort_key(job: QueueJob) -> tuple[int, float, int]:
     order = {"running": 0, "queued": 1}.get(job.state, 2)
     return (order, -job.priority if order == 1 else 0, job.id if order < 2 else -job.id)

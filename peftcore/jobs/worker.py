@@ -21,19 +21,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import Job, JobState, Queue
-from peftcore.runs.store import Run, Status
+from peftcore.jobs.queue import JobState, Queue, QueueJob
+from peftcore.runs.store import Run, RunStatus
 from peftcore.system import malloc, processes
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-BEAT = 2.0  # seconds between two signs of life
-NAP = 0.3  # seconds between two looks at an empty queue
-WARM = 2  # base models kept in memory
+HEARTBEAT_SECONDS = 2.0  # seconds between two signs of life
+POLL_SECONDS = 0.3  # seconds between two looks at an empty queue
+MAX_CACHED_MODELS = 2  # base models kept in memory
 
 
-class Failed(RuntimeError):
+class RunFailed(RuntimeError):
     """Our own fault while working on a run; the run's log has the traceback under the error id."""
 
 
@@ -44,43 +44,50 @@ class Worker:
         self,
         queue: Queue | None = None,
         device: str = "auto",
-        perform: Callable[..., Status] | None = None,
-        load: Callable[[str, str], BaseModel] | None = None,
+        run_training: Callable[..., RunStatus] | None = None,
+        load_base: Callable[[str, str], BaseModel] | None = None,
     ) -> None:
         self.queue = queue or Queue()
-        self.asked, self.device = device, device
-        self.identity = processes.current()
-        self._perform = perform
-        self._load = load
-        self._warm: dict[str, Any] = {}
-        self._job: Job | None = None
-        self._leaving = threading.Event()
+        self.requested_device, self.device = device, device
+        self.identity = processes.current_process()
+        self._run_training = run_training
+        self._load_base = load_base
+        self._base_models: dict[str, Any] = {}
+        self._job: QueueJob | None = None
+        self._stopping = threading.Event()
 
     def run(self, once: bool = False, idle_seconds: float = 900.0) -> int:
         """Work until nothing has come for a while, with `once` until the queue is empty.
 
         Returns the number of jobs worked on.  BadInput if the device has a worker already.
         """
-        if not self.queue.enlist(self.asked, self.identity):
-            raise BadInput(f"a worker is alive on device {self.asked!r} already")
-        worked, until = 0, time.monotonic() + idle_seconds
-        with self._terminating(), beating(self._beat):
+        if not self.queue.register_worker(self.requested_device, self.identity):
+            raise BadInput(f"a worker is alive on device {self.requested_device!r} already")
+        finished_jobs, idle_deadline = 0, time.monotonic() + idle_seconds
+        with self._handling_sigterm(), heartbeat_thread(self._send_heartbeats):
             try:
-                self.device = resolve(self.asked)  # inside: importing torch takes seconds
-                while not self._leaving.is_set():
+                self.device = resolve_device(
+                    self.requested_device
+                )  # inside: importing torch takes seconds
+                while not self._stopping.is_set():
                     job = self.queue.claim(self.device, self.identity)
                     if job:
-                        self._work(job)
-                        worked, until = worked + 1, time.monotonic() + idle_seconds
-                    elif (once or time.monotonic() > until) and self._dismissed():
+                        self._process_job(job)
+                        finished_jobs, idle_deadline = (
+                            finished_jobs + 1,
+                            time.monotonic() + idle_seconds,
+                        )
+                    elif (once or time.monotonic() > idle_deadline) and self._unregister_if_idle():
                         break
                     else:
-                        self._leaving.wait(NAP)
+                        self._stopping.wait(POLL_SECONDS)
             finally:
-                self.queue.dismiss(self.asked, self.device, self.identity, force=True)
-        return worked
+                self.queue.unregister_worker(
+                    self.requested_device, self.device, self.identity, force=True
+                )
+        return finished_jobs
 
-    def _work(self, job: Job) -> None:
+    def _process_job(self, job: QueueJob) -> None:
         """One job from claim to end; nothing that happens to it ends the worker."""
         try:
             run = self.queue.store.open(job.run_id)
@@ -93,27 +100,29 @@ class Worker:
         self._job = job
         os.environ["PEFTCORE_DATA"] = job.data
         try:
-            status = attempt(run, lambda: self._train(run, job))
-        except (BadInput, Failed) as error:
+            status = run_recording_errors(run, lambda: self._train(run, job))
+        except (BadInput, RunFailed) as error:
             self.queue.finish(job, "failed", str(error))
         else:
-            self._end(job, run, status)
+            self._finish_job(job, run, status)
         finally:
             self._job = None
 
-    def _train(self, run: Run, job: Job) -> Status:
-        if self._perform is None:
-            from peftcore.training.run_training import perform
+    def _train(self, run: Run, job: QueueJob) -> RunStatus:
+        if self._run_training is None:
+            from peftcore.training.run_training import execute_run
 
-            self._perform = perform
-        base = self._base(run.spec.base)
-        return self._perform(run, device=self.device, base=base, stop=lambda: self._stop(job))
+            self._run_training = execute_run
+        base = self._base_model(run.spec.base)
+        return self._run_training(
+            run, device=self.device, base=base, stop=lambda: self._should_stop(job)
+        )
 
-    def _end(self, job: Job, run: Run, status: Status) -> None:
+    def _finish_job(self, job: QueueJob, run: Run, status: RunStatus) -> None:
         if (
             status.state == "cancelled"
-            and self._leaving.is_set()
-            and not self.queue.stop_asked(job)
+            and self._stopping.is_set()
+            and not self.queue.stop_requested(job)
         ):
             run.write_status(
                 state="queued", message="Waits for a worker; goes on where it stopped."
@@ -123,61 +132,61 @@ class Worker:
             state: JobState = "done" if status.state == "done" else "cancelled"
             self.queue.finish(job, state, status.message)
 
-    def _stop(self, job: Job) -> bool:
-        return self._leaving.is_set() or self.queue.stop_asked(job)
+    def _should_stop(self, job: QueueJob) -> bool:
+        return self._stopping.is_set() or self.queue.stop_requested(job)
 
-    def _base(self, name: str) -> Any:
+    def _base_model(self, name: str) -> Any:
         """The base model, loaded once; the one that was not used for longest makes room."""
-        if name in self._warm:
-            self._warm[name] = self._warm.pop(name)
-            return self._warm[name]
-        if self._load is None:
+        if name in self._base_models:
+            self._base_models[name] = self._base_models.pop(name)
+            return self._base_models[name]
+        if self._load_base is None:
             from peftcore.models.base_model import load
 
-            self._load = load
-        while len(self._warm) >= WARM:
-            del self._warm[next(iter(self._warm))]
-        self._warm[name] = self._load(name, self.device)
-        return self._warm[name]
+            self._load_base = load
+        while len(self._base_models) >= MAX_CACHED_MODELS:
+            del self._base_models[next(iter(self._base_models))]
+        self._base_models[name] = self._load_base(name, self.device)
+        return self._base_models[name]
 
-    def _beat(self) -> None:
+    def _send_heartbeats(self) -> None:
         job = self._job
         with contextlib.suppress(SQLAlchemyError):  # busy database: the next beat will do
-            self.queue.present(self.asked, self.identity)
+            self.queue.worker_heartbeat(self.requested_device, self.identity)
             if job:
-                self.queue.beat(job)
+                self.queue.job_heartbeat(job)
 
-    def _dismissed(self) -> bool:
-        return self.queue.dismiss(self.asked, self.device, self.identity)
+    def _unregister_if_idle(self) -> bool:
+        return self.queue.unregister_worker(self.requested_device, self.device, self.identity)
 
     @contextlib.contextmanager
-    def _terminating(self) -> Iterator[None]:
+    def _handling_sigterm(self) -> Iterator[None]:
         """SIGTERM means: hand the job back and go."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, lambda *_: self._leaving.set())
+        before = signal.signal(signal.SIGTERM, lambda *_: self._stopping.set())
         try:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
 
 
-def attempt(run: Run, work: Callable[[], Status]) -> Status:
+def run_recording_errors(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
     """Work on a run that nobody else is at, and write down whatever goes wrong.
 
     BadInput passes through, with its sentence in the status; anything else becomes Failed.
     """
     try:
-        return _attempted(run, work)
+        return _run_locked(run, work)
     finally:
-        malloc.release()
+        malloc.return_freed_memory()
 
 
-def _attempted(run: Run, work: Callable[[], Status]) -> Status:
-    with run.hold():
+def _run_locked(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
+    with run.lock():
         run.claim()
-        with beating(run.beat):
+        with heartbeat_thread(run.heartbeat):
             try:
                 return work()
             except BadInput as error:
@@ -188,18 +197,18 @@ def _attempted(run: Run, work: Callable[[], Status]) -> Status:
                 run.write_status(state="cancelled", message="Interrupted; it can be resumed.")
                 raise
             except Exception as error:
-                raise _recorded(run, error) from error
+                raise _record_error(run, error) from error
 
 
-def _recorded(run: Run, error: Exception) -> Failed:
+def _record_error(run: Run, error: Exception) -> RunFailed:
     error_id = secrets.token_hex(4)
     run.append_log(f"error {error_id}\n{traceback.format_exc()}")
     message = f"Stopped by an error of type {type(error).__name__}; the log has it as {error_id}."
     run.write_status(state="failed", message=message, error_id=error_id)
-    return Failed(message)
+    return RunFailed(message)
 
 
-def resolve(device: str) -> str:
+def resolve_device(device: str) -> str:
     """The device meant: "auto" is the GPU if there is one.  BadInput if it is not there."""
     if device == "cpu":
         return device
@@ -217,18 +226,20 @@ def resolve(device: str) -> str:
 
 
 @contextlib.contextmanager
-def beating(beat: Callable[[], None], every: float = BEAT) -> Iterator[None]:
+def heartbeat_thread(
+    send_heartbeat: Callable[[], None], interval_seconds: float = HEARTBEAT_SECONDS
+) -> Iterator[None]:
     """Call `beat` from a thread for as long as the block lasts."""
-    over = threading.Event()
+    finished = threading.Event()
 
     def keep_on() -> None:
-        while not over.wait(every):
-            beat()
+        while not finished.wait(interval_seconds):
+            send_heartbeat()
 
     thread = threading.Thread(target=keep_on, daemon=True, name="heartbeat")
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()

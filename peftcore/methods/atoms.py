@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -47,13 +47,13 @@ class SparseAtoms(Adapter):
     # 0.005 and 0.02; the largest gets there first and rises again, so the middle of the last two.
     learning_rate = 0.01
     # minilm, QNLI with 100 examples, one seed, 30 steps: dev loss .62, .62 and .68 at these rates.
-    encoder_rate = 0.005
+    encoder_learning_rate = 0.005
 
     class Config(Settings):
         """Settings of sparse atoms."""
 
         atoms: int = Field(16, ge=1, le=1024, description="Atoms of each matrix")
-        components: tuple[target_modules.Linear, ...] = Field(
+        components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.output", "ffn.output"),
             min_length=1,
             description="Parts of the model that get atoms; those the base does not have are "
@@ -101,43 +101,47 @@ class SparseAtoms(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The parts that get atoms."""
-        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        return target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        count, made = self.config.atoms, {}
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        count, tensors = self.config.atoms, {}
         for part in self.matrices:
-            key = target_modules.key(part)
-            made[f"encode:{key}"] = draw.normal(part.inputs, count, std=part.inputs**-0.5)
-            made[f"atoms:{key}"] = draw.constant(count, part.stop - part.start, value=0.0)
+            key = target_modules.layer_key(part)
+            tensors[f"encode:{key}"] = initializer.normal(part.inputs, count, std=part.inputs**-0.5)
+            tensors[f"atoms:{key}"] = initializer.constant(count, part.stop - part.start, value=0.0)
             if self.config.learned_threshold:
-                made[f"threshold:{key}"] = draw.constant(1, 1, value=self.config.threshold)
-        return made
+                tensors[f"threshold:{key}"] = initializer.constant(
+                    1, 1, value=self.config.threshold
+                )
+        return tensors
 
-    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         # The size counts: one that has crossed zero in training is a threshold all the same.
         return {n: t.abs() if n.startswith("threshold:") else t for n, t in tensors.items()}
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         return sorted({part.path for part in self.matrices})
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            key = target_modules.key(part)
+            key = target_modules.layer_key(part)
             code = self._coefficients(x, key, mix)
             mix.note(key, code)
-            self._price(code, part, mix)
-            out = mix.added(out, code, f"atoms:{key}", part.start)
+            self._add_l1_cost(code, part, mix)
+            out = mix.add_linear_output(out, code, f"atoms:{key}", part.start)
         return out
 
-    def _coefficients(self, x: Tensor, key: str, mix: Mix) -> Tensor:
+    def _coefficients(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:
         """Sparse coefficients (n, t, m) of what a matrix reads (n, t, i)."""
-        from peftcore.methods.common.soft_threshold import shrunk
+        from peftcore.methods.common.soft_threshold import shrink
 
-        read = mix.linear(x, f"encode:{key}")
-        limit = self._limit(x, key, mix)
-        code = shrunk(read, limit)
+        read = mix.linear_output(x, f"encode:{key}")
+        limit = self._threshold(x, key, mix)
+        code = shrink(read, limit)
         if self.config.rounds > 1:
             code = self._compete(code, read, limit, mix(f"atoms:{key}", len(x)))
         if 0 < self.config.top_k < code.shape[-1]:
@@ -145,11 +149,11 @@ class SparseAtoms(Adapter):
             code = code * code.new_zeros(code.shape).scatter(-1, kept, 1.0)
         return code
 
-    def _limit(self, x: Tensor, key: str, mix: Mix) -> Tensor:
+    def _threshold(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:
         """The threshold at every position, (n, t, 1)."""
-        from peftcore.methods.common.soft_threshold import spread
+        from peftcore.methods.common.soft_threshold import root_mean_square
 
-        unit = spread(x) if self.config.relative else x.new_ones(*x.shape[:-1], 1)
+        unit = root_mean_square(x) if self.config.relative else x.new_ones(*x.shape[:-1], 1)
         if self.config.learned_threshold:
             return unit * mix(f"threshold:{key}", len(x)).to(x.dtype)
         return unit * self.config.threshold
@@ -159,20 +163,20 @@ class SparseAtoms(Adapter):
 
         atoms (n, m, o).  While D is zero the first round is already the answer.
         """
-        from peftcore.methods.common.soft_threshold import shrunk
+        from peftcore.methods.common.soft_threshold import shrink
 
         overlap = atoms @ atoms.mT
         overlap.diagonal(dim1=-2, dim2=-1).add_(1.0)
         bound = overlap.abs().sum(-1).amax(-1)[:, None, None]  # no eigenvalue is larger
         for _ in range(self.config.rounds - 1):
-            code = shrunk(code - (code @ overlap - read) / bound, limit / bound)
+            code = shrink(code - (code @ overlap - read) / bound, limit / bound)
         return code
 
-    def _price(self, code: Tensor, part: Part, mix: Mix) -> None:
+    def _add_l1_cost(self, code: Tensor, part: TargetSlice, mix: MemberMixture) -> None:
         """Count the mean size of the coefficients over the positions that are not padding."""
-        if not self.config.l1 or part.stack not in mix.real:
+        if not self.config.l1 or part.stack not in mix.token_masks:
             return
         reads_encoder = part.component in ("cross.key", "cross.value")
-        real = mix.real["encoder" if reads_encoder else part.stack].to(code.dtype)
+        real = mix.token_masks["encoder" if reads_encoder else part.stack].to(code.dtype)
         size = (code.abs().mean(-1) * real).sum(1) / real.sum(1)
-        mix.add(size * (self.config.l1 / len(self.matrices)))
+        mix.add_cost(size * (self.config.l1 / len(self.matrices)))

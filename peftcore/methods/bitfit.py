@@ -12,7 +12,7 @@ from pydantic import Field
 from peftcore.adapters.base import register
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import ChosenWeights
-from peftcore.models.structure import Choice
+from peftcore.models.architectures import WeightChoice
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class BitFit(ChosenWeights):
     source = "arXiv:2106.10199"
     learning_rate = 0.005  # dev loss on QNLI, minilm, 2 seeds: .54 .55 .69 at .001 .005 .02
     kinds = frozenset({"encoder", "decoder"})
-    instead = "T5 has no bias vectors; SparseFit with components layernorm is as small"
+    alternative_hint = "T5 has no bias vectors; SparseFit with components layernorm is as small"
 
     class Config(Settings):
         """Settings of BitFit."""
 
-        components: tuple[Choice, ...] = Field(
+        components: tuple[WeightChoice, ...] = Field(
             ("all",),
             min_length=1,
             description="Kinds of weights whose biases are trained; those the base does not have "
@@ -41,21 +41,23 @@ class BitFit(ChosenWeights):
             json_schema_extra={"advanced": True},
         )
 
-    def choose(self) -> tuple[Weight, ...]:
-        anatomy = self.base.anatomy
-        if not any(weight.bias for weight in anatomy.weights):
+    def choose_weights(self) -> tuple[Weight, ...]:
+        structure = self.base.structure
+        if not any(weight.is_bias for weight in structure.weights):
             raise BadInput(
                 f"{self.base.name} has no bias vectors, so BitFit has nothing to train there; "
                 "SparseFit with components layernorm is as small and works on every base"
             )
-        found = tuple(w for w in anatomy.choose(self.config.components) if w.bias)
-        if not found:
+        weights = tuple(w for w in structure.select_weights(self.config.components) if w.is_bias)
+        if not weights:
             raise BadInput(
                 f"{self.base.name} has no biases in its {' or '.join(self.config.components)}; "
                 f"components must name one of: {', '.join(self._with_biases())}"
             )
-        return found
+        return weights
 
     def _with_biases(self) -> list[str]:
-        anatomy = self.base.anatomy
-        return [c for c in anatomy.choices if any(w.bias for w in anatomy.choose([c]))]
+        structure = self.base.structure
+        return [
+            c for c in structure.choices if any(w.is_bias for w in structure.select_weights([c]))
+        ]

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -43,7 +43,7 @@ class BlockAtoms(Adapter):
     # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss 1.16, .43 and .29 at 0.005,
     # 0.02 and 0.06.  On encoders not measured.
     learning_rate = 0.06
-    encoder_rate = 0.02  # dev loss on QNLI, minilm, 2 seeds: .54 .56 .68 at .005 .02 .08
+    encoder_learning_rate = 0.02  # dev loss on QNLI, minilm, 2 seeds: .54 .56 .68 at .005 .02 .08
 
     class Config(Settings):
         """Settings of block atoms."""
@@ -61,7 +61,7 @@ class BlockAtoms(Adapter):
             description="Price of a code's size when blocks are coded: higher leaves more zeros",
             json_schema_extra={"advanced": True},
         )
-        components: tuple[target_modules.Linear, ...] = Field(
+        components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
             description="Parts of the model that change; those the base does not have are "
@@ -74,11 +74,13 @@ class BlockAtoms(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The parts that change; BadInput if one of them cannot be cut into such blocks."""
-        found = target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        targets = target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
         k = self.config.block
-        for part in found:
+        for part in targets:
             sides = part.inputs, part.stop - part.start
             if any(side % k for side in sides):
                 fit = [n for n in range(2, 33) if not any(side % n for side in sides)]
@@ -86,7 +88,7 @@ class BlockAtoms(Adapter):
                     f"{part.path} is {sides[0]} by {sides[1]}, which blocks of {k} do not divide; "
                     f"block must be one of: {', '.join(map(str, fit))}"
                 )
-        return found
+        return targets
 
     @property
     def atoms(self) -> int:
@@ -100,20 +102,22 @@ class BlockAtoms(Adapter):
 
         k, price = self.config.block, self.config.price
         return {
-            target_modules.key(part): block_codes.of_part(
+            target_modules.layer_key(part): block_codes.cached_coding(
                 self.base, part, k, self.atoms, price
             ).codes
             for part in self.matrices
         }
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         k = self.config.block
         return {
-            f"atoms:{target_modules.key(part)}": draw.constant(self.atoms, k, k, value=0.0)
+            f"atoms:{target_modules.layer_key(part)}": initializer.constant(
+                self.atoms, k, k, value=0.0
+            )
             for part in self.matrices
         }
 
-    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         return {
             f"change:{key}": self._change(codes, tensors[f"atoms:{key}"])
             for key, codes in self.codes.items()
@@ -127,10 +131,12 @@ class BlockAtoms(Adapter):
         blocks = flat.view(s, v, rows, columns, k, k).transpose(3, 4)
         return blocks.reshape(s, v, rows * k, columns * k)
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         return sorted({part.path for part in self.matrices})
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.matrices if p.path == path):
-            out = mix.added(out, x, f"change:{target_modules.key(part)}", part.start)
+            out = mix.add_linear_output(
+                out, x, f"change:{target_modules.layer_key(part)}", part.start
+            )
         return out

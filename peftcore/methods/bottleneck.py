@@ -20,9 +20,9 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 COMPONENTS = {
     "attention": "attention.output",
@@ -41,7 +41,7 @@ class Bottleneck(Adapter):
     # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .34, .19 and .10 at 0.002,
     # 0.005 and 0.02.
     learning_rate = 0.02
-    encoder_rate = 0.005  # dev loss on QNLI, minilm, 2 seeds: .56 .58 .65 at .001 .005 .02
+    encoder_learning_rate = 0.005  # dev loss on QNLI, minilm, 2 seeds: .56 .58 .65 at .001 .005 .02
 
     class Config(Settings):
         """Settings of bottleneck adapters."""
@@ -68,32 +68,34 @@ class Bottleneck(Adapter):
         )
 
     @cached_property
-    def matrices(self) -> list[Part]:
+    def matrices(self) -> list[TargetSlice]:
         """The matrices behind which an adapter stands."""
-        names = [COMPONENTS[place] for place in self.config.behind]
-        return target_modules.chosen(self.base, names, self.config.stacks)
+        names = [COMPONENTS[block] for block in self.config.behind]
+        return target_modules.select_target_slices(self.base, names, self.config.stacks)
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        made, narrow = {}, self.config.width
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        tensors, narrow = {}, self.config.width
         for part in self.matrices:
-            key, wide = target_modules.key(part), part.stop - part.start
-            made[f"down:{key}"] = draw.normal(wide, narrow, std=wide**-0.5)
-            made[f"down_bias:{key}"] = draw.constant(1, narrow, value=0.0)
-            made[f"up:{key}"] = draw.constant(narrow, wide, value=0.0)
-            made[f"up_bias:{key}"] = draw.constant(1, wide, value=0.0)
-        return made
+            key, wide = target_modules.layer_key(part), part.stop - part.start
+            tensors[f"down:{key}"] = initializer.normal(wide, narrow, std=wide**-0.5)
+            tensors[f"down_bias:{key}"] = initializer.constant(1, narrow, value=0.0)
+            tensors[f"up:{key}"] = initializer.constant(narrow, wide, value=0.0)
+            tensors[f"up_bias:{key}"] = initializer.constant(1, wide, value=0.0)
+        return tensors
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         return [part.path for part in self.matrices]
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         (part,) = (p for p in self.matrices if p.path == path)
-        key = target_modules.key(part)
-        inner = mix.linear(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(out.dtype)
-        out = mix.added(out, self._bend(inner), f"up:{key}")
+        key = target_modules.layer_key(part)
+        inner = mix.linear_output(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(
+            out.dtype
+        )
+        out = mix.add_linear_output(out, self._activate(inner), f"up:{key}")
         return out + mix(f"up_bias:{key}", len(out)).to(out.dtype)
 
-    def _bend(self, inner: Tensor) -> Tensor:
+    def _activate(self, inner: Tensor) -> Tensor:
         if self.config.activation == "swish":
             return inner * inner.sigmoid()
         return inner.tanh() if self.config.activation == "tanh" else inner.relu()

@@ -22,13 +22,13 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
 Target = Literal["keys", "values", "feed-forwards"]
-LINEAR = {
+TARGET_COMPONENTS = {
     "keys": ("attention.key", "cross.key"),
     "values": ("attention.value", "cross.value"),
 }
@@ -44,7 +44,7 @@ class IA3(Adapter):
     # tiny-t5, entailment with 48 examples, one seed, 80 steps: dev loss .75, .47 and .49 at 0.02,
     # 0.05 and 0.2.
     learning_rate = 0.05
-    encoder_rate = 0.03  # dev loss on QNLI, minilm, 2 seeds: .55 .55 .60 at .008 .03 .12
+    encoder_learning_rate = 0.03  # dev loss on QNLI, minilm, 2 seeds: .55 .55 .60 at .008 .03 .12
 
     class Config(Settings):
         """Settings of (IA)³."""
@@ -59,18 +59,22 @@ class IA3(Adapter):
         )
 
     @cached_property
-    def linears(self) -> list[Part]:
+    def linears(self) -> list[TargetSlice]:
         """The key and value matrices that are scaled."""
-        names = [name for t in self.config.targets for name in LINEAR.get(t, ())]
-        return target_modules.chosen(self.base, names, self.config.stacks) if names else []
+        names = [name for t in self.config.targets for name in TARGET_COMPONENTS.get(t, ())]
+        return (
+            target_modules.select_target_slices(self.base, names, self.config.stacks)
+            if names
+            else []
+        )
 
     @cached_property
     def activations(self) -> dict[str, int]:
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
-        inner = {block[0].path: block[0] for block in target_modules.feed_forwards(self.base)}
-        both, found = self.base.kind == "encoder-decoder", {}
+        inner = {block[0].path: block[0] for block in target_modules.ffn_slices_by_block(self.base)}
+        both, widths = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
                 continue
@@ -79,28 +83,31 @@ class IA3(Adapter):
                 if matrix.startswith(f"{parent}.") and (
                     part.stack in self.config.stacks or not both
                 ):
-                    found[path] = part.stop - part.start
-        if not found:
+                    widths[path] = part.stop - part.start
+        if not widths:
             raise BadInput(
                 f"{self.base.name} has no feed-forward whose inner activation could be scaled; "
                 "targets must name one of: keys, values"
             )
-        return found
+        return widths
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        widths = {target_modules.key(part): part.stop - part.start for part in self.linears}
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        widths = {target_modules.layer_key(part): part.stop - part.start for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
-        return {f"scale:{key}": draw.constant(1, width, value=1.0) for key, width in widths.items()}
+        return {
+            f"scale:{key}": initializer.constant(1, width, value=1.0)
+            for key, width in widths.items()
+        }
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         return sorted({part.path for part in self.linears} | self.activations.keys())
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         inner = f"scale:ffn.activation:{path}"
         if inner in mix:
             return out * mix(inner, len(out)).to(out.dtype)
         for part in (p for p in self.linears if p.path == path):
-            scale = mix(f"scale:{target_modules.key(part)}", len(out)).to(out.dtype)
+            scale = mix(f"scale:{target_modules.layer_key(part)}", len(out)).to(out.dtype)
             change = out[..., part.start : part.stop] * (scale - 1)
-            out = out + mix.placed(change, part.start, out.shape[-1])
+            out = out + mix.pad_columns(change, part.start, out.shape[-1])
         return out

@@ -13,7 +13,7 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.initializers import SeededInitializer
 
 
 @register
@@ -29,5 +29,5 @@ class LinearProbe(Adapter):
     class Config(Settings):
         """The probe has nothing to set."""
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         return {}

@@ -17,9 +17,9 @@ from peftcore.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -30,7 +30,7 @@ class LoRA(Adapter):
     summary = "A low-rank product is added to chosen matrices; attention patterns can change."
     source = "arXiv:2106.09685"
     learning_rate = 0.005
-    encoder_rate = 0.002
+    encoder_learning_rate = 0.002
 
     class Config(Settings):
         """Settings of LoRA."""
@@ -51,37 +51,39 @@ class LoRA(Adapter):
             description="Stacks that get products, in a base that has both",
         )
 
-    def parts(self) -> list[Part]:
+    def targets(self) -> list[TargetSlice]:
         """The parts that get a product."""
-        anatomy, both = self.base.anatomy, self.base.kind == "encoder-decoder"
-        found = [
+        structure, both = self.base.structure, self.base.kind == "encoder-decoder"
+        chosen = [
             part
             for name in self.config.components
-            for part in anatomy.parts.get(name, ())
+            for part in structure.target_slices.get(name, ())
             if part.stack in self.config.stacks or not both
         ]
-        if not found:
-            have = ", ".join(name for name, parts in anatomy.parts.items() if parts)
+        if not chosen:
+            have = ", ".join(name for name, parts in structure.target_slices.items() if parts)
             raise BadInput(
                 f"{self.base.name} has no {' or '.join(self.config.components)} in its "
                 f"{' or '.join(self.config.stacks)}; components must name one of: {have}"
             )
-        return found
+        return chosen
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        rank, made = self.config.rank, {}
-        for part in self.parts():
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        rank, tensors = self.config.rank, {}
+        for part in self.targets():
             key = f"{part.component}:{part.path}"
-            made[f"down:{key}"] = draw.normal(part.inputs, rank, std=part.inputs**-0.5)
-            made[f"up:{key}"] = draw.constant(rank, part.stop - part.start, value=0.0)
-        return made
+            tensors[f"down:{key}"] = initializer.normal(part.inputs, rank, std=part.inputs**-0.5)
+            tensors[f"up:{key}"] = initializer.constant(rank, part.stop - part.start, value=0.0)
+        return tensors
 
-    def leaves(self) -> list[str]:
-        return sorted({part.path for part in self.parts()})
+    def target_modules(self) -> list[str]:
+        return sorted({part.path for part in self.targets()})
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         scale = self.config.alpha / self.config.rank
-        for part in (p for p in self.parts() if p.path == path):
+        for part in (p for p in self.targets() if p.path == path):
             key = f"{part.component}:{part.path}"
-            out = mix.added(out, mix.linear(x, f"down:{key}"), f"up:{key}", part.start, scale)
+            out = mix.add_linear_output(
+                out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.start, scale
+            )
         return out

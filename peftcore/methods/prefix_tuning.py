@@ -12,7 +12,7 @@ from pydantic import Field
 
 from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
-from peftcore.models.structure import Place
+from peftcore.models.architectures import AttentionKind
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Site
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import AttentionBlock
 
 
 @register
@@ -33,7 +33,7 @@ class PrefixTuning(Adapter):
     summary = "Learned keys and values that every attention block can look at beside the content."
     source = "arXiv:2101.00190"
     learning_rate = 0.05
-    encoder_rate = 0.01
+    encoder_learning_rate = 0.01
 
     class Config(Settings):
         """Settings of prefix tuning."""
@@ -45,7 +45,7 @@ class PrefixTuning(Adapter):
             description="Prefix positions per attention block",
             json_schema_extra={"unit": "positions"},
         )
-        places: tuple[Place, ...] = Field(
+        places: tuple[AttentionKind, ...] = Field(
             ("encoder", "decoder", "cross"),
             min_length=1,
             description="Attention that gets a prefix: encoder, decoder, or the decoder's look at "
@@ -72,75 +72,83 @@ class PrefixTuning(Adapter):
             json_schema_extra={"unit": "units", "advanced": True},
         )
 
-    def sites(self) -> list[Site]:
+    def attention_blocks(self) -> list[AttentionBlock]:
         """The attention blocks that get a prefix."""
-        found = [s for s in self.base.anatomy.sites if s.place in self.config.places]
-        if not found:
-            have = ", ".join(sorted({s.place for s in self.base.anatomy.sites}))
+        blocks = [
+            s
+            for s in self.base.structure.attention_blocks
+            if s.attention_kind in self.config.places
+        ]
+        if not blocks:
+            have = ", ".join(
+                sorted({s.attention_kind for s in self.base.structure.attention_blocks})
+            )
             raise BadInput(
                 f"{self.base.name} has no {' or '.join(self.config.places)} attention; "
                 f"places must name one of: {have}"
             )
-        return found
+        return blocks
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        a, p, hidden = self.base.anatomy, self.config.length, self.config.perceptron
-        paths = [s.path for s in self.sites()]
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        a, p, hidden = self.base.structure, self.config.length, self.config.perceptron
+        paths = [s.path for s in self.attention_blocks()]
         if self.config.start == "text":
-            return self._from_text(draw, paths)
+            return self._prefix_from_text(initializer, paths)
         if not hidden:
-            return self._free(draw, paths)
+            return self._random_prefix(initializer, paths)
         out = 2 * len(paths) * a.kv_heads * a.head_width
         return {
-            "embedding": draw.normal(p, a.width, std=1.0),
-            "down": draw.shared.normal(a.width, hidden, std=a.width**-0.5),
-            "down_bias": draw.shared.constant(1, hidden, value=0.0),
-            "up": draw.shared.normal(hidden, out, std=0.1 * hidden**-0.5),
-            "up_bias": draw.shared.constant(1, out, value=0.0),
+            "embedding": initializer.normal(p, a.width, std=1.0),
+            "down": initializer.shared.normal(a.width, hidden, std=a.width**-0.5),
+            "down_bias": initializer.shared.constant(1, hidden, value=0.0),
+            "up": initializer.shared.normal(hidden, out, std=0.1 * hidden**-0.5),
+            "up_bias": initializer.shared.constant(1, out, value=0.0),
         }
 
-    def _free(self, draw: Draw, paths: list[str]) -> dict[str, Tensor]:
+    def _random_prefix(self, initializer: SeededInitializer, paths: list[str]) -> dict[str, Tensor]:
         """Keys and values (s, v, h, p, e) of small noise.
 
         At the start a prefix takes a share of attention but adds little to it.
         """
-        a, p = self.base.anatomy, self.config.length
+        a, p = self.base.structure, self.config.length
         return {
-            f"{kind}:{path}": draw.normal(a.kv_heads, p, a.head_width, std=std)
+            f"{kind}:{path}": initializer.normal(a.kv_heads, p, a.head_width, std=std)
             for path in paths
             for kind, std in (("key", 1.0), ("value", 0.1))
         }
 
-    def _from_text(self, draw: Draw, paths: list[str]) -> dict[str, Tensor]:
+    def _prefix_from_text(
+        self, initializer: SeededInitializer, paths: list[str]
+    ) -> dict[str, Tensor]:
         """Keys and values (s, v, h, p, e) that the base computes for the text."""
         from peftcore.methods.common import init_from_text
 
         if self.config.perceptron:
             raise BadInput("start 'text' gives keys and values themselves: set perceptron to 0")
-        if draw.device == "meta":
-            return self._free(draw, paths)
-        found = init_from_text.keys_and_values(
+        if initializer.device == "meta":
+            return self._random_prefix(initializer, paths)
+        states = init_from_text.text_keys_and_values(
             self.base, self.config.text, self.config.length, paths
         )
         return {
-            f"{kind}:{path}": draw.copies(found[path][place])
+            f"{kind}:{path}": initializer.repeat_values(states[path][index])
             for path in paths
-            for place, kind in enumerate(("key", "value"))
+            for index, kind in enumerate(("key", "value"))
         }
 
-    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         if not self.config.perceptron:
             return tensors
-        a, p = self.base.anatomy, self.config.length
+        a, p = self.base.structure, self.config.length
         hidden = (tensors["embedding"] @ tensors["down"] + tensors["down_bias"]).tanh()
         flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, sites 2 h e)
         s, v = flat.shape[:2]
-        paths = [site.path for site in self.sites()]
+        paths = [block.path for block in self.attention_blocks()]
         table = flat.view(s, v, p, 2 * len(paths), a.kv_heads, a.head_width).movedim(3, 0)
         names = [f"{kind}:{path}" for path in paths for kind in ("key", "value")]
         return {name: t.transpose(2, 3) for name, t in zip(names, table, strict=True)}
 
-    def prefix(self, site: str, mix: Mix, n: int) -> tuple[Tensor, Tensor] | None:
-        if f"key:{site}" not in mix:
+    def prefix(self, block_path: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:
+        if f"key:{block_path}" not in mix:
             return None
-        return mix(f"key:{site}", n), mix(f"value:{site}", n)
+        return mix(f"key:{block_path}", n), mix(f"value:{block_path}", n)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
 
 
 class PromptSettings(Settings):
@@ -43,16 +43,20 @@ class PromptSettings(Settings):
     )
 
 
-def initial_prompt(adapter: Adapter, config: PromptSettings, draw: Draw) -> Tensor:
+def initial_prompt(
+    adapter: Adapter, config: PromptSettings, initializer: SeededInitializer
+) -> Tensor:
     """Soft tokens (s, v, p, d) at their initial values."""
     table = adapter.base.embeddings
-    if config.start == "text" and draw.device != "meta":
+    if config.start == "text" and initializer.device != "meta":
         from peftcore.methods.common import init_from_text
 
-        return draw.copies(init_from_text.embeddings(adapter.base, config.text, config.length))
+        return initializer.repeat_values(
+            init_from_text.text_embeddings(adapter.base, config.text, config.length)
+        )
     if config.start != "random":
-        return draw.rows(table, config.length)
-    return draw.normal(config.length, table.shape[1], std=embedding_scale(adapter))
+        return initializer.sample_rows(table, config.length)
+    return initializer.normal(config.length, table.shape[1], std=embedding_scale(adapter))
 
 
 def embedding_scale(adapter: Adapter) -> float:
@@ -72,16 +76,16 @@ class PromptTuning(Adapter):
     summary = "Learned embeddings are put in front of the input; nothing inside the model changes."
     source = "arXiv:2104.08691"
     learning_rate = 1.0
-    encoder_rate = 0.3
+    encoder_learning_rate = 0.3
 
     class Config(PromptSettings):
         """Settings of prompt tuning."""
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
-        return {"tokens": initial_prompt(self, self.config, draw)}
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        return {"tokens": initial_prompt(self, self.config, initializer)}
 
-    def rates(self) -> Mapping[str, float]:
+    def learning_rate_factors(self) -> Mapping[str, float]:
         return {"tokens": embedding_scale(self)}
 
-    def soft_tokens(self, mix: Mix, n: int) -> Tensor:
+    def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor:
         return mix("tokens", n)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
 
 
 @register
@@ -32,7 +32,7 @@ class ScaledPromptTuning(Adapter):
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
     source = "arXiv:2309.06759"
     learning_rate = 1.0
-    encoder_rate = 0.3
+    encoder_learning_rate = 0.3
 
     class Config(PromptSettings):
         """Settings of scaled prompt tuning."""
@@ -60,22 +60,22 @@ class ScaledPromptTuning(Adapter):
             json_schema_extra={"advanced": True},
         )
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         length, width = self.config.length, self.base.embeddings.shape[1]
         shape = {"token": (length, 1), "one": (1, 1), "feature": (1, width)}[self.config.share]
         return {
-            "tokens": initial_prompt(self, self.config, draw),
-            "scale": draw.constant(*shape, value=1.0),
+            "tokens": initial_prompt(self, self.config, initializer),
+            "scale": initializer.constant(*shape, value=1.0),
         }
 
-    def rates(self) -> Mapping[str, float]:
+    def learning_rate_factors(self) -> Mapping[str, float]:
         return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
 
-    def fixed(self) -> frozenset[str]:
+    def untrained_names(self) -> frozenset[str]:
         kept = {"both": (), "scale": ("tokens",), "prompt": ("scale",)}
         return frozenset(kept[self.config.train])
 
-    def effective(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         tokens = tensors["tokens"]
         if self.config.normalised:
             # To the spread of the base's embeddings, so that a scale of one means a usual token.
@@ -84,5 +84,5 @@ class ScaledPromptTuning(Adapter):
             tokens = centred / spread * embedding_scale(self)
         return {"tokens": tokens * tensors["scale"]}
 
-    def soft_tokens(self, mix: Mix, n: int) -> Tensor:
+    def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor:
         return mix("tokens", n)

@@ -15,7 +15,8 @@ from peftcore.adapters import component_map
 from peftcore.adapters.base import register
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import ChosenWeights
-from peftcore.models.structure import Choice, Stack
+from peftcore.models.architectures import WeightChoice
+from peftcore.models.structure import Stack
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SparseFit(ChosenWeights):
     class Config(Settings):
         """Settings of SparseFit."""
 
-        components: tuple[Choice, ...] = Field(
+        components: tuple[WeightChoice, ...] = Field(
             ("layernorm", "attention.query"),
             min_length=1,
             description="Kinds of weights that are trained; those the base does not have are "
@@ -72,24 +73,26 @@ class SparseFit(ChosenWeights):
         @classmethod
         def _well_formed(cls, cells: tuple[str, ...]) -> tuple[str, ...]:
             for name in cells:
-                if not component_map.NAME.fullmatch(name):
+                if not component_map.CELL_NAME.fullmatch(name):
                     raise ValueError(
                         f"a cell is called stack.layer.component, as encoder.0.attention.query, "
                         f"or head, or embeddings; not {name[:60]!r}"
                     )
             return tuple(sorted(set(cells)))
 
-    def choose(self) -> tuple[Weight, ...]:
-        anatomy, asked = self.base.anatomy, self.config
-        if asked.cells:
-            return component_map.named(anatomy.weights, asked.cells, self.base.name)
-        found = anatomy.choose(asked.components, asked.stacks, asked.first_layer, asked.last_layer)
-        if not found:
-            top = anatomy.layers - 1
-            last = top if asked.last_layer is None else asked.last_layer
+    def choose_weights(self) -> tuple[Weight, ...]:
+        structure, config = self.base.structure, self.config
+        if config.cells:
+            return component_map.weights_of_cells(structure.weights, config.cells, self.base.name)
+        weights = structure.select_weights(
+            config.components, config.stacks, config.first_layer, config.last_layer
+        )
+        if not weights:
+            top = structure.layers - 1
+            last = top if config.last_layer is None else config.last_layer
             raise BadInput(
-                f"{self.base.name} has no {' or '.join(asked.components)} in layers "
-                f"{asked.first_layer} to {last} of its {' or '.join(asked.stacks)}; "
-                f"it has layers 0 to {top} and components {', '.join(anatomy.choices)}"
+                f"{self.base.name} has no {' or '.join(config.components)} in layers "
+                f"{config.first_layer} to {last} of its {' or '.join(config.stacks)}; "
+                f"it has layers 0 to {top} and components {', '.join(structure.choices)}"
             )
-        return found
+        return weights

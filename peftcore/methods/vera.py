@@ -15,15 +15,15 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.models.target_modules import Linear
+from peftcore.models.target_modules import LinearComponent
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.initializers import Draw
-    from peftcore.adapters.mixing import Mix
-    from peftcore.models.structure import Part
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.adapters.mixing import MemberMixture
+    from peftcore.models.structure import TargetSlice
 
 
 @register
@@ -44,7 +44,7 @@ class VeRA(Adapter):
         start: float = Field(
             0.1, ge=-1, le=1, description="Value of every inner scale before training"
         )
-        components: tuple[Linear, ...] = Field(
+        components: tuple[LinearComponent, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
             description="Parts of the model that get the product; those the base does not have "
@@ -57,43 +57,45 @@ class VeRA(Adapter):
         )
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TargetSlice]:
         """The linear parts that get the product."""
-        return target_modules.chosen(self.base, self.config.components, self.config.stacks)
+        return target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
         rank = self.config.rank
         for part in self.parts:
             shape, outputs = _shape(part), part.stop - part.start
             if f"down:{shape}" not in tensors:  # Gaussian with the variance of Kaiming's rule
-                frozen = draw.shared
+                frozen = initializer.shared
                 tensors[f"down:{shape}"] = frozen.normal(
                     part.inputs, rank, std=(2 / part.inputs) ** 0.5
                 )
                 tensors[f"up:{shape}"] = frozen.normal(rank, outputs, std=(2 / rank) ** 0.5)
-            key = target_modules.key(part)
-            tensors[f"d:{key}"] = draw.constant(1, rank, value=self.config.start)
-            tensors[f"b:{key}"] = draw.constant(1, outputs, value=0.0)
+            key = target_modules.layer_key(part)
+            tensors[f"d:{key}"] = initializer.constant(1, rank, value=self.config.start)
+            tensors[f"b:{key}"] = initializer.constant(1, outputs, value=0.0)
         return tensors
 
-    def fixed(self) -> frozenset[str]:
+    def untrained_names(self) -> frozenset[str]:
         return frozenset(name for name in self.tensors if name.startswith(("down:", "up:")))
 
-    def leaves(self) -> list[str]:
+    def target_modules(self) -> list[str]:
         return sorted({part.path for part in self.parts})
 
-    def patch(self, path: str, x: Tensor, out: Tensor, mix: Mix) -> Tensor:
+    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.parts if p.path == path):
-            shape, key = _shape(part), target_modules.key(part)
-            inner = mix.linear(x, f"down:{shape}")  # (n, t, r)
+            shape, key = _shape(part), target_modules.layer_key(part)
+            inner = mix.linear_output(x, f"down:{shape}")  # (n, t, r)
             inner = inner * mix(f"d:{key}", len(x)).to(inner.dtype)
-            change = mix.linear(inner, f"up:{shape}")  # (n, t, o)
+            change = mix.linear_output(inner, f"up:{shape}")  # (n, t, o)
             change = change * mix(f"b:{key}", len(x)).to(change.dtype)
-            out = out + mix.placed(change, part.start, out.shape[-1])
+            out = out + mix.pad_columns(change, part.start, out.shape[-1])
         return out
 
 
-def _shape(part: Part) -> str:
+def _shape(part: TargetSlice) -> str:
     """Name the shape of a part, inputs by outputs, by which parts share their random product."""
     return f"{part.inputs}x{part.stop - part.start}"

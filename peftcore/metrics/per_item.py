@@ -30,8 +30,8 @@ TITLES = {
 }
 
 
-def of_items(
-    texts: pd.DataFrame, references: Mapping[str, Sequence[str]], with_models: bool = False
+def item_scores(
+    texts: pd.DataFrame, references: Mapping[str, Sequence[str]], use_models: bool = False
 ) -> pd.DataFrame:
     """One row per item with columns item and those of TITLES that can be had.
 
@@ -42,58 +42,62 @@ def of_items(
     rows = rows[[bool(references.get(str(example))) for example in rows["example"]]]
     if rows.empty:
         raise BadInput("none of these explanations has a gold explanation to compare with")
-    said = [str(text).lower() for text in rows["explanation"]]
-    golds = [[gold.lower() for gold in references[str(each)]] for each in rows["example"]]
-    found = pd.DataFrame({"item": rows["item"]})
-    found["chrf"] = scores.sentence_chrf(said, golds)
-    found["rougeL"] = _rouge(said, golds)
-    if with_models and "minilm" in catalog.folders():
-        found["cosine"] = semantic.cosine(said, golds)
-    if with_models and (folder := semantic.bertscore_model()):
-        found["bertscore"] = semantic.bertscore(
-            [text or semantic.PLACEHOLDER for text in said], golds, folder
+    explanations = [str(text).lower() for text in rows["explanation"]]
+    golds = [
+        [gold.lower() for gold in references[str(example_id)]] for example_id in rows["example"]
+    ]
+    item_table = pd.DataFrame({"item": rows["item"]})
+    item_table["chrf"] = scores.sentence_chrf(explanations, golds)
+    item_table["rougeL"] = _rouge_scores(explanations, golds)
+    if use_models and "minilm" in catalog.base_folders():
+        item_table["cosine"] = semantic.sentence_cosines(explanations, golds)
+    if use_models and (folder := semantic.bertscore_folder()):
+        item_table["bertscore"] = semantic.bertscores(
+            [text or semantic.PLACEHOLDER for text in explanations], golds, folder
         )
-    found["words"] = [float(len(text.split())) for text in said]
+    item_table["words"] = [float(len(text.split())) for text in explanations]
     pairs = zip(rows["shown_label"], rows["label"], strict=True)
-    found["label_right"] = [float(_plain(shown) == _plain(label)) for shown, label in pairs]
-    return found.reset_index(drop=True)
+    item_table["label_right"] = [
+        float(_normalized(shown_label) == _normalized(label)) for shown_label, label in pairs
+    ]
+    return item_table.reset_index(drop=True)
 
 
-def references(
+def gold_explanations(
     texts: pd.DataFrame, load: Callable[[Split], Iterable[Example]] | None
 ) -> dict[str, list[str]]:
     """Gold explanations of each example: those among these texts, and else those of the task.
 
     `texts` as in `of_items`; `load` gives a split of the task, None where the task is gone.
     """
-    known: dict[str, list[str]] = {}
+    texts_by_example: dict[str, list[str]] = {}
     for row in texts[texts["method"] == "gold"].itertuples():
-        known.setdefault(str(row.example), []).append(str(row.explanation))
-    wanted = set(map(str, texts["example"]))
+        texts_by_example.setdefault(str(row.example), []).append(str(row.explanation))
+    wanted_ids = set(map(str, texts["example"]))
     splits: tuple[Split, ...] = ("test", "validation")
     for split in splits:
-        if load is None or wanted <= set(known):
+        if load is None or wanted_ids <= set(texts_by_example):
             break
         for example in load(split):
-            if example.id in wanted and example.references:
-                known[example.id] = list(example.references)
-    return known
+            if example.id in wanted_ids and example.references:
+                texts_by_example[example.id] = list(example.references)
+    return texts_by_example
 
 
-def models_at_hand() -> bool:
+def model_metrics_available() -> bool:
     """Whether there are further measures that only a model can take."""
-    return "minilm" in catalog.folders() or semantic.bertscore_model() is not None
+    return "minilm" in catalog.base_folders() or semantic.bertscore_folder() is not None
 
 
-def _rouge(said: Sequence[str], golds: Sequence[Sequence[str]]) -> list[float]:
+def _rouge_scores(candidates: Sequence[str], golds: Sequence[Sequence[str]]) -> list[float]:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])
-    pairs = zip(said, golds, strict=True)
+    pairs = zip(candidates, golds, strict=True)
     return [
         float(scorer.score_multi(list(texts), text)["rougeL"].fmeasure) for text, texts in pairs
     ]
 
 
-def _plain(text: str) -> str:
+def _normalized(text: str) -> str:
     return " ".join(str(text).lower().split())

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 
-Kind = Literal["encoder", "decoder", "encoder-decoder"]
-Place = Literal["encoder", "decoder", "cross"]
+ModelKind = Literal["encoder", "decoder", "encoder-decoder"]
+AttentionKind = Literal["encoder", "decoder", "cross"]
 Stack = Literal["encoder", "decoder"]
 Component = Literal[
     "attention.query",
@@ -28,7 +28,7 @@ Component = Literal[
 ]
 # What weights can be chosen by: a component, a group of them ("attention" is all of
 # self-attention), or a kind that cuts across ("bias").
-Choice = Literal[
+WeightChoice = Literal[
     "all",
     "layernorm",
     "layernorm.block",
@@ -54,7 +54,7 @@ NORMS = ("layernorm.block", "layernorm.final", "layernorm.embedding")
 
 
 @dataclass(frozen=True)
-class Family:
+class Architecture:
     """One model family.  Patterns match whole module paths of the bare model.
 
     components: name → pattern, or (pattern, i, n) for the i-th of n equal shares of the output.
@@ -63,16 +63,16 @@ class Family:
     layernorm: which norms the word "layernorm" stands for, as SparseFit's own patterns have it.
     """
 
-    kind: Kind
+    kind: ModelKind
     components: Mapping[str, str | tuple[str, int, int]]
-    others: Mapping[str, str]
-    attentions: Mapping[Place, str]
+    other_modules: Mapping[str, str]
+    attention_modules: Mapping[AttentionKind, str]
     absolute_positions: bool
     layernorm: tuple[str, ...] = NORMS
 
 
-FAMILIES: Mapping[str, Family] = {
-    "t5": Family(
+ARCHITECTURES: Mapping[str, Architecture] = {
+    "t5": Architecture(
         kind="encoder-decoder",
         components={
             **{
@@ -85,21 +85,21 @@ FAMILIES: Mapping[str, Family] = {
             },
             "ffn": r".*DenseReluDense\.w[io](_\d)?",
         },
-        others={
+        other_modules={
             "layernorm.block": r".*\.layer_norm",
             "layernorm.final": r".*final_layer_norm",
             "attention.relative": r".*SelfAttention\.relative_attention_bias",
             "embeddings": r"shared|.*embed_tokens",
             "head": r"lm_head",
         },
-        attentions={
+        attention_modules={
             "encoder": r"encoder\..*SelfAttention",
             "decoder": r"decoder\..*SelfAttention",
             "cross": r"decoder\..*EncDecAttention",
         },
         absolute_positions=False,
     ),
-    "bert": Family(
+    "bert": Architecture(
         kind="encoder",
         components={
             "attention.query": r".*attention\.self\.query",
@@ -108,15 +108,15 @@ FAMILIES: Mapping[str, Family] = {
             "attention.output": r".*attention\.output\.dense",
             "ffn": r".*layer\.\d+\.(intermediate|output)\.dense",
         },
-        others={
+        other_modules={
             "layernorm.block": r".*layer\.\d+\.(attention\.)?output\.LayerNorm",
             "layernorm.embedding": r".*embeddings\.LayerNorm",
             "embeddings": r".*(word|position|token_type)_embeddings",
         },
-        attentions={"encoder": r".*attention\.self"},
+        attention_modules={"encoder": r".*attention\.self"},
         absolute_positions=True,
     ),
-    "gpt2": Family(
+    "gpt2": Architecture(
         kind="decoder",
         components={
             "attention.query": (r".*attn\.c_attn", 0, 3),
@@ -125,16 +125,16 @@ FAMILIES: Mapping[str, Family] = {
             "attention.output": r".*attn\.c_proj",
             "ffn": r".*mlp\.c_(fc|proj)",
         },
-        others={
+        other_modules={
             "layernorm.block": r".*\.ln_[12]",
             "layernorm.final": r".*ln_f",
             "embeddings": r".*w[tp]e",
             "head": r"lm_head",
         },
-        attentions={"decoder": r".*\.attn"},
+        attention_modules={"decoder": r".*\.attn"},
         absolute_positions=True,
     ),
-    "llama": Family(
+    "llama": Architecture(
         kind="decoder",
         components={
             **{
@@ -143,23 +143,23 @@ FAMILIES: Mapping[str, Family] = {
             },
             "ffn": r".*mlp\.(gate|up|down)_proj",
         },
-        others={
+        other_modules={
             "layernorm.block": r".*_layernorm",
             "layernorm.final": r"(.*\.)?norm",
             "embeddings": r".*embed_tokens",
             "head": r"lm_head",
         },
-        attentions={"decoder": r".*self_attn"},
+        attention_modules={"decoder": r".*self_attn"},
         absolute_positions=False,
         layernorm=("layernorm.block",),  # the final one is called `norm`, and not matched
     ),
 }
-SAME = {"roberta": "bert", "mt5": "t5", "mistral": "llama", "qwen2": "llama"}
+SAME_ARCHITECTURE = {"roberta": "bert", "mt5": "t5", "mistral": "llama", "qwen2": "llama"}
 
 
-def family(model_type: str) -> Family:
+def find_architecture(model_type: str) -> Architecture:
     """The entry for a configuration's model type; BadInput names the families there are."""
-    name = SAME.get(model_type) or model_type
-    if name not in FAMILIES:
-        raise unknown("model family", model_type, FAMILIES)
-    return FAMILIES[name]
+    name = SAME_ARCHITECTURE.get(model_type) or model_type
+    if name not in ARCHITECTURES:
+        raise unknown_name("model family", model_type, ARCHITECTURES)
+    return ARCHITECTURES[name]

@@ -25,7 +25,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import sdpa_mask
 
-NAME = "peftcore"
+IMPLEMENTATION_NAME = "peftcore"
 Prefix = tuple[Tensor, Tensor]
 
 
@@ -33,27 +33,27 @@ Prefix = tuple[Tensor, Tensor]
 class AttentionRecord:
     """What one attention block computed: prefix positions first, then content."""
 
-    site: str
+    block_path: str
     query: Tensor  # (b, h, q, e)
     key: Tensor  # (b, h, p + k, e)
     value: Tensor  # (b, h, p + k, e)
     weights: Tensor  # (b, h, q, p + k)
     output: Tensor  # (b, h, q, e)
-    length: int  # p
+    prefix_length: int  # p
     scale: float = 1.0  # of query times key, before the softmax
     bias: Tensor | None = None  # what was added to that; or a mask, False where nothing is seen
 
 
 @dataclass
-class Call:
+class AttentionContext:
     """What is in force while one forward pass or one generation runs."""
 
     prefix: Callable[[str, int], Prefix | None] = lambda site, n: None
-    wanted: frozenset[str] = frozenset()  # sites to record
+    recorded_blocks: frozenset[str] = frozenset()  # sites to record
     records: list[AttentionRecord] = field(default_factory=list)
 
 
-CALL: ContextVar[Call | None] = ContextVar("peftcore_call", default=None)
+ACTIVE_CONTEXT: ContextVar[AttentionContext | None] = ContextVar("peftcore_call", default=None)
 
 
 def attend(
@@ -68,21 +68,21 @@ def attend(
     **_: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Softmax attention over prefix and content: (b, q, h, e), and the weights if recorded."""
-    call, site = CALL.get(), getattr(module, "peftcore_site", "")
-    prefix = call.prefix(site, len(query)) if call else None
-    length = 0
+    context, block_path = ACTIVE_CONTEXT.get(), getattr(module, "peftcore_site", "")
+    prefix = context.prefix(block_path, len(query)) if context else None
+    prefix_length = 0
     if prefix is not None:
-        length = prefix[0].shape[2]
+        prefix_length = prefix[0].shape[2]
         key = torch.cat([prefix[0].to(key.dtype), key], 2)
         value = torch.cat([prefix[1].to(value.dtype), value], 2)
-        attention_mask = _open(attention_mask, length, True)
-        position_bias = _open(position_bias, length, 0.0)
+        attention_mask = _pad_for_prefix(attention_mask, prefix_length, True)
+        position_bias = _pad_for_prefix(position_bias, prefix_length, 0.0)
     groups = query.shape[1] // key.shape[1]
     if groups > 1:  # grouped-query attention: several query heads read one key head
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     bias = _bias(attention_mask, position_bias, query.dtype)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    recorded = call is not None and site in call.wanted
+    recorded = context is not None and block_path in context.recorded_blocks
     if not recorded and not _slow_when_fused(query, key):
         out = scaled_dot_product_attention(
             query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale
@@ -90,9 +90,11 @@ def attend(
         return out.transpose(1, 2).contiguous(), None
     weights = _weights(query, key, bias, scale)
     out = drop(weights, dropout, module.training) @ value
-    if call is None or not recorded:
+    if context is None or not recorded:
         return out.transpose(1, 2).contiguous(), None
-    call.records.append(AttentionRecord(site, query, key, value, weights, out, length, scale, bias))
+    context.records.append(
+        AttentionRecord(block_path, query, key, value, weights, out, prefix_length, scale, bias)
+    )
     return out.transpose(1, 2).contiguous(), weights
 
 
@@ -115,9 +117,9 @@ def _weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: float) -> T
     return scores.softmax(-1).to(query.dtype)
 
 
-def _open(term: Tensor | None, length: int, value: float | bool) -> Tensor | None:
+def _pad_for_prefix(term: Tensor | None, prefix_length: int, value: float | bool) -> Tensor | None:
     """Let every query see the prefix without penalty."""
-    return None if term is None else pad(term, (length, 0), value=value)
+    return None if term is None else pad(term, (prefix_length, 0), value=value)
 
 
 def _bias(mask: Tensor | None, position_bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
@@ -134,5 +136,5 @@ def explicit_mask(*args: Any, **kwargs: Any) -> Tensor | None:
     return sdpa_mask(*args, **(kwargs | skips))
 
 
-AttentionInterface.register(NAME, attend)
-AttentionMaskInterface.register(NAME, explicit_mask)
+AttentionInterface.register(IMPLEMENTATION_NAME, attend)
+AttentionMaskInterface.register(IMPLEMENTATION_NAME, explicit_mask)

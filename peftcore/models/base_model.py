@@ -27,18 +27,18 @@ from transformers.utils import logging
 
 from peftcore.errors import BadInput
 from peftcore.models import attention, catalog
-from peftcore.models.architectures import Kind, family
-from peftcore.models.structure import Anatomy, dissect
+from peftcore.models.architectures import ModelKind, find_architecture
+from peftcore.models.structure import ModelStructure, analyze
 
 logging.disable_progress_bar()
-LOADERS: dict[Kind, Any] = {
+AUTO_CLASSES: dict[ModelKind, Any] = {
     "encoder": AutoModel,
     "decoder": AutoModelForCausalLM,
     "encoder-decoder": AutoModelForSeq2SeqLM,
 }
 
 
-class OneGELU(nn.GELU):
+class FusedGELU(nn.GELU):
     """The library's NewGELUActivation in one operation instead of eight."""
 
     def __init__(self) -> None:
@@ -52,14 +52,16 @@ class BaseModel:
     name: str
     model: Any  # a PreTrainedModel, whose own annotations hide most of what it has
     tokenizer: PreTrainedTokenizerBase
-    anatomy: Anatomy
+    structure: ModelStructure
     fingerprint: str  # of the weights; stored with every run
-    sentences: bool = False  # trained so that the cosine of two texts tells how alike they are
+    is_sentence_encoder: bool = (
+        False  # trained so that the cosine of two texts tells how alike they are
+    )
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ModelKind:
         """Encoder, decoder or encoder-decoder."""
-        return self.anatomy.family.kind
+        return self.structure.architecture.kind
 
     @property
     def embeddings(self) -> Tensor:
@@ -73,41 +75,41 @@ class BaseModel:
         return self.embeddings.device
 
     @property
-    def parameters(self) -> int:
+    def parameter_count(self) -> int:
         """Numbers in the model; tied weights count once."""
         return sum(p.numel() for p in self.model.parameters())
 
 
 def freeze(
-    name: str, model: Any, tokenizer: PreTrainedTokenizerBase, sentences: bool = False
+    name: str, model: Any, tokenizer: PreTrainedTokenizerBase, is_sentence_encoder: bool = False
 ) -> BaseModel:
     """A base model made of a transformers model, which is put into evaluation mode for good."""
     model.eval().requires_grad_(False)
-    model.set_attn_implementation(attention.NAME)
-    _exchange(model, NewGELUActivation, OneGELU)
-    anatomy = dissect(model)
-    for site in anatomy.sites:
-        model.get_submodule(site.path).peftcore_site = site.path
+    model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
+    _replace_modules(model, NewGELUActivation, FusedGELU)
+    structure = analyze(model)
+    for block in structure.attention_blocks:
+        model.get_submodule(block.path).peftcore_site = block.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return BaseModel(name, model, tokenizer, anatomy, fingerprint(model), sentences)
+    return BaseModel(name, model, tokenizer, structure, fingerprint(model), is_sentence_encoder)
 
 
-def _exchange(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
+def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, old):
                 setattr(module, name, new())
 
 
-def as_published(model: Any) -> Any:
+def restore_library_modules(model: Any) -> Any:
     """The model with the library's own attention and activations again.
 
     `freeze` puts others in their place: attention that knows of prefixes, and PyTorch's form of an
     activation that the library spells out, which takes a quarter to a half of the time.
     """
     model.set_attn_implementation("sdpa")
-    _exchange(model, OneGELU, NewGELUActivation)
+    _replace_modules(model, FusedGELU, NewGELUActivation)
     return model
 
 
@@ -122,23 +124,25 @@ def fingerprint(model: PreTrainedModel) -> str:
 
 def load(name: str, device: str = "cpu") -> BaseModel:
     """The base of this name on this device; BadInput says what is wrong and what there is."""
-    where, _, revision = str(catalog.locate(name)).partition("@")
-    local = Path(where).is_dir()
+    source, _, revision = str(catalog.locate_base(name)).partition("@")
+    local = Path(source).is_dir()
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
     if revision and not local:
         safe["revision"] = revision
     try:
-        kin = family(AutoConfig.from_pretrained(where, **safe).model_type)
-        extra = {"add_pooling_layer": False} if kin.kind == "encoder" else {}
-        model = LOADERS[kin.kind].from_pretrained(
-            where, use_safetensors=True, dtype=torch.float32, **safe, **extra
+        architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
+        extra = {"add_pooling_layer": False} if architecture.kind == "encoder" else {}
+        model = AUTO_CLASSES[architecture.kind].from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, **safe, **extra
         )
-        tokenizer = AutoTokenizer.from_pretrained(where, **safe)
+        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
     except (OSError, ValueError) as error:
         if isinstance(error, BadInput):
             raise
-        known = ", ".join(catalog.names())
-        first = str(error).strip().splitlines()[0]
-        raise BadInput(f"base {name!r} cannot be loaded: {first} (here: {known})") from error
-    sentences = Path(where, "modules.json").is_file()  # how sentence encoders are published
-    return freeze(name, model.to(device), tokenizer, sentences)
+        known = ", ".join(catalog.base_names())
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"base {name!r} cannot be loaded: {reason} (here: {known})") from error
+    is_sentence_encoder = Path(
+        source, "modules.json"
+    ).is_file()  # how sentence encoders are published
+    return freeze(name, model.to(device), tokenizer, is_sentence_encoder)

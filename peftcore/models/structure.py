@@ -12,19 +12,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from peftcore.errors import BadInput, unknown
-from peftcore.models.architectures import Choice as Choice
+from peftcore.errors import BadInput, unknown_name
+from peftcore.models.architectures import (
+    Architecture,
+    AttentionKind,
+    ModelKind,
+    WeightChoice,
+    find_architecture,
+)
 from peftcore.models.architectures import Component as Component
-from peftcore.models.architectures import Family, family
-from peftcore.models.architectures import Kind as Kind
-from peftcore.models.architectures import Place as Place
 from peftcore.models.architectures import Stack as Stack
 
 UNSTACKED = frozenset({"embeddings", "head"})
 
 
 @dataclass(frozen=True)
-class Part:
+class TargetSlice:
     """A share of one leaf's output: columns [start, stop) of `outputs` from `inputs`."""
 
     path: str
@@ -48,7 +51,7 @@ class Weight:
     layer: int | None  # None: outside the layers
     shape: tuple[int, ...]  # of the share
     columns: tuple[int, int] | None  # of the output; None: all of them
-    users: tuple[str, ...]  # paths of the modules that compute with it
+    module_paths: tuple[str, ...]  # paths of the modules that compute with it
 
     @property
     def key(self) -> str:
@@ -56,7 +59,7 @@ class Weight:
         return self.name if self.columns is None else f"{min(self.components)}:{self.name}"
 
     @property
-    def bias(self) -> bool:
+    def is_bias(self) -> bool:
         """Whether it is a bias vector."""
         return self.name.endswith(".bias")
 
@@ -67,39 +70,39 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Site:
+class AttentionBlock:
     """One attention block: its path, the place it belongs to, and its number there from 0."""
 
     path: str
-    place: Place
+    attention_kind: AttentionKind
     layer: int
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class ModelStructure:
     """The parts of one particular model."""
 
-    family: Family
+    architecture: Architecture
     width: int
     heads: int
     kv_heads: int
     head_width: int
     layers: int
     window: int | None  # longest input in positions; None: no hard limit
-    sites: tuple[Site, ...]
-    parts: Mapping[str, tuple[Part, ...]]
+    attention_blocks: tuple[AttentionBlock, ...]
+    target_slices: Mapping[str, tuple[TargetSlice, ...]]
     weights: tuple[Weight, ...] = ()
 
-    def of(self, component: str) -> tuple[Part, ...]:
+    def slices_of(self, component: str) -> tuple[TargetSlice, ...]:
         """Parts of a component; BadInput if this model has none."""
         if component not in get_args(Component):
-            raise unknown("component", component, get_args(Component))
-        if not self.parts.get(component):
-            have = ", ".join(name for name, parts in self.parts.items() if parts)
+            raise unknown_name("component", component, get_args(Component))
+        if not self.target_slices.get(component):
+            have = ", ".join(name for name, parts in self.target_slices.items() if parts)
             raise BadInput(f"this base has no component {component!r}; it has: {have}")
-        return self.parts[component]
+        return self.target_slices[component]
 
-    def choose(
+    def select_weights(
         self,
         components: Iterable[str] = ("all",),
         stacks: Collection[str] = ("encoder", "decoder"),
@@ -113,68 +116,74 @@ class Anatomy:
         """
         if last is not None and last < first:
             raise BadInput(f"the last layer must not lie before the first; got {first} to {last}")
-        names, whole = set(components), first == 0 and last is None
-        both = self.family.kind != "encoder-decoder" or {"encoder", "decoder"} <= set(stacks)
+        names, all_layers = set(components), first == 0 and last is None
+        all_stacks = self.architecture.kind != "encoder-decoder" or {"encoder", "decoder"} <= set(
+            stacks
+        )
 
-        def meant(weight: Weight) -> bool:
-            if not any(self._is(weight, name) for name in names):
+        def is_chosen(weight: Weight) -> bool:
+            if not any(self._matches_choice(weight, name) for name in names):
                 return False
             if weight.components & UNSTACKED:
-                return bool(names & UNSTACKED & weight.components) or (both and whole)
+                return bool(names & UNSTACKED & weight.components) or (all_stacks and all_layers)
             assert weight.layer is not None, "what is not words or head lies in a layer"
             inside = first <= weight.layer and (last is None or weight.layer <= last)
-            return inside and (both or weight.stack in stacks)
+            return inside and (all_stacks or weight.stack in stacks)
 
-        return tuple(weight for weight in self.weights if meant(weight))
+        return tuple(weight for weight in self.weights if is_chosen(weight))
 
-    def _is(self, weight: Weight, choice: str) -> bool:
+    def _matches_choice(self, weight: Weight, choice: str) -> bool:
         if choice in ("all", "bias"):
-            return choice == "all" or weight.bias
+            return choice == "all" or weight.is_bias
         if choice == "layernorm":
-            return bool(weight.components & set(self.family.layernorm))
+            return bool(weight.components & set(self.architecture.layernorm))
         return any(c == choice or c.startswith(f"{choice}.") for c in weight.components)
 
     @property
     def choices(self) -> tuple[str, ...]:
         """The names by which weights of this model can be chosen."""
-        known: tuple[str, ...] = get_args(Choice)
-        return tuple(name for name in known if any(self._is(w, name) for w in self.weights))
+        known: tuple[str, ...] = get_args(WeightChoice)
+        return tuple(
+            name for name in known if any(self._matches_choice(w, name) for w in self.weights)
+        )
 
 
-def dissect(model: Any) -> Anatomy:
+def analyze(model: Any) -> ModelStructure:
     """Find the parts of a transformers model."""
-    config, kin = model.config, family(model.config.model_type)
+    config, architecture = model.config, find_architecture(model.config.model_type)
     heads = config.num_attention_heads
     head_width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None)
-    leaves = {
-        path: m for path, m in model.named_modules() if getattr(m, "weight", None) is not None
+    weighted_modules = {
+        path: module
+        for path, module in model.named_modules()
+        if getattr(module, "weight", None) is not None
     }
-    parts = {
+    target_slices = {
         name: tuple(
-            _part(kin.kind, path, name, leaf, rule)
-            for path, leaf in leaves.items()
+            _target_slice(architecture.kind, path, name, module, rule)
+            for path, module in weighted_modules.items()
             if _matches(rule, path)
         )
-        for name, rule in kin.components.items()
+        for name, rule in architecture.components.items()
     }
-    sites = [
-        Site(path, place, number)
-        for place, pattern in kin.attentions.items()
+    attention_blocks = [
+        AttentionBlock(path, attention_kind, number)
+        for attention_kind, pattern in architecture.attention_modules.items()
         for number, path in enumerate(
             p for p, _ in model.named_modules() if re.fullmatch(pattern, p)
         )
     ]
-    return Anatomy(
-        family=kin,
+    return ModelStructure(
+        architecture=architecture,
         width=config.hidden_size,
         heads=heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_width=head_width or config.hidden_size // heads,
         layers=config.num_hidden_layers,
-        window=None if kin.kind == "encoder-decoder" else config.max_position_embeddings,
-        sites=tuple(sites),
-        parts=parts,
-        weights=tuple(_weights(model, kin)),
+        window=None if architecture.kind == "encoder-decoder" else config.max_position_embeddings,
+        attention_blocks=tuple(attention_blocks),
+        target_slices=target_slices,
+        weights=tuple(_weights(model, architecture)),
     )
 
 
@@ -182,22 +191,24 @@ def _matches(rule: str | tuple[str, int, int], path: str) -> bool:
     return bool(re.fullmatch(rule if isinstance(rule, str) else rule[0], path))
 
 
-def _part(kind: Kind, path: str, name: str, leaf: Any, rule: str | tuple[str, int, int]) -> Part:
+def _target_slice(
+    kind: ModelKind, path: str, name: str, module: Any, rule: str | tuple[str, int, int]
+) -> TargetSlice:
     """A leaf as a part; GPT-2 stores its matrices (inputs, outputs), everyone else transposed."""
-    conv = type(leaf).__name__ == "Conv1D"
-    inputs, outputs = leaf.weight.shape if conv else leaf.weight.shape[::-1]
+    conv = type(module).__name__ == "Conv1D"
+    inputs, outputs = module.weight.shape if conv else module.weight.shape[::-1]
     _, i, n = (rule, 0, 1) if isinstance(rule, str) else rule
     stack = _stack(kind, path)
-    return Part(path, name, stack, inputs, i * outputs // n, (i + 1) * outputs // n)
+    return TargetSlice(path, name, stack, inputs, i * outputs // n, (i + 1) * outputs // n)
 
 
-def _stack(kind: Kind, path: str) -> Stack:
+def _stack(kind: ModelKind, path: str) -> Stack:
     return "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
 
 
-def _weights(model: Any, kin: Family) -> Iterator[Weight]:
+def _weights(model: Any, architecture: Architecture) -> Iterator[Weight]:
     """Every parameter that belongs to a component, by shares where a leaf holds several."""
-    rules = {**kin.components, **kin.others}
+    rules = {**architecture.components, **architecture.other_modules}
     users: dict[int, list[str]] = {}
     for path, module in model.named_modules():
         for tensor in module.parameters(recurse=False):
@@ -209,15 +220,17 @@ def _weights(model: Any, kin: Family) -> Iterator[Weight]:
     }
     for name, tensor in model.named_parameters():
         paths, shape = tuple(users[id(tensor)]), tuple(tensor.shape)
-        found = {c: rule for c, rule in rules.items() if any(_matches(rule, p) for p in paths)}
-        if not found:  # a pooler, which nothing reads
+        matching_rules = {
+            c: rule for c, rule in rules.items() if any(_matches(rule, p) for p in paths)
+        }
+        if not matching_rules:  # a pooler, which nothing reads
             continue
-        outside = bool(UNSTACKED & found.keys())
-        stack = None if outside else _stack(kin.kind, paths[0])
-        layer = None if stack is None else _layer(found, paths[0], depths[stack])
-        shares = {c: rule for c, rule in found.items() if not isinstance(rule, str)}
+        outside_stacks = bool(UNSTACKED & matching_rules.keys())
+        stack = None if outside_stacks else _stack(architecture.kind, paths[0])
+        layer = None if stack is None else _layer(matching_rules, paths[0], depths[stack])
+        shares = {c: rule for c, rule in matching_rules.items() if not isinstance(rule, str)}
         if not shares:
-            yield Weight(name, frozenset(found), stack, layer, shape, None, paths)
+            yield Weight(name, frozenset(matching_rules), stack, layer, shape, None, paths)
         for component, (_, i, n) in shares.items():
             width = shape[-1] // n
             yield Weight(

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from peftcore.errors import BadInput
-from peftcore.models.structure import Part, Stack
+from peftcore.models.structure import Stack, TargetSlice
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-Linear = Literal[
+LinearComponent = Literal[
     "attention.query",
     "attention.key",
     "attention.value",
@@ -29,49 +29,51 @@ Linear = Literal[
 ]
 
 
-def chosen(base: BaseModel, components: Sequence[str], stacks: Sequence[Stack]) -> list[Part]:
+def select_target_slices(
+    base: BaseModel, components: Sequence[str], stacks: Sequence[Stack]
+) -> list[TargetSlice]:
     """The parts of these components in these stacks, each once; BadInput if there are none.
 
     Components the base does not have are passed over, and a base with one stack has only that.
     """
-    both = base.kind == "encoder-decoder"
-    found = {
+    has_two_stacks = base.kind == "encoder-decoder"
+    slices_by_position = {
         (part.path, part.start): part
         for name in components
-        for part in _of(base, name)
-        if part.stack in stacks or not both
+        for part in _slices_of(base, name)
+        if part.stack in stacks or not has_two_stacks
     }
-    if not found:
-        have = ", ".join(name for name, parts in base.anatomy.parts.items() if parts)
+    if not slices_by_position:
+        have = ", ".join(name for name, parts in base.structure.target_slices.items() if parts)
         raise BadInput(
             f"{base.name} has no {' or '.join(components)} in its {' or '.join(stacks)}; "
             f"components must name one of: {have}"
         )
-    return list(found.values())
+    return list(slices_by_position.values())
 
 
-def _of(base: BaseModel, component: str) -> Sequence[Part]:
+def _slices_of(base: BaseModel, component: str) -> Sequence[TargetSlice]:
     return (
-        last_of_feed_forward(base)
+        ffn_output_slices(base)
         if component == "ffn.output"
-        else (base.anatomy.parts.get(component, ()))
+        else (base.structure.target_slices.get(component, ()))
     )
 
 
-def last_of_feed_forward(base: BaseModel) -> list[Part]:
+def ffn_output_slices(base: BaseModel) -> list[TargetSlice]:
     """The last matrix of each feed-forward block: the one that writes to the residual stream."""
-    return [block[-1] for block in feed_forwards(base)]
+    return [block[-1] for block in ffn_slices_by_block(base)]
 
 
-def feed_forwards(base: BaseModel) -> list[list[Part]]:
+def ffn_slices_by_block(base: BaseModel) -> list[list[TargetSlice]]:
     """The matrices of each feed-forward block in the order they are applied."""
-    blocks: dict[str, list[Part]] = {}
-    for part in base.anatomy.parts.get("ffn", ()):
+    blocks: dict[str, list[TargetSlice]] = {}
+    for part in base.structure.target_slices.get("ffn", ()):
         layer = re.match(r".*\.\d+(?=\.)", part.path)
         blocks.setdefault(layer.group() if layer else "", []).append(part)
     return list(blocks.values())
 
 
-def key(part: Part) -> str:
+def layer_key(part: TargetSlice) -> str:
     """How tensors of a part are called, after the kind: "component:path"."""
     return f"{part.component}:{part.path}"

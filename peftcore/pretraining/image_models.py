@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.tasks.images import canvas, digits, scenes
 
 PAD, END, UNKNOWN, DRAW = "<|pad|>", "<|end|>", "<|unknown|>", "<|draw|>"
 
 
 @dataclass(frozen=True)
-class Shape:
+class ImageModelConfig:
     """The size of a base and the world it draws."""
 
     world: str  # what it draws
@@ -29,27 +29,30 @@ class Shape:
     dropout: float = 0.0
 
 
-SHAPES: dict[str, Shape] = {
-    "tiny-digits": Shape(
-        "digits", digits.LEVELS, ("draw", "a", "an", "digit", "the", *digits.WORDS), dropout=0.05
+IMAGE_MODELS: dict[str, ImageModelConfig] = {
+    "tiny-digits": ImageModelConfig(
+        "digits",
+        digits.LEVELS,
+        ("draw", "a", "an", "digit", "the", *digits.DIGIT_WORDS),
+        dropout=0.05,
     ),
-    "tiny-scenes": Shape(
+    "tiny-scenes": ImageModelConfig(
         "scenes",
         scenes.LEVELS,
         ("a", "an", "left", "right", "of", "above", "below", "at", "night", "draw", "and",
          *scenes.COLOURS, *scenes.SHAPES),
     ),
 }  # fmt: skip
-NAMES = tuple(SHAPES)
+IMAGE_MODEL_NAMES = tuple(IMAGE_MODELS)
 # Tokens a shipped base saw: each takes a few minutes on one core (a figure of the cards).
 TOKENS = {"tiny-digits": 6_000_000, "tiny-scenes": 6_000_000}
 
 
-def shape(name: str) -> Shape:
+def image_model_config(name: str) -> ImageModelConfig:
     """The shape of a base that draws; BadInput names those there are."""
-    if name not in SHAPES:
-        raise unknown("base that draws", name, NAMES)
-    return SHAPES[name]
+    if name not in IMAGE_MODELS:
+        raise unknown_name("base that draws", name, IMAGE_MODEL_NAMES)
+    return IMAGE_MODELS[name]
 
 
 def make_tokenizer(name: str) -> Any:
@@ -57,13 +60,13 @@ def make_tokenizer(name: str) -> Any:
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    made = shape(name)
+    model_config = image_model_config(name)
     pixels = [
-        canvas.word(place, level)
-        for place in range(len(canvas.PLACES))
-        for level in range(made.levels)
+        canvas.pixel_word(index, level)
+        for index in range(len(canvas.PIXELS))
+        for level in range(model_config.levels)
     ]
-    words = [PAD, END, UNKNOWN, DRAW, *made.vocabulary, *pixels]
+    words = [PAD, END, UNKNOWN, DRAW, *model_config.vocabulary, *pixels]
     core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token=UNKNOWN))
     core.normalizer = normalizers.Sequence(
         [
@@ -76,7 +79,7 @@ def make_tokenizer(name: str) -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
         clean_up_tokenization_spaces=False,
-        model_max_length=made.positions,
+        model_max_length=model_config.positions,
         model_input_names=["input_ids", "attention_mask"],
         padding_side="left",
         pad_token=PAD,
@@ -95,22 +98,30 @@ def make_model(name: str, tokenizer: Any) -> Any:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from peftcore.tasks.images.sampling import level_ids
+    from peftcore.tasks.images.sampling import pixel_token_ids
 
-    made = shape(name)
-    size: dict[str, Any] = {"n_embd": made.width, "n_layer": made.layers, "n_head": made.heads,
-                            "n_inner": 4 * made.width, "n_positions": made.positions,
-                            "resid_pdrop": made.dropout, "embd_pdrop": made.dropout,
-                            "attn_pdrop": 0.0}  # fmt: skip
+    model_config = image_model_config(name)
+    size: dict[str, Any] = {
+        "n_embd": model_config.width,
+        "n_layer": model_config.layers,
+        "n_head": model_config.heads,
+        "n_inner": 4 * model_config.width,
+        "n_positions": model_config.positions,
+        "resid_pdrop": model_config.dropout,
+        "embd_pdrop": model_config.dropout,
+        "attn_pdrop": 0.0,
+    }
     ends = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id, "draws": made.world}  # fmt: skip
+            "pad_token_id": tokenizer.pad_token_id, "draws": model_config.world}  # fmt: skip
     config = GPT2Config(vocab_size=len(tokenizer), **size, **ends)
     model: Any = GPT2LMHeadModel(config)
-    ids = level_ids(tokenizer)
-    place = torch.randn(ids.shape[0], 1, made.width) * 0.06
-    level = torch.randn(1, ids.shape[1], made.width) * 0.06
+    ids = pixel_token_ids(tokenizer)
+    pixel_vectors = torch.randn(ids.shape[0], 1, model_config.width) * 0.06
+    level_vectors = torch.randn(1, ids.shape[1], model_config.width) * 0.06
     with torch.no_grad():
-        model.get_input_embeddings().weight[ids.flatten()] = (place + level).flatten(0, 1)
+        model.get_input_embeddings().weight[ids.flatten()] = (
+            pixel_vectors + level_vectors
+        ).flatten(0, 1)
         model.get_parameter("transformer.wpe.weight").mul_(0.25)
     return model
 
@@ -127,7 +138,7 @@ of colour with shape and of shapes in a relation""",
 
 def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) -> None:
     """A README.md beside the weights: what it is, how it was made, how good, what it cannot."""
-    made = shape(name)
+    model_config = image_model_config(name)
     points = [*measured["curve"], {k: v for k, v in measured.items() if k != "curve"}]
     figures = [key for key in points[-1] if key not in ("step", "seconds", "tokens", "seed",
                                                         "budget", "drawn")]  # fmt: skip
@@ -138,13 +149,13 @@ def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) 
         counts = [f"{point['tokens']:,}", f"{point['seconds'] / 60:.1f}"]
         table.append(row(counts + [f"{point[key]:g}" if key in point else "" for key in figures]))
     body = "\n".join(table)
-    asked = f"--tokens {measured['budget']} --seed {measured['seed']}"
-    command = f"python -m peftcore pretrain {name} {asked} --out assets/models/{name}"
+    arguments = f"--tokens {measured['budget']} --seed {measured['seed']}"
+    command = f"python -m peftcore pretrain {name} {arguments} --out assets/models/{name}"
     (out / "README.md").write_text(
         f"""# {name}
 
-A decoder (GPT-2 layers, d {made.width}, {made.layers} layers, {made.heads} heads) of
-{parameters / 1e6:.2f} million parameters that
+A decoder (GPT-2 layers, d {model_config.width}, {model_config.layers} layers, {model_config.heads}
+heads) of {parameters / 1e6:.2f} million parameters that
 {_ABOUT[name]}.
 
 A picture is 64 words after the prompt, one a pixel, each naming its place and its level ("c5=2").

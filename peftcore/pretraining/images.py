@@ -17,51 +17,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peftcore.pretraining.image_models import DRAW, make_model, make_tokenizer, shape, write_card
-from peftcore.pretraining.tiny_models import save
+from peftcore.pretraining.image_models import (
+    DRAW,
+    image_model_config,
+    make_model,
+    make_tokenizer,
+    write_card,
+)
+from peftcore.pretraining.tiny_models import save_base
 from peftcore.tasks.images import canvas, digits, sampling, scenes
 from peftcore.tasks.images.canvas import SIDE, Picture
 
 _BATCH = 32
-_RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
-_MEASURED = 4  # times a run measures itself
-_OFTEN, _LAST = 60, 200  # pictures drawn for each figure, on the way and at the end
+_LEARNING_RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
+_MEASUREMENTS = 4  # times a run measures itself
+_INTERIM_COUNT, _FINAL_COUNT = 60, 200  # pictures drawn for each figure, on the way and at the end
 TEMPERATURE = 0.7  # of the pictures a card counts
-_PROMPT = 0.1  # weight of a prompt's words in the loss
-Pair = tuple[str, Picture]
+_PROMPT_WEIGHT = 0.1  # weight of a prompt's words in the loss
+PromptPicture = tuple[str, Picture]
 Report = Callable[[dict[str, Any]], None]
 
 
-def pretrain(name: str, out: Path, tokens: int, seed: int, report: Report) -> dict[str, Any]:
+def pretrain_image_model(
+    name: str, out: Path, tokens: int, seed: int, report: Report
+) -> dict[str, Any]:
     """Train a base that draws on so many tokens, save it to `out`, and return its measurements."""
-    made = shape(name)
+    model_config = image_model_config(name)
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(name)
     model = make_model(name, tokenizer)
     model.set_attn_implementation("eager")
-    course = _Course(name, model, tokenizer, seed, made.positions)
-    measured = course.run(tokens, out, report)
-    save(model, tokenizer, out)
+    trainer = _ImageTrainer(name, model, tokenizer, seed, model_config.positions)
+    measured = trainer.run(tokens, out, report)
+    save_base(model, tokenizer, out)
     write_card(name, out, measured, model.num_parameters())
     return measured
 
 
-def drawn_pair(name: str, rng: random.Random) -> Pair:
+def sample_pair(name: str, rng: random.Random) -> PromptPicture:
     """A prompt and a picture for it, from what the base may see."""
     if name == "tiny-scenes":
-        scene = scenes.draw_scene(rng, "plain")
-        return scene.prompt, scenes.render(scene, rng)
+        scene = scenes.sample_scene(rng, "plain")
+        return scene.prompt, scenes.render_scene(scene, rng)
     digit = rng.choice(_seen_digits())
-    ways = (digits.prompt(digit.word), f"a {digit.word}", f"the digit {digit.word}")
+    ways = (digits.digit_prompt(digit.word), f"a {digit.word}", f"the digit {digit.word}")
     prompt = ways[0] if rng.random() < 0.7 else rng.choice(ways)
-    return prompt, shifted(digit.picture, rng.choice((-1, 0, 0, 1)))
+    return prompt, shift_columns(digit.picture, rng.choice((-1, 0, 0, 1)))
 
 
 def _seen_digits() -> list[digits.Digit]:
-    return [d for d in digits.rows("train") if d.word != digits.UNSEEN]
+    return [d for d in digits.load_digit_rows("train") if d.word != digits.UNSEEN_DIGIT]
 
 
-def shifted(picture: Picture, by: int) -> Picture:
+def shift_columns(picture: Picture, by: int) -> Picture:
     """The picture moved by columns, or as it is where a pixel that is not blank would be lost."""
     rows = [picture[i : i + SIDE] for i in range(0, len(picture), SIDE)]
     edge = SIDE - 1 if by > 0 else 0
@@ -71,7 +79,7 @@ def shifted(picture: Picture, by: int) -> Picture:
     return tuple(level for row in moved for level in row)
 
 
-class _Course:
+class _ImageTrainer:
     """One base being trained."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any, seed: int, positions: int) -> None:
@@ -79,37 +87,37 @@ class _Course:
         self.rng = random.Random(f"{name}/{seed}")
         self.positions = positions
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), lr=_RATE[name], betas=(0.9, 0.98), weight_decay=0.05
+            model.parameters(), lr=_LEARNING_RATE[name], betas=(0.9, 0.98), weight_decay=0.05
         )
         self.tokens = self.step = 0
 
     def run(self, budget: int, out: Path, report: Report) -> dict[str, Any]:
         """Train on `budget` tokens; the learning rate falls to zero along a cosine."""
-        began = told = time.monotonic()
+        start = last_report = time.monotonic()
         curve: list[dict[str, Any]] = []
         while self.tokens < budget:
             loss = self._update(self.tokens / budget)
             now = time.monotonic()
-            if now - told > 15:
-                told = now
-                report({"step": self.step, "seconds": round(now - began), "tokens": self.tokens,
+            if now - last_report > 15:
+                last_report = now
+                report({"step": self.step, "seconds": round(now - start), "tokens": self.tokens,
                         "loss": round(loss, 4)})  # fmt: skip
                 if not math.isfinite(loss):
                     raise ArithmeticError(f"the loss of {self.name} is not finite")
-            if budget > self.tokens > budget * (len(curve) + 1) / _MEASURED:
-                curve.append(self.measure(round(now - began), _OFTEN))
+            if budget > self.tokens > budget * (len(curve) + 1) / _MEASUREMENTS:
+                curve.append(self.measure(round(now - start), _INTERIM_COUNT))
                 report(curve[-1])
-                save(self.model, self.tokenizer, out)
-        final = self.measure(round(time.monotonic() - began), _LAST)
+                save_base(self.model, self.tokenizer, out)
+        final = self.measure(round(time.monotonic() - start), _FINAL_COUNT)
         report(final)
-        return final | {"curve": curve, "budget": budget, "seed": self.seed, "drawn": _LAST}
+        return final | {"curve": curve, "budget": budget, "seed": self.seed, "drawn": _FINAL_COUNT}
 
     def _update(self, share: float) -> float:
         self.model.train()
         factor = min(1.0, (self.step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
         for group in self.optimizer.param_groups:
-            group["lr"] = _RATE[self.name] * factor
-        ids, weights, starts = self.batch([drawn_pair(self.name, self.rng) for _ in range(_BATCH)])
+            group["lr"] = _LEARNING_RATE[self.name] * factor
+        ids, weights, starts = self.batch([sample_pair(self.name, self.rng) for _ in range(_BATCH)])
         with torch.autocast("cpu", torch.bfloat16):
             loss = self._loss(ids, weights, starts)
         loss.backward()
@@ -120,32 +128,36 @@ class _Course:
         self.tokens += int((weights > 0).sum())
         return float(loss.detach())
 
-    def batch(self, pairs: list[Pair], offset: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+    def batch(
+        self, pairs: list[PromptPicture], offset: bool = True
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Ids (n, t), weights in the loss (n, t) and first positions (n,) of some pairs."""
         end = self.tokenizer.eos_token_id
         texts = [f"{prompt} {DRAW}" for prompt, _ in pairs]
         encode = lambda rows: self.tokenizer(rows, add_special_tokens=False)["input_ids"]
-        heads, tails = encode(texts), encode([canvas.words(p) for _, p in pairs])
+        heads, tails = encode(texts), encode([canvas.picture_to_words(p) for _, p in pairs])
         width = max(len(h) + len(t) for h, t in zip(heads, tails, strict=True)) + 2
         ids = torch.full((len(pairs), width), self.tokenizer.pad_token_id)
         weights = torch.zeros(len(pairs), width)
         for i, (head, tail) in enumerate(zip(heads, tails, strict=True)):
             row = [end, *head, *tail, end]
             ids[i, : len(row)] = torch.tensor(row)
-            weights[i, : len(head) + 1] = _PROMPT
+            weights[i, : len(head) + 1] = _PROMPT_WEIGHT
             weights[i, len(head) + 1 : len(row)] = 1.0
-        room = self.positions - width
-        far = [self.rng.randint(0, room) * (self.rng.random() < 0.5) * offset for _ in pairs]
-        return ids, weights, torch.tensor(far)
+        spare_positions = self.positions - width
+        first_positions = [
+            self.rng.randint(0, spare_positions) * (self.rng.random() < 0.5) * offset for _ in pairs
+        ]
+        return ids, weights, torch.tensor(first_positions)
 
     def _loss(self, ids: Tensor, weights: Tensor, starts: Tensor) -> Tensor:
         positions = torch.arange(ids.shape[1]) + starts[:, None]
         mask = (ids != self.tokenizer.pad_token_id).long()
-        given = {"attention_mask": mask, "position_ids": positions}
-        logits = self.model(ids, **given).logits[:, :-1].float()
-        each = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        counted = weights[:, 1:].flatten()
-        return (each * counted).sum() / counted.sum()
+        position_inputs = {"attention_mask": mask, "position_ids": positions}
+        logits = self.model(ids, **position_inputs).logits[:, :-1].float()
+        token_losses = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        token_weights = weights[:, 1:].flatten()
+        return (token_losses * token_weights).sum() / token_weights.sum()
 
     @torch.no_grad()
     def measure(self, seconds: int, count: int) -> dict[str, Any]:
@@ -153,44 +165,52 @@ class _Course:
         self.model.eval()
         ids, weights, starts = self.batch(self._held_out(), offset=False)
         weights = (weights == 1.0).float()
-        found = {"step": self.step, "seconds": seconds, "tokens": self.tokens,
+        measurements = {"step": self.step, "seconds": seconds, "tokens": self.tokens,
                  "validation_loss": round(float(self._loss(ids, weights, starts)), 4)}  # fmt: skip
-        return found | (self._digits(count) if self.name == "tiny-digits" else self._scenes(count))
+        return measurements | (
+            self._digits(count) if self.name == "tiny-digits" else self._scenes(count)
+        )
 
-    def _held_out(self) -> list[Pair]:
+    def _held_out(self) -> list[PromptPicture]:
         if self.name == "tiny-digits":
-            rows = [d for d in digits.rows("validation") if d.word != digits.UNSEEN]
-            return [(digits.prompt(d.word), d.picture) for d in rows]
+            rows = [
+                d for d in digits.load_digit_rows("validation") if d.word != digits.UNSEEN_DIGIT
+            ]
+            return [(digits.digit_prompt(d.word), d.picture) for d in rows]
         rng = random.Random(f"held out/{self.seed}")
-        return [drawn_pair(self.name, rng) for _ in range(200)]
+        return [sample_pair(self.name, rng) for _ in range(200)]
 
     def _digits(self, count: int) -> dict[str, float]:
-        seen = [digits.SEEN[i % len(digits.SEEN)] for i in range(count)]
-        said = digits.reader().read(self.draw([digits.prompt(word) for word in seen]))
-        unseen = digits.reader().read(self.draw([digits.prompt(digits.UNSEEN)] * count))
-        right = sum(a == b for a, b in zip(said, seen, strict=True))
+        seen = [digits.SEEN_DIGITS[i % len(digits.SEEN_DIGITS)] for i in range(count)]
+        predicted = digits.digit_classifier().predict(
+            self.generate_pictures([digits.digit_prompt(word) for word in seen])
+        )
+        unseen = digits.digit_classifier().predict(
+            self.generate_pictures([digits.digit_prompt(digits.UNSEEN_DIGIT)] * count)
+        )
+        right = sum(a == b for a, b in zip(predicted, seen, strict=True))
         return {"alignment": round(right / count, 3),
-                "unseen": round(unseen.count(digits.UNSEEN) / count, 3)}  # fmt: skip
+                "unseen": round(unseen.count(digits.UNSEEN_DIGIT) / count, 3)}  # fmt: skip
 
     def _scenes(self, count: int) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for kind in scenes.KINDS[:-1]:
+        shares: dict[str, float] = {}
+        for kind in scenes.SCENE_KINDS[:-1]:
             rng = random.Random(f"{kind}/{self.seed}")
-            asked = [scenes.draw_scene(rng, kind) for _ in range(count)]
-            pictures = self.draw([scene.prompt for scene in asked])
-            right = [scenes.aligned(*pair) for pair in zip(asked, pictures, strict=True)]
-            found[kind] = round(sum(right) / count, 3)
-        return found
+            requested = [scenes.sample_scene(rng, kind) for _ in range(count)]
+            pictures = self.generate_pictures([scene.prompt for scene in requested])
+            right = [scenes.scene_match(*pair) for pair in zip(requested, pictures, strict=True)]
+            shares[kind] = round(sum(right) / count, 3)
+        return shares
 
-    def draw(self, prompts: list[str]) -> list[Picture]:
+    def generate_pictures(self, prompts: list[str]) -> list[Picture]:
         """One picture for each prompt."""
         texts = [f"{self.tokenizer.bos_token} {prompt} {DRAW}" for prompt in prompts]
-        given = self.tokenizer(texts, return_tensors="pt", padding=True)
+        inputs = self.tokenizer(texts, return_tensors="pt", padding=True)
         keys = [f"measure/{i}" for i in range(len(prompts))]
         out = self.model.generate(
-            input_ids=given["input_ids"],
-            attention_mask=given["attention_mask"],
-            **sampling.options(self.tokenizer, keys, TEMPERATURE),
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            **sampling.sampling_options(self.tokenizer, keys, TEMPERATURE),
         )
-        said = self.tokenizer.batch_decode(out[:, given["input_ids"].shape[1] :])
-        return [canvas.read(text) for text in said]
+        decoded = self.tokenizer.batch_decode(out[:, inputs["input_ids"].shape[1] :])
+        return [canvas.words_to_picture(text) for text in decoded]

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.pretraining import image_models as drawing
 from peftcore.pretraining.tiny_models import (
-    NAMES,
     SENTINELS,
+    TEXT_MODEL_NAMES,
     make_model,
     make_tokenizer,
-    save,
+    save_base,
     write_card,
 )
 from peftcore.tasks.miniworld import skills
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     import torch
 
 JOINER = "\n"  # between source and answer in a decoder's text, as in `batching`
-_IGNORED = -100
-_LONGEST = 96  # tokens of a pretraining sequence
-_GOING_ON = 0.4  # share of the learning rate a run that goes on begins with
-_FIRST = 2.0  # weight of an answer's first token in the loss
-_MEASURED = 12  # times a run measures its skills
-_OFTEN, _LAST = 150, 400  # items of each skill, on the way and at the end
-_POOL = 3072  # sequences that are drawn, sorted by length and cut into batches together
+_IGNORE_INDEX = -100
+_MAX_TOKENS = 96  # tokens of a pretraining sequence
+_RESUMED_RATE_SHARE = 0.4  # share of the learning rate a run that goes on begins with
+_FIRST_TOKEN_WEIGHT = 2.0  # weight of an answer's first token in the loss
+_MEASUREMENTS = 12  # times a run measures its skills
+_INTERIM_COUNT, _FINAL_COUNT = 150, 400  # items of each skill, on the way and at the end
+_POOL_SIZE = 3072  # sequences that are drawn, sorted by length and cut into batches together
 _TOKENS_PER_BATCH = {"tiny-t5": 1500, "tiny-bert": 1500, "tiny-gpt": 1500}
 # Tokens a shipped base saw: each takes less than an hour on one core (a figure of the cards).
 TOKENS = {"tiny-t5": 18_000_000, "tiny-bert": 11_000_000, "tiny-gpt": 11_000_000} | drawing.TOKENS
-_PLAIN = {"tiny-t5": 0.12, "tiny-bert": 0.3, "tiny-gpt": 0.15}  # share of plain passages
+_PLAIN_SHARE = {"tiny-t5": 0.12, "tiny-bert": 0.3, "tiny-gpt": 0.15}  # share of plain passages
 
 
 @dataclass(frozen=True)
-class Sequence:
+class TokenSequence:
     """Token ids of one item: what is read, what is to be written, and which skill it is.
 
     `agrees` is 0 for a pair that agrees and 1 for one that does not, as BERT numbers its classes.
@@ -54,10 +54,10 @@ class Sequence:
     source: list[int]
     target: list[int]
     skill: str
-    agrees: int = _IGNORED
+    agrees: int = _IGNORE_INDEX
 
 
-def pretrain(
+def pretrain_base(
     name: str,
     out: Path,
     tokens: int,
@@ -74,12 +74,12 @@ def pretrain(
     `report` gets a dict every few seconds: step, seconds, tokens, loss; and now and then the
     measurements on held-out text.
     """
-    if name not in (*NAMES, *drawing.NAMES):
-        raise unknown("embedded base", name, (*NAMES, *drawing.NAMES))
+    if name not in (*TEXT_MODEL_NAMES, *drawing.IMAGE_MODEL_NAMES):
+        raise unknown_name("embedded base", name, (*TEXT_MODEL_NAMES, *drawing.IMAGE_MODEL_NAMES))
     if tokens <= 0:
         raise BadInput(f"tokens must be above 0; got {tokens}")
-    if name in drawing.NAMES:
-        return _pretrain_drawing(name, out, tokens, seed, report, start)
+    if name in drawing.IMAGE_MODEL_NAMES:
+        return _pretrain_image_base(name, out, tokens, seed, report, start)
     import torch
 
     torch.manual_seed(seed)
@@ -93,15 +93,15 @@ def pretrain(
         model = type(make_model(name, tokenizer)).from_pretrained(start, dtype=torch.float32)
     # Fused attention is the slower one on sequences this short (1.3 to 1.7 times a step on a CPU).
     model.set_attn_implementation("eager")
-    trainer = _Trainer(name, model, tokenizer, seed)
-    trainer.rate *= 1.0 if start is None else _GOING_ON
+    trainer = _TextTrainer(name, model, tokenizer, seed)
+    trainer.learning_rate *= 1.0 if start is None else _RESUMED_RATE_SHARE
     measured = trainer.run(tokens, out, report)
-    save(model, tokenizer, out)
+    save_base(model, tokenizer, out)
     write_card(name, out, measured, model.num_parameters())
     return measured
 
 
-def _pretrain_drawing(
+def _pretrain_image_base(
     name: str,
     out: Path,
     tokens: int,
@@ -112,33 +112,33 @@ def _pretrain_drawing(
     """The same for a base that draws; those are small enough to be made in one go."""
     if start is not None:
         raise BadInput(f"{name} is made in one go; leave --start out")
-    from peftcore.pretraining.images import pretrain as make
+    from peftcore.pretraining.images import pretrain_image_model as make
 
     return make(name, out, tokens, seed, report)
 
 
-class _Trainer:
+class _TextTrainer:
     """One base being trained: the data, the optimiser and what is measured on the way."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any, seed: int) -> None:
         self.name, self.model, self.tokenizer, self.seed = name, model, tokenizer, seed
         self.rng = random.Random(f"{name}/{seed}")
-        self.optimizer, self.rate = _optimizer(name, model)
+        self.optimizer, self.learning_rate = _optimizer(name, model)
         self.tokens = self.step = 0
 
     def run(
         self, budget: int, out: Path, report: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
         """Train on `budget` tokens; the learning rate falls to zero in a line."""
-        start = told = time.monotonic()
+        start = last_report = time.monotonic()
         losses: list[float] = []
         curve: list[dict[str, Any]] = []
         while self.tokens < budget:
             for batch in self._batches():
-                losses.append(self._update(batch, self._factor(self.tokens / budget)))
+                losses.append(self._update(batch, self._learning_rate_factor(self.tokens / budget)))
                 now = time.monotonic()
-                if now - told > 15:
-                    told = now
+                if now - last_report > 15:
+                    last_report = now
                     recent = sum(losses) / len(losses)
                     losses = []
                     report({"step": self.step, "seconds": round(now - start), "tokens": self.tokens,
@@ -147,16 +147,16 @@ class _Trainer:
                         raise ArithmeticError(f"the loss of {self.name} is not finite")
                 if self.tokens >= budget:
                     break
-                if self.tokens > budget * (len(curve) + 1) / _MEASURED:
+                if self.tokens > budget * (len(curve) + 1) / _MEASUREMENTS:
                     curve.append(self.measure(round(now - start)))
                     report(curve[-1])
-                    save(self.model, self.tokenizer, out)
-        final = self.measure(round(time.monotonic() - start), _LAST)
+                    save_base(self.model, self.tokenizer, out)
+        final = self.measure(round(time.monotonic() - start), _FINAL_COUNT)
         report(final)
         return final | {"curve": curve, "budget": budget, "seed": self.seed,
-                        "items": [_OFTEN, _LAST]}  # fmt: skip
+                        "items": [_INTERIM_COUNT, _FINAL_COUNT]}  # fmt: skip
 
-    def _factor(self, share: float) -> float:
+    def _learning_rate_factor(self, share: float) -> float:
         warm = min(1.0, (self.step + 1) / 200)
         return warm * max(0.0, 1 - share)
 
@@ -165,9 +165,9 @@ class _Trainer:
 
         self.model.train()
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * factor
+            group["lr"] = self.learning_rate * factor
         with torch.autocast("cpu", torch.bfloat16):
-            loss = self._loss(batch, first=_FIRST)
+            loss = self._loss(batch, first_weight=_FIRST_TOKEN_WEIGHT)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
@@ -175,7 +175,7 @@ class _Trainer:
         self.step += 1
         return float(loss.detach())
 
-    def _loss(self, batch: dict[str, torch.Tensor], first: float = 1.0) -> torch.Tensor:
+    def _loss(self, batch: dict[str, torch.Tensor], first_weight: float = 1.0) -> torch.Tensor:
         """Mean loss of a batch; the first token of an answer, its verdict, counts `first` times."""
         import torch.nn.functional as F
 
@@ -184,18 +184,18 @@ class _Trainer:
         if self.name == "tiny-t5":
             labels = batch["labels"]
             logits = self.model(**batch).logits
-            each = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
+            token_losses = F.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(),
                                    reduction="none").view(labels.shape)  # fmt: skip
-            weights = (labels != _IGNORED).float()
-            weights[:, 0] *= first
-            return (each * weights).sum() / weights.sum()
+            weights = (labels != _IGNORE_INDEX).float()
+            weights[:, 0] *= first_weight
+            return (token_losses * weights).sum() / weights.sum()
         weights = batch["weights"][:, 1:].flatten()
         logits = self.model(batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        each = F.cross_entropy(
+        token_losses = F.cross_entropy(
             logits[:, :-1].flatten(0, 1).float(), batch["input_ids"][:, 1:].flatten(),
             reduction="none",
         )  # fmt: skip
-        return (each * weights).sum() / weights.sum()
+        return (token_losses * weights).sum() / weights.sum()
 
     def _masked_loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Loss of the hidden words, and of whether a pair agrees where there are pairs."""
@@ -205,15 +205,15 @@ class _Trainer:
         inputs = {k: v for k, v in batch.items() if k not in ("labels", "next_sentence_label")}
         out = self.model(**inputs)
         loss = F.cross_entropy(out.prediction_logits.flatten(0, 1).float(), labels.flatten())
-        if bool((agrees != _IGNORED).any()):
+        if bool((agrees != _IGNORE_INDEX).any()):
             loss = loss + F.cross_entropy(out.seq_relationship_logits.float(), agrees)
         return loss
 
     def _batches(self) -> Iterator[dict[str, torch.Tensor]]:
         """A pool of sequences, sorted by length, cut by tokens, in random order."""
-        pool = self._draw(self.rng, _POOL)
+        pool = self._sample_sequences(self.rng, _POOL_SIZE)
         pool.sort(key=lambda s: (len(s.source), len(s.target)))
-        cuts: list[list[Sequence]] = [[]]
+        cuts: list[list[TokenSequence]] = [[]]
         for item in pool:
             width = len(item.source) + len(item.target)
             if (len(cuts[-1]) + 1) * width > _TOKENS_PER_BATCH[self.name]:
@@ -224,12 +224,12 @@ class _Trainer:
             self.tokens += sum(len(s.source) + len(s.target) for s in cut)
             yield self._collate(cut)
 
-    def _draw(self, rng: random.Random, count: int) -> list[Sequence]:
+    def _sample_sequences(self, rng: random.Random, count: int) -> list[TokenSequence]:
         """Sequences of the mixture, skills and plain passages."""
         lessons = [
-            skills.Lesson("plain", skills.draw_passage(rng), "")
-            if rng.random() < _PLAIN[self.name]
-            else skills.draw_lesson(rng)
+            skills.SkillExample("plain", skills.sample_passage(rng), "")
+            if rng.random() < _PLAIN_SHARE[self.name]
+            else skills.sample_skill_example(rng)
             for _ in range(count)
         ]
         pairs = self.name == "tiny-bert"
@@ -240,25 +240,25 @@ class _Trainer:
         encode = lambda rows: self.tokenizer(rows, add_special_tokens=False)["input_ids"]
         sources, targets = encode([t[0] for t in texts]), encode([t[1] for t in texts])
         rows = zip(sources, targets, lessons, strict=True)
-        found = [self._sequence(s, t, lesson, rng) for s, t, lesson in rows]
-        return [s for s in found if len(s.source) + len(s.target) <= _LONGEST * 2]
+        sequences = [self._sequence(s, t, lesson, rng) for s, t, lesson in rows]
+        return [s for s in sequences if len(s.source) + len(s.target) <= _MAX_TOKENS * 2]
 
     def _sequence(
-        self, source: list[int], target: list[int], lesson: skills.Lesson, rng: random.Random
-    ) -> Sequence:
+        self, source: list[int], target: list[int], lesson: skills.SkillExample, rng: random.Random
+    ) -> TokenSequence:
         tok, skill = self.tokenizer, lesson.skill
         if self.name == "tiny-t5":
             if skill == "plain":
                 source, target = _corrupt(source, tok, rng)
-            return Sequence([*source, tok.eos_token_id], [*target, tok.eos_token_id], skill)
+            return TokenSequence([*source, tok.eos_token_id], [*target, tok.eos_token_id], skill)
         if self.name == "tiny-gpt":
-            return Sequence([tok.bos_token_id, *source], [*target, tok.eos_token_id], skill)
+            return TokenSequence([tok.bos_token_id, *source], [*target, tok.eos_token_id], skill)
         cls, sep = tok.cls_token_id, tok.sep_token_id
         tail = [*target, sep] if target else []
-        agrees = int(not lesson.agrees) if lesson.parts else _IGNORED
-        return Sequence([cls, *source, sep], tail, skill, agrees)
+        agrees = int(not lesson.agrees) if lesson.parts else _IGNORE_INDEX
+        return TokenSequence([cls, *source, sep], tail, skill, agrees)
 
-    def _collate(self, rows: list[Sequence]) -> dict[str, torch.Tensor]:
+    def _collate(self, rows: list[TokenSequence]) -> dict[str, torch.Tensor]:
         import torch
 
         pad = self.tokenizer.pad_token_id
@@ -267,7 +267,7 @@ class _Trainer:
             return {
                 "input_ids": inputs,
                 "attention_mask": (inputs != pad).long(),
-                "labels": _padded([r.target for r in rows], _IGNORED),
+                "labels": _padded([r.target for r in rows], _IGNORE_INDEX),
             }
         whole = _padded([r.source + r.target for r in rows], pad)
         mask = (whole != pad).long()
@@ -279,7 +279,7 @@ class _Trainer:
             return {"input_ids": whole, "attention_mask": mask, "weights": weights}
         types = _padded([[0] * len(r.source) + [1] * len(r.target) for r in rows], 0)
         agrees = torch.tensor([r.agrees for r in rows])
-        inputs, labels = self._mask(whole, types * (agrees == _IGNORED).long()[:, None])
+        inputs, labels = self._mask(whole, types * (agrees == _IGNORE_INDEX).long()[:, None])
         return {"input_ids": inputs, "attention_mask": mask, "token_type_ids": types,
                 "labels": labels, "next_sentence_label": agrees}  # fmt: skip
 
@@ -292,94 +292,103 @@ class _Trainer:
         for token in self.tokenizer.all_special_ids:
             special |= whole == token
         hidden = (torch.rand(whole.shape) < share) & ~special
-        labels = torch.where(hidden, whole, _IGNORED)
+        labels = torch.where(hidden, whole, _IGNORE_INDEX)
         roll = torch.rand(whole.shape)
         other = torch.randint(5, len(self.tokenizer), whole.shape)
         inputs = torch.where(hidden & (roll < 0.85), self.tokenizer.mask_token_id, whole)
         inputs = torch.where(hidden & (roll > 0.93), other, inputs)
         return inputs, labels
 
-    def measure(self, seconds: int, count: int = _OFTEN) -> dict[str, Any]:
+    def measure(self, seconds: int, count: int = _INTERIM_COUNT) -> dict[str, Any]:
         """Loss on held-out items, and for writers the skills done right, greedily."""
         import torch
 
         self.model.eval()
         rng = random.Random(f"held out/{self.seed}")
-        rows = self._draw(rng, 256)
+        rows = self._sample_sequences(rng, 256)
         rows.sort(key=lambda s: len(s.source))
-        found: dict[str, Any] = {"step": self.step, "seconds": seconds, "tokens": self.tokens}
+        measurements: dict[str, Any] = {
+            "step": self.step,
+            "seconds": seconds,
+            "tokens": self.tokens,
+        }
         with torch.no_grad():
             state = torch.random.get_rng_state()
             torch.manual_seed(0)
             losses = [float(self._loss(self._collate(rows[i : i + 64]))) for i in range(0, 256, 64)
                       if rows[i : i + 64]]  # fmt: skip
             torch.random.set_rng_state(state)
-            found["validation_loss"] = round(sum(losses) / len(losses), 4)
-            found |= self._skills(count) if self.name != "tiny-bert" else self._agreement(count)
-        return found
+            measurements["validation_loss"] = round(sum(losses) / len(losses), 4)
+            measurements |= (
+                self._skills(count) if self.name != "tiny-bert" else self._agreement(count)
+            )
+        return measurements
 
     def _agreement(self, count: int) -> dict[str, float]:
         """Share of pairs an encoder's first token tells apart, by skill."""
         result: dict[str, float] = {}
         rng = random.Random(f"agreement/{self.seed}")
         for skill in ("check", "odd", "same"):
-            rows: list[Sequence] = []
+            rows: list[TokenSequence] = []
             while len(rows) < count:
-                rows += [s for s in self._draw(rng, 64) if s.skill == skill]
+                rows += [s for s in self._sample_sequences(rng, 64) if s.skill == skill]
             batch = self._collate(rows[:count])
             for key in ("labels", "next_sentence_label"):
                 gold = batch.pop(key)
             batch["input_ids"] = _padded([r.source + r.target for r in rows[:count]],
                                          self.tokenizer.pad_token_id)  # fmt: skip
-            said = self.model(**batch).seq_relationship_logits.argmax(-1)
-            result[f"{skill}_agreement"] = round(float((said == gold).float().mean()), 3)
+            predicted = self.model(**batch).seq_relationship_logits.argmax(-1)
+            result[f"{skill}_agreement"] = round(float((predicted == gold).float().mean()), 3)
         return result
 
     def _skills(self, count: int) -> dict[str, float]:
         """Share of right answers in three skills, and BLEU of told cards."""
         from sacrebleu import corpus_bleu
 
-        wanted: dict[str, list[skills.Lesson]] = {"check": [], "odd": [], "pick": [], "card": [],
-                                                  "same": []}  # fmt: skip
+        names = ("check", "odd", "pick", "card", "same")
+        wanted: dict[str, list[skills.SkillExample]] = {name: [] for name in names}
         rng = random.Random(f"skills/{self.seed}")
         while any(len(v) < count for v in wanted.values()):
-            lesson = skills.draw_lesson(rng)
+            lesson = skills.sample_skill_example(rng)
             if lesson.skill in wanted and len(wanted[lesson.skill]) < count:
                 wanted[lesson.skill].append(lesson)
         result: dict[str, float] = {}
         for skill, lessons in wanted.items():
-            said = self.write([lesson.source for lesson in lessons])
+            answers = self.generate_texts([lesson.source for lesson in lessons])
             if skill == "card":
                 gold = [[lesson.target for lesson in lessons]]
-                result["card_bleu"] = round(corpus_bleu(said, gold).score, 1)
+                result["card_bleu"] = round(corpus_bleu(answers, gold).score, 1)
                 continue
-            pairs = zip(said, lessons, strict=True)
-            right = [head(one) == head(lesson.target) for one, lesson in pairs]
+            pairs = zip(answers, lessons, strict=True)
+            right = [
+                answer_before_reason(answer) == answer_before_reason(lesson.target)
+                for answer, lesson in pairs
+            ]
             result[f"{skill}_accuracy"] = round(sum(right) / count, 3)
         return result
 
-    def write(self, sources: list[str], longest: int = 40) -> list[str]:
+    def generate_texts(self, sources: list[str], longest: int = 40) -> list[str]:
         """What the base writes for some texts, greedily."""
         import torch
 
-        said: list[str] = []
+        outputs: list[str] = []
         for i in range(0, len(sources), 50):
             texts = sources[i : i + 50]
             if self.name == "tiny-gpt":
                 texts = [f"{self.tokenizer.bos_token}{text}{JOINER}" for text in texts]
-            part = self.tokenizer(texts, return_tensors="pt", padding=True)
+            inputs = self.tokenizer(texts, return_tensors="pt", padding=True)
             with torch.no_grad():
                 ids = self.model.generate(
-                    input_ids=part["input_ids"], attention_mask=part["attention_mask"],
+                    input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"],
                     max_new_tokens=longest, do_sample=False,
                 )  # fmt: skip
             if self.name == "tiny-gpt":
-                ids = ids[:, part["input_ids"].shape[1] :]
-            said += self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-        return said
+                ids = ids[:, inputs["input_ids"].shape[1] :]
+            outputs += self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return outputs
 
 
-def head(text: str) -> str:
+def answer_before_reason(text: str) -> str:
     """The answer before its reason."""
     for link in (" , ", " since", " because", ": "):
         text = text.partition(link)[0]
@@ -392,12 +401,12 @@ def _optimizer(name: str, model: Any) -> tuple[Any, float]:
     from transformers import Adafactor
 
     if name == "tiny-t5":  # T5's wide initial embeddings need steps in proportion to the weights
-        rate = 1.5e-2
-        return Adafactor(model.parameters(), lr=rate, scale_parameter=True,
-                         relative_step=False, warmup_init=False), rate  # fmt: skip
-    rate = 2e-3 if name == "tiny-gpt" else 1e-3
-    return torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98),
-                             weight_decay=0.01), rate  # fmt: skip
+        learning_rate = 1.5e-2
+        return Adafactor(model.parameters(), lr=learning_rate, scale_parameter=True,
+                         relative_step=False, warmup_init=False), learning_rate  # fmt: skip
+    learning_rate = 2e-3 if name == "tiny-gpt" else 1e-3
+    return torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.98),
+                             weight_decay=0.01), learning_rate  # fmt: skip
 
 
 def _padded(rows: list[list[Any]], fill: float) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 
 from peftcore.tasks.miniworld import skills
 
-NAMES = ("tiny-t5", "tiny-bert", "tiny-gpt")
+TEXT_MODEL_NAMES = ("tiny-t5", "tiny-bert", "tiny-gpt")
 VOCABULARY = 3200
 SENTINELS = 24  # T5's <extra_id_n>
 
@@ -27,13 +27,13 @@ def tokenizer_text(seed: int = 0, lines: int = 12000) -> Iterator[str]:
         yield " ".join(common)
         yield " ".join(word.capitalize() for word in common)
     for _ in range(lines):
-        lesson = skills.draw_lesson(rng)
+        lesson = skills.sample_skill_example(rng)
         if lesson.skill in ("copy", "odd"):
             yield lesson.target
             continue
         yield lesson.source
         yield lesson.target
-        yield skills.draw_passage(rng)
+        yield skills.sample_passage(rng)
 
 
 def make_tokenizer(name: str) -> Any:
@@ -56,7 +56,7 @@ def make_tokenizer(name: str) -> Any:
     }[name]
     extra = [f"<extra_id_{n}>" for n in range(SENTINELS)] if name == "tiny-t5" else []
     # spaces beside a gap belong to it: the next word brings its own
-    gap = lambda token: AddedToken(token, lstrip=True, rstrip=True, special=True)
+    lone_token = lambda token: AddedToken(token, lstrip=True, rstrip=True, special=True)
     core = Tokenizer(models.BPE())
     # A space before the first word makes it the same token as elsewhere; decoding takes it away.
     core.normalizer = normalizers.Prepend(" ")
@@ -71,12 +71,12 @@ def make_tokenizer(name: str) -> Any:
         tokenizer_text(),
         trainers.BpeTrainer(
             vocab_size=VOCABULARY - len(extra),
-            special_tokens=[gap(t) if t == "[MASK]" else t for t in first],
+            special_tokens=[lone_token(t) if t == "[MASK]" else t for t in first],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
     )
-    _frame(core, name)
+    _add_post_processor(core, name)
     special: dict[str, Any] = {
         "tiny-t5": {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"},
         "tiny-bert": {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]",
@@ -92,12 +92,12 @@ def make_tokenizer(name: str) -> Any:
         if name == "tiny-bert"
         else names,
         padding_side="left" if name == "tiny-gpt" else "right",
-        additional_special_tokens=[gap(token) for token in extra],
+        additional_special_tokens=[lone_token(token) for token in extra],
         **special,
     )
 
 
-def _frame(core: Any, name: str) -> None:
+def _add_post_processor(core: Any, name: str) -> None:
     """Add what the family puts around its texts."""
     from tokenizers import processors
 
@@ -148,7 +148,7 @@ def make_model(name: str, tokenizer: Any) -> Any:
     return GPT2LMHeadModel(GPT2Config(vocab_size=size, **shape, **ends))
 
 
-def save(model: Any, tokenizer: Any, out: Path) -> None:
+def save_base(model: Any, tokenizer: Any, out: Path) -> None:
     """Write the model as fp16 safetensors with its tokenizer; the model itself stays as it is."""
     import torch
 
@@ -198,8 +198,8 @@ def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) 
         table.append(row(counts + [f"{point[key]:g}" for key in figures]))
     curve = "\n".join(table)
     few, many = measured["items"]
-    asked = f"--tokens {measured['budget']} --seed {measured['seed']}"
-    command = f"python -m peftcore pretrain {name} {asked} --out assets/models/{name}"
+    arguments = f"--tokens {measured['budget']} --seed {measured['seed']}"
+    command = f"python -m peftcore pretrain {name} {arguments} --out assets/models/{name}"
     (out / "README.md").write_text(
         f"""# {name}
 

@@ -18,14 +18,14 @@ import sqlalchemy as sa
 
 from peftcore.errors import BadInput
 from peftcore.rating.schema import PROJECTS, RATERS
-from peftcore.rating.store import Book, found
+from peftcore.rating.store import RatingStore, require_row
 
-DAY = 86_400.0  # seconds
-NOBODY = "0" * 64  # compared with when there is no such rater, so that both cases take as long
+SECONDS_PER_DAY = 86_400.0  # seconds
+DUMMY_HASH = "0" * 64  # compared with when there is no such rater, so that both cases take as long
 
 
 @dataclass(frozen=True)
-class Actor:
+class RatingUser:
     """Somebody with a role; `rater` and `project` are empty for experimenters."""
 
     role: Literal["experimenter", "rater"]
@@ -47,19 +47,21 @@ class NotAllowed(BadInput):
     """Somebody asked for what their role or their link does not cover."""
 
 
-def experimenter(name: str = "experimenter") -> Actor:
+def experimenter(name: str = "experimenter") -> RatingUser:
     """Whoever runs the lab: on this machine anybody without a rater's link."""
-    return Actor("experimenter", name)
+    return RatingUser("experimenter", name)
 
 
-def sign_in(book: Book, token: str) -> Actor:
+def sign_in(store: RatingStore, token: str) -> RatingUser:
     """The rater whose link this is; NotAllowed if it is nobody's, was withdrawn or has ended.
 
     A link that ends does not end a visit that came by it before.
     """
     rater, _, secret = token.partition(".")
-    row = book.one(sa.select(RATERS).where(RATERS.c.id == rater, RATERS.c.token_hash.is_not(None)))
-    matches = hmac.compare_digest(row["token_hash"] if row else NOBODY, _hash(secret))
+    row = store.first_row(
+        sa.select(RATERS).where(RATERS.c.id == rater, RATERS.c.token_hash.is_not(None))
+    )
+    matches = hmac.compare_digest(row["token_hash"] if row else DUMMY_HASH, _hash(secret))
     if row is None or not matches:
         raise NotAllowed(
             "this link is not valid: a part of it may be missing, or a newer one has replaced it. "
@@ -67,15 +69,15 @@ def sign_in(book: Book, token: str) -> Actor:
         )
     require_active(row["active"])
     until = row["link_until"]
-    if until is not None and until < book.clock():
+    if until is not None and until < store.clock():
         raise NotAllowed(
             f"this link worked until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC. What "
             "you rated is kept; ask whoever sent it for a new one if you should go on"
         )
-    return Actor("rater", row["name"], row["id"], row["project"])
+    return RatingUser("rater", row["name"], row["id"], row["project"])
 
 
-def sign_in_by_login(book: Book, login: str) -> list[Actor]:
+def sign_in_by_login(store: RatingStore, login: str) -> list[RatingUser]:
     """One rater's role for each open project that was opened to this login, newest first."""
     query = (
         sa.select(RATERS)
@@ -83,77 +85,85 @@ def sign_in_by_login(book: Book, login: str) -> list[Actor]:
         .where(RATERS.c.login == login.strip().lower(), RATERS.c.active, PROJECTS.c.state == "open")
         .order_by(PROJECTS.c.created.desc())
     )
-    return [Actor("rater", row["name"], row["id"], row["project"]) for row in book.read(query)]
+    return [
+        RatingUser("rater", row["name"], row["id"], row["project"]) for row in store.read(query)
+    ]
 
 
-def invite(book: Book, who: Actor, project: str, name: str, login: str = "") -> Invitation:
+def invite(
+    store: RatingStore, user: RatingUser, project: str, name: str, login: str = ""
+) -> Invitation:
     """A new rater of a project, with a secret link; with `login` they may sign in instead."""
-    require_experimenter(who)
-    rater, secret = book.new_id(), secrets.token_urlsafe(32)
+    require_experimenter(user)
+    rater, secret = store.new_id(), secrets.token_urlsafe(32)
     values = {
         "id": rater,
         "project": project,
         "name": name.strip()[:80] or "rater",
         "token_hash": _hash(secret),
         "login": login.strip().lower() or None,
-        "created": book.clock(),
+        "created": store.clock(),
         "active": True,
     }
-    with book.write() as connection:
-        row = book.project_locked(connection, project)
+    with store.write() as connection:
+        row = store.lock_project(connection, project)
         if row["demo"]:
             raise BadInput("the demo project takes no raters; make one of your own from runs")
-        taken = sa.select(RATERS.c.id).where(
+        same_login = sa.select(RATERS.c.id).where(
             RATERS.c.project == project, RATERS.c.login == values["login"]
         )
-        if values["login"] and connection.execute(taken).first():
+        if values["login"] and connection.execute(same_login).first():
             raise BadInput(f"{login.strip()!r} rates in this project already")
-        values["link_until"] = _link_until(book, row)
+        values["link_until"] = _link_until(store, row)
         connection.execute(sa.insert(RATERS).values(values))
     return Invitation(rater, str(values["name"]), f"{rater}.{secret}")
 
 
-def renew_link(book: Book, who: Actor, rater: str) -> Invitation:
+def renew_link(store: RatingStore, user: RatingUser, rater: str) -> Invitation:
     """A new secret for a rater who goes on where they were; the old link stops working."""
-    require_experimenter(who)
+    require_experimenter(user)
     secret = secrets.token_urlsafe(32)
-    row = found(book.one(sa.select(RATERS).where(RATERS.c.id == rater)), "rater", rater)
-    project = found(
-        book.one(sa.select(PROJECTS).where(PROJECTS.c.id == row["project"])), "project", rater
+    row = require_row(
+        store.first_row(sa.select(RATERS).where(RATERS.c.id == rater)), "rater", rater
     )
-    until = _link_until(book, project)
-    _change(book, rater, token_hash=_hash(secret), active=True, link_until=until)
+    project = require_row(
+        store.first_row(sa.select(PROJECTS).where(PROJECTS.c.id == row["project"])),
+        "project",
+        rater,
+    )
+    until = _link_until(store, project)
+    _update_rater(store, rater, token_hash=_hash(secret), active=True, link_until=until)
     return Invitation(rater, row["name"], f"{rater}.{secret}")
 
 
-def revoke(book: Book, who: Actor, rater: str) -> None:
+def revoke_link(store: RatingStore, user: RatingUser, rater: str) -> None:
     """Close a rater's link; what they said is kept."""
-    require_experimenter(who)
-    _change(book, rater, active=False)
+    require_experimenter(user)
+    _update_rater(store, rater, active=False)
 
 
-def _link_until(book: Book, project: sa.RowMapping) -> float | None:
+def _link_until(store: RatingStore, project: sa.RowMapping) -> float | None:
     """When a link that is made now ends, in epoch seconds; None: never."""
     days = project["settings"].get("link_days", 0)  # projects of before have no such setting
-    return book.clock() + days * DAY if days else None
+    return store.clock() + days * SECONDS_PER_DAY if days else None
 
 
-def _change(book: Book, rater: str, **values: object) -> None:
-    with book.write() as connection:
+def _update_rater(store: RatingStore, rater: str, **values: object) -> None:
+    with store.write() as connection:
         change = sa.update(RATERS).where(RATERS.c.id == rater).values(**values)
         if connection.execute(change).rowcount != 1:
             raise BadInput(f"no rater {rater[:40]!r}")
 
 
-def require_experimenter(who: Actor) -> None:
+def require_experimenter(user: RatingUser) -> None:
     """NotAllowed unless it is an experimenter."""
-    if who.role != "experimenter":
+    if user.role != "experimenter":
         raise NotAllowed("only an experimenter may do this; you came as a rater")
 
 
-def require_rater(who: Actor) -> None:
+def require_rater(user: RatingUser) -> None:
     """NotAllowed unless it is a rater."""
-    if who.role != "rater" or not who.rater:
+    if user.role != "rater" or not user.rater:
         raise NotAllowed("only a rater may do this; open the project by a rater's link")
 
 

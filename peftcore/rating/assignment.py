@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.access import Actor, NotAllowed, require_active, require_rater
-from peftcore.rating.rater_view import Screen, screen
+from peftcore.rating.access import NotAllowed, RatingUser, require_active, require_rater
+from peftcore.rating.rater_view import Screen, read_screen
 from peftcore.rating.schema import ITEMS, LEASES, PROJECTS, RATERS
-from peftcore.rating.store import Book, found
+from peftcore.rating.store import RatingStore, require_row
 
 
 class LeaseLost(BadInput):
@@ -26,7 +26,7 @@ class LeaseLost(BadInput):
 
 
 @dataclass(frozen=True)
-class Progress:
+class RaterProgress:
     """How far one rater is; `waiting` items are held by others and may come free."""
 
     done: int
@@ -36,140 +36,164 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class RaterQueue:
     """A project as one rater finds it, read within one transaction."""
 
     rater: str
-    kinds: Mapping[str, str]  # item → its kind, by number
-    own: Mapping[str, sa.RowMapping]  # item → the rater's lease, by position
-    taken: Mapping[str, int]  # item → other raters who have rated it or hold it
-    held: Mapping[str, int]  # item → other raters who hold it just now
+    kind_by_item: Mapping[str, str]  # item → its kind, by number
+    own_leases: Mapping[str, sa.RowMapping]  # item → the rater's lease, by position
+    other_claims: Mapping[str, int]  # item → other raters who have rated it or hold it
+    other_open_leases: Mapping[str, int]  # item → other raters who hold it just now
     overlap: int
     quota: int
     now: float
 
-    def room(self, item: str) -> bool:
+    def has_capacity(self, item: str) -> bool:
         """Whether one more rater may have the item; training and checks are for everybody."""
-        return self.kinds[item] != "rating" or self.taken.get(item, 0) < self.overlap
+        return self.kind_by_item[item] != "rating" or self.other_claims.get(item, 0) < self.overlap
 
-    def of_kind(self, kind: str) -> list[str]:
+    def items_of_kind(self, kind: str) -> list[str]:
         """Items of a kind, by number."""
-        return [item for item, its in self.kinds.items() if its == kind]
+        return [item for item, item_kind in self.kind_by_item.items() if item_kind == kind]
 
-    def used(self) -> int:
+    def counted_items(self) -> int:
         """How many items the rater has rated or holds, of those that count."""
-        mine = [row["state"] for item, row in self.own.items() if self.kinds[item] == "rating"]
-        return sum(state != "skipped" for state in mine)
+        states = [
+            row["state"]
+            for item, row in self.own_leases.items()
+            if self.kind_by_item[item] == "rating"
+        ]
+        return sum(state != "skipped" for state in states)
 
-    def fresh(self) -> list[str]:
+    def available_items(self) -> list[str]:
         """Items that count, have room and are new to the rater, in the rater's order."""
-        left = [item for item in self.of_kind("rating") if item not in self.own and self.room(item)]
-        return sorted(left, key=lambda item: chance(self.rater, item))
+        candidates = [
+            item
+            for item in self.items_of_kind("rating")
+            if item not in self.own_leases and self.has_capacity(item)
+        ]
+        return sorted(candidates, key=lambda item: hash_uniform(self.rater, item))
 
-    def following(self) -> str | None:
+    def choose_next(self) -> str | None:
         """The item that comes next: training first, checks spread over the way."""
-        training = [item for item in self.of_kind("training") if item not in self.own]
+        training = [item for item in self.items_of_kind("training") if item not in self.own_leases]
         if training:
             return training[0]
-        if self.used() >= self.quota:
+        if self.counted_items() >= self.quota:
             return None
-        fresh, checks = self.fresh(), self.of_kind("check")
-        way = min(self.quota, len(self.of_kind("rating")))
-        for place, item in enumerate(checks):
-            due = way * (place + chance(self.rater, item)) / len(checks)
-            if item not in self.own and self.used() >= int(due):
+        available, checks = self.available_items(), self.items_of_kind("check")
+        expected_total = min(self.quota, len(self.items_of_kind("rating")))
+        for index, item in enumerate(checks):
+            due_after = expected_total * (index + hash_uniform(self.rater, item)) / len(checks)
+            if item not in self.own_leases and self.counted_items() >= int(due_after):
                 return item
-        return fresh[0] if fresh else None
+        return available[0] if available else None
 
 
-def next_item(book: Book, who: Actor) -> Screen | None:
+def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
     """The item this rater is at, or a new one; None when there is none for them now."""
-    require_rater(who)
-    with book.write() as connection:
-        project = open_project(book, connection, who)
-        shelf = shelve(connection, who, project, book.clock())
-        expires = shelf.now + project["settings"]["lease_minutes"] * 60
-        lease = _current(shelf)
+    require_rater(user)
+    with store.write() as connection:
+        project = lock_open_project(store, connection, user)
+        queue = build_rater_queue(connection, user, project, store.clock())
+        expires = queue.now + project["settings"]["lease_minutes"] * 60
+        lease = _current_lease(queue)
         if lease:
             change = sa.update(LEASES).where(LEASES.c.id == lease).values(expires=expires)
             connection.execute(change)
         else:
-            item = shelf.following()
+            item = queue.choose_next()
             if item is None:
                 return None
-            lease = book.new_id()
+            lease = store.new_id()
             connection.execute(
                 sa.insert(LEASES).values(
                     id=lease,
-                    project=who.project,
+                    project=user.project,
                     item=item,
-                    rater=who.rater,
-                    position=len(shelf.own),
-                    flipped=chance(who.rater, f"side of {item}") < 0.5,
+                    rater=user.rater,
+                    position=len(queue.own_leases),
+                    flipped=hash_uniform(user.rater, f"side of {item}") < 0.5,
                     state="open",
-                    opened=shelf.now,
+                    opened=queue.now,
                     expires=expires,
                 )
             )
-    return screen(book, who, lease)
+    return read_screen(store, user, lease)
 
 
-def go_to(book: Book, who: Actor, lease: str) -> Screen:
+def go_to_item(store: RatingStore, user: RatingUser, lease: str) -> Screen:
     """An item the rater has had; one that was skipped is open again if it still has room."""
-    require_rater(who)
-    with book.write() as connection:
-        project = open_project(book, connection, who)
-        row = own_lease(connection, who, lease)
+    require_rater(user)
+    with store.write() as connection:
+        project = lock_open_project(store, connection, user)
+        row = find_own_lease(connection, user, lease)
         if row["state"] == "skipped":
-            keep(connection, who, project, row, book.clock())
-    return screen(book, who, lease)
+            renew_lease(connection, user, project, row, store.clock())
+    return read_screen(store, user, lease)
 
 
-def progress(book: Book, who: Actor) -> Progress:
+def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
     """How far this rater is."""
-    require_rater(who)
+    require_rater(user)
     query = (
         sa.select(PROJECTS, RATERS.c.active)
         .join(RATERS, RATERS.c.project == PROJECTS.c.id)
-        .where(PROJECTS.c.id == who.project, RATERS.c.id == who.rater)
+        .where(PROJECTS.c.id == user.project, RATERS.c.id == user.rater)
     )
-    project = found(book.one(query), "project", who.project)
+    project = require_row(store.first_row(query), "project", user.project)
     require_active(project["active"])
-    with book.reading() as connection:
-        shelf = shelve(connection, who, project, book.clock())
-    states = Counter(lease["state"] for lease in shelf.own.values())
-    mine = [item for item in shelf.of_kind("rating") if item not in shelf.own]
-    waiting = sum(not shelf.room(item) and shelf.held.get(item, 0) > 0 for item in mine)
-    extra = [i for kind in ("training", "check") for i in shelf.of_kind(kind) if i not in shelf.own]
-    left = min(len(shelf.fresh()), max(0, shelf.quota - shelf.used()))
-    total = states["done"] + states["open"] + left + (len(extra) if left else 0)
-    return Progress(states["done"], total, states["skipped"], waiting)
+    with store.read_only() as connection:
+        queue = build_rater_queue(connection, user, project, store.clock())
+    states = Counter(lease["state"] for lease in queue.own_leases.values())
+    new_items = [item for item in queue.items_of_kind("rating") if item not in queue.own_leases]
+    waiting = sum(
+        not queue.has_capacity(item) and queue.other_open_leases.get(item, 0) > 0
+        for item in new_items
+    )
+    unseen_extras = [
+        i
+        for kind in ("training", "check")
+        for i in queue.items_of_kind(kind)
+        if i not in queue.own_leases
+    ]
+    remaining = min(len(queue.available_items()), max(0, queue.quota - queue.counted_items()))
+    total = states["done"] + states["open"] + remaining + (len(unseen_extras) if remaining else 0)
+    return RaterProgress(states["done"], total, states["skipped"], waiting)
 
 
-def open_project(book: Book, connection: sa.Connection, who: Actor) -> sa.RowMapping:
+def lock_open_project(
+    store: RatingStore, connection: sa.Connection, user: RatingUser
+) -> sa.RowMapping:
     """The rater's project, locked; NotAllowed if it is closed or their link was withdrawn."""
-    project = book.project_locked(connection, who.project)
+    project = store.lock_project(connection, user.project)
     if project["state"] != "open":
         raise NotAllowed("this project is closed; nothing is rated in it any more")
     query = sa.select(RATERS.c.active).where(
-        RATERS.c.id == who.rater, RATERS.c.project == who.project
+        RATERS.c.id == user.rater, RATERS.c.project == user.project
     )
     require_active(connection.execute(query).scalar())
     return project
 
 
-def own_lease(connection: sa.Connection, who: Actor, lease: str) -> sa.RowMapping:
+def find_own_lease(connection: sa.Connection, user: RatingUser, lease: str) -> sa.RowMapping:
     """The rater's own lease; anybody else's reads as if it were not there."""
-    query = sa.select(LEASES).where(LEASES.c.id == lease, LEASES.c.rater == who.rater)
-    return found(connection.execute(query).mappings().first(), "item", lease)
+    query = sa.select(LEASES).where(LEASES.c.id == lease, LEASES.c.rater == user.rater)
+    return require_row(connection.execute(query).mappings().first(), "item", lease)
 
 
-def keep(
-    connection: sa.Connection, who: Actor, project: sa.RowMapping, row: sa.RowMapping, now: float
+def renew_lease(
+    connection: sa.Connection,
+    user: RatingUser,
+    project: sa.RowMapping,
+    row: sa.RowMapping,
+    now: float,
 ) -> float:
     """Hold on to a lease that is not done; LeaseLost if it ran out and its place is taken."""
-    counted = row["state"] == "open" and row["expires"] > now
-    if not counted and not shelve(connection, who, project, now).room(row["item"]):
+    is_current = row["state"] == "open" and row["expires"] > now
+    if not is_current and not build_rater_queue(connection, user, project, now).has_capacity(
+        row["item"]
+    ):
         raise LeaseLost(
             "this item has gone to another rater because it lay untouched for too long; "
             "go on with the next one"
@@ -180,26 +204,28 @@ def keep(
     return float(expires)
 
 
-def shelve(connection: sa.Connection, who: Actor, project: sa.RowMapping, now: float) -> Shelf:
+def build_rater_queue(
+    connection: sa.Connection, user: RatingUser, project: sa.RowMapping, now: float
+) -> RaterQueue:
     """What is there for a rater at this moment."""
-    here = {"project": who.project, "rater": who.rater, "now": now}
-    items = connection.execute(ITEM_KINDS, here).all()
-    own = {row["item"]: row for row in connection.execute(OWN_LEASES, here).mappings()}
-    others = connection.execute(OTHERS_LEASES, here).all()
+    bindings = {"project": user.project, "rater": user.rater, "now": now}
+    items = connection.execute(ITEM_KINDS, bindings).all()
+    own = {row["item"]: row for row in connection.execute(OWN_LEASES, bindings).mappings()}
+    others = connection.execute(OTHER_LEASE_COUNTS, bindings).all()
     settings = project["settings"]
-    return Shelf(
-        who.rater,
+    return RaterQueue(
+        user.rater,
         {row.id: row.kind for row in items},
         own,
-        {row.item: row.taken for row in others},
-        {row.item: row.held for row in others},
+        {row.item: row.other_claims for row in others},
+        {row.item: row.other_open_leases for row in others},
         settings["overlap"],
         settings["items_per_rater"] or len(items),
         now,
     )
 
 
-HELD = sa.and_(LEASES.c.state == "open", LEASES.c.expires > sa.bindparam("now"))
+UNEXPIRED_LEASE = sa.and_(LEASES.c.state == "open", LEASES.c.expires > sa.bindparam("now"))
 ITEM_KINDS = (  # these are built once: building a query takes longer than running it
     sa.select(ITEMS.c.id, ITEMS.c.kind)
     .where(ITEMS.c.project == sa.bindparam("project"))
@@ -210,30 +236,30 @@ OWN_LEASES = (
     .where(LEASES.c.project == sa.bindparam("project"), LEASES.c.rater == sa.bindparam("rater"))
     .order_by(LEASES.c.position)
 )
-OTHERS_LEASES = (
+OTHER_LEASE_COUNTS = (
     sa.select(
         LEASES.c.item,
-        sa.func.count().label("taken"),
-        sa.func.count(sa.case((HELD, 1))).label("held"),
+        sa.func.count().label("other_claims"),
+        sa.func.count(sa.case((UNEXPIRED_LEASE, 1))).label("other_open_leases"),
     )
     .where(
         LEASES.c.project == sa.bindparam("project"),
         LEASES.c.rater != sa.bindparam("rater"),
-        sa.or_(LEASES.c.state == "done", HELD),
+        sa.or_(LEASES.c.state == "done", UNEXPIRED_LEASE),
     )
     .group_by(LEASES.c.item)
 )
 
 
-def _current(shelf: Shelf) -> str | None:
+def _current_lease(queue: RaterQueue) -> str | None:
     """The lease the rater is at: the first open one that is still theirs or has room again."""
-    for item, row in shelf.own.items():
-        if row["state"] == "open" and (row["expires"] > shelf.now or shelf.room(item)):
+    for item, row in queue.own_leases.items():
+        if row["state"] == "open" and (row["expires"] > queue.now or queue.has_capacity(item)):
             return str(row["id"])
     return None
 
 
-def chance(rater: str, item: str) -> float:
+def hash_uniform(rater: str, item: str) -> float:
     """A number in [0, 1) that looks random and is the same in every process."""
     digest = hashlib.sha256(f"{rater}/{item}".encode()).digest()
     return int.from_bytes(digest[:7]) / 2**56

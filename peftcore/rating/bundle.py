@@ -13,8 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.access import Actor, require_experimenter
-from peftcore.rating.creation import Project, find
+from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.creation import Project, find_project
 from peftcore.rating.schema import (
     ADJUDICATIONS,
     ANSWERS,
@@ -27,18 +27,23 @@ from peftcore.rating.schema import (
     RATINGS,
     metadata,
 )
-from peftcore.rating.store import Book
+from peftcore.rating.store import RatingStore
 
-KEPT_BACK = ("token_hash", "login", "link_until")
-COUNTED = ("rating_origins", "rating_answers", "rating_ratings", "rating_adjudications")
+SECRET_COLUMNS = ("token_hash", "login", "link_until")
+AUTOINCREMENT_TABLES = (
+    "rating_origins",
+    "rating_answers",
+    "rating_ratings",
+    "rating_adjudications",
+)
 
 
-def dump(book: Book, who: Actor, project: str) -> Iterator[str]:
+def dump_project(store: RatingStore, user: RatingUser, project: str) -> Iterator[str]:
     """The lines of a project, each table after those it refers to."""
-    find(book, who, project)
+    find_project(store, user, project)
     for table, query in _queries(project):
-        for row in book.read(query):
-            values = {name: row[name] for name in row if name not in KEPT_BACK}
+        for row in store.read(query):
+            values = {name: row[name] for name in row if name not in SECRET_COLUMNS}
             yield json.dumps({"table": table.name} | values, ensure_ascii=False)
 
 
@@ -57,22 +62,26 @@ def _queries(project: str) -> Iterator[tuple[sa.Table, sa.Select[Any]]]:
         yield table, joined.where(LEASES.c.project == project).order_by(order)
 
 
-def load(book: Book, who: Actor, lines: Iterable[str], demo: bool = False) -> Project:
+def load_project(
+    store: RatingStore, user: RatingUser, lines: Iterable[str], demo: bool = False
+) -> Project:
     """Store the project of these lines; one that is there already is left as it is."""
-    require_experimenter(who)
-    rows = [_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    heads = [row["id"] for table, row in rows if table is PROJECTS]
-    if len(heads) != 1:
-        raise BadInput(f"a bundle holds one project; this one holds {len(heads)}")
-    with book.write(exclusive=True) as connection:
-        known = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == heads[0])
-        if connection.execute(known).first() is None:
+    require_experimenter(user)
+    rows = [_parse_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    project_ids = [row["id"] for table, row in rows if table is PROJECTS]
+    if len(project_ids) != 1:
+        raise BadInput(f"a bundle holds one project; this one holds {len(project_ids)}")
+    with store.write(exclusive=True) as connection:
+        existing = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project_ids[0])
+        if connection.execute(existing).first() is None:
             for table in metadata.sorted_tables:
-                _insert(connection, table, [row for of, row in rows if of is table], demo)
-    return find(book, who, heads[0])
+                _insert_rows(
+                    connection, table, [row for row_table, row in rows if row_table is table], demo
+                )
+    return find_project(store, user, project_ids[0])
 
 
-def _row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
+def _parse_row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
     try:
         row = json.loads(line)
         table = metadata.tables[row.pop("table")]
@@ -84,26 +93,28 @@ def _row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
     return table, row
 
 
-def _insert(
+def _insert_rows(
     connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], demo: bool
 ) -> None:
     """All rows of a table; those that supersede others come after them, under new numbers."""
     if table is PROJECTS:
         rows = [row | {"demo": demo} for row in rows]
-    if table.name not in COUNTED:
+    if table.name not in AUTOINCREMENT_TABLES:
         if rows:
             connection.execute(sa.insert(table), rows)
         return
-    numbers: dict[int | None, int | None] = {None: None}  # number in the old book → in this one
+    new_id_by_old: dict[int | None, int | None] = {
+        None: None
+    }  # number in the old book → in this one
     while rows:
-        ready = [row for row in rows if row.get("supersedes") in numbers]
+        ready = [row for row in rows if row.get("supersedes") in new_id_by_old]
         if not ready:
             raise BadInput(f"a row of {table.name} supersedes one that is not in the bundle")
-        rows = [row for row in rows if row.get("supersedes") not in numbers]
+        rows = [row for row in rows if row.get("supersedes") not in new_id_by_old]
         values = [{name: row[name] for name in row if name != "id"} for row in ready]
         for row in values:
             if "supersedes" in row:
-                row["supersedes"] = numbers[row["supersedes"]]
+                row["supersedes"] = new_id_by_old[row["supersedes"]]
         insert = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
-        made = connection.execute(insert, values).scalars().all()
-        numbers |= dict(zip((row["id"] for row in ready), made, strict=True))
+        new_ids = connection.execute(insert, values).scalars().all()
+        new_id_by_old |= dict(zip((row["id"] for row in ready), new_ids, strict=True))

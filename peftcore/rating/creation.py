@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
-from peftcore.rating.access import Actor, require_experimenter
-from peftcore.rating.collect_answers import pool
+from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.collect_answers import collect_answer_pool
 from peftcore.rating.schema import ITEMS, LEASES, ORIGINS, PROJECTS, RATERS
 from peftcore.rating.settings import ProjectSettings
-from peftcore.rating.store import Book, found
+from peftcore.rating.store import RatingStore, require_row
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -41,7 +41,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class RaterRow:
+class RaterSummary:
     """A rater as experimenters see them."""
 
     id: str
@@ -55,40 +55,46 @@ class RaterRow:
     link_works: bool
 
 
-def create(book: Book, who: Actor, runs: Sequence[Run], name: str = "", **settings: Any) -> Project:
+def create_project(
+    rating_store: RatingStore,
+    user: RatingUser,
+    runs: Sequence[Run],
+    name: str = "",
+    **settings: Any,
+) -> Project:
     """A project over the explanations of these runs; `settings` are those of ProjectSettings."""
-    require_experimenter(who)
-    chosen = ProjectSettings.make(settings)
-    items, facts = item_sampling.draw(pool(runs), chosen)
-    facts |= {"runs": [run.id for run in runs], "methods": _methods(runs)}
+    require_experimenter(user)
+    project_settings = ProjectSettings.make(settings)
+    items, facts = item_sampling.sample_items(collect_answer_pool(runs), project_settings)
+    facts |= {"runs": [run.id for run in runs], "methods": _method_names(runs)}
     task = runs[0].spec.task
-    called = name.strip() or f"Explanations of {tasks.find(task).title}"
-    return store(book, called, task, chosen, items, facts)
+    title = name.strip() or f"Explanations of {tasks.find_task(task).title}"
+    return save_project(rating_store, title, task, project_settings, items, facts)
 
 
-def store(
-    book: Book,
+def save_project(
+    rating_store: RatingStore,
     name: str,
     task: str,
     settings: ProjectSettings,
-    items: Iterable[item_sampling.Item],
+    items: Iterable[item_sampling.RatingItem],
     facts: dict[str, Any],
     open_to_raters: bool = True,
 ) -> Project:
     """Write a project with its items, all or nothing."""
-    project = book.new_id()
+    project = rating_store.new_id()
     rows, origins = [], []
     for number, item in enumerate(items):
-        row = {"id": book.new_id(), "project": project, "number": number}
+        row = {"id": rating_store.new_id(), "project": project, "number": number}
         values = asdict(item)
         origins += [{"item": row["id"]} | origin for origin in values.pop("origins")]
         rows.append(row | values)
-    with book.write() as connection:
+    with rating_store.write() as connection:
         connection.execute(
             sa.insert(PROJECTS).values(
                 id=project,
                 name=name[:200],
-                created=book.clock(),
+                created=rating_store.clock(),
                 task=task,
                 settings=settings.model_dump(mode="json"),
                 facts=facts,
@@ -99,46 +105,46 @@ def store(
         connection.execute(sa.insert(ITEMS), rows)
         if origins:
             connection.execute(sa.insert(ORIGINS), origins)
-    return _project(_row(book, project))
+    return _project_from_row(_project_row(rating_store, project))
 
 
-def projects(book: Book, who: Actor) -> list[Project]:
+def list_projects(store: RatingStore, user: RatingUser) -> list[Project]:
     """Every project, newest first; the demo comes last."""
-    require_experimenter(who)
+    require_experimenter(user)
     query = sa.select(PROJECTS).order_by(PROJECTS.c.demo, PROJECTS.c.created.desc())
-    return [_project(row) for row in book.read(query)]
+    return [_project_from_row(row) for row in store.read(query)]
 
 
-def find(book: Book, who: Actor, project: str) -> Project:
+def find_project(store: RatingStore, user: RatingUser, project: str) -> Project:
     """One project by its id; BadInput if there is none."""
-    require_experimenter(who)
-    return _project(_row(book, project))
+    require_experimenter(user)
+    return _project_from_row(_project_row(store, project))
 
 
-def set_open(book: Book, who: Actor, project: str, is_open: bool) -> Project:
+def set_project_open(store: RatingStore, user: RatingUser, project: str, is_open: bool) -> Project:
     """Let raters in, or close the project; what was said is kept."""
-    require_experimenter(who)
-    row = _row(book, project)
+    require_experimenter(user)
+    row = _project_row(store, project)
     if row["demo"]:
         raise BadInput("the demo project cannot be changed")
-    with book.write() as connection:
+    with store.write() as connection:
         change = sa.update(PROJECTS).where(PROJECTS.c.id == project)
         connection.execute(change.values(state="open" if is_open else "closed"))
-    return _project(_row(book, project))
+    return _project_from_row(_project_row(store, project))
 
 
-def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
+def list_raters(store: RatingStore, user: RatingUser, project: str) -> list[RaterSummary]:
     """The raters of a project in the order in which they were invited, and how far they are."""
-    require_experimenter(who)
-    now = book.clock()
+    require_experimenter(user)
+    now = store.clock()
 
-    def count(state: str) -> sa.ColumnElement[int]:
+    def count_state(state: str) -> sa.ColumnElement[int]:
         return sa.func.count(sa.case((LEASES.c.state == state, 1)))
 
     query = (
         sa.select(
             *(RATERS, PROJECTS.c.state.label("project_state")),
-            *(count("done").label("done"), count("skipped").label("skipped")),
+            *(count_state("done").label("done"), count_state("skipped").label("skipped")),
         )
         .join(PROJECTS, PROJECTS.c.id == RATERS.c.project)
         .outerjoin(LEASES, LEASES.c.rater == RATERS.c.id)
@@ -147,7 +153,7 @@ def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
         .order_by(RATERS.c.created, RATERS.c.name, RATERS.c.id)
     )
     return [
-        RaterRow(
+        RaterSummary(
             row["id"],
             row["name"],
             row["login"] or "",
@@ -160,19 +166,21 @@ def raters(book: Book, who: Actor, project: str) -> list[RaterRow]:
             and row["project_state"] == "open"
             and (row["link_until"] is None or row["link_until"] >= now),
         )
-        for row in book.read(query)
+        for row in store.read(query)
     ]
 
 
-def _methods(runs: Sequence[Run]) -> list[str]:
+def _method_names(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.spec.method for run in runs))
 
 
-def _row(book: Book, project: str) -> sa.RowMapping:
-    return found(book.one(sa.select(PROJECTS).where(PROJECTS.c.id == project)), "project", project)
+def _project_row(store: RatingStore, project: str) -> sa.RowMapping:
+    return require_row(
+        store.first_row(sa.select(PROJECTS).where(PROJECTS.c.id == project)), "project", project
+    )
 
 
-def _project(row: sa.RowMapping) -> Project:
+def _project_from_row(row: sa.RowMapping) -> Project:
     return Project(
         row["id"],
         row["name"],

@@ -14,8 +14,8 @@ from typing import Any
 from peftcore import paths
 from peftcore.rating import bundle, creation, simulation
 from peftcore.rating.access import experimenter
-from peftcore.rating.collect_answers import pool
-from peftcore.rating.store import Book
+from peftcore.rating.collect_answers import collect_answer_pool
+from peftcore.rating.store import RatingStore
 from peftcore.runs.store import Run, RunStore
 
 TASK = "miniworld_nli"
@@ -34,47 +34,49 @@ DEMOS: dict[str, tuple[str, dict[str, Any]]] = {  # file → name and settings o
         {"mode": "likert", "items": 6, "pool": "all", "seed": 3},
     ),
 }
-BEGUN = 1_790_000_000.0  # epoch seconds: a fixed moment, so that a bundle is always the same
+START_TIME = 1_790_000_000.0  # epoch seconds: a fixed moment, so that a bundle is always the same
 RATERS = 4
 
 
-def folder() -> Path:
+def demo_folder() -> Path:
     """Where the bundles are shipped."""
     return paths.ASSETS / "rating"
 
 
-def open_book(url: str | None = None) -> Book:
+def open_rating_store(url: str | None = None) -> RatingStore:
     """The book of ratings, with the demo projects in it."""
-    book, who = Book(url), experimenter()
-    there = {project.name for project in creation.projects(book, who) if project.demo}
+    store, user = RatingStore(url), experimenter()
+    existing = {project.name for project in creation.list_projects(store, user) if project.demo}
     for file, (name, _) in DEMOS.items():
-        path = folder() / f"{file}.jsonl"
-        if name not in there and path.is_file():
+        path = demo_folder() / f"{file}.jsonl"
+        if name not in existing and path.is_file():
             with path.open(encoding="utf-8") as lines:
-                bundle.load(book, who, lines, demo=True)
-    return book
+                bundle.load_project(store, user, lines, demo=True)
+    return store
 
 
-def make(file: str) -> list[str]:
+def make_demo(file: str) -> list[str]:
     """The lines of a demo, from the demo runs."""
     name, settings = DEMOS[file]
-    rng, time = random.Random(file), [BEGUN]
+    rng, now = random.Random(file), [START_TIME]
 
-    def wait(seconds: float) -> None:
-        time[0] = round(time[0] + seconds, 2)
+    def pass_time(seconds: float) -> None:
+        now[0] = round(now[0] + seconds, 2)
 
-    with tempfile.TemporaryDirectory() as place:
-        book = Book(
-            f"sqlite:///{place}/demo.sqlite",
-            clock=lambda: time[0],
+    with tempfile.TemporaryDirectory() as directory:
+        store = RatingStore(
+            f"sqlite:///{directory}/demo.sqlite",
+            clock=lambda: now[0],
             new_id=lambda: f"{rng.getrandbits(64):016x}",
         )
-        who, runs = experimenter("demo"), demo_runs()
-        project = creation.create(book, who, runs, name, **settings)
-        simulation.simulate(book, who, project.id, known(runs), RATERS, pass_time=wait)
-        creation.set_open(book, who, project.id, False)
-        lines = list(bundle.dump(book, who, project.id))
-        book.close()
+        user, runs = experimenter("demo"), demo_runs()
+        project = creation.create_project(store, user, runs, name, **settings)
+        simulation.simulate_raters(
+            store, user, project.id, answers_by_question(runs), RATERS, pass_time=pass_time
+        )
+        creation.set_project_open(store, user, project.id, False)
+        lines = list(bundle.dump_project(store, user, project.id))
+        store.close()
     return lines
 
 
@@ -82,11 +84,11 @@ def demo_runs() -> list[Run]:
     """One plain demo run of each method, in the order of METHODS."""
     store = RunStore()
     shipped = [run for run in store.all() if run.demo and run.spec.task == TASK]
-    plain = {run.spec.method: run for run in shipped if run.spec.population.vertices == 1}
-    return [plain[method] for method in METHODS]
+    run_by_method = {run.spec.method: run for run in shipped if run.spec.population.vertices == 1}
+    return [run_by_method[method] for method in METHODS]
 
 
-def known(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:
+def answers_by_question(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:
     """Each question's text → its right answer and the data set's own explanation."""
-    questions = pool(list(runs)).questions.values()
+    questions = collect_answer_pool(list(runs)).questions.values()
     return {simulation.question_text(q.fields): (q.label, q.gold) for q in questions}

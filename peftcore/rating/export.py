@@ -12,21 +12,27 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from peftcore.rating.access import Actor, require_experimenter
-from peftcore.rating.creation import find
-from peftcore.rating.rater_view import history, screen
+from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.creation import find_project
+from peftcore.rating.rater_view import past_items, read_screen
 from peftcore.rating.scales import DIMENSIONS
-from peftcore.rating.store import Book
-from peftcore.rating.tables import KEY, adjudications, items, key, verdicts
+from peftcore.rating.store import RatingStore
+from peftcore.rating.tables import (
+    ORIGIN_COLUMNS,
+    adjudication_table,
+    item_table,
+    origin_table,
+    verdict_table,
+)
 from peftcore.system import atomic_files
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
-OPENED = ["fields", "texts"]
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
+ITEM_COLUMNS = ["fields", "texts"]
 
 
-def rows(
-    book: Book,
-    who: Actor,
+def export_rows(
+    store: RatingStore,
+    user: RatingUser,
     project: str,
     with_key: bool = False,
     history: bool = False,
@@ -36,76 +42,88 @@ def rows(
 
     `key` is a list, one entry per text and origin.  `history` and `extra` as in `tables.verdicts`.
     """
-    require_experimenter(who)
-    shown = items(book, who, project).set_index("item")
-    settled = _settled(book, who, project)
-    told = verdicts(book, who, project, history, extra).to_dict("records")
-    for row in told:
-        row |= {name: shown.at[row["item"], name] for name in OPENED}
+    require_experimenter(user)
+    items_by_id = item_table(store, user, project).set_index("item")
+    settled = _settled_verdicts(store, user, project)
+    ratings = verdict_table(store, user, project, history, extra).to_dict("records")
+    for row in ratings:
+        row |= {name: items_by_id.at[row["item"], name] for name in ITEM_COLUMNS}
         row["adjudicated"] = settled.get(row["item"])
     if not with_key:
-        return [_without_traces(row) for row in told]
-    origins = key(book, who, project)[KEY[:6]].astype(object)
+        return [_without_example(row) for row in ratings]
+    origins = origin_table(store, user, project)[ORIGIN_COLUMNS[:6]].astype(object)
     origins = origins.where(origins.notna(), None)
-    by_item = {str(item): own.to_dict("records") for item, own in origins.groupby("item")}
-    return [atomic_files.plain(row | {"key": by_item.get(row["item"], [])}) for row in told]
+    by_item = {
+        str(item): item_origins.to_dict("records") for item, item_origins in origins.groupby("item")
+    }
+    return [
+        atomic_files.to_jsonable(row | {"key": by_item.get(row["item"], [])}) for row in ratings
+    ]
 
 
-def _settled(book: Book, who: Actor, project: str) -> dict[str, Any]:
+def _settled_verdicts(store: RatingStore, user: RatingUser, project: str) -> dict[str, Any]:
     """Item → the verdict it was settled with; the steps by dimension where those were asked for."""
-    told = adjudications(book, who, project)
-    likert = find(book, who, project).settings.mode == "likert"
+    settlements = adjudication_table(store, user, project)
+    likert = find_project(store, user, project).settings.mode == "likert"
     return {
         row["item"]: {name: row[name] for name in DIMENSIONS} if likert else row["verdict"]
-        for row in told.to_dict("records")
+        for row in settlements.to_dict("records")
     }
 
 
-def own_rows(book: Book, who: Actor) -> list[dict[str, Any]]:
+def export_own_rows(store: RatingStore, user: RatingUser) -> list[dict[str, Any]]:
     """What a rater has said so far, in their order; never whose text it was."""
-    told = []
-    for past in history(book, who):
-        shown = screen(book, who, past.lease)
+    exported = []
+    for past_item in past_items(store, user):
+        shown = read_screen(store, user, past_item.lease)
         if shown.judgement:
-            told.append(
+            exported.append(
                 {"position": shown.position, "fields": shown.fields, "answer": shown.answer}
                 | {"texts": [(text.label, text.explanation) for text in shown.texts]}
                 | shown.judgement.model_dump(mode="json")
             )
-    return told
+    return exported
 
 
-def _without_traces(row: dict[str, Any]) -> dict[str, Any]:
+def _without_example(row: dict[str, Any]) -> dict[str, Any]:
     """The row without the example's name, by which the file of a run could be consulted."""
-    return {name: value for name, value in atomic_files.plain(row).items() if name != "example"}
+    return {
+        name: value for name, value in atomic_files.to_jsonable(row).items() if name != "example"
+    }
 
 
-def to_jsonl(told: Iterable[Mapping[str, Any]]) -> str:
+def to_jsonl(ratings: Iterable[Mapping[str, Any]]) -> str:
     """One object a line, as it is."""
-    return "".join(f"{json.dumps(atomic_files.plain(row), ensure_ascii=False)}\n" for row in told)
+    return "".join(
+        f"{json.dumps(atomic_files.to_jsonable(row), ensure_ascii=False)}\n" for row in ratings
+    )
 
 
-def to_csv(told: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(ratings: Sequence[Mapping[str, Any]]) -> str:
     """A table for spreadsheets: lists as JSON, and no cell that one would run as a formula."""
     text = io.StringIO()
-    heads = list(dict.fromkeys(name for row in told for name in row))
+    header = list(dict.fromkeys(name for row in ratings for name in row))
     writer = csv.writer(text)
-    writer.writerow([_cell(name) for name in heads])
-    writer.writerows([_cell(row.get(name)) for name in heads] for row in told)
+    writer.writerow([_csv_cell(name) for name in header])
+    writer.writerows([_csv_cell(row.get(name)) for name in header] for row in ratings)
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _csv_cell(value: Any) -> Any:
     """A value as a cell; text that starts like a formula is quoted, numbers are left alone."""
-    value = atomic_files.plain(value)
+    value = atomic_files.to_jsonable(value)
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.lstrip(" ").startswith(DANGEROUS) and not _number(value):
+    if (
+        isinstance(value, str)
+        and value.lstrip(" ").startswith(FORMULA_PREFIXES)
+        and not _is_number(value)
+    ):
         return f"'{value}"
     return value
 
 
-def _number(text: str) -> bool:
+def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:

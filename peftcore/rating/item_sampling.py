@@ -22,17 +22,28 @@ from peftcore.rating.scales import DIMENSIONS, SIDES, VERDICTS, Mode
 from peftcore.rating.settings import ProjectSettings
 
 GOLD = "gold"
-NOT_WRITTEN = "(no explanation)"
-FIRST = "first text"  # expected of a pair, on whichever side the rater saw it
-INSTRUCTED = 'This is not an explanation but a check that you read along: please choose "{}".'
-SIDE = "{side}"  # where a lesson on a pair says which side a rater saw the first text on
-RIGHT = "This is the data set's own explanation of this very question, so it should justify it."
-PAIR = f"On the {SIDE} is the data set's own explanation; the other is about another question."
-WRONG = "This explanation was written for another question, so it cannot justify this answer."
+MISSING_EXPLANATION = "(no explanation)"
+EXPECT_FIRST_TEXT = "first text"  # expected of a pair, on whichever side the rater saw it
+CHECK_INSTRUCTION = (
+    'This is not an explanation but a check that you read along: please choose "{}".'
+)
+SIDE_PLACEHOLDER = (
+    "{side}"  # where a lesson on a pair says which side a rater saw the first text on
+)
+GOLD_FEEDBACK = (
+    "This is the data set's own explanation of this very question, so it should justify it."
+)
+PAIR_FEEDBACK = (
+    f"On the {SIDE_PLACEHOLDER} is the data set's own explanation; the other is about another "
+    "question."
+)
+WRONG_FEEDBACK = (
+    "This explanation was written for another question, so it cannot justify this answer."
+)
 
 
 @dataclass(frozen=True)
-class Origin:
+class TextOrigin:
     """Where a text comes from; only experimenters ever read it."""
 
     place: int  # which of the item's texts
@@ -43,7 +54,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Item:
+class RatingItem:
     """One thing to be rated, or a pair of them, before it has an id."""
 
     kind: str
@@ -52,13 +63,13 @@ class Item:
     fields: tuple[tuple[str, str], ...]
     options: tuple[str, ...]
     texts: tuple[tuple[str, str], ...]
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[TextOrigin, ...] = ()
     expected: tuple[str, ...] = ()
     feedback: str = ""
 
 
 @dataclass(frozen=True)
-class Question:
+class RatedQuestion:
     """An example as raters read it."""
 
     example: str
@@ -69,7 +80,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Said:
+class RunAnswer:
     """One answer of one run."""
 
     run: str
@@ -79,45 +90,50 @@ class Said:
     explanation: str
     correct: bool
 
-    def same_text(self, other: Said) -> bool:
+    def same_text(self, other: RunAnswer) -> bool:
         """Whether a rater could not tell the two apart."""
-        return self.text() == other.text()
+        return self.normalized_text() == other.normalized_text()
 
-    def text(self) -> tuple[str, str]:
+    def normalized_text(self) -> tuple[str, str]:
         """Label and explanation as compared: small letters, single blanks."""
-        return _plain(self.label), _plain(self.explanation)
+        return _normalize(self.label), _normalize(self.explanation)
 
 
 @dataclass(frozen=True)
-class Pool:
+class AnswerPool:
     """Everything that could be rated: questions, and what each run said about them."""
 
-    questions: Mapping[str, Question]
-    said: Mapping[str, Mapping[str, Sequence[Said]]]  # run → example → one answer per seed
+    questions: Mapping[str, RatedQuestion]
+    answers: Mapping[str, Mapping[str, Sequence[RunAnswer]]]  # run → example → one answer per seed
     labels: tuple[str, ...]
 
 
-def draw(pool: Pool, settings: ProjectSettings) -> tuple[list[Item], dict[str, Any]]:
+def sample_items(
+    pool: AnswerPool, settings: ProjectSettings
+) -> tuple[list[RatingItem], dict[str, Any]]:
     """The items of a project in a random order, and facts about what the draw could not use."""
     rng = random.Random(f"rating/{settings.seed}")
     facts: dict[str, Any] = {}
-    chosen = _examples(pool, settings, rng)
+    sampled = _sample_answers(pool, settings, rng)
     if settings.mode == "pairwise":
-        items, facts["equal_pairs"] = _pairs(pool, chosen, settings, rng)
+        items, facts["equal_pairs"] = _pair_items(pool, sampled, settings, rng)
     else:
-        items = _singles(pool, chosen, settings)
+        items = _single_items(pool, sampled, settings)
     if not items:
         raise BadInput("nothing is left to rate: the runs wrote the same text everywhere")
     rng.shuffle(items)
-    extra = [*_training(pool, settings, rng), *_checks(pool, settings, rng)]
+    training_and_checks = [
+        *_training_items(pool, settings, rng),
+        *_check_items(pool, settings, rng),
+    ]
     facts["examples"] = len({item.example for item in items})
     facts["merged"] = sum(len(item.origins) - len(item.texts) for item in items)
-    return [*extra, *items], facts
+    return [*training_and_checks, *items], facts
 
 
-def _examples(
-    pool: Pool, settings: ProjectSettings, rng: random.Random
-) -> dict[str, dict[str, Said]]:
+def _sample_answers(
+    pool: AnswerPool, settings: ProjectSettings, rng: random.Random
+) -> dict[str, dict[str, RunAnswer]]:
     """Run → example → the answer that was drawn."""
     usable = {
         run: {
@@ -125,72 +141,87 @@ def _examples(
             for example, answers in by_example.items()
             if (kept := [a for a in answers if a.correct or settings.pool == "all"])
         }
-        for run, by_example in pool.said.items()
+        for run, by_example in pool.answers.items()
     }
-    alike = settings.same_examples or settings.mode == "pairwise"
-    common = set.intersection(*(set(found) for found in usable.values()))
-    shared = _balanced(pool, sorted(common), settings.items, rng) if alike else []
-    chosen: dict[str, dict[str, Said]] = {}
-    for run, found in usable.items():
-        examples = shared if alike else _balanced(pool, sorted(found), settings.items, rng)
+    same_examples = settings.same_examples or settings.mode == "pairwise"
+    common = set.intersection(*(set(answers_by_example) for answers_by_example in usable.values()))
+    shared = _sample_balanced(pool, sorted(common), settings.items, rng) if same_examples else []
+    sampled: dict[str, dict[str, RunAnswer]] = {}
+    for run, answers_by_example in usable.items():
+        examples = (
+            shared
+            if same_examples
+            else _sample_balanced(pool, sorted(answers_by_example), settings.items, rng)
+        )
         if len(examples) < settings.items:
-            kind = "correctly answered " if settings.pool == "correct" else ""
-            scope = "by every one of these runs" if alike and len(usable) > 1 else f"by run {run}"
-            ways = ["ask for fewer"]
-            ways += ["take all answers"] * (settings.pool == "correct")
-            ways += ["draw other examples for each method"] * (
+            correctness = "correctly answered " if settings.pool == "correct" else ""
+            scope = (
+                "by every one of these runs"
+                if same_examples and len(usable) > 1
+                else f"by run {run}"
+            )
+            suggestions = ["ask for fewer"]
+            suggestions += ["take all answers"] * (settings.pool == "correct")
+            suggestions += ["draw other examples for each method"] * (
                 settings.same_examples and settings.mode != "pairwise" and len(usable) > 1
             )
             raise BadInput(
-                f"only {len(examples)} examples were {kind or 'answered '}{scope}; "
-                f"{settings.items} were asked for: {' or '.join(ways)}"
+                f"only {len(examples)} examples were {correctness or 'answered '}{scope}; "
+                f"{settings.items} were asked for: {' or '.join(suggestions)}"
             )
-        chosen[run] = {example: rng.choice(found[example]) for example in examples}
-    return chosen
+        sampled[run] = {example: rng.choice(answers_by_example[example]) for example in examples}
+    return sampled
 
 
-def _balanced(pool: Pool, examples: list[str], count: int, rng: random.Random) -> list[str]:
+def _sample_balanced(
+    pool: AnswerPool, examples: list[str], count: int, rng: random.Random
+) -> list[str]:
     """So many examples, one of each label in turn while there are some; open labels are one."""
     groups: dict[str, list[str]] = {}
     for example in rng.sample(examples, len(examples)):
         label = pool.questions[example].label if pool.labels else ""
         groups.setdefault(label, []).append(example)
-    piles = [groups[label] for label in sorted(groups)]
-    turns = range(max(map(len, piles), default=0))
-    return [pile[turn] for turn in turns for pile in piles if turn < len(pile)][:count]
+    label_groups = [groups[label] for label in sorted(groups)]
+    turns = range(max(map(len, label_groups), default=0))
+    return [
+        label_group[turn]
+        for turn in turns
+        for label_group in label_groups
+        if turn < len(label_group)
+    ][:count]
 
 
-def _singles(
-    pool: Pool, chosen: Mapping[str, Mapping[str, Said]], settings: ProjectSettings
-) -> list[Item]:
+def _single_items(
+    pool: AnswerPool, sampled: Mapping[str, Mapping[str, RunAnswer]], settings: ProjectSettings
+) -> list[RatingItem]:
     """One item for each different text; the data's own explanation beside them if wanted."""
-    by_text: dict[tuple[str, tuple[str, str]], list[Said]] = {}
-    for answers in chosen.values():
-        for example, said in answers.items():
-            by_text.setdefault((example, said.text()), []).append(said)
+    by_text: dict[tuple[str, tuple[str, str]], list[RunAnswer]] = {}
+    for answers in sampled.values():
+        for example, answer in answers.items():
+            by_text.setdefault((example, answer.normalized_text()), []).append(answer)
     if settings.gold:
         for example in dict.fromkeys(example for example, _ in list(by_text)):
-            gold = _gold(pool.questions[example])
+            gold = _gold_answer(pool.questions[example])
             if gold:
-                by_text.setdefault((example, gold.text()), []).append(gold)
+                by_text.setdefault((example, gold.normalized_text()), []).append(gold)
     return [
-        _item(pool.questions[example], [group[0]], [(0, said) for said in group])
+        _make_item(pool.questions[example], [group[0]], [(0, answer) for answer in group])
         for (example, _), group in by_text.items()
     ]
 
 
-def _pairs(
-    pool: Pool,
-    chosen: Mapping[str, Mapping[str, Said]],
+def _pair_items(
+    pool: AnswerPool,
+    sampled: Mapping[str, Mapping[str, RunAnswer]],
     settings: ProjectSettings,
     rng: random.Random,
-) -> tuple[list[Item], int]:
+) -> tuple[list[RatingItem], int]:
     """Every two methods on every example; two equal texts are no question and are counted."""
-    items, equal = [], 0
-    sides: dict[str, Mapping[str, Said]] = dict(chosen)
+    items, equal_count = [], 0
+    sides: dict[str, Mapping[str, RunAnswer]] = dict(sampled)
     if settings.gold:
-        examples = next(iter(chosen.values()))
-        golds = {example: _gold(pool.questions[example]) for example in examples}
+        examples = next(iter(sampled.values()))
+        golds = {example: _gold_answer(pool.questions[example]) for example in examples}
         sides[GOLD] = {example: gold for example, gold in golds.items() if gold}
     if len(sides) < 2:
         raise BadInput("a pair needs two runs, or one run and the data set's own explanations")
@@ -201,104 +232,126 @@ def _pairs(
             pair = [sides[first][example], sides[second][example]]
             rng.shuffle(pair)
             if pair[0].same_text(pair[1]):
-                equal += 1
+                equal_count += 1
                 continue
-            items.append(_item(pool.questions[example], pair, list(enumerate(pair))))
-    return items, equal
+            items.append(_make_item(pool.questions[example], pair, list(enumerate(pair))))
+    return items, equal_count
 
 
-def _gold(question: Question) -> Said | None:
+def _gold_answer(question: RatedQuestion) -> RunAnswer | None:
     if not question.gold:
         return None
-    return Said("", GOLD, 0, question.label, question.gold, True)
+    return RunAnswer("", GOLD, 0, question.label, question.gold, True)
 
 
-def _item(question: Question, shown: Sequence[Said], said: Sequence[tuple[int, Said]]) -> Item:
-    return Item(
+def _make_item(
+    question: RatedQuestion,
+    shown_answers: Sequence[RunAnswer],
+    placed_answers: Sequence[tuple[int, RunAnswer]],
+) -> RatingItem:
+    return RatingItem(
         "rating",
         question.example,
         question.label,
         question.fields,
         question.options,
-        tuple((text.label, text.explanation or NOT_WRITTEN) for text in shown),
         tuple(
-            Origin(place, s.run, s.method, None if s.method == GOLD else s.seed, s.correct)
-            for place, s in said
+            (answer.label, answer.explanation or MISSING_EXPLANATION) for answer in shown_answers
+        ),
+        tuple(
+            TextOrigin(
+                index,
+                answer.run,
+                answer.method,
+                None if answer.method == GOLD else answer.seed,
+                answer.correct,
+            )
+            for index, answer in placed_answers
         ),
     )
 
 
-def _training(pool: Pool, settings: ProjectSettings, rng: random.Random) -> list[Item]:
+def _training_items(
+    pool: AnswerPool, settings: ProjectSettings, rng: random.Random
+) -> list[RatingItem]:
     """In turn the data's own explanation and one of another question, with what to learn of it."""
-    asked = [question for question in pool.questions.values() if question.gold]
-    if len(asked) < 2 or not settings.training:
+    with_gold = [question for question in pool.questions.values() if question.gold]
+    if len(with_gold) < 2 or not settings.training:
         return []
-    drawn = [asked[rng.randrange(len(asked))] for _ in range(settings.training)]
+    sampled = [with_gold[rng.randrange(len(with_gold))] for _ in range(settings.training)]
     items = []
-    for turn, question in enumerate(drawn):
-        other = rng.choice([q for q in asked if _plain(q.gold) != _plain(question.gold)] or asked)
+    for turn, question in enumerate(sampled):
+        other = rng.choice(
+            [q for q in with_gold if _normalize(q.gold) != _normalize(question.gold)] or with_gold
+        )
         good = turn % 2 == 0
         right, wrong = (question.label, question.gold), (question.label, other.gold)
         if settings.mode == "pairwise":
-            items.append(_plain_item("training", question, (right, wrong), (FIRST,), PAIR))
+            items.append(
+                _item_without_origin(
+                    "training", question, (right, wrong), (EXPECT_FIRST_TEXT,), PAIR_FEEDBACK
+                )
+            )
             continue
-        texts, told = ((right,), RIGHT) if good else ((wrong,), WRONG)
-        expected = _expected(settings.mode, good)
-        items.append(_plain_item("training", question, texts, expected, told))
+        texts, feedback = ((right,), GOLD_FEEDBACK) if good else ((wrong,), WRONG_FEEDBACK)
+        expected = _accepted_verdicts(settings.mode, good)
+        items.append(_item_without_origin("training", question, texts, expected, feedback))
     return items
 
 
-def _expected(mode: Mode, good: bool) -> tuple[str, ...]:
+def _accepted_verdicts(mode: Mode, good: bool) -> tuple[str, ...]:
     if mode == "likert":
         return ()
     return ("yes", "weak yes") if good else ("no", "weak no")
 
 
-def _checks(pool: Pool, settings: ProjectSettings, rng: random.Random) -> list[Item]:
+def _check_items(
+    pool: AnswerPool, settings: ProjectSettings, rng: random.Random
+) -> list[RatingItem]:
     """Items that say what to choose; whoever reads them passes."""
-    asked = list(pool.questions.values())
+    questions = list(pool.questions.values())
     items = []
-    for question in rng.sample(asked, min(settings.checks, len(asked))):
-        wanted = rng.choice(list(_instructions(settings.mode)))
-        text = (question.label, INSTRUCTED.format(wanted))
+    for question in rng.sample(questions, min(settings.checks, len(questions))):
+        wanted = rng.choice(list(_check_instructions(settings.mode)))
+        text = (question.label, CHECK_INSTRUCTION.format(wanted))
         texts = (text, text) if settings.mode == "pairwise" else (text,)
-        items.append(_plain_item("check", question, texts, (wanted,), ""))
+        items.append(_item_without_origin("check", question, texts, (wanted,), ""))
     return items
 
 
-def _instructions(mode: Mode) -> Iterator[str]:
+def _check_instructions(mode: Mode) -> Iterator[str]:
     if mode == "likert":
         yield from (f"{step} everywhere" for step in (2, 4))
     else:
         yield from (VERDICTS if mode == "single" else SIDES)
 
 
-def lesson(feedback: str, flipped: bool) -> str:
+def training_feedback(feedback: str, flipped: bool) -> str:
     """What a training item teaches, with the side on which its rater saw the first text."""
-    return feedback.replace(SIDE, "right" if flipped else "left")
+    return feedback.replace(SIDE_PLACEHOLDER, "right" if flipped else "left")
 
 
-def passed(
-    expected: Sequence[str], said: Mapping[str, Any], mode: Mode, flipped: bool = False
+def is_accepted(
+    expected: Sequence[str], judgement: Mapping[str, Any], mode: Mode, flipped: bool = False
 ) -> bool | None:
     """Whether a judgement is one that a check or training item accepts; None if it accepts any."""
     if not expected:
         return None
     if mode == "likert":
-        return {f"{said['scales'][name]} everywhere" for name in DIMENSIONS} == set(expected)
-    if FIRST in expected:
-        return bool(said["verdict"] == ("right" if flipped else "left"))
-    return said["verdict"] in expected
+        return {f"{judgement['scales'][name]} everywhere" for name in DIMENSIONS} == set(expected)
+    if EXPECT_FIRST_TEXT in expected:
+        return bool(judgement["verdict"] == ("right" if flipped else "left"))
+    return judgement["verdict"] in expected
 
 
-def _plain_item(
+def _item_without_origin(
     kind: str,
-    question: Question,
+    question: RatedQuestion,
     texts: tuple[tuple[str, str], ...],
     expected: tuple[str, ...],
     feedback: str,
-) -> Item:
-    return Item(
+) -> RatingItem:
+    return RatingItem(
         kind,
         question.example,
         question.label,
@@ -311,36 +364,38 @@ def _plain_item(
     )
 
 
-def question(row: Mapping[str, Any], parts: Sequence[str], labels: Sequence[str]) -> Question:
+def question_from_row(
+    row: Mapping[str, Any], parts: Sequence[str], labels: Sequence[str]
+) -> RatedQuestion:
     """An example as raters read it, from a row of answers; `parts` are its texts, if known."""
     source = str(row["source"])
     gold = list(row["references"]) or [_after_because(str(row["target"]))]
-    return Question(
+    return RatedQuestion(
         str(row["example"]),
         str(row["label"]),
         str(gold[0]),
-        tuple((_name(source, part), part) for part in parts) or (("text", source),),
+        tuple((_part_name(source, part), part) for part in parts) or (("text", source),),
         tuple(labels) or tuple(re.findall(r"\([A-Ea-e]\) (.+?)(?= \([A-Ea-e]\) |$)", source)),
     )
 
 
-def _name(source: str, part: str) -> str:
+def _part_name(source: str, part: str) -> str:
     """What the template calls a part: the word before it, as in "premise: …"."""
-    found = re.search(rf"(\w+): {re.escape(part)}", source)
-    return found.group(1) if found else "text"
+    match = re.search(rf"(\w+): {re.escape(part)}", source)
+    return match.group(1) if match else "text"
 
 
 def _after_because(target: str) -> str:
     return target.partition(" because ")[2]
 
 
-def said(row: Mapping[str, Any], run: str, method: str) -> Said:
+def answer_from_row(row: Mapping[str, Any], run: str, method: str) -> RunAnswer:
     """A row of answers."""
     label = row["predicted"] if isinstance(row["predicted"], str) else str(row["text"])
     explanation = row["explanation"] if isinstance(row["explanation"], str) else ""
-    right = bool(row["correct"]) if not pd.isna(row["correct"]) else False
-    return Said(run, method, int(row["seed"]), label, explanation.strip(), right)
+    correct = bool(row["correct"]) if not pd.isna(row["correct"]) else False
+    return RunAnswer(run, method, int(row["seed"]), label, explanation.strip(), correct)
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.lower().split())

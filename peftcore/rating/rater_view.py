@@ -13,9 +13,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from peftcore.rating import item_sampling, scales
-from peftcore.rating.access import Actor, require_active, require_rater
+from peftcore.rating.access import RatingUser, require_active, require_rater
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
-from peftcore.rating.store import Book, found
+from peftcore.rating.store import RatingStore, require_row
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Briefing:
 
 
 @dataclass(frozen=True)
-class Text:
+class ShownText:
     """One explanation as shown: what was answered, and why."""
 
     side: Literal["", "left", "right"]
@@ -51,7 +51,7 @@ class Screen:
     options: tuple[str, ...]  # the answers there are; empty: any words
     answer: str | None  # the rater's own; None: not given yet
     right_answer: str | None  # None until the rater has answered
-    texts: tuple[Text, ...]  # empty until the rater has answered
+    texts: tuple[ShownText, ...]  # empty until the rater has answered
     judgement: scales.Judgement | None  # the rater's current one
     draft: Mapping[str, Any]
     draft_version: int
@@ -60,16 +60,16 @@ class Screen:
 
 
 @dataclass(frozen=True)
-class Past:
+class PastItem:
     """An item the rater has had, for going back."""
 
     lease: str
     position: int  # counted from 1
     state: Literal["open", "done", "skipped"]
-    word: str  # the current verdict; empty if there is none
+    verdict: str  # the current verdict; empty if there is none
 
 
-def _own() -> sa.Select[Any]:
+def _own_leases_query() -> sa.Select[Any]:
     """A rater's leases with item, answer, current rating and draft; never an origin."""
     newer = RATINGS.alias("newer")
     current = sa.and_(
@@ -96,19 +96,21 @@ def _own() -> sa.Select[Any]:
     )
 
 
-ONE = _own().where(LEASES.c.id == sa.bindparam("lease"))  # built once: building takes longest
-IN_ORDER = _own().order_by(LEASES.c.position)
+ONE_LEASE = _own_leases_query().where(
+    LEASES.c.id == sa.bindparam("lease")
+)  # built once: building takes longest
+LEASES_IN_ORDER = _own_leases_query().order_by(LEASES.c.position)
 
 
-def briefing(book: Book, who: Actor) -> Briefing:
+def briefing(store: RatingStore, user: RatingUser) -> Briefing:
     """The project of a rater, in their words."""
-    require_rater(who)
+    require_rater(user)
     query = (
         sa.select(PROJECTS, RATERS.c.active)
         .join(RATERS, RATERS.c.project == PROJECTS.c.id)
-        .where(PROJECTS.c.id == who.project, RATERS.c.id == who.rater)
+        .where(PROJECTS.c.id == user.project, RATERS.c.id == user.rater)
     )
-    row = found(book.one(query), "project", who.project)
+    row = require_row(store.first_row(query), "project", user.project)
     require_active(row["active"])
     mode: scales.Mode = row["settings"]["mode"]
     return Briefing(
@@ -120,11 +122,11 @@ def briefing(book: Book, who: Actor) -> Briefing:
     )
 
 
-def screen(book: Book, who: Actor, lease: str) -> Screen:
+def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:
     """An item that was handed to this rater; somebody else's reads as if it were not there."""
-    require_rater(who)
-    own = book.read(ONE, rater=who.rater, project=who.project, lease=lease)
-    row = found(own[0] if own else None, "item", lease)
+    require_rater(user)
+    rows = store.read(ONE_LEASE, rater=user.rater, project=user.project, lease=lease)
+    row = require_row(rows[0] if rows else None, "item", lease)
     require_active(row["active"])
     mode: scales.Mode = row["settings"]["mode"]
     answered = row["answer"] is not None
@@ -139,34 +141,36 @@ def screen(book: Book, who: Actor, lease: str) -> Screen:
         options=tuple(row["options"]),
         answer=row["answer"],
         right_answer=row["label"] if answered else None,
-        texts=_texts(row) if answered else (),
+        texts=_shown_texts(row) if answered else (),
         judgement=scales.Judgement.make(judged) if judged else None,
         draft=row["content"] or {},
         draft_version=row["version"] or 0,
-        feedback=item_sampling.lesson(row["feedback"], row["flipped"]) if judged else "",
+        feedback=item_sampling.training_feedback(row["feedback"], row["flipped"]) if judged else "",
         expires=row["expires"],
     )
 
 
-def history(book: Book, who: Actor) -> list[Past]:
+def past_items(store: RatingStore, user: RatingUser) -> list[PastItem]:
     """Every item this rater has had, in the order in which they came."""
-    require_rater(who)
-    rows = book.read(IN_ORDER, rater=who.rater, project=who.project)
+    require_rater(user)
+    rows = store.read(LEASES_IN_ORDER, rater=user.rater, project=user.project)
     require_active(all(row["active"] for row in rows))
     return [
-        Past(
+        PastItem(
             row["id"],
             row["position"] + 1,
             row["state"],
-            scales.word(row["judgement"], row["settings"]["mode"]) if row["act"] == "rated" else "",
+            scales.judgement_word(row["judgement"], row["settings"]["mode"])
+            if row["act"] == "rated"
+            else "",
         )
         for row in rows
     ]
 
 
-def _texts(row: sa.RowMapping) -> tuple[Text, ...]:
+def _shown_texts(row: sa.RowMapping) -> tuple[ShownText, ...]:
     pairs = list(row["texts"])
     if len(pairs) == 1:
-        return (Text("", *pairs[0]),)
+        return (ShownText("", *pairs[0]),)
     left, right = reversed(pairs) if row["flipped"] else pairs
-    return (Text("left", *left), Text("right", *right))
+    return (ShownText("left", *left), ShownText("right", *right))

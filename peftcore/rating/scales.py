@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.settings import Settings
 
 Mode = Literal["single", "pairwise", "likert"]
@@ -51,36 +51,36 @@ class Judgement(Settings):
     comment: str = Field("", max_length=2000, description="Anything else")
 
 
-def choices(mode: Mode) -> tuple[str, ...]:
+def verdict_choices(mode: Mode) -> tuple[str, ...]:
     """The verdicts of a mode, in the order of their number keys; Likert has dimensions instead."""
     return {"single": tuple(VERDICTS), "pairwise": SIDES, "likert": ()}[mode]
 
 
-def check(judgement: Judgement, mode: Mode) -> None:
+def check_judgement(judgement: Judgement, mode: Mode) -> None:
     """BadInput unless the judgement is complete and says only what this mode knows."""
     for name in judgement.shortcomings:
         if name not in SHORTCOMINGS:
-            raise unknown("shortcoming", name, SHORTCOMINGS)
+            raise unknown_name("shortcoming", name, SHORTCOMINGS)
     if mode != "likert":
-        if judgement.verdict not in choices(mode):
-            raise unknown("verdict", judgement.verdict, choices(mode))
+        if judgement.verdict not in verdict_choices(mode):
+            raise unknown_name("verdict", judgement.verdict, verdict_choices(mode))
         return
     missing = [name for name in DIMENSIONS if name not in judgement.scales]
     if missing:
         raise BadInput(f"every dimension needs a step from 1 to 5; missing: {', '.join(missing)}")
     for name, step in judgement.scales.items():
         if name not in DIMENSIONS:
-            raise unknown("dimension", name, DIMENSIONS)
+            raise unknown_name("dimension", name, DIMENSIONS)
         if step not in STEPS:
             raise BadInput(f"{name} must lie in [1, 5]; got {step}")
 
 
-def score(said: Mapping[str, Any], mode: Mode) -> float | None:
+def judgement_score(judgement: Mapping[str, Any], mode: Mode) -> float | None:
     """A stored judgement as a number in [0, 1]; None for pairs, which have no such score."""
     if mode == "single":
-        return VERDICTS[said["verdict"]]
+        return VERDICTS[judgement["verdict"]]
     if mode == "likert":
-        steps = list(said["scales"].values())
+        steps = list(judgement["scales"].values())
         return step_score(sum(steps) / len(steps))
     return None
 
@@ -90,14 +90,14 @@ def step_score(step: Any) -> Any:
     return (step - STEPS[0]) / (STEPS[-1] - STEPS[0])
 
 
-def in_words(steps: Mapping[str, Any]) -> str:
+def steps_in_words(steps: Mapping[str, Any]) -> str:
     """Each dimension's step, as "justifies 4, makes sense 2, …"."""
     return ", ".join(f"{name.replace('_', ' ')} {steps[name]:.0f}" for name in DIMENSIONS)
 
 
-def word(said: Mapping[str, Any], mode: Mode) -> str:
+def judgement_word(judgement: Mapping[str, Any], mode: Mode) -> str:
     """A judgement in a word: the verdict, or the mean step."""
     if mode == "likert":
-        steps = list(said["scales"].values())
+        steps = list(judgement["scales"].values())
         return f"{sum(steps) / len(steps):.1f}"
-    return str(said["verdict"])
+    return str(judgement["verdict"])

@@ -16,22 +16,24 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.rating import scales
-from peftcore.rating.access import Actor, invite, require_experimenter, sign_in
+from peftcore.rating.access import RatingUser, invite, require_experimenter, sign_in
 from peftcore.rating.assignment import next_item
-from peftcore.rating.creation import find
-from peftcore.rating.item_sampling import INSTRUCTED, NOT_WRITTEN
-from peftcore.rating.rater_view import Screen, Text
+from peftcore.rating.creation import find_project
+from peftcore.rating.item_sampling import CHECK_INSTRUCTION, MISSING_EXPLANATION
+from peftcore.rating.rater_view import Screen, ShownText
 from peftcore.rating.schema import PROJECTS
-from peftcore.rating.store import Book
-from peftcore.rating.submit import answer, rate
+from peftcore.rating.store import RatingStore
+from peftcore.rating.submit import submit_answer, submit_rating
 
-WRONG_LABEL = 0.6  # taken off where the label is wrong: what explains another answer is no reason
-CUTS = (0.75, 0.5, 0.25)  # of yes, weak yes, weak no
-TIE = 0.08  # two explanations closer than this are a tie
+WRONG_LABEL_PENALTY = (
+    0.6  # taken off where the label is wrong: what explains another answer is no reason
+)
+VERDICT_THRESHOLDS = (0.75, 0.5, 0.25)  # of yes, weak yes, weak no
+TIE_MARGIN = 0.08  # two explanations closer than this are a tie
 
 
 @dataclass(frozen=True)
-class Traits:
+class RaterTraits:
     """What makes one simulated rater differ from another."""
 
     leniency: float
@@ -41,18 +43,18 @@ class Traits:
 
 
 TRAITS = (
-    Traits(0.02, 0.10, 0.97, 0.45),
-    Traits(-0.08, 0.12, 0.93, 0.70),
-    Traits(0.12, 0.16, 0.90, 0.35),
-    Traits(0.0, 0.22, 0.85, 0.25),
+    RaterTraits(0.02, 0.10, 0.97, 0.45),
+    RaterTraits(-0.08, 0.12, 0.93, 0.70),
+    RaterTraits(0.12, 0.16, 0.90, 0.35),
+    RaterTraits(0.0, 0.22, 0.85, 0.25),
 )
 
 
-def simulate(
-    book: Book,
-    who: Actor,
+def simulate_raters(
+    store: RatingStore,
+    user: RatingUser,
     project: str,
-    known: Mapping[str, tuple[str, str]],
+    answers_by_question: Mapping[str, tuple[str, str]],
     raters: int = 4,
     seed: int = 0,
     pass_time: Callable[[float], None] = lambda seconds: None,
@@ -62,52 +64,56 @@ def simulate(
     `known` maps a question's text to its right answer and the data set's own explanation.  They
     take turns, so that each gets a share.  The project says from then on that it is simulated.
     """
-    require_experimenter(who)
-    facts = find(book, who, project).facts | {"simulated": True}
-    with book.write() as connection:
+    require_experimenter(user)
+    facts = find_project(store, user, project).facts | {"simulated": True}
+    with store.write() as connection:
         change = sa.update(PROJECTS).where(PROJECTS.c.id == project)
         connection.execute(change.values(facts=facts))
     names = [f"Simulated rater {number}" for number in range(1, raters + 1)]
     active = [
-        (sign_in(book, invite(book, who, project, name).token), TRAITS[n % len(TRAITS)], name)
+        (sign_in(store, invite(store, user, project, name).token), TRAITS[n % len(TRAITS)], name)
         for n, name in enumerate(names)
     ]
-    made = 0
+    rating_count = 0
     while active:
-        for one in list(active):
-            person, traits, name = one
-            shown = next_item(book, person)
-            if shown is None:
-                active.remove(one)
+        for entry in list(active):
+            rater, traits, name = entry
+            screen = next_item(store, rater)
+            if screen is None:
+                active.remove(entry)
                 continue
-            _turn(book, person, traits, shown, known, f"{seed}/{name}", pass_time)
-            made += 1
-    return made
+            _rate_next_item(
+                store, rater, traits, screen, answers_by_question, f"{seed}/{name}", pass_time
+            )
+            rating_count += 1
+    return rating_count
 
 
-def _turn(
-    book: Book,
-    who: Actor,
-    traits: Traits,
-    shown: Screen,
-    known: Mapping[str, tuple[str, str]],
-    draw: str,
+def _rate_next_item(
+    store: RatingStore,
+    user: RatingUser,
+    traits: RaterTraits,
+    screen: Screen,
+    answers_by_question: Mapping[str, tuple[str, str]],
+    seed_key: str,
     pass_time: Callable[[float], None],
 ) -> None:
-    asked = question_text(shown.fields)
-    rng = random.Random(f"{draw}/{asked}")
-    reading = traits.pace * len(asked.split()) * rng.uniform(0.7, 1.5)
-    pass_time(reading)
-    right, gold = known.get(asked, ("", ""))
-    others = [option for option in shown.options if option != right]
-    guess = right if rng.random() < traits.skill or not others else rng.choice(others)
-    shown = answer(book, who, shown.lease, guess or "?", f"answer {shown.position}", reading)
-    rng = random.Random(f"{draw}/{asked}/{[text.explanation for text in shown.texts]}")
-    said = judge(shown, gold, traits, rng)
-    words = sum(len(text.explanation.split()) for text in shown.texts)
-    spent = 1.5 + traits.pace * words * rng.uniform(0.7, 1.8)
-    pass_time(spent)
-    rate(book, who, shown.lease, said, f"rating {shown.position}", spent)
+    question = question_text(screen.fields)
+    rng = random.Random(f"{seed_key}/{question}")
+    reading_seconds = traits.pace * len(question.split()) * rng.uniform(0.7, 1.5)
+    pass_time(reading_seconds)
+    right_answer, gold = answers_by_question.get(question, ("", ""))
+    others = [option for option in screen.options if option != right_answer]
+    guess = right_answer if rng.random() < traits.skill or not others else rng.choice(others)
+    screen = submit_answer(
+        store, user, screen.lease, guess or "?", f"answer {screen.position}", reading_seconds
+    )
+    rng = random.Random(f"{seed_key}/{question}/{[text.explanation for text in screen.texts]}")
+    judgement = judge_screen(screen, gold, traits, rng)
+    word_count = sum(len(text.explanation.split()) for text in screen.texts)
+    rating_seconds = 1.5 + traits.pace * word_count * rng.uniform(0.7, 1.8)
+    pass_time(rating_seconds)
+    submit_rating(store, user, screen.lease, judgement, f"rating {screen.position}", rating_seconds)
 
 
 def question_text(fields: Sequence[tuple[str, str]]) -> str:
@@ -115,74 +121,94 @@ def question_text(fields: Sequence[tuple[str, str]]) -> str:
     return " | ".join(text for _, text in fields)
 
 
-def judge(shown: Screen, gold: str, traits: Traits, rng: random.Random) -> scales.Judgement:
+def judge_screen(
+    screen: Screen, gold: str, traits: RaterTraits, rng: random.Random
+) -> scales.Judgement:
     """What a simulated rater with these traits says about a screen."""
-    told = _instructed(shown)
-    worth = [
-        _worth(text, shown.right_answer or "", gold) + traits.leniency + rng.gauss(0, traits.noise)
-        for text in shown.texts
+    instructed = _instructed_choice(screen)
+    qualities = [
+        _explanation_quality(text, screen.right_answer or "", gold)
+        + traits.leniency
+        + rng.gauss(0, traits.noise)
+        for text in screen.texts
     ]
-    if shown.mode == "pairwise":
-        ahead = worth[0] - worth[1]
-        side = "tie" if abs(ahead) < TIE else "left" if ahead > 0 else "right"
-        blamed = () if told else [text for text in shown.texts if text.side != side]
-        return scales.Judgement(verdict=told or side, shortcomings=_found(blamed, shown, gold))
-    faults = _found(shown.texts, shown, gold)
-    if shown.mode == "likert":
-        steps = {name: _step(worth[0] + rng.gauss(0, 0.1)) for name in scales.DIMENSIONS}
-        steps = dict.fromkeys(steps, int(told.split()[0])) if told else steps
-        return scales.Judgement(scales=steps, shortcomings=faults)
-    verdict = told or _verdict(worth[0])
+    if screen.mode == "pairwise":
+        margin = qualities[0] - qualities[1]
+        side = "tie" if abs(margin) < TIE_MARGIN else "left" if margin > 0 else "right"
+        worse_texts = () if instructed else [text for text in screen.texts if text.side != side]
+        return scales.Judgement(
+            verdict=instructed or side, shortcomings=_all_shortcomings(worse_texts, screen, gold)
+        )
+    shortcomings = _all_shortcomings(screen.texts, screen, gold)
+    if screen.mode == "likert":
+        steps = {name: _step_for(qualities[0] + rng.gauss(0, 0.1)) for name in scales.DIMENSIONS}
+        steps = dict.fromkeys(steps, int(instructed.split()[0])) if instructed else steps
+        return scales.Judgement(scales=steps, shortcomings=shortcomings)
+    verdict = instructed or _verdict_for(qualities[0])
     return scales.Judgement(
-        verdict=verdict, shortcomings=() if told or verdict == "yes" else faults
+        verdict=verdict, shortcomings=() if instructed or verdict == "yes" else shortcomings
     )
 
 
-def _instructed(shown: Screen) -> str:
+def _instructed_choice(screen: Screen) -> str:
     """What an attention check asks to choose; empty if it is none."""
-    before, after = INSTRUCTED.split("{}")
-    text = shown.texts[0].explanation
+    before, after = CHECK_INSTRUCTION.split("{}")
+    text = screen.texts[0].explanation
     return text.removeprefix(before).removesuffix(after) if text.startswith(before) else ""
 
 
-def _worth(text: Text, right: str, gold: str) -> float:
+def _explanation_quality(text: ShownText, right: str, gold: str) -> float:
     """The share of words in common with the data's own explanation, less for a wrong label."""
-    return common(text.explanation, gold) - WRONG_LABEL * (text.label.lower() != right.lower())
+    return word_overlap_f1(text.explanation, gold) - WRONG_LABEL_PENALTY * (
+        text.label.lower() != right.lower()
+    )
 
 
-def common(one: str, other: str) -> float:
+def word_overlap_f1(one: str, other: str) -> float:
     """F1 of the words of two texts, each counted as often as it occurs."""
     left, right = Counter(one.lower().split()), Counter(other.lower().split())
     shared = sum((left & right).values())
     return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
 
-def _verdict(worth: float) -> str:
-    return next((v for v, cut in zip(scales.VERDICTS, CUTS, strict=False) if worth >= cut), "no")
+def _verdict_for(quality: float) -> str:
+    return next(
+        (v for v, cut in zip(scales.VERDICTS, VERDICT_THRESHOLDS, strict=False) if quality >= cut),
+        "no",
+    )
 
 
-def _step(worth: float) -> int:
-    return min(max(round(1 + 4 * worth), 1), 5)
+def _step_for(quality: float) -> int:
+    return min(max(round(1 + 4 * quality), 1), 5)
 
 
-def _found(texts: Sequence[Text], shown: Screen, gold: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(fault for text in texts for fault in _faults(text, shown, gold)))
+def _all_shortcomings(texts: Sequence[ShownText], screen: Screen, gold: str) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            shortcoming for text in texts for shortcoming in _text_shortcomings(text, screen, gold)
+        )
+    )
 
 
-def _faults(text: Text, shown: Screen, gold: str) -> list[str]:
+def _text_shortcomings(text: ShownText, screen: Screen, gold: str) -> list[str]:
     """The shortcomings that a rule can see."""
-    if text.explanation == NOT_WRITTEN:
+    if text.explanation == MISSING_EXPLANATION:
         return ["lacking"]
     words = text.explanation.lower().split()
-    asked = question_text(shown.fields).lower()
-    strange = set(words) - set(asked.split()) - set(gold.lower().split())
-    faults = []
+    question = question_text(screen.fields).lower()
+    unknown_words = set(words) - set(question.split()) - set(gold.lower().split())
+    shortcomings = []
     if len(words) > 4 and len(set(words)) < 0.6 * len(words):
-        faults.append("nonsensical")
-    elif len(strange) > 0.5 * len(set(words)):
-        faults.append("hallucinated")
-    elif text.explanation.lower() in asked and common(text.explanation, gold) < CUTS[0]:
-        faults.append("repeats_input")
-    if text.label.lower() != (shown.right_answer or "").lower():
-        faults.append("inaccurate")
-    return faults or (["incomplete"] if common(text.explanation, gold) < CUTS[0] else [])
+        shortcomings.append("nonsensical")
+    elif len(unknown_words) > 0.5 * len(set(words)):
+        shortcomings.append("hallucinated")
+    elif (
+        text.explanation.lower() in question
+        and word_overlap_f1(text.explanation, gold) < VERDICT_THRESHOLDS[0]
+    ):
+        shortcomings.append("repeats_input")
+    if text.label.lower() != (screen.right_answer or "").lower():
+        shortcomings.append("inaccurate")
+    return shortcomings or (
+        ["incomplete"] if word_overlap_f1(text.explanation, gold) < VERDICT_THRESHOLDS[0] else []
+    )

@@ -22,10 +22,10 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.system.database import Database
 
 REVISION = "0002"  # the newest of migrations/versions; a test holds it so
-VERSIONS = "rating_version"  # the table in which the database keeps its own
+VERSION_TABLE = "rating_version"  # the table in which the database keeps its own
 
 
-class Book(Database):
+class RatingStore(Database):
     """Projects, items, raters and what they said.
 
     `clock` tells epoch seconds and `new_id` makes ids, which nobody can guess: a link's secret is
@@ -48,12 +48,12 @@ class Book(Database):
         SQLite's own waiting is looking again every tenth of a second, where somebody unlucky among
         many can wait until the patience ends.
         """
-        with self._turn(), super().write(exclusive) as connection:
+        with self._write_lock(), super().write(exclusive) as connection:
             yield connection
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self.lite:
+    def _write_lock(self) -> Iterator[None]:
+        if not self.is_sqlite:
             yield
             return
         with Path(f"{self._writer.url.database}-turn").open("a") as file:
@@ -61,16 +61,16 @@ class Book(Database):
             yield
 
     def _create(self) -> None:
-        if self.lite:
-            event.listen(self._writer, "connect", _reach_the_disk)
+        if self.is_sqlite:
+            event.listen(self._writer, "connect", _set_synchronous_full)
         if self._revision() != REVISION:
             self._upgrade()
 
     def _revision(self) -> str | None:
         with self._reader.connect() as connection:
-            if not sa.inspect(connection).has_table(VERSIONS):
+            if not sa.inspect(connection).has_table(VERSION_TABLE):
                 return None
-            version = sa.table(VERSIONS, sa.column("version_num"))
+            version = sa.table(VERSION_TABLE, sa.column("version_num"))
             return connection.execute(sa.select(version.c.version_num)).scalar()
 
     def _upgrade(self) -> None:
@@ -90,23 +90,23 @@ class Book(Database):
                     f"version does not know; it knows {REVISION}. Use the newer version"
                 ) from None
 
-    def project_locked(self, connection: sa.Connection, project: str) -> sa.RowMapping:
+    def lock_project(self, connection: sa.Connection, project: str) -> sa.RowMapping:
         """The row of a project, which nobody else writes to until this transaction ends."""
         query = sa.select(PROJECTS).where(PROJECTS.c.id == project).with_for_update()
-        return found(connection.execute(query).mappings().first(), "project", project)
+        return require_row(connection.execute(query).mappings().first(), "project", project)
 
-    def one(self, query: sa.Select[Any]) -> sa.RowMapping | None:
+    def first_row(self, query: sa.Select[Any]) -> sa.RowMapping | None:
         """The first row of a query, if there is one."""
         rows = self.read(query.limit(1))
         return rows[0] if rows else None
 
 
-def found(row: sa.RowMapping | None, what: str, name: str) -> sa.RowMapping:
+def require_row(row: sa.RowMapping | None, what: str, name: str) -> sa.RowMapping:
     """The row; BadInput if there is none, or if it is not the asker's to see: both read alike."""
     if row is None:
         raise BadInput(f"no {what} {name[:40]!r} that is yours to see")
     return row
 
 
-def _reach_the_disk(connection: Any, _record: Any) -> None:
+def _set_synchronous_full(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA synchronous=FULL")

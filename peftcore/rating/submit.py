@@ -12,20 +12,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.rating import item_sampling, scales
-from peftcore.rating.access import Actor, NotAllowed, require_rater
-from peftcore.rating.assignment import keep, open_project, own_lease
-from peftcore.rating.rater_view import Screen, screen
+from peftcore.rating.access import NotAllowed, RatingUser, require_rater
+from peftcore.rating.assignment import find_own_lease, lock_open_project, renew_lease
+from peftcore.rating.rater_view import Screen, read_screen
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, RATINGS
-from peftcore.rating.store import Book
+from peftcore.rating.store import RatingStore
 
-LONGEST = 86_400.0  # seconds spent on one item that are believed
-DRAFT_SIZE = 20_000  # characters
+MAX_SECONDS = 86_400.0  # seconds spent on one item that are believed
+MAX_DRAFT_CHARACTERS = 20_000  # characters
 
 
 @dataclass(frozen=True)
-class Written:
+class StoredRating:
     """A rating that is in the book for good; `repeated` if it had been before this call."""
 
     id: int
@@ -33,183 +33,194 @@ class Written:
     feedback: str = ""  # what a training item teaches
 
 
-def answer(
-    book: Book, who: Actor, lease: str, text: str, key: str, seconds: float | None = None
+def submit_answer(
+    store: RatingStore,
+    user: RatingUser,
+    lease: str,
+    text: str,
+    key: str,
+    seconds: float | None = None,
 ) -> Screen:
     """Store the rater's own answer and show the explanations; the first answer stays."""
-    require_rater(who)
+    require_rater(user)
     _check_key(key)
-    now = book.clock()
-    with book.write() as connection:
-        project = open_project(book, connection, who)
-        row = own_lease(connection, who, lease)
-        told = sa.select(ANSWERS.c.id).where(ANSWERS.c.lease == lease)
-        if connection.execute(told).first() is None:
-            _require_new(connection, who, key)
-            keep(connection, who, project, row, now)
-            item = _item(connection, row)
-            given = _among(text, item["options"])
+    now = store.clock()
+    with store.write() as connection:
+        project = lock_open_project(store, connection, user)
+        row = find_own_lease(connection, user, lease)
+        existing = sa.select(ANSWERS.c.id).where(ANSWERS.c.lease == lease)
+        if connection.execute(existing).first() is None:
+            _require_unused_key(connection, user, key)
+            renew_lease(connection, user, project, row, now)
+            item = _item_row(connection, row)
+            answer_text = _match_option(text, item["options"])
             connection.execute(
                 sa.insert(ANSWERS).values(
                     lease=lease,
-                    rater=who.rater,
+                    rater=user.rater,
                     key=key,
-                    answer=given,
-                    correct=_plain(given) == _plain(item["label"]),
-                    seconds=_seconds(seconds, now - row["opened"]),
+                    answer=answer_text,
+                    correct=_normalize(answer_text) == _normalize(item["label"]),
+                    seconds=_bounded_seconds(seconds, now - row["opened"]),
                     at=now,
                 )
             )
-    return screen(book, who, lease)
+    return read_screen(store, user, lease)
 
 
 def save_draft(
-    book: Book, who: Actor, lease: str, content: Mapping[str, Any], version: int
+    store: RatingStore, user: RatingUser, lease: str, content: Mapping[str, Any], version: int
 ) -> float:
     """Keep what is not said yet and renew the lease; returns when that ends, in epoch seconds.
 
     A version that is not newer than the stored one is left out, so late arrivals do no harm.
     """
-    require_rater(who)
-    values = {"content": dict(content), "version": version, "at": book.clock()}
-    if len(repr(content)) > DRAFT_SIZE:
-        raise BadInput(f"a draft may have {DRAFT_SIZE} characters; this one is longer")
-    with book.write() as connection:
-        project = open_project(book, connection, who)
-        row = own_lease(connection, who, lease)
+    require_rater(user)
+    values = {"content": dict(content), "version": version, "at": store.clock()}
+    if len(repr(content)) > MAX_DRAFT_CHARACTERS:
+        raise BadInput(f"a draft may have {MAX_DRAFT_CHARACTERS} characters; this one is longer")
+    with store.write() as connection:
+        project = lock_open_project(store, connection, user)
+        row = find_own_lease(connection, user, lease)
         stored = connection.execute(sa.select(DRAFTS.c.version).where(DRAFTS.c.lease == lease))
-        old = stored.scalar()
-        if old is None:
+        stored_version = stored.scalar()
+        if stored_version is None:
             connection.execute(sa.insert(DRAFTS).values(lease=lease, **values))
-        elif version > old:
+        elif version > stored_version:
             connection.execute(sa.update(DRAFTS).where(DRAFTS.c.lease == lease).values(**values))
         if row["state"] != "open":
             return float(row["expires"])
-        return keep(connection, who, project, row, book.clock())
+        return renew_lease(connection, user, project, row, store.clock())
 
 
-def rate(
-    book: Book,
-    who: Actor,
+def submit_rating(
+    store: RatingStore,
+    user: RatingUser,
     lease: str,
     judgement: scales.Judgement,
     key: str,
     seconds: float | None = None,
-) -> Written:
+) -> StoredRating:
     """Store a judgement; one that was there before is superseded and kept."""
-    return _act(book, who, lease, "rated", judgement, key, seconds)
+    return _record_act(store, user, lease, "rated", judgement, key, seconds)
 
 
-def skip(book: Book, who: Actor, lease: str, key: str) -> Written:
+def skip_item(store: RatingStore, user: RatingUser, lease: str, key: str) -> StoredRating:
     """Leave an item to others; the rater can come back to it."""
-    return _act(book, who, lease, "skipped", None, key, None)
+    return _record_act(store, user, lease, "skipped", None, key, None)
 
 
-def withdraw(book: Book, who: Actor, lease: str, key: str) -> Written:
+def withdraw_rating(store: RatingStore, user: RatingUser, lease: str, key: str) -> StoredRating:
     """Undo: the item is open again, and what had been said is kept as superseded."""
-    return _act(book, who, lease, "withdrawn", None, key, None)
+    return _record_act(store, user, lease, "withdrawn", None, key, None)
 
 
-STATES = {"rated": "done", "skipped": "skipped", "withdrawn": "open"}
+LEASE_STATES = {"rated": "done", "skipped": "skipped", "withdrawn": "open"}
 
 
-def _act(
-    book: Book,
-    who: Actor,
+def _record_act(
+    store: RatingStore,
+    user: RatingUser,
     lease: str,
     act: str,
     judgement: scales.Judgement | None,
     key: str,
     seconds: float | None,
-) -> Written:
-    require_rater(who)
+) -> StoredRating:
+    require_rater(user)
     _check_key(key)
-    now = book.clock()
-    said = judgement.model_dump(mode="json") if judgement else {}
-    with book.write() as connection:
-        project = open_project(book, connection, who)
-        row = own_lease(connection, who, lease)
-        item = _item(connection, row)
-        same = sa.select(RATINGS).where(RATINGS.c.rater == who.rater, RATINGS.c.key == key)
-        before = connection.execute(same).mappings().first()
-        if before:
-            if (before["lease"], before["act"], before["judgement"]) != (lease, act, said):
+    now = store.clock()
+    judgement_values = judgement.model_dump(mode="json") if judgement else {}
+    with store.write() as connection:
+        project = lock_open_project(store, connection, user)
+        row = find_own_lease(connection, user, lease)
+        item = _item_row(connection, row)
+        same_key = sa.select(RATINGS).where(RATINGS.c.rater == user.rater, RATINGS.c.key == key)
+        existing = connection.execute(same_key).mappings().first()
+        if existing:
+            if (existing["lease"], existing["act"], existing["judgement"]) != (
+                lease,
+                act,
+                judgement_values,
+            ):
                 raise BadInput(f"the key {key!r} was used for something else; make a new one")
-            return Written(before["id"], True, _lesson(item, row, act))
+            return StoredRating(existing["id"], True, _feedback_after(item, row, act))
         if judgement:
-            scales.check(judgement, project["settings"]["mode"])
-        answered = _answered(connection, lease)
-        if judgement and answered is None:
+            scales.check_judgement(judgement, project["settings"]["mode"])
+        answered_at = _answered_at(connection, lease)
+        if judgement and answered_at is None:
             raise NotAllowed("answer the question first; only then is an explanation shown")
         if row["state"] != "done" and act != "skipped":  # whoever leaves it needs no place
-            keep(connection, who, project, row, now)
-        written = connection.execute(
+            renew_lease(connection, user, project, row, now)
+        rating_id = connection.execute(
             sa.insert(RATINGS)
             .values(
                 lease=lease,
-                rater=who.rater,
+                rater=user.rater,
                 key=key,
                 act=act,
-                judgement=said,
-                seconds=_seconds(seconds, now - (answered or row["opened"])),
+                judgement=judgement_values,
+                seconds=_bounded_seconds(seconds, now - (answered_at or row["opened"])),
                 at=now,
-                supersedes=_latest(connection, lease),
+                supersedes=_latest_rating(connection, lease),
             )
             .returning(RATINGS.c.id)
         ).scalar_one()
-        values = {"state": STATES[act]}
+        values = {"state": LEASE_STATES[act]}
         if act == "withdrawn":
             minutes = project["settings"]["lease_minutes"]
             values |= {"expires": now + minutes * 60}
         connection.execute(sa.update(LEASES).where(LEASES.c.id == lease).values(**values))
-    return Written(written, False, _lesson(item, row, act))
+    return StoredRating(rating_id, False, _feedback_after(item, row, act))
 
 
-def _item(connection: sa.Connection, row: sa.RowMapping) -> sa.RowMapping:
+def _item_row(connection: sa.Connection, row: sa.RowMapping) -> sa.RowMapping:
     return connection.execute(sa.select(ITEMS).where(ITEMS.c.id == row["item"])).mappings().one()
 
 
-def _latest(connection: sa.Connection, lease: str) -> int | None:
+def _latest_rating(connection: sa.Connection, lease: str) -> int | None:
     query = sa.select(sa.func.max(RATINGS.c.id)).where(RATINGS.c.lease == lease)
     return connection.execute(query).scalar()
 
 
-def _answered(connection: sa.Connection, lease: str) -> float | None:
+def _answered_at(connection: sa.Connection, lease: str) -> float | None:
     """When the rater answered the question themselves; None if not yet."""
     query = sa.select(ANSWERS.c.at).where(ANSWERS.c.lease == lease)
     return connection.execute(query).scalar()
 
 
-def _require_new(connection: sa.Connection, who: Actor, key: str) -> None:
-    query = sa.select(ANSWERS.c.id).where(ANSWERS.c.rater == who.rater, ANSWERS.c.key == key)
+def _require_unused_key(connection: sa.Connection, user: RatingUser, key: str) -> None:
+    query = sa.select(ANSWERS.c.id).where(ANSWERS.c.rater == user.rater, ANSWERS.c.key == key)
     if connection.execute(query).first():
         raise BadInput(f"the key {key!r} was used for something else; make a new one")
 
 
-def _among(text: str, options: list[str]) -> str:
+def _match_option(text: str, options: list[str]) -> str:
     """The answer as the options write it."""
     if not options:
         if not text.strip() or len(text) > 500:
             raise BadInput("answer in 1 to 500 characters")
         return text.strip()
     for option in options:
-        if _plain(option) == _plain(text):
+        if _normalize(option) == _normalize(text):
             return option
-    raise unknown("answer", text[:80], options)
+    raise unknown_name("answer", text[:80], options)
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _lesson(item: sa.RowMapping, lease: sa.RowMapping, act: str) -> str:
-    taught = act == "rated" and item["kind"] == "training"
-    return item_sampling.lesson(item["feedback"], lease["flipped"]) if taught else ""
+def _feedback_after(item: sa.RowMapping, lease: sa.RowMapping, act: str) -> str:
+    is_training = act == "rated" and item["kind"] == "training"
+    return (
+        item_sampling.training_feedback(item["feedback"], lease["flipped"]) if is_training else ""
+    )
 
 
-def _seconds(told: float | None, otherwise: float) -> float:
-    seconds = otherwise if told is None else told
-    return min(max(float(seconds), 0.0), LONGEST)
+def _bounded_seconds(reported: float | None, default: float) -> float:
+    seconds = default if reported is None else reported
+    return min(max(float(seconds), 0.0), MAX_SECONDS)
 
 
 def _check_key(key: str) -> None:

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling, scales
-from peftcore.rating.access import Actor, require_experimenter
-from peftcore.rating.creation import Project, find
+from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.creation import Project, find_project
 from peftcore.rating.schema import (
     ADJUDICATIONS,
     ANSWERS,
@@ -28,15 +28,15 @@ from peftcore.rating.schema import (
     RATERS,
     RATINGS,
 )
-from peftcore.rating.store import Book, found
+from peftcore.rating.store import RatingStore, require_row
 
-VERDICTS = [
+VERDICT_COLUMNS = [
     *("rating", "item", "kind", "example", "label", "rater", "name", "position", "flipped"),
     *("act", "current", "verdict", "score", *scales.DIMENSIONS, "shortcomings", "comment"),
     *("seconds", "answer", "answer_correct", "answer_seconds", "passed", "at", "supersedes"),
 ]
-SETTLED = ["item", "who", "verdict", *scales.DIMENSIONS, "score", "comment", "at"]
-KEY = ["item", "place", "run", "method", "seed", "correct", "shown_label", "explanation"]
+ADJUDICATION_COLUMNS = ["item", "who", "verdict", *scales.DIMENSIONS, "score", "comment", "at"]
+ORIGIN_COLUMNS = ["item", "place", "run", "method", "seed", "correct", "shown_label", "explanation"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class HumanScore:
     raters: int
     projects: tuple[str, ...]
     simulated: bool  # whether no person was among the raters
-    right: float | None  # share of the items whose answer is right; None if nobody told
+    correct_share: float | None  # share of the items whose answer is right; None if nobody told
 
 
-def verdicts(
-    book: Book, who: Actor, project: str, history: bool = False, extra: bool = False
+def verdict_table(
+    store: RatingStore, user: RatingUser, project: str, history: bool = False, extra: bool = False
 ) -> pd.DataFrame:
     """One row per rating, the current one of each rater and item; no methods.
 
@@ -66,7 +66,7 @@ def verdicts(
     With `history` superseded, skipped and withdrawn ones too; with `extra` those of training items
     and attention checks, where `passed` says whether an expected verdict was given.
     """
-    mode = find(book, who, project).settings.mode
+    mode = find_project(store, user, project).settings.mode
     newer = RATINGS.alias("newer")
     current = ~sa.exists().where(newer.c.supersedes == RATINGS.c.id)
     query = (
@@ -88,35 +88,37 @@ def verdicts(
         query = query.where(current, RATINGS.c.act == "rated")
     if not extra:
         query = query.where(ITEMS.c.kind == "rating")
-    return pd.DataFrame([_said(row, mode) for row in book.read(query)], columns=VERDICTS)
+    return pd.DataFrame(
+        [_verdict_row(row, mode) for row in store.read(query)], columns=VERDICT_COLUMNS
+    )
 
 
-def _said(row: sa.RowMapping, mode: scales.Mode) -> dict[str, Any]:
-    said = row["judgement"]
-    rated = bool(said)
-    names = ("rating", "item", "kind", "example", "label", "rater", "name", "flipped", "act")
-    more = ("current", "seconds", "answer", "answer_seconds", "at", "supersedes")
-    values = {name: row[name] for name in (*names, *more)}
+def _verdict_row(row: sa.RowMapping, mode: scales.Mode) -> dict[str, Any]:
+    judgement = row["judgement"]
+    rated = bool(judgement)
+    copied = ("rating", "item", "kind", "example", "label", "rater", "name", "flipped", "act")
+    copied_too = ("current", "seconds", "answer", "answer_seconds", "at", "supersedes")
+    values = {name: row[name] for name in (*copied, *copied_too)}
     return values | {
         "position": row["position"] + 1,
-        "verdict": said.get("verdict", ""),
-        "score": scales.score(said, mode) if rated else None,
-        **{name: said.get("scales", {}).get(name) for name in scales.DIMENSIONS},
-        "shortcomings": list(said.get("shortcomings", [])),
-        "comment": said.get("comment", ""),
+        "verdict": judgement.get("verdict", ""),
+        "score": scales.judgement_score(judgement, mode) if rated else None,
+        **{name: judgement.get("scales", {}).get(name) for name in scales.DIMENSIONS},
+        "shortcomings": list(judgement.get("shortcomings", [])),
+        "comment": judgement.get("comment", ""),
         "answer_correct": row["correct"],
-        "passed": item_sampling.passed(row["expected"], said, mode, row["flipped"])
+        "passed": item_sampling.is_accepted(row["expected"], judgement, mode, row["flipped"])
         if rated
         else None,
     }
 
 
-def key(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def origin_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """Whose every text is: one row per item, place and origin; an equal text has several.
 
     `method` is "gold" for the data set's own; `run` is empty for what came from no run here.
     """
-    require_experimenter(who)
+    require_experimenter(user)
     query = (
         sa.select(ORIGINS, ITEMS.c.texts)
         .join(ITEMS, ITEMS.c.id == ORIGINS.c.item)
@@ -124,60 +126,63 @@ def key(book: Book, who: Actor, project: str) -> pd.DataFrame:
         .order_by(ITEMS.c.number, ORIGINS.c.id)
     )
     rows = []
-    for row in book.read(query):
+    for row in store.read(query):
         label, explanation = row["texts"][row["place"]]
         rows.append(
-            {n: row[n] for n in KEY[:6]} | {"shown_label": label, "explanation": explanation}
+            {n: row[n] for n in ORIGIN_COLUMNS[:6]}
+            | {"shown_label": label, "explanation": explanation}
         )
-    return pd.DataFrame(rows, columns=KEY).astype({"seed": "Int64", "correct": "boolean"})
+    return pd.DataFrame(rows, columns=ORIGIN_COLUMNS).astype(
+        {"seed": "Int64", "correct": "boolean"}
+    )
 
 
-def sources(runs: pd.Series, methods: pd.Series) -> pd.Series:
+def source_names(runs: pd.Series, methods: pd.Series) -> pd.Series:
     """Who is scored: the run of each text, or its method where it came from no run here."""
     return runs.where(runs.fillna("") != "", methods)
 
 
-def scored(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def scored_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """Current ratings beside whose text it was: a text of several methods has a row for each."""
-    return verdicts(book, who, project).merge(key(book, who, project), on="item")
+    return verdict_table(store, user, project).merge(origin_table(store, user, project), on="item")
 
 
-def comparisons(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def comparison_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """Pairs: item, example, rater, name, first, second (methods), runs, and who won.
 
     `winner` is "first", "second" or "tie"; `shown_left` says which of the two was on the left.
     """
-    said, origins = verdicts(book, who, project), key(book, who, project)
+    ratings, origins = verdict_table(store, user, project), origin_table(store, user, project)
     columns = ["item", "example", "label", "rater", "name", "first", "second"]
     columns += ["first_run", "second_run", "winner", "shown_left", "seconds"]
     sides = origins.set_index(["item", "place"])
     rows = []
-    for row in said.to_dict("records"):
+    for row in ratings.to_dict("records"):
         left = 1 if row["flipped"] else 0
-        won = {"left": left, "right": 1 - left, "tie": None}[row["verdict"]]
-        pair = [sides.loc[(row["item"], place)] for place in (0, 1)]
+        winner = {"left": left, "right": 1 - left, "tie": None}[row["verdict"]]
+        pair = [sides.loc[(row["item"], index)] for index in (0, 1)]
         names = {name: row[name] for name in ("item", "example", "label", "rater", "name")}
         rows.append(
             names
             | {"first": pair[0]["method"], "second": pair[1]["method"]}
             | {"first_run": pair[0]["run"], "second_run": pair[1]["run"]}
-            | {"winner": "tie" if won is None else ("first", "second")[won]}
+            | {"winner": "tie" if winner is None else ("first", "second")[winner]}
             | {"shown_left": ("first", "second")[left], "seconds": row["seconds"]}
         )
     return pd.DataFrame(rows, columns=columns)
 
 
-def items(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def item_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """Every item with its texts, how many have rated it, and how many hold it just now."""
-    require_experimenter(who)
-    now = book.clock()
-    held = sa.and_(LEASES.c.state == "open", LEASES.c.expires > now)
+    require_experimenter(user)
+    now = store.clock()
+    is_open = sa.and_(LEASES.c.state == "open", LEASES.c.expires > now)
     query = (
         sa.select(
             *(ITEMS.c.id.label("item"), ITEMS.c.kind, ITEMS.c.number, ITEMS.c.example),
             *(ITEMS.c.label, ITEMS.c.fields, ITEMS.c.texts),
             sa.func.count(sa.case((LEASES.c.state == "done", 1))).label("ratings"),
-            sa.func.count(sa.case((held, 1))).label("held"),
+            sa.func.count(sa.case((is_open, 1))).label("held"),
         )
         .outerjoin(LEASES, LEASES.c.item == ITEMS.c.id)
         .where(ITEMS.c.project == project)
@@ -185,65 +190,68 @@ def items(book: Book, who: Actor, project: str) -> pd.DataFrame:
         .order_by(ITEMS.c.number)
     )
     columns = ["item", "kind", "number", "example", "label", "fields", "texts", "ratings", "held"]
-    return pd.DataFrame([dict(row) for row in book.read(query)], columns=columns)
+    return pd.DataFrame([dict(row) for row in store.read(query)], columns=columns)
 
 
-def checks(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def check_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """One row per rater: how many ratings, checks and training items, and how many were passed."""
-    every = verdicts(book, who, project, extra=True)
+    all_ratings = verdict_table(store, user, project, extra=True)
     rows = []
-    for (rater, name), own in every.groupby(["rater", "name"], sort=False):
+    for (rater, name), own in all_ratings.groupby(["rater", "name"], sort=False):
         row: dict[str, Any] = {"rater": rater, "name": name}
         for kind in ("check", "training"):
-            known = own[(own["kind"] == kind) & own["passed"].notna()]
-            row |= {f"{kind}s": len(known), f"{kind}s_passed": int(known["passed"].sum())}
-        real = own[own["kind"] == "rating"]
-        row |= {"ratings": len(real), "answers_correct": int(real["answer_correct"].sum())}
-        row |= {"median_seconds": float(real["seconds"].median()) if len(real) else None}
+            with_expected = own[(own["kind"] == kind) & own["passed"].notna()]
+            row |= {
+                f"{kind}s": len(with_expected),
+                f"{kind}s_passed": int(with_expected["passed"].sum()),
+            }
+        counted = own[own["kind"] == "rating"]
+        row |= {"ratings": len(counted), "answers_correct": int(counted["answer_correct"].sum())}
+        row |= {"median_seconds": float(counted["seconds"].median()) if len(counted) else None}
         rows.append(row)
     columns = ["rater", "name", "checks", "checks_passed", "trainings", "trainings_passed"]
     columns += ["ratings", "answers_correct", "median_seconds"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def failed(book: Book, who: Actor, project: str) -> dict[str, str]:
+def raters_failing_checks(store: RatingStore, user: RatingUser, project: str) -> dict[str, str]:
     """Rater → name of those who failed an attention check."""
-    told = checks(book, who, project)
-    rows = told[told["checks_passed"] < told["checks"]]
+    table = check_table(store, user, project)
+    rows = table[table["checks_passed"] < table["checks"]]
     return dict(zip(rows["rater"], rows["name"], strict=True))
 
 
-def adjudicate(book: Book, who: Actor, item: str, judgement: scales.Judgement) -> int:
+def adjudicate(store: RatingStore, user: RatingUser, item: str, judgement: scales.Judgement) -> int:
     """Settle an item that raters disagree about; their own verdicts stay as they are.
 
     Of a pair, "left" is the text at place 0 of the key.
     """
-    require_experimenter(who)
+    require_experimenter(user)
     query = (
         sa.select(ITEMS.c.id, PROJECTS.c.settings, PROJECTS.c.demo)
         .join(PROJECTS, PROJECTS.c.id == ITEMS.c.project)
         .where(ITEMS.c.id == item)
     )
-    row = found(book.one(query), "item", item)
+    row = require_row(store.first_row(query), "item", item)
     if row["demo"]:
         raise BadInput("the demo project cannot be changed")
-    scales.check(judgement, row["settings"]["mode"])
-    with book.write(exclusive=True) as connection:
+    scales.check_judgement(judgement, row["settings"]["mode"])
+    with store.write(exclusive=True) as connection:
         last = sa.select(sa.func.max(ADJUDICATIONS.c.id)).where(ADJUDICATIONS.c.item == item)
         values = {
             "item": item,
-            "who": who.name,
+            "who": user.name,
             "judgement": judgement.model_dump(mode="json"),
-            "at": book.clock(),
+            "at": store.clock(),
             "supersedes": connection.execute(last).scalar(),
         }
-        written = sa.insert(ADJUDICATIONS).values(values).returning(ADJUDICATIONS.c.id)
-        return int(connection.execute(written).scalar_one())
+        statement = sa.insert(ADJUDICATIONS).values(values).returning(ADJUDICATIONS.c.id)
+        return int(connection.execute(statement).scalar_one())
 
 
-def adjudications(book: Book, who: Actor, project: str) -> pd.DataFrame:
+def adjudication_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
     """The current settlement of each item that has one, with columns SETTLED."""
-    mode = find(book, who, project).settings.mode
+    mode = find_project(store, user, project).settings.mode
     newer = ADJUDICATIONS.alias("newer")
     query = (
         sa.select(ADJUDICATIONS)
@@ -255,28 +263,33 @@ def adjudications(book: Book, who: Actor, project: str) -> pd.DataFrame:
     )
     rows = [
         {"item": row["item"], "who": row["who"], "at": row["at"]}
-        | {"verdict": scales.word(row["judgement"], mode)}
+        | {"verdict": scales.judgement_word(row["judgement"], mode)}
         | {name: row["judgement"]["scales"].get(name) for name in scales.DIMENSIONS}
-        | {"score": scales.score(row["judgement"], mode), "comment": row["judgement"]["comment"]}
-        for row in book.read(query)
+        | {
+            "score": scales.judgement_score(row["judgement"], mode),
+            "comment": row["judgement"]["comment"],
+        }
+        for row in store.read(query)
     ]
-    return pd.DataFrame(rows, columns=SETTLED)
+    return pd.DataFrame(rows, columns=ADJUDICATION_COLUMNS)
 
 
-def projects_of(book: Book, who: Actor, run: str) -> list[Project]:
+def projects_with_run(store: RatingStore, user: RatingUser, run: str) -> list[Project]:
     """The projects in which explanations of a run were rated, newest first."""
-    require_experimenter(who)
+    require_experimenter(user)
     query = (
         sa.select(ITEMS.c.project)
         .join(ORIGINS, ORIGINS.c.item == ITEMS.c.id)
         .where(ORIGINS.c.run == run)
         .distinct()
     )
-    named = [find(book, who, row["project"]) for row in book.read(query)]
-    return sorted(named, key=lambda project: -project.created)
+    projects = [find_project(store, user, row["project"]) for row in store.read(query)]
+    return sorted(projects, key=lambda project: -project.created)
 
 
-def human_scores(book: Book, who: Actor, runs: Iterable[str]) -> dict[str, HumanScore]:
+def human_scores(
+    store: RatingStore, user: RatingUser, runs: Iterable[str]
+) -> dict[str, HumanScore]:
     """Run → what people gave its explanations over all projects; runs nobody rated are left out.
 
     As in FEB: the mean over items of the mean over an item's raters.  Simulated raters count only
@@ -287,13 +300,13 @@ def human_scores(book: Book, who: Actor, runs: Iterable[str]) -> dict[str, Human
     scores: dict[str, HumanScore] = {}
     for run in runs:
         rows = []
-        for project in projects_of(book, who, run):
+        for project in projects_with_run(store, user, run):
             if project.settings.mode == "pairwise":
                 continue
             if project.id not in tables:
-                known = {"project": project.id, "simulated": project.simulated}
-                known["four_points"] = project.settings.mode == "single"
-                tables[project.id] = scored(book, who, project.id).assign(**known)
+                project_columns = {"project": project.id, "simulated": project.simulated}
+                project_columns["four_points"] = project.settings.mode == "single"
+                tables[project.id] = scored_table(store, user, project.id).assign(**project_columns)
             rows.append(tables[project.id][tables[project.id]["run"] == run])
         score = _human_score(rows)
         if score:
@@ -301,24 +314,24 @@ def human_scores(book: Book, who: Actor, runs: Iterable[str]) -> dict[str, Human
     return scores
 
 
-def _human_score(parts: list[pd.DataFrame]) -> HumanScore | None:
-    rows = pd.concat(parts) if parts else pd.DataFrame()
+def _human_score(run_tables: list[pd.DataFrame]) -> HumanScore | None:
+    rows = pd.concat(run_tables) if run_tables else pd.DataFrame()
     if rows.empty:
         return None
     if not rows["simulated"].all():
         rows = rows[~rows["simulated"].astype(bool)]
     if rows["four_points"].any():
         rows = rows[rows["four_points"].astype(bool)]
-    [told] = preference.scores(rows, "run").to_dict("records")
-    low, high = (None if pd.isna(told[end]) else float(told[end]) for end in ("low", "high"))
+    [row] = preference.score_methods(rows, "run").to_dict("records")
+    low, high = (None if pd.isna(row[end]) else float(row[end]) for end in ("low", "high"))
     right = rows.drop_duplicates("item")["correct"].dropna()
     return HumanScore(
-        float(told["mean"]),
+        float(row["mean"]),
         low,
         high,
-        int(told["items"]),
-        int(told["verdicts"]),
-        int(told["raters"]),
+        int(row["items"]),
+        int(row["verdicts"]),
+        int(row["raters"]),
         tuple(sorted(rows["project"].unique())),
         bool(rows["simulated"].all()),
         float(right.mean()) if len(right) else None,

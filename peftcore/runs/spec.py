@@ -14,7 +14,7 @@ from pydantic import Field
 from peftcore.settings import Settings
 
 # Fields that came after runs had been made.
-_LATER = {"draw", "validation", "copies", "diversity", "start"}
+_LATER_FIELDS = {"draw", "validation", "copies", "diversity", "start"}
 _LATER_SETTINGS: dict[str, dict[str, Any]] = {  # method → its later settings, as runs were before
     "prompt_tuning": {"text": ""},
     "spt": {"text": "", "train": "both", "share": "token", "normalised": False},
@@ -23,7 +23,7 @@ _LATER_SETTINGS: dict[str, dict[str, Any]] = {  # method → its later settings,
 }
 
 
-class Population(Settings):
+class Members(Settings):
     """Members trained side by side: `seeds` independent simplexes of `vertices` corners each."""
 
     seeds: int = Field(4, ge=1, le=64, description="Independent repetitions, for error bars")
@@ -40,7 +40,7 @@ class Population(Settings):
         json_schema_extra={"advanced": True},
     )
 
-    def numbers(self) -> list[int]:
+    def seed_numbers(self) -> list[int]:
         """The seeds by number."""
         return list(range(self.first_seed, self.first_seed + self.seeds))
 
@@ -117,7 +117,7 @@ class RunSpec(Settings):
     task: str = Field(description="Task")
     method: str = Field(description="Method")
     settings: dict[str, Any] = Field(default_factory=dict, description="The method's settings")
-    population: Population = Population()
+    population: Members = Members()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
     start: str = Field(
@@ -136,11 +136,11 @@ class RunSpec(Settings):
         So the ids of older runs stay what they were.
         """
         whole = self.model_dump(mode="json")
-        for part, kind in (("population", Population), ("training", Training), ("", RunSpec)):
-            held = whole[part] if part else whole
-            for name in _LATER & held.keys():
-                if held[name] == kind.model_fields[name].default:
-                    del held[name]
+        for section, kind in (("population", Members), ("training", Training), ("", RunSpec)):
+            section_values = whole[section] if section else whole
+            for name in _LATER_FIELDS & section_values.keys():
+                if section_values[name] == kind.model_fields[name].default:
+                    del section_values[name]
         settings = whole["settings"]
         for name, before in _LATER_SETTINGS.get(self.method, {}).items():
             if settings.get(name) == before:

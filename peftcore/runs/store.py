@@ -38,22 +38,22 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files, processes
 
-State = Literal["queued", "training", "answering", "done", "cancelled", "failed", "lost"]
-WORKING = ("training", "answering")
-SILENCE = 120.0  # seconds without a sign of life after which a working run counts as lost
-HISTORY = ["step", "seed", "train_loss", "dev_loss", "learning_rate", "seconds"]
-ANSWERS = [
+RunState = Literal["queued", "training", "answering", "done", "cancelled", "failed", "lost"]
+WORKING_STATES = ("training", "answering")
+HEARTBEAT_TIMEOUT = 120.0  # seconds without a sign of life after which a working run counts as lost
+HISTORY_COLUMNS = ["step", "seed", "train_loss", "dev_loss", "learning_rate", "seconds"]
+ANSWER_COLUMNS = [
     *("seed", "example", "source", "target", "references", "label"),
     *("text", "predicted", "explanation", "correct"),
 ]
-ID = re.compile(r"[0-9a-f]{12}")
+RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
-class Status:
+class RunStatus:
     """How far a run is.  Times are epoch seconds, `seconds` is work done so far."""
 
-    state: State = "queued"
+    state: RunState = "queued"
     step: int = 0
     steps: int = 0
     seconds: float = 0.0
@@ -68,7 +68,7 @@ class Status:
     @property
     def busy(self) -> bool:
         """Whether a living process is at it."""
-        return self.state in WORKING or (self.state == "queued" and self.process is not None)
+        return self.state in WORKING_STATES or (self.state == "queued" and self.process is not None)
 
     @property
     def resumable(self) -> bool:
@@ -89,38 +89,38 @@ class Run:
         """Twelve hexadecimal digits."""
         return self.folder.name
 
-    def status(self) -> Status:
+    def status(self) -> RunStatus:
         """The state as it is now: what claims to work but has no living process is "lost"."""
         status = self._stored_status()
         if self.demo or status.process is None or not status.busy:
             return status
-        silent = time.time() - atomic_files.modified(self.folder / "status.json") / 1e9
-        if processes.Identity(**status.process).alive(silent, SILENCE):
+        silent = time.time() - atomic_files.modified_ns(self.folder / "status.json") / 1e9
+        if processes.ProcessIdentity(**status.process).is_alive(silent, HEARTBEAT_TIMEOUT):
             return status
         return replace(
             status, state="lost", message="The process that trained it is gone; resume it."
         )
 
-    def _stored_status(self) -> Status:
+    def _stored_status(self) -> RunStatus:
         stored = atomic_files.read_json(self.folder / "status.json")
-        known = {part.name for part in fields(Status)}
-        return Status(**{name: value for name, value in stored.items() if name in known})
+        known = {part.name for part in fields(RunStatus)}
+        return RunStatus(**{name: value for name, value in stored.items() if name in known})
 
     def history(self) -> pd.DataFrame:
         """Losses, one row per step and seed; a repeated step counts as last written."""
-        rows = atomic_files.read_lines(self.folder / "history.jsonl")
+        rows = atomic_files.read_json_lines(self.folder / "history.jsonl")
         rows = [row for row in rows if {"step", "seed"} <= row.keys()]
-        table = pd.DataFrame(rows, columns=HISTORY, dtype=float)
+        table = pd.DataFrame(rows, columns=HISTORY_COLUMNS, dtype=float)
         table = table.astype({"step": int, "seed": int})
-        kept = table.drop_duplicates(["step", "seed"], keep="last")
-        return kept.sort_values(["step", "seed"], kind="stable", ignore_index=True)
+        latest = table.drop_duplicates(["step", "seed"], keep="last")
+        return latest.sort_values(["step", "seed"], kind="stable", ignore_index=True)
 
-    def validation(self) -> pd.DataFrame:
+    def validation_copies(self) -> pd.DataFrame:
         """What each copy of dev said at random points of a simplex; empty for plain runs.
 
         Columns step, seed, copy, dev_loss, and dev_centroid, the same for all copies of a look.
         """
-        rows = atomic_files.read_lines(self.folder / "history.jsonl")
+        rows = atomic_files.read_json_lines(self.folder / "history.jsonl")
         latest = {(row["step"], row["seed"]): row for row in rows if row.get("dev_copies")}
         table = [
             (step, seed, copy, loss, row["dev_centroid"])
@@ -129,11 +129,11 @@ class Run:
         ]
         return pd.DataFrame(table, columns=["step", "seed", "copy", "dev_loss", "dev_centroid"])
 
-    def path_file(self, step: int) -> Path:
+    def intermediate_file(self, step: int) -> Path:
         """Where the adapter of a step on the way is kept."""
         return self.folder / "path" / f"{step:06d}.safetensors"
 
-    def path_steps(self) -> list[int]:
+    def intermediate_steps(self) -> list[int]:
         """Steps whose adapters were kept on the way, in order."""
         return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
 
@@ -141,7 +141,7 @@ class Run:
         """Every answer of every seed; empty before the run has answered."""
         path = self.folder / "answers.parquet"
         if not path.is_file():
-            return pd.DataFrame(columns=ANSWERS)
+            return pd.DataFrame(columns=ANSWER_COLUMNS)
         table = pd.read_parquet(path)
         table["references"] = [list(texts) for texts in table["references"]]
         return table
@@ -162,26 +162,26 @@ class Run:
         path = self.folder / "log.txt"
         return path.read_text("utf-8", errors="replace") if path.is_file() else ""
 
-    def write_status(self, **changes: Any) -> Status:
+    def write_status(self, **changes: Any) -> RunStatus:
         """Change some fields; a working state is signed with this process, others are released."""
         before = self._stored_status()
         status = replace(before, **changes)
         if status.state != before.state and "message" not in changes:
             status = replace(status, message="")
-        if status.state not in get_args(State):
-            raise ValueError(f"no state {status.state!r}; known: {', '.join(get_args(State))}")
+        if status.state not in get_args(RunState):
+            raise ValueError(f"no state {status.state!r}; known: {', '.join(get_args(RunState))}")
         if "process" not in changes:
-            signed = asdict(processes.current()) if status.state in WORKING else None
+            signed = asdict(processes.current_process()) if status.state in WORKING_STATES else None
             status = replace(status, process=signed)
         self._write_json("status.json", asdict(replace(status, updated=time.time())))
         return status
 
-    def claim(self) -> Status:
+    def claim(self) -> RunStatus:
         """Sign a waiting run with this process, so that it reads as lost if this process dies."""
-        process = asdict(processes.current())
+        process = asdict(processes.current_process())
         return self.write_status(state="queued", process=process, message="Starting", error_id="")
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """A sign of life between two changes of the status."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self.folder / "status.json")
@@ -189,7 +189,8 @@ class Run:
     def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows with the columns of `history`."""
         self._append(
-            "history.jsonl", "".join(f"{json.dumps(atomic_files.plain(row))}\n" for row in rows)
+            "history.jsonl",
+            "".join(f"{json.dumps(atomic_files.to_jsonable(row))}\n" for row in rows),
         )
 
     def append_log(self, line: str) -> None:
@@ -198,8 +199,8 @@ class Run:
 
     def write_answers(self, table: pd.DataFrame) -> None:
         """Replace the answers."""
-        self._guard()
-        atomic_files.replace(self.folder / "answers.parquet", table.to_parquet(index=False))
+        self._refuse_demo()
+        atomic_files.replace_file(self.folder / "answers.parquet", table.to_parquet(index=False))
 
     def write_scores(self, scores: Mapping[str, Iterable[float]]) -> None:
         """Replace the scores; a value that is not a number is kept as such."""
@@ -210,12 +211,12 @@ class Run:
         self._write_json("manifest.json", manifest)
 
     @contextlib.contextmanager
-    def hold(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep every other process from working on this run; BadInput if one already does.
 
         The lock belongs to the operating system, so it ends with its process however that ends.
         """
-        self._guard()
+        self._refuse_demo()
         with (self.folder / "lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,28 +224,28 @@ class Run:
                 raise BadInput(f"run {self.id} is being trained by another process") from None
             yield
 
-    def clear(self) -> None:
+    def reset(self) -> None:
         """Forget every result and checkpoint, keep the spec and the log."""
-        self._guard()
+        self._refuse_demo()
         for path in self.folder.iterdir():
             if path.is_file() and path.name not in ("spec.json", "log.txt", "lock"):
                 path.unlink()
         steps = self.spec.training.steps
         self.write_status(state="queued", steps=steps, started=time.time())
 
-    def _guard(self) -> None:
+    def _refuse_demo(self) -> None:
         if self.demo:
             raise BadInput(f"run {self.id} is a demo run, which cannot be changed")
 
     def _write_json(self, name: str, value: Any) -> None:
-        self._guard()
-        atomic_files.replace(
-            self.folder / name, json.dumps(atomic_files.plain(value), indent=1).encode()
+        self._refuse_demo()
+        atomic_files.replace_file(
+            self.folder / name, json.dumps(atomic_files.to_jsonable(value), indent=1).encode()
         )
 
     def _append(self, name: str, text: str) -> None:
-        self._guard()
-        atomic_files.append(self.folder / name, text)
+        self._refuse_demo()
+        atomic_files.append_lines(self.folder / name, text)
 
 
 class RunStore:
@@ -253,35 +254,35 @@ class RunStore:
     Study runs are found by id and by spec; lists name them only if asked, for they are many alike.
     """
 
-    def __init__(self, folder: Path | None = None, demos: Path | None = None) -> None:
-        self.folder = (folder or paths.home() / "runs").resolve()
-        self.demos = (demos or paths.ASSETS / "demo_runs").resolve()
-        self.studies = self.demos.with_name("study_runs")
+    def __init__(self, folder: Path | None = None, demo_folder: Path | None = None) -> None:
+        self.folder = (folder or paths.workspace_folder() / "runs").resolve()
+        self.demo_folder = (demo_folder or paths.ASSETS / "demo_runs").resolve()
+        self.study_folder = self.demo_folder.with_name("study_runs")
         self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
 
-    def create(self, spec: RunSpec, demo: bool = True) -> Run:
+    def create(self, spec: RunSpec, include_demos: bool = True) -> Run:
         """The run of a spec, made if there is none; with `demo`, a demo run of it will do."""
-        found = self.find(spec, demo)
-        if found:
-            return found
+        existing = self.find(spec, include_demos)
+        if existing:
+            return existing
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self._path(self.folder, spec.id)
         folder.mkdir(mode=0o700, exist_ok=True)
         run = Run(folder, spec)
         if not (folder / "status.json").exists():
-            run.clear()
-        atomic_files.replace(
+            run.reset()
+        atomic_files.replace_file(
             folder / "spec.json", json.dumps(spec.model_dump(mode="json"), indent=1).encode()
         )
         return run
 
-    def find(self, spec: RunSpec, demo: bool = True) -> Run | None:
+    def find(self, spec: RunSpec, include_demos: bool = True) -> Run | None:
         """The run of a spec, if there is one."""
-        return self._find(spec.id, demo)
+        return self._find(spec.id, include_demos)
 
     def open(self, run_id: str) -> Run:
         """The run with this id; BadInput with similar ids if there is none."""
-        run = self._find(run_id, demo=True)
+        run = self._find(run_id, include_demos=True)
         if run:
             return run
         known = [run.id for run in self.all()]
@@ -289,43 +290,46 @@ class RunStore:
         hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)} runs"
         raise BadInput(f"no run {run_id[:40]!r}; {hint}")
 
-    def all(self, demo: bool = True, studies: bool = False) -> list[Run]:
+    def all(self, include_demos: bool = True, include_studies: bool = False) -> list[Run]:
         """Every readable run, newest first; demo runs come last, after them those of studies."""
-        shipped = ((self.demos, demo), (self.studies, studies))
-        found: dict[str, Run] = {}
+        shipped = ((self.demo_folder, include_demos), (self.study_folder, include_studies))
+        runs_by_id: dict[str, Run] = {}
         for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
-            runs = _runs(folder, folder != self.folder)
-            for run in sorted(runs, key=lambda run: -_started(run)):
-                found.setdefault(run.id, run)
-        return list(found.values())
+            runs = _runs_in(folder, folder != self.folder)
+            for run in sorted(runs, key=lambda run: -_start_time(run)):
+                runs_by_id.setdefault(run.id, run)
+        return list(runs_by_id.values())
 
     def delete(self, run_id: str) -> None:
         """Remove a run for good; demo runs and runs at work are refused."""
         run = self.open(run_id)
-        run._guard()
+        run._refuse_demo()
         if run.status().busy:
             raise BadInput(f"run {run_id} is {run.status().state}; cancel it before deleting it")
-        grave = tempfile.mkdtemp(prefix=".deleted-", dir=self.folder)
-        run.folder.rename(Path(grave) / run_id)  # gone at once, even if what follows is cut short
-        shutil.rmtree(grave)
+        trash = tempfile.mkdtemp(prefix=".deleted-", dir=self.folder)
+        run.folder.rename(Path(trash) / run_id)  # gone at once, even if what follows is cut short
+        shutil.rmtree(trash)
 
     def table(self, runs: Iterable[Run] | None = None) -> pd.DataFrame:
         """One row per run and seed: names, sizes, state, and every metric that was scored."""
         rows: list[dict[str, Any]] = []
         for run in self.all() if runs is None else runs:
             status = run.status()
-            stamp = (status.updated, atomic_files.modified(run.folder / "scores.json"))
+            stamp = (status.updated, atomic_files.modified_ns(run.folder / "scores.json"))
             if self._rows.get(run.folder, (None,))[0] != stamp:
                 self._rows[run.folder] = (stamp, _seed_rows(run, status))
             # Not from the cache: whether a run is lost depends on its process, not on a file.
             rows += [row | {"state": status.state} for row in self._rows[run.folder][1]]
-        return pd.DataFrame(rows, columns=None if rows else TABLE)
+        return pd.DataFrame(rows, columns=None if rows else TABLE_COLUMNS)
 
-    def _find(self, run_id: str, demo: bool) -> Run | None:
-        if not ID.fullmatch(run_id):  # before it becomes part of a path
+    def _find(self, run_id: str, include_demos: bool) -> Run | None:
+        if not RUN_ID.fullmatch(run_id):  # before it becomes part of a path
             return None
-        for folder in (self.folder, *((self.demos, self.studies) if demo else ())):
-            run = _load(self._path(folder, run_id), folder != self.folder)
+        for folder in (
+            self.folder,
+            *((self.demo_folder, self.study_folder) if include_demos else ()),
+        ):
+            run = _load_run(self._path(folder, run_id), folder != self.folder)
             if run:
                 return run
         return None
@@ -338,13 +342,13 @@ class RunStore:
         return path
 
 
-TABLE = [
+TABLE_COLUMNS = [
     *("run", "base", "task", "method", "seed", "trainable", "seconds"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
 
 
-def _seed_rows(run: Run, status: Status) -> list[dict[str, Any]]:
+def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
     spec, scores = run.spec, run.scores()
     shared = {
         "run": run.id,
@@ -362,26 +366,26 @@ def _seed_rows(run: Run, status: Status) -> list[dict[str, Any]]:
         shared
         | {"seed": seed}
         | {name: values[i] for name, values in scores.items() if i < len(values)}
-        for i, seed in enumerate(spec.population.numbers())
+        for i, seed in enumerate(spec.population.seed_numbers())
     ]
 
 
-def _runs(folder: Path, demo: bool) -> Iterator[Run]:
+def _runs_in(folder: Path, is_demo: bool) -> Iterator[Run]:
     for path in folder.iterdir() if folder.is_dir() else ():
-        if ID.fullmatch(path.name) and not path.is_symlink():
-            run = _load(path, demo)
+        if RUN_ID.fullmatch(path.name) and not path.is_symlink():
+            run = _load_run(path, is_demo)
             if run:
                 yield run
 
 
-def _load(folder: Path, demo: bool) -> Run | None:
+def _load_run(folder: Path, is_demo: bool) -> Run | None:
     """The run in a folder; None if there is none or its spec cannot be read."""
     stored = atomic_files.read_json(folder / "spec.json")
     try:
-        return Run(folder, RunSpec.make(stored), demo) if stored else None
+        return Run(folder, RunSpec.make(stored), is_demo) if stored else None
     except BadInput:
         return None
 
 
-def _started(run: Run) -> float:
+def _start_time(run: Run) -> float:
     return run._stored_status().started or 0.0

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.sweeps.spec import label
+from peftcore.sweeps.spec import spec_label
 from peftcore.sweeps.status import CellState
 from peftcore.training.planning import Estimate
 
 
 @dataclass(frozen=True)
-class Preview:
+class SweepPreview:
     """What a sweep would still take."""
 
     cells: int
@@ -24,21 +24,21 @@ class Preview:
     problems: tuple[str, ...]  # why cells cannot run, once each
 
 
-def preview(
+def preview_cost(
     states: Sequence[CellState],
     estimate: Callable[[RunSpec], Estimate | BadInput | None],
     processes: int,
-) -> Preview:
+) -> SweepPreview:
     """The work that is left, in time by two trial steps of one part of each cell."""
     seconds, problems, unknown, parts = 0.0, [], False, 0
     for state in states:
-        left = [part.spec for part in state.parts if part.state != "done"]
+        left = [part.spec for part in state.shards if part.state != "done"]
         parts += len(left)
         if not left:
             continue
         cost = estimate(left[0])
         if isinstance(cost, BadInput):
-            problems.append(f"{label(state.cell.spec)}: {cost}")
+            problems.append(f"{spec_label(state.cell.spec)}: {cost}")
         elif cost is None or cost.seconds is None:
             unknown = True
         else:
@@ -46,7 +46,7 @@ def preview(
             seconds += share * sum(spec.population.seeds for spec in left)
     minutes = None if unknown or problems else seconds / 60 / min(processes, max(1, parts))
     done = sum(state.done for state in states)
-    return Preview(len(states), done, parts, minutes, tuple(dict.fromkeys(problems)))
+    return SweepPreview(len(states), done, parts, minutes, tuple(dict.fromkeys(problems)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Extrapolation:
     hours: dict[int, float]  # machines → hours, a part being done by one of them
 
 
-def extrapolate(
+def extrapolate_cost(
     states: Sequence[CellState],
     count: Callable[[RunSpec], float],
     rate: float,
@@ -68,7 +68,7 @@ def extrapolate(
 
     count: operations of a part.  Parts are dealt out in order, each to whoever is free first.
     """
-    costs = [count(part.spec) for state in states for part in state.parts if part.state != "done"]
+    costs = [count(part.spec) for state in states for part in state.shards if part.state != "done"]
     hours = {}
     for number in machines:
         busy = [0.0] * number

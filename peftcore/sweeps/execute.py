@@ -9,101 +9,104 @@ from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
-from peftcore.sweeps.engines.base import ENDED, Engine, Outcome, Work
-from peftcore.sweeps.spec import Cell, SweepWork, label
-from peftcore.sweeps.status import CellState, survey
+from peftcore.sweeps.engines.base import NOT_STARTABLE_STATES, Engine, Shard, ShardOutcome
+from peftcore.sweeps.spec import SweepCell, SweepJob, spec_label
+from peftcore.sweeps.status import CellState, cell_states
 
 
-def carry_out(
-    work: SweepWork,
+def run_sweep(
+    sweep_job: SweepJob,
     engine: Engine,
     store: RunStore,
     retry: bool = False,
-    report: Callable[[background.Status], None] = lambda status: None,
-) -> background.Status:
+    report: Callable[[background.JobStatus], None] = lambda status: None,
+) -> background.JobStatus:
     """Do what is missing, to the end or to where it is stopped.
 
     Parts that failed are left alone unless `retry`; BadInput at the end says how many there are.
     """
-    cells = work.ask.cells()
-    if work.status().state == "done" and not all(s.done for s in survey(cells, store)):
-        work.write_status(state="stopped")  # runs were deleted since
-    return work.carried_out(lambda: _all(work, cells, engine, store, retry, report))
+    cells = sweep_job.request.cells()
+    if sweep_job.status().state == "done" and not all(s.done for s in cell_states(cells, store)):
+        sweep_job.write_status(state="stopped")  # runs were deleted since
+    return sweep_job.run(
+        lambda: _run_missing_shards(sweep_job, cells, engine, store, retry, report)
+    )
 
 
-def _all(
-    work: SweepWork,
-    cells: Sequence[Cell],
+def _run_missing_shards(
+    sweep_job: SweepJob,
+    cells: Sequence[SweepCell],
     engine: Engine,
     store: RunStore,
     retry: bool,
-    report: Callable[[background.Status], None],
+    report: Callable[[background.JobStatus], None],
 ) -> None:
     if retry:
-        forgive(cells, store)
-    states = survey(cells, store)
-    of = sum(len(cell.parts) for cell in cells)
-    done = of - sum(part.state != "done" for state in states for part in state.parts)
-    began, before = time.monotonic(), work.status().seconds
-    report(work.write_status(state="working", done=done, of=of, message=""))
-    owner = {part.id: cell for cell in cells for part in cell.parts}
-    problems = [problem for cell in cells if (problem := _finish_if_whole(cell, store))]
+        reset_failed_shards(cells, store)
+    states = cell_states(cells, store)
+    of = sum(len(cell.shards) for cell in cells)
+    done = of - sum(part.state != "done" for state in states for part in state.shards)
+    began, before = time.monotonic(), sweep_job.status().seconds
+    report(sweep_job.write_status(state="working", done=done, of=of, message=""))
+    cell_of_shard = {part.id: cell for cell in cells for part in cell.shards}
+    problems = [problem for cell in cells if (problem := _join_if_complete(cell, store))]
     todo = [
-        Work(part.spec, seed_shards.place(store, state.cell.spec, part.spec).folder)
+        Shard(part.spec, seed_shards.store_for(store, state.cell.spec, part.spec).folder)
         for state in states
-        for part in state.parts
-        if part.state not in ENDED
+        for part in state.shards
+        if part.state not in NOT_STARTABLE_STATES
     ]
-    for outcome in engine.work(todo, work.stop_asked):
-        _note(work, owner[outcome.part], outcome)
+    for outcome in engine.run_shards(todo, sweep_job.stop_requested):
+        _record_outcome(sweep_job, cell_of_shard[outcome.shard_id], outcome)
         if outcome.state == "done":
             done += 1
-            problems += filter(None, [_finish_if_whole(owner[outcome.part], store)])
+            problems += filter(None, [_join_if_complete(cell_of_shard[outcome.shard_id], store)])
         spent = before + time.monotonic() - began
-        report(work.write_status(done=done, seconds=spent, message=_said(outcome)))
-    if work.stop_asked():
+        report(sweep_job.write_status(done=done, seconds=spent, message=_failure_message(outcome)))
+    if sweep_job.stop_requested():
         raise InterruptedError
     if problems:
         raise BadInput(f"{len(problems)} runs could not be put together, first {problems[0]}")
-    _refuse_unfinished(survey(cells, store))
+    _refuse_unfinished(cell_states(cells, store))
 
 
-def _said(outcome: Outcome) -> str:
-    return f"{outcome.part}: {outcome.message}" if outcome.state != "done" else ""
+def _failure_message(outcome: ShardOutcome) -> str:
+    return f"{outcome.shard_id}: {outcome.message}" if outcome.state != "done" else ""
 
 
-def _note(work: SweepWork, cell: Cell, outcome: Outcome) -> None:
-    work.keep(
+def _record_outcome(sweep_job: SweepJob, cell: SweepCell, outcome: ShardOutcome) -> None:
+    sweep_job.append_value(
         {
             "what": "part",
-            "run": outcome.part,
+            "run": outcome.shard_id,
             "cell": cell.spec.id,
             "state": outcome.state,
             "message": outcome.message,
-            "by": outcome.by,
+            "by": outcome.worker,
         }
     )
 
 
-def _finish_if_whole(cell: Cell, store: RunStore) -> str:
+def _join_if_complete(cell: SweepCell, store: RunStore) -> str:
     """Put the run of a cell together once its parts are there; why that cannot be, if so."""
-    [state] = survey([cell], store)
-    if state.done or any(part.state != "done" for part in state.parts):
+    [state] = cell_states([cell], store)
+    if state.done or any(part.state != "done" for part in state.shards):
         return ""
-    shelf = seed_shards.shelf(store)
+    shards = seed_shards.shard_store(store)
     try:
-        seed_shards.join(store, cell.spec, [shelf.open(part.id) for part in cell.parts])
+        seed_shards.join_shards(store, cell.spec, [shards.open(part.id) for part in cell.shards])
     except BadInput as error:
-        return f"{cell.spec.id} ({label(cell.spec)}): {error}"
+        return f"{cell.spec.id} ({spec_label(cell.spec)}): {error}"
     return ""
 
 
 def _refuse_unfinished(states: Sequence[CellState]) -> None:
     failed = [part for state in states for part in state.failed]
-    left = [part for s in states for part in s.parts if part.state not in ("done", "failed")]
+    left = [part for s in states for part in s.shards if part.state not in ("done", "failed")]
     if failed:
         raise BadInput(
-            f"{len(failed)} parts failed, first {failed[0].spec.id} ({label(failed[0].spec)}): "
+            f"{len(failed)} parts failed, first {failed[0].spec.id} "
+            f"({spec_label(failed[0].spec)}): "
             f"{failed[0].message} Mend it and retry them"
         )
     if left:
@@ -113,9 +116,9 @@ def _refuse_unfinished(states: Sequence[CellState]) -> None:
         )
 
 
-def forgive(cells: Sequence[Cell], store: RunStore) -> None:
+def reset_failed_shards(cells: Sequence[SweepCell], store: RunStore) -> None:
     """Let parts that failed be tried again."""
-    for state in survey(cells, store):
+    for state in cell_states(cells, store):
         for part in state.failed:
-            run = seed_shards.place(store, state.cell.spec, part.spec).open(part.spec.id)
+            run = seed_shards.store_for(store, state.cell.spec, part.spec).open(part.spec.id)
             run.write_status(state="cancelled", message="Is tried again.", error_id="")

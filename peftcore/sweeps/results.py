@@ -11,32 +11,34 @@ from pathlib import Path
 
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run, RunStore
-from peftcore.sweeps.spec import Cell, label
+from peftcore.sweeps.spec import SweepCell, spec_label
 
-SHIPPED = (
+SHIPPED_FILES = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("manifest.json", "log.txt"),
 )
 
 
-def ship(cells: Sequence[Cell], store: RunStore, folder: Path) -> list[Run]:
+def ship_sweep_runs(cells: Sequence[SweepCell], store: RunStore, folder: Path) -> list[Run]:
     """Copy the finished runs into a folder as they ship: every answer, no adapter."""
-    made = []
+    shipped_runs = []
     for cell in cells:
         run = store.find(cell.spec)
         if run is None or run.status().state != "done":
-            raise BadInput(f"{cell.spec.id} ({label(cell.spec)}) is not done; finish the sweep")
-        into = folder / run.id
-        shutil.rmtree(into, ignore_errors=True)
-        into.mkdir(parents=True)
-        for name in SHIPPED:
-            shutil.copyfile(run.folder / name, into / name)
-        made.append(RunStore(folder).open(run.id))
-    return made
+            raise BadInput(
+                f"{cell.spec.id} ({spec_label(cell.spec)}) is not done; finish the sweep"
+            )
+        target = folder / run.id
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in SHIPPED_FILES:
+            shutil.copyfile(run.folder / name, target / name)
+        shipped_runs.append(RunStore(folder).open(run.id))
+    return shipped_runs
 
 
 @dataclass(frozen=True)
-class Agreement:
+class CellComparison:
     """How one cell came out here and in another store."""
 
     run: str
@@ -46,32 +48,38 @@ class Agreement:
     adapters: bool  # whether the trained numbers are the same, byte by byte
 
 
-def agreement(cells: Sequence[Cell], store: RunStore, other: RunStore) -> list[Agreement]:
+def compare_stores(
+    cells: Sequence[SweepCell], store: RunStore, other: RunStore
+) -> list[CellComparison]:
     """Each cell in two stores, score by score and seed by seed."""
-    found = []
+    comparisons = []
     for cell in cells:
-        here, there = (each.find(cell.spec) for each in (store, other))
+        own_run, other_run = (each.find(cell.spec) for each in (store, other))
         seeds, method = cell.spec.population.seeds, cell.spec.method
-        if not here or not there or not here.scores() or not there.scores():
-            found.append(Agreement(cell.spec.id, method, seeds, None, False))
+        if not own_run or not other_run or not own_run.scores() or not other_run.scores():
+            comparisons.append(CellComparison(cell.spec.id, method, seeds, None, False))
             continue
-        same = _tensors(here) == _tensors(there)
-        found.append(Agreement(here.id, method, seeds, _furthest(here, there), same))
-    return found
+        same_adapters = _adapter_bytes(own_run) == _adapter_bytes(other_run)
+        comparisons.append(
+            CellComparison(
+                own_run.id, method, seeds, _largest_difference(own_run, other_run), same_adapters
+            )
+        )
+    return comparisons
 
 
-def _furthest(here: Run, there: Run) -> float:
+def _largest_difference(own_run: Run, other_run: Run) -> float:
     """The largest difference between two runs' scores; a number against none is infinite."""
-    far = 0.0
-    ours, theirs = here.scores(), there.scores()
+    largest = 0.0
+    ours, theirs = own_run.scores(), other_run.scores()
     for name in ours.keys() | theirs.keys():
         for a, b in itertools.zip_longest(ours.get(name, []), theirs.get(name, [])):
             if a is None or b is None or math.isnan(a) != math.isnan(b):
                 return math.inf
-            far = max(far, 0.0 if math.isnan(a) else abs(a - b))
-    return far
+            largest = max(largest, 0.0 if math.isnan(a) else abs(a - b))
+    return largest
 
 
-def _tensors(run: Run) -> bytes:
+def _adapter_bytes(run: Run) -> bytes:
     """What a run learnt, as it lies on disk."""
     return (run.folder / "adapter.safetensors").read_bytes()

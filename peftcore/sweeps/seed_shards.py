@@ -20,71 +20,71 @@ from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.store import Status
+    from peftcore.runs.store import RunStatus
 
 
-def split(spec: RunSpec, most: int | None = None) -> list[RunSpec]:
+def split_into_shards(spec: RunSpec, max_seeds: int | None = None) -> list[RunSpec]:
     """The spec as parts of at most `most` seeds; None leaves it whole.
 
     A run that starts from another one stays whole: its seeds are counted from the first.
     """
     seeds, first = spec.population.seeds, spec.population.first_seed
-    if most is not None and most < 1:
-        raise BadInput(f"a part has at least one seed; got {most}")
-    if most is None or seeds <= most or spec.start:
+    if max_seeds is not None and max_seeds < 1:
+        raise BadInput(f"a part has at least one seed; got {max_seeds}")
+    if max_seeds is None or seeds <= max_seeds or spec.start:
         return [spec]
     return [
         spec.model_copy(update={"population": spec.population.model_copy(update=change)})
         for change in (
-            {"first_seed": first + at, "seeds": min(most, seeds - at)}
-            for at in range(0, seeds, most)
+            {"first_seed": first + at, "seeds": min(max_seeds, seeds - at)}
+            for at in range(0, seeds, max_seeds)
         )
     ]
 
 
-def shelf(store: RunStore) -> RunStore:
+def shard_store(store: RunStore) -> RunStore:
     """Where the parts of a store's runs lie."""
-    return RunStore(store.folder.with_name("parts"), store.demos)
+    return RunStore(store.folder.with_name("parts"), store.demo_folder)
 
 
-def place(store: RunStore, whole: RunSpec, part: RunSpec) -> RunStore:
+def store_for(store: RunStore, whole: RunSpec, shard: RunSpec) -> RunStore:
     """The store a part belongs to: a whole run's own where it is the whole."""
-    return store if part.id == whole.id else shelf(store)
+    return store if shard.id == whole.id else shard_store(store)
 
 
-def join(
-    store: RunStore, spec: RunSpec, parts: Sequence[Run], base: BaseModel | None = None
+def join_shards(
+    store: RunStore, spec: RunSpec, shards: Sequence[Run], base: BaseModel | None = None
 ) -> Run:
     """The run of the whole spec, written from its finished parts.
 
     BadInput if a part is missing or unfinished, or saw other data or other weights.
     """
-    from peftcore.jobs.worker import attempt
+    from peftcore.jobs.worker import run_recording_errors
 
     run = store.create(spec)
     if run.status().state != "done":
-        attempt(run, lambda: write(run, parts, base))
+        run_recording_errors(run, lambda: write_joined_run(run, shards, base))
     return run
 
 
-def write(run: Run, parts: Sequence[Run], base: BaseModel | None = None) -> Status:
+def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = None) -> RunStatus:
     """Write every file of a run from its parts; for a caller who holds the run already."""
     from peftcore.models.base_model import load
 
-    _agree(run.spec, parts)
-    states = [part.status() for part in parts]
-    run.write_status(state="answering", message=f"Joining {len(parts)} parts")
+    _check_shards_fit(run.spec, shards)
+    states = [part.status() for part in shards]
+    run.write_status(state="answering", message=f"Joining {len(shards)} parts")
     base = base or load(run.spec.base)
-    _join_adapters(run, parts, base)
-    _join_path(run, parts, base)
-    run.write_answers(pd.concat([part.answers() for part in parts], ignore_index=True))
-    scores = [part.scores() for part in parts]
+    _join_adapters(run, shards, base)
+    _join_path(run, shards, base)
+    run.write_answers(pd.concat([part.answers() for part in shards], ignore_index=True))
+    scores = [part.scores() for part in shards]
     run.write_scores({name: [v for s in scores for v in s[name]] for name in scores[0]})
-    _join_history(run, parts)
-    run.write_manifest(_manifest(parts))
-    run.append_log(f"Joined from {', '.join(part.id for part in parts)}")
+    _join_history(run, shards)
+    run.write_manifest(_joined_manifest(shards))
+    run.append_log(f"Joined from {', '.join(part.id for part in shards)}")
     return run.write_status(
         state="done",
         step=max(state.step for state in states),
@@ -98,34 +98,34 @@ def write(run: Run, parts: Sequence[Run], base: BaseModel | None = None) -> Stat
     )
 
 
-def _agree(spec: RunSpec, parts: Sequence[Run]) -> None:
+def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:
     """BadInput unless these are the whole's parts, done, on the same data and weights."""
-    numbers = [n for part in parts for n in part.spec.population.numbers()]
-    alike = {_canonical(part.spec, spec) for part in parts}
-    if numbers != spec.population.numbers() or alike != {spec.canonical()}:
-        given = ", ".join(part.id for part in parts) or "none"
+    numbers = [n for part in shards for n in part.spec.population.seed_numbers()]
+    canonical_specs = {_canonical_whole(part.spec, spec) for part in shards}
+    if numbers != spec.population.seed_numbers() or canonical_specs != {spec.canonical()}:
+        shard_ids = ", ".join(part.id for part in shards) or "none"
         raise BadInput(
             f"run {spec.id} has the seeds {spec.population.first_seed} to "
-            f"{spec.population.numbers()[-1]}; these are not its parts in order: {given}"
+            f"{spec.population.seed_numbers()[-1]}; these are not its parts in order: {shard_ids}"
         )
-    for part in parts:
+    for part in shards:
         if part.status().state != "done":
             raise BadInput(f"part {part.id} is {part.status().state}; join it once it is done")
-    _one("data", parts, lambda m: m["data_hash"])
-    _one("weights of the base", parts, lambda m: m["base"]["fingerprint"])
+    _check_same("data", shards, lambda m: m["data_hash"])
+    _check_same("weights of the base", shards, lambda m: m["base"]["fingerprint"])
 
 
-def _canonical(part: RunSpec, whole: RunSpec) -> str:
+def _canonical_whole(shard: RunSpec, whole: RunSpec) -> str:
     """A part's spec with the whole's seeds in place of its own."""
     update = {"seeds": whole.population.seeds, "first_seed": whole.population.first_seed}
-    population = part.population.model_copy(update=update)
-    return part.model_copy(update={"population": population}).canonical()
+    population = shard.population.model_copy(update=update)
+    return shard.model_copy(update={"population": population}).canonical()
 
 
-def _one(what: str, parts: Sequence[Run], read: Callable[[dict[str, Any]], str]) -> None:
+def _check_same(what: str, shards: Sequence[Run], read: Callable[[dict[str, Any]], str]) -> None:
     """BadInput unless all parts have the same of this."""
     seen: dict[str, str] = {}
-    for part in parts:
+    for part in shards:
         seen.setdefault(str(read(part.manifest())), part.id)
     if len(seen) > 1:
         listed = ", ".join(f"{run} ({value})" for value, run in seen.items())
@@ -133,53 +133,57 @@ def _one(what: str, parts: Sequence[Run], read: Callable[[dict[str, Any]], str])
 
 
 def _join_adapters(
-    run: Run, parts: Sequence[Run], base: BaseModel, step: int | None = None
+    run: Run, shards: Sequence[Run], base: BaseModel, step: int | None = None
 ) -> None:
     from peftcore.training import checkpoint, planning
 
-    whole = planning.wear(base, run.spec, fresh=False)
-    _fill(whole, (checkpoint.load_adapter(part, base, step) for part in parts))
+    whole = planning.build_adapted(base, run.spec, fresh=False)
+    _copy_seeds(whole, (checkpoint.load_adapter(part, base, step) for part in shards))
     checkpoint.save_adapter(run, whole, base, step)
 
 
-def _fill(whole: Adapted, learnt: Iterable[Adapted]) -> None:
+def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
     """Put what each part learnt where its seeds belong; what all share is taken from the first."""
-    at = 0
-    for part in learnt:
+    first_seed = 0
+    for part in shards:
         for name, tensor in whole.tensors.items():
-            tensor.data[at : at + part.seeds].copy_(part.tensors[name].detach())
-        if at == 0:
-            whole.frozen = {name: tensor.clone() for name, tensor in part.frozen.items()}
-        at += part.seeds
+            tensor.data[first_seed : first_seed + part.seeds].copy_(part.tensors[name].detach())
+        if first_seed == 0:
+            whole.head_stats = {name: tensor.clone() for name, tensor in part.head_stats.items()}
+        first_seed += part.seeds
 
 
-def _join_path(run: Run, parts: Sequence[Run], base: BaseModel) -> None:
+def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
     """Keep the steps on the way that all parts kept, as many as a run may."""
     from peftcore.training.run_training import PATH_BYTES
 
-    common = sorted(set.intersection(*(set(part.path_steps()) for part in parts)))
+    common = sorted(set.intersection(*(set(part.intermediate_steps()) for part in shards)))
     if not common:
         return
-    size = sum(part.path_file(common[0]).stat().st_size for part in parts)
-    room = PATH_BYTES // max(1, size)
-    if room < 3:
+    size = sum(part.intermediate_file(common[0]).stat().st_size for part in shards)
+    max_steps_kept = PATH_BYTES // max(1, size)
+    if max_steps_kept < 3:
         return
-    stride = max(1, -(-(len(common) - 1) // (room - 1)))
+    stride = max(1, -(-(len(common) - 1) // (max_steps_kept - 1)))
     for step in sorted({*common[::stride], common[-1]}):
-        _join_adapters(run, parts, base, step)
+        _join_adapters(run, shards, base, step)
 
 
-def _join_history(run: Run, parts: Sequence[Run]) -> None:
+def _join_history(run: Run, shards: Sequence[Run]) -> None:
     """One file, step by step and seed by seed; seconds count within each part."""
-    rows = [row for part in parts for row in atomic_files.read_lines(part.folder / "history.jsonl")]
+    rows = [
+        row
+        for part in shards
+        for row in atomic_files.read_json_lines(part.folder / "history.jsonl")
+    ]
     latest = {(row["step"], row["seed"]): row for row in rows if {"step", "seed"} <= row.keys()}
     text = "".join(f"{json.dumps(latest[key])}\n" for key in sorted(latest))
-    atomic_files.replace(run.folder / "history.jsonl", text.encode())
+    atomic_files.replace_file(run.folder / "history.jsonl", text.encode())
 
 
-def _manifest(parts: Sequence[Run]) -> dict[str, Any]:
+def _joined_manifest(shards: Sequence[Run]) -> dict[str, Any]:
     """The first part's, with the parts' ids, and what they did not have in common."""
-    first = parts[0].manifest()
+    first = shards[0].manifest()
     for name in ("precision", "device", "python"):
-        first[name] = " and ".join(sorted({part.manifest()[name] for part in parts}))
-    return first | {"parts": [part.id for part in parts]}
+        first[name] = " and ".join(sorted({part.manifest()[name] for part in shards}))
+    return first | {"parts": [part.id for part in shards]}

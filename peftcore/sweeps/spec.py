@@ -27,16 +27,16 @@ from pydantic import Field, field_validator
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.jobs.background import BackgroundJob
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
-LARGEST = 5000  # cells of one sweep: more are a slip of the pen
+MAX_CELLS = 5000  # cells of one sweep: more are a slip of the pen
 
 
-class Entry(Settings):
+class SweepMethod(Settings):
     """One method of a sweep; what it says of training goes before what the sweep says."""
 
     method: str = Field(description="Method")
@@ -45,7 +45,7 @@ class Entry(Settings):
     vertices: int | None = Field(None, ge=1, le=12, description="Corners of its simplex")
 
 
-class Where(Settings):
+class EngineChoice(Settings):
     """Who does the work; it decides no result."""
 
     engine: Literal["local", "ray"] = Field("local", description="Processes here, or a Ray cluster")
@@ -55,25 +55,25 @@ class Where(Settings):
     )
 
 
-class Sweep(background.Ask):
+class Sweep(background.JobRequest):
     """Everything that decides a sweep, as its file says it."""
 
     runs: tuple[str, ...] = Field((), description="Unused: a sweep measures what it trains")
     title: str = Field("", description="What it is called")
     bases: tuple[str, ...] = Field(min_length=1, description="Base models")
     tasks: tuple[str, ...] = Field(min_length=1, description="Tasks")
-    methods: tuple[Entry, ...] = Field(min_length=1, description="Methods, with settings")
+    methods: tuple[SweepMethod, ...] = Field(min_length=1, description="Methods, with settings")
     episodes: dict[str, Any] = Field(
         default_factory=dict, description="seeds, first_seed, vertices, draw: as a run has them"
     )
     training: dict[str, Any] = Field(default_factory=dict, description="Training of every cell")
     evaluation: dict[str, Any] = Field(default_factory=dict, description="Scoring of every cell")
     chunk: int | None = Field(None, ge=1, le=64, description="Seeds in a part; empty: all of them")
-    where: Where = Where()
+    where: EngineChoice = EngineChoice()
 
     @field_validator("methods", mode="before")
     @classmethod
-    def _named(cls, value: Any) -> Any:
+    def _names_as_methods(cls, value: Any) -> Any:
         """A method alone may stand as its name."""
         if isinstance(value, (list, tuple)):
             return [{"method": each} if isinstance(each, str) else each for each in value]
@@ -82,74 +82,79 @@ class Sweep(background.Ask):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits; who does the work does not count."""
-        return super(Sweep, self.model_copy(update={"where": Where()})).id
+        return super(Sweep, self.model_copy(update={"where": EngineChoice()})).id
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells sweeps from other asks."""
         return {"sort": "sweep"}
 
-    def words(self) -> list[str]:
+    def command_arguments(self) -> list[str]:
         """The arguments of the command that does it."""
-        return ["sweep", str(SweepWork.home() / self.id / "ask.json")]
+        return ["sweep", str(SweepJob.home() / self.id / "ask.json")]
 
     def specs(self) -> list[RunSpec]:
         """One run for each combination, equal ones once; BadInput names what cannot be."""
-        found: dict[str, RunSpec] = {}
+        by_id: dict[str, RunSpec] = {}
         for base, task, entry in itertools.product(self.bases, self.tasks, self.methods):
-            for spec in self._of(base, task, entry):
-                found.setdefault(spec.id, spec)
-                if len(found) > LARGEST:
-                    raise BadInput(f"a sweep has at most {LARGEST} cells; this one has more")
-        return list(found.values())
+            for spec in self._specs_of_method(base, task, entry):
+                by_id.setdefault(spec.id, spec)
+                if len(by_id) > MAX_CELLS:
+                    raise BadInput(f"a sweep has at most {MAX_CELLS} cells; this one has more")
+        return list(by_id.values())
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[SweepCell]:
         """The runs with their parts."""
-        return [Cell(spec, tuple(seed_shards.split(spec, self.chunk))) for spec in self.specs()]
+        return [
+            SweepCell(spec, tuple(seed_shards.split_into_shards(spec, self.chunk)))
+            for spec in self.specs()
+        ]
 
-    def of_shapes(self) -> list[Cell]:
+    def cells_of_published_bases(self) -> list[SweepCell]:
         """The cells of published bases, whether they are on this machine or not."""
         from peftcore.adapters import parameter_counts
 
-        found = []
+        cells = []
         for base in self.bases:
-            like = self.model_copy(update={"bases": (parameter_counts.stand_in(base),)})
-            for cell in like.cells():
-                named = [s.model_copy(update={"base": base}) for s in (cell.spec, *cell.parts)]
-                found.append(Cell(named[0], tuple(named[1:])))
-        return found
+            stand_in_sweep = self.model_copy(update={"bases": (parameter_counts.stand_in(base),)})
+            for cell in stand_in_sweep.cells():
+                renamed_specs = [
+                    s.model_copy(update={"base": base}) for s in (cell.spec, *cell.shards)
+                ]
+                cells.append(SweepCell(renamed_specs[0], tuple(renamed_specs[1:])))
+        return cells
 
-    def _of(self, base: str, task: str, entry: Entry) -> Iterator[RunSpec]:
+    def _specs_of_method(self, base: str, task: str, entry: SweepMethod) -> Iterator[RunSpec]:
         population = self.episodes | ({"vertices": entry.vertices} if entry.vertices else {})
         config = METHODS[entry.method].Config
         for settings, training, members, evaluation in itertools.product(
-            expanded(config, entry.settings),
-            expanded(Training, self.training | entry.training),
-            expanded(Population, population),
-            expanded(Evaluation, self.evaluation),
+            expand_grid(config, entry.settings),
+            expand_grid(Training, self.training | entry.training),
+            expand_grid(Members, population),
+            expand_grid(Evaluation, self.evaluation),
         ):
             try:
-                yield plan(base, task, entry.method, settings, members, training, evaluation)
+                yield build_spec(base, task, entry.method, settings, members, training, evaluation)
             except BadInput as error:
                 raise BadInput(f"{entry.method} on {task} with {base}: {error}") from None
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepCell:
     """One run of a sweep and the parts it is done in; one part, where that is the whole."""
 
     spec: RunSpec
-    parts: tuple[RunSpec, ...]
+    shards: tuple[RunSpec, ...]
 
 
 @dataclass(frozen=True)
-class SweepWork(Measurement):
+class SweepJob(BackgroundJob):
     """A sweep being done: its folder holds the file, the state and one line per part."""
 
-    ask: Sweep
+    request: Sweep
 
-    SHELF: ClassVar[str] = "sweeps"
-    ASK: ClassVar[type[background.Ask]] = Sweep
-    TURNS: ClassVar[str] = "sweeping.lock"  # landscapes and atoms need not wait for sweeps
+    FOLDER_NAME: ClassVar[str] = "sweeps"
+    REQUEST: ClassVar[type[background.JobRequest]] = Sweep
+    TURN_LOCK_FILE: ClassVar[str] = "sweeping.lock"  # landscapes and atoms need not wait for sweeps
 
 
 def read(path: Path) -> Sweep:
@@ -168,7 +173,7 @@ def read(path: Path) -> Sweep:
     return Sweep.make(value)
 
 
-def expanded(kind: type[Settings], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def expand_grid(kind: type[Settings], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of values; a list stands for several where the field takes no list.
 
     A field that takes a list is spread by a list of lists.
@@ -192,27 +197,27 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
     return [value]
 
 
-def values(text: str) -> list[Any]:
+def parse_values(text: str) -> list[Any]:
     """Values written with commas between them, as YAML reads them; BadInput if it cannot."""
     import yaml
 
     try:
-        found = yaml.safe_load(f"[{text}]")
+        parsed = yaml.safe_load(f"[{text}]")
     except yaml.YAMLError:
-        found = []
-    if not found or None in found:
+        parsed = []
+    if not parsed or None in parsed:
         raise BadInput(f"values are written with commas between them, as 4, 8, 16; got {text!r}")
-    return list(found)
+    return list(parsed)
 
 
-def written(asked: Sweep) -> str:
+def to_yaml(sweep: Sweep) -> str:
     """The sweep as a file that `read` understands, without what is as it would be anyway."""
     import yaml
 
-    whole = asked.model_dump(mode="json", exclude_defaults=True)
+    whole = sweep.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100))
 
 
-def label(spec: RunSpec) -> str:
+def spec_label(spec: RunSpec) -> str:
     """A cell in a few words."""
     return f"{spec.method} on {spec.task} with {spec.base}"

@@ -10,27 +10,27 @@ from typing import Any
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps import seed_shards
-from peftcore.sweeps.spec import Cell
+from peftcore.sweeps.spec import SweepCell
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardState:
     """How a part of a cell stands."""
 
     spec: RunSpec
     state: str  # of its run; "waiting" before there is one
     message: str
     seconds: float
-    share: float = 0.0  # of its steps that are done
+    progress: float = 0.0  # of its steps that are done
 
 
 @dataclass(frozen=True)
 class CellState:
     """How a cell stands: its run, if it is there, and its parts."""
 
-    cell: Cell
+    cell: SweepCell
     run: Run | None
-    parts: tuple[Part, ...]
+    shards: tuple[ShardState, ...]
 
     @property
     def done(self) -> bool:
@@ -38,39 +38,39 @@ class CellState:
         return self.run is not None
 
     @property
-    def failed(self) -> list[Part]:
+    def failed(self) -> list[ShardState]:
         """Parts that ended with an error."""
-        return [part for part in self.parts if part.state == "failed"]
+        return [part for part in self.shards if part.state == "failed"]
 
 
-def survey(cells: Sequence[Cell], store: RunStore) -> list[CellState]:
+def cell_states(cells: Sequence[SweepCell], store: RunStore) -> list[CellState]:
     """How each cell stands, read from the runs themselves."""
-    parts = seed_shards.shelf(store)
-    found = []
+    shards = seed_shards.shard_store(store)
+    cell_states_found = []
     for cell in cells:
         whole = store.find(cell.spec)
         if whole and whole.status().state == "done":
-            found.append(CellState(cell, whole, ()))
+            cell_states_found.append(CellState(cell, whole, ()))
             continue
         states = [
-            _part(spec, (store if spec.id == cell.spec.id else parts).find(spec))
-            for spec in cell.parts
+            _shard_state(spec, (store if spec.id == cell.spec.id else shards).find(spec))
+            for spec in cell.shards
         ]
-        found.append(CellState(cell, None, tuple(states)))
-    return found
+        cell_states_found.append(CellState(cell, None, tuple(states)))
+    return cell_states_found
 
 
-def _part(spec: RunSpec, run: Run | None) -> Part:
+def _shard_state(spec: RunSpec, run: Run | None) -> ShardState:
     if run is None:
-        return Part(spec, "waiting", "", 0.0)
+        return ShardState(spec, "waiting", "", 0.0)
     status = run.status()
-    share = status.step / status.steps if status.steps else 0.0
-    return Part(spec, status.state, status.message, status.seconds, share)
+    progress = status.step / status.steps if status.steps else 0.0
+    return ShardState(spec, status.state, status.message, status.seconds, progress)
 
 
-def described(states: Sequence[CellState]) -> list[dict[str, Any]]:
+def status_table(states: Sequence[CellState]) -> list[dict[str, Any]]:
     """Cells as a table: names, what was varied, how each stands."""
-    varied = _varied([state.cell.spec for state in states])
+    varied = _varied_settings([state.cell.spec for state in states])
     return [
         {
             "run": state.cell.spec.id,
@@ -78,41 +78,41 @@ def described(states: Sequence[CellState]) -> list[dict[str, Any]]:
             "task": state.cell.spec.task,
             "method": state.cell.spec.method,
             "varied": varied[state.cell.spec.id],
-            "parts": len(state.cell.parts),
-            "done": len(state.cell.parts) - sum(p.state != "done" for p in state.parts),
-            "state": "done" if state.done else _state(state),
+            "parts": len(state.cell.shards),
+            "done": len(state.cell.shards) - sum(p.state != "done" for p in state.shards),
+            "state": "done" if state.done else _cell_state_name(state),
         }
         for state in states
     ]
 
 
-def _state(state: CellState) -> str:
-    held = {part.state for part in state.parts}
+def _cell_state_name(state: CellState) -> str:
+    shard_states = {part.state for part in state.shards}
     for name in ("failed", "training", "answering", "queued"):
-        if name in held:
+        if name in shard_states:
             return name
     return "waiting"
 
 
-def _varied(specs: Sequence[RunSpec]) -> dict[str, str]:
+def _varied_settings(specs: Sequence[RunSpec]) -> dict[str, str]:
     """What tells cells of one base, task and method apart, in words."""
     groups: dict[tuple[str, str, str], list[RunSpec]] = {}
     for spec in specs:
         groups.setdefault((spec.base, spec.task, spec.method), []).append(spec)
-    said = {}
+    text_by_run = {}
     for group in groups.values():
-        flat = {spec.id: _flat(spec) for spec in group}
+        flat = {spec.id: _flat_values(spec) for spec in group}
         names = [
             name
             for name in dict.fromkeys(n for values in flat.values() for n in values)
             if len({json.dumps(values.get(name)) for values in flat.values()}) > 1
         ]
         for run, values in flat.items():
-            said[run] = ", ".join(f"{name}={values.get(name)}" for name in names)
-    return said
+            text_by_run[run] = ", ".join(f"{name}={values.get(name)}" for name in names)
+    return text_by_run
 
 
-def _flat(spec: RunSpec) -> dict[str, Any]:
+def _flat_values(spec: RunSpec) -> dict[str, Any]:
     whole = spec.model_dump(mode="json")
     return {
         name: value

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Put a whole new file in place of the old one, or leave the old one."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
@@ -25,7 +25,7 @@ def replace(path: Path, content: bytes) -> None:
         raise
 
 
-def append(path: Path, text: str) -> None:
+def append_lines(path: Path, text: str) -> None:
     """Add whole lines to a file, after closing a line somebody died in the middle of."""
     with path.open("ab+") as file:
         if file.tell():
@@ -44,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Every whole object of a file of JSON lines; torn lines are left out."""
     rows = []
     for line in path.read_bytes().splitlines() if path.is_file() else ():
@@ -57,7 +57,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def modified(path: Path) -> int:
+def modified_ns(path: Path) -> int:
     """When a file was changed, in nanoseconds since the epoch; 0 if it is missing."""
     try:
         return path.stat().st_mtime_ns
@@ -65,12 +65,12 @@ def modified(path: Path) -> int:
         return 0
 
 
-def plain(value: Any) -> Any:
+def to_jsonable(value: Any) -> Any:
     """A value JSON can hold: NumPy's numbers become Python's, what is not finite None."""
     if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
+        return {str(name): to_jsonable(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
+        return [to_jsonable(part) for part in value]
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -22,13 +22,13 @@ from peftcore import paths
 from peftcore.errors import BadInput
 
 PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-LOCK = 7_353_001  # any number, the same for everybody who uses this database
+ADVISORY_LOCK_ID = 7_353_001  # any number, the same for everybody who uses this database
 
-tables = sa.MetaData()
+metadata = sa.MetaData()
 
 JOBS = sa.Table(
     "jobs",
-    tables,
+    metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("run_id", sa.String(12), nullable=False, index=True),
     sa.Column("spec", sa.JSON, nullable=False),
@@ -50,7 +50,7 @@ JOBS = sa.Table(
 )
 WORKERS = sa.Table(
     "workers",
-    tables,
+    metadata,
     sa.Column("host", sa.String, primary_key=True),
     sa.Column("device", sa.String, primary_key=True),
     sa.Column("pid", sa.Integer, nullable=False),
@@ -60,58 +60,63 @@ WORKERS = sa.Table(
 )
 
 
-def _unique_while(name: str, *columns: sa.Column[Any], states: tuple[str, ...]) -> None:
+def _add_unique_index(name: str, *columns: sa.Column[Any], states: tuple[str, ...]) -> None:
     """A second defence: the database itself refuses two such jobs."""
     where = JOBS.c.state.in_(states)
     sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
-_unique_while("one_job_of_a_run", JOBS.c.run_id, states=("queued", "running"))
-_unique_while("one_job_on_a_device", JOBS.c.host, JOBS.c.device, states=("running",))
+_add_unique_index("one_job_of_a_run", JOBS.c.run_id, states=("queued", "running"))
+_add_unique_index("one_job_on_a_device", JOBS.c.host, JOBS.c.device, states=("running",))
 
 
-def address() -> str:
+def database_url() -> str:
     """Where the queue is kept: PEFTCORE_DATABASE, otherwise a file in the workspace."""
-    return os.environ.get("PEFTCORE_DATABASE") or f"sqlite:///{paths.home() / 'lab.sqlite'}"
+    return (
+        os.environ.get("PEFTCORE_DATABASE")
+        or f"sqlite:///{paths.workspace_folder() / 'lab.sqlite'}"
+    )
 
 
 class Database:
     """Two engines on one address: one to write with, one that only reads."""
 
     def __init__(self, url: str | None = None) -> None:
-        self.url = url or address()
-        self._writer = _engine(self.url)
-        self._reader = _engine(self.url)
-        self.lite = self._writer.dialect.name == "sqlite"
-        if self.lite:
+        self.url = url or database_url()
+        self._writer = _create_engine(self.url)
+        self._reader = _create_engine(self.url)
+        self.is_sqlite = self._writer.dialect.name == "sqlite"
+        if self.is_sqlite:
             for engine in (self._writer, self._reader):
-                event.listen(engine, "connect", _prepare)
-            event.listen(self._writer, "begin", _begin)
+                event.listen(engine, "connect", _set_pragmas)
+            event.listen(self._writer, "begin", _begin_immediate)
         try:
-            _retrying(self._create)
+            _retry_while_locked(self._create)
         except OperationalError as error:
             reason = str(error.orig).strip().splitlines()[0]
-            raise BadInput(f"the database {_shown(self.url)} cannot be used: {reason}") from None
+            raise BadInput(
+                f"the database {_without_password(self.url)} cannot be used: {reason}"
+            ) from None
 
     def _create(self) -> None:
         with self.write(exclusive=True) as connection:
-            tables.create_all(connection)
+            metadata.create_all(connection)
 
     @contextmanager
     def write(self, exclusive: bool = False) -> Iterator[sa.Connection]:
         """A transaction that writes; with `exclusive` nobody else's such transaction overlaps."""
         with self._writer.begin() as connection:
-            if exclusive and not self.lite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            if exclusive and not self.is_sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK_ID)))
             yield connection
 
     def read(self, query: sa.Select[Any], **values: Any) -> list[sa.RowMapping]:
         """The rows of a query with its parameters, without keeping writers waiting."""
-        with self.reading() as connection:
+        with self.read_only() as connection:
             return list(connection.execute(query, values).mappings())
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    def read_only(self) -> Iterator[sa.Connection]:
         """A connection for several queries that never write."""
         with self._reader.connect() as connection:
             yield connection
@@ -122,34 +127,34 @@ class Database:
         self._reader.dispose()
 
 
-def _engine(url: str) -> sa.Engine:
+def _create_engine(url: str) -> sa.Engine:
     try:
         return sa.create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise BadInput(f"the database {_shown(url)} cannot be used: {error}") from None
+        raise BadInput(f"the database {_without_password(url)} cannot be used: {error}") from None
 
 
-def _shown(url: str) -> str:
+def _without_password(url: str) -> str:
     return repr(url.split("@")[-1])  # never the password
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def _set_pragmas(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions on its own
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: sa.Connection) -> None:
+def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _retrying(action: Callable[[], None], patience: float = 30.0) -> None:
+def _retry_while_locked(action: Callable[[], None], timeout: float = 30.0) -> None:
     """Do it again while the file is locked: the change to WAL does not wait by itself."""
-    until = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while True:
         try:
             return action()
         except OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

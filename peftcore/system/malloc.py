@@ -12,21 +12,31 @@ import ctypes
 import gc
 import sys
 
-TRIM, ROOM, OWN = -1, -2, -3  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD of malloc.h
-KEPT = 2**30  # bytes of free memory that are kept, and of a block that gets pages of its own
-GROWTH = 2**26  # bytes that are asked for at a time
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = (
+    -1,
+    -2,
+    -3,
+)  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD of malloc.h
+KEPT_BYTES = 2**30  # bytes of free memory that are kept, and of a block that gets pages of its own
+GROWTH_BYTES = 2**26  # bytes that are asked for at a time
 
 
-def hold() -> bool:
+def keep_freed_memory() -> bool:
     """Keep freed memory for reuse; False where the C library cannot be told (only glibc can)."""
     try:
-        tell = ctypes.CDLL(None).mallopt
+        mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return sys.platform == "linux" and all([tell(OWN, KEPT), tell(TRIM, KEPT), tell(ROOM, GROWTH)])
+    return sys.platform == "linux" and all(
+        [
+            mallopt(M_MMAP_THRESHOLD, KEPT_BYTES),
+            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES),
+            mallopt(M_TOP_PAD, GROWTH_BYTES),
+        ]
+    )
 
 
-def release() -> bool:
+def return_freed_memory() -> bool:
     """Give memory that nothing uses back to the system; False where there is none, or no glibc."""
     gc.collect()  # a trainer and its hooks refer to each other
     try:

@@ -14,31 +14,31 @@ import typer
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
-    from peftcore.training.trainer import Progress
+    from peftcore.training.trainer import TrainingProgress
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-def show(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) -> None:
+def print_result(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) -> None:
     """Print a value as JSON, or the lines that say it to people."""
     if as_json:
-        typer.echo(json.dumps(atomic_files.plain(value), ensure_ascii=False))
+        typer.echo(json.dumps(atomic_files.to_jsonable(value), ensure_ascii=False))
         return
     for line in lines():
         typer.echo(line)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
     """Lines of a table whose columns are as wide as their widest cell; numbers to the right."""
-    cells = [list(heads), *([cell(value) for value in row] for row in rows)]
+    cells = [list(headers), *([format_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    right = [bool(rows) and isinstance(value, (int, float)) for value in (rows or [heads])[0]]
+    right = [bool(rows) and isinstance(value, (int, float)) for value in (rows or [headers])[0]]
     for line in cells:
         sides = zip(line, widths, right, strict=True)
         yield "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in sides).rstrip()
 
 
-def cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
     """A value as a reader wants it: four digits of a number, a dash for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
@@ -48,7 +48,7 @@ def cell(value: Any) -> str:
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[Progress], None]]:
+def progress_bar(title: str) -> Iterator[Callable[[TrainingProgress], None]]:
     """A progress bar on a terminal's standard error; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda progress: None
@@ -56,24 +56,26 @@ def bar(what: str) -> Iterator[Callable[[Progress], None]]:
     from rich import progress as rich
     from rich.console import Console
 
-    shown = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
-    last = rich.TextColumn("{task.fields[note]}")
-    with rich.Progress(*shown, last, console=Console(stderr=True), transient=True) as lines:
-        row = lines.add_task(what, total=None, note="")
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
+    note_column = rich.TextColumn("{task.fields[note]}")
+    with rich.Progress(
+        *columns, note_column, console=Console(stderr=True), transient=True
+    ) as progress_lines:
+        task_id = progress_lines.add_task(title, total=None, note="")
 
-        def tell(progress: Progress) -> None:
-            lines.update(
-                row,
-                description=f"{what}, {progress.phase}",
+        def update(progress: TrainingProgress) -> None:
+            progress_lines.update(
+                task_id,
+                description=f"{title}, {progress.phase}",
                 completed=progress.step,
                 total=progress.steps,
-                note=_note(progress),
+                note=_progress_note(progress),
             )
 
-        yield tell
+        yield update
 
 
-def _note(progress: Progress) -> str:
-    left = "" if progress.left is None else f"{progress.left:.0f} s left"
+def _progress_note(progress: TrainingProgress) -> str:
+    left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
     losses = [loss for loss in progress.losses if math.isfinite(loss)]
     return f"loss {sum(losses) / len(losses):.3f}, {left}" if losses else left

@@ -21,12 +21,12 @@ import psutil
 
 from peftcore import paths
 
-TOKEN = "PEFTCORE_WORKER"  # environment variable that carries a worker's token
-SLACK = 1.0  # seconds two readings of one start time may differ
+TOKEN_VARIABLE = "PEFTCORE_WORKER"  # environment variable that carries a worker's token
+START_TIME_TOLERANCE = 1.0  # seconds two readings of one start time may differ
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessIdentity:
     """One process on one machine; `token` is empty if it was not started as a worker."""
 
     pid: int
@@ -34,23 +34,23 @@ class Identity:
     token: str = ""
     host: str = ""
 
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the process belongs to this machine, so that it can be looked up at all."""
         return self.host == socket.gethostname()
 
-    def process(self) -> psutil.Process | None:
+    def find_process(self) -> psutil.Process | None:
         """The running process with this number, start time and token, or None."""
-        if not self.here():
+        if not self.is_local():
             return None
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= SLACK
+            same = abs(process.create_time() - self.started) <= START_TIME_TOLERANCE
             dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         except psutil.Error:
             return None
-        return process if same and not dead and self._carried_by(process) else None
+        return process if same and not dead and self._has_token(process) else None
 
-    def _carried_by(self, process: psutil.Process) -> bool:
+    def _has_token(self, process: psutil.Process) -> bool:
         if not self.token:
             return True
         try:
@@ -60,21 +60,26 @@ class Identity:
         except psutil.Error:
             return False
         # Nothing at all is what can be read of a process that has just begun.
-        return not environment or environment.get(TOKEN) == self.token
+        return not environment or environment.get(TOKEN_VARIABLE) == self.token
 
-    def alive(self, silent: float, patience: float) -> bool:
+    def is_alive(self, silent_seconds: float, timeout: float) -> bool:
         """Whether it was heard of within `patience` seconds and is there, as far as can be seen."""
-        return silent <= patience and (not self.here() or self.process() is not None)
+        return silent_seconds <= timeout and (
+            not self.is_local() or self.find_process() is not None
+        )
 
 
-def current() -> Identity:
+def current_process() -> ProcessIdentity:
     """The identity of this process."""
-    return replace(identify(os.getpid()), token=os.environ.get(TOKEN, ""))
+    return replace(identify(os.getpid()), token=os.environ.get(TOKEN_VARIABLE, ""))
 
 
-def start(
-    arguments: Sequence[str], log: Path, token: str = "", more: Mapping[str, str] | None = None
-) -> Identity:
+def start_python(
+    arguments: Sequence[str],
+    log: Path,
+    token: str = "",
+    extra_environment: Mapping[str, str] | None = None,
+) -> ProcessIdentity:
     """Run Python with arguments in a session of its own, which nobody's Ctrl+C or end reaches.
 
     It works on this workspace and this data, one thread, from the project's folder.  What it says
@@ -84,13 +89,13 @@ def start(
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        "PEFTCORE_HOME": str(paths.home()),  # whole paths: it works from another folder
-        "PEFTCORE_DATA": str(paths.data()),
-        **({TOKEN: token} if token else {}),
-        **(more or {}),
+        "PEFTCORE_HOME": str(paths.workspace_folder()),  # whole paths: it works from another folder
+        "PEFTCORE_DATA": str(paths.data_folder()),
+        **({TOKEN_VARIABLE: token} if token else {}),
+        **(extra_environment or {}),
     }
-    if own := os.environ.get("PEFTCORE_MODELS"):
-        environment["PEFTCORE_MODELS"] = str(Path(own).expanduser().resolve())
+    if own_models := os.environ.get("PEFTCORE_MODELS"):
+        environment["PEFTCORE_MODELS"] = str(Path(own_models).expanduser().resolve())
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -107,21 +112,21 @@ def start(
     return identity
 
 
-def identify(pid: int) -> Identity:
+def identify(pid: int) -> ProcessIdentity:
     """The identity of a process of this machine, without a token."""
-    return Identity(pid, psutil.Process(pid).create_time(), host=socket.gethostname())
+    return ProcessIdentity(pid, psutil.Process(pid).create_time(), host=socket.gethostname())
 
 
-def end(identity: Identity, patience: float = 5.0) -> bool:
+def terminate(identity: ProcessIdentity, timeout: float = 5.0) -> bool:
     """Terminate a process and its children, kill what remains; False if it was gone already."""
-    process = identity.process()
+    process = identity.find_process()
     if process is None:
         return False
     family = [*_children(process), process]
-    _signal(family, "terminate")
-    _, left = psutil.wait_procs(family, timeout=patience)
-    _signal(left, "kill")
-    psutil.wait_procs(left, timeout=patience)
+    _signal_all(family, "terminate")
+    _, survivors = psutil.wait_procs(family, timeout=timeout)
+    _signal_all(survivors, "kill")
+    psutil.wait_procs(survivors, timeout=timeout)
     return True
 
 
@@ -132,7 +137,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _signal(processes: Iterable[psutil.Process], signal: str) -> None:
+def _signal_all(processes: Iterable[psutil.Process], signal: str) -> None:
     for process in processes:
         try:
             getattr(process, signal)()  # psutil compares start times once more before it signals

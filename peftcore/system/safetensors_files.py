@@ -19,11 +19,21 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-LARGEST_HEADER = 16_000_000  # bytes; a model of ten thousand tensors needs about one million
-MOST_TENSORS = 100_000
-ITEM = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1}
-ITEM |= {"BOOL": 1}
-PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+MAX_HEADER_BYTES = 16_000_000  # bytes; a model of ten thousand tensors needs about one million
+MAX_TENSORS = 100_000
+BYTES_PER_NUMBER = {
+    "F64": 8,
+    "F32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+}
+BYTES_PER_NUMBER |= {"BOOL": 1}
+PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -34,118 +44,125 @@ class Header:
     notes: Mapping[str, str]
 
 
-def header(path: Path) -> Header:
+def read_header(path: Path) -> Header:
     """What the file says it holds, if that is true of its size; BadInput says what is wrong."""
     if not path.is_file():
         raise BadInput(f"there is no file {path.name} in {path.parent.name}")
     size = path.stat().st_size
     with path.open("rb") as file:
-        start, opening = file.read(8), file.read(1)
-        pickled = opening != b"{" and start.startswith((b"\x80", b"PK\x03\x04"))
-        if path.suffix in PICKLES or pickled:
+        start, first_byte = file.read(8), file.read(1)
+        pickled = first_byte != b"{" and start.startswith((b"\x80", b"PK\x03\x04"))
+        if path.suffix in PICKLE_SUFFIXES or pickled:
             raise BadInput(
                 f"{path.name} is a pickle, which runs code when it is read; "
                 "only safetensors files are: save it again with safe serialisation"
             )
         length = int.from_bytes(start, "little")
-        if opening != b"{" or length > size - 8:
+        if first_byte != b"{" or length > size - 8:
             raise BadInput(
                 f"{path.name} is cut off or not a safetensors file: its header is said to take "
                 f"{length:,} bytes, and the file has {size:,}"
             )
-        if length > LARGEST_HEADER:
+        if length > MAX_HEADER_BYTES:
             raise BadInput(
-                f"the header of {path.name} takes {length:,} bytes; at most {LARGEST_HEADER:,} "
+                f"the header of {path.name} takes {length:,} bytes; at most {MAX_HEADER_BYTES:,} "
                 "are read"
             )
-        return _checked(path.name, opening + file.read(length - 1), size - 8 - length)
+        return _parse_header(path.name, first_byte + file.read(length - 1), size - 8 - length)
 
 
-def _checked(name: str, text: bytes, room: int) -> Header:
+def _parse_header(name: str, text: bytes, data_bytes: int) -> Header:
     """A header that describes exactly `room` bytes of numbers, in order and without overlap."""
     try:
-        entries = json.loads(text, object_pairs_hook=_once)
+        entries = json.loads(text, object_pairs_hook=_refuse_duplicates)
     except (ValueError, RecursionError) as error:
         raise BadInput(f"the header of {name} cannot be read: {error}") from None
-    if not isinstance(entries, dict) or len(entries) > MOST_TENSORS:
-        raise BadInput(f"the header of {name} is no list of at most {MOST_TENSORS:,} tensors")
+    if not isinstance(entries, dict) or len(entries) > MAX_TENSORS:
+        raise BadInput(f"the header of {name} is no list of at most {MAX_TENSORS:,} tensors")
     notes = entries.pop("__metadata__", {})
     if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
         raise BadInput(f"the notes in the header of {name} are not texts")
     shapes, spans = {}, []
     for tensor, entry in entries.items():
-        shapes[tensor], span = _entry(name, tensor, entry, room)
+        shapes[tensor], span = _parse_entry(name, tensor, entry, data_bytes)
         spans.append(span)
     reached = 0
     for begin, end in sorted(spans):
         if begin != reached:
             raise BadInput(f"the tensors of {name} overlap or leave gaps at byte {reached:,}")
         reached = end
-    if reached != room:
+    if reached != data_bytes:
         raise BadInput(
             f"{name} is cut off or has something behind its tensors: they take {reached:,} bytes "
-            f"and {room:,} are there"
+            f"and {data_bytes:,} are there"
         )
     return Header(shapes, notes)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object in which no name stands twice: two readers could take different ones."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    entries = dict(pairs)
+    if len(entries) != len(pairs):
         raise ValueError("a name stands there twice")
-    return made
+    return entries
 
 
-def _entry(
-    name: str, tensor: str, entry: Any, room: int
+def _parse_entry(
+    name: str, tensor: str, entry: Any, data_bytes: int
 ) -> tuple[tuple[int, ...], tuple[int, int]]:
     """Shape, and first and last byte of one tensor."""
-    wrong = BadInput(f"the header of {name} describes tensor {tensor[:80]!r} in no known way")
+    malformed = BadInput(f"the header of {name} describes tensor {tensor[:80]!r} in no known way")
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise wrong
+        raise malformed
     shape, offsets = entry["shape"], entry["data_offsets"]
-    if entry["dtype"] not in ITEM or not _sizes(shape, 8) or not _sizes(offsets, 2):
-        raise wrong
+    if (
+        entry["dtype"] not in BYTES_PER_NUMBER
+        or not _is_size_list(shape, 8)
+        or not _is_size_list(offsets, 2)
+    ):
+        raise malformed
     if len(offsets) != 2:
-        raise wrong
-    needed = math.prod(shape) * ITEM[entry["dtype"]]
-    if needed > room:
+        raise malformed
+    needed = math.prod(shape) * BYTES_PER_NUMBER[entry["dtype"]]
+    if needed > data_bytes:
         raise BadInput(
             f"tensor {tensor[:80]!r} of {name} claims shape {shape}, which takes {needed:,} bytes; "
-            f"the file has {room:,}"
+            f"the file has {data_bytes:,}"
         )
     if offsets[1] - offsets[0] != needed:
         raise BadInput(f"tensor {tensor[:80]!r} of {name} has not the size its shape {shape} asks")
     return tuple(shape), (offsets[0], offsets[1])
 
 
-def _sizes(value: Any, most: int) -> bool:
+def _is_size_list(value: Any, max_length: int) -> bool:
     """Whether this is a short list of whole numbers that are not negative."""
-    fit = isinstance(value, list) and len(value) <= most
+    fit = isinstance(value, list) and len(value) <= max_length
     return fit and all(type(v) is int and 0 <= v < 2**63 for v in value)
 
 
-def read(path: Path, wanted: Iterable[str] | None = None) -> dict[str, Tensor]:
+def read_tensors(path: Path, expected_names: Iterable[str] | None = None) -> dict[str, Tensor]:
     """Every tensor of a checked file; with `wanted`, BadInput if there are others or too few."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    held = set(header(path).shapes)
-    if wanted is not None and held != (asked := set(wanted)):
-        raise BadInput(differences(path.name, held, asked))
+    present = set(read_header(path).shapes)
+    if expected_names is not None and present != (expected := set(expected_names)):
+        raise BadInput(describe_differences(path.name, present, expected))
     try:
         return load_file(path)
     except SafetensorError as error:
         raise BadInput(f"{path.name} cannot be read: {error}") from None
 
 
-def differences(name: str, held: set[str], asked: set[str]) -> str:
+def describe_differences(name: str, present: set[str], expected: set[str]) -> str:
     """Which tensors of a file are foreign and which are missing, the first few by name."""
-    said = []
-    for what, found in (("does not belong there", held - asked), ("is missing", asked - held)):
-        if found:
-            first = ", ".join(repr(t[:80]) for t in sorted(found)[:3])
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            said.append(f"{first}{more} {what}")
-    return f"{name} does not hold the tensors it should: {'; '.join(said)}"
+    problems = []
+    for what, names in (
+        ("does not belong there", present - expected),
+        ("is missing", expected - present),
+    ):
+        if names:
+            first = ", ".join(repr(t[:80]) for t in sorted(names)[:3])
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            problems.append(f"{first}{more} {what}")
+    return f"{name} does not hold the tensors it should: {'; '.join(problems)}"

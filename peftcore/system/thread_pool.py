@@ -19,18 +19,18 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
-One = TypeVar("One")
-Found = TypeVar("Found")
-MOST = 4  # beyond, Python's lock is what they wait for
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+MAX_THREADS = 4  # beyond, Python's lock is what they wait for
 
 
-def count(device: torch.device) -> int:
+def thread_count(device: torch.device) -> int:
     """How many passes run side by side, 1 on a GPU; BadInput if the override is no whole number."""
-    if given := os.environ.get("PEFTCORE_THREADS"):
-        if not given.isdecimal() or int(given) < 1:
-            raise BadInput(f"PEFTCORE_THREADS must be a whole number from 1; got {given[:40]!r}")
-        return int(given)
-    return 1 if device.type != "cpu" else min(MOST, processors())
+    if override := os.environ.get("PEFTCORE_THREADS"):
+        if not override.isdecimal() or int(override) < 1:
+            raise BadInput(f"PEFTCORE_THREADS must be a whole number from 1; got {override[:40]!r}")
+        return int(override)
+    return 1 if device.type != "cpu" else min(MAX_THREADS, processors())
 
 
 def processors() -> int:
@@ -41,30 +41,34 @@ def processors() -> int:
         return os.cpu_count() or 1
 
 
-def each(work: Callable[[One], Found], items: Sequence[One], at_once: int) -> list[Found]:
+def map_in_threads(
+    work: Callable[[ItemT], ResultT], items: Sequence[ItemT], threads: int
+) -> list[ResultT]:
     """What the work gives for every item, in their order; an error of theirs is raised.
 
     at_once: so many threads.  Each sees the caller's context variables and takes gradients or not
     as the caller does.
     """
-    if at_once < 2 or len(items) < 2:
+    if threads < 2 or len(items) < 2:
         return [work(item) for item in items]
     import torch
 
     gradients = torch.is_grad_enabled()
 
-    def one(item: One) -> Found:
+    def run_item(item: ItemT) -> ResultT:
         with torch.set_grad_enabled(gradients):
             return work(item)
 
-    workers = min(at_once, len(items))
-    found: list[list[Found]]
+    workers = min(threads, len(items))
+    results: list[list[ResultT]]
     with ThreadPoolExecutor(workers) as pool:  # one context a thread: each keeps what it last saw
-        found = list(
+        results = list(
             pool.map(
-                lambda context, first: [context.run(one, item) for item in items[first::workers]],
+                lambda context, first: [
+                    context.run(run_item, item) for item in items[first::workers]
+                ],
                 [copy_context() for _ in range(workers)],
                 range(workers),
             )
         )
-    return [found[place % workers][place // workers] for place in range(len(items))]
+    return [results[index % workers][index // workers] for index in range(len(items))]

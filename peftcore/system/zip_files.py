@@ -18,14 +18,14 @@ from pathlib import Path
 
 from peftcore.errors import BadInput
 
-LARGEST_MEMBER = 1_000_000_000  # bytes, unpacked
-LARGEST_WHOLE = 4_000_000_000
-MOST_MEMBERS = 5_000
-SUMS = "SHA256SUMS"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can state
+MAX_MEMBER_BYTES = 1_000_000_000  # bytes, unpacked
+MAX_TOTAL_BYTES = 4_000_000_000
+MAX_MEMBERS = 5_000
+CHECKSUMS_NAME = "SHA256SUMS"
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can state
 
 
-def packed(members: Mapping[str, bytes]) -> bytes:
+def zip_bytes(members: Mapping[str, bytes]) -> bytes:
     """A zip of these members and their SHA-256 sums, sorted, without times."""
     sums = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n"
@@ -33,8 +33,8 @@ def packed(members: Mapping[str, bytes]) -> bytes:
     )
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as file:
-        for name, content in sorted({**members, SUMS: sums.encode()}.items()):
-            entry = zipfile.ZipInfo(name, EPOCH)
+        for name, content in sorted({**members, CHECKSUMS_NAME: sums.encode()}.items()):
+            entry = zipfile.ZipInfo(name, ZIP_EPOCH)
             entry.create_system = 3  # Unix, wherever this runs
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
@@ -42,10 +42,10 @@ def packed(members: Mapping[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-class Archive:
+class CheckedZip:
     """A zip whose list of contents has been checked; members are checked as they are read."""
 
-    def __init__(self, path: Path, known: re.Pattern[str]) -> None:
+    def __init__(self, path: Path, allowed_names: re.Pattern[str]) -> None:
         """BadInput unless every member is a file with a known name and an acceptable size."""
         try:
             self._file = zipfile.ZipFile(path)
@@ -54,16 +54,16 @@ class Archive:
             raise BadInput(f"there is no file {str(path)!r}") from None
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise BadInput(f"{path.name} is not a zip file that can be read: {error}") from None
-        if len(entries) > MOST_MEMBERS:
-            raise BadInput(f"{path.name} has {len(entries):,} members; at most {MOST_MEMBERS:,}")
+        if len(entries) > MAX_MEMBERS:
+            raise BadInput(f"{path.name} has {len(entries):,} members; at most {MAX_MEMBERS:,}")
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:
-            _check(path.name, entry, known)
+            _check_entry(path.name, entry, allowed_names)
             if entry.filename in self._entries:
                 raise BadInput(f"{path.name} has two members called {entry.filename!r}")
             self._entries[entry.filename] = entry
-        if sum(entry.file_size for entry in entries) > LARGEST_WHOLE:
-            raise BadInput(f"{path.name} unpacks to more than {LARGEST_WHOLE:,} bytes")
+        if sum(entry.file_size for entry in entries) > MAX_TOTAL_BYTES:
+            raise BadInput(f"{path.name} unpacks to more than {MAX_TOTAL_BYTES:,} bytes")
         self.name = path.name
 
     def names(self) -> list[str]:
@@ -89,50 +89,51 @@ class Archive:
             )
         return content
 
-    def mismatches(self) -> list[str]:
+    def checksum_mismatches(self) -> list[str]:
         """What is wrong with the members by the list of sums, a sentence each."""
-        sums = _sums(self.name, self.read(SUMS))
-        wrong = [
+        sums = _parse_checksums(self.name, self.read(CHECKSUMS_NAME))
+        problems = [
             f"{name} is listed and not there" for name in sorted(sums.keys() - set(self.names()))
         ]
         for name in self.names():
-            if name == SUMS:
+            if name == CHECKSUMS_NAME:
                 continue
             if name not in sums:
-                wrong.append(f"{name} is there and not listed")
-            elif (found := hashlib.sha256(self.read(name)).hexdigest()) != sums[name]:
-                wrong.append(
-                    f"{name} was changed: its hash is {found[:12]}…, not {sums[name][:12]}…"
+                problems.append(f"{name} is there and not listed")
+            elif (digest := hashlib.sha256(self.read(name)).hexdigest()) != sums[name]:
+                problems.append(
+                    f"{name} was changed: its hash is {digest[:12]}…, not {sums[name][:12]}…"
                 )
-        return wrong
+        return problems
 
 
-def _check(zipped: str, entry: zipfile.ZipInfo, known: re.Pattern[str]) -> None:
+def _check_entry(zipped: str, entry: zipfile.ZipInfo, allowed_names: re.Pattern[str]) -> None:
     """BadInput unless this is an ordinary file with a known name."""
     name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
-    shown = repr(name[:120])
+    quoted_name = repr(name[:120])
     steps = re.split(r"[/\\]", name)
     if name.startswith(("/", "\\")) or ".." in steps or "\x00" in name or re.match(r"\w:", name):
-        raise BadInput(f"{zipped} names a file outside itself: {shown}")
+        raise BadInput(f"{zipped} names a file outside itself: {quoted_name}")
     if kind not in (0, stat.S_IFREG) or entry.is_dir():
-        raise BadInput(f"{zipped} holds something that is no ordinary file: {shown}")
-    plain = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-    if entry.flag_bits & 1 or not plain:
-        raise BadInput(f"{shown} in {zipped} is encrypted or compressed in an unusual way")
-    if not known.fullmatch(name):
-        raise BadInput(f"{zipped} holds a file that does not belong there: {shown}")
-    if entry.file_size > LARGEST_MEMBER:
+        raise BadInput(f"{zipped} holds something that is no ordinary file: {quoted_name}")
+    is_plain = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    if entry.flag_bits & 1 or not is_plain:
+        raise BadInput(f"{quoted_name} in {zipped} is encrypted or compressed in an unusual way")
+    if not allowed_names.fullmatch(name):
+        raise BadInput(f"{zipped} holds a file that does not belong there: {quoted_name}")
+    if entry.file_size > MAX_MEMBER_BYTES:
         raise BadInput(
-            f"{shown} in {zipped} unpacks to {entry.file_size:,} bytes; at most {LARGEST_MEMBER:,}"
+            f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes; at most "
+            f"{MAX_MEMBER_BYTES:,}"
         )
 
 
-def _sums(zipped: str, text: bytes) -> dict[str, str]:
+def _parse_checksums(zipped: str, text: bytes) -> dict[str, str]:
     """Name → SHA-256, as the tool of that name lists them."""
-    found = {}
+    sums = {}
     for line in text.decode("utf-8", "replace").splitlines():
         match = re.fullmatch(r"([0-9a-f]{64})  (.{1,200})", line)
         if not match:
-            raise BadInput(f"{SUMS} in {zipped} has a line that is no sum: {line[:80]!r}")
-        found[match[2]] = match[1]
-    return found
+            raise BadInput(f"{CHECKSUMS_NAME} in {zipped} has a line that is no sum: {line[:80]!r}")
+        sums[match[2]] = match[1]
+    return sums

@@ -8,23 +8,23 @@ if TYPE_CHECKING:
     from peftcore.data.task import Task
 
 
-def find(name: str) -> Task:
+def find_task(name: str) -> Task:
     """The task of that name; BadInput with close matches if there is none."""
     import peftcore.tasks.table as table
     from peftcore.data.task import TASKS
-    from peftcore.errors import unknown
+    from peftcore.errors import unknown_name
 
     if name in TASKS:
         return TASKS[name]()
-    found = table.find(name)
-    if found is None:
-        raise unknown("task", name, names())
-    return found
+    imported_task = table.find_imported_task(name)
+    if imported_task is None:
+        raise unknown_name("task", name, task_names())
+    return imported_task
 
 
-def names() -> list[str]:
+def task_names() -> list[str]:
     """All names, those of imported tables last."""
     import peftcore.tasks.table as table
     from peftcore.data.task import TASKS
 
-    return [*TASKS, *table.names()]
+    return [*TASKS, *table.imported_task_names()]

@@ -13,8 +13,8 @@ from peftcore.errors import BadInput
 from peftcore.tasks.kinds.explained import (
     MARKER,
     ExplainedTask,
-    explained,
-    explanations,
+    explained_example,
+    human_explanations,
     one_line,
 )
 
@@ -32,19 +32,19 @@ class ComVE(ExplainedTask):
 
     def load(self, split: Split) -> list[Example]:
         """One example per reason in training, one per pair elsewhere."""
-        found: list[Example] = []
-        for number, row in enumerate(sources.rows(self.name, split, None, FIELDS)):
-            key, reasons = f"{split}-{number}", explanations(row)
+        examples: list[Example] = []
+        for number, row in enumerate(sources.load_rows(self.name, split, None, FIELDS)):
+            key, reasons = f"{split}-{number}", human_explanations(row)
             if row["label"] not in (0, 1):
                 raise BadInput(f"{self.name} {key}: label must be 0 or 1; got {row['label']!r}")
             if split != "train":
-                found += [self._example(key, row, reasons)] if reasons else []
+                examples += [self._example(key, row, reasons)] if reasons else []
                 continue
-            found += [
-                self._example(f"{key}-{place}", row, (reason,))
-                for place, reason in enumerate(reasons)
+            examples += [
+                self._example(f"{key}-{reason_number}", row, (reason,))
+                for reason_number, reason in enumerate(reasons)
             ]
-        return found
+        return examples
 
     def _example(self, key: str, row: sources.Row, reasons: tuple[str, ...]) -> Example:
         first, second = one_line(row["sent0"]), one_line(row["sent1"])
@@ -52,4 +52,4 @@ class ComVE(ExplainedTask):
             f"explain what is more nonsensical? {MARKER} "
             f"choice1: {first.lower()} choice2: {second.lower()}"
         )
-        return explained(key, source, self.labels[row["label"]], reasons, (first, second))
+        return explained_example(key, source, self.labels[row["label"]], reasons, (first, second))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from peftcore.data import sources
 from peftcore.data.task import Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linear
+from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linearize_triples
 
 HUB = sources.HubSource("Yale-LILY/dart", None, "refs/convert/parquet")
 FIELDS = {"tripleset": list}
@@ -28,17 +28,21 @@ class DART(DataToTextTask):
         "and WikiSQL, BSD"
     )
 
-    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+    def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
         """Triples in a line and text, for every text that is not empty."""
-        for number, row in enumerate(sources.rows(self.name, split, HUB, FIELDS)):
-            meaning = linear(_triples(row["tripleset"], f"{self.name} {split}-{number}"))
+        for number, row in enumerate(sources.load_rows(self.name, split, HUB, FIELDS)):
+            meaning = linearize_triples(
+                _parse_triples(row["tripleset"], f"{self.name} {split}-{number}")
+            )
             yield from ((meaning, text) for text in _texts(row.get("annotations")))
 
 
-def _triples(found: list[object], key: str) -> list[Triple]:
-    triples = [tuple(map(str, one)) for one in found if isinstance(one, list)]
-    if not triples or {len(one) for one in triples} != {3} or len(triples) != len(found):
-        raise BadInput(f"{key}: tripleset must be a list of lists of three texts; got {found!r}")
+def _parse_triples(tripleset: list[object], key: str) -> list[Triple]:
+    triples = [tuple(map(str, triple)) for triple in tripleset if isinstance(triple, list)]
+    if not triples or {len(triple) for triple in triples} != {3} or len(triples) != len(tripleset):
+        raise BadInput(
+            f"{key}: tripleset must be a list of lists of three texts; got {tripleset!r}"
+        )
     return triples  # type: ignore[return-value]  # all have three, as just checked
 
 

@@ -23,7 +23,7 @@ class E2E(DataToTextTask):
     title = "E2E restaurants"
     source_note = "E2E NLG (Novikova, Dušek, Rieser, SIGDIAL 2017), CC BY-SA 4.0"
 
-    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+    def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
         """Meaning representation and text of every row."""
-        for row in sources.rows(self.name, split, HUB, FIELDS):
+        for row in sources.load_rows(self.name, split, HUB, FIELDS):
             yield row["meaning_representation"].strip(), row["human_reference"].strip()

@@ -12,7 +12,7 @@ import string
 from peftcore.data import sources
 from peftcore.data.task import Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained, one_line
+from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained_example, one_line
 
 HUB = sources.HubSource("tasksource/ecqa", None, "main")
 OPTIONS = tuple(f"q_op{number}" for number in range(1, 6))
@@ -32,7 +32,7 @@ class ECQA(ExplainedTask):
 
     def load(self, split: Split) -> list[Example]:
         """Rows that have a statement in favour of the right answer."""
-        rows = sources.rows(self.name, split, HUB, FIELDS)
+        rows = sources.load_rows(self.name, split, HUB, FIELDS)
         return [
             self._example(f"{split}-{number}", row, reason)
             for number, row in enumerate(rows)
@@ -44,13 +44,13 @@ class ECQA(ExplainedTask):
         answer = one_line(row["q_ans"]).lower()
         if answer not in options:
             raise BadInput(f"{self.name} {key}: the answer {answer!r} is none of {options}")
-        listed = " ".join(
+        listed_options = " ".join(
             f"({letter}) {option}"
             for letter, option in zip(string.ascii_uppercase, options, strict=False)
         )
         question = one_line(row["q_text"])
-        source = f"explain {question.lower()} {MARKER} {listed}"
-        return explained(key, source, answer, (reason,), (question, listed))
+        source = f"explain {question.lower()} {MARKER} {listed_options}"
+        return explained_example(key, source, answer, (reason,), (question, listed_options))
 
 
 def in_favour(statements: str) -> str:

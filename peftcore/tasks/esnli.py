@@ -7,9 +7,9 @@ words, the explanation in lower case.  Answers are compared with up to three hum
 from __future__ import annotations
 
 from peftcore.data import sources
-from peftcore.data.task import Example, Protocol, Split, register
+from peftcore.data.task import EpisodeProtocol, Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.kinds.explained import ExplainedTask, explained, explanations
+from peftcore.tasks.kinds.explained import ExplainedTask, explained_example, human_explanations
 
 HUB = sources.HubSource("esnli/esnli", None, "refs/convert/parquet")
 FIELDS = {"premise": str, "hypothesis": str, "label": int, "explanation_1": str}
@@ -23,15 +23,15 @@ class ESNLI(ExplainedTask):
     title = "e-SNLI inference"
     labels = ("entailment", "neutral", "contradiction")
     source_note = "e-SNLI (Camburu et al., NeurIPS 2018), MIT; sentences of SNLI, CC BY-SA 4.0"
-    protocol = Protocol(train=48, dev=348)  # 350 does not divide by three labels
+    protocol = EpisodeProtocol(train=48, dev=348)  # 350 does not divide by three labels
 
     def load(self, split: Split) -> list[Example]:
         """Rows that have a human explanation; a handful at the hub have none."""
-        rows = sources.rows(self.name, split, HUB, FIELDS)
+        rows = sources.load_rows(self.name, split, HUB, FIELDS)
         return [
             self._example(f"{split}-{number}", row, texts)
             for number, row in enumerate(rows)
-            if (texts := explanations(row))
+            if (texts := human_explanations(row))
         ]
 
     def _example(self, key: str, row: sources.Row, texts: tuple[str, ...]) -> Example:
@@ -39,4 +39,6 @@ class ESNLI(ExplainedTask):
             raise BadInput(f"{self.name} {key}: label must be 0, 1 or 2; got {row['label']!r}")
         premise, hypothesis = row["premise"].strip(), row["hypothesis"].strip()
         source = f"explain nli hypothesis: {hypothesis} premise: {premise}"
-        return explained(key, source, self.labels[row["label"]], texts, (premise, hypothesis))
+        return explained_example(
+            key, source, self.labels[row["label"]], texts, (premise, hypothesis)
+        )

@@ -25,14 +25,16 @@ class GlueTask(LabelledTextTask):
 
     main_metric = "accuracy"
     dev_split: ClassVar[Split] = "train"
-    evaluation: ClassVar[str] = "validation"  # what the hub calls the labelled evaluation split
+    evaluation_split: ClassVar[str] = (
+        "validation"  # what the hub calls the labelled evaluation split
+    )
 
     def rows(self, split: Split) -> list[sources.Row]:
         """The rows of a split; from the hub, evaluation means the official validation split."""
         hub = sources.HubSource("nyu-mll/glue", self.name.removeprefix("glue_"), REVISION)
-        hub_split = "train" if split == "train" else self.evaluation
+        hub_split = "train" if split == "train" else self.evaluation_split
         fields = {**dict.fromkeys(self.columns, str), "label": self.label_type()}
-        return sources.rows(self.name, split, hub, fields, hub_split)
+        return sources.load_rows(self.name, split, hub, fields, hub_split)
 
     def label_type(self) -> type:
         """What a label is in the data."""
@@ -46,8 +48,8 @@ class ParaphraseTask(GlueTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """The scores of labels, and F1 of the second label alone."""
-        found = scores.classification_scores(answers, gold, self.labels)
-        return found | scores.positive_f1(answers, gold, self.labels[1])
+        label_scores = scores.classification_scores(answers, gold, self.labels)
+        return label_scores | scores.positive_f1(answers, gold, self.labels[1])
 
 
 @register
@@ -126,12 +128,14 @@ class STSB(GlueTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Pearson and Spearman; an answer that is no number counts as the middle, 2.5."""
-        found = scores.classification_scores(answers, gold, self.labels)
-        given = [float(answer.label) if answer.label else 2.5 for answer in answers]
+        label_scores = scores.classification_scores(answers, gold, self.labels)
+        predicted_values = [float(answer.label) if answer.label else 2.5 for answer in answers]
         return {
-            **scores.correlation(given, [example.value or 0.0 for example in gold]),
-            "accuracy": found["accuracy"],
-            "broken": found["broken"],
+            **scores.correlation_scores(
+                predicted_values, [example.value or 0.0 for example in gold]
+            ),
+            "accuracy": label_scores["accuracy"],
+            "broken": label_scores["broken"],
         }
 
 
@@ -143,7 +147,7 @@ class MNLI(GlueTask):
     title = "MNLI inference"
     labels = ("entailment", "neutral", "contradiction")
     prefix, columns = "mnli", ("hypothesis", "premise")
-    evaluation = "validation_matched"
+    evaluation_split = "validation_matched"
     source_note = (
         "GLUE MNLI (Williams et al., NAACL 2018): OANC licence, fiction CC BY 3.0 and CC BY-SA 3.0"
     )

@@ -15,7 +15,7 @@ from statistics import fmean
 from peftcore.data import sources
 from peftcore.data.task import SEPARATOR, Answer, Example, Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained, one_line
+from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained_example, one_line
 
 HUB = sources.HubSource("allenai/social_bias_frames", None, "refs/convert/parquet")
 FIELDS = dict.fromkeys(
@@ -52,62 +52,62 @@ class SocialBias(ExplainedTask):
     def load(self, split: Split) -> list[Example]:
         """One example per implied statement in training, one per post elsewhere."""
         posts: dict[str, list[sources.Row]] = {}
-        for row in sources.rows(self.name, split, HUB, FIELDS):
+        for row in sources.load_rows(self.name, split, HUB, FIELDS):
             posts.setdefault(row["post"], []).append(row)
-        found: list[Example] = []
+        examples: list[Example] = []
         for number, (post, rows) in enumerate(posts.items()):
-            label, texts = _judged(rows)
+            label, texts = _label_and_sentences(rows)
             key = f"{split}-{number}"
             if split == "train":
-                found += [
-                    self._example(f"{key}-{place}", post, label, (text,))
-                    for place, text in enumerate(texts)
+                examples += [
+                    self._example(f"{key}-{number_in_post}", post, label, (text,))
+                    for number_in_post, text in enumerate(texts)
                 ]
             elif texts:
-                found.append(self._example(key, post, label, texts))
-        return found
+                examples.append(self._example(key, post, label, texts))
+        return examples
 
     def _example(self, key: str, post: str, label: str, texts: Sequence[str]) -> Example:
         source = f"explain what is this? {MARKER} post: {post.lower()}"
-        return explained(key, source, label, texts, (one_line(post),))
+        return explained_example(key, source, label, texts, (one_line(post),))
 
     def parse(self, text: str) -> Answer:
         """As the benchmark reads it: with an explanation, whatever is not offensive is not."""
-        found = super().parse(text)
-        if found.explanation is None:
-            return Answer(found.text)
-        said = f"{found.text} ".partition(SEPARATOR)[0].strip().lower()
-        label = "offensive" if said in {"offensive", "yes"} else "not_offensive"
-        return Answer(found.text, label, found.explanation)
+        answer = super().parse(text)
+        if answer.explanation is None:
+            return Answer(answer.text)
+        label_text = f"{answer.text} ".partition(SEPARATOR)[0].strip().lower()
+        label = "offensive" if label_text in {"offensive", "yes"} else "not_offensive"
+        return Answer(answer.text, label, answer.explanation)
 
 
-def _judged(rows: Sequence[sources.Row]) -> tuple[str, tuple[str, ...]]:
+def _label_and_sentences(rows: Sequence[sources.Row]) -> tuple[str, tuple[str, ...]]:
     """The label of a post, and the different sentences about it; none if nobody noted any."""
-    if _share(rows, "offensiveYN") < 0.5:
+    if _annotator_mean(rows, "offensiveYN") < 0.5:
         return "not_offensive", (BENIGN,)
-    if _share(rows, "whoTarget") < 0.5:
+    if _annotator_mean(rows, "whoTarget") < 0.5:
         return "offensive", (PERSONAL,)
     sentences = (
-        implied(one_line(row["targetStereotype"]), one_line(row["targetMinority"]))
+        implied_sentence(one_line(row["targetStereotype"]), one_line(row["targetMinority"]))
         for row in rows
         if row["targetStereotype"].strip()
     )
     return "offensive", tuple(dict.fromkeys(sentences))
 
 
-def _share(rows: Sequence[sources.Row], field: str) -> float:
+def _annotator_mean(rows: Sequence[sources.Row], field: str) -> float:
     """Mean of what annotators said, over those who did; 0 if nobody did."""
     try:
-        said = [float(row[field]) for row in rows if row[field].strip()]
+        judgements = [float(row[field]) for row in rows if row[field].strip()]
     except ValueError:
         values = sorted({row[field] for row in rows})
         raise BadInput(
             f"social_bias_frames: {field} must be a number or empty; got {values}"
         ) from None
-    return fmean(said) if said else 0.0
+    return fmean(judgements) if judgements else 0.0
 
 
-def implied(statement: str, group: str) -> str:
+def implied_sentence(statement: str, group: str) -> str:
     """The sentence for a statement about a group, by its first word.
 
     `implied("can't drive", "women")` is "this post implies that women can't drive".

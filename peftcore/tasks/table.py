@@ -22,16 +22,16 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 
 from peftcore import paths
-from peftcore.data.sources import BadLine, json_lines, listing
-from peftcore.data.tables import Preview, Record, preview
+from peftcore.data.sources import BadLine, describe_bad_lines, parse_json_lines
+from peftcore.data.tables import Record, TablePreview, preview_table
 from peftcore.data.task import SEPARATOR, Answer, Example, Split, Task
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics import scores as text_scores
 from peftcore.settings import Settings
 
-Kind = Literal["classify", "explain", "generate"]
+TaskKind = Literal["classify", "explain", "generate"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-SPELLINGS: dict[str, Split] = {
+SPLIT_SPELLINGS: dict[str, Split] = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -42,12 +42,18 @@ SPELLINGS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-TURN: tuple[Split, ...] = ("train", "validation", "train", "test", "train")  # 60, 20, 20 percent
+SPLIT_CYCLE: tuple[Split, ...] = (
+    "train",
+    "validation",
+    "train",
+    "test",
+    "train",
+)  # 60, 20, 20 percent
 MAX_LABELS = 50
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-class Columns(Settings):
+class ColumnMapping(Settings):
     """Which column is what."""
 
     text: tuple[str, ...] = Field(
@@ -66,7 +72,7 @@ class Columns(Settings):
 
 
 @dataclass(frozen=True)
-class Item:
+class MappedRow:
     """A row with its columns mapped; `explanation` and `split` are empty where there is none."""
 
     line: int
@@ -78,42 +84,42 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Reading:
+class MappedTable:
     """What a mapping makes of a file: its rows, the lines left out and why, and the labels."""
 
-    items: tuple[Item, ...]
+    items: tuple[MappedRow, ...]
     bad: tuple[BadLine, ...]
     labels: tuple[str, ...]
 
 
-def read(found: Preview, columns: Columns, kind: Kind) -> Reading:
+def map_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskKind) -> MappedTable:
     """A file's rows under a mapping; BadInput where the mapping itself cannot work."""
-    _check(found, columns, kind)
-    items: list[Item] = []
-    bad = list(found.bad)
-    for line, row in zip(found.lines, found.rows, strict=True):
-        item = _item(line, row, columns, kind)
-        if isinstance(item, Item):
+    _check_columns(table_preview, columns, kind)
+    items: list[MappedRow] = []
+    bad = list(table_preview.bad)
+    for line, row in zip(table_preview.lines, table_preview.rows, strict=True):
+        item = _map_row(line, row, columns, kind)
+        if isinstance(item, MappedRow):
             items.append(item)
         else:
             bad.append(BadLine(line, item))
-    bad.sort(key=lambda one: one.line)
+    bad.sort(key=lambda bad_line: bad_line.line)
     if not items:
-        raise BadInput(f"no row can be used: {listing(bad)}")
+        raise BadInput(f"no row can be used: {describe_bad_lines(bad)}")
     labels = () if kind == "generate" else tuple(sorted({item.target for item in items}))
     if kind != "generate" and not 2 <= len(labels) <= MAX_LABELS:
         raise BadInput(
             f"column {columns.target!r} has {len(labels)} different labels; between 2 and "
             f"{MAX_LABELS} are needed (for free text choose the kind generate)"
         )
-    return Reading(tuple(items), tuple(bad), labels)
+    return MappedTable(tuple(items), tuple(bad), labels)
 
 
 def import_table(
     content: bytes,
     name: str,
-    columns: Columns | Mapping[str, Any],
-    kind: Kind,
+    columns: ColumnMapping | Mapping[str, Any],
+    kind: TaskKind,
     *,
     filename: str = "table.csv",
     seed: int = 0,
@@ -126,38 +132,42 @@ def import_table(
     title = " ".join(name.split())
     if not 1 <= len(title) <= 80 or not title.isprintable():
         raise BadInput(f"a table needs a name of 1 to 80 characters; got {name!r:.100}")
-    if kind not in get_args(Kind):
-        raise unknown("kind", str(kind), get_args(Kind))
-    mapping = columns if isinstance(columns, Columns) else Columns.make(columns)
-    reading = read(preview(content, filename), mapping, kind)
-    splits = _given(reading.items) if mapping.split else _drawn(reading.items, kind, seed)
+    if kind not in get_args(TaskKind):
+        raise unknown_name("kind", str(kind), get_args(TaskKind))
+    mapping = columns if isinstance(columns, ColumnMapping) else ColumnMapping.make(columns)
+    mapped_table = map_columns(preview_table(content, filename), mapping, kind)
+    splits = (
+        _splits_from_column(mapped_table.items)
+        if mapping.split
+        else _random_splits(mapped_table.items, kind, seed)
+    )
     description = {
         "title": title,
         "kind": kind,
         "columns": mapping.model_dump(mode="json"),
-        "labels": list(reading.labels),
-        "longest": max(len(_written(item).encode()) for item in reading.items),
-        "left_out": [[line.line, line.reason] for line in reading.bad],
+        "labels": list(mapped_table.labels),
+        "longest": max(len(_target_text(item).encode()) for item in mapped_table.items),
+        "left_out": [[line.line, line.reason] for line in mapped_table.bad],
     }
-    return _write(description, splits)
+    return _write_table(description, splits)
 
 
-def find(name: str) -> Task | None:
+def find_imported_task(name: str) -> Task | None:
     """The imported table of that name, if there is one."""
-    folder = _folders().get(name)
-    return _task(folder, _describe(folder)) if folder else None
+    folder = _table_folders().get(name)
+    return _make_task(folder, _read_description(folder)) if folder else None
 
 
-def names() -> list[str]:
+def imported_task_names() -> list[str]:
     """The names of all imported tables."""
-    return sorted(_folders())
+    return sorted(_table_folders())
 
 
 def delete_table(name: str) -> None:
     """Forget an imported table; runs made with it stay."""
-    folders = _folders()
+    folders = _table_folders()
     if name not in folders:
-        raise unknown("imported table", name, folders)
+        raise unknown_name("imported table", name, folders)
     shutil.rmtree(folders[name])
 
 
@@ -168,13 +178,15 @@ class TableTask(Task):
 
     def load(self, split: Split) -> list[Example]:
         """Rows of a split in the order of the file; to score, texts of one input are grouped."""
-        rows, bad = json_lines((self.folder / f"{split}.jsonl").read_bytes())
+        rows, bad = parse_json_lines((self.folder / f"{split}.jsonl").read_bytes())
         if bad:
-            raise BadInput(f"the imported table {self.title!r} is damaged: {listing(bad)}")
+            raise BadInput(
+                f"the imported table {self.title!r} is damaged: {describe_bad_lines(bad)}"
+            )
         groups: dict[Any, list[dict[str, Any]]] = defaultdict(list)
         for row in rows:
-            together = self.kind == "generate" and split != "train"
-            groups[row["source"] if together else row["line"]].append(row)
+            grouped = self.kind == "generate" and split != "train"
+            groups[row["source"] if grouped else row["line"]].append(row)
         return [self._example(split, group) for group in groups.values()]
 
     def _example(self, split: Split, group: list[dict[str, Any]]) -> Example:
@@ -202,26 +214,26 @@ class TableTask(Task):
         return scores
 
 
-def _check(found: Preview, columns: Columns, kind: Kind) -> None:
+def _check_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskKind) -> None:
     """BadInput for columns that do not exist, mean two things, or give the answer away."""
     roles = [*columns.text, columns.target, columns.explanation, columns.split]
     chosen = [name for name in roles if name is not None]
     for name in chosen:
-        if name not in found.columns:
-            raise unknown("column", name, found.columns)
-    twice = [name for name in chosen if chosen.count(name) > 1]
-    if twice:
-        raise BadInput(f"column {twice[0]!r} is chosen twice; choose one use for it")
+        if name not in table_preview.columns:
+            raise unknown_name("column", name, table_preview.columns)
+    repeated = [name for name in chosen if chosen.count(name) > 1]
+    if repeated:
+        raise BadInput(f"column {repeated[0]!r} is chosen twice; choose one use for it")
     if (kind == "explain") != (columns.explanation is not None):
         raise BadInput(
             "choose the column of the explanation"
             if kind == "explain"
             else f"an explanation column is only for the kind explain; the kind is {kind}"
         )
-    _check_template(found, columns)
+    _check_template(table_preview, columns)
 
 
-def _check_template(found: Preview, columns: Columns) -> None:
+def _check_template(table_preview: TablePreview, columns: ColumnMapping) -> None:
     if columns.template is None:
         return
     used = PLACEHOLDER.findall(columns.template)
@@ -231,13 +243,13 @@ def _check_template(found: Preview, columns: Columns) -> None:
     if not used:
         raise BadInput("the template has no {column}, so every row would read the same")
     for name in used:
-        if name not in found.columns:
-            raise unknown("column", name, found.columns)
+        if name not in table_preview.columns:
+            raise unknown_name("column", name, table_preview.columns)
         if name in {columns.target, columns.explanation, columns.split}:
             raise BadInput(f"the template shows column {name!r}, which gives the answer away")
 
 
-def _item(line: int, row: Record, columns: Columns, kind: Kind) -> Item | str:
+def _map_row(line: int, row: Record, columns: ColumnMapping, kind: TaskKind) -> MappedRow | str:
     """A row with its columns mapped, or why it cannot be used."""
     parts = tuple(row[name].strip() for name in columns.text)
     target = " ".join(row[columns.target].split())
@@ -254,19 +266,19 @@ def _item(line: int, row: Record, columns: Columns, kind: Kind) -> Item | str:
         if SEPARATOR in f" {target} ":
             return f"the label {target!r:.60} holds the word because, which separates explanations"
     split = row[columns.split].strip().lower() if columns.split else ""
-    if columns.split and split not in SPELLINGS:
+    if columns.split and split not in SPLIT_SPELLINGS:
         return f"column {columns.split!r} says {split!r:.60}, not train, validation or test"
-    return Item(
+    return MappedRow(
         line=line,
-        source=_phrase(row, columns),
+        source=_source_text(row, columns),
         parts=parts,
         target=target,
         explanation=explanation if columns.explanation else "",
-        split=SPELLINGS.get(split, ""),
+        split=SPLIT_SPELLINGS.get(split, ""),
     )
 
 
-def _phrase(row: Record, columns: Columns) -> str:
+def _source_text(row: Record, columns: ColumnMapping) -> str:
     """How a row reads: plain replacement, so that braces inside a text mean nothing."""
     if columns.template is not None:
         return PLACEHOLDER.sub(lambda found: row[found[1]].strip(), columns.template).strip()
@@ -275,51 +287,54 @@ def _phrase(row: Record, columns: Columns) -> str:
     return " ".join(f"{name}: {row[name].strip()}" for name in columns.text)
 
 
-def _written(item: Item) -> str:
+def _target_text(item: MappedRow) -> str:
     """What a model should write for an item."""
     return item.target + (f"{SEPARATOR}{item.explanation}" if item.explanation else "")
 
 
-def _given(items: Sequence[Item]) -> dict[Split, list[Item]]:
+def _splits_from_column(items: Sequence[MappedRow]) -> dict[Split, list[MappedRow]]:
     """The split each row names."""
-    splits: dict[Split, list[Item]] = {split: [] for split in SPLITS}
+    splits: dict[Split, list[MappedRow]] = {split: [] for split in SPLITS}
     for item in items:
-        splits[SPELLINGS[item.split]].append(item)
+        splits[SPLIT_SPELLINGS[item.split]].append(item)
     for split, rows in splits.items():
         if not rows:
             raise BadInput(f"the split column names no {split} row; name some, or choose no column")
     return splits
 
 
-def _drawn(items: Sequence[Item], kind: Kind, seed: int) -> dict[Split, list[Item]]:
+def _random_splits(
+    items: Sequence[MappedRow], kind: TaskKind, seed: int
+) -> dict[Split, list[MappedRow]]:
     """60, 20, 20 percent of the different inputs, label by label; an input stays in one split."""
-    groups: dict[str, list[Item]] = defaultdict(list)
+    groups: dict[str, list[MappedRow]] = defaultdict(list)
     for item in items:
         groups[item.source].append(item)
-    if len(groups) < len(TURN):
+    if len(groups) < len(SPLIT_CYCLE):
         raise BadInput(
-            f"the table has {len(groups)} different inputs; at least {len(TURN)} are needed to "
+            f"the table has {len(groups)} different inputs; at least {len(SPLIT_CYCLE)} are "
+            "needed to "
             "split it into train, validation and test"
         )
     order = sorted(groups)
     random.Random(seed).shuffle(order)
     if kind != "generate":
         order.sort(key=lambda source: groups[source][0].target)  # stable: shuffled within a label
-    splits: dict[Split, list[Item]] = {split: [] for split in SPLITS}
-    for place, source in enumerate(order):
-        splits[TURN[place % len(TURN)]] += groups[source]
+    splits: dict[Split, list[MappedRow]] = {split: [] for split in SPLITS}
+    for index, source in enumerate(order):
+        splits[SPLIT_CYCLE[index % len(SPLIT_CYCLE)]] += groups[source]
     return {split: sorted(rows, key=lambda item: item.line) for split, rows in splits.items()}
 
 
-def _write(description: dict[str, Any], splits: Mapping[Split, Sequence[Item]]) -> str:
+def _write_table(description: dict[str, Any], splits: Mapping[Split, Sequence[MappedRow]]) -> str:
     """Put the table in its folder, all of it or nothing."""
-    files = {f"{split}.jsonl": _lines(rows) for split, rows in splits.items()}
+    files = {f"{split}.jsonl": _rows_as_json_lines(rows) for split, rows in splits.items()}
     text = json.dumps(description, sort_keys=True)
     key = hashlib.sha256("\0".join([text, *files.values()]).encode()).hexdigest()[:16]
     slug = re.sub(r"[^a-z0-9]+", "_", description["title"].lower()).strip("_")[:24].strip("_")
     name = f"table_{slug or 'own'}_{key[:8]}"
     files["task.json"] = json.dumps({"name": name, **description}, indent=1)
-    tables = _root()
+    tables = _tables_folder()
     tables.mkdir(mode=0o700, parents=True, exist_ok=True)
     if (tables / key / "task.json").is_file():
         return name
@@ -335,47 +350,47 @@ def _write(description: dict[str, Any], splits: Mapping[Split, Sequence[Item]]) 
     return name
 
 
-def _lines(items: Sequence[Item]) -> str:
+def _rows_as_json_lines(items: Sequence[MappedRow]) -> str:
     """Rows of a split as JSON lines."""
     fields = ("line", "source", "parts", "target", "explanation")
     rows = ({field: getattr(item, field) for field in fields} for item in items)
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
-def _root() -> Path:
-    return paths.home() / "tables"
+def _tables_folder() -> Path:
+    return paths.workspace_folder() / "tables"
 
 
-def _folders() -> dict[str, Path]:
+def _table_folders() -> dict[str, Path]:
     """Name → folder of every imported table that is whole."""
-    root = _root()
+    root = _tables_folder()
     folders = sorted(root.iterdir()) if root.is_dir() else []
-    described = ((_describe(folder), folder) for folder in folders if folder.name[0] != ".")
-    return {found["name"]: folder for found, folder in described if found}
+    described = ((_read_description(folder), folder) for folder in folders if folder.name[0] != ".")
+    return {description["name"]: folder for description, folder in described if description}
 
 
-def _describe(folder: Path) -> dict[str, Any]:
+def _read_description(folder: Path) -> dict[str, Any]:
     """The description of a table; empty if there is none."""
     try:
-        found = json.loads((folder / "task.json").read_text("utf-8"))
+        description = json.loads((folder / "task.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and "name" in found else {}
+    return description if isinstance(description, dict) and "name" in description else {}
 
 
-def _task(folder: Path, found: Mapping[str, Any]) -> Task:
+def _make_task(folder: Path, description: Mapping[str, Any]) -> Task:
     """The class of one table, and its only instance."""
-    left_out = len(found["left_out"])
+    left_out = len(description["left_out"])
     note = f"Your own table{f', {left_out} lines left out' if left_out else ''}"
     fields = {
-        "__doc__": found["title"],
-        "name": found["name"],
-        "title": found["title"],
-        "kind": found["kind"],
-        "labels": tuple(found["labels"]),
-        "main_metric": "bleu" if found["kind"] == "generate" else "accuracy",
+        "__doc__": description["title"],
+        "name": description["name"],
+        "title": description["title"],
+        "kind": description["kind"],
+        "labels": tuple(description["labels"]),
+        "main_metric": "bleu" if description["kind"] == "generate" else "accuracy",
         "source_note": note,
-        "max_new_tokens": max(8, min(found["longest"] // 2 + 8, 256)),
+        "max_new_tokens": max(8, min(description["longest"] // 2 + 8, 256)),
         "folder": folder,
     }
     task: Task = type("ImportedTable", (TableTask,), fields)()

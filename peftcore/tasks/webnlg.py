@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from peftcore.data import sources
 from peftcore.data.task import Split, register
 from peftcore.errors import BadInput
-from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linear
+from peftcore.tasks.kinds.data_to_text import DataToTextTask, Triple, linearize_triples
 
 HUB = sources.HubSource("webnlg-challenge/web_nlg", "release_v3.0_en", "refs/convert/parquet")
 HUB_SPLITS: Mapping[Split, str] = {"train": "train", "validation": "dev", "test": "test"}
@@ -28,13 +28,13 @@ class WebNLG(DataToTextTask):
         "WebNLG 3.0 (Castro Ferreira et al., WebNLG+ 2020), CC BY-NC-SA 4.0: not for commercial use"
     )
 
-    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+    def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
         """Facts in a line and text, for every English text that is not empty."""
-        rows = sources.rows(self.name, split, HUB, FIELDS, HUB_SPLITS[split])
+        rows = sources.load_rows(self.name, split, HUB, FIELDS, HUB_SPLITS[split])
         for number, row in enumerate(rows):
             sets = row["modified_triple_sets"].get("mtriple_set") or [[]]
             key = f"{self.name} {split}-{number}"
-            meaning = linear(triple(fact, key) for fact in sets[0])
+            meaning = linearize_triples(parse_triple(fact, key) for fact in sets[0])
             texts = row["lex"].get("text") or []
             languages = row["lex"].get("lang") or [""] * len(texts)
             for text, language in zip(texts, languages, strict=True):
@@ -42,7 +42,7 @@ class WebNLG(DataToTextTask):
                     yield meaning, text.strip()
 
 
-def triple(fact: str, key: str) -> Triple:
+def parse_triple(fact: str, key: str) -> Triple:
     """The three parts of "subject | predicate | object", names without underscores."""
     parts = [part.strip() for part in fact.split(" | ")]
     if len(parts) != 3:

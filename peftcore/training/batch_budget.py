@@ -16,28 +16,35 @@ import torch
 from peftcore.data.task import Episode
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 
-PROCESSOR = 4096  # tokens
-GPU = 65_536  # tokens at most; fewer where the free memory is less
-NUMBERS = 40  # that a token keeps for the backward pass, per layer and feature, roughly
+CPU_TOKENS = 4096  # tokens
+MAX_GPU_TOKENS = 65_536  # tokens at most; fewer where the free memory is less
+BACKWARD_NUMBERS_PER_TOKEN = (
+    40  # that a token keeps for the backward pass, per layer and feature, roughly
+)
 
 
-def tokens(base: BaseModel) -> int:
+def token_budget(base: BaseModel) -> int:
     """Tokens of source in one pass; BadInput if PEFTCORE_TOKENS is no whole number from 1."""
-    if given := os.environ.get("PEFTCORE_TOKENS"):
-        if not given.isdecimal() or int(given) < 1:
-            raise BadInput(f"PEFTCORE_TOKENS must be a whole number from 1; got {given[:40]!r}")
-        return int(given)
+    if override := os.environ.get("PEFTCORE_TOKENS"):
+        if not override.isdecimal() or int(override) < 1:
+            raise BadInput(f"PEFTCORE_TOKENS must be a whole number from 1; got {override[:40]!r}")
+        return int(override)
     if base.device.type == "cpu":
-        return PROCESSOR
+        return CPU_TOKENS
     free, _ = torch.cuda.mem_get_info(base.device)
-    each = 4 * (base.anatomy.layers * base.anatomy.width * NUMBERS + len(base.embeddings) * 3)
-    return int(min(GPU, max(PROCESSOR, free // each)))
+    each = 4 * (
+        base.structure.layers * base.structure.width * BACKWARD_NUMBERS_PER_TOKEN
+        + len(base.embeddings) * 3
+    )
+    return int(min(MAX_GPU_TOKENS, max(CPU_TOKENS, free // each)))
 
 
-def seeds(spec: RunSpec, base: BaseModel, encoder: Encoder, episodes: Sequence[Episode]) -> int:
+def seeds_per_pass(
+    spec: RunSpec, base: BaseModel, batcher: ExampleBatcher, episodes: Sequence[Episode]
+) -> int:
     """How many seeds of a spec ride in one training pass, at least 1."""
-    longest = max(len(encoder.row(e).ids) for episode in episodes for e in episode.train)
-    return max(1, tokens(base) // (spec.training.batch * longest))
+    longest = max(len(batcher.tokenize(e).input_ids) for episode in episodes for e in episode.train)
+    return max(1, token_budget(base) // (spec.training.batch * longest))

@@ -17,12 +17,12 @@ from peftcore.training import planning
 if TYPE_CHECKING:
     import torch
 
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
 
-def save_adapter(run: Run, adapted: Adapted, base: BaseModel, step: int | None = None) -> None:
+def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | None = None) -> None:
     """Write the trained tensors, with the base they belong to, replacing the file in one step.
 
     With a step it is a point of the path, in half precision, not the run's result.
@@ -33,28 +33,28 @@ def save_adapter(run: Run, adapted: Adapted, base: BaseModel, step: int | None =
     from safetensors.torch import save_file
 
     note = {"format": "peftcore-1", "fingerprint": base.fingerprint, "spec": run.spec.canonical()}
-    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     ready: dict[str, torch.Tensor] = {}
-    for name, tensor in (adapted.tensors | adapted.frozen).items():
+    for name, tensor in (adapted.tensors | adapted.head_stats).items():
         value = tensor.detach().cpu().contiguous().clone()
-        ready |= _packed(name, value if step is None else value.to(torch.float16))
+        ready |= _sparse_tensors(name, value if step is None else value.to(torch.float16))
     # One entry: several would be written in an order of their own each time.
     save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
     os.replace(part, path)
 
 
-def _packed(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     """The tensor as it is stored: mostly exact zeros as the others' places and values."""
     flat = tensor.flatten()
-    places = flat.nonzero()[:, 0]
-    if len(flat) - len(places) <= 0.75 * len(flat):  # a place takes twice the room of a value
+    positions = flat.nonzero()[:, 0]
+    if len(flat) - len(positions) <= 0.75 * len(flat):  # a place takes twice the room of a value
         return {name: tensor}
-    return {f"{name}#places": places, f"{name}#values": flat[places]}
+    return {f"{name}#places": positions, f"{name}#values": flat[positions]}
 
 
-def _unpacked(
+def _read_tensors(
     file: Any, shapes: dict[str, list[int]], run_id: str
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Every tensor of these shapes out of an open file; BadInput if it holds anything else."""
@@ -72,37 +72,39 @@ def _unpacked(
         if not {f"{name}#places", f"{name}#values"} <= keys:
             raise wrong
         keys -= {f"{name}#places", f"{name}#values"}
-        places, values = file.get_tensor(f"{name}#places"), file.get_tensor(f"{name}#values")
+        positions, values = file.get_tensor(f"{name}#places"), file.get_tensor(f"{name}#values")
         flat = torch.zeros(math.prod(shape), dtype=values.dtype)
-        inside = places.dim() == 1 and places.shape == values.shape
+        inside = positions.dim() == 1 and positions.shape == values.shape
         if (
             not inside
-            or places.dtype != torch.int64
-            or bool(((places < 0) | (places >= len(flat))).any())
+            or positions.dtype != torch.int64
+            or bool(((positions < 0) | (positions >= len(flat))).any())
         ):
             raise wrong
-        flat[places] = values
+        flat[positions] = values
         yield name, flat.view(shape)
     if keys:
         raise wrong
 
 
-def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> Adapted:
+def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedModel:
     """The base wearing what a run learnt, or had learnt at a step of its path.
 
     BadInput if it was learnt on another base, or if that step was not kept.
     """
     from safetensors import safe_open
 
-    path = run.folder / "adapter.safetensors" if step is None else run.path_file(step)
+    path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
     if step is not None and not path.is_file():
-        kept = ", ".join(map(str, run.path_steps())) or "none"
+        kept = ", ".join(map(str, run.intermediate_steps())) or "none"
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
-    safetensors_files.header(path)  # refuses what lies about its size before anything is made of it
-    adapted = planning.wear(base, run.spec, fresh=False)
-    held = adapted.tensors | adapted.frozen
+    safetensors_files.read_header(
+        path
+    )  # refuses what lies about its size before anything is made of it
+    adapted = planning.build_adapted(base, run.spec, fresh=False)
+    tensors = adapted.tensors | adapted.head_stats
     with safe_open(path, "pt") as file:
         note = json.loads((file.metadata() or {}).get("peftcore", "{}"))
         seen = note.get("fingerprint")
@@ -111,7 +113,7 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> Adapted:
                 f"run {run.id} was trained on weights {seen}, but {base.name} has weights "
                 f"{base.fingerprint}: same shape is not the same model"
             )
-        shapes = {name: list(tensor.shape) for name, tensor in held.items()}
-        for name, tensor in _unpacked(file, shapes, run.id):
-            held[name].data.copy_(tensor)
+        shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+        for name, tensor in _read_tensors(file, shapes, run.id):
+            tensors[name].data.copy_(tensor)
     return adapted

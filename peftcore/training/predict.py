@@ -11,61 +11,63 @@ from peftcore.errors import BadInput
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
 
-PAIR = "||"  # between the two texts of a pair, for encoders
+PAIR_SEPARATOR = "||"  # between the two texts of a pair, for encoders
 
 
-def typed(text: str, task_parts: int = 2) -> Example:
+def typed_example(text: str, task_parts: int = 2) -> Example:
     """What somebody typed as an example without an answer; encoders may get a pair, split at ||."""
     if not text.strip():
         raise BadInput("there is nothing to answer: type a text first")
-    parts = tuple(part.strip() for part in text.split(PAIR, task_parts - 1))
+    parts = tuple(part.strip() for part in text.split(PAIR_SEPARATOR, task_parts - 1))
     return Example(f"typed:{text}", " ".join(parts), "", parts=parts)
 
 
-def answer(run: Run, adapted: Adapted, texts: Sequence[str], *, seed_index: int = 0) -> list[str]:
+def answer_texts(
+    run: Run, adapted: AdaptedModel, texts: Sequence[str], *, seed_index: int = 0
+) -> list[str]:
     """What one seed of a run (adapted by `adapter_files.load_adapter`) answers to each text."""
     import torch
 
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation, planning
 
-    base, task = adapted.base, tasks.find(run.spec.task)
+    base, task = adapted.base, tasks.find_task(run.spec.task)
     seeds = run.spec.population.seeds
     if not 0 <= seed_index < seeds:
         raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")
-    encoder = Encoder(base, task.labels, planning.room(run.spec, base))
-    rows = [typed(text) for text in texts]
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(run.spec, base))
+    rows = [typed_example(text) for text in texts]
     with torch.inference_mode():
-        found = evaluation.answer(adapted, task, rows, encoder, run.spec.evaluation)
-    return [each.text for each in found[seed_index]]
+        answers = evaluation.answer_examples(adapted, task, rows, batcher, run.spec.evaluation)
+    return [each.text for each in answers[seed_index]]
 
 
 def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48) -> list[str]:
     """What the untouched base writes after each text; encoders write nothing: BadInput."""
     import torch
 
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
 
     if base.kind == "encoder":
         raise BadInput(
             f"{base.name} reads but cannot write; without a trained head it has no answer"
         )
-    encoder, tokenizer = Encoder(base, ()), base.tokenizer
-    written = []
+    batcher, tokenizer = ExampleBatcher(base, ()), base.tokenizer
+    answers = []
     with torch.inference_mode():
         for text in texts:
-            batch = encoder.batch([typed(text)], with_targets=False)
+            batch = batcher.batch([typed_example(text)], with_targets=False)
             out = base.model.generate(
-                input_ids=batch.ids,
-                attention_mask=batch.mask,
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 pad_token_id=tokenizer.pad_token_id,
                 eos_token_id=tokenizer.eos_token_id,
             )
-            new = out[:, batch.ids.shape[1] :] if base.kind == "decoder" else out
-            written.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())
-    return written
+            new = out[:, batch.input_ids.shape[1] :] if base.kind == "decoder" else out
+            answers.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())
+    return answers

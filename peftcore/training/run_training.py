@@ -21,48 +21,50 @@ from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import Training
-    from peftcore.runs.store import Run, Status
-    from peftcore.training.trainer import Progress, Trainer
+    from peftcore.runs.store import Run, RunStatus
+    from peftcore.training.trainer import Trainer, TrainingProgress
 
 PATH_BYTES = 4_000_000  # what a run may spend on the adapters it had on its way
 PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
 
 
-def perform(
+def execute_run(
     run: Run,
     *,
     device: str = "cpu",
     base: BaseModel | None = None,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> RunStatus:
     """Bring a run to its end, or to where `stop` says; returns its status.
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
     from peftcore.models.base_model import load
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.system import thread_pool
     from peftcore.training import batch_budget
-    from peftcore.training.trainer import Stopped, Trainer
+    from peftcore.training.trainer import Trainer, TrainingStopped
 
     spec = run.spec
     run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
     base = base or load(spec.base, device)
-    task = tasks.find(spec.task)
-    planning.check(spec, base)
-    adapted = planning.wear(base, spec)
+    task = tasks.find_task(spec.task)
+    planning.check_spec(spec, base)
+    adapted = planning.build_adapted(base, spec)
     if spec.start:
-        begin_from(adapted, _started_from(run), base)
-    encoder = Encoder(base, task.labels, planning.room(spec, base))
+        initialize_from_run(adapted, _start_run(run), base)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
     t = spec.training
-    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.numbers()]
-    together = batch_budget.seeds(spec, base, encoder, episodes)
-    trainer = Trainer(adapted, episodes, encoder, spec, together, thread_pool.count(base.device))
-    trainable = adapted.trainable
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
+    seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
+    trainer = Trainer(
+        adapted, episodes, batcher, spec, seeds_per_pass, thread_pool.thread_count(base.device)
+    )
+    trainable = adapted.trainable_count
     run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
     checkpoint = run.folder / "checkpoint.safetensors"
     if checkpoint.is_file():
@@ -72,17 +74,17 @@ def perform(
 
     stride = path_stride(adapted, t.steps, t.evaluate_every)
 
-    def tell(progress: Progress) -> None:
+    def handle_progress(progress: TrainingProgress) -> None:
         _write_progress(run, progress)
-        if progress.dev is not None and stride and _on_path(progress.step, t, stride):
+        if progress.dev is not None and stride and _is_saved_step(progress.step, t, stride):
             save_adapter(run, adapted, base, progress.step)
         report(progress)
 
     try:
-        trainer.run(tell, stop, lambda it: it.save(checkpoint))
+        trainer.run(handle_progress, stop, lambda it: it.save(checkpoint))
         save_adapter(run, adapted, base)
-        _answer(run, task, trainer, encoder, report, stop)
-    except (Stopped, InterruptedError):
+        _answer_test_examples(run, task, trainer, batcher, report, stop)
+    except (TrainingStopped, InterruptedError):
         save_adapter(run, adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
         return run.write_status(
@@ -90,32 +92,32 @@ def perform(
             step=trainer.step,
             seconds=trainer.seconds,
             message=f"Cancelled at step {trainer.step}; what was learnt is kept",
-            seeds=_seeds(trainer),
+            seeds=_seed_summaries(trainer),
         )
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
     stopped = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
-    if trainer.together < min(together, len(trainer.seeds)):
-        stopped.append(f"memory ran out, so that {trainer.together} seeds rode in a pass")
+    if trainer.seeds_per_pass < min(seeds_per_pass, len(trainer.seeds)):
+        stopped.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
     return run.write_status(
         state="done",
         step=trainer.step,
         seconds=trainer.seconds,
         message="; ".join(stopped),
-        seeds=_seeds(trainer),
+        seeds=_seed_summaries(trainer),
     )
 
 
-def _seeds(trainer: Trainer) -> list[dict[str, Any]]:
+def _seed_summaries(trainer: Trainer) -> list[dict[str, Any]]:
     return [
         {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
         for s in trainer.seeds
     ]
 
 
-def _write_progress(run: Run, progress: Progress) -> None:
+def _write_progress(run: Run, progress: TrainingProgress) -> None:
     """Status at every report; a line of history for each seed at every look at dev."""
-    left = "" if progress.left is None else f"about {progress.left:.0f} s left"
+    left = "" if progress.seconds_left is None else f"about {progress.seconds_left:.0f} s left"
     seeds = [
         {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
         for s in progress.seeds
@@ -134,73 +136,77 @@ def _write_progress(run: Run, progress: Progress) -> None:
             "learning_rate": progress.learning_rate,
             "seconds": progress.seconds,
         }
-        | _simplex(progress, place)
-        for place, (state, loss, dev) in enumerate(
+        | _stochastic_validation(progress, index)
+        for index, (state, loss, dev) in enumerate(
             zip(progress.seeds, progress.losses, progress.dev, strict=True)
         )
         if math.isfinite(dev) or state.stopped is None
     )
 
 
-def _simplex(progress: Progress, place: int) -> dict[str, Any]:
+def _stochastic_validation(progress: TrainingProgress, index: int) -> dict[str, Any]:
     """What stochastic validation saw of one seed, beside the mean that is its dev loss."""
     if progress.copies is None or progress.centroid is None:
         return {}
-    return {"dev_copies": progress.copies[place], "dev_centroid": progress.centroid[place]}
+    return {"dev_copies": progress.copies[index], "dev_centroid": progress.centroid[index]}
 
 
-def _started_from(run: Run) -> Run:
+def _start_run(run: Run) -> Run:
     from peftcore.runs.store import RunStore
 
     return RunStore(run.folder.parent).open(run.spec.start)
 
 
-def begin_from(adapted: Adapted, source: Run, base: BaseModel) -> None:
+def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> None:
     """Give an adapter the values another run ended with, where names and shapes agree.
 
     Seed i starts from the source's seed i, and begins again where the source has fewer.  Between
     two methods effective values count: a scaled prompt passes on the product, not its parts.  What
     the source lacks keeps its own initial value; BadInput if nothing agrees.
     """
-    learnt = load_adapter(source, base)
-    held = dict(learnt.tensors)
+    source_model = load_adapter(source, base)
+    source_tensors = dict(source_model.tensors)
     if source.spec.method != adapted.adapter.name:
-        held = dict(learnt.adapter.effective(learnt.tensors))
-        held |= {name: learnt.tensors[name] for name in ("head", "head_bias") if learnt.labels}
-    turns = [i % learnt.seeds for i in range(adapted.seeds)]
-    taken = [
+        source_tensors = dict(source_model.adapter.effective_tensors(source_model.tensors))
+        source_tensors |= {
+            name: source_model.tensors[name]
+            for name in ("head", "head_bias")
+            if source_model.labels
+        }
+    seed_indices = [i % source_model.seeds for i in range(adapted.seeds)]
+    matching = [
         name
         for name, t in adapted.tensors.items()
-        if name in held and held[name].shape[1:] == t.shape[1:]
+        if name in source_tensors and source_tensors[name].shape[1:] == t.shape[1:]
     ]
-    if not set(taken) - {"head", "head_bias"} and adapted.adapter.tensors:
+    if not set(matching) - {"head", "head_bias"} and adapted.adapter.tensors:
         raise BadInput(
             f"run {source.id} ({source.spec.method}) has no values that fit "
             f"{adapted.adapter.title} with these settings: length or rank and vertices must agree"
         )
-    for name in taken:
-        adapted.tensors[name].data.copy_(held[name].detach()[turns])
-    if learnt.labels == adapted.labels and learnt.pairs == adapted.pairs:
-        adapted.frozen = {name: t.clone() for name, t in learnt.frozen.items()}
+    for name in matching:
+        adapted.tensors[name].data.copy_(source_tensors[name].detach()[seed_indices])
+    if source_model.labels == adapted.labels and source_model.pairs == adapted.pairs:
+        adapted.head_stats = {name: t.clone() for name, t in source_model.head_stats.items()}
 
 
-def _answer(
+def _answer_test_examples(
     run: Run,
     task: Task,
     trainer: Trainer,
-    encoder: Any,
-    report: Callable[[Progress], None],
+    batcher: Any,
+    report: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
 ) -> None:
     """Answer the test examples with every seed, and write answers and scores."""
     from peftcore.training import evaluation
-    from peftcore.training.trainer import Progress
+    from peftcore.training.trainer import TrainingProgress
 
     options, began = run.spec.evaluation, time.monotonic()
     rows = evaluation.examples_to_answer(task, options)
     trained = trainer.seconds
 
-    def tell(done: int, of: int) -> None:
+    def report_answered(done: int, of: int) -> None:
         spent = time.monotonic() - began
         left = (of - done) * spent / max(1, done)
         trainer.seconds = trained + spent
@@ -209,24 +215,30 @@ def _answer(
             seconds=trainer.seconds,
             message=f"Answered {done} of {of} examples, about {left:.0f} s left",
         )
-        report(Progress("answering", done, of, [], None, 0.0, trainer.seconds, left, trainer.seeds))
+        report(
+            TrainingProgress(
+                "answering", done, of, [], None, 0.0, trainer.seconds, left, trainer.seeds
+            )
+        )
 
     run.write_status(state="answering", message=f"Answering {len(rows)} examples")
-    found = evaluation.answer(
+    answers = evaluation.answer_examples(
         trainer.adapted,
         task,
         rows,
-        encoder,
+        batcher,
         options,
         autocast=trainer.autocast,
-        report=tell,
+        report=report_answered,
         stop=stop,
     )
     trainer.seconds = trained + time.monotonic() - began
-    numbers = run.spec.population.numbers()
-    tables = [answers_table(task, rows, each, n) for each, n in zip(found, numbers, strict=True)]
+    seed_numbers = run.spec.population.seed_numbers()
+    tables = [
+        answers_table(task, rows, each, n) for each, n in zip(answers, seed_numbers, strict=True)
+    ]
     run.write_answers(pd.concat(tables, ignore_index=True))
-    scores = [task.score(each, rows) for each in found]
+    scores = [task.score(each, rows) for each in answers]
     run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
 
 
@@ -264,7 +276,7 @@ def _manifest(
         "base": {
             "name": base.name,
             "fingerprint": base.fingerprint,
-            "parameters": base.parameters,
+            "parameters": base.parameter_count,
             "kind": base.kind,
         },
         "data_hash": spec_task.data_hash(),
@@ -276,15 +288,15 @@ def _manifest(
     }
 
 
-def path_stride(adapted: Adapted, steps: int, every: int) -> int:
+def path_stride(adapted: AdaptedModel, steps: int, every: int) -> int:
     """Every which look at dev is kept so that a run's path fits in PATH_BYTES; 0: none is."""
     size = sum(tensor.numel() for tensor in adapted.tensors.values()) * 2  # half precision
-    room = PATH_BYTES // max(1, size)
-    looks = 1 + -(-steps // every)
-    if room < 3:
+    max_saved = PATH_BYTES // max(1, size)
+    evaluations = 1 + -(-steps // every)
+    if max_saved < 3:
         return 0
-    return max(1, -(-(looks - 1) // (room - 1)))
+    return max(1, -(-(evaluations - 1) // (max_saved - 1)))
 
 
-def _on_path(step: int, training: Training, stride: int) -> bool:
+def _is_saved_step(step: int, training: Training, stride: int) -> bool:
     return step == training.steps or step % (training.evaluate_every * stride) == 0

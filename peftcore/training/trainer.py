@@ -26,15 +26,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from peftcore.adapters import encoder_cache
-from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.data.task import Episode, Example
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.system import thread_pool
 
 T = TypeVar("T")
-HEAD_RATE = 2e-2  # learning rate of a classification head, whatever the adapter's
+HEAD_LEARNING_RATE = 2e-2  # learning rate of a classification head, whatever the adapter's
 
 
 @dataclass
@@ -49,7 +49,7 @@ class SeedState:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """One report of the loop or of the answering after it."""
 
     phase: str  # "training" or "answering"
@@ -59,17 +59,17 @@ class Progress:
     dev: list[float] | None  # per seed, if this step looked at dev
     learning_rate: float
     seconds: float  # since the start, earlier sittings included
-    left: float | None  # seconds, estimated
+    seconds_left: float | None  # seconds, estimated
     seeds: list[SeedState]
     copies: list[list[float]] | None = None  # per seed, dev loss of each copy at random points
     centroid: list[float] | None = None  # per seed, dev loss of the centroid, beside the copies
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """Somebody asked the loop to stop; what was learnt is kept."""
 
 
-def mean_rate(training: Training, step: int) -> float:
+def lr_multiplier(training: Training, step: int) -> float:
     """Factor on the learning rate at a step counted from 0."""
     rise = training.warmup * training.steps
     if step < rise:
@@ -80,21 +80,21 @@ def mean_rate(training: Training, step: int) -> float:
     return 1 - done if training.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
-def batch_of(examples: Sequence[Example], seed: int, step: int, size: int) -> list[Example]:
+def step_examples(examples: Sequence[Example], seed: int, step: int, size: int) -> list[Example]:
     """The examples of one seed at one step: shuffled epochs, one after another."""
-    drawn: list[Example] = []
+    batch: list[Example] = []
     position = step * size
-    while len(drawn) < size:
+    while len(batch) < size:
         epoch, offset = divmod(position, len(examples))
         order = list(range(len(examples)))
         random.Random(f"order/{seed}/{epoch}").shuffle(order)
-        take = order[offset : offset + size - len(drawn)]
-        drawn += [examples[i] for i in take]
+        take = order[offset : offset + size - len(batch)]
+        batch += [examples[i] for i in take]
         position += len(take)
-    return drawn
+    return batch
 
 
-def precision(wanted: str, device: torch.device) -> torch.dtype | None:
+def autocast_dtype(wanted: str, device: torch.device) -> torch.dtype | None:
     """The autocast type in force, or None for single precision.
 
     `auto` takes bfloat16 on a GPU that has it and on processors with instructions for it, where it
@@ -109,7 +109,7 @@ def precision(wanted: str, device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
 
 
-def likeness(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) -> Tensor:
+def cosine_penalty(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) -> Tensor:
     """Squared cosine (s,) between two vertices of each seed, over all their numbers together."""
     flat = torch.cat([t.flatten(2) for t in stacked], 2)  # (s, v, numbers)
     one, other = (torch.stack([flat[s, pair[k]] for s, pair in enumerate(pairs)]) for k in (0, 1))
@@ -121,38 +121,47 @@ class Trainer:
 
     def __init__(
         self,
-        adapted: Adapted,
+        adapted: AdaptedModel,
         episodes: Sequence[Episode],
-        encoder: Encoder,
+        batcher: ExampleBatcher,
         spec: RunSpec,
-        together: int | None = None,
-        at_once: int = 1,
+        seeds_per_pass: int | None = None,
+        concurrent_passes: int = 1,
     ) -> None:
         """`together`: at most so many seeds ride in one pass of the base; None: all of them.
 
         at_once: passes that run side by side, each with a share of the seeds.
         """
-        self.adapted, self.episodes, self.encoder, self.spec = adapted, episodes, encoder, spec
-        self.seeds = [SeedState(n) for n in spec.population.numbers()]
-        self.together = max(1, min(together or len(self.seeds), len(self.seeds)))
-        self.at_once = at_once
+        self.adapted, self.episodes, self.batcher, self.spec = adapted, episodes, batcher, spec
+        self.seeds = [SeedState(n) for n in spec.population.seed_numbers()]
+        self.seeds_per_pass = max(1, min(seeds_per_pass or len(self.seeds), len(self.seeds)))
+        self.concurrent_passes = concurrent_passes
         for example in {e for episode in episodes for e in (*episode.train, *episode.dev)}:
-            encoder.row(example)  # before threads would; what is too long is told at once
-        self.best = {name: t.detach().clone() for name, t in adapted.trained.items()}
+            batcher.tokenize(example)  # before threads would; what is too long is told at once
+        self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
-        self.autocast = precision(spec.training.precision, adapted.base.device)
-        self._reader = encoder_cache.reader(adapted, encoder, self.autocast)
+        self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
+        self._cached_batcher = encoder_cache.choose_batcher(adapted, batcher, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last look at dev
         self.centroid: list[float] | None = None
-        self._rates = self._base_rates()
+        self._learning_rates = self._base_learning_rates()
         self._views, self.optimiser = self._optimiser()
 
-    def _base_rates(self) -> dict[str, float]:
-        rate, factors = self.spec.training.learning_rate, self.adapted.adapter.rates()
-        rate = self.adapted.adapter.default_rate(self.adapted.base.kind) if rate is None else rate
+    def _base_learning_rates(self) -> dict[str, float]:
+        learning_rate, factors = (
+            self.spec.training.learning_rate,
+            self.adapted.adapter.learning_rate_factors(),
+        )
+        learning_rate = (
+            self.adapted.adapter.default_learning_rate(self.adapted.base.kind)
+            if learning_rate is None
+            else learning_rate
+        )
         return {
-            name: HEAD_RATE if name.startswith("head") else rate * factors.get(name, 1.0)
-            for name in self.adapted.trained
+            name: HEAD_LEARNING_RATE
+            if name.startswith("head")
+            else learning_rate * factors.get(name, 1.0)
+            for name in self.adapted.trainable_tensors
         }
 
     def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
@@ -163,25 +172,25 @@ class Trainer:
         """
         kind, t = self.spec.training.optimiser, self.spec.training
         views = []
-        for name, tensor in self.adapted.trained.items():
+        for name, tensor in self.adapted.trainable_tensors.items():
             if kind == "adamw":
                 views.append((name, -1, tensor.detach()))
             else:
                 views += [(name, s, tensor.detach()[s]) for s in range(len(self.seeds))]
-        groups = [{"params": [view], "lr": self._rates[name]} for name, _, view in views]
+        groups = [{"params": [view], "lr": self._learning_rates[name]} for name, _, view in views]
         if kind == "adamw":
             return views, torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay)
         return views, torch.optim.Adafactor(groups, lr=1.0, weight_decay=t.weight_decay)
 
     @property
-    def active(self) -> list[int]:
+    def active_seeds(self) -> list[int]:
         """Numbers of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
         """These seeds in groups that ride together, as equal in size as can be."""
-        rounds = -(-len(seeds) // (self.together * self.at_once))
-        count = min(len(seeds), rounds * self.at_once)
+        rounds = -(-len(seeds) // (self.seeds_per_pass * self.concurrent_passes))
+        count = min(len(seeds), rounds * self.concurrent_passes)
         size, more = divmod(len(seeds), count)
         at = 0
         for nth in range(count):
@@ -203,21 +212,23 @@ class Trainer:
         rows: list[list[Example]],
         coords: Tensor,
         tensors: dict[str, Tensor],
-        costs: bool = False,
+        with_costs: bool = False,
     ) -> Tensor:
         """Mean loss of each seed that holds these tensors (s,), each with its own rows."""
-        batch = self._reader.batch([row for block in rows for row in block])
+        batch = self._cached_batcher.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
-            losses = self.adapted.losses(batch, coords, tensors, costs)
+            losses = self.adapted.losses(batch, coords, tensors, with_costs)
         return losses.view(len(rows), -1).mean(1)
 
-    def _points(self, numbers: list[int], rows: int) -> Tensor:
+    def _row_points(self, seed_numbers: list[int], rows: int) -> Tensor:
         """Where on its simplex each row of a training step sits."""
-        draw, vertices = self.spec.population.draw, self.adapted.vertices
-        layers = len(self.adapted.slots()) if draw == "layer" else 0
-        return random_points(numbers, 1 if draw == "batch" else rows, vertices, self.step, layers)
+        sampling, vertices = self.spec.population.draw, self.adapted.vertices
+        layers = len(self.adapted.layer_keys()) if sampling == "layer" else 0
+        return random_points(
+            seed_numbers, 1 if sampling == "batch" else rows, vertices, self.step, layers
+        )
 
     def _penalties(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor | float:
         """What is added to each seed's loss (s,), beside the costs of its rows."""
@@ -225,24 +236,24 @@ class Trainer:
         total: Tensor | float = 0.0 if own is None else own
         weight = self.spec.training.diversity
         if weight and self.adapted.vertices > 1:
-            picks = [self._pair(self.seeds[i].seed) for i in seeds]
-            effective = self.adapted.adapter.effective(tensors).values()
-            total = total + weight * likeness([t for t in effective if t.shape[1] > 1], picks)
+            picks = [self._vertex_pair(self.seeds[i].seed) for i in seeds]
+            effective = self.adapted.adapter.effective_tensors(tensors).values()
+            total = total + weight * cosine_penalty([t for t in effective if t.shape[1] > 1], picks)
         return total
 
-    def _pair(self, seed: int) -> list[int]:
+    def _vertex_pair(self, seed: int) -> list[int]:
         """Two different vertices of a seed, new ones at every step."""
         rng = random.Random(f"diversity/{seed}/{self.step}")
         return rng.sample(range(self.adapted.vertices), 2)
 
     def train_step(self) -> dict[int, float]:
         """One step of every active seed; returns their losses and stops those that diverged."""
-        t, active = self.spec.training, self.active
+        t, active = self.spec.training, self.active_seeds
         values, grads = self._within_memory(lambda: self._gradients(active))
         squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads.values()]).sum(0)
         norms = squares.sqrt()
-        told, sizes = torch.stack([values, norms[active]]).tolist()  # one wait for the device
-        for i, loss, size in zip(active, told, sizes, strict=True):
+        losses, sizes = torch.stack([values, norms[active]]).tolist()  # one wait for the device
+        for i, loss, size in zip(active, losses, sizes, strict=True):
             if not (math.isfinite(loss) and math.isfinite(size)):
                 self.seeds[i].stopped = (
                     f"diverged at step {self.step + 1}; the state of step "
@@ -250,42 +261,45 @@ class Trainer:
                 )
         factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
-        self._apply(grads, factors)
+        self._optimiser_step(grads, factors)
         self.step += 1
-        return dict(zip(active, told, strict=True))
+        return dict(zip(active, losses, strict=True))
 
     def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
         """Losses of these seeds (s,), and the gradients of all; zeros for seeds that stopped."""
         groups = list(self._groups(active))
         if len(groups[0]) == len(self.seeds):
-            losses, taken = self._taken(groups[0])
-            return losses, dict(zip(self.adapted.trained, taken, strict=True))
-        grads = {name: torch.zeros_like(t) for name, t in self.adapted.trained.items()}
+            losses, seed_grads = self._losses_and_gradients(groups[0])
+            return losses, dict(zip(self.adapted.trainable_tensors, seed_grads, strict=True))
+        grads = {name: torch.zeros_like(t) for name, t in self.adapted.trainable_tensors.items()}
 
         def into_place(group: list[int]) -> Tensor:
-            losses, taken = self._taken(group)
-            for whole, part in zip(grads.values(), taken, strict=True):
+            losses, group_grads = self._losses_and_gradients(group)
+            for whole, part in zip(grads.values(), group_grads, strict=True):
                 whole[group] = part  # each group has rows of its own
             return losses
 
-        return torch.cat(thread_pool.each(into_place, groups, self.at_once)), grads
+        return torch.cat(
+            thread_pool.map_in_threads(into_place, groups, self.concurrent_passes)
+        ), grads
 
-    def _taken(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _losses_and_gradients(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Losses of seeds that ride together (s,), and their own gradients."""
         tensors = self._tensors(seeds)
-        losses = self._own_losses(seeds, tensors)
+        losses = self._step_losses(seeds, tensors)
         total = (losses + self._penalties(seeds, tensors)).sum()
         return losses.detach(), torch.autograd.grad(
-            total, [tensors[name] for name in self.adapted.trained]
+            total, [tensors[name] for name in self.adapted.trainable_tensors]
         )
 
-    def _own_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
+    def _step_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
         """Mean loss of each of these seeds (s,) on its examples of this step."""
-        size, numbers = self.spec.training.batch, [self.seeds[i].seed for i in seeds]
+        size, seed_numbers = self.spec.training.batch, [self.seeds[i].seed for i in seeds]
         rows = [
-            batch_of(self.episodes[i].train, self.seeds[i].seed, self.step, size) for i in seeds
+            step_examples(self.episodes[i].train, self.seeds[i].seed, self.step, size)
+            for i in seeds
         ]
-        return self._losses(rows, self._points(numbers, size), tensors, costs=True)
+        return self._losses(rows, self._row_points(seed_numbers, size), tensors, with_costs=True)
 
     def _within_memory(self, work: Callable[[], T]) -> T:
         """What the work gives; with half as many seeds in a pass each time memory runs out."""
@@ -293,78 +307,80 @@ class Trainer:
             try:
                 return work()
             except torch.OutOfMemoryError:
-                if self.together == 1:
+                if self.seeds_per_pass == 1:
                     raise
-                self.together = -(-self.together // 2)
+                self.seeds_per_pass = -(-self.seeds_per_pass // 2)
             torch.cuda.empty_cache()  # once the error, which holds the tensors, is gone
 
-    def _apply(self, grads: dict[str, Tensor], factors: Tensor) -> None:
-        rate = mean_rate(self.spec.training, self.step)
+    def _optimiser_step(self, grads: dict[str, Tensor], factors: Tensor) -> None:
+        multiplier = lr_multiplier(self.spec.training, self.step)
         for name, grad in grads.items():
             shaped = factors.view(-1, *[1] * (grad.dim() - 1))
             grads[name] = torch.where(shaped > 0, grad * shaped, torch.zeros_like(grad))
         for (name, s, view), group in zip(self._views, self.optimiser.param_groups, strict=True):
-            group["lr"] = self._rates[name] * rate
+            group["lr"] = self._learning_rates[name] * multiplier
             view.grad = grads[name] if s < 0 else grads[name][s]
         self.optimiser.step()
 
     @torch.no_grad()
-    def look_at_dev(self) -> list[float]:
+    def evaluate_dev(self) -> list[float]:
         """Dev loss of every seed (nan for those that stopped); keeps the best state of each.
 
         A simplex is judged by the mean over copies of dev in which every row sits at a random point
         (stochastic validation, arXiv:2310.15793); what each copy said is kept in `copies`.
         """
-        active, found = self.active, [math.nan] * len(self.seeds)
+        active, dev_losses = self.active_seeds, [math.nan] * len(self.seeds)
         t = self.spec.training
         if not active:
-            return found
-        middle = self._dev_loss(active, None)
-        judged = middle
+            return dev_losses
+        centroid_losses = self._dev_losses(active, None)
+        selection_losses = centroid_losses
         if self.adapted.vertices > 1 and t.validation == "stochastic":
-            drawn = [self._dev_loss(active, copy) for copy in range(t.copies)]
-            judged = [sum(each) / t.copies for each in zip(*drawn, strict=True)]
+            copy_losses = [self._dev_losses(active, copy) for copy in range(t.copies)]
+            selection_losses = [sum(each) / t.copies for each in zip(*copy_losses, strict=True)]
             self.copies = [[math.nan] * t.copies for _ in self.seeds]
             self.centroid = [math.nan] * len(self.seeds)
-            for place, i in enumerate(active):
-                self.copies[i] = [copy[place] for copy in drawn]
-                self.centroid[i] = middle[place]
-        for place, i in enumerate(active):
-            found[i] = judged[place]
-            self._judge(i, found[i])
-        return found
+            for index, i in enumerate(active):
+                self.copies[i] = [copy[index] for copy in copy_losses]
+                self.centroid[i] = centroid_losses[index]
+        for index, i in enumerate(active):
+            dev_losses[i] = selection_losses[index]
+            self._update_best(i, dev_losses[i])
+        return dev_losses
 
-    def _dev_loss(self, seeds: list[int], copy: int | None) -> list[float]:
+    def _dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
         """Dev loss of these seeds: at the centroid, or with every row at a random point."""
 
         def all_groups() -> list[float]:
-            told = thread_pool.each(
-                lambda group: self._group_dev(group, copy), list(self._groups(seeds)), self.at_once
+            group_losses = thread_pool.map_in_threads(
+                lambda group: self._group_dev_losses(group, copy),
+                list(self._groups(seeds)),
+                self.concurrent_passes,
             )
-            return [loss for group in told for loss in group]
+            return [loss for group in group_losses for loss in group]
 
         return self._within_memory(all_groups)
 
-    def _group_dev(self, seeds: list[int], copy: int | None) -> list[float]:
+    def _group_dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
         size = len(self.episodes[0].dev)
         totals = [0.0] * len(seeds)
         per = max(1, 2 * self.spec.training.batch)
-        numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
+        seed_numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
         coords = self.adapted.centroid(len(seeds))
         for at in range(0, size, per):
             rows = [list(self.episodes[i].dev[at : at + per]) for i in seeds]
             if copy is not None:
                 salt = validation_salt(self.step, copy, at)
-                coords = random_points(numbers, len(rows[0]), self.adapted.vertices, salt)
+                coords = random_points(seed_numbers, len(rows[0]), self.adapted.vertices, salt)
             losses = self._losses(rows, coords, tensors)
             totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
         return [total / size for total in totals]
 
-    def _judge(self, i: int, dev: float) -> None:
+    def _update_best(self, i: int, dev: float) -> None:
         state, t = self.seeds[i], self.spec.training
         if dev < state.best_dev:
             state.best_dev, state.best_step, state.looks = dev, self.step, 0
-            for name, tensor in self.adapted.trained.items():
+            for name, tensor in self.adapted.trainable_tensors.items():
                 self.best[name][i] = tensor.detach()[i]
             return
         state.looks += 1
@@ -375,7 +391,7 @@ class Trainer:
 
     def run(
         self,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainingProgress], None],
         stop: Callable[[], bool],
         checkpoint: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
@@ -383,59 +399,59 @@ class Trainer:
         t, began, first = self.spec.training, time.monotonic() - self.seconds, self.step
         recent: dict[int, list[float]] = {}
         if self.step == 0:
-            self._tell(report, recent, self.look_at_dev(), began, first)
-        while self.step < t.steps and self.active:
+            self._report_progress(report, recent, self.evaluate_dev(), began, first)
+        while self.step < t.steps and self.active_seeds:
             if stop():
                 self.seconds = time.monotonic() - began
                 checkpoint(self)
                 if self.step > max(s.best_step for s in self.seeds):
-                    self.look_at_dev()
-                self._settle()
-                raise Stopped
+                    self.evaluate_dev()
+                self._restore_best()
+                raise TrainingStopped
             for i, loss in self.train_step().items():
                 recent.setdefault(i, []).append(loss)
             self.seconds = time.monotonic() - began
             if self.step % t.evaluate_every == 0 or self.step == t.steps:
-                dev = self.look_at_dev()
-                self._tell(report, recent, dev, began, first)
+                dev = self.evaluate_dev()
+                self._report_progress(report, recent, dev, began, first)
                 checkpoint(self)
                 recent = {}
             elif self.step % 5 == 0:
-                self._tell(report, recent, None, began, first)
-        self._settle()
+                self._report_progress(report, recent, None, began, first)
+        self._restore_best()
 
-    def _settle(self) -> None:
-        for name, tensor in self.adapted.trained.items():
+    def _restore_best(self) -> None:
+        for name, tensor in self.adapted.trainable_tensors.items():
             tensor.data.copy_(self.best[name])
 
-    def _tell(
+    def _report_progress(
         self,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainingProgress], None],
         recent: dict[int, list[float]],
         dev: list[float] | None,
         began: float,
         first: int,
     ) -> None:
-        now = time.monotonic() - began
+        elapsed = time.monotonic() - began
         t, done = self.spec.training, self.step - first
-        left = None if done < 3 else (t.steps - self.step) * now / max(1, self.step)
+        seconds_left = None if done < 3 else (t.steps - self.step) * elapsed / max(1, self.step)
         losses = [
             sum(recent[i]) / len(recent[i]) if recent.get(i) else math.nan
             for i in range(len(self.seeds))
         ]
-        rate = max(self._rates.values()) * mean_rate(t, max(0, self.step - 1))
+        learning_rate = max(self._learning_rates.values()) * lr_multiplier(t, max(0, self.step - 1))
         states = [SeedState(**asdict(s)) for s in self.seeds]
         copies, centroid = (self.copies, self.centroid) if dev is not None else (None, None)
         report(
-            Progress(
+            TrainingProgress(
                 "training",
                 self.step,
                 t.steps,
                 losses,
                 dev,
-                rate,
-                now,
-                left,
+                learning_rate,
+                elapsed,
+                seconds_left,
                 states,
                 copies,
                 centroid,
@@ -444,7 +460,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything a later sitting needs; the file is replaced in one step."""
-        tensors = {f"now/{k}": v.detach() for k, v in self.adapted.trained.items()}
+        tensors = {f"now/{k}": v.detach() for k, v in self.adapted.trainable_tensors.items()}
         tensors |= {f"best/{k}": v for k, v in self.best.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{k}": torch.as_tensor(v) for k, v in state.items()}

@@ -1,26 +1,26 @@
 import torch
 
-from peftcore.adapters.adapted_model import summary
+from peftcore.adapters.adapted_model import pool_states
 from peftcore.models.batching import Batch
 
 STATES = torch.tensor([[[9.0, 9], [1, 0], [3, 0], [0, 2], [7, 7]]])
 BATCH = Batch(
-    ids=torch.zeros(1, 5, dtype=int),
-    mask=torch.tensor([[1, 1, 1, 1, 0]]),
-    texts=torch.tensor([[0, 1, 1, 2, 0]]),
+    input_ids=torch.zeros(1, 5, dtype=int),
+    attention_mask=torch.tensor([[1, 1, 1, 1, 0]]),
+    text_numbers=torch.tensor([[0, 1, 1, 2, 0]]),
 )
 
 
 def test_a_plain_encoder_is_read_by_its_first_token():
-    assert summary(STATES, BATCH, sentences=False, pairs=True).tolist() == [[9, 9]]
+    assert pool_states(STATES, BATCH, sentences=False, pairs=True).tolist() == [[9, 9]]
 
 
 def test_a_sentence_encoder_is_read_by_the_mean_over_its_tokens():
-    assert summary(STATES, BATCH, sentences=True, pairs=False).tolist() == [[13 / 4, 11 / 4]]
+    assert pool_states(STATES, BATCH, sentences=True, pairs=False).tolist() == [[13 / 4, 11 / 4]]
 
 
 def test_a_pair_is_read_by_the_cosine_of_its_two_means():
     """The means are (2, 0) and (0, 2): a right angle."""
-    assert summary(STATES, BATCH, sentences=True, pairs=True).tolist() == [[0]]
-    alike = torch.where(BATCH.texts[..., None] == 2, torch.tensor([4.0, 0]), STATES)
-    assert summary(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]
+    assert pool_states(STATES, BATCH, sentences=True, pairs=True).tolist() == [[0]]
+    alike = torch.where(BATCH.text_numbers[..., None] == 2, torch.tensor([4.0, 0]), STATES)
+    assert pool_states(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]

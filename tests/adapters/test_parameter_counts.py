@@ -7,12 +7,12 @@ from typer.testing import CliRunner
 
 from peftcore import tasks
 from peftcore.adapters.parameter_counts import (
-    CONFIGURATIONS,
-    SIZES,
-    SPARSEFIT,
-    shape,
-    table,
-    trainable,
+    MODEL_CONFIGS,
+    SPARSEFIT_PRESETS,
+    TABLE_BASES,
+    count_trainable,
+    meta_base,
+    parameter_table,
 )
 from peftcore.cli import app
 from peftcore.errors import BadInput
@@ -61,15 +61,15 @@ def printed(*arguments):
 
 def test_the_table_of_sparsefit_comes_out_to_every_printed_digit():
     rows = {(row["base"], row["configuration"]): row for row in printed("--table", "sparsefit")}
-    assert SPARSEFIT.keys() == PERCENTS.keys()
+    assert SPARSEFIT_PRESETS.keys() == PERCENTS.keys()
     for name, percents in PERCENTS.items():
-        for base, percent in zip(SIZES, percents, strict=True):
+        for base, percent in zip(TABLE_BASES, percents, strict=True):
             row = rows.pop((base, name))
             assert row["total"] == TOTALS[base]
             assert round(row["percent"], 3) == percent, (base, name)
             assert row["percent"] == pytest.approx(100 * row["trainable"] / row["total"], abs=1e-6)
             if name in COUNTS:
-                assert row["trainable"] == COUNTS[name][SIZES.index(base)]
+                assert row["trainable"] == COUNTS[name][TABLE_BASES.index(base)]
     assert len(rows) == 2
     assert rows["llama-2-7b", "LayerNorm + Query"] == {
         "base": "llama-2-7b",
@@ -104,12 +104,12 @@ def test_layer_norms_and_queries_of_t5_large_are_the_papers_share():
     ],
 )
 def test_counts_of_other_methods(base, method, settings, count):
-    assert trainable(shape(base), method, settings) == count
-    assert trainable(shape(base), method, settings, vertices=6) == 6 * count
+    assert count_trainable(meta_base(base), method, settings) == count
+    assert count_trainable(meta_base(base), method, settings, vertices=6) == 6 * count
 
 
 def test_an_encoder_is_counted_with_its_head_and_its_pooler():
-    two = next(name for name in tasks.names() if len(tasks.find(name).labels) == 2)
+    two = next(name for name in tasks.task_names() if len(tasks.find_task(name).labels) == 2)
     found = printed("--base", "bert-base-cased", "--method", "prefix_tuning", "--task", two)
     assert found["total"] == 108_311_810
     assert found["trainable"] == 184_320 + 2 * 769
@@ -128,21 +128,21 @@ def test_flans_head_is_counted_as_published_and_the_difference_explained():
 def test_every_method_that_suits_a_published_base_can_be_counted(base):
     from peftcore.adapters.base import METHODS
 
-    model = shape(base)
+    model = meta_base(base)
     for name in METHODS:
         if model.kind in METHODS[name].kinds:
-            assert trainable(model, name) <= model.parameters
+            assert count_trainable(model, name) <= model.parameter_count
 
 
 def test_published_shapes_hold_no_numbers():
-    assert all(p.device.type == "meta" for p in shape("t5-3b").model.parameters())
+    assert all(p.device.type == "meta" for p in meta_base("t5-3b").model.parameters())
     with pytest.raises(BadInput, match="t5-large"):
-        shape("t5-larg")
+        meta_base("t5-larg")
 
 
 def test_other_methods_are_counted_at_their_defaults_where_they_suit():
-    assert {row.base for row in table("lora")} == set(CONFIGURATIONS)
-    assert {row.base for row in table("bitfit")} == {"bert-base-cased", "gpt2"}
+    assert {row.base for row in parameter_table("lora")} == set(MODEL_CONFIGS)
+    assert {row.base for row in parameter_table("bitfit")} == {"bert-base-cased", "gpt2"}
 
 
 def test_what_cannot_be_counted_is_refused_in_one_sentence():

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peftcore.adapters.simplex_points import grid, random_points, vertex
+from peftcore.adapters.simplex_points import face_grid, random_points, vertex_coords
 
 
 @given(st.integers(1, 12), st.integers(1, 20), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -22,14 +22,14 @@ def test_moments_of_the_flat_dirichlet():
 
 
 def test_a_grid_of_twenty_steps_has_231_points_on_the_face():
-    points = grid(2, (0, 2, 3), 20, 5)
+    points = face_grid(2, (0, 2, 3), 20, 5)
     assert points.shape == (2, 231, 5)
     torch.testing.assert_close(points.sum(-1), torch.ones(2, 231))
     assert points[..., [1, 4]].abs().max() == 0
 
 
 def test_a_vertex_is_one_hot():
-    assert vertex(2, 1, 3).tolist() == [[[0, 1, 0]]] * 2
+    assert vertex_coords(2, 1, 3).tolist() == [[[0, 1, 0]]] * 2
 
 
 def test_layers_draw_points_of_their_own_with_the_same_moments():

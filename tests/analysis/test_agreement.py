@@ -51,7 +51,9 @@ def feb(unanimous, items):
 
 def measured(rows, categories, **settings):
     settings = {"resamples": 60} | settings
-    return {found.name: found for found in agreement.coefficients(rows, categories, **settings)}
+    return {
+        found.name: found for found in agreement.agreement_statistics(rows, categories, **settings)
+    }
 
 
 def random_table(rng, items=40, raters=4, missing=0.0):
@@ -118,7 +120,7 @@ def test_cohen_agrees_with_scikit_learn_on_what_both_rated():
     from sklearn.metrics import cohen_kappa_score
 
     rows = random_table(np.random.default_rng(5), missing=0.2)
-    found = agreement.cohen(rows, list("0123"), resamples=60)
+    found = agreement.cohen_kappas(rows, list("0123"), resamples=60)
     assert len(found) == 6
     for _, pair in found.iterrows():
         both = rows[[pair["first"], pair["second"]]].dropna().to_numpy()
@@ -132,7 +134,7 @@ def test_a_hand_made_weighted_kappa():
     rows = table([["0", "0"], ["0", "1"], ["2", "2"], ["2", "2"]])
     # first: half 0, half 2; second: 1/4 0, 1/4 1, 1/2 2.  Expected distance:
     # 1/2 (0/4 + 1/4 + 2/2) + 1/2 (2/4 + 1/4 + 0/2) = 1/2 * 5/4 + 1/2 * 3/4 = 1; kappa = 1 - 1/4.
-    (value,) = agreement.cohen(rows, list("012"), resamples=20)["value"]
+    (value,) = agreement.cohen_kappas(rows, list("012"), resamples=20)["value"]
     assert value == pytest.approx(0.75)
 
 
@@ -150,7 +152,7 @@ def test_one_category_throughout_is_explained_and_never_nan():
     for name in (FLEISS, NOMINAL, ORDINAL):
         assert found[name].value is None
         assert "same category" in found[name].reason
-    pairs = agreement.cohen(rows, list("01"))
+    pairs = agreement.cohen_kappas(rows, list("01"))
     assert pairs["value"].isna().all()
     assert pairs["reason"].str.contains("same category").all()
 
@@ -163,7 +165,7 @@ def test_a_single_rater_or_no_shared_item_is_explained(rows):
         assert each.value is None
         assert each.low is None
         assert "two raters" in each.reason
-    for _, pair in agreement.cohen(table(rows), list("01")).iterrows():
+    for _, pair in agreement.cohen_kappas(table(rows), list("01")).iterrows():
         assert pair["value"] is None
         assert "in common" in pair["reason"]
 
@@ -204,7 +206,8 @@ def test_items_on_one_example_are_drawn_together():
     assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.1)
     assert together.high - together.low > 1.8 * (apart.high - apart.low)
     pairs = [
-        agreement.cohen(often, list("01"), examples=examples).iloc[0] for examples in (None, about)
+        agreement.cohen_kappas(often, list("01"), examples=examples).iloc[0]
+        for examples in (None, about)
     ]
     assert pairs[1]["high"] - pairs[1]["low"] > 1.8 * (pairs[0]["high"] - pairs[0]["low"])
 
@@ -247,7 +250,7 @@ def test_nothing_warns_on_sparse_tables():
 
 
 def test_collapsing_merges_categories_and_leaves_others_out():
-    merged = agreement.collapsed(
+    merged = agreement.merge_categories(
         pd.DataFrame([["yes", "weak yes"], ["no", "?"]]),
         {"yes": "yes", "weak yes": "yes", "no": "no"},
     )
@@ -260,6 +263,6 @@ def test_the_last_verdict_of_a_rater_counts():
     rows = pd.DataFrame(
         {"item": ["a", "a", "b"], "rater": ["x", "x", "y"], "verdict": ["no", "yes", "no"]}
     )
-    made = agreement.wide(rows, item="item", rater="rater", verdict="verdict")
+    made = agreement.pivot_verdicts(rows, item="item", rater="rater", verdict="verdict")
     assert made.loc["a", "x"] == "yes"
     assert pd.isna(made.loc["a", "y"])

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from peftcore.analysis.comparison import alike, caveats, unlike
+from peftcore.analysis.comparability import caveats, comparable_groups, reasons_not_comparable
 from peftcore.runs.spec import RunSpec
 
 
@@ -24,8 +24,8 @@ def run(name="a", made=None, **changes):
 
 def test_runs_that_differ_in_method_settings_and_steps_may_be_compared():
     other = run("b", method="spt", settings={"length": 5}, training={"steps": 7})
-    assert unlike([run(), other]) == []
-    assert alike([run(), other]) == [[run(), other]]
+    assert reasons_not_comparable([run(), other]) == []
+    assert comparable_groups([run(), other]) == [[run(), other]]
 
 
 @pytest.mark.parametrize(
@@ -45,20 +45,20 @@ def test_runs_that_differ_in_method_settings_and_steps_may_be_compared():
     ],
 )
 def test_unlike_runs_are_refused_with_one_sentence_that_names_the_values(other, words):
-    (reason,) = unlike([run(), other])
+    (reason,) = reasons_not_comparable([run(), other])
     assert all(word in reason for word in words)
     assert reason.count(";") == 1  # what is wrong; the way out
-    assert len(alike([run(), other])) == 2
+    assert len(comparable_groups([run(), other])) == 2
 
 
 def test_another_base_is_allowed_when_asked_for():
     other = run("b", base="other", made={"base": {"fingerprint": "ee"}})
-    assert unlike([run(), other], across_bases=True) == []
-    assert len(alike([run(), other], across_bases=True)) == 1
+    assert reasons_not_comparable([run(), other], across_bases=True) == []
+    assert len(comparable_groups([run(), other], across_bases=True)) == 1
 
 
 def test_runs_are_called_by_the_names_given():
-    (reason,) = unlike([run(), run("b", task="qnli")], names={"b": "LoRA"})
+    (reason,) = reasons_not_comparable([run(), run("b", task="qnli")], names={"b": "LoRA"})
     assert "qnli in LoRA" in reason
 
 

@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peftcore.analysis.comparison import (
+    DiffPiece,
     Interval,
-    Piece,
-    against,
-    differences,
-    holm,
+    diff_words,
+    differences_from_reference,
+    holm_correction,
     interval,
-    lead,
-    paired,
+    paired_difference,
     pareto,
-    summary,
+    run_difference,
+    summarize_runs,
 )
 
 
@@ -60,7 +60,9 @@ def test_interval_moves_with_its_values(values, shift):
 
 
 def test_summary_has_one_row_per_run_best_first():
-    made = summary(table(low=[0.1, 0.3], best=[0.8, 0.9], none=[math.nan, math.nan]), "accuracy")
+    made = summarize_runs(
+        table(low=[0.1, 0.3], best=[0.8, 0.9], none=[math.nan, math.nan]), "accuracy"
+    )
     assert made["run"].tolist() == ["best", "low", "none"]
     assert made["mean"].tolist()[:2] == pytest.approx([0.85, 0.2])
     assert made["n"].tolist() == [2, 2, 0]
@@ -69,14 +71,14 @@ def test_summary_has_one_row_per_run_best_first():
 
 
 def test_summary_of_an_empty_table_is_empty():
-    assert summary(table(a=[1.0]).iloc[:0], "accuracy").empty
+    assert summarize_runs(table(a=[1.0]).iloc[:0], "accuracy").empty
 
 
 @pytest.mark.parametrize(("n", "smallest"), [(3, 0.25), (4, 0.125), (5, 0.0625), (10, 2 / 1024)])
 def test_one_sided_gaps_reach_the_smallest_p(n, smallest):
     first = dict.fromkeys(range(n), 0.0)
     second = {seed: 1.0 + seed for seed in range(n)}
-    found = paired(first, second)
+    found = paired_difference(first, second)
     assert found.p == found.smallest_p == smallest
     assert found.mean == pytest.approx((n + 1) / 2)
 
@@ -84,42 +86,42 @@ def test_one_sided_gaps_reach_the_smallest_p(n, smallest):
 def test_p_of_three_gaps_counted_by_hand():
     # gaps 1, 2, -1 sum to 2; of the sums ±1 ±2 ±1 those at least 2 from zero are
     # 4, 2, 2, -2, -2, -4: six of eight
-    assert paired({0: 0, 1: 0, 2: 0}, {0: 1, 1: 2, 2: -1}).p == 0.75
+    assert paired_difference({0: 0, 1: 0, 2: 0}, {0: 1, 1: 2, 2: -1}).p == 0.75
 
 
 def test_identical_runs_do_not_differ():
     scores = {0: 0.3, 1: 0.9, 2: 0.1}
-    found = paired(scores, scores)
+    found = paired_difference(scores, scores)
     assert (found.mean, found.p) == (0, 1)
 
 
 def test_a_lead_is_the_mean_of_the_gaps_of_common_seeds():
     rows = [("a", 0, 0.5), ("a", 1, 0.9), ("a", 2, 0.4), ("b", 0, 0.4), ("b", 1, 0.6)]
     made = pd.DataFrame(rows, columns=["run", "seed", "accuracy"])
-    found = lead(made, "accuracy", "a", "b")
+    found = run_difference(made, "accuracy", "a", "b")
     assert (found.mean, found.n) == (pytest.approx(0.2), 2)  # gaps 0.1 and 0.3
     assert found.high - 0.2 == pytest.approx(12.706 * 0.1, rel=1e-4)
 
 
 def test_only_common_seeds_are_paired():
-    assert paired({0: 1.0, 1: 2.0}, {1: 5.0, 2: 9.0}).mean == 3
-    assert paired({0: 1.0}, {1: 1.0}).n == 0
-    assert paired({0: 1.0}, {1: 1.0}).p is None
+    assert paired_difference({0: 1.0, 1: 2.0}, {1: 5.0, 2: 9.0}).mean == 3
+    assert paired_difference({0: 1.0}, {1: 1.0}).n == 0
+    assert paired_difference({0: 1.0}, {1: 1.0}).p is None
 
 
 def test_many_seeds_are_sampled_and_close_to_the_normal_approximation():
     first = dict.fromkeys(range(24), 0.0)
     second = {seed: 1.0 if seed % 3 else -1.0 for seed in range(24)}  # 16 up, 8 down
     exact = 2 * sum(math.comb(24, k) for k in range(9)) / 2**24  # 0.1516
-    assert paired(first, second).p == pytest.approx(exact, abs=0.005)
-    assert paired(first, second) == paired(first, second)
+    assert paired_difference(first, second).p == pytest.approx(exact, abs=0.005)
+    assert paired_difference(first, second) == paired_difference(first, second)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=7))
 def test_swapping_the_sides_turns_the_difference_and_keeps_p(pairs):
     first = {seed: a for seed, (a, _) in enumerate(pairs)}
     second = {seed: b for seed, (_, b) in enumerate(pairs)}
-    there, back = paired(first, second), paired(second, first)
+    there, back = paired_difference(first, second), paired_difference(second, first)
     assert there.mean == pytest.approx(-back.mean)
     assert there.p == pytest.approx(back.p)
     assert there.smallest_p <= there.p <= 1
@@ -127,12 +129,14 @@ def test_swapping_the_sides_turns_the_difference_and_keeps_p(pairs):
 
 def test_holm_by_hand():
     # sorted .01 .02 .04 times 3, 2, 1, never falling
-    assert holm([0.04, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
-    assert holm([None]) == [None]
+    assert holm_correction([0.04, 0.01, None, 0.02]) == pytest.approx([0.04, 0.03, None, 0.04])
+    assert holm_correction([None]) == [None]
 
 
 def test_every_other_run_is_tested_against_the_reference():
-    made = against(table(ref=[0, 0, 0], up=[1, 1, 1], same=[0, 0, 0]), "accuracy", "ref")
+    made = differences_from_reference(
+        table(ref=[0, 0, 0], up=[1, 1, 1], same=[0, 0, 0]), "accuracy", "ref"
+    )
     assert made["run"].tolist() == ["up", "same"]
     assert made["difference"].tolist() == [1, 0]
     assert made["p"].tolist() == [0.25, 1]
@@ -152,17 +156,17 @@ def test_equal_points_do_not_beat_each_other():
 
 def test_changed_words_are_marked_on_both_sides():
     first, second = ["the", "old", "cat", "sleeps"], ["the", "young", "cat", "sleeps", "well"]
-    assert differences(first, second) == [
-        Piece("both", ("the",)),
-        Piece("first", ("old",)),
-        Piece("second", ("young",)),
-        Piece("both", ("cat", "sleeps")),
-        Piece("second", ("well",)),
+    assert diff_words(first, second) == [
+        DiffPiece("both", ("the",)),
+        DiffPiece("first", ("old",)),
+        DiffPiece("second", ("young",)),
+        DiffPiece("both", ("cat", "sleeps")),
+        DiffPiece("second", ("well",)),
     ]
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=9), st.lists(st.sampled_from("abc"), max_size=9))
 def test_pieces_put_both_texts_together_again(first, second):
-    pieces = differences(first, second)
-    assert [w for p in pieces if p.where != "second" for w in p.words] == first
-    assert [w for p in pieces if p.where != "first" for w in p.words] == second
+    pieces = diff_words(first, second)
+    assert [w for p in pieces if p.side != "second" for w in p.words] == first
+    assert [w for p in pieces if p.side != "first" for w in p.words] == second

@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 
 from peftcore.analysis import explanations
-from peftcore.analysis.explanations import FLAGS, LabelReader, Told, flags
+from peftcore.analysis.explanations import FLAGS, ExplainedAnswer, LabelReader, find_flags
 from peftcore.paths import ASSETS
 
-SOUND = Told(
+SOUND = ExplainedAnswer(
     "premise: a cat sleeps",
     "entailment because a cat is an animal",
     "entailment",
@@ -17,11 +17,11 @@ SOUND = Told(
 
 def told(explanation, text=None, label="entailment", source="premise: a cat sleeps on the mat"):
     written = f"{label} because {explanation}" if text is None else text
-    return Told(source, written, label, explanation)
+    return ExplainedAnswer(source, written, label, explanation)
 
 
 def test_a_sound_explanation_raises_nothing():
-    assert flags(SOUND, limit=32) == []
+    assert find_flags(SOUND, limit=32) == []
 
 
 @pytest.mark.parametrize(
@@ -40,27 +40,30 @@ def test_a_sound_explanation_raises_nothing():
     ],
 )
 def test_each_fault_raises_its_flag_and_no_other(one, expected):
-    assert flags(one, limit=32) == expected
+    assert find_flags(one, limit=32) == expected
 
 
 def test_a_word_said_twice_and_numbers_are_no_repetition():
-    assert not explanations.repeats("driving at the market is driving")
-    assert not explanations.repeats("that that is so, and 10000000 is a number")
+    assert not explanations.has_repetition("driving at the market is driving")
+    assert not explanations.has_repetition("that that is so, and 10000000 is a number")
 
 
 def test_a_passage_is_a_copy_only_if_it_is_most_of_what_is_said():
-    source = explanations.words("a cat sleeps on the mat")
+    source = explanations.split_words("a cat sleeps on the mat")
     assert explanations.longest_run(["sleeps", "on", "the", "sofa"], source) == 3
-    mixed = explanations.words("whoever sleeps on the mat rests there")
-    assert not explanations.copied(mixed, source)
-    assert explanations.copied(["sleeps", "on", "the", "mat"], source)
+    mixed = explanations.split_words("whoever sleeps on the mat rests there")
+    assert not explanations.is_copied(mixed, source)
+    assert explanations.is_copied(["sleeps", "on", "the", "mat"], source)
 
 
 def test_an_answer_as_long_as_it_may_be_runs_to_the_limit():
-    long = Told("x", "yes because it is so", "yes", "it is so", tokens=31)
-    assert flags(long, limit=32) == ["endless"]
-    assert flags(Told("x", "yes because it is so", "yes", "it is so", 30), limit=32) == []
-    assert flags(long, limit=None) == []
+    long = ExplainedAnswer("x", "yes because it is so", "yes", "it is so", tokens=31)
+    assert find_flags(long, limit=32) == ["endless"]
+    assert (
+        find_flags(ExplainedAnswer("x", "yes because it is so", "yes", "it is so", 30), limit=32)
+        == []
+    )
+    assert find_flags(long, limit=None) == []
 
 
 def reader(count=12):
@@ -73,9 +76,9 @@ def reader(count=12):
 def test_an_explanation_worded_like_another_labels_contradicts_its_own():
     learnt = reader()
     odd = told("not every animal is a dog", label="entailment")
-    assert flags(odd, reader=learnt) == ["contradicts"]
-    assert flags(told("not every animal is a dog", label="neutral"), reader=learnt) == []
-    assert flags(odd) == []  # without a reader nobody can tell
+    assert find_flags(odd, reader=learnt) == ["contradicts"]
+    assert find_flags(told("not every animal is a dog", label="neutral"), reader=learnt) == []
+    assert find_flags(odd) == []  # without a reader nobody can tell
 
 
 def test_a_label_that_was_never_explained_contradicts_nothing():
@@ -89,8 +92,8 @@ def test_labels_that_wording_does_not_tell_have_no_reader():
 
 
 def test_shares_are_of_answers_and_count_those_without_a_flag():
-    table = explanations.judged([SOUND, told("a cat"), told("", "x", None), SOUND], None, None)
-    found = explanations.shares(table)
+    table = explanations.flag_table([SOUND, told("a cat"), told("", "x", None), SOUND], None, None)
+    found = explanations.flag_shares(table)
     assert [found[name] for name in ("short", "empty", "unread", "sound")] == [
         0.25,
         0.25,
@@ -101,11 +104,11 @@ def test_shares_are_of_answers_and_count_those_without_a_flag():
 
 
 def test_no_answers_are_a_table_without_rows():
-    assert list(explanations.judged([], None, None).columns) == list(FLAGS)
+    assert list(explanations.flag_table([], None, None).columns) == list(FLAGS)
 
 
 def test_published_runs_that_explain_nothing_stand_at_one_ratio():
-    found = explanations.ratios(pd.read_csv(ASSETS / "reported.csv"))
+    found = explanations.score_ratios(pd.read_csv(ASSETS / "reported.csv"))
     silent = found[found["where"].str.contains("no explanation learnt") & (found.task == "esnli")]
     assert len(silent) == 2
     assert silent["ratio"].to_list() == pytest.approx([0.833, 0.833], abs=5e-4)

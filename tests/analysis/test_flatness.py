@@ -40,34 +40,34 @@ def test_a_bowl_has_its_centroid_below_its_vertices():
 
 
 def test_more_copies_stray_less():
-    table = flatness.tightening([0.0, 2.0] * 20, [1, 4, 16], draws=4000)
+    table = flatness.error_by_copies([0.0, 2.0] * 20, [1, 4, 16], resamples=4000)
     assert list(table["expected"]) == pytest.approx([1.0, 0.5, 0.25])
     assert list(table["error"]) == pytest.approx([1.0, 0.5, 0.25], rel=0.06)
 
 
 def test_rank_agreement_counts_pairs_in_the_same_order():
     # Of six pairs five agree and one does not: (5 − 1) / 6.
-    assert flatness.rank_agreement([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
-    assert flatness.rank_agreement([1, 2, math.nan], [1, 2, 3]) is None
-    assert flatness.rank_agreement([1, 1, 1], [1, 2, 3]) is None
+    assert flatness.kendall_tau([1, 2, 3, 4], [1, 2, 4, 3]) == pytest.approx(4 / 6)
+    assert flatness.kendall_tau([1, 2, math.nan], [1, 2, 3]) is None
+    assert flatness.kendall_tau([1, 1, 1], [1, 2, 3]) is None
 
 
 def test_correlation_over_runs_draws_whole_runs():
     x, y = list(range(12)), list(range(12))
     runs = [f"run {n // 2}" for n in range(12)]
-    found = flatness.correlation(x, y, runs)
+    found = flatness.rank_correlation(x, y, runs)
     assert (found.value, found.n) == (pytest.approx(1.0), 12)
     assert found.low == pytest.approx(1.0)
-    noisy = flatness.correlation(x, [3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11], runs)
+    noisy = flatness.rank_correlation(x, [3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11], runs)
     assert 0 < noisy.low < noisy.value < noisy.high <= 1
 
 
 def test_a_correlation_of_few_runs_has_no_interval():
-    found = flatness.correlation([1, 2, 3, 4], [1, 2, 3, 5], ["a", "a", "b", "b"])
+    found = flatness.rank_correlation([1, 2, 3, 4], [1, 2, 3, 5], ["a", "a", "b", "b"])
     assert (found.value, found.low, found.high) == (pytest.approx(1.0), None, None)
-    assert flatness.correlation([1, 2], [1, 2]).value is None
+    assert flatness.rank_correlation([1, 2], [1, 2]).value is None
 
 
 def test_spread_is_mean_and_variance():
-    assert flatness.spread([1.0, 2.0, 3.0]) == (2.0, 1.0)
-    assert math.isnan(flatness.spread([1.0])[1])
+    assert flatness.mean_and_variance([1.0, 2.0, 3.0]) == (2.0, 1.0)
+    assert math.isnan(flatness.mean_and_variance([1.0])[1])

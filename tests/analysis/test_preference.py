@@ -33,7 +33,7 @@ def against(wins, ties, losses, first="a", second="b"):
 def test_a_score_is_the_mean_of_the_items_means():
     # Item 1: (1 + 1 + 0) / 3 = 2/3; item 2 has one verdict of 0: mean (2/3 + 0) / 2 = 1/3.
     rows = [("a", "a1", "x", 1), ("a", "a1", "y", 1), ("a", "a1", "z", 0), ("a", "a2", "x", 0)]
-    (row,) = preference.scores(verdicts(rows)).to_dict("records")
+    (row,) = preference.score_methods(verdicts(rows)).to_dict("records")
     assert row["mean"] == pytest.approx(1 / 3)
     assert (row["items"], row["raters"], row["verdicts"]) == (2, 3, 4)
     assert row["low"] <= row["mean"] <= row["high"]
@@ -41,7 +41,7 @@ def test_a_score_is_the_mean_of_the_items_means():
 
 def test_methods_come_best_first_and_one_example_has_no_interval():
     rows = [("a", "a1", "x", 0.0), ("b", "b1", "x", 1.0), ("b", "b2", "x", 1 / 3)]
-    made = preference.scores(verdicts(rows))
+    made = preference.score_methods(verdicts(rows))
     assert list(made["method"]) == ["b", "a"]
     assert math.isnan(made["low"][1])
     assert "one example" in made["reason"][1]
@@ -55,7 +55,7 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
             ("a", f"a{n}", f"r{r}", float(rng.random() < 0.6)) for n in range(40) for r in range(5)
         ]
         made = verdicts(rows).assign(example=[row[1] for row in rows])
-        found = preference.scores(made, resamples=200).iloc[0]
+        found = preference.score_methods(made, resamples=200).iloc[0]
         held += found["low"] <= 0.6 <= found["high"]
     assert held >= 35
 
@@ -63,7 +63,7 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
 def test_raters_who_differ_widen_the_interval_of_a_score():
     mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(4)]
     split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(4)]
-    narrow, broad = (preference.scores(verdicts(rows)).iloc[0] for rows in (mild, split))
+    narrow, broad = (preference.score_methods(verdicts(rows)).iloc[0] for rows in (mild, split))
     assert narrow["mean"] == broad["mean"] == 0.5
     assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]
 
@@ -73,21 +73,21 @@ def test_a_difference_is_that_of_the_means_and_what_both_share_drops_out():
     hard = [0.0, 1 / 3, 2 / 3, 1 / 3, 0.0, 2 / 3]
     rows = [("b", f"b{n}", r, worth) for n, worth in enumerate(hard) for r in "xy"]
     rows += [("a", f"a{n}", r, worth + 1 / 3) for n, worth in enumerate(hard) for r in "xy"]
-    (row,) = preference.differences(verdicts(rows), "a").to_dict("records")
+    (row,) = preference.score_differences(verdicts(rows), "a").to_dict("records")
     assert row["method"] == "b"
     assert row["examples"] == 6
     assert (row["difference"], row["low"], row["high"]) == pytest.approx((-1 / 3,) * 3)
-    made = preference.scores(verdicts(rows))
+    made = preference.score_methods(verdicts(rows))
     assert (made["high"] - made["low"]).min() > 0.2  # though each for itself is far from sure
 
 
 def test_differences_need_a_reference_that_was_rated_and_two_examples():
     rows = verdicts([("a", "a1", "x", 1.0), ("b", "b1", "x", 0.0), ("c", "c2", "x", 0.0)])
-    made = preference.differences(rows, "a").set_index("method")
+    made = preference.score_differences(rows, "a").set_index("method")
     assert "one example" in made.loc["b", "reason"]
     assert made["examples"].to_dict() == {"b": 1, "c": 0}
     with pytest.raises(BadInput, match="nobody"):
-        preference.differences(rows, "nobody")
+        preference.score_differences(rows, "nobody")
 
 
 def test_shares_and_mentions_count_with_their_zeros():
@@ -98,9 +98,9 @@ def test_shares_and_mentions_count_with_their_zeros():
             "shortcomings": [["trivial"], ["trivial", "lacking"], []],
         }
     )
-    made = preference.shares(rows, "method", ["yes", "weak yes", "no"])
+    made = preference.verdict_shares(rows, "method", ["yes", "weak yes", "no"])
     assert made["share"].tolist() == [0.5, 0, 0.5, 1, 0, 0]
-    ticked = preference.mentions(rows, "method", ["trivial", "lacking"])
+    ticked = preference.shortcoming_counts(rows, "method", ["trivial", "lacking"])
     assert ticked["count"].tolist() == [2, 1, 0, 0]
     assert ticked["share"].tolist() == [1, 0.5, 0, 0]
 
@@ -125,7 +125,7 @@ def test_correlations_agree_with_scipy_and_leave_gaps_out():
     human = rng.normal(size=50)
     metric = human + rng.normal(size=50)
     metric[:5] = np.nan
-    found = preference.correlation(human, metric)
+    found = preference.human_metric_correlation(human, metric)
     assert found.n == 45
     assert found.spearman == pytest.approx(spearmanr(human[5:], metric[5:]).statistic)
     assert found.low < found.spearman < found.high
@@ -137,17 +137,17 @@ def test_items_on_one_example_are_drawn_together_for_a_correlation():
     human = rng.normal(size=40)
     metric = human + 2 * rng.normal(size=40)
     example = [str(n) for n in range(40)]
-    once = preference.correlation(human, metric, example)
-    often = preference.correlation(np.tile(human, 4), np.tile(metric, 4), example * 4)
-    apart = preference.correlation(np.tile(human, 4), np.tile(metric, 4))
+    once = preference.human_metric_correlation(human, metric, example)
+    often = preference.human_metric_correlation(np.tile(human, 4), np.tile(metric, 4), example * 4)
+    apart = preference.human_metric_correlation(np.tile(human, 4), np.tile(metric, 4))
     assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.1)
     assert often.high - often.low > 1.6 * (apart.high - apart.low)
-    whole = preference.correlation(human, metric)
+    whole = preference.human_metric_correlation(human, metric)
     assert (once.low, once.high) == pytest.approx((whole.low, whole.high))
 
 
 def test_a_correlation_on_one_example_has_no_interval():
-    found = preference.correlation([1, 2, 3], [1, 2, 3], ["e"] * 3)
+    found = preference.human_metric_correlation([1, 2, 3], [1, 2, 3], ["e"] * 3)
     assert found.spearman == pytest.approx(1)
     assert (found.low, found.reason) == (None, "one example has no interval")
 
@@ -161,13 +161,13 @@ def test_a_correlation_on_one_example_has_no_interval():
     ],
 )
 def test_a_correlation_that_does_not_exist_is_explained(human, automatic, reason):
-    found = preference.correlation(human, automatic)
+    found = preference.human_metric_correlation(human, automatic)
     assert found.spearman is None
     assert reason in found.reason
 
 
 def test_two_methods_without_ties_have_the_odds_of_their_wins():
-    found = preference.ranking(pairs(against(30, 0, 10)))
+    found = preference.rank_methods(pairs(against(30, 0, 10)))
     best, other = found.methods.to_dict("records")
     assert best["strength"] - other["strength"] == pytest.approx(math.log(3), abs=1e-3)
     assert found.chances.loc["a", "b"] == pytest.approx(0.75, abs=1e-3)
@@ -177,7 +177,7 @@ def test_two_methods_without_ties_have_the_odds_of_their_wins():
 
 def test_ties_leave_the_odds_of_two_methods_alone():
     """With two methods the likelihood of wins and that of ties part."""
-    found = preference.ranking(pairs(against(30, 25, 10)), resamples=20)
+    found = preference.rank_methods(pairs(against(30, 25, 10)), resamples=20)
     assert found.chances.loc["a", "b"] == pytest.approx(0.75, abs=1e-3)
     assert found.methods["share"][0] == pytest.approx((30 + 12.5) / 65)
 
@@ -194,7 +194,9 @@ def test_three_methods_agree_with_an_independent_fit():
         games = wins + wins.T
         worth = wins.sum(1) / (games / (worth[:, None] + worth[None, :])).sum(1)
     expected = np.log(worth) - np.log(worth).mean()
-    found = preference.ranking(pairs(rows), resamples=20).methods.set_index("method")["strength"]
+    found = preference.rank_methods(pairs(rows), resamples=20).methods.set_index("method")[
+        "strength"
+    ]
     assert found[list(names)].to_numpy() == pytest.approx(expected, abs=1e-3)
 
 
@@ -202,7 +204,7 @@ def test_which_of_two_methods_comes_first_in_a_row_does_not_matter():
     rows = against(8, 3, 4)
     turn = {"first": "second", "second": "first", "tie": "tie"}
     swapped = [(b, a, turn[outcome]) for a, b, outcome in rows]
-    one, two = (preference.ranking(pairs(each), resamples=20) for each in (rows, swapped))
+    one, two = (preference.rank_methods(pairs(each), resamples=20) for each in (rows, swapped))
     pd.testing.assert_frame_equal(one.methods, two.methods)
 
 
@@ -215,20 +217,20 @@ def test_which_of_two_methods_comes_first_in_a_row_does_not_matter():
     ],
 )
 def test_strengths_that_do_not_exist_are_explained_and_shares_remain(rows, reason):
-    found = preference.ranking(pairs(rows), resamples=20)
+    found = preference.rank_methods(pairs(rows), resamples=20)
     assert found.methods["strength"].isna().all()
     assert reason in found.reason
     assert found.methods["share"].notna().all()
 
 
 def test_a_limit_the_data_do_not_set_is_missing():
-    found = preference.ranking(pairs(against(9, 0, 1)), resamples=100)
+    found = preference.rank_methods(pairs(against(9, 0, 1)), resamples=100)
     assert found.methods["strength"].notna().all()
     assert math.isnan(found.methods["high"][0])
 
 
 def test_nothing_to_rank_is_said():
     empty = pd.DataFrame(columns=["first", "second", "outcome", "example", "rater"])
-    assert "nobody" in preference.ranking(empty).reason
-    assert preference.scores(verdicts([])).empty
+    assert "nobody" in preference.rank_methods(empty).reason
+    assert preference.score_methods(verdicts([])).empty
     assert preference.rater_effects(verdicts([])).empty

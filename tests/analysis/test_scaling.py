@@ -11,21 +11,21 @@ def rows(*values):
 
 
 def test_length_of_a_row():
-    assert scaling.norms(rows([3, 4], [0, 2])).tolist() == [5.0, 2.0]
+    assert scaling.row_norms(rows([3, 4], [0, 2])).tolist() == [5.0, 2.0]
 
 
 def test_scale_of_a_token_is_recovered_with_its_sign():
     before = rows([1, 2], [3, 0], [1, 1])
-    assert scaling.scales(before, before * rows([2], [-0.5], [0])).tolist() == [2.0, -0.5, 0.0]
+    assert scaling.best_scales(before, before * rows([2], [-0.5], [0])).tolist() == [2.0, -0.5, 0.0]
 
 
 def test_scale_of_a_feature_vector_is_the_best_single_number():
     # minimise (2 − s)² + (4 − s)²: s = 3
-    assert scaling.scales(rows([1, 1]), rows([2, 4])).tolist() == [3.0]
+    assert scaling.best_scales(rows([1, 1]), rows([2, 4])).tolist() == [3.0]
 
 
 def test_a_token_of_zeros_has_no_scale():
-    assert np.isnan(scaling.scales(rows([0, 0]), rows([1, 1]))).all()
+    assert np.isnan(scaling.best_scales(rows([0, 0]), rows([1, 1]))).all()
 
 
 def test_distance_of_means():
@@ -53,8 +53,8 @@ def test_equal_samples_are_at_no_distance(distance):
 def test_exchange_of_rows_knows_apart_from_alike(kind):
     rng = np.random.default_rng(1)
     words = rng.normal(size=(40, 5))
-    alike = scaling.exchanged(rng.normal(size=(10, 5)), words, kind, rounds=199)
-    far = scaling.exchanged(rng.normal(size=(10, 5)) + 3, words, kind, rounds=199)
+    alike = scaling.permutation_test(rng.normal(size=(10, 5)), words, kind, permutations=199)
+    far = scaling.permutation_test(rng.normal(size=(10, 5)) + 3, words, kind, permutations=199)
     assert alike.p > 0.05
     assert alike.low <= alike.value <= alike.high
     assert far.p == 1 / 200
@@ -63,21 +63,21 @@ def test_exchange_of_rows_knows_apart_from_alike(kind):
 
 def test_exchange_counts_every_assignment_that_reaches_the_value():
     # two against two on a line: of six assignments the two extreme ones reach the value
-    found = scaling.exchanged(rows([0], [1]), rows([10], [11]), "energy", rounds=3000)
+    found = scaling.permutation_test(rows([0], [1]), rows([10], [11]), "energy", permutations=3000)
     assert found.value == pytest.approx(2 * 10 - 0.5 - 0.5)
     assert found.p == pytest.approx(1 / 3, abs=0.03)
 
 
 def test_nearest_words_by_direction_whatever_their_length():
     table = rows([10, 0], [0, 1], [1, 1])
-    places, cosines = scaling.nearest(rows([2, 1.9], [0, 5]), table, 2)
+    places, cosines = scaling.nearest_rows(rows([2, 1.9], [0, 5]), table, 2)
     assert places.tolist() == [[2, 0], [1, 2]]
     assert cosines[1].tolist() == pytest.approx([1.0, 2**-0.5])
 
 
 def test_the_gap_by_every_measure():
     prompt, words = rows([0, 6], [0, 4]), rows([0, 1], [2, 0], [0, 3])
-    found = scaling.gap(prompt, words, words, rounds=19)
+    found = scaling.representation_gap(prompt, words, words, permutations=19)
     assert found.norm_ratio == pytest.approx(5 / 2)
     assert found.cosine == pytest.approx(1.0)
     assert found.energy.value == pytest.approx(scaling.energy_distance(prompt, words))
@@ -88,14 +88,14 @@ def test_the_gap_by_every_measure():
 
 def test_distance_travelled_counts_from_the_start():
     path = rows([[0, 0]], [[3, 4]], [[0, 1]])
-    assert scaling.travelled(path)[:, 0].tolist() == [0.0, 5.0, 1.0]
-    assert scaling.apart(path, path[::-1])[:, 0].tolist() == [1.0, 0.0, 1.0]
+    assert scaling.distance_from_start(path)[:, 0].tolist() == [0.0, 5.0, 1.0]
+    assert scaling.path_distance(path, path[::-1])[:, 0].tolist() == [1.0, 0.0, 1.0]
 
 
 def test_a_move_is_split_along_and_across_per_step():
     # from (2, 0) by (+3, +4) in 10 steps, then from (5, 4) straight back towards zero in 5
     path = rows([[2, 0]], [[5, 4]], [[2.5, 2]])
-    along, across = scaling.speeds(path, [0, 10, 15])
+    along, across = scaling.length_and_sideways_speeds(path, [0, 10, 15])
     assert along[:, 0].tolist() == pytest.approx([0.3, -np.hypot(2.5, 2) / 5])
     assert across[:, 0].tolist() == pytest.approx([0.4, 0.0])
 
@@ -127,7 +127,7 @@ def test_factors_by_hand():
 def test_plane_of_a_flat_cloud_keeps_every_distance():
     cloud = rows([0, 0, 1], [4, 0, 1], [4, 2, 1], [0, 2, 1])
     plane = scaling.principal_plane(cloud)
-    places = plane.of(cloud)
+    places = plane.project(cloud)
     assert np.abs(places) == pytest.approx(np.tile([2.0, 1.0], (4, 1)))
     # variance 16 of 20 lies along the long side
     assert plane.shares == pytest.approx((0.8, 0.2))
@@ -135,9 +135,9 @@ def test_plane_of_a_flat_cloud_keeps_every_distance():
 
 def test_spread_over_seeds_with_the_chi_square_interval():
     # deviation 1 of three seeds; chi-square quantiles of 2 degrees: −2 ln(tail)
-    found = scaling.spread([1.0, 2.0, 3.0])
+    found = scaling.deviation_interval([1.0, 2.0, 3.0])
     assert found.deviation == pytest.approx(1.0)
     assert found.low == pytest.approx(np.sqrt(2 / (-2 * np.log(0.025))))
     assert found.high == pytest.approx(np.sqrt(2 / (-2 * np.log(0.975))))
-    assert scaling.spread([1.0]) == scaling.Spread(None, None, None, 1)
-    assert scaling.spread([1.0, float("nan"), 1.0]).deviation == 0.0
+    assert scaling.deviation_interval([1.0]) == scaling.DeviationInterval(None, None, None, 1)
+    assert scaling.deviation_interval([1.0, float("nan"), 1.0]).deviation == 0.0

@@ -6,27 +6,31 @@ from peftcore.analysis import simplex
 
 
 def test_a_lattice_of_two_steps_has_the_corners_and_the_middles_of_the_sides():
-    points = {tuple(p) for p in simplex.lattice(2)}
+    points = {tuple(p) for p in simplex.triangle_lattice(2)}
     corners = {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
     assert points == corners | {(0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)}
 
 
 def test_a_lattice_reaches_beyond_every_side_and_sums_to_one():
-    points = simplex.lattice(3, beyond=1)
+    points = simplex.triangle_lattice(3, beyond=1)
     assert len(points) == 7 * 8 // 2  # a triangle of side 3 + 3 steps
     np.testing.assert_allclose(points.sum(1), 1)
     assert points.min() == pytest.approx(-1 / 3)
     assert np.abs(points - 1 / 3).max(1).min() < 1e-12  # the middle is among them
-    assert len(simplex.lattice(20)) == 231
+    assert len(simplex.triangle_lattice(20)) == 231
 
 
 def test_a_face_with_the_centroid_as_a_corner():
-    weights = simplex.on_face(np.array([[0, 0, 1], [0.5, 0.5, 0]]), ("0", "3", "c"), 4)
+    weights = simplex.face_to_vertex_weights(
+        np.array([[0, 0, 1], [0.5, 0.5, 0]]), ("0", "3", "c"), 4
+    )
     np.testing.assert_allclose(weights, [[0.25] * 4, [0.5, 0, 0, 0.5]])
 
 
 def test_corners_lie_on_an_upright_triangle_of_side_one():
-    np.testing.assert_allclose(simplex.flat(np.eye(3)), [[0, 0], [1, 0], [0.5, 3**0.5 / 2]])
+    np.testing.assert_allclose(
+        simplex.triangle_coords(np.eye(3)), [[0, 0], [1, 0], [0.5, 3**0.5 / 2]]
+    )
 
 
 def test_faces_and_edges_by_name():
@@ -38,7 +42,7 @@ def test_faces_and_edges_by_name():
 
 
 def test_a_cut_goes_from_one_point_to_another_and_beyond():
-    t, weights = simplex.cut(np.array([1.0, 0]), np.array([0.0, 1]), 2, beyond=1)
+    t, weights = simplex.line_points(np.array([1.0, 0]), np.array([0.0, 1]), 2, beyond=1)
     np.testing.assert_allclose(t, [-0.5, 0, 0.5, 1, 1.5])
     np.testing.assert_allclose(weights[:, 1], t)
 
@@ -52,13 +56,13 @@ def test_the_barrier_is_the_rise_above_the_straight_line():
 
 def test_faces_worth_looking_at():
     middles = {("0", "1", "2"): 1.0, ("0", "1", "3"): 3.0, ("0", "2", "3"): 1.5}
-    found = simplex.offers([2.0, 1.0, 0.0, 3.0], middles)
-    assert [(o.why, o.face) for o in found] == [
+    found = simplex.suggest_faces([2.0, 1.0, 0.0, 3.0], middles)
+    assert [(o.reason, o.face) for o in found] == [
         ("best", ("0", "1", "2")),  # corners' mean 1: no bend
         ("worst", ("0", "1", "3")),  # corners' mean 2: bends by 1
         ("most curved", ("0", "1", "3")),  # corners' mean 5/3: bends by 1/6
     ]
-    assert simplex.offers([1.0, 2.0], {}) == []
+    assert simplex.suggest_faces([1.0, 2.0], {}) == []
 
 
 def corners_and_gram(corners):
@@ -99,13 +103,13 @@ def test_the_main_plane_finds_the_directions_of_largest_spread():
 
 
 def test_a_window_surrounds_its_points():
-    grid = simplex.window(np.array([[0.0, 0], [2, 4]]), 3, margin=0.5)
+    grid = simplex.plane_grid(np.array([[0.0, 0], [2, 4]]), 3, margin=0.5)
     assert len(grid) == 16
     np.testing.assert_allclose([grid.min(0), grid.max(0)], [[-1, -2], [3, 6]])
 
 
 def test_a_raster_of_a_flat_slope_is_the_slope():
-    at = simplex.flat(simplex.lattice(4))
+    at = simplex.triangle_coords(simplex.triangle_lattice(4))
     x, y, z = simplex.raster(at, 2 * at[:, 0] - at[:, 1] + 5, size=21)
     inside = np.isfinite(z)
     wanted = 2 * x[None, :] - y[:, None] + 5
@@ -123,7 +127,7 @@ def test_a_raster_needs_three_points_that_are_not_in_line():
 
 
 def test_triangles_lie_between_neighbours_and_never_in_line():
-    at = simplex.flat(simplex.lattice(4))
+    at = simplex.triangle_coords(simplex.triangle_lattice(4))
     found = simplex.triangles(at)
     assert len(found) == 16  # a triangle of side four is sixteen of side one
     sides = np.linalg.norm(at[found] - at[np.roll(found, 1, 1)], axis=-1)
@@ -134,7 +138,7 @@ def test_triangles_lie_between_neighbours_and_never_in_line():
 
 def test_a_triangle_is_cut_in_four_at_the_middles_of_its_sides():
     points = np.array([[0.0, 0, 0], [2, 0, 2], [0, 2, 4], [2, 2, 6]])
-    fine, corners = simplex.quartered(points, np.array([[0, 1, 2], [1, 3, 2]]))
+    fine, corners = simplex.subdivide_triangles(points, np.array([[0, 1, 2], [1, 3, 2]]))
     assert (len(fine), len(corners)) == (4 + 5, 8)  # the side they share has one middle
     assert [1, 1, 3] in fine.tolist()
     a, b, c = (fine[corners[:, k], :2] for k in range(3))
@@ -144,12 +148,12 @@ def test_a_triangle_is_cut_in_four_at_the_middles_of_its_sides():
 
 def test_the_lowest_point_that_is_known():
     table = pd.DataFrame({"loss": [3.0, None, 1.0, 2.0]})
-    assert simplex.lowest(table) == 2
-    assert simplex.lowest(table, highest=True) == 0
-    assert simplex.lowest(table.iloc[1:2]) is None
+    assert simplex.lowest_row(table) == 2
+    assert simplex.lowest_row(table, highest=True) == 0
+    assert simplex.lowest_row(table.iloc[1:2]) is None
 
 
 def test_a_curve_leaves_and_arrives_at_its_ends():
     np.testing.assert_allclose(
-        simplex.bezier(np.array([0, 0.5, 1])), [[1, 0, 0], [0.25, 0.5, 0.25], [0, 0, 1]]
+        simplex.bezier_weights(np.array([0, 0.5, 1])), [[1, 0, 0], [0.25, 0.5, 0.25], [0, 0, 1]]
     )

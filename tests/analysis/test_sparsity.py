@@ -12,14 +12,14 @@ CODES = [[0.0, 3.0, 0.0, -4.0], [0.0, 0.0, 0.0, 2.0]]  # two positions, four ato
 
 
 def test_only_exact_zeros_count():
-    assert sparsity.zeros(CODES) == 5 / 8
-    assert sparsity.zeros([[1e-30, 0.0]]) == 0.5
-    assert sparsity.l0(CODES) == 1.5
+    assert sparsity.zero_fraction(CODES) == 5 / 8
+    assert sparsity.zero_fraction([[1e-30, 0.0]]) == 0.5
+    assert sparsity.mean_l0(CODES) == 1.5
 
 
 def test_nothing_measured_is_no_number():
-    assert math.isnan(sparsity.zeros(np.empty((0, 4))))
-    assert math.isnan(sparsity.l0(np.empty((0, 4))))
+    assert math.isnan(sparsity.zero_fraction(np.empty((0, 4))))
+    assert math.isnan(sparsity.mean_l0(np.empty((0, 4))))
     assert math.isnan(sparsity.mean_hoyer([[0.0, 0.0]]))
     assert math.isnan(sparsity.effective_number([0.0, 0.0]))
     assert math.isnan(sparsity.gini([0.0, 0.0]))
@@ -62,37 +62,37 @@ def test_effective_number_by_hand():
 
 
 def test_usage_tells_dead_atoms_and_those_always_on():
-    assert sparsity.usage(CODES).tolist() == [0, 0.5, 0, 1]
-    assert sparsity.usage([CODES, CODES]).tolist() == [0, 0.5, 0, 1]
+    assert sparsity.atom_usage(CODES).tolist() == [0, 0.5, 0, 1]
+    assert sparsity.atom_usage([CODES, CODES]).tolist() == [0, 0.5, 0, 1]
 
 
 def test_importance_is_mean_size_times_length():
-    assert sparsity.importance(CODES, [9.0, 2.0, 1.0, 0.5]).tolist() == [0, 3, 0, 1.5]
+    assert sparsity.atom_importance(CODES, [9.0, 2.0, 1.0, 0.5]).tolist() == [0, 3, 0, 1.5]
 
 
 def test_rank_and_kept():
-    order = sparsity.ranked([0.1, 3.0, 0.1, 5.0])
+    order = sparsity.rank_atoms([0.1, 3.0, 0.1, 5.0])
     assert order.tolist() == [3, 1, 0, 2]
-    assert sparsity.kept(order, 2).tolist() == [False, True, False, True]
-    assert not sparsity.kept(order, 0).any()
-    assert sparsity.kept(order, 4).all()
+    assert sparsity.kept_mask(order, 2).tolist() == [False, True, False, True]
+    assert not sparsity.kept_mask(order, 0).any()
+    assert sparsity.kept_mask(order, 4).all()
 
 
 def test_random_orders_are_whole_and_differ_between_draws_and_seeds():
-    orders = [sparsity.shuffled(40, d, s).tolist() for d in range(3) for s in range(3)]
+    orders = [sparsity.shuffle_atoms(40, d, s).tolist() for d in range(3) for s in range(3)]
     assert all(sorted(order) == list(range(40)) for order in orders)
     assert len({tuple(order) for order in orders}) == 9
-    assert orders[4] == sparsity.shuffled(40, 1, 1).tolist()
+    assert orders[4] == sparsity.shuffle_atoms(40, 1, 1).tolist()
 
 
 def test_counts_run_from_none_to_all():
-    assert sparsity.counts(1) == [0, 1]
-    assert sparsity.counts(8) == [0, 1, 2, 4, 8]
-    assert sparsity.counts(10) == [0, 1, 2, 4, 8, 10]
+    assert sparsity.pruning_counts(1) == [0, 1]
+    assert sparsity.pruning_counts(8) == [0, 1, 2, 4, 8]
+    assert sparsity.pruning_counts(10) == [0, 1, 2, 4, 8, 10]
 
 
 def test_draws_are_averaged_within_a_seed_first():
-    found = sparsity.over_draws([[1.0, 3.0], [3.0, 5.0]])
+    found = sparsity.interval_over_seeds([[1.0, 3.0], [3.0, 5.0]])
     assert (found.mean, found.n) == (3.0, 2)
     # Two seeds at 2 and 4: standard error 1, and t with one degree of freedom is 12.706.
     assert found.high - found.mean == pytest.approx(12.706, abs=1e-3)
@@ -100,14 +100,14 @@ def test_draws_are_averaged_within_a_seed_first():
 
 def test_intervals_are_apart_only_without_any_overlap():
     first = Interval(2.0, 1.0, 3.0, 5)
-    assert sparsity.apart(first, Interval(4.0, 3.1, 5.0, 5))
-    assert sparsity.apart(Interval(4.0, 3.1, 5.0, 5), first)
-    assert not sparsity.apart(first, Interval(4.0, 2.9, 5.0, 5))
-    assert not sparsity.apart(first, Interval(9.0, None, None, 1))
+    assert sparsity.intervals_disjoint(first, Interval(4.0, 3.1, 5.0, 5))
+    assert sparsity.intervals_disjoint(Interval(4.0, 3.1, 5.0, 5), first)
+    assert not sparsity.intervals_disjoint(first, Interval(4.0, 2.9, 5.0, 5))
+    assert not sparsity.intervals_disjoint(first, Interval(9.0, None, None, 1))
 
 
 def test_the_summary_of_one_adapter():
-    found = sparsity.summary(0.5, 1.5, 0.8, [0.0, 0.5, 1.0, 1.0], [0.0, 1.0, 1.0, 2.0])
+    found = sparsity.summarize_sparsity(0.5, 1.5, 0.8, [0.0, 0.5, 1.0, 1.0], [0.0, 1.0, 1.0, 2.0])
     assert (found.dead, found.always, found.atoms) == (1, 2, 4)
     assert found.effective == pytest.approx(16 / 6)
     assert found.gini == pytest.approx(0.375)

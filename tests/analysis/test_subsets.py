@@ -24,7 +24,7 @@ def table(**scores):
 
 
 def test_a_grid_has_a_row_for_every_subset_and_metric():
-    found = subsets.grid(table(a=[0.2, 0.4], b=[0.5, 0.5]), ["accuracy", "broken"])
+    found = subsets.subset_scores(table(a=[0.2, 0.4], b=[0.5, 0.5]), ["accuracy", "broken"])
     assert found[["name", "metric"]].values.tolist() == [
         ["a", "accuracy"],
         ["a", "broken"],
@@ -37,7 +37,7 @@ def test_a_grid_has_a_row_for_every_subset_and_metric():
 
 def test_pairs_are_paired_by_seed_and_corrected_for_their_number():
     scores = {"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.4], "c": [0.1, 0.2, 0.3]}
-    found = subsets.pairs(table(**scores), "accuracy")
+    found = subsets.subset_differences(table(**scores), "accuracy")
     assert found[["first", "second"]].values.tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
     assert found["difference"].tolist() == pytest.approx([0.1, 0.0, -0.1])
     assert found["p"].iloc[0] == pytest.approx(0.25)  # all signs alike: 2 of 8 patterns
@@ -46,14 +46,14 @@ def test_pairs_are_paired_by_seed_and_corrected_for_their_number():
 
 
 def test_a_metric_that_nobody_has_gives_pairs_without_values():
-    assert subsets.pairs(table(a=[0.1], b=[0.2]), "broken").empty
+    assert subsets.subset_differences(table(a=[0.1], b=[0.2]), "broken").empty
 
 
 def test_layers_are_differences_from_the_whole():
     made = table(whole=[0.8, 0.6], one=[0.5, 0.3], rest=[0.7, 0.5])
     made.loc[made.name == "one", ["way", "stack", "layer"]] = ["alone", "encoder", 0]
     made.loc[made.name == "rest", ["way", "stack", "layer"]] = ["without", "encoder", 0]
-    found = subsets.layers(made, "accuracy", "whole")
+    found = subsets.layer_effects(made, "accuracy", "whole")
     assert found["way"].tolist() == ["alone", "without"]
     assert found["difference"].tolist() == pytest.approx([-0.3, -0.1])
     assert found["mean"].tolist() == pytest.approx([0.4, 0.6])

@@ -35,21 +35,25 @@ def test_black_on_white_has_the_greatest_contrast():
 
 
 @pytest.mark.parametrize("ground", ["light", "dark"])
-@pytest.mark.parametrize("colour", [c for c, _ in theme.FIXED.values()] + list(theme.OTHERS))
+@pytest.mark.parametrize(
+    "colour", [c for c, _ in theme.MAIN_METHOD_STYLES.values()] + list(theme.EXTRA_COLOURS)
+)
 def test_every_colour_stands_out_from_both_grounds(colour, ground):
-    assert contrast(colour, theme.GROUNDS[ground]) >= 3
+    assert contrast(colour, theme.BACKGROUNDS[ground]) >= 3
 
 
 @pytest.mark.parametrize("ground", ["light", "dark"])
 def test_text_can_be_read_on_its_ground(ground):
-    assert contrast(theme.INKS[ground], theme.GROUNDS[ground]) >= 7
+    assert contrast(theme.TEXT_COLOURS[ground], theme.BACKGROUNDS[ground]) >= 7
 
 
 @pytest.mark.parametrize("sight", SEEN)
 def test_methods_stay_apart_for_every_sight(sight):
     """CIE 1976 distances; 2.3 is just noticeable, 15 is plainly another colour."""
     turned = np.array(SEEN[sight])
-    for first, second in itertools.combinations([c for c, _ in theme.FIXED.values()], 2):
+    for first, second in itertools.combinations(
+        [c for c, _ in theme.MAIN_METHOD_STYLES.values()], 2
+    ):
         assert np.linalg.norm(lab(turned @ linear(first)) - lab(turned @ linear(second))) > 15
 
 
@@ -57,34 +61,34 @@ def test_no_two_methods_share_a_colour_not_even_those_in_no_table(monkeypatch):
     """Methods to come included: each stands out from the page and is far from every other."""
     new = [f"method_{n}" for n in range(4)]
     monkeypatch.setattr(theme, "METHODS", [*METHODS, *new])
-    theme._unlisted.cache_clear()
-    colours = {method: theme.colour(method) for method in [*METHODS, *new]}
-    theme._unlisted.cache_clear()
+    theme._unlisted_colours.cache_clear()
+    colours = {method: theme.method_colour(method) for method in [*METHODS, *new]}
+    theme._unlisted_colours.cache_clear()
     for first, second in itertools.combinations(colours.values(), 2):
         assert np.linalg.norm(lab(linear(first)) - lab(linear(second))) > 15
-    for colour, ground in itertools.product(colours.values(), theme.GROUNDS.values()):
+    for colour, ground in itertools.product(colours.values(), theme.BACKGROUNDS.values()):
         assert contrast(colour, ground) >= 3
 
 
 def test_methods_also_differ_in_symbol():
-    symbols = [symbol for _, symbol in theme.FIXED.values()]
+    symbols = [symbol for _, symbol in theme.MAIN_METHOD_STYLES.values()]
     assert len(set(symbols)) == len(symbols)
     assert set(symbols) <= set(theme.SYMBOLS)
 
 
 def test_a_new_method_gets_a_colour_that_stays():
-    assert theme.colour("sparsefit") == theme.colour("sparsefit")
-    assert theme.colour("sparsefit") in theme.OTHERS
-    assert theme.colour("lora") == theme.FIXED["lora"][0]
+    assert theme.method_colour("sparsefit") == theme.method_colour("sparsefit")
+    assert theme.method_colour("sparsefit") in theme.EXTRA_COLOURS
+    assert theme.method_colour("lora") == theme.MAIN_METHOD_STYLES["lora"][0]
 
 
 def test_a_second_run_of_a_method_keeps_the_colour_and_changes_dash_and_symbol():
-    first = theme.look("lora", "LoRA")
-    second = first.again(1, "LoRA · rank 2")
+    first = theme.style_of_method("lora", "LoRA")
+    second = first.variant(1, "LoRA · rank 2")
     assert second.colour == first.colour
     assert second.dash != first.dash
     assert second.symbol != first.symbol
-    assert first.again(0, "LoRA") == first
+    assert first.variant(0, "LoRA") == first
 
 
 @pytest.mark.parametrize(
@@ -98,11 +102,11 @@ def test_a_second_run_of_a_method_keeps_the_colour_and_changes_dash_and_symbol()
     ],
 )
 def test_data_never_become_markup(typed, shown):
-    assert theme.text(typed) == shown
+    assert theme.plotly_text(typed) == shown
 
 
 def test_faint_keeps_the_colour():
-    assert theme.faint("#0072B2", 0.5) == "rgba(0, 114, 178, 0.5)"
+    assert theme.with_opacity("#0072B2", 0.5) == "rgba(0, 114, 178, 0.5)"
 
 
 def test_grounds_are_those_of_the_page():
@@ -112,5 +116,5 @@ def test_grounds_are_those_of_the_page():
     path = Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml"
     page = tomllib.loads(path.read_text())["theme"]
     for ground in ("light", "dark"):
-        assert page[ground]["backgroundColor"] == theme.GROUNDS[ground]
-        assert page[ground]["textColor"] == theme.INKS[ground]
+        assert page[ground]["backgroundColor"] == theme.BACKGROUNDS[ground]
+        assert page[ground]["textColor"] == theme.TEXT_COLOURS[ground]

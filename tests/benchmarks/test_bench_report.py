@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def test_a_benchmark_becomes_its_command_machine_and_table(folder):
-    page = report.markdown(folder)
+    page = report.benchmarks_markdown(folder)
     assert "`python -m peftcore bench growth --rounds 2 --json`" in page
     assert "base tiny-t5; rounds 2; cores 2." in page
     assert "| seeds | 4 | 0.200 | 500 |" in page
@@ -39,18 +39,18 @@ def test_a_benchmark_becomes_its_command_machine_and_table(folder):
 
 
 def test_growth_is_drawn_with_every_number(folder):
-    drawn = ElementTree.fromstring(report.pictures(folder)["seeds"])
+    drawn = ElementTree.fromstring(report.growth_plots(folder)["seeds"])
     words = [each.text for each in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert words == ["0.1 s", "1", "0.2 s", "4", "seeds"]
 
 
 def test_a_folder_without_benchmarks_is_refused(tmp_path):
     with pytest.raises(BadInput, match="no benchmark"):
-        report.markdown(tmp_path)
+        report.benchmarks_markdown(tmp_path)
 
 
 def test_the_page_in_the_tree_is_what_the_files_in_the_tree_say():
     page = (paths.ROOT / "BENCHMARKS.md").read_text("utf-8")
-    assert page == report.markdown(report.FOLDER)
-    for axis, picture in report.pictures(report.FOLDER).items():
+    assert page == report.benchmarks_markdown(report.FOLDER)
+    for axis, picture in report.growth_plots(report.FOLDER).items():
         assert (report.FOLDER / f"{axis}.svg").read_text("utf-8") == picture

@@ -7,10 +7,10 @@ from typer.testing import CliRunner
 
 from peftcore import paths
 from peftcore.benchmarks import flops
-from peftcore.benchmarks.flops import Lengths
+from peftcore.benchmarks.flops import TokenLengths
 from peftcore.cli import app
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import costs, status
 from peftcore.sweeps import spec as sweep_spec
@@ -22,7 +22,7 @@ def spec(method="lora", seeds=1, vertices=1, **training):
         base="gpt2",
         task="esnli",
         method=method,
-        population=Population(seeds=seeds, vertices=vertices),
+        population=Members(seeds=seeds, vertices=vertices),
         training=Training.make(given | training),
         evaluation=Evaluation(limit=7),
     )
@@ -31,25 +31,25 @@ def spec(method="lora", seeds=1, vertices=1, **training):
 def test_a_decoders_blocks_read_every_token_and_its_head_the_written_ones():
     blocks = 12 * (12 * 768**2 + 13 * 768) + 2 * 768 + 1024 * 768  # with the position table
     words = 50257 * 768
-    found = flops.forward("gpt2", Lengths(10, 2))
+    found = flops.forward_flops("gpt2", TokenLengths(10, 2))
     assert found == 2 * blocks * 12 + 2 * words * 2
 
 
 def test_an_encoder_reads_the_source_and_a_decoder_writes_the_target():
-    one, more = (flops.forward("t5-small", Lengths(n, 1)) for n in (1, 2))
+    one, more = (flops.forward_flops("t5-small", TokenLengths(n, 1)) for n in (1, 2))
     reading = (more - one) / 2
     encoder = 6 * (4 * 512**2 + 2 * 512 * 2048 + 2 * 512) + 512 + 32 * 8
     assert reading == encoder
 
 
 def test_a_run_is_its_steps_looks_and_answers_for_every_seed():
-    lengths = Lengths(10, 2)
-    once = flops.forward("gpt2", lengths)
-    assert flops.run(spec(), lengths) == once * (10 * 4 * 2 + 2 * 5 + 7)
-    assert flops.run(spec(seeds=3), lengths) == 3 * flops.run(spec(), lengths)
-    more = flops.run(spec("full_fine_tuning"), lengths) - flops.run(spec(), lengths)
+    lengths = TokenLengths(10, 2)
+    once = flops.forward_flops("gpt2", lengths)
+    assert flops.run_flops(spec(), lengths) == once * (10 * 4 * 2 + 2 * 5 + 7)
+    assert flops.run_flops(spec(seeds=3), lengths) == 3 * flops.run_flops(spec(), lengths)
+    more = flops.run_flops(spec("full_fine_tuning"), lengths) - flops.run_flops(spec(), lengths)
     assert more == once * 10 * 4
-    wide = flops.run(spec(vertices=3, validation="stochastic", copies=2), lengths)
+    wide = flops.run_flops(spec(vertices=3, validation="stochastic", copies=2), lengths)
     assert wide == once * (10 * 4 * 2 + 2 * 5 * 3 + 7)
 
 
@@ -63,8 +63,8 @@ def test_parts_are_dealt_to_whoever_is_free_first(home):
             "chunk": 2,
         }
     )
-    states = status.survey(asked.of_shapes(), RunStore())
-    found = costs.extrapolate(states, lambda s: 3600.0 * s.population.seeds, 1.0, [1, 2, 9])
+    states = status.cell_states(asked.cells_of_published_bases(), RunStore())
+    found = costs.extrapolate_cost(states, lambda s: 3600.0 * s.population.seeds, 1.0, [1, 2, 9])
     assert (found.parts, found.operations) == (3, 5 * 3600)
     assert found.hours == {1: 5.0, 2: 3.0, 9: 2.0}
 
@@ -92,4 +92,4 @@ def test_febs_protocol_can_be_counted_without_its_data_and_weights(home):
 
 def test_a_base_whose_shape_is_unknown_is_named():
     with pytest.raises(BadInput, match="published base"):
-        flops.forward("tiny-t5", Lengths(1, 1))
+        flops.forward_flops("tiny-t5", TokenLengths(1, 1))

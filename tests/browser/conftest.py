@@ -138,7 +138,7 @@ def server(served):
 def book(workspace, server):
     """The server's own book of ratings."""
     (workspace / "home").mkdir(exist_ok=True)
-    opened = rating.Book(f"sqlite:///{workspace / 'home' / 'lab.sqlite'}")
+    opened = rating.RatingStore(f"sqlite:///{workspace / 'home' / 'lab.sqlite'}")
     yield opened
     opened.close()
 

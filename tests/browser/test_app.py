@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from app import nav
 
-NAMES = [entry.name for entry in nav.entries()]
+NAMES = [entry.name for entry in nav.page_entries()]
 DARK = "rgb(18, 22, 28)"
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 expect.set_options(timeout=PATIENCE)

@@ -119,7 +119,7 @@ def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, bo
     card.stage("end")
     expect(card.box.get_by_text("You have rated 30")).to_be_visible()
     card.here.sound()
-    said = rating.verdicts(book, rated.ME, project.id)
+    said = rating.verdict_table(book, rated.ME, project.id)
     assert len(said) == 30
     assert said["verdict"].tolist().count("yes") == 28
     assert said["comment"].tolist().count("fine with me") == 1

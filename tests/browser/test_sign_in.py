@@ -51,7 +51,7 @@ def guarded(tmp_path, serve):
 def lab(guarded):
     """The guarded server's book of ratings."""
     (guarded.workspace / "home").mkdir(exist_ok=True)
-    opened = rating.Book(f"sqlite:///{guarded.workspace / 'home' / 'lab.sqlite'}")
+    opened = rating.RatingStore(f"sqlite:///{guarded.workspace / 'home' / 'lab.sqlite'}")
     yield opened
     opened.close()
 

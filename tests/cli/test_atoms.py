@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from peftcore.cli import app
 from peftcore.labs.atoms import compute, interventions
-from peftcore.labs.atoms.request import Ask, Study
+from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 
 RUN, OTHER = "0123456789ab", "ba9876543210"
 SITE = "cross.query:decoder.block.0.layer.1.EncDecAttention.q"
@@ -22,22 +22,24 @@ def measured(monkeypatch):
     asked = []
 
     def carry_out(study, **_):
-        asked.append(study.ask)
+        asked.append(study.request)
         study.write_plan(FACTS, [])
         for seed in (0, 1):
-            study.keep({"what": "codes", "step": None, "seed": seed} | CODES)
+            study.append_value({"what": "codes", "step": None, "seed": seed} | CODES)
             for order in ("importance", "random"):
                 where = {"what": "loss", "order": order, "draw": 0, "seed": seed}
-                study.keep(where | {"k": [1], "values": [1.0 + seed]})
+                study.append_value(where | {"k": [1], "values": [1.0 + seed]})
             told = {"task": "t", "metric": "accuracy", "both": 1.0, "first": 0.5}
-            study.keep(
+            study.append_value(
                 {"what": "combined", "seed": seed, "n": 9, "second": 0.0, "none": 0.0} | told
             )
-        study.keep({"what": "run", "value": None, "run": OTHER, "scores": [0.5, 0.7]})
-        study.keep({"what": "run", "value": 1.0, "run": RUN, "scores": [0.4], "zeros": [0.6]})
+        study.append_value({"what": "run", "value": None, "run": OTHER, "scores": [0.5, 0.7]})
+        study.append_value(
+            {"what": "run", "value": 1.0, "run": RUN, "scores": [0.4], "zeros": [0.6]}
+        )
         return study.write_status(state="done")
 
-    monkeypatch.setattr(compute, "carry_out", carry_out)
+    monkeypatch.setattr(compute, "run_atoms_job", carry_out)
     return asked
 
 
@@ -54,7 +56,7 @@ def said(*words):
 
 def test_map_tells_sparsity_of_every_seed(measured):
     value = told("map", RUN, "--set", "read=5")
-    assert measured == [Ask.make({"kind": "map", "runs": [RUN], "read": 5})]
+    assert measured == [AtomsRequest.make({"kind": "map", "runs": [RUN], "read": 5})]
     assert value["seeds"][1]["importance"] == [[0.0, 6.0]]
     assert (value["seeds"][0]["dead"], value["seeds"][0]["always"]) == (1, 1)
     assert "effective" in said("map", RUN)[1]
@@ -88,10 +90,14 @@ def test_combine_scores_two_runs(measured):
 def test_combine_and_remove_answer_a_text(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        interventions, "combined", lambda *given: asked.append(given) or {"both": "yes"}
+        interventions,
+        "answers_with_joined_atoms",
+        lambda *given: asked.append(given) or {"both": "yes"},
     )
     monkeypatch.setattr(
-        interventions, "changed", lambda *given: asked.append(given) or {"all atoms": "no"}
+        interventions,
+        "answers_with_changed_atoms",
+        lambda *given: asked.append(given) or {"all atoms": "no"},
     )
     words = ("combine", RUN, OTHER, "--text", "Hi", "--shares", "1,0.5")
     assert told(*words) == {"both": "yes"}
@@ -111,10 +117,10 @@ def test_combine_and_remove_answer_a_text(monkeypatch):
 )
 def test_bad_input_is_one_sentence(words, sentence, monkeypatch):
     def carry_out(study, **_):
-        study.ask.parts()
+        study.request.adapter_refs()
         raise AssertionError
 
-    monkeypatch.setattr(compute, "carry_out", carry_out)
+    monkeypatch.setattr(compute, "run_atoms_job", carry_out)
     status, output = said(*words)
     assert status == 2, output
     assert sentence in output
@@ -123,7 +129,9 @@ def test_bad_input_is_one_sentence(words, sentence, monkeypatch):
 
 def test_a_stopped_measurement_ends_with_status_one(monkeypatch):
     monkeypatch.setattr(
-        compute, "carry_out", lambda study, **_: study.write_status(state="stopped")
+        compute, "run_atoms_job", lambda study, **_: study.write_status(state="stopped")
     )
     assert said("map", RUN)[0] == 1
-    assert Study.find(Ask.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"
+    assert (
+        AtomsJob.find(AtomsRequest.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"
+    )

@@ -213,7 +213,7 @@ def test_deleting_asks_first(models, home):
 )
 def test_bad_input_is_one_sentence_and_status_two(models, home, arguments, sentence):
     assert sentence in refused("train", *RANDOM, "--method", "lora", *SHORT, *arguments)
-    assert RunStore().all(demo=False) == []
+    assert RunStore().all(include_demos=False) == []
 
 
 @pytest.mark.parametrize("command", ["answers", "compare", "delete", "cancel", "resume"])
@@ -230,28 +230,28 @@ def test_a_fault_of_ours_is_status_one_with_an_error_id(models, home, monkeypatc
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("peftcore.training.run_training.perform", broken)
+    monkeypatch.setattr("peftcore.training.run_training.execute_run", broken)
     done = call("train", *RANDOM, "--method", "lora", *SHORT)
-    status = RunStore().all(demo=False)[0].status()
+    status = RunStore().all(include_demos=False)[0].status()
     assert done.exit_code == 1
     assert status.error_id in done.stderr
     assert "Traceback" not in done.output
 
 
 def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home, monkeypatch):
-    from peftcore.training.run_training import perform
+    from peftcore.training.run_training import execute_run
 
     def pressing(run, report, **given):
         def press(progress):
             if progress.step == 2:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        return perform(run, report=press, **given)
+        return execute_run(run, report=press, **given)
 
-    monkeypatch.setattr("peftcore.training.run_training.perform", pressing)
+    monkeypatch.setattr("peftcore.training.run_training.execute_run", pressing)
     command = ["train", *RANDOM, "--method", "lora", *SHORT, "--set", "evaluate_every=1"]
     done = call(*command)
-    run = RunStore().all(demo=False)[0]
+    run = RunStore().all(include_demos=False)[0]
     assert done.exit_code == 1
     assert "Resume it by the same command" in done.stderr
     assert (run.status().state, run.status().step) == ("cancelled", 2)
@@ -265,27 +265,27 @@ def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home,
 def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_DATA", "/elsewhere")
     options.use_data(tmp_path)
-    assert paths.data() == tmp_path
+    assert paths.data_folder() == tmp_path
     options.use_data(None)
-    assert paths.data() == tmp_path
+    assert paths.data_folder() == tmp_path
 
 
 def test_values_of_settings_read_as_json_or_as_text():
-    assert options.pair("rank=4") == ("rank", 4)
-    assert options.pair('components=["a", "b"]') == ("components", ["a", "b"])
-    assert options.pair("optimiser=adafactor") == ("optimiser", "adafactor")
-    assert options.pair("a=b=c") == ("a", "b=c")
+    assert options.parse_setting("rank=4") == ("rank", 4)
+    assert options.parse_setting('components=["a", "b"]') == ("components", ["a", "b"])
+    assert options.parse_setting("optimiser=adafactor") == ("optimiser", "adafactor")
+    assert options.parse_setting("a=b=c") == ("a", "b=c")
     with pytest.raises(BadInput):
-        options.pair("=4")
+        options.parse_setting("=4")
 
 
 def test_tables_align_numbers_right_and_show_nothing_as_a_dash():
-    lines = list(printing.table(["run", "mean"], [("a", 0.5), ("long", None)]))
+    lines = list(printing.format_table(["run", "mean"], [("a", 0.5), ("long", None)]))
     assert lines == ["run   mean", "a      0.5", "long     –"]
 
 
 def test_there_is_no_progress_bar_outside_a_terminal(capsys):
-    with printing.bar("lora") as report:
+    with printing.progress_bar("lora") as report:
         report(None)
     assert capsys.readouterr() == ("", "")
 

@@ -8,16 +8,16 @@ from typer.testing import CliRunner
 
 from peftcore.cli import app
 from peftcore.labs.components import grid
-from peftcore.labs.components.grid import FEW
+from peftcore.labs.components.grid import SHIPPED_PRESETS
 from peftcore.runs.store import RunStore
-from peftcore.sweeps.spec import SweepWork
+from peftcore.sweeps.spec import SweepJob
 from peftcore.system import processes
 
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
     """No shipped grids."""
-    monkeypatch.setattr(grid, "shelf", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
+    monkeypatch.setattr(grid, "shipped_store", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
 
 
 def printed(*words):
@@ -49,10 +49,10 @@ def test_an_unknown_preset_is_refused_with_those_there_are():
 
 def test_a_grid_tells_what_is_done_and_what_is_missing():
     settings = {"components": ("layernorm",)}
-    wanted = grid.spec("tiny-t5", "miniworld_nli", settings, {"seeds": 2})
+    wanted = grid.subset_spec("tiny-t5", "miniworld_nli", settings, {"seeds": 2})
     make_run("sparsefit", **wanted.model_dump(exclude={"base", "task", "method"}))
     found = printed("grid", "--seeds", "2")
-    assert [row["subset"] for row in found["runs"]] == list(FEW)
+    assert [row["subset"] for row in found["runs"]] == list(SHIPPED_PRESETS)
     assert [row["state"] for row in found["runs"]] == ["done"] + ["not trained"] * 4
     (accuracy,) = [row for row in found["scores"] if row["metric"] == "accuracy"]
     assert (accuracy["name"], accuracy["n"]) == ("LayerNorm", 2)
@@ -61,17 +61,17 @@ def test_a_grid_tells_what_is_done_and_what_is_missing():
 
 def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
     launched = []
-    monkeypatch.setattr(SweepWork, "launch", lambda work: launched.append(work.id))
+    monkeypatch.setattr(SweepJob, "launch", lambda work: launched.append(work.id))
     found = printed("grid", "--seeds", "2")
     assert (found["missing"], found["state"]) == (5, None)
-    assert SweepWork.every() == []
+    assert SweepJob.list_all() == []
     assert printed("grid", "--seeds", "2", "--start")["sweep"] == found["sweep"]
     assert launched == [found["sweep"]]
-    (work,) = SweepWork.every()
-    work.write_status(state="working", process=vars(processes.current()), done=1, of=5)
+    (work,) = SweepJob.list_all()
+    work.write_status(state="working", process=vars(processes.current_process()), done=1, of=5)
     said = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
     assert "1 of 5 runs trained" in said.stdout
-    assert work.stop_asked()
+    assert work.stop_requested()
 
 
 def test_layers_are_planned_around_the_settings_given():

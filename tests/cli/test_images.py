@@ -18,7 +18,7 @@ def test_the_base_draws_as_json_and_in_signs():
     asked = ("draw", "--prompt", "draw a seven", "--count", "2")
     found = json.loads(call(*asked, "--json").stdout)
     assert found["prompt"] == "draw a seven"
-    assert [len(canvas.decode(code)) for code in found["pictures"]] == [64, 64]
+    assert [len(canvas.code_to_picture(code)) for code in found["pictures"]] == [64, 64]
     lines = call(*asked).stdout.splitlines()
     assert lines[0].startswith("draw a seven: ")
     assert lines[-1] == "; ".join(found["told"])
@@ -35,9 +35,9 @@ def test_a_shipped_run_compares_and_draws_with_few_atoms():
 
 
 def test_pruning_tells_how_steadily_pictures_follow(monkeypatch):
-    run = next(r for r in results_store.runs("pictures_digit") if r.spec.method == "atoms")
-    figure = results_store.figure(f"prune-{run.id}")
-    monkeypatch.setattr(compute, "prune", lambda *given, **more: figure)
+    run = next(r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms")
+    figure = results_store.load_figure(f"prune-{run.id}")
+    monkeypatch.setattr(compute, "measure_pruning", lambda *given, **more: figure)
     told = json.loads(call("prune", run.id, "--json").stdout)
     assert set(told["rises"]) == set(told["needed"]) == set(compute.ORDERS)
     earned, size = told["rises"]["earned"], told["rises"]["importance"]

@@ -40,11 +40,11 @@ def test_a_link_lets_a_rater_in_and_what_they_say_is_exported(made, tmp_path):
     invited = told("serve-link", made["project"], "--name", "Ann", "--address", "http://lab:1/")
     address, _, token = invited["link"].partition("?r=")
     assert address == "http://lab:1/rate"
-    book = rating.Book()
+    book = rating.RatingStore()
     who = rating.sign_in(book, token)
     while shown := rating.next_item(book, who):
-        rating.answer(book, who, shown.lease, shown.options[0], shown.lease)
-        rating.rate(book, who, shown.lease, rating.Judgement(verdict="no"), shown.lease)
+        rating.submit_answer(book, who, shown.lease, shown.options[0], shown.lease)
+        rating.submit_rating(book, who, shown.lease, rating.Judgement(verdict="no"), shown.lease)
     lines = call("export", made["project"]).stdout.splitlines()
     assert len(lines) == made["items"]
     assert not any(word in "".join(lines) for word in ("lora", "spt", *made["facts"]["runs"]))
@@ -59,7 +59,7 @@ def test_links_are_replaced_and_closed_and_projects_opened_again(made):
     first = told("serve-link", made["project"], "--name", "Ann")
     second = told("new-link", first["rater"], "--address", "http://lab:1")
     assert second["link"].startswith("http://lab:1/rate?r=")
-    book = rating.Book()
+    book = rating.RatingStore()
     with pytest.raises(rating.NotAllowed, match="not valid"):
         rating.sign_in(book, first["link"].partition("?r=")[2])
     token = second["link"].partition("?r=")[2]
@@ -109,7 +109,7 @@ def test_scores_come_with_their_differences_to_the_best_or_to_a_chosen_one(home)
 
 
 def test_raters_who_failed_a_check_can_be_left_out(home):
-    book = rating.Book()
+    book = rating.RatingStore()
     check = rated.item(9, kind="check", origins=(), expected=("yes",))
     project = rated.project(book, [rated.item(0), rated.item(1), check])
     for name, verdict in (("Ann", "yes"), ("Bo", "no")):
@@ -127,7 +127,7 @@ def test_agreement_of_pairs_is_about_who_won(home):
 
 
 def test_dimensions_are_scored_agreed_on_and_settled_one_by_one(home):
-    book = rating.Book()
+    book = rating.RatingStore()
     project = rated.project(book, 3, mode="likert")
     for name, step in (("Ann", 2), ("Bo", 4)):
         scales = dict.fromkeys(rating.DIMENSIONS, 3) | {"fluent": step}
@@ -171,7 +171,7 @@ def test_what_is_not_there_is_said_in_a_sentence(home, arguments, message):
 
 
 def test_verdicts_and_shortcomings_are_split_by_run_label_or_answer(home):
-    book = rating.Book()
+    book = rating.RatingStore()
     project = rated.project(book, [rated.item(0), rated.item(1)])
     rated.rate_all(book, rated.rater(book, project), "weak yes", shortcomings=("trivial",))
     found = told("verdicts", project.id)

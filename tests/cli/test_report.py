@@ -14,12 +14,12 @@ ROWS = studies.read(report.TABLE)
 
 
 def shipped(folder):
-    return RunStore(paths.ASSETS / folder, demos=paths.ASSETS / "none").all()
+    return RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / "none").all()
 
 
 def test_the_page_in_the_tree_is_what_the_table_in_the_tree_says():
     page = (paths.ASSETS / "measured.md").read_text("utf-8")
-    assert page == report.markdown(ROWS)
+    assert page == report.experiments_markdown(ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.study} {row.run}")
@@ -32,7 +32,7 @@ def test_every_mean_and_interval_follows_from_the_seeds_beside_it(row):
 
 def test_what_a_study_asks_for_is_what_its_rows_are_of():
     """Rows of settings that are no longer the defaults would be somebody else's."""
-    for name, study in studies.STUDIES.items():
+    for name, study in studies.EXPERIMENTS.items():
         ids = {row.run for row in ROWS if row.study == name}
         assert ids
         assert ids <= {spec.id for _, spec in study.runs()}
@@ -65,13 +65,13 @@ def test_what_the_readme_says_in_short_holds():
 def test_means_without_interval_and_missing_ones_are_told():
     one = ROWS[0].__class__(**(vars(ROWS[0]) | {"mean": 0.5, "low": None, "high": None}))
     none = ROWS[0].__class__(**(vars(ROWS[0]) | {"mean": None}))
-    assert [report.cell(each) for each in (one, none, None)] == ["0.500", "–", "–"]
+    assert [report.format_cell(each) for each in (one, none, None)] == ["0.500", "–", "–"]
 
 
 def test_the_command_writes_the_page(tmp_path):
     out = tmp_path / "page.md"
     assert CliRunner().invoke(app, ["measured", "--out", str(out)]).exit_code == 0
-    assert out.read_text("utf-8") == report.markdown(ROWS)
+    assert out.read_text("utf-8") == report.experiments_markdown(ROWS)
 
 
 def test_the_readme_tells_the_demo_runs_as_they_are():

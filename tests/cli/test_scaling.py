@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from peftcore.cli import app
 from peftcore.jobs.queue import Queue
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import plan
-from peftcore.training.run_training import perform
+from peftcore.training.planning import build_spec
+from peftcore.training.run_training import execute_run
 
 TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
 
@@ -31,7 +31,7 @@ def trained(shelf, tmp_path_factory):
         for method in ("spt", "prompt_tuning"):
             scored = {"limit": 3, "max_new_tokens": 2}
             asked = ("random-t5", "miniworld_nli", method, {"length": 5}, {"seeds": 2})
-            perform(store.create(plan(*asked, TRAINING, scored)))
+            execute_run(store.create(build_spec(*asked, TRAINING, scored)))
     return store.folder
 
 
@@ -39,7 +39,7 @@ def trained(shelf, tmp_path_factory):
 def runs(trained, home, shelf, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
     shutil.copytree(trained, home / "runs")
-    return {run.spec.method: run for run in RunStore().all(demo=False)}
+    return {run.spec.method: run for run in RunStore().all(include_demos=False)}
 
 
 def printed(*arguments):

@@ -32,36 +32,36 @@ def write(folder, name, content):
 def test_rows_of_json_lines_round_trip(rows, ending):
     end = "\r\n" if ending == "\r" else "\n"
     content = end.join(json.dumps(row, ensure_ascii=False) for row in rows)
-    assert sources.json_lines(content.encode()) == (rows, [])
+    assert sources.parse_json_lines(content.encode()) == (rows, [])
 
 
 @given(some.binary(max_size=200))
 def test_any_bytes_are_rows_or_bad_lines(content):
-    found, bad = sources.json_lines(content)
+    found, bad = sources.parse_json_lines(content)
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     assert len(found) + len(bad) == sum(bool(line.strip()) for line in lines)
 
 
 def test_rows_are_read_and_the_callers_changes_stay_with_the_caller(data):
     write(data / "set", "train.jsonl", '{"text": "früh\u2028spät"}\n\n{"text": "b"}\n')
-    first = sources.rows("set", "train")
+    first = sources.load_rows("set", "train")
     assert [row["text"] for row in first] == ["früh\u2028spät", "b"]
     first[0]["text"] = "changed"
-    assert sources.rows("set", "train")[0]["text"] == "früh\u2028spät"
+    assert sources.load_rows("set", "train")[0]["text"] == "früh\u2028spät"
 
 
 def test_a_changed_file_is_read_again(data):
     write(data / "set", "train.jsonl", '{"text": "a"}')
-    assert len(sources.rows("set", "train")) == 1
+    assert len(sources.load_rows("set", "train")) == 1
     write(data / "set", "train.jsonl", '{"text": "a"}\n{"text": "b"}')
-    assert len(sources.rows("set", "train")) == 2
+    assert len(sources.load_rows("set", "train")) == 2
 
 
 def test_bad_lines_are_listed_by_number(data):
     content = b'{"a": 1}\n{"b": 1}\nnonsense\n{"a": "1"}\n\xff\n' + b"[" * 100_000
     write(data / "set", "train.jsonl", content)
     with pytest.raises(BadInput) as error:
-        sources.rows("set", "train", fields={"a": int})
+        sources.load_rows("set", "train", fields={"a": int})
     text = str(error.value)
     assert "train.jsonl has 5 bad lines" in text
     for part in ("line 2: field 'a' is missing", "line 3: not JSON", "line 5", "line 6"):
@@ -70,36 +70,36 @@ def test_bad_lines_are_listed_by_number(data):
 
 
 def test_half_a_surrogate_pair_is_a_bad_line():
-    found, bad = sources.json_lines(rb'{"a": "\ud83d"}' + b"\n" + rb'{"a": "\ud83d\ude00"}')
+    found, bad = sources.parse_json_lines(rb'{"a": "\ud83d"}' + b"\n" + rb'{"a": "\ud83d\ude00"}')
     assert found == [{"a": "😀"}]
     assert [line.line for line in bad] == [1]
 
 
 def test_many_bad_lines_are_counted():
-    _, bad = sources.json_lines(b"x\n" * 25)
-    assert sources.listing(bad).endswith("line 10: " + bad[0].reason + "; and 15 more")
+    _, bad = sources.parse_json_lines(b"x\n" * 25)
+    assert sources.describe_bad_lines(bad).endswith("line 10: " + bad[0].reason + "; and 15 more")
 
 
 def test_an_empty_file_is_refused(data):
     write(data / "set", "train.jsonl", "\n")
     with pytest.raises(BadInput, match="has no rows"):
-        sources.rows("set", "train")
+        sources.load_rows("set", "train")
 
 
 def test_missing_data_say_where_they_were_looked_for_and_what_to_do(data):
     with pytest.raises(BadInput) as error:
-        sources.rows("set", "train", HUB)
-    for part in (str(paths.data() / "set"), "PEFTCORE_DATA", "--data", "HF_HUB_OFFLINE"):
+        sources.load_rows("set", "train", HUB)
+    for part in (str(paths.data_folder() / "set"), "PEFTCORE_DATA", "--data", "HF_HUB_OFFLINE"):
         assert part in str(error.value)
-    assert not sources.present("set")
+    assert not sources.is_available("set")
 
 
 def test_a_folder_is_never_mixed_with_the_hub(data, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     write(data / "set", "train.jsonl", '{"text": "a"}')
     with pytest.raises(BadInput, match=r"no test\.jsonl"):
-        sources.rows("set", "test", HUB)
-    assert sources.present("set")
+        sources.load_rows("set", "test", HUB)
+    assert sources.is_available("set")
 
 
 def hub_that(monkeypatch, answer):
@@ -119,7 +119,7 @@ def test_the_hub_is_asked_by_name_and_pinned_revision(data, monkeypatch):
 
     hub_that(monkeypatch, load)
     for _ in range(2):  # the second time it is remembered
-        assert sources.rows("set", "train", HUB) == [{"text": "a"}]
+        assert sources.load_rows("set", "train", HUB) == [{"text": "a"}]
     assert asked == [(("owner/set", "small"), {"revision": "abc123", "split": "train"})]
 
 
@@ -129,7 +129,7 @@ def test_a_hub_that_cannot_be_reached_reads_as_bad_input(data, monkeypatch):
 
     hub_that(monkeypatch, load)
     with pytest.raises(BadInput, match=r"set PEFTCORE_DATA or --data.*owner/set failed: no route"):
-        sources.rows("set", "train", HUB)
+        sources.load_rows("set", "train", HUB)
 
 
 def test_without_a_network_nobody_waits_for_the_hub(data, monkeypatch):
@@ -145,4 +145,4 @@ def test_without_a_network_nobody_waits_for_the_hub(data, monkeypatch):
     monkeypatch.setattr(sources, "getproxies", dict)
     monkeypatch.setattr(sources.socket, "create_connection", connect)
     with pytest.raises(BadInput, match=r"PEFTCORE_DATA or --data.*no network to ask the hub"):
-        sources.rows("set", "train", HUB)
+        sources.load_rows("set", "train", HUB)

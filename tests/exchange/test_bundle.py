@@ -15,8 +15,8 @@ def names(path):
 
 def test_a_bundle_holds_what_decides_and_proves_the_scores_and_is_the_same_twice(tmp_path):
     runs = [make_run("lora"), make_run("spt")]
-    listed = bundle.bundle(runs, tmp_path / "a.zip")
-    bundle.bundle(runs[::-1], tmp_path / "b.zip")
+    listed = bundle.write_bundle(runs, tmp_path / "a.zip")
+    bundle.write_bundle(runs[::-1], tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     for run in runs:
         place = f"runs/{run.id}"
@@ -38,13 +38,13 @@ def test_a_bundle_holds_what_decides_and_proves_the_scores_and_is_the_same_twice
 def test_answers_stay_at_home_unless_asked_for(tmp_path):
     run = make_run("lora")
     texts = set(run.answers().source)
-    bundle.bundle([run], tmp_path / "a.zip")
+    bundle.write_bundle([run], tmp_path / "a.zip")
     assert not any("answers" in name for name in names(tmp_path / "a.zip"))
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         whole = b"".join(file.read(name) for name in file.namelist()).decode("utf-8", "replace")
     assert not [text for text in texts if text in whole]
     assert "Answers are left out" in whole
-    bundle.bundle([run], tmp_path / "b.zip", with_answers=True)
+    bundle.write_bundle([run], tmp_path / "b.zip", with_answers=True)
     with zipfile.ZipFile(tmp_path / "b.zip") as file:
         content = file.read(f"runs/{run.id}/answers.parquet")
     assert content == (run.folder / "answers.parquet").read_bytes()
@@ -53,7 +53,7 @@ def test_answers_stay_at_home_unless_asked_for(tmp_path):
 def test_nothing_of_this_machine_is_in_a_bundle(tmp_path):
     run = make_run("lora")
     run.append_log("a secret path")
-    bundle.bundle([run], tmp_path / "a.zip")
+    bundle.write_bundle([run], tmp_path / "a.zip")
     with zipfile.ZipFile(tmp_path / "a.zip") as file:
         whole = b"".join(file.read(name) for name in file.namelist())
         assert "process" not in json.loads(file.read(f"runs/{run.id}/status.json"))
@@ -72,8 +72,8 @@ def test_only_finished_runs_are_bundled_and_no_file_is_replaced(tmp_path):
     run = make_run("lora")
     run.write_status(state="cancelled")
     with pytest.raises(BadInput, match="is cancelled; only finished runs are bundled"):
-        bundle.bundle([run], tmp_path / "a.zip")
+        bundle.write_bundle([run], tmp_path / "a.zip")
     run.write_status(state="done")
     (tmp_path / "a.zip").write_text("mine")
     with pytest.raises(BadInput, match="there already"):
-        bundle.bundle([run], tmp_path / "a.zip")
+        bundle.write_bundle([run], tmp_path / "a.zip")

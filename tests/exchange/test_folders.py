@@ -11,7 +11,7 @@ from support.bases import FAMILIES, build_tiny
 from peftcore.errors import BadInput
 from peftcore.exchange import folders
 from peftcore.models.base_model import fingerprint, load
-from peftcore.models.batching import Batch, Encoder
+from peftcore.models.batching import Batch, ExampleBatcher
 from peftcore.runs.store import RunStore
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
@@ -44,12 +44,12 @@ def learnt(family, method, vertices=1, **settings):
     base = load(f"my-{family}")
     if method in ("prompt_tuning", "spt", "prefix_tuning"):
         settings = {"length": 4} | settings
-    spec = planning.plan(
+    spec = planning.build_spec(
         base.name, TASK, method, settings, {"seeds": 2, "first_seed": 5, "vertices": vertices}
     )
-    adapted = planning.wear(base, spec, fresh=False)
+    adapted = planning.build_adapted(base, spec, fresh=False)
     rng = torch.Generator().manual_seed(7)
-    for name, tensor in (adapted.tensors | adapted.frozen).items():
+    for name, tensor in (adapted.tensors | adapted.head_stats).items():
         if not name.startswith("threshold:"):
             size = 0.1 if name.startswith("delta:") else 0.3
             tensor.data += size * torch.rand(tensor.shape, generator=rng)
@@ -69,10 +69,10 @@ def ours(run, base, family, index=1):
     adapted = load_adapter(run, base)
     for name, tensor in adapted.tensors.items():
         adapted.tensors[name] = tensor[index : index + 1].detach()
-    with adapted._wearing(adapted.centroid(1), 2, None) as (mix, _), torch.no_grad():
+    with adapted.active(adapted.centroid(1), 2, None) as (mix, _), torch.no_grad():
         types = torch.zeros_like(IDS) if family == "bert" else None
         batch = Batch(IDS, torch.ones_like(IDS), types)
-        inputs = adapted._inputs(batch, mix)
+        inputs = adapted._model_inputs(batch, mix)
         if family == "t5":
             inputs["decoder_input_ids"] = IDS.flip(1)
         return adapted.model(**inputs)[0]
@@ -219,10 +219,12 @@ def test_an_encoders_head_lies_beside_and_gives_the_runs_logits(tmp_path):
     folders.export_peft(run, 6, tmp_path / "out", base)
     head = load_file(tmp_path / "out" / "head.safetensors")
     adapted = load_adapter(run, base)
-    batch = Encoder(base, ["a", "b", "c"]).batch(EXAMPLES[:1] * 2)
-    with adapted._wearing(adapted.centroid(), 2, None):
+    batch = ExampleBatcher(base, ["a", "b", "c"]).batch(EXAMPLES[:1] * 2)
+    with adapted.active(adapted.centroid(), 2, None):
         states = adapted.model(
-            input_ids=batch.ids, attention_mask=batch.mask, token_type_ids=batch.types
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            token_type_ids=batch.token_type_ids,
         ).last_hidden_state
     x = (states[1, 0] - head["head_mean"]) / head["head_scale"]
     close(x @ head["head"] + head["head_bias"], adapted.logits(batch, adapted.centroid())[1])
@@ -269,7 +271,7 @@ def folder(tmp_path):
 def refused(folder, base="my-t5"):
     with pytest.raises(BadInput) as error:
         folders.import_peft(folder, base, TASK)
-    assert not [run for run in RunStore().all(demo=False) if "imported" in run.manifest()]
+    assert not [run for run in RunStore().all(include_demos=False) if "imported" in run.manifest()]
     return str(error.value)
 
 

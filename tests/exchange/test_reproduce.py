@@ -26,19 +26,19 @@ def own(tmp_path, monkeypatch):
 
 
 def trained(method="lora", **more):
-    spec = planning.plan(
+    spec = planning.build_spec(
         "mine", "miniworld_nli", method, None, {"seeds": 2}, SMALL,
         {"limit": 6, "max_new_tokens": 3}, **more,
     )  # fmt: skip
     run = RunStore().create(spec)
-    run_training.perform(run)
+    run_training.execute_run(run)
     return run
 
 
 def test_reproducing_trains_again_to_the_same_scores_and_leaves_the_run_alone(own, home):
     run = trained()
     before = {p.name: p.stat().st_mtime_ns for p in run.folder.iterdir()}
-    bundle.bundle([run], own / "a.zip")
+    bundle.write_bundle([run], own / "a.zip")
     report = reproduce.reproduce(own / "a.zip", device="cpu")
     assert report.findings == []
     assert report.identical
@@ -52,7 +52,7 @@ def test_reproducing_trains_again_to_the_same_scores_and_leaves_the_run_alone(ow
 def test_a_run_that_starts_from_another_brings_it_along(own):
     first = trained("prompt_tuning")
     second = trained("prompt_tuning", start=first.id)
-    bundle.bundle([second], own / "a.zip")
+    bundle.write_bundle([second], own / "a.zip")
     assert f"runs/{first.id}/adapter.safetensors" in zipfile.ZipFile(own / "a.zip").namelist()
     report = reproduce.reproduce(own / "a.zip", device="cpu")
     assert {s.run for s in report.scores} == {first.id, second.id}
@@ -78,7 +78,7 @@ def resummed(members):
 
 def test_every_changed_missing_and_added_file_is_named(own):
     run = trained()
-    bundle.bundle([run], own / "a.zip")
+    bundle.write_bundle([run], own / "a.zip")
     place = f"runs/{run.id}"
 
     def change(members):
@@ -95,7 +95,7 @@ def test_every_changed_missing_and_added_file_is_named(own):
 
 def test_other_versions_are_told_other_weights_data_and_settings_are_refused(own):
     run = trained()
-    bundle.bundle([run], own / "a.zip")
+    bundle.write_bundle([run], own / "a.zip")
     place = f"runs/{run.id}"
 
     def versions(members):
@@ -116,7 +116,9 @@ def test_other_versions_are_told_other_weights_data_and_settings_are_refused(own
     report = reproduce.reproduce(edited(own / "a.zip", own / "b.zip", versions), device="cpu")
     assert [(f.what, f.fatal) for f in report.findings] == [("version", False)]
     assert "made with torch 1.0" in report.findings[0].sentence
-    found = reproduce.examine(*reproduce.opened(edited(own / "a.zip", own / "c.zip", foreign)))
+    found = reproduce.find_differences(
+        *reproduce.open_bundle(edited(own / "a.zip", own / "c.zip", foreign))
+    )
     assert [(f.what, f.fatal) for f in found] == [("spec", True), ("base", True), ("data", True)]
     with pytest.raises(BadInput, match="had weights f00"):
         reproduce.reproduce(own / "c.zip", device="cpu")
@@ -158,33 +160,33 @@ GOOD = "runs/0123456789ab/spec.json"
 )
 def test_names_that_lead_elsewhere_or_mean_nothing_are_refused(tmp_path, name, said):
     with pytest.raises(BadInput, match=said):
-        reproduce.opened(zipped(tmp_path / "a.zip", [(name, b"{}")]))
+        reproduce.open_bundle(zipped(tmp_path / "a.zip", [(name, b"{}")]))
 
 
 @pytest.mark.parametrize("mode", [stat.S_IFLNK | 0o777, stat.S_IFIFO | 0o644, stat.S_IFCHR])
 def test_links_and_devices_are_refused(tmp_path, mode):
     with pytest.raises(BadInput, match="no ordinary file"):
-        reproduce.opened(zipped(tmp_path / "a.zip", [(entry(GOOD, mode), b"/etc/passwd")]))
+        reproduce.open_bundle(zipped(tmp_path / "a.zip", [(entry(GOOD, mode), b"/etc/passwd")]))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_members_of_one_name_are_refused(tmp_path):
     with pytest.raises(BadInput, match="two members"):
-        reproduce.opened(zipped(tmp_path / "a.zip", [(GOOD, b"{}"), (GOOD, b"[]")]))
+        reproduce.open_bundle(zipped(tmp_path / "a.zip", [(GOOD, b"{}"), (GOOD, b"[]")]))
 
 
 def test_a_member_that_claims_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("peftcore.system.zip_files.LARGEST_MEMBER", 1000)
+    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBER_BYTES", 1000)
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(GOOD, b"0" * 100_000)
     (tmp_path / "a.zip").write_bytes(bomb.getvalue())
     with pytest.raises(BadInput, match="unpacks to 100,000 bytes; at most 1,000"):
-        reproduce.opened(tmp_path / "a.zip")
-    monkeypatch.setattr("peftcore.system.zip_files.LARGEST_MEMBER", 10**6)
-    monkeypatch.setattr("peftcore.system.zip_files.LARGEST_WHOLE", 1000)
+        reproduce.open_bundle(tmp_path / "a.zip")
+    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBER_BYTES", 10**6)
+    monkeypatch.setattr("peftcore.system.zip_files.MAX_TOTAL_BYTES", 1000)
     with pytest.raises(BadInput, match="more than 1,000 bytes"):
-        reproduce.opened(tmp_path / "a.zip")
+        reproduce.open_bundle(tmp_path / "a.zip")
 
 
 def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(tmp_path):
@@ -195,14 +197,14 @@ def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(tmp_path):
     content = whole.getvalue().replace((100_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(BadInput, match=r"damaged|not of the 10 bytes"):
-        reproduce.opened(tmp_path / "a.zip")
+        reproduce.open_bundle(tmp_path / "a.zip")
 
 
 def test_too_many_members_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("peftcore.system.zip_files.MOST_MEMBERS", 2)
+    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBERS", 2)
     many = [(f"runs/00000000000{i}/spec.json", b"{}") for i in range(3)]
     with pytest.raises(BadInput, match="at most 2"):
-        reproduce.opened(zipped(tmp_path / "a.zip", many))
+        reproduce.open_bundle(zipped(tmp_path / "a.zip", many))
 
 
 @pytest.mark.parametrize(
@@ -218,12 +220,12 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch):
 )
 def test_a_zip_that_is_no_bundle_is_refused(tmp_path, members, said):
     with pytest.raises(BadInput, match=said):
-        reproduce.opened(zipped(tmp_path / "a.zip", members.items()))
+        reproduce.open_bundle(zipped(tmp_path / "a.zip", members.items()))
 
 
 def test_a_file_that_is_no_zip_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(BadInput, match="not a zip file"):
-        reproduce.opened(tmp_path / "a.zip")
+        reproduce.open_bundle(tmp_path / "a.zip")
     with pytest.raises(BadInput, match="there is no file"):
-        reproduce.opened(tmp_path / "b.zip")
+        reproduce.open_bundle(tmp_path / "b.zip")

@@ -2,7 +2,13 @@ import pytest
 
 from peftcore import paths
 from peftcore.data.task import TASKS
-from peftcore.experiments.demo_runs import KEPT, LARGEST, make, specs, study_specs
+from peftcore.experiments.demo_runs import (
+    MAX_ADAPTER_BYTES,
+    SHIPPED_FILES,
+    demo_specs,
+    study_specs,
+    write_demo_runs,
+)
 from peftcore.runs.store import RunStore
 
 
@@ -17,15 +23,15 @@ def test_demo_runs_are_put_in_place_of_what_was_there(tmp_path):
         (run.folder / "checkpoint.safetensors").write_bytes(b"left over")
         run.write_status(state="done")
 
-    made = make(out, work)
-    assert [run.id for run in made] == worked == [spec.id for spec in specs()]
+    made = write_demo_runs(out, work)
+    assert [run.id for run in made] == worked == [spec.id for spec in demo_specs()]
     assert sorted(p.name for p in out.iterdir()) == sorted(worked)
     assert not list(out.glob("*/checkpoint.safetensors"))
     assert [p.name for p in tmp_path.iterdir()] == ["demo_runs"]
 
 
 def test_runs_that_were_finished_before_a_stop_are_not_done_again(tmp_path):
-    wanted, worked = specs()[:2], []
+    wanted, worked = demo_specs()[:2], []
 
     def stopped(run):
         if worked:
@@ -34,41 +40,41 @@ def test_runs_that_were_finished_before_a_stop_are_not_done_again(tmp_path):
         run.write_status(state="done")
 
     with pytest.raises(KeyboardInterrupt):
-        make(tmp_path / "study_runs", stopped, wanted)
+        write_demo_runs(tmp_path / "study_runs", stopped, wanted)
     assert not (tmp_path / "study_runs").exists()
 
     def work(run):
         worked.append(run.id)
         run.write_status(state="done")
 
-    make(tmp_path / "study_runs", work, wanted)
+    write_demo_runs(tmp_path / "study_runs", work, wanted)
     assert worked == [spec.id for spec in wanted]
 
 
 def test_runs_of_studies_are_found_and_listed_only_if_asked(tmp_path):
-    spec = specs()[0]
-    make(tmp_path / "study_runs", lambda run: run.write_status(state="done"), [spec])
-    store = RunStore(tmp_path / "runs", demos=tmp_path / "demo_runs")
+    spec = demo_specs()[0]
+    write_demo_runs(tmp_path / "study_runs", lambda run: run.write_status(state="done"), [spec])
+    store = RunStore(tmp_path / "runs", demo_folder=tmp_path / "demo_runs")
     assert store.all() == []
-    assert [run.id for run in store.all(studies=True)] == [spec.id]
+    assert [run.id for run in store.all(include_studies=True)] == [spec.id]
     assert store.open(spec.id).demo
     assert store.find(spec).id == spec.id
 
 
-SHIPPED = [run for run in RunStore().all(studies=True) if run.demo]
+SHIPPED = [run for run in RunStore().all(include_studies=True) if run.demo]
 
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
 def test_a_shipped_run_is_whole_done_and_made_of_our_own_text(run):
     assert run.status().state == "done"
     assert run.spec.task.startswith("miniworld_")
-    assert {p.name for p in run.folder.iterdir()} <= {*KEPT, "path"}
+    assert {p.name for p in run.folder.iterdir()} <= {*SHIPPED_FILES, "path"}
     assert run.manifest()["data_hash"] == TASKS[run.spec.task]().data_hash()
     assert len(run.scores()[TASKS[run.spec.task].main_metric]) == run.spec.population.seeds >= 4
 
 
 def test_the_shipped_runs_are_those_the_command_makes():
-    wanted = [*specs(), *study_specs(RunStore())]
+    wanted = [*demo_specs(), *study_specs(RunStore())]
     assert {run.id for run in SHIPPED} == {spec.id for spec in wanted}
     assert (paths.ASSETS / "demo_runs").is_dir()
 
@@ -78,7 +84,7 @@ def test_large_adapters_behind_a_study_are_left_out(tmp_path):
         (run.folder / "adapter.safetensors").write_bytes(b"0" * (1 + sizes.pop()))
         run.write_status(state="done")
 
-    sizes = [LARGEST, LARGEST - 1]
-    small, large = make(tmp_path / "study_runs", work, specs()[:2])
+    sizes = [MAX_ADAPTER_BYTES, MAX_ADAPTER_BYTES - 1]
+    small, large = write_demo_runs(tmp_path / "study_runs", work, demo_specs()[:2])
     assert (small.folder / "adapter.safetensors").is_file()
     assert not (large.folder / "adapter.safetensors").exists()

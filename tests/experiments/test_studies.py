@@ -7,7 +7,7 @@ from peftcore.errors import BadInput
 from peftcore.experiments import studies
 
 
-@pytest.mark.parametrize("name", list(studies.STUDIES))
+@pytest.mark.parametrize("name", list(studies.EXPERIMENTS))
 def test_a_study_asks_for_different_runs_with_at_least_five_seeds(name):
     wanted = [spec for _, spec in studies.find(name).runs()]
     assert len({spec.id for spec in wanted}) == len(wanted)
@@ -27,7 +27,7 @@ def test_the_two_validations_of_a_simplex_differ_in_nothing_else():
 def test_a_row_is_the_mean_and_interval_over_seeds(home):
     run = make_run(population={"seeds": 3})
     run.write_scores({"accuracy": [0.5, 0.7, 0.6]})
-    row = studies.row("methods", studies.Arm("LoRA", "lora"), run)
+    row = studies.result_row("methods", studies.ExperimentArm("LoRA", "lora"), run)
     assert (row.mean, row.n, row.values) == (pytest.approx(0.6), 3, "0.5 0.7 0.6")
     half = 4.302653 * 0.1 / 3**0.5  # t with two degrees of freedom
     assert row.high - row.mean == pytest.approx(half, rel=1e-4)
@@ -35,7 +35,7 @@ def test_a_row_is_the_mean_and_interval_over_seeds(home):
 
 def test_writing_replaces_a_study_and_keeps_the_others(tmp_path):
     path = tmp_path / "measured.csv"
-    make = lambda study, mean: studies.Row(
+    make = lambda study, mean: studies.ExperimentRow(
         study, "b", "t", 5, "l", "m", "accuracy", mean, None, None, 1, "", 3, "r"
     )
     studies.write([make("one", 0.1), make("two", 0.2)], path)

@@ -12,15 +12,15 @@ from pydantic import Field
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement, Part
-from peftcore.labs.atoms.request import Ask as AtomAsk
-from peftcore.labs.landscape.request import Ask as LandscapeAsk
+from peftcore.jobs.background import AdapterRef, BackgroundJob
+from peftcore.labs.atoms.request import AtomsRequest as AtomAsk
+from peftcore.labs.landscape.request import LandscapeRequest as LandscapeAsk
 from peftcore.system import atomic_files, processes
 
 RUN = "0123456789ab"
 
 
-class Ask(background.Ask):
+class Ask(background.JobRequest):
     kind: str = Field("count", description="What is counted")
     most: int = Field(3, ge=1, description="How far")
 
@@ -29,11 +29,11 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Count(Measurement):
-    ask: Ask
-    SHELF: ClassVar[str] = "counts"
-    ASK: ClassVar[type[background.Ask]] = Ask
-    EXTRAS: ClassVar[tuple[str, ...]] = ("extra.bin",)
+class Count(BackgroundJob):
+    request: Ask
+    FOLDER_NAME: ClassVar[str] = "counts"
+    REQUEST: ClassVar[type[background.JobRequest]] = Ask
+    EXTRA_FILES: ClassVar[tuple[str, ...]] = ("extra.bin",)
 
 
 def ask(**fields):
@@ -43,7 +43,7 @@ def ask(**fields):
 def test_equal_asks_are_one_whatever_is_written_out():
     assert ask().id == ask(most=3).id
     assert len({ask().id, ask(most=4).id, ask(runs=["b" * 12]).id}) == 3
-    assert ask(most=4).words() == ["-c", "print", "--set", "most=4"]
+    assert ask(most=4).command_arguments() == ["-c", "print", "--set", "most=4"]
 
 
 def test_ids_are_those_of_the_measurements_that_are_shipped():
@@ -55,18 +55,18 @@ def test_ids_are_those_of_the_measurements_that_are_shipped():
 
 
 def test_adapters_are_named_by_run_step_and_seed():
-    assert Part.read("0123456789ab@20/3") == Part("0123456789ab", 20, 3)
-    assert Part.read("0123456789ab") == Part("0123456789ab")
+    assert AdapterRef.parse("0123456789ab@20/3") == AdapterRef("0123456789ab", 20, 3)
+    assert AdapterRef.parse("0123456789ab") == AdapterRef("0123456789ab")
     for wrong in ("", "../x", "0123456789ab@", "0123456789abc"):
         with pytest.raises(BadInput, match="RUN@STEP"):
-            Part.read(wrong)
+            AdapterRef.parse(wrong)
 
 
 def test_one_is_found_again_and_the_shipped_one_will_do_when_it_is_done(monkeypatch, tmp_path):
     assert Count.find(ask()) is None
     count = Count.create(ask())
     assert Count.find(ask()) == count
-    assert Count.every() == [count]
+    assert Count.list_all() == [count]
     monkeypatch.setattr(Count, "assets", lambda: count.folder.parent)
     monkeypatch.setattr(Count, "home", lambda: tmp_path / "counts")
     assert not Count.create(ask()).shipped  # half done: this workspace begins its own
@@ -76,23 +76,23 @@ def test_one_is_found_again_and_the_shipped_one_will_do_when_it_is_done(monkeypa
 
 
 def test_an_ask_of_another_version_is_passed_over():
-    count = Count.own(ask())
-    atomic_files.replace(
+    count = Count.create_own(ask())
+    atomic_files.replace_file(
         count.folder / "ask.json", json.dumps({"runs": [RUN], "fewest": 1}).encode()
     )
-    assert Count.every() == []
+    assert Count.list_all() == []
 
 
 def test_work_is_done_once_and_what_came_in_is_kept():
-    count, done = Count.own(ask()), []
+    count, done = Count.create_own(ask()), []
 
     def work():
         done.append(count.status().state)
-        count.keep({"what": "loss", "at": [0], "values": [1.0]})
-        count.keep({"measure": "height", "value": 2.0})
+        count.append_value({"what": "loss", "at": [0], "values": [1.0]})
+        count.append_value({"measure": "height", "value": 2.0})
 
-    assert count.carried_out(work).state == "done"
-    assert count.carried_out(work).state == "done"
+    assert count.run(work).state == "done"
+    assert count.run(work).state == "done"
     assert done == ["waiting"]
     assert len(count.entries()) == 2
     assert count.measures()["value"].tolist() == [2.0]
@@ -114,52 +114,54 @@ def test_a_fault_is_written_down_and_reaches_the_caller(fault, state, message):
         raise fault
 
     with pytest.raises(type(fault)):
-        Count.own(ask()).carried_out(work)
-    status = Count.own(ask()).status()
+        Count.create_own(ask()).run(work)
+    status = Count.create_own(ask()).status()
     assert (status.state, status.message, status.process) == (state, message, None)
 
 
 def test_a_stop_keeps_what_was_measured():
-    count = Count.own(ask())
+    count = Count.create_own(ask())
 
     def work():
-        count.keep({"measure": "height", "value": 2.0})
+        count.append_value({"measure": "height", "value": 2.0})
         count.stop()
-        if count.stop_asked():
+        if count.stop_requested():
             raise InterruptedError
 
-    status = count.carried_out(work)
+    status = count.run(work)
     assert status.state == "stopped"
     assert "kept" in status.message
     assert len(count.entries()) == 1
 
 
 def test_a_stop_before_the_launched_process_has_begun_is_heeded():
-    count, done = Count.own(ask()), []
-    count.write_status(state="waiting", process=vars(processes.current()))  # as `launch` does
+    count, done = Count.create_own(ask()), []
+    count.write_status(
+        state="waiting", process=vars(processes.current_process())
+    )  # as `launch` does
     count.stop()
-    assert count.carried_out(lambda: done.append(1)).state == "stopped"
-    assert count.carried_out(lambda: done.append(2)).state == "done"  # the next one starts afresh
+    assert count.run(lambda: done.append(1)).state == "stopped"
+    assert count.run(lambda: done.append(2)).state == "done"  # the next one starts afresh
     assert done == [2]
 
 
 def test_nobody_else_works_on_one_at_the_same_time():
-    count = Count.own(ask())
+    count = Count.create_own(ask())
     with count.hold(), pytest.raises(BadInput, match="already"):
-        count.carried_out(lambda: None)
+        count.run(lambda: None)
 
 
 def test_one_that_waits_for_its_turn_can_be_stopped():
-    first, second = Count.own(ask()), Count.own(ask(most=4))
-    with first.turn():
+    first, second = Count.create_own(ask()), Count.create_own(ask(most=4))
+    with first.wait_for_turn():
         second.stop()
-        with pytest.raises(InterruptedError), second.turn():
+        with pytest.raises(InterruptedError), second.wait_for_turn():
             pass
 
 
 def test_what_claims_to_work_without_a_process_is_lost():
-    count = Count.own(ask())
-    gone = replace(processes.current(), started=1.0)
+    count = Count.create_own(ask())
+    gone = replace(processes.current_process(), started=1.0)
     count.write_status(state="working", process=vars(gone))
     assert count.status().state == "lost"
     count.stop()
@@ -167,7 +169,7 @@ def test_what_claims_to_work_without_a_process_is_lost():
 
 
 def test_time_left_goes_by_the_speed_so_far():
-    count = Count.own(ask())
+    count = Count.create_own(ask())
     assert count.status().left is None
     assert count.write_status(done=10, of=40, seconds=5.0).left == 15.0
 

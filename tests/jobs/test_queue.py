@@ -14,12 +14,17 @@ import sqlalchemy as sa
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import queue as job_queue
-from peftcore.jobs.queue import PATIENCE, Queue, ensure_worker, tend
+from peftcore.jobs.queue import (
+    HEARTBEAT_TIMEOUT_SECONDS,
+    Queue,
+    ensure_worker,
+    restart_missing_workers,
+)
 from peftcore.runs.spec import RunSpec
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS
 
-ME = processes.current()
+ME = processes.current_process()
 
 
 def spec(n=0):
@@ -34,10 +39,13 @@ def queue(home):
 @pytest.fixture
 def other():
     """A living process that is not this one, as a worker's identity."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    code = "import time; print(flush=True); time.sleep(60)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    process.stdout.readline()  # before its program has begun, its environment reads as empty
     yield processes.identify(process.pid)
     process.kill()
     process.wait()
+    process.stdout.close()
 
 
 def kill(identity):
@@ -130,20 +138,20 @@ def test_a_job_whose_worker_was_killed_is_lost_and_frees_its_device(queue, other
 def test_a_job_without_a_heartbeat_is_lost(queue):
     job = queue.submit(spec())
     queue.claim("cpu", ME)
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     assert queue.job_for(job.run_id).state == "lost"
 
 
 def test_a_heartbeat_keeps_a_job_and_a_lost_job_has_none(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
-    silent(queue, PATIENCE + 5)
-    assert queue.beat(job)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
+    assert queue.job_heartbeat(job)
     assert queue.job_for(job.run_id).state == "running"
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.claim("cpu", ME)  # buries what is lost
-    assert not queue.beat(job)
-    assert queue.stop_asked(job)
+    assert not queue.job_heartbeat(job)
+    assert queue.stop_requested(job)
     assert not queue.finish(job, "done")
     assert queue.job_for(job.run_id).state == "lost"
 
@@ -161,20 +169,20 @@ def test_a_lost_run_is_queued_again_by_resume(queue, other):
 
 
 def test_a_hung_worker_is_ended_before_its_run_goes_on(queue, other):
-    queue.enlist("cpu", other)
+    queue.register_worker("cpu", other)
     job = queue.submit(spec())
     queue.claim("cpu", other)
-    silent(queue, PATIENCE + 5)
+    silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.resume(job.run_id)
-    assert other.process() is None
+    assert other.find_process() is None
 
 
 def test_a_worker_that_went_on_is_left_alone_when_its_failed_run_resumes(queue, other):
-    queue.enlist("cpu", other)
+    queue.register_worker("cpu", other)
     job = queue.submit(spec())
     queue.finish(queue.claim("cpu", other), "failed")
     queue.resume(job.run_id)
-    assert other.process() is not None
+    assert other.find_process() is not None
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
@@ -207,9 +215,9 @@ def test_a_waiting_job_is_cancelled_at_once(queue):
 def test_a_running_job_is_asked_to_stop(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
-    assert not queue.stop_asked(job)
+    assert not queue.stop_requested(job)
     assert queue.cancel(job.id).state == "running"
-    assert queue.stop_asked(job)
+    assert queue.stop_requested(job)
 
 
 def test_a_cancelled_run_can_be_resumed(queue):
@@ -223,27 +231,27 @@ def test_an_unknown_job_is_bad_input(queue):
 
 
 def test_a_worker_does_not_leave_while_work_waits(queue):
-    assert queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", ME)
     queue.submit(spec())
-    assert not queue.dismiss("cpu", "cpu", ME)
+    assert not queue.unregister_worker("cpu", "cpu", ME)
     queue.claim("cpu", ME)
-    assert queue.dismiss("cpu", "cpu", ME)
+    assert queue.unregister_worker("cpu", "cpu", ME)
 
 
 def test_a_device_has_one_worker_until_it_dies(queue, other):
-    assert queue.enlist("cpu", other)
-    assert not queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", other)
+    assert not queue.register_worker("cpu", ME)
     kill(other)
-    assert queue.enlist("cpu", ME)
+    assert queue.register_worker("cpu", ME)
 
 
 def test_a_process_is_only_ended_if_all_of_its_identity_fits(other):
-    assert not processes.end(replace(other, started=other.started - 100))
-    assert not processes.end(replace(other, token="nobody's"))
-    assert not processes.end(replace(other, host="elsewhere"))
-    assert other.process() is not None
-    assert processes.end(other)
-    assert other.process() is None
+    assert not processes.terminate(replace(other, started=other.started - 100))
+    assert not processes.terminate(replace(other, token="nobody's"))
+    assert not processes.terminate(replace(other, host="elsewhere"))
+    assert other.find_process() is not None
+    assert processes.terminate(other)
+    assert other.find_process() is None
 
 
 def test_children_of_an_ended_process_are_gone():
@@ -251,14 +259,14 @@ def test_children_of_an_ended_process_are_gone():
     parent = subprocess.Popen([sys.executable, "-c", lines], stdin=subprocess.PIPE)
     while not (children := psutil.Process(parent.pid).children()):
         time.sleep(0.01)
-    assert processes.end(processes.identify(parent.pid))
+    assert processes.terminate(processes.identify(parent.pid))
     parent.wait()
     parent.stdin.close()
     assert not psutil.wait_procs(children, timeout=5)[1]
 
 
 def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
-    monkeypatch.setattr(job_queue, "COMMAND", ["-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(job_queue, "WORKER_COMMAND", ["-c", "import time; time.sleep(60)"])
     started = []
     threads = [
         threading.Thread(target=lambda: started.append(ensure_worker("cpu", Queue())))
@@ -270,23 +278,23 @@ def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
         thread.join()
     assert sorted(started) == [False] * 7 + [True]
     row = queue.database.read(sa.select(WORKERS))[0]
-    worker = job_queue._identity(row)
-    process = worker.process()
+    worker = job_queue._worker_of_row(row)
+    process = worker.find_process()
     assert os.getsid(process.pid) == process.pid != os.getsid(0)  # nobody's Ctrl+C reaches it
     assert process.environ()["OMP_NUM_THREADS"] == "1"
     assert process.cwd() == str(paths.ROOT)
-    processes.end(worker)
+    processes.terminate(worker)
     assert ensure_worker("cpu", queue)  # a dead one is replaced
-    processes.end(job_queue._identity(queue.database.read(sa.select(WORKERS))[0]))
+    processes.terminate(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))
 
 
 def test_waiting_jobs_get_the_worker_they_miss(queue, monkeypatch):
-    monkeypatch.setattr(job_queue, "COMMAND", ["-c", "import time; time.sleep(60)"])
-    assert tend(queue) == 0
+    monkeypatch.setattr(job_queue, "WORKER_COMMAND", ["-c", "import time; time.sleep(60)"])
+    assert restart_missing_workers(queue) == 0
     queue.submit(spec(), device="cpu")
-    assert tend(queue) == 1
-    assert tend(queue) == 0
-    worker = job_queue._identity(queue.database.read(sa.select(WORKERS))[0])
+    assert restart_missing_workers(queue) == 1
+    assert restart_missing_workers(queue) == 0
+    worker = job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0])
     kill(worker)
-    assert tend(queue) == 1
-    processes.end(job_queue._identity(queue.database.read(sa.select(WORKERS))[0]))
+    assert restart_missing_workers(queue) == 1
+    processes.terminate(job_queue._worker_of_row(queue.database.read(sa.select(WORKERS))[0]))

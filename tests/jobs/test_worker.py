@@ -6,12 +6,18 @@ import time
 import pytest
 
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import Queue, _identity, ensure_worker
-from peftcore.jobs.worker import Failed, Worker, attempt, beating, resolve
+from peftcore.jobs.queue import Queue, _worker_of_row, ensure_worker
+from peftcore.jobs.worker import (
+    RunFailed,
+    Worker,
+    heartbeat_thread,
+    resolve_device,
+    run_recording_errors,
+)
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 STEPS = 100
 
@@ -20,7 +26,9 @@ def a_spec(**training):
     """A real run of some seconds, with a checkpoint every ten steps."""
     course = {"shots": 6, "dev": 2, "steps": STEPS, "batch": 1, "evaluate_every": 10} | training
     few = {"limit": 3, "max_new_tokens": 2}
-    return plan("random-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2}, course, few)
+    return build_spec(
+        "random-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2}, course, few
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +85,7 @@ def test_two_bases_stay_warm_and_the_longest_unused_makes_room(queue):
     loaded = []
     worker = Worker(queue, "cpu", finish, lambda name, device: loaded.append(name) or name)
     for name in ["a", "b", "a", "c", "a", "b"]:
-        worker._base(name)
+        worker._base_model(name)
     assert loaded == ["a", "b", "c", "b"]
 
 
@@ -117,7 +125,7 @@ def test_a_job_whose_run_was_deleted_is_passed_over(queue):
     queue.store.delete(job.run_id)
     Worker(queue, "cpu", finish, lambda *_: None).run(once=True)
     assert queue.job_for(job.run_id).state == "cancelled"
-    assert queue.store.all(demo=False) == []
+    assert queue.store.all(include_demos=False) == []
 
 
 def test_a_run_done_from_a_terminal_meanwhile_is_not_trained_again(queue):
@@ -140,7 +148,7 @@ def test_jobs_read_the_data_they_were_submitted_with(queue, monkeypatch, tmp_pat
 
 
 def test_a_second_worker_of_a_device_is_refused(queue):
-    queue.enlist("cpu", processes.identify(os.getppid()))
+    queue.register_worker("cpu", processes.identify(os.getppid()))
     with pytest.raises(BadInput, match="alive on device 'cpu' already"):
         Worker(queue, "cpu").run(once=True)
 
@@ -164,7 +172,7 @@ def test_sigterm_hands_the_job_back_to_the_queue(queue):
 
 def test_a_worker_leaves_when_nothing_comes(queue):
     assert Worker(queue, "cpu", finish).run(idle_seconds=0) == 0
-    assert queue.enlist("cpu", processes.identify(os.getppid()))  # the place is free
+    assert queue.register_worker("cpu", processes.identify(os.getppid()))  # the place is free
 
 
 def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
@@ -174,28 +182,30 @@ def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(run, interrupted)
+        run_recording_errors(run, interrupted)
     assert run.status().state == "cancelled"
 
 
 def test_an_attempt_at_a_run_somebody_has_changes_nothing(home):
     run = RunStore().create(quick())
-    with run.hold(), pytest.raises(BadInput, match="another process"):
-        attempt(run, lambda: finish(run))
+    with run.lock(), pytest.raises(BadInput, match="another process"):
+        run_recording_errors(run, lambda: finish(run))
     assert run.status().state == "queued"
 
 
 def test_an_attempt_that_fails_leaves_the_run_free(home):
     run = RunStore().create(quick())
-    with pytest.raises(Failed, match="RuntimeError"):
-        attempt(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
-    with run.hold():
+    with pytest.raises(RunFailed, match="RuntimeError"):
+        run_recording_errors(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
+    with run.lock():
         assert run.status().state == "failed"
 
 
 def test_a_heartbeat_lasts_as_long_as_its_block():
     beats, twice = [], threading.Event()
-    with beating(lambda: beats.append(1) or (len(beats) > 1 and twice.set()), every=0.001):
+    with heartbeat_thread(
+        lambda: beats.append(1) or (len(beats) > 1 and twice.set()), interval_seconds=0.001
+    ):
         assert twice.wait(10)
     count = len(beats)
     assert not [t for t in threading.enumerate() if t.name == "heartbeat"]
@@ -203,9 +213,9 @@ def test_a_heartbeat_lasts_as_long_as_its_block():
 
 
 def test_a_device_that_is_not_there_is_bad_input():
-    assert resolve("cpu") == "cpu"
+    assert resolve_device("cpu") == "cpu"
     with pytest.raises(BadInput, match="no device 'abacus'"):
-        resolve("abacus")
+        resolve_device("abacus")
 
 
 def identity(queue):
@@ -213,7 +223,7 @@ def identity(queue):
 
     from peftcore.system.database import WORKERS
 
-    return _identity(queue.database.read(sa.select(WORKERS))[0])
+    return _worker_of_row(queue.database.read(sa.select(WORKERS))[0])
 
 
 @pytest.fixture
@@ -222,16 +232,16 @@ def worker(queue):
     ended = []
     yield lambda: (ensure_worker("cpu", queue) and ended.append(identity(queue))) or ended[-1]
     for one in ended:
-        processes.end(one)
+        processes.terminate(one)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(models, tmp_path_factory):
     """The adapter and the scores of the run when nobody interrupts it."""
-    from peftcore.training.run_training import perform
+    from peftcore.training.run_training import execute_run
 
     run = RunStore(tmp_path_factory.mktemp("alone")).create(a_spec())
-    assert perform(run).state == "done"
+    assert execute_run(run).state == "done"
     return results(run)
 
 
@@ -247,7 +257,7 @@ def test_a_killed_worker_leaves_a_lost_run_that_resumes_to_the_same_result(
     first = worker()
     until(lambda: run.status().step >= 20)
     os.kill(first.pid, signal.SIGKILL)
-    until(lambda: first.process() is None)
+    until(lambda: first.find_process() is None)
     assert run.status().state == "lost"
     assert queue.job_for(run.id).state == "lost"
     assert 10 <= run.status().step < STEPS
@@ -281,7 +291,7 @@ def test_a_cancelled_run_keeps_what_it_learnt_and_resumes_to_the_same_result(
 
 def test_cancel_stops_within_one_step(models, queue):
     """The request comes while a step is reported; that step is the last."""
-    from peftcore.training.run_training import perform
+    from peftcore.training.run_training import execute_run
 
     job = queue.submit(a_spec(evaluate_every=5))
     asked = []
@@ -291,7 +301,7 @@ def test_cancel_stops_within_one_step(models, queue):
             if progress.step == 10 and not asked:
                 asked.append(queue.cancel(job.id))
 
-        return perform(run, report=report, **given)
+        return execute_run(run, report=report, **given)
 
     Worker(queue, "cpu", asking).run(once=True)
     run = queue.store.open(job.run_id)

@@ -5,29 +5,29 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.atoms import SparseAtoms
-from peftcore.models.batching import Encoder
-from peftcore.models.target_modules import key
+from peftcore.models.batching import ExampleBatcher
+from peftcore.models.target_modules import layer_key
 
 GAUSSIAN = torch.randn(2, 500, 64, generator=torch.Generator().manual_seed(3))
 
 
 def fresh(base, seeds=(0,), vertices=1, **settings):
     """Atoms as training finds them."""
-    draw = Draw(seeds, vertices)
-    return Adapted(base, SparseAtoms(base, SparseAtoms.Config.make(settings), draw), draw)
+    draw = SeededInitializer(seeds, vertices)
+    return AdaptedModel(base, SparseAtoms(base, SparseAtoms.Config.make(settings), draw), draw)
 
 
 def coefficients(adapted, x, place=1):
     """The coefficients (n, t, m) of the part at this place, for what its matrix reads."""
     part = adapted.adapter.matrices[place]
-    with adapted._wearing(adapted.centroid(), len(x), None) as (mix, _):
+    with adapted.active(adapted.centroid(), len(x), None) as (mix, _):
         mix.notes = {}
         adapted.model.get_submodule(part.path)(x[..., : part.inputs].contiguous())
-    return mix.notes[key(part)]
+    return mix.notes[layer_key(part)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -36,13 +36,15 @@ def test_at_threshold_zero_it_is_lora_of_that_rank(family):
     sites = {"components": ["attention.query", "ffn"], "stacks": ["encoder", "decoder"]}
     ours = dress(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
     lora = dress(base, "lora", rank=5, alpha=5.0, **sites)
-    for part in lora.adapter.parts():
-        lora.tensors[f"down:{key(part)}"].data = ours.tensors[f"encode:{key(part)}"].data
-        lora.tensors[f"up:{key(part)}"].data = ours.tensors[f"atoms:{key(part)}"].data
+    for part in lora.adapter.targets():
+        lora.tensors[f"down:{layer_key(part)}"].data = ours.tensors[
+            f"encode:{layer_key(part)}"
+        ].data
+        lora.tensors[f"up:{layer_key(part)}"].data = ours.tensors[f"atoms:{layer_key(part)}"].data
     if family == "bert":
         for name in ("head", "head_bias"):
             lora.tensors[name].data = ours.tensors[name].data
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES * 2)
     mine, theirs = (a.logits(batch, a.centroid()) for a in (ours, lora))
     torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
@@ -50,11 +52,11 @@ def test_at_threshold_zero_it_is_lora_of_that_rank(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
     base, adapted = tiny(family), fresh(tiny(family), rounds=3)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with adapted._wearing(adapted.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 
@@ -97,8 +99,11 @@ def test_many_rounds_end_where_one_more_changes_nothing(tiny):
     part = adapted.adapter.matrices[0]
     x = GAUSSIAN[..., : part.inputs]
     code = coefficients(adapted, x, 0)
-    encode, atoms = (adapted.tensors[f"{k}:{key(part)}"][0, 0] for k in ("encode", "atoms"))
-    limit = adapted.tensors[f"threshold:{key(part)}"].abs()[0, 0] * x.square().mean(-1, True).sqrt()
+    encode, atoms = (adapted.tensors[f"{k}:{layer_key(part)}"][0, 0] for k in ("encode", "atoms"))
+    limit = (
+        adapted.tensors[f"threshold:{layer_key(part)}"].abs()[0, 0]
+        * x.square().mean(-1, True).sqrt()
+    )
     slope = x @ encode - code - code @ atoms @ atoms.mT
     active = code != 0
     assert active.any()
@@ -117,16 +122,20 @@ def test_atoms_that_write_alike_share_in_later_rounds(tiny):
 def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
     base, weight = tiny("t5"), 0.7
     paid = dress(base, "atoms", (0,), 1, l1=weight)
-    batch = Encoder(base, ()).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     task = paid.losses(batch, paid.centroid())
     assert torch.equal(task, dress(base, "atoms", (0,), 1).losses(batch, paid.centroid()))
-    cost = paid.losses(batch, paid.centroid(), costs=True) - task
+    cost = paid.losses(batch, paid.centroid(), with_costs=True) - task
     notes = paid.notes(batch, paid.centroid())
     for row in range(3):
         sizes = []
         for part in paid.adapter.matrices:
-            real = batch.mask[row].bool() if part.stack == "encoder" else batch.targets[row] >= 0
-            sizes.append(notes[key(part)][row][real].abs().mean())
+            real = (
+                batch.attention_mask[row].bool()
+                if part.stack == "encoder"
+                else batch.targets[row] >= 0
+            )
+            sizes.append(notes[layer_key(part)][row][real].abs().mean())
         wanted = weight * torch.stack(sizes).mean()
         torch.testing.assert_close(cost[row], wanted, rtol=1e-3, atol=1e-5)
 
@@ -135,21 +144,21 @@ def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
 def test_padding_changes_no_price(tiny, family):
     """So a seed is trained the same whichever seeds ride along."""
     adapted = dress(tiny(family), "atoms", (0,), 1, l1=5.0)
-    encoder = Encoder(adapted.base, ["yes", "no"])
-    together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), costs=True)
+    encoder = ExampleBatcher(adapted.base, ["yes", "no"])
+    together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), with_costs=True)
     for row, example in enumerate(EXAMPLES):
-        alone = adapted.losses(encoder.batch([example]), adapted.centroid(), costs=True)
+        alone = adapted.losses(encoder.batch([example]), adapted.centroid(), with_costs=True)
         torch.testing.assert_close(together[row], alone[0], rtol=1e-4, atol=1e-5)
 
 
 def test_coefficients_can_be_read_for_every_part(tiny):
     adapted = dress(tiny("t5"), "atoms", atoms=4)
-    batch = Encoder(adapted.base, ()).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES * 2)
     notes = adapted.notes(batch, adapted.centroid())
-    assert set(notes) == {key(part) for part in adapted.adapter.matrices}
+    assert set(notes) == {layer_key(part) for part in adapted.adapter.matrices}
     for part in adapted.adapter.matrices:
-        length = (batch.ids if part.stack == "encoder" else batch.targets).shape[1]
-        assert notes[key(part)].shape == (6, length, 4)
+        length = (batch.input_ids if part.stack == "encoder" else batch.targets).shape[1]
+        assert notes[layer_key(part)].shape == (6, length, 4)
 
 
 def test_a_part_the_base_lacks_is_refused_by_name(tiny):

@@ -3,13 +3,13 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.block_atoms import BlockAtoms
 from peftcore.methods.common import block_codes
-from peftcore.models.batching import Encoder
-from peftcore.models.target_modules import key
+from peftcore.models.batching import ExampleBatcher
+from peftcore.models.target_modules import layer_key
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
@@ -18,14 +18,14 @@ def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, fam
     base = tiny(family)
     ours = dress(base, "block_atoms", (0,), 1, components=["attention.value"], price=0.01)
     part = ours.adapter.matrices[0]
-    coded = block_codes.of_part(base, part, 4, 64, 0.01)
-    ours.tensors[f"atoms:{key(part)}"].data = coded.atoms[None, None].clone()
+    coded = block_codes.cached_coding(base, part, 4, 64, 0.01)
+    ours.tensors[f"atoms:{layer_key(part)}"].data = coded.atoms[None, None].clone()
     leaf = ours.model.get_submodule(part.path)
     x = torch.randn(2, 5, part.inputs, generator=torch.Generator().manual_seed(1))
     plain = leaf(x)
-    with ours._wearing(ours.centroid(), 2, None):
+    with ours.active(ours.centroid(), 2, None):
         change = leaf(x) - plain
-    wanted = x @ block_codes.matrix(base, part).float()
+    wanted = x @ block_codes.weight_matrix(base, part).float()
     inside = change[..., part.start : part.stop]
     assert (inside - wanted).norm() < 0.1 * wanted.norm()
     outside = torch.cat([change[..., : part.start], change[..., part.stop :]], -1)
@@ -34,7 +34,7 @@ def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, fam
 
 def test_the_change_is_linear_in_the_atoms_block_by_block(tiny):
     ours = dress(tiny("t5"), "block_atoms", vertices=2)
-    (name, change), *_ = ours.adapter.effective(ours.tensors).items()
+    (name, change), *_ = ours.adapter.effective_tensors(ours.tensors).items()
     at = name.removeprefix("change:")
     codes, atoms = ours.adapter.codes[at], ours.tensors[f"atoms:{at}"]
     block = change[1, 0, 4:8, 8:12]  # the second row of blocks, the third in it
@@ -44,19 +44,19 @@ def test_the_change_is_linear_in_the_atoms_block_by_block(tiny):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
-    base, draw = tiny(family), Draw([0], 1)
-    adapted = Adapted(base, BlockAtoms(base, BlockAtoms.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    base, draw = tiny(family), SeededInitializer([0], 1)
+    adapted = AdaptedModel(base, BlockAtoms(base, BlockAtoms.Config(), draw), draw)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with adapted._wearing(adapted.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 
 def test_codes_are_no_part_of_what_is_trained_or_kept(tiny):
     ours = dress(tiny("t5"), "block_atoms", block=2, multiple=3)
-    assert set(ours.tensors) == {f"atoms:{key(part)}" for part in ours.adapter.matrices}
+    assert set(ours.tensors) == {f"atoms:{layer_key(part)}" for part in ours.adapter.matrices}
     assert {t.shape[2:] for t in ours.tensors.values()} == {(12, 2, 2)}
 
 

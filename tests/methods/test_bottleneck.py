@@ -3,11 +3,11 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.bottleneck import Bottleneck
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 LAST = {  # the matrices of layer 0 that write to the residual stream
     "t5": ["encoder.block.0.layer.0.SelfAttention.o", "encoder.block.0.layer.1.DenseReluDense.wo"],
@@ -19,7 +19,7 @@ LAST = {  # the matrices of layer 0 that write to the residual stream
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_layer_gets_one_behind_attention_and_one_behind_its_last_matrix(tiny, family):
-    leaves = dress(tiny(family), "bottleneck").adapter.leaves()
+    leaves = dress(tiny(family), "bottleneck").adapter.target_modules()
     stem = LAST[family][0].partition(".0.")[0]
     assert set(LAST[family]) == {path for path in leaves if path.startswith(f"{stem}.0.")}
     assert len(leaves) == (8 if family == "t5" else 4)
@@ -32,7 +32,7 @@ def test_a_block_gets_up_of_bent_down_of_its_own_output_added(tiny, bend):
     leaf = ours.model.get_submodule(path)
     x = torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
     plain = leaf(x)
-    with ours._wearing(ours.centroid(), 2, None):
+    with ours.active(ours.centroid(), 2, None):
         mine = leaf(x)
     get = lambda kind: ours.tensors[f"{kind}:ffn:{path}"][0, 0]
     functions = {"relu": torch.relu, "swish": torch.nn.functional.silu, "tanh": torch.tanh}
@@ -42,13 +42,13 @@ def test_a_block_gets_up_of_bent_down_of_its_own_output_added(tiny, bend):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
-    base, draw = tiny(family), Draw([0], 1)
-    adapted = Adapted(base, Bottleneck(base, Bottleneck.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    base, draw = tiny(family), SeededInitializer([0], 1)
+    adapted = AdaptedModel(base, Bottleneck(base, Bottleneck.Config(), draw), draw)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with adapted._wearing(adapted.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 

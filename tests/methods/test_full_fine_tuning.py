@@ -7,4 +7,4 @@ from support.bases import FAMILIES
 def test_every_number_of_the_base_is_trained_once(tiny, family):
     base = tiny(family)
     made = wearing(base, "full_fine_tuning").adapter.tensors
-    assert sum(tensor.numel() for tensor in made.values()) == base.parameters
+    assert sum(tensor.numel() for tensor in made.values()) == base.parameter_count

@@ -3,11 +3,11 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.ia3 import IA3
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 TARGETS = {  # family → leaves the package scales, and those of them scaled where they read
     "t5": (["k", "v", "wo"], ["wo"]),
@@ -21,7 +21,7 @@ TARGETS = {  # family → leaves the package scales, and those of them scaled wh
 
 
 def fresh(base, **settings):
-    return IA3(base, IA3.Config.make(settings), Draw([0], 1))
+    return IA3(base, IA3.Config.make(settings), SeededInitializer([0], 1))
 
 
 def their_scale(ours, path, width):
@@ -68,27 +68,27 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     shared = 2 if family == "gpt2" else 1  # keys and values in one
     keys = sum("attention" in n or "cross" in n for n in ours.tensors)
     assert filled == keys // shared + sum("activation" in n for n in ours.tensors)
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with ours._wearing(ours.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     plain = base.model(**given)[0]
-    seen = batch.mask.bool()
+    seen = batch.attention_mask.bool()
     assert not torch.allclose(mine[seen], plain[seen], atol=1e-3)
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
-    base, draw = tiny(family), Draw([0], 1)
-    adapted = Adapted(base, IA3(base, IA3.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    base, draw = tiny(family), SeededInitializer([0], 1)
+    adapted = AdaptedModel(base, IA3(base, IA3.Config(), draw), draw)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with adapted._wearing(adapted.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
 
 
@@ -108,7 +108,7 @@ def test_a_gated_feed_forward_is_scaled_where_its_last_matrix_reads(tiny):
     block = ours.model.model.layers[0].mlp
     scale = ours.tensors["scale:ffn.activation:model.layers.0.mlp.act_fn"][0, 0, 0]
     x = torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(1))
-    with ours._wearing(ours.centroid(), 3, None):
+    with ours.active(ours.centroid(), 3, None):
         mine = block(x)
     inner = torch.nn.functional.silu(block.gate_proj(x)) * block.up_proj(x)
     torch.testing.assert_close(mine, block.down_proj(inner * scale))

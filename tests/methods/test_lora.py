@@ -5,7 +5,7 @@ from support.bases import build_tiny
 
 from peftcore.errors import BadInput
 from peftcore.methods.lora import LoRA
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 @pytest.mark.parametrize(
@@ -17,39 +17,39 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
     peft = pytest.importorskip("peft")
     base = build_tiny(family)
     ours = dress(base, "lora", (0,), 1, rank=3, alpha=5.0, stacks=["encoder", "decoder"])
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     twin = build_tiny(family)
     theirs = peft.get_peft_model(
         twin.model, peft.LoraConfig(r=3, lora_alpha=5, target_modules=modules)
     )
     filled = 0
     for name, module in theirs.named_modules():
-        for part in ours.adapter.parts():
+        for part in ours.adapter.targets():
             if name == f"base_model.model.{part.path}":
                 key = f"{part.component}:{part.path}"
                 module.lora_A["default"].weight.data = ours.tensors[f"down:{key}"][0, 0].mT.data
                 module.lora_B["default"].weight.data = ours.tensors[f"up:{key}"][0, 0].mT.data
                 filled += 1
-    assert filled == len(ours.adapter.parts())
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    assert filled == len(ours.adapter.targets())
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with ours._wearing(ours.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
-    seen = batch.mask.bool()
+    seen = batch.attention_mask.bool()
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
 
 def test_training_starts_at_the_base_model(tiny):
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
 
     base = tiny("gpt2")
-    draw = Draw([0], 1)
-    adapted = Adapted(base, LoRA(base, LoRA.Config(), draw), draw)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    with adapted._wearing(adapted.centroid(), 3, None):
+    draw = SeededInitializer([0], 1)
+    adapted = AdaptedModel(base, LoRA(base, LoRA.Config(), draw), draw)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
 
 
@@ -58,7 +58,7 @@ def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
     leaf = adapted.model.transformer.h[0].attn.c_attn
     x = torch.randn(3, 4, 16)
     plain = leaf(x)
-    with adapted._wearing(adapted.centroid(), 3, None):
+    with adapted.active(adapted.centroid(), 3, None):
         moved = (leaf(x) - plain).abs().amax((0, 1))
     assert torch.equal(moved[16:32], torch.zeros(16))
     assert (moved[:16] > 0).all()
@@ -74,7 +74,7 @@ def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
 
 def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
     adapted = dress(tiny("t5"), "lora")  # the decoder is the default
-    assert {part.path.split(".")[0] for part in adapted.adapter.parts()} == {"decoder"}
-    assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.parts()
+    assert {part.path.split(".")[0] for part in adapted.adapter.targets()} == {"decoder"}
+    assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.targets()
     with pytest.raises(BadInput, match=r"no cross.query in its encoder"):
         dress(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])

@@ -3,9 +3,9 @@ import torch
 from support.adapters import EXAMPLES, dress
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.methods.prompt_tuning import PromptTuning
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -14,17 +14,17 @@ def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny
     ours = dress(base, "prompt_tuning", (0,), 1)
     words = torch.tensor([10, 11, 12, 13])
     ours.tensors["tokens"].data = base.embeddings[words][None, None].clone()
-    encoder = Encoder(base, ["yes", "no"])
+    encoder = ExampleBatcher(base, ["yes", "no"])
     soft = encoder.batch(EXAMPLES[:1], with_targets=False)
-    with ours._wearing(ours.centroid(), 1, None) as (mix, _):
-        given = ours._inputs(soft, mix)
-        extra = {"decoder_input_ids": soft.ids} if family == "t5" else {}
+    with ours.active(ours.centroid(), 1, None) as (mix, _):
+        given = ours._model_inputs(soft, mix)
+        extra = {"decoder_input_ids": soft.input_ids} if family == "t5" else {}
         mine = ours.model(**given, **extra)[0]
     at = int(family == "bert")
-    ids = torch.cat([soft.ids[:, :at], words[None], soft.ids[:, at:]], 1)
+    ids = torch.cat([soft.input_ids[:, :at], words[None], soft.input_ids[:, at:]], 1)
     hard = {"input_ids": ids, "attention_mask": torch.ones_like(ids), **extra}
-    if soft.types is not None:
-        hard["token_type_ids"] = torch.cat([torch.zeros(1, 4, dtype=int), soft.types], 1)
+    if soft.token_type_ids is not None:
+        hard["token_type_ids"] = torch.cat([torch.zeros(1, 4, dtype=int), soft.token_type_ids], 1)
     torch.testing.assert_close(mine, base.model(**hard)[0], rtol=1e-4, atol=1e-5)
 
 
@@ -40,17 +40,23 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers():
         ),
     )
     theirs.prompt_encoder["default"].embedding.weight.data = ours.tensors["tokens"][0, 0].detach()
-    batch = Encoder(base, ()).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     targets = batch.targets.masked_fill(batch.targets < 0, 0)
-    with ours._wearing(ours.centroid(), 3, None) as (mix, _):
-        mine = ours.model(**ours._inputs(batch, mix), decoder_input_ids=targets).logits
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask, "decoder_input_ids": targets}
+    with ours.active(ours.centroid(), 3, None) as (mix, _):
+        mine = ours.model(**ours._model_inputs(batch, mix), decoder_input_ids=targets).logits
+    given = {
+        "input_ids": batch.input_ids,
+        "attention_mask": batch.attention_mask,
+        "decoder_input_ids": targets,
+    }
     torch.testing.assert_close(mine, theirs.eval()(**given).logits, rtol=1e-4, atol=1e-5)
 
 
 def test_the_vocabulary_start_takes_rows_of_the_embeddings_without_repetition(tiny):
     base = tiny("t5")
-    tokens = PromptTuning(base, PromptTuning.Config(length=9), Draw([0, 1], 2)).tensors["tokens"]
+    tokens = PromptTuning(
+        base, PromptTuning.Config(length=9), SeededInitializer([0, 1], 2)
+    ).tensors["tokens"]
     assert tokens.shape == (2, 2, 9, 16)
     equal = (tokens.flatten(0, 2)[:, None] == base.embeddings).all(-1)  # (36, words)
     assert equal.any(1).all()
@@ -65,5 +71,7 @@ def test_a_base_of_shapes_alone_can_be_counted(tiny, start):
 
     base = tiny("t5")
     hollow = replace(base, model=copy.deepcopy(base.model).to("meta"))
-    made = PromptTuning(hollow, PromptTuning.Config(start=start, length=9), Draw([0], 1, "meta"))
+    made = PromptTuning(
+        hollow, PromptTuning.Config(start=start, length=9), SeededInitializer([0], 1, "meta")
+    )
     assert made.tensors["tokens"].shape == (1, 1, 9, 16)

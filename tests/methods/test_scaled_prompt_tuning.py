@@ -3,8 +3,8 @@ import torch
 from support.adapters import EXAMPLES, dress
 
 from peftcore.adapters.base import METHODS
-from peftcore.adapters.initializers import Draw
-from peftcore.models.batching import Encoder
+from peftcore.adapters.initializers import SeededInitializer
+from peftcore.models.batching import ExampleBatcher
 
 
 def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
@@ -12,7 +12,7 @@ def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
     spt, plain = dress(base, "spt"), dress(base, "prompt_tuning")
     spt.tensors["scale"].data.fill_(1.0)
     plain.tensors["tokens"].data.copy_(spt.tensors["tokens"])
-    batch = Encoder(base, ()).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.losses(batch, spt.centroid()), plain.losses(batch, plain.centroid()))
 
 
@@ -22,8 +22,8 @@ def test_folding_the_scales_into_the_prompt_changes_no_logit(tiny, share, normal
     base = tiny("gpt2")
     spt = dress(base, "spt", vertices=1, share=share, normalised=normalised)
     folded = dress(base, "prompt_tuning", vertices=1)
-    folded.tensors["tokens"].data = spt.adapter.effective(spt.tensors)["tokens"].detach()
-    batch = Encoder(base, ()).batch(EXAMPLES * 2)
+    folded.tensors["tokens"].data = spt.adapter.effective_tensors(spt.tensors)["tokens"].detach()
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.logits(batch, spt.centroid()), folded.logits(batch, folded.centroid()))
 
 
@@ -39,22 +39,23 @@ def test_what_shares_a_scale_decides_their_number(tiny):
     [("both", {"tokens", "scale"}), ("scale", {"scale"}), ("prompt", {"tokens"})],
 )
 def test_only_the_chosen_half_is_trained(tiny, train, trained):
-    assert set(dress(tiny("t5"), "spt", train=train).trained) == trained
+    assert set(dress(tiny("t5"), "spt", train=train).trainable_tensors) == trained
 
 
 def test_behind_a_layer_norm_only_the_scale_decides_a_tokens_length(tiny):
     base = tiny("t5")
     spt = dress(base, "spt", normalised=True)
-    rows = spt.adapter.effective(spt.tensors)["tokens"]
+    rows = spt.adapter.effective_tensors(spt.tensors)["tokens"]
     length = rows.square().mean(-1).sqrt() / base.embeddings.std()
     torch.testing.assert_close(length, spt.tensors["scale"][..., 0].abs(), rtol=1e-4, atol=1e-4)
     spt.tensors["tokens"].data.mul_(3.0)
-    torch.testing.assert_close(spt.adapter.effective(spt.tensors)["tokens"], rows)
+    torch.testing.assert_close(spt.adapter.effective_tensors(spt.tensors)["tokens"], rows)
 
 
 def test_it_starts_where_prompt_tuning_starts(tiny):
     draws = [
-        METHODS[m](tiny("t5"), METHODS[m].Config(), Draw([5], 1)) for m in ("spt", "prompt_tuning")
+        METHODS[m](tiny("t5"), METHODS[m].Config(), SeededInitializer([5], 1))
+        for m in ("spt", "prompt_tuning")
     ]
     assert torch.equal(draws[0].tensors["tokens"], draws[1].tensors["tokens"])
     assert (draws[0].tensors["scale"] == 1).all()
@@ -63,6 +64,8 @@ def test_it_starts_where_prompt_tuning_starts(tiny):
 def test_it_trains_one_number_per_token_more_than_prompt_tuning(tiny):
     count = lambda m: sum(
         t.numel()
-        for t in METHODS[m](tiny("t5"), METHODS[m].Config(length=50), Draw([0], 1)).tensors.values()
+        for t in METHODS[m](
+            tiny("t5"), METHODS[m].Config(length=50), SeededInitializer([0], 1)
+        ).tensors.values()
     )
     assert count("spt") - count("prompt_tuning") == 50

@@ -5,15 +5,15 @@ import torch
 from support.adapters import EXAMPLES, train, wearing
 
 from peftcore.errors import BadInput
-from peftcore.methods.common.weight_deltas import folded
-from peftcore.models.batching import Encoder
+from peftcore.methods.common.weight_deltas import merged_parameters
+from peftcore.models.batching import ExampleBatcher
 
 
 def test_it_equals_training_the_parameters_that_the_published_patterns_match(tiny):
     """The rule of the official code: a gradient for every parameter whose name matches."""
     base = tiny("t5")
     ours = wearing(base, "sparsefit")
-    batch = Encoder(base, ()).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model)
     named = {
         name: parameter.requires_grad_()
@@ -22,7 +22,7 @@ def test_it_equals_training_the_parameters_that_the_published_patterns_match(tin
     }
     step = torch.optim.AdamW(named.values(), lr=0.01, weight_decay=0.0)
     for _ in range(3):
-        logits = model(batch.ids, batch.mask, labels=batch.targets).logits
+        logits = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
         each = torch.nn.functional.cross_entropy(
             logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
         )
@@ -30,7 +30,7 @@ def test_it_equals_training_the_parameters_that_the_published_patterns_match(tin
         step.step()
         step.zero_grad()
     train(ours, list(ours.tensors.values()), batch)
-    merged = folded(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
+    merged = merged_parameters(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
     assert merged.keys() == named.keys()
     for name, values in merged.items():
         torch.testing.assert_close(values, named[name].data, rtol=1e-4, atol=1e-4)
@@ -49,7 +49,7 @@ def test_gpt2_query_alone_leaves_the_other_columns_of_the_matrix(tiny):
     ours = wearing(base, "sparsefit", components=["attention.query"])
     for tensor in ours.adapter.tensors.values():
         tensor.data += 1
-    merged = folded(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
+    merged = merged_parameters(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
     for name, values in merged.items():
         moved = values - base.model.get_parameter(name)
         torch.testing.assert_close(moved[..., :16], torch.ones_like(moved[..., :16]))

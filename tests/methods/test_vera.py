@@ -3,7 +3,7 @@ import torch
 from support.adapters import EXAMPLES, dress, wearing
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
         module.vera_lambda_b["default"].data = ours.tensors[f"b:{key}"][0, 0, 0].data
         filled += 1
     assert filled == len(parts) > 0
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     if family == "t5":
-        given["decoder_input_ids"] = batch.ids
-    with ours._wearing(ours.centroid(), 3, None):
+        given["decoder_input_ids"] = batch.input_ids
+    with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
-    seen = batch.mask.bool()
+    seen = batch.attention_mask.bool()
     torch.testing.assert_close(mine[seen], theirs.eval()(**given)[0][seen], rtol=1e-4, atol=1e-5)
 
 
@@ -48,9 +48,9 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
 def test_parts_of_one_shape_share_a_product_that_is_not_trained(tiny, family):
     adapted = wearing(tiny(family), "vera", rank=5)
     shapes = {(part.inputs, part.stop - part.start) for part in adapted.adapter.parts}
-    frozen = adapted.adapter.fixed()
+    frozen = adapted.adapter.untrained_names()
     assert frozen == {f"{side}:{i}x{o}" for i, o in shapes for side in ("down", "up")}
-    assert not frozen & adapted.trained.keys()
+    assert not frozen & adapted.trainable_tensors.keys()
     parts = len(adapted.adapter.parts)
     scales = [t for name, t in adapted.tensors.items() if name.startswith(("d:", "b:"))]
     assert len(scales) == 2 * parts
@@ -59,9 +59,9 @@ def test_parts_of_one_shape_share_a_product_that_is_not_trained(tiny, family):
 def test_training_starts_at_the_base_model(tiny):
     base = tiny("gpt2")
     adapted = wearing(base, "vera", rank=4)
-    batch = Encoder(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.ids, "attention_mask": batch.mask}
-    with adapted._wearing(adapted.centroid(), 3, None):
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    with adapted.active(adapted.centroid(), 3, None):
         assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
 
 

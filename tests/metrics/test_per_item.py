@@ -20,7 +20,7 @@ def test_equal_words_score_highest_and_the_best_of_several_golds_counts():
         ("i1", "e1", "yes", "Yes", "The garden is outside", "lora"),
         ("i2", "e1", "yes", "no", "a tailor sings", "lora"),
     )
-    made = per_item.of_items(rows, {"e1": ["other words", *GOLD["e1"]]}).set_index("item")
+    made = per_item.item_scores(rows, {"e1": ["other words", *GOLD["e1"]]}).set_index("item")
     assert made.loc["i1", "chrf"] == pytest.approx(100)
     assert made.loc["i1", "rougeL"] == pytest.approx(1)
     assert made.loc["i2", "rougeL"] == 0
@@ -30,7 +30,7 @@ def test_equal_words_score_highest_and_the_best_of_several_golds_counts():
 
 def test_an_item_of_two_methods_counts_once_and_gold_not_at_all():
     row = ("i1", "e1", "yes", "yes", "outside")
-    made = per_item.of_items(
+    made = per_item.item_scores(
         texts((*row, "lora"), (*row, "spt"), ("i3", "e1", "yes", "yes", "x", "gold")), GOLD
     )
     assert made["item"].tolist() == ["i1"]
@@ -38,4 +38,4 @@ def test_an_item_of_two_methods_counts_once_and_gold_not_at_all():
 
 def test_without_any_gold_explanation_it_says_so():
     with pytest.raises(BadInput, match="gold explanation"):
-        per_item.of_items(texts(("i1", "e2", "yes", "yes", "x", "lora")), GOLD)
+        per_item.item_scores(texts(("i1", "e2", "yes", "yes", "x", "lora")), GOLD)

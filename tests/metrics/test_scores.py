@@ -136,7 +136,7 @@ def test_bleu_and_chrf_equal_the_command_line_of_sacrebleu(tmp_path):
 def test_ter_equals_the_command_line_of_sacrebleu(tmp_path):
     pairs = [(texts * 2)[:2] for texts in REFERENCES]
     gold = [example(None, *texts, target=texts[0]) for texts in pairs]
-    scores = text_scores.edit_rate([Answer(text) for text in TEXTS], gold)
+    scores = text_scores.translation_edit_rate([Answer(text) for text in TEXTS], gold)
     files = [tmp_path / "references.0", tmp_path / "references.1", tmp_path / "answers"]
     for file, lines in zip(files, [*zip(*pairs, strict=True), TEXTS], strict=True):
         file.write_text("\n".join(lines) + "\n", "utf-8")
@@ -173,10 +173,10 @@ def test_the_target_stands_in_for_missing_references():
 
 
 def test_correlations_by_hand_and_of_constants():
-    scores = text_scores.correlation([1, 2, 3, 10], [1, 2, 3, 4])
+    scores = text_scores.correlation_scores([1, 2, 3, 10], [1, 2, 3, 4])
     assert scores["spearman"] == pytest.approx(1)
     assert scores["pearson"] == pytest.approx(14 / (50 * 5) ** 0.5)
-    assert text_scores.correlation([1, 1], [1, 2]) == {"pearson": 0.0, "spearman": 0.0}
+    assert text_scores.correlation_scores([1, 1], [1, 2]) == {"pearson": 0.0, "spearman": 0.0}
 
 
 def test_unequal_lengths_and_nothing_to_score_are_refused():
@@ -193,15 +193,15 @@ def test_every_metric_is_described():
         **text_scores.classification_scores(answers, gold, LABELS),
         **text_scores.explanation_scores(answers, gold),
         **text_scores.generation_scores(answers, gold),
-        **text_scores.edit_rate(answers, gold),
-        **text_scores.correlation([1, 2], [1, 2]),
+        **text_scores.translation_edit_rate(answers, gold),
+        **text_scores.correlation_scores([1, 2], [1, 2]),
         **text_scores.positive_f1(answers, gold, "yes"),
     }
     for name in ("cosine", "bertscore"):
-        found |= text_scores.over_labels(name, [1.0], answers, gold)
+        found |= text_scores.label_aware_means(name, [1.0], answers, gold)
     drawn = {"alignment", "old_alignment", "facts"}  # what tasks of pictures score themselves
-    assert found.keys() | drawn == text_scores.MEASURES.keys()
-    assert all(value <= text_scores.MEASURES[key].top + 1e-9 for key, value in found.items())
+    assert found.keys() | drawn == text_scores.METRICS.keys()
+    assert all(value <= text_scores.METRICS[key].maximum + 1e-9 for key, value in found.items())
 
 
 def test_importing_metrics_stays_light():

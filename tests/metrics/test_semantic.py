@@ -21,19 +21,21 @@ def explained(label, *explanations):
 
 @pytest.fixture
 def minilm():
-    if "minilm" not in catalog.folders():
+    if "minilm" not in catalog.base_folders():
         pytest.skip("minilm is not installed")
 
 
 def test_the_closest_reference_counts_and_an_empty_text_gets_nothing(minilm):
-    same, empty, other = semantic.cosine(TEXTS, GOLD)
+    same, empty, other = semantic.sentence_cosines(TEXTS, GOLD)
     assert same == pytest.approx(1, abs=1e-5)
     assert empty == 0
     assert -1 <= other < 0.6
 
 
 def test_sentences_alike_in_meaning_are_nearer_than_others(minilm):
-    near, far = semantic.cosine(["a man is sleeping"] * 2, [["a person naps"], ["stocks fell"]])
+    near, far = semantic.sentence_cosines(
+        ["a man is sleeping"] * 2, [["a person naps"], ["stocks fell"]]
+    )
     assert near > far + 0.2
 
 
@@ -41,7 +43,7 @@ def test_normalised_is_accuracy_times_the_mean_over_right_labels(minilm):
     gold = [explained("yes", "a dog runs")] * 3 + [explained("no", "it is late")]
     said = [("yes", "dogs run"), ("no", "a dog runs"), (None, None), ("no", "it is dark")]
     answers = [Answer("", label, text) for label, text in said]
-    scores = semantic.explanation_scores(answers, gold)
+    scores = semantic.semantic_explanation_scores(answers, gold)
     accuracy = text_scores.accuracy(answers, gold)
     assert accuracy == 0.5
     assert scores["normalised_cosine"] == pytest.approx(accuracy * scores["ratio_cosine"])
@@ -49,21 +51,24 @@ def test_normalised_is_accuracy_times_the_mean_over_right_labels(minilm):
 
 
 def test_without_models_their_scores_are_left_out(monkeypatch):
-    monkeypatch.setattr(catalog, "folders", dict)
+    monkeypatch.setattr(catalog, "base_folders", dict)
     monkeypatch.delenv("PEFTCORE_BERTSCORE", raising=False)
-    assert semantic.explanation_scores([Answer("", "yes", "x")], [explained("yes", "x")]) == {}
+    assert (
+        semantic.semantic_explanation_scores([Answer("", "yes", "x")], [explained("yes", "x")])
+        == {}
+    )
 
 
 def test_only_a_roberta_large_gives_what_is_called_bertscore(tmp_path, monkeypatch):
     pytest.importorskip("bert_score")
     monkeypatch.setenv("PEFTCORE_BERTSCORE", str(tmp_path))
-    assert semantic.bertscore_model() is None
+    assert semantic.bertscore_folder() is None
     (tmp_path / "model.safetensors").touch()
     shape = {"model_type": "roberta", "num_hidden_layers": 24, "hidden_size": 1024}
     (tmp_path / "config.json").write_text(json.dumps(shape))
-    assert semantic.bertscore_model() == tmp_path
+    assert semantic.bertscore_folder() == tmp_path
     (tmp_path / "config.json").write_text(json.dumps(shape | {"num_hidden_layers": 12}))
-    assert semantic.bertscore_model() is None
+    assert semantic.bertscore_folder() is None
 
 
 def test_bertscore_runs_on_a_folder_and_is_full_for_equal_texts(tmp_path):
@@ -73,7 +78,9 @@ def test_bertscore_runs_on_a_folder_and_is_full_for_equal_texts(tmp_path):
     base.tokenizer.save_pretrained(tmp_path)
     held = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(held | {"model_max_length": 64}))
-    same, other = semantic.bertscore(["a dog", "a dog"], [["cats", "a dog"], ["cats"]], tmp_path, 1)
+    same, other = semantic.bertscores(
+        ["a dog", "a dog"], [["cats", "a dog"], ["cats"]], tmp_path, 1
+    )
     assert same == pytest.approx(100, abs=1e-3)
     assert other < same
     assert math.isfinite(other)

@@ -9,7 +9,7 @@ from support.bases import build_tiny
 
 from peftcore.errors import BadInput
 from peftcore.models import catalog
-from peftcore.models.base_model import OneGELU, as_published, load
+from peftcore.models.base_model import FusedGELU, load, restore_library_modules
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def shelf(tmp_path, monkeypatch):
 
 
 def test_a_folder_of_ones_own_is_described_without_loading_it(shelf):
-    assert "mine" in catalog.names()
-    info = catalog.describe("mine")
+    assert "mine" in catalog.base_names()
+    info = catalog.describe_base("mine")
     assert (info.kind, info.family, info.width, info.layers) == ("encoder-decoder", "t5", 16, 2)
-    assert info.parameters == build_tiny("t5").parameters
+    assert info.parameter_count == build_tiny("t5").parameter_count
 
 
 def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(shelf):
@@ -40,12 +40,12 @@ def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(she
 def test_a_tokenizer_without_weights_is_no_base(shelf):
     (shelf / "half").mkdir()
     (shelf / "half" / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    assert "half" not in catalog.names()
+    assert "half" not in catalog.base_names()
 
 
 def test_an_unknown_base_gets_close_matches(shelf):
     with pytest.raises(BadInput, match=r"no base 'mien'; did you mean 'mine'"):
-        catalog.locate("mien")
+        catalog.locate_base("mien")
 
 
 def test_pickled_weights_are_not_read(shelf):
@@ -60,14 +60,14 @@ def test_pickled_weights_are_not_read(shelf):
 def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes((10**12).to_bytes(8, "little") + b"{}")
     with pytest.raises(BadInput, match="not a safetensors file"):
-        catalog.stored_parameters(tmp_path)
+        catalog.stored_parameter_count(tmp_path)
 
 
 def test_listing_bases_and_methods_needs_no_torch():
     code = (
         "import sys; from peftcore.models import catalog;"
         "from peftcore.adapters.base import METHODS;"
-        "from peftcore.training.planning import plan; catalog.names(); METHODS.values();"
+        "from peftcore.training.planning import build_spec; catalog.base_names(); METHODS.values();"
         "assert 'torch' not in sys.modules, 'torch'"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -75,18 +75,18 @@ def test_listing_bases_and_methods_needs_no_torch():
 
 def test_a_base_computes_what_the_library_does(tiny):
     ours = tiny("gpt2").model
-    theirs = as_published(copy.deepcopy(ours))
+    theirs = restore_library_modules(copy.deepcopy(ours))
     ids = torch.tensor([[3, 4, 5]])
     with torch.no_grad():
         torch.testing.assert_close(
             ours(input_ids=ids).logits, theirs(input_ids=ids).logits, rtol=1e-4, atol=1e-5
         )
-    assert any(isinstance(m, OneGELU) for m in ours.modules())
-    assert not any(isinstance(m, OneGELU) for m in theirs.modules())
+    assert any(isinstance(m, FusedGELU) for m in ours.modules())
+    assert not any(isinstance(m, FusedGELU) for m in theirs.modules())
 
 
 def test_a_base_is_described_by_its_card_below_title_and_links(shelf):
     front, title = "---\ntags:\n- x\n---\n\n", "# mine\n"
     text = "A [small](https://example.org) model\nof mine.\n\n```\nx\n```\n\nMore."
     (shelf / "mine" / "README.md").write_text(front + title + text)
-    assert catalog.describe("mine").note == "A small model of mine."
+    assert catalog.describe_base("mine").note == "A small model of mine."

@@ -8,8 +8,8 @@ from peftcore.errors import BadInput
 def test_every_number_of_the_model_is_in_exactly_one_weight(tiny, family):
     """The tiny encoder comes without a pooler."""
     base = tiny(family)
-    assert sum(w.size for w in base.anatomy.weights) == base.parameters
-    keys = [w.key for w in base.anatomy.weights]
+    assert sum(w.size for w in base.structure.weights) == base.parameter_count
+    keys = [w.key for w in base.structure.weights]
     assert len(keys) == len(set(keys))
 
 
@@ -17,14 +17,14 @@ def test_every_number_of_the_model_is_in_exactly_one_weight(tiny, family):
 def test_weights_have_the_shape_of_their_parameter_less_the_other_shares(tiny, family):
     base = tiny(family)
     shapes = {name: tuple(p.shape) for name, p in base.model.named_parameters()}
-    for weight in base.anatomy.weights:
+    for weight in base.structure.weights:
         *front, last = shapes[weight.name]
         start, stop = weight.columns or (0, last)
         assert weight.shape == (*front, stop - start)
 
 
 def names(base, *components, **limits):
-    return {w.key for w in base.anatomy.choose(components or ("all",), **limits)}
+    return {w.key for w in base.structure.select_weights(components or ("all",), **limits)}
 
 
 def test_self_attention_of_t5_has_the_relative_bias_and_leaves_cross_attention_out(tiny):
@@ -47,8 +47,8 @@ def test_layernorm_is_what_the_published_patterns_match(tiny):
 
 def test_tied_words_and_head_are_one_weight(tiny):
     assert names(tiny("t5"), "head") == names(tiny("t5"), "embeddings") == {"shared.weight"}
-    (shared,) = tiny("t5").anatomy.choose(["head"])
-    assert set(shared.users) == {
+    (shared,) = tiny("t5").structure.select_weights(["head"])
+    assert set(shared.module_paths) == {
         "shared",
         "encoder.embed_tokens",
         "decoder.embed_tokens",
@@ -59,10 +59,12 @@ def test_tied_words_and_head_are_one_weight(tiny):
 
 
 def test_gpt2_keeps_three_components_in_one_matrix(tiny):
-    query = tiny("gpt2").anatomy.choose(["attention.query"])
+    query = tiny("gpt2").structure.select_weights(["attention.query"])
     assert [w.columns for w in query] == [(0, 16)] * 4  # weight and bias in two layers
     assert {w.shape for w in query} == {(16, 16), (16,)}
-    assert {w.columns for w in tiny("gpt2").anatomy.choose(["attention.value"])} == {(32, 48)}
+    assert {w.columns for w in tiny("gpt2").structure.select_weights(["attention.value"])} == {
+        (32, 48)
+    }
 
 
 def test_bias_cuts_across_components(tiny):
@@ -89,10 +91,10 @@ def test_layers_are_chosen_with_the_norms_next_to_them(tiny):
     assert "transformer.ln_f.weight" in upper
     assert not names(tiny("gpt2"), first=1) & names(tiny("gpt2"), "embeddings")
     with pytest.raises(BadInput, match="must not lie before the first; got 2 to 1"):
-        tiny("gpt2").anatomy.choose(first=2, last=1)
+        tiny("gpt2").structure.select_weights(first=2, last=1)
 
 
 def test_a_base_says_by_what_its_weights_can_be_chosen(tiny):
-    assert "bias" not in tiny("t5").anatomy.choices
-    assert "head" not in tiny("bert").anatomy.choices
-    assert {"cross", "attention.relative"} <= set(tiny("t5").anatomy.choices)
+    assert "bias" not in tiny("t5").structure.choices
+    assert "head" not in tiny("bert").structure.choices
+    assert {"cross", "attention.relative"} <= set(tiny("t5").structure.choices)

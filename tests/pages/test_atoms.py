@@ -12,7 +12,7 @@ from app.labs.atoms import views as page_words
 from peftcore import paths
 from peftcore.analysis import sparsity
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import Ask, Study
+from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.runs.store import RunStore
 
 SITES = [
@@ -46,10 +46,10 @@ def alone(monkeypatch, tmp_path):
     """No demo runs, nothing shipped, no process started; the asks that were begun."""
     begun = []
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr("app.state.cache.store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr("app.state.wait_for_imports.ready", lambda name: True)
-    monkeypatch.setattr(Study, "assets", lambda: tmp_path)
-    monkeypatch.setattr(Study, "start", begun.append)
+    monkeypatch.setattr("app.state.cache.run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
+    monkeypatch.setattr(AtomsJob, "assets", lambda: tmp_path)
+    monkeypatch.setattr(AtomsJob, "start", begun.append)
     return begun
 
 
@@ -68,33 +68,33 @@ def codes(seed, step, rng):
 
 
 def mapped(run):
-    study = Study.create(Ask.make({"kind": "map", "runs": [run.id]}))
+    study = AtomsJob.create(AtomsRequest.make({"kind": "map", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     rng = np.random.default_rng(0)
     for step in (None, 0, 25):
         for seed in (0, 1):
-            study.keep(codes(seed, step, rng))
+            study.append_value(codes(seed, step, rng))
     study.write_status(state="done", done=6, of=6)
     return study
 
 
 def pruned(run, state="done"):
-    study = Study.create(Ask.make({"kind": "prune", "runs": [run.id]}))
+    study = AtomsJob.create(AtomsRequest.make({"kind": "prune", "runs": [run.id]}))
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         values = {"what": "weights", "seed": seed, "values": [0.25] * 8}
-        study.keep(values | {"order": "ablation"})
+        study.append_value(values | {"order": "ablation"})
         for what, top in (("loss", 1.0), ("score", 0.9)):
             where = {"what": what, "seed": seed}
             ends = {"order": "ends", "draw": 0, "k": [0, 8], "values": [0.1, top]}
             told = {"answers": [["base words"], ["all words"]]} if what == "score" else {}
-            study.keep(where | ends | told)
+            study.append_value(where | ends | told)
             for order, draw in (("importance", 0), ("ablation", 0), ("random", 0), ("random", 1)):
                 told = {"answers": [[f"kept {k}"] for k in KS]} if order == "importance" else {}
                 lost = 0.2 * (order == "random")
                 values = [top - lost - 0.01 * seed] * 3
                 kept = {"order": order, "draw": draw, "k": KS, "values": values}
-                study.keep(where | kept | (told if what == "score" else {}))
+                study.append_value(where | kept | (told if what == "score" else {}))
     study.write_status(state=state, done=5, of=9)
     return study
 
@@ -142,7 +142,7 @@ def test_every_view_opens_before_anything_was_measured(view):
 
 def test_the_button_begins_what_is_shown(alone):
     run = atoms_run()
-    ask = Ask.make({"kind": "map", "runs": [run.id]})
+    ask = AtomsRequest.make({"kind": "map", "runs": [run.id]})
     page = opened()
     page.button(key=f"atoms.start.{ask.id}").click().run()
     sound(page)
@@ -154,12 +154,12 @@ def test_the_map_draws_one_seed_and_its_numbers():
     study = mapped(run)
     page = opened()
     (chart,) = charts(page)
-    entry = request.codes(study)[0]
+    entry = request.coefficient_entries(study)[0]
     assert chart["layout"]["yaxis"]["ticktext"][1] == "Decoder 1, cross query"
     assert "seed 0, n = 48" in chart["layout"]["title"]["text"]
     assert "Exactly zero: 50.0 % of all" in words(page)
     table = page.dataframe[-1].value
-    assert table["effective"].tolist()[0] == pytest.approx(request.measures(entry).effective)
+    assert table["effective"].tolist()[0] == pytest.approx(request.entry_sparsity(entry).effective)
     page.selectbox(key=f"atoms.seed.{run.id}").set_value(1).run()
     assert "seed 1" in charts(sound(page))[0]["layout"]["title"]["text"]
 
@@ -168,7 +168,7 @@ def test_an_atom_that_was_clicked_is_taken_to_the_other_views():
     run = atoms_run()
     mapped(run)
     page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.session_state[selection.CHOSEN] = (run.id, 5)
+    page.session_state[selection.CHOSEN_KEY] = (run.id, 5)
     page.switch_page(str(paths.ROOT / "pages" / "atoms.py")).run()
     assert "Chosen: D2.q[1] at Decoder 2, self query" in words(sound(page))
     page.segmented_control(key="atoms.view").set_value("One atom").run()
@@ -179,7 +179,7 @@ def test_sparsity_shows_inequality_usage_and_the_course():
     study = mapped(atoms_run())
     page = opened("Sparsity")
     lorenz, usage, course = charts(page)
-    weight = request.weights(request.codes(study)[1]).ravel()
+    weight = request.entry_importance(request.coefficient_entries(study)[1]).ravel()
     assert lorenz["data"][2]["name"] == f"Seed 1, Gini {sparsity.gini(weight):.2f}"
     assert "2 never" in usage["layout"]["title"]["text"]
     assert "Exact zeros" in course["layout"]["title"]["text"]
@@ -208,7 +208,7 @@ def test_a_stopped_measurement_can_be_gone_on_with():
     study = pruned(atoms_run(), state="stopped")
     page = opened("Pruning")
     assert "5 of 9 measured" in words(page)
-    assert page.button(key=f"atoms.start.{study.ask.id}").label == "Go on with pruning"
+    assert page.button(key=f"atoms.start.{study.request.id}").label == "Go on with pruning"
     assert len(charts(page)) == 2
 
 
@@ -218,10 +218,10 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
     asked = []
     monkeypatch.setattr(
         selection,
-        "with_gain",
+        "answers_with_gain",
         lambda subject, *given: asked.append(given) or ["yes", "no <i>", "x"],
     )
-    foremost = int(request.weights(request.codes(study)[0]).argmax())
+    foremost = int(request.entry_importance(request.coefficient_entries(study)[0]).argmax())
     page = opened("One atom")
     assert "its removal costs +0.2500 nats" in words(page)
     page.slider(key="atoms.gain").set_value(2.0).run()
@@ -231,7 +231,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
     assert "the answer is another" in words(sound(page))
     assert "<i>" not in html(page)
     place, index = divmod(foremost, 2)
-    assert f"{request.site(SITES[place]).atom(index)} × 2" in html(page)
+    assert f"{request.parse_site(SITES[place]).atom_name(index)} × 2" in html(page)
 
 
 def test_two_runs_need_equal_sites(monkeypatch):
@@ -246,16 +246,16 @@ def test_two_runs_need_equal_sites(monkeypatch):
 
 def test_two_runs_answer_and_are_scored(monkeypatch):
     first, second = atoms_run(), atoms_run(task="miniworld_sentiment")
-    ask = Ask.make({"kind": "combine", "runs": [first.id, second.id]})
-    study = Study.create(ask)
+    ask = AtomsRequest.make({"kind": "combine", "runs": [first.id, second.id]})
+    study = AtomsJob.create(ask)
     study.write_plan(FACTS, [])
     for seed in (0, 1):
         told = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
         where = {"what": "combined", "task": "miniworld_nli", "metric": "accuracy"}
-        study.keep(where | {"seed": seed} | told)
+        study.append_value(where | {"seed": seed} | told)
     study.write_status(state="done")
     names = ("both, 1 and 1 times", "first alone", "second alone", "no atoms (the base)")
-    monkeypatch.setattr(selection, "together", lambda *given: dict.fromkeys(names, "yes"))
+    monkeypatch.setattr(selection, "combined_answers", lambda *given: dict.fromkeys(names, "yes"))
     page = opened("Two runs", run=first.id)
     (chart,) = charts(sound(page))
     assert "2 seeds, n = 24" in chart["layout"]["title"]["text"]
@@ -265,13 +265,15 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
 
 def test_density_is_drawn_for_every_run_of_a_path():
     run, other = atoms_run(), make_run("lora")
-    study = Study.create(Ask.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]}))
+    study = AtomsJob.create(
+        AtomsRequest.make({"kind": "path", "runs": ["0" * 12], "values": [0, 1]})
+    )
     placed = {name: SETTINGS[name] for name in ("components", "stacks")}
     study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
-    study.keep({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
+    study.append_value({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
     for value, zero in ((0.0, 0.0), (1.0, 0.6)):
         told = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
-        study.keep({"what": "run", "effective": [3.0, 4.0]} | told)
+        study.append_value({"what": "run", "effective": [3.0, 4.0]} | told)
     study.write_status(state="done")
     (chart,) = charts(opened("Density"))
     (line,) = chart["data"]
@@ -279,18 +281,18 @@ def test_density_is_drawn_for_every_run_of_a_path():
     assert "LoRA of equal rank 0.850" in chart["layout"]["annotations"][0]["text"]
     page = opened("Density")
     assert "No run of this path comes within 0.02 of LoRA's mean, 0.850" in words(page)
-    page.segmented_control(key="atoms.begins").set_value(page_words.BEGINS[1]).run()
-    asked = Ask.make({"kind": "path", "runs": [run.id], "warm": True})
+    page.segmented_control(key="atoms.begins").set_value(page_words.START_TITLES[1]).run()
+    asked = AtomsRequest.make({"kind": "path", "runs": [run.id], "warm": True})
     assert page.button(key=f"atoms.start.{asked.id}").label == "Measure the path"
 
 
 def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
-    from peftcore.labs.atoms.interventions import Reading, SiteReading
+    from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
     run = atoms_run()
     held = np.array([[0.0, 0.5], [0.25, -1.0]])
-    told = Reading("yes", tuple(SiteReading(site, ("<s>", "a"), held) for site in SITES))
-    monkeypatch.setattr(selection, "reading", lambda subject, text: told)
+    told = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), held) for site in SITES))
+    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: told)
     page = opened("Text")
     (chart,) = charts(page)
     assert chart["layout"]["xaxis"]["ticktext"][0] == "&lt;s&gt;"

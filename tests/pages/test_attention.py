@@ -30,7 +30,7 @@ def quiet(monkeypatch):
 
 @pytest.fixture
 def no_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
 
 
 @pytest.fixture
@@ -221,4 +221,4 @@ def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
     ],
 )
 def test_a_change_that_rounds_to_none_is_not_shown(change, share, shown):
-    assert views._delta(change, share) == shown
+    assert views._delta_text(change, share) == shown

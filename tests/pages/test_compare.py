@@ -16,7 +16,7 @@ from peftcore.runs.store import RunStore
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No demo runs, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
@@ -71,7 +71,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     assert "4" in str(table["Seeds"][0])
     (chart,) = charts(page)
     assert "4 seeds" in chart["layout"]["title"]["text"]
-    assert chart["layout"]["template"]["layout"]["paper_bgcolor"] == theme.GROUNDS["light"]
+    assert chart["layout"]["template"]["layout"]["paper_bgcolor"] == theme.BACKGROUNDS["light"]
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_the_sweep_that_ships_is_offered_and_shown_where_the_address_names_it(
 ):
     from app.compare import selection
 
-    shelf = RunStore(tmp_path / "sweep_runs", demos=tmp_path)
+    shelf = RunStore(tmp_path / "sweep_runs", demo_folder=tmp_path)
     there = [make_run(m, store=shelf, population={"seeds": 6}) for m in ("lora", "spt")]
-    monkeypatch.setattr(selection, "SHIPPED", shelf.folder)
+    monkeypatch.setattr(selection, "SHIPPED_RUNS", shelf.folder)
     make_runs()
     page = opened()
     assert len(page.multiselect[0].options) == 4

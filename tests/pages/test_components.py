@@ -11,24 +11,24 @@ from app.state import cache
 from peftcore import paths
 from peftcore.adapters import component_map
 from peftcore.labs.components import grid
-from peftcore.labs.components.grid import FEW
+from peftcore.labs.components.grid import SHIPPED_PRESETS
 from peftcore.runs.store import RunStore
-from peftcore.sweeps.spec import SweepWork
+from peftcore.sweeps.spec import SweepJob
 from peftcore.system import processes
 
 
 def begun(work):
     """What starting does, but for the process."""
-    alive = vars(processes.current())
+    alive = vars(processes.current_process())
     work.write_status(state="working", done=3, of=5, seconds=60.0, process=alive)
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path):
     """No demo runs, no shipped grid, no worker, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(grid, "shelf", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
-    monkeypatch.setattr(SweepWork, "launch", begun)
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr(grid, "shipped_store", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
+    monkeypatch.setattr(SweepJob, "launch", begun)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
 
 
@@ -81,7 +81,7 @@ def test_a_preset_switches_the_map_and_the_map_the_preset():
     assert figures(sound(page))[0] == f"{(4 * 2 + 1 + 3 * 3 + 1) * 192:,}"
     page.session_state["components.on.tiny-t5"] = frozenset({"encoder.0.ffn", "decoder.1.ffn"})
     page.run()
-    tiny = component_map.of_shipped("tiny-t5")
+    tiny = component_map.shipped_map("tiny-t5")
     assert figures(page)[0] == f"{2 * tiny.sizes['encoder.0.ffn']:,}"
     assert page.selectbox(key="components.preset.tiny-t5").value == "My own choice"
     assert "cells encoder.0.ffn, decoder.1.ffn" in words(page)
@@ -110,42 +110,44 @@ def test_train_this_fills_in_the_train_page():
 
 
 def test_the_browser_is_told_every_cell_by_name_and_size():
-    found = component_map.of_shipped("tiny-t5")
-    told = picker_component.data(found)
+    found = component_map.shipped_map("tiny-t5")
+    told = picker_component.map_data(found)
     cells = [c for stack in told["stacks"] for row in stack["rows"] for c in row["cells"] if c]
     assert {cell["name"] for cell in [*cells, *told["words"]]} == set(found.sizes)
     assert cells[0]["words"] == "Encoder, layer 1, layer norm: 384 numbers"
     assert set(told["on"]) < set(found.sizes)
 
 
-def preset_runs(names=FEW):
+def preset_runs(names=SHIPPED_PRESETS):
     for spec in planned(names):
         whole = spec.model_dump(exclude={"base", "task", "method"})
         make_run("sparsefit", spec.task, spec.base, **whole)
 
 
-def planned(names=FEW):
-    around = grid.spec("tiny-t5", "miniworld_nli", {})
-    subsets = grid.grid("presets", around, cache.store()).subsets
+def planned(names=SHIPPED_PRESETS):
+    around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
+    subsets = grid.build_subset_grid("presets", around, cache.run_store()).subsets
     return [one.spec for one in subsets if one.name in names]
 
 
 def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
-    preset_runs(FEW[:3])
+    preset_runs(SHIPPED_PRESETS[:3])
     page = opened("Grid")
     heat, front, pairs = charts(page)
-    assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [*FEW[:3]]
+    assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [
+        *SHIPPED_PRESETS[:3]
+    ]
     assert "3 to 5" not in pairs["layout"]["title"]["text"]
     assert "4 seeds" in pairs["layout"]["title"]["text"]
     assert "4 seeds" in front["layout"]["title"]["text"]
     assert "0.125 at best" in words(page)
     page.button(key="components.train.presets").click().run()
-    (work,) = SweepWork.every()
-    assert {one.id for one in work.ask.specs()} == {one.id for one in planned()}
+    (work,) = SweepJob.list_all()
+    assert {one.id for one in work.request.specs()} == {one.id for one in planned()}
     (bar,) = sound(page).get("progress")
     assert "3 of 5 runs trained, 0 under way, about 40 s left" in bar.proto.text
     page.button(key="components.stop").click().run()
-    assert work.stop_asked()
+    assert work.stop_requested()
     work.write_status(state="stopped", process=None)
     button = sound(page.run()).button(key="components.train.presets")
     assert button.label == "Go on with 2 missing runs"
@@ -156,8 +158,8 @@ def test_layers_take_the_map_apart():
     page.segmented_control(key="components.kind").set_value("layers").run()
     assert "Takes apart what is on in the map" in words(sound(page))
     assert page.button(key="components.train.layers").label == "Train 15 missing runs"
-    around = grid.spec("tiny-t5", "miniworld_nli", {})
-    for one in grid.grid("layers", around, cache.store()).subsets[:5]:
+    around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
+    for one in grid.build_subset_grid("layers", around, cache.run_store()).subsets[:5]:
         whole = one.spec.model_dump(exclude={"base", "task", "method"})
         make_run("sparsefit", one.spec.task, one.spec.base, **whole)
     page.run()

@@ -11,7 +11,7 @@ from app.labs.images import selection
 from app.ui.errors import log_file
 from peftcore import paths
 from peftcore.labs.images import results_store, summary
-from peftcore.labs.images.request import Ask, Study
+from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
 
@@ -28,7 +28,7 @@ def opened(view, **more):
     page.query_params["images.view"] = view
     for name, value in more.items():
         page.query_params[f"images.{name}"] = value
-    page.switch_page(nav.find("images").file).run()
+    page.switch_page(nav.find_page("images").script_path).run()
     return sound(page)
 
 
@@ -57,19 +57,21 @@ def test_methods_stand_side_by_side_with_their_scores():
 
 def test_editing_shows_what_was_measured_on_the_shipped_atoms():
     page = opened("Editing")
-    run = results_store.runs("pictures_digit")
+    run = results_store.finished_runs("pictures_digit")
     ids = [each.id for each in run if each.spec.method == "atoms"]
-    figure = results_store.figure(f"prune-{ids[0]}")
+    figure = results_store.load_figure(f"prune-{ids[0]}")
     assert figure is not None
     assert f"of {figure['atoms']} atoms on" in words(page)
     table = page.dataframe[-1].value
-    assert len(table) == len(summary.orders(figure))
+    assert len(table) == len(summary.ranked_orders(figure))
     assert "5 seeds" in words(page)
 
 
 def test_an_address_names_the_task_by_its_id():
     page = opened("Editing", task="pictures_style")
-    style = next(r for r in results_store.runs("pictures_style") if r.spec.method == "atoms")
+    style = next(
+        r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
+    )
     assert page.selectbox[0].value == style.id
     assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
     page.segmented_control(key="images.view").set_value("Methods").run()
@@ -111,7 +113,7 @@ def test_the_slider_draws_with_fewer_atoms():
 def test_words_the_base_does_not_know_are_refused_in_a_sentence():
     page = opened("Layers")
     page.button(key="images.start").click().run()
-    page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN).run()
+    page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN_WORDS).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
     assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
     page.text_input(key="images.own.pictures_digit").set_value("draw a three five").run()
@@ -121,7 +123,9 @@ def test_words_the_base_does_not_know_are_refused_in_a_sentence():
 @pytest.fixture
 def own_run():
     """A run of one's own, which nobody has measured yet."""
-    shipped = next(r for r in results_store.runs("pictures_digit") if r.spec.method == "atoms")
+    shipped = next(
+        r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms"
+    )
     training = shipped.spec.training.model_copy(update={"steps": 99})
     run = RunStore().create(shipped.spec.model_copy(update={"training": training}))
     for name in ("status.json", "scores.json", "answers.parquet", "adapter.safetensors"):
@@ -143,21 +147,21 @@ def measured(run, seeds=(0, 1)):
 
 def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monkeypatch):
     begun = []
-    monkeypatch.setattr(Study, "start", begun.append)
+    monkeypatch.setattr(ImagesJob, "start", begun.append)
     page = opened("Editing")
-    ask = Ask.make({"kind": "prune", "runs": [own_run.id]})
+    ask = ImagesRequest.make({"kind": "prune", "runs": [own_run.id]})
     key = f"picture_studies.start.{ask.id}"
     assert page.selectbox[0].value == own_run.id
     assert page.button(key=key).label == "Measure this run"
     page.button(key=key).click().run()
     assert begun == [ask]
-    study = Study.own(ask)
-    study.write_status(state="working", done=3, of=25, process=asdict(processes.current()))
+    study = ImagesJob.create_own(ask)
+    study.write_status(state="working", done=3, of=25, process=asdict(processes.current_process()))
     page.run()
     assert page.button(key=f"picture_studies.stop.{study.id}").label == "Stop"
     page.button(key=f"picture_studies.stop.{study.id}").click().run()
-    assert study.stop_asked()
-    results_store.keep(ask.figure, measured(own_run))
+    assert study.stop_requested()
+    results_store.save_figure(ask.figure_name, measured(own_run))
     study.write_status(state="done", done=25, of=25)
     page.run()
     told = words(sound(page))

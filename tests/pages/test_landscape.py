@@ -11,7 +11,7 @@ from app.labs.landscape import point_panel
 from peftcore import paths
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
-from peftcore.labs.landscape.request import Ask, Landscape
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.runs.store import RunStore
 
 SEEDS = {"seeds": 2, "vertices": 3}
@@ -35,9 +35,9 @@ def alone(monkeypatch, tmp_path):
     """No demo runs, no shipped landscapes, no process started; the asks that were begun."""
     begun = []
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr("app.state.cache.store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(Landscape, "assets", lambda: tmp_path)
-    monkeypatch.setattr(Landscape, "start", begun.append)
+    monkeypatch.setattr("app.state.cache.run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr(LandscapeJob, "assets", lambda: tmp_path)
+    monkeypatch.setattr(LandscapeJob, "start", begun.append)
     return begun
 
 
@@ -73,9 +73,9 @@ def view(page, name):
 
 def measured(ask, known=None):
     """A landscape with made-up losses, of all points or the first `known`."""
-    landscape = Landscape.own(ask)
-    grid = simplex.lattice(ask.steps, ask.beyond)
-    at = simplex.flat(grid)
+    landscape = LandscapeJob.create_own(ask)
+    grid = simplex.triangle_lattice(ask.steps, ask.beyond)
+    at = simplex.triangle_coords(grid)
     rows = [
         {"line": "", "t": None, "x": x, "y": y, "mark": "", "weights": list(w)}
         for (x, y), w in zip(at, grid, strict=True)
@@ -86,7 +86,7 @@ def measured(ask, known=None):
     landscape.write_plan(FACTS | {"corners": ["vertex 0", "vertex 1", "vertex 2"]}, rows)
     chosen = list(range(len(rows)))[:known]
     losses = [float((at[i] ** 2).sum()) for i in chosen]
-    landscape.keep({"what": "loss", "at": chosen, "values": losses})
+    landscape.append_value({"what": "loss", "at": chosen, "values": losses})
     state = "done" if known is None else "stopped"
     landscape.write_status(state=state, done=len(chosen), of=len(rows))
     return landscape
@@ -115,7 +115,7 @@ def test_every_view_opens_before_anything_was_measured(name, simplex_):
 def test_the_button_begins_what_is_shown(alone):
     run = simplex_run()
     page = opened()
-    ask = Ask.make({"kind": "face", "runs": [run.id]})
+    ask = LandscapeRequest.make({"kind": "face", "runs": [run.id]})
     page.button(key=f"landscapes.start.{ask.id}").click().run()
     sound(page)
     assert alone == [ask]
@@ -123,7 +123,7 @@ def test_the_button_begins_what_is_shown(alone):
 
 def test_a_measured_face_is_drawn_with_its_facts():
     run = simplex_run()
-    measured(Ask.make({"kind": "face", "runs": [run.id]}))
+    measured(LandscapeRequest.make({"kind": "face", "runs": [run.id]}))
     page = opened()
     (figure,) = charts(page)
     assert "n = 24 examples" in figure["layout"]["title"]["text"]
@@ -138,7 +138,7 @@ def test_a_measured_face_is_drawn_with_its_facts():
 
 def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
     run = simplex_run()
-    measured(Ask.make({"kind": "face", "runs": [run.id]}), known=50)
+    measured(LandscapeRequest.make({"kind": "face", "runs": [run.id]}), known=50)
     page = opened()
     assert "50 of 190 measured" in words(page)
     assert any(button.label.startswith("Go on") for button in page.button)
@@ -147,26 +147,26 @@ def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
 
 def test_a_clicked_point_can_be_asked(monkeypatch):
     run = simplex_run()
-    found = measured(Ask.make({"kind": "face", "runs": [run.id]}))
+    found = measured(LandscapeRequest.make({"kind": "face", "runs": [run.id]}))
     asked = []
-    monkeypatch.setattr("app.state.wait_for_imports.ready", lambda name: True)
+    monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
     monkeypatch.setattr(
         "app.state.cache.point_answer", lambda *given: asked.append(given) or "yes <b>because</b>"
     )
     page = opened()
-    page.session_state[point_panel.CHOSEN] = (found.id, 17)
+    page.session_state[point_panel.CHOSEN_KEY] = (found.id, 17)
     page.run()
     weights = tuple(found.table()["weights"][17])
     page.button(key="landscape.ask").click().run()
     sound(page)
-    assert [(each[0], each[1]) for each in asked] == [(found.ask, weights)]
+    assert [(each[0], each[1]) for each in asked] == [(found.request, weights)]
     assert r"\<b\>because" in words(page)
 
 
 def test_with_more_vertices_faces_are_offered():
     run = make_run("prefix_tuning", population={"seeds": 1, "vertices": 4})
     (run.folder / "adapter.safetensors").touch()
-    scan = Landscape.own(Ask.make({"kind": "scan", "runs": [run.id]}))
+    scan = LandscapeJob.create_own(LandscapeRequest.make({"kind": "scan", "runs": [run.id]}))
     names = [("vertex", str(k)) for k in range(4)]
     names += [("face", " ".join(face)) for face in simplex.faces(4)]
     rows = [
@@ -175,7 +175,7 @@ def test_with_more_vertices_faces_are_offered():
     ]
     scan.write_plan(FACTS, rows)
     losses = [1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 3.0, 0.8]
-    scan.keep({"what": "loss", "at": list(range(8)), "values": losses})
+    scan.append_value({"what": "loss", "at": list(range(8)), "values": losses})
     scan.write_status(state="done")
     page = opened()
     page.button(key="landscape.offer.best").click().run()
@@ -188,10 +188,12 @@ def test_with_more_vertices_faces_are_offered():
 def test_flatness_is_shown_with_intervals_and_against_the_score():
     runs = [simplex_run(), simplex_run(training={"steps": 300})]
     for nth, run in enumerate(runs):
-        found = Landscape.own(Ask.make({"kind": "flatness", "runs": [run.id]}))
+        found = LandscapeJob.create_own(
+            LandscapeRequest.make({"kind": "flatness", "runs": [run.id]})
+        )
         found.write_plan(FACTS | {"seeds": [0, 1], "radius": 0.5}, [])
         for seed in (0, 1):
-            found.keep({"measure": "rise", "seed": seed, "value": nth + seed / 10})
+            found.append_value({"measure": "rise", "seed": seed, "value": nth + seed / 10})
         found.write_status(state="done")
     page = view(opened(), "Flatness")
     table = page.dataframe[0].value
@@ -204,18 +206,18 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
 
 def test_validation_shows_the_distribution_and_the_rank_agreement():
     run = simplex_run()
-    ask = Ask.make({"kind": "validation", "runs": [run.id], "copies": 60})
-    found = Landscape.own(ask)
+    ask = LandscapeRequest.make({"kind": "validation", "runs": [run.id], "copies": 60})
+    found = LandscapeJob.create_own(ask)
     found.write_plan(FACTS | {"seeds": [0, 1]}, [])
     for seed in (0, 1):
         for look in ("points", "copies"):
             values = [1 + n / 100 for n in range(8)]
-            found.keep(
+            found.append_value(
                 {"look": look, "step": None, "seed": seed, "values": values, "centroid": 1.0}
             )
         for step in (0, 25, 50, 75):
             loss = 2 - step / 100
-            found.keep(
+            found.append_value(
                 {"look": "step", "step": step, "seed": seed, "stochastic": loss, "centroid": loss}
                 | {"test_loss": loss, "test_score": step / 100}
             )
@@ -235,7 +237,7 @@ def test_vertices_are_trained_as_one_job(monkeypatch):
             submitted.append(spec)
             return type("Job", (), {"live": False})()
 
-    monkeypatch.setattr("app.state.cache.queue", Queue)
+    monkeypatch.setattr("app.state.cache.job_queue", Queue)
     page = view(opened(), "Vertices")
     page.button(key="landscape.ablate").click().run()
     counts = [spec.population.vertices for spec in submitted]
@@ -250,7 +252,7 @@ def test_an_unknown_run_in_the_address_is_a_sentence():
 
 
 def test_a_run_without_a_plane_says_so():
-    from peftcore.labs.landscape.request import by_vertices
+    from peftcore.labs.landscape.request import specs_by_vertices
 
     with pytest.raises(BadInput, match="vertices"):
-        by_vertices(simplex_run().spec, [99])
+        specs_by_vertices(simplex_run().spec, [99])

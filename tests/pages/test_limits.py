@@ -47,15 +47,15 @@ def spec(page, place=0):
 
 
 def test_without_runs_it_says_what_to_do_next(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     assert "No adapter to look into yet" in words(opened(started=False))
 
 
 def test_methods_without_effect_on_layers_are_not_offered():
-    methods = {run.spec.method for run in limits_cache.candidates()}
+    methods = {run.spec.method for run in limits_cache.candidate_runs()}
     assert {"prefix_tuning", "lora"} <= methods
     assert not {"prompt_tuning", "spt", "linear_probe"} & methods
-    assert limits_cache.has_prefix(limits_cache.candidates()[0])
+    assert limits_cache.has_prefix(limits_cache.candidate_runs()[0])
 
 
 def test_a_trained_prefix_keeps_the_order_and_lora_does_not():

@@ -18,7 +18,7 @@ from app.ui.errors import log_file
 from peftcore import paths
 from peftcore.runs.store import RunStore
 
-NAMES = [entry.name for entry in nav.entries()]
+NAMES = [entry.name for entry in nav.page_entries()]
 
 
 @pytest.fixture(autouse=True)
@@ -78,12 +78,12 @@ def test_data_finds_the_examples_that_hold_a_word():
 
 
 def test_data_shows_the_example_that_was_ticked(monkeypatch):
-    rows = cache.rows("miniworld_nli", "train").examples
+    rows = cache.split_examples("miniworld_nli", "train").examples
     state = {"data.table.train": {"selection": {"rows": [1]}}}
     told = {}
     monkeypatch.setattr("streamlit.session_state", state)
     monkeypatch.setattr("streamlit.dataframe", lambda *given, **more: told.update(more))
-    example_browser.choose(rows[4:9], rows, "train")
+    example_browser.select_example(rows[4:9], rows, "train")
     told["on_select"]()
     assert state["data.example.train"] == 6  # counted from one
 
@@ -110,14 +110,14 @@ def test_own_file_goes_from_upload_to_task_and_away_again():
     assert sound(app)
     from peftcore import tasks
 
-    name = next(name for name in tasks.names() if name.startswith("table_days"))
+    name = next(name for name in tasks.task_names() if name.startswith("table_days"))
     assert app.success
     app = open_page("data")
     app.selectbox(key="data.task").set_value(name).run()
     assert sum(int(metric.value) for metric in app.metric) == 24
     app.button(key="data.delete").click().run()
     app.button(key="data.delete.sure").click().run()
-    assert name not in tasks.names()
+    assert name not in tasks.task_names()
 
 
 def test_a_file_that_is_no_table_is_refused_in_a_sentence():
@@ -165,8 +165,8 @@ def test_train_queues_one_job_for_each_method(base, monkeypatch):
     app.number_input(key="train.seeds").set_value(1).run()
     app.button(key="train.start").click().run()
     assert sound(app)
-    assert {job.spec.method for job in cache.queue().jobs()} == {"prompt_tuning", "lora"}
-    assert {run.status().state for run in RunStore().all(demo=False)} == {"queued"}
+    assert {job.spec.method for job in cache.job_queue().jobs()} == {"prompt_tuning", "lora"}
+    assert {run.status().state for run in RunStore().all(include_demos=False)} == {"queued"}
     assert "2 started" in app.success[0].value
 
 
@@ -194,10 +194,10 @@ def test_a_finished_run_tells_means_with_intervals_and_every_seed():
 
 
 def test_one_seed_has_no_interval():
-    from app.training.run_panel import means
+    from app.training.run_panel import mean_table
 
-    assert list(means({"accuracy": [0.5]})["95 % interval"]) == ["one seed"]
-    assert list(means({"accuracy": [None]})["95 % interval"]) == ["–"]
+    assert list(mean_table({"accuracy": [0.5]})["95 % interval"]) == ["one seed"]
+    assert list(mean_table({"accuracy": [None]})["95 % interval"]) == ["–"]
 
 
 def test_an_unknown_run_in_the_address_gets_a_sentence():
@@ -213,7 +213,7 @@ def test_a_lost_run_explains_itself_and_offers_to_resume():
     from peftcore.system import processes
 
     run = make_run("lora")
-    gone = {"pid": 2**22 + 1, "started": 1.0, "token": "", "host": processes.current().host}
+    gone = {"pid": 2**22 + 1, "started": 1.0, "token": "", "host": processes.current_process().host}
     run.write_status(state="training", step=50, process=gone)
     app = open_page("runs", run=run.id)
     assert "Everything up to its last checkpoint is kept" in words(app)
@@ -225,13 +225,14 @@ def test_a_waiting_run_can_be_cancelled_and_moved(monkeypatch):
     from app.state import cache
     from app.training import run_panel
 
-    monkeypatch.setattr(run_panel, "tend", lambda queue: 0)  # a worker would outlive the tests
+    # A worker would outlive the tests.
+    monkeypatch.setattr(run_panel, "restart_missing_workers", lambda queue: 0)
     run = make_run("lora")
-    run.clear()
-    job = cache.queue().submit(run.spec)
+    run.reset()
+    job = cache.job_queue().submit(run.spec)
     app = open_page("runs", run=run.id)
     app.number_input(key=f"runs.priority.{job.id}").set_value(5).run()
-    assert cache.queue().job_for(run.id).priority == 5
+    assert cache.job_queue().job_for(run.id).priority == 5
     app.button(key=f"runs.cancel.{run.id}").click().run()
     assert run.status().state == "cancelled"
     assert sound(app)
@@ -263,7 +264,7 @@ def test_a_fault_of_ours_becomes_an_error_id_and_a_log_entry(monkeypatch):
     def broken(name):
         raise RuntimeError("the wiring is loose")
 
-    monkeypatch.setattr(contents, "find", broken)
+    monkeypatch.setattr(contents, "find_page", broken)
     app = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not app.exception
     number = app.error[0].value.split("**")[1]
@@ -285,9 +286,9 @@ from app import nav
 from app.state import cache
 from app.training import example_browser
 app = AppTest.from_file({MAIN!r}, default_timeout=60).run()
-for entry in nav.entries():
+for entry in nav.page_entries():
     if entry.name != "home":
-        app.switch_page(entry.file).run()
+        app.switch_page(entry.script_path).run()
     assert app.title, entry.name
     heavy = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
     assert not heavy, (entry.name, heavy)

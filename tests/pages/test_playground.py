@@ -24,9 +24,9 @@ def asked(monkeypatch, tmp_path):
         raise BadInput(f"{name} cannot write <this>")
 
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(cache, "answer", answer)
-    monkeypatch.setattr(cache, "answer_base", answer_base)
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr(cache, "adapter_answer", answer)
+    monkeypatch.setattr(cache, "base_answer", answer_base)
     return questions
 
 
@@ -108,7 +108,9 @@ def test_an_example_fills_the_text_and_brings_its_reference(asked):
     page = opened()
     page.button(key="playground.example").click().run()
     text = page.text_area(key="playground.text").value
-    examples = {row.source: row.target for row in cache.rows("miniworld_nli", "test").examples}
+    examples = {
+        row.source: row.target for row in cache.split_examples("miniworld_nli", "test").examples
+    }
     assert text in examples
     page.button(key="playground.send").click().run()
     assert "Reference</span>" in card(page)
@@ -119,16 +121,18 @@ def test_an_example_fills_the_text_and_brings_its_reference(asked):
 
 
 def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
-    known = catalog.describe
+    known = catalog.describe_base
     monkeypatch.setattr(
-        catalog, "describe", lambda name: type("Info", (), {"kind": "encoder"})() or known(name)
+        catalog,
+        "describe_base",
+        lambda name: type("Info", (), {"kind": "encoder"})() or known(name),
     )
     make_run("lora", base="tiny-bert")
     page = opened()
     page.button(key="playground.example").click().run()
     page.button(key="playground.send").click().run()
     source = page.text_area(key="playground.text").value
-    rows = cache.rows("miniworld_nli", "test").examples
+    rows = cache.split_examples("miniworld_nli", "test").examples
     example = next(row for row in rows if row.source == source)
     assert [text for _, text, _ in asked] == [" || ".join(example.parts)]
 
@@ -136,7 +140,9 @@ def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
 def test_missing_data_are_said_when_an_example_is_wanted(monkeypatch):
     make_run("lora")
     page = opened()
-    monkeypatch.setattr(cache, "rows", lambda *_: cache.Rows(problem="no folder here"))
+    monkeypatch.setattr(
+        cache, "split_examples", lambda *_: cache.SplitExamples(problem="no folder here")
+    )
     page.button(key="playground.example").click().run()
     assert not page.exception
     assert "no folder here" in words(page)

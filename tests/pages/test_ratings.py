@@ -24,12 +24,12 @@ def quiet(monkeypatch):
 
 @pytest.fixture
 def book():
-    return rating_store.book()
+    return rating_store.rating_store()
 
 
 def opened(name, **query):
     page = AppTest.from_file(MAIN, default_timeout=90)
-    page.switch_page(nav.find(name).file)
+    page.switch_page(nav.find_page(name).script_path)
     for key, value in query.items():
         page.query_params[key.replace("__", ".")] = value
     return sound(page.run())
@@ -95,7 +95,7 @@ def test_compare_shows_what_raters_said_with_its_n():
 
 
 def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     make_runs(methods=("lora", "spt"))
     page = opened("rate", rate__view="New project")
     page.number_input(key="rate.settings.items").set_value(4)
@@ -106,21 +106,21 @@ def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path)
     assert "is ready" in words(page)
     assert "raters each" in words(page)
     sound(page.button(key="rate.open_made").click().run())
-    assert page.selectbox(key="rate.project").value == made(rating_store.book()).id
+    assert page.selectbox(key="rate.project").value == made(rating_store.rating_store()).id
     page.text_area(key="rate.names").set_value("Ann\n\nBo")
     submit = next(each for each in page.button if each.label == "Make links")
     sound(submit.click().run())
     links = [each.value for each in page.code]
     assert len(links) == 2
-    who = rating.sign_in(rating_store.book(), links[0].partition("?r=")[2])
+    who = rating.sign_in(rating_store.rating_store(), links[0].partition("?r=")[2])
     assert who.name == "Ann"
     assert list(page.dataframe[0].value["Rater"]) == ["Ann", "Bo"]
     sound(page.toggle(key=f"rate.is_open.{who.project}").set_value(False).run())
-    assert not made(rating_store.book()).open
+    assert not made(rating_store.rating_store()).open
 
 
 def test_a_link_from_the_comparison_offers_just_the_runs_compared(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     first, _other, last = make_runs(methods=("lora", "prefix_tuning", "spt"))
     asked = [first.id, last.id]
     page = opened("compare", runs=",".join(asked))
@@ -132,16 +132,16 @@ def test_a_link_from_the_comparison_offers_just_the_runs_compared(monkeypatch, t
 
 
 def made(book):
-    return next(each for each in rating.projects(book, rated.ME) if not each.demo)
+    return next(each for each in rating.list_projects(book, rated.ME) if not each.demo)
 
 
 def test_without_runs_a_new_project_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     assert "No explanations to rate yet" in words(opened("rate", rate__view="New project"))
 
 
 def test_too_few_examples_are_said_in_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     make_runs(methods=("lora",))
     page = opened("rate", rate__view="New project")
     page.number_input(key="rate.settings.items").set_value(500)
@@ -156,7 +156,7 @@ def test_pairs_are_ranked_and_their_items_settled(book):
     page = opened("ratings", project=project.id)
     assert set(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == set(rated.METHODS)
     view(page, "Disagreements")
-    item = rating.items(book, rated.ME, project.id)["item"]
+    item = rating.item_table(book, rated.ME, project.id)["item"]
     forms = [each for each in page.text_input if each.key.startswith("ratings.reason.")]
     assert forms
     chosen = forms[0].key.rpartition(".")[2]
@@ -164,9 +164,9 @@ def test_pairs_are_ranked_and_their_items_settled(book):
     page.segmented_control(key=f"ratings.verdict.{chosen}").set_value("left")
     forms[0].set_value("the first names the reason")
     sound(next(each for each in page.button if each.label == "Settle").click().run())
-    settled = rating.adjudications(book, rated.ME, project.id)
+    settled = rating.adjudication_table(book, rated.ME, project.id)
     assert settled["verdict"].tolist() == ["left"]
-    assert len(rating.verdicts(book, rated.ME, project.id)) == 12
+    assert len(rating.verdict_table(book, rated.ME, project.id)) == 12
     for name in ("Verdicts", "Agreement", "Raters", "Metrics", "Export"):
         view(page, name)
 
@@ -175,10 +175,12 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
     project = rated.project(book, [rated.pair(n) for n in range(6)], mode="pairwise")
     who = rated.rater(book, project)
     while shown := rating.next_item(book, who):
-        rating.answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
-        texts = rating.screen(book, who, shown.lease).texts
+        rating.submit_answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
+        texts = rating.read_screen(book, who, shown.lease).texts
         second = next(text.side for text in texts if text.explanation.startswith("other"))
-        rating.rate(book, who, shown.lease, rating.Judgement(verdict=second), f"r {shown.lease}")
+        rating.submit_rating(
+            book, who, shown.lease, rating.Judgement(verdict=second), f"r {shown.lease}"
+        )
     page = view(opened("ratings", project=project.id), "Verdicts")
     (shares,) = charts(page)  # no chart of shortcomings, since none was ticked
     rows = [tick.partition("<br>") for tick in shares["layout"]["yaxis"]["ticktext"]]
@@ -219,11 +221,11 @@ def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
     project = rated.project(book, [rated.pair(n) for n in range(4)], mode="pairwise")
     who = rated.rater(book, project)
     while shown := rating.next_item(book, who):
-        rating.answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
-        texts = rating.screen(book, who, shown.lease).texts
+        rating.submit_answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
+        texts = rating.read_screen(book, who, shown.lease).texts
         second = next(text.side for text in texts if text.explanation.startswith("other"))
         said = rating.Judgement(verdict=second, shortcomings=("trivial",))
-        rating.rate(book, who, shown.lease, said, f"r {shown.lease}")
+        rating.submit_rating(book, who, shown.lease, said, f"r {shown.lease}")
     page = view(opened("ratings", project=project.id), "Verdicts")
     _, shortcomings = charts(page)
     assert shortcomings["layout"]["yaxis"]["ticktext"] == [rated.METHODS[0]]
@@ -255,7 +257,7 @@ def test_likert_projects_have_every_view(book):
         page.segmented_control(key=f"ratings.step.{name}.{first}").set_value(4)
     sound(next(each for each in page.button if each.label == "Settle").click().run())
     assert "justifies 4, makes sense 4, new information 4, fluent 4" in words(page)
-    (settled,) = rating.adjudications(book, rated.ME, project.id).to_dict("records")
+    (settled,) = rating.adjudication_table(book, rated.ME, project.id).to_dict("records")
     assert (settled["item"], settled["fluent"], settled["score"]) == (first, 4, 0.75)
 
 
@@ -283,7 +285,7 @@ def test_a_raters_link_opens_the_card_and_no_other_page(book):
     card = page.get("bidi_component")
     assert len(card) == 1
     with pytest.raises(ValueError, match="Could not find a navigation page"):
-        page.switch_page(nav.find("ratings").file)
+        page.switch_page(nav.find_page("ratings").script_path)
 
 
 def test_a_wrong_link_gets_a_sentence():
@@ -294,7 +296,7 @@ def test_a_wrong_link_gets_a_sentence():
 def test_a_closed_project_says_so(book):
     project = rated.project(book)
     token = rating.invite(book, rated.ME, project.id, "Ann").token
-    rating.set_open(book, rated.ME, project.id, False)
+    rating.set_project_open(book, rated.ME, project.id, False)
     assert "closed" in words(opened("rate", r=token))
 
 

@@ -12,8 +12,8 @@ from app.state import cache
 from peftcore import paths
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import plan
-from peftcore.training.run_training import perform
+from peftcore.training.planning import build_spec
+from peftcore.training.run_training import execute_run
 
 TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
 
@@ -34,20 +34,22 @@ def trained(shelf, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEFTCORE_MODELS", str(shelf))
         for method in ("spt", "prompt_tuning"):
-            perform(store.create(asked(method)))
+            execute_run(store.create(asked(method)))
     return store.folder
 
 
 def asked(method, task="miniworld_nli", **settings):
     members, scored = {"seeds": 2}, {"limit": 3, "max_new_tokens": 2}
-    return plan("random-t5", task, method, {"length": 5} | settings, members, TRAINING, scored)
+    return build_spec(
+        "random-t5", task, method, {"length": 5} | settings, members, TRAINING, scored
+    )
 
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch, tmp_path, shelf):
     """No demo runs, no worker, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "store", lambda: RunStore(demos=tmp_path))
-    monkeypatch.setattr(cache, "ready", lambda: True)
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+    monkeypatch.setattr(cache, "imports_ready", lambda: True)
     monkeypatch.setattr(ablation_views, "ensure_worker", lambda **_: False)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
     monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
@@ -57,7 +59,7 @@ def alone(monkeypatch, tmp_path, shelf):
 def runs(trained, home):
     """Method → its run, in the workspace of the test."""
     shutil.copytree(trained, home / "runs")
-    return {run.spec.method: run for run in RunStore().all(demo=False)}
+    return {run.spec.method: run for run in RunStore().all(include_demos=False)}
 
 
 def opened(view="", **query):
@@ -144,7 +146,7 @@ def test_ablations_show_what_there_is_and_queue_the_rest(runs):
     assert button.label == "Queue 4 missing runs"
     button.click().run()
     assert "Something went wrong" not in words(page)
-    assert len(cache.queue().jobs()) == 4
+    assert len(cache.job_queue().jobs()) == 4
     assert "4 runs are under way" in words(page)
     assert not [b for b in page.button if b.key == "scaling.queue.variants"]
 
@@ -164,7 +166,7 @@ def test_stability_compares_every_run_of_the_task(runs):
 
 def test_transfer_fills_the_matrix_from_runs_that_start_where_others_ended(runs):
     first, second = "miniworld_nli", "miniworld_sentiment"
-    found = ablations.study("transfer", runs["spt"].spec, RunStore(), [first, second])
+    found = ablations.build_ablation("transfer", runs["spt"].spec, RunStore(), [first, second])
     for cell in found.missing:
         whole = cell.spec.model_dump(exclude={"base", "task", "method"})
         made = make_run("spt", cell.spec.task, "random-t5", **whole)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.labs.toys import cache
 from peftcore import paths
 from peftcore.labs.toys import live, results
-from peftcore.labs.toys.recipes import recipe
+from peftcore.labs.toys.recipes import find_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,9 @@ def test_an_address_names_the_experiment(asked):
 def test_what_is_shipped_supports_what_the_page_says():
     rows = {
         (row.adaptation, row.task): row
-        for row in results.rows(results.shipped(), recipe("01"), results.SHIPPED_SEEDS)
+        for row in results.result_rows(
+            results.shipped_folder(), find_recipe("01"), results.SHIPPED_SEEDS
+        )
     }
     assert len(rows["pretrained", "ascending"].seeds) == 5
     assert rows["pretrained", "ascending"].mean >= 90
@@ -68,9 +70,11 @@ def test_what_is_shipped_supports_what_the_page_says():
 
 @pytest.mark.parametrize("number", ["02", "03", "04"])
 def test_every_experiment_is_shipped_whole_with_five_seeds(number):
-    rows = list(results.rows(results.shipped(), recipe(number), results.SHIPPED_SEEDS))
+    rows = list(
+        results.result_rows(results.shipped_folder(), find_recipe(number), results.SHIPPED_SEEDS)
+    )
     found = {(row.adaptation, row.task): row for row in rows}
-    assert {row.adaptation for row in rows} == {stage.name for stage in recipe(number).stages}
+    assert {row.adaptation for row in rows} == {stage.name for stage in find_recipe(number).stages}
     assert all(len(row.seeds) == 5 for row in rows)
     if number == "02":  # what a prefix elicits is the skill it was made for
         for task in ("ascending", "descending", "add1", "add2"):
@@ -86,7 +90,7 @@ def test_every_experiment_is_shipped_whole_with_five_seeds(number):
 
 
 def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "shipped", lambda: tmp_path)
+    monkeypatch.setattr(results, "shipped_folder", lambda: tmp_path)
     page = opened()
     assert "No results of this experiment are here yet" in words(page)
     assert page.button(key="toys.start.01")
@@ -123,27 +127,27 @@ def test_a_start_is_watched_and_stopped(monkeypatch):
     """The process is stood in for by a teller in this one."""
 
     def start(chosen, seeds):
-        teller = live.Teller(chosen, tuple(seeds))
+        teller = live.ProgressWriter(chosen, tuple(seeds))
         teller.report(live_told("pretrained", 50, 100))
 
     def live_told(stage, step, steps):
-        from peftcore.labs.toys.training import Told
+        from peftcore.labs.toys.training import StageProgress
 
-        return Told(stage, step, steps, [1.0, 2.0])
+        return StageProgress(stage, step, steps, [1.0, 2.0])
 
-    monkeypatch.setattr(live, "start", start)
+    monkeypatch.setattr(live, "start_experiment", start)
     page = opened()
     page.button(key="toys.start.01").click().run()
     assert any("Training loss" in json.dumps(spec) for spec in specs(page))
     page.button(key="toys.stop.01.quick").click().run()
     assert not page.exception
-    assert live.Teller.stop(_listener())
+    assert live.ProgressWriter.stop(_listener())
 
 
 def _listener():
-    teller = object.__new__(live.Teller)
-    teller._asked = time.monotonic() - 1
-    teller.path = live._path(recipe("01", "quick"))
+    teller = object.__new__(live.ProgressWriter)
+    teller._checked_at = time.monotonic() - 1
+    teller.path = live._path(find_recipe("01", "quick"))
     return teller
 
 
@@ -162,6 +166,6 @@ def test_capacity_prints_what_was_typed():
 
 
 def test_own_results_stand_beside_the_shipped_ones(home):
-    chosen = recipe("01", "quick")
-    live.Teller(chosen, (0,)).end("cancelled")
-    assert [source.name for source in cache.sources("01")] == ["Shipped"]
+    chosen = find_recipe("01", "quick")
+    live.ProgressWriter(chosen, (0,)).end("cancelled")
+    assert [source.name for source in cache.result_sources("01")] == ["Shipped"]

@@ -19,7 +19,7 @@ ODD_TEXTS = ["naïve café 😀", "  two  spaces ", "Ünïcode\n\ttab", "", "日
 
 @pytest.fixture(scope="module")
 def tokenizers():
-    return {name: tiny_models.make_tokenizer(name) for name in tiny_models.NAMES}
+    return {name: tiny_models.make_tokenizer(name) for name in tiny_models.TEXT_MODEL_NAMES}
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,12 +55,14 @@ def test_corrupted_spans_put_back_give_the_text(tokenizers, seed, length):
     assert whole == ids
 
 
-@pytest.mark.parametrize("name", tiny_models.NAMES)
+@pytest.mark.parametrize("name", tiny_models.TEXT_MODEL_NAMES)
 def test_padding_of_a_batch_never_counts(name, tokenizers):
     tokenizer = tokenizers[name]
     torch.manual_seed(0)
-    trainer = text_pretraining._Trainer(name, tiny_models.make_model(name, tokenizer), tokenizer, 0)
-    rows = sorted(trainer._draw(random.Random(2), 6), key=lambda r: len(r.source))
+    trainer = text_pretraining._TextTrainer(
+        name, tiny_models.make_model(name, tokenizer), tokenizer, 0
+    )
+    rows = sorted(trainer._sample_sequences(random.Random(2), 6), key=lambda r: len(r.source))
     batch = trainer._collate(rows)
     if name == "tiny-t5":
         assert int((batch["labels"] != -100).sum()) == sum(len(r.target) for r in rows)
@@ -74,18 +76,18 @@ def test_padding_of_a_batch_never_counts(name, tokenizers):
 
 def test_unknown_names_and_times_are_refused(tmp_path):
     with pytest.raises(BadInput, match="tiny-t5"):
-        text_pretraining.pretrain("tinyt5", tmp_path, 1, 0, print)
+        text_pretraining.pretrain_base("tinyt5", tmp_path, 1, 0, print)
     with pytest.raises(BadInput, match="tokens"):
-        text_pretraining.pretrain("tiny-t5", tmp_path, 0, 0, print)
+        text_pretraining.pretrain_base("tiny-t5", tmp_path, 0, 0, print)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", tiny_models.NAMES)
+@pytest.mark.parametrize("name", tiny_models.TEXT_MODEL_NAMES)
 def test_a_short_run_learns_and_writes_a_folder_that_loads(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(text_pretraining, "_LAST", 8)
-    monkeypatch.setattr(text_pretraining, "_OFTEN", 8)
+    monkeypatch.setattr(text_pretraining, "_FINAL_COUNT", 8)
+    monkeypatch.setattr(text_pretraining, "_INTERIM_COUNT", 8)
     told: list[dict] = []
-    result = text_pretraining.pretrain(name, tmp_path / name, 200_000, 0, told.append)
+    result = text_pretraining.pretrain_base(name, tmp_path / name, 200_000, 0, told.append)
     assert result["validation_loss"] < 8.0  # random weights give ln 3200 = 8.07 and more
     assert (tmp_path / name / "model.safetensors").exists()
     assert told[-1]["step"] == result["step"]
@@ -96,7 +98,7 @@ def _shipped(name):
     return folder, __import__("transformers").AutoTokenizer.from_pretrained(folder)
 
 
-@pytest.mark.parametrize("name", tiny_models.NAMES)
+@pytest.mark.parametrize("name", tiny_models.TEXT_MODEL_NAMES)
 def test_a_shipped_base_has_its_parts_and_spells_any_text(name):
     folder, tokenizer = _shipped(name)
     assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= {
@@ -110,7 +112,10 @@ def test_a_shipped_base_has_its_parts_and_spells_any_text(name):
 
 def test_shipped_bases_take_at_most_35_megabytes():
     files = [
-        p for n in tiny_models.NAMES for p in (ASSETS / "models" / n).rglob("*") if p.is_file()
+        p
+        for n in tiny_models.TEXT_MODEL_NAMES
+        for p in (ASSETS / "models" / n).rglob("*")
+        if p.is_file()
     ]
     assert sum(p.stat().st_size for p in files) <= 35_000_000
 

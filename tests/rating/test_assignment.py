@@ -5,7 +5,7 @@ from support.ratings import counted, item, project, rate_all, rate_next, rater
 
 from peftcore import rating
 from peftcore.rating import assignment
-from peftcore.rating.item_sampling import INSTRUCTED
+from peftcore.rating.item_sampling import CHECK_INSTRUCTION
 
 
 @pytest.fixture
@@ -15,11 +15,11 @@ def now():
 
 @pytest.fixture
 def book(home, now):
-    return rating.Book(clock=lambda: now[0], new_id=counted())
+    return rating.RatingStore(clock=lambda: now[0], new_id=counted())
 
 
 def rated_items(book, project):
-    return rating.items(book, rating.experimenter(), project.id).set_index("item")["ratings"]
+    return rating.item_table(book, rating.experimenter(), project.id).set_index("item")["ratings"]
 
 
 def test_no_item_gets_more_raters_than_the_overlap_and_all_get_as_many(book):
@@ -41,7 +41,7 @@ def test_raters_have_orders_of_their_own_and_they_are_recorded(book):
     for name in "abc":
         who = rater(book, made, name)
         rate_all(book, who)
-        told = rating.verdicts(book, rating.experimenter(), made.id)
+        told = rating.verdict_table(book, rating.experimenter(), made.id)
         own = told[told["name"] == name].sort_values("position")
         assert list(own["position"]) == list(range(1, 8))
         orders.append(tuple(own["example"]))
@@ -60,7 +60,7 @@ def test_resumes_at_the_same_item_from_another_machine(book, now):
     token = rating.invite(book, rating.experimenter(), made.id, "Ann").token
     shown = rating.next_item(book, rating.sign_in(book, token))
     rating.save_draft(book, rating.sign_in(book, token), shown.lease, {"comment": "so far"}, 1)
-    elsewhere = rating.Book(clock=lambda: now[0])
+    elsewhere = rating.RatingStore(clock=lambda: now[0])
     again = rating.next_item(elsewhere, rating.sign_in(elsewhere, token))
     assert (again.lease, again.draft) == (shown.lease, {"comment": "so far"})
 
@@ -70,7 +70,7 @@ def test_an_item_that_is_held_is_not_handed_out_until_its_lease_ends(book, now):
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")
     rating.next_item(book, ann)
     assert rating.next_item(book, bob) is None
-    assert rating.progress(book, bob).waiting == 1
+    assert rating.rater_progress(book, bob).waiting == 1
     now[0] += 601
     assert rating.next_item(book, bob) is not None
 
@@ -89,13 +89,13 @@ def test_who_comes_back_late_goes_on_if_there_is_room_and_is_told_if_not(book, n
     made = project(book, 1, overlap=1, lease_minutes=10)
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")
     shown = rating.next_item(book, ann)
-    rating.answer(book, ann, shown.lease, "neutral", "a")
+    rating.submit_answer(book, ann, shown.lease, "neutral", "a")
     now[0] += 601
     assert rating.next_item(book, ann).lease == shown.lease
     now[0] += 601
     assert rate_next(book, bob)
     with pytest.raises(rating.LeaseLost, match="another rater"):
-        rating.rate(book, ann, shown.lease, rating.Judgement(verdict="yes"), "r")
+        rating.submit_rating(book, ann, shown.lease, rating.Judgement(verdict="yes"), "r")
     assert rating.next_item(book, ann) is None
     assert list(rated_items(book, made)) == [1]
 
@@ -104,28 +104,30 @@ def test_a_skipped_item_goes_to_others_and_can_be_taken_up_again(book):
     made = project(book, 1, overlap=1)
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")
     shown = rating.next_item(book, ann)
-    rating.skip(book, ann, shown.lease, "s")
+    rating.skip_item(book, ann, shown.lease, "s")
     assert rating.next_item(book, ann) is None
-    assert rating.go_to(book, ann, shown.lease).state == "open"
-    rating.skip(book, ann, shown.lease, "s2")
+    assert rating.go_to_item(book, ann, shown.lease).state == "open"
+    rating.skip_item(book, ann, shown.lease, "s2")
     assert rate_next(book, bob)
     with pytest.raises(rating.LeaseLost):
-        rating.go_to(book, ann, shown.lease)
+        rating.go_to_item(book, ann, shown.lease)
 
 
 def test_training_comes_first_and_checks_lie_on_the_way(book):
-    check = item(90, kind="check", expected=("no",), texts=(("x", INSTRUCTED.format("no")),))
+    check = item(90, kind="check", expected=("no",), texts=(("x", CHECK_INSTRUCTION.format("no")),))
     lesson = item(91, kind="training", expected=("yes",), feedback="Because.")
     made = project(book, [check, *(item(n) for n in range(6)), lesson])
     who = rater(book, made)
     kinds = []
     while shown := rating.next_item(book, who):
-        rating.answer(book, who, shown.lease, "neutral", shown.lease)
-        written = rating.rate(book, who, shown.lease, rating.Judgement(verdict="no"), shown.lease)
+        rating.submit_answer(book, who, shown.lease, "neutral", shown.lease)
+        written = rating.submit_rating(
+            book, who, shown.lease, rating.Judgement(verdict="no"), shown.lease
+        )
         kinds.append(shown.training)
         assert written.feedback == ("Because." if shown.training else "")
     assert kinds == [True] + [False] * 7
-    told = rating.checks(book, rating.experimenter(), made.id).iloc[0]
+    told = rating.check_table(book, rating.experimenter(), made.id).iloc[0]
     assert (told["checks"], told["checks_passed"]) == (1, 1)
     assert (told["trainings"], told["trainings_passed"], told["ratings"]) == (1, 0, 6)
 
@@ -133,9 +135,9 @@ def test_training_comes_first_and_checks_lie_on_the_way(book):
 def test_a_quota_ends_a_raters_way(book):
     made = project(book, 9, items_per_rater=4)
     who = rater(book, made)
-    assert rating.progress(book, who).total == 4
+    assert rating.rater_progress(book, who).total == 4
     assert len(rate_all(book, who)) == 4
-    assert rating.progress(book, who) == assignment.Progress(4, 4, 0, 0)
+    assert rating.rater_progress(book, who) == assignment.RaterProgress(4, 4, 0, 0)
 
 
 def test_nobody_is_stuck_whatever_raters_do(book, now):
@@ -148,17 +150,17 @@ def test_nobody_is_stuck_whatever_raters_do(book, now):
         if shown is None:
             continue
         if act == "skip":
-            rating.skip(book, who, shown.lease, f"skip {shown.lease} {now[0]}")
+            rating.skip_item(book, who, shown.lease, f"skip {shown.lease} {now[0]}")
         if act == "rate":
             rate_next(book, who)
         now[0] += 45
     now[0] += 61
     for who in people:
         rate_all(book, who)
-        for past in rating.history(book, who):
+        for past in rating.past_items(book, who):
             if past.state == "skipped":
                 try:
-                    rating.go_to(book, who, past.lease)
+                    rating.go_to_item(book, who, past.lease)
                 except rating.LeaseLost:
                     continue
                 rate_next(book, who)
@@ -168,10 +170,10 @@ def test_nobody_is_stuck_whatever_raters_do(book, now):
 def test_a_closed_project_hands_out_nothing(book):
     made = project(book)
     who = rater(book, made)
-    rating.set_open(book, rating.experimenter(), made.id, False)
+    rating.set_project_open(book, rating.experimenter(), made.id, False)
     with pytest.raises(rating.NotAllowed, match="closed"):
         rating.next_item(book, who)
 
 
 def test_the_order_of_a_rater_is_the_same_in_every_process():
-    assert assignment.chance("r", "i") == pytest.approx(0.87368710, abs=1e-8)
+    assert assignment.hash_uniform("r", "i") == pytest.approx(0.87368710, abs=1e-8)

@@ -8,17 +8,17 @@ from peftcore.errors import BadInput
 
 @pytest.fixture
 def book(home):
-    return rating.Book()
+    return rating.RatingStore()
 
 
 def test_one_call_makes_a_project_from_runs(book):
     runs = make_runs(methods=("prefix_tuning", "lora"))
-    made = rating.create(book, ME, runs, items=6, training=1, checks=1)
+    made = rating.create_project(book, ME, runs, items=6, training=1, checks=1)
     assert made.facts["runs"] == [run.id for run in runs]
     assert made.facts["methods"] == ["prefix_tuning", "lora"]
-    told = rating.items(book, ME, made.id)
+    told = rating.item_table(book, ME, made.id)
     assert list(told["kind"]).count("training") == list(told["kind"]).count("check") == 1
-    key = rating.key(book, ME, made.id)
+    key = rating.origin_table(book, ME, made.id)
     assert key.groupby("method")["item"].count().to_dict() == {
         "gold": 6,
         "lora": 6,
@@ -34,11 +34,11 @@ def test_one_call_makes_a_project_from_runs(book):
 
 
 def test_its_name_and_what_it_is_about_are_found_again(book):
-    made = rating.create(book, ME, [make_run()], "  A name  ", items=4)
+    made = rating.create_project(book, ME, [make_run()], "  A name  ", items=4)
     assert (made.name, made.task, made.open, made.demo) == ("A name", "miniworld_nli", True, False)
-    assert rating.find(book, ME, made.id) == made
-    assert rating.projects(book, ME) == [made]
-    plain = rating.create(book, ME, [make_run()], items=4)
+    assert rating.find_project(book, ME, made.id) == made
+    assert rating.list_projects(book, ME) == [made]
+    plain = rating.create_project(book, ME, [make_run()], items=4)
     assert plain.name == "Explanations of Miniworld: entailment with a reason"
 
 
@@ -55,8 +55,8 @@ def test_its_name_and_what_it_is_about_are_found_again(book):
 )
 def test_what_cannot_be_rated_is_refused_with_the_reason(book, runs, settings, message):
     with pytest.raises(BadInput, match=message):
-        rating.create(book, ME, runs(), **settings)
-    assert rating.projects(book, ME) == []
+        rating.create_project(book, ME, runs(), **settings)
+    assert rating.list_projects(book, ME) == []
 
 
 def test_a_run_that_has_not_answered_yet_is_refused(book):
@@ -65,7 +65,7 @@ def test_a_run_that_has_not_answered_yet_is_refused(book):
 
     run = RunStore().create(RunSpec(base="b", task="miniworld_nli", method="lora"))
     with pytest.raises(BadInput, match="no answers yet: it is queued"):
-        rating.create(book, ME, [run])
+        rating.create_project(book, ME, [run])
 
 
 def test_experimenters_see_how_far_each_rater_is(book):
@@ -73,8 +73,9 @@ def test_experimenters_see_how_far_each_rater_is(book):
     ann = rater(book, made, "Ann")
     rater(book, made, "Bob")
     rate_next(book, ann)
-    rating.skip(book, ann, rating.next_item(book, ann).lease, "s")
+    rating.skip_item(book, ann, rating.next_item(book, ann).lease, "s")
     told = [
-        (row.name, row.done, row.skipped, row.active) for row in rating.raters(book, ME, made.id)
+        (row.name, row.done, row.skipped, row.active)
+        for row in rating.list_raters(book, ME, made.id)
     ]
     assert told == [("Ann", 1, 1, True), ("Bob", 0, 0, True)]

@@ -11,19 +11,21 @@ from peftcore.runs.store import RunStore
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    return demo.open_book(f"sqlite:///{tmp_path_factory.mktemp('book') / 'lab.sqlite'}")
+    return demo.open_rating_store(f"sqlite:///{tmp_path_factory.mktemp('book') / 'lab.sqlite'}")
 
 
 def test_the_first_start_has_rated_projects_of_simulated_raters(book):
-    found = rating.projects(book, ME)
+    found = rating.list_projects(book, ME)
     assert {project.settings.mode for project in found} == {"single", "pairwise", "likert"}
     for shown in found:
         assert shown.demo
         assert shown.simulated
         assert not shown.open
         assert "simulated" in shown.name
-        assert all(r.name.startswith("Simulated rater") for r in rating.raters(book, ME, shown.id))
-        counted = rating.items(book, ME, shown.id)
+        assert all(
+            r.name.startswith("Simulated rater") for r in rating.list_raters(book, ME, shown.id)
+        )
+        counted = rating.item_table(book, ME, shown.id)
         assert set(counted[counted["kind"] == "rating"]["ratings"]) == {3}
 
 
@@ -35,9 +37,9 @@ def test_every_demo_run_has_a_human_score_that_says_it_is_simulated(book):
 
 
 def test_the_demo_is_about_runs_that_ship_and_texts_they_wrote(book):
-    project = next(p for p in rating.projects(book, ME) if p.settings.mode == "single")
-    key = rating.key(book, ME, project.id)
-    shown = rating.items(book, ME, project.id).set_index("item")
+    project = next(p for p in rating.list_projects(book, ME) if p.settings.mode == "single")
+    key = rating.origin_table(book, ME, project.id)
+    shown = rating.item_table(book, ME, project.id).set_index("item")
     for run in {run for run in key["run"] if run}:
         answers = RunStore().open(run).answers().set_index(["seed", "example"])
         for row in key[key["run"] == run].to_dict("records"):
@@ -47,13 +49,16 @@ def test_the_demo_is_about_runs_that_ship_and_texts_they_wrote(book):
 
 
 def test_the_shipped_file_is_made_again_byte_for_byte():
-    shipped = (demo.folder() / "entailment.jsonl").read_text("utf-8")
-    assert "".join(f"{line}\n" for line in demo.make("entailment")) == shipped
+    shipped = (demo.demo_folder() / "entailment.jsonl").read_text("utf-8")
+    assert "".join(f"{line}\n" for line in demo.make_demo("entailment")) == shipped
 
 
 def test_in_pairs_a_wrong_label_is_blamed_on_the_text_that_has_it(book):
-    project = next(p for p in rating.projects(book, ME) if p.settings.mode == "pairwise")
-    said, key = rating.verdicts(book, ME, project.id), rating.key(book, ME, project.id)
+    project = next(p for p in rating.list_projects(book, ME) if p.settings.mode == "pairwise")
+    said, key = (
+        rating.verdict_table(book, ME, project.id),
+        rating.origin_table(book, ME, project.id),
+    )
     blamed = said[[("inaccurate" in ticked) for ticked in said["shortcomings"]]]
     lost = blamed[blamed["verdict"] != "tie"]
     assert len(lost) > 10
@@ -66,16 +71,16 @@ def test_in_pairs_a_wrong_label_is_blamed_on_the_text_that_has_it(book):
 
 
 def test_opening_again_adds_nothing(book):
-    before = len(rating.projects(book, ME))
-    assert len(rating.projects(demo.open_book(book.url), ME)) == before
+    before = len(rating.list_projects(book, ME))
+    assert len(rating.list_projects(demo.open_rating_store(book.url), ME)) == before
 
 
 def test_the_demo_cannot_be_changed(book):
-    project = rating.projects(book, ME)[0]
-    some = rating.items(book, ME, project.id)["item"][0]
+    project = rating.list_projects(book, ME)[0]
+    some = rating.item_table(book, ME, project.id)["item"][0]
     for change in (
         lambda: rating.invite(book, ME, project.id, "me"),
-        lambda: rating.set_open(book, ME, project.id, True),
+        lambda: rating.set_project_open(book, ME, project.id, True),
         lambda: rating.adjudicate(book, ME, some, rating.Judgement(verdict="no")),
     ):
         with pytest.raises(BadInput, match="demo"):
@@ -83,24 +88,24 @@ def test_the_demo_cannot_be_changed(book):
 
 
 def test_a_bundle_carries_the_whole_history(home, tmp_path):
-    book = rating.Book()
+    book = rating.RatingStore()
     made = project(book, 3)
     who = rating.sign_in(book, rating.invite(book, ME, made.id, "Ann").token)
     shown = rating.next_item(book, who)
-    rating.answer(book, who, shown.lease, "neutral", "a")
+    rating.submit_answer(book, who, shown.lease, "neutral", "a")
     for verdict in ("yes", "no", "weak no"):
-        rating.rate(book, who, shown.lease, rating.Judgement(verdict=verdict), verdict)
-    rating.adjudicate(book, ME, rating.items(book, ME, made.id)["item"][0], yes())
-    rating.adjudicate(book, ME, rating.items(book, ME, made.id)["item"][0], yes())
-    lines = list(bundle.dump(book, ME, made.id))
-    other = rating.Book(f"sqlite:///{tmp_path / 'other.sqlite'}")
+        rating.submit_rating(book, who, shown.lease, rating.Judgement(verdict=verdict), verdict)
+    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
+    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
+    lines = list(bundle.dump_project(book, ME, made.id))
+    other = rating.RatingStore(f"sqlite:///{tmp_path / 'other.sqlite'}")
     project(other, 2)  # so that numbers differ
-    assert bundle.load(other, ME, lines) == made
-    assert bundle.load(other, ME, lines) == made  # again: left as it is
-    told = rating.verdicts(other, ME, made.id, history=True)
+    assert bundle.load_project(other, ME, lines) == made
+    assert bundle.load_project(other, ME, lines) == made  # again: left as it is
+    told = rating.verdict_table(other, ME, made.id, history=True)
     assert list(told["verdict"]) == ["yes", "no", "weak no"]
     assert list(told["current"]) == [False, False, True]
-    assert len(rating.key(other, ME, made.id)) == 3
+    assert len(rating.origin_table(other, ME, made.id)) == 3
     with pytest.raises(rating.NotAllowed):
         rating.sign_in(other, f"{who.rater}.")
 
@@ -120,26 +125,26 @@ def yes():
 )
 def test_what_is_no_bundle_is_refused(home, line, message):
     with pytest.raises(BadInput, match=message):
-        bundle.load(rating.Book(), ME, [line])
+        bundle.load_project(rating.RatingStore(), ME, [line])
 
 
 def simulated(home, name):
     """A small project rated by the simulation, with ids that count up."""
-    book = rating.Book(f"sqlite:///{home / name}", lambda: 1.0, counted())
+    book = rating.RatingStore(f"sqlite:///{home / name}", lambda: 1.0, counted())
     made = project(book, [item(n) for n in range(3)])
     known = {f"sentence {n} | claim {n}": ("neutral", f"reason {n}") for n in range(3)}
-    assert simulation.simulate(book, ME, made.id, known, raters=2) == 6
+    assert simulation.simulate_raters(book, ME, made.id, known, raters=2) == 6
     return book, made
 
 
 def test_the_simulation_is_seeded_and_says_what_it_is(home):
     (book, made), (other, _) = simulated(home, "one"), simulated(home, "two")
-    lines = list(bundle.dump(book, ME, made.id))
-    assert lines == list(bundle.dump(other, ME, made.id))
-    assert rating.find(book, ME, made.id).simulated
+    lines = list(bundle.dump_project(book, ME, made.id))
+    assert lines == list(bundle.dump_project(other, ME, made.id))
+    assert rating.find_project(book, ME, made.id).simulated
     assert json.loads(lines[0])["facts"]["simulated"] is True
 
 
 def test_common_words_are_counted_as_often_as_they_occur():
-    assert simulation.common("a b b", "a b c") == pytest.approx(2 * 2 / 6)
-    assert simulation.common("", "a") == 0
+    assert simulation.word_overlap_f1("a b b", "a b c") == pytest.approx(2 * 2 / 6)
+    assert simulation.word_overlap_f1("", "a") == 0

@@ -7,7 +7,7 @@ import pytest
 
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
-from peftcore.rating.item_sampling import Pool, Question, Said
+from peftcore.rating.item_sampling import AnswerPool, RatedQuestion, RunAnswer
 from peftcore.rating.settings import ProjectSettings
 
 LABELS = ("no", "yes")
@@ -16,13 +16,13 @@ LABELS = ("no", "yes")
 def pool(examples=24, runs=("r1", "r2"), right=lambda run, number: True, same=False):
     """Questions with labels in turn; every run answers each with two seeds."""
     questions = {
-        f"e{n}": Question(f"e{n}", LABELS[n % 2], f"gold {n}", (("text", f"q{n}"),), LABELS)
+        f"e{n}": RatedQuestion(f"e{n}", LABELS[n % 2], f"gold {n}", (("text", f"q{n}"),), LABELS)
         for n in range(examples)
     }
     said = {
         run: {
             f"e{n}": [
-                Said(
+                RunAnswer(
                     run,
                     f"method {run}",
                     seed,
@@ -36,11 +36,11 @@ def pool(examples=24, runs=("r1", "r2"), right=lambda run, number: True, same=Fa
         }
         for run in runs
     }
-    return Pool(questions, said, LABELS)
+    return AnswerPool(questions, said, LABELS)
 
 
 def draw(of, **settings):
-    items, facts = item_sampling.draw(of, ProjectSettings.make({"items": 6} | settings))
+    items, facts = item_sampling.sample_items(of, ProjectSettings.make({"items": 6} | settings))
     return items, facts
 
 
@@ -105,7 +105,7 @@ def test_whoever_does_what_a_check_says_passes(mode):
         said = {"verdict": wanted, "scales": {}}
         if mode == "likert":
             said["scales"] = dict.fromkeys(item_sampling.DIMENSIONS, int(wanted.split()[0]))
-        assert item_sampling.passed(item.expected, said, mode)
+        assert item_sampling.is_accepted(item.expected, said, mode)
 
 
 def test_training_shows_a_good_and_a_bad_explanation():
@@ -113,14 +113,14 @@ def test_training_shows_a_good_and_a_bad_explanation():
     good, bad = (item for item in items if item.kind == "training")
     assert good.texts[0][1] == f"gold {good.example[1:]}"
     assert bad.texts[0][1] != f"gold {bad.example[1:]}"
-    assert item_sampling.passed(good.expected, {"verdict": "weak yes"}, "single")
-    assert not item_sampling.passed(bad.expected, {"verdict": "weak yes"}, "single")
+    assert item_sampling.is_accepted(good.expected, {"verdict": "weak yes"}, "single")
+    assert not item_sampling.is_accepted(bad.expected, {"verdict": "weak yes"}, "single")
 
 
 def test_the_right_side_of_a_training_pair_follows_the_flip():
     (item,) = (i for i in draw(pool(), mode="pairwise", training=1)[0] if i.kind == "training")
-    assert item_sampling.passed(item.expected, {"verdict": "left"}, "pairwise", flipped=False)
-    assert item_sampling.passed(item.expected, {"verdict": "right"}, "pairwise", flipped=True)
+    assert item_sampling.is_accepted(item.expected, {"verdict": "left"}, "pairwise", flipped=False)
+    assert item_sampling.is_accepted(item.expected, {"verdict": "right"}, "pairwise", flipped=True)
 
 
 def test_one_run_has_nobody_to_be_paired_with_unless_gold_is_there():
@@ -177,8 +177,8 @@ def test_a_question_is_read_from_a_row_of_answers():
         "target": "sun because it burns",
         "references": [],
     }
-    asked = item_sampling.question(row, (), ())
+    asked = item_sampling.question_from_row(row, (), ())
     assert (asked.options, asked.gold) == (("the moon", "sun"), "it burns")
     row["source"] = "explain nli hypothesis: it is dry premise: it rains"
-    asked = item_sampling.question(row, ("it rains", "it is dry"), ("yes", "no"))
+    asked = item_sampling.question_from_row(row, ("it rains", "it is dry"), ("yes", "no"))
     assert asked.fields == (("premise", "it rains"), ("hypothesis", "it is dry"))

@@ -29,12 +29,12 @@ def rows(**columns):
 
 def measured(question, said=None):
     said = rows(**STEPS) if said is None else said
-    words, order = questions.categories(said, "likert", question)
-    table = agreement.wide(
+    words, order = questions.verdict_categories(said, "likert", question)
+    table = agreement.pivot_verdicts(
         said.assign(category=words), item="item", rater="rater", verdict="category"
     )
-    found = agreement.coefficients(table, order, resamples=200)
-    return {each.name: each for each in found}, agreement.cohen(table, order, resamples=200)
+    found = agreement.agreement_statistics(table, order, resamples=200)
+    return {each.name: each for each in found}, agreement.cohen_kappas(table, order, resamples=200)
 
 
 def test_a_hand_made_table_of_one_dimension():
@@ -91,21 +91,21 @@ def test_the_widest_dimension_counts_and_opposite_views_do_not_cancel():
         new_information=[(3, 3), (1, 4), (4, 4)],
         fluent=[(3, 3), (3, 3), (4, 4)],
     )
-    found = questions.spread(said, "likert")
+    found = questions.verdict_spread(said, "likert")
     assert found.to_dict("records") == [
         {"item": "a", "spread": 1.0, "verdicts": 2, "about": "justifies"},
         {"item": "b", "spread": 0.75, "verdicts": 2, "about": "new_information"},
         {"item": "c", "spread": 0.0, "verdicts": 2, "about": "justifies"},
     ]
-    named = questions.spread(said, "likert", "makes_sense")
+    named = questions.verdict_spread(said, "likert", "makes_sense")
     assert dict(zip(named["item"], named["spread"], strict=True)) == {"a": 1, "b": 0, "c": 0}
     with pytest.raises(BadInput, match="dimension"):
-        questions.spread(said, "likert", "wit")
+        questions.verdict_spread(said, "likert", "wit")
 
 
 def test_four_points_spread_by_their_numbers_and_pairs_by_who_won():
     said = pd.DataFrame({"item": ["a", "a", "b"], "score": [1.0, 1 / 3, 0.0]})
-    assert questions.spread(said, "single")[["item", "spread"]].to_numpy().tolist() == [
+    assert questions.verdict_spread(said, "single")[["item", "spread"]].to_numpy().tolist() == [
         ["a", pytest.approx(2 / 3)]
     ]
     pairs = pd.DataFrame(
@@ -115,38 +115,43 @@ def test_four_points_spread_by_their_numbers_and_pairs_by_who_won():
             "flipped": [False, True, False, True],
         }
     )
-    assert questions.outcomes(pairs).tolist() == ["first", "second", "first", "first"]
-    assert questions.spread(pairs, "pairwise")["spread"].tolist() == [1, 0]
-    words, order = questions.categories(
+    assert questions.pairwise_outcomes(pairs).tolist() == ["first", "second", "first", "first"]
+    assert questions.verdict_spread(pairs, "pairwise")["spread"].tolist() == [1, 0]
+    words, order = questions.verdict_categories(
         pd.DataFrame({"verdict": ["weak no", "yes"]}), "single", questions.TWO_CLASSES
     )
     assert (words.tolist(), order) == (["no", "yes"], ["yes", "no"])
     with pytest.raises(BadInput, match="question"):
-        questions.categories(pairs, "pairwise", "fluent")
+        questions.verdict_categories(pairs, "pairwise", "fluent")
 
 
 @pytest.mark.parametrize("mode", ["single", "pairwise", "likert"])
 def test_nobody_yet_is_an_empty_table(mode, home):
-    book = rating.Book()
+    book = rating.RatingStore()
     items = [rated.pair(0)] if mode == "pairwise" else 1
     project = rated.project(book, items, mode=mode)
-    said = rating.verdicts(book, rated.ME, project.id)
-    assert questions.spread(said, mode).empty
-    assert np.all([questions.categories(said, mode, q)[0].empty for q in questions.BY_MODE[mode]])
+    said = rating.verdict_table(book, rated.ME, project.id)
+    assert questions.verdict_spread(said, mode).empty
+    assert np.all(
+        [
+            questions.verdict_categories(said, mode, q)[0].empty
+            for q in questions.QUESTIONS_BY_MODE[mode]
+        ]
+    )
 
 
 def test_a_settled_item_says_every_dimension(home):
     from peftcore.rating import export
 
-    book = rating.Book()
+    book = rating.RatingStore()
     project = rated.project(book, 1, mode="likert")
     steps = dict(zip(rating.DIMENSIONS, (5, 1, 3, 4), strict=True))
     rated.rate_all(book, rated.rater(book, project), "", scales=steps)
-    (item,) = rating.items(book, rated.ME, project.id)["item"]
+    (item,) = rating.item_table(book, rated.ME, project.id)["item"]
     rating.adjudicate(book, rated.ME, item, rating.Judgement(scales=steps, comment="read aloud"))
-    (row,) = rating.adjudications(book, rated.ME, project.id).to_dict("records")
-    assert rating.in_words(row) == "justifies 5, makes sense 1, new information 3, fluent 4"
+    (row,) = rating.adjudication_table(book, rated.ME, project.id).to_dict("records")
+    assert rating.steps_in_words(row) == "justifies 5, makes sense 1, new information 3, fluent 4"
     assert row["score"] == pytest.approx((13 / 4 - 1) / 4)
-    assert export.rows(book, rated.ME, project.id)[0]["adjudicated"] == steps
+    assert export.export_rows(book, rated.ME, project.id)[0]["adjudicated"] == steps
     with pytest.raises(BadInput, match="missing: makes_sense"):
         rating.adjudicate(book, rated.ME, item, rating.Judgement(scales={"justifies": 1}))

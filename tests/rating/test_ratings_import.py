@@ -18,7 +18,7 @@ q2,bob,No,spt,neutral,,2,
 
 @pytest.fixture
 def book(home):
-    return rating.Book()
+    return rating.RatingStore()
 
 
 def feb(gold_first, answers, questions=("17", "23")):
@@ -42,7 +42,7 @@ def feb(gold_first, answers, questions=("17", "23")):
 def test_a_long_table_becomes_a_closed_project(book):
     made = ratings_import.import_table(book, ME, LONG, "Elsewhere")
     assert (made.open, made.settings.overlap, made.facts["imported"]) == (False, 2, 4)
-    told = rating.scored(book, ME, made.id)
+    told = rating.scored_table(book, ME, made.id)
     assert list(told["score"]) == pytest.approx([1, 1 / 3, 1 / 3, 0])
     assert list(told["method"]) == ["lora", "lora", "spt", "spt"]
     assert list(told["name"]) == ["ann", "bob", "ann", "bob"]
@@ -55,8 +55,8 @@ def test_lines_of_json_read_like_a_table(book):
     rows = [{"item": 1, "rater": "ann", "verdict": 1}, {"item": 1, "rater": "bob", "verdict": 0}]
     text = "\ufeff" + "\n".join(json.dumps(row) for row in rows)
     made = ratings_import.import_table(book, ME, text, "Lines", method="mine")
-    assert list(rating.scored(book, ME, made.id)["score"]) == [1, 0]
-    assert set(rating.key(book, ME, made.id)["method"]) == {"mine"}
+    assert list(rating.scored_table(book, ME, made.id)["score"]) == [1, 0]
+    assert set(rating.origin_table(book, ME, made.id)["method"]) == {"mine"}
 
 
 def test_forms_of_the_benchmark_are_taken_apart(book):
@@ -67,12 +67,12 @@ def test_forms_of_the_benchmark_are_taken_apart(book):
         + [("yes", "w_no", "yes", "no")],
     )
     made = ratings_import.import_table(book, ME, text, "FEB", method="t5-large")
-    told = rating.scored(book, ME, made.id)
+    told = rating.scored_table(book, ME, made.id)
     means = told.groupby("method")["score"].mean()
     # gold: 1, 2/3, 1 of question 17 and 1, 1, 0 of 23; model: 0, 0, 1/3 and 1/3, 0, 1
     assert means["gold"] == pytest.approx((1 + 2 / 3 + 1 + 1 + 1 + 0) / 6)
     assert means["t5-large"] == pytest.approx((0 + 0 + 1 / 3 + 1 / 3 + 0 + 1) / 6)
-    key = rating.key(book, ME, made.id)
+    key = rating.origin_table(book, ME, made.id)
     texts = {(row["method"], row["explanation"]) for row in key.to_dict("records")}
     assert texts == {("gold", "e1i"), ("t5-large", "e1j"), ("gold", "e2j"), ("t5-large", "e2i")}
     assert list(told[told["method"] == "gold"]["answer_correct"]) == [True, False] * 3
@@ -85,10 +85,12 @@ def test_the_benchmarks_agreement_follows_from_an_import(book):
         [("yes", "no", "yes", "no"), ("w_yes", "w_no", "no", "w_no"), ("yes", "yes", "yes", "no")],
     )
     made = ratings_import.import_table(book, ME, text, "FEB")
-    told = rating.verdicts(book, ME, made.id)
-    table = agreement.wide(told, item="item", rater="rater", verdict="verdict")
-    both = agreement.collapsed(table, {v: v.removeprefix("weak ") for v in rating.VERDICTS})
-    found = {c.name: c.value for c in agreement.coefficients(both, ["yes", "no"], resamples=100)}
+    told = rating.verdict_table(book, ME, made.id)
+    table = agreement.pivot_verdicts(told, item="item", rater="rater", verdict="verdict")
+    both = agreement.merge_categories(table, {v: v.removeprefix("weak ") for v in rating.VERDICTS})
+    found = {
+        c.name: c.value for c in agreement.agreement_statistics(both, ["yes", "no"], resamples=100)
+    }
     assert found["Share of unanimous items"] == pytest.approx(0.5)
     assert found["Uniform kappa (Randolph)"] == pytest.approx(1 / 3)
 
@@ -117,4 +119,4 @@ def test_what_cannot_be_read_is_refused_with_the_reason(book, text, message):
 
 def test_importing_is_not_for_raters(book):
     with pytest.raises(rating.NotAllowed):
-        ratings_import.import_table(book, rating.Actor("rater", "Ann", "r", "p"), LONG, "x")
+        ratings_import.import_table(book, rating.RatingUser("rater", "Ann", "r", "p"), LONG, "x")

@@ -10,22 +10,22 @@ from support.ratings import ME, project, rate_next, rater
 from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating.schema import metadata
-from peftcore.rating.store import REVISION, VERSIONS
+from peftcore.rating.store import REVISION, VERSION_TABLE
 from peftcore.system.database import JOBS, Database
 
 
 def differences(book):
     """What the migrations make beside what the tables say, ours only."""
     options = {
-        "version_table": VERSIONS,
+        "version_table": VERSION_TABLE,
         "include_name": lambda name, kind, parents: kind != "table" or name in metadata.tables,
     }
-    with book.reading() as connection:
+    with book.read_only() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
 
 def test_the_migrations_make_the_tables(home):
-    assert differences(rating.Book()) == []
+    assert differences(rating.RatingStore()) == []
 
 
 def test_the_newest_migration_is_the_one_the_book_asks_for():
@@ -43,25 +43,25 @@ def test_a_book_of_the_first_step_is_brought_up_to_date_on_postgresql(postgres):
 
 
 def brought_up_to_date(url):
-    book = rating.Book(url)
+    book = rating.RatingStore(url)
     made = project(book)
     who = rater(book, made)
     with book.write() as connection:
         connection.execute(sa.text("ALTER TABLE rating_raters DROP COLUMN link_until"))
-        connection.execute(sa.text(f"UPDATE {VERSIONS} SET version_num = '0001'"))
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     book.close()
-    again = rating.Book(url)
+    again = rating.RatingStore(url)
     assert differences(again) == []
     assert rating.next_item(again, who) is not None
-    (row,) = rating.raters(again, ME, made.id)
+    (row,) = rating.list_raters(again, ME, made.id)
     assert (row.link_until, row.link_works) == (None, True)
     again.close()
 
 
 def test_an_open_book_is_not_migrated_again(home, monkeypatch):
-    rating.Book()
-    monkeypatch.setattr(rating.Book, "_upgrade", lambda self: 1 / 0)
-    rating.Book()
+    rating.RatingStore()
+    monkeypatch.setattr(rating.RatingStore, "_upgrade", lambda self: 1 / 0)
+    rating.RatingStore()
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(home, monkeypatch):
@@ -77,45 +77,45 @@ def test_a_migration_that_fails_leaves_nothing_behind(home, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sa.Connection, "execute", failing)
         with pytest.raises(RuntimeError, match="power is gone"):
-            rating.Book()
+            rating.RatingStore()
         assert any("rating_items" in call for call in calls)
-    with Database().reading() as connection:
+    with Database().read_only() as connection:
         assert not [n for n in sa.inspect(connection).get_table_names() if "rating" in n]
-    assert differences(rating.Book()) == []
+    assert differences(rating.RatingStore()) == []
 
 
 def test_a_book_of_a_newer_version_is_refused_in_a_sentence(home):
-    with rating.Book().write() as connection:
-        connection.execute(sa.text(f"UPDATE {VERSIONS} SET version_num = '9999'"))
+    with rating.RatingStore().write() as connection:
+        connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(BadInput, match="at step '9999', which this version does not know"):
-        rating.Book()
+        rating.RatingStore()
 
 
 def test_the_book_lies_beside_the_queue(home):
-    rating.Book()
+    rating.RatingStore()
     queue = Database()
     assert queue.read(sa.select(JOBS)) == []
 
 
 def test_a_commit_reaches_the_disk(home):
-    with rating.Book().write() as connection:
+    with rating.RatingStore().write() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
 
 
 def test_the_whole_way_on_postgresql(postgres):  # noqa: F811
-    book = rating.Book(postgres)
+    book = rating.RatingStore(postgres)
     assert differences(book) == []
     made = project(book, 3)
     who = rater(book, made)
     lease = rate_next(book, who, "yes")
     rating.save_draft(book, who, lease, {"comment": "x"}, 1)
-    rating.rate(book, who, lease, rating.Judgement(verdict="no"), "again")
-    assert list(rating.verdicts(book, ME, made.id)["verdict"]) == ["no"]
-    assert list(rating.items(book, ME, made.id)["ratings"]) != []
-    assert rating.raters(book, ME, made.id)[0].done == 1
-    assert rating.progress(book, who).done == 1
-    rating.adjudicate(book, ME, rating.verdicts(book, ME, made.id)["item"][0], judgement())
-    assert len(rating.adjudications(book, ME, made.id)) == 1
+    rating.submit_rating(book, who, lease, rating.Judgement(verdict="no"), "again")
+    assert list(rating.verdict_table(book, ME, made.id)["verdict"]) == ["no"]
+    assert list(rating.item_table(book, ME, made.id)["ratings"]) != []
+    assert rating.list_raters(book, ME, made.id)[0].done == 1
+    assert rating.rater_progress(book, who).done == 1
+    rating.adjudicate(book, ME, rating.verdict_table(book, ME, made.id)["item"][0], judgement())
+    assert len(rating.adjudication_table(book, ME, made.id)) == 1
     book.close()
 
 

@@ -8,7 +8,7 @@ from peftcore.rating import scales
 
 @pytest.fixture
 def book(home):
-    return rating.Book(new_id=counted())
+    return rating.RatingStore(new_id=counted())
 
 
 def said(verdict="yes", **more):
@@ -20,57 +20,57 @@ def test_nothing_is_shown_or_rated_before_the_own_answer(book):
     shown = rating.next_item(book, who)
     assert (shown.texts, shown.right_answer) == ((), None)
     with pytest.raises(rating.NotAllowed, match="answer the question first"):
-        rating.rate(book, who, shown.lease, said(), "r")
-    shown = rating.answer(book, who, shown.lease, " NEUTRAL ", "a")
+        rating.submit_rating(book, who, shown.lease, said(), "r")
+    shown = rating.submit_answer(book, who, shown.lease, " NEUTRAL ", "a")
     assert (shown.answer, len(shown.texts)) == ("neutral", 1)
-    assert rating.rate(book, who, shown.lease, said(), "r").id
+    assert rating.submit_rating(book, who, shown.lease, said(), "r").id
 
 
 def test_the_first_answer_stays(book):
     who = rater(book, project(book))
     lease = rating.next_item(book, who).lease
-    rating.answer(book, who, lease, "neutral", "a")
-    assert rating.answer(book, who, lease, "entailment", "b").answer == "neutral"
+    rating.submit_answer(book, who, lease, "neutral", "a")
+    assert rating.submit_answer(book, who, lease, "entailment", "b").answer == "neutral"
 
 
 def test_an_answer_that_is_none_of_the_options_is_refused(book):
     who = rater(book, project(book))
     with pytest.raises(BadInput, match="did you mean 'neutral'"):
-        rating.answer(book, who, rating.next_item(book, who).lease, "neutrl", "a")
+        rating.submit_answer(book, who, rating.next_item(book, who).lease, "neutrl", "a")
 
 
 def test_a_rating_that_arrives_twice_counts_once(book):
     made = project(book)
     who = rater(book, made)
     lease = rating.next_item(book, who).lease
-    rating.answer(book, who, lease, "neutral", "a")
-    first = rating.rate(book, who, lease, said(), "key")
-    again = rating.rate(book, who, lease, said(), "key")
+    rating.submit_answer(book, who, lease, "neutral", "a")
+    first = rating.submit_rating(book, who, lease, said(), "key")
+    again = rating.submit_rating(book, who, lease, said(), "key")
     assert (again.id, first.repeated, again.repeated) == (first.id, False, True)
-    assert len(rating.verdicts(book, ME, made.id, history=True)) == 1
+    assert len(rating.verdict_table(book, ME, made.id, history=True)) == 1
 
 
 def test_a_key_cannot_be_used_for_something_else(book):
     who = rater(book, project(book))
     lease = rating.next_item(book, who).lease
-    rating.answer(book, who, lease, "neutral", "key")
-    rating.rate(book, who, lease, said(), "key")
+    rating.submit_answer(book, who, lease, "neutral", "key")
+    rating.submit_rating(book, who, lease, said(), "key")
     with pytest.raises(BadInput, match="used for something else"):
-        rating.rate(book, who, lease, said("no"), "key")
+        rating.submit_rating(book, who, lease, said("no"), "key")
     other = rating.next_item(book, who).lease
     with pytest.raises(BadInput, match="used for something else"):
-        rating.answer(book, who, other, "neutral", "key")
+        rating.submit_answer(book, who, other, "neutral", "key")
 
 
 def test_a_change_supersedes_and_what_was_said_is_kept(book):
     made = project(book)
     who = rater(book, made)
     lease = rate_next(book, who, "yes", comment="first")
-    rating.rate(book, who, lease, said("weak no", shortcomings=("trivial",)), "second")
-    now = rating.verdicts(book, ME, made.id)
+    rating.submit_rating(book, who, lease, said("weak no", shortcomings=("trivial",)), "second")
+    now = rating.verdict_table(book, ME, made.id)
     assert list(now["verdict"]) == ["weak no"]
     assert now["shortcomings"][0] == ["trivial"]
-    every = rating.verdicts(book, ME, made.id, history=True)
+    every = rating.verdict_table(book, ME, made.id, history=True)
     assert list(every["verdict"]) == ["yes", "weak no"]
     assert list(every["current"]) == [False, True]
     assert every["supersedes"][1] == every["rating"][0]
@@ -80,11 +80,11 @@ def test_undo_opens_the_item_again_and_keeps_what_was_said(book):
     made = project(book)
     who = rater(book, made)
     lease = rate_next(book, who, "no")
-    rating.withdraw(book, who, lease, "undo")
+    rating.withdraw_rating(book, who, lease, "undo")
     shown = rating.next_item(book, who)
     assert (shown.lease, shown.judgement, shown.state) == (lease, None, "open")
-    assert rating.verdicts(book, ME, made.id).empty
-    every = rating.verdicts(book, ME, made.id, history=True)
+    assert rating.verdict_table(book, ME, made.id).empty
+    every = rating.verdict_table(book, ME, made.id, history=True)
     assert list(every["act"]) == ["rated", "withdrawn"]
 
 
@@ -92,8 +92,8 @@ def test_going_back_shows_what_was_said(book):
     who = rater(book, project(book))
     lease = rate_next(book, who, "weak yes")
     rate_next(book, who)
-    assert [past.word for past in rating.history(book, who)] == ["weak yes", "yes"]
-    assert rating.go_to(book, who, lease).judgement == said("weak yes")
+    assert [past.verdict for past in rating.past_items(book, who)] == ["weak yes", "yes"]
+    assert rating.go_to_item(book, who, lease).judgement == said("weak yes")
 
 
 def test_drafts_keep_the_newest_version(book):
@@ -101,7 +101,7 @@ def test_drafts_keep_the_newest_version(book):
     lease = rating.next_item(book, who).lease
     rating.save_draft(book, who, lease, {"comment": "two"}, 2)
     rating.save_draft(book, who, lease, {"comment": "late"}, 1)
-    shown = rating.screen(book, who, lease)
+    shown = rating.read_screen(book, who, lease)
     assert (shown.draft, shown.draft_version) == ({"comment": "two"}, 2)
     with pytest.raises(BadInput, match="20000 characters"):
         rating.save_draft(book, who, lease, {"comment": "x" * 20_001}, 3)
@@ -112,9 +112,9 @@ def test_seconds_are_believed_within_reason(book):
     who = rater(book, made)
     for seconds in (12.5, -3.0, 1e9):
         lease = rating.next_item(book, who).lease
-        rating.answer(book, who, lease, "neutral", lease, 3.0)
-        rating.rate(book, who, lease, said(), lease, seconds)
-    told = rating.verdicts(book, ME, made.id)
+        rating.submit_answer(book, who, lease, "neutral", lease, 3.0)
+        rating.submit_rating(book, who, lease, said(), lease, seconds)
+    told = rating.verdict_table(book, ME, made.id)
     assert list(told["seconds"]) == [12.5, 0.0, 86_400.0]
     assert set(told["answer_seconds"]) == {3.0}
 
@@ -124,13 +124,13 @@ def test_pairs_are_judged_by_side_and_read_back_by_method(book):
     who = rater(book, made)
     lefts = []
     while shown := rating.next_item(book, who):
-        shown = rating.answer(book, who, shown.lease, "neutral", shown.lease)
+        shown = rating.submit_answer(book, who, shown.lease, "neutral", shown.lease)
         assert [text.side for text in shown.texts] == ["left", "right"]
         lefts.append(shown.texts[0].explanation.startswith("other"))
         first = "right" if lefts[-1] else "left"  # always the first method's text
-        rating.rate(book, who, shown.lease, said(first), shown.lease)
+        rating.submit_rating(book, who, shown.lease, said(first), shown.lease)
     assert set(lefts) == {True, False}  # sides are random
-    told = rating.comparisons(book, ME, made.id)
+    told = rating.comparison_table(book, ME, made.id)
     assert set(told["winner"]) == {"first"}
     assert list(told["shown_left"] == "second") == lefts
 
@@ -147,12 +147,15 @@ def test_pairs_are_judged_by_side_and_read_back_by_method(book):
 )
 def test_a_judgement_that_the_mode_does_not_know_is_refused(mode, judgement, message):
     with pytest.raises(BadInput, match=message):
-        scales.check(rating.Judgement(**judgement), mode)
+        scales.check_judgement(rating.Judgement(**judgement), mode)
 
 
 def test_the_four_points_are_those_of_the_benchmark():
-    scores = [scales.score({"verdict": verdict}, "single") for verdict in scales.VERDICTS]
+    scores = [scales.judgement_score({"verdict": verdict}, "single") for verdict in scales.VERDICTS]
     assert scores == [1, 2 / 3, 1 / 3, 0]
     four = {"scales": dict.fromkeys(rating.DIMENSIONS, 4)}
-    assert (scales.score(four, "likert"), scales.word(four, "likert")) == (0.75, "4.0")
-    assert scales.score({"verdict": "tie"}, "pairwise") is None
+    assert (scales.judgement_score(four, "likert"), scales.judgement_word(four, "likert")) == (
+        0.75,
+        "4.0",
+    )
+    assert scales.judgement_score({"verdict": "tie"}, "pairwise") is None

@@ -3,12 +3,12 @@ from support.ratings import ME, METHODS, item, project, rate_all, rate_next, rat
 
 from peftcore import rating
 from peftcore.rating import simulation
-from peftcore.rating.item_sampling import Origin
+from peftcore.rating.item_sampling import TextOrigin
 
 
 @pytest.fixture
 def book(home):
-    return rating.Book()
+    return rating.RatingStore()
 
 
 def test_the_human_score_is_the_mean_over_items_of_the_mean_over_raters(book):
@@ -24,13 +24,13 @@ def test_the_human_score_is_the_mean_over_items_of_the_mean_over_raters(book):
     assert 0 <= found.low < 0.75 < found.high == 1  # examples are drawn anew, and raters
     assert found.projects == (made.id,)
     assert not found.simulated
-    assert found.right == 1
+    assert found.correct_share == 1
 
 
 def test_people_count_before_simulated_raters(book):
     people, machine = project(book, [item(0)]), project(book, [item(1)])
     known = {"sentence 1 | claim 1": ("neutral", "reason 1")}
-    simulation.simulate(book, ME, machine.id, known, raters=1)
+    simulation.simulate_raters(book, ME, machine.id, known, raters=1)
     alone = rating.human_scores(book, ME, ["aaaaaaaaaaaa"])["aaaaaaaaaaaa"]
     assert alone.simulated
     rate_next(book, rater(book, people), "weak yes")
@@ -40,13 +40,16 @@ def test_people_count_before_simulated_raters(book):
 
 
 def test_a_text_of_two_methods_counts_for_both(book):
-    origins = (Origin(0, "a" * 12, METHODS[0], 1, True), Origin(0, "b" * 12, METHODS[1], 2, True))
+    origins = (
+        TextOrigin(0, "a" * 12, METHODS[0], 1, True),
+        TextOrigin(0, "b" * 12, METHODS[1], 2, True),
+    )
     made = project(book, [item(0, origins=origins)])
     rate_next(book, rater(book, made), "weak no")
-    told = rating.scored(book, ME, made.id)
+    told = rating.scored_table(book, ME, made.id)
     assert list(told["method"]) == list(METHODS)
     assert list(told["score"]) == pytest.approx([1 / 3, 1 / 3])
-    assert len(rating.verdicts(book, ME, made.id)) == 1
+    assert len(rating.verdict_table(book, ME, made.id)) == 1
     assert set(rating.human_scores(book, ME, ["a" * 12, "b" * 12])) == {"a" * 12, "b" * 12}
 
 
@@ -55,9 +58,9 @@ def test_scales_are_columns_and_their_mean_is_the_score(book):
     steps = {"justifies": 5, "makes_sense": 4, "new_information": 1, "fluent": 4}
     who = rater(book, made)
     lease = rating.next_item(book, who).lease
-    rating.answer(book, who, lease, "neutral", "a")
-    rating.rate(book, who, lease, rating.Judgement(scales=steps), "r")
-    row = rating.verdicts(book, ME, made.id).iloc[0]
+    rating.submit_answer(book, who, lease, "neutral", "a")
+    rating.submit_rating(book, who, lease, rating.Judgement(scales=steps), "r")
+    row = rating.verdict_table(book, ME, made.id).iloc[0]
     assert row["score"] == pytest.approx((14 / 4 - 1) / 4)
     assert {name: row[name] for name in steps} == steps
     alone = rating.human_scores(book, ME, ["a" * 12])["a" * 12]
@@ -70,12 +73,12 @@ def test_scales_are_columns_and_their_mean_is_the_score(book):
 def test_adjudications_leave_the_verdicts_alone_and_keep_their_own_history(book):
     made = project(book, [item(0)])
     rate_next(book, rater(book, made), "yes")
-    which = rating.verdicts(book, ME, made.id)["item"][0]
+    which = rating.verdict_table(book, ME, made.id)["item"][0]
     for verdict in ("no", "weak no"):
         rating.adjudicate(book, ME, which, rating.Judgement(verdict=verdict, comment="because"))
-    settled = rating.adjudications(book, ME, made.id)
+    settled = rating.adjudication_table(book, ME, made.id)
     assert list(settled["verdict"]) == ["weak no"]
-    assert list(rating.verdicts(book, ME, made.id)["verdict"]) == ["yes"]
+    assert list(rating.verdict_table(book, ME, made.id)["verdict"]) == ["yes"]
 
 
 def test_items_say_how_many_have_rated_and_hold_them(book):
@@ -83,14 +86,19 @@ def test_items_say_how_many_have_rated_and_hold_them(book):
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")
     rate_all(book, ann)
     rating.next_item(book, bob)
-    told = rating.items(book, ME, made.id)
+    told = rating.item_table(book, ME, made.id)
     assert list(told["ratings"]) == [1, 1]
     assert sorted(told["held"]) == [0, 1]
 
 
 def test_a_project_that_nobody_rated_has_empty_tables(book):
     made = project(book, [item(0)])
-    for table in (rating.verdicts, rating.scored, rating.checks, rating.adjudications):
+    for table in (
+        rating.verdict_table,
+        rating.scored_table,
+        rating.check_table,
+        rating.adjudication_table,
+    ):
         assert table(book, ME, made.id).empty
-    assert rating.comparisons(book, ME, made.id).empty
+    assert rating.comparison_table(book, ME, made.id).empty
     assert rating.human_scores(book, ME, ["aaaaaaaaaaaa"]) == {}

@@ -46,7 +46,7 @@ def _together(target, *arguments):
 
 
 def open_new(url):
-    rating.Book(url).close()
+    rating.RatingStore(url).close()
     return True
 
 
@@ -57,21 +57,21 @@ def test_eight_processes_may_be_the_first_to_open_the_book(at_once, tmp_path):
 
 def work_off(url, token):
     """Rate everything there is; every write is sent twice, as a browser does that lost a reply."""
-    book = rating.Book(url)
+    book = rating.RatingStore(url)
     who = rating.sign_in(book, token)
     made = []
     while shown := rating.next_item(book, who):
-        rating.answer(book, who, shown.lease, "neutral", f"a {shown.lease}")
+        rating.submit_answer(book, who, shown.lease, "neutral", f"a {shown.lease}")
         for _ in range(2):
             verdict = rating.Judgement(verdict="yes")
-            written = rating.rate(book, who, shown.lease, verdict, f"r {shown.lease}")
+            written = rating.submit_rating(book, who, shown.lease, verdict, f"r {shown.lease}")
         made.append(written.id)
     book.close()
     return made
 
 
 def together(url, at_once, items, overlap):
-    book = rating.Book(url)
+    book = rating.RatingStore(url)
     made = project(book, items, overlap=overlap)
     tokens = [rating.invite(book, ME, made.id, f"rater {n}").token for n in range(PROCESSES)]
     each = at_once(work_off, [(url, token) for token in tokens])
@@ -103,17 +103,17 @@ def test_eight_raters_at_full_size(url, at_once, items, overlap):
 RATE_AND_TELL = """
 import sys
 from peftcore import rating
-book = rating.Book(sys.argv[1])
+book = rating.RatingStore(sys.argv[1])
 who = rating.sign_in(book, sys.argv[2])
 while shown := rating.next_item(book, who):
-    rating.answer(book, who, shown.lease, "neutral", "a " + shown.lease)
+    rating.submit_answer(book, who, shown.lease, "neutral", "a " + shown.lease)
     said = rating.Judgement(verdict="yes", comment="x" * 1500)
-    print(rating.rate(book, who, shown.lease, said, "r " + shown.lease).id, flush=True)
+    print(rating.submit_rating(book, who, shown.lease, said, "r " + shown.lease).id, flush=True)
 """
 
 
 def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url):
-    book = rating.Book(url)
+    book = rating.RatingStore(url)
     made = project(book, 60)
     token = rating.invite(book, ME, made.id, "Ann").token
     command = [sys.executable, "-c", RATE_AND_TELL, url, token]
@@ -122,7 +122,7 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url):
         os.kill(server.pid, signal.SIGKILL)
         told += [int(line) for line in server.stdout if line.strip()]
     assert len(told) < 60  # it died on the way
-    kept = rating.verdicts(book, ME, made.id)
+    kept = rating.verdict_table(book, ME, made.id)
     assert set(told) <= set(kept["rating"])
     assert (kept["comment"].str.len() == 1500).all()
     who = rating.sign_in(book, token)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from peftcore import paths
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, RunSpec, Training
-from peftcore.runs.store import ANSWERS, HISTORY, SILENCE, RunStore
+from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
+from peftcore.runs.store import ANSWER_COLUMNS, HEARTBEAT_TIMEOUT, HISTORY_COLUMNS, RunStore
 from peftcore.system import atomic_files, processes
 
 
 def spec(**changes):
-    named = {"base": "b", "task": "t", "method": "m", "population": Population(seeds=2)}
+    named = {"base": "b", "task": "t", "method": "m", "population": Members(seeds=2)}
     return RunSpec(**named | changes)
 
 
@@ -36,7 +36,7 @@ def run(store):
 @pytest.fixture
 def demo(store):
     """A finished run that ships with the project."""
-    shipped = RunStore(store.demos).create(spec(method="shipped"))
+    shipped = RunStore(store.demo_folder).create(spec(method="shipped"))
     shipped.write_status(state="done")
     return store.open(shipped.id)
 
@@ -71,7 +71,7 @@ def test_newest_run_comes_first_and_demo_runs_last(store, demo):
     old.write_status(started=1.0)
     new.write_status(started=2.0)
     assert [run.id for run in store.all()] == [new.id, old.id, demo.id]
-    assert [run.id for run in store.all(demo=False)] == [new.id, old.id]
+    assert [run.id for run in store.all(include_demos=False)] == [new.id, old.id]
 
 
 def test_a_fresh_run_waits(run):
@@ -108,22 +108,24 @@ def test_a_run_whose_process_has_ended_is_lost(run, state):
 
 
 def test_a_recycled_process_number_does_not_keep_a_run_alive(run):
-    mine = processes.current()
+    mine = processes.current_process()
     run.write_status(state="training", process=asdict(replace(mine, started=mine.started - 60)))
     assert run.status().state == "lost"
 
 
 def test_a_process_with_another_token_does_not_keep_a_run_alive(run):
-    run.write_status(state="training", process=asdict(replace(processes.current(), token="x")))
+    run.write_status(
+        state="training", process=asdict(replace(processes.current_process(), token="x"))
+    )
     assert run.status().state == "lost"
 
 
 def test_a_silent_run_is_lost_until_it_beats_again(run):
     run.write_status(state="training")
-    old = time.time() - SILENCE - 10
+    old = time.time() - HEARTBEAT_TIMEOUT - 10
     os.utime(run.folder / "status.json", (old, old))
     assert run.status().state == "lost"
-    run.beat()
+    run.heartbeat()
     assert run.status().state == "training"
 
 
@@ -153,7 +155,7 @@ def test_history_keeps_the_last_word_on_a_step(run):
     run.append_history(rows)
     run.append_history([{"step": 1, "seed": 0, "train_loss": 1.0}])  # resumed from before step 1
     assert run.history()["train_loss"].to_list() == [1.0, 3.0]
-    assert list(run.history().columns) == HISTORY
+    assert list(run.history().columns) == HISTORY_COLUMNS
 
 
 def test_history_goes_on_after_a_torn_line(run):
@@ -171,18 +173,18 @@ def test_history_cut_anywhere_reads_as_its_whole_lines(tmp_path_factory, cut):
     text = "".join(f"{json.dumps(row)}\n" for row in rows).encode()[:cut]
     path.write_bytes(text)
     whole = len((text + b"\n").splitlines()) if text.endswith(b"}") else text.count(b"\n")
-    assert atomic_files.read_lines(path) == rows[:whole]
+    assert atomic_files.read_json_lines(path) == rows[:whole]
 
 
 def test_a_run_without_files_has_empty_results(run):
     assert run.history().empty
-    assert list(run.history().columns) == HISTORY
-    assert list(run.answers().columns) == ANSWERS
+    assert list(run.history().columns) == HISTORY_COLUMNS
+    assert list(run.answers().columns) == ANSWER_COLUMNS
     assert (run.scores(), run.manifest(), run.log()) == ({}, {}, "")
 
 
 def test_answers_come_back_as_they_were(run):
-    table = pd.DataFrame({name: ["x", None] for name in ANSWERS})
+    table = pd.DataFrame({name: ["x", None] for name in ANSWER_COLUMNS})
     table = table.assign(seed=[0, 1], references=[["a", "b"], []], correct=[True, False])
     run.write_answers(table)
     back = run.answers()
@@ -214,9 +216,9 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(run, monkeypatch):
 
 
 def test_two_cannot_hold_one_run(run):
-    with run.hold(), pytest.raises(BadInput, match="trained by another process"), run.hold():
+    with run.lock(), pytest.raises(BadInput, match="trained by another process"), run.lock():
         pass
-    with run.hold():
+    with run.lock():
         pass
 
 
@@ -224,7 +226,7 @@ def test_clearing_keeps_the_log_and_forgets_the_results(run):
     run.write_scores({"f1": [1.0]})
     run.append_log("before")
     run.write_status(state="done", step=300)
-    run.clear()
+    run.reset()
     assert (run.scores(), run.status().step, run.status().state) == ({}, 0, "queued")
     assert "before" in run.log()
 
@@ -272,7 +274,7 @@ def test_a_run_at_work_is_not_deleted(store, run):
 def test_demo_runs_are_neither_deleted_nor_changed(store, demo):
     with pytest.raises(BadInput, match="demo run"):
         store.delete(demo.id)
-    for change in (demo.clear, demo.claim, lambda: demo.append_log("x")):
+    for change in (demo.reset, demo.claim, lambda: demo.append_log("x")):
         with pytest.raises(BadInput, match="demo run"):
             change()
     assert demo.status().state == "done"
@@ -280,7 +282,7 @@ def test_demo_runs_are_neither_deleted_nor_changed(store, demo):
 
 def test_the_spec_of_a_demo_run_opens_the_demo_run(store, demo):
     assert store.create(demo.spec) == demo
-    own = store.create(demo.spec, demo=False)
+    own = store.create(demo.spec, include_demos=False)
     assert not own.demo
     assert not store.open(demo.id).demo  # one's own run hides it
 

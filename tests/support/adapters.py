@@ -2,9 +2,9 @@
 
 import torch
 
-from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.base import METHODS
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.data.task import Example
 
 EXAMPLES = (
@@ -19,9 +19,9 @@ def dress(base, method, seeds=(0, 1), vertices=3, **settings):
     recipe = METHODS[method]
     if "length" in recipe.Config.model_fields:
         settings = {"length": 4} | settings
-    draw = Draw(seeds, vertices)
+    draw = SeededInitializer(seeds, vertices)
     adapter = recipe(base, recipe.Config.make(settings), draw)
-    adapted = Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+    adapted = AdaptedModel(base, adapter, draw, 2 if base.kind == "encoder" else 0)
     rng = torch.Generator().manual_seed(7)
     for tensor in adapted.tensors.values():
         tensor.data += 0.3 * torch.randn(tensor.shape, generator=rng)
@@ -30,9 +30,9 @@ def dress(base, method, seeds=(0, 1), vertices=3, **settings):
 
 def wearing(base, method, seeds=(0,), **settings):
     """An untrained adapter, as training starts with it."""
-    recipe, draw = METHODS[method], Draw(seeds, 1)
+    recipe, draw = METHODS[method], SeededInitializer(seeds, 1)
     adapter = recipe(base, recipe.Config.make(settings), draw)
-    return Adapted(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+    return AdaptedModel(base, adapter, draw, 2 if base.kind == "encoder" else 0)
 
 
 def train(adapted, trained, batch, steps=3):

@@ -18,7 +18,7 @@ def open_page(name: str, **query: str) -> AppTest:
     app.query_params.clear()
     for key, value in query.items():
         app.query_params[key] = value
-    return app.switch_page(nav.find(name).file).run() if name != "home" else app.run()
+    return app.switch_page(nav.find_page(name).script_path).run() if name != "home" else app.run()
 
 
 def words(app: AppTest) -> str:

@@ -3,8 +3,8 @@
 import itertools
 
 from peftcore import rating
-from peftcore.rating.creation import store
-from peftcore.rating.item_sampling import Item, Origin
+from peftcore.rating.creation import save_project
+from peftcore.rating.item_sampling import RatingItem, TextOrigin
 
 ME = rating.experimenter()
 METHODS = ("zebra_tuning", "quokka_adapter")  # names that occur nowhere else
@@ -20,14 +20,14 @@ def counted():
 def item(number, method=METHODS[0], run="aaaaaaaaaaaa", kind="rating", **values):
     """An item whose right answer and texts follow from its number."""
     label = OPTIONS[number % 3]
-    return Item(
+    return RatingItem(
         kind,
         f"task/test/{number}",
         label,
         (("premise", f"sentence {number}"), ("hypothesis", f"claim {number}")),
         OPTIONS,
         values.pop("texts", ((label, f"reason {number}"),)),
-        values.pop("origins", (Origin(0, run, method, number % 4, True),)),
+        values.pop("origins", (TextOrigin(0, run, method, number % 4, True),)),
         **values,
     )
 
@@ -38,7 +38,7 @@ def pair(number):
     return item(
         number,
         texts=((label, f"reason {number}"), (label, f"other reason {number}")),
-        origins=(Origin(0, "a" * 12, METHODS[0]), Origin(1, "b" * 12, METHODS[1])),
+        origins=(TextOrigin(0, "a" * 12, METHODS[0]), TextOrigin(1, "b" * 12, METHODS[1])),
     )
 
 
@@ -46,7 +46,9 @@ def project(book, items=6, **settings):
     """A stored project of so many items, or of these."""
     listed = [item(n) for n in range(items)] if isinstance(items, int) else items
     chosen = rating.ProjectSettings.make({"overlap": 2, "checks": 0, "training": 0} | settings)
-    return store(book, "Made up", "miniworld_nli", chosen, listed, {"methods": list(METHODS)})
+    return save_project(
+        book, "Made up", "miniworld_nli", chosen, listed, {"methods": list(METHODS)}
+    )
 
 
 def rater(book, project, name="Ann"):
@@ -59,9 +61,9 @@ def rate_next(book, who, verdict="yes", **said):
     shown = rating.next_item(book, who)
     if shown is None:
         return None
-    rating.answer(book, who, shown.lease, shown.options[0], f"answer {shown.lease}")
+    rating.submit_answer(book, who, shown.lease, shown.options[0], f"answer {shown.lease}")
     judgement = rating.Judgement(verdict=verdict, **said)
-    rating.rate(book, who, shown.lease, judgement, f"rating {shown.lease}")
+    rating.submit_rating(book, who, shown.lease, judgement, f"rating {shown.lease}")
     return shown.lease
 
 

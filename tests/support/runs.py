@@ -41,7 +41,7 @@ def make_runs(task="miniworld_nli", methods=("prompt_tuning", "spt", "prefix_tun
 
 def _history(spec, rng):
     rows = []
-    for seed in spec.population.numbers():
+    for seed in spec.population.seed_numbers():
         pace = rng.uniform(0.6, 1.4)
         for step in range(25, spec.training.steps + 1, 25):
             fall = np.exp(-pace * step / 60)
@@ -53,10 +53,10 @@ def _history(spec, rng):
 
 
 def _answers(spec, skill, rng):
-    task = tasks.find(spec.task)
+    task = tasks.find_task(spec.task)
     gold = task.load(spec.evaluation.split)[: spec.evaluation.limit]
     tables, scores = [], {}
-    for seed in spec.population.numbers():
+    for seed in spec.population.seed_numbers():
         given = [_answer(task, example, gold, rng.random() < skill, rng) for example in gold]
         tables.append(answers_table(task, tuple(gold), given, seed))
         for metric, value in task.score(given, gold).items():

@@ -15,9 +15,9 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import costs, execute, seed_shards
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
-from peftcore.sweeps.engines.base import Outcome, Work
-from peftcore.sweeps.engines.trainer_process import Hands
-from peftcore.sweeps.spec import Sweep, SweepWork
+from peftcore.sweeps.engines.base import Shard, ShardOutcome
+from peftcore.sweeps.engines.trainer_process import ShardTrainer
+from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.training.planning import Estimate
 
 TINY = {
@@ -44,25 +44,25 @@ class Here:
     """An engine without processes: does parts in this one, or fails those it is told to."""
 
     def __init__(self, failing=(), most=99):
-        self.hands, self.failing, self.most, self.seen = Hands(), set(failing), most, []
+        self.trainer, self.failing, self.most, self.seen = ShardTrainer(), set(failing), most, []
 
-    def work(self, todo, stop):
+    def run_shards(self, todo, stop):
         for work in todo:
             if stop() or len(self.seen) == self.most:
                 return
             self.seen.append(work.spec.id)
             if work.spec.id in self.failing:
-                run = RunStore(work.store).create(work.spec, demo=False)
+                run = RunStore(work.store_folder).create(work.spec, include_demos=False)
                 run.write_status(state="failed", message="It broke.")
-                yield Outcome(run.id, "failed", "It broke.")
+                yield ShardOutcome(run.id, "failed", "It broke.")
             else:
-                yield self.hands.do(work, stop)
+                yield self.trainer.train_shard(work, stop)
 
 
 def carried(asked, engine, retry=False):
-    work = SweepWork.own(asked)
+    work = SweepJob.create_own(asked)
     try:
-        return execute.carry_out(work, engine, RunStore(), retry)
+        return execute.run_sweep(work, engine, RunStore(), retry)
     except BadInput:
         return work.status()
 
@@ -87,7 +87,7 @@ def test_lists_stand_for_several_cells_where_the_setting_takes_none():
 def test_equal_cells_are_one_and_know_their_parts():
     asked = Sweep.make(TINY | {"methods": ["lora", {"method": "lora", "settings": {"rank": 8}}]})
     [cell] = asked.cells()
-    assert [p.population.numbers() for p in cell.parts] == [[0, 1], [2]]
+    assert [p.population.seed_numbers() for p in cell.shards] == [[0, 1], [2]]
 
 
 @pytest.mark.parametrize(
@@ -127,29 +127,29 @@ def test_a_sweep_is_done_part_by_part_and_goes_on_where_it_was_stopped():
     asked, store = Sweep.make(TINY), RunStore()
     first = Here(most=3)
     assert carried(asked, first).state == "failed"  # an engine that gave up half-way
-    states = sweep_status.survey(asked.cells(), store)
+    states = sweep_status.cell_states(asked.cells(), store)
     assert [s.done for s in states] == [True, False, False]
     second = Here()
     status = carried(asked, second)
     assert (status.state, status.done, status.of) == ("done", 6, 6)
     assert not set(first.seen) & set(second.seen)
     assert len(first.seen) + len(second.seen) == 6
-    whole = [s.run for s in sweep_status.survey(asked.cells(), store)]
+    whole = [s.run for s in sweep_status.cell_states(asked.cells(), store)]
     assert {run.spec.id for run in whole} == {s.id for s in asked.specs()}
     assert all(len(run.scores()["accuracy"]) == 3 for run in whole)
-    assert {run.id for run in store.all(demo=False)} == {run.id for run in whole}
+    assert {run.id for run in store.all(include_demos=False)} == {run.id for run in whole}
     third = Here()
     assert carried(asked, third).state == "done"
     assert third.seen == []
     store.delete(whole[0].id)
     assert carried(asked, third).state == "done"
     assert third.seen == []  # its parts are there still
-    assert len(store.all(demo=False)) == 3
+    assert len(store.all(include_demos=False)) == 3
 
 
 def test_failed_parts_are_listed_left_alone_and_retried_alone():
     asked = Sweep.make(TINY | {"methods": ["lora"]})
-    bad = asked.cells()[0].parts[1].id
+    bad = asked.cells()[0].shards[1].id
     status = carried(asked, Here([bad]))
     assert status.state == "failed"
     assert "1 parts failed" in status.message
@@ -163,34 +163,34 @@ def test_failed_parts_are_listed_left_alone_and_retried_alone():
 
 def test_a_run_that_cannot_be_put_together_does_not_hold_up_the_others():
     asked, store = Sweep.make(TINY), RunStore()
-    first = asked.cells()[0].parts[0]
+    first = asked.cells()[0].shards[0]
     carried(asked, Here(most=1))
-    part = seed_shards.shelf(store).open(first.id)
+    part = seed_shards.shard_store(store).open(first.id)
     part.write_manifest(part.manifest() | {"data_hash": "other"})
     status = carried(asked, Here())
     assert status.state == "failed"
     assert "1 runs could not be put together" in status.message
     assert "different data" in status.message
-    assert [s.done for s in sweep_status.survey(asked.cells(), store)] == [False, True, True]
+    assert [s.done for s in sweep_status.cell_states(asked.cells(), store)] == [False, True, True]
 
 
 def test_a_preview_counts_what_is_left():
     asked = Sweep.make(TINY | {"episodes": {"seeds": 4}})
     cost = lambda spec: Estimate(1, 1, 1.0, 60.0 * spec.population.seeds, 0, "")
-    before = costs.preview(sweep_status.survey(asked.cells(), RunStore()), cost, 2)
+    before = costs.preview_cost(sweep_status.cell_states(asked.cells(), RunStore()), cost, 2)
     assert (before.cells, before.done, before.parts, before.minutes) == (3, 0, 6, 6.0)
     carried(asked, Here(most=3))
-    after = costs.preview(sweep_status.survey(asked.cells(), RunStore()), cost, 2)
+    after = costs.preview_cost(sweep_status.cell_states(asked.cells(), RunStore()), cost, 2)
     assert (after.done, after.parts, after.minutes) == (1, 3, 3.0)
-    wrong = costs.preview(
-        sweep_status.survey(asked.cells(), RunStore()), lambda spec: BadInput("too long"), 2
+    wrong = costs.preview_cost(
+        sweep_status.cell_states(asked.cells(), RunStore()), lambda spec: BadInput("too long"), 2
     )
     assert wrong.minutes is None
     assert wrong.problems == ("prefix_tuning on miniworld_nli with mine: too long",)
 
 
 def test_cells_that_share_their_names_are_told_apart_by_what_was_varied():
-    rows = sweep_status.described(sweep_status.survey(Sweep.make(TINY).cells(), RunStore()))
+    rows = sweep_status.status_table(sweep_status.cell_states(Sweep.make(TINY).cells(), RunStore()))
     assert [row["varied"] for row in rows] == ["", "length=2", "length=3"]
     assert {row["state"] for row in rows} == {"waiting"}
 
@@ -203,7 +203,7 @@ def test_the_command_sweeps_with_processes_of_its_own(tmp_path):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["state"] == "done"
-    entries = SweepWork.every()[0].entries()
+    entries = SweepJob.list_all()[0].entries()
     assert [e["state"] for e in entries] == ["done", "done"]
     assert all(e["by"] != f"process {os.getpid()}" for e in entries)
 
@@ -222,10 +222,10 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     assert found["state"] == "done"
     [cell] = found["cells"]
     assert len(cell["scores"]["accuracy"]["seeds"]) == 3
-    again, asked = tmp_path / "again", SweepWork.every()[0].ask
-    for work in asked.cells()[0].parts:
-        Hands().do(Work(work, again / "parts"), lambda: False)
-    execute._finish_if_whole(asked.cells()[0], RunStore(again / "runs"))
+    again, asked = tmp_path / "again", SweepJob.list_all()[0].request
+    for work in asked.cells()[0].shards:
+        ShardTrainer().train_shard(Shard(work, again / "parts"), lambda: False)
+    execute._join_if_complete(asked.cells()[0], RunStore(again / "runs"))
     same = json.loads(call("--against", str(again)).stdout)
     assert same["equal"]
     assert same["cells"][0]["adapters"]
@@ -248,8 +248,8 @@ def test_the_benchmark_at_full_protocol_is_forty_runs_of_sixty_episodes(monkeypa
     cells = sweep_spec.read(specs / "feb.yaml").cells()
     assert len(cells) == 4 * 10
     assert len({(cell.spec.task, cell.spec.method) for cell in cells}) == 40
-    assert all(cell.spec.population.numbers() == list(range(60)) for cell in cells)
-    assert all(len(cell.parts) == 10 for cell in cells)
+    assert all(cell.spec.population.seed_numbers() == list(range(60)) for cell in cells)
+    assert all(len(cell.shards) == 10 for cell in cells)
     small = sweep_spec.read(specs / "feb_miniworld.yaml").cells()
     assert [cell.spec.population.seeds for cell in small] == [60] * 6
     assert {cell.spec.task for cell in small} == {"miniworld_nli"}

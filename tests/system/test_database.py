@@ -12,7 +12,7 @@ from peftcore.jobs.queue import Queue
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
-from peftcore.system.database import JOBS, Database, address
+from peftcore.system.database import JOBS, Database, database_url
 
 PROCESSES, WANTED = 8, 40
 
@@ -50,9 +50,9 @@ def _together(target, arguments, n):
 
 def work_off(n, url, folder, device):
     """One worker: claim, look who else has the device, finish, until nothing is left."""
-    queue, worker, taken = Queue(url, RunStore(folder)), processes.current(), []
+    queue, worker, taken = Queue(url, RunStore(folder)), processes.current_process(), []
     device = device or f"device{n}"
-    while queue.waiting():
+    while queue.waiting_devices():
         job = queue.claim(device, worker)
         if job is None:
             time.sleep(0.005)
@@ -122,9 +122,9 @@ def test_a_reader_does_not_wait_for_a_writer(tmp_path):
 
 
 def test_the_address_comes_from_the_environment_or_the_workspace(home, monkeypatch):
-    assert address() == f"sqlite:///{home / 'lab.sqlite'}"
+    assert database_url() == f"sqlite:///{home / 'lab.sqlite'}"
     monkeypatch.setenv("PEFTCORE_DATABASE", "sqlite:///elsewhere.sqlite")
-    assert address() == "sqlite:///elsewhere.sqlite"
+    assert database_url() == "sqlite:///elsewhere.sqlite"
 
 
 def test_an_address_nobody_understands_is_bad_input_without_its_password():

@@ -31,20 +31,20 @@ def faults(hold):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
 def test_a_block_that_was_freed_is_used_again_without_page_faults():
-    assert faults("malloc.hold()") < faults("") / 10
+    assert faults("malloc.keep_freed_memory()") < faults("") / 10
 
 
 HELD = f"""
 import os
 from peftcore.system import malloc
-malloc.hold()
+malloc.keep_freed_memory()
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 before = resident()
 blocks = [b"0" * {BLOCK // 20} for _ in range(20)]  # each written to
 del blocks
 kept = resident() - before
-malloc.release()
+malloc.return_freed_memory()
 print(kept, resident() - before)
 """
 
@@ -60,5 +60,5 @@ def test_freed_memory_goes_back_when_it_is_released():
 
 def test_another_c_library_is_left_alone(monkeypatch):
     monkeypatch.setattr(malloc.ctypes, "CDLL", lambda name: SimpleNamespace())
-    assert malloc.hold() is False
-    assert malloc.release() is False
+    assert malloc.keep_freed_memory() is False
+    assert malloc.return_freed_memory() is False

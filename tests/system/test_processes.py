@@ -16,7 +16,7 @@ TELL = "import json, os, sys; sys.stderr.write(json.dumps([dict(os.environ), os.
 
 def told(log, identity):
     until = time.monotonic() + 20
-    while identity.process() and time.monotonic() < until:
+    while identity.find_process() and time.monotonic() < until:
         time.sleep(0.02)
     return json.loads(log.read_text())
 
@@ -25,12 +25,12 @@ def test_it_works_on_this_workspace_by_whole_paths_and_one_thread(tmp_path, home
     monkeypatch.setenv("PEFTCORE_MODELS", "models")
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "log.txt"
-    identity = processes.start(["-c", TELL], log, "a token", {"MORE": "1"})
+    identity = processes.start_python(["-c", TELL], log, "a token", {"MORE": "1"})
     environment, folder = told(log, identity)
     assert environment["PEFTCORE_HOME"] == str(home)
     assert environment["PEFTCORE_MODELS"] == str(tmp_path / "models")
     assert (environment["OMP_NUM_THREADS"], environment["MORE"]) == ("1", "1")
-    assert environment[processes.TOKEN] == identity.token == "a token"
+    assert environment[processes.TOKEN_VARIABLE] == identity.token == "a token"
     assert folder == str(paths.ROOT)
 
 
@@ -41,16 +41,16 @@ def test_one_whose_environment_cannot_be_read_yet_is_there(tmp_path, monkeypatch
         until = time.monotonic() + 20
         while not psutil.Process(process.pid).environ() and time.monotonic() < until:
             time.sleep(0.01)
-        assert identity.process() is None
+        assert identity.find_process() is None
         monkeypatch.setattr(psutil.Process, "environ", lambda self: {})
-        assert identity.process() is not None
+        assert identity.find_process() is not None
         process.communicate()
 
 
 def test_one_that_ends_at_once_is_known_and_does_not_stay(tmp_path):
     for _ in range(5):
-        identity = processes.start(["-c", ""], tmp_path / "log.txt")
+        identity = processes.start_python(["-c", ""], tmp_path / "log.txt")
         until = time.monotonic() + 20
-        while identity.process() and time.monotonic() < until:
+        while identity.find_process() and time.monotonic() < until:
             time.sleep(0.02)
-        assert identity.process() is None
+        assert identity.find_process() is None

@@ -27,7 +27,7 @@ def invented(tmp_path, monkeypatch):
 def real(monkeypatch):
     """Point the data directory at real data of that name, or skip."""
     given = os.environ.get("PEFTCORE_DATA")
-    directory = paths.data() if given else paths.ROOT.parent / "shared" / "data"
+    directory = paths.data_folder() if given else paths.ROOT.parent / "shared" / "data"
     monkeypatch.setenv("PEFTCORE_DATA", str(directory))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

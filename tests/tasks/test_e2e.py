@@ -46,7 +46,7 @@ def test_rows_without_a_text_are_listed(invented):
 
 def test_missing_data_say_what_to_do(invented):
     with pytest.raises(BadInput, match="set PEFTCORE_DATA or --data"):
-        tasks.find("e2e_nlg").load("train")
+        tasks.find_task("e2e_nlg").load("train")
 
 
 def test_real_rows(real):

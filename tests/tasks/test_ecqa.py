@@ -58,12 +58,12 @@ def test_encoders_are_told_that_text_is_asked_for(monkeypatch):
     from peftcore.training import planning
 
     with pytest.raises(BadInput, match="reads but cannot write"):
-        planning.plan("tiny-bert", "ecqa", "bitfit")
+        planning.build_spec("tiny-bert", "ecqa", "bitfit")
 
 
 def test_real_episodes_have_the_sizes_of_the_benchmark(real):
     real("ecqa")
-    task = tasks.find("ecqa")
+    task = tasks.find_task("ecqa")
     episode = task.episode(3)
     assert (len(episode.train), len(episode.dev)) == (48, 350)
     rows = task.load("test")[:20]

@@ -45,7 +45,7 @@ TEMPLATES = {
 def test_rows_read_as_text_and_as_parts(invented, name):
     texts, source, second = TEMPLATES[name]
     invented(name, train=[texts | {"label": label, "idx": label} for label in (0, 1)])
-    task = tasks.find(name)
+    task = tasks.find_task(name)
     _, example = task.load("train")
     assert example.source == source
     assert set(example.parts) == {text.strip() for text in texts.values()}
@@ -63,7 +63,7 @@ def test_the_hubs_layout_loads(tmp_path, monkeypatch, name):
     folder.mkdir()
     for split in ("train", "validation", "test"):
         (folder / f"{split}.jsonl").write_bytes(sample.read_bytes())
-    task = tasks.find(f"glue_{name}")
+    task = tasks.find_task(f"glue_{name}")
     numbers = [json.loads(line)["label"] for line in sample.read_text("utf-8").splitlines()]
     assert [row.label for row in task.load("test")] == [task.labels[n] for n in numbers]
     assert len(task.few_shot(4, 0, 4).dev) == 4
@@ -171,7 +171,7 @@ def test_dev_is_carved_from_the_rows_after_the_training_examples(invented):
 @pytest.mark.parametrize("name", ["glue_qnli", "glue_mnli", "glue_stsb"])
 def test_real_rows(real, name):
     real(name)
-    task = tasks.find(name)
+    task = tasks.find_task(name)
     episode = task.few_shot(96, 0, 96)
     counts = Counter(one.label for one in episode.train)
     assert counts.keys() == set(task.labels)
@@ -186,6 +186,6 @@ def test_real_rows(real, name):
 
 
 def test_every_task_names_its_folder():
-    names = [name for name in tasks.names() if name.startswith("glue_")]
+    names = [name for name in tasks.task_names() if name.startswith("glue_")]
     assert len(names) == 8
-    assert all(Path(name).name == tasks.find(name).name for name in names)
+    assert all(Path(name).name == tasks.find_task(name).name for name in names)

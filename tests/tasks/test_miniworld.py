@@ -16,9 +16,9 @@ NAMES = [f"miniworld_{n}" for n in
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[events.Pair]:
+def pairs() -> list[events.StoryPair]:
     rng = random.Random(11)
-    return [events.draw_pair(rng, events.RELATIONS[i % 3]) for i in range(3000)]
+    return [events.sample_story_pair(rng, events.RELATIONS[i % 3]) for i in range(3000)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,14 +97,14 @@ def test_lengths_alone_do_not_tell_the_relation(pairs):
 
 def test_word_lists_alone_do_not_tell_which_statement_comes_first_in_nonsense():
     rng = random.Random(3)
-    found = [nonsense.draw_nonsense(rng) for _ in range(2000)]
+    found = [nonsense.sample_nonsense(rng) for _ in range(2000)]
     rows = [(n.nonsense, n.sense) if i % 2 else (n.sense, n.nonsense) for i, n in enumerate(found)]
     firsts = [a.split()[0] for a, _ in rows]
     assert _guessing([" ".join((f, f)) for f in firsts], [str(i % 2) for i in range(2000)]) < 0.56
 
 
 def test_every_kind_of_reasoning_occurs(pairs):
-    found = {(p.relation, p.why) for p in pairs}
+    found = {(p.relation, p.reasoning) for p in pairs}
     assert {("follows", w) for w in ("kind", "drop", "synonym", "side")} <= found
     assert {("clashes", w) for w in ("noun", "value", "verb", "side")} <= found
     assert {("untold", w) for w in ("missing", "narrow")} <= found
@@ -112,7 +112,7 @@ def test_every_kind_of_reasoning_occurs(pairs):
 
 def test_reasons_name_true_kinds(pairs):
     for pair in pairs:
-        if pair.why != "kind":
+        if pair.reasoning != "kind":
             continue
         below, _, above = pair.reason.partition(" is ")
         noun, kind = (t.removeprefix("a ").removeprefix("an ") for t in (below, above))
@@ -138,7 +138,7 @@ def test_what_follows_keeps_every_content_word_or_a_kind_or_synonym_of_it(pairs)
 def test_nonsense_reasons_hold_in_the_tables():
     rng = random.Random(5)
     for _ in range(2000):
-        found = nonsense.draw_nonsense(rng)
+        found = nonsense.sample_nonsense(rng)
         assert found.sense != found.nonsense
         if found.topic == "able":
             animal = found.reason.split()[1]
@@ -150,7 +150,7 @@ def test_nonsense_reasons_hold_in_the_tables():
 def test_questions_have_five_options_and_one_answer():
     rng = random.Random(6)
     for _ in range(2000):
-        asked = questions.draw_question(rng)
+        asked = questions.sample_question(rng)
         assert len(set(asked.options)) == 5
         assert asked.options.count(asked.answer) == 1
 
@@ -158,10 +158,10 @@ def test_questions_have_five_options_and_one_answer():
 def test_venue_texts_tell_the_name_and_every_value_that_is_a_name():
     rng = random.Random(7)
     for _ in range(300):
-        slots = cards.draw_venue(rng)
-        texts = cards.invitations(slots, rng)
+        slots = cards.sample_venue(rng)
+        texts = cards.guidebook_texts(slots, rng)
         assert 1 <= len(set(texts)) == len(texts) <= 4
-        for text in (*texts, cards.tell_venue(slots, rng)):
+        for text in (*texts, cards.describe_venue(slots, rng)):
             assert text.endswith(".")
             for key in ("name", "kind", "food", "near", "area"):
                 assert slots.get(key, "").lower() in text.lower()
@@ -169,9 +169,9 @@ def test_venue_texts_tell_the_name_and_every_value_that_is_a_name():
 
 def test_no_pretraining_text_shows_a_format_or_label_of_a_task():
     rng = random.Random(8)
-    texts = [skills.draw_passage(rng) for _ in range(1500)]
+    texts = [skills.sample_passage(rng) for _ in range(1500)]
     for _ in range(6000):
-        lesson = skills.draw_lesson(rng)
+        lesson = skills.sample_skill_example(rng)
         texts.append(f"{lesson.source} {lesson.target}")
     for text in texts:
         assert not [f for f in skills.FORBIDDEN if f in text], text
@@ -179,7 +179,7 @@ def test_no_pretraining_text_shows_a_format_or_label_of_a_task():
 
 def test_no_pretraining_text_holds_a_text_of_a_task():
     rng = random.Random(9)
-    lessons = [skills.draw_lesson(rng) for _ in range(5000)]
+    lessons = [skills.sample_skill_example(rng) for _ in range(5000)]
     stories = {row.parts[0] for split in ("train", "validation", "test")
                for row in TASKS["miniworld_nli"]().load(split)}  # fmt: skip
     for lesson in lessons:
@@ -193,12 +193,12 @@ def test_the_world_has_about_a_thousand_words():
     rng = random.Random(10)
     words: set[str] = set()
     for _ in range(4000):
-        words |= set(events.draw_pair(rng, rng.choice(events.RELATIONS)).story.split())
-        found = nonsense.draw_nonsense(rng)
+        words |= set(events.sample_story_pair(rng, rng.choice(events.RELATIONS)).story.split())
+        found = nonsense.sample_nonsense(rng)
         words |= set(f"{found.sense} {found.nonsense} {found.reason}".split())
-        asked = questions.draw_question(rng)
+        asked = questions.sample_question(rng)
         words |= set(" ".join((asked.text, asked.reason, *asked.options)).split())
-        words |= set(skills.draw_passage(rng).split()) & set(skills.COMMON)
+        words |= set(skills.sample_passage(rng).split()) & set(skills.COMMON)
     assert 800 <= len(words) <= 1500
 
 

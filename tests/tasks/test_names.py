@@ -7,7 +7,7 @@ import pytest
 
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.metrics.scores import MEASURES
+from peftcore.metrics.scores import METRICS
 
 
 @pytest.fixture(autouse=True)
@@ -19,16 +19,16 @@ def home(tmp_path, monkeypatch):
     "name", ["e2e_nlg", "esnli", "ecqa", "comve", "dart", "glue_qnli", "glue_stsb"]
 )
 def test_names_of_real_data_are_the_folders_names(name):
-    assert name in tasks.names()
-    assert tasks.find(name).name == name
+    assert name in tasks.task_names()
+    assert tasks.find_task(name).name == name
 
 
 def test_every_task_says_what_a_page_needs():
-    for name in tasks.names():
-        task = tasks.find(name)
+    for name in tasks.task_names():
+        task = tasks.find_task(name)
         assert task.title
         assert task.source_note
-        assert task.main_metric in MEASURES
+        assert task.main_metric in METRICS
         assert bool(task.labels) == (task.kind != "generate" and not task.open_labels)
         assert task.labels == tuple(label.lower().strip() for label in task.labels)
 
@@ -36,13 +36,14 @@ def test_every_task_says_what_a_page_needs():
 @pytest.mark.parametrize("name", ["e2e-nlg", "esnil", "table_e2e_nlg"])
 def test_unknown_names_get_close_ones(name):
     with pytest.raises(BadInput, match=f"no task '{name}'; did you mean"):
-        tasks.find(name)
+        tasks.find_task(name)
 
 
 def test_listing_tasks_imports_nothing_heavy():
     heavy = "{'torch', 'transformers', 'datasets', 'pandas', 'sklearn', 'sacrebleu'}"
     code = (
-        f"from peftcore import tasks; import sys; tasks.names(); print({heavy} & set(sys.modules))"
+        "from peftcore import tasks; import sys; tasks.task_names(); "
+        f"print({heavy} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -32,7 +32,7 @@ def said(post, offensive, group="", minority="", stereotype=""):
     ],
 )
 def test_the_first_word_chooses_the_sentence(statement, group, sentence):
-    assert sbic.implied(statement, group) == sentence
+    assert sbic.implied_sentence(statement, group) == sentence
 
 
 POSTS = [

@@ -40,7 +40,7 @@ def test_acceptability_is_asked_of_one_sentence(invented):
 @pytest.mark.parametrize("name", ["poem_sentiment", "blimp_acceptability"])
 def test_real_rows(real, name):
     real(name)
-    task = tasks.find(name)
+    task = tasks.find_task(name)
     episode = task.few_shot(48, 0, 48)
     assert set(Counter(row.label for row in episode.train).values()) == {48 // len(task.labels)}
     rows = task.load("test")

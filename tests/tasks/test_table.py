@@ -45,7 +45,7 @@ fields = some.text(max_size=12)
 def test_rows_of_a_csv_round_trip(header, data):
     width = some.lists(fields, min_size=len(header), max_size=len(header))
     rows = data.draw(some.lists(width, min_size=1, max_size=6))
-    found = tables.preview(as_csv(rows, header), "x.csv")
+    found = tables.preview_table(as_csv(rows, header), "x.csv")
     assert found.columns == tuple(header)
     assert [list(row.values()) for row in found.rows] == rows
     assert found.bad == ()
@@ -54,7 +54,7 @@ def test_rows_of_a_csv_round_trip(header, data):
 @given(some.lists(some.dictionaries(names, fields, min_size=2), min_size=1, max_size=6))
 def test_rows_of_json_lines_round_trip(rows):
     content = "\r\n".join(json.dumps(row) for row in rows).encode()
-    found = tables.preview(content, "x.jsonl")
+    found = tables.preview_table(content, "x.jsonl")
     assert set(found.columns) == set().union(*rows)
     empty = dict.fromkeys(found.columns, "")
     assert list(found.rows) == [empty | row for row in rows]
@@ -67,7 +67,7 @@ def test_rows_of_json_lines_round_trip(rows):
 @settings(max_examples=300)
 def test_any_bytes_are_read_or_refused_in_words(content, filename):
     try:
-        found = tables.preview(content, filename)
+        found = tables.preview_table(content, filename)
     except BadInput:
         return
     assert found.rows or found.bad
@@ -78,7 +78,7 @@ def test_any_bytes_are_read_or_refused_in_words(content, filename):
 
 def test_bad_lines_of_a_csv_are_listed_and_good_ones_kept():
     content = b'text,label\na,good\nb\nc,bad,more\n"d"e,good\n\n"two\nlines",bad\n'
-    found = tables.preview(content, "x.csv")
+    found = tables.preview_table(content, "x.csv")
     assert [row["text"] for row in found.rows] == ["a", "two\nlines"]
     assert found.lines == (2, 7)
     assert [(bad.line, bad.reason) for bad in found.bad] == [
@@ -89,7 +89,7 @@ def test_bad_lines_of_a_csv_are_listed_and_good_ones_kept():
 
 
 def test_an_open_quotation_mark_says_how_far_it_reaches():
-    found = tables.preview(b'a,b\n1,2\n"open,3\n4,5\n', "x.csv")
+    found = tables.preview_table(b'a,b\n1,2\n"open,3\n4,5\n', "x.csv")
     assert [str(bad) for bad in found.bad] == [
         "line 3: a quotation mark is opened and never closed (up to line 4)"
     ]
@@ -100,19 +100,19 @@ def test_an_open_quotation_mark_says_how_far_it_reaches():
 def test_separators_endings_and_byte_order_marks(ending, separator):
     lines = [["text", "label"], ["a", "good"], ["b", "bad"]]
     content = ending.join(separator.join(line) for line in lines).encode("utf-8-sig")
-    found = tables.preview(content, "X.CSV")
+    found = tables.preview_table(content, "X.CSV")
     assert found.columns == ("text", "label")
     assert found.rows == ({"text": "a", "label": "good"}, {"text": "b", "label": "bad"})
 
 
 def test_endings_may_be_mixed():
-    found = tables.preview(b"a,b\r\n1,2\n3,4\r5,6", "x.csv")
+    found = tables.preview_table(b"a,b\r\n1,2\n3,4\r5,6", "x.csv")
     assert [row["a"] for row in found.rows] == ["1", "3", "5"]
 
 
 def test_values_of_json_lines_become_text_and_nested_ones_are_listed():
     lines = ['{"a": 1.5, "b": true}', '{"a": null, "c": "x"}', '{"a": [1]}', "{", "3", "{}"]
-    found = tables.preview("\n".join(lines).encode(), "x.jsonl")
+    found = tables.preview_table("\n".join(lines).encode(), "x.jsonl")
     assert found.rows == ({"a": "1.5", "b": "true", "c": ""}, {"a": "", "b": "", "c": "x"})
     assert [bad.line for bad in found.bad] == [3, 4, 5, 6]
     assert "'a' holds a list" in found.bad[0].reason
@@ -140,16 +140,16 @@ def test_values_of_json_lines_become_text_and_nested_ones_are_listed():
 )
 def test_files_that_cannot_be_used_are_refused_in_words(content, filename, message):
     with pytest.raises(BadInput, match=message):
-        tables.preview(content, filename)
+        tables.preview_table(content, filename)
 
 
 def test_a_field_that_is_too_long_is_a_bad_line():
     content = as_csv([["x" * 10_001, "y"], ["a", "b"]], ["text", "label"])
     lines = b'{"text": "' + b"x" * 10_001 + b'", "label": "y"}\n{"text": "a", "label": "b"}'
-    for found in (tables.preview(content, "x.csv"), tables.preview(lines, "x.jsonl")):
+    for found in (tables.preview_table(content, "x.csv"), tables.preview_table(lines, "x.jsonl")):
         assert len(found.rows) == 1
         assert "'text' has 10001 characters; at most 10000 fit" in str(found.bad[0])
-    huge = tables.preview(as_csv([["x" * 200_000, "y"], ["a", "b"]], ["t", "l"]), "x.csv")
+    huge = tables.preview_table(as_csv([["x" * 200_000, "y"], ["a", "b"]], ["t", "l"]), "x.csv")
     assert [row["t"] for row in huge.rows] == ["a"]
     assert [bad.line for bad in huge.bad] == [2]
 
@@ -157,8 +157,8 @@ def test_a_field_that_is_too_long_is_a_bad_line():
 def test_an_imported_table_is_a_task_with_its_own_labels():
     name = table.import_table(reviews(), "My reviews!", COLUMNS, "classify")
     assert name.startswith("table_my_reviews_")
-    assert name in tasks.names()
-    task = tasks.find(name)
+    assert name in tasks.task_names()
+    task = tasks.find_task(name)
     assert (task.title, task.labels, task.kind) == ("My reviews!", ("bad", "good"), "classify")
     sizes = [len(task.load(split)) for split in table.SPLITS]
     assert sizes == [30, 10, 10]
@@ -173,16 +173,16 @@ def test_importing_twice_is_one_task_and_another_mapping_is_another():
     first = table.import_table(reviews(), "a", COLUMNS, "classify")
     assert table.import_table(reviews(), "a", COLUMNS, "classify") == first
     other = table.import_table(reviews(), "a", COLUMNS | {"template": "say: {text}"}, "classify")
-    assert sorted([first, other]) == table.names()
-    assert tasks.find(other).load("train")[0].source.startswith("say: text ")
+    assert sorted([first, other]) == table.imported_task_names()
+    assert tasks.find_task(other).load("train")[0].source.startswith("say: text ")
 
 
 def test_deleting_forgets_the_task():
     name = table.import_table(reviews(), "a", COLUMNS, "classify")
     table.delete_table(name)
-    assert name not in tasks.names()
+    assert name not in tasks.task_names()
     with pytest.raises(BadInput, match="no task"):
-        tasks.find(name)
+        tasks.find_task(name)
     with pytest.raises(BadInput, match="no imported table"):
         table.delete_table("../../etc")
 
@@ -190,7 +190,7 @@ def test_deleting_forgets_the_task():
 @pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "a/b\\c", "é", "...", "x" * 80])
 def test_no_path_is_made_from_what_somebody_typed(name, home):
     made = table.import_table(reviews(), name, COLUMNS, "classify")
-    assert tasks.find(made).title == name
+    assert tasks.find_task(made).title == name
     folders = list(home.rglob("*"))
     assert {path.name for path in folders if path.is_file()} == {
         "task.json",
@@ -206,7 +206,7 @@ def test_drawn_splits_share_no_input_and_keep_the_labels_apart_evenly():
     rng = random.Random(0)
     rows = [[f"t{rng.randrange(60)}", rng.choice("abc")] for _ in range(200)]
     content = as_csv(rows, ["text", "label"])
-    task = tasks.find(table.import_table(content, "a", COLUMNS, "classify"))
+    task = tasks.find_task(table.import_table(content, "a", COLUMNS, "classify"))
     splits = {split: task.load(split) for split in table.SPLITS}
     inputs = [{row.source for row in rows} for rows in splits.values()]
     assert sum(map(len, inputs)) == len(set.union(*inputs)) == len({text for text, _ in rows})
@@ -215,8 +215,8 @@ def test_drawn_splits_share_no_input_and_keep_the_labels_apart_evenly():
 
 
 def test_another_seed_draws_another_split():
-    one = tasks.find(table.import_table(reviews(), "a", COLUMNS, "classify", seed=1))
-    two = tasks.find(table.import_table(reviews(), "a", COLUMNS, "classify", seed=2))
+    one = tasks.find_task(table.import_table(reviews(), "a", COLUMNS, "classify", seed=1))
+    two = tasks.find_task(table.import_table(reviews(), "a", COLUMNS, "classify", seed=2))
     assert one.data_hash() != two.data_hash()
 
 
@@ -224,11 +224,13 @@ def test_a_split_column_decides_and_its_odd_values_are_listed():
     rows = [["a", "x", "train"], ["b", "y", "Dev"], ["c", "x", "TEST"], ["d", "y", "later"]]
     content = as_csv(rows, ["text", "label", "part"])
     mapping = COLUMNS | {"split": "part"}
-    found = table.read(table.preview(content, "a.csv"), table.Columns.make(mapping), "classify")
+    found = table.map_columns(
+        table.preview_table(content, "a.csv"), table.ColumnMapping.make(mapping), "classify"
+    )
     assert [str(bad) for bad in found.bad] == [
         "line 5: column 'part' says 'later', not train, validation or test"
     ]
-    task = tasks.find(table.import_table(content, "a", mapping, "classify"))
+    task = tasks.find_task(table.import_table(content, "a", mapping, "classify"))
     assert [task.load(split)[0].source for split in table.SPLITS] == ["a", "b", "c"]
     assert task.source_note == "Your own table, 1 lines left out"
     with pytest.raises(BadInput, match="names no test row"):
@@ -239,7 +241,7 @@ def test_explanations_become_targets_and_references():
     rows = [[f"p{i}", f"h{i}", "Yes" if i % 2 else "NO ", f"Since  {i}"] for i in range(10)]
     content = as_csv([*rows, ["p", "h", "yes", " "]], ["premise", "hypothesis", "label", "why"])
     mapping = {"text": ["premise", "hypothesis"], "target": "label", "explanation": "why"}
-    task = tasks.find(table.import_table(content, "nli", mapping, "explain"))
+    task = tasks.find_task(table.import_table(content, "nli", mapping, "explain"))
     row = task.load("train")[0]
     assert row.source == f"premise: {row.parts[0]} hypothesis: {row.parts[1]}"
     assert row.target == f"{row.label} because {row.references[0]}"
@@ -252,7 +254,9 @@ def test_explanations_become_targets_and_references():
 
 def test_texts_of_one_input_are_grouped_where_they_are_scored():
     rows = [[f"slots {i % 10}", f"Text {i}."] for i in range(30)]
-    task = tasks.find(table.import_table(as_csv(rows, ["text", "label"]), "g", COLUMNS, "generate"))
+    task = tasks.find_task(
+        table.import_table(as_csv(rows, ["text", "label"]), "g", COLUMNS, "generate")
+    )
     assert [len(task.load(split)) for split in table.SPLITS] == [18, 2, 2]
     row = task.load("test")[0]
     assert len(row.references) == 3
@@ -262,8 +266,8 @@ def test_texts_of_one_input_are_grouped_where_they_are_scored():
 
 def test_templates_replace_and_nothing_else():
     row = {"text": "{label} {0} %s", "a.b": "dot", "label": "x"}
-    columns = table.Columns(text=("text",), target="label", template="{a.b}: {text}!")
-    assert table._phrase(row, columns) == "dot: {label} {0} %s!"
+    columns = table.ColumnMapping(text=("text",), target="label", template="{a.b}: {text}!")
+    assert table._source_text(row, columns) == "dot: {label} {0} %s!"
 
 
 @pytest.mark.parametrize(
@@ -313,7 +317,9 @@ def test_tables_that_cannot_be_learnt_are_refused_in_words(content, kind, messag
 
 def test_a_label_that_holds_the_separator_is_a_bad_line():
     content = as_csv([["a", "no because x"], ["b", "good"], ["c", "bad"]], ["text", "label"])
-    found = table.read(table.preview(content, "x.csv"), table.Columns.make(COLUMNS), "classify")
+    found = table.map_columns(
+        table.preview_table(content, "x.csv"), table.ColumnMapping.make(COLUMNS), "classify"
+    )
     assert [bad.line for bad in found.bad] == [2]
 
 
@@ -325,6 +331,6 @@ def test_names_out_of_limits_are_refused(name):
 
 def test_a_folder_that_is_not_whole_is_no_task(home):
     name = table.import_table(reviews(), "a", COLUMNS, "classify")
-    (paths.home() / "tables" / "half").mkdir()
-    (paths.home() / "tables" / ".partial").mkdir()
-    assert table.names() == [name]
+    (paths.workspace_folder() / "tables" / "half").mkdir()
+    (paths.workspace_folder() / "tables" / ".partial").mkdir()
+    assert table.imported_task_names() == [name]

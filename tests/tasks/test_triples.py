@@ -77,7 +77,7 @@ def test_the_hubs_layout_of_webnlg_loads(tmp_path, monkeypatch):
     folder.mkdir()
     text = (samples / "web_nlg_release_v3.0_en.jsonl").read_text("utf-8")
     (folder / "test.jsonl").write_text(text, "utf-8")
-    first, second, *_ = rows = tasks.find("web_nlg").load("test")
+    first, second, *_ = rows = tasks.find_task("web_nlg").load("test")
     assert first.parts == ("Lake Miro | location | Norland",)
     assert first.references == ("Lake Miro is in Norland.", "Lake Miro lies in Norland.")
     assert second.source.count(" && ") == 1

@@ -4,23 +4,23 @@ import pytest
 import torch
 
 from peftcore import tasks
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.training import evaluation
-from peftcore.training.planning import plan, wear
+from peftcore.training.planning import build_adapted, build_spec
 
 
 @pytest.fixture
 def asked(tiny):
     base = tiny("t5")
-    spec = plan("tiny-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2})
-    task = tasks.find(spec.task)
+    spec = build_spec("tiny-t5", "miniworld_nli", "prompt_tuning", None, {"seeds": 2})
+    task = tasks.find_task(spec.task)
     rows = task.load("validation")[:6]
     options = spec.evaluation.model_copy(update={"max_new_tokens": 4})
-    return wear(base, spec), task, rows, Encoder(base, task.labels), options
+    return build_adapted(base, spec), task, rows, ExampleBatcher(base, task.labels), options
 
 
 def test_texts_are_halved_where_memory_runs_out(asked, monkeypatch):
-    whole = evaluation.answer(*asked)
+    whole = evaluation.answer_examples(*asked)
     write, sizes = evaluation._texts, []
 
     def with_little_memory(adapted, task, rows, *given):
@@ -30,7 +30,7 @@ def test_texts_are_halved_where_memory_runs_out(asked, monkeypatch):
         return write(adapted, task, rows, *given)
 
     monkeypatch.setattr(evaluation, "_texts", with_little_memory)
-    assert evaluation.answer(*asked) == whole
+    assert evaluation.answer_examples(*asked) == whole
     assert max(sizes) == 12
     assert sum(size for size in sizes if size <= 4) == 12
 
@@ -41,4 +41,4 @@ def test_memory_that_is_too_small_for_one_text_is_an_error(asked, monkeypatch):
 
     monkeypatch.setattr(evaluation, "_texts", never)
     with pytest.raises(torch.OutOfMemoryError):
-        evaluation.answer(*asked)
+        evaluation.answer_examples(*asked)

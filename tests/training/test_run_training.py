@@ -8,9 +8,9 @@ from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 from peftcore.training.checkpoint import load_adapter, save_adapter
-from peftcore.training.planning import estimate, plan
-from peftcore.training.predict import PAIR, answer, answer_base
-from peftcore.training.run_training import begin_from, perform
+from peftcore.training.planning import build_spec, estimate_cost
+from peftcore.training.predict import PAIR_SEPARATOR, answer_base, answer_texts
+from peftcore.training.run_training import execute_run, initialize_from_run
 
 SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
 
@@ -28,7 +28,7 @@ def own(tmp_path, monkeypatch):
 def small(
     base="mine", method="prefix_tuning", task="miniworld_nli", start="", vertices=1, **evaluation
 ):
-    return plan(
+    return build_spec(
         base, task, method, None, {"seeds": 2, "vertices": vertices}, SMALL,
         {"limit": 6, "max_new_tokens": 5} | evaluation, start,
     )  # fmt: skip
@@ -38,7 +38,7 @@ def small(
 def test_a_run_ends_with_answers_scores_and_an_adapter(own, base, task):
     spec = small(base, task=task)
     run = RunStore().create(spec)
-    status = perform(run)
+    status = execute_run(run)
     assert status.state == "done"
     assert status.trainable > 0
     answers = run.answers()
@@ -60,23 +60,24 @@ def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
     from peftcore.models.base_model import load
 
     run = RunStore().create(small(base, task="miniworld_sentiment"))
-    perform(run)
+    execute_run(run)
     adapted = load_adapter(run, load(base))
     answers = run.answers()
-    rows = {row.id: row for row in tasks.find("miniworld_sentiment").load("test")}
+    rows = {row.id: row for row in tasks.find_task("miniworld_sentiment").load("test")}
     for seed in (0, 1):
         mine = answers[answers.seed == seed]
         typed = [
-            PAIR.join(rows[i].parts) if base == "reader" else rows[i].source for i in mine.example
+            PAIR_SEPARATOR.join(rows[i].parts) if base == "reader" else rows[i].source
+            for i in mine.example
         ]
-        assert answer(run, adapted, typed, seed_index=seed) == list(mine.text)
+        assert answer_texts(run, adapted, typed, seed_index=seed) == list(mine.text)
 
 
 def test_an_adapter_is_refused_on_another_base_of_the_same_shape(own):
     from peftcore.models.base_model import load
 
     run = RunStore().create(small())
-    perform(run)
+    execute_run(run)
     with pytest.raises(BadInput, match="same shape is not the same model"):
         load_adapter(run, load("stranger"))
 
@@ -86,12 +87,12 @@ def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_r
 ):
     spec = small()
     whole = RunStore(tmp_path / "a").create(spec)
-    perform(whole)
+    execute_run(whole)
     cut = RunStore(tmp_path / "b").create(spec)
     polls = iter(range(100))
-    assert perform(cut, stop=lambda: next(polls) >= 3).state == "cancelled"
+    assert execute_run(cut, stop=lambda: next(polls) >= 3).state == "cancelled"
     assert (cut.folder / "adapter.safetensors").is_file()
-    assert perform(cut).state == "done"
+    assert execute_run(cut).state == "done"
     read = lambda run: (run.folder / "adapter.safetensors").read_bytes()
     assert read(cut) == read(whole)
     assert cut.scores() == whole.scores()
@@ -99,33 +100,37 @@ def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_r
 
 def test_what_cannot_work_is_refused_with_the_reason(own):
     with pytest.raises(BadInput, match="reads but cannot write"):
-        plan("reader", "miniworld_venues", "prefix_tuning")
+        build_spec("reader", "miniworld_venues", "prefix_tuning")
     with pytest.raises(BadInput, match="needs a base of kind encoder"):
-        plan("mine", "miniworld_nli", "linear_probe")
+        build_spec("mine", "miniworld_nli", "linear_probe")
     with pytest.raises(BadInput, match=r"shots must lie in \[1, 5000\]; got 0"):
-        plan("mine", "miniworld_nli", "lora", training={"shots": 0})
+        build_spec("mine", "miniworld_nli", "lora", training={"shots": 0})
 
 
 def test_a_prompt_and_text_longer_than_the_window_are_refused_before_training(own):
-    spec = plan("reader", "miniworld_nli", "prompt_tuning", {"length": 200}, {"seeds": 1}, SMALL)
+    spec = build_spec(
+        "reader", "miniworld_nli", "prompt_tuning", {"length": 200}, {"seeds": 1}, SMALL
+    )
     with pytest.raises(BadInput, match="reader has 256: shorten the text or the prompt"):
-        perform(RunStore().create(spec))
+        execute_run(RunStore().create(spec))
 
 
 def test_equal_requests_are_one_run(own):
-    rate = plan("mine", "miniworld_nli", "lora").training.learning_rate
-    asked = plan("mine", "miniworld_nli", "lora", {"rank": 8}, training={"learning_rate": rate})
-    assert asked.id == plan("mine", "miniworld_nli", "lora").id
+    rate = build_spec("mine", "miniworld_nli", "lora").training.learning_rate
+    asked = build_spec(
+        "mine", "miniworld_nli", "lora", {"rank": 8}, training={"learning_rate": rate}
+    )
+    assert asked.id == build_spec("mine", "miniworld_nli", "lora").id
     assert json.loads(asked.canonical())["settings"]["alpha"] == 16.0
 
 
 def test_an_estimate_states_exact_numbers(own):
     from peftcore.models.base_model import load
 
-    found = estimate(small(), load("mine"))
+    found = estimate_cost(small(), load("mine"))
     sites, heads, length, width = 6, 2, 10, 8
     assert found.trainable == sites * 2 * heads * length * width
-    assert found.total == build_tiny("t5").parameters
+    assert found.total == build_tiny("t5").parameter_count
     assert found.seconds > 0
 
 
@@ -138,11 +143,11 @@ def test_typed_text_is_answered_by_the_untouched_base_or_refused():
 
 
 def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
-    on_writer = plan("mine", "miniworld_nli", "lora").training.learning_rate
-    on_reader = plan("reader", "miniworld_nli", "lora").training.learning_rate
+    on_writer = build_spec("mine", "miniworld_nli", "lora").training.learning_rate
+    on_reader = build_spec("reader", "miniworld_nli", "lora").training.learning_rate
     assert (on_writer, on_reader) == (0.005, 0.002)
     assert (
-        plan(
+        build_spec(
             "reader", "miniworld_nli", "lora", training={"learning_rate": 0.1}
         ).training.learning_rate
         == 0.1
@@ -151,8 +156,8 @@ def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
 
 def test_a_simplex_keeps_what_every_copy_of_dev_said(own):
     run = RunStore().create(small(vertices=3))
-    perform(run)
-    looks = run.validation().groupby(["step", "seed"])
+    execute_run(run)
+    looks = run.validation_copies().groupby(["step", "seed"])
     assert (looks.size() == 10).all()
     dev = run.history().set_index(["step", "seed"]).dev_loss
     assert looks.dev_loss.mean().to_dict() == pytest.approx(dev.to_dict())
@@ -163,42 +168,42 @@ def test_a_simplex_keeps_what_every_copy_of_dev_said(own):
 @pytest.mark.parametrize("method", ["prefix_tuning", "lora", "prompt_tuning"])
 def test_a_run_can_start_from_the_adapter_of_another(own, method):
     from peftcore.models.base_model import load
-    from peftcore.training.planning import wear
+    from peftcore.training.planning import build_adapted
 
     store, base = RunStore(), load("mine")
     first = store.create(small(method=method))
-    perform(first)
+    execute_run(first)
     spec = small(method=method, task="miniworld_sentiment", start=first.id)
     assert spec.id != small(method=method, task="miniworld_sentiment").id
-    fresh = wear(base, spec)
-    begin_from(fresh, first, base)
+    fresh = build_adapted(base, spec)
+    initialize_from_run(fresh, first, base)
     for name, tensor in load_adapter(first, base).tensors.items():
         assert torch.equal(fresh.tensors[name], tensor)
-    assert perform(store.create(spec)).state == "done"
+    assert execute_run(store.create(spec)).state == "done"
 
 
 def test_a_scaled_prompt_passes_on_the_product_to_a_plain_one(own):
     from peftcore.models.base_model import load
-    from peftcore.training.planning import wear
+    from peftcore.training.planning import build_adapted
 
     base, first = load("mine"), RunStore().create(small(method="spt"))
-    perform(first)
+    execute_run(first)
     learnt = load_adapter(first, base).tensors
-    fresh = wear(base, small(method="prompt_tuning", start=first.id))
-    begin_from(fresh, first, base)
+    fresh = build_adapted(base, small(method="prompt_tuning", start=first.id))
+    initialize_from_run(fresh, first, base)
     assert torch.equal(fresh.tensors["tokens"], learnt["tokens"] * learnt["scale"])
 
 
 def test_a_start_that_does_not_fit_is_refused(own):
     from peftcore.models.base_model import load
-    from peftcore.training.planning import wear
+    from peftcore.training.planning import build_adapted
 
     base, first = load("mine"), RunStore().create(small(method="lora"))
     with pytest.raises(BadInput, match="has no adapter to start from"):
         small(start=first.id)
-    perform(first)
+    execute_run(first)
     with pytest.raises(BadInput, match="no values that fit Prefix tuning"):
-        begin_from(wear(base, small(start=first.id)), first, base)
+        initialize_from_run(build_adapted(base, small(start=first.id)), first, base)
     with pytest.raises(BadInput, match="trained on mine"):
         small("stranger", start=first.id)
 
@@ -209,7 +214,7 @@ def test_exact_zeros_are_not_stored(own):
     from peftcore.models.base_model import load
 
     base, run = load("mine"), RunStore().create(small(method="lora"))
-    perform(run)
+    execute_run(run)
     adapted = load_adapter(run, base)
     full = (run.folder / "adapter.safetensors").stat().st_size
     name = next(iter(adapted.tensors))
@@ -224,10 +229,10 @@ def test_exact_zeros_are_not_stored(own):
 
 
 def test_settings_that_only_a_simplex_has_make_no_other_run_of_a_single_adapter(own):
-    other = plan("mine", "miniworld_nli", "lora", None, {"draw": "layer"}, {"copies": 4})
-    assert other.id == plan("mine", "miniworld_nli", "lora").id
+    other = build_spec("mine", "miniworld_nli", "lora", None, {"draw": "layer"}, {"copies": 4})
+    assert other.id == build_spec("mine", "miniworld_nli", "lora").id
     simplex = [
-        plan("mine", "miniworld_nli", "lora", None, {"vertices": 2, "draw": draw}).id
+        build_spec("mine", "miniworld_nli", "lora", None, {"vertices": 2, "draw": draw}).id
         for draw in ("row", "layer")
     ]
     assert simplex[0] != simplex[1]
@@ -237,8 +242,8 @@ def test_a_run_keeps_the_adapters_it_had_on_its_way(own):
     from peftcore.models.base_model import load
 
     base, run = load("mine"), RunStore().create(small())
-    perform(run)
-    assert run.path_steps() == [0, 2, 4]
+    execute_run(run)
+    assert run.intermediate_steps() == [0, 2, 4]
     last = load_adapter(run, base)
     first, final = (load_adapter(run, base, step) for step in (0, 4))
     for name, tensor in last.tensors.items():
@@ -255,9 +260,9 @@ def test_a_run_keeps_the_adapters_it_had_on_its_way(own):
 def test_a_path_is_thinned_until_it_fits(own, monkeypatch, room, stride):
     from peftcore.models.base_model import load
     from peftcore.training import run_training
-    from peftcore.training.planning import wear
+    from peftcore.training.planning import build_adapted
 
-    adapted = wear(load("mine"), small())
+    adapted = build_adapted(load("mine"), small())
     size = 2 * sum(t.numel() for t in adapted.tensors.values())
     monkeypatch.setattr(run_training, "PATH_BYTES", room * size)
     assert run_training.path_stride(adapted, 200, 25) == stride

@@ -4,10 +4,16 @@ import pytest
 import torch
 
 from peftcore.data.task import Episode, Example
-from peftcore.models.batching import Encoder
-from peftcore.runs.spec import Population, RunSpec, Training
-from peftcore.training.planning import wear
-from peftcore.training.trainer import Stopped, Trainer, batch_of, likeness, mean_rate
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.spec import Members, RunSpec, Training
+from peftcore.training.planning import build_adapted
+from peftcore.training.trainer import (
+    Trainer,
+    TrainingStopped,
+    cosine_penalty,
+    lr_multiplier,
+    step_examples,
+)
 
 ROWS = tuple(
     Example(str(i), f"is {word} good?", answer)
@@ -37,7 +43,7 @@ def trainer(
         task="miniworld_nli",
         method=method,
         settings=settings or {"length": 3},
-        population=Population(seeds=seeds, first_seed=first, vertices=vertices, draw=draw),
+        population=Members(seeds=seeds, first_seed=first, vertices=vertices, draw=draw),
         training=Training.make(
             {
                 "shots": 8,
@@ -50,9 +56,9 @@ def trainer(
             | training
         ),
     )
-    adapted = wear(base, spec)
-    numbers = spec.population.numbers()
-    return Trainer(adapted, [episode(n) for n in numbers], Encoder(base, ()), spec, together)
+    adapted = build_adapted(base, spec)
+    numbers = spec.population.seed_numbers()
+    return Trainer(adapted, [episode(n) for n in numbers], ExampleBatcher(base, ()), spec, together)
 
 
 def run(it, **given):
@@ -87,8 +93,8 @@ GROUPS = [(1, 1, [1] * 5), (2, 1, [2, 2, 1]), (5, 2, [3, 2]), (2, 2, [2, 1, 1, 1
 def test_seeds_in_groups_equal_all_at_once(tiny, together, at_once, sizes, more):
     given = {"settings": {"rank": 2}} | more if "method" in more else more
     whole, grouped = trainer(tiny("t5"), 5, **given), trainer(tiny("t5"), 5, **given)
-    grouped.together, grouped.at_once = together, at_once
-    assert [len(g) for g in grouped._groups(whole.active)] == sizes
+    grouped.seeds_per_pass, grouped.concurrent_passes = together, at_once
+    assert [len(g) for g in grouped._groups(whole.active_seeds)] == sizes
     run(whole), run(grouped)
     for state, other in zip(whole.seeds, grouped.seeds, strict=True):
         assert state.best_dev == pytest.approx(other.best_dev, rel=1e-5)
@@ -109,7 +115,7 @@ def test_fewer_seeds_ride_together_once_memory_runs_out(tiny):
     small._losses = with_little_memory
     run(whole), run(small)
     assert refused == [4, 2]
-    assert small.together == 1
+    assert small.seeds_per_pass == 1
     for name, tensor in whole.adapted.tensors.items():
         torch.testing.assert_close(tensor, small.adapted.tensors[name], rtol=1e-4, atol=1e-5)
 
@@ -131,7 +137,7 @@ def test_training_lowers_the_dev_loss_and_keeps_the_best_step(tiny):
     first = next(r.dev for r in reports if r.step == 0)
     for state, before in zip(it.seeds, first, strict=True):
         assert state.best_dev < before
-    again = it.look_at_dev()
+    again = it.evaluate_dev()
     for state, now in zip(it.seeds, again, strict=True):
         assert now == pytest.approx(state.best_dev, rel=1e-4)
 
@@ -141,7 +147,7 @@ def test_a_run_resumes_from_its_checkpoint_to_the_same_result(tiny, tmp_path):
     whole = trainer(tiny("t5"))
     run(whole)
     first = trainer(tiny("t5"))
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingStopped):
         run(first, stop=lambda: first.step >= 7, checkpoint=lambda it: it.save(path))
     second = trainer(tiny("t5"))
     second.restore(path)
@@ -154,7 +160,7 @@ def test_a_run_resumes_from_its_checkpoint_to_the_same_result(tiny, tmp_path):
 def test_stopping_takes_effect_within_one_step_and_keeps_what_was_learnt(tiny):
     it = trainer(tiny("t5"), steps=40, learning_rate=0.05)
     calls = iter(range(100))
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingStopped):
         run(it, stop=lambda: next(calls) >= 7)
     assert it.step == 7
     assert all(state.best_step > 0 for state in it.seeds)
@@ -188,18 +194,18 @@ def test_patience_stops_each_seed_on_its_own(tiny):
 
 
 def test_an_epoch_shows_every_example_once():
-    seen = [e.id for step in range(4) for e in batch_of(ROWS[:8], 3, step, 2)]
+    seen = [e.id for step in range(4) for e in step_examples(ROWS[:8], 3, step, 2)]
     assert sorted(seen) == [str(i) for i in range(8)]
-    assert batch_of(ROWS[:8], 3, 0, 20)[:2] == batch_of(ROWS[:8], 3, 0, 2)
+    assert step_examples(ROWS[:8], 3, 0, 20)[:2] == step_examples(ROWS[:8], 3, 0, 2)
 
 
 def test_the_learning_rate_rises_and_falls_to_zero():
     training = Training(steps=100, warmup=0.1)
-    rates = [mean_rate(training, step) for step in range(101)]
+    rates = [lr_multiplier(training, step) for step in range(101)]
     assert rates[0] == pytest.approx(1 / 11)
     assert max(rates) == rates[10] == 1.0
     assert rates[100] == 0.0
-    assert mean_rate(Training(schedule="constant", warmup=0), 50) == 1.0
+    assert lr_multiplier(Training(schedule="constant", warmup=0), 50) == 1.0
 
 
 def test_stochastic_validation_judges_by_the_mean_over_copies_and_keeps_them_all(tiny):
@@ -219,16 +225,16 @@ def test_deterministic_validation_is_the_loss_of_the_centroid(tiny):
     base = tiny("t5")
     plain = trainer(base, seeds=2, vertices=3, validation="deterministic")
     drawn = trainer(base, seeds=2, vertices=3, copies=3)
-    found = plain.look_at_dev()
+    found = plain.evaluate_dev()
     assert plain.copies is None
-    drawn.look_at_dev()
+    drawn.evaluate_dev()
     assert drawn.centroid == pytest.approx(found)
 
 
 def test_likeness_of_two_vertices_is_their_squared_cosine():
     one, other = torch.tensor([[[3.0], [4.0]], [[1.0], [0.0]]]), torch.tensor([[[0.0], [1.0]]] * 2)
     # seed 0: (3, 0) and (4, 1), cosine 12 / (3 sqrt 17); seed 1: (1, 0) and (0, 1)
-    found = likeness([one, other], [[0, 1], [1, 0]])
+    found = cosine_penalty([one, other], [[0, 1], [1, 0]])
     torch.testing.assert_close(found, torch.tensor([144 / (9 * 17), 0.0]))
 
 
@@ -243,5 +249,5 @@ def test_diversity_drives_the_vertices_of_a_simplex_apart(tiny):
         for _ in range(30):
             it.train_step()
         held = [t.detach() for t in it.adapted.tensors.values()]
-        alike[weight] = float(likeness(held, [[0, 1]])[0])
+        alike[weight] = float(cosine_penalty(held, [[0, 1]])[0])
     assert alike[20.0] < alike[0.0] - 0.2

@@ -17,194 +17,214 @@ from app.state import cache
 from app.ui import url_state
 from peftcore import paths
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import Ask, Kind, Site, Study
+from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.runs.store import Run
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
-    from peftcore.labs.atoms.dictionary import Dictionary
-    from peftcore.labs.atoms.interventions import Reading
+    from peftcore.labs.atoms.dictionary import AtomDictionary
+    from peftcore.labs.atoms.interventions import AnswerCodes
 
 METHOD = "atoms"
-CHOSEN = "atoms.chosen"  # in the session: run and number of the atom that was clicked
+CHOSEN_KEY = "atoms.chosen"  # in the session: run and number of the atom that was clicked
 
 
 @dataclass(frozen=True)
-class Subject:
+class AtomsSubject:
     """The run that is looked at, and which of its seeds, by place."""
 
     run: Run
     seed: int
 
     @property
-    def number(self) -> int:
+    def seed_number(self) -> int:
         """The number of the seed."""
-        return self.run.spec.population.numbers()[self.seed]
+        return self.run.spec.population.seed_numbers()[self.seed]
 
-    def ask(self, kind: Kind, *more: str, **fields: Any) -> Ask:
+    def job_request(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
         """What is asked of this run, and of another beside it."""
-        return Ask.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
+        return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
 
 
-def runs() -> list[Run]:
+def candidate_runs() -> list[Run]:
     """Finished runs of atoms; those of which most is known come first."""
-    found = [
+    finished_runs = [
         run
-        for run in selection.finished()
+        for run in selection.finished_runs()
         if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
     ]
-    known = Counter(part.run for study in Study.every() for part in study.ask.parts())
-    return sorted(found, key=lambda run: -known[run.id])
+    measured_counts = Counter(
+        part.run for job in AtomsJob.list_all() for part in job.request.adapter_refs()
+    )
+    return sorted(finished_runs, key=lambda run: -measured_counts[run.id])
 
 
-def name(run: Run) -> str:
+def run_label(run: Run) -> str:
     """How a run is called in a list."""
-    spec, held = run.spec, run.spec.settings
-    threshold = f"threshold {held.get('threshold', 0):g}"
-    parts = [selection.task_title(spec.task), spec.base, f"{held.get('atoms')} atoms a matrix"]
+    spec, settings = run.spec, run.spec.settings
+    threshold = f"threshold {settings.get('threshold', 0):g}"
+    parts = [selection.task_title(spec.task), spec.base, f"{settings.get('atoms')} atoms a matrix"]
     return " · ".join([*parts, threshold, run.id])
 
 
-def pick(found: Sequence[Run]) -> Subject:
+def pick_subject(runs: Sequence[Run]) -> AtomsSubject:
     """A choice of run and seed, kept in the address."""
-    known = {run.id: run for run in found}
+    runs_by_id = {run.id: run for run in runs}
 
-    def words(run: str) -> str:
-        return name(known[run])
+    def title_of(run: str) -> str:
+        return run_label(runs_by_id[run])
 
-    change = url_state.follow(
+    on_change = url_state.sync_with_url(
         "Run",
         "atoms.run",
-        list(known),
+        list(runs_by_id),
         name="run",
-        words=words,
-        missing=url_state.no_run("finished runs of sparse atoms have coefficients to look at"),
+        format_option=title_of,
+        missing=url_state.why_run_missing(
+            "finished runs of sparse atoms have coefficients to look at"
+        ),
     )
     left, right = st.columns([5, 1])
     with left:
-        chosen = st.selectbox(
-            "Run", list(known), format_func=words, key="atoms.run", on_change=change
+        run_id = st.selectbox(
+            "Run", list(runs_by_id), format_func=title_of, key="atoms.run", on_change=on_change
         )
-    run = known[chosen]
-    numbers = run.spec.population.numbers()
+    run = runs_by_id[run_id]
+    numbers = run.spec.population.seed_numbers()
     with right:
         seed = st.selectbox(
             "Seed",
             range(len(numbers)),
-            format_func=lambda place: str(numbers[place]),
+            format_func=lambda index: str(numbers[index]),
             key=f"atoms.seed.{run.id}",
             help="Atoms of different seeds have nothing in common, so each seed has its own map.",
         )
-    return Subject(run, seed)
+    return AtomsSubject(run, seed)
 
 
-def entries(study: Study, what: str) -> list[dict[str, Any]]:
+def job_entries(job: AtomsJob, entry_type: str) -> list[dict[str, Any]]:
     """The entries of one sort, read again only when the file has grown."""
-    path = study.folder / "values.jsonl"
-    return _entries(str(path), what, atomic_files.modified(path))
+    values_file = job.folder / "values.jsonl"
+    return _job_entries(str(values_file), entry_type, atomic_files.modified_ns(values_file))
 
 
 @st.cache_data(max_entries=24, show_spinner=False)
-def _entries(path: str, what: str, stamp: int) -> list[dict[str, Any]]:
+def _job_entries(path: str, entry_type: str, modified: int) -> list[dict[str, Any]]:
     from pathlib import Path
 
-    return [entry for entry in atomic_files.read_lines(Path(path)) if entry.get("what") == what]
+    return [
+        entry
+        for entry in atomic_files.read_json_lines(Path(path))
+        if entry.get("what") == entry_type
+    ]
 
 
-def at_end(study: Study) -> list[dict[str, Any]]:
+def final_entries(job: AtomsJob) -> list[dict[str, Any]]:
     """What was read of every seed of the finished run."""
-    return [entry for entry in entries(study, "codes") if entry["step"] is None]
+    return [entry for entry in job_entries(job, "codes") if entry["step"] is None]
 
 
-def sites(study: Study) -> list[Site]:
+def atom_sites(job: AtomsJob) -> list[AtomSite]:
     """The matrices that have atoms."""
-    return [request.site(key) for key in study.sites]
+    return [request.parse_site(key) for key in job.sites]
 
 
-def chosen(subject: Subject) -> int:
+def chosen_atom(subject: AtomsSubject) -> int:
     """The number of the atom that was clicked last; if none was, the seed's most important one."""
-    where, number = st.session_state.get(CHOSEN, ("", 0))
-    return int(number) if where == subject.run.id else _foremost(subject)
+    run_id, number = st.session_state.get(CHOSEN_KEY, ("", 0))
+    return int(number) if run_id == subject.run.id else _most_important_atom(subject)
 
 
-def _foremost(subject: Subject) -> int:
+def _most_important_atom(subject: AtomsSubject) -> int:
     """The most important atom as far as that was measured, else the first."""
-    study = Study.find(subject.ask("map"))
-    for entry in at_end(study) if study else []:
-        if entry["seed"] == subject.number:
-            return int(request.weights(entry).argmax())
+    job = AtomsJob.find(subject.job_request("map"))
+    for entry in final_entries(job) if job else []:
+        if entry["seed"] == subject.seed_number:
+            return int(request.entry_importance(entry).argmax())
     return 0
 
 
-def choose(subject: Subject, number: int) -> None:
+def choose_atom(subject: AtomsSubject, number: int) -> None:
     """Remember an atom."""
-    st.session_state[CHOSEN] = (subject.run.id, number)
+    st.session_state[CHOSEN_KEY] = (subject.run.id, number)
 
 
-def _stamp(run: Run) -> int:
-    return atomic_files.modified(run.folder / "adapter.safetensors")
+def _adapter_version(run: Run) -> int:
+    return atomic_files.modified_ns(run.folder / "adapter.safetensors")
 
 
-def dictionary(run: Run) -> Dictionary:
+def atom_dictionary(run: Run) -> AtomDictionary:
     """The atoms of a run on its base, kept in memory."""
-    return _dictionary(run.id, str(paths.home()), _stamp(run))
+    return _atom_dictionary(run.id, str(paths.workspace_folder()), _adapter_version(run))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…")
-def _dictionary(run_id: str, home: str, stamp: int) -> Dictionary:
+def _atom_dictionary(run_id: str, home: str, adapter_version: int) -> AtomDictionary:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.opened(run, cache.base(run.spec.base))
+    run = cache.run_store().open(run_id)
+    return interventions.load_atoms(run, cache.base_model(run.spec.base))
 
 
-def reading(subject: Subject, text: str) -> Reading:
+def text_coefficients(subject: AtomsSubject, text: str) -> AnswerCodes:
     """Coefficients over a text and the answer to it."""
-    return _reading(subject.run.id, subject.seed, text, str(paths.home()), _stamp(subject.run))
+    return _text_coefficients(
+        subject.run.id,
+        subject.seed,
+        text,
+        str(paths.workspace_folder()),
+        _adapter_version(subject.run),
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True)
-def _reading(run_id: str, seed: int, text: str, home: str, stamp: int) -> Reading:
+def _text_coefficients(
+    run_id: str, seed: int, text: str, home: str, adapter_version: int
+) -> AnswerCodes:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.coefficients(run, dictionary(run), seed, text)
+    run = cache.run_store().open(run_id)
+    return interventions.codes_of_answer(run, atom_dictionary(run), seed, text)
 
 
-def with_gain(subject: Subject, atom: int, gain: float, text: str) -> list[str]:
+def answers_with_gain(subject: AtomsSubject, atom: int, gain: float, text: str) -> list[str]:
     """Answers to a text with all atoms, with one at another gain, and with none."""
     run = subject.run
-    return _with_gain(run.id, subject.seed, atom, gain, text, str(paths.home()), _stamp(run))
+    return _answers_with_gain(
+        run.id, subject.seed, atom, gain, text, str(paths.workspace_folder()), _adapter_version(run)
+    )
 
 
 @st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True)
-def _with_gain(
-    run_id: str, seed: int, atom: int, gain: float, text: str, home: str, stamp: int
+def _answers_with_gain(
+    run_id: str, seed: int, atom: int, gain: float, text: str, home: str, adapter_version: int
 ) -> list[str]:
     from peftcore.labs.atoms import interventions
 
-    run = cache.store().open(run_id)
-    return interventions.with_gains(run, dictionary(run), seed, {atom: gain}, text)
+    run = cache.run_store().open(run_id)
+    return interventions.answers_with_gains(run, atom_dictionary(run), seed, {atom: gain}, text)
 
 
-def together(
-    first: Subject, second: Subject, shares: tuple[float, float], text: str
+def combined_answers(
+    first: AtomsSubject, second: AtomsSubject, shares: tuple[float, float], text: str
 ) -> dict[str, str]:
     """Answers to a text with the atoms of two runs at these shares, with each alone and none."""
     names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
-    stamps = (_stamp(first.run), _stamp(second.run))
-    return _together(names, shares, text, str(paths.home()), stamps)
+    adapter_versions = (_adapter_version(first.run), _adapter_version(second.run))
+    return _combined_answers(names, shares, text, str(paths.workspace_folder()), adapter_versions)
 
 
 @st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True)
-def _together(
+def _combined_answers(
     names: tuple[str, str],
     shares: tuple[float, float],
     text: str,
     home: str,
-    stamps: tuple[int, int],
+    adapter_versions: tuple[int, int],
 ) -> dict[str, str]:
     from peftcore.labs.atoms import interventions
 
-    held = [dictionary(cache.store().open(name.partition("/")[0])) for name in names]
-    return interventions.combined(names, text, shares, held)
+    dictionaries = [
+        atom_dictionary(cache.run_store().open(name.partition("/")[0])) for name in names
+    ]
+    return interventions.answers_with_joined_atoms(names, text, shares, dictionaries)

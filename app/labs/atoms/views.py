@@ -9,26 +9,31 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import atoms as figures
-from app.figures import atoms_scores as worth
-from app.figures.compare import digits, measure
+from app.figures import atoms_scores as score_figures
+from app.figures.compare import find_measure, value_format
 from app.labs.atoms import selection
-from app.labs.atoms.selection import Subject
-from app.theme import NEUTRAL, Look, look
+from app.labs.atoms.selection import AtomsSubject
+from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import chart
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.request import VALUES, Over, Study
+from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
 
-READ = "coefficients"
-MAPPED = {
+MEASURED_TITLE = "coefficients"
+MAP_TITLES = {
     "importance": "Importance: mean |coefficient| × length",
     "usage": "Share of positions at which it is used",
     "size": "Mean |coefficient|",
     "norm": "Length of the atom",
 }
-SHORT = {"importance": "importance", "usage": "used at", "size": "mean size", "norm": "length"}
-COLUMNS = {
+SHORT_MAP_TITLES = {
+    "importance": "importance",
+    "usage": "used at",
+    "size": "mean size",
+    "norm": "length",
+}
+COLUMN_TITLES = {
     "seed": "Seed",
     "zeros": "Exact zeros",
     "l0": "L0",
@@ -39,83 +44,92 @@ COLUMNS = {
     "always": "Everywhere",
     "atoms": "Atoms",
 }
-OVERS: dict[Over, str] = {
+PATH_SETTING_TITLES: dict[PathSetting, str] = {
     "threshold": "Threshold: coefficients up to this size are zero",
     "l1": "Price on the size of coefficients in training",
     "top_k": "Largest coefficients kept at a position",
 }
 
-BEGINS = ("At the base", "At the run without a threshold")
-WHYS = {
+START_TITLES = ("At the base", "At the run without a threshold")
+START_NOTES = {
     False: "Where no coefficient passes its threshold no gradient reaches the atoms, and the run "
     "stays the base.",
     True: "All runs, and LoRA, have learnt twice as long as those that begin at the base.",
 }
 
 
-def atom_map(subject: Subject) -> None:
+def show_atom_map(subject: AtomsSubject) -> None:
     """Layer × atom for one seed, one number at a time."""
 
-    def show(found: Study) -> None:
-        held = {entry["seed"]: entry for entry in selection.at_end(found)}
-        if subject.number in held:
-            _map(subject, found, held[subject.number])
-        _numbers(list(held.values()))
-        job_panel.caption(found.facts)
+    def show(job: AtomsJob) -> None:
+        entries_by_seed = {entry["seed"]: entry for entry in selection.final_entries(job)}
+        if subject.seed_number in entries_by_seed:
+            _show_map(subject, job, entries_by_seed[subject.seed_number])
+        _show_measures(list(entries_by_seed.values()))
+        job_panel.measurement_caption(job.facts)
 
-    job_panel.panel(
-        Study,
-        subject.ask("map"),
+    job_panel.show_job(
+        AtomsJob,
+        subject.job_request("map"),
         show,
-        READ,
+        MEASURED_TITLE,
         "The run reads its validation examples, and every coefficient of every atom is looked at.",
     )
 
 
-def _map(subject: Subject, found: Study, entry: dict[str, Any]) -> None:
-    shown = st.segmented_control(
+def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any]) -> None:
+    quantity = st.segmented_control(
         "Shown",
-        list(MAPPED),
+        list(MAP_TITLES),
         default="importance",
         required=True,
-        format_func=lambda key: MAPPED[key].split(":")[0],
+        format_func=lambda key: MAP_TITLES[key].split(":")[0],
         key="atoms.mapped",
     )
-    values = {"importance": request.weights(entry)}
-    values |= {key: np.asarray(entry[key]) for key in MAPPED if key != "importance"}
-    sites, picked = selection.sites(found), selection.chosen(subject)
+    values = {"importance": request.entry_importance(entry)}
+    values |= {key: np.asarray(entry[key]) for key in MAP_TITLES if key != "importance"}
+    sites, atom = selection.atom_sites(job), selection.chosen_atom(subject)
     chart(
-        figures.layers(values[shown], sites, MAPPED[shown], found.facts, subject.number, picked),
-        key=f"atoms.map.{found.id}.{subject.number}",
-        name=f"{subject.run.id}-atoms-{shown}",
-        alt=figures.layers_alt(values[shown], sites, MAPPED[shown]),
-        table=figures.layers_table(values, sites),
-        on_select=lambda custom: selection.choose(subject, int(custom[0])),
+        figures.atom_heatmap(
+            values[quantity], sites, MAP_TITLES[quantity], job.facts, subject.seed_number, atom
+        ),
+        key=f"atoms.map.{job.id}.{subject.seed_number}",
+        name=f"{subject.run.id}-atoms-{quantity}",
+        alt=figures.atom_heatmap_alt(values[quantity], sites, MAP_TITLES[quantity]),
+        table=figures.atom_table(values, sites),
+        on_select=lambda custom: selection.choose_atom(subject, int(custom[0])),
     )
-    place, index = divmod(picked, values[shown].shape[1])
-    told = ", ".join(f"{SHORT[name]} {values[name][place, index]:.3g}" for name in MAPPED)
+    site_index, atom_index = divmod(atom, values[quantity].shape[1])
+    values_text = ", ".join(
+        f"{SHORT_MAP_TITLES[name]} {values[name][site_index, atom_index]:.3g}"
+        for name in MAP_TITLES
+    )
     st.caption(
-        widgets.plain(
-            f"Chosen: {sites[place].atom(index)} at {sites[place].title}: {told}. Click another "
+        widgets.escape_markdown(
+            f"Chosen: {sites[site_index].atom_name(atom_index)} at {sites[site_index].title}: "
+            f"{values_text}. Click "
+            "another "
             "atom; the views Text and One atom take it up."
         )
     )
 
 
-def _numbers(held: list[dict[str, Any]]) -> None:
+def _show_measures(entries: list[dict[str, Any]]) -> None:
     """Every measure of every seed as a table."""
-    rows = [{"seed": entry["seed"], **vars(request.measures(entry))} for entry in held]
+    rows = [{"seed": entry["seed"], **vars(request.entry_sparsity(entry))} for entry in entries]
     if not rows:
         return
     table = pd.DataFrame(rows)
-    widgets.table(
+    widgets.table_with_download(
         table,
         key="atoms.numbers",
         name="sparsity",
         alt="Sparsity of every seed",
         column_config={
-            key: st.column_config.NumberColumn(words, format="%.3g", help=figures.MEASURES.get(key))
-            for key, words in COLUMNS.items()
+            key: st.column_config.NumberColumn(
+                words, format="%.3g", help=figures.MEASURE_TITLES.get(key)
+            )
+            for key, words in COLUMN_TITLES.items()
         },
     )
     zeros = comparison.interval(table["zeros"])
@@ -127,100 +141,116 @@ def _numbers(held: list[dict[str, Any]]) -> None:
         )
 
 
-def sparsity(subject: Subject) -> None:
+def show_sparsity(subject: AtomsSubject) -> None:
     """Lorenz curve, usage and what became of both during training."""
 
-    def show(found: Study) -> None:
-        held = {entry["seed"]: entry for entry in selection.at_end(found)}
-        if not held:
+    def show(job: AtomsJob) -> None:
+        entries_by_seed = {entry["seed"]: entry for entry in selection.final_entries(job)}
+        if not entries_by_seed:
             return
-        weights = {seed: request.weights(entry).ravel() for seed, entry in held.items()}
-        often = {seed: np.ravel(entry["usage"]) for seed, entry in held.items()}
+        importance = {
+            seed: request.entry_importance(entry).ravel() for seed, entry in entries_by_seed.items()
+        }
+        usage = {seed: np.ravel(entry["usage"]) for seed, entry in entries_by_seed.items()}
         left, right = st.columns(2)
         with left:
-            told = [
+            curves = [
                 pd.DataFrame(
-                    {"seed": seed, **dict(zip(("atoms", "importance"), _curve(w), strict=True))}
+                    {
+                        "seed": seed,
+                        **dict(
+                            zip(
+                                ("atoms", "importance"),
+                                _lorenz_points(seed_importance),
+                                strict=True,
+                            )
+                        ),
+                    }
                 )
-                for seed, w in weights.items()
+                for seed, seed_importance in importance.items()
             ]
             chart(
-                figures.lorenz(weights, found.facts),
+                figures.lorenz_curves(importance, job.facts),
                 key="atoms.lorenz",
                 name=f"{subject.run.id}-lorenz",
-                alt=figures.lorenz_alt(weights),
-                table=pd.concat(told),
+                alt=figures.lorenz_curves_alt(importance),
+                table=pd.concat(curves),
             )
         with right:
             chart(
-                figures.usage(often, found.facts),
+                figures.usage_histogram(usage, job.facts),
                 key="atoms.usage",
                 name=f"{subject.run.id}-usage",
-                alt=figures.usage_alt(often),
-                table=pd.DataFrame({f"seed {seed}": each for seed, each in often.items()}),
+                alt=figures.usage_histogram_alt(usage),
+                table=pd.DataFrame(
+                    {f"seed {seed}": seed_usage for seed, seed_usage in usage.items()}
+                ),
             )
-        _evolution(subject, found)
-        job_panel.caption(found.facts)
+        _show_evolution(subject, job)
+        job_panel.measurement_caption(job.facts)
 
-    job_panel.panel(Study, subject.ask("map"), show, READ)
+    job_panel.show_job(AtomsJob, subject.job_request("map"), show, MEASURED_TITLE)
 
 
-def _curve(weights: Any) -> tuple[Any, Any]:
+def _lorenz_points(weights: Any) -> tuple[Any, Any]:
     from peftcore.analysis import sparsity as measures
 
     return measures.lorenz(weights)
 
 
-def _evolution(subject: Subject, found: Study) -> None:
-    table = _evolved(found)
+def _show_evolution(subject: AtomsSubject, job: AtomsJob) -> None:
+    table = _measures_by_step(job)
     if table.empty:
         st.caption("This run kept no adapters on its way, so nothing is known of its training.")
         return
     name = st.selectbox(
         "Measure",
-        list(figures.MEASURES),
-        format_func=figures.MEASURES.__getitem__,
+        list(figures.MEASURE_TITLES),
+        format_func=figures.MEASURE_TITLES.__getitem__,
         key="atoms.evolution",
     )
     chart(
-        figures.evolution(table, name, found.facts),
+        figures.sparsity_by_step_chart(table, name, job.facts),
         key="atoms.evolution.chart",
         name=f"{subject.run.id}-{name}-by-step",
-        alt=figures.evolution_alt(table, name),
+        alt=figures.sparsity_by_step_alt(table, name),
         table=table,
     )
 
 
-def _evolved(found: Study) -> pd.DataFrame:
-    steps = [e for e in selection.entries(found, "codes") if e["step"] is not None]
-    rows = [{"step": e["step"], "seed": e["seed"], **vars(request.measures(e))} for e in steps]
+def _measures_by_step(job: AtomsJob) -> pd.DataFrame:
+    steps = [entry for entry in selection.job_entries(job, "codes") if entry["step"] is not None]
+    rows = [
+        {"step": entry["step"], "seed": entry["seed"], **vars(request.entry_sparsity(entry))}
+        for entry in steps
+    ]
     return pd.DataFrame(rows).sort_values(["step", "seed"]) if rows else pd.DataFrame()
 
 
-def pruning(subject: Subject) -> None:
+def show_pruning(subject: AtomsSubject) -> None:
     """A slider over the number of atoms, with curves, numbers and answers."""
 
-    def show(found: Study) -> None:
-        known = selection.entries(found, "loss") + selection.entries(found, "score")
-        table = request.curves_of(known)
+    def show(job: AtomsJob) -> None:
+        entries = selection.job_entries(job, "loss") + selection.job_entries(job, "score")
+        table = request.pruning_curves_from(entries)
         if table.empty:
             return
-        ks = sorted(set(table["k"]))
-        k = st.select_slider(
+        counts = sorted(set(table["k"]))
+        count = st.select_slider(
             "Atoms kept",
-            ks,
-            value=ks[len(ks) * 2 // 3],
-            key=f"atoms.kept.{found.id}.{len(ks)}",
+            counts,
+            value=counts[len(counts) * 2 // 3],
+            key=f"atoms.kept.{job.id}.{len(counts)}",
         )
-        for what in ("score", "loss"):
-            if (table["what"] == what).any():
-                _bands(subject, found, table, what, int(k))
-        _answers(subject, found, int(k))
-        job_panel.caption(found.facts)
+        for quantity in ("score", "loss"):
+            if (table["what"] == quantity).any():
+                _show_intervals(subject, job, table, quantity, int(count))
+        _show_answers(subject, job, int(count))
+        job_panel.measurement_caption(job.facts)
 
-    job_panel.panel(
-        Study,
-        subject.ask("prune"),
+    job_panel.show_job(
+        AtomsJob,
+        subject.job_request("prune"),
         show,
         "pruning",
         "Atoms are ranked on validation examples and judged on others: the important ones kept, "
@@ -228,119 +258,139 @@ def pruning(subject: Subject) -> None:
     )
 
 
-def _bands(subject: Subject, found: Study, table: pd.DataFrame, what: str, k: int) -> None:
-    bands = request.bands(table, what)
+def _show_intervals(
+    subject: AtomsSubject, job: AtomsJob, table: pd.DataFrame, quantity: str, count: int
+) -> None:
+    bands = request.curve_intervals(table, quantity)
     if bands.empty:
         return
     chart(
-        worth.pruning(bands, what, found.facts, k),
-        key=f"atoms.prune.{what}",
-        name=f"{subject.run.id}-pruning-{what}",
-        alt=worth.pruning_alt(bands, what, found.facts),
+        score_figures.pruning_curves(bands, quantity, job.facts, count),
+        key=f"atoms.prune.{quantity}",
+        name=f"{subject.run.id}-pruning-{quantity}",
+        alt=score_figures.pruning_curves_alt(bands, quantity, job.facts),
         table=bands,
     )
-    form = ".4f" if what == "loss" else digits(str(found.facts["metric"]))
-    here = bands[bands["k"] == k]
-    words = "Loss" if what == "loss" else measure(str(found.facts["metric"])).title
-    told = "; ".join(
-        f"{worth.NAMES[r.order].lower()} {_limits(r, form)}" for r in here.itertuples()
+    form = ".4f" if quantity == "loss" else value_format(str(job.facts["metric"]))
+    count_rows = bands[bands["k"] == count]
+    words = "Loss" if quantity == "loss" else find_measure(str(job.facts["metric"])).title
+    values_text = "; ".join(
+        f"{score_figures.ORDER_TITLES[r.order].lower()} {_interval_text(r, form)}"
+        for r in count_rows.itertuples()
     )
     parts = [
-        f"{worth.NAMES[order].lower()} at {', '.join(map(str, at))} atoms"
+        f"{score_figures.ORDER_TITLES[order].lower()} at {', '.join(map(str, counts))} atoms"
         for order in ("importance", "ablation")
-        if (at := request.apart(bands, order, "random"))
+        if (counts := request.separated_counts(bands, order, "random"))
     ]
     apart = (
         f"Intervals do not meet those of random: {'; '.join(parts)}."
         if parts
         else ("At no number of atoms are the intervals clear of those of random order.")
     )
-    st.caption(widgets.plain(f"{words} with {k} atoms: {told}. {apart}"))
+    st.caption(widgets.escape_markdown(f"{words} with {count} atoms: {values_text}. {apart}"))
 
 
-def _limits(row: Any, form: str) -> str:
+def _interval_text(row: Any, form: str) -> str:
     if row.low is None or np.isnan(row.low):
         return f"{row.mean:{form}}"
     return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"
 
 
-def _answers(subject: Subject, found: Study, k: int) -> None:
+def _show_answers(subject: AtomsSubject, job: AtomsJob, count: int) -> None:
     """What the chosen seed answers with the k most important atoms, beside all and none."""
-    told: dict[int, list[str]] = {}
-    for entry in selection.entries(found, "score"):
-        if entry["seed"] == subject.number and "answers" in entry:
-            told |= dict(zip(entry["k"], entry["answers"], strict=True))
-    shown = found.facts.get("shown", [])
-    if k not in told or not shown:
+    answers_by_count: dict[int, list[str]] = {}
+    for entry in selection.job_entries(job, "score"):
+        if entry["seed"] == subject.seed_number and "answers" in entry:
+            answers_by_count |= dict(zip(entry["k"], entry["answers"], strict=True))
+    shown = job.facts.get("shown", [])
+    if count not in answers_by_count or not shown:
         return
-    most = max(told)
-    place = st.number_input(
-        "Example", 1, len(told[k]), 1, key="atoms.example", width=160, help="Of those judged"
+    all_atoms = max(answers_by_count)
+    example_number = st.number_input(
+        "Example",
+        1,
+        len(answers_by_count[count]),
+        1,
+        key="atoms.example",
+        width=160,
+        help="Of those judged",
     )
-    source, target = shown[int(place) - 1]
-    whole = told[most][int(place) - 1]
+    source, target = shown[int(example_number) - 1]
+    full_answer = answers_by_count[all_atoms][int(example_number) - 1]
     cells = [
-        answer_html.Cell(Look("All atoms", look("atoms", "").colour), whole),
-        answer_html.Cell(
-            Look(f"The {k} most important", worth.COLOURS["importance"]), told[k][int(place) - 1]
+        answer_html.AnswerCell(
+            RunStyle("All atoms", style_of_method("atoms", "").colour), full_answer
+        ),
+        answer_html.AnswerCell(
+            RunStyle(f"The {count} most important", score_figures.ORDER_COLOURS["importance"]),
+            answers_by_count[count][int(example_number) - 1],
         ),
     ]
-    if 0 in told:
-        cells.append(answer_html.Cell(Look("No atoms: the base", NEUTRAL), told[0][int(place) - 1]))
-    st.html(answer_html.STYLE + answer_html.card(source, [target], cells, whole))
+    if 0 in answers_by_count:
+        cells.append(
+            answer_html.AnswerCell(
+                RunStyle("No atoms: the base", NEUTRAL),
+                answers_by_count[0][int(example_number) - 1],
+            )
+        )
+    st.html(answer_html.STYLE + answer_html.example_card(source, [target], cells, full_answer))
 
 
-def density(subject: Subject) -> None:
+def show_density(subject: AtomsSubject) -> None:
     """Score against density along a setting, as one job."""
-    over: Over = st.selectbox(
+    over: PathSetting = st.selectbox(
         "Along",
-        list(OVERS),
-        format_func=OVERS.__getitem__,
+        list(PATH_SETTING_TITLES),
+        format_func=PATH_SETTING_TITLES.__getitem__,
         key="atoms.over",
-        help=f"Usual values: {', '.join(f'{value:g}' for value in VALUES['threshold'])}",
+        help=f"Usual values: {', '.join(f'{value:g}' for value in PATH_VALUES['threshold'])}",
     )
-    warm = BEGINS.index(
+    from_dense = START_TITLES.index(
         st.segmented_control(
             "Training begins",
-            BEGINS,
-            default=BEGINS[0],
+            START_TITLES,
+            default=START_TITLES[0],
             required=True,
             key="atoms.begins",
             help="Second: the same run, and LoRA for LoRA, has been trained once before with all "
             "coefficients in force, and the threshold comes in when the atoms are there",
         )
     )
-    there = [
-        study
-        for study in Study.every()
-        if study.ask.kind == "path"
-        and (study.ask.over, study.ask.warm) == (over, bool(warm))
-        and _belongs(study, subject)
+    jobs = [
+        job
+        for job in AtomsJob.list_all()
+        if job.request.kind == "path"
+        and (job.request.over, job.request.warm) == (over, bool(from_dense))
+        and _is_path_of(job, subject)
     ]
-    ask = there[0].ask if there else subject.ask("path", over=over, warm=bool(warm))
+    job_request = (
+        jobs[0].request if jobs else subject.job_request("path", over=over, warm=bool(from_dense))
+    )
 
-    def show(found: Study) -> None:
-        points, metric = selection.entries(found, "run"), str(found.facts["metric"])
+    def show(job: AtomsJob) -> None:
+        points, metric = selection.job_entries(job, "run"), str(job.facts["metric"])
         if not points:
             return
         chart(
-            worth.density(points, over, metric, found.facts),
+            score_figures.density_chart(points, over, metric, job.facts),
             key="atoms.density",
             name=f"{subject.run.id}-density-{over}",
-            alt=worth.density_alt(points, over, metric),
-            table=worth.density_table(points),
+            alt=score_figures.density_chart_alt(points, over, metric),
+            table=score_figures.density_table(points),
         )
         st.caption(
-            widgets.plain(
-                f"Every other setting is that of run {ask.parts()[0].run}. {WHYS[ask.warm]}"
+            widgets.escape_markdown(
+                f"Every other setting is that of run {job_request.adapter_refs()[0].run}. "
+                f"{START_NOTES[job_request.warm]}"
             )
         )
-        st.caption(widgets.plain(request.sparsest(points)))
-        job_panel.caption(found.facts)
+        st.caption(widgets.escape_markdown(request.describe_sparsest(points)))
+        job_panel.measurement_caption(job.facts)
 
-    job_panel.panel(
-        Study,
-        ask,
+    job_panel.show_job(
+        AtomsJob,
+        job_request,
         show,
         "the path",
         "Trains this run again at every value, and LoRA of equal rank, one after the other; runs "
@@ -348,13 +398,13 @@ def density(subject: Subject) -> None:
     )
 
 
-def _belongs(study: Study, subject: Subject) -> bool:
+def _is_path_of(job: AtomsJob, subject: AtomsSubject) -> bool:
     """Whether a path was made around this run, or one that differs in sparsity alone."""
-    spec, facts = subject.run.spec, study.facts
-    if subject.run.id in {part.run for part in study.ask.parts()}:
+    spec, facts = subject.run.spec, job.facts
+    if subject.run.id in {part.run for part in job.request.adapter_refs()}:
         return True
-    mine = (spec.base, spec.task, spec.population.numbers(), spec.settings["atoms"])
-    same = ("components", "stacks")
-    return mine == tuple(facts.get(name) for name in ("base", "task", "seeds", "atoms")) and all(
-        spec.settings[name] == facts.get(name) for name in same
-    )
+    own_values = (spec.base, spec.task, spec.population.seed_numbers(), spec.settings["atoms"])
+    shared_settings = ("components", "stacks")
+    return own_values == tuple(
+        facts.get(name) for name in ("base", "task", "seeds", "atoms")
+    ) and all(spec.settings[name] == facts.get(name) for name in shared_settings)

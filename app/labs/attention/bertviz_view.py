@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from app.theme import GROUNDS, INKS
-from peftcore.analysis.attention import Attention, Token
+from app.theme import BACKGROUNDS, TEXT_COLOURS
+from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 
 View = Literal["head", "model"]
-TOKENS = 96  # positions on a side beyond which lines are a grey wall
-LINES = {"head": 40_000, "model": 80_000}  # that a browser draws at once
+MAX_TOKENS = 96  # positions on a side beyond which lines are a grey wall
+MAX_LINES = {"head": 40_000, "model": 80_000}  # that a browser draws at once
 # Characters with a meaning in HTML, and stand-ins that JSON writes as an escape to be put right.
 STAND_INS = {sign: chr(0xE000 + i) for i, sign in enumerate("<>&'")}
 LOADER = (
@@ -34,39 +34,44 @@ LOADER = (
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'"
 
 
-def refusal(pattern: Attention, view: View) -> str:
+def why_not_drawn(pattern: AttentionPattern, view: View) -> str:
     """Why these lines are not drawn and what to do instead; empty if they can be."""
     _, heads, q, k = pattern.weights.shape
     longest = max(q, k)
-    if longest > TOKENS:
+    if longest > MAX_TOKENS:
         return (
-            f"{longest} positions are too many for lines; up to {TOKENS} can be told apart. "
+            f"{longest} positions are too many for lines; up to {MAX_TOKENS} can be told apart. "
             "The view Patterns shows any input, and a shorter text or leaving out learnt "
             "positions shows here."
         )
-    lines = heads * q * k * (pattern.layers if view == "model" else 1)
-    if lines > LINES[view]:
+    line_count = heads * q * k * (pattern.layers if view == "model" else 1)
+    if line_count > MAX_LINES[view]:
         return (
-            f"This would be {lines:,} lines, and a browser draws about {LINES[view]:,} without "
+            f"This would be {line_count:,} lines, and a browser draws about {MAX_LINES[view]:,} "
+            "without "
             "stalling. Choose the head view, a shorter text, or the view Patterns."
         )
     return ""
 
 
-def lines(
-    pattern: Attention, view: View, layer: int, head: int, ground: Literal["light", "dark"]
+def lines_html(
+    pattern: AttentionPattern,
+    view: View,
+    layer: int,
+    head: int,
+    background: Literal["light", "dark"],
 ) -> str:
     """A frame with bertviz's view of a pattern; BadInput if it would be too much to draw."""
-    if reason := refusal(pattern, view):
-        raise BadInput(reason)
-    page = _page(_drawn(pattern, view, layer, head, ground), ground)
+    if refusal_reason := why_not_drawn(pattern, view):
+        raise BadInput(refusal_reason)
+    page = _sandboxed_page(_bertviz_html(pattern, view, layer, head, background), background)
     return (
         f'<body style="margin:0"><iframe sandbox="allow-scripts" title="Attention as lines" '
         f'style="border:0;width:100%;height:100vh" srcdoc="{html.escape(page)}"></iframe></body>'
     )
 
 
-def height(pattern: Attention, view: View) -> int:
+def view_height(pattern: AttentionPattern, view: View) -> int:
     """Pixels that a view needs, up to where its frame scrolls."""
     longest = max(len(pattern.queries), len(pattern.keys))
     small = pattern.layers * (longest * 84 / (pattern.heads + 1) + 10) + 70
@@ -74,55 +79,58 @@ def height(pattern: Attention, view: View) -> int:
     return int(min(max(needed, 240), 900))
 
 
-def _drawn(pattern: Attention, view: View, layer: int, head: int, ground: str) -> str:
+def _bertviz_html(
+    pattern: AttentionPattern, view: View, layer: int, head: int, background: str
+) -> str:
     """What bertviz writes, with our tokens in it."""
     import torch
     from bertviz import head_view, model_view
 
     # Layers and heads are numbered from one everywhere else: an empty one takes number nought.
-    one = {"head": 0, "model": 1}[view]
-    spare = np.pad(pattern.weights.astype(float), ((1, 0), (one, 0), (0, 0), (0, 0)))
-    numbers = torch.from_numpy(spare.round(4))
-    given: dict[str, Any] = {
+    first_head = {"head": 0, "model": 1}[view]
+    padded = np.pad(pattern.weights.astype(float), ((1, 0), (first_head, 0), (0, 0), (0, 0)))
+    numbers = torch.from_numpy(padded.round(4))
+    arguments: dict[str, Any] = {
         "cross_attention": [each[None] for each in numbers],
-        "decoder_tokens": _safe(pattern.queries),
-        "encoder_tokens": _safe(pattern.keys),
+        "decoder_tokens": _escaped_texts(pattern.queries),
+        "encoder_tokens": _escaped_texts(pattern.keys),
         "include_layers": list(range(1, pattern.layers + 1)),
         "prettify_tokens": False,
         "html_action": "return",
     }
     if view == "head":
-        written = head_view(**given, layer=layer + 1, heads=[head]).data
+        markup = head_view(**arguments, layer=layer + 1, heads=[head]).data
     else:
         heads = list(range(1, pattern.heads + 1))
-        written = model_view(**given, include_heads=heads, display_mode=ground).data
+        markup = model_view(**arguments, include_heads=heads, display_mode=background).data
     for sign, other in STAND_INS.items():
-        written = written.replace(f"\\u{ord(other):04x}", f"\\u{ord(sign):04x}")
-    return re.sub(r'<script src="[^"]*"></script>', "", written)
+        markup = markup.replace(f"\\u{ord(other):04x}", f"\\u{ord(sign):04x}")
+    return re.sub(r'<script src="[^"]*"></script>', "", markup)
 
 
-def _safe(tokens: Sequence[Token]) -> list[str]:
+def _escaped_texts(tokens: Sequence[AttentionToken]) -> list[str]:
     """Texts in which no character means anything to HTML; stand-ins that were typed are lost."""
     table = {ord(other): "\ufffd" for other in STAND_INS.values()}
-    meant = str.maketrans(STAND_INS)
-    return [token.text.translate(table).translate(meant) for token in tokens]
+    to_stand_ins = str.maketrans(STAND_INS)
+    return [token.text.translate(table).translate(to_stand_ins) for token in tokens]
 
 
-def _page(drawn: str, ground: Literal["light", "dark"]) -> str:
+def _sandboxed_page(content: str, background: Literal["light", "dark"]) -> str:
     """A page that may run what it brings along and fetch nothing."""
     # Long words stand out to the left of bertviz's box, and its grey mark is made for white ground.
-    mark = {"light": "#D5DBE3", "dark": "#3A4452"}[ground]
+    mark = {"light": "#D5DBE3", "dark": "#3A4452"}[background]
     style = (
         f"body{{margin:4px 4px 4px 56px;font-size:14px}}"
-        f"body{{background:{GROUNDS[ground]};color:{INKS[ground]}}}"
-        f"svg{{overflow:visible}} svg text{{fill:{INKS[ground]}}} .background{{fill:{mark}}}"
+        f"body{{background:{BACKGROUNDS[background]};color:{TEXT_COLOURS[background]}}}"
+        f"svg{{overflow:visible}} svg text{{fill:{TEXT_COLOURS[background]}}} "
+        f".background{{fill:{mark}}}"
         f"select{{margin-bottom:8px}}"
     )
     scripts = "".join(f"<script>{script}</script>" for script in (*_libraries(), LOADER))
     return (
         f'<!doctype html><html><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<style>{style}</style></head><body>{scripts}{drawn}</body></html>"
+        f"<style>{style}</style></head><body>{scripts}{content}</body></html>"
     )
 
 

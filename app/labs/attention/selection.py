@@ -15,23 +15,28 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache
 from app.ui import run_styles, url_state, widgets
-from peftcore.analysis.attention import Attention, Described
+from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.models.structure import Kind
+    from peftcore.models.architectures import ModelKind
 
-BASE = "base:"  # marks an untouched base among the ids of runs
-NOTHING = ""
-GOLD, AFTER, BEFORE, OWN = "The gold target", "Its own answer", "The other's answer", "My own text"
-SHOWN_TEXT = 200
-MEASURED = 8  # data sets a session remembers the numbers of
+BASE_PREFIX = "base:"  # marks an untouched base among the ids of runs
+NO_MODEL = ""
+GOLD_TARGET, AFTER_ANSWER, BEFORE_ANSWER, OWN_TEXT = (
+    "The gold target",
+    "Its own answer",
+    "The other's answer",
+    "My own text",
+)
+MAX_SHOWN_CHARACTERS = 200
+MAX_REMEMBERED = 8  # data sets a session remembers the numbers of
 
 
 @dataclass(frozen=True)
-class Subject:
+class AttentionSubject:
     """A model to look into: a run, or a base without adapter."""
 
     name: str
@@ -48,98 +53,118 @@ class Subject:
         """How many seeds it has."""
         return self.run.spec.population.seeds if self.run else 1
 
-    def number(self, seed: int) -> str:
+    def seed_number(self, seed: int) -> str:
         """The number under which a seed was trained, given its place in the run."""
-        return str(self.run.spec.population.numbers()[seed] if self.run else seed)
+        return str(self.run.spec.population.seed_numbers()[seed] if self.run else seed)
 
-    def seen(self, example: Example, seed: int) -> dict[str, Attention]:
+    def attention_patterns(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
         """What its heads look at; a subject with fewer seeds shows its last."""
-        return cache.attention(self.run_id, self.base, example, min(seed, self.seeds - 1))
+        return cache.attention_pattern(self.run_id, self.base, example, min(seed, self.seeds - 1))
 
 
 @dataclass(frozen=True)
-class Question:
+class AttentionComparison:
     """Whose attention, on what; the example's target is what decoders read."""
 
-    after: Subject
-    before: Subject | None
+    after: AttentionSubject
+    before: AttentionSubject | None
     seed: int
     task: str
     example: Example
-    reads: str  # what the decoder's text is, in words; empty for encoders
+    decoder_source: str  # what the decoder's text is, in words; empty for encoders
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ModelKind:
         """Encoder, decoder or encoder-decoder."""
-        return catalog.describe(self.after.base).kind
+        return catalog.describe_base(self.after.base).kind
 
 
-def subjects() -> dict[str, Subject]:
+def subjects_by_id() -> dict[str, AttentionSubject]:
     """Every finished run on a base at hand, then every base; by id."""
-    known = {info.name for info in cache.bases()}
-    runs = [run for run in selection.finished() if run.spec.base in known]
-    names = run_styles.looks(runs)
-    found = {run.id: Subject(_named(names[run.id].name, run), run.spec.base, run) for run in runs}
-    return found | {f"{BASE}{name}": Subject(f"{name}, untouched", name) for name in sorted(known)}
+    base_names = {info.name for info in cache.list_bases()}
+    runs = [run for run in selection.finished_runs() if run.spec.base in base_names]
+    styles = run_styles.styles_by_run(runs)
+    run_subjects = {
+        run.id: AttentionSubject(_subject_title(styles[run.id].name, run), run.spec.base, run)
+        for run in runs
+    }
+    return run_subjects | {
+        f"{BASE_PREFIX}{name}": AttentionSubject(f"{name}, untouched", name)
+        for name in sorted(base_names)
+    }
 
 
-def _named(name: str, run: Run) -> str:
+def _subject_title(name: str, run: Run) -> str:
     """A run's name with what it was trained for, unless its name says so already."""
     task = selection.task_title(run.spec.task)
-    extra = [part for part in (task, run.spec.base) if part not in name and run.spec.task]
-    return " · ".join([name.replace(f" · {run.spec.task}", ""), *extra])
+    additions = [part for part in (task, run.spec.base) if part not in name and run.spec.task]
+    return " · ".join([name.replace(f" · {run.spec.task}", ""), *additions])
 
 
-def pick_subjects(known: dict[str, Subject]) -> tuple[Subject, Subject | None, int]:
+def pick_subjects(
+    subjects: dict[str, AttentionSubject],
+) -> tuple[AttentionSubject, AttentionSubject | None, int]:
     """The model to look into, the one to compare it with, and the seed."""
-    names = {name: one.name for name, one in known.items()}
-    change = url_state.follow(
+    names = {name: subject.name for name, subject in subjects.items()}
+    on_change = url_state.sync_with_url(
         "Model",
         "attention.run",
-        list(known),
+        list(subjects),
         name="run",
-        words=names.__getitem__,
-        first=_first(known),
-        missing=url_state.no_run("finished runs on a base at hand can be looked into"),
+        format_option=names.__getitem__,
+        first=_default_subject(subjects),
+        missing=url_state.why_run_missing("finished runs on a base at hand can be looked into"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
-        "Model", list(known), format_func=names.__getitem__, key="attention.run", on_change=change
+        "Model",
+        list(subjects),
+        format_func=names.__getitem__,
+        key="attention.run",
+        on_change=on_change,
     )
-    same = [name for name, one in known.items() if one.base == known[after].base and name != after]
-    same.sort(key=lambda name: not name.startswith(BASE))  # the untouched base comes first
-    choices = [*same, NOTHING] if known[after].run else [NOTHING, *same]
+    same_base = [
+        name
+        for name, subject in subjects.items()
+        if subject.base == subjects[after].base and name != after
+    ]
+    same_base.sort(
+        key=lambda name: not name.startswith(BASE_PREFIX)
+    )  # the untouched base comes first
+    before_options = [*same_base, NO_MODEL] if subjects[after].run else [NO_MODEL, *same_base]
     before = right.selectbox(
         "Compare with",
-        choices,
-        format_func=lambda name: known[name].name if name else "Nothing",
+        before_options,
+        format_func=lambda name: subjects[name].name if name else "Nothing",
         key=f"attention.against.{after}",
         help="Models on the same base, which read the same tokens.",
     )
-    other = known[before] if before else None
-    seeds = max(known[after].seeds, other.seeds if other else 1)
-    longer = max(known[after], other or known[after], key=lambda one: one.seeds)
-    seed = last.selectbox(
-        "Seed", range(seeds), format_func=longer.number, key=f"attention.seed.{seeds}"
+    before_subject = subjects[before] if before else None
+    seeds = max(subjects[after].seeds, before_subject.seeds if before_subject else 1)
+    most_seeds = max(
+        subjects[after], before_subject or subjects[after], key=lambda subject: subject.seeds
     )
-    return known[after], other, seed
+    seed = last.selectbox(
+        "Seed", range(seeds), format_func=most_seeds.seed_number, key=f"attention.seed.{seeds}"
+    )
+    return subjects[after], before_subject, seed
 
 
-def _first(known: dict[str, Subject]) -> str:
+def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
     """A plain prefix, best on entailment, else whatever comes first."""
     prefixes = [
-        ((one.run.spec.task != "miniworld_nli", one.run.spec.population.vertices), name)
-        for name, one in known.items()
-        if one.run and one.run.spec.method == "prefix_tuning"
+        ((subject.run.spec.task != "miniworld_nli", subject.run.spec.population.vertices), name)
+        for name, subject in subjects.items()
+        if subject.run and subject.run.spec.method == "prefix_tuning"
     ]
-    return min(prefixes, key=lambda pair: pair[0])[1] if prefixes else next(iter(known))
+    return min(prefixes, key=lambda pair: pair[0])[1] if prefixes else next(iter(subjects))
 
 
-def pick_input(after: Subject) -> tuple[str, Example] | None:
+def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
     """The task whose examples are at hand, and the text to read: one of them, or typed."""
-    names = [task.name for task in cache.tasks() if cache.at_hand(task.name)]
-    own = after.run.spec.task if after.run else names[0]
-    names = [own, *(name for name in names if name != own)]
+    names = [task.name for task in cache.list_tasks() if cache.has_local_data(task.name)]
+    first_task = after.run.spec.task if after.run else names[0]
+    names = [first_task, *(name for name in names if name != first_task)]
     left, right = st.columns([1, 2])
     with left:
         source = st.segmented_control(
@@ -150,19 +175,22 @@ def pick_input(after: Subject) -> tuple[str, Example] | None:
             key="attention.source",
         )
         task: str = st.selectbox(
-            "Examples of", names, format_func=selection.task_title, key=f"attention.task.{own}"
+            "Examples of",
+            names,
+            format_func=selection.task_title,
+            key=f"attention.task.{first_task}",
         )
-    rows = cache.rows(task, "test")
+    rows = cache.split_examples(task, "test")
     with right:
         if source == "My own text":
-            return _typed(task)
+            return _type_example(task)
         if rows.problem or not rows.examples:
-            st.warning(widgets.plain(rows.problem or "This task has no test examples."))
+            st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
             return None
-        return task, _example(task, rows.examples)
+        return task, _pick_example(task, rows.examples)
 
 
-def _example(task: str, rows: Sequence[Example]) -> Example:
+def _pick_example(task: str, rows: Sequence[Example]) -> Example:
     """One of the examples, by number or by chance."""
     key = f"attention.example.{task}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -171,7 +199,7 @@ def _example(task: str, rows: Sequence[Example]) -> Example:
             "Another",
             key="attention.another",
             icon=":material/casino:",
-            on_click=_another,
+            on_click=_pick_random_example,
             args=(key, len(rows)),
         )
     chosen = rows[number - 1]
@@ -179,12 +207,12 @@ def _example(task: str, rows: Sequence[Example]) -> Example:
     return chosen
 
 
-def _another(key: str, most: int) -> None:
-    st.session_state[key] = random.SystemRandom().randint(1, most)
+def _pick_random_example(key: str, example_count: int) -> None:
+    st.session_state[key] = random.SystemRandom().randint(1, example_count)
 
 
-def _typed(task: str) -> tuple[str, Example] | None:
-    from peftcore.training.predict import typed
+def _type_example(task: str) -> tuple[str, Example] | None:
+    from peftcore.training.predict import typed_example
 
     text = st.text_area(
         "Text",
@@ -197,16 +225,16 @@ def _typed(task: str) -> tuple[str, Example] | None:
     if not text.strip():
         st.caption("Type a text, and every head shows what it looks at.")
         return None
-    return task, typed(text)
+    return task, typed_example(text)
 
 
-def decoder_text(question: Question) -> Question:
+def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
     """The question with what decoders read settled: gold, an answer, or a text of one's own."""
-    if question.kind == "encoder":
-        return question
-    choices = [GOLD] if question.example.target else []
-    choices += [AFTER, *([BEFORE] if question.before else []), OWN]
-    reads = st.segmented_control(
+    if comparison.kind == "encoder":
+        return comparison
+    choices = [GOLD_TARGET] if comparison.example.target else []
+    choices += [AFTER_ANSWER, *([BEFORE_ANSWER] if comparison.before else []), OWN_TEXT]
+    source = st.segmented_control(
         "The decoder reads",
         choices,
         default=choices[0],
@@ -214,39 +242,50 @@ def decoder_text(question: Question) -> Question:
         key=f"attention.reads.{len(choices)}.{choices[0]}",
         help="Both models read the same, else their patterns could not be compared.",
     )
-    if reads == GOLD:
-        said, words = question.example.target, "the gold target"
-    elif reads == OWN:
-        said = st.text_input("What the decoder reads", key="attention.target")
-        words = "a text of your own"
+    if source == GOLD_TARGET:
+        text, source_words = comparison.example.target, "the gold target"
+    elif source == OWN_TEXT:
+        text = st.text_input("What the decoder reads", key="attention.target")
+        source_words = "a text of your own"
     else:
-        who = question.after if reads == AFTER or not question.before else question.before
-        asked = replace(question.example, target="")
-        said = cache.written(who.run_id, who.base, asked, min(question.seed, who.seeds - 1))
-        words = f"the greedy answer of {who.name}"
-    st.caption(f"The decoder reads {widgets.plain(words)}: “{widgets.plain(said[:SHOWN_TEXT])}”")
-    return replace(question, example=replace(question.example, target=said), reads=words)
+        answerer = (
+            comparison.after
+            if source == AFTER_ANSWER or not comparison.before
+            else comparison.before
+        )
+        blank_example = replace(comparison.example, target="")
+        text = cache.greedy_answer(
+            answerer.run_id, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
+        )
+        source_words = f"the greedy answer of {answerer.name}"
+    st.caption(
+        f"The decoder reads {widgets.escape_markdown(source_words)}: "
+        f"“{widgets.escape_markdown(text[:MAX_SHOWN_CHARACTERS])}”"
+    )
+    return replace(
+        comparison, example=replace(comparison.example, target=text), decoder_source=source_words
+    )
 
 
-def measured(
-    subject: Subject, task: str, count: int, examples: Sequence[Example], again: bool
-) -> dict[str, Described] | None:
+def head_statistics(
+    subject: AttentionSubject, task: str, count: int, examples: Sequence[Example], measure_now: bool
+) -> dict[str, HeadStatistics] | None:
     """Heads of a subject over test examples; None until they are asked for with `again`."""
-    shelf: dict[tuple[object, ...], dict[str, Described]]
-    shelf = st.session_state.setdefault("attention.measured", {})
+    remembered: dict[tuple[object, ...], dict[str, HeadStatistics]]
+    remembered = st.session_state.setdefault("attention.measured", {})
     key = (subject.run_id, subject.base, task, count)
-    if key not in shelf and again:
+    if key not in remembered and measure_now:
         from peftcore.labs.attention import capture
 
-        words = f"Reading {count} examples with {widgets.plain(subject.name)}"
+        words = f"Reading {count} examples with {widgets.escape_markdown(subject.name)}"
         bar = st.progress(0.0, words)
 
-        def tell(done: int, of: int) -> None:
-            bar.progress(done / of, f"{words}: {done} of {of}")
+        def report(done: int, total: int) -> None:
+            bar.progress(done / total, f"{words}: {done} of {total}")
 
-        worn = cache.worn(subject.run_id, subject.base)
-        shelf[key] = capture.head_statistics(worn, examples[:count], tell)
+        model = cache.adapted_or_untouched(subject.run_id, subject.base)
+        remembered[key] = capture.head_statistics(model, examples[:count], report)
         bar.empty()
-        while len(shelf) > MEASURED:
-            del shelf[next(iter(shelf))]
-    return shelf.get(key)
+        while len(remembered) > MAX_REMEMBERED:
+            del remembered[next(iter(remembered))]
+    return remembered.get(key)

@@ -14,54 +14,60 @@ from app.labs.attention import bertviz_view, selection
 from app.state import cache
 from app.ui import charts
 from peftcore.analysis import attention as analysis
-from peftcore.analysis.attention import MEASURES, Attention, Specials
+from peftcore.analysis.attention import MEASURES, AttentionPattern, TokenDisplay
 
-Show = Literal["After", "Before", "Change", "Side by side"]
-PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross: decoder to encoder"}
-EXAMPLES = 16  # what a data set is described by unless somebody asks for more
+ShownSide = Literal["After", "Before", "Change", "Side by side"]
+ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross: decoder to encoder"}
+DEFAULT_EXAMPLES = 16  # what a data set is described by unless somebody asks for more
 
 
 @dataclass(frozen=True)
-class Seen:
+class SelectedHead:
     """Both sides of one place, and the head that is looked at."""
 
-    question: selection.Question
-    after: Attention
-    before: Attention | None
+    comparison: selection.AttentionComparison
+    after: AttentionPattern
+    before: AttentionPattern | None
     layer: int
     head: int
 
     @property
-    def file(self) -> str:
+    def file_stem(self) -> str:
         """How files saved from here are called."""
-        return f"attention-{self.after.place}-layer{self.layer + 1}-head{self.head + 1}"
+        return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
 
     @property
-    def here(self) -> str:
+    def position_text(self) -> str:
         """Layer and head in words."""
         return f"layer {self.layer + 1}, head {self.head + 1}"
 
 
-def look(question: selection.Question) -> Seen:
+def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
     """Record both models, and let the reader choose the attention, the layer and the head."""
-    after = question.after.seen(question.example, question.seed)
-    before = question.before.seen(question.example, question.seed) if question.before else None
+    after = comparison.after.attention_patterns(comparison.example, comparison.seed)
+    before = (
+        comparison.before.attention_patterns(comparison.example, comparison.seed)
+        if comparison.before
+        else None
+    )
     with st.container(horizontal=True):
-        place = st.segmented_control(
+        attention_kind = st.segmented_control(
             "Attention",
             list(after),
             default=next(iter(after)),
             required=True,
-            format_func=PLACES.__getitem__,
+            format_func=ATTENTION_KINDS.__getitem__,
             key=f"attention.place.{len(after)}.{next(iter(after))}",
         )
-        here = after[place]
-        layer = _number("Layer", "layer", here.layers)
-        head = _number("Head", "head", here.heads)
-    return Seen(question, here, before[place] if before else None, layer, head)
+        pattern = after[attention_kind]
+        layer = _pick_number("Layer", "layer", pattern.layers)
+        head = _pick_number("Head", "head", pattern.heads)
+    return SelectedHead(
+        comparison, pattern, before[attention_kind] if before else None, layer, head
+    )
 
 
-def _number(title: str, name: str, count: int) -> int:
+def _pick_number(title: str, name: str, count: int) -> int:
     """A layer or head, counted from one for people and from nought in here."""
     key = f"attention.{name}"
     if st.session_state.get(key, 1) > count:
@@ -69,13 +75,17 @@ def _number(title: str, name: str, count: int) -> int:
     return st.number_input(title, 1, count, key=key, width=130) - 1
 
 
-def _choose(layer: int, head: int) -> None:
+def _select_head(layer: int, head: int) -> None:
     st.session_state["attention.layer"], st.session_state["attention.head"] = layer + 1, head + 1
 
 
-def _filters(seen: Seen) -> dict[str, Any]:
+def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
     """What is left out of the pictures: special tokens, learnt positions, one text of a pair."""
-    words = {"shown": "Shown", "hidden": "Hidden", "renormalised": "Left out, rest rescaled"}
+    display_titles = {
+        "shown": "Shown",
+        "hidden": "Hidden",
+        "renormalised": "Left out, rest rescaled",
+    }
     chosen: dict[str, Any] = {}
     with st.expander("Leave something out", icon=":material/filter_alt:"):
         left, right = st.columns(2)
@@ -83,123 +93,127 @@ def _filters(seen: Seen) -> dict[str, Any]:
             (left, "special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
             (right, "learnt", "Learnt positions", "Positions of a prefix or a soft prompt."),
         ):
-            options: list[Specials] = ["shown", "hidden", "renormalised"]
+            options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
             chosen[name] = column.segmented_control(
                 title,
                 options,
                 default="shown",
                 required=True,
-                format_func=words.__getitem__,
+                format_func=display_titles.__getitem__,
                 key=f"attention.{name}",
                 help=f"{advice} Rescaled, the rest of each row sums to one again.",
             )
-        parts = {token.part for token in (*seen.after.queries, *seen.after.keys)} - {0}
+        parts = {token.part for token in (*selected.after.queries, *selected.after.keys)} - {0}
         if parts:
             names = {0: "All tokens", 1: "First text", 2: "Second text"}
             for column, name, title in (
                 (left, "query_part", "Looking (queries)"),
                 (right, "key_part", "Looked at (keys)"),
             ):
-                side = seen.after.queries if name == "query_part" else seen.after.keys
-                offered = [0, *sorted({token.part for token in side} - {0})]
+                side = selected.after.queries if name == "query_part" else selected.after.keys
+                part_options = [0, *sorted({token.part for token in side} - {0})]
                 chosen[name] = column.segmented_control(
                     title,
-                    offered,
+                    part_options,
                     default=0,
                     required=True,
                     format_func=names.__getitem__,
-                    key=f"attention.{name}.{len(offered)}",
+                    key=f"attention.{name}.{len(part_options)}",
                 )
     return chosen
 
 
-def patterns(seen: Seen) -> None:
+def show_patterns(selected: SelectedHead) -> None:
     """All heads as small pictures, and one of them large."""
-    shows: list[Show] = ["After", "Before", "Change", "Side by side"]
-    show: Show = "After"
-    if seen.before is not None:
+    show_options: list[ShownSide] = ["After", "Before", "Change", "Side by side"]
+    show: ShownSide = "After"
+    if selected.before is not None:
         show = st.segmented_control(
-            "Show", shows, default="After", required=True, key="attention.show"
+            "Show", show_options, default="After", required=True, key="attention.show"
         )
-    chosen = _filters(seen)
-    after = analysis.shown(seen.after, **chosen)
+    filters = _pick_filters(selected)
+    after = analysis.filter_pattern(selected.after, **filters)
     panels: list[figures.Panel] = [("After", after)]
-    signed, notes = False, _notes(seen.after, None)
-    moved = None
-    if seen.before is not None:
-        before = analysis.shown(seen.before, **chosen)
-        moved = analysis.moved(seen.before, seen.after)
-        notes = _notes(seen.after, moved)
-        panels, signed = _panels(before, after, show)
-    top = figures.limit(*(one for _, one in panels))
-    small = panels[-1][1]
-    subject = {"Before": seen.question.before, "After": seen.question.after}
-    who = subject.get(show)
-    title = who.name if who else "Change from before to after"
+    signed, notes = False, _hover_notes(selected.after, None)
+    variation = None
+    if selected.before is not None:
+        before = analysis.filter_pattern(selected.before, **filters)
+        variation = analysis.total_variation(selected.before, selected.after)
+        notes = _hover_notes(selected.after, variation)
+        panels, signed = _pattern_panels(before, after, show)
+    max_weight = figures.max_weight(*(pattern for _, pattern in panels))
+    main_pattern = panels[-1][1]
+    subject_by_show = {"Before": selected.comparison.before, "After": selected.comparison.after}
+    titled_subject = subject_by_show.get(show)
+    title = titled_subject.name if titled_subject else "Change from before to after"
     charts.chart(
-        figures.overview(small, top, title, notes, signed),
+        figures.head_overview(main_pattern, max_weight, title, notes, signed),
         key="attention.overview",
-        name=f"attention-{seen.after.place}",
-        alt=figures.overview_alt(small, moved, title),
-        table=lambda: _overview_table(seen.after, moved),
-        on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
+        name=f"attention-{selected.after.attention_kind}",
+        alt=figures.head_overview_alt(main_pattern, variation, title),
+        table=lambda: _overview_table(selected.after, variation),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
     )
-    charts.frame("attention.overview", figures.frame(small, seen.layer, seen.head))
+    charts.overlay_frame(
+        "attention.overview", figures.tile_frame(main_pattern, selected.layer, selected.head)
+    )
     st.caption(
         "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
         "numbers above."
     )
-    _numbers(seen)
-    words = list(analysis.strongest(small, seen.layer, seen.head))
+    _show_measures(selected)
+    strongest = list(analysis.strongest(main_pattern, selected.layer, selected.head))
     charts.chart(
-        figures.head(panels, seen.layer, seen.head, top, signed),
+        figures.head_heatmap(panels, selected.layer, selected.head, max_weight, signed),
         key="attention.head.picture",
-        name=seen.file,
-        alt=figures.head_alt(small, seen.layer, seen.head, words),
-        table=lambda: _head_table(panels, seen.layer, seen.head),
-        on_select=lambda spot: _choose_query(seen, small, int(spot[0])),
+        name=selected.file_stem,
+        alt=figures.head_heatmap_alt(main_pattern, selected.layer, selected.head, strongest),
+        table=lambda: _head_table(panels, selected.layer, selected.head),
+        on_select=lambda spot: _select_query(selected, main_pattern, int(spot[0])),
     )
-    _explain(seen, show)
-    charts.picture_format()
+    _show_caption(selected, show)
+    charts.image_format_control()
 
 
-def _panels(before: Attention, after: Attention, show: Show) -> tuple[list[figures.Panel], bool]:
+def _pattern_panels(
+    before: AttentionPattern, after: AttentionPattern, show: ShownSide
+) -> tuple[list[figures.Panel], bool]:
     """The pictures of one head, on the union of both sides' positions if both are seen."""
     if show == "Before":
         return [("Before", before)], False
     if show == "After":
         return [("After", after)], False
-    change = analysis.difference(before, after)
+    change = analysis.pattern_difference(before, after)
     if show == "Change":
         return [("Change", change)], True
-    first, second = analysis.aligned(before, after)
+    first, second = analysis.align_patterns(before, after)
     return [("Before", first), ("After", second), ("Change", change)], True
 
 
-def _notes(after: Attention, moved: Any) -> list[list[str]]:
+def _hover_notes(after: AttentionPattern, variation: Any) -> list[list[str]]:
     """What is said of every head on hover."""
-    found = analysis.describe(after)
+    measures = analysis.measure_heads(after)
     return [
         [
-            f"learnt positions take {found['learnt'][y, x]:.2f}, special tokens "
-            f"{found['special'][y, x]:.2f}"
-            + (f"; {moved[y, x]:.2f} looks elsewhere now" if moved is not None else "")
+            f"learnt positions take {measures['learnt'][y, x]:.2f}, special tokens "
+            f"{measures['special'][y, x]:.2f}"
+            + (f"; {variation[y, x]:.2f} looks elsewhere now" if variation is not None else "")
             for x in range(after.heads)
         ]
         for y in range(after.layers)
     ]
 
 
-def _overview_table(after: Attention, moved: Any) -> pd.DataFrame:
+def _overview_table(after: AttentionPattern, variation: Any) -> pd.DataFrame:
     """Every head in numbers for this input."""
-    found = analysis.describe(after)
+    measures = analysis.measure_heads(after)
     rows = []
     for y in range(after.layers):
         for x in range(after.heads):
             row: dict[str, Any] = {"Layer": y + 1, "Head": x + 1}
-            row |= {MEASURES[name].title: values[y, x] for name, values in found.items()}
-            if moved is not None:
-                row["Looks elsewhere now"] = moved[y, x]
+            row |= {MEASURES[name].title: values[y, x] for name, values in measures.items()}
+            if variation is not None:
+                row["Looks elsewhere now"] = variation[y, x]
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -207,8 +221,8 @@ def _overview_table(after: Attention, moved: Any) -> pd.DataFrame:
 def _head_table(panels: list[figures.Panel], layer: int, head: int) -> pd.DataFrame:
     """The weights behind the large picture, one column for each panel."""
     tables = [
-        analysis.weights_table(one, layer, head).rename(columns={"Weight": name})
-        for name, one in panels
+        analysis.weights_table(pattern, layer, head).rename(columns={"Weight": name})
+        for name, pattern in panels
     ]
     on = ["Query number", "Query", "Key number", "Key", "Kind of key"]
     merged = tables[-1]
@@ -218,35 +232,37 @@ def _head_table(panels: list[figures.Panel], layer: int, head: int) -> pd.DataFr
     return merged
 
 
-def _numbers(seen: Seen) -> None:
+def _show_measures(selected: SelectedHead) -> None:
     """The chosen head in numbers, with what they were before."""
-    now = analysis.describe(seen.after)
-    then = analysis.describe(seen.before) if seen.before is not None else None
-    at = (seen.layer, seen.head)
-    columns = iter(st.columns(len(now) + (seen.before is not None)))
-    if seen.before is not None:
-        moved = analysis.moved(seen.before, seen.after)[at]
+    after_measures = analysis.measure_heads(selected.after)
+    before_measures = (
+        analysis.measure_heads(selected.before) if selected.before is not None else None
+    )
+    at = (selected.layer, selected.head)
+    columns = iter(st.columns(len(after_measures) + (selected.before is not None)))
+    if selected.before is not None:
+        variation = analysis.total_variation(selected.before, selected.after)[at]
         advice = (
             "Share of attention that looks elsewhere than before (total variation): half the "
             "summed change of each query, the mean over queries"
         )
-        next(columns).metric("Looks elsewhere", f"{moved:.1%}", help=advice)
-    for name, values in now.items():
-        known, share = MEASURES[name], MEASURES[name].unit == "share"
-        unit = "" if share else f" ({known.unit})"
+        next(columns).metric("Looks elsewhere", f"{variation:.1%}", help=advice)
+    for name, values in after_measures.items():
+        measure, share = MEASURES[name], MEASURES[name].unit == "share"
+        unit = "" if share else f" ({measure.unit})"
         delta = None
-        if then:
-            delta = _delta(values[at] - then[name][at], share)
+        if before_measures:
+            delta = _delta_text(values[at] - before_measures[name][at], share)
         next(columns).metric(
-            f"{known.title}{unit}",
+            f"{measure.title}{unit}",
             f"{values[at]:.1%}" if share else f"{values[at]:.2f}",
             delta,
             delta_color="off",
-            help=known.help,
+            help=measure.help,
         )
 
 
-def _delta(change: float, share: bool) -> str | None:
+def _delta_text(change: float, share: bool) -> str | None:
     """A change as it is shown, with its sign; None where nothing of it would be seen."""
     words = f"{100 * change:+.1f}" if share else f"{change:+.2f}"
     if not float(words):
@@ -254,19 +270,21 @@ def _delta(change: float, share: bool) -> str | None:
     return f"{words} points" if share else words
 
 
-def _explain(seen: Seen, show: Show) -> None:
+def _show_caption(selected: SelectedHead, show: ShownSide) -> None:
     """One caption: what is seen, of whom, and what the signs mean."""
-    question = seen.question
-    after = question.after
-    place = min(question.seed, after.seeds - 1)
-    seed = f"seed {after.number(place)}, one of {after.seeds}" if after.run else "no adapter"
+    comparison = selected.comparison
+    after = comparison.after
+    seed_index = min(comparison.seed, after.seeds - 1)
+    seed = (
+        f"seed {after.seed_number(seed_index)}, one of {after.seeds}" if after.run else "no adapter"
+    )
     words = [f"n = 1 input, {seed}. P and S number the positions of a prefix or a soft prompt."]
     if show in ("Change", "Side by side"):
         words.append(
             "Blue is attention gained, orange lost, all on one scale; a learnt position had none "
             "before."
         )
-    if seen.after.place != "cross" and seen.before is not None and seen.layer:
+    if selected.after.attention_kind != "cross" and selected.before is not None and selected.layer:
         words.append(
             "Layers below have changed this layer's input, so its pattern over the text may "
             "change even where a prefix alone could only rescale it."
@@ -274,19 +292,19 @@ def _explain(seen: Seen, show: Show) -> None:
     st.caption(" ".join(words))
 
 
-def _choose_query(seen: Seen, small: Attention, row: int) -> None:
+def _select_query(selected: SelectedHead, main_pattern: AttentionPattern, row: int) -> None:
     """Remember the query of a clicked cell for the step-by-step view."""
-    token = small.queries[row]
-    same = [i for i, other in enumerate(seen.after.queries) if other == token]
-    earlier = sum(other == token for other in small.queries[:row])
-    if earlier < len(same):
-        st.session_state[f"attention.query.{len(seen.after.queries)}"] = same[earlier]
+    token = main_pattern.queries[row]
+    equal_tokens = [i for i, other in enumerate(selected.after.queries) if other == token]
+    earlier = sum(other == token for other in main_pattern.queries[:row])
+    if earlier < len(equal_tokens):
+        st.session_state[f"attention.query.{len(selected.after.queries)}"] = equal_tokens[earlier]
 
 
-def one_query(seen: Seen) -> None:
+def show_one_query(selected: SelectedHead) -> None:
     """Scores, softmax and weights of one query of one head."""
-    queries = seen.after.queries
-    sides = ["After", "Before"] if seen.before is not None else ["After"]
+    queries = selected.after.queries
+    sides = ["After", "Before"] if selected.before is not None else ["After"]
     with st.container(horizontal=True):
         query = st.selectbox(
             "Query",
@@ -299,23 +317,23 @@ def one_query(seen: Seen) -> None:
         side = st.segmented_control(
             "Model", sides, default="After", required=True, key="attention.side"
         )
-    one = seen.after
-    if side == "Before" and seen.before is not None:
-        one, query = seen.before, _counterpart(seen, query)
+    pattern = selected.after
+    if side == "Before" and selected.before is not None:
+        pattern, query = selected.before, _counterpart(selected, query)
         if query < 0:
             st.info("This query is a learnt position, which the other model does not have.")
             return
-    walk = analysis.walk(one, seen.layer, seen.head, query)
-    title = f"{walk.query.text} ({query + 1}) in {seen.here}, {side.lower()}"
+    trace = analysis.trace_query(pattern, selected.layer, selected.head, query)
+    title = f"{trace.query.text} ({query + 1}) in {selected.position_text}, {side.lower()}"
     charts.chart(
-        figures.steps(walk, title),
+        figures.query_trace_chart(trace, title),
         key="attention.steps",
-        name=f"{seen.file}-query{query + 1}",
-        alt=figures.steps_alt(walk),
-        table=lambda: analysis.walk_table(walk),
+        name=f"{selected.file_stem}-query{query + 1}",
+        alt=figures.query_trace_alt(trace),
+        table=lambda: analysis.trace_table(trace),
     )
-    assert one.steps is not None
-    scale = one.steps.scale[seen.layer]
+    assert pattern.score_inputs is not None
+    scale = pattern.score_inputs.scale[selected.layer]
     st.caption(
         f"The query's vector times a key's, element by element (left), summed, times {scale:.3g}, "
         "plus what the model adds for the distance of two positions, is the score. e to the "
@@ -324,29 +342,31 @@ def one_query(seen: Seen) -> None:
     )
 
 
-def _counterpart(seen: Seen, query: int) -> int:
+def _counterpart(selected: SelectedHead, query: int) -> int:
     """The same token among the other model's queries; -1 for a learnt position."""
-    assert seen.before is not None
-    text = [i for i, t in enumerate(seen.after.queries) if t.kind not in analysis.LEARNT]
-    theirs = [i for i, t in enumerate(seen.before.queries) if t.kind not in analysis.LEARNT]
-    return theirs[text.index(query)] if query in text else -1
+    assert selected.before is not None
+    text = [i for i, t in enumerate(selected.after.queries) if t.kind not in analysis.LEARNED_KINDS]
+    other_text = [
+        i for i, t in enumerate(selected.before.queries) if t.kind not in analysis.LEARNED_KINDS
+    ]
+    return other_text[text.index(query)] if query in text else -1
 
 
-def over_data(seen: Seen) -> None:
+def show_head_statistics(selected: SelectedHead) -> None:
     """Every head in numbers over test examples, with intervals over seeds."""
-    question = seen.question
-    rows = cache.rows(question.task, "test").examples
-    if not rows:
+    comparison = selected.comparison
+    examples = cache.split_examples(comparison.task, "test").examples
+    if not examples:
         st.info("This task has no test examples at hand.")
         return
-    most = min(len(rows), 200)
+    max_examples = min(len(examples), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
             "Test examples",
             1,
-            most,
-            min(EXAMPLES, most),
-            key=f"attention.count.{question.task}",
+            max_examples,
+            min(DEFAULT_EXAMPLES, max_examples),
+            key=f"attention.count.{comparison.task}",
             width=200,
         )
         pressed = st.button(
@@ -355,49 +375,57 @@ def over_data(seen: Seen) -> None:
             key="attention.measure",
             icon=":material/bar_chart:",
         )
-    now = selection.measured(question.after, question.task, count, rows, pressed)
-    then = question.before and selection.measured(
-        question.before, question.task, count, rows, pressed
+    after_statistics = selection.head_statistics(
+        comparison.after, comparison.task, count, examples, pressed
     )
-    if now is None or (question.before and not then):
+    before_statistics = comparison.before and selection.head_statistics(
+        comparison.before, comparison.task, count, examples, pressed
+    )
+    if after_statistics is None or (comparison.before and not before_statistics):
         st.caption(
             f"Not measured yet. Every seed reads the first {count} test examples; the numbers "
             "stay for as long as this browser window."
         )
         return
-    place = seen.after.place
+    attention_kind = selected.after.attention_kind
     measure = st.segmented_control(
         "Number",
-        list(now[place].measures),
-        default=next(iter(now[place].measures)),
+        list(after_statistics[attention_kind].measures),
+        default=next(iter(after_statistics[attention_kind].measures)),
         required=True,
         format_func=lambda name: MEASURES[name].title,
-        key=f"attention.measure.{len(now[place].measures)}",
+        key=f"attention.measure.{len(after_statistics[attention_kind].measures)}",
     )
-    sides: list[figures.Side] = ["after", "before", "change"] if then else ["after"]
+    sides: list[figures.Side] = ["after", "before", "change"] if before_statistics else ["after"]
     side: figures.Side = st.segmented_control(
         "Show",
         sides,
-        default="change" if then else "after",
+        default="change" if before_statistics else "after",
         required=True,
         format_func=str.capitalize,
         key=f"attention.statistics.{len(sides)}",
     )
-    found = analysis.head_rows(then[place] if then else None, now[place], measure)
+    head_rows = analysis.head_rows(
+        before_statistics[attention_kind] if before_statistics else None,
+        after_statistics[attention_kind],
+        measure,
+    )
     charts.chart(
-        figures.heads(found, side, measure, (seen.layer, seen.head)),
+        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
         key="attention.heads",
-        name=f"attention-{place}-{measure}-{side}",
-        alt=figures.heads_alt(found, side, measure),
-        table=lambda: _rows_table(found),
-        on_select=lambda spot: _choose(int(spot[0]), int(spot[1])),
+        name=f"attention-{attention_kind}-{measure}-{side}",
+        alt=figures.head_measure_alt(head_rows, side, measure),
+        table=lambda: _rows_table(head_rows),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
     )
     st.caption(
-        f"{MEASURES[measure].help}. n = {now[place].examples} test examples, mean over their "
-        f"tokens; {now[place].seeds} seeds, 95 % intervals over seeds on hover and in the table. "
+        f"{MEASURES[measure].help}. n = {after_statistics[attention_kind].examples} test "
+        "examples, mean over their "
+        f"tokens; {after_statistics[attention_kind].seeds} seeds, 95 % intervals over seeds on "
+        "hover and in the table. "
         "Decoders read the gold target. A click on a cell chooses that head."
     )
-    charts.picture_format()
+    charts.image_format_control()
 
 
 def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:
@@ -407,16 +435,16 @@ def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:
             [
                 {"Layer": row.layer + 1, "Head": row.head + 1}
                 | {
-                    f"{title}{what}": value
-                    for title, found in (
+                    f"{title}{suffix}": value
+                    for title, statistic in (
                         ("Before", row.before),
                         ("After", row.after),
                         ("Change", row.change),
                     )
-                    for what, value in (
-                        ("", found.mean),
-                        (", low", found.low),
-                        (", high", found.high),
+                    for suffix, value in (
+                        ("", statistic.mean),
+                        (", low", statistic.low),
+                        (", high", statistic.high),
                     )
                 }
                 for row in rows
@@ -427,7 +455,7 @@ def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:
     )
 
 
-def lines(seen: Seen) -> None:
+def show_lines(selected: SelectedHead) -> None:
     """The same attention as lines between tokens, drawn by bertviz in a closed frame."""
     names: dict[bertviz_view.View, str] = {"head": "Head view", "model": "Model view"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -439,24 +467,27 @@ def lines(seen: Seen) -> None:
             format_func=names.__getitem__,
             key="attention.lines",
         )
-        sides = ["After", "Before"] if seen.before is not None else ["After"]
+        sides = ["After", "Before"] if selected.before is not None else ["After"]
         side = st.segmented_control(
             "Model", sides, default="After", required=True, key="attention.lines.side"
         )
-    chosen = _filters(seen)
-    one = seen.before if side == "Before" and seen.before is not None else seen.after
-    pattern = analysis.shown(one, **chosen)
-    if reason := bertviz_view.refusal(pattern, view):
+    filters = _pick_filters(selected)
+    unfiltered = (
+        selected.before if side == "Before" and selected.before is not None else selected.after
+    )
+    pattern = analysis.filter_pattern(unfiltered, **filters)
+    if reason := bertviz_view.why_not_drawn(pattern, view):
         st.info(reason, icon=":material/width_full:")
         return
-    ground: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    background: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     with st.spinner("Drawing the lines…"):
-        page = bertviz_view.lines(pattern, view, seen.layer, seen.head, ground)
-    words = "; ".join(analysis.strongest(pattern, seen.layer, seen.head))
+        page = bertviz_view.lines_html(pattern, view, selected.layer, selected.head, background)
+    strongest = "; ".join(analysis.strongest(pattern, selected.layer, selected.head))
     st.iframe(
         page,
-        height=bertviz_view.height(pattern, view),
-        alt=f"Lines from queries on the left to keys on the right, {seen.here}. Largest: {words}.",
+        height=bertviz_view.view_height(pattern, view),
+        alt=f"Lines from queries on the left to keys on the right, {selected.position_text}. "
+        f"Largest: {strongest}.",
     )
     advice = {
         "head": "A click on a coloured square takes that head away or adds it, a double click "
@@ -469,9 +500,9 @@ def lines(seen: Seen) -> None:
     )
 
 
-VIEWS: dict[str, Callable[[Seen], None]] = {
-    "Patterns": patterns,
-    "One query, step by step": one_query,
-    "Over a data set": over_data,
-    "Lines": lines,
+VIEWS: dict[str, Callable[[SelectedHead], None]] = {
+    "Patterns": show_patterns,
+    "One query, step by step": show_one_query,
+    "Over a data set": show_head_statistics,
+    "Lines": show_lines,
 }

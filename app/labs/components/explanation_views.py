@@ -12,172 +12,187 @@ import streamlit as st
 from app.compare import selection
 from app.compare.selection import task_title
 from app.figures import components as figures
-from app.figures.compare import measure
+from app.figures.compare import find_measure
 from app.labs.components import selection as components_selection
 from app.state import cache
-from app.theme import Look
+from app.theme import RunStyle
 from app.ui import widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks, title
+from app.ui.run_styles import method_title, styles_by_run
 from peftcore import paths
 from peftcore.analysis import explanations
 from peftcore.analysis.explanations import FLAGS
 from peftcore.labs.components import explanation_quality, grid
-from peftcore.labs.components.explanation_quality import NEARNESS, Quality
+from peftcore.labs.components.explanation_quality import GOLD_SIMILARITY, ExplanationQuality
 from peftcore.runs.store import Run
 
-SILENT = "no explanation learnt"  # how assets/reported.csv says it
-SHOWN = 8  # examples on a page
-SCALES = {"chrf": 100, "cosine": 1, "bertscore": 100}
-WIDE = """<style>
+NEVER_EXPLAINED = "no explanation learnt"  # how assets/reported.csv says it
+MAX_EXAMPLES = 8  # examples on a page
+SCORE_RANGES = {"chrf": 100, "cosine": 1, "bertscore": 100}
+SCROLL_STYLE = """<style>
 .st-key-components-wide {overflow-x: auto}
 .st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 48rem}
 </style>"""  # nine columns want this much; a phone moves them sideways
 
 
 @st.cache_data(max_entries=64, show_spinner="Reading the explanations…")
-def _quality(run_id: str, home: str, stamp: float) -> Quality:
-    return explanation_quality.quality(_known()[run_id])
+def _load_quality(run_id: str, home: str, stamp: float) -> ExplanationQuality:
+    return explanation_quality.evaluate_explanations(_explaining_runs()[run_id])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _gold(task: str, data: str) -> dict[str, float]:
-    return explanation_quality.gold_shares(task)
+def _gold_shares(task: str, data: str) -> dict[str, float]:
+    return explanation_quality.gold_flag_shares(task)
 
 
-def _known() -> dict[str, Run]:
+def _explaining_runs() -> dict[str, Run]:
     """Finished runs that explain, those of the shipped grid too."""
-    runs = [*cache.store().all(), *grid.shelf().all()]
+    runs = [*cache.run_store().all(), *grid.shipped_store().all()]
     return {
         run.id: run
         for run in reversed(runs)
-        if explanation_quality.explains(run.spec) and run.status().state == "done"
+        if explanation_quality.has_explanations(run.spec) and run.status().state == "done"
     }
 
 
-def quality(run: Run) -> Quality:
+def load_quality(run: Run) -> ExplanationQuality:
     """The explanations of a run, read once."""
-    return _quality(run.id, str(paths.home()), run.status().updated)
+    return _load_quality(run.id, str(paths.workspace_folder()), run.status().updated)
 
 
 def show() -> None:
     """Flags by run, what the scores are made of, and examples."""
-    known = _known()
-    if not known:
-        widgets.empty(
+    runs_by_id = _explaining_runs()
+    if not runs_by_id:
+        widgets.empty_state(
             "No run has explained anything yet",
             "Train on a task that asks for a label and a reason, such as entailment.",
             "train",
         )
         return
-    names = list(dict.fromkeys(run.spec.task for run in known.values()))
-    names.sort(key=lambda name: name != "miniworld_nli")
-    task = st.selectbox("Task", names, format_func=task_title, key="components.explained")
-    runs = [run for run in known.values() if run.spec.task == task]
-    drawn = _looks(runs)
-    picked = st.multiselect(
+    task_names = list(dict.fromkeys(run.spec.task for run in runs_by_id.values()))
+    task_names.sort(key=lambda name: name != "miniworld_nli")
+    task = st.selectbox("Task", task_names, format_func=task_title, key="components.explained")
+    runs = [run for run in runs_by_id.values() if run.spec.task == task]
+    styles = _styles_by_run(runs)
+    run_ids = st.multiselect(
         "Runs",
         [run.id for run in runs],
-        default=_usual(runs),
-        format_func=lambda run: drawn[run].name,
+        default=_default_run_ids(runs),
+        format_func=lambda run: styles[run].name,
         key=f"components.runs.{task}",
         placeholder="Choose one or more",
     )
-    chosen = {run: quality(known[run]) for run in picked}
-    if not chosen:
+    qualities = {run: load_quality(runs_by_id[run]) for run in run_ids}
+    if not qualities:
         st.info("Choose one run or more.")
         return
-    _flags(task, chosen, drawn)
-    _parts(chosen, drawn)
-    _reported()
-    _examples(chosen, drawn)
+    _show_flags(task, qualities, styles)
+    _show_score_parts(qualities, styles)
+    _show_published()
+    _show_examples(qualities, styles)
 
 
-def _looks(runs: Sequence[Run]) -> dict[str, Look]:
+def _styles_by_run(runs: Sequence[Run]) -> dict[str, RunStyle]:
     """What runs are called and drawn with; those of SparseFit by what of the base they train."""
-    drawn = looks(runs)
-    called = {
-        run.id: f"{title(run.spec.method)} · {what}"
+    styles = styles_by_run(runs)
+    names = {
+        run.id: f"{method_title(run.spec.method)} · {weights_title}"
         for run in runs
-        if run.spec.method == grid.METHOD and (what := components_selection.name(run))
+        if run.spec.method == grid.METHOD
+        and (weights_title := components_selection.trained_weights_title(run))
     }
-    often = Counter(called.values())
-    for run, name in called.items():
-        drawn[run] = replace(drawn[run], name=f"{name} · {run}" if often[name] > 1 else name)
-    return drawn
+    name_counts = Counter(names.values())
+    for run, name in names.items():
+        styles[run] = replace(
+            styles[run], name=f"{name} · {run}" if name_counts[name] > 1 else name
+        )
+    return styles
 
 
-def _usual(runs: Sequence[Run]) -> list[str]:
+def _default_run_ids(runs: Sequence[Run]) -> list[str]:
     """The newest run of each method, and the grid of the paper's configurations."""
-    sparse = [run for run in runs if run.spec.method == grid.METHOD]
-    others = [run for run in runs if run.spec.method != grid.METHOD]
-    newest = {components_selection.name(run): run.id for run in sparse}
-    of_grid = [newest[name] for name in grid.FEW if name in newest]
-    return [run.id for run in selection.suggested(others)] + of_grid
+    sparsefit_runs = [run for run in runs if run.spec.method == grid.METHOD]
+    other_runs = [run for run in runs if run.spec.method != grid.METHOD]
+    newest_by_name = {
+        components_selection.trained_weights_title(run): run.id for run in sparsefit_runs
+    }
+    of_grid = [newest_by_name[name] for name in grid.SHIPPED_PRESETS if name in newest_by_name]
+    return [run.id for run in selection.suggest_runs(other_runs)] + of_grid
 
 
-def _flags(task: str, chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _show_flags(
+    task: str, qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
+) -> None:
     st.header("Flags", anchor=False)
-    shares = {drawn[run].name: found.shares for run, found in chosen.items()}
-    counts = {drawn[run].name: len(found.answers) for run, found in chosen.items()}
-    gold = _gold(task, str(paths.data()))
-    wrong = _contradicting(chosen)
+    shares = {styles[run].name: quality.shares for run, quality in qualities.items()}
+    counts = {styles[run].name: len(quality.answers) for run, quality in qualities.items()}
+    gold_shares = _gold_shares(task, str(paths.data_folder()))
+    label_wrong_shares = _label_wrong_shares(qualities)
     rows = pd.DataFrame(
         [
-            {"run": drawn[run].name, "answers": len(found.answers), **found.shares}
-            | {"label_wrong_where_contradicting": wrong.get(run)}
-            for run, found in chosen.items()
+            {"run": styles[run].name, "answers": len(quality.answers), **quality.shares}
+            | {"label_wrong_where_contradicting": label_wrong_shares.get(run)}
+            for run, quality in qualities.items()
         ]
     )
-    st.html(WIDE)
+    st.html(SCROLL_STYLE)
     with st.container(key="components-wide"):
         chart(
-            figures.flags(shares, counts),
+            figures.flag_heatmap(shares, counts),
             key="components.flags",
             name=f"{task}-flags",
-            alt=figures.flags_alt(shares),
+            alt=figures.flag_heatmap_alt(shares),
             table=rows,
         )
-    alarms = {FLAGS[name].title: gold[name] for name in FLAGS if gold[name]}
-    told = ", ".join(f"{title} {share:.1%}" for title, share in alarms.items())
+    false_alarms = {FLAGS[name].title: gold_shares[name] for name in FLAGS if gold_shares[name]}
+    alarms_text = ", ".join(f"{title} {share:.1%}" for title, share in false_alarms.items())
     st.caption(
         "Every rule is mechanical. False alarms on the task's own gold explanations: "
-        f"{widgets.plain(told or 'none')}."
-        + ("" if all(f.reads_labels for f in chosen.values()) else " " + UNREADABLE)
+        f"{widgets.escape_markdown(alarms_text or 'none')}."
+        + ("" if all(f.reads_labels for f in qualities.values()) else " " + UNREADABLE_LABELS_NOTE)
     )
-    if wrong:
-        low, high = (f"{bound:.0%}" for bound in (min(wrong.values()), max(wrong.values())))
+    if label_wrong_shares:
+        low, high = (
+            f"{bound:.0%}"
+            for bound in (min(label_wrong_shares.values()), max(label_wrong_shares.values()))
+        )
         st.caption(
             "Where label and explanation disagree, either may be at fault. The label is wrong in "
-            f"{widgets.plain(low if low == high else f'{low} to {high}')} of these answers; the "
+            f"{widgets.escape_markdown(low if low == high else f'{low} to {high}')} of these "
+            "answers; the "
             "table has the share of each run."
         )
     with st.expander("When a flag is raised", icon=":material/flag:"):
         for flag in FLAGS.values():
-            st.markdown(f"**{flag.title}.** {widgets.plain(flag.rule)}")
+            st.markdown(f"**{flag.title}.** {widgets.escape_markdown(flag.rule)}")
 
 
-def _contradicting(chosen: Mapping[str, Quality]) -> dict[str, float]:
+def _label_wrong_shares(qualities: Mapping[str, ExplanationQuality]) -> dict[str, float]:
     """Run → in which share of its contradictions the label is wrong, not the explanation."""
-    found = {}
-    for run, held in chosen.items():
-        odd = held.answers[held.answers["contradicts"]]
-        if len(odd):
-            found[run] = 1 - float(odd["correct"].astype(bool).mean())
-    return found
+    shares = {}
+    for run, quality in qualities.items():
+        contradicting = quality.answers[quality.answers["contradicts"]]
+        if len(contradicting):
+            shares[run] = 1 - float(contradicting["correct"].astype(bool).mean())
+    return shares
 
 
-UNREADABLE = (
+UNREADABLE_LABELS_NOTE = (
     "Gold wording does not tell the labels of this task apart, so contradictions are not looked "
     "for."
 )
 
 
-def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _show_score_parts(
+    qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
+) -> None:
     """Accuracy, score of right answers, and the normalised score that is their product."""
     st.header("What a normalised score hides", anchor=False)
     kinds = [
-        kind for kind in SCALES if any(f"ratio_{kind}" in found.scores for found in chosen.values())
+        kind
+        for kind in SCORE_RANGES
+        if any(f"ratio_{kind}" in quality.scores for quality in qualities.values())
     ]
     if not kinds:
         st.info("These runs have no explanation score.")
@@ -189,19 +204,19 @@ def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
             kinds,
             default=kinds[0],
             required=True,
-            format_func=lambda name: measure(f"explanation_{name}").title,
+            format_func=lambda name: find_measure(f"explanation_{name}").title,
             key="components.score",
         )
     table = pd.DataFrame(
         [
             {
                 "run": run,
-                "accuracy": found.scores["accuracy"],
-                "ratio": found.scores[f"ratio_{kind}"] / SCALES[kind],
-                "normalised": found.scores[f"normalised_{kind}"] / SCALES[kind],
+                "accuracy": quality.scores["accuracy"],
+                "ratio": quality.scores[f"ratio_{kind}"] / SCORE_RANGES[kind],
+                "normalised": quality.scores[f"normalised_{kind}"] / SCORE_RANGES[kind],
             }
-            for run, found in chosen.items()
-            if f"ratio_{kind}" in found.scores
+            for run, quality in qualities.items()
+            if f"ratio_{kind}" in quality.scores
         ]
     )
     titles = {
@@ -210,11 +225,11 @@ def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
         "normalised": "Normalised score",
     }
     chart(
-        figures.parts(table, titles, drawn),
+        figures.score_parts_chart(table, titles, styles),
         key="components.parts",
         name=f"explanations-{kind}",
-        alt=figures.parts_alt(table, titles, drawn),
-        table=table.assign(run=[drawn[run].name for run in table["run"]]),
+        alt=figures.score_parts_alt(table, titles, styles),
+        table=table.assign(run=[styles[run].name for run in table["run"]]),
     )
     st.caption(
         "The normalised score is the accuracy times the score of right answers. So it can be high "
@@ -223,23 +238,23 @@ def _parts(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
 
 
 @st.cache_data(max_entries=1, show_spinner=False)
-def _published(path: str) -> pd.DataFrame:
-    return explanations.ratios(pd.read_csv(path))
+def _published_ratios(path: str) -> pd.DataFrame:
+    return explanations.score_ratios(pd.read_csv(path))
 
 
-def _reported() -> None:
+def _show_published() -> None:
     """The trap in the paper's own result files."""
-    found = _published(str(paths.ASSETS / "reported.csv"))
+    ratios = _published_ratios(str(paths.ASSETS / "reported.csv"))
     with st.expander(
         "The same in the paper's result files: high accuracy and no explanation",
         icon=":material/visibility_off:",
     ):
         chart(
-            figures.reported(found, SILENT),
+            figures.published_ratios_chart(ratios, NEVER_EXPLAINED),
             key="components.reported",
             name="published-ratios",
-            alt=figures.reported_alt(found, SILENT),
-            table=found,
+            alt=figures.published_ratios_alt(ratios, NEVER_EXPLAINED),
+            table=ratios,
         )
         st.caption(
             "Result files of the official repository of arXiv:2305.13235. Unscaled BERTScore gives "
@@ -248,60 +263,68 @@ def _reported() -> None:
         )
 
 
-def _examples(chosen: Mapping[str, Quality], drawn: Mapping[str, Look]) -> None:
+def _show_examples(
+    qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
+) -> None:
     """Best and worst explanations, or those that raise a flag."""
     st.header("Examples", anchor=False)
     left, right = st.columns(2)
     run = left.selectbox(
         "Run",
-        list(chosen),
-        format_func=lambda name: drawn[name].name,
+        list(qualities),
+        format_func=lambda name: styles[name].name,
         key="components.example.run",
     )
-    answers = chosen[run].answers
-    raised = [name for name in FLAGS if answers[name].any()]
-    options = ["best", "worst", *raised]
-    which = right.selectbox(
+    answers = qualities[run].answers
+    raised_flags = [name for name in FLAGS if answers[name].any()]
+    options = ["best", "worst", *raised_flags]
+    answer_filter = right.selectbox(
         "Which",
         options,
-        format_func=lambda name: _option(name, answers),
+        format_func=lambda name: _filter_title(name, answers),
         key=f"components.which.{run}",
     )
-    rows = _picked(answers, which)
+    rows = _filter_answers(answers, answer_filter)
     st.dataframe(
         rows,
         hide_index=True,
-        alt=f"{len(rows)} answers: {_option(which, answers)}",
-        column_config={NEARNESS: st.column_config.NumberColumn("chrF", format="%.1f")},
+        alt=f"{len(rows)} answers: {_filter_title(answer_filter, answers)}",
+        column_config={GOLD_SIMILARITY: st.column_config.NumberColumn("chrF", format="%.1f")},
     )
     widgets.download(
-        _picked(answers, which, len(answers)), key="components.examples", name=f"{run}-{which}"
+        _filter_answers(answers, answer_filter, len(answers)),
+        key="components.examples",
+        name=f"{run}-{answer_filter}",
     )
 
 
-def _option(name: str, answers: pd.DataFrame) -> str:
-    words = {
+def _filter_title(name: str, answers: pd.DataFrame) -> str:
+    titles = {
         "best": "Right label, explanation nearest to gold",
         "worst": "Right label, explanation furthest from gold",
     }
-    return words.get(name) or f"{FLAGS[name].title} ({int(answers[name].sum())})"
+    return titles.get(name) or f"{FLAGS[name].title} ({int(answers[name].sum())})"
 
 
-def _picked(answers: pd.DataFrame, which: str, count: int = SHOWN) -> pd.DataFrame:
+def _filter_answers(
+    answers: pd.DataFrame, answer_filter: str, count: int = MAX_EXAMPLES
+) -> pd.DataFrame:
     """The answers asked for, in a reader's words."""
-    if which in ("best", "worst"):
-        right = answers[answers["correct"].astype(bool)]
-        sound = right[right["flags"] == ""]
-        right = sound if which == "best" and len(sound) else right
-        kept = right.sort_values(NEARNESS, ascending=which == "worst", kind="stable")
+    if answer_filter in ("best", "worst"):
+        correct = answers[answers["correct"].astype(bool)]
+        unflagged = correct[correct["flags"] == ""]
+        correct = unflagged if answer_filter == "best" and len(unflagged) else correct
+        kept = correct.sort_values(
+            GOLD_SIMILARITY, ascending=answer_filter == "worst", kind="stable"
+        )
     else:
-        kept = answers[answers[which]]
+        kept = answers[answers[answer_filter]]
     kept = kept.head(count)
     return pd.DataFrame(
         {
             "Answer": kept["text"],
             "Gold": kept["target"],
-            NEARNESS: kept[NEARNESS],
+            GOLD_SIMILARITY: kept[GOLD_SIMILARITY],
             "Flags": kept["flags"],
             "Seed": kept["seed"],
             "Input": kept["source"],

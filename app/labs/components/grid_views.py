@@ -12,7 +12,7 @@ from app.figures import compare
 from app.figures import components as figures
 from app.labs.components import picker_component, selection
 from app.state import cache
-from app.theme import OTHERS, SYMBOLS, Look
+from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, url_state, widgets
 from app.ui.charts import chart
 from peftcore import tasks
@@ -20,34 +20,34 @@ from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison, subsets
 from peftcore.labs.components import grid as component_grid
-from peftcore.labs.components.grid import FEW, KINDS, METHOD, Grid
-from peftcore.runs.spec import Population, RunSpec, Training
+from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, SubsetGrid
+from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.sweeps import status as sweep_status
-from peftcore.sweeps.spec import Cell, SweepWork
+from peftcore.sweeps.spec import SweepCell, SweepJob
 
-FIRST = "miniworld_nli"  # the task whose grids ship
-METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
+DEFAULT_TASK = "miniworld_nli"  # the task whose grids ship
+GRID_METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoredGrid:
     """A grid and the metric it is judged by."""
 
-    grid: Grid
+    grid: SubsetGrid
     spec: RunSpec
     table: pd.DataFrame
     metrics: list[str]
     metric: str
 
     @property
-    def file(self) -> str:
+    def file_stem(self) -> str:
         """How files saved from here are called."""
         return f"{self.spec.base}-{self.spec.task}-{self.grid.kind}"
 
 
 def show() -> None:
     """Choose base, task and subsets; what is done is drawn, what is missing can be trained."""
-    spec = _spec()
+    spec = _pick_spec()
     kind: str = st.segmented_control(
         "Subsets",
         list(KINDS),
@@ -56,96 +56,108 @@ def show() -> None:
         format_func=KINDS.__getitem__,
         key="components.kind",
     )
-    names = _names(spec.base) if kind == "presets" else list(FEW)
+    presets = _pick_presets(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
     if kind == "layers":
-        found = selection.find(spec.base)
-        on = picker_component.on(found)
-        if not on:
+        cell_map = selection.find_cell_map(spec.base)
+        selected = picker_component.selected_cells(cell_map)
+        if not selected:
             st.info("Nothing is on in the map of this base; switch on what is to be taken apart.")
             return
-        made = found.settings(on)
-        spec = component_grid.with_settings(spec, made)
-        st.caption(f"Takes apart what is on in the map: {widgets.plain(selection.in_words(made))}.")
-    grid = component_grid.grid(kind, spec, cache.store(), names)
+        settings = cell_map.settings_for(selected)
+        spec = component_grid.vary_settings(spec, settings)
+        st.caption(
+            "Takes apart what is on in the map: "
+            f"{widgets.escape_markdown(selection.settings_in_words(settings))}."
+        )
+    grid = component_grid.build_subset_grid(kind, spec, cache.run_store(), presets)
     table = grid.table()
     if table.empty:
         st.info("None of these runs is there yet; train them below.")
     else:
-        _draw(_judged(grid, spec, table))
-    _complete(grid)
+        _show_charts(_pick_metric(grid, spec, table))
+    _show_runs(grid)
 
 
-def _spec() -> RunSpec:
+def _pick_spec() -> RunSpec:
     """What every subset has in common."""
     kinds = METHODS[METHOD].kinds
-    here = [info.name for info in cache.bases() if info.kind in kinds]
-    known = [name for name in here if selection.ships(name)]
-    writing = [task.name for task in cache.tasks() if task.labels and cache.at_hand(task.name)]
+    base_names = [info.name for info in cache.list_bases() if info.kind in kinds]
+    mapped_bases = [name for name in base_names if selection.has_shipped_map(name)]
+    task_names = [
+        task.name for task in cache.list_tasks() if task.labels and cache.has_local_data(task.name)
+    ]
     left, right = st.columns(2)
     key = "components.grid.base"
     base = left.selectbox(
-        "Base model", known, key=key, on_change=url_state.follow("Base model", key, known)
+        "Base model",
+        mapped_bases,
+        key=key,
+        on_change=url_state.sync_with_url("Base model", key, mapped_bases),
     )
     key = "components.grid.task"
     task = right.selectbox(
         "Task",
-        writing,
+        task_names,
         format_func=task_title,
         key=key,
-        on_change=url_state.follow("Task", key, writing, words=task_title, first=FIRST),
+        on_change=url_state.sync_with_url(
+            "Task", key, task_names, format_option=task_title, first=DEFAULT_TASK
+        ),
     )
     with st.expander("Training of every subset", icon=":material/tune:"):
         first, second, third, fourth = st.columns(4)
         with first:
-            seeds = forms.field(Population, "seeds", "components")
+            seeds = forms.field_widget(Members, "seeds", "components")
         with second:
-            shots = forms.field(Training, "shots", "components")
+            shots = forms.field_widget(Training, "shots", "components")
         with third:
-            steps = forms.field(Training, "steps", "components")
+            steps = forms.field_widget(Training, "steps", "components")
         with fourth:
-            usual = f"{METHODS[METHOD].learning_rate:g}"
-            rate = forms.field(Training, "learning_rate", "components", usual)
-    course = {"shots": shots, "steps": steps, "learning_rate": rate}
-    return component_grid.spec(base, task, {}, {"seeds": seeds}, course)
+            default_rate = f"{METHODS[METHOD].learning_rate:g}"
+            learning_rate = forms.field_widget(
+                Training, "learning_rate", "components", default_rate
+            )
+    training = {"shots": shots, "steps": steps, "learning_rate": learning_rate}
+    return component_grid.subset_spec(base, task, {}, {"seeds": seeds}, training)
 
 
-def _names(base: str) -> list[str]:
+def _pick_presets(base: str) -> list[str]:
     """Which of the paper's configurations are set side by side."""
-    known = component_map.find(base).presets
-    names: list[str] = st.multiselect(
+    presets = component_map.find_map(base).presets
+    chosen: list[str] = st.multiselect(
         "Configurations",
-        list(known),
-        default=[name for name in FEW if name in known],
+        list(presets),
+        default=[name for name in SHIPPED_PRESETS if name in presets],
         key=f"components.names.{base}",
         placeholder="Choose two or more",
     )
-    return names
+    return chosen
 
 
-def _judged(grid: Grid, spec: RunSpec, table: pd.DataFrame) -> Asked:
-    metrics = [name for name in METRICS if name in table]
-    main = tasks.find(spec.task).main_metric
-    metrics = metrics if main in metrics else [main, *metrics]
+def _pick_metric(grid: SubsetGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:
+    metrics = [name for name in GRID_METRICS if name in table]
+    main_metric = tasks.find_task(spec.task).main_metric
+    metrics = metrics if main_metric in metrics else [main_metric, *metrics]
     metric: str = st.selectbox(
         "Metric of the charts below",
         metrics,
-        index=metrics.index(main),
-        format_func=lambda name: compare.measure(name).title,
+        index=metrics.index(main_metric),
+        format_func=lambda name: compare.find_measure(name).title,
         key=f"components.metric.{spec.task}",
     )
-    return Asked(grid, spec, table, metrics, metric)
+    return ScoredGrid(grid, spec, table, metrics, metric)
 
 
-def _draw(asked: Asked) -> None:
-    whole = subsets.grid(asked.table, asked.metrics)
+def _show_charts(scored_grid: ScoredGrid) -> None:
+    summary = subsets.subset_scores(scored_grid.table, scored_grid.metrics)
     chart(
-        figures.heat(whole, asked.metrics),
+        figures.subset_heatmap(summary, scored_grid.metrics),
         key="components.heat",
-        name=f"{asked.file}-grid",
-        alt=figures.heat_alt(whole, asked.metrics),
-        table=whole,
+        name=f"{scored_grid.file_stem}-grid",
+        alt=figures.subset_heatmap_alt(summary, scored_grid.metrics),
+        table=summary,
     )
-    counts = sorted({int(n) for n in whole["n"] if n})
+    counts = sorted({int(n) for n in summary["n"] if n})
     seeds = " to ".join(map(str, dict.fromkeys(counts[:1] + counts[-1:])))
     st.caption(
         f"Means over {seeds} seed{'s' * (counts != [1])}, their intervals in the table; the "
@@ -153,160 +165,168 @@ def _draw(asked: Asked) -> None:
         "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
         "their ratio, which no number of right labels can lift. ↓: lower is better."
     )
-    if asked.grid.kind == "layers":
-        _layers(asked)
+    if scored_grid.grid.kind == "layers":
+        _show_layer_effects(scored_grid)
     else:
-        _front(asked)
-        _pairs(asked)
+        _show_score_by_parameters(scored_grid)
+        _show_differences(scored_grid)
 
 
-def _front(asked: Asked) -> None:
+def _show_score_by_parameters(scored_grid: ScoredGrid) -> None:
     """Score against numbers trained."""
-    lower = compare.measure(asked.metric).better == "lower"
-    runs = {run.id: one.name for one, run in asked.grid.done}
-    table = cache.store().table([run for _, run in asked.grid.done])
-    if asked.metric not in table:
+    lower_is_better = compare.find_measure(scored_grid.metric).better == "lower"
+    runs = {run.id: subset.name for subset, run in scored_grid.grid.done}
+    table = cache.run_store().table([run for _, run in scored_grid.grid.done])
+    if scored_grid.metric not in table:
         return
-    summary = comparison.summary(table, asked.metric, lowest_first=lower)
-    looks = {
-        run: Look(name, OTHERS[nth % len(OTHERS)], SYMBOLS[nth % len(SYMBOLS)])
+    summary = comparison.summarize_runs(table, scored_grid.metric, lowest_first=lower_is_better)
+    styles = {
+        run: RunStyle(name, EXTRA_COLOURS[nth % len(EXTRA_COLOURS)], SYMBOLS[nth % len(SYMBOLS)])
         for nth, (run, name) in enumerate(runs.items())
     }
     chart(
-        compare.score_by_parameters(summary, asked.metric, looks),
+        compare.score_by_parameters(summary, scored_grid.metric, styles),
         key="components.front",
-        name=f"{asked.file}-front",
-        alt=compare.score_by_parameters_alt(summary, asked.metric, looks),
+        name=f"{scored_grid.file_stem}-front",
+        alt=compare.score_by_parameters_alt(summary, scored_grid.metric, styles),
         table=summary.assign(run=[runs[run] for run in summary["run"]]),
     )
 
 
-def _pairs(asked: Asked) -> None:
+def _show_differences(scored_grid: ScoredGrid) -> None:
     """Every two subsets, tested seed by seed."""
-    if len(asked.grid.done) < 2:
+    if len(scored_grid.grid.done) < 2:
         return
-    found = subsets.pairs(asked.table, asked.metric)
-    if found["difference"].isna().all():
+    differences = subsets.subset_differences(scored_grid.table, scored_grid.metric)
+    if differences["difference"].isna().all():
         return
     chart(
-        figures.pairs(found, asked.metric),
+        figures.subset_difference_heatmap(differences, scored_grid.metric),
         key="components.pairs",
-        name=f"{asked.file}-pairs",
-        alt=figures.pairs_alt(found, asked.metric),
-        table=found,
+        name=f"{scored_grid.file_stem}-pairs",
+        alt=figures.subset_difference_alt(differences, scored_grid.metric),
+        table=differences,
     )
-    reachable = found["smallest_p"].min()
-    enough = comparison.seeds_for(0.05, len(found))
+    smallest_p = differences["smallest_p"].min()
+    seeds_needed = comparison.seeds_for_significance(0.05, len(differences))
     st.caption(
         f"p: exact two-sided sign-flip test over pairs of seeds, after Holm's correction for "
-        f"{len(found)} pairs. Before it, {int(found['n'].max())} seeds can reach {reachable:.3g} "
-        f"at best; after it, 0.05 can be reached from {enough} seeds on."
+        f"{len(differences)} pairs. Before it, {int(differences['n'].max())} seeds can reach "
+        f"{smallest_p:.3g} "
+        f"at best; after it, 0.05 can be reached from {seeds_needed} seeds on."
     )
 
 
-def _layers(asked: Asked) -> None:
+def _show_layer_effects(scored_grid: ScoredGrid) -> None:
     """What each layer does."""
-    whole = asked.table[asked.table["name"] == component_grid.WHOLE]
-    if whole.empty:
+    full_runs = scored_grid.table[scored_grid.table["name"] == component_grid.ALL_WEIGHTS]
+    if full_runs.empty:
         st.info("Layers are judged against all of them together, and that run is not done yet.")
         return
-    found = subsets.layers(asked.table, asked.metric, component_grid.WHOLE)
-    if found.empty:
+    effects = subsets.layer_effects(
+        scored_grid.table, scored_grid.metric, component_grid.ALL_WEIGHTS
+    )
+    if effects.empty:
         return
-    mean = float(whole[asked.metric].mean())
+    mean = float(full_runs[scored_grid.metric].mean())
     chart(
-        figures.layers(found, asked.metric, mean),
+        figures.layer_effects_chart(effects, scored_grid.metric, mean),
         key="components.layers",
-        name=f"{asked.file}-by-layer",
-        alt=figures.layers_alt(found, asked.metric, mean),
-        table=found,
+        name=f"{scored_grid.file_stem}-by-layer",
+        alt=figures.layer_effects_alt(effects, scored_grid.metric, mean),
+        table=effects,
     )
 
 
-def _complete(grid: Grid) -> None:
+def _show_runs(grid: SubsetGrid) -> None:
     """What of a grid is there, and the one job that trains the rest."""
-    work = component_grid.work(grid)
+    job = component_grid.grid_job(grid)
     title = f"Runs of this grid: {len(grid.done)} of {len(grid.subsets)} are done"
     with st.expander(title, expanded=bool(grid.missing)):
-        st.dataframe(_states(grid), hide_index=True, alt="Every run of this grid with its state")
-        if work and grid.missing:
-            _job(grid, work)
+        st.dataframe(
+            _run_states(grid), hide_index=True, alt="Every run of this grid with its state"
+        )
+        if job and grid.missing:
+            _show_job(grid, job)
 
 
-def _states(grid: Grid) -> pd.DataFrame:
+def _run_states(grid: SubsetGrid) -> pd.DataFrame:
     rows = [
         {
-            "Subset": one.name,
+            "Subset": subset.name,
             "State": widgets.state_name(run.status().state) if run else "Not run yet",
             "Run": run.id if run else "",
         }
-        for one, run in zip(grid.subsets, grid.runs, strict=True)
+        for subset, run in zip(grid.subsets, grid.runs, strict=True)
     ]
     return pd.DataFrame(rows)
 
 
-def _job(grid: Grid, work: SweepWork) -> None:
+def _show_job(grid: SubsetGrid, job: SweepJob) -> None:
     """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
-    cells = work.ask.cells()
-    working, before = work.status().busy, _done(cells)
+    cells = job.request.cells()
+    working, done_before = job.status().busy, _count_done(cells)
 
     @st.fragment(run_every=2.0 if working else None)
     @errors.guarded
     def live() -> None:
-        if work.status().busy != working or _done(cells) != before:
+        if job.status().busy != working or _count_done(cells) != done_before:
             st.rerun()
         if working:
-            _progress(grid, work)
+            _show_progress(grid, job)
         else:
-            _start(grid, work)
+            _start_button(grid, job)
 
     live()
 
 
-def _done(cells: list[Cell]) -> int:
-    return sum(state.done for state in sweep_status.survey(cells, cache.store()))
+def _count_done(cells: list[SweepCell]) -> int:
+    return sum(cell_state.done for cell_state in sweep_status.cell_states(cells, cache.run_store()))
 
 
-def _start(grid: Grid, work: SweepWork) -> None:
-    missing, status = len(grid.missing), work.status()
+def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
+    missing, status = len(grid.missing), job.status()
     if status.state == "failed":
-        st.error(widgets.plain(status.message), icon=":material/error:")
+        st.error(widgets.escape_markdown(status.message), icon=":material/error:")
     verb = "Go on with" if status.updated else "Train"
     st.button(
         f"{verb} {missing} missing run{'s' * (missing > 1)}",
         type="primary",
         icon=":material/play_arrow:",
         key=f"components.train.{grid.kind}",
-        on_click=component_grid.start,
-        args=(work, cache.store()),
+        on_click=component_grid.start_grid_job,
+        args=(job, cache.run_store()),
         help="One job for all of them; it goes on if you close the page",
     )
-    spent = [run.status().seconds for _, run in grid.done if run.status().seconds]
-    if spent:
-        pace = sum(spent) / len(spent)
+    durations = [run.status().seconds for _, run in grid.done if run.status().seconds]
+    if durations:
+        mean_duration = sum(durations) / len(durations)
         st.caption(
-            f"At the pace of those that are done about {widgets.duration(pace * missing)}, one "
+            "At the pace of those that are done about "
+            f"{widgets.format_duration(mean_duration * missing)}, one "
             "after another."
         )
 
 
-def _progress(grid: Grid, work: SweepWork) -> None:
+def _show_progress(grid: SubsetGrid, job: SweepJob) -> None:
     """How many runs are trained, which are under way, and the button that stops them all."""
-    of, status = len(grid.subsets), work.status()
-    begun = [run.status() for one in grid.missing if (run := cache.store().find(one.spec))]
-    at_work = [each for each in begun if each.state in ("training", "answering")]
-    part = sum(each.step / each.steps for each in at_work if each.steps)
-    words = f"{len(grid.done)} of {of} runs trained, {len(at_work)} under way"
-    words += f", about {widgets.duration(status.left)} left" if status.left else ""
-    stopping = work.stop_asked()
+    total, status = len(grid.subsets), job.status()
+    statuses = [
+        run.status() for subset in grid.missing if (run := cache.run_store().find(subset.spec))
+    ]
+    active = [each for each in statuses if each.state in ("training", "answering")]
+    partial = sum(each.step / each.steps for each in active if each.steps)
+    words = f"{len(grid.done)} of {total} runs trained, {len(active)} under way"
+    words += f", about {widgets.format_duration(status.left)} left" if status.left else ""
+    stopping = job.stop_requested()
     words += ", stopping…" if stopping else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, (len(grid.done) + part) / of), text=words)
+        st.progress(min(1.0, (len(grid.done) + partial) / total), text=words)
         st.button(
             "Stop",
             icon=":material/stop_circle:",
             key="components.stop",
-            on_click=work.stop,
+            on_click=job.stop,
             disabled=stopping,
             help="What was learnt is kept, and can be gone on with",
         )

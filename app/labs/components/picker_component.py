@@ -13,9 +13,9 @@ from typing import Any
 
 import streamlit as st
 
-from peftcore.adapters.component_map import STACKS, Cell, ComponentMap
+from peftcore.adapters.component_map import STACKS, ComponentCell, ComponentMap
 
-TITLES = {
+COMPONENT_TITLES = {
     "layernorm.block": "layer norm",
     "layernorm.final": "final norm",
     "layernorm.embedding": "norm of words",
@@ -33,95 +33,101 @@ TITLES = {
     "embeddings": "Words (embeddings)",
     "head": "Language-model head",
 }
-USUAL = "LayerNorm + Query"
-DEEP = 8  # layers above which stacks stand below each other
-FOLDER = Path(__file__).parents[2] / "frontend"
+DEFAULT_PRESET = "LayerNorm + Query"
+MAX_LAYERS_SIDE_BY_SIDE = 8  # layers above which stacks stand below each other
+FRONTEND = Path(__file__).parents[2] / "frontend"
 
 
-def on(found: ComponentMap) -> frozenset[str]:
+def selected_cells(cell_map: ComponentMap) -> frozenset[str]:
     """Names of the cells that are on; the paper's best mix to begin with."""
-    kept: frozenset[str] | None = st.session_state.get(_key(found))
-    if kept is None:
-        return found.chosen(found.presets.get(USUAL, {"components": ("layernorm",)}))
-    return kept
+    selected: frozenset[str] | None = st.session_state.get(_session_key(cell_map))
+    if selected is None:
+        return cell_map.trained_cells(
+            cell_map.presets.get(DEFAULT_PRESET, {"components": ("layernorm",)})
+        )
+    return selected
 
 
-def put(found: ComponentMap, names: Iterable[str]) -> None:
+def select_cells(cell_map: ComponentMap, cell_names: Iterable[str]) -> None:
     """Switch just these cells on; the map in the browser follows."""
-    st.session_state[_key(found)] = frozenset(names)
-    st.session_state["components.version"] = _version() + 1
+    st.session_state[_session_key(cell_map)] = frozenset(cell_names)
+    st.session_state["components.version"] = _map_version() + 1
 
 
-def _key(found: ComponentMap) -> str:
-    return f"components.on.{found.base}"
+def _session_key(cell_map: ComponentMap) -> str:
+    return f"components.on.{cell_map.base}"
 
 
-def _version() -> int:
+def _map_version() -> int:
     version: int = st.session_state.get("components.version", 0)
     return version
 
 
-MAP = st.components.v2.component(
+COMPONENT_MAP = st.components.v2.component(
     "component_map",
     html='<div class="place"></div>',
-    css=(FOLDER / "component_picker.css").read_text("utf-8"),
-    js=(FOLDER / "component_picker.js").read_text("utf-8"),
+    css=(FRONTEND / "component_picker.css").read_text("utf-8"),
+    js=(FRONTEND / "component_picker.js").read_text("utf-8"),
 )
 
 
-def draw(found: ComponentMap) -> None:
+def show_component_map(cell_map: ComponentMap) -> None:
     """Put the map on the page."""
-    key = f"components.map.{found.base}"
-    shown = data(found)
+    key = f"components.map.{cell_map.base}"
+    payload = map_data(cell_map)
 
     def changed() -> None:
-        told = (st.session_state.get(key) or {}).get("chosen")
-        if told and told["version"] == shown["version"]:  # not of a map that has been replaced
-            st.session_state[_key(found)] = frozenset(told["on"]) & found.sizes.keys()
+        choice = (st.session_state.get(key) or {}).get("chosen")
+        if (
+            choice and choice["version"] == payload["version"]
+        ):  # not of a map that has been replaced
+            st.session_state[_session_key(cell_map)] = (
+                frozenset(choice["on"]) & cell_map.sizes.keys()
+            )
 
-    MAP(key=key, data=shown, on_chosen_change=changed)
+    COMPONENT_MAP(key=key, data=payload, on_chosen_change=changed)
 
 
-def data(found: ComponentMap) -> dict[str, Any]:
+def map_data(cell_map: ComponentMap) -> dict[str, Any]:
     """What the browser draws: stacks of rows of cells, and what is on."""
     stacks = [
         {
             "title": stack.capitalize(),
-            "layers": found.depth(stack),
+            "layers": cell_map.depth(stack),
             "rows": [
                 {
-                    "title": TITLES[component],
+                    "title": COMPONENT_TITLES[component],
                     "cells": [
-                        _cell(found, Cell(component, stack, layer))
-                        for layer in range(found.depth(stack))
+                        _cell_data(cell_map, ComponentCell(component, stack, layer))
+                        for layer in range(cell_map.depth(stack))
                     ],
                 }
-                for component in found.rows(stack)
+                for component in cell_map.rows(stack)
             ],
         }
         for stack in STACKS
-        if found.depth(stack)
+        if cell_map.depth(stack)
     ]
-    words = [_cell(found, cell) for cell in found.cells if cell.stack is None]
+    word_cells = [_cell_data(cell_map, cell) for cell in cell_map.cells if cell.stack is None]
     return {
-        "base": found.base,
-        "version": f"{found.base} {_version()}",
-        "on": sorted(on(found)),
-        "deep": max(found.depth(stack) for stack in STACKS) > DEEP,
+        "base": cell_map.base,
+        "version": f"{cell_map.base} {_map_version()}",
+        "on": sorted(selected_cells(cell_map)),
+        "deep": max(cell_map.depth(stack) for stack in STACKS) > MAX_LAYERS_SIDE_BY_SIDE,
         "stacks": stacks,
-        "words": words,
+        "words": word_cells,
     }
 
 
-def _cell(found: ComponentMap, cell: Cell) -> dict[str, Any] | None:
-    if cell not in found.cells:
+def _cell_data(cell_map: ComponentMap, cell: ComponentCell) -> dict[str, Any] | None:
+    if cell not in cell_map.cells:
         return None
-    size = found.sizes[cell.name]
-    where = f"{cell.stack.capitalize()}, layer {(cell.layer or 0) + 1}, " if cell.stack else ""
-    title = TITLES[cell.component]
+    size = cell_map.sizes[cell.name]
+    location = f"{cell.stack.capitalize()}, layer {(cell.layer or 0) + 1}, " if cell.stack else ""
+    title = COMPONENT_TITLES[cell.component]
     return {
         "name": cell.name,
         "title": title,
-        "words": f"{where}{title}: {size:,} numbers",
-        "dot": round(4 + 10 * math.sqrt(size / max(found.sizes.values())), 1),
+        "words": f"{location}{title}: {size:,} numbers",
+        "dot": round(4 + 10 * math.sqrt(size / max(cell_map.sizes.values())), 1),
     }

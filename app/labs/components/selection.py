@@ -19,137 +19,148 @@ from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
-CUSTOM = "My own choice"
+CUSTOM_PRESET = "My own choice"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Counting the base…")
-def _loaded(name: str) -> ComponentMap:
+def _count_base(name: str) -> ComponentMap:
     """The map of a base that does not ship."""
-    return component_map.find(name)
+    return component_map.find_map(name)
 
 
-def find(name: str) -> ComponentMap:
+def find_cell_map(name: str) -> ComponentMap:
     """The map of a base; those that ship are there at once."""
-    return component_map.of_shipped(name) if ships(name) else _loaded(name)
+    return component_map.shipped_map(name) if has_shipped_map(name) else _count_base(name)
 
 
-def ships(name: str) -> bool:
+def has_shipped_map(name: str) -> bool:
     """Whether counting needs no model library."""
-    return name in component_map.shipped()
+    return name in component_map.shipped_bases()
 
 
 def pick_base() -> str:
     """A choice among the bases at hand and the published ones."""
-    here = sorted((info.name for info in cache.bases()), key=lambda name: not ships(name))
-    names = list(dict.fromkeys([*here, *parameter_counts.names()]))
+    local_bases = sorted(
+        (info.name for info in cache.list_bases()), key=lambda name: not has_shipped_map(name)
+    )
+    names = list(dict.fromkeys([*local_bases, *parameter_counts.published_bases()]))
     name: str = st.selectbox(
         "Base model",
         names,
         key="components.base",
         help="Bases of this machine, and published ones by their shapes, to be counted only.",
-        on_change=url_state.follow("Base model", "components.base", names),
+        on_change=url_state.sync_with_url("Base model", "components.base", names),
     )
     return name
 
 
-def pick_preset(found: ComponentMap) -> None:
+def pick_preset(cell_map: ComponentMap) -> None:
     """A choice among the paper's configurations; the map follows it, and it follows the map."""
-    on = picker_component.on(found)
-    held = next((n for n, made in found.presets.items() if found.chosen(made) == on), CUSTOM)
-    key = f"components.preset.{found.base}"
-    st.session_state[key] = held
+    selected = picker_component.selected_cells(cell_map)
+    current_preset = next(
+        (
+            preset_name
+            for preset_name, preset_settings in cell_map.presets.items()
+            if cell_map.trained_cells(preset_settings) == selected
+        ),
+        CUSTOM_PRESET,
+    )
+    key = f"components.preset.{cell_map.base}"
+    st.session_state[key] = current_preset
 
-    def put() -> None:
-        chosen = st.session_state[key]
-        if chosen != CUSTOM:
-            picker_component.put(found, found.chosen(found.presets[chosen]))
+    def apply_preset() -> None:
+        preset = st.session_state[key]
+        if preset != CUSTOM_PRESET:
+            picker_component.select_cells(
+                cell_map, cell_map.trained_cells(cell_map.presets[preset])
+            )
 
     st.selectbox(
         "Configuration of the paper",
-        [CUSTOM, *found.presets],
+        [CUSTOM_PRESET, *cell_map.presets],
         key=key,
-        on_change=put,
+        on_change=apply_preset,
         help="SparseFit (arXiv:2305.13235) trains whole kinds of weights, chosen by name.",
     )
 
 
-def clear(found: ComponentMap) -> None:
+def clear_selection(cell_map: ComponentMap) -> None:
     """Switch everything off."""
-    picker_component.put(found, ())
+    picker_component.select_cells(cell_map, ())
 
 
-def settings(found: ComponentMap) -> dict[str, Any]:
+def selected_settings(cell_map: ComponentMap) -> dict[str, Any]:
     """SparseFit's settings that train what is on; BadInput if nothing is."""
-    return found.settings(picker_component.on(found))
+    return cell_map.settings_for(picker_component.selected_cells(cell_map))
 
 
-def in_words(made: Mapping[str, Any]) -> str:
+def settings_in_words(settings: Mapping[str, Any]) -> str:
     """Settings as a phrase; layers are counted from one, as on the map."""
     parts = [
-        f"{name} {', '.join(made[name])}"
+        f"{name} {', '.join(settings[name])}"
         for name in ("components", "stacks", "cells")
-        if name in made
+        if name in settings
     ]
-    if "last_layer" in made:
-        parts.append(f"layers {made.get('first_layer', 0) + 1} to {made['last_layer'] + 1}")
+    if "last_layer" in settings:
+        parts.append(f"layers {settings.get('first_layer', 0) + 1} to {settings['last_layer'] + 1}")
     return "; ".join(parts)
 
 
-def name(run: Run) -> str:
+def trained_weights_title(run: Run) -> str:
     """What a run of SparseFit trained, as short as it can be said; empty if its base is gone."""
-    if not ships(run.spec.base):
+    if not has_shipped_map(run.spec.base):
         return ""
-    return find(run.spec.base).title(run.spec.settings)
+    return find_cell_map(run.spec.base).title(run.spec.settings)
 
 
-def elsewhere(made: Mapping[str, Any]) -> pd.DataFrame:
+def counts_on_other_bases(settings: Mapping[str, Any]) -> pd.DataFrame:
     """What the same settings train in every base that ships; bases that lack them are left out."""
-    return _elsewhere(json.dumps(made))
+    return _counts_on_other_bases(json.dumps(settings))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _elsewhere(settings: str) -> pd.DataFrame:
-    made, rows = json.loads(settings), []
-    for name in component_map.shipped():
-        found = component_map.of_shipped(name)
+def _counts_on_other_bases(settings_json: str) -> pd.DataFrame:
+    values, rows = json.loads(settings_json), []
+    for name in component_map.shipped_bases():
+        cell_map = component_map.shipped_map(name)
         try:
-            count = found.count(found.chosen(made))
+            trained_count = cell_map.count(cell_map.trained_cells(values))
         except BadInput:  # a cell that this base does not have
             continue
-        if count:
+        if trained_count:
             rows.append(
                 {
                     "Base": name,
-                    "Trained": count,
-                    "Of": found.total,
-                    "Share (%)": found.percent(count),
+                    "Trained": trained_count,
+                    "Of": cell_map.total,
+                    "Share (%)": cell_map.percent(trained_count),
                     "Note": parameter_counts.NOTES.get(name, ""),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def at_hand(name: str) -> bool:
+def can_train(name: str) -> bool:
     """Whether a base can be trained here, and not only counted."""
-    return name in catalog.names()
+    return name in catalog.base_names()
 
 
-def hand_to_train(base: str, made: Mapping[str, Any]) -> None:
+def open_train_page(base: str, settings: Mapping[str, Any]) -> None:
     """Go to the Train page with SparseFit, this base and these weights filled in."""
     state = st.session_state
-    usual: dict[str, Any] = {"components": ("layernorm", "attention.query")}
-    whole = usual | component_map.USUAL | {"cells": ()} | dict(made)
+    defaults: dict[str, Any] = {"components": ("layernorm", "attention.query")}
+    all_settings = defaults | component_map.DEFAULT_SETTINGS | {"cells": ()} | dict(settings)
     state["train.base"] = base
     state["train.methods"] = ["sparsefit"]
-    state["train.sparsefit.components"] = list(whole["components"])
-    state["train.sparsefit.stacks"] = list(whole["stacks"])
-    state["train.sparsefit.first_layer"] = whole["first_layer"]
-    state["train.sparsefit.last_layer"] = whole["last_layer"]
-    state["train.sparsefit.cells"] = ", ".join(whole["cells"])
-    st.switch_page(nav.find("train").file)
+    state["train.sparsefit.components"] = list(all_settings["components"])
+    state["train.sparsefit.stacks"] = list(all_settings["stacks"])
+    state["train.sparsefit.first_layer"] = all_settings["first_layer"]
+    state["train.sparsefit.last_layer"] = all_settings["last_layer"]
+    state["train.sparsefit.cells"] = ", ".join(all_settings["cells"])
+    st.switch_page(nav.find_page("train").script_path)
 
 
-def note(base: str) -> None:
+def show_count_note(base: str) -> None:
     """What a published base's count leaves out or adds."""
     if text := parameter_counts.NOTES.get(base):
-        st.caption(widgets.plain(text))
+        st.caption(widgets.escape_markdown(text))

@@ -14,65 +14,67 @@ from peftcore.adapters.component_map import ComponentMap
 from peftcore.labs.components import grid
 
 
-def choose() -> None:
+def show_map() -> None:
     """Switch cells on and off, see what that counts, and hand it on."""
     left, right = st.columns(2)
     with left:
         base = selection.pick_base()
-    if not selection.ships(base) and not wait_for_imports.ready("components"):
+    if not selection.has_shipped_map(base) and not wait_for_imports.ready_or_wait("components"):
         return
-    found = selection.find(base)
+    cell_map = selection.find_cell_map(base)
     with right:
-        selection.pick_preset(found)
+        selection.pick_preset(cell_map)
     st.caption(
         "Every square is one kind of weights in one layer; its dot grows with how many numbers it "
         "holds. Press squares, names of rows or numbers of layers; arrow keys move, space switches."
     )
-    picker_component.draw(found)
-    on = picker_component.on(found)
-    _figures(found, on)
+    picker_component.show_component_map(cell_map)
+    selected = picker_component.selected_cells(cell_map)
+    _show_counts(cell_map, selected)
     st.button(
         "Switch everything off",
         icon=":material/backspace:",
         key="components.clear",
-        on_click=picker_component.put,
-        args=(found, ()),
-        disabled=not on,
+        on_click=picker_component.select_cells,
+        args=(cell_map, ()),
+        disabled=not selected,
     )
-    if not on:
+    if not selected:
         st.info("Nothing is on, so nothing would be trained. Switch on one square or more.")
         return
-    _hand_on(found)
+    _show_settings(cell_map)
 
 
-def _figures(found: ComponentMap, on: frozenset[str]) -> None:
+def _show_counts(cell_map: ComponentMap, selected: frozenset[str]) -> None:
     """Numerator, denominator and share of what is on."""
-    count = found.count(on)
+    count = cell_map.count(selected)
     with st.container(horizontal=True):
         st.metric("Trained numbers", f"{count:,}")
-        st.metric("Of the base's", f"{found.total:,}")
-        st.metric("Share", f"{found.percent(count):.3f} %")
-    selection.note(found.base)
+        st.metric("Of the base's", f"{cell_map.total:,}")
+        st.metric("Share", f"{cell_map.percent(count):.3f} %")
+    selection.show_count_note(cell_map.base)
 
 
-def _hand_on(found: ComponentMap) -> None:
+def _show_settings(cell_map: ComponentMap) -> None:
     """The choice in settings, on other bases, on the Train page and on the command line."""
-    made = selection.settings(found)
-    st.markdown(f"**SparseFit with** {widgets.plain(selection.in_words(made))}")
-    if selection.at_hand(found.base):
+    settings = selection.selected_settings(cell_map)
+    st.markdown(
+        f"**SparseFit with** {widgets.escape_markdown(selection.settings_in_words(settings))}"
+    )
+    if selection.can_train(cell_map.base):
         if st.button(
             "Train this", type="primary", icon=":material/model_training:", key="components.train"
         ):
-            selection.hand_to_train(found.base, made)
+            selection.open_train_page(cell_map.base, settings)
         with st.expander("The same on the command line", icon=":material/terminal:"):
-            spec = grid.spec(found.base, "miniworld_nli", made)
-            st.code(specs_from_form.command(spec), language="bash", wrap_lines=True)
+            spec = grid.subset_spec(cell_map.base, "miniworld_nli", settings)
+            st.code(specs_from_form.training_command(spec), language="bash", wrap_lines=True)
     else:
         st.caption(
             "This base is counted from its published shape and is not on this machine; choose one "
             "that is to train."
         )
-    table = selection.elsewhere(made)
+    table = selection.counts_on_other_bases(settings)
     if not table.empty:
         with st.expander("The same settings on other bases", icon=":material/table:"):
             st.dataframe(
@@ -85,11 +87,11 @@ def _hand_on(found: ComponentMap) -> None:
                     "Share (%)": st.column_config.NumberColumn(format="%.3f"),
                 },
             )
-            widgets.download(table, key="components.elsewhere", name=f"{found.base}-elsewhere")
+            widgets.download(table, key="components.elsewhere", name=f"{cell_map.base}-elsewhere")
 
 
 VIEWS: dict[str, Callable[[], None]] = {
-    "Map": choose,
+    "Map": show_map,
     "Grid": grid_views.show,
     "Explanations": explanation_views.show,
 }

@@ -10,30 +10,34 @@ import streamlit as st
 
 from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection, views
-from app.labs.images.views import MIXES
+from app.labs.images.views import MIX_TITLES
 from app.state import wait_for_imports
 from app.ui import widgets
 from app.ui.charts import chart
 from peftcore.labs.images import results_store, summary
 
 if TYPE_CHECKING:
-    from peftcore.labs.images.queries import Drawn
+    from peftcore.labs.images.queries import GeneratedImages
 
-COUNT = 8  # pictures of a prompt
-WHYS: Mapping[str, str] = {
+IMAGES_PER_PROMPT = 8  # pictures of a prompt
+ORDER_HELP: Mapping[str, str] = {
     "earned": "its share of the loss's fall while all atoms come in together, on new examples of "
     "training and validation",
     "loss": "the loss on validation examples rises most without it alone",
     "importance": "it adds most, |coefficient| times length",
 }
-UNJUDGED = {
+WHY_NOT_JUDGED = {
     "digits": "the prompt does not name just one digit",
     "scenes": "the prompt does not say which shapes, colours and places it wants",
 }
-PARTS = {"attention.output": "Attention", "ffn": "Feed-forward", "ffn.output": "Feed-forward"}
+COMPONENT_TITLES = {
+    "attention.output": "Attention",
+    "ffn": "Feed-forward",
+    "ffn.output": "Feed-forward",
+}
 
 
-def fewer() -> None:
+def show_fewer_atoms() -> None:
     """A slider over the number of atoms: what is drawn, and what is read in it."""
     subject = selection.pick_subject()
     if subject is None:
@@ -41,80 +45,97 @@ def fewer() -> None:
     run, world = subject.run, subject.world
     by: str = st.segmented_control(
         "Kept first",
-        list(WHYS),
+        list(ORDER_HELP),
         default="earned",
         required=True,
-        format_func=figures.ORDERS.__getitem__,
+        format_func=figures.ORDER_TITLES.__getitem__,
         key="images.order",
-        help="; ".join(f"{figures.ORDERS[name]}: {words}" for name, words in WHYS.items()),
+        help="; ".join(
+            f"{figures.ORDER_TITLES[name]}: {words}" for name, words in ORDER_HELP.items()
+        ),
     )
-    drawn = cache.fewer(run, subject.seed, by, subject.prompt, COUNT)
-    kept = st.select_slider(
+    images_by_count = cache.images_with_fewer_atoms(
+        run, subject.seed, by, subject.prompt, IMAGES_PER_PROMPT
+    )
+    atoms_kept = st.select_slider(
         "Atoms kept",
-        list(drawn),
-        value=list(drawn)[len(drawn) * 2 // 3],
+        list(images_by_count),
+        value=list(images_by_count)[len(images_by_count) * 2 // 3],
         key=f"images.kept.{run.id}",
     )
-    shown = {"No atoms (the base)": 0, f"{kept} atoms": kept, "All atoms": list(drawn)[-1]}
-    _panels(
+    counts_by_panel = {
+        "No atoms (the base)": 0,
+        f"{atoms_kept} atoms": atoms_kept,
+        "All atoms": list(images_by_count)[-1],
+    }
+    _show_panels(
         world,
-        {name: drawn[k] for name, k in shown.items()},
+        {name: images_by_count[count] for name, count in counts_by_panel.items()},
         key="images.fewer",
-        name=f"{run.id}-{kept}-atoms",
+        name=f"{run.id}-{atoms_kept}-atoms",
         across=3,
     )
-    figure = results_store.figure(f"prune-{run.id}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     if figure is not None:
-        views.curve(run, figure, summary.eye(figure), kept)
-        if by in summary.orders(figure):
-            st.caption(views.steadily(run, figure, by))
-    widgets.table(
-        _line(world, drawn),
+        views.show_pruning_curve(run, figure, summary.headline_metric(figure), atoms_kept)
+        if by in summary.ranked_orders(figure):
+            st.caption(views.rise_in_words(run, figure, by))
+    widgets.table_with_download(
+        _slider_table(world, images_by_count),
         key="images.line",
         name=f"{run.id}-slider",
         alt="What is read at every slider place",
     )
-    st.caption(f"The {COUNT} pictures of this prompt and seed at every place of the slider.")
+    st.caption(
+        f"The {IMAGES_PER_PROMPT} pictures of this prompt and seed at every place of the slider."
+    )
 
 
-def _line(world: str, drawn: Mapping[int, Drawn]) -> pd.DataFrame:
+def _slider_table(world: str, images_by_count: Mapping[int, GeneratedImages]) -> pd.DataFrame:
     """What is read in the pictures at every number of atoms, and how many changed."""
     rows = []
-    for k, here in drawn.items():
-        pairs = zip(here.pictures, drawn[0].pictures, strict=True)
+    for count, images in images_by_count.items():
+        pairs = zip(images.pictures, images_by_count[0].pictures, strict=True)
         rows.append(
             {
-                "Atoms kept": k,
-                "As asked (%)": _percent(here.alignment),
-                f"{figures.BELIEFS[world]} (%)": _percent(here.belief),
+                "Atoms kept": count,
+                "As asked (%)": _in_percent(images.alignment),
+                f"{figures.BELIEF_TITLES[world]} (%)": _in_percent(images.belief),
                 "Pictures changed": sum(one != other for one, other in pairs),
-                "Read as": ", ".join(sorted(set(here.told))),
+                "Read as": ", ".join(sorted(set(images.descriptions))),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _percent(share: float | None) -> float | None:
+def _in_percent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 1)
 
 
-def layers() -> None:
+def show_layers() -> None:
     """The change split by layer: each layer's atoms alone, and all but those."""
     subject = selection.pick_subject()
     if subject is None:
         return
-    drawn = cache.split(subject.run, subject.seed, subject.prompt, COUNT, 0)
+    images_by_panel = cache.images_by_layer(
+        subject.run, subject.seed, subject.prompt, IMAGES_PER_PROMPT, 0
+    )
     # None and all begin the two rows, each layer alone above all but it.
-    none, whole = list(drawn)[0 :: len(drawn) - 1]
-    half = len(drawn) // 2
-    order = [none, *list(drawn)[1:half], whole, *list(drawn)[half:-1]]
-    _panels(
+    none, all_atoms = list(images_by_panel)[0 :: len(images_by_panel) - 1]
+    half_count = len(images_by_panel) // 2
+    panel_order = [
+        none,
+        *list(images_by_panel)[1:half_count],
+        all_atoms,
+        *list(images_by_panel)[half_count:-1],
+    ]
+    _show_panels(
         subject.world,
-        {name.capitalize(): drawn[name] for name in order},
+        {name.capitalize(): images_by_panel[name] for name in panel_order},
         key="images.layers",
         name=f"{subject.run.id}-layers",
         columns=2,
-        across=half,
+        across=half_count,
     )
     st.caption(
         "Figure 1 of arXiv:2507.10855 splits the change of a drawn digit by layer in this way. "
@@ -122,27 +143,27 @@ def layers() -> None:
     )
 
 
-def single() -> None:
+def show_single_atoms() -> None:
     """The most important atoms, named by what they do; one of them off, or stronger."""
     subject = selection.pick_subject()
     if subject is None:
         return
     run, seed, world = subject.run, subject.seed, subject.world
-    found = {effect.atom: effect for effect in cache.named(run, seed, 16)}
+    effects = {effect.atom: effect for effect in cache.atom_effects(run, seed, 16)}
     table = pd.DataFrame(
         [
             {
                 "Atom": effect.atom,
                 "Layer": effect.layer,
-                "Part": PARTS.get(effect.component, effect.component),
+                "Part": COMPONENT_TITLES.get(effect.component, effect.component),
                 "Importance": effect.importance,
                 "Moves (%)": 100 * effect.size,
-                "Brings": effect.name(world),
+                "Brings": effect.describe(world),
             }
-            for effect in found.values()
+            for effect in effects.values()
         ]
     )
-    widgets.table(
+    widgets.table_with_download(
         table,
         key="images.named",
         name=f"{run.id}-atoms",
@@ -161,68 +182,74 @@ def single() -> None:
     )
     atom = st.selectbox(
         "Atom",
-        list(found),
-        format_func=lambda a: f"{a}, layer {found[a].layer}: {found[a].name(world)}",
+        list(effects),
+        format_func=lambda a: f"{a}, layer {effects[a].layer}: {effects[a].describe(world)}",
         key=f"images.atom.{run.id}.{seed}",
     )
     chart(
-        figures.effect(found[atom].change, world),
+        figures.atom_effect_heatmaps(effects[atom].chance_change, world),
         key="images.effect",
         name=f"{run.id}-atom-{atom}",
-        alt=f"Atom {atom}: {found[atom].name(world)}",
+        alt=f"Atom {atom}: {effects[atom].describe(world)}",
     )
-    drawn = cache.scaled(run, seed, atom, subject.prompt, COUNT, 0)
-    _panels(
+    images_by_panel = cache.images_at_strengths(
+        run, seed, atom, subject.prompt, IMAGES_PER_PROMPT, 0
+    )
+    _show_panels(
         world,
-        {name.capitalize(): each for name, each in drawn.items()},
+        {name.capitalize(): images for name, images in images_by_panel.items()},
         key="images.scaled",
         name=f"{run.id}-atom-{atom}-strengths",
         across=4,
     )
 
 
-def together() -> None:
+def show_combined_runs() -> None:
     """Atoms of a shape and atoms of a style in force at once."""
-    found = cache.weighed()
+    runs_by_task = cache.atom_runs_by_task()
     for task in ("pictures_concept", "pictures_style"):
-        if task not in found:
-            selection.nothing(task)
+        if task not in runs_by_task:
+            selection.show_no_runs(task)
             return
-    if not wait_for_imports.ready("images"):
+    if not wait_for_imports.ready_or_wait("images"):
         return
     left, middle, right = st.columns([3, 3, 1])
     with left:
-        concept = selection.pick_run("Shape", found["pictures_concept"], "images.concept")
+        concept = selection.pick_run("Shape", runs_by_task["pictures_concept"], "images.concept")
     with middle:
-        style = selection.pick_run("Style", found["pictures_style"], "images.style")
+        style = selection.pick_run("Style", runs_by_task["pictures_style"], "images.style")
     with right:
         seed = selection.pick_seed([concept, style], "images.together.seed")
-    prompt = selection.pick_prompt("scenes", selection.BOTH, "together")
+    prompt = selection.pick_prompt("scenes", selection.COMBINED_PROMPT, "together")
     left, right = st.columns(2)
-    one = left.slider("Share of the shape's atoms", 0.0, 2.0, 1.0, 0.25, key="images.share.concept")
-    other = right.slider(
+    concept_share = left.slider(
+        "Share of the shape's atoms", 0.0, 2.0, 1.0, 0.25, key="images.share.concept"
+    )
+    style_share = right.slider(
         "Share of the style's atoms", 0.0, 2.0, 1.0, 0.25, key="images.share.style"
     )
     if not prompt:
         return
-    drawn = cache.together(concept, style, seed, (one, other), prompt, COUNT)
-    _panels(
+    images_by_panel = cache.images_with_both(
+        concept, style, seed, (concept_share, style_share), prompt, IMAGES_PER_PROMPT
+    )
+    _show_panels(
         "scenes",
-        {MIXES[name]: each for name, each in drawn.items()},
+        {MIX_TITLES[name]: images for name, images in images_by_panel.items()},
         key="images.together",
         name="both",
         across=4,
     )
-    figure = results_store.figure(f"combine-{concept.id}-{style.id}")
+    figure = results_store.load_figure(f"combine-{concept.id}-{style.id}")
     if figure is None:
-        views.measure("combine", concept.id, style.id)
+        views.offer_measurement("combine", concept.id, style.id)
         return
-    views.mixed(concept, style, figure)
+    views.show_mixes(concept, style, figure)
 
 
-def _panels(
+def _show_panels(
     world: str,
-    drawn: Mapping[str, Drawn],
+    images_by_panel: Mapping[str, GeneratedImages],
     *,
     key: str,
     name: str,
@@ -232,9 +259,9 @@ def _panels(
     """Pictures side by side, what share of each panel is as asked, and who says so."""
     image_grid.show(
         world,
-        {panel: each.pictures for panel, each in drawn.items()},
-        {panel: _note(each.alignment) for panel, each in drawn.items()},
-        {panel: each.told for panel, each in drawn.items()},
+        {panel: images.pictures for panel, images in images_by_panel.items()},
+        {panel: _alignment_note(images.alignment) for panel, images in images_by_panel.items()},
+        {panel: images.descriptions for panel, images in images_by_panel.items()},
         key=key,
         name=name,
         columns=columns,
@@ -242,12 +269,12 @@ def _panels(
     )
     st.caption(
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
-        f"the atoms in force. {views.reader(world)}"
+        f"the atoms in force. {views.reader_note(world)}"
     )
-    if any(each.alignment is None for each in drawn.values()):
-        st.caption(f"Not judged: {UNJUDGED[world]}.")
+    if any(images.alignment is None for images in images_by_panel.values()):
+        st.caption(f"Not judged: {WHY_NOT_JUDGED[world]}.")
 
 
-def _note(alignment: float | None) -> str:
+def _alignment_note(alignment: float | None) -> str:
     """What share is as asked, if the prompt asks for something that can be read back."""
-    return "not judged" if alignment is None else f"{figures.in_percent(alignment)} as asked"
+    return "not judged" if alignment is None else f"{figures.format_percent(alignment)} as asked"

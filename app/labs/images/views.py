@@ -13,27 +13,27 @@ from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection
 from app.ui import job_panel, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import title
-from app.ui.widgets import plain
+from app.ui.run_styles import method_title
+from app.ui.widgets import escape_markdown
 from peftcore import tasks
 from peftcore.analysis.comparison import Interval, interval
 from peftcore.labs.images import results_store, summary
-from peftcore.labs.images.request import Ask, Kind, Study
+from peftcore.labs.images.request import ImagesJob, ImagesKind, ImagesRequest
 from peftcore.runs.store import Run
 from peftcore.tasks.images import canvas, recognise, scenes
 
-MIXES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
+MIX_TITLES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
 
 
-def methods() -> None:
+def show_methods() -> None:
     """What every method drew for the same prompts, and how often that was right."""
-    task = selection.pick_task()
-    found = _latest(cache.runs(task))
-    if not found:
-        selection.nothing(task)
+    task = selection.pick_image_task()
+    runs = _newest_per_method(cache.runs_of_task(task))
+    if not runs:
+        selection.show_no_runs(task)
         return
-    world = tasks.find(task).draws
-    numbers = found[0].spec.population.numbers()
+    world = tasks.find_task(task).image_world
+    numbers = runs[0].spec.population.seed_numbers()
     with st.container(horizontal=True):
         age = st.segmented_control(
             "Prompts",
@@ -44,70 +44,76 @@ def methods() -> None:
             help="New: what the base never saw. Old: what it could draw before",
         )
         seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}", width=120)
-    panels, notes, told = {}, {}, {}
-    for run in found:
+    panels, notes, descriptions = {}, {}, {}
+    for run in runs:
         rows = run.answers()
         rows = rows[(rows.seed == seed) & rows.example.str.contains(f"/{age.lower()}/")]
         rows = rows.iloc[:: max(1, len(rows) // 12)][:12]
-        shown = [canvas.decode(code) for code in rows.text]
-        name = title(run.spec.method)
-        panels[name] = shown
+        images = [canvas.code_to_picture(code) for code in rows.text]
+        name = method_title(run.spec.method)
+        panels[name] = images
         if world == "digits":  # read when the run was scored
-            told[name], right = rows.predicted.tolist(), rows.correct.tolist()
+            descriptions[name], correct = rows.predicted.tolist(), rows.correct.tolist()
         else:
-            told[name] = recognise.told(world, shown)
-            pairs = zip(rows.source, shown, strict=True)
-            right = [bool(recognise.aligned(world, prompt, picture)) for prompt, picture in pairs]
-        notes[name] = f"{sum(right)} of {len(right)} as asked"
-    asked = rows.source.tolist()
+            descriptions[name] = recognise.describe_pictures(world, images)
+            pairs = zip(rows.source, images, strict=True)
+            correct = [
+                bool(recognise.matches_prompt(world, prompt, picture)) for prompt, picture in pairs
+            ]
+        notes[name] = f"{sum(correct)} of {len(correct)} as asked"
+    prompts = rows.source.tolist()
     image_grid.show(
         world,
         panels,
         notes,
-        told,
+        descriptions,
         key=f"images.methods.{task}.{age}",
         name=f"{task}-{age.lower()}",
         columns=4,
         across=3,
     )
     st.caption(
-        f"The same {len(asked)} prompts, drawn with the same chance by every method, seed {seed}; "
-        f"row by row: {plain('; '.join(dict.fromkeys(asked)))}."
+        f"The same {len(prompts)} prompts, drawn with the same chance by every method, seed "
+        f"{seed}; "
+        f"row by row: {escape_markdown('; '.join(dict.fromkeys(prompts)))}."
     )
-    _scores(task, found)
+    _show_scores(task, runs)
 
 
-def _scores(task: str, found: list[Run]) -> None:
-    measured = {run.id: results_store.figure(f"prune-{run.id}") for run in found}
-    known = {run_id: figure for run_id, figure in measured.items() if figure}
-    table = summary.by_method(found, known)
+def _show_scores(task: str, runs: list[Run]) -> None:
+    stored_figures = {run.id: results_store.load_figure(f"prune-{run.id}") for run in runs}
+    figures_by_run = {run_id: figure for run_id, figure in stored_figures.items() if figure}
+    table = summary.scores_by_method(runs, figures_by_run)
     table["name"] = [
-        title(method) + ("" if kept == "all" else f", {kept} kept")
-        for method, kept in zip(table.method, table.kept, strict=True)
+        method_title(method) + ("" if atoms_kept == "all" else f", {atoms_kept} kept")
+        for method, atoms_kept in zip(table.method, table.kept, strict=True)
     ]
     chart(
-        figures.scores(table),
+        figures.alignment_intervals(table),
         key=f"images.scores.{task}",
         name=f"{task}-alignment",
-        alt=figures.scores_alt(table),
+        alt=figures.alignment_intervals_alt(table),
         table=table,
     )
-    spec = found[0].spec
-    st.caption(f"{reader(tasks.find(task).draws)} {_before(cache.runs(task))}")
+    spec = runs[0].spec
+    st.caption(
+        f"{reader_note(tasks.find_task(task).image_world)} "
+        f"{_base_scores_text(cache.runs_of_task(task))}"
+    )
     st.caption(
         "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
         f"{spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
-        f"{_rehearsed(task) * spec.training.shots or 'no'} old ones beside them."
+        f"{_old_examples_per_new(task) * spec.training.shots or 'no'} old ones beside them."
     )
-    for figure in known.values():
-        st.caption(_gain(figure))
+    for figure in figures_by_run.values():
+        st.caption(_pruning_gain_text(figure))
 
 
-def _gain(figure: Mapping[str, Any]) -> str:
+def _pruning_gain_text(figure: Mapping[str, Any]) -> str:
     """What removing the atoms that earn least brings to new prompts, in words."""
-    table = summary.pruned(figure)
-    new, old = (_signed(interval(table[name])) for name in ("gain", "old_gain"))
+    table = summary.cross_validated_pruning(figure)
+    new, old = (_signed_interval(interval(table[name])) for name in ("gain", "old_gain"))
     return (
         f"Without the atoms that are needed least, the share as asked changes by {new} on new and "
         f"by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for each "
@@ -115,105 +121,119 @@ def _gain(figure: Mapping[str, Any]) -> str:
     )
 
 
-def _signed(told: Interval) -> str:
-    words = "" if told.low is None else f" (95 % {told.low:+.3f} to {told.high:+.3f})"
-    return f"{told.mean:+.3f}{words}".replace("-", "−")
+def _signed_interval(estimate: Interval) -> str:
+    limits = "" if estimate.low is None else f" (95 % {estimate.low:+.3f} to {estimate.high:+.3f})"
+    return f"{estimate.mean:+.3f}{limits}".replace("-", "−")
 
 
-def _rehearsed(task: str) -> int:
-    return int(getattr(tasks.find(task), "rehearsed", 0))
+def _old_examples_per_new(task: str) -> int:
+    return int(getattr(tasks.find_task(task), "rehearsed", 0))
 
 
-def _before(found: list[Run]) -> str:
+def _base_scores_text(runs: list[Run]) -> str:
     """What the base alone reaches on the same prompts, where atoms were pruned to nothing."""
-    for run in found:
-        figure = results_store.figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
+    for run in runs:
+        figure = (
+            results_store.load_figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
+        )
         if figure:
-            none = [row for row in figure["rows"] if row["k"] == 0]
+            without_atoms = [row for row in figure["rows"] if row["k"] == 0]
             return (
-                f"The base alone: {none[0]['alignment']:.2f} on new and "
-                f"{none[0]['old_alignment']:.2f} on old prompts."
+                f"The base alone: {without_atoms[0]['alignment']:.2f} on new and "
+                f"{without_atoms[0]['old_alignment']:.2f} on old prompts."
             )
     return ""
 
 
-def editing() -> None:
+def show_editing() -> None:
     """How many atoms pictures need: alignment against atoms removed."""
-    task, found = selection.pick_weighed()
+    task, runs = selection.pick_task_with_atoms()
     if not task:
         return
-    run = selection.pick_run("Run", found, f"images.editing.{task}")
-    figure = results_store.figure(f"prune-{run.id}")
+    run = selection.pick_run("Run", runs, f"images.editing.{task}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     if figure is None:
-        measure("prune", run.id)
+        offer_measurement("prune", run.id)
         return
-    world = tasks.find(task).draws
-    known = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
+    world = tasks.find_task(task).image_world
+    metrics = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
     metric = st.segmented_control(
         "Shown",
-        known,
-        default=summary.eye(figure),
+        metrics,
+        default=summary.headline_metric(figure),
         required=True,
-        format_func=lambda name: figures.seen_by(world, name),
+        format_func=lambda name: figures.metric_title(world, name),
         key=f"images.eye.{run.id}",
         help="The logarithm tells steps towards a digit that no picture shows yet",
     )
-    curve(run, figure, metric)
-    _rises(run, figure, metric)
+    show_pruning_curve(run, figure, metric)
+    _show_rises(run, figure, metric)
 
 
-def curve(run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None = None) -> None:
+def show_pruning_curve(
+    run: Run, figure: Mapping[str, Any], metric: str, chosen: int | None = None
+) -> None:
     """A metric by number of atoms kept, and on what it was measured."""
-    world = tasks.find(run.spec.task).draws
-    band = cache.curve(run)
+    world = tasks.find_task(run.spec.task).image_world
+    band = cache.pruning_intervals(run)
     chart(
-        figures.curve(band, world, metric, chosen),
+        figures.kept_atoms_curves(band, world, metric, chosen),
         key=f"images.curve.{chosen is None}",
         name=f"{run.id}-pruning-{metric}",
-        alt=figures.curve_alt(band, world, metric),
+        alt=figures.kept_atoms_curves_alt(band, world, metric),
         table=lambda: band,
     )
-    more = figure["new"] * (1 + figure.get("again", 0))
-    told = "" if metric == "alignment" else f", {more} pictures of new ones a point and seed"
+    images_per_point = figure["new"] * (1 + figure.get("again", 0))
+    images_text = (
+        ""
+        if metric == "alignment"
+        else f", {images_per_point} pictures of new ones a point and seed"
+    )
     st.caption(
-        f"{figure['new']} new and {figure['old']} old prompts{told}; {len(figure['seeds'])} seeds, "
+        f"{figure['new']} new and {figure['old']} old prompts{images_text}; "
+        f"{len(figure['seeds'])} seeds, "
         "95 % intervals over seeds. Which atoms matter is decided on other examples than those "
         "judged here."
     )
 
 
-def steadily(run: Run, figure: Mapping[str, Any], by: str) -> str:
+def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
     """How steadily pictures become what was asked for as atoms are added in an order, in words."""
-    metric = summary.eye(figure)
-    told = cache.rise(run, metric, by)
-    seen = figures.seen_by(tasks.find(run.spec.task).draws, metric).lower()
-    if not math.isfinite(told.spearman):
-        return f"{figures.ORDERS[by]} first: {seen} is the same for every number of atoms."
+    metric = summary.headline_metric(figure)
+    rise = cache.metric_rise(run, metric, by)
+    metric_title = figures.metric_title(tasks.find_task(run.spec.task).image_world, metric).lower()
+    if not math.isfinite(rise.spearman):
+        return (
+            f"{figures.ORDER_TITLES[by]} first: {metric_title} is the same for every number of "
+            "atoms."
+        )
     return (
-        f"{figures.ORDERS[by]} first: rank correlation of atoms kept with {seen} "
-        f"{told.spearman:.3f} (95 % {told.spearman_low:.3f} to {told.spearman_high:.3f}, "
-        f"{told.seeds} seeds drawn again and again); {told.kept_up} of {told.steps} steps do not "
-        f"fall, and it never lies more than {told.deepest:.3f} below what fewer atoms gave."
+        f"{figures.ORDER_TITLES[by]} first: rank correlation of atoms kept with {metric_title} "
+        f"{rise.spearman:.3f} (95 % {rise.spearman_low:.3f} to {rise.spearman_high:.3f}, "
+        f"{rise.seeds} seeds drawn again and again); {rise.kept_up} of {rise.steps} steps do not "
+        f"fall, and it never lies more than {rise.deepest:.3f} below what fewer atoms gave."
     )
 
 
-def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
+def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
     """How steadily a metric rises along every order, as a table."""
-    band = cache.curve(run)
+    band = cache.pruning_intervals(run)
     rows = []
-    for by in summary.orders(figure):
-        told = cache.rise(run, metric, by)
+    for by in summary.ranked_orders(figure):
+        rise = cache.metric_rise(run, metric, by)
         rows.append(
             {
-                "Kept first": figures.ORDERS[by],
-                "Spearman (95 %)": _told(told.spearman, told.spearman_low, told.spearman_high),
-                "Kendall (95 %)": _told(told.kendall, told.kendall_low, told.kendall_high),
-                "Steps up": f"{told.kept_up} of {told.steps}",
-                "Deepest fall": f"{told.deepest:.3f}",
-                "Enough": summary.unneeded(band, order=by),
+                "Kept first": figures.ORDER_TITLES[by],
+                "Spearman (95 %)": _interval_text(
+                    rise.spearman, rise.spearman_low, rise.spearman_high
+                ),
+                "Kendall (95 %)": _interval_text(rise.kendall, rise.kendall_low, rise.kendall_high),
+                "Steps up": f"{rise.kept_up} of {rise.steps}",
+                "Deepest fall": f"{rise.deepest:.3f}",
+                "Enough": summary.fewest_sufficient_atoms(band, order=by),
             }
         )
-    widgets.table(
+    widgets.table_with_download(
         pd.DataFrame(rows),
         key="images.rises",
         name="orders",
@@ -227,23 +247,23 @@ def _rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
     )
 
 
-def _told(value: float, low: float, high: float) -> str:
+def _interval_text(value: float, low: float, high: float) -> str:
     """A correlation with its interval; a dash where nothing varies."""
     return f"{value:.3f} ({low:.3f} to {high:.3f})" if math.isfinite(value) else "–"
 
 
-def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
+def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     """What was measured of two runs' atoms at once, and at which shares they do best."""
-    band = summary.mixes(figure)
-    names = MIXES | {"chosen": _chosen(figure)}
+    band = summary.mix_scores(figure)
+    names = MIX_TITLES | {"chosen": _chosen_mix_title(figure)}
     chart(
-        figures.mixes(band, names),
+        figures.mix_intervals(band, names),
         key="images.mixes",
         name="both-alignment",
-        alt=figures.mixes_alt(band),
+        alt=figures.mix_intervals_alt(band),
         table=band,
     )
-    one, other, independent = summary.alone(concept, style)
+    one, other, independent = summary.independent_alignment(concept, style)
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
@@ -252,20 +272,20 @@ def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
     if "grid" not in figure:
         return
-    table = summary.shares(figure)
+    table = summary.share_grid_scores(figure)
     metric = st.segmented_control(
         "Shown",
-        list(figures.WORTH),
+        list(figures.MIX_METRIC_TITLES),
         default="facts",
         required=True,
-        format_func=figures.WORTH.__getitem__,
+        format_func=figures.MIX_METRIC_TITLES.__getitem__,
         key="images.worth",
     )
     chart(
-        figures.shares(table, metric, figure["chosen"]),
+        figures.share_grid_heatmap(table, metric, figure["chosen"]),
         key="images.shares",
         name="both-shares",
-        alt=figures.shares_alt(table, metric, figure["chosen"]),
+        alt=figures.share_grid_alt(table, metric, figure["chosen"]),
         table=table,
     )
     st.caption(
@@ -275,41 +295,43 @@ def mixed(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
 
 
-def _chosen(figure: Mapping[str, Any]) -> str:
+def _chosen_mix_title(figure: Mapping[str, Any]) -> str:
     one, other = figure.get("chosen", (1.0, 1.0))
     return f"Both, {one:g} and {other:g}"
 
 
-def measure(kind: Kind, *ids: str) -> None:
+def offer_measurement(kind: ImagesKind, *ids: str) -> None:
     """Offer to measure what is not measured yet, in a process of its own."""
-    job_panel.panel(
-        Study,
-        Ask.make({"kind": kind, "runs": ids}),
-        lambda found: None,  # the figure takes this panel's place when it is there
+    job_panel.show_job(
+        ImagesJob,
+        ImagesRequest.make({"kind": kind, "runs": ids}),
+        lambda job: None,  # the figure takes this panel's place when it is there
         "this run" if kind == "prune" else "both together",
         "Nobody has measured this yet. It takes a minute or two on a quiet processor.",
     )
 
 
-def _latest(found: list[Run]) -> list[Run]:
+def _newest_per_method(runs: list[Run]) -> list[Run]:
     """One run for each method, the newest, in the order methods are listed."""
-    first: dict[str, Run] = {}
-    for run in found:
-        first.setdefault(run.spec.method, run)
-    order = [*results_store.METHODS, *sorted(set(first) - set(results_store.METHODS))]
-    return [first[name] for name in order if name in first]
+    newest: dict[str, Run] = {}
+    for run in runs:
+        newest.setdefault(run.spec.method, run)
+    order = [*results_store.METHODS, *sorted(set(newest) - set(results_store.METHODS))]
+    return [newest[name] for name in order if name in newest]
 
 
-def reader(world: str) -> str:
+def reader_note(world: str) -> str:
     """Who says what a picture shows."""
     if world == "digits":
-        runs = cache.weighed().get("pictures_digit", [])
-        figures_of = (results_store.figure(f"prune-{run.id}") for run in runs)
-        known = next((figure["reader"] for figure in figures_of if figure), None)
-        share = (
-            "" if known is None else f"; it names {100 * known:.1f} % of real test digits rightly"
+        runs = cache.atom_runs_by_task().get("pictures_digit", [])
+        figures_by_run = (results_store.load_figure(f"prune-{run.id}") for run in runs)
+        accuracy = next((figure["reader"] for figure in figures_by_run if figure), None)
+        accuracy_text = (
+            ""
+            if accuracy is None
+            else f"; it names {100 * accuracy:.1f} % of real test digits rightly"
         )
-        return f"A classifier fitted on real digits says what is shown{share}."
+        return f"A classifier fitted on real digits says what is shown{accuracy_text}."
     return (
         "A picture counts only if every pixel belongs to a shape that was asked for, in its colour "
         f"and place. Shapes: {', '.join(scenes.SHAPES)}."

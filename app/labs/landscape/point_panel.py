@@ -10,61 +10,62 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache, wait_for_imports
 from app.ui import widgets
-from peftcore.labs.landscape.request import Landscape
+from peftcore.labs.landscape.request import LandscapeJob
 
-CHOSEN = "landscape.chosen"  # in the session: id of the landscape, number of the point
+CHOSEN_KEY = "landscape.chosen"  # in the session: id of the landscape, number of the point
 
 
-def taker(found: Landscape) -> Callable[[int], None]:
+def point_setter(landscape: LandscapeJob) -> Callable[[int], None]:
     """Remembers the point that was clicked, by its row."""
 
-    def take(point: int) -> None:
-        st.session_state[CHOSEN] = (found.id, point)
+    def remember(point: int) -> None:
+        st.session_state[CHOSEN_KEY] = (landscape.id, point)
 
-    return take
+    return remember
 
 
-def chosen(found: Landscape) -> int | None:
+def chosen_point(landscape: LandscapeJob) -> int | None:
     """The number of the clicked point, if it belongs to this landscape."""
-    where, point = st.session_state.get(CHOSEN, ("", -1))
-    return point if where == found.id else None
+    landscape_id, point = st.session_state.get(CHOSEN_KEY, ("", -1))
+    return point if landscape_id == landscape.id else None
 
 
-def box(found: Landscape, table: pd.DataFrame) -> None:
+def show_chosen_point(landscape: LandscapeJob, table: pd.DataFrame) -> None:
     """Ask the clicked adapter, or take it along."""
-    point = chosen(found)
+    point = chosen_point(landscape)
     if point is None or point >= len(table):
         st.caption("Click a point of the picture to put a question to the adapter there.")
         return
     row = table.loc[point]
     with st.container(border=True):
-        where = row["mark"] or "a point between"
+        point_name = row["mark"] or "a point between"
         score = f", score {row['score']:.3f}" if pd.notna(row["score"]) else ""
         st.markdown(
-            f"**The adapter at {widgets.plain(where)}** has a loss of {row['loss']:.4f}{score}."
+            f"**The adapter at {widgets.escape_markdown(point_name)}** has a loss of "
+            f"{row['loss']:.4f}{score}."
         )
-        weights = " · ".join(f"{w:+.2f}" for w in row["weights"])
-        st.caption(widgets.plain(f"Its weights on the corners: {weights}"))
-        _ask(found, tuple(row["weights"]))
+        weights = " · ".join(f"{weight:+.2f}" for weight in row["weights"])
+        st.caption(widgets.escape_markdown(f"Its weights on the corners: {weights}"))
+        _show_question_form(landscape, tuple(row["weights"]))
 
 
-def _ask(found: Landscape, weights: tuple[float, ...]) -> None:
-    run = cache.store().open(found.ask.parts()[0].run)
-    rows = cache.rows(run.spec.task, "test")
+def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> None:
+    run = cache.run_store().open(landscape.request.adapter_refs()[0].run)
+    rows = cache.split_examples(run.spec.task, "test")
     text = st.text_area(
         "Text",
         value=rows.examples[0].source if rows.examples else "",
         key=f"landscape.text.{run.spec.task}",
         height=90,
     )
-    if not wait_for_imports.ready("landscape"):
+    if not wait_for_imports.ready_or_wait("landscape"):
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Ask this point", key="landscape.ask", icon=":material/send:")
         st.download_button(
             "Take this adapter along",
-            lambda: cache.point_file(found.ask, weights),
-            file_name=f"adapter-{found.id}-{chosen(found)}.safetensors",
+            lambda: cache.point_adapter_file(landscape.request, weights),
+            file_name=f"adapter-{landscape.id}-{chosen_point(landscape)}.safetensors",
             key="landscape.take",
             icon=":material/download:",
             on_click="ignore",
@@ -72,9 +73,9 @@ def _ask(found: Landscape, weights: tuple[float, ...]) -> None:
         )
     if pressed and text.strip():
         with st.spinner("Answering…", show_time=True):
-            said = cache.point_answer(found.ask, weights, text)
+            answer = cache.point_answer(landscape.request, weights, text)
         task = selection.find_task(run.spec.task)
-        gold = next((e.target for e in rows.examples if e.source == text), "")
-        st.markdown(f"**Answer**: {widgets.plain(said) or 'nothing'}")
+        gold = next((example.target for example in rows.examples if example.source == text), "")
+        st.markdown(f"**Answer**: {widgets.escape_markdown(answer) or 'nothing'}")
         if gold and task:
-            st.caption(widgets.plain(f"Reference: {gold}"))
+            st.caption(widgets.escape_markdown(f"Reference: {gold}"))

@@ -10,16 +10,16 @@ import streamlit as st
 
 from app.ui import charts
 
-FOLDER = Path(__file__).parents[2] / "frontend"
-MOUNT = st.components.v2.component(
+FRONTEND = Path(__file__).parents[2] / "frontend"
+LOSS_SURFACE = st.components.v2.component(
     "relief",
     html='<div class="relief"></div>',
-    css=(FOLDER / "loss_surface.css").read_text(encoding="utf-8"),
-    js=(FOLDER / "loss_surface.js").read_text(encoding="utf-8"),
+    css=(FRONTEND / "loss_surface.css").read_text(encoding="utf-8"),
+    js=(FRONTEND / "loss_surface.js").read_text(encoding="utf-8"),
 )
 
 
-def draw(
+def show_loss_surface(
     figure: dict[str, Any], *, key: str, name: str, alt: str, on_select: Callable[[int], None]
 ) -> None:
     """Put a relief on the page; `on_select` is told the row of the point that was clicked."""
@@ -29,5 +29,5 @@ def draw(
         if point is not None:
             on_select(int(point))
 
-    data = figure | {"alt": alt, "name": name, "picture": charts.picture()}
-    MOUNT(key=key, data=data, on_point_change=clicked)
+    data = figure | {"alt": alt, "name": name, "picture": charts.image_format()}
+    LOSS_SURFACE(key=key, data=data, on_point_change=clicked)

@@ -9,22 +9,22 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import landscape as figures
-from app.figures.landscape_surface import relief as in_relief
+from app.figures.landscape_surface import surface_scene as in_relief
 from app.labs.landscape import point_panel, selection, surface_component
-from app.labs.landscape.selection import Subject
+from app.labs.landscape.selection import LandscapeSubject
 from app.ui import charts, job_panel, widgets
 from peftcore.analysis import simplex
-from peftcore.labs.landscape.request import Ask, Kind, Landscape
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
-GROUNDS: dict[Kind, str] = {
+SURFACE_TITLES: dict[LandscapeKind, str] = {
     "face": "A face of the simplex",
     "vertices": "Plane of the vertices",
     "random": "Random directions",
     "path": "Training path",
     "plane": "Through three adapters",
 }
-NOTES: dict[Kind, str] = {
+SURFACE_NOTES: dict[LandscapeKind, str] = {
     "face": "Every point is an adapter mixed from three corners. The named points are the "
     "corners and the centroid, which is what answers; the rim beyond the triangle is extrapolated.",
     "vertices": "The plane in which the vertices spread most; distances in it are true.",
@@ -37,20 +37,20 @@ NOTES: dict[Kind, str] = {
 }
 
 
-def ground(subject: Subject) -> None:
+def show_surface(subject: LandscapeSubject) -> None:
     """Loss or score from above or in relief."""
-    kinds = [k for k in GROUNDS if subject.vertices > 2 or k not in ("face", "vertices")]
-    if not subject.run.path_steps():
+    kinds = [k for k in SURFACE_TITLES if subject.vertices > 2 or k not in ("face", "vertices")]
+    if not subject.run.intermediate_steps():
         kinds.remove("path")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.selectbox(
             "Ground",
             kinds,
-            format_func=GROUNDS.__getitem__,
+            format_func=SURFACE_TITLES.__getitem__,
             key=f"landscape.ground.{len(kinds)}",
             width=260,
         )
-        shape = st.segmented_control(
+        display = st.segmented_control(
             "Seen",
             ["From above", "In relief"],
             default="From above",
@@ -62,23 +62,27 @@ def ground(subject: Subject) -> None:
             key="landscape.metric",
             help="Every point answers the examples; takes several times as long as the loss",
         )
-    ask = _asked(subject, kind, metric)
-    if ask is None:
+    job_request = _pick_request(subject, kind, metric)
+    if job_request is None:
         return
 
-    def show(found: Landscape) -> None:
-        _draw(found, shape == "In relief")
+    def show(landscape: LandscapeJob) -> None:
+        _show_pictures(landscape, display == "In relief")
 
-    job_panel.panel(Landscape, ask, show, GROUNDS[kind].lower(), NOTES[kind])
+    job_panel.show_job(
+        LandscapeJob, job_request, show, SURFACE_TITLES[kind].lower(), SURFACE_NOTES[kind]
+    )
 
 
-def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
+def _pick_request(
+    subject: LandscapeSubject, kind: LandscapeKind, metric: bool
+) -> LandscapeRequest | None:
     """The ask of a ground, after its own choices."""
     if kind == "face":
         face = _pick_face(subject)
         if face is None:
             return None
-        return subject.ask("face", face=face, metric=metric)
+        return subject.job_request("face", face=face, metric=metric)
     if kind == "random":
         with st.container(horizontal=True):
             radius = st.select_slider(
@@ -87,7 +91,7 @@ def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
                 value=0.5,
                 key="landscape.radius",
             )
-            draw = st.number_input(
+            direction_seed = st.number_input(
                 "Draw",
                 0,
                 1000,
@@ -96,180 +100,196 @@ def _asked(subject: Subject, kind: Kind, metric: bool) -> Ask | None:
                 help="Another number, other directions",
                 width=120,
             )
-        return subject.ask(kind, radius=radius, draw=int(draw), metric=metric)
+        return subject.job_request(kind, radius=radius, draw=int(direction_seed), metric=metric)
     if kind == "plane":
         others = _pick_others(subject, 2)
-        return subject.ask(kind, *others, metric=metric) if others else None
-    return subject.ask(kind, metric=metric)
+        return subject.job_request(kind, *others, metric=metric) if others else None
+    return subject.job_request(kind, metric=metric)
 
 
-def _pick_face(subject: Subject) -> tuple[str, str, str] | None:
+def _pick_face(subject: LandscapeSubject) -> tuple[str, str, str] | None:
     """Three corners: vertices or the centroid; with many vertices some faces are offered."""
-    v = subject.vertices
-    names = [*map(str, range(v)), simplex.CENTROID]
-    if v > 3:
-        _offer(subject)
-    key = f"landscape.face.{v}"
+    vertices = subject.vertices
+    names = [*map(str, range(vertices)), simplex.CENTROID]
+    if vertices > 3:
+        _suggest_faces(subject)
+    key = f"landscape.face.{vertices}"
     with st.container(horizontal=True):
-        chosen = [
+        corners = [
             st.selectbox(
-                f"Corner {nth + 1}",
+                f"Corner {index + 1}",
                 names,
-                index=nth,
+                index=index,
                 format_func=lambda n: "Centroid" if n == simplex.CENTROID else f"Vertex {n}",
-                key=f"{key}.{nth}",
+                key=f"{key}.{index}",
                 width=150,
             )
-            for nth in range(3)
+            for index in range(3)
         ]
-    if len(set(chosen)) < 3:
+    if len(set(corners)) < 3:
         st.info("A face needs three different corners.")
         return None
-    return chosen[0], chosen[1], chosen[2]
+    return corners[0], corners[1], corners[2]
 
 
-def _offer(subject: Subject) -> None:
+def _suggest_faces(subject: LandscapeSubject) -> None:
     """Buttons for the faces worth looking at, once the middles of all faces are known."""
-    ask = subject.ask("scan")
-    found = Landscape.find(ask)
-    if found is None or found.status().state != "done":
+    job_request = subject.job_request("scan")
+    scan = LandscapeJob.find(job_request)
+    if scan is None or scan.status().state != "done":
         count = len(simplex.faces(subject.vertices))
-        job_panel.panel(
-            Landscape,
-            ask,
+        job_panel.show_job(
+            LandscapeJob,
+            job_request,
             lambda _: None,
             "the middle of every face",
             f"There are {count} faces; their middles tell which are worth a look.",
         )
         return
-    table = found.table()
+    table = scan.table()
     vertex = table.loc[table["line"] == "vertex", "loss"].tolist()
     faces = table[table["line"] == "face"]
-    middles = {
+    face_losses = {
         cast("tuple[str, str, str]", tuple(mark.split())): float(loss)
         for mark, loss in zip(faces["mark"], faces["loss"], strict=True)
     }
     with st.container(horizontal=True):
-        for offer in simplex.offers(vertex, middles):
+        for suggestion in simplex.suggest_faces(vertex, face_losses):
             st.button(
-                f"{offer.why.capitalize()}: {', '.join(offer.face)}",
-                key=f"landscape.offer.{offer.why}",
-                on_click=_take_face,
-                args=(subject.vertices, offer.face),
-                help=f"{'Bend' if 'curved' in offer.why else 'Loss'} {offer.value:.4f}",
+                f"{suggestion.reason.capitalize()}: {', '.join(suggestion.face)}",
+                key=f"landscape.offer.{suggestion.reason}",
+                on_click=_select_face,
+                args=(subject.vertices, suggestion.face),
+                help=("Bend" if "curved" in suggestion.reason else "Loss")
+                + f" {suggestion.value:.4f}",
             )
 
 
-def _take_face(vertices: int, face: tuple[str, str, str]) -> None:
-    for nth, corner in enumerate(face):
-        st.session_state[f"landscape.face.{vertices}.{nth}"] = corner
+def _select_face(vertices: int, face: tuple[str, str, str]) -> None:
+    for index, corner in enumerate(face):
+        st.session_state[f"landscape.face.{vertices}.{index}"] = corner
 
 
-def _pick_others(subject: Subject, count: int) -> list[str]:
+def _pick_others(subject: LandscapeSubject, count: int) -> list[str]:
     """Other adapters on the same base and task: results, steps of the path, other seeds."""
     runs = [
         run
-        for run in selection.candidates()
+        for run in selection.candidate_runs()
         if (run.spec.base, run.spec.task) == (subject.run.spec.base, subject.run.spec.task)
     ]
-    names = _parts(subject, runs)
+    titles = _other_adapters(subject, runs)
     with st.container(horizontal=True):
-        chosen = [
+        adapters = [
             st.selectbox(
-                "Second adapter" if nth == 0 else "Third adapter",
-                list(names),
-                index=min(nth, len(names) - 1),
-                format_func=names.__getitem__,
-                key=f"landscape.other.{count}.{nth}.{subject.run.id}.{subject.seed}",
+                "Second adapter" if index == 0 else "Third adapter",
+                list(titles),
+                index=min(index, len(titles) - 1),
+                format_func=titles.__getitem__,
+                key=f"landscape.other.{count}.{index}.{subject.run.id}.{subject.seed}",
             )
-            for nth in range(count)
-            if names
+            for index in range(count)
+            if titles
         ]
-    if len(set(chosen)) < count:
+    if len(set(adapters)) < count:
         st.info(f"Choose {count} different adapters beside the run's own.")
         return []
-    return chosen
+    return adapters
 
 
-def _parts(subject: Subject, runs: Sequence[Run]) -> dict[str, str]:
+def _other_adapters(subject: LandscapeSubject, runs: Sequence[Run]) -> dict[str, str]:
     """Every other adapter by its name in an ask, with words for people.
 
     Seeds of the same run and results of runs of the same method come first: their shapes agree.
     """
-    own, found = subject.run, {}
-    for place, number in enumerate(own.spec.population.numbers()):
-        if place != subject.seed:
-            found[f"{own.id}/{place}"] = f"This run, seed {number}"
-    for run in sorted(runs, key=lambda run: run.spec.method != own.spec.method):
-        if run.id != own.id:
-            found[run.id] = selection.name(run)
-    for step in own.path_steps():
-        found[f"{own.id}@{step}"] = f"This run at step {step}"
-    return found
+    own_run, titles = subject.run, {}
+    for seed_index, number in enumerate(own_run.spec.population.seed_numbers()):
+        if seed_index != subject.seed:
+            titles[f"{own_run.id}/{seed_index}"] = f"This run, seed {number}"
+    for run in sorted(runs, key=lambda run: run.spec.method != own_run.spec.method):
+        if run.id != own_run.id:
+            titles[run.id] = selection.run_label(run)
+    for step in own_run.intermediate_steps():
+        titles[f"{own_run.id}@{step}"] = f"This run at step {step}"
+    return titles
 
 
-def _draw(found: Landscape, relief: bool) -> None:
+def _show_pictures(landscape: LandscapeJob, as_relief: bool) -> None:
     """One or two pictures of a ground, on one scale with its kin, and the clicked point."""
-    table, facts = found.table(), found.facts
+    table, facts = landscape.table(), landscape.facts
     values = ["loss"] + ["score"] * bool(table["score"].notna().any())
-    kin = [each.table() for each in selection.same(found.ask)]
+    similar_tables = [
+        similar.table() for similar in selection.comparable_landscapes(landscape.request)
+    ]
     for value in values:
         if table[value].dropna().empty:
             continue
-        _shape(found, table, value, figures.limits([*kin, table], value), relief)
-    words = NOTES.get(found.ask.kind, "")
-    if relief:
-        words += " Drag the relief to turn it, or use the arrow keys."
-    if len(kin) > 1:
-        words += f" Colours span {len(kin)} pictures of this run."
+        _show_picture(
+            landscape,
+            table,
+            value,
+            figures.value_limits([*similar_tables, table], value),
+            as_relief,
+        )
+    note = SURFACE_NOTES.get(landscape.request.kind, "")
+    if as_relief:
+        note += " Drag the relief to turn it, or use the arrow keys."
+    if len(similar_tables) > 1:
+        note += f" Colours span {len(similar_tables)} pictures of this run."
     if "shares" in facts:
         first, second = facts["shares"]
-        words += f" The two directions hold {100 * (first + second):.0f} % of the spread."
-    if words:
-        st.caption(words)
-    job_panel.caption(facts)
-    point_panel.box(found, table)
+        note += f" The two directions hold {100 * (first + second):.0f} % of the spread."
+    if note:
+        st.caption(note)
+    job_panel.measurement_caption(facts)
+    point_panel.show_chosen_point(landscape, table)
 
 
-def _shape(
-    found: Landscape,
+def _show_picture(
+    landscape: LandscapeJob,
     table: pd.DataFrame,
     value: str,
     scale: tuple[float, float] | None,
-    relief: bool,
+    as_relief: bool,
 ) -> None:
     """A ground from above or in relief, its numbers below."""
-    key, name = f"landscape.{found.id}.{value}", f"landscape-{found.ask.kind}-{found.id}-{value}"
-    alt = figures.ground_alt(table, found.facts, value)
-    take = point_panel.taker(found)
-    point = point_panel.chosen(found)
-    if relief:
-        drawn = in_relief(table, found.facts, value, scale, point)
-        surface_component.draw(drawn, key=f"{key}.relief", name=name, alt=alt, on_select=take)
+    key, name = (
+        f"landscape.{landscape.id}.{value}",
+        f"landscape-{landscape.request.kind}-{landscape.id}-{value}",
+    )
+    alt = figures.surface_map_alt(table, landscape.facts, value)
+    on_point = point_panel.point_setter(landscape)
+    point = point_panel.chosen_point(landscape)
+    if as_relief:
+        surface = in_relief(table, landscape.facts, value, scale, point)
+        surface_component.show_loss_surface(
+            surface, key=f"{key}.relief", name=name, alt=alt, on_select=on_point
+        )
     else:
-        figure = figures.ground(table, found.facts, value, scale)
+        figure = figures.surface_map(table, landscape.facts, value, scale)
         if point is not None:
-            figures.chosen(figure, table.loc[point])
+            figures.mark_chosen_point(figure, table.loc[point])
         charts.chart(
             figure,
             key=f"{key}.above",
             name=name,
             alt=alt,
-            on_select=lambda custom: take(int(custom[0])),
+            on_select=lambda custom: on_point(int(custom[0])),
         )
-    charts.numbers(lambda: _plain(table), f"{key}.numbers", name, alt)
+    charts.lazy_table(lambda: _readable_table(table), f"{key}.numbers", name, alt)
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
+def _readable_table(table: pd.DataFrame) -> pd.DataFrame:
     """The points as people read them, without columns that say nothing."""
-    shown = table.assign(weights=[" ".join(f"{w:.3f}" for w in each) for each in table["weights"]])
-    return shown.dropna(axis=1, how="all")
+    readable = table.assign(
+        weights=[" ".join(f"{w:.3f}" for w in each) for each in table["weights"]]
+    )
+    return readable.dropna(axis=1, how="all")
 
 
-def cuts(subject: Subject) -> None:
+def show_cuts(subject: LandscapeSubject) -> None:
     """Every edge of the simplex, and centroid to vertices, with barriers."""
     if subject.vertices == 1:
-        widgets.empty(
+        widgets.empty_state(
             "This run has no edges",
             "It trained a single adapter. A run with two or more vertices has; or look at the way "
             "between two runs, in the view Between two.",
@@ -277,9 +297,9 @@ def cuts(subject: Subject) -> None:
         )
         return
 
-    def show(found: Landscape) -> None:
-        table, facts = found.table(), found.facts
-        which = st.segmented_control(
+    def show(landscape: LandscapeJob) -> None:
+        table, facts = landscape.table(), landscape.facts
+        line_group = st.segmented_control(
             "Lines",
             ["Vertex to vertex", "Centroid to vertex", "All"],
             default="All",
@@ -287,56 +307,60 @@ def cuts(subject: Subject) -> None:
             key="landscape.lines",
             label_visibility="collapsed",
         )
-        kept = table
-        if which != "All":
-            middle = table["line"].str.startswith("centroid")
-            kept = table[middle if which == "Centroid to vertex" else ~middle]
+        lines = table
+        if line_group != "All":
+            from_centroid = table["line"].str.startswith("centroid")
+            lines = table[from_centroid if line_group == "Centroid to vertex" else ~from_centroid]
         charts.chart(
-            figures.cuts(kept, facts),
-            key=f"landscape.{found.id}.cuts",
-            name=f"landscape-cuts-{found.id}",
-            alt=figures.cuts_alt(kept),
-            table=_plain(kept),
+            figures.loss_along_lines(lines, facts),
+            key=f"landscape.{landscape.id}.cuts",
+            name=f"landscape-cuts-{landscape.id}",
+            alt=figures.loss_along_lines_alt(lines),
+            table=_readable_table(lines),
         )
-        st.dataframe(figures.barriers(kept).round(4), hide_index=True, alt=figures.cuts_alt(kept))
+        st.dataframe(
+            figures.barrier_table(lines).round(4),
+            hide_index=True,
+            alt=figures.loss_along_lines_alt(lines),
+        )
         st.caption(
             "A barrier is the largest rise above the straight line between the losses at the ends; "
             "0 means that nothing stands between them."
         )
-        job_panel.caption(facts)
+        job_panel.measurement_caption(facts)
 
     st.caption(
         "Loss along every edge and from the centroid to every vertex, a little beyond both ends."
     )
-    job_panel.panel(Landscape, subject.ask("cuts", steps=12), show, "the edges")
+    job_panel.show_job(LandscapeJob, subject.job_request("cuts", steps=12), show, "the edges")
 
 
-def between(subject: Subject) -> None:
+def show_connection(subject: LandscapeSubject) -> None:
     """Mode connectivity: the straight way and a trained curve between two adapters."""
     others = _pick_others(subject, 1)
     if not others:
         return
 
-    def show(found: Landscape) -> None:
-        table, facts = found.table(), found.facts
+    def show(landscape: LandscapeJob) -> None:
+        table, facts = landscape.table(), landscape.facts
         lines = table[table["line"].isin(["straight", "curved"])]
         charts.chart(
-            figures.cuts(lines, facts, title="Straight way and trained curve"),
-            key=f"landscape.{found.id}.ways",
-            name=f"landscape-curve-{found.id}",
-            alt=figures.cuts_alt(lines),
-            table=_plain(lines),
+            figures.loss_along_lines(lines, facts, title="Straight way and trained curve"),
+            key=f"landscape.{landscape.id}.ways",
+            name=f"landscape-curve-{landscape.id}",
+            alt=figures.loss_along_lines_alt(lines),
+            table=_readable_table(lines),
         )
-        st.dataframe(figures.barriers(lines).round(4), hide_index=True)
+        st.dataframe(figures.barrier_table(lines).round(4), hide_index=True)
         st.caption(
             f"The curve is quadratic; its bend was trained for {facts['bend_steps']} steps on the "
             "seed's training examples, its ends are the two adapters as they are."
         )
-        _draw(found, relief=False)
+        _show_pictures(landscape, as_relief=False)
 
     st.caption(
         "Are two trained adapters connected by a way of low loss? The straight one, and a curve "
         "whose bend is trained for it."
     )
-    ask = subject.ask("curve", *others, steps=16)
-    job_panel.panel(Landscape, ask, show, "the way between them")
+    job_request = subject.job_request("curve", *others, steps=16)
+    job_panel.show_job(LandscapeJob, job_request, show, "the way between them")

@@ -15,36 +15,40 @@ from app.compare import selection
 from app.state import cache
 from peftcore import paths as paths_
 from peftcore.adapters.base import METHODS, Adapter
-from peftcore.analysis.limits import Limits
+from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.labs.attention.layer_probe import Probe
-    from peftcore.models.structure import Site
+    from peftcore.labs.attention.layer_probe import LayerProbe
+    from peftcore.models.structure import AttentionBlock
 
-SMALL = 30_000_000  # parameters: up to here a block more takes some hundredths of a second
-PRECISIONS = {"fp32": "Single precision", "fp64": "Double precision", "bf16": "bfloat16"}
+SMALL_BASE_PARAMETERS = (
+    30_000_000  # parameters: up to here a block more takes some hundredths of a second
+)
+PRECISION_TITLES = {"fp32": "Single precision", "fp64": "Double precision", "bf16": "bfloat16"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class LimitsInput:
     """What is looked at: a text, one seed, and the switches."""
 
     example: Example
     seed: int
-    alone: bool
-    naive: bool
-    length: int | None
+    single_layer: bool
+    shift_positions: bool
+    prefix_length: int | None
 
 
-def candidates() -> list[Run]:
+def candidate_runs() -> list[Run]:
     """Finished runs that change attention layers, on bases at hand; prefixes first."""
-    known = {info.name for info in cache.bases()}
+    base_names = {info.name for info in cache.list_bases()}
     runs = [
         run
-        for run in selection.finished()
-        if run.spec.base in known and run.spec.method in METHODS and _inside(run.spec.method)
+        for run in selection.finished_runs()
+        if run.spec.base in base_names
+        and run.spec.method in METHODS
+        and _works_inside_layers(run.spec.method)
     ]
     return sorted(
         runs,
@@ -56,10 +60,13 @@ def candidates() -> list[Run]:
     )
 
 
-def _inside(method: str) -> bool:
+def _works_inside_layers(method: str) -> bool:
     """Whether a method works inside the layers, by a prefix or by changed weights."""
-    kind = METHODS[method]
-    return kind.prefix is not Adapter.prefix or kind.patch is not Adapter.patch
+    method_class = METHODS[method]
+    return (
+        method_class.prefix is not Adapter.prefix
+        or method_class.transform_output is not Adapter.transform_output
+    )
 
 
 def has_prefix(run: Run) -> bool:
@@ -67,66 +74,79 @@ def has_prefix(run: Run) -> bool:
     return METHODS[run.spec.method].prefix is not Adapter.prefix
 
 
-def beside(run: Run, runs: Sequence[Run]) -> list[Run]:
+def comparable_runs(run: Run, runs: Sequence[Run]) -> list[Run]:
     """Runs to hold against one: other methods on the same base, those of the same task first.
 
     LoRA comes before the rest: it changes queries, so it shows what a prefix cannot do.
     """
-    same = [
+    other_runs = [
         other
         for other in runs
         if other.spec.base == run.spec.base and other.spec.method != run.spec.method
     ]
     spec = run.spec
-    return sorted(same, key=lambda o: (o.spec.task != spec.task, o.spec.method != "lora"))
+    return sorted(other_runs, key=lambda o: (o.spec.task != spec.task, o.spec.method != "lora"))
 
 
-def sites(base: str) -> tuple[Site, ...]:
+def attention_blocks(base: str) -> tuple[AttentionBlock, ...]:
     """The attention blocks of a base."""
-    return cache.base(base).anatomy.sites
+    return cache.base_model(base).structure.attention_blocks
 
 
 @st.cache_resource(max_entries=9, show_spinner="Preparing the model…")
-def _probe(run_id: str, precision: str, home: str, stamp: int) -> Probe:
-    from peftcore.labs.attention.layer_probe import Probe
+def _layer_probe(run_id: str, precision: str, home: str, adapter_version: int) -> LayerProbe:
+    from peftcore.labs.attention.layer_probe import LayerProbe
 
-    return Probe(cache.adapted(run_id), precision)  # type: ignore[arg-type]
+    return LayerProbe(cache.adapted_model(run_id), precision)  # type: ignore[arg-type]
 
 
-def layers(run: Run, paths: Sequence[str], asked: Asked, precision: str) -> dict[str, Limits]:
+def compare_layers(
+    run: Run, block_paths: Sequence[str], limits_input: LimitsInput, precision: str
+) -> dict[str, LayerComparison]:
     """Each of these attention blocks beside itself without the run's adapter.
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
     """
-    base = cache.base(run.spec.base)
-    if base.parameters <= SMALL:
-        paths = [site.path for site in base.anatomy.sites]
-    weights = run.folder / "adapter.safetensors"
-    stamp = weights.stat().st_mtime_ns if weights.is_file() else 0
-    home = str(paths_.home())
-    return _layers(run.id, tuple(paths), asked, precision, home, stamp)
+    base = cache.base_model(run.spec.base)
+    if base.parameter_count <= SMALL_BASE_PARAMETERS:
+        block_paths = [block.path for block in base.structure.attention_blocks]
+    adapter_file = run.folder / "adapter.safetensors"
+    adapter_version = adapter_file.stat().st_mtime_ns if adapter_file.is_file() else 0
+    home = str(paths_.workspace_folder())
+    return _compare_layers(
+        run.id, tuple(block_paths), limits_input, precision, home, adapter_version
+    )
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)  # up to 25 MB each
-def _layers(
-    run_id: str, paths: tuple[str, ...], asked: Asked, precision: str, home: str, stamp: int
-) -> dict[str, Limits]:
-    from peftcore.labs.attention.layer_probe import Switches, probe
+def _compare_layers(
+    run_id: str,
+    block_paths: tuple[str, ...],
+    limits_input: LimitsInput,
+    precision: str,
+    home: str,
+    adapter_version: int,
+) -> dict[str, LayerComparison]:
+    from peftcore.labs.attention.layer_probe import ProbeOptions, probe_layers
 
-    switches = Switches(asked.alone, asked.naive, asked.length)
-    made = _probe(run_id, precision, home, stamp)
-    return probe(made, asked.example, paths, switches, asked.seed)
+    options = ProbeOptions(
+        limits_input.single_layer, limits_input.shift_positions, limits_input.prefix_length
+    )
+    layer_probe = _layer_probe(run_id, precision, home, adapter_version)
+    return probe_layers(layer_probe, limits_input.example, block_paths, options, limits_input.seed)
 
 
-def words(base: str, example: Example, place: str) -> tuple[list[str], list[str]]:
+def query_and_key_texts(
+    base: str, example: Example, attention_kind: str
+) -> tuple[list[str], list[str]]:
     """What queries and keys of a kind of attention read."""
-    from peftcore.labs.attention.capture import tokens_of
+    from peftcore.labs.attention.capture import example_tokens
 
-    read, answered = tokens_of(cache.base(base), example)
-    first = [token.text for token in read]
-    second = [token.text for token in answered]
+    input_tokens, decoder_tokens = example_tokens(cache.base_model(base), example)
+    input_texts = [token.text for token in input_tokens]
+    decoder_texts = [token.text for token in decoder_tokens]
     return {
-        "encoder": (first, first),
-        "decoder": (second or first, second or first),
-        "cross": (second, first),
-    }[place]
+        "encoder": (input_texts, input_texts),
+        "decoder": (decoder_texts or input_texts, decoder_texts or input_texts),
+        "cross": (decoder_texts, input_texts),
+    }[attention_kind]

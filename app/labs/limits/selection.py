@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.compare import selection
 from app.labs.limits import cache as limits_cache
-from app.labs.limits.views import PLACES, Shown, shown_head
+from app.labs.limits.views import ATTENTION_KINDS, LimitsSubject, measure_head
 from app.state import cache
 from app.ui import run_styles, url_state, widgets
 from peftcore.data.task import Example
@@ -20,57 +20,66 @@ from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 T = TypeVar("T")
-FEW = 12  # choices up to this many stand side by side
-ALONE, WHOLE = "This layer alone", "Whole stack"
-CONTROLLED, NAIVE = "Controlled", "Naive"
-EXPLAINED = {
-    ALONE: "Only this layer wears the adapter, so its inputs are the base's. "
+MAX_SIDE_BY_SIDE = 12  # choices up to this many stand side by side
+ONE_LAYER, WHOLE_STACK = "This layer alone", "Whole stack"
+CONTROLLED_POSITIONS, SHIFTED_POSITIONS = "Controlled", "Naive"
+SWITCH_HELP = {
+    ONE_LAYER: "Only this layer wears the adapter, so its inputs are the base's. "
     "Here the theory is exact.",
-    WHOLE: "Every layer wears the adapter. From the second one on inputs differ, and so do "
+    WHOLE_STACK: "Every layer wears the adapter. From the second one on inputs differ, and so do "
     "patterns: effects compound.",
-    CONTROLLED: "Content keeps its positions in both passes, as the theory demands.",
-    NAIVE: "The prefix moves the content to later positions, as it does where a prefix is passed "
-    "off as earlier tokens. On models with learned absolute positions this changes the inputs and "
-    "seems to refute the theory.",
+    CONTROLLED_POSITIONS: "Content keeps its positions in both passes, as the theory demands.",
+    SHIFTED_POSITIONS: "The prefix moves the content to later positions, as it does where a "
+    "prefix is passed off as earlier tokens. On models with learned absolute positions this "
+    "changes the inputs and seems to refute the theory.",
 }
 
 
 def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     """The run in question and one to hold against it."""
-    known = {run.id: run for run in runs}
-    words = {name: _named(run) for name, run in known.items()}
-    change = url_state.follow(
+    runs_by_id = {run.id: run for run in runs}
+    titles = {name: _run_label(run) for name, run in runs_by_id.items()}
+    on_change = url_state.sync_with_url(
         "Run",
         "limits.run",
-        list(known),
+        list(runs_by_id),
         name="run",
-        words=words.__getitem__,
-        missing=url_state.no_run("finished runs that work inside attention layers can be measured"),
+        format_option=titles.__getitem__,
+        missing=url_state.why_run_missing(
+            "finished runs that work inside attention layers can be measured"
+        ),
     )
     left, right = st.columns(2)
-    chosen = left.selectbox(
-        "Run", list(known), format_func=words.__getitem__, key="limits.run", on_change=change
+    run_id = left.selectbox(
+        "Run",
+        list(runs_by_id),
+        format_func=titles.__getitem__,
+        key="limits.run",
+        on_change=on_change,
     )
-    others = {run.id: run for run in limits_cache.beside(known[chosen], runs)}
-    beside = right.selectbox(
+    other_runs = {run.id: run for run in limits_cache.comparable_runs(runs_by_id[run_id], runs)}
+    other_id = right.selectbox(
         "Beside it",
-        [*others, ""],
-        format_func=lambda name: _named(others[name]) if name else "Nothing",
-        key=f"limits.beside.{chosen}",
+        [*other_runs, ""],
+        format_func=lambda name: _run_label(other_runs[name]) if name else "Nothing",
+        key=f"limits.beside.{run_id}",
         help="Another method on the same base, such as LoRA, which can reorder attention.",
     )
-    return known[chosen], others.get(beside)
+    return runs_by_id[run_id], other_runs.get(other_id)
 
 
-def _named(run: Run) -> str:
-    return f"{run_styles.title(run.spec.method)} · {selection.task_title(run.spec.task)} · {run.id}"
+def _run_label(run: Run) -> str:
+    return (
+        f"{run_styles.method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · "
+        f"{run.id}"
+    )
 
 
 def pick_text(run: Run) -> Example | None:
     """A test example of the run's task, or a text and what the decoder reads after it."""
     task = run.spec.task
-    rows = cache.rows(task, "test")
-    most = len(rows.examples)
+    rows = cache.split_examples(task, "test")
+    example_count = len(rows.examples)
     with st.container(horizontal=True):
         source = st.segmented_control(
             "Input",
@@ -80,22 +89,24 @@ def pick_text(run: Run) -> Example | None:
             key="limits.source",
         )
         number = 1
-        if source == "An example" and most:
+        if source == "An example" and example_count:
             key = f"limits.example.{task}"
-            number = st.number_input(f"Number, 1 to {most:,}", 1, most, key=key, width=180)
+            number = st.number_input(
+                f"Number, 1 to {example_count:,}", 1, example_count, key=key, width=180
+            )
     if source == "My own text":
-        return _typed(run.spec.base)
+        return _type_example(run.spec.base)
     if rows.problem or not rows.examples:
-        st.warning(widgets.plain(rows.problem or "This task has no test examples."))
+        st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
         return None
-    chosen = rows.examples[number - 1]
-    st.text(chosen.source)
-    return chosen
+    example = rows.examples[number - 1]
+    st.text(example.source)
+    return example
 
 
-def _typed(base: str) -> Example | None:
+def _type_example(base: str) -> Example | None:
     """A text of one's own, and what a decoder reads after it."""
-    from peftcore.training.predict import typed
+    from peftcore.training.predict import typed_example
 
     left, right = st.columns(2)
     text = left.text_input(
@@ -105,66 +116,90 @@ def _typed(base: str) -> Example | None:
     if not text.strip():
         st.caption("Type a text to measure the layers on it.")
         return None
-    if not answer.strip() and catalog.describe(base).kind != "encoder":
+    if not answer.strip() and catalog.describe_base(base).kind != "encoder":
         st.caption("Without words for the decoder it reads the sign it starts with, nothing else.")
-    made = typed(text)
-    return Example(made.id, made.source, answer, parts=made.parts)
+    parsed = typed_example(text)
+    return Example(parsed.id, parsed.source, answer, parts=parsed.parts)
 
 
-def pick_head(run: Run, other: Run | None, example: Example) -> Shown:
+def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSubject:
     """Layer, head, seed and switches, and what they show."""
-    sites = limits_cache.sites(run.spec.base)
-    anatomy = cache.base(run.spec.base).anatomy
-    places = list(dict.fromkeys(site.place for site in sites))
+    blocks = limits_cache.attention_blocks(run.spec.base)
+    structure = cache.base_model(run.spec.base).structure
+    attention_kinds = list(dict.fromkeys(block.attention_kind for block in blocks))
     # The decoder first: that is where LoRA sits by default, which the page holds against prefixes.
-    start = places.index("decoder") if "decoder" in places else 0
+    default_index = attention_kinds.index("decoder") if "decoder" in attention_kinds else 0
     first, second, third = st.columns([21, 20, 21])
     with first:
-        place = _one("Attention", places, f"limits.place.{len(places)}", PLACES.__getitem__, start)
-        count = sum(site.place == place for site in sites)
-        layer = _one("Layer", list(range(count)), f"limits.layer.{place}.{count}", _from_one)
+        attention_kind = _pick_one(
+            "Attention",
+            attention_kinds,
+            f"limits.place.{len(attention_kinds)}",
+            ATTENTION_KINDS.__getitem__,
+            default_index,
+        )
+        layer_count = sum(block.attention_kind == attention_kind for block in blocks)
+        layer = _pick_one(
+            "Layer",
+            list(range(layer_count)),
+            f"limits.layer.{attention_kind}.{layer_count}",
+            _one_based,
+        )
     with second:
-        head = _one("Head", list(range(anatomy.heads)), f"limits.head.{anatomy.heads}", _from_one)
+        head = _pick_one(
+            "Head", list(range(structure.heads)), f"limits.head.{structure.heads}", _one_based
+        )
         seeds = run.spec.population.seeds
-        seed = _one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
+        seed = _pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
     with third:
-        inputs = _one("Inputs of the layer", [ALONE, WHOLE], "limits.inputs")
-        positions = _one("Positions", [CONTROLLED, NAIVE], "limits.positions")
-    st.caption(f"{EXPLAINED[inputs]} {EXPLAINED[positions]}")
-    asked = limits_cache.Asked(
-        example, seed, inputs == ALONE, positions == NAIVE, _pick_length(run)
+        inputs = _pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
+        positions = _pick_one(
+            "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS], "limits.positions"
+        )
+    st.caption(f"{SWITCH_HELP[inputs]} {SWITCH_HELP[positions]}")
+    limits_input = limits_cache.LimitsInput(
+        example, seed, inputs == ONE_LAYER, positions == SHIFTED_POSITIONS, _pick_prefix_length(run)
     )
-    return shown_head(run, other, asked, place, layer, head)
+    return measure_head(run, other_run, limits_input, attention_kind, layer, head)
 
 
-def _one(
-    label: str, options: Sequence[T], key: str, name: Callable[[T], str] = str, start: int = 0
+def _pick_one(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    default_index: int = 0,
 ) -> T:
     """One of several, side by side if they are few."""
-    if len(options) > FEW:
-        return st.selectbox(label, options, index=start, format_func=name, key=key)
+    if len(options) > MAX_SIDE_BY_SIDE:
+        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
     return st.segmented_control(
-        label, options, default=options[start], required=True, format_func=name, key=key
+        label,
+        options,
+        default=options[default_index],
+        required=True,
+        format_func=option_text,
+        key=key,
     )
 
 
-def _from_one(number: int) -> str:
+def _one_based(number: int) -> str:
     """Layers and heads count from one on the screen."""
     return str(number + 1)
 
 
-def _pick_length(run: Run) -> int | None:
+def _pick_prefix_length(run: Run) -> int | None:
     """How many of the prefix's positions are used; None for all, and where there is no prefix."""
-    whole = int(run.spec.settings.get("length", 0)) if limits_cache.has_prefix(run) else 0
-    if whole < 2:
+    full_length = int(run.spec.settings.get("length", 0)) if limits_cache.has_prefix(run) else 0
+    if full_length < 2:
         return None
-    used = st.slider(
+    used_length = st.slider(
         "Prefix positions used",
         1,
-        whole,
-        whole,
-        key=f"limits.length.{whole}",
+        full_length,
+        full_length,
+        key=f"limits.length.{full_length}",
         help="The first ones of the trained prefix. With one, the bias lies on a line; with more, "
         "in a span of as many dimensions.",
     )
-    return None if used == whole else used
+    return None if used_length == full_length else used_length

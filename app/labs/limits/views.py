@@ -12,92 +12,97 @@ from app.figures import limits as figures
 from app.labs.limits import cache
 from app.ui import widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks
-from peftcore.analysis.limits import UNMOVED, Head, Limits
+from app.ui.run_styles import styles_by_run
+from peftcore.analysis.limits import ROUNDING_TOLERANCE, HeadSummary, LayerComparison
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run
 
-DIFFERENCE = "In the difference, blue is attention gained and orange is attention lost."
-PLACES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
+DIFFERENCE_NOTE = "In the difference, blue is attention gained and orange is attention lost."
+ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
 
 @dataclass(frozen=True)
-class Shown:
+class LimitsSubject:
     """One head of one layer of a run, and another run beside it."""
 
     run: Run
-    other: Run | None
-    asked: cache.Asked
-    place: str
-    path: str
+    other_run: Run | None
+    limits_input: cache.LimitsInput
+    attention_kind: str
+    block_path: str
     layer: int
     head: int
-    found: Limits
-    queries: list[str]
-    keys: list[str]
+    comparison: LayerComparison
+    query_texts: list[str]
+    key_texts: list[str]
 
     @property
-    def numbers(self) -> Head:
+    def summary(self) -> HeadSummary:
         """The head in numbers."""
-        return self.found.head(self.head)
+        return self.comparison.summarize_head(self.head)
 
     @property
-    def file(self) -> str:
+    def file_stem(self) -> str:
         """Start of the names of saved files."""
-        return f"limits-{self.run.id}-{self.place}-{self.layer + 1}-head-{self.head + 1}"
+        return f"limits-{self.run.id}-{self.attention_kind}-{self.layer + 1}-head-{self.head + 1}"
 
 
-def verdict(shown: Shown) -> None:
+def show_verdict(subject: LimitsSubject) -> None:
     """One sentence for this head, one for the other run, and what they are about."""
-    names = looks([shown.run, *([shown.other] if shown.other else [])])
-    said = shown.numbers.verdict()
-    icon = "check_circle" if shown.numbers.keeps_order else "shuffle"
+    styles = styles_by_run([subject.run, *([subject.other_run] if subject.other_run else [])])
+    verdict_text = subject.summary.verdict()
+    icon = "check_circle" if subject.summary.keeps_order else "shuffle"
     st.markdown(
-        f":material/{icon}: **{widgets.plain(names[shown.run.id].name)}.** {widgets.plain(said)}"
+        f":material/{icon}: **{widgets.escape_markdown(styles[subject.run.id].name)}.** "
+        f"{widgets.escape_markdown(verdict_text)}"
     )
-    if shown.other:
-        theirs = beside(shown, shown.other)[shown.path].head(shown.head)
-        icon = "check_circle" if theirs.keeps_order else "shuffle"
+    if subject.other_run:
+        other_summary = compare_other_run(subject, subject.other_run)[
+            subject.block_path
+        ].summarize_head(subject.head)
+        icon = "check_circle" if other_summary.keeps_order else "shuffle"
         st.markdown(
-            f":material/{icon}: **{widgets.plain(names[shown.other.id].name)}.** "
-            f"{widgets.plain(theirs.verdict())}"
+            f":material/{icon}: **{widgets.escape_markdown(styles[subject.other_run.id].name)}.** "
+            f"{widgets.escape_markdown(other_summary.verdict())}"
         )
-    st.caption(_why(shown))
+    st.caption(_explain_verdict(subject))
 
 
-def beside(shown: Shown, run: Run, paths: tuple[str, ...] = ()) -> dict[str, Limits]:
+def compare_other_run(
+    subject: LimitsSubject, run: Run, block_paths: tuple[str, ...] = ()
+) -> dict[str, LayerComparison]:
     """The same layers of another run; its own prefix, if it has one, is used whole."""
-    seed = min(shown.asked.seed, run.spec.population.seeds - 1)
-    asked = replace(shown.asked, seed=seed, length=None)
-    return cache.layers(run, paths or (shown.path,), asked, "fp32")
+    seed = min(subject.limits_input.seed, run.spec.population.seeds - 1)
+    limits_input = replace(subject.limits_input, seed=seed, prefix_length=None)
+    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input, "fp32")
 
 
-def _why(shown: Shown) -> str:
+def _explain_verdict(subject: LimitsSubject) -> str:
     """What explains the verdict, given the switches."""
-    if not cache.has_prefix(shown.run):
+    if not cache.has_prefix(subject.run):
         return (
             "This adapter changes weights. Where it changes queries or keys, attention among the "
             "content can take any pattern; where it does not, the pattern stays the base's."
         )
-    if shown.asked.naive and not shown.numbers.keeps_order:
+    if subject.limits_input.shift_positions and not subject.summary.keeps_order:
         return (
             "The order moved because the prefix pushed the content to other positions, which this "
             "model adds to its inputs: the two passes read different inputs. The theory compares "
             "the same inputs; switch to controlled positions to see it hold."
         )
-    if shown.asked.naive:
+    if subject.limits_input.shift_positions:
         return (
             "Positions make no difference here: this model only knows how far apart two tokens "
             "are, so moving all of them by the same amount changes nothing, or this layer has no "
             "positions to move."
         )
-    if not shown.asked.alone and not shown.numbers.keeps_order:
+    if not subject.limits_input.single_layer and not subject.summary.keeps_order:
         return (
             "The order moved because the layers below, which wear the prefix too, hand this layer "
             "other inputs. The theory is about one layer on the same inputs: switch to this layer "
             "alone to see it hold."
         )
-    if not shown.numbers.keeps_order:
+    if not subject.summary.keeps_order:
         return (
             "The order moved, which the theory does not allow for one layer on the same inputs: "
             "this would be an error of ours."
@@ -110,77 +115,89 @@ def _why(shown: Shown) -> str:
     )
 
 
-def precision(shown: Shown) -> None:
+def show_precision(subject: LimitsSubject) -> None:
     """The largest departures from the theory, in three kinds of arithmetic."""
-    for column, (name, title) in zip(st.columns(3), cache.PRECISIONS.items(), strict=True):
-        one = cache.layers(shown.run, (shown.path,), shown.asked, name)[shown.path]
-        head = one.head(shown.head)
+    for column, (name, title) in zip(st.columns(3), cache.PRECISION_TITLES.items(), strict=True):
+        comparison = cache.compare_layers(
+            subject.run, (subject.block_path,), subject.limits_input, name
+        )[subject.block_path]
+        summary = comparison.summarize_head(subject.head)
         column.metric(
             f"Residual, {title.lower()}",
-            f"{head.residual:.1e}",
-            help=f"Pattern {head.pattern_error:.1e}, output {head.output_error:.1e}. The largest "
-            "departure from: content attention times (1 − share), and output times (1 − share) "
-            "plus the prefix values weighted by attention. Nothing but rounding should be left.",
+            f"{summary.residual:.1e}",
+            help=f"Pattern {summary.pattern_error:.1e}, output {summary.output_error:.1e}. "
+            "The largest departure from: content attention times (1 − share), and output times "
+            "(1 − share) plus the prefix values weighted by attention. Nothing but rounding "
+            "should be left.",
             border=True,
         )
 
 
-def pattern(shown: Shown) -> None:
+def show_pattern(subject: LimitsSubject) -> None:
     """Attention among the content, before, after, renormalised."""
-    worn = "With the prefix" if shown.found.length else "With the adapter"
+    adapted_title = "With the prefix" if subject.comparison.length else "With the adapter"
     chart(
-        figures.patterns(shown.found, shown.head, shown.queries, shown.keys, worn),
+        figures.pattern_heatmaps(
+            subject.comparison, subject.head, subject.query_texts, subject.key_texts, adapted_title
+        ),
         key="limits.pattern",
-        name=f"{shown.file}-pattern",
-        alt=figures.patterns_alt(shown.found, shown.head),
-        table=lambda: figures.patterns_table(shown.found, shown.head, shown.queries, shown.keys),
+        name=f"{subject.file_stem}-pattern",
+        alt=figures.pattern_heatmaps_alt(subject.comparison, subject.head),
+        table=lambda: figures.pattern_table(
+            subject.comparison, subject.head, subject.query_texts, subject.key_texts
+        ),
     )
-    if shown.found.length:
+    if subject.comparison.length:
         st.caption(
             "P1, P2, … are prefix positions. The third picture is the second without them, every "
             "row brought back to a sum of one; it must equal the first."
         )
     else:
-        st.caption(DIFFERENCE)
-    if shown.other:
-        found = beside(shown, shown.other)[shown.path]
-        name = looks([shown.run, shown.other])[shown.other.id].name
+        st.caption(DIFFERENCE_NOTE)
+    if subject.other_run:
+        comparison = compare_other_run(subject, subject.other_run)[subject.block_path]
+        name = styles_by_run([subject.run, subject.other_run])[subject.other_run.id].name
         chart(
-            figures.patterns(found, shown.head, shown.queries, shown.keys, f"With {name}"),
+            figures.pattern_heatmaps(
+                comparison, subject.head, subject.query_texts, subject.key_texts, f"With {name}"
+            ),
             key="limits.pattern.other",
-            name=f"{shown.file}-pattern-{shown.other.id}",
-            alt=figures.patterns_alt(found, shown.head),
-            table=lambda: figures.patterns_table(found, shown.head, shown.queries, shown.keys),
+            name=f"{subject.file_stem}-pattern-{subject.other_run.id}",
+            alt=figures.pattern_heatmaps_alt(comparison, subject.head),
+            table=lambda: figures.pattern_table(
+                comparison, subject.head, subject.query_texts, subject.key_texts
+            ),
         )
-        if not found.length:
-            st.caption(DIFFERENCE)
+        if not comparison.length:
+            st.caption(DIFFERENCE_NOTE)
 
 
-def share(shown: Shown) -> None:
+def show_prefix_share(subject: LimitsSubject) -> None:
     """What each query gives to the prefix."""
-    if not shown.found.length:
+    if not subject.comparison.length:
         st.info("This adapter has no prefix, so all attention stays on the content.")
         return
     table = pd.DataFrame(
-        {"query": shown.queries} | {f"head {n + 1}": s for n, s in enumerate(shown.found.share)}
+        {"query": subject.query_texts}
+        | {f"head {n + 1}": s for n, s in enumerate(subject.comparison.share)}
     )
     chart(
-        figures.share(shown.found, shown.head, shown.queries),
+        figures.prefix_share_bars(subject.comparison, subject.head, subject.query_texts),
         key="limits.share",
-        name=f"{shown.file}-share",
-        alt=figures.share_alt(shown.found, shown.head),
+        name=f"{subject.file_stem}-share",
+        alt=figures.prefix_share_alt(subject.comparison, subject.head),
         table=table,
     )
 
 
-def bias(shown: Shown) -> None:
+def show_bias(subject: LimitsSubject) -> None:
     """The bias in a plane, and how many directions it uses."""
-    values = shown.found.projection(shown.head)
+    projection = subject.comparison.projection(subject.head)
     table = pd.DataFrame(
         {
-            "query": shown.queries,
+            "query": subject.query_texts,
             **{
-                f"{name} {axis}": getattr(values, name)[:, n]
+                f"{name} {axis}": getattr(projection, name)[:, n]
                 for name in ("before", "scaled", "after")
                 for n, axis in enumerate(("across", "up"))
             },
@@ -189,81 +206,100 @@ def bias(shown: Shown) -> None:
     left, right = st.columns([3, 2])
     with left:
         chart(
-            figures.bias(shown.found, shown.head, shown.queries),
+            figures.bias_plane(subject.comparison, subject.head, subject.query_texts),
             key="limits.bias",
-            name=f"{shown.file}-bias",
-            alt=figures.bias_alt(shown.found, shown.head),
+            name=f"{subject.file_stem}-bias",
+            alt=figures.bias_plane_alt(subject.comparison, subject.head),
             table=table,
         )
     with right:
-        singular = shown.found.singular_values(shown.head)
+        singular_values = subject.comparison.singular_values(subject.head)
         chart(
-            figures.directions(shown.found, shown.head),
+            figures.bias_direction_bars(subject.comparison, subject.head),
             key="limits.directions",
-            name=f"{shown.file}-directions",
-            alt=figures.directions_alt(shown.found, shown.head),
-            table=pd.DataFrame({"direction": range(1, len(singular) + 1), "value": singular}),
+            name=f"{subject.file_stem}-directions",
+            alt=figures.bias_direction_alt(subject.comparison, subject.head),
+            table=pd.DataFrame(
+                {"direction": range(1, len(singular_values) + 1), "value": singular_values}
+            ),
         )
-    here = shown.numbers
+    summary = subject.summary
     st.caption(
-        f"Mean length of the bias {here.bias_norm:.3g}, of the old outputs {here.output_norm:.3g}; "
-        f"{here.rank} singular values are above rounding. One prefix position can only add along "
+        f"Mean length of the bias {summary.bias_norm:.3g}, of the old outputs "
+        f"{summary.output_norm:.3g}; "
+        f"{summary.rank} singular values are above rounding. One prefix position can only add "
+        "along "
         "one line, with a strength that depends on the query; several can add anything in the span "
         "of their values, of which trained prefixes need not use all."
     )
 
 
-def everywhere(shown: Shown) -> None:
+def show_all_layers(subject: LimitsSubject) -> None:
     """The distance of every layer of the run and of the one beside it, on one scale."""
     rows = []
-    sites = cache.sites(shown.run.spec.base)
-    runs = [shown.run, *([shown.other] if shown.other else [])]
+    blocks = cache.attention_blocks(subject.run.spec.base)
+    runs = [subject.run, *([subject.other_run] if subject.other_run else [])]
     for run in runs:
-        own = run.id == shown.run.id
-        paths = tuple(site.path for site in sites)
-        found = cache.layers(run, paths, shown.asked, "fp32") if own else beside(shown, run, paths)
+        is_subject_run = run.id == subject.run.id
+        block_paths = tuple(block.path for block in blocks)
+        comparisons = (
+            cache.compare_layers(run, block_paths, subject.limits_input, "fp32")
+            if is_subject_run
+            else compare_other_run(subject, run, block_paths)
+        )
         rows += [
             {
                 "run": run.id,
-                "layer": f"{PLACES[site.place]} {site.layer + 1}",
-                "drift": found[site.path].content_drift,
-                "residual": found[site.path].residual,
-                "share": float(found[site.path].share.mean()),
+                "layer": f"{ATTENTION_KINDS[block.attention_kind]} {block.layer + 1}",
+                "drift": comparisons[block.path].content_drift,
+                "residual": comparisons[block.path].residual,
+                "share": float(comparisons[block.path].share.mean()),
             }
-            for site in sites
+            for block in blocks
         ]
-    table, names = pd.DataFrame(rows), looks(runs)
+    table, styles = pd.DataFrame(rows), styles_by_run(runs)
     chart(
-        figures.distances(table, names),
+        figures.layer_distances_chart(table, styles),
         key="limits.distances",
-        name=f"limits-{shown.run.id}-layers",
-        alt=figures.distances_alt(table, names),
-        table=table.assign(run=[names[run].name for run in table["run"]]),
+        name=f"limits-{subject.run.id}-layers",
+        alt=figures.layer_distances_alt(table, styles),
+        table=table.assign(run=[styles[run].name for run in table["run"]]),
     )
     st.caption(
-        f"One input, one seed, the largest change over all heads. Below {UNMOVED:g} only rounding "
+        f"One input, one seed, the largest change over all heads. Below {ROUNDING_TOLERANCE:g} "
+        "only rounding "
         "is left. Layers that an adapter leaves alone stand at the bottom."
     )
 
 
-VIEWS: dict[str, Callable[[Shown], None]] = {
-    "Pattern": pattern,
-    "Share": share,
-    "Bias": bias,
-    "All layers": everywhere,
+VIEWS: dict[str, Callable[[LimitsSubject], None]] = {
+    "Pattern": show_pattern,
+    "Share": show_prefix_share,
+    "Bias": show_bias,
+    "All layers": show_all_layers,
 }
 
 
-def shown_head(
-    run: Run, other: Run | None, asked: cache.Asked, place: str, layer: int, head: int
-) -> Shown:
+def measure_head(
+    run: Run,
+    other_run: Run | None,
+    limits_input: cache.LimitsInput,
+    attention_kind: str,
+    layer: int,
+    head: int,
+) -> LimitsSubject:
     """One head, measured; BadInput if the model has no such layer."""
-    known: dict[tuple[str, int], str] = {
-        (site.place, site.layer): site.path for site in cache.sites(run.spec.base)
+    block_paths: dict[tuple[str, int], str] = {
+        (block.attention_kind, block.layer): block.path
+        for block in cache.attention_blocks(run.spec.base)
     }
-    if (place, layer) not in known:
-        raise BadInput(f"{run.spec.base} has no layer {layer + 1} in its {place} attention")
-    path = known[place, layer]
-    found = cache.layers(run, (path,), asked, "fp32")[path]
-    words = cache.words(run.spec.base, asked.example, place)
-    return Shown(run, other, asked, place, path, layer, head, found, *words)
+    if (attention_kind, layer) not in block_paths:
+        raise BadInput(
+            f"{run.spec.base} has no layer {layer + 1} in its {attention_kind} attention"
+        )
+    block_path = block_paths[attention_kind, layer]
+    comparison = cache.compare_layers(run, (block_path,), limits_input, "fp32")[block_path]
+    texts = cache.query_and_key_texts(run.spec.base, limits_input.example, attention_kind)
+    return LimitsSubject(
+        run, other_run, limits_input, attention_kind, block_path, layer, head, comparison, *texts
+    )

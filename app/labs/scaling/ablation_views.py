@@ -10,163 +10,180 @@ import streamlit as st
 from app.compare.selection import task_title
 from app.figures import compare
 from app.figures import scaling_ablations as figures
-from app.labs.scaling.selection import Subject
+from app.labs.scaling.selection import ScalingSubject
 from app.state import cache
-from app.theme import Look, look
+from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.scaling import ablations as prompt_ablations
-from peftcore.labs.scaling.ablations import PLAIN, SCALED, Study
+from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD, PromptAblation
 from peftcore.models import catalog
 
-BUSY = ("queued", "training", "answering")
+BUSY_STATES = ("queued", "training", "answering")
 
 
-def ablations(subject: Subject) -> None:
+def show_ablations(subject: ScalingSubject) -> None:
     """What is trained, what shares a scale, where it stands: side by side."""
-    found = _found("variants", subject)
-    metric = _metric(subject.run.spec.task)
-    scores = found.scores(metric)
+    ablation = _build_ablation("variants", subject)
+    metric = _main_metric(subject.run.spec.task)
+    scores = ablation.scores(metric)
     if not scores.empty:
-        whole = cache.store().table([run for run in found.runs if run])
+        run_table = cache.run_store().table([run for run in ablation.runs if run])
         runs = dict(zip(scores["run"], scores["name"], strict=True))
-        drawn = {
-            run: look(SCALED if name != prompt_ablations.FIXED else PLAIN, "").again(nth, name)
+        styles = {
+            run: style_of_method(
+                SCALED_METHOD if name != prompt_ablations.FIXED_SCALE else PLAIN_METHOD, ""
+            ).variant(nth, name)
             for nth, (run, name) in enumerate(runs.items())
         }
-        shown = whole[whole["run"].isin(runs)]
-        summary = comparison.summary(
-            shown, metric, lowest_first=compare.measure(metric).better == "lower"
+        shown_table = run_table[run_table["run"].isin(runs)]
+        summary = comparison.summarize_runs(
+            shown_table, metric, lowest_first=compare.find_measure(metric).better == "lower"
         )
         chart(
-            compare.scores(summary, shown, metric, drawn),
+            compare.score_intervals(summary, shown_table, metric, styles),
             key="scaling.ablations",
             name=f"{subject.run.id}-ablations",
-            alt=compare.scores_alt(summary, metric, drawn),
+            alt=compare.score_intervals_alt(summary, metric, styles),
             table=scores[["name", "seed", metric]],
         )
-        _against(shown, metric, drawn, runs)
+        _show_differences(shown_table, metric, styles, runs)
     st.caption(
         "Everything but the one change is as in the run above, the learning rate included; "
         "bars are 95 % intervals over seeds. “Scale fixed at one” is prompt tuning."
     )
-    _complete(found, subject)
+    _show_runs(ablation, subject)
 
 
-def _against(
-    shown: pd.DataFrame, metric: str, drawn: dict[str, Look], runs: dict[str, str]
+def _show_differences(
+    shown: pd.DataFrame, metric: str, styles: dict[str, RunStyle], runs: dict[str, str]
 ) -> None:
     """Paired differences to prompt tuning, where it was run."""
-    plain = next((run for run, name in runs.items() if name == prompt_ablations.FIXED), None)
-    if plain is None or len(runs) < 2:
+    reference_run = next(
+        (run for run, name in runs.items() if name == prompt_ablations.FIXED_SCALE), None
+    )
+    if reference_run is None or len(runs) < 2:
         return
-    asked = (comparison.against(shown, metric, plain), metric, drawn, plain)
-    told = asked[0].assign(run=[runs[run] for run in asked[0]["run"]])
+    figure_args = (
+        comparison.differences_from_reference(shown, metric, reference_run),
+        metric,
+        styles,
+        reference_run,
+    )
+    differences = figure_args[0].assign(run=[runs[run] for run in figure_args[0]["run"]])
     chart(
-        compare.gaps(*asked),
+        compare.difference_intervals(*figure_args),
         key="scaling.against",
         name="differences-to-prompt-tuning",
-        alt=compare.gaps_alt(*asked),
-        table=told,
+        alt=compare.difference_intervals_alt(*figure_args),
+        table=differences,
     )
     st.caption(
-        f"Paired by seed; with {told['n'].max()} pairs p cannot fall below "
-        f"{told['smallest_p'].min():.3g}."
+        f"Paired by seed; with {differences['n'].max()} pairs p cannot fall below "
+        f"{differences['smallest_p'].min():.3g}."
     )
 
 
-def lengths(subject: Subject) -> None:
+def show_lengths(subject: ScalingSubject) -> None:
     """Scores by prompt length, with and without scales."""
-    _by_place("lengths", subject, "Prompt length (tokens)")
+    _show_by_value("lengths", subject, "Prompt length (tokens)")
 
 
-def shots(subject: Subject) -> None:
+def show_shots(subject: ScalingSubject) -> None:
     """Scores by number of training examples, with and without scales."""
-    _by_place("shots", subject, "Training examples of a seed")
+    _show_by_value("shots", subject, "Training examples of a seed")
 
 
-def _by_place(name: str, subject: Subject, axis: str) -> None:
-    found = _found(name, subject)
-    metric = _metric(subject.run.spec.task)
-    scores = found.scores(metric)
+def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
+    ablation = _build_ablation(name, subject)
+    metric = _main_metric(subject.run.spec.task)
+    scores = ablation.scores(metric)
     if not scores.empty:
-        drawn = {METHODS[m].title: look(m, METHODS[m].title) for m in (SCALED, PLAIN)}
+        styles = {
+            METHODS[method].title: style_of_method(method, METHODS[method].title)
+            for method in (SCALED_METHOD, PLAIN_METHOD)
+        }
         chart(
-            figures.by_place(scores, metric, drawn, axis),
+            figures.scores_by_value_chart(scores, metric, styles, axis),
             key=f"scaling.{name}",
             name=f"{subject.run.id}-{name}",
-            alt=figures.by_place_alt(scores, metric, axis),
+            alt=figures.scores_by_value_alt(scores, metric, axis),
             table=scores[["line", "place", "seed", metric]],
         )
     st.caption(
         "Everything else is as in the run above, the learning rate included. Where the intervals "
         "of the two overlap widely, the scales made no difference that these seeds can show."
     )
-    _complete(found, subject)
+    _show_runs(ablation, subject)
 
 
-def stability(subject: Subject) -> None:
+def show_stability(subject: ScalingSubject) -> None:
     """How far the seeds of every comparable run scatter."""
-    runs = prompt_ablations.comparable(cache.store().all(), subject.run)
-    metric = _metric(subject.run.spec.task)
-    whole = cache.store().table(runs)
-    if metric not in whole or figures.spreads(whole, metric).empty:
+    runs = prompt_ablations.comparable_runs(cache.run_store().all(), subject.run)
+    metric = _main_metric(subject.run.spec.task)
+    run_table = cache.run_store().table(runs)
+    if metric not in run_table or figures.seed_spreads(run_table, metric).empty:
         st.info("Scatter needs runs with two seeds or more.")
         return
-    drawn = looks(runs)
-    told = figures.spreads(whole, metric)
-    told["run"] = [drawn[run].name for run in told["run"]]
+    styles = styles_by_run(runs)
+    spreads = figures.seed_spreads(run_table, metric)
+    spreads["run"] = [styles[run].name for run in spreads["run"]]
     chart(
-        figures.steadiness(whole, metric, drawn),
+        figures.seed_spread_chart(run_table, metric, styles),
         key="scaling.stability",
         name=f"{subject.run.id}-stability",
-        alt=figures.steadiness_alt(whole, metric, drawn),
-        table=told,
+        alt=figures.seed_spread_alt(run_table, metric, styles),
+        table=spreads,
     )
     st.caption(
         "All finished runs with this run's task, data, examples and seeds. Bars are 95 % "
         "chi-square intervals, as for normal scores: with few seeds they are wide, and runs whose "
         "bars overlap cannot be told apart."
     )
-    widgets.link("train", "Train another method on this task")
+    widgets.page_link("train", "Train another method on this task")
 
 
-def transfer(subject: Subject) -> None:
+def show_transfer(subject: ScalingSubject) -> None:
     """Source task × target task: what starting from another task's prompt adds."""
-    own, known = subject.run.spec.task, _tasks_for(subject.run.spec.base)
-    among = st.multiselect(
+    own_task, other_tasks = subject.run.spec.task, _tasks_for_base(subject.run.spec.base)
+    task_names = st.multiselect(
         "Tasks",
-        list(dict.fromkeys([own, *known])),
-        default=_started(subject, known),
+        list(dict.fromkeys([own_task, *other_tasks])),
+        default=_default_tasks(subject, other_tasks),
         format_func=task_title,
         key=f"scaling.tasks.{subject.run.id}",
         help="Each is trained directly, and from what every other one taught.",
     )
-    if len(among) < 2:
+    if len(task_names) < 2:
         st.info("Choose two tasks or more.")
         return
-    found = _found("transfer", subject, among)
-    metrics = {name: tasks.find(name).main_metric for name in among}
-    fields = prompt_ablations.gains(found, metrics)
+    ablation = _build_ablation("transfer", subject, task_names)
+    metrics = {name: tasks.find_task(name).main_metric for name in task_names}
+    fields = prompt_ablations.transfer_gains(ablation, metrics)
     gains = {(field.source, field.target): field.gain for field in fields}
-    titles = {name: task_title(name) for name in among}
+    titles = {name: task_title(name) for name in task_names}
     if any(field.gain.n for field in fields):
         rows = [
-            {"source": f.source, "target": f.target, "metric": metrics[f.target]}
-            | {"directly": f.direct, "from source": f.started, "gain": f.gain.mean}
-            | {"low": f.gain.low, "high": f.gain.high, "p": f.gain.p, "pairs": f.gain.n}
-            for f in fields
+            {"source": field.source, "target": field.target, "metric": metrics[field.target]}
+            | {"directly": field.direct, "from source": field.started, "gain": field.gain.mean}
+            | {
+                "low": field.gain.low,
+                "high": field.gain.high,
+                "p": field.gain.p,
+                "pairs": field.gain.n,
+            }
+            for field in fields
         ]
         chart(
-            figures.matrix(gains, among, titles, metrics),
+            figures.transfer_heatmap(gains, task_names, titles, metrics),
             key="scaling.transfer",
             name=f"{subject.run.id}-transfer",
-            alt=figures.matrix_alt(gains, titles, metrics),
+            alt=figures.transfer_heatmap_alt(gains, titles, metrics),
             table=pd.DataFrame(rows),
         )
     st.caption(
@@ -175,20 +192,20 @@ def transfer(subject: Subject) -> None:
         "the measure's range. The diagonal trains on the same task twice: what longer training "
         "alone is worth, and the yardstick for the other fields."
     )
-    _complete(found, subject)
+    _show_runs(ablation, subject)
 
 
-def _tasks_for(base: str) -> list[str]:
+def _tasks_for_base(base: str) -> list[str]:
     """Tasks whose data are at hand and that this base can do."""
-    encoder = base in catalog.names() and catalog.describe(base).kind == "encoder"
-    at_hand = [task for task in cache.tasks() if cache.at_hand(task.name)]
+    encoder = base in catalog.base_names() and catalog.describe_base(base).kind == "encoder"
+    at_hand = [task for task in cache.list_tasks() if cache.has_local_data(task.name)]
     return [task.name for task in at_hand if task.labels or not encoder]
 
 
-def _started(subject: Subject, known: Sequence[str]) -> list[str]:
+def _default_tasks(subject: ScalingSubject, task_names: Sequence[str]) -> list[str]:
     """The run's task and those of runs that started from it or led to it; else one other."""
-    own = subject.run.spec.task
-    store = cache.store()
+    own_task = subject.run.spec.task
+    store = cache.run_store()
     linked = [
         run.spec.task
         for run in store.all()
@@ -196,19 +213,21 @@ def _started(subject: Subject, known: Sequence[str]) -> list[str]:
         and run.spec.method == subject.run.spec.method
         and run.spec.start
     ]
-    others = [name for name in dict.fromkeys(linked) if name != own and name in known]
-    return [own, *(others or [name for name in known if name != own][:1])]
+    others = [name for name in dict.fromkeys(linked) if name != own_task and name in task_names]
+    return [own_task, *(others or [name for name in task_names if name != own_task][:1])]
 
 
-def _found(name: str, subject: Subject, among: Sequence[str] = ()) -> Study:
-    return prompt_ablations.study(name, subject.run.spec, cache.store(), among)
+def _build_ablation(
+    name: str, subject: ScalingSubject, task_names: Sequence[str] = ()
+) -> PromptAblation:
+    return prompt_ablations.build_ablation(name, subject.run.spec, cache.run_store(), task_names)
 
 
-def _metric(task: str) -> str:
-    return tasks.find(task).main_metric
+def _main_metric(task: str) -> str:
+    return tasks.find_task(task).main_metric
 
 
-def _complete(found: Study, subject: Subject) -> None:
+def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
     """What of a study is there, and the button that queues the rest."""
     rows = [
         {
@@ -216,12 +235,12 @@ def _complete(found: Study, subject: Subject) -> None:
             "State": widgets.state_name(run.status().state) if run else "Not run yet",
             "Open": f"/runs?run={run.id}" if run else "",
         }
-        for cell, run in zip(found.cells, found.runs, strict=True)
+        for cell, run in zip(ablation.cells, ablation.runs, strict=True)
     ]
-    missing = len(found.missing)
-    there = len(found.cells) - missing - len(found.unfinished)
+    missing = len(ablation.missing)
+    done_count = len(ablation.cells) - missing - len(ablation.unfinished)
     with st.expander(
-        f"Runs of this study: {there} of {len(found.cells)} are done", expanded=missing > 0
+        f"Runs of this study: {done_count} of {len(ablation.cells)} are done", expanded=missing > 0
     ):
         st.dataframe(
             pd.DataFrame(rows),
@@ -230,41 +249,41 @@ def _complete(found: Study, subject: Subject) -> None:
             column_config={"Open": st.column_config.LinkColumn(display_text="Open")},
         )
         if missing:
-            _offer(found, subject, missing)
-    _watch(found)
+            _queue_button(ablation, subject, missing)
+    _watch_runs(ablation)
 
 
-def _offer(found: Study, subject: Subject, missing: int) -> None:
+def _queue_button(ablation: PromptAblation, subject: ScalingSubject, missing_count: int) -> None:
     """The button, with what it will take judged by this run."""
-    spent = subject.run.status().seconds
+    run_seconds = subject.run.status().seconds
     if st.button(
-        f"Queue {missing} missing run{'s' * (missing > 1)}",
+        f"Queue {missing_count} missing run{'s' * (missing_count > 1)}",
         type="primary",
         icon=":material/playlist_add:",
-        key=f"scaling.queue.{found.name}",
+        key=f"scaling.queue.{ablation.name}",
     ):
-        prompt_ablations.queue_missing(found, cache.queue())
-        ensure_worker(queue=cache.queue())
+        prompt_ablations.queue_missing(ablation, cache.job_queue())
+        ensure_worker(queue=cache.job_queue())
         st.rerun()
-    if spent:
+    if run_seconds:
         st.caption(
-            f"This run took {widgets.duration(spent)}: at its pace about "
-            f"{widgets.duration(spent * missing)} in all."
+            f"This run took {widgets.format_duration(run_seconds)}: at its pace about "
+            f"{widgets.format_duration(run_seconds * missing_count)} in all."
         )
 
 
-def _watch(found: Study) -> None:
+def _watch_runs(ablation: PromptAblation) -> None:
     """Draw the page again when a run that is under way changes its state."""
-    before = [run.status().state for run in found.unfinished]
-    if not set(before) & set(BUSY):
+    states_before = [run.status().state for run in ablation.unfinished]
+    if not set(states_before) & set(BUSY_STATES):
         return
 
     @st.fragment(run_every=3.0)
     @errors.guarded
-    def waiting() -> None:
-        now = [run.status().state for run in found.unfinished]
-        if now != before:
+    def watch_runs() -> None:
+        states = [run.status().state for run in ablation.unfinished]
+        if states != states_before:
             st.rerun()
-        st.caption(f"{len(before)} runs are under way; the chart grows as they finish.")
+        st.caption(f"{len(states_before)} runs are under way; the chart grows as they finish.")
 
-    waiting()
+    watch_runs()

@@ -14,81 +14,86 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache
 from app.ui import url_state
-from app.ui.run_styles import title
+from app.ui.run_styles import method_title
 from peftcore import paths
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.labs.scaling.readout import Course, Reading, SeedGap
+    from peftcore.labs.scaling.readout import SeedGap, SoftPromptHistory, SoftPromptReadout
 
 
 @dataclass(frozen=True)
-class Subject:
+class ScalingSubject:
     """The run a page shows, and which of its seeds, by place."""
 
     run: Run
     seed: int
 
     @property
-    def words(self) -> str:
+    def chart_title(self) -> str:
         """Method, task and seed, for the title of a chart."""
-        number = self.run.spec.population.numbers()[self.seed]
-        return f"{title(self.run.spec.method)}, seed {number}"
+        number = self.run.spec.population.seed_numbers()[self.seed]
+        return f"{method_title(self.run.spec.method)}, seed {number}"
 
 
-def runs() -> list[Run]:
+def candidate_runs() -> list[Run]:
     """Finished runs with soft tokens: scaled ones first, those that kept steps before others."""
-    found = [run for run in selection.finished() if readout.has_soft_prompt(run.spec.method)]
-    return sorted(found, key=lambda run: (run.spec.method != ablations.SCALED, *_bare(run)))
+    soft_prompt_runs = [
+        run for run in selection.finished_runs() if readout.has_soft_prompt(run.spec.method)
+    ]
+    return sorted(
+        soft_prompt_runs,
+        key=lambda run: (run.spec.method != ablations.SCALED_METHOD, *_shows_less(run)),
+    )
 
 
-def _bare(run: Run) -> tuple[bool, bool]:
+def _shows_less(run: Run) -> tuple[bool, bool]:
     """Whether there is less to see: no kept steps, or a start from another run."""
-    return not run.path_steps(), bool(run.spec.start)
+    return not run.intermediate_steps(), bool(run.spec.start)
 
 
-def pick(found: Sequence[Run]) -> Run:
+def pick_run(runs: Sequence[Run]) -> Run:
     """A choice of run, kept in the address; says so if the address names another."""
-    known, names = {run.id: run for run in found}, _names(found)
-    change = url_state.follow(
+    runs_by_id, titles = {run.id: run for run in runs}, _run_labels(runs)
+    on_change = url_state.sync_with_url(
         "Run",
         "scaling.run",
-        list(known),
+        list(runs_by_id),
         name="run",
-        words=names.__getitem__,
-        missing=url_state.no_run("finished runs with soft tokens can be read"),
+        format_option=titles.__getitem__,
+        missing=url_state.why_run_missing("finished runs with soft tokens can be read"),
     )
-    chosen: str = st.selectbox(
+    run_id: str = st.selectbox(
         "Run",
-        list(known),
-        format_func=names.__getitem__,
+        list(runs_by_id),
+        format_func=titles.__getitem__,
         key="scaling.run",
-        on_change=change,
+        on_change=on_change,
         help="Finished runs with soft tokens; the address keeps the choice.",
     )
-    return known[chosen]
+    return runs_by_id[run_id]
 
 
-def _names(found: Sequence[Run]) -> dict[str, str]:
+def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
     """What sets soft prompts apart at a glance; runs that read alike carry their id."""
-    said = {run.id: _name(run) for run in found}
+    titles = {run.id: _run_label(run) for run in runs}
     return {
-        run: f"{name} · {run}" if list(said.values()).count(name) > 1 else name
-        for run, name in said.items()
+        run: f"{name} · {run}" if list(titles.values()).count(name) > 1 else name
+        for run, name in titles.items()
     }
 
 
-def _name(run: Run) -> str:
+def _run_label(run: Run) -> str:
     spec = run.spec
-    parts = [title(spec.method), selection.task_title(spec.task), spec.base]
+    parts = [method_title(spec.method), selection.task_title(spec.task), spec.base]
     parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
     return " · ".join([*parts, *(["after another task"] if spec.start else [])])
 
 
 def pick_seed(run: Run) -> int:
     """The place of the seed to look at; tokens of different seeds have nothing in common."""
-    numbers = run.spec.population.numbers()
+    numbers = run.spec.population.seed_numbers()
     number: int = st.selectbox(
         "Seed",
         numbers,
@@ -99,41 +104,51 @@ def pick_seed(run: Run) -> int:
     return numbers.index(number)
 
 
-def _stamp(run: Run) -> tuple[float, int]:
+def _adapter_version(run: Run) -> tuple[float, int]:
     """What changes when a run is trained on."""
     weights = run.folder / "adapter.safetensors"
-    return (weights.stat().st_mtime if weights.is_file() else 0.0, len(run.path_steps()))
+    return (weights.stat().st_mtime if weights.is_file() else 0.0, len(run.intermediate_steps()))
 
 
-def reading(run: Run) -> Reading:
+def soft_prompt_readout(run: Run) -> SoftPromptReadout:
     """Everything about the soft prompt of a run that needs its base."""
-    return _reading(run.id, str(paths.home()), str(paths.data()), _stamp(run))
+    return _soft_prompt_readout(
+        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _reading(run_id: str, home: str, data: str, stamp: tuple[float, int]) -> Reading:
-    run = cache.store().open(run_id)
-    return readout.reading(run, cache.base(run.spec.base))
+def _soft_prompt_readout(
+    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
+) -> SoftPromptReadout:
+    run = cache.run_store().open(run_id)
+    return readout.build_readout(run, cache.base_model(run.spec.base))
 
 
-def gaps(run: Run) -> list[SeedGap]:
+def word_gaps(run: Run) -> list[SeedGap]:
     """The gap to words of every seed."""
-    return _gaps(run.id, str(paths.home()), str(paths.data()), _stamp(run))
+    return _word_gaps(
+        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
+    )
 
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring the gap to words…")
-def _gaps(run_id: str, home: str, data: str, stamp: tuple[float, int]) -> list[SeedGap]:
-    run = cache.store().open(run_id)
-    found = _reading(run_id, home, data, stamp)
-    return readout.gaps(found, cache.base(run.spec.base))
+def _word_gaps(
+    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
+) -> list[SeedGap]:
+    run = cache.run_store().open(run_id)
+    soft_prompt = _soft_prompt_readout(run_id, home, data, adapter_version)
+    return readout.seed_gaps(soft_prompt, cache.base_model(run.spec.base))
 
 
-def course(run: Run) -> Course:
+def prompt_history(run: Run) -> SoftPromptHistory:
     """The soft prompt of a run at every kept step."""
-    return _course(run.id, str(paths.home()), _stamp(run))
+    return _prompt_history(run.id, str(paths.workspace_folder()), _adapter_version(run))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _course(run_id: str, home: str, stamp: tuple[float, int]) -> Course:
-    run = cache.store().open(run_id)
-    return readout.course(run, cache.base(run.spec.base))
+def _prompt_history(
+    run_id: str, home: str, adapter_version: tuple[float, int]
+) -> SoftPromptHistory:
+    run = cache.run_store().open(run_id)
+    return readout.read_history(run, cache.base_model(run.spec.base))

@@ -11,68 +11,73 @@ import streamlit as st
 from app.figures import scaling as figures
 from app.figures import scaling_word_gaps
 from app.labs.scaling import selection
-from app.labs.scaling.selection import Subject
+from app.labs.scaling.selection import ScalingSubject
 from app.state import cache
 from app.ui.charts import chart
-from app.ui.widgets import plain, table
+from app.ui.widgets import escape_markdown, table_with_download
 from peftcore.analysis import scaling
 from peftcore.labs.scaling import ablations, readout
 
 OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
 
 if TYPE_CHECKING:
-    from peftcore.labs.scaling.readout import Course, Neighbours
+    from peftcore.labs.scaling.readout import NearestWords, SoftPromptHistory
     from peftcore.runs.store import Run
 
 
-def scales(subject: Subject) -> None:
+def show_scales(subject: ScalingSubject) -> None:
     """The scales through training, at a chosen step, over all seeds, and the drift they cause."""
-    found, place = selection.reading(subject.run), subject.seed
-    steps, scale = found.course.steps, found.course.scale[:, place]
+    soft_prompt, seed_index = selection.soft_prompt_readout(subject.run), subject.seed
+    steps, scale = soft_prompt.history.steps, soft_prompt.history.scale[:, seed_index]
     st.caption(
         "A soft token is a trained vector that the base reads before the words of the input. "
         "Scaled prompt tuning trains one more number for each, its scale, which multiplies the "
         "vector: above one (orange) the token gets longer, below one (blue) shorter."
     )
-    if subject.run.spec.method != ablations.SCALED:
+    if subject.run.spec.method != ablations.SCALED_METHOD:
         st.info("This run has no scales: every scale is one. Choose a run of scaled prompt tuning.")
-    chosen = steps[-1]
+    step = steps[-1]
     if len(steps) > 1:
-        chosen = st.select_slider("Step", steps, value=steps[-1], key=f"scaling.step.{len(steps)}")
+        step = st.select_slider("Step", steps, value=steps[-1], key=f"scaling.step.{len(steps)}")
         chart(
-            figures.course(scale, steps, chosen),
+            figures.scale_heatmap(scale, steps, step),
             key="scaling.course",
             name=f"{subject.run.id}-scales",
-            alt=figures.course_alt(scale, steps),
-            table=figures.course_table(scale, steps),
+            alt=figures.scale_heatmap_alt(scale, steps),
+            table=figures.scale_heatmap_table(scale, steps),
         )
     else:
         st.info("This run kept no steps on its way, so only its end can be shown.")
-    at = steps.index(chosen)
-    asked = (found.course.scale[at, place], found.course.before[at, place])
+    step_index = steps.index(step)
+    scale_and_tokens = (
+        soft_prompt.history.scale[step_index, seed_index],
+        soft_prompt.history.before[step_index, seed_index],
+    )
     chart(
-        figures.tokens(*asked, found.words.vectors, f"{subject.words}, step {chosen}"),
+        figures.token_lengths_chart(
+            *scale_and_tokens, soft_prompt.words.vectors, f"{subject.chart_title}, step {step}"
+        ),
         key="scaling.tokens",
         name=f"{subject.run.id}-tokens",
-        alt=figures.tokens_alt(*asked, found.words.vectors),
-        table=figures.tokens_table(*asked),
+        alt=figures.token_lengths_alt(*scale_and_tokens, soft_prompt.words.vectors),
+        table=figures.token_lengths_table(*scale_and_tokens),
     )
     st.caption(
         "Steps on the way are kept in half precision. The adapter that answers is the one of the "
         "step with the lowest validation loss, for each seed its own; the charts below show it."
     )
-    final = found.final.scale
+    final = soft_prompt.final.scale
     chart(
-        figures.histogram(final),
+        figures.scale_histogram(final),
         key="scaling.histogram",
         name=f"{subject.run.id}-histogram",
-        alt=figures.histogram_alt(final),
-        table=_ranked(final, found.final.seeds),
+        alt=figures.scale_histogram_alt(final),
+        table=_ranked_scales(final, soft_prompt.final.seeds),
     )
-    _drift(subject.run, found.course)
+    _show_drift(subject.run, soft_prompt.history)
 
 
-def _ranked(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
+def _ranked_scales(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
     """Every token of every seed, largest scale first."""
     rows = [
         {"seed": seed, "token": token + 1, "scale": float(value)}
@@ -82,30 +87,30 @@ def _ranked(scale: np.ndarray, seeds: tuple[int, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("scale", ascending=False, ignore_index=True)
 
 
-def _partner(run: Run) -> Run | None:
-    if run.spec.method != ablations.SCALED:
+def _find_plain_run(run: Run) -> Run | None:
+    if run.spec.method != ablations.SCALED_METHOD:
         return None
-    return ablations.plain_partner(run, cache.store())
+    return ablations.find_unscaled_run(run, cache.run_store())
 
 
-def _drift(run: Run, course: Course) -> None:
+def _show_drift(run: Run, history: SoftPromptHistory) -> None:
     """How far the product went from plain prompt tuning of the same seeds."""
     st.subheader("Drift from prompt tuning", anchor=False)
-    partner = _partner(run)
-    if partner is None or len(course.steps) < 2:
+    plain_run = _find_plain_run(run)
+    if plain_run is None or len(history.steps) < 2:
         st.caption(
             "Needs kept steps of this run and of prompt tuning with the same settings and seeds: "
             "the view Ablations queues the missing run."
         )
         return
-    steps, first, second = readout.matched(course, selection.course(partner))
+    steps, first, second = readout.shared_history(history, selection.prompt_history(plain_run))
     lines = {
-        "Between the two prompts": scaling.apart(first, second).mean(-1),
-        "Scaled prompt, from its start": scaling.travelled(first).mean(-1),
-        "Prompt tuning, from its start": scaling.travelled(second).mean(-1),
+        "Between the two prompts": scaling.path_distance(first, second).mean(-1),
+        "Scaled prompt, from its start": scaling.distance_from_start(first).mean(-1),
+        "Prompt tuning, from its start": scaling.distance_from_start(second).mean(-1),
     }
     chart(
-        figures.drift(steps, lines),
+        figures.drift_lines(steps, lines),
         key="scaling.drift",
         name=f"{run.id}-drift",
         alt=figures.lines_alt(steps, lines, "Distance in embedding space, mean over tokens"),
@@ -117,30 +122,31 @@ def _drift(run: Run, course: Course) -> None:
     )
 
 
-def gap(subject: Subject) -> None:
+def show_word_gap(subject: ScalingSubject) -> None:
     """Soft tokens against words really in the data, before and after scaling."""
-    found, place = selection.reading(subject.run), subject.seed
-    told = [(each.seed, each.before, each.after) for each in selection.gaps(subject.run)]
+    soft_prompt, seed_index = selection.soft_prompt_readout(subject.run), subject.seed
+    seed_gaps = [(each.seed, each.before, each.after) for each in selection.word_gaps(subject.run)]
     chart(
-        scaling_word_gaps.gaps(told),
+        scaling_word_gaps.word_gap_panels(seed_gaps),
         key="scaling.gaps",
         name=f"{subject.run.id}-gap",
-        alt=scaling_word_gaps.gaps_alt(told),
-        table=scaling_word_gaps.gaps_table(told),
+        alt=scaling_word_gaps.word_gap_alt(seed_gaps),
+        table=scaling_word_gaps.word_gap_table(seed_gaps),
     )
     notes = "; ".join(f"{each.title}: {each.note}" for each in scaling.MEASURES.values())
     st.caption(
-        plain(
+        escape_markdown(
             f"{notes}. Dashed: what equal samples would have. Grey band: 95 % of random exchanges "
-            f"of rows between prompt and words; words are the {len(found.words.names)} distinct "
+            f"of rows between prompt and words; words are the {len(soft_prompt.words.names)} "
+            "distinct "
             "ones in this run's training examples, up to "
-            f"{readout.SAMPLE} of them sampled. What a representation gap is has not been "
+            f"{readout.SAMPLE_SIZE} of them sampled. What a representation gap is has not been "
             "defined in print; these are proposals."
         )
     )
-    rows = (found.words.vectors, found.words.names, found.others.vectors)
-    pair = (found.final.before[place], found.final.after[place])
-    looked = st.segmented_control(
+    rows = (soft_prompt.words.vectors, soft_prompt.words.names, soft_prompt.unseen_words.vectors)
+    pair = (soft_prompt.final.before[seed_index], soft_prompt.final.after[seed_index])
+    view = st.segmented_control(
         "Look at",
         ["Everything", "Around the words"],
         default="Everything",
@@ -148,19 +154,20 @@ def gap(subject: Subject) -> None:
         key="scaling.near",
     )
     chart(
-        scaling_word_gaps.projection(*rows, *pair, near=looked != "Everything"),
+        scaling_word_gaps.word_plane(*rows, *pair, near=view != "Everything"),
         key="scaling.plane",
         name=f"{subject.run.id}-plane",
-        alt=scaling_word_gaps.projection_alt(found.words.vectors, *pair),
-        table=scaling_word_gaps.projection_table(*rows, *pair),
+        alt=scaling_word_gaps.word_plane_alt(soft_prompt.words.vectors, *pair),
+        table=scaling_word_gaps.word_plane_table(*rows, *pair),
     )
     st.caption(
-        f"{plain(subject.words)}. Lines lead from a token to its scaled self; in all dimensions "
-        "they point at the origin or away from it. Drag a box to look closer."
+        f"{escape_markdown(subject.chart_title)}. Lines lead from a token to its scaled "
+        "self; in all dimensions they point at the origin or away from it. Drag a box to look "
+        "closer."
     )
     st.subheader("Nearest words", anchor=False)
-    table(
-        _nearest(found.before, found.after, pair, place),
+    table_with_download(
+        _nearest_words_table(soft_prompt.before, soft_prompt.after, pair, seed_index),
         key="scaling.nearest",
         name=f"{subject.run.id}-nearest-words",
         alt="The nearest words of the vocabulary to every soft token, with cosines",
@@ -176,14 +183,14 @@ def gap(subject: Subject) -> None:
     )
 
 
-def _nearest(
-    before: Neighbours, after: Neighbours, pair: tuple[np.ndarray, np.ndarray], seed: int
+def _nearest_words_table(
+    before: NearestWords, after: NearestWords, pair: tuple[np.ndarray, np.ndarray], seed: int
 ) -> pd.DataFrame:
     """One row per token: its scale, the nearest words, the cosine to the first of them."""
     return pd.DataFrame(
         {
             "Token": range(1, len(pair[0]) + 1),
-            "Scale": scaling.scales(*pair),
+            "Scale": scaling.best_scales(*pair),
             "Nearest words without scale": ["  ".join(words) for words in before.names[seed]],
             "Cosine without scale": before.cosines[seed, :, 0],
             "Nearest words, scaled": ["  ".join(words) for words in after.names[seed]],
@@ -192,7 +199,7 @@ def _nearest(
     )
 
 
-def rate(subject: Subject) -> None:
+def show_learning_rate(subject: ScalingSubject) -> None:
     """What a scale can and cannot do: how it changes the steps of training."""
     st.markdown(
         "**What a scale cannot do:** express more. A scaled token is a token, so the scales fold "
@@ -203,63 +210,66 @@ def rate(subject: Subject) -> None:
         "moves by $g$; $\\rho$ is the scale's learning rate over the token's. So a token's length "
         "learns faster than its direction, and tokens with large scales learn faster than others."
     )
-    found = selection.reading(subject.run)
-    ratio = found.rate_ratio
-    if ratio is None:
+    soft_prompt = selection.soft_prompt_readout(subject.run)
+    rate_ratio = soft_prompt.learning_rate_ratio
+    if rate_ratio is None:
         st.info(
             "In this run tokens and scales are not both trained, so the formula does not apply."
         )
     else:
-        _factors(subject, ratio)
-    _speeds(subject.run, found.course)
+        _show_step_factors(subject, rate_ratio)
+    _show_speeds(subject.run, soft_prompt.history)
 
 
-def _factors(subject: Subject, ratio: float) -> None:
-    final = selection.reading(subject.run).final
-    ways = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
-    used = subject.run.spec.training.optimiser
-    kind: str = st.segmented_control(
+def _show_step_factors(subject: ScalingSubject, rate_ratio: float) -> None:
+    final = selection.soft_prompt_readout(subject.run).final
+    optimiser_titles = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
+    trained_with = subject.run.spec.training.optimiser
+    optimiser: str = st.segmented_control(
         "Optimiser",
-        list(ways),
-        default=used if used in ways else "sgd",
+        list(optimiser_titles),
+        default=trained_with if trained_with in optimiser_titles else "sgd",
         required=True,
-        format_func=ways.__getitem__,
+        format_func=optimiser_titles.__getitem__,
         key="scaling.optimiser",
     )
-    asked = scaling.step_factors(final.scale, scaling.norms(final.before), ratio, kind)
+    step_factors = scaling.step_factors(
+        final.scale, scaling.row_norms(final.before), rate_ratio, optimiser
+    )
     chart(
-        figures.factors(final.scale, *asked, kind),
+        figures.step_factors_chart(final.scale, *step_factors, optimiser),
         key="scaling.factors",
-        name=f"{subject.run.id}-effective-rate-{kind}",
-        alt=figures.factors_alt(*asked),
-        table=figures.factors_table(final.scale, *asked),
+        name=f"{subject.run.id}-effective-rate-{optimiser}",
+        alt=figures.step_factors_alt(*step_factors),
+        table=figures.step_factors_table(final.scale, *step_factors),
     )
     st.caption(
-        f"One mark per token of every seed, at the end of training; ρ = {ratio:.3g}. AdamW divides "
+        f"One mark per token of every seed, at the end of training; ρ = {rate_ratio:.3g}. AdamW "
+        "divides "
         "each derivative by its usual size, so |s| and |s| + ρ |P| bound what is left."
-        f" This run was trained with {OPTIMISERS.get(used, used)}."
+        f" This run was trained with {OPTIMISERS.get(trained_with, trained_with)}."
     )
 
 
-def _speeds(run: Run, course: Course) -> None:
+def _show_speeds(run: Run, history: SoftPromptHistory) -> None:
     """What was measured: growth of length and sideways movement per step."""
     st.subheader("Movement that was measured", anchor=False)
-    if len(course.steps) < 2:
+    if len(history.steps) < 2:
         st.caption("This run kept no steps on its way, so its movement cannot be measured.")
         return
-    partner = _partner(run)
-    pairs = [("Scaled prompt" if partner else "This run", course.after)]
-    steps = course.steps
-    if partner:
-        steps, first, second = readout.matched(course, selection.course(partner))
+    plain_run = _find_plain_run(run)
+    pairs = [("Scaled prompt" if plain_run else "This run", history.after)]
+    steps = history.steps
+    if plain_run:
+        steps, first, second = readout.shared_history(history, selection.prompt_history(plain_run))
         pairs = [("Scaled prompt", first), ("Prompt tuning", second)]
     lines = {}
     for name, path in pairs:
-        along, across = scaling.speeds(path, steps)
+        along, across = scaling.length_and_sideways_speeds(path, steps)
         lines[f"{name}: change of length"] = np.abs(along).mean(-1)
         lines[f"{name}: sideways"] = across.mean(-1)
     chart(
-        figures.speeds(steps, lines),
+        figures.speed_lines(steps, lines),
         key="scaling.speeds",
         name=f"{run.id}-movement",
         alt=figures.lines_alt(steps[1:], lines, "Movement per optimiser step, mean over tokens"),

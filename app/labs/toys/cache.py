@@ -14,11 +14,11 @@ import streamlit as st
 
 from peftcore.errors import BadInput
 from peftcore.labs.toys import live, results
-from peftcore.labs.toys.recipes import DIGITS, Recipe, Shape, Stage, recipe
+from peftcore.labs.toys.recipes import DIGITS, Recipe, Stage, ToyShape, find_recipe
 
 
 @dataclass(frozen=True)
-class Source:
+class ResultSource:
     """Where results lie, and which: those that come with the project, or of this machine."""
 
     name: str
@@ -26,31 +26,35 @@ class Source:
     recipe: Recipe
     seeds: tuple[int, ...]
 
-    def rows(self) -> list[results.Row]:
+    def rows(self) -> list[results.ResultRow]:
         """The table, as far as it has come."""
-        return list(results.rows(self.folder, self.recipe, self.seeds))
+        return list(results.result_rows(self.folder, self.recipe, self.seeds))
 
 
-def sources(number: str) -> list[Source]:
+def result_sources(number: str) -> list[ResultSource]:
     """The shipped results of an experiment, and those of this machine; only what has a table."""
-    shipped = Source("Shipped", results.shipped(), recipe(number, "cpu"), results.SHIPPED_SEEDS)
+    shipped = ResultSource(
+        "Shipped", results.shipped_folder(), find_recipe(number, "cpu"), results.SHIPPED_SEEDS
+    )
     own = [
-        Source(f"Yours, {size}", results.own(), there.recipe, tuple(there.seeds))
+        ResultSource(
+            f"Yours, {size}", results.own_folder(), live_status.recipe, tuple(live_status.seeds)
+        )
         for size in ("cpu", "quick", "full")
-        if (there := live.status(recipe(number, size)))
+        if (live_status := live.read_status(find_recipe(number, size)))
     ]
     return [source for source in (shipped, *own) if source.rows()]
 
 
 @dataclass(frozen=True)
-class Answered:
+class VariantAnswer:
     """What one variant wrote."""
 
     adaptation: str
     digits: tuple[int, ...]
 
 
-def digits_of(text: str, length: int) -> tuple[int, ...]:
+def parse_digits(text: str, length: int) -> tuple[int, ...]:
     """The digits somebody typed; BadInput says what is wrong."""
     signs = [sign for sign in text if not sign.isspace() and sign != ","]
     allowed = {str(digit) for digit in range(DIGITS)}
@@ -62,65 +66,71 @@ def digits_of(text: str, length: int) -> tuple[int, ...]:
 Variants = tuple[tuple[Stage, str], ...]  # stages that are there, with their keys
 
 
-def _variants(source: Source) -> Variants:
-    found = results.found(source.folder, source.recipe, source.seeds)
-    return tuple((stage, result.key) for stage, result in found)
+def _variants(source: ResultSource) -> Variants:
+    stage_results = results.completed_stages(source.folder, source.recipe, source.seeds)
+    return tuple((stage, result.key) for stage, result in stage_results)
 
 
-def answers(source: Source, typed: Sequence[int]) -> list[Answered]:
+def variant_answers(source: ResultSource, typed: Sequence[int]) -> list[VariantAnswer]:
     """What the first seed of every variant answers."""
-    return _answered(source.folder, source.recipe.shape, _variants(source), tuple(typed))
+    return _variant_answers(source.folder, source.recipe.shape, _variants(source), tuple(typed))
 
 
 @st.cache_resource(max_entries=128, show_spinner="Asking every variant…")
-def _answered(
-    folder: Path, shape: Shape, variants: Variants, typed: tuple[int, ...]
-) -> list[Answered]:
+def _variant_answers(
+    folder: Path, shape: ToyShape, variants: Variants, typed: tuple[int, ...]
+) -> list[VariantAnswer]:
     """What each of these variants writes for the digits typed."""
     import torch
 
     from peftcore.labs.toys import training
 
-    base, made = results.weights(folder, variants[0][1]), []
+    base_weights, answered = results.load_weights(folder, variants[0][1]), []
     for stage, key in variants:
-        held = results.weights(folder, key)
-        written = training.answer(shape, stage.kind, held, base, torch.tensor([typed]))
-        made.append(Answered(stage.name, tuple(written[0].tolist())))
-    return made
+        adapted_weights = results.load_weights(folder, key)
+        output_digits = training.greedy_answers(
+            shape, stage.kind, adapted_weights, base_weights, torch.tensor([typed])
+        )
+        answered.append(VariantAnswer(stage.name, tuple(output_digits[0].tolist())))
+    return answered
 
 
-def attention(source: Source, digits: Sequence[int]) -> dict[str, list[np.ndarray]]:
+def variant_attention(source: ResultSource, digits: Sequence[int]) -> dict[str, list[np.ndarray]]:
     """What the heads of every variant look at while reading the same digits: layers (h, q, m + k).
 
     digits: the input and the answer, whose last digit is never read.
     """
     shape = source.recipe.shape
-    read = tuple(digits)[: 2 * shape.length - 1]
-    return _attended(source.folder, shape, _variants(source), read)
+    digits_read = tuple(digits)[: 2 * shape.length - 1]
+    return _variant_attention(source.folder, shape, _variants(source), digits_read)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _attended(
-    folder: Path, shape: Shape, variants: Variants, read: tuple[int, ...]
+def _variant_attention(
+    folder: Path, shape: ToyShape, variants: Variants, digits_read: tuple[int, ...]
 ) -> dict[str, list[np.ndarray]]:
     """What each of these variants looks at while reading the digits."""
     import torch
 
     from peftcore.labs.toys import training
 
-    base, found = results.weights(folder, variants[0][1]), {}
+    base_weights, attention_by_variant = results.load_weights(folder, variants[0][1]), {}
     for stage, key in variants:
-        held = results.weights(folder, key)
-        seen = training.attention(shape, stage.kind, held, base, torch.tensor(read))
-        found[stage.name] = [weights.float().numpy() for weights in seen]
-    return found
+        adapted_weights = results.load_weights(folder, key)
+        head_weights = training.attention_weights(
+            shape, stage.kind, adapted_weights, base_weights, torch.tensor(digits_read)
+        )
+        attention_by_variant[stage.name] = [weights.float().numpy() for weights in head_weights]
+    return attention_by_variant
 
 
-def right(answer: Sequence[int], typed: Sequence[int]) -> list[str]:
+def tasks_answered(answer: Sequence[int], typed: Sequence[int]) -> list[str]:
     """The tasks of which this is the right answer."""
     import torch
 
     from peftcore.labs.toys.digits import ANSWERS
 
-    given = torch.tensor([list(typed)])
-    return [task for task, make in ANSWERS.items() if make(given)[0].tolist() == list(answer)]
+    typed_digits = torch.tensor([list(typed)])
+    return [
+        task for task, make in ANSWERS.items() if make(typed_digits)[0].tolist() == list(answer)
+    ]

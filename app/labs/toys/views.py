@@ -14,12 +14,14 @@ from app.ui import errors, widgets
 from app.ui.charts import chart
 from peftcore.errors import BadInput
 from peftcore.labs.toys import capacity, live
-from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, recipe
-from peftcore.labs.toys.results import Row
+from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, find_recipe
+from peftcore.labs.toys.results import ResultRow
 
-NAMES: dict[str, str] = {number: f"{number} {title}" for number, title in TITLES.items()}
+EXPERIMENT_TITLES: dict[str, str] = {
+    number: f"{number} {title}" for number, title in TITLES.items()
+}
 CAPACITY = "Capacity"
-ASKS: Mapping[str, str] = {
+QUESTIONS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
     "pattern of attention among the digits. Fine-tuning can install it; a prefix only scales the "
     "pattern there is, and may not be able to learn the task.",
@@ -36,47 +38,47 @@ ASKS: Mapping[str, str] = {
 DEFAULT_TEXT = "One_token,20_signs!!"
 
 
-def name(choice: str) -> str:
+def experiment_title(choice: str) -> str:
     """What an experiment, or the capacity construction, is called on the page."""
-    return NAMES.get(choice, choice)
+    return EXPERIMENT_TITLES.get(choice, choice)
 
 
-def experiment(number: str) -> None:
+def show_experiment(number: str) -> None:
     """One experiment: question, results, a run of one's own, and questions to the models."""
-    st.markdown(ASKS[number])
-    found = cache.sources(number)
-    if found:
-        source = found[0]
-        if len(found) > 1:
-            by_name = {one.name: one for one in found}
+    st.markdown(QUESTIONS[number])
+    sources = cache.result_sources(number)
+    if sources:
+        source = sources[0]
+        if len(sources) > 1:
+            by_name = {one.name: one for one in sources}
             source = by_name[
                 st.segmented_control(
                     "Results",
                     list(by_name),
                     default=source.name,
                     required=True,
-                    key=f"toys.source.{number}.{len(found)}",
+                    key=f"toys.source.{number}.{len(sources)}",
                 )
             ]
-        _results(source)
+        _show_results(source)
     else:
         st.info("No results of this experiment are here yet; run it below.")
-    _run(number)
-    if found:
-        _try(source)
+    _show_run_panel(number)
+    if sources:
+        _ask_variants(source)
 
 
-def _results(source: cache.Source) -> None:
+def _show_results(source: cache.ResultSource) -> None:
     rows = source.rows()
-    st.markdown(finding(source.recipe.number, rows))
+    st.markdown(results_in_words(source.recipe.number, rows))
     chart(
-        figures.exact_match(rows),
+        figures.exact_match_heatmap(rows),
         key=f"toys.match.{source.name}",
         name=f"toys-{source.recipe.number}",
-        alt=figures.exact_match_alt(rows),
-        table=figures.table(rows),
+        alt=figures.exact_match_heatmap_alt(rows),
+        table=figures.exact_match_table(rows),
     )
-    shape, missing = source.recipe.shape, len(source.recipe.stages) - _stages(rows)
+    shape, missing = source.recipe.shape, len(source.recipe.stages) - _count_stages(rows)
     later = f" {missing} of its trainings are not there yet." if missing else ""
     st.caption(
         f"{rows[0].model}, {shape.length} digits from 0 to 7, {shape.pads} "
@@ -86,37 +88,37 @@ def _results(source: cache.Source) -> None:
     )
 
 
-def _stages(rows: Sequence[Row]) -> int:
+def _count_stages(rows: Sequence[ResultRow]) -> int:
     return len({row.adaptation for row in rows})
 
 
-def finding(number: str, rows: Sequence[Row]) -> str:
+def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
     """What came out, in a sentence made of the numbers."""
     means = {(row.adaptation, row.task): row.mean for row in rows}
     constant = next((row.constant for row in rows if row.constant is not None), None)
 
-    def said(adaptation: str, task: str) -> str | None:
+    def percent(adaptation: str, task: str) -> str | None:
         value = means.get((adaptation, task))
         return None if value is None else f"**{value:.1f} %**"
 
     parts = {
         "01": [
-            ("pretrained: {} of ascending", said("pretrained", "ascending")),
-            ("fine-tuned: {} of descending", said("fine-tuned: descending", "descending")),
-            ("prefix: {} of descending", said("prefix: descending", "descending")),
+            ("pretrained: {} of ascending", percent("pretrained", "ascending")),
+            ("fine-tuned: {} of descending", percent("fine-tuned: descending", "descending")),
+            ("prefix: {} of descending", percent("prefix: descending", "descending")),
         ],
         "02": [
-            (f"prefix for “{TASKS[task]}”: {{}}", said(f"prefix: {task}", task))
+            (f"prefix for “{TASKS[task]}”: {{}}", percent(f"prefix: {task}", task))
             for task in ("ascending", "descending", "add1", "add2")
         ],
         "03": [
-            ("prefix for a skill it has seen: {}", said("prefix: ascending", "ascending")),
-            ("for the composition: {}", said("prefix: ascending_add1", "ascending_add1")),
-            ("for counting: {}", said("prefix: histogram", "histogram")),
+            ("prefix for a skill it has seen: {}", percent("prefix: ascending", "ascending")),
+            ("for the composition: {}", percent("prefix: ascending_add1", "ascending_add1")),
+            ("for counting: {}", percent("prefix: histogram", "histogram")),
         ],
         "04": [
-            ("counting with a prefix: {}", said("prefix: histogram", "histogram")),
-            ("with rank-1 LoRA: {}", said("rank-1 LoRA: histogram", "histogram")),
+            ("counting with a prefix: {}", percent("prefix: histogram", "histogram")),
+            ("with rank-1 LoRA: {}", percent("rank-1 LoRA: histogram", "histogram")),
         ],
     }[number]
     words = "; ".join(form.format(value) for form, value in parts if value)
@@ -125,7 +127,7 @@ def finding(number: str, rows: Sequence[Row]) -> str:
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
-def _run(number: str) -> None:
+def _show_run_panel(number: str) -> None:
     """Start the experiment in a process of its own, and watch it."""
     with st.expander("Run it yourself", icon=":material/play_circle:"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -145,61 +147,64 @@ def _run(number: str) -> None:
                 key=f"toys.start.{number}",
                 icon=":material/play_arrow:",
             )
-        chosen = recipe(number, size)
+        toy_recipe = find_recipe(number, size)
         if pressed:
             try:
-                live.start(chosen, range(int(seeds)))
+                live.start_experiment(toy_recipe, range(int(seeds)))
             except BadInput as error:
-                st.error(widgets.plain(str(error)), icon=":material/error:")
-        _watch(chosen)
+                st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
+        _watch(toy_recipe)
 
 
-def _watch(chosen: Recipe) -> None:
-    there = live.status(chosen)
-    if there is None:
-        st.caption(f"{sum(stage.steps for stage in chosen.stages):,} steps in all.")
+def _watch(toy_recipe: Recipe) -> None:
+    live_status = live.read_status(toy_recipe)
+    if live_status is None:
+        st.caption(f"{sum(stage.steps for stage in toy_recipe.stages):,} steps in all.")
         return
-    busy = there.busy
+    busy = live_status.busy
 
     @st.fragment(run_every=2.0 if busy else None)
     @errors.guarded
     def progress() -> None:
-        now = live.status(chosen)
+        now = live.read_status(toy_recipe)
         if now is None:
             return
         if busy and not now.busy:
             st.rerun()
-        _progress(chosen, now)
+        _show_progress(toy_recipe, now)
 
     progress()
 
 
-def _progress(chosen: Recipe, now: live.Live) -> None:
-    words = f"{figures.in_words(now.stage)}, step {now.step:,} of {now.steps:,}"
-    if now.busy:
-        st.progress(min(1.0, now.done), words if now.stage else "Starting…")
+def _show_progress(toy_recipe: Recipe, live_status: live.ToyRunStatus) -> None:
+    stage_title = figures.adaptation_title(live_status.stage)
+    stage_text = f"{stage_title}, step {live_status.step:,} of {live_status.steps:,}"
+    if live_status.busy:
+        st.progress(min(1.0, live_status.done), stage_text if live_status.stage else "Starting…")
         if st.button(
             "Stop",
-            key=f"toys.stop.{chosen.number}.{chosen.size}",
+            key=f"toys.stop.{toy_recipe.number}.{toy_recipe.size}",
             icon=":material/stop:",
             help="Trainings that are finished are kept; starting again goes on after them.",
         ):
-            live.cancel(chosen)
+            live.cancel_experiment(toy_recipe)
             st.caption("Stopping after the current step…")
     else:
         ended = {"done": "Done", "cancelled": "Stopped", "failed": "Failed"}
-        state = ended.get(now.state, "Its process is gone")
-        st.caption(f"{state}: {len(now.seeds)} seeds. Starting again goes on where it ended.")
-    if now.losses:
+        state = ended.get(live_status.state, "Its process is gone")
+        st.caption(
+            f"{state}: {len(live_status.seeds)} seeds. Starting again goes on where it ended."
+        )
+    if live_status.losses:
         chart(
-            figures.learning(now.losses),
-            key=f"toys.losses.{chosen.number}.{chosen.size}",
-            name=f"toys-{chosen.number}-{chosen.size}-loss",
-            alt=figures.learning_alt(now.losses),
+            figures.stage_loss_curves(live_status.losses),
+            key=f"toys.losses.{toy_recipe.number}.{toy_recipe.size}",
+            name=f"toys-{toy_recipe.number}-{toy_recipe.size}-loss",
+            alt=figures.stage_loss_curves_alt(live_status.losses),
         )
 
 
-def _try(source: cache.Source) -> None:
+def _ask_variants(source: cache.ResultSource) -> None:
     """A digit string, what every variant answers, and what its heads look at."""
     st.subheader("Ask every variant", anchor=False)
     number, length = source.recipe.number, source.recipe.shape.length
@@ -209,53 +214,58 @@ def _try(source: cache.Source) -> None:
         key=f"toys.digits.{number}.{length}",
         width=260,
     )
-    asked = cache.digits_of(typed, length)
-    if not wait_for_imports.ready("toys"):
+    typed_digits = cache.parse_digits(typed, length)
+    if not wait_for_imports.ready_or_wait("toys"):
         return
-    answered = cache.answers(source, asked)
+    variant_answers = cache.variant_answers(source, typed_digits)
     table = pd.DataFrame(
         [
             {
-                "Variant": figures.in_words(one.adaptation),
-                "Answer": " ".join(map(str, one.digits)),
+                "Variant": figures.adaptation_title(variant_answer.adaptation),
+                "Answer": " ".join(map(str, variant_answer.digits)),
                 "This is right for": ", ".join(
-                    TASKS[task] for task in cache.right(one.digits, asked)
+                    TASKS[task]
+                    for task in cache.tasks_answered(variant_answer.digits, typed_digits)
                 )
                 or "none of the tasks",
             }
-            for one in answered
+            for variant_answer in variant_answers
         ]
     )
     st.dataframe(table, hide_index=True, alt=f"Answers of every variant to {typed}")
     st.caption("Models of the first seed; greedy decoding.")
-    _look(source, answered, asked)
+    _show_attention(source, variant_answers, typed_digits)
 
 
-def _look(source: cache.Source, answered: Sequence[cache.Answered], asked: tuple[int, ...]) -> None:
+def _show_attention(
+    source: cache.ResultSource,
+    variant_answers: Sequence[cache.VariantAnswer],
+    typed_digits: tuple[int, ...],
+) -> None:
     shape, number = source.recipe.shape, source.recipe.number
     layer = head = 0
     with st.container(horizontal=True):
         if shape.layers > 1:
-            layer = _one("Layer", shape.layers, f"toys.layer.{number}")
+            layer = _pick_one("Layer", shape.layers, f"toys.layer.{number}")
         if shape.heads > 1:
-            head = _one("Head", shape.heads, f"toys.head.{number}")
-    names = [one.adaptation for one in answered]
+            head = _pick_one("Head", shape.heads, f"toys.head.{number}")
+    names = [variant_answer.adaptation for variant_answer in variant_answers]
     variant = st.selectbox(
         "Beside the pretrained model",
         names[1:] or names,
         index=len(names[1:]) - 1 if len(names) > 1 else 0,
-        format_func=figures.in_words,
+        format_func=figures.adaptation_title,
         key=f"toys.variant.{number}.{len(names)}",
     )
-    read = [*asked, *answered[names.index(variant)].digits]
-    seen = cache.attention(source, read)
-    pictures = {name: seen[name][layer][head] for name in (names[0], variant)}
-    digits = [str(digit) for digit in read]
+    digits_read = [*typed_digits, *variant_answers[names.index(variant)].digits]
+    attention_by_variant = cache.variant_attention(source, digits_read)
+    head_weights = {name: attention_by_variant[name][layer][head] for name in (names[0], variant)}
+    digits = [str(digit) for digit in digits_read]
     chart(
-        figures.heads(pictures, digits[: 2 * shape.length - 1], shape.pads),
+        figures.variant_heatmaps(head_weights, digits[: 2 * shape.length - 1], shape.pads),
         key=f"toys.heads.{number}",
         name=f"toys-{number}-head",
-        alt=figures.heads_alt(pictures, shape.pads),
+        alt=figures.variant_heatmaps_alt(head_weights, shape.pads),
     )
     st.caption(
         "Both models read the input and the variant's answer. P positions hold the prefix, or a "
@@ -263,23 +273,24 @@ def _look(source: cache.Source, answered: Sequence[cache.Answered], asked: tuple
     )
 
 
-def _one(label: str, count: int, key: str) -> int:
-    chosen = st.segmented_control(
+def _pick_one(label: str, count: int, key: str) -> int:
+    choice = st.segmented_control(
         label,
         list(range(count)),
         default=0,
         required=True,
-        format_func=lambda place: str(place + 1),
+        format_func=lambda index: str(index + 1),
         key=key,
     )
-    return int(chosen)
+    return int(choice)
 
 
 def show_capacity() -> None:
     """Any string out of one virtual token, with the arithmetic of one position."""
     st.markdown(
         "What a prefix can do: one layer with two heads, whose weights never change, prints "
-        f"**any** text of up to {capacity.LONGEST} signs if one virtual token is chosen for it. An "
+        f"**any** text of up to {capacity.MAX_TEXT_LENGTH} signs if one virtual token is chosen "
+        "for it. An "
         f"ordinary token in that place could choose among {len(capacity.SYMBOLS)} texts only."
     )
     text = st.text_input(
@@ -288,28 +299,28 @@ def show_capacity() -> None:
         key="toys.text",
         help="Printable ASCII without spaces.",
     )
-    virtual = capacity.store(text)
-    found = capacity.unfold(virtual)
+    virtual = capacity.encode_text(text)
+    positions = capacity.run_network(virtual)
     st.markdown("The fixed network prints")
-    st.code("".join(position.symbol for position in found), language=None)
+    st.code("".join(position.symbol for position in positions), language=None)
     st.caption(
         f"{len(text)} coordinates choose one of {len(capacity.SYMBOLS)}^{len(text)} texts. "
         "After arXiv:2310.19698, section 3."
     )
-    chosen = 1
+    number = 1
     if len(text) > 1:
-        chosen = st.slider("Position", 1, len(text), 1, key=f"toys.position.{len(text)}")
-    _arithmetic(found[chosen - 1], chosen, float(virtual[chosen - 1]))
+        number = st.slider("Position", 1, len(text), 1, key=f"toys.position.{len(text)}")
+    _show_arithmetic(positions[number - 1], number, float(virtual[number - 1]))
 
 
-def _arithmetic(position: capacity.Position, number: int, stored: float) -> None:
+def _show_arithmetic(position: capacity.PositionTrace, number: int, stored: float) -> None:
     """Every number on the way at one position."""
     count = len(capacity.SYMBOLS)
     steps = [
         ("Stored in this coordinate", f"{stored:.17g}"),
-        ("First head: attention on its own position", f"{position.own[number]:.17g}"),
-        ("Second head: attention on the virtual token", f"{position.first[0]:.17g}"),
-        ("Both heads together, this coordinate", f"{position.brought[number - 1]:.17g}"),
+        ("First head: attention on its own position", f"{position.own_attention[number]:.17g}"),
+        ("Second head: attention on the virtual token", f"{position.first_attention[0]:.17g}"),
+        ("Both heads together, this coordinate", f"{position.head_outputs[number - 1]:.17g}"),
         ("relu(that − 1), summed over coordinates", f"{position.value:.17g}"),
         (f"times {count}", f"{count * position.value:.17g}"),
         ("Symbol with that number", position.symbol),
@@ -320,9 +331,9 @@ def _arithmetic(position: capacity.Position, number: int, stored: float) -> None
         alt=f"The arithmetic at position {number}",
     )
     chart(
-        figures.output(position),
+        figures.symbol_scores_chart(position),
         key="toys.output",
         name=f"capacity-{number}",
-        alt=figures.output_alt(position),
+        alt=figures.symbol_scores_alt(position),
         table=pd.DataFrame({"symbol": list(capacity.SYMBOLS), "score": position.logits}),
     )

@@ -9,62 +9,68 @@ import numpy as np
 
 from peftcore.analysis import sparsity
 from peftcore.data.task import Example
-from peftcore.labs.atoms.context import Bench
-from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.models.batching import Encoder
+from peftcore.labs.atoms.context import AtomsContext
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.models.batching import ExampleBatcher
 from peftcore.training import checkpoint
 
-DIGITS = 5  # of what is written down
+SIGNIFICANT_DIGITS = 5  # of what is written down
 
 
-def map_atoms(bench: Bench) -> None:
+def map_atoms(context: AtomsContext) -> None:
     """Coefficients of every seed, of the result and of every step that was kept."""
-    run, study = bench.runs[0], bench.study
-    numbers = run.spec.population.numbers()
-    steps: list[int | None] = [None, *run.path_steps()]
-    known = {(entry["step"], entry["seed"]) for entry in study.found("codes")}
-    bench.of, bench.done = len(steps) * len(numbers), len(known)
+    run, job = context.runs[0], context.job
+    seed_numbers = run.spec.population.seed_numbers()
+    steps: list[int | None] = [None, *run.intermediate_steps()]
+    known_entries = {(entry["step"], entry["seed"]) for entry in job.entries_of("codes")}
+    context.total, context.done = len(steps) * len(seed_numbers), len(known_entries)
     for step in steps:
-        if all((step, number) in known for number in numbers):
+        if all((step, number) in known_entries for number in seed_numbers):
             continue
-        found = Dictionary(checkpoint.load_adapter(run, bench.base, step))
+        atom_dict = AtomDictionary(checkpoint.load_adapter(run, context.base, step))
         if step is None:
-            bench.facts(found)
-        for seed, number in enumerate(numbers):
-            if (step, number) not in known:
-                bench.tell(f"Seed {number}" + ("" if step is None else f", step {step}"))
-                told = read(found, seed, bench.dev(seed), bench.encoder())
-                study.keep({"what": "codes", "step": step, "seed": number} | told)
-                bench.done += 1
-    bench.tell()
+            context.write_facts(atom_dict)
+        for seed, number in enumerate(seed_numbers):
+            if (step, number) not in known_entries:
+                context.report_progress(
+                    f"Seed {number}" + ("" if step is None else f", step {step}")
+                )
+                summary = summarize_coefficients(
+                    atom_dict, seed, context.validation_examples(seed), context.batcher_for()
+                )
+                job.append_value({"what": "codes", "step": step, "seed": number} | summary)
+                context.done += 1
+    context.report_progress()
 
 
-def read(
-    found: Dictionary, seed: int, examples: Sequence[Example], encoder: Encoder
+def summarize_coefficients(
+    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], encoder: ExampleBatcher
 ) -> dict[str, Any]:
     """Sparsity, usage, mean sizes and lengths of a seed's atoms over examples."""
-    codes = found.read(seed, examples, encoder)
-    cells = sum(site.size for site in codes)
+    codes = atom_dict.read_coefficients(seed, examples, encoder)
+    coefficient_count = sum(site.size for site in codes)
     return {
-        "zeros": short(sum(float((site == 0).sum()) for site in codes) / cells),
-        "l0": short(sum(sparsity.l0(site) for site in codes)),
-        "hoyer": short(_mean([sparsity.mean_hoyer(site) for site in codes])),
-        "site_zeros": short([sparsity.zeros(site) for site in codes]),
+        "zeros": round_significant(
+            sum(float((site == 0).sum()) for site in codes) / coefficient_count
+        ),
+        "l0": round_significant(sum(sparsity.mean_l0(site) for site in codes)),
+        "hoyer": round_significant(_finite_mean([sparsity.mean_hoyer(site) for site in codes])),
+        "site_zeros": round_significant([sparsity.zero_fraction(site) for site in codes]),
         "positions": [len(site) for site in codes],
-        "usage": short([sparsity.usage(site) for site in codes]),
-        "size": short([np.abs(site.astype(np.float64)).mean(0) for site in codes]),
-        "norm": short(found.norms()[seed]),
+        "usage": round_significant([sparsity.atom_usage(site) for site in codes]),
+        "size": round_significant([np.abs(site.astype(np.float64)).mean(0) for site in codes]),
+        "norm": round_significant(atom_dict.norms()[seed]),
     }
 
 
-def _mean(values: Sequence[float]) -> float:
+def _finite_mean(values: Sequence[float]) -> float:
     """Mean of the numbers there are, nan without any."""
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else float("nan")
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else float("nan")
 
 
-def short(value: Any) -> Any:
+def round_significant(value: Any) -> Any:
     """Numbers with as many digits as anybody reads; zero stays exactly zero."""
-    held = np.asarray(value, dtype=np.float64)
-    rounded = np.vectorize(lambda x: float(f"{x:.{DIGITS}g}"), otypes=[float])(held)
+    array = np.asarray(value, dtype=np.float64)
+    rounded = np.vectorize(lambda x: float(f"{x:.{SIGNIFICANT_DIGITS}g}"), otypes=[float])(array)
     return rounded.tolist()

@@ -14,199 +14,245 @@ import torch
 from peftcore.analysis import sparsity
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Status
+from peftcore.jobs.background import JobStatus
 from peftcore.labs.atoms import dictionary, request
-from peftcore.labs.atoms.coefficients import map_atoms, short
-from peftcore.labs.atoms.context import Bench
-from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.labs.atoms.regularization_path import path
-from peftcore.labs.atoms.request import Study
-from peftcore.labs.common.interpolation import Surveyor
-from peftcore.labs.landscape.context import stamp
+from peftcore.labs.atoms.coefficients import map_atoms, round_significant
+from peftcore.labs.atoms.context import AtomsContext
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.labs.atoms.regularization_path import train_path
+from peftcore.labs.atoms.request import AtomsJob
+from peftcore.labs.common.interpolation import PointEvaluator
+from peftcore.labs.landscape.context import adapter_digest
 from peftcore.models.base_model import BaseModel
 from peftcore.training import checkpoint
 
-TOLD = 8  # examples whose answers are kept along a curve, for the page to show
+SHOWN_EXAMPLES = 8  # examples whose answers are kept along a curve, for the page to show
 
 
-def carry_out(
-    study: Study,
+def run_atoms_job(
+    job: AtomsJob,
     *,
     device: str = "cpu",
     base: BaseModel | None = None,
-    report: Callable[[Status], None] = lambda status: None,
+    report: Callable[[JobStatus], None] = lambda status: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    return study.carried_out(lambda: _work(Bench(study, device, base, report, stop)))
+    return job.run(lambda: _compute(AtomsContext(job, device, base, report, stop)))
 
 
-def _work(bench: Bench) -> None:
+def _compute(context: AtomsContext) -> None:
     """Measure what is still missing."""
-    wanted = 2 if bench.ask.kind == "combine" else 1
-    if len(bench.parts) != wanted:
-        raise BadInput(f"{bench.ask.kind} takes {wanted} run{'s' * (wanted > 1)}")
-    stamps = [stamp(run, None) for run in bench.runs]
-    if bench.study.facts.get("adapters", stamps) != stamps:
-        bench.study.clear()  # an adapter has changed since
-    kinds = {"map": map_atoms, "prune": _prune, "path": path, "combine": _combine}
-    kinds[bench.ask.kind](bench)
+    needed = 2 if context.request.kind == "combine" else 1
+    if len(context.adapter_refs) != needed:
+        raise BadInput(f"{context.request.kind} takes {needed} run{'s' * (needed > 1)}")
+    digests = [adapter_digest(run, None) for run in context.runs]
+    if context.job.facts.get("adapters", digests) != digests:
+        context.job.clear()  # an adapter has changed since
+    handlers = {"map": map_atoms, "prune": _prune, "path": train_path, "combine": _combine}
+    handlers[context.request.kind](context)
 
 
-def _prune(bench: Bench) -> None:
+def _prune(context: AtomsContext) -> None:
     """Weights of the atoms of every seed, then losses and scores along each order."""
-    run, study, ask = bench.runs[0], bench.study, bench.ask
-    found = Dictionary(checkpoint.load_adapter(run, bench.base))
-    shown = [(each.source, each.target) for each in bench.examples()[:TOLD]]
-    bench.facts(found, shown=shown)
-    numbers = run.spec.population.numbers()
-    inner = sparsity.counts(found.size)[1:-1]
-    whats = 1 + ask.answers
-    curve = whats * (2 + len(inner) * (2 + ask.draws))
-    bench.of = len(numbers) * (found.size + 1 + curve)
-    known = {_key(e): e for e in study.entries()}
-    bench.done = sum(_cost(found, entry) for entry in known.values())
-    for seed, number in enumerate(numbers):
-        weights = _weights(bench, found, seed, number, known)
-        orders: list[tuple[str, int, sparsity.Whole, list[int]]] = [
-            ("ends", 0, np.arange(found.size), [0, found.size])
+    run, job, job_request = context.runs[0], context.job, context.request
+    atom_dict = AtomDictionary(checkpoint.load_adapter(run, context.base))
+    shown_pairs = [
+        (example.source, example.target) for example in context.examples()[:SHOWN_EXAMPLES]
+    ]
+    context.write_facts(atom_dict, shown=shown_pairs)
+    seed_numbers = run.spec.population.seed_numbers()
+    inner_counts = sparsity.pruning_counts(atom_dict.size)[1:-1]
+    quantity_count = 1 + job_request.answers
+    curve_cost = quantity_count * (2 + len(inner_counts) * (2 + job_request.draws))
+    context.total = len(seed_numbers) * (atom_dict.size + 1 + curve_cost)
+    known_entries = {_entry_key(entry): entry for entry in job.entries()}
+    context.done = sum(_entry_cost(atom_dict, entry) for entry in known_entries.values())
+    for seed, number in enumerate(seed_numbers):
+        weights = _atom_weights(context, atom_dict, seed, number, known_entries)
+        orders: list[tuple[str, int, sparsity.IntArray, list[int]]] = [
+            ("ends", 0, np.arange(atom_dict.size), [0, atom_dict.size])
         ]
-        orders += [(name, 0, sparsity.ranked(w), inner) for name, w in weights.items()]
         orders += [
-            ("random", draw, sparsity.shuffled(found.size, draw, number), inner)
-            for draw in range(ask.draws)
+            (name, 0, sparsity.rank_atoms(atom_weights), inner_counts)
+            for name, atom_weights in weights.items()
         ]
-        surveyor = bench.surveyor(found, seed, bench.examples())
-        for name, draw, order, ks in orders:
-            where = {"seed": number, "order": name, "draw": draw}
-            for what in ("loss", "score")[:whats]:
-                if ("curve", what, number, name, draw) not in known:
-                    _curve(bench, surveyor, where | {"what": what}, order, ks)
-    bench.tell()
+        orders += [
+            (
+                "random",
+                shuffle_number,
+                sparsity.shuffle_atoms(atom_dict.size, shuffle_number, number),
+                inner_counts,
+            )
+            for shuffle_number in range(job_request.draws)
+        ]
+        evaluator = context.evaluator_for(atom_dict, seed, context.examples())
+        for name, shuffle_number, order, counts in orders:
+            entry_fields = {"seed": number, "order": name, "draw": shuffle_number}
+            for quantity in ("loss", "score")[:quantity_count]:
+                if ("curve", quantity, number, name, shuffle_number) not in known_entries:
+                    _measure_curve(
+                        context, evaluator, entry_fields | {"what": quantity}, order, counts
+                    )
+    context.report_progress()
 
 
-def _key(entry: dict[str, Any]) -> tuple[Any, ...]:
+def _entry_key(entry: dict[str, Any]) -> tuple[Any, ...]:
     if entry["what"] == "weights":
         return "weights", entry["order"], entry["seed"]
     return "curve", entry["what"], entry["seed"], entry["order"], entry["draw"]
 
 
-def _cost(found: Dictionary, entry: dict[str, Any]) -> int:
+def _entry_cost(atom_dict: AtomDictionary, entry: dict[str, Any]) -> int:
     if entry["what"] == "weights":
-        return found.size if entry["order"] == "ablation" else 1
+        return atom_dict.size if entry["order"] == "ablation" else 1
     return len(entry["k"])
 
 
-def _weights(
-    bench: Bench, found: Dictionary, seed: int, number: int, known: dict[tuple[Any, ...], Any]
+def _atom_weights(
+    context: AtomsContext,
+    atom_dict: AtomDictionary,
+    seed: int,
+    seed_number: int,
+    known_entries: dict[tuple[Any, ...], Any],
 ) -> dict[str, sparsity.Array]:
     """Both weights of every atom of a seed on its validation examples, as far as not known yet."""
-    made: dict[str, Callable[[], sparsity.Array]] = {
-        "importance": lambda: _importance(bench, found, seed),
-        "ablation": lambda: _ablation(bench, found, seed, number),
+    compute_by_name: dict[str, Callable[[], sparsity.Array]] = {
+        "importance": lambda: _mean_importance(context, atom_dict, seed),
+        "ablation": lambda: _ablation_increase(context, atom_dict, seed, seed_number),
     }
     weights = {}
-    for name, make in made.items():
-        entry = known.get(("weights", name, number))
+    for name, compute in compute_by_name.items():
+        entry = known_entries.get(("weights", name, seed_number))
         if entry is None:
-            bench.tell(f"Seed {number}, {name}")
-            values = make()
-            entry = {"what": "weights", "order": name, "seed": number, "values": short(values)}
-            bench.study.keep(entry)
-            bench.done += int(name == "importance")
+            context.report_progress(f"Seed {seed_number}, {name}")
+            values = compute()
+            entry = {
+                "what": "weights",
+                "order": name,
+                "seed": seed_number,
+                "values": round_significant(values),
+            }
+            context.job.append_value(entry)
+            context.done += int(name == "importance")
         weights[name] = np.asarray(entry["values"])
     return weights
 
 
-def _importance(bench: Bench, found: Dictionary, seed: int) -> sparsity.Array:
-    codes = found.read(seed, bench.dev(seed), bench.encoder())
-    norms = found.norms()[seed]
-    return np.concatenate([sparsity.importance(c, n) for c, n in zip(codes, norms, strict=True)])
+def _mean_importance(context: AtomsContext, atom_dict: AtomDictionary, seed: int) -> sparsity.Array:
+    codes = atom_dict.read_coefficients(
+        seed, context.validation_examples(seed), context.batcher_for()
+    )
+    norms = atom_dict.norms()[seed]
+    return np.concatenate(
+        [
+            sparsity.atom_importance(site_codes, site_norms)
+            for site_codes, site_norms in zip(codes, norms, strict=True)
+        ]
+    )
 
 
-def _ablation(bench: Bench, found: Dictionary, seed: int, number: int) -> sparsity.Array:
+def _ablation_increase(
+    context: AtomsContext, atom_dict: AtomDictionary, seed: int, seed_number: int
+) -> sparsity.Array:
     """How much the loss on a seed's validation examples rises when each atom is removed alone."""
-    surveyor = bench.surveyor(found, seed, bench.dev(seed))
-    gains = torch.cat([torch.ones(1, found.size), 1 - torch.eye(found.size)])
+    evaluator = context.evaluator_for(atom_dict, seed, context.validation_examples(seed))
+    gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])
     values: list[float] = []
-    for at in range(0, len(gains), surveyor.block):
-        values += surveyor.losses(gains[at : at + surveyor.block])
-        bench.done += min(surveyor.block, found.size - at) if at < found.size else 0
-        bench.tell(f"Seed {number}, removing atoms one by one")
+    for start in range(0, len(gains), evaluator.block):
+        values += evaluator.losses(gains[start : start + evaluator.block])
+        context.done += (
+            min(evaluator.block, atom_dict.size - start) if start < atom_dict.size else 0
+        )
+        context.report_progress(f"Seed {seed_number}, removing atoms one by one")
     return np.asarray(values[1:]) - values[0]
 
 
-def _curve(
-    bench: Bench,
-    surveyor: Surveyor,
-    where: dict[str, Any],
-    order: Sequence[int] | sparsity.Whole,
-    ks: Sequence[int],
+def _measure_curve(
+    context: AtomsContext,
+    evaluator: PointEvaluator,
+    entry_fields: dict[str, Any],
+    order: Sequence[int] | sparsity.IntArray,
+    counts: Sequence[int],
 ) -> None:
     """Losses or scores with the first k atoms of an order, and what it answered on the way."""
-    gains = torch.from_numpy(np.stack([sparsity.kept(order, k) for k in ks])).float()
-    task, options = bench.tasks[0], bench.runs[0].spec.evaluation
+    gains = torch.from_numpy(
+        np.stack([sparsity.kept_mask(order, count) for count in counts])
+    ).float()
+    task, evaluation = context.tasks[0], context.runs[0].spec.evaluation
     values: list[float] = []
-    told: list[list[str]] = []
-    for at in range(0, len(ks), surveyor.block):
-        words = "Losses" if where["what"] == "loss" else "Answers"
-        bench.tell(f"{words} of seed {where['seed']}, {request.ORDERS.get(where['order'], '')}")
-        some = gains[at : at + surveyor.block]
-        if where["what"] == "loss":
-            values += surveyor.losses(some)
+    shown_answers: list[list[str]] = []
+    for start in range(0, len(counts), evaluator.block):
+        label = "Losses" if entry_fields["what"] == "loss" else "Answers"
+        context.report_progress(
+            f"{label} of seed {entry_fields['seed']}, "
+            f"{request.ORDERS.get(entry_fields['order'], '')}"
+        )
+        gain_block = gains[start : start + evaluator.block]
+        if entry_fields["what"] == "loss":
+            values += evaluator.losses(gain_block)
         else:
-            answers = surveyor.answers(some, task, options, bench.asked_to_stop)
-            values += [_score(task, each, surveyor.examples) for each in answers]
-            told += [[answer.text for answer in each[:TOLD]] for each in answers]
-    entry = where | {"k": list(ks), "values": [round(v, 7) for v in values]}
-    if told and where["order"] in ("ends", "importance"):
-        entry |= {"answers": told}
-    bench.study.keep(entry)
-    bench.done += len(ks)
+            answers = evaluator.answers(gain_block, task, evaluation, context.stop_requested)
+            values += [_score(task, point_answers, evaluator.examples) for point_answers in answers]
+            shown_answers += [
+                [answer.text for answer in point_answers[:SHOWN_EXAMPLES]]
+                for point_answers in answers
+            ]
+    entry = entry_fields | {"k": list(counts), "values": [round(v, 7) for v in values]}
+    if shown_answers and entry_fields["order"] in ("ends", "importance"):
+        entry |= {"answers": shown_answers}
+    context.job.append_value(entry)
+    context.done += len(counts)
 
 
 def _score(task: Task, answers: Sequence[Answer], rows: Sequence[Example]) -> float:
     return float(task.score(answers, rows)[task.main_metric])
 
 
-def _combine(bench: Bench) -> None:
+def _combine(context: AtomsContext) -> None:
     """Scores on both tasks with both runs' atoms, with each alone and with none, for every seed."""
-    pairs = _pairs(bench)
-    worn = [Dictionary(checkpoint.load_adapter(run, bench.base)) for run in bench.runs]
-    bench.facts(worn[0], tasks=[task.name for task in bench.tasks])
-    known = {(e["seed"], e["task"]) for e in bench.study.found("combined")}
-    judged: dict[str, tuple[int, Task]] = {}  # two runs of one task are judged on it once
-    for place, task in enumerate(bench.tasks):
-        judged.setdefault(task.name, (place, task))
-    bench.of, bench.done = len(judged) * len(pairs), len(known)
-    for number, seeds in pairs:
-        both = dictionary.joined(worn[0], worn[1], seeds)
-        gains = dictionary.shares(both, worn[0].each, [(1, 1), (1, 0), (0, 1), (0, 0)])
-        for place, task in judged.values():
-            if (number, task.name) in known:
+    seed_pairs = _seed_pairs(context)
+    dictionaries = [
+        AtomDictionary(checkpoint.load_adapter(run, context.base)) for run in context.runs
+    ]
+    context.write_facts(dictionaries[0], tasks=[task.name for task in context.tasks])
+    known_entries = {(e["seed"], e["task"]) for e in context.job.entries_of("combined")}
+    task_by_name: dict[str, tuple[int, Task]] = {}  # two runs of one task are judged on it once
+    for run_index, task in enumerate(context.tasks):
+        task_by_name.setdefault(task.name, (run_index, task))
+    context.total, context.done = len(task_by_name) * len(seed_pairs), len(known_entries)
+    for seed_number, seeds in seed_pairs:
+        joined = dictionary.join_dictionaries(dictionaries[0], dictionaries[1], seeds)
+        gains = dictionary.joined_gains(
+            joined, dictionaries[0].atoms_per_site, [(1, 1), (1, 0), (0, 1), (0, 0)]
+        )
+        for run_index, task in task_by_name.values():
+            if (seed_number, task.name) in known_entries:
                 continue
-            bench.tell(f"Seed {number}, {task.title}")
-            rows, options = bench.examples(place), bench.runs[place].spec.evaluation
-            surveyor = Surveyor(both, 0, rows, bench.encoder(place), bench.wanted())
-            answers = surveyor.answers(gains, task, options, bench.asked_to_stop)
-            scores = [_score(task, each, rows) for each in answers]
+            context.report_progress(f"Seed {seed_number}, {task.title}")
+            rows, evaluation = context.examples(run_index), context.runs[run_index].spec.evaluation
+            surveyor = PointEvaluator(
+                joined, 0, rows, context.batcher_for(run_index), context.run_dtype()
+            )
+            answers = surveyor.answers(gains, task, evaluation, context.stop_requested)
+            scores = [_score(task, point_answers, rows) for point_answers in answers]
             names = ("both", "first", "second", "none")
-            bench.study.keep(
-                {"what": "combined", "seed": number, "task": task.name, "n": len(rows)}
+            context.job.append_value(
+                {"what": "combined", "seed": seed_number, "task": task.name, "n": len(rows)}
                 | {"metric": task.main_metric}
                 | dict(zip(names, scores, strict=True))
             )
-            bench.done += 1
-    bench.tell()
+            context.done += 1
+    context.report_progress()
 
 
-def _pairs(bench: Bench) -> list[tuple[int, tuple[int, int]]]:
+def _seed_pairs(context: AtomsContext) -> list[tuple[int, tuple[int, int]]]:
     """Which seeds meet: those that were named, else the first with the first, and so on."""
-    numbers = [run.spec.population.numbers() for run in bench.runs]
-    for part, held in zip(bench.parts, numbers, strict=True):
-        if part.step is not None or (part.seed is not None and part.seed >= len(held)):
-            raise BadInput(f"combine takes RUN or RUN/SEED with a seed below {len(held)}")
-    if any(part.seed is not None for part in bench.parts):
-        first, second = (part.seed or 0 for part in bench.parts)
-        return [(numbers[0][first], (first, second))]
-    return [(numbers[0][s], (s, s)) for s in range(min(map(len, numbers)))]
+    seed_numbers = [run.spec.population.seed_numbers() for run in context.runs]
+    for ref, run_seeds in zip(context.adapter_refs, seed_numbers, strict=True):
+        if ref.step is not None or (ref.seed is not None and ref.seed >= len(run_seeds)):
+            raise BadInput(f"combine takes RUN or RUN/SEED with a seed below {len(run_seeds)}")
+    if any(ref.seed is not None for ref in context.adapter_refs):
+        first, second = (ref.seed or 0 for ref in context.adapter_refs)
+        return [(seed_numbers[0][first], (first, second))]
+    return [(seed_numbers[0][s], (s, s)) for s in range(min(map(len, seed_numbers)))]

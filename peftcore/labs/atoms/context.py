@@ -12,62 +12,62 @@ import torch
 
 from peftcore import tasks
 from peftcore.data.task import Example, Task
-from peftcore.jobs.background import Part, Status
-from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.labs.atoms.request import Ask, Study
-from peftcore.labs.common.interpolation import Surveyor
-from peftcore.labs.landscape.context import stamp
+from peftcore.jobs.background import AdapterRef, JobStatus
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
+from peftcore.labs.common.interpolation import PointEvaluator
+from peftcore.labs.landscape.context import adapter_digest
 from peftcore.models.base_model import BaseModel, load
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 
 @dataclass
-class Bench:
+class AtomsContext:
     """Everything a measurement needs at hand."""
 
-    study: Study
+    job: AtomsJob
     device: str
-    given: BaseModel | None
-    report: Callable[[Status], None]
+    preloaded_base: BaseModel | None
+    report: Callable[[JobStatus], None]
     stop: Callable[[], bool]
 
     def __post_init__(self) -> None:
-        self.began, self.before = time.monotonic(), self.study.status().seconds
-        self.done = self.of = 0
+        self.started_at, self.seconds_before = time.monotonic(), self.job.status().seconds
+        self.done = self.total = 0
 
     @property
-    def ask(self) -> Ask:
+    def request(self) -> AtomsRequest:
         """What was asked."""
-        return self.study.ask
+        return self.job.request
 
     @cached_property
-    def parts(self) -> list[Part]:
+    def adapter_refs(self) -> list[AdapterRef]:
         """The runs asked for, and seeds where they are named."""
-        return self.ask.parts()
+        return self.request.adapter_refs()
 
     @cached_property
     def runs(self) -> list[Run]:
         """The runs asked for."""
-        return [RunStore().open(part.run) for part in self.parts]
+        return [RunStore().open(part.run) for part in self.adapter_refs]
 
     @cached_property
     def base(self) -> BaseModel:
         """The base all of it rests on."""
-        return self.given or load(self.runs[0].spec.base, self.device)
+        return self.preloaded_base or load(self.runs[0].spec.base, self.device)
 
     @cached_property
     def tasks(self) -> list[Task]:
         """The task of each run."""
-        return [tasks.find(run.spec.task) for run in self.runs]
+        return [tasks.find_task(run.spec.task) for run in self.runs]
 
-    def encoder(self, place: int = 0) -> Encoder:
+    def batcher_for(self, run_index: int = 0) -> ExampleBatcher:
         """Tokenises the examples of a run's task."""
-        return Encoder(self.base, self.tasks[place].labels)
+        return ExampleBatcher(self.base, self.tasks[run_index].labels)
 
-    def facts(self, found: Dictionary, **more: Any) -> None:
+    def write_facts(self, atom_dict: AtomDictionary, **extra: Any) -> None:
         """Write down what a reader must know to judge the figures."""
         run = self.runs[0]
         facts = {
@@ -78,48 +78,52 @@ class Bench:
             "metric": self.tasks[0].main_metric,
             "split": run.spec.evaluation.split,
             "n": len(self.examples()),
-            "read": len(self.dev(0)),
-            "seeds": run.spec.population.numbers(),
-            "adapters": [stamp(each, None) for each in self.runs],
-            "sites": found.sites,
-            "atoms": found.each,
-            "arithmetic": "fp32" if self.wanted() is None else "bf16",
+            "read": len(self.validation_examples(0)),
+            "seeds": run.spec.population.seed_numbers(),
+            "adapters": [adapter_digest(other_run, None) for other_run in self.runs],
+            "sites": atom_dict.sites,
+            "atoms": atom_dict.atoms_per_site,
+            "arithmetic": "fp32" if self.run_dtype() is None else "bf16",
         }
-        self.study.write_plan(facts | more, [])
+        self.job.write_plan(facts | extra, [])
 
-    def wanted(self) -> torch.dtype | None:
+    def run_dtype(self) -> torch.dtype | None:
         """The arithmetic the run itself was scored in."""
-        return precision(self.runs[0].spec.training.precision, self.base.device)
+        return autocast_dtype(self.runs[0].spec.training.precision, self.base.device)
 
-    def examples(self, place: int = 0) -> list[Example]:
+    def examples(self, run_index: int = 0) -> list[Example]:
         """The examples that are judged: the run's own split, as many as were asked for."""
-        options = self.runs[place].spec.evaluation
-        many = self.ask.examples or options.limit
+        evaluation = self.runs[run_index].spec.evaluation
+        limit = self.request.examples or evaluation.limit
         return list(
-            examples_to_answer(self.tasks[place], options.model_copy(update={"limit": many}))
+            examples_to_answer(
+                self.tasks[run_index], evaluation.model_copy(update={"limit": limit})
+            )
         )
 
-    def dev(self, seed: int) -> list[Example]:
+    def validation_examples(self, seed: int) -> list[Example]:
         """A seed's own validation examples: no importance is measured on what is judged later."""
-        t = self.runs[0].spec.training
-        number = self.runs[0].spec.population.numbers()[seed]
-        rows = self.tasks[0].few_shot(t.shots, number, t.dev).dev
-        return list(rows[: self.ask.read or len(rows)])
+        training = self.runs[0].spec.training
+        seed_number = self.runs[0].spec.population.seed_numbers()[seed]
+        rows = self.tasks[0].few_shot(training.shots, seed_number, training.dev).dev
+        return list(rows[: self.request.read or len(rows)])
 
-    def tell(self, message: str = "") -> None:
+    def report_progress(self, message: str = "") -> None:
         """Write down how far it is; InterruptedError if somebody asked for the end."""
-        seconds = self.before + time.monotonic() - self.began
-        status = self.study.write_status(
-            state="working", done=self.done, of=self.of, message=message, seconds=seconds
+        seconds = self.seconds_before + time.monotonic() - self.started_at
+        status = self.job.write_status(
+            state="working", done=self.done, of=self.total, message=message, seconds=seconds
         )
         self.report(status)
-        if self.asked_to_stop():
+        if self.stop_requested():
             raise InterruptedError
 
-    def asked_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether somebody asked for the end."""
-        return self.stop() or self.study.stop_asked()
+        return self.stop() or self.job.stop_requested()
 
-    def surveyor(self, found: Dictionary, seed: int, rows: Sequence[Example]) -> Surveyor:
+    def evaluator_for(
+        self, atom_dict: AtomDictionary, seed: int, rows: Sequence[Example]
+    ) -> PointEvaluator:
         """Measures one seed at gains, on the first run's examples."""
-        return Surveyor(found, seed, rows, self.encoder(), self.wanted())
+        return PointEvaluator(atom_dict, seed, rows, self.batcher_for(), self.run_dtype())

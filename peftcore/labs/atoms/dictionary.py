@@ -15,132 +15,140 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore.adapters.adapted_model import Adapted
-from peftcore.adapters.initializers import Draw
+from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.initializers import SeededInitializer
 from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
-from peftcore.labs.common.interpolation import Terrain, middle, of_run
+from peftcore.labs.common.interpolation import AdapterSpan, centroid_span, span_of_run
 from peftcore.labs.scaling import readout
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models import target_modules
-from peftcore.models.batching import Batch, Encoder
+from peftcore.models.batching import Batch, ExampleBatcher
 from peftcore.training import batch_budget
-from peftcore.training.evaluation import chunks
+from peftcore.training.evaluation import length_batches
 
 if TYPE_CHECKING:
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
-ALIKE = ("relative", "rounds")  # settings that two dictionaries must share to be one
+SHARED_SETTINGS = ("relative", "rounds")  # settings that two dictionaries must share to be one
 
 
-class Dictionary(Terrain):
+class AtomDictionary(AdapterSpan):
     """The adapter each seed deploys; its points are gains, one for every atom of every site.
 
     Sites are the matrices that have atoms; atom number i is atom i % m of site i // m.
     """
 
-    def __init__(self, worn: Adapted) -> None:
-        if not isinstance(worn.adapter, SparseAtoms):
+    def __init__(self, adapted: AdaptedModel) -> None:
+        if not isinstance(adapted.adapter, SparseAtoms):
             raise BadInput(
-                f"{worn.adapter.title} has no coefficients of atoms to look at; "
+                f"{adapted.adapter.title} has no coefficients of atoms to look at; "
                 f"train a run of {SparseAtoms.title} (atoms)"
             )
-        inside = worn if isinstance(worn, Terrain) else of_run(worn)
-        single = middle(inside)
-        super().__init__(single, single.tensors, single._fixed)
-        self.parts: list[Part] = worn.adapter.matrices
-        self.sites = [target_modules.key(part) for part in self.parts]
-        self.each = int(worn.adapter.config.atoms)  # atoms of a site
+        span = adapted if isinstance(adapted, AdapterSpan) else span_of_run(adapted)
+        centroid = centroid_span(span)
+        super().__init__(centroid, centroid.tensors, centroid.untrained_names)
+        self.matrices: list[TargetSlice] = adapted.adapter.matrices
+        self.sites = [target_modules.layer_key(part) for part in self.matrices]
+        self.atoms_per_site = int(adapted.adapter.config.atoms)  # atoms of a site
 
     @property
     def size(self) -> int:
         """Atoms of all sites."""
-        return len(self.sites) * self.each
+        return len(self.sites) * self.atoms_per_site
 
     def norms(self) -> Array:
         """Length of every atom (s, sites, m)."""
-        held = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
-        return torch.stack([t.double().norm(dim=-1) for t in held], 1).cpu().numpy()
+        atom_tensors = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
+        return torch.stack([t.double().norm(dim=-1) for t in atom_tensors], 1).cpu().numpy()
 
-    def at(self, seed: int, points: Tensor) -> Terrain:
+    def at_points(self, seed: int, points: Tensor) -> AdapterSpan:
         """One seed at gains (p, sites · m), as p members of their own."""
-        gains = points.to(self.base.device).view(len(points), len(self.sites), self.each)
-        held = {
+        gains = points.to(self.base.device).view(len(points), len(self.sites), self.atoms_per_site)
+        tensors = {
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
             for name, t in self.tensors.items()
         }
-        for place, site in enumerate(self.sites):
+        for index, site in enumerate(self.sites):
             name = f"atoms:{site}"
-            held[name] = held[name] * gains[:, None, place, :, None].to(held[name].dtype)
-        return Terrain(self, held, self._fixed)
+            tensors[name] = tensors[name] * gains[:, None, index, :, None].to(tensors[name].dtype)
+        return AdapterSpan(self, tensors, self.untrained_names)
 
-    def without(self, *atoms: int) -> Tensor:
+    def gains_without(self, *atoms: int) -> Tensor:
         """Gains (1, sites · m) that remove these atoms and leave the others."""
         gains = torch.ones(1, self.size)
         gains[:, list(atoms)] = 0.0
         return gains
 
     @torch.no_grad()
-    def read(self, seed: int, examples: Sequence[Example], encoder: Encoder) -> list[Array]:
+    def read_coefficients(
+        self, seed: int, examples: Sequence[Example], batcher: ExampleBatcher
+    ) -> list[Array]:
         """Coefficients (positions, m) of every site while one seed reads examples and answers.
 
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
-        member = self.at(seed, torch.ones(1, self.size))
-        found: list[list[Array]] = [[] for _ in self.sites]
-        for places in chunks(encoder, examples, 1, batch_budget.tokens(self.base)):
-            batch = encoder.batch([examples[i] for i in places])
-            notes = member.notes(batch, torch.ones(1, 1, 1))
-            for held, part in zip(found, self.parts, strict=True):
-                codes = notes[target_modules.key(part)]
-                real = self._positions(part, batch)[:, -codes.shape[1] :]
-                held.append(codes[real.to(torch.bool)].float().cpu().numpy())
-        return [np.concatenate(held) for held in found]
+        member = self.at_points(seed, torch.ones(1, self.size))
+        codes_by_site: list[list[Array]] = [[] for _ in self.sites]
+        for indices in length_batches(batcher, examples, 1, batch_budget.token_budget(self.base)):
+            batch = batcher.batch([examples[i] for i in indices])
+            codes_by_key = member.notes(batch, torch.ones(1, 1, 1))
+            for site_codes, part in zip(codes_by_site, self.matrices, strict=True):
+                codes = codes_by_key[target_modules.layer_key(part)]
+                mask = self._position_mask(part, batch)[:, -codes.shape[1] :]
+                site_codes.append(codes[mask.to(torch.bool)].float().cpu().numpy())
+        return [np.concatenate(site_codes) for site_codes in codes_by_site]
 
-    def limits(self, site: str, seed: int) -> Tensor:
+    def thresholds(self, site: str, seed: int) -> Tensor:
         """The threshold of every atom of a site for one seed, (1, 1, 1, m)."""
         name = f"threshold:{site}"
         if name in self.tensors:
-            return self.tensors[name][[seed]].expand(1, 1, 1, self.each)
-        like = self.tensors[f"atoms:{site}"]
-        return torch.full((1, 1, 1, self.each), self.adapter.config.threshold).to(like)
+            return self.tensors[name][[seed]].expand(1, 1, 1, self.atoms_per_site)
+        atom_tensor = self.tensors[f"atoms:{site}"]
+        return torch.full((1, 1, 1, self.atoms_per_site), self.adapter.config.threshold).to(
+            atom_tensor
+        )
 
-    def _positions(self, part: Part, batch: Batch) -> Tensor:
+    def _position_mask(self, part: TargetSlice, batch: Batch) -> Tensor:
         """Which positions (n, t) of what a part reads are not padding."""
         if self.base.kind != "encoder-decoder":
-            return batch.mask
+            return batch.attention_mask
         reads_encoder = part.component in ("cross.key", "cross.value")
-        return self._real(batch, batch.mask)["encoder" if reads_encoder else part.stack]
+        return self._token_masks(batch, batch.attention_mask)[
+            "encoder" if reads_encoder else part.stack
+        ]
 
 
 @dataclass(frozen=True)
-class Token:
+class TokenCodes:
     """One token that a site read: its text and the coefficients (m,) there."""
 
     text: str
     codes: Array
 
 
-def tokens(
-    found: Dictionary, seed: int, example: Example, encoder: Encoder, place: int
-) -> list[Token]:
+def token_codes(
+    atom_dict: AtomDictionary, seed: int, example: Example, batcher: ExampleBatcher, site_index: int
+) -> list[TokenCodes]:
     """What every token of an example calls up at one site; a decoder's read the answer so far."""
-    part = found.parts[place]
-    codes = found.read(seed, [example], encoder)[place]
-    row = encoder.row(example)
-    ids = row.ids
-    if found.base.kind == "encoder-decoder" and part.stack == "decoder":
+    part = atom_dict.matrices[site_index]
+    codes = atom_dict.read_coefficients(seed, [example], batcher)[site_index]
+    row = batcher.tokenize(example)
+    ids = row.input_ids
+    if atom_dict.base.kind == "encoder-decoder" and part.stack == "decoder":
         if part.component not in ("cross.key", "cross.value"):
-            start = found.base.model.config.decoder_start_token_id
-            ids = [start, *row.target[:-1]]
-    elif found.base.kind == "decoder":
-        ids = row.ids + row.target
-    words = readout.names(found.base, ids)
-    return [Token(word, each) for word, each in zip(words, codes, strict=True)]
+            start = atom_dict.base.model.config.decoder_start_token_id
+            ids = [start, *row.target_ids[:-1]]
+    elif atom_dict.base.kind == "decoder":
+        ids = row.input_ids + row.target_ids
+    texts = readout.token_names(atom_dict.base, ids)
+    return [TokenCodes(word, token_code) for word, token_code in zip(texts, codes, strict=True)]
 
 
-def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0)) -> Dictionary:
+def join_dictionaries(
+    first: AtomDictionary, second: AtomDictionary, seeds: tuple[int, int] = (0, 0)
+) -> AtomDictionary:
     """One member with the atoms of both: at every site the first's, then the second's.
 
     BadInput unless both rest on the same weights, have atoms at the same sites and count alike.
@@ -151,31 +159,39 @@ def joined(first: Dictionary, second: Dictionary, seeds: tuple[int, int] = (0, 0
         raise BadInput("the atoms sit at different matrices; only runs with equal sites combine")
     if first.labels:
         raise BadInput(f"{first.base.name} answers by a head, and two heads cannot both be read")
-    one, other = first.adapter.config, second.adapter.config
-    for name in ALIKE:
-        if getattr(one, name) != getattr(other, name):
+    first_config, second_config = first.adapter.config, second.adapter.config
+    for name in SHARED_SETTINGS:
+        if getattr(first_config, name) != getattr(second_config, name):
             raise BadInput(
                 f"the runs were trained with different {name}: "
-                f"{getattr(one, name)} and {getattr(other, name)}"
+                f"{getattr(first_config, name)} and {getattr(second_config, name)}"
             )
-    if one.top_k or other.top_k:
+    if first_config.top_k or second_config.top_k:
         raise BadInput("runs that keep the largest coefficients (top_k) would compete; set it to 0")
-    config = one.model_copy(update={"atoms": one.atoms + other.atoms, "learned_threshold": True})
-    draw = Draw([0], 1, str(first.base.device))
-    worn = Adapted(first.base, SparseAtoms(first.base, config, draw), draw)
-    held: dict[str, Tensor] = {}
+    config = first_config.model_copy(
+        update={"atoms": first_config.atoms + second_config.atoms, "learned_threshold": True}
+    )
+    initializer = SeededInitializer([0], 1, str(first.base.device))
+    adapted = AdaptedModel(first.base, SparseAtoms(first.base, config, initializer), initializer)
+    tensors: dict[str, Tensor] = {}
     for site in first.sites:
-        pair = list(zip((first, second), seeds, strict=True))
+        dictionary_seeds = list(zip((first, second), seeds, strict=True))
         for kind, axis in (("encode", -1), ("atoms", -2)):
-            values = [each.tensors[f"{kind}:{site}"][[s]] for each, s in pair]
-            held[f"{kind}:{site}"] = torch.cat(values, axis)
-        held[f"threshold:{site}"] = torch.cat([each.limits(site, s) for each, s in pair], -1)
-    return Dictionary(Terrain(worn, held, frozenset()))
+            values = [
+                atom_dict.tensors[f"{kind}:{site}"][[seed]] for atom_dict, seed in dictionary_seeds
+            ]
+            tensors[f"{kind}:{site}"] = torch.cat(values, axis)
+        tensors[f"threshold:{site}"] = torch.cat(
+            [atom_dict.thresholds(site, seed) for atom_dict, seed in dictionary_seeds], -1
+        )
+    return AtomDictionary(AdapterSpan(adapted, tensors, frozenset()))
 
 
-def shares(both: Dictionary, first: int, mixes: Sequence[tuple[float, float]]) -> Tensor:
+def joined_gains(
+    joined: AtomDictionary, first_atoms: int, shares: Sequence[tuple[float, float]]
+) -> Tensor:
     """Gains (p, sites · m) of joined atoms: of the first run's `first` at a site, and the rest."""
-    gains = torch.empty(len(mixes), len(both.sites), both.each)
-    for row, (one, other) in zip(gains, mixes, strict=True):
-        row[:, :first], row[:, first:] = one, other
+    gains = torch.empty(len(shares), len(joined.sites), joined.atoms_per_site)
+    for row, (first_share, second_share) in zip(gains, shares, strict=True):
+        row[:, :first_atoms], row[:, first_atoms:] = first_share, second_share
     return gains.flatten(1)

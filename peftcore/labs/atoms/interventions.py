@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part
+from peftcore.jobs.background import AdapterRef
 from peftcore.labs.atoms import request
 from peftcore.runs.store import Run, RunStore
 
@@ -15,100 +15,117 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from peftcore.analysis.sparsity import Array
-    from peftcore.labs.atoms.dictionary import Dictionary
+    from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.models.base_model import BaseModel
 
-ALL, NONE = "all atoms", "no atoms (the base)"
+ALL_ATOMS, NO_ATOMS = "all atoms", "no atoms (the base)"
 
 
-def opened(run: Run, base: BaseModel | None = None) -> Dictionary:
+def load_atoms(run: Run, base: BaseModel | None = None) -> AtomDictionary:
     """The atoms of a run on its base, loaded unless it is given."""
-    from peftcore.labs.atoms.dictionary import Dictionary
+    from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.models.base_model import load
     from peftcore.training.checkpoint import load_adapter
 
-    return Dictionary(load_adapter(run, base or load(run.spec.base)))
+    return AtomDictionary(load_adapter(run, base or load(run.spec.base)))
 
 
-def changed(run_id: str, seed: int, atoms: Sequence[str], gain: float, text: str) -> dict[str, str]:
+def answers_with_changed_atoms(
+    run_id: str, seed: int, atoms: Sequence[str], gain: float, text: str
+) -> dict[str, str]:
     """Answers of one seed with all atoms, with some at another gain, and with none."""
     run = RunStore().open(run_id)
-    found = opened(run)
-    numbers = [request.named(atom, found.sites, found.each) for atom in atoms]
-    told = with_gains(run, found, seed, dict.fromkeys(numbers, gain), text)
-    words = "without" if gain == 0 else f"{gain:g} times"
-    return dict(zip((ALL, f"{words} {', '.join(atoms)}", NONE), told, strict=True))
+    atom_dict = load_atoms(run)
+    atom_numbers = [
+        request.parse_atom(atom, atom_dict.sites, atom_dict.atoms_per_site) for atom in atoms
+    ]
+    answers = answers_with_gains(run, atom_dict, seed, dict.fromkeys(atom_numbers, gain), text)
+    label = "without" if gain == 0 else f"{gain:g} times"
+    return dict(zip((ALL_ATOMS, f"{label} {', '.join(atoms)}", NO_ATOMS), answers, strict=True))
 
 
-def with_gains(
-    run: Run, found: Dictionary, seed: int, gains: dict[int, float], text: str
+def answers_with_gains(
+    run: Run, atom_dict: AtomDictionary, seed: int, gains: dict[int, float], text: str
 ) -> list[str]:
     """Answers of one seed to a text: all atoms as they are, some at these gains, none at all."""
     import torch
 
-    if not 0 <= seed < found.seeds:
-        raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
-    points = torch.stack([torch.ones(found.size), torch.ones(found.size), torch.zeros(found.size)])
-    for number, gain in gains.items():
-        points[1, number] = gain
-    return [each[0] for each in answers_with(run, found, seed, points, [text])]
+    if not 0 <= seed < atom_dict.seeds:
+        raise BadInput(f"seed must lie in [0, {atom_dict.seeds - 1}]; got {seed}")
+    points = torch.stack(
+        [torch.ones(atom_dict.size), torch.ones(atom_dict.size), torch.zeros(atom_dict.size)]
+    )
+    for atom_number, gain in gains.items():
+        points[1, atom_number] = gain
+    return [
+        point_answers[0] for point_answers in answers_at_gains(run, atom_dict, seed, points, [text])
+    ]
 
 
-def answers_with(
-    run: Run, found: Dictionary, seed: int, gains: Tensor, texts: Sequence[str]
+def answers_at_gains(
+    run: Run, atom_dict: AtomDictionary, seed: int, gains: Tensor, texts: Sequence[str]
 ) -> list[list[str]]:
     """What one seed at each of several gains (p, …) answers to texts."""
     import torch
 
     from peftcore import tasks
-    from peftcore.labs.common.interpolation import Surveyor
-    from peftcore.models.batching import Encoder
+    from peftcore.labs.common.interpolation import PointEvaluator
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning, predict
 
-    task = tasks.find(run.spec.task)
-    encoder = Encoder(found.base, task.labels, planning.room(run.spec, found.base))
-    rows = [predict.typed(text) for text in texts]
+    task = tasks.find_task(run.spec.task)
+    batcher = ExampleBatcher(
+        atom_dict.base, task.labels, planning.prompt_length(run.spec, atom_dict.base)
+    )
+    rows = [predict.typed_example(text) for text in texts]
     with torch.inference_mode():
-        told = Surveyor(found, seed, rows, encoder).answers(
+        answers = PointEvaluator(atom_dict, seed, rows, batcher).answers(
             gains, task, run.spec.evaluation, lambda: False
         )
-    return [[answer.text for answer in each] for each in told]
+    return [[answer.text for answer in point_answers] for point_answers in answers]
 
 
-def combined(
-    names: Sequence[str],
+def answers_with_joined_atoms(
+    run_names: Sequence[str],
     text: str,
     shares: tuple[float, float] = (1.0, 1.0),
-    opened_runs: Sequence[Dictionary] = (),
+    loaded: Sequence[AtomDictionary] = (),
 ) -> dict[str, str]:
     """Answers to a text with two runs' atoms at these shares, with each alone, and with none."""
     from peftcore.labs.atoms import dictionary
 
-    if len(names) != 2:
-        raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(names)}")
-    parts = [Part.read(name) for name in names]
-    runs = [RunStore().open(part.run) for part in parts]
-    held = list(opened_runs)
-    if not held:
-        first = opened(runs[0])
-        held = [first, opened(runs[1], first.base if same_base(*runs) else None)]
-    for part, each in zip(parts, held, strict=True):
-        if (part.seed or 0) >= each.seeds:
-            raise BadInput(f"seed must lie in [0, {each.seeds - 1}]; got {part.seed}")
-    both = dictionary.joined(held[0], held[1], (parts[0].seed or 0, parts[1].seed or 0))
-    gains = dictionary.shares(both, held[0].each, [shares, (1, 0), (0, 1), (0, 0)])
-    told = [each[0] for each in answers_with(runs[0], both, 0, gains, [text])]
-    words = f"both, {shares[0]:g} and {shares[1]:g} times"
-    return dict(zip((words, "first alone", "second alone", NONE), told, strict=True))
+    if len(run_names) != 2:
+        raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(run_names)}")
+    adapter_refs = [AdapterRef.parse(name) for name in run_names]
+    runs = [RunStore().open(part.run) for part in adapter_refs]
+    dictionaries = list(loaded)
+    if not dictionaries:
+        first_dictionary = load_atoms(runs[0])
+        dictionaries = [
+            first_dictionary,
+            load_atoms(runs[1], first_dictionary.base if same_base(*runs) else None),
+        ]
+    for part, atom_dict in zip(adapter_refs, dictionaries, strict=True):
+        if (part.seed or 0) >= atom_dict.seeds:
+            raise BadInput(f"seed must lie in [0, {atom_dict.seeds - 1}]; got {part.seed}")
+    joined = dictionary.join_dictionaries(
+        dictionaries[0], dictionaries[1], (adapter_refs[0].seed or 0, adapter_refs[1].seed or 0)
+    )
+    gains = dictionary.joined_gains(
+        joined, dictionaries[0].atoms_per_site, [shares, (1, 0), (0, 1), (0, 0)]
+    )
+    answers = [atom_dict[0] for atom_dict in answers_at_gains(runs[0], joined, 0, gains, [text])]
+    label = f"both, {shares[0]:g} and {shares[1]:g} times"
+    return dict(zip((label, "first alone", "second alone", NO_ATOMS), answers, strict=True))
 
 
-def same_base(one: Run, other: Run) -> bool:
+def same_base(first: Run, second: Run) -> bool:
     """Whether two runs rest on a base of the same name."""
-    return one.spec.base == other.spec.base
+    return first.spec.base == second.spec.base
 
 
 @dataclass(frozen=True)
-class SiteReading:
+class SiteCodes:
     """What one matrix's atoms did at every token: tokens (t), coefficients (t, m)."""
 
     site: str
@@ -117,14 +134,14 @@ class SiteReading:
 
 
 @dataclass(frozen=True)
-class Reading:
+class AnswerCodes:
     """A text, what was answered to it, and the coefficients of every site on the way."""
 
     answer: str
-    sites: tuple[SiteReading, ...]
+    sites: tuple[SiteCodes, ...]
 
 
-def coefficients(run: Run, found: Dictionary, seed: int, text: str) -> Reading:
+def codes_of_answer(run: Run, atom_dict: AtomDictionary, seed: int, text: str) -> AnswerCodes:
     """Coefficients while one seed reads a text and writes its own answer."""
     from dataclasses import replace
 
@@ -133,17 +150,17 @@ def coefficients(run: Run, found: Dictionary, seed: int, text: str) -> Reading:
 
     from peftcore import tasks
     from peftcore.labs.atoms import dictionary
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
     from peftcore.training import predict
 
-    if not 0 <= seed < found.seeds:
-        raise BadInput(f"seed must lie in [0, {found.seeds - 1}]; got {seed}")
-    ((answer,),) = answers_with(run, found, seed, torch.ones(1, found.size), [text])
-    read = replace(predict.typed(text), target=answer)
-    encoder = Encoder(found.base, tasks.find(run.spec.task).labels)
-    sites = []
-    for place, site in enumerate(found.sites):
-        told = dictionary.tokens(found, seed, read, encoder, place)
-        words = tuple(token.text for token in told)
-        sites.append(SiteReading(site, words, np.stack([token.codes for token in told])))
-    return Reading(answer, tuple(sites))
+    if not 0 <= seed < atom_dict.seeds:
+        raise BadInput(f"seed must lie in [0, {atom_dict.seeds - 1}]; got {seed}")
+    ((answer,),) = answers_at_gains(run, atom_dict, seed, torch.ones(1, atom_dict.size), [text])
+    example = replace(predict.typed_example(text), target=answer)
+    batcher = ExampleBatcher(atom_dict.base, tasks.find_task(run.spec.task).labels)
+    site_codes = []
+    for site_index, site in enumerate(atom_dict.sites):
+        tokens = dictionary.token_codes(atom_dict, seed, example, batcher, site_index)
+        texts = tuple(token.text for token in tokens)
+        site_codes.append(SiteCodes(site, texts, np.stack([token.codes for token in tokens])))
+    return AnswerCodes(answer, tuple(site_codes))

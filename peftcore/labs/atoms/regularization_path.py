@@ -6,98 +6,119 @@ import time
 from typing import Any
 
 from peftcore.labs.atoms import request
-from peftcore.labs.atoms.coefficients import read
-from peftcore.labs.atoms.context import Bench
-from peftcore.labs.atoms.dictionary import Dictionary
+from peftcore.labs.atoms.coefficients import summarize_coefficients
+from peftcore.labs.atoms.context import AtomsContext
+from peftcore.labs.atoms.dictionary import AtomDictionary
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.training import checkpoint, run_training
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.trainer import Progress
+from peftcore.training.trainer import TrainingProgress
 
 
-def path(bench: Bench) -> None:
+def train_path(context: AtomsContext) -> None:
     """Train the runs of a path that are missing, with LoRA beside them, and read their density."""
-    ask, store = bench.ask, RunStore()
-    spec = bench.runs[0].spec
-    request.along(spec, ask.over, ask.values)  # BadInput before anything is trained
-    many = 1 + len(ask.values or request.VALUES[ask.over])
+    job_request, store = context.request, RunStore()
+    spec = context.runs[0].spec
+    request.specs_along(
+        spec, job_request.over, job_request.values
+    )  # BadInput before anything is trained
+    point_count = 1 + len(job_request.values or request.PATH_VALUES[job_request.over])
     steps = spec.training.steps
-    bench.of, bench.done = (many + 2 * ask.warm) * steps, 0
-    starts = {"lora": "", "atoms": ""}
-    if ask.warm:
-        for name, first in (
-            ("lora", request.reference(spec)),
-            ("atoms", request.dense(spec)),
+    context.total, context.done = (point_count + 2 * job_request.warm) * steps, 0
+    start_runs = {"lora": "", "atoms": ""}
+    if job_request.warm:
+        for name, start_spec in (
+            ("lora", request.lora_spec(spec)),
+            ("atoms", request.dense_spec(spec)),
         ):
-            starts[name] = _trained(bench, store, first, "What runs begin from").id
-            bench.done += steps
+            start_runs[name] = _load_or_train(context, store, start_spec, "What runs begin from").id
+            context.done += steps
     points: list[tuple[float | None, RunSpec]] = [
-        (None, request.reference(spec, starts["lora"])),
-        *request.along(spec, ask.over, ask.values, starts["atoms"]),
+        (None, request.lora_spec(spec, start_runs["lora"])),
+        *request.specs_along(spec, job_request.over, job_request.values, start_runs["atoms"]),
     ]
-    judged = len(examples_to_answer(bench.tasks[0], spec.evaluation))  # by every run alike
-    worn = checkpoint.load_adapter(bench.runs[0], bench.base)
-    placed = {name: spec.settings[name] for name in ("components", "stacks")}
-    bench.facts(Dictionary(worn), over=ask.over, n=judged, starts=starts, **placed)
-    known = {(e["value"], e["run"]) for e in bench.study.found("run")}
-    for value, each in points:
-        if (value, each.id) not in known:
-            run = _trained(bench, store, each, "LoRA" if value is None else f"{ask.over} {value:g}")
-            bench.study.keep({"what": "run", "value": value, "run": run.id} | _density(bench, run))
-        bench.done += steps
-    bench.tell()
+    judged_count = len(examples_to_answer(context.tasks[0], spec.evaluation))  # by every run alike
+    adapted = checkpoint.load_adapter(context.runs[0], context.base)
+    placement = {name: spec.settings[name] for name in ("components", "stacks")}
+    context.write_facts(
+        AtomDictionary(adapted),
+        over=job_request.over,
+        n=judged_count,
+        starts=start_runs,
+        **placement,
+    )
+    known_entries = {(e["value"], e["run"]) for e in context.job.entries_of("run")}
+    for value, point_spec in points:
+        if (value, point_spec.id) not in known_entries:
+            run = _load_or_train(
+                context,
+                store,
+                point_spec,
+                "LoRA" if value is None else f"{job_request.over} {value:g}",
+            )
+            context.job.append_value(
+                {"what": "run", "value": value, "run": run.id} | _scores_and_sparsity(context, run)
+            )
+        context.done += steps
+    context.report_progress()
 
 
-def _trained(bench: Bench, store: RunStore, spec: RunSpec, words: str) -> Run:
+def _load_or_train(context: AtomsContext, store: RunStore, spec: RunSpec, label: str) -> Run:
     """The finished run of a spec, trained now unless it is there; stops where it is asked to."""
-    from peftcore.jobs.worker import attempt
+    from peftcore.jobs.worker import run_recording_errors
 
     run = store.find(spec) or store.create(spec)
     if run.status().state == "done":
         return run
-    before = bench.done
+    done_before = context.done
 
-    def report(progress: Progress) -> None:
-        bench.done = before + (
+    def report(progress: TrainingProgress) -> None:
+        context.done = done_before + (
             progress.step if progress.phase == "training" else spec.training.steps
         )
-        seconds = bench.before + time.monotonic() - bench.began
-        bench.report(
-            bench.study.write_status(
+        seconds = context.seconds_before + time.monotonic() - context.started_at
+        context.report(
+            context.job.write_status(
                 state="working",
-                done=bench.done,
-                of=bench.of,
-                message=f"{words}, {progress.phase}",
+                done=context.done,
+                of=context.total,
+                message=f"{label}, {progress.phase}",
                 seconds=seconds,
             )
         )
 
     def work() -> Any:
-        return run_training.perform(
-            run, device=bench.device, base=bench.base, report=report, stop=bench.asked_to_stop
+        return run_training.execute_run(
+            run,
+            device=context.device,
+            base=context.base,
+            report=report,
+            stop=context.stop_requested,
         )
 
-    attempt(run, work)
-    bench.done = before
+    run_recording_errors(run, work)
+    context.done = done_before
     if run.status().state != "done":
         raise InterruptedError
     return run
 
 
-def _density(bench: Bench, run: Run) -> dict[str, Any]:
+def _scores_and_sparsity(context: AtomsContext, run: Run) -> dict[str, Any]:
     """Scores of a run by seed, and how sparse its coefficients are on each validation draw."""
-    told: dict[str, Any] = {
-        "metric": bench.tasks[0].main_metric,
-        "scores": run.scores()[bench.tasks[0].main_metric],
+    entry: dict[str, Any] = {
+        "metric": context.tasks[0].main_metric,
+        "scores": run.scores()[context.tasks[0].main_metric],
         "dev": [seed["best_dev"] for seed in run.status().seeds],
     }
     if run.spec.method != "atoms":
-        return told
-    found = Dictionary(checkpoint.load_adapter(run, bench.base))
-    each = [
-        read(found, seed, bench.dev(seed), bench.encoder())
+        return entry
+    atom_dict = AtomDictionary(checkpoint.load_adapter(run, context.base))
+    summaries = [
+        summarize_coefficients(
+            atom_dict, seed, context.validation_examples(seed), context.batcher_for()
+        )
         for seed in range(run.spec.population.seeds)
     ]
-    measured = [vars(request.measures(one)) for one in each]
-    return told | {name: [m[name] for m in measured] for name in measured[0]}
+    sparsities = [vars(request.entry_sparsity(seed_summary)) for seed_summary in summaries]
+    return entry | {name: [sparsity[name] for sparsity in sparsities] for name in sparsities[0]}

@@ -21,12 +21,12 @@ from peftcore.analysis.comparison import interval
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement
+from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
 
-Kind = Literal["map", "prune", "path", "combine"]
-Over = Literal["threshold", "l1", "top_k"]
-KINDS: dict[Kind, str] = {
+AtomsKind = Literal["map", "prune", "path", "combine"]
+PathSetting = Literal["threshold", "l1", "top_k"]
+KINDS: dict[AtomsKind, str] = {
     "map": "How large, how frequent and how sparse the coefficients of every atom are",
     "prune": "Loss and score with few atoms: the important ones, or random ones",
     "path": "Runs along a setting that makes coefficients sparse: density against quality",
@@ -37,19 +37,19 @@ ORDERS = {
     "ablation": "by what removing it costs",
     "random": "in random order",
 }
-VALUES: dict[Over, tuple[float, ...]] = {
+PATH_VALUES: dict[PathSetting, tuple[float, ...]] = {
     "threshold": (0.0, 0.5, 1.0, 1.5, 2.0),
     "l1": (0.0, 0.01, 0.1, 1.0),
     "top_k": (1.0, 2.0, 4.0),
 }
 STACKS = {"encoder": "Encoder", "decoder": "Decoder"}
-SHORT = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
+FAMILY_NAMES = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
 
 
-class Ask(background.Ask):
+class AtomsRequest(background.JobRequest):
     """Everything that decides a measurement; equal asks are computed once."""
 
-    kind: Kind = Field("map", description="What is measured")
+    kind: AtomsKind = Field("map", description="What is measured")
     runs: tuple[str, ...] = Field(
         min_length=1, max_length=2, description="Run; for combine two, as RUN or RUN/SEED"
     )
@@ -64,7 +64,7 @@ class Ask(background.Ask):
     )
     draws: int = Field(3, ge=1, le=50, description="Random orders of each seed")
     answers: bool = Field(True, description="Let it answer, too, and score the answers")
-    over: Over = Field("threshold", description="The setting that varies along a path")
+    over: PathSetting = Field("threshold", description="The setting that varies along a path")
     values: tuple[float, ...] = Field((), max_length=12, description="Its values; none: the usual")
     warm: bool = Field(
         False,
@@ -72,7 +72,7 @@ class Ask(background.Ask):
         "LoRA from LoRA: every run has learnt twice as long",
     )
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
         return {"of": "atoms"}
 
@@ -82,15 +82,15 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Study(Measurement):
+class AtomsJob(BackgroundJob):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
-    ask: Ask
+    request: AtomsRequest
 
-    SHELF: ClassVar[str] = "atoms"
-    ASK: ClassVar[type[background.Ask]] = Ask
+    FOLDER_NAME: ClassVar[str] = "atoms"
+    REQUEST: ClassVar[type[background.JobRequest]] = AtomsRequest
 
-    def found(self, what: str) -> list[dict[str, Any]]:
+    def entries_of(self, what: str) -> list[dict[str, Any]]:
         """The entries of one sort."""
         return [entry for entry in self.entries() if entry.get("what") == what]
 
@@ -100,13 +100,13 @@ class Study(Measurement):
         return list(self.facts.get("sites", []))
 
     @property
-    def numbers(self) -> list[int]:
+    def seed_numbers(self) -> list[int]:
         """Seeds of the run."""
         return list(self.facts.get("seeds", []))
 
 
 @dataclass(frozen=True)
-class Site:
+class AtomSite:
     """Where atoms sit, in words: "Decoder 2, cross query"; short: "D2 cross.q"."""
 
     key: str
@@ -118,10 +118,10 @@ class Site:
     def title(self) -> str:
         """For people."""
         family, _, part = self.component.partition(".")
-        words = f"{SHORT.get(family, family)} {part}".strip()
-        return f"{STACKS.get(self.stack, 'Layer')} {self.layer}, {words}"
+        matrix_name = f"{FAMILY_NAMES.get(family, family)} {part}".strip()
+        return f"{STACKS.get(self.stack, 'Layer')} {self.layer}, {matrix_name}"
 
-    def atom(self, index: int) -> str:
+    def atom_name(self, index: int) -> str:
         """One atom's name, in the paper's manner: layer and index."""
         family, _, part = self.component.partition(".")
         letter = {"encoder": "E", "decoder": "D"}.get(self.stack, "L")
@@ -129,74 +129,82 @@ class Site:
         return f"{letter}{self.layer}.{kind}[{index}]" if kind else f"{letter}{self.layer}[{index}]"
 
 
-def site(key: str) -> Site:
+def parse_site(key: str) -> AtomSite:
     """What a key "component:path" says."""
     component, _, path = key.partition(":")
     layer = re.search(r"\.(\d+)\.", f".{path}.")
     stack = path.split(".")[0] if path.split(".")[0] in STACKS else ""
-    return Site(key, stack, int(layer.group(1)) + 1 if layer else 1, component)
+    return AtomSite(key, stack, int(layer.group(1)) + 1 if layer else 1, component)
 
 
-def named(key: str, sites: list[str], each: int) -> int:
+def parse_atom(key: str, sites: list[str], atoms_per_site: int) -> int:
     """The number of an atom given as SITE:INDEX, a site by its place, key or short name."""
-    where, _, index = key.rpartition(":")
-    names = [str(place) for place in range(len(sites))]
-    known = dict(zip([*names, *sites], [*range(len(sites))] * 2, strict=True))
-    short = {site(s).atom(i): p * each + i for p, s in enumerate(sites) for i in range(each)}
-    if key in short:
-        return short[key]
-    if where in known and index.isdigit() and int(index) < each:
-        return known[where] * each + int(index)
+    site_name, _, index = key.rpartition(":")
+    names = [str(index) for index in range(len(sites))]
+    index_by_name = dict(zip([*names, *sites], [*range(len(sites))] * 2, strict=True))
+    number_by_short_name = {
+        parse_site(site_key).atom_name(i): site_index * atoms_per_site + i
+        for site_index, site_key in enumerate(sites)
+        for i in range(atoms_per_site)
+    }
+    if key in number_by_short_name:
+        return number_by_short_name[key]
+    if site_name in index_by_name and index.isdigit() and int(index) < atoms_per_site:
+        return index_by_name[site_name] * atoms_per_site + int(index)
     raise BadInput(
-        f"an atom is named like {site(sites[0]).atom(0)} or 0:0, place of the matrix from 0 to "
-        f"{len(sites) - 1} and index from 0 to {each - 1}; got {key[:60]!r}"
+        f"an atom is named like {parse_site(sites[0]).atom_name(0)} or 0:0, place of the matrix "
+        "from "
+        "0 to "
+        f"{len(sites) - 1} and index from 0 to {atoms_per_site - 1}; got {key[:60]!r}"
     )
 
 
-def codes(study: Study, step: int | None = None) -> list[dict[str, Any]]:
+def coefficient_entries(job: AtomsJob, step: int | None = None) -> list[dict[str, Any]]:
     """What was read of every seed at the result, or at a step of the path."""
-    return [entry for entry in study.found("codes") if entry["step"] == step]
+    return [entry for entry in job.entries_of("codes") if entry["step"] == step]
 
 
-def weights(entry: dict[str, Any]) -> Array:
+def entry_importance(entry: dict[str, Any]) -> Array:
     """Importance (sites, m) out of what was read of a seed."""
     return np.asarray(entry["size"]) * np.asarray(entry["norm"])
 
 
-def measures(entry: dict[str, Any]) -> sparsity.Sparsity:
+def entry_sparsity(entry: dict[str, Any]) -> sparsity.Sparsity:
     """The numbers of a seed out of what was read."""
-    often, weight = np.ravel(entry["usage"]), weights(entry).ravel()
-    return sparsity.summary(entry["zeros"], entry["l0"], entry["hoyer"], often, weight)
+    usage, importance = np.ravel(entry["usage"]), entry_importance(entry).ravel()
+    return sparsity.summarize_sparsity(
+        entry["zeros"], entry["l0"], entry["hoyer"], usage, importance
+    )
 
 
-def evolution(study: Study) -> pd.DataFrame:
+def sparsity_by_step(job: AtomsJob) -> pd.DataFrame:
     """One row per step kept on the way and seed: step, seed and every measure of sparsity."""
     rows = [
-        {"step": entry["step"], "seed": entry["seed"]} | vars(measures(entry))
-        for entry in study.found("codes")
+        {"step": entry["step"], "seed": entry["seed"]} | vars(entry_sparsity(entry))
+        for entry in job.entries_of("codes")
         if entry["step"] is not None
     ]
     columns = ["step", "seed", *sparsity.Sparsity.__dataclass_fields__]
     return pd.DataFrame(rows, columns=columns).sort_values(["step", "seed"], ignore_index=True)
 
 
-def curves(study: Study) -> pd.DataFrame:
+def pruning_curves(job: AtomsJob) -> pd.DataFrame:
     """One row per value: what (loss, score), order, draw, seed, k, value; both ends in each order.
 
     With all atoms, and with none, the order does not matter: those are measured once.
     """
-    return curves_of(study.entries())
+    return pruning_curves_from(job.entries())
 
 
-def curves_of(entries: list[dict[str, Any]]) -> pd.DataFrame:
+def pruning_curves_from(entries: list[dict[str, Any]]) -> pd.DataFrame:
     """The same out of entries that were read already."""
     ends = [e for e in entries if e.get("order") == "ends"]
     rows = []
     for entry in entries:
         if entry.get("what") not in ("loss", "score") or entry.get("order") == "ends":
             continue
-        same = [e for e in ends if (e["what"], e["seed"]) == (entry["what"], entry["seed"])]
-        for source in (entry, *same):
+        same_ends = [e for e in ends if (e["what"], e["seed"]) == (entry["what"], entry["seed"])]
+        for source in (entry, *same_ends):
             for k, value in zip(source["k"], source["values"], strict=True):
                 rows.append(
                     {name: entry[name] for name in ("what", "order", "draw", "seed")}
@@ -206,40 +214,47 @@ def curves_of(entries: list[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["what", "order", "draw", "seed", "k"], ignore_index=True)
 
 
-def bands(table: pd.DataFrame, what: str) -> pd.DataFrame:
+def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
     """The curves' means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
     keys = ["order", "k", "seed", "draw"]
     means = table[table["what"] == what].groupby(keys)["value"].mean()
-    known: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
+    values_by_draw: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
     for (order, k, seed, draw), value in means.dropna().items():
-        known.setdefault((order, int(k)), {}).setdefault(seed, {})[draw] = value
+        values_by_draw.setdefault((order, int(k)), {}).setdefault(seed, {})[draw] = value
     rows: list[dict[str, Any]] = []
-    for (order, k), seeds in known.items():
-        draws = sorted({draw for held in seeds.values() for draw in held})
-        wide = [
-            [held[draw] for draw in draws] for held in seeds.values() if len(held) == len(draws)
+    for (order, k), seeds in values_by_draw.items():
+        draws = sorted({draw for by_draw in seeds.values() for draw in by_draw})
+        complete_seeds = [
+            [by_draw[draw] for draw in draws]
+            for by_draw in seeds.values()
+            if len(by_draw) == len(draws)
         ]
-        if wide:
-            found = sparsity.over_draws(np.array(wide))
-            rows.append({"order": order, "k": k, **vars(found), "draws": len(draws)})
+        if complete_seeds:
+            summary_interval = sparsity.interval_over_seeds(np.array(complete_seeds))
+            rows.append({"order": order, "k": k, **vars(summary_interval), "draws": len(draws)})
     rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
 
 
-def apart(found: pd.DataFrame, first: str, second: str) -> list[int]:
+def separated_counts(table: pd.DataFrame, first: str, second: str) -> list[int]:
     """At which k two orders' intervals do not overlap."""
     from peftcore.analysis.comparison import Interval
 
-    def at(order: str) -> dict[int, Interval]:
-        held = found[found["order"] == order]
-        return {int(r.k): Interval(r.mean, r.low, r.high, int(r.n)) for r in held.itertuples()}
+    def intervals_of(order: str) -> dict[int, Interval]:
+        rows = table[table["order"] == order]
+        return {int(r.k): Interval(r.mean, r.low, r.high, int(r.n)) for r in rows.itertuples()}
 
-    one, other = at(first), at(second)
-    return [k for k in sorted(one) if k in other and sparsity.apart(one[k], other[k])]
+    first_intervals, second_intervals = intervals_of(first), intervals_of(second)
+    return [
+        k
+        for k in sorted(first_intervals)
+        if k in second_intervals
+        and sparsity.intervals_disjoint(first_intervals[k], second_intervals[k])
+    ]
 
 
-def along(
-    spec: RunSpec, over: Over, values: tuple[float, ...], start: str = ""
+def specs_along(
+    spec: RunSpec, setting: PathSetting, values: tuple[float, ...], start: str = ""
 ) -> list[tuple[float, RunSpec]]:
     """The same run of atoms at each value of a setting, beginning from another run if one is named.
 
@@ -250,14 +265,14 @@ def along(
     if spec.method != "atoms":
         raise BadInput(f"a path varies a run of atoms; this one was made by {spec.method}")
     fixed = {"learned_threshold": False} if start else {}
-    found = []
-    for value in sorted(values or VALUES[over]):
-        changed = spec.settings | fixed | {over: int(value) if over == "top_k" else value}
-        found.append((value, _again(spec, "atoms", changed, planning, start)))
-    return found
+    specs = []
+    for value in sorted(values or PATH_VALUES[setting]):
+        settings = spec.settings | fixed | {setting: int(value) if setting == "top_k" else value}
+        specs.append((value, _vary_spec(spec, "atoms", settings, planning, start)))
+    return specs
 
 
-def reference(spec: RunSpec, start: str = "") -> RunSpec:
+def lora_spec(spec: RunSpec, start: str = "") -> RunSpec:
     """LoRA of equal rank on the same matrices, at its own learning rate and otherwise alike.
 
     Where LoRA does not offer those matrices it is atoms without a threshold, which is the same.
@@ -265,51 +280,55 @@ def reference(spec: RunSpec, start: str = "") -> RunSpec:
     from peftcore.training import planning
 
     rank = spec.settings["atoms"]
-    same = {name: spec.settings[name] for name in ("components", "stacks")}
+    placement = {name: spec.settings[name] for name in ("components", "stacks")}
     try:
-        return _again(spec, "lora", {"rank": rank, "alpha": 2 * rank} | same, planning, start)
+        return _vary_spec(
+            spec, "lora", {"rank": rank, "alpha": 2 * rank} | placement, planning, start
+        )
     except BadInput:
-        return dense(spec, start)
+        return dense_spec(spec, start)
 
 
-def dense(spec: RunSpec, start: str = "") -> RunSpec:
+def dense_spec(spec: RunSpec, start: str = "") -> RunSpec:
     """The same atoms with every coefficient in force: no threshold, no price, none left out."""
     from peftcore.training import planning
 
-    free = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
-    return _again(spec, "atoms", spec.settings | free, planning, start)
+    unpenalised = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
+    return _vary_spec(spec, "atoms", spec.settings | unpenalised, planning, start)
 
 
-def _again(
+def _vary_spec(
     spec: RunSpec, method: str, settings: dict[str, Any], planning: Any, start: str
 ) -> RunSpec:
     training = spec.training.model_dump()
     if method != spec.method:
         training.pop("learning_rate")
-    made: RunSpec = planning.plan(
+    varied: RunSpec = planning.build_spec(
         spec.base, spec.task, method, settings, spec.population, training, spec.evaluation, start
     )
-    return made
+    return varied
 
 
-MARGIN = 0.02  # below LoRA that still counts as good
+LORA_MARGIN = 0.02  # below LoRA that still counts as good
 
 
-def sparsest(points: Sequence[Mapping[str, Any]]) -> str:
+def describe_sparsest(points: Sequence[Mapping[str, Any]]) -> str:
     """In words: the run of a path with most exact zeros whose mean score is close to LoRA's."""
-    lora = [interval(p["scores"]).mean for p in points if p["value"] is None]
-    found = [
-        (interval(p["zeros"]).mean or 0.0, interval(p["scores"]).mean, p["value"])
-        for p in points
-        if p["value"] is not None and p.get("zeros")
+    lora = [interval(point["scores"]).mean for point in points if point["value"] is None]
+    results = [
+        (interval(point["zeros"]).mean or 0.0, interval(point["scores"]).mean, point["value"])
+        for point in points
+        if point["value"] is not None and point.get("zeros")
     ]
-    if not lora or lora[0] is None or not found:
+    if not lora or lora[0] is None or not results:
         return ""
-    good = [each for each in found if each[1] is not None and each[1] >= lora[0] - MARGIN]
-    if not good:
-        return f"No run of this path comes within {MARGIN:g} of LoRA's mean, {lora[0]:.3f}."
-    zeros, score, value = max(good)
+    close_to_lora = [
+        result for result in results if result[1] is not None and result[1] >= lora[0] - LORA_MARGIN
+    ]
+    if not close_to_lora:
+        return f"No run of this path comes within {LORA_MARGIN:g} of LoRA's mean, {lora[0]:.3f}."
+    zeros, score, value = max(close_to_lora)
     return (
-        f"Most exact zeros at a mean within {MARGIN:g} of LoRA's {lora[0]:.3f}, or above: "
+        f"Most exact zeros at a mean within {LORA_MARGIN:g} of LoRA's {lora[0]:.3f}, or above: "
         f"{100 * zeros:.1f} % at {value:g}, where the mean is {score:.3f}."
     )

@@ -15,52 +15,63 @@ import numpy as np
 import torch
 
 from peftcore.adapters.base import Adapter
-from peftcore.analysis.attention import Attention, Described, Steps, Token, describe, gathered
+from peftcore.analysis.attention import (
+    AttentionPattern,
+    AttentionToken,
+    HeadStatistics,
+    ScoreInputs,
+    average_examples,
+    measure_heads,
+)
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
-from peftcore.models.batching import JOINER, Encoder
+from peftcore.models.batching import JOINER, ExampleBatcher
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
     from peftcore.models.attention import AttentionRecord
     from peftcore.models.base_model import BaseModel
 
-LIMIT = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
-BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥", "": "∅"}
+MAX_SHOWN_TOKENS = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
+WHITESPACE_SYMBOLS = {" ": "␣", "\n": "⏎", "\t": "⇥", "": "∅"}
 
 
-class Nothing(Adapter):
+class NoAdapter(Adapter):
     """No adapter at all, so that an untouched base can be recorded like an adapted one."""
 
     Config = Settings
 
-    def create(self, draw: Draw) -> dict[str, Tensor]:
+    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """No tensors."""
         return {}
 
 
-def untouched(base: BaseModel) -> Adapted:
+def unadapted_model(base: BaseModel) -> AdaptedModel:
     """The base as it is; encoders get a head of noughts, which nothing that is recorded sees."""
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
 
-    draw = Draw([0], 1)
+    initializer = SeededInitializer([0], 1)
     labels = 2 if base.kind == "encoder" else 0
-    return Adapted(base, Nothing(base, Settings(), draw), draw, labels).to(str(base.device))
+    return AdaptedModel(base, NoAdapter(base, Settings(), initializer), initializer, labels).to(
+        str(base.device)
+    )
 
 
-def written(adapted: Adapted, example: Example, seed_index: int, max_new_tokens: int) -> str:
+def generate_answer(
+    adapted: AdaptedModel, example: Example, seed_index: int, max_new_tokens: int
+) -> str:
     """The greedy answer of one seed to an example, as the decoder's side of a recording."""
     base, tokenizer = adapted.base, adapted.base.tokenizer
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
     _check_seed(adapted, seed_index)
-    encoder = Encoder(base, (), _room(adapted))
-    batch = encoder.batch([example] * adapted.seeds, with_targets=False)
+    batcher = ExampleBatcher(base, (), _soft_prompt_length(adapted))
+    batch = batcher.batch([example] * adapted.seeds, with_targets=False)
     with torch.inference_mode():
         out = adapted.generate(
             batch,
@@ -73,126 +84,146 @@ def written(adapted: Adapted, example: Example, seed_index: int, max_new_tokens:
     return str(tokenizer.decode(out[seed_index], skip_special_tokens=True)).strip()
 
 
-def record(adapted: Adapted, example: Example, seed_index: int = 0) -> dict[str, Attention]:
+def capture_attention(
+    adapted: AdaptedModel, example: Example, seed_index: int = 0
+) -> dict[str, AttentionPattern]:
     """All attention of one seed while it reads an example: place → layers and heads.
 
     A decoder reads the example's target.  BadInput if the text is too long to be shown.
     """
     _check_seed(adapted, seed_index)
     return {
-        place: _attention(place, stacked, seed_index, tokens)
-        for place, stacked, tokens in _recorded(adapted, example, LIMIT)
+        attention_kind: _build_pattern(attention_kind, stacked, seed_index, tokens)
+        for attention_kind, stacked, tokens in _capture_records(adapted, example, MAX_SHOWN_TOKENS)
     }
 
 
 def head_statistics(
-    adapted: Adapted,
+    adapted: AdaptedModel,
     examples: Sequence[Example],
     report: Callable[[int, int], None] = lambda done, of: None,
-) -> dict[str, Described]:
+) -> dict[str, HeadStatistics]:
     """Every head in numbers over a data set, of every seed: place → measures.
 
     Decoders read the gold targets, so that all models are asked about the same text.
     """
     if not examples:
         raise BadInput("there are no examples to measure")
-    found: dict[str, list[list[dict[str, np.ndarray]]]] = {}
+    statistics: dict[str, list[list[dict[str, np.ndarray]]]] = {}
     for done, example in enumerate(examples):
-        for place, stacked, tokens in _recorded(adapted, example):
+        for attention_kind, stacked, tokens in _capture_records(adapted, example):
             seeds = [
-                describe(_attention(place, stacked, seed, tokens, steps=False))
+                measure_heads(
+                    _build_pattern(attention_kind, stacked, seed, tokens, with_score_inputs=False)
+                )
                 for seed in range(adapted.seeds)
             ]
-            found.setdefault(place, []).append(seeds)
+            statistics.setdefault(attention_kind, []).append(seeds)
         report(done + 1, len(examples))
-    return {place: gathered(place, each) for place, each in found.items()}
+    return {
+        attention_kind: average_examples(attention_kind, seed_statistics)
+        for attention_kind, seed_statistics in statistics.items()
+    }
 
 
-Texts = tuple[tuple[Token, ...], tuple[Token, ...]]
+QueryKeyTokens = tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]
 
 
-def _recorded(
-    adapted: Adapted, example: Example, limit: int = 0
-) -> Iterator[tuple[str, list[AttentionRecord], Texts]]:
+def _capture_records(
+    adapted: AdaptedModel, example: Example, limit: int = 0
+) -> Iterator[tuple[str, list[AttentionRecord], QueryKeyTokens]]:
     """The records of each place, one for each layer, with the texts of queries and keys."""
     base = adapted.base
-    read, answered = tokens_of(base, example)
-    if limit and len(read) + len(answered) > limit:
+    input_tokens, answer_tokens = example_tokens(base, example)
+    if limit and len(input_tokens) + len(answer_tokens) > limit:
         raise BadInput(
-            f"this input has {len(read) + len(answered)} tokens; up to {limit} can be shown, so "
+            f"this input has {len(input_tokens) + len(answer_tokens)} tokens; up to {limit} can "
+            "be shown, so "
             "shorten it, or measure whole data sets with the statistics of heads"
         )
-    batch = Encoder(base, (), _room(adapted)).batch([example] * adapted.seeds)
-    assert batch.ids.shape[1] == len(read), "every token has a name"
-    sites = base.anatomy.sites
-    records = adapted.record(batch, adapted.centroid(), [site.path for site in sites])
-    missing = [site.path for site in sites if site.path not in records]
+    batch = ExampleBatcher(base, (), _soft_prompt_length(adapted)).batch([example] * adapted.seeds)
+    assert batch.input_ids.shape[1] == len(input_tokens), "every token has a name"
+    blocks = base.structure.attention_blocks
+    records = adapted.record_attention(batch, adapted.centroid(), [block.path for block in blocks])
+    missing = [block.path for block in blocks if block.path not in records]
     assert not missing, f"nothing was recorded at {missing}"
-    for place in dict.fromkeys(site.place for site in sites):
-        stacked = [records[site.path] for site in sites if site.place == place]
+    for attention_kind in dict.fromkeys(block.attention_kind for block in blocks):
+        layer_records = [
+            records[block.path] for block in blocks if block.attention_kind == attention_kind
+        ]
         queries, keys = {
-            "encoder": (read, read),
-            "decoder": (answered or read, answered or read),
-            "cross": (answered, read),
-        }[place]
-        soft = stacked[0].key.shape[2] - stacked[0].length - len(keys)
-        keys = _with_soft(keys, soft, base)
-        queries = _with_soft(queries, stacked[0].query.shape[2] - len(queries), base)
-        yield place, stacked, (queries, keys)
+            "encoder": (input_tokens, input_tokens),
+            "decoder": (answer_tokens or input_tokens, answer_tokens or input_tokens),
+            "cross": (answer_tokens, input_tokens),
+        }[attention_kind]
+        soft_count = layer_records[0].key.shape[2] - layer_records[0].prefix_length - len(keys)
+        keys = _insert_soft_tokens(keys, soft_count, base)
+        queries = _insert_soft_tokens(queries, layer_records[0].query.shape[2] - len(queries), base)
+        yield attention_kind, layer_records, (queries, keys)
 
 
-def _check_seed(adapted: Adapted, seed_index: int) -> None:
+def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
     if not 0 <= seed_index < adapted.seeds:
         raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
 
-def _room(adapted: Adapted) -> int:
+def _soft_prompt_length(adapted: AdaptedModel) -> int:
     """Positions of the window that a soft prompt takes."""
     adapter = adapted.adapter
-    soft = type(adapter).soft_tokens is not Adapter.soft_tokens
-    return int(getattr(adapter.config, "length", 0)) if soft else 0
+    has_soft_tokens = type(adapter).soft_tokens is not Adapter.soft_tokens
+    return int(getattr(adapter.config, "length", 0)) if has_soft_tokens else 0
 
 
-def _with_soft(tokens: tuple[Token, ...], count: int, base: BaseModel) -> tuple[Token, ...]:
+def _insert_soft_tokens(
+    tokens: tuple[AttentionToken, ...], count: int, base: BaseModel
+) -> tuple[AttentionToken, ...]:
     """The tokens with soft ones where `Adapted` puts them."""
-    at = int(base.kind == "encoder")
-    return (*tokens[:at], *(Token(f"S{i + 1}", "soft") for i in range(count)), *tokens[at:])
+    position = int(base.kind == "encoder")
+    return (
+        *tokens[:position],
+        *(AttentionToken(f"S{i + 1}", "soft") for i in range(count)),
+        *tokens[position:],
+    )
 
 
-def _attention(
-    place: str, records: list[AttentionRecord], row: int, texts: Texts, steps: bool = True
-) -> Attention:
+def _build_pattern(
+    attention_kind: str,
+    records: list[AttentionRecord],
+    row: int,
+    tokens: QueryKeyTokens,
+    with_score_inputs: bool = True,
+) -> AttentionPattern:
     """One row of the records of a place; layers with a shorter prefix got no attention there."""
-    longest = max(record.length for record in records)
-    queries, keys = texts
+    longest = max(record.prefix_length for record in records)
+    queries, keys = tokens
 
-    def stack(parts: Sequence[Tensor], axis: int, fill: float) -> np.ndarray:
+    def stack(tensors: Sequence[Tensor], axis: int, fill: float) -> np.ndarray:
         """All layers (l, …) with room for the longest prefix in front of an axis."""
-        made = []
-        for record, part in zip(records, parts, strict=True):
-            width = [(0, 0)] * part.dim()
-            width[axis] = (longest - record.length, 0)
-            made.append(np.pad(part.float().cpu().numpy(), width, constant_values=fill))
-        return np.stack(made)
+        padded = []
+        for record, tensor in zip(records, tensors, strict=True):
+            padding = [(0, 0)] * tensor.dim()
+            padding[axis] = (longest - record.prefix_length, 0)
+            padded.append(np.pad(tensor.float().cpu().numpy(), padding, constant_values=fill))
+        return np.stack(padded)
 
-    return Attention(
-        place,
-        tuple(record.site for record in records),
+    return AttentionPattern(
+        attention_kind,
+        tuple(record.block_path for record in records),
         queries,
-        (*(Token(f"P{i + 1}", "prefix") for i in range(longest)), *keys),
+        (*(AttentionToken(f"P{i + 1}", "prefix") for i in range(longest)), *keys),
         stack([record.weights[row] for record in records], -1, 0.0),
-        Steps(
+        ScoreInputs(
             np.stack([record.query[row].float().cpu().numpy() for record in records]),
             stack([record.key[row] for record in records], 1, 0.0),
-            stack([_added(record, row) for record in records], -1, -np.inf),
+            stack([_score_bias(record, row) for record in records], -1, -np.inf),
             tuple(float(record.scale) for record in records),
         )
-        if steps
+        if with_score_inputs
         else None,
     )
 
 
-def _added(record: AttentionRecord, row: int) -> Tensor:
+def _score_bias(record: AttentionRecord, row: int) -> Tensor:
     """What was added to the scores of one row, (h, q, k)."""
     shape = record.weights.shape
     if record.bias is None:
@@ -204,7 +235,9 @@ def _added(record: AttentionRecord, row: int) -> Tensor:
     return bias.masked_fill(bias <= torch.finfo(torch.float32).min / 2, -torch.inf)
 
 
-def tokens_of(base: BaseModel, example: Example) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+def example_tokens(
+    base: BaseModel, example: Example
+) -> tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]:
     """What a model reads of an example, and what an encoder-decoder's decoder reads of its answer.
 
     In the same order and number as `batching.Encoder` makes them.
@@ -212,71 +245,90 @@ def tokens_of(base: BaseModel, example: Example) -> tuple[tuple[Token, ...], tup
     tokenizer = base.tokenizer
     if base.kind == "encoder":
         parts = example.parts or (example.source,)
-        made = tokenizer(*parts, return_offsets_mapping=True)
-        numbers = [0 if n is None else n + 1 for n in made.sequence_ids(0)]
+        encoding = tokenizer(*parts, return_offsets_mapping=True)
+        numbers = [0 if n is None else n + 1 for n in encoding.sequence_ids(0)]
         pair = len(parts) > 1
         return tuple(
             replace(token, part=number if pair else 0)
-            for token, number in zip(_spelled(base, made, parts), numbers, strict=True)
+            for token, number in zip(_displayed_tokens(base, encoding, parts), numbers, strict=True)
         ), ()
     if base.kind == "encoder-decoder":
-        made = tokenizer(example.source, return_offsets_mapping=True)
-        read = _in_parts(_spelled(base, made, (example.source,)), made, example)
-        end = Token(tokenizer.eos_token, "special")
-        if made["input_ids"][-1:] != [tokenizer.eos_token_id]:
-            read = (*read, end)
-        target = tokenizer(example.target, return_offsets_mapping=True)
-        answered = _spelled(base, target, (example.target,))
-        if target["input_ids"][-1:] == [tokenizer.eos_token_id]:
-            answered = answered[:-1]  # the last token is written, never read
-        return read, (Token("start", "special"), *answered)
-    bare: dict[str, Any] = {"add_special_tokens": False, "return_offsets_mapping": True}
-    made = tokenizer(example.source + JOINER, **bare)
-    read = _in_parts(_spelled(base, made, (example.source + JOINER,)), made, example)
-    answered = _spelled(base, tokenizer(example.target, **bare), (example.target,))
-    start = (Token(tokenizer.bos_token, "special"),) if tokenizer.bos_token_id is not None else ()
-    return (*start, *read, *answered, Token(tokenizer.eos_token, "special")), ()
+        encoding = tokenizer(example.source, return_offsets_mapping=True)
+        input_tokens = _mark_parts(
+            _displayed_tokens(base, encoding, (example.source,)), encoding, example
+        )
+        end_token = AttentionToken(tokenizer.eos_token, "special")
+        if encoding["input_ids"][-1:] != [tokenizer.eos_token_id]:
+            input_tokens = (*input_tokens, end_token)
+        target_encoding = tokenizer(example.target, return_offsets_mapping=True)
+        answer_tokens = _displayed_tokens(base, target_encoding, (example.target,))
+        if target_encoding["input_ids"][-1:] == [tokenizer.eos_token_id]:
+            answer_tokens = answer_tokens[:-1]  # the last token is written, never read
+        return input_tokens, (AttentionToken("start", "special"), *answer_tokens)
+    options: dict[str, Any] = {"add_special_tokens": False, "return_offsets_mapping": True}
+    encoding = tokenizer(example.source + JOINER, **options)
+    input_tokens = _mark_parts(
+        _displayed_tokens(base, encoding, (example.source + JOINER,)), encoding, example
+    )
+    answer_tokens = _displayed_tokens(base, tokenizer(example.target, **options), (example.target,))
+    start_tokens = (
+        (AttentionToken(tokenizer.bos_token, "special"),)
+        if tokenizer.bos_token_id is not None
+        else ()
+    )
+    return (
+        *start_tokens,
+        *input_tokens,
+        *answer_tokens,
+        AttentionToken(tokenizer.eos_token, "special"),
+    ), ()
 
 
-def _spelled(base: BaseModel, made: Any, texts: Sequence[str]) -> tuple[Token, ...]:
+def _displayed_tokens(
+    base: BaseModel, encoding: Any, texts: Sequence[str]
+) -> tuple[AttentionToken, ...]:
     """Tokens as they were typed; a dot says that one goes on with the word before it."""
     special = set(base.tokenizer.all_special_ids)
-    names = base.tokenizer.convert_ids_to_tokens(made["input_ids"])
-    spelled = []
-    spans = made["offset_mapping"]
-    for number, (ids, name, text) in enumerate(
-        zip(made["input_ids"], names, made.sequence_ids(0), strict=True)
+    token_names = base.tokenizer.convert_ids_to_tokens(encoding["input_ids"])
+    tokens = []
+    spans = encoding["offset_mapping"]
+    for number, (token_id, name, sequence) in enumerate(
+        zip(encoding["input_ids"], token_names, encoding.sequence_ids(0), strict=True)
     ):
         start, stop = spans[number]
-        if text is None or ids in special:
-            spelled.append(Token(name, "special"))
+        if sequence is None or token_id in special:
+            tokens.append(AttentionToken(name, "special"))
             continue
-        source = texts[text]
-        word = source[start:stop].strip() or BLANKS.get(source[start:stop][:1], "␣")
-        inside = start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
-        spelled.append(Token(f"·{word}" if inside else word))
-    return tuple(spelled)
+        source = texts[sequence]
+        word = source[start:stop].strip() or WHITESPACE_SYMBOLS.get(source[start:stop][:1], "␣")
+        continues_word = (
+            start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
+        )
+        tokens.append(AttentionToken(f"·{word}" if continues_word else word))
+    return tuple(tokens)
 
 
-def _in_parts(tokens: tuple[Token, ...], made: Any, example: Example) -> tuple[Token, ...]:
+def _mark_parts(
+    tokens: tuple[AttentionToken, ...], encoding: Any, example: Example
+) -> tuple[AttentionToken, ...]:
     """The tokens with the number of the part of a pair that they lie in."""
     if len(example.parts) < 2:
         return tokens
-    found = list(tokens)
+    marked = list(tokens)
     for number in sorted(
         range(1, len(example.parts) + 1), key=lambda n: -len(example.parts[n - 1])
     ):
         part, begin = example.parts[number - 1], -1
         while (begin := example.source.find(part, begin + 1)) >= 0:
             stop = begin + len(part)
-            inside = [
+            indices = [
                 i
-                for i, (first, last) in enumerate(made["offset_mapping"])
-                if found[i].kind == "content" and begin <= first < last <= stop
+                for i, (first, last) in enumerate(encoding["offset_mapping"])
+                if marked[i].kind == "content" and begin <= first < last <= stop
             ]
             # A short text may also be a piece of a longer one, whose tokens are taken by now.
-            if inside and all(not found[i].part for i in inside):
-                for i in inside:
-                    found[i] = replace(found[i], part=number)
+            if indices and all(not marked[i].part for i in indices):
+                for i in indices:
+                    marked[i] = replace(marked[i], part=number)
                 break
-    return tuple(found)
+    return tuple(marked)

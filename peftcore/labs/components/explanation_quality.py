@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis.explanations import FLAGS, LabelReader, Told, judged, shares
+from peftcore.analysis.explanations import (
+    FLAGS,
+    ExplainedAnswer,
+    LabelReader,
+    flag_shares,
+    flag_table,
+)
 from peftcore.errors import BadInput
 from peftcore.metrics import scores as text_scores
 from peftcore.models import catalog
@@ -23,57 +29,59 @@ if TYPE_CHECKING:
     from peftcore.runs.spec import RunSpec
     from peftcore.runs.store import Run
 
-NEARNESS = "chrf"  # the column that says how near an explanation is to the closest gold one
+GOLD_SIMILARITY = "chrf"  # the column that says how near an explanation is to the closest gold one
 
 
 @dataclass(frozen=True)
-class Quality:
+class ExplanationQuality:
     """Every answer of a run with its flags, a row each; and how far the flags can be trusted."""
 
     answers: pd.DataFrame  # as Run.answers, and a column per flag, chrf, and what flags say
     shares: dict[str, float]
     scores: dict[str, float]  # means over seeds of what was scored
     limit: int
-    counted: bool  # whether tokens could be counted, so that cut answers are known
+    tokens_counted: bool  # whether tokens could be counted, so that cut answers are known
     reads_labels: bool  # whether wording tells labels, so that contradictions are looked for
 
 
-def quality(run: Run) -> Quality:
+def evaluate_explanations(run: Run) -> ExplanationQuality:
     """The explanations of a finished run; BadInput if its task asks for none."""
-    task = _explaining(run.spec)
+    task = _explanation_task(run.spec)
     answers = run.answers()
     if answers.empty:
         raise BadInput(f"run {run.id} has no answers yet: it is {run.status().state}")
     answers = answers.astype(object).where(answers.notna(), None).reset_index(drop=True)
-    tokens = _tokens(run.spec.base, answers["text"].tolist())
+    tokens = _token_counts(run.spec.base, answers["text"].tolist())
     limit = run.spec.evaluation.max_new_tokens or task.max_new_tokens
-    reader = label_reader(task)
-    told = [
-        Told(row.source, row.text, row.predicted, row.explanation, count)
+    reader = learn_label_reader(task)
+    explained_answers = [
+        ExplainedAnswer(row.source, row.text, row.predicted, row.explanation, count)
         for row, count in zip(answers.itertuples(), tokens, strict=True)
     ]
-    flagged = judged(told, limit, reader)
-    explained = [(text or "").lower() for text in answers["explanation"]]
+    flags = flag_table(explained_answers, limit, reader)
+    explanations = [(text or "").lower() for text in answers["explanation"]]
     golds = [[text.lower() for text in texts] for texts in answers["references"]]
-    near = text_scores.sentence_chrf(explained, golds)
-    whole = pd.concat([answers, flagged], axis=1).assign(**{NEARNESS: near})
-    whole["flags"] = [
-        ", ".join(FLAGS[name].title for name in FLAGS if row[name]) for _, row in flagged.iterrows()
+    similarity = text_scores.sentence_chrf(explanations, golds)
+    table = pd.concat([answers, flags], axis=1).assign(**{GOLD_SIMILARITY: similarity})
+    table["flags"] = [
+        ", ".join(FLAGS[name].title for name in FLAGS if row[name]) for _, row in flags.iterrows()
     ]
     scores = {name: sum(values) / len(values) for name, values in run.scores().items() if values}
-    known = any(count is not None for count in tokens)
-    return Quality(whole, shares(flagged), scores, limit, known, reader is not None)
+    counted = any(count is not None for count in tokens)
+    return ExplanationQuality(table, flag_shares(flags), scores, limit, counted, reader is not None)
 
 
-def gold_shares(task_name: str, limit: int = 500) -> dict[str, float]:
+def gold_flag_shares(task_name: str, limit: int = 500) -> dict[str, float]:
     """How often each flag is raised by the task's own gold answers, which are sound."""
-    task = tasks.find(task_name)
+    task = tasks.find_task(task_name)
     rows = [example for example in task.load("test") if example.references][:limit]
-    told = [Told(row.source, row.target, row.label, row.references[0]) for row in rows]
-    return shares(judged(told, None, label_reader(task)))
+    explained_answers = [
+        ExplainedAnswer(row.source, row.target, row.label, row.references[0]) for row in rows
+    ]
+    return flag_shares(flag_table(explained_answers, None, learn_label_reader(task)))
 
 
-def label_reader(task: Task) -> LabelReader | None:
+def learn_label_reader(task: Task) -> LabelReader | None:
     """What tells a label from an explanation's wording, learnt from the task's training rows."""
     if not task.labels:
         return None
@@ -81,24 +89,24 @@ def label_reader(task: Task) -> LabelReader | None:
     return LabelReader.learn((row.label or "", row.references[0]) for row in rows)
 
 
-def explains(spec: RunSpec) -> bool:
+def has_explanations(spec: RunSpec) -> bool:
     """Whether a run's task asks for explanations, and is still there."""
     try:
-        return tasks.find(spec.task).kind == "explain"
+        return tasks.find_task(spec.task).kind == "explain"
     except BadInput:
         return False
 
 
-def _explaining(spec: RunSpec) -> Task:
-    task = tasks.find(spec.task)
+def _explanation_task(spec: RunSpec) -> Task:
+    task = tasks.find_task(spec.task)
     if task.kind != "explain":
         raise BadInput(f"{task.title} asks for no explanation; choose a run of a task that does")
     return task
 
 
-def _tokens(base: str, texts: Sequence[str]) -> list[int | None]:
+def _token_counts(base: str, texts: Sequence[str]) -> list[int | None]:
     """How many tokens each text has, its end sign left out; None where no tokenizer is at hand."""
-    folder = catalog.folders().get(base)
+    folder = catalog.base_folders().get(base)
     if folder is None or not (folder / "tokenizer.json").is_file():
         return [None] * len(texts)
     from tokenizers import Tokenizer
@@ -106,4 +114,6 @@ def _tokens(base: str, texts: Sequence[str]) -> list[int | None]:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return [len(found.ids) for found in tokenizer.encode_batch(texts, add_special_tokens=False)]
+    return [
+        len(encoding.ids) for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)
+    ]

@@ -19,7 +19,7 @@ import pandas as pd
 
 from peftcore import paths
 from peftcore.adapters import component_map
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.store import RunStore
 from peftcore.training import planning
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from peftcore.adapters.component_map import ComponentMap
     from peftcore.runs.spec import RunSpec
     from peftcore.runs.store import Run
-    from peftcore.sweeps.spec import Sweep, SweepWork
+    from peftcore.sweeps.spec import Sweep, SweepJob
 
 METHOD = "sparsefit"
-FEW = (  # of the paper's configurations, those that ship as a grid
+SHIPPED_PRESETS = (  # of the paper's configurations, those that ship as a grid
     "LayerNorm",
     "LayerNorm + Query",
     "LayerNorm + KQV",
@@ -42,9 +42,9 @@ KINDS: Mapping[str, str] = {
     "kinds": "Each component alone",
     "layers": "Layer by layer",
 }
-WHOLE = "All of it"
-SHIPPED = paths.ROOT / "assets" / "component_runs"
-KEPT = (  # of a run that ships: everything but adapters
+ALL_WEIGHTS = "All of it"
+SHIPPED_FOLDER = paths.ROOT / "assets" / "component_runs"
+SHIPPED_FILES = (  # of a run that ships: everything but adapters
     *("spec.json", "status.json", "scores.json", "manifest.json"),
     *("answers.parquet", "history.jsonl", "log.txt"),
 )
@@ -62,7 +62,7 @@ class Subset:
 
 
 @dataclass(frozen=True)
-class Grid:
+class SubsetGrid:
     """Subsets, and the run of each where there is one."""
 
     kind: str
@@ -72,28 +72,28 @@ class Grid:
     @property
     def missing(self) -> list[Subset]:
         """Subsets without a finished run."""
-        both = zip(self.subsets, self.runs, strict=True)
-        return [one for one, run in both if run is None or run.status().state != "done"]
+        pairs = zip(self.subsets, self.runs, strict=True)
+        return [subset for subset, run in pairs if run is None or run.status().state != "done"]
 
     @property
     def done(self) -> list[tuple[Subset, Run]]:
         """Subsets with a finished run."""
-        both = zip(self.subsets, self.runs, strict=True)
-        return [(one, run) for one, run in both if run and run.status().state == "done"]
+        pairs = zip(self.subsets, self.runs, strict=True)
+        return [(subset, run) for subset, run in pairs if run and run.status().state == "done"]
 
     def table(self) -> pd.DataFrame:
         """One row per finished subset and seed: its name, place, run, size and every metric."""
         rows = [
-            {"name": one.name, "way": one.way, "stack": one.stack, "layer": one.layer}
+            {"name": subset.name, "way": subset.way, "stack": subset.stack, "layer": subset.layer}
             | {"run": run.id, "seed": seed, "trainable": run.status().trainable}
-            | {name: values[nth] for name, values in run.scores().items() if nth < len(values)}
-            for one, run in self.done
-            for nth, seed in enumerate(run.spec.population.numbers())
+            | {name: values[index] for name, values in run.scores().items() if index < len(values)}
+            for subset, run in self.done
+            for index, seed in enumerate(run.spec.population.seed_numbers())
         ]
         return pd.DataFrame(rows, columns=None if rows else ["name", "run", "seed", "trainable"])
 
 
-def spec(
+def subset_spec(
     base: str,
     task: str,
     settings: Mapping[str, Any],
@@ -102,124 +102,146 @@ def spec(
     evaluation: Any = None,
 ) -> RunSpec:
     """The run that trains these weights."""
-    return planning.plan(base, task, METHOD, settings, population, training, evaluation)
+    return planning.build_spec(base, task, METHOD, settings, population, training, evaluation)
 
 
-def grid(kind: str, around: RunSpec, store: RunStore, names: Sequence[str] = FEW) -> Grid:
+def build_subset_grid(
+    kind: str, base_spec: RunSpec, store: RunStore, names: Sequence[str] = SHIPPED_PRESETS
+) -> SubsetGrid:
     """A grid around a spec of SparseFit; `names` are the configurations of "presets"."""
     if kind not in KINDS:
-        raise unknown("grid", kind, KINDS)
-    if around.method != METHOD:
-        raise BadInput(f"a grid varies what {METHOD} trains; the run was made by {around.method}")
-    found = component_map.find(around.base)
-    made = {"presets": _presets, "kinds": _kinds, "layers": _layers}[kind]
-    subsets = tuple(made(around, found, names))
-    return Grid(kind, subsets, tuple(_find(store, one.spec) for one in subsets))
+        raise unknown_name("grid", kind, KINDS)
+    if base_spec.method != METHOD:
+        raise BadInput(
+            f"a grid varies what {METHOD} trains; the run was made by {base_spec.method}"
+        )
+    base_map = component_map.find_map(base_spec.base)
+    make_subsets = {"presets": _preset_subsets, "kinds": _kind_subsets, "layers": _layer_subsets}[
+        kind
+    ]
+    subsets = tuple(make_subsets(base_spec, base_map, names))
+    return SubsetGrid(kind, subsets, tuple(_find_run(store, subset.spec) for subset in subsets))
 
 
-def with_settings(around: RunSpec, settings: Mapping[str, Any]) -> RunSpec:
+def vary_settings(base_spec: RunSpec, settings: Mapping[str, Any]) -> RunSpec:
     """The spec with these weights trained and everything else as it was."""
-    return planning.plan(
-        around.base,
-        around.task,
+    return planning.build_spec(
+        base_spec.base,
+        base_spec.task,
         METHOD,
         settings,
-        around.population,
-        around.training,
-        around.evaluation,
+        base_spec.population,
+        base_spec.training,
+        base_spec.evaluation,
     )
 
 
-def _presets(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Iterable[Subset]:
+def _preset_subsets(
+    base_spec: RunSpec, base_map: ComponentMap, names: Sequence[str]
+) -> Iterable[Subset]:
     for name in names:
-        if name not in found.presets:
-            raise unknown(f"configuration of {around.base}", name, found.presets)
-        yield Subset(name, with_settings(around, found.presets[name]))
+        if name not in base_map.presets:
+            raise unknown_name(f"configuration of {base_spec.base}", name, base_map.presets)
+        yield Subset(name, vary_settings(base_spec, base_map.presets[name]))
 
 
-def _kinds(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Iterable[Subset]:
-    kinds = dict.fromkeys(cell.component for cell in found.cells)
+def _kind_subsets(
+    base_spec: RunSpec, base_map: ComponentMap, names: Sequence[str]
+) -> Iterable[Subset]:
+    kinds = dict.fromkeys(cell.component for cell in base_map.cells)
     for kind in kinds:
-        yield Subset(kind, with_settings(around, {"components": (kind,)}))
+        yield Subset(kind, vary_settings(base_spec, {"components": (kind,)}))
 
 
-def _layers(around: RunSpec, found: ComponentMap, names: Sequence[str]) -> Iterable[Subset]:
-    whole = found.chosen(around.settings)
-    yield Subset(WHOLE, with_settings(around, found.settings(whole)))
-    places_of = dict.fromkeys((cell.stack, cell.layer) for cell in found.cells if cell.stack)
-    for stack, layer in places_of:
-        here = {n for n in whole if (found.names[n].stack, found.names[n].layer) == (stack, layer)}
-        for way, cells in (("alone", here), ("without", whole - here)):
-            if here and cells and cells != whole:
+def _layer_subsets(
+    base_spec: RunSpec, base_map: ComponentMap, names: Sequence[str]
+) -> Iterable[Subset]:
+    trained_cells = base_map.trained_cells(base_spec.settings)
+    yield Subset(ALL_WEIGHTS, vary_settings(base_spec, base_map.settings_for(trained_cells)))
+    layers = dict.fromkeys((cell.stack, cell.layer) for cell in base_map.cells if cell.stack)
+    for stack, layer in layers:
+        layer_cells = {
+            cell_name
+            for cell_name in trained_cells
+            if (base_map.names[cell_name].stack, base_map.names[cell_name].layer) == (stack, layer)
+        }
+        for way, cells in (("alone", layer_cells), ("without", trained_cells - layer_cells)):
+            if layer_cells and cells and cells != trained_cells:
                 assert stack is not None
                 assert layer is not None
                 name = f"{stack.capitalize()} layer {layer + 1} {way}"
-                made = with_settings(around, found.settings(cells))
-                yield Subset(name, made, way, stack, layer)
+                varied = vary_settings(base_spec, base_map.settings_for(cells))
+                yield Subset(name, varied, way, stack, layer)
 
 
-def _find(store: RunStore, wanted: RunSpec) -> Run | None:
+def _find_run(store: RunStore, wanted: RunSpec) -> Run | None:
     """The run of a spec, of this workspace or shipped; of the two one that is done."""
-    own, ours = store.find(wanted), shelf().find(wanted)
-    return ours if ours and (own is None or own.status().state != "done") else own
+    own_run, shipped_run = store.find(wanted), shipped_store().find(wanted)
+    return (
+        shipped_run
+        if shipped_run and (own_run is None or own_run.status().state != "done")
+        else own_run
+    )
 
 
 @lru_cache(maxsize=1)
-def shelf() -> RunStore:
+def shipped_store() -> RunStore:
     """The runs that ship with their answers and scores, and without their adapters."""
-    return RunStore(SHIPPED / "none", SHIPPED)
+    return RunStore(SHIPPED_FOLDER / "none", SHIPPED_FOLDER)
 
 
-def ship(found: Grid, folder: Path = SHIPPED) -> list[Path]:
+def ship_grid_runs(subset_grid: SubsetGrid, folder: Path = SHIPPED_FOLDER) -> list[Path]:
     """Copy the finished runs of a grid, without their adapters, to where runs ship."""
-    made = []
-    for _, run in found.done:
-        to = folder / run.id
-        to.mkdir(parents=True, exist_ok=True)
-        for name in KEPT:
+    folders = []
+    for _, run in subset_grid.done:
+        target = folder / run.id
+        target.mkdir(parents=True, exist_ok=True)
+        for name in SHIPPED_FILES:
             if (run.folder / name).is_file() and not run.demo:
-                shutil.copyfile(run.folder / name, to / name)
-        made.append(to)
-    return made
+                shutil.copyfile(run.folder / name, target / name)
+        folders.append(target)
+    return folders
 
 
-def sweep(found: Grid) -> Sweep | None:
+def grid_sweep(subset_grid: SubsetGrid) -> Sweep | None:
     """The sweep that trains the subsets of a grid; None where all of them ship.
 
     What is done already is left alone by whoever carries it out.
     """
     from peftcore.sweeps.spec import Sweep
 
-    own = [one.spec for one in found.subsets if shelf().find(one.spec) is None]
-    if not own:
+    specs = [
+        subset.spec for subset in subset_grid.subsets if shipped_store().find(subset.spec) is None
+    ]
+    if not specs:
         return None
-    around = own[0].model_dump(mode="json")
-    whole = {
-        "title": f"{KINDS[found.kind]}, {around['base']}",
-        "bases": [around["base"]],
-        "tasks": [around["task"]],
-        "methods": [{"method": METHOD, "settings": each.settings} for each in own],
-        "episodes": around["population"],
-        "training": around["training"],
-        "evaluation": around["evaluation"],
+    first_spec = specs[0].model_dump(mode="json")
+    fields = {
+        "title": f"{KINDS[subset_grid.kind]}, {first_spec['base']}",
+        "bases": [first_spec["base"]],
+        "tasks": [first_spec["task"]],
+        "methods": [{"method": METHOD, "settings": spec.settings} for spec in specs],
+        "episodes": first_spec["population"],
+        "training": first_spec["training"],
+        "evaluation": first_spec["evaluation"],
     }
-    return Sweep.make(whole)
+    return Sweep.make(fields)
 
 
-def work(found: Grid) -> SweepWork | None:
+def grid_job(subset_grid: SubsetGrid) -> SweepJob | None:
     """Where the sweep of a grid is kept, begun or not; None where all of it ships."""
-    from peftcore.sweeps.spec import SweepWork
+    from peftcore.sweeps.spec import SweepJob
 
-    asked = sweep(found)
-    return SweepWork(SweepWork.home() / asked.id, asked) if asked else None
+    planned = grid_sweep(subset_grid)
+    return SweepJob(SweepJob.home() / planned.id, planned) if planned else None
 
 
-def start(made: SweepWork, store: RunStore) -> None:
+def start_grid_job(job: SweepJob, store: RunStore) -> None:
     """Train what is missing in a process that outlives this one; subsets that failed once more."""
     from peftcore.sweeps import execute
 
-    execute.forgive(made.ask.cells(), store)
-    own = type(made).own(made.ask)
-    if own.status().state == "done":  # runs were deleted since
-        own.write_status(state="stopped")
-    own.launch()
+    execute.reset_failed_shards(job.request.cells(), store)
+    own_job = type(job).create_own(job.request)
+    if own_job.status().state == "done":  # runs were deleted since
+        own_job.write_status(state="stopped")
+    own_job.launch()

@@ -14,87 +14,95 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore.adapters.adapted_model import Adapted
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.analysis import sparsity
 from peftcore.data.task import Example
-from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.models.batching import Encoder
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.models.batching import ExampleBatcher
 from peftcore.tasks.images import canvas, sampling
 from peftcore.tasks.images.canvas import Picture
-from peftcore.tasks.images.recognise import LEVELS
+from peftcore.tasks.images.recognise import LEVEL_NAMES
 
-ROWS = 640  # pictures drawn in one pass
+MAX_BATCH_IMAGES = 640  # pictures drawn in one pass
 
 
-def draw(
-    worn: Adapted,
+def generate_images(
+    adapted: AdaptedModel,
     prompts: Sequence[str],
     keys: Sequence[str],
-    room: int = 0,
+    prompt_length: int = 0,
     stop: Callable[[], bool] = lambda: False,
     autocast: torch.dtype | None = None,
 ) -> list[list[Picture]]:
     """For every member a picture for every prompt, with the chance of its key."""
-    encoder = Encoder(worn.base, (), room)
+    batcher = ExampleBatcher(adapted.base, (), prompt_length)
     rows = [Example(f"drawn:{p}", p, "") for p in prompts]
-    found: list[list[Picture]] = [[] for _ in range(worn.seeds)]
-    size = max(1, ROWS // worn.seeds)
-    for at in range(0, len(rows), size):
+    images: list[list[Picture]] = [[] for _ in range(adapted.seeds)]
+    size = max(1, MAX_BATCH_IMAGES // adapted.seeds)
+    for start in range(0, len(rows), size):
         if stop():
             raise InterruptedError
-        some = rows[at : at + size]
-        batch = encoder.batch(some * worn.seeds, with_targets=False)
-        asked = sampling.options(worn.base.tokenizer, list(keys[at : at + size]) * worn.seeds)
-        half = torch.autocast(worn.base.device.type, autocast, enabled=autocast is not None)
-        with torch.inference_mode(), half:
-            out = worn.generate(
+        batch_rows = rows[start : start + size]
+        batch = batcher.batch(batch_rows * adapted.seeds, with_targets=False)
+        sampling_options = sampling.sampling_options(
+            adapted.base.tokenizer, list(keys[start : start + size]) * adapted.seeds
+        )
+        autocast_context = torch.autocast(
+            adapted.base.device.type, autocast, enabled=autocast is not None
+        )
+        with torch.inference_mode(), autocast_context:
+            out = adapted.generate(
                 batch,
-                worn.centroid(),
-                pad_token_id=worn.base.tokenizer.pad_token_id,
-                eos_token_id=worn.base.tokenizer.eos_token_id,
-                **asked,
+                adapted.centroid(),
+                pad_token_id=adapted.base.tokenizer.pad_token_id,
+                eos_token_id=adapted.base.tokenizer.eos_token_id,
+                **sampling_options,
             )
-        texts = worn.base.tokenizer.batch_decode(out)
-        for place, text in enumerate(texts):
-            found[place // len(some)].append(canvas.read(text))
-    return found
+        texts = adapted.base.tokenizer.batch_decode(out)
+        for index, text in enumerate(texts):
+            images[index // len(batch_rows)].append(canvas.words_to_picture(text))
+    return images
 
 
-def one_seed(worn: Adapted, seed: int) -> Adapted:
+def select_seed(adapted: AdaptedModel, seed: int) -> AdaptedModel:
     """One seed of an adapter that has several, alone."""
-    from peftcore.labs.common.interpolation import Terrain, of_run
+    from peftcore.labs.common.interpolation import AdapterSpan, span_of_run
 
-    inside = of_run(worn)
-    held = {name: t[seed : seed + 1] for name, t in inside.tensors.items()}
-    return Terrain(inside, held, frozenset())
+    span = span_of_run(adapted)
+    tensors = {name: t[seed : seed + 1] for name, t in span.tensors.items()}
+    return AdapterSpan(span, tensors, frozenset())
 
 
-def importance(found: Dictionary, seed: int, examples: Sequence[Example]) -> sparsity.Array:
+def mean_importance(
+    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example]
+) -> sparsity.Array:
     """Mean size of what each atom adds while a seed reads examples: |coefficient| · length."""
-    codes = found.read(seed, examples, Encoder(found.base, ()))
-    pairs = zip(codes, found.norms()[seed], strict=True)
-    return np.concatenate([sparsity.importance(code, norm) for code, norm in pairs])
+    codes = atom_dict.read_coefficients(seed, examples, ExampleBatcher(atom_dict.base, ()))
+    pairs = zip(codes, atom_dict.norms()[seed], strict=True)
+    return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
 
 
-def rises(
-    found: Dictionary, seed: int, examples: Sequence[Example], block: int = 32
+def ablation_increases(
+    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], block: int = 32
 ) -> sparsity.Array:
     """How much a seed's mean loss on examples rises when each atom alone is taken away."""
-    encoder = Encoder(found.base, ())
-    gains = torch.cat([torch.ones(1, found.size), 1 - torch.eye(found.size)])
+    batcher = ExampleBatcher(atom_dict.base, ())
+    gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])
     losses: list[Tensor] = []
-    for at in range(0, len(gains), block):
-        worn = found.at(seed, gains[at : at + block])
-        batch = encoder.batch(list(examples) * worn.seeds)
+    for start in range(0, len(gains), block):
+        adapted = atom_dict.at_points(seed, gains[start : start + block])
+        batch = batcher.batch(list(examples) * adapted.seeds)
         with torch.inference_mode():
-            each = worn.losses(batch, worn.centroid()).view(worn.seeds, len(examples))
-        losses.append(each.mean(1))
-    told = torch.cat(losses).double().cpu().numpy()
-    return np.asarray(told[1:] - told[0])
+            example_losses = adapted.losses(batch, adapted.centroid()).view(
+                adapted.seeds, len(examples)
+            )
+        losses.append(example_losses.mean(1))
+    mean_losses = torch.cat(losses).double().cpu().numpy()
+    return np.asarray(mean_losses[1:] - mean_losses[0])
 
 
-def earned(
-    found: Dictionary, seed: int, examples: Sequence[Example], places: int = 8
+def integrated_gradients(
+    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], steps: int = 8
 ) -> sparsity.Array:
     """What each atom earns of the loss's fall on examples, on the straight way from none to all.
 
@@ -102,17 +110,17 @@ def earned(
     the middles of so many stretches of the way (integrated gradients, arXiv:1703.01365).  Together
     the atoms earn the whole fall, up to the width of the stretches.
     """
-    batch = Encoder(found.base, ()).batch(list(examples))
-    total = torch.zeros(found.size)
-    for place in range(places):
-        gains = torch.full((1, found.size), (place + 0.5) / places, requires_grad=True)
-        worn = found.at(seed, gains)
-        loss = worn.losses(batch, worn.centroid()).mean()
+    batch = ExampleBatcher(atom_dict.base, ()).batch(list(examples))
+    total = torch.zeros(atom_dict.size)
+    for step in range(steps):
+        gains = torch.full((1, atom_dict.size), (step + 0.5) / steps, requires_grad=True)
+        adapted = atom_dict.at_points(seed, gains)
+        loss = adapted.losses(batch, adapted.centroid()).mean()
         total -= torch.autograd.grad(loss, gains)[0][0]
-    return np.asarray(total.double() / places)
+    return np.asarray(total.double() / steps)
 
 
-def keeping(order: Sequence[int] | sparsity.Whole, counts: Sequence[int]) -> Tensor:
+def gains_keeping_first(order: Sequence[int] | sparsity.IntArray, counts: Sequence[int]) -> Tensor:
     """Gains (p, atoms) that keep the first so many atoms of an order."""
     gains = torch.zeros(len(counts), len(order))
     for row, count in zip(gains, counts, strict=True):
@@ -120,62 +128,75 @@ def keeping(order: Sequence[int] | sparsity.Whole, counts: Sequence[int]) -> Ten
     return gains
 
 
-def layer_of(site: str) -> int:
+def layer_of_site(site: str) -> int:
     """The layer a site is in, counted from 1."""
-    found = re.search(r"\.h\.(\d+)\.|layers\.(\d+)\.", site)
-    return int(found.group(1) or found.group(2)) + 1 if found else 1
+    match = re.search(r"\.h\.(\d+)\.|layers\.(\d+)\.", site)
+    return int(match.group(1) or match.group(2)) + 1 if match else 1
 
 
-def layers(found: Dictionary) -> list[int]:
+def atom_layers(atom_dict: AtomDictionary) -> list[int]:
     """The layer of every atom, counted from 1."""
-    return [layer_of(site) for site in found.sites for _ in range(found.each)]
+    return [
+        layer_of_site(site) for site in atom_dict.sites for _ in range(atom_dict.atoms_per_site)
+    ]
 
 
-def by_layer(found: Dictionary) -> tuple[list[str], Tensor]:
+def layer_gains(atom_dict: AtomDictionary) -> tuple[list[str], Tensor]:
     """Names and gains: none, each layer alone, all but each layer, all."""
-    of = torch.tensor(layers(found))
-    numbers = sorted(set(of.tolist()))
-    rows = [("no atoms", torch.zeros(found.size))]
-    rows += [(f"layer {n} alone", (of == n).float()) for n in numbers]
-    rows += [(f"without layer {n}", (of != n).float()) for n in numbers]
-    rows.append(("all atoms", torch.ones(found.size)))
+    layer_by_atom = torch.tensor(atom_layers(atom_dict))
+    layer_numbers = sorted(set(layer_by_atom.tolist()))
+    rows = [("no atoms", torch.zeros(atom_dict.size))]
+    rows += [
+        (f"layer {layer_number} alone", (layer_by_atom == layer_number).float())
+        for layer_number in layer_numbers
+    ]
+    rows += [
+        (f"without layer {layer_number}", (layer_by_atom != layer_number).float())
+        for layer_number in layer_numbers
+    ]
+    rows.append(("all atoms", torch.ones(atom_dict.size)))
     return [name for name, _ in rows], torch.stack([gain for _, gain in rows])
 
 
 @dataclass(frozen=True)
-class Effect:
+class AtomEffect:
     """What one atom adds to the chance of every level at every place, while pictures are drawn."""
 
     atom: int
     layer: int
     component: str
     importance: float
-    change: sparsity.Array  # (places, levels), chance with all atoms minus chance without this
+    chance_change: (
+        sparsity.Array
+    )  # (places, levels), chance with all atoms minus chance without this
 
     @property
     def size(self) -> float:
         """Mean share of chance it moves, over the places: 0 for nothing, 1 for everything."""
-        return float(np.abs(self.change).sum() / 2 / len(self.change))
+        return float(np.abs(self.chance_change).sum() / 2 / len(self.chance_change))
 
-    def name(self, world: str) -> str:
+    def describe(self, world: str) -> str:
         """What it does, in words: which level it brings most, which it takes, and where."""
-        total = self.change.sum(0)
+        total = self.chance_change.sum(0)
         if self.size < 5e-4:
             return "hardly anything"
-        more, less = int(total.argmax()), int(total.argmin())
-        words = LEVELS[world]
-        where = place_in_words(np.abs(self.change).sum(1))
-        return f"more {words[more]}, less {words[less]}, {where}"
+        most_added, most_removed = int(total.argmax()), int(total.argmin())
+        level_names = LEVEL_NAMES[world]
+        position = describe_position(np.abs(self.chance_change).sum(1))
+        return f"more {level_names[most_added]}, less {level_names[most_removed]}, {position}"
 
 
-def place_in_words(weights: sparsity.Array) -> str:
+def describe_position(weights: sparsity.Array) -> str:
     """Where on a picture most of some weight lies: "upper left", "middle", "everywhere"."""
     grid = np.asarray(weights, dtype=float).reshape(canvas.SIDE, canvas.SIDE)
     total = grid.sum()
     if total == 0:
         return "nowhere"
-    at = np.arange(canvas.SIDE) - (canvas.SIDE - 1) / 2
-    y, x = float((grid.sum(1) * at).sum() / total), float((grid.sum(0) * at).sum() / total)
+    offsets = np.arange(canvas.SIDE) - (canvas.SIDE - 1) / 2
+    y, x = (
+        float((grid.sum(1) * offsets).sum() / total),
+        float((grid.sum(0) * offsets).sum() / total),
+    )
     spread = float((grid > grid.max() / 3).mean())
     vertical = "upper" if y < -0.9 else "lower" if y > 0.9 else ""
     horizontal = "left" if x < -0.9 else "right" if x > 0.9 else ""
@@ -184,37 +205,47 @@ def place_in_words(weights: sparsity.Array) -> str:
     return "everywhere" if spread > 0.5 else "in the middle"
 
 
-def effects(
-    found: Dictionary, seed: int, examples: Sequence[Example], atoms: Sequence[int], block: int = 32
-) -> list[Effect]:
+def atom_effects(
+    atom_dict: AtomDictionary,
+    seed: int,
+    examples: Sequence[Example],
+    atoms: Sequence[int],
+    block: int = 32,
+) -> list[AtomEffect]:
     """What each of some atoms adds, while the seed draws the pictures of these examples again."""
-    encoder = Encoder(found.base, ())
-    ids = sampling.level_ids(found.base.tokenizer)
-    weights = importance(found, seed, examples)
-    of = layers(found)
-    gains = torch.cat([torch.ones(1, found.size), *(found.without(atom) for atom in atoms)])
-    chances: list[Tensor] = []
-    for at in range(0, len(gains), block):
-        worn = found.at(seed, gains[at : at + block])
-        chances.append(_chances(worn, encoder, examples, ids))
-    table = torch.cat(chances).double().numpy()  # (1 + atoms, places, levels)
+    batcher = ExampleBatcher(atom_dict.base, ())
+    ids = sampling.pixel_token_ids(atom_dict.base.tokenizer)
+    weights = mean_importance(atom_dict, seed, examples)
+    layer_by_atom = atom_layers(atom_dict)
+    gains = torch.cat(
+        [torch.ones(1, atom_dict.size), *(atom_dict.gains_without(atom) for atom in atoms)]
+    )
+    probabilities: list[Tensor] = []
+    for start in range(0, len(gains), block):
+        adapted = atom_dict.at_points(seed, gains[start : start + block])
+        probabilities.append(_level_probabilities(adapted, batcher, examples, ids))
+    table = torch.cat(probabilities).double().numpy()  # (1 + atoms, places, levels)
     return [
-        Effect(
+        AtomEffect(
             atom,
-            of[atom],
-            found.sites[atom // found.each].partition(":")[0],
+            layer_by_atom[atom],
+            atom_dict.sites[atom // atom_dict.atoms_per_site].partition(":")[0],
             float(weights[atom]),
-            table[0] - table[1 + place],
+            table[0] - table[1 + index],
         )
-        for place, atom in enumerate(atoms)
+        for index, atom in enumerate(atoms)
     ]
 
 
-def _chances(worn: Adapted, encoder: Encoder, examples: Sequence[Example], ids: Tensor) -> Tensor:
+def _level_probabilities(
+    adapted: AdaptedModel, batcher: ExampleBatcher, examples: Sequence[Example], ids: Tensor
+) -> Tensor:
     """Mean chance (members, places, levels) of each level where the examples' pictures go on."""
-    batch = encoder.batch(list(examples) * worn.seeds)
+    batch = batcher.batch(list(examples) * adapted.seeds)
     with torch.inference_mode():
-        logits = worn.logits(batch, worn.centroid())[:, : len(ids)]  # the end comes after the last
-    picked = logits.gather(2, ids.to(logits.device).expand(len(logits), -1, -1))
-    shares = picked.float().softmax(-1).view(worn.seeds, len(examples), *ids.shape)
-    return shares.mean(1)
+        logits = adapted.logits(batch, adapted.centroid())[
+            :, : len(ids)
+        ]  # the end comes after the last
+    level_logits = logits.gather(2, ids.to(logits.device).expand(len(logits), -1, -1))
+    probabilities = level_logits.float().softmax(-1).view(adapted.seeds, len(examples), *ids.shape)
+    return probabilities.mean(1)

@@ -19,12 +19,12 @@ from peftcore.analysis import sparsity
 from peftcore.data.task import Answer, Example, Split
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import dictionary as atom_dictionary
-from peftcore.labs.atoms.dictionary import Dictionary
+from peftcore.labs.atoms.dictionary import AtomDictionary
 from peftcore.labs.images import atom_interventions
 from peftcore.tasks.images import canvas, digits, recognise, scenes
-from peftcore.tasks.kinds.images import DrawnTask, is_new
+from peftcore.tasks.kinds.images import ImageTask, is_new
 from peftcore.training import checkpoint
-from peftcore.training.trainer import precision
+from peftcore.training.trainer import autocast_dtype
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -32,39 +32,41 @@ if TYPE_CHECKING:
 
 Report = Callable[[int, int], None]
 Stop = Callable[[], bool]
-Told = dict[str, float]
-RANDOM = 2  # random orders of each seed
-PROMPTS = 60  # that need two runs at once
-AGAIN = 3  # further pictures of each new prompt, for how far they are as asked
-LEAST = 1e-12  # chance that is told from none
-Order = Literal["earned", "loss", "importance"]
-ORDERS: tuple[Order, ...] = ("earned", "loss", "importance")
-SHARES = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)  # of each run's atoms, tried together
-MIXES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
+ImageScores = dict[str, float]
+RANDOM_ORDERS = 2  # random orders of each seed
+COMBINED_PROMPTS = 60  # that need two runs at once
+EXTRA_IMAGES = 3  # further pictures of each new prompt, for how far they are as asked
+MIN_PROBABILITY = 1e-12  # chance that is told from none
+AtomOrder = Literal["earned", "loss", "importance"]
+ORDERS: tuple[AtomOrder, ...] = ("earned", "loss", "importance")
+TRIED_SHARES = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)  # of each run's atoms, tried together
+MIX_SHARES = {"both": (1.0, 1.0), "concept": (1.0, 0.0), "style": (0.0, 1.0), "none": (0.0, 0.0)}
 
 
-def task_of(run: Run) -> DrawnTask:
+def image_task(run: Run) -> ImageTask:
     """The task of a run on pictures."""
-    found = tasks.find(run.spec.task)
-    if not isinstance(found, DrawnTask):
+    task = tasks.find_task(run.spec.task)
+    if not isinstance(task, ImageTask):
         raise BadInput(f"run {run.id} answers with text; choose one of a task of pictures")
-    return found
+    return task
 
 
-def dictionary(run: Run, base: BaseModel) -> Dictionary:
+def load_dictionary(run: Run, base: BaseModel) -> AtomDictionary:
     """The atoms of every seed of a run."""
-    return Dictionary(checkpoint.load_adapter(run, base))
+    return AtomDictionary(checkpoint.load_adapter(run, base))
 
 
-def order(name: str) -> Order:
+def parse_order(name: str) -> AtomOrder:
     """An order by its name; BadInput tells those there are."""
-    for known in ORDERS:
-        if name == known:
-            return known
+    for order_name in ORDERS:
+        if name == order_name:
+            return order_name
     raise BadInput(f"atoms are ordered by {', '.join(ORDERS[:-1])} or {ORDERS[-1]}; got {name!r}")
 
 
-def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> sparsity.Whole:
+def rank_run_atoms(
+    run: Run, atom_dict: AtomDictionary, seed_index: int, by: AtomOrder = "earned"
+) -> sparsity.IntArray:
     """A seed's atoms, those that are needed most first.
 
     By "importance": the mean size of what an atom adds; sizes of early and late layers compare
@@ -72,23 +74,29 @@ def order_of(run: Run, found: Dictionary, place: int, by: Order = "earned") -> s
     validation examples.  By "earned": its share of the loss's fall on new examples of training
     and validation while all atoms come in together, so what it does beside few others counts, too.
     """
-    t = run.spec.training
-    number = run.spec.population.numbers()[place]
-    episode = task_of(run).few_shot(t.shots, number, t.dev)
+    training = run.spec.training
+    seed_number = run.spec.population.seed_numbers()[seed_index]
+    episode = image_task(run).few_shot(training.shots, seed_number, training.dev)
     if by == "earned":
-        new = [row for row in (*episode.train, *episode.dev) if is_new(row)]
-        return sparsity.ranked(atom_interventions.earned(found, place, new))
-    weigh = atom_interventions.importance if by == "importance" else atom_interventions.rises
-    return sparsity.ranked(weigh(found, place, episode.dev))
+        new_examples = [row for row in (*episode.train, *episode.dev) if is_new(row)]
+        return sparsity.rank_atoms(
+            atom_interventions.integrated_gradients(atom_dict, seed_index, new_examples)
+        )
+    measure_weights = (
+        atom_interventions.mean_importance
+        if by == "importance"
+        else atom_interventions.ablation_increases
+    )
+    return sparsity.rank_atoms(measure_weights(atom_dict, seed_index, episode.dev))
 
 
-def counts(size: int) -> list[int]:
+def kept_counts(size: int) -> list[int]:
     """How many atoms are kept along a curve: powers of two, half as many again, and all but few."""
-    powers = sparsity.counts(size)
+    powers = sparsity.pruning_counts(size)
     return sorted({*powers, *(3 * k // 2 for k in powers if 3 * k < 2 * size), size * 7 // 8})
 
 
-def prune(
+def measure_pruning(
     run: Run,
     base: BaseModel,
     report: Report = lambda done, of: None,
@@ -104,97 +112,133 @@ def prune(
     known: rows of a figure that was made before, which are not drawn again.
     note: gets every row as it comes.
     """
-    task, found = task_of(run), dictionary(run, base)
-    rows = _judged(task, run, examples)
-    steps, numbers = counts(found.size), run.spec.population.numbers()
-    kept = [row for row in known if "belief" in row]  # older figures did without
-    seen = {(row["seed"], row["order"], row["draw"], row["k"]) for row in kept}
-    done, of = 0, len(numbers) * (len(ORDERS) + RANDOM)
-    for place, number in enumerate(numbers):
-        orders: list[tuple[str, int, sparsity.Whole]] = [
-            (by, 0, order_of(run, found, place, by)) for by in ORDERS
+    task, atom_dict = image_task(run), load_dictionary(run, base)
+    rows = _evaluation_examples(task, run, examples)
+    counts_to_keep, numbers = kept_counts(atom_dict.size), run.spec.population.seed_numbers()
+    result_rows = [row for row in known if "belief" in row]  # older figures did without
+    known_keys = {(row["seed"], row["order"], row["draw"], row["k"]) for row in result_rows}
+    done, total = 0, len(numbers) * (len(ORDERS) + RANDOM_ORDERS)
+    for seed_index, seed_number in enumerate(numbers):
+        orders: list[tuple[str, int, sparsity.IntArray]] = [
+            (by, 0, rank_run_atoms(run, atom_dict, seed_index, by)) for by in ORDERS
         ]
-        orders += [("random", d, sparsity.shuffled(found.size, d, number)) for d in range(RANDOM)]
-        for name, draw, order in orders:
+        orders += [
+            ("random", shuffle, sparsity.shuffle_atoms(atom_dict.size, shuffle, seed_number))
+            for shuffle in range(RANDOM_ORDERS)
+        ]
+        for name, shuffle_number, order in orders:
             if stop():
                 raise InterruptedError
-            asked = steps if name == ORDERS[0] else steps[1:-1]
-            asked = [k for k in asked if (number, name, draw, k) not in seen]
-            gains = atom_interventions.keeping(order, asked)
-            scored = _scores(task, found, place, gains, rows, arithmetic(run, base))
-            for k, scores in zip(asked, scored, strict=True):
-                kept.append({"seed": number, "order": name, "draw": draw, "k": k} | scores)
-                note(kept[-1])
+            missing_counts = counts_to_keep if name == ORDERS[0] else counts_to_keep[1:-1]
+            missing_counts = [
+                k
+                for k in missing_counts
+                if (seed_number, name, shuffle_number, k) not in known_keys
+            ]
+            gains = atom_interventions.gains_keeping_first(order, missing_counts)
+            scores_by_count = _score_gains(
+                task, atom_dict, seed_index, gains, rows, run_dtype(run, base)
+            )
+            for k, scores in zip(missing_counts, scores_by_count, strict=True):
+                result_rows.append(
+                    {"seed": seed_number, "order": name, "draw": shuffle_number, "k": k} | scores
+                )
+                note(result_rows[-1])
             done += 1
-            report(done, of)
-    return _facts(run, found, rows) | {"kind": "prune", "rows": kept}
+            report(done, total)
+    return _figure_facts(run, atom_dict, rows) | {"kind": "prune", "rows": result_rows}
 
 
-def combine(
+def measure_combination(
     concept: Run,
     style: Run,
     base: BaseModel,
     report: Report = lambda done, of: None,
     stop: Stop = lambda: False,
-    examples: int = PROMPTS,
+    examples: int = COMBINED_PROMPTS,
 ) -> dict[str, Any]:
     """Prompts that need both runs' atoms: with both, each alone, none, and both at chosen shares.
 
     The shares are those of a grid that do best on prompts of validation, over all seeds; what they
     are worth is measured on others.
     """
-    first, second = dictionary(concept, base), dictionary(style, base)
-    dev, test = both_examples(examples, "validation"), both_examples(examples)
-    pairs = min(first.seeds, second.seeds)
-    numbers = concept.spec.population.numbers()[:pairs]
+    first, second = load_dictionary(concept, base), load_dictionary(style, base)
+    dev, test = combined_examples(examples, "validation"), combined_examples(examples)
+    seed_count = min(first.seeds, second.seeds)
+    numbers = concept.spec.population.seed_numbers()[:seed_count]
     grid: list[dict[str, Any]] = []
-    kept: list[dict[str, Any]] = []
+    result_rows: list[dict[str, Any]] = []
 
-    def told(place: int, mixes: Sequence[tuple[float, float]], rows: list[Example]) -> list[Told]:
+    def score_shares(
+        seed_index: int, share_pairs: Sequence[tuple[float, float]], rows: list[Example]
+    ) -> list[ImageScores]:
         if stop():
             raise InterruptedError
-        both = atom_dictionary.joined(first, second, (place, place))
-        gains = atom_dictionary.shares(both, first.each, mixes)
-        return [_right(rows, p) for p in _drawn(both, 0, gains, rows, arithmetic(concept, base))]
+        joined = atom_dictionary.join_dictionaries(first, second, (seed_index, seed_index))
+        gains = atom_dictionary.joined_gains(joined, first.atoms_per_site, share_pairs)
+        return [
+            _alignment_scores(rows, pictures)
+            for pictures in _generate_images(joined, 0, gains, rows, run_dtype(concept, base))
+        ]
 
-    shares = [(one, other) for one in SHARES for other in SHARES]
-    for place, number in enumerate(numbers):
-        for (one, other), scores in zip(shares, told(place, shares, dev), strict=True):
-            grid.append({"seed": number, "concept": one, "style": other} | scores)
-        report(2 * (place + 1), 3 * pairs)
-    mixes = MIXES | {"chosen": best_shares(grid)}
-    for place, number in enumerate(numbers):
-        for name, scores in zip(mixes, told(place, list(mixes.values()), test), strict=True):
-            kept.append({"seed": number, "with": name} | scores)
-        report(2 * pairs + place + 1, 3 * pairs)
-    facts = _facts(concept, first, test) | {"kind": "combine", "other": style.id, "prompts": "both"}
-    return facts | {"chosen": list(mixes["chosen"]), "rows": kept, "grid": grid}
+    share_pairs = [
+        (concept_share, style_share)
+        for concept_share in TRIED_SHARES
+        for style_share in TRIED_SHARES
+    ]
+    for seed_index, seed_number in enumerate(numbers):
+        for (concept_share, style_share), scores in zip(
+            share_pairs, score_shares(seed_index, share_pairs, dev), strict=True
+        ):
+            grid.append(
+                {"seed": seed_number, "concept": concept_share, "style": style_share} | scores
+            )
+        report(2 * (seed_index + 1), 3 * seed_count)
+    shares_by_mix = MIX_SHARES | {"chosen": best_shares(grid)}
+    for seed_index, seed_number in enumerate(numbers):
+        for name, scores in zip(
+            shares_by_mix, score_shares(seed_index, list(shares_by_mix.values()), test), strict=True
+        ):
+            result_rows.append({"seed": seed_number, "with": name} | scores)
+        report(2 * seed_count + seed_index + 1, 3 * seed_count)
+    facts = _figure_facts(concept, first, test) | {
+        "kind": "combine",
+        "other": style.id,
+        "prompts": "both",
+    }
+    return facts | {"chosen": list(shares_by_mix["chosen"]), "rows": result_rows, "grid": grid}
 
 
-def _right(rows: Sequence[Example], pictures: Sequence[canvas.Picture]) -> Told:
+def _alignment_scores(rows: Sequence[Example], pictures: Sequence[canvas.Picture]) -> ImageScores:
     """Share of scenes that are as asked, and of their facts."""
-    told = [scenes.facts(asked(row), p) for row, p in zip(rows, pictures, strict=True)]
-    right = sum(value == 1.0 for value in told) / len(told)
-    return {"alignment": round(right, 4), "facts": round(fmean(told), 4)}
+    fact_shares = [
+        scenes.scene_fact_share(requested_scene(row), p)
+        for row, p in zip(rows, pictures, strict=True)
+    ]
+    aligned = sum(value == 1.0 for value in fact_shares) / len(fact_shares)
+    return {"alignment": round(aligned, 4), "facts": round(fmean(fact_shares), 4)}
 
 
 def best_shares(grid: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """The shares of both runs at which most scenes are as asked over all seeds; then most facts."""
-    held: dict[tuple[float, float], list[tuple[float, float]]] = {}
+    scores_by_shares: dict[tuple[float, float], list[tuple[float, float]]] = {}
     for row in grid:
-        at = (row["concept"], row["style"])
-        held.setdefault(at, []).append((row["alignment"], row["facts"]))
-    return max(held, key=lambda at: tuple(map(fmean, zip(*held[at], strict=True))))
+        share_pair = (row["concept"], row["style"])
+        scores_by_shares.setdefault(share_pair, []).append((row["alignment"], row["facts"]))
+    return max(
+        scores_by_shares,
+        key=lambda share_pair: tuple(map(fmean, zip(*scores_by_shares[share_pair], strict=True))),
+    )
 
 
-def asked(row: Example) -> scenes.Scene:
+def requested_scene(row: Example) -> scenes.Scene:
     """The scene an example asks for."""
-    found = scenes.parse(row.source)
-    assert found is not None, "prompts of the world can be read"
-    return found
+    scene = scenes.parse_prompt(row.source)
+    assert scene is not None, "prompts of the world can be read"
+    return scene
 
 
-def both_examples(count: int, split: Split = "test") -> list[Example]:
+def combined_examples(count: int, split: Split = "test") -> list[Example]:
     """Prompts that ask for the unseen shape at night, which neither run was trained on.
 
     Those of validation are of the same kind, and none of them is one of testing.
@@ -202,23 +246,27 @@ def both_examples(count: int, split: Split = "test") -> list[Example]:
     import random
 
     rng = random.Random(f"pictures/both/{split}")
-    tests = split == "test"
-    kept = set() if tests else {row.source for row in both_examples(max(count, PROMPTS))}
-    found: list[str] = []
-    while len(found) < count:
-        scene = scenes.draw_scene(rng, "both")
-        if scene.prompt not in kept:
-            found.append(scene.prompt)
-    name = "both" if tests else f"both/{split}"
-    return [Example(f"{name}/new/{i}", prompt, "") for i, prompt in enumerate(found)]
+    for_test = split == "test"
+    excluded = (
+        set()
+        if for_test
+        else {row.source for row in combined_examples(max(count, COMBINED_PROMPTS))}
+    )
+    prompts: list[str] = []
+    while len(prompts) < count:
+        scene = scenes.sample_scene(rng, "both")
+        if scene.prompt not in excluded:
+            prompts.append(scene.prompt)
+    name = "both" if for_test else f"both/{split}"
+    return [Example(f"{name}/new/{i}", prompt, "") for i, prompt in enumerate(prompts)]
 
 
-def arithmetic(run: Run, base: BaseModel) -> torch.dtype | None:
+def run_dtype(run: Run, base: BaseModel) -> torch.dtype | None:
     """The arithmetic a run was scored in, so that all its atoms score what the run does."""
-    return precision(run.spec.training.precision, base.device)
+    return autocast_dtype(run.spec.training.precision, base.device)
 
 
-def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
+def _evaluation_examples(task: ImageTask, run: Run, examples: int) -> list[Example]:
     rows = task.load(run.spec.evaluation.split)
     if not examples:
         return rows
@@ -227,45 +275,49 @@ def _judged(task: DrawnTask, run: Run, examples: int) -> list[Example]:
     return [row for row in rows if is_new(row)][:examples] + old[::step][:examples]
 
 
-def _drawn(
-    found: Dictionary,
-    place: int,
+def _generate_images(
+    atom_dict: AtomDictionary,
+    seed_index: int,
     gains: torch.Tensor,
     rows: Sequence[Example],
     autocast: torch.dtype | None,
 ) -> list[list[canvas.Picture]]:
     """For every row of gains the picture of every example, by the chance of the example's id."""
-    worn, keys = found.at(place, gains), [row.id for row in rows]
-    return atom_interventions.draw(worn, [row.source for row in rows], keys, autocast=autocast)
+    adapted, keys = atom_dict.at_points(seed_index, gains), [row.id for row in rows]
+    return atom_interventions.generate_images(
+        adapted, [row.source for row in rows], keys, autocast=autocast
+    )
 
 
-def _scores(
-    task: DrawnTask,
-    found: Dictionary,
-    place: int,
+def _score_gains(
+    task: ImageTask,
+    atom_dict: AtomDictionary,
+    seed_index: int,
     gains: torch.Tensor,
     rows: list[Example],
     autocast: torch.dtype | None,
 ) -> list[dict[str, float]]:
     if not len(gains):
         return []
-    more = again(rows)
-    found_scores = []
-    for each in _drawn(found, place, gains, [*rows, *more], autocast):
-        told = task.score([Answer(canvas.code(p)) for p in each[: len(rows)]], rows)
-        told |= _beliefs(task, [*rows, *more], each)
-        found_scores.append({name: round(value, 4) for name, value in told.items()})
-    return found_scores
+    extra_rows = repeated_examples(rows)
+    score_rows = []
+    for pictures in _generate_images(atom_dict, seed_index, gains, [*rows, *extra_rows], autocast):
+        scores = task.score(
+            [Answer(canvas.picture_to_code(p)) for p in pictures[: len(rows)]], rows
+        )
+        scores |= _mean_beliefs(task, [*rows, *extra_rows], pictures)
+        score_rows.append({name: round(value, 4) for name, value in scores.items()})
+    return score_rows
 
 
-def again(rows: Sequence[Example]) -> list[Example]:
+def repeated_examples(rows: Sequence[Example]) -> list[Example]:
     """The new prompts of some examples, for further pictures with a chance of their own."""
-    new = [row for row in rows if is_new(row)]
-    return [replace(row, id=f"{row.id}/again/{i}") for i in range(AGAIN) for row in new]
+    new_rows = [row for row in rows if is_new(row)]
+    return [replace(row, id=f"{row.id}/again/{i}") for i in range(EXTRA_IMAGES) for row in new_rows]
 
 
-def _beliefs(
-    task: DrawnTask, rows: Sequence[Example], pictures: Sequence[canvas.Picture]
+def _mean_beliefs(
+    task: ImageTask, rows: Sequence[Example], pictures: Sequence[canvas.Picture]
 ) -> dict[str, float]:
     """How far the pictures of new prompts are as asked, on average.
 
@@ -273,24 +325,26 @@ def _beliefs(
     steps towards a digit that no picture shows yet.
     """
     pairs = [(row.source, p) for row, p in zip(rows, pictures, strict=True) if is_new(row)]
-    told = recognise.beliefs(task.draws, [prompt for prompt, _ in pairs], [p for _, p in pairs])
-    found = {"belief": fmean(told)}
-    if task.draws == "digits":
-        found["evidence"] = fmean(math.log10(max(chance, LEAST)) for chance in told)
-    return found
+    beliefs = recognise.match_scores(
+        task.image_world, [prompt for prompt, _ in pairs], [p for _, p in pairs]
+    )
+    means = {"belief": fmean(beliefs)}
+    if task.image_world == "digits":
+        means["evidence"] = fmean(math.log10(max(chance, MIN_PROBABILITY)) for chance in beliefs)
+    return means
 
 
-def _facts(run: Run, found: Dictionary, rows: Sequence[Example]) -> dict[str, Any]:
+def _figure_facts(run: Run, atom_dict: AtomDictionary, rows: Sequence[Example]) -> dict[str, Any]:
     """What stands on a figure."""
-    draws = tasks.find(run.spec.task).draws
+    world = tasks.find_task(run.spec.task).image_world
     return {
         "run": run.id,
-        "reader": digits.reader().accuracy() if draws == "digits" else 1.0,
+        "reader": digits.digit_classifier().accuracy() if world == "digits" else 1.0,
         "task": run.spec.task,
         "base": run.spec.base,
-        "seeds": run.spec.population.numbers(),
-        "atoms": found.size,
+        "seeds": run.spec.population.seed_numbers(),
+        "atoms": atom_dict.size,
         "new": sum(map(is_new, rows)),
         "old": sum(not is_new(row) for row in rows),
-        "again": AGAIN,
+        "again": EXTRA_IMAGES,
     }

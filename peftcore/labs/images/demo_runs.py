@@ -15,7 +15,7 @@ from typing import Any
 from peftcore.labs.images import results_store
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 SEEDS = 5
 # Validation looks at the end only: the loss of real pictures is lowest long before drawn ones are
@@ -28,69 +28,73 @@ TRAINING: Mapping[str, Mapping[str, Any]] = {
 # which no shipped run uses, among two to four rates each, partly by pictures of test prompts: the
 # scores may flatter.  The digits' were chosen on an earlier base, the scenes' prompt and prefix
 # rates are those of the digits.
-RATES: Mapping[str, Mapping[str, float]] = {
+LEARNING_RATES: Mapping[str, Mapping[str, float]] = {
     "digits": {"atoms": 0.005, "lora": 0.01, "full_fine_tuning": 0.0005, "prefix_tuning": 0.1,
                "prompt_tuning": 0.3},
     "scenes": {"atoms": 0.004, "lora": 0.002, "full_fine_tuning": 0.0005, "prefix_tuning": 0.1,
                "prompt_tuning": 0.3},
 }  # fmt: skip
-KEPT = ("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json",
+SHIPPED_FILES = ("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json",
         "manifest.json", "log.txt")  # fmt: skip
 
 
-def spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> RunSpec:
+def shipped_spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> RunSpec:
     """What a shipped run asks for."""
     from peftcore import tasks
 
-    world = tasks.find(task).draws
-    return plan(
+    world = tasks.find_task(task).image_world
+    return build_spec(
         results_store.BASES[world],
         task,
         method,
         None,
         {"seeds": seeds, "first_seed": first},
-        {**TRAINING[world], "learning_rate": RATES[world][method]},
+        {**TRAINING[world], "learning_rate": LEARNING_RATES[world][method]},
     )
 
 
-def specs() -> list[RunSpec]:
+def shipped_specs() -> list[RunSpec]:
     """Everything that ships: all methods on three tasks, two of them without rehearsal."""
-    full = [task for task in results_store.TASKS if task != "pictures_digit_alone"]
-    found = [spec(task, method) for task in full for method in results_store.METHODS]
-    return found + [spec("pictures_digit_alone", method) for method in ("atoms", "lora")]
+    tasks = [task for task in results_store.TASKS if task != "pictures_digit_alone"]
+    specs = [shipped_spec(task, method) for task in tasks for method in results_store.METHODS]
+    return specs + [shipped_spec("pictures_digit_alone", method) for method in ("atoms", "lora")]
 
 
-def make(out: Path, work: Callable[[Run], object], note: Callable[[str], None]) -> list[Run]:
+def ship_image_runs(
+    out: Path, train_run: Callable[[Run], object], log: Callable[[str], None]
+) -> list[Run]:
     """Do what is missing of the runs and figures, then put them into `out`."""
     from peftcore.labs.images import compute
     from peftcore.models.base_model import load
 
-    store = RunStore(demos=out / "none")
-    runs = [store.create(asked, demo=False) for asked in specs()]
+    store = RunStore(demo_folder=out / "none")
+    runs = [store.create(run_spec, include_demos=False) for run_spec in shipped_specs()]
     for run in runs:
         if run.status().state != "done":
-            note(f"{run.spec.task}, {run.spec.method}: training run {run.id}")
-            work(run)
-        _ship(run, out / "runs" / run.id)
-    weighed = {run.spec.task: run for run in runs if run.spec.method == "atoms"}
+            log(f"{run.spec.task}, {run.spec.method}: training run {run.id}")
+            train_run(run)
+        _copy_run(run, out / "runs" / run.id)
+    atom_runs = {run.spec.task: run for run in runs if run.spec.method == "atoms"}
     bases = {name: load(name) for name in results_store.BASES.values()}
     for task in (t for t in results_store.TASKS if t != "pictures_digit_alone"):
-        run = weighed[task]
+        run = atom_runs[task]
         name = f"prune-{run.id}"
-        if results_store.there(name, out):
+        if results_store.figure_exists(name, out):
             continue
-        note(f"{task}: fewer and fewer atoms of run {run.id}")
-        results_store.keep(name, compute.prune(run, bases[run.spec.base]), out)
-    concept, style = weighed["pictures_concept"], weighed["pictures_style"]
+        log(f"{task}: fewer and fewer atoms of run {run.id}")
+        results_store.save_figure(name, compute.measure_pruning(run, bases[run.spec.base]), out)
+    concept, style = atom_runs["pictures_concept"], atom_runs["pictures_style"]
     name = f"combine-{concept.id}-{style.id}"
-    if not results_store.there(name, out):
-        note("both: atoms of two runs together")
-        results_store.keep(name, compute.combine(concept, style, bases["tiny-scenes"]), out)
+    if not results_store.figure_exists(name, out):
+        log("both: atoms of two runs together")
+        results_store.save_figure(
+            name, compute.measure_combination(concept, style, bases["tiny-scenes"]), out
+        )
     return runs
 
 
-def _ship(run: Run, folder: Path) -> None:
+def _copy_run(run: Run, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    weighed = run.spec.method == "atoms" and run.spec.task != "pictures_digit_alone"
-    for name in (*KEPT, "adapter.safetensors") if weighed else KEPT:
+    with_adapter = run.spec.method == "atoms" and run.spec.task != "pictures_digit_alone"
+    for name in (*SHIPPED_FILES, "adapter.safetensors") if with_adapter else SHIPPED_FILES:
         shutil.copyfile(run.folder / name, folder / name)

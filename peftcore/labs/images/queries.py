@@ -17,16 +17,16 @@ from peftcore.tasks.images.canvas import Picture
 if TYPE_CHECKING:
     import torch
 
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.labs.atoms.dictionary import Dictionary
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
-MOST = 64  # pictures of one prompt
+MAX_IMAGES = 64  # pictures of one prompt
 
 
 @dataclass(frozen=True)
-class Drawn:
+class GeneratedImages:
     """Pictures of one prompt and what each shows; None where nothing known is asked for.
 
     alignment: share that is as asked.  belief: how far they are, on average (`reading.beliefs`).
@@ -34,169 +34,227 @@ class Drawn:
 
     prompt: str
     pictures: tuple[Picture, ...]
-    told: tuple[str, ...]
+    descriptions: tuple[str, ...]
     alignment: float | None
     belief: float | None = None
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON has it."""
-        codes = [canvas.code(picture) for picture in self.pictures]
-        return {"prompt": self.prompt, "pictures": codes, "told": list(self.told),
+        codes = [canvas.picture_to_code(picture) for picture in self.pictures]
+        return {"prompt": self.prompt, "pictures": codes, "told": list(self.descriptions),
                 "alignment": self.alignment, "belief": self.belief}  # fmt: skip
 
 
-def world_of(base: str) -> str:
+def image_world(base: str) -> str:
     """What a base draws; BadInput if it writes text."""
     from peftcore.models import catalog
 
-    world = catalog.describe(base).draws
+    world = catalog.describe_base(base).image_world
     if not world:
         raise BadInput(
-            f"{base} writes text; a base that draws is {' or '.join(image_models.NAMES)}"
+            f"{base} writes text; a base that draws is "
+            f"{' or '.join(image_models.IMAGE_MODEL_NAMES)}"
         )
     return world
 
 
-def prompt_for(base: str, prompt: str) -> str:
+def check_prompt(base: str, prompt: str) -> str:
     """A typed prompt as the base reads it; BadInput names the words it does not know."""
-    known = next(shape for shape in image_models.SHAPES.values() if shape.world == world_of(base))
-    return recognise.must_be_known(known.world, prompt, known.vocabulary)
+    model_shape = next(
+        shape for shape in image_models.IMAGE_MODELS.values() if shape.world == image_world(base)
+    )
+    return recognise.check_prompt_words(model_shape.world, prompt, model_shape.vocabulary)
 
 
-def keys(count: int, first: int = 0) -> list[str]:
+def sampling_keys(count: int, first: int = 0) -> list[str]:
     """The chance of so many pictures, the same whoever draws them."""
-    if not 1 <= count <= MOST:
-        raise BadInput(f"count must lie in [1, {MOST}]; got {count}")
+    if not 1 <= count <= MAX_IMAGES:
+        raise BadInput(f"count must lie in [1, {MAX_IMAGES}]; got {count}")
     return [f"asked/{first + i}" for i in range(count)]
 
 
-def judged(world: str, prompt: str, pictures: Sequence[Picture]) -> Drawn:
+def score_images(world: str, prompt: str, pictures: Sequence[Picture]) -> GeneratedImages:
     """Pictures with what they show."""
-    right = [recognise.aligned(world, prompt, picture) for picture in pictures]
-    known = [value for value in right if value is not None]
-    share = sum(known) / len(known) if known else None
-    far = fmean(recognise.beliefs(world, [prompt] * len(pictures), pictures)) if known else None
-    return Drawn(prompt, tuple(pictures), tuple(recognise.told(world, list(pictures))), share, far)
+    aligned = [recognise.matches_prompt(world, prompt, picture) for picture in pictures]
+    known = [value for value in aligned if value is not None]
+    alignment = sum(known) / len(known) if known else None
+    belief = (
+        fmean(recognise.match_scores(world, [prompt] * len(pictures), pictures)) if known else None
+    )
+    return GeneratedImages(
+        prompt,
+        tuple(pictures),
+        tuple(recognise.describe_pictures(world, list(pictures))),
+        alignment,
+        belief,
+    )
 
 
-def draw(worn: Adapted, prompt: str, count: int, first: int = 0, room: int = 0) -> list[Drawn]:
+def generate_for_prompt(
+    adapted: AdaptedModel, prompt: str, count: int, first: int = 0, prompt_length: int = 0
+) -> list[GeneratedImages]:
     """For every member so many pictures of a prompt, with the same chance for all members."""
-    asked = prompt_for(worn.base.name, prompt)
-    drawn = atom_interventions.draw(worn, [asked] * count, keys(count, first), room)
-    return [judged(world_of(worn.base.name), asked, pictures) for pictures in drawn]
+    checked_prompt = check_prompt(adapted.base.name, prompt)
+    pictures_by_member = atom_interventions.generate_images(
+        adapted, [checked_prompt] * count, sampling_keys(count, first), prompt_length
+    )
+    return [
+        score_images(image_world(adapted.base.name), checked_prompt, pictures)
+        for pictures in pictures_by_member
+    ]
 
 
-def plain(base: BaseModel, prompt: str, count: int, first: int = 0) -> Drawn:
+def generate_from_base(base: BaseModel, prompt: str, count: int, first: int = 0) -> GeneratedImages:
     """What the untouched base draws."""
     from peftcore.labs.attention import capture
 
-    return draw(capture.untouched(base), prompt, count, first)[0]
+    return generate_for_prompt(capture.unadapted_model(base), prompt, count, first)[0]
 
 
-def by_run(run: Run, worn: Adapted, place: int, prompt: str, count: int, first: int = 0) -> Drawn:
+def generate_from_run(
+    run: Run, adapted: AdaptedModel, seed_index: int, prompt: str, count: int, first: int = 0
+) -> GeneratedImages:
     """What one seed of a run draws."""
     from peftcore.training import planning
 
-    check_seed(run, place)
-    alone = atom_interventions.one_seed(worn, place)
-    return draw(alone, prompt, count, first, planning.room(run.spec, worn.base))[0]
+    check_image_seed(run, seed_index)
+    single_seed = atom_interventions.select_seed(adapted, seed_index)
+    return generate_for_prompt(
+        single_seed, prompt, count, first, planning.prompt_length(run.spec, adapted.base)
+    )[0]
 
 
-def at_gains(
-    found: Dictionary, place: int, gains: torch.Tensor, prompt: str, count: int, first: int = 0
-) -> list[Drawn]:
+def generate_at_gains(
+    atom_dict: AtomDictionary,
+    seed_index: int,
+    gains: torch.Tensor,
+    prompt: str,
+    count: int,
+    first: int = 0,
+) -> list[GeneratedImages]:
     """What one seed draws with its atoms at each row of gains."""
-    return draw(found.at(place, gains), prompt, count, first)
+    return generate_for_prompt(atom_dict.at_points(seed_index, gains), prompt, count, first)
 
 
-def fewer(
-    found: Dictionary,
+def generate_with_fewer_atoms(
+    atom_dict: AtomDictionary,
     order: Sequence[int],
-    place: int,
+    seed_index: int,
     counts: Sequence[int],
     prompt: str,
     count: int,
     first: int = 0,
-) -> list[Drawn]:
+) -> list[GeneratedImages]:
     """What one seed draws with so many of its most important atoms."""
     for kept in counts:
-        if not 0 <= kept <= found.size:
-            raise BadInput(f"atoms kept must lie in [0, {found.size}]; got {kept}")
-    return at_gains(found, place, atom_interventions.keeping(order, counts), prompt, count, first)
+        if not 0 <= kept <= atom_dict.size:
+            raise BadInput(f"atoms kept must lie in [0, {atom_dict.size}]; got {kept}")
+    return generate_at_gains(
+        atom_dict,
+        seed_index,
+        atom_interventions.gains_keeping_first(order, counts),
+        prompt,
+        count,
+        first,
+    )
 
 
-def split(
-    found: Dictionary, place: int, prompt: str, count: int, first: int = 0
-) -> dict[str, Drawn]:
+def generate_by_layer(
+    atom_dict: AtomDictionary, seed_index: int, prompt: str, count: int, first: int = 0
+) -> dict[str, GeneratedImages]:
     """What one seed draws with no atoms, one layer's, all but one layer's, and all."""
-    names, gains = atom_interventions.by_layer(found)
-    return dict(zip(names, at_gains(found, place, gains, prompt, count, first), strict=True))
+    names, gains = atom_interventions.layer_gains(atom_dict)
+    return dict(
+        zip(
+            names,
+            generate_at_gains(atom_dict, seed_index, gains, prompt, count, first),
+            strict=True,
+        )
+    )
 
 
-def strengths(
-    found: Dictionary,
-    place: int,
+def generate_at_strengths(
+    atom_dict: AtomDictionary,
+    seed_index: int,
     atom: int,
     prompt: str,
     count: int,
     first: int = 0,
     gains: Sequence[float] = (0.0, 1.0, 2.0, 4.0),
-) -> dict[str, Drawn]:
+) -> dict[str, GeneratedImages]:
     """What one seed draws with one atom at several gains, all others as they are."""
     import torch
 
-    if not 0 <= atom < found.size:
-        raise BadInput(f"atom must lie in [0, {found.size - 1}]; got {atom}")
-    points = torch.ones(len(gains), found.size)
+    if not 0 <= atom < atom_dict.size:
+        raise BadInput(f"atom must lie in [0, {atom_dict.size - 1}]; got {atom}")
+    points = torch.ones(len(gains), atom_dict.size)
     points[:, atom] = torch.tensor(gains)
     names = ["off" if gain == 0 else "as it is" if gain == 1 else f"{gain:g} times"
              for gain in gains]  # fmt: skip
-    return dict(zip(names, at_gains(found, place, points, prompt, count, first), strict=True))
+    return dict(
+        zip(
+            names,
+            generate_at_gains(atom_dict, seed_index, points, prompt, count, first),
+            strict=True,
+        )
+    )
 
 
-def together(
-    concept: Dictionary,
-    style: Dictionary,
-    place: int,
+def generate_with_joined_atoms(
+    concept: AtomDictionary,
+    style: AtomDictionary,
+    seed_index: int,
     shares: tuple[float, float],
     prompt: str,
     count: int,
     first: int = 0,
-) -> dict[str, Drawn]:
+) -> dict[str, GeneratedImages]:
     """What two runs' atoms draw: none, the first's, the second's, and both at these shares."""
     from peftcore.labs.atoms import dictionary
 
-    both = dictionary.joined(concept, style, (place, place))
-    mixes = [(0.0, 0.0), (shares[0], 0.0), (0.0, shares[1]), shares]
-    drawn = at_gains(both, 0, dictionary.shares(both, concept.each, mixes), prompt, count, first)
-    return dict(zip(("none", "concept", "style", "both"), drawn, strict=True))
+    joined = dictionary.join_dictionaries(concept, style, (seed_index, seed_index))
+    share_pairs = [(0.0, 0.0), (shares[0], 0.0), (0.0, shares[1]), shares]
+    generated = generate_at_gains(
+        joined,
+        0,
+        dictionary.joined_gains(joined, concept.atoms_per_site, share_pairs),
+        prompt,
+        count,
+        first,
+    )
+    return dict(zip(("none", "concept", "style", "both"), generated, strict=True))
 
 
-def named(run: Run, found: Dictionary, place: int, most: int) -> list[atom_interventions.Effect]:
+def describe_atoms(
+    run: Run, atom_dict: AtomDictionary, seed_index: int, count: int
+) -> list[atom_interventions.AtomEffect]:
     """What each of a seed's most important atoms does while test prompts of what is new are drawn.
 
     The pictures are those the run drew itself.
     """
-    check_seed(run, place)
-    order = compute.order_of(run, found, place)
-    return atom_interventions.effects(
-        found, place, own_pictures(run, place), [int(a) for a in order[:most]]
+    check_image_seed(run, seed_index)
+    order = compute.rank_run_atoms(run, atom_dict, seed_index)
+    return atom_interventions.atom_effects(
+        atom_dict, seed_index, generated_examples(run, seed_index), [int(a) for a in order[:count]]
     )
 
 
-def own_pictures(run: Run, place: int, most: int = 8) -> list[Example]:
+def generated_examples(run: Run, seed_index: int, count: int = 8) -> list[Example]:
     """New prompts with the pictures that one seed of a run drew for them."""
     table = run.answers()
-    number = run.spec.population.numbers()[place]
-    rows = table[(table.seed == number) & table.example.str.contains("/new/")][:most]
+    number = run.spec.population.seed_numbers()[seed_index]
+    rows = table[(table.seed == number) & table.example.str.contains("/new/")][:count]
     if rows.empty:
         raise BadInput(f"run {run.id} has drawn no pictures yet")
     pairs = zip(rows.source, rows.text, rows.example, strict=True)
-    return [Example(f"own/{key}", s, canvas.words(canvas.decode(text))) for s, text, key in pairs]
+    return [
+        Example(f"own/{key}", source, canvas.picture_to_words(canvas.code_to_picture(text)))
+        for source, text, key in pairs
+    ]
 
 
-def check_seed(run: Run, place: int) -> None:
+def check_image_seed(run: Run, seed_index: int) -> None:
     """BadInput unless a run has a seed of this number, counted from 0."""
     seeds = run.spec.population.seeds
-    if not 0 <= place < seeds:
-        raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {place}")
+    if not 0 <= seed_index < seeds:
+        raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")

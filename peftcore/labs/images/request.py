@@ -14,19 +14,19 @@ from pydantic import Field
 
 from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement, Status
+from peftcore.jobs.background import BackgroundJob, JobStatus
 from peftcore.labs.images import results_store
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-Kind = Literal["prune", "combine"]
+ImagesKind = Literal["prune", "combine"]
 
 
-class Ask(background.Ask):
+class ImagesRequest(background.JobRequest):
     """Everything that decides a measurement; equal asks are computed once."""
 
-    kind: Kind = Field("prune", description="What is measured")
+    kind: ImagesKind = Field("prune", description="What is measured")
     runs: tuple[str, ...] = Field(
         min_length=1, max_length=2, description="The run; for `combine` the two, shape then style"
     )
@@ -34,7 +34,7 @@ class Ask(background.Ask):
         0, ge=0, le=5000, description="New and old prompts judged, each; 0: all there are"
     )
 
-    def kin(self) -> dict[str, str]:
+    def kind_fields(self) -> dict[str, str]:
         """What tells asks of different sorts apart."""
         return {"of": "pictures"}
 
@@ -42,39 +42,39 @@ class Ask(background.Ask):
         """The arguments that compute this, without its settings."""
         return ["pictures", self.kind, *self.runs]
 
-    def words(self) -> list[str]:
+    def command_arguments(self) -> list[str]:
         """The arguments of the command that computes this."""
         return [*self.command(), *(("--examples", str(self.examples)) if self.examples else ())]
 
     @property
-    def figure(self) -> str:
+    def figure_name(self) -> str:
         """What the figure is called on the shelf."""
         return "-".join((self.kind, *self.runs))
 
 
 @dataclass(frozen=True)
-class Study(Measurement):
+class ImagesJob(BackgroundJob):
     """The folder of one ask."""
 
-    ask: Ask
+    request: ImagesRequest
 
-    SHELF: ClassVar[str] = "picture_studies"
-    ASK: ClassVar[type[background.Ask]] = Ask
+    FOLDER_NAME: ClassVar[str] = "picture_studies"
+    REQUEST: ClassVar[type[background.JobRequest]] = ImagesRequest
 
 
-def carry_out(
-    study: Study,
+def run_images_job(
+    job: ImagesJob,
     *,
     base: BaseModel | None = None,
     report: Callable[[int, int], None] = lambda done, of: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    return study.carried_out(lambda: _work(study, base, report, stop))
+    return job.run(lambda: _compute(job, base, report, stop))
 
 
-def _work(
-    study: Study,
+def _compute(
+    job: ImagesJob,
     base: BaseModel | None,
     report: Callable[[int, int], None],
     stop: Callable[[], bool],
@@ -82,27 +82,40 @@ def _work(
     from peftcore.labs.images import compute
     from peftcore.models.base_model import load
 
-    ask, began, before = study.ask, time.monotonic(), study.status().seconds
-    if len(ask.runs) != 1 + (ask.kind == "combine"):
-        raise BadInput(f"{ask.kind} needs {1 + (ask.kind == 'combine')} run(s); got {ask.runs}")
-    opened = [results_store.open_run(name, atoms=True) for name in ask.runs]
-    base = base or load(opened[0].spec.base)
+    request, started_at, seconds_before = job.request, time.monotonic(), job.status().seconds
+    if len(request.runs) != 1 + (request.kind == "combine"):
+        raise BadInput(
+            f"{request.kind} needs {1 + (request.kind == 'combine')} run(s); got {request.runs}"
+        )
+    image_runs = [results_store.open_image_run(name, with_atoms=True) for name in request.runs]
+    base = base or load(image_runs[0].spec.base)
 
-    def tell(done: int, of: int) -> None:
-        seconds = before + time.monotonic() - began
-        study.write_status(state="working", done=done, of=of, seconds=seconds, message="")
-        report(done, of)
+    def write_progress(done: int, total: int) -> None:
+        seconds = seconds_before + time.monotonic() - started_at
+        job.write_status(state="working", done=done, of=total, seconds=seconds, message="")
+        report(done, total)
 
-    def over() -> bool:
-        return stop() or study.stop_asked()
+    def should_stop() -> bool:
+        return stop() or job.stop_requested()
 
-    if ask.kind == "prune":
-        known: list[dict[str, Any]] = study.entries()
-        figure = compute.prune(
-            opened[0], base, tell, over, ask.examples, known=known, note=study.keep
+    if request.kind == "prune":
+        known_rows: list[dict[str, Any]] = job.entries()
+        figure = compute.measure_pruning(
+            image_runs[0],
+            base,
+            write_progress,
+            should_stop,
+            request.examples,
+            known=known_rows,
+            note=job.append_value,
         )
     else:
-        figure = compute.combine(
-            opened[0], opened[1], base, tell, over, ask.examples or compute.PROMPTS
+        figure = compute.measure_combination(
+            image_runs[0],
+            image_runs[1],
+            base,
+            write_progress,
+            should_stop,
+            request.examples or compute.COMBINED_PROMPTS,
         )
-    results_store.keep(ask.figure, figure)
+    results_store.save_figure(request.figure_name, figure)

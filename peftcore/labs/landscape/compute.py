@@ -15,61 +15,63 @@ import torch
 
 from peftcore import tasks
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part, Status
-from peftcore.labs.common.interpolation import Surveyor, Terrain
-from peftcore.labs.landscape.context import Survey, stamp
-from peftcore.labs.landscape.grids import Ground, Row, prepare
-from peftcore.labs.landscape.per_seed import flatness_of_seeds, validation_of_seeds
-from peftcore.labs.landscape.request import Ask, Landscape
+from peftcore.jobs.background import AdapterRef, JobStatus
+from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
+from peftcore.labs.landscape.context import LandscapeContext, adapter_digest
+from peftcore.labs.landscape.grids import PointGrid, PointRow, build_point_grid
+from peftcore.labs.landscape.per_seed import measure_flatness, measure_validation
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.models.base_model import BaseModel, load
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import Run, RunStore
 from peftcore.training import planning
 
-PLANAR = ("face", "scan", "cuts", "vertices", "random", "path", "plane", "curve")
+POINT_KINDS = ("face", "scan", "cuts", "vertices", "random", "path", "plane", "curve")
 
 
-def carry_out(
-    landscape: Landscape,
+def run_landscape_job(
+    job: LandscapeJob,
     *,
     device: str = "cpu",
     base: BaseModel | None = None,
-    report: Callable[[Status], None] = lambda status: None,
+    report: Callable[[JobStatus], None] = lambda status: None,
     stop: Callable[[], bool] = lambda: False,
-) -> Status:
+) -> JobStatus:
     """Bring a landscape to its end, or to where it is stopped; returns its status."""
-    return landscape.carried_out(lambda: _work(landscape, device, base, report, stop))
+    return job.run(lambda: _compute(job, device, base, report, stop))
 
 
-def _work(
-    landscape: Landscape,
+def _compute(
+    job: LandscapeJob,
     device: str,
     base: BaseModel | None,
-    report: Callable[[Status], None],
+    report: Callable[[JobStatus], None],
     stop: Callable[[], bool],
 ) -> None:
-    ask, store = landscape.ask, RunStore()
-    parts = ask.parts()
-    runs = [store.open(part.run) for part in parts]
-    _same(runs)
+    request, store = job.request, RunStore()
+    adapter_refs = request.adapter_refs()
+    runs = [store.open(part.run) for part in adapter_refs]
+    _check_same_base_and_task(runs)
     first = runs[0]
     base = base or load(first.spec.base, device)
-    task = tasks.find(first.spec.task)
-    encoder = Encoder(base, task.labels, planning.room(first.spec, base))
-    before = landscape.status().seconds
-    began = time.monotonic()
-    survey = Survey(landscape, base, first, task, encoder, report, stop, began, before)
-    survey.tell(landscape.status().done, landscape.status().of, "Putting the adapters on")
-    _refresh(landscape, runs, parts)
-    if ask.kind in PLANAR:
-        _points(survey, parts, runs)
-    elif ask.kind == "flatness":
-        flatness_of_seeds(survey)
+    task = tasks.find_task(first.spec.task)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(first.spec, base))
+    seconds_before = job.status().seconds
+    started_at = time.monotonic()
+    context = LandscapeContext(
+        job, base, first, task, batcher, report, stop, started_at, seconds_before
+    )
+    context.write_progress(job.status().done, job.status().of, "Putting the adapters on")
+    _clear_if_stale(job, runs, adapter_refs)
+    if request.kind in POINT_KINDS:
+        _compute_points(context, adapter_refs, runs)
+    elif request.kind == "flatness":
+        measure_flatness(context)
     else:
-        validation_of_seeds(survey)
+        measure_validation(context)
 
 
-def _same(runs: Sequence[Run]) -> None:
+def _check_same_base_and_task(runs: Sequence[Run]) -> None:
     for run in runs[1:]:
         if run.spec.base != runs[0].spec.base:
             raise BadInput(
@@ -82,109 +84,125 @@ def _same(runs: Sequence[Run]) -> None:
             )
 
 
-def _refresh(landscape: Landscape, runs: Sequence[Run], parts: Sequence[Part]) -> None:
+def _clear_if_stale(
+    job: LandscapeJob, runs: Sequence[Run], adapter_refs: Sequence[AdapterRef]
+) -> None:
     """Forget what was measured if an adapter has changed since."""
-    stamps = [stamp(run, part.step) for run, part in zip(runs, parts, strict=True)]
-    if landscape.facts.get("adapters", stamps) != stamps:
-        landscape.clear()
+    digests = [adapter_digest(run, part.step) for run, part in zip(runs, adapter_refs, strict=True)]
+    if job.facts.get("adapters", digests) != digests:
+        job.clear()
 
 
-def _points(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> None:
-    ground = prepare(survey, parts, runs)
-    rows = survey.examples(survey.ask.seed)
-    surveyor = Surveyor(ground.terrain, ground.seed, rows, survey.encoder)
-    known = survey.landscape.plan()
-    if known:
-        arithmetic = known["facts"]["arithmetic"]
+def _compute_points(
+    context: LandscapeContext, adapter_refs: Sequence[AdapterRef], runs: Sequence[Run]
+) -> None:
+    grid = build_point_grid(context, adapter_refs, runs)
+    rows = context.examples(context.request.seed)
+    evaluator = PointEvaluator(grid.span, grid.seed, rows, context.batcher)
+    plan = context.job.plan()
+    if plan:
+        arithmetic = plan["facts"]["arithmetic"]
     else:
-        marked = [i for i, row in enumerate(ground.rows) if row["mark"]][:6]
-        probes = ground.weights[marked or [0]]
-        half = surveyor.arithmetic(probes, survey.wanted())
-        arithmetic = "fp32" if half is None else "bf16"
-        facts = survey.facts(parts, runs, rows) | ground.facts | {"arithmetic": arithmetic}
-        survey.landscape.write_plan(facts, ground.rows)
-    surveyor.use(torch.bfloat16 if arithmetic == "bf16" else None)
-    _measure(survey, ground, surveyor)
+        marked_indices = [i for i, row in enumerate(grid.rows) if row["mark"]][:6]
+        probe_weights = grid.weights[marked_indices or [0]]
+        dtype = evaluator.safe_autocast(probe_weights, context.run_dtype())
+        arithmetic = "fp32" if dtype is None else "bf16"
+        facts = context.facts(adapter_refs, runs, rows) | grid.facts | {"arithmetic": arithmetic}
+        context.job.write_plan(facts, grid.rows)
+    evaluator.set_precision(torch.bfloat16 if arithmetic == "bf16" else None)
+    _measure_points(context, grid, evaluator)
 
 
-def _order(rows: Sequence[Row]) -> list[int]:
+def _measuring_order(rows: Sequence[PointRow]) -> list[int]:
     """Marked points first, the others shuffled, the same way every time."""
     others = [i for i, row in enumerate(rows) if not row["mark"]]
     random.Random(0).shuffle(others)
     return [i for i, row in enumerate(rows) if row["mark"]] + others
 
 
-def _measure(survey: Survey, ground: Ground, surveyor: Surveyor) -> None:
+def _measure_points(context: LandscapeContext, grid: PointGrid, evaluator: PointEvaluator) -> None:
     """Loss at every point, and the score of its answers if that was asked for."""
-    whats = ["loss"] + ["score"] * survey.ask.metric
-    order, weights = _order(ground.rows), ground.weights
-    known: dict[str, set[int]] = {what: set() for what in whats}
-    for entry in survey.landscape.entries():
-        if entry.get("what") in known:
-            known[entry["what"]] |= set(entry["at"])
-    of, done = len(order) * len(whats), sum(map(len, known.values()))
-    options = survey.run.spec.evaluation
-    for what in whats:
-        left = [i for i in order if i not in known[what]]
-        size = surveyor.block * surveyor.at_once
-        for at in range(0, len(left), size):
-            survey.tell(done, of, "Losses" if what == "loss" else "Answers")
-            some = left[at : at + size]
-            if what == "loss":
-                values = surveyor.losses(weights[some])
+    quantities = ["loss"] + ["score"] * context.request.metric
+    order, weights = _measuring_order(grid.rows), grid.weights
+    known_by_quantity: dict[str, set[int]] = {quantity: set() for quantity in quantities}
+    for entry in context.job.entries():
+        if entry.get("what") in known_by_quantity:
+            known_by_quantity[entry["what"]] |= set(entry["at"])
+    total, done = len(order) * len(quantities), sum(map(len, known_by_quantity.values()))
+    options = context.run.spec.evaluation
+    for quantity in quantities:
+        remaining = [i for i in order if i not in known_by_quantity[quantity]]
+        size = evaluator.block * evaluator.concurrent_passes
+        for start in range(0, len(remaining), size):
+            context.write_progress(done, total, "Losses" if quantity == "loss" else "Answers")
+            indices = remaining[start : start + size]
+            if quantity == "loss":
+                values = evaluator.losses(weights[indices])
             else:
-                told = surveyor.answers(weights[some], survey.task, options, survey.stop)
-                name = survey.task.main_metric
-                values = [survey.task.score(each, surveyor.examples)[name] for each in told]
-            survey.landscape.keep({"what": what, "at": some, "values": values})
-            done += len(some)
-    survey.tell(done, of)
+                answers = evaluator.answers(weights[indices], context.task, options, context.stop)
+                metric = context.task.main_metric
+                values = [
+                    context.task.score(point_answers, evaluator.examples)[metric]
+                    for point_answers in answers
+                ]
+            context.job.append_value({"what": quantity, "at": indices, "values": values})
+            done += len(indices)
+    context.write_progress(done, total)
 
 
-def worn_at(ask: Ask, weights: Sequence[float], base: BaseModel) -> tuple[Terrain, Run]:
+def adapter_at_point(
+    request: LandscapeRequest, weights: Sequence[float], base: BaseModel
+) -> tuple[AdapterSpan, Run]:
     """The adapter at one point of a landscape, worn and ready to answer."""
-    landscape = Landscape.create(ask)
-    parts, store = ask.parts(), RunStore()
-    runs = [store.open(part.run) for part in parts]
-    task = tasks.find(runs[0].spec.task)
-    encoder = Encoder(base, task.labels, planning.room(runs[0].spec, base))
-    survey = Survey(
-        landscape, base, runs[0], task, encoder, lambda s: None, lambda: False, 0.0, 0.0
+    job = LandscapeJob.create(request)
+    adapter_refs, store = request.adapter_refs(), RunStore()
+    runs = [store.open(part.run) for part in adapter_refs]
+    task = tasks.find_task(runs[0].spec.task)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(runs[0].spec, base))
+    context = LandscapeContext(
+        job, base, runs[0], task, batcher, lambda status: None, lambda: False, 0.0, 0.0
     )
-    ground = prepare(survey, parts, runs)
-    return ground.terrain.at(ground.seed, torch.tensor([list(weights)])), runs[0]
+    grid = build_point_grid(context, adapter_refs, runs)
+    return grid.span.at_points(grid.seed, torch.tensor([list(weights)])), runs[0]
 
 
-def answer_at(ask: Ask, weights: Sequence[float], base: BaseModel, text: str) -> str:
+def answer_at_point(
+    request: LandscapeRequest, weights: Sequence[float], base: BaseModel, text: str
+) -> str:
     """What the adapter at one point of a landscape answers to a text."""
     from peftcore.training import predict
-    from peftcore.training.evaluation import answer
+    from peftcore.training.evaluation import answer_examples
 
-    worn, run = worn_at(ask, weights, base)
-    task = tasks.find(run.spec.task)
-    encoder = Encoder(base, task.labels, planning.room(run.spec, base))
+    adapted, run = adapter_at_point(request, weights, base)
+    task = tasks.find_task(run.spec.task)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(run.spec, base))
     with torch.inference_mode():
-        return answer(worn, task, [predict.typed(text)], encoder, run.spec.evaluation)[0][0].text
+        return answer_examples(
+            adapted, task, [predict.typed_example(text)], batcher, run.spec.evaluation
+        )[0][0].text
 
 
-def exported(ask: Ask, weights: Sequence[float], base: BaseModel) -> bytes:
+def export_point(request: LandscapeRequest, weights: Sequence[float], base: BaseModel) -> bytes:
     """The adapter at one point as a file like a run's adapter.safetensors, of effective values."""
     import json
 
     from safetensors.torch import save
 
-    worn, run = worn_at(ask, weights, base)
+    adapted, run = adapter_at_point(request, weights, base)
     spec = run.spec.model_copy(
         update={
             "population": run.spec.population.model_copy(update={"seeds": 1, "vertices": 1}),
         }
     )
-    note = {
+    metadata = {
         "format": "peftcore-1",
         "fingerprint": base.fingerprint,
         "spec": spec.canonical(),
-        "landscape": ask.model_dump(mode="json"),
+        "landscape": request.model_dump(mode="json"),
         "weights": list(weights),
     }
-    held = {n: t.detach().cpu().contiguous() for n, t in (worn.tensors | worn.frozen).items()}
-    return save(held, {"peftcore": json.dumps(note, sort_keys=True)})
+    tensors = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in (adapted.tensors | adapted.head_stats).items()
+    }
+    return save(tensors, {"peftcore": json.dumps(metadata, sort_keys=True)})

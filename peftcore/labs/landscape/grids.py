@@ -13,27 +13,27 @@ from peftcore.adapters.base import METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
-from peftcore.jobs.background import Part
+from peftcore.jobs.background import AdapterRef
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import Terrain
-from peftcore.labs.landscape.context import Survey
-from peftcore.labs.landscape.request import Ask
+from peftcore.labs.common.interpolation import AdapterSpan
+from peftcore.labs.landscape.context import LandscapeContext
+from peftcore.labs.landscape.request import LandscapeRequest
 from peftcore.runs.store import Run
 from peftcore.training.checkpoint import load_adapter
 
-Row = dict[str, Any]
-WORDS = {"filter": "each vector", "tensor": "each tensor", "none": "nothing"}
-BEND_RATE = 0.5  # of the run's own learning rate: the ends are good already
-BEND_BATCH = 8
+PointRow = dict[str, Any]
+NORMALISATION_WORDS = {"filter": "each vector", "tensor": "each tensor", "none": "nothing"}
+CURVE_LEARNING_RATE_FACTOR = 0.5  # of the run's own learning rate: the ends are good already
+CURVE_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
-class Ground:
+class PointGrid:
     """Corners, and the points on them that will be measured."""
 
-    terrain: Terrain
+    span: AdapterSpan
     seed: int  # of the terrain
-    rows: list[Row]
+    rows: list[PointRow]
     facts: dict[str, Any]
 
     @property
@@ -42,15 +42,15 @@ class Ground:
         return torch.tensor([row["weights"] for row in self.rows], dtype=torch.float32)
 
 
-def _row(
+def _point_row(
     weights: Sequence[float] | simplex.Array,
-    at: Sequence[float] | simplex.Array = (),
+    coords: Sequence[float] | simplex.Array = (),
     *,
     t: float | None = None,
     line: str = "",
     mark: str = "",
-) -> Row:
-    x, y = (float(at[0]), float(at[1])) if len(at) else (None, None)
+) -> PointRow:
+    x, y = (float(coords[0]), float(coords[1])) if len(coords) else (None, None)
     return {
         "line": line,
         "t": t,
@@ -61,248 +61,289 @@ def _row(
     }
 
 
-def prepare(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Ground:
+def build_point_grid(
+    context: LandscapeContext, adapter_refs: Sequence[AdapterRef], runs: Sequence[Run]
+) -> PointGrid:
     """The corners of an ask and its points, the same whenever it is called."""
-    ask = survey.ask
-    many = {"plane": 3, "curve": 2}
-    wanted = many.get(ask.kind, 1)
-    if len(parts) != wanted:
-        raise BadInput(f"{ask.kind} needs {wanted} adapter{'s' * (wanted > 1)}; got {len(parts)}")
-    survey.number(ask.seed)
-    if ask.kind in ("plane", "curve"):
-        return _between(survey, parts, runs)
-    if ask.kind == "path":
-        return _path(survey, runs[0])
-    own = interpolation.of_run(load_adapter(runs[0], survey.base, parts[0].step))
-    if ask.kind == "random":
-        return _random(ask, own)
-    if own.vertices == 1:
+    request = context.request
+    adapter_counts = {"plane": 3, "curve": 2}
+    needed = adapter_counts.get(request.kind, 1)
+    if len(adapter_refs) != needed:
+        raise BadInput(
+            f"{request.kind} needs {needed} adapter{'s' * (needed > 1)}; got {len(adapter_refs)}"
+        )
+    context.seed_number(request.seed)
+    if request.kind in ("plane", "curve"):
+        return _grid_between_runs(context, adapter_refs, runs)
+    if request.kind == "path":
+        return _path_plane_grid(context, runs[0])
+    run_span = interpolation.span_of_run(load_adapter(runs[0], context.base, adapter_refs[0].step))
+    if request.kind == "random":
+        return _random_plane_grid(request, run_span)
+    if run_span.vertices == 1:
         raise BadInput(
             f"run {runs[0].id} trained a single adapter, not a simplex: ask for random, path, "
             "plane or curve"
         )
-    make = {"face": _face, "scan": _scan, "cuts": _cuts, "vertices": _vertices}[ask.kind]
-    return make(survey, own)
+    build = {
+        "face": _face_grid,
+        "scan": _scan_grid,
+        "cuts": _edge_grid,
+        "vertices": _vertex_plane_grid,
+    }[request.kind]
+    return build(context, run_span)
 
 
-def _named(name: str) -> str:
+def _corner_title(name: str) -> str:
     return "centroid" if name == simplex.CENTROID else f"vertex {name}"
 
 
-def _face(survey: Survey, own: Terrain) -> Ground:
-    ask, v = survey.ask, own.vertices
-    for name in ask.face:
+def _face_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+    request, v = context.request, run_span.vertices
+    for name in request.face:
         if name != simplex.CENTROID and not (name.isdigit() and int(name) < v):
             raise BadInput(f"a corner is a vertex from 0 to {v - 1} or c; got {name!r}")
-    corners = np.stack([simplex.corner(name, v) for name in ask.face])
+    corners = np.stack([simplex.corner_weights(name, v) for name in request.face])
     if np.linalg.matrix_rank(corners[1:] - corners[0]) < 2:
         raise BadInput("these corners lie on a line: with two vertices there is no face")
-    grid = simplex.lattice(ask.steps, ask.beyond)
-    weights, at = simplex.on_face(grid, ask.face, v), simplex.flat(grid)
-    rows = [_row(w, a) for w, a in zip(weights, at, strict=True)]
-    marks = {_named(name): np.eye(3)[k] for k, name in enumerate(ask.face)}
-    if simplex.CENTROID not in ask.face:
+    grid = simplex.triangle_lattice(request.steps, request.beyond)
+    weights, coords = (
+        simplex.face_to_vertex_weights(grid, request.face, v),
+        simplex.triangle_coords(grid),
+    )
+    rows = [_point_row(w, a) for w, a in zip(weights, coords, strict=True)]
+    marks = {_corner_title(name): np.eye(3)[k] for k, name in enumerate(request.face)}
+    if simplex.CENTROID not in request.face:
         marks["centroid" if v == 3 else "middle of the face"] = np.full(3, 1 / 3)
     for name, point in marks.items():
-        here = np.flatnonzero(np.abs(grid - point).max(1) < 1e-9)
-        if len(here):
-            rows[here[0]]["mark"] = name
+        matching = np.flatnonzero(np.abs(grid - point).max(1) < 1e-9)
+        if len(matching):
+            rows[matching[0]]["mark"] = name
         else:
             rows.append(
-                _row(
-                    simplex.on_face(point[None], ask.face, v)[0],
-                    simplex.flat(point[None])[0],
+                _point_row(
+                    simplex.face_to_vertex_weights(point[None], request.face, v)[0],
+                    simplex.triangle_coords(point[None])[0],
                     mark=name,
                 )
             )
-    facts: dict[str, Any] = {"corners": [_named(name) for name in ask.face]}
-    if v == 3 and simplex.CENTROID not in ask.face:
-        facts |= {"sampled": _sampled(survey, ask.face)}
-    return Ground(own, ask.seed, rows, facts)
+    facts: dict[str, Any] = {"corners": [_corner_title(name) for name in request.face]}
+    if v == 3 and simplex.CENTROID not in request.face:
+        facts |= {"sampled": _validation_points(context, request.face)}
+    return PointGrid(run_span, request.seed, rows, facts)
 
 
-def _sampled(survey: Survey, face: Sequence[str]) -> list[list[float]]:
+def _validation_points(context: LandscapeContext, face: Sequence[str]) -> list[list[float]]:
     """Where the first random copy of the validation set sat at the kept step, as x and y."""
-    status, t = survey.run.status(), survey.run.spec.training
-    if t.validation != "stochastic" or survey.ask.seed >= len(status.seeds):
+    status, training = context.run.status(), context.run.spec.training
+    if training.validation != "stochastic" or context.request.seed >= len(status.seeds):
         return []
-    step = status.seeds[survey.ask.seed]["best_step"]
-    number = survey.number(survey.ask.seed)
-    per, order = 2 * t.batch, [int(name) for name in face]
-    drawn = [
-        random_points([number], min(per, t.dev - at), 3, validation_salt(step, 0, at))[0]
-        for at in range(0, t.dev, per)
+    step = status.seeds[context.request.seed]["best_step"]
+    number = context.seed_number(context.request.seed)
+    points_per_copy, order = 2 * training.batch, [int(name) for name in face]
+    points = [
+        random_points(
+            [number], min(points_per_copy, training.dev - at), 3, validation_salt(step, 0, at)
+        )[0]
+        for at in range(0, training.dev, points_per_copy)
     ]
-    at = simplex.flat(torch.cat(drawn).double().numpy()[:, order])
+    at = simplex.triangle_coords(torch.cat(points).double().numpy()[:, order])
     return [[round(float(x), 4), round(float(y), 4)] for x, y in at]
 
 
-def _scan(survey: Survey, own: Terrain) -> Ground:
-    v = own.vertices
-    rows = [_row(simplex.corner(str(k), v), line="vertex", mark=str(k)) for k in range(v)]
-    rows.append(_row(simplex.corner(simplex.CENTROID, v), line="centroid", mark="c"))
-    for face in simplex.faces(v):
-        middle = simplex.on_face(np.full((1, 3), 1 / 3), face, v)[0]
-        rows.append(_row(middle, line="face", mark=" ".join(face)))
-    return Ground(own, survey.ask.seed, rows, {})
-
-
-def _cuts(survey: Survey, own: Terrain) -> Ground:
-    ask, v, rows = survey.ask, own.vertices, []
-    for one, other in simplex.edges(v):
-        ends = simplex.corner(one, v), simplex.corner(other, v)
-        t, weights = simplex.cut(*ends, ask.steps, ask.beyond)
-        line = f"{_named(one)} to {_named(other)}"
-        rows += [_row(w, t=float(s), line=line) for s, w in zip(t, weights, strict=True)]
-    return Ground(own, ask.seed, rows, {})
-
-
-def _in_plane(
-    ground: Terrain, seed: int, plane: simplex.Plane, names: Sequence[str], steps: int, line: str
-) -> list[Row]:
-    """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
-    v = ground.vertices
-    at = plane.project(ground.gram(seed).numpy(), np.eye(v))
+def _scan_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+    v = run_span.vertices
     rows = [
-        _row(np.eye(v)[k], at[k], line=line, mark=name, t=float(k)) for k, name in enumerate(names)
+        _point_row(simplex.corner_weights(str(k), v), line="vertex", mark=str(k)) for k in range(v)
     ]
-    grid = simplex.window(at, steps)
-    rows += [_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
+    rows.append(_point_row(simplex.corner_weights(simplex.CENTROID, v), line="centroid", mark="c"))
+    for face in simplex.faces(v):
+        middle = simplex.face_to_vertex_weights(np.full((1, 3), 1 / 3), face, v)[0]
+        rows.append(_point_row(middle, line="face", mark=" ".join(face)))
+    return PointGrid(run_span, context.request.seed, rows, {})
+
+
+def _edge_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+    request, v, rows = context.request, run_span.vertices, []
+    for first, second in simplex.edges(v):
+        ends = simplex.corner_weights(first, v), simplex.corner_weights(second, v)
+        t, weights = simplex.line_points(*ends, request.steps, request.beyond)
+        line = f"{_corner_title(first)} to {_corner_title(second)}"
+        rows += [
+            _point_row(w, t=float(t_value), line=line)
+            for t_value, w in zip(t, weights, strict=True)
+        ]
+    return PointGrid(run_span, request.seed, rows, {})
+
+
+def _plane_rows(
+    span: AdapterSpan,
+    seed: int,
+    plane: simplex.AdapterPlane,
+    names: Sequence[str],
+    steps: int,
+    line: str,
+) -> list[PointRow]:
+    """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
+    v = span.vertices
+    coords = plane.project(span.gram(seed).numpy(), np.eye(v))
+    rows = [
+        _point_row(np.eye(v)[k], coords[k], line=line, mark=name, t=float(k))
+        for k, name in enumerate(names)
+    ]
+    grid = simplex.plane_grid(coords, steps)
+    rows += [_point_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
     return rows
 
 
-def _plane(make: Callable[[], simplex.Plane]) -> simplex.Plane:
+def _checked_plane(build: Callable[[], simplex.AdapterPlane]) -> simplex.AdapterPlane:
     try:
-        return make()
+        return build()
     except ValueError as error:
         raise BadInput(str(error)) from None
 
 
-def _vertices(survey: Survey, own: Terrain) -> Ground:
-    ask = survey.ask
-    gram = own.gram(ask.seed).numpy()
-    plane = _plane(lambda: simplex.main_plane(gram))
-    names = [_named(str(k)) for k in range(own.vertices)]
-    rows = _in_plane(own, ask.seed, plane, names, ask.steps, "vertex")
-    rows.insert(own.vertices, _row(plane.middle, (0.0, 0.0), line="vertex", mark="centroid"))
+def _vertex_plane_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+    request = context.request
+    gram = run_span.gram(request.seed).numpy()
+    plane = _checked_plane(lambda: simplex.main_plane(gram))
+    names = [_corner_title(str(index)) for index in range(run_span.vertices)]
+    rows = _plane_rows(run_span, request.seed, plane, names, request.steps, "vertex")
+    rows.insert(
+        run_span.vertices, _point_row(plane.middle, (0.0, 0.0), line="vertex", mark="centroid")
+    )
     facts = {"shares": list(plane.shares), "axes": ["First direction", "Second direction"]}
-    return Ground(own, ask.seed, rows, facts)
+    return PointGrid(run_span, request.seed, rows, facts)
 
 
-def _random(ask: Ask, own: Terrain) -> Ground:
-    ground = interpolation.around(interpolation.middle(own), 2, ask.normalisation, ask.draw)
-    reach = np.linspace(-ask.radius, ask.radius, ask.steps + 1)
-    at = np.stack([grid.ravel() for grid in np.meshgrid(reach, reach)], 1)
-    rows = [_row([1, 0, 0], (0.0, 0.0), mark="adapter")]
-    rows += [_row([1 - x - y, x, y], (x, y)) for x, y in at]
-    unit = "lengths of the adapter" if ask.normalisation != "none" else "standard normal draws"
+def _random_plane_grid(request: LandscapeRequest, run_span: AdapterSpan) -> PointGrid:
+    span = interpolation.span_around(
+        interpolation.centroid_span(run_span), 2, request.normalisation, request.draw
+    )
+    offsets = np.linspace(-request.radius, request.radius, request.steps + 1)
+    coords = np.stack([grid.ravel() for grid in np.meshgrid(offsets, offsets)], 1)
+    rows = [_point_row([1, 0, 0], (0.0, 0.0), mark="adapter")]
+    rows += [_point_row([1 - x - y, x, y], (x, y)) for x, y in coords]
+    unit = "lengths of the adapter" if request.normalisation != "none" else "standard normal draws"
     facts = {
-        "normalisation": ask.normalisation,
+        "normalisation": request.normalisation,
         "axes": [f"First random direction ({unit})", f"Second random direction ({unit})"],
-        "draw": ask.draw,
+        "draw": request.draw,
     }
-    return Ground(ground, ask.seed, rows, facts)
+    return PointGrid(span, request.seed, rows, facts)
 
 
-def _path(survey: Survey, run: Run) -> Ground:
-    ask, steps = survey.ask, run.path_steps()
+def _path_plane_grid(context: LandscapeContext, run: Run) -> PointGrid:
+    request, steps = context.request, run.intermediate_steps()
     if len(steps) < 3:
         raise BadInput(f"run {run.id} kept {len(steps)} steps of its path; a plane needs three")
-    made = [interpolation.of_run(load_adapter(run, survey.base, step)) for step in steps]
-    made.append(interpolation.of_run(load_adapter(run, survey.base)))
-    ground = interpolation.joined(made, [[ask.seed]] * len(made))
-    gram = ground.gram(0).numpy()
-    plane = _plane(lambda: simplex.main_plane(gram))
+    spans = [interpolation.span_of_run(load_adapter(run, context.base, step)) for step in steps]
+    spans.append(interpolation.span_of_run(load_adapter(run, context.base)))
+    span = interpolation.span_of_centroids(spans, [[request.seed]] * len(spans))
+    gram = span.gram(0).numpy()
+    plane = _checked_plane(lambda: simplex.main_plane(gram))
     names = [*(f"step {step}" for step in steps), "result"]
-    rows = _in_plane(ground, 0, plane, names, ask.steps, "path")
-    best = survey.run.status().seeds
+    rows = _plane_rows(span, 0, plane, names, request.steps, "path")
+    seed_statuses = context.run.status().seeds
     facts = {
         "shares": list(plane.shares),
         "axes": ["First direction of the path", "Second direction of the path"],
-        "best_step": best[ask.seed]["best_step"] if ask.seed < len(best) else None,
+        "best_step": seed_statuses[request.seed]["best_step"]
+        if request.seed < len(seed_statuses)
+        else None,
     }
-    return Ground(ground, 0, rows, facts)
+    return PointGrid(span, 0, rows, facts)
 
 
-def _between(survey: Survey, parts: Sequence[Part], runs: Sequence[Run]) -> Ground:
+def _grid_between_runs(
+    context: LandscapeContext, adapter_refs: Sequence[AdapterRef], runs: Sequence[Run]
+) -> PointGrid:
     """Plane through three adapters, or straight and trained way between two."""
-    ask = survey.ask
-    made, seeds, names = [], [], []
-    for part, run in zip(parts, runs, strict=True):
-        seed = ask.seed if part.seed is None else part.seed
+    request = context.request
+    spans, seeds, names = [], [], []
+    for part, run in zip(adapter_refs, runs, strict=True):
+        seed = request.seed if part.seed is None else part.seed
         if seed >= run.spec.population.seeds:
             raise BadInput(
                 f"run {run.id} has seeds 0 to {run.spec.population.seeds - 1}; got {seed}"
             )
-        made.append(interpolation.of_run(load_adapter(run, survey.base, part.step)))
+        spans.append(interpolation.span_of_run(load_adapter(run, context.base, part.step)))
         seeds.append([seed])
         step = "" if part.step is None else f", step {part.step}"
         names.append(f"{METHODS[run.spec.method].title} {run.id[:4]}{step}, seed {seed}")
-    ground = interpolation.joined(made, seeds)
-    if ask.kind == "plane":
-        plane = _plane(lambda: simplex.plane_through(ground.gram(0).numpy()))
-        rows = _in_plane(ground, 0, plane, names, ask.steps, "adapter")
+    span = interpolation.span_of_centroids(spans, seeds)
+    if request.kind == "plane":
+        plane = _checked_plane(lambda: simplex.plane_through(span.gram(0).numpy()))
+        rows = _plane_rows(span, 0, plane, names, request.steps, "adapter")
         facts = {"axes": ["Distance along the first edge", "Distance off the first edge"]}
-        return Ground(ground, 0, rows, facts)
-    ground = _bent(survey, ground)
-    return _curve(ask, ground, names)
+        return PointGrid(span, 0, rows, facts)
+    span = _load_or_train_curve(context, span)
+    return _curve_grid(request, span, names)
 
 
-def _bent(survey: Survey, ends: Terrain) -> Terrain:
+def _load_or_train_curve(context: LandscapeContext, ends: AdapterSpan) -> AdapterSpan:
     """Start, bend and end of the curve, trained unless that was done before."""
     from safetensors.torch import load_file, save_file
 
-    path = survey.landscape.folder / "bend.safetensors"
+    path = context.job.folder / "bend.safetensors"
     if path.is_file():
-        held = load_file(path)
-        return Terrain(
-            ends, {name: held[name].to(survey.base.device) for name in ends.tensors}, ends._fixed
+        tensors = load_file(path)
+        return AdapterSpan(
+            ends,
+            {name: tensors[name].to(context.base.device) for name in ends.tensors},
+            ends.untrained_names,
         )
-    ask, spec = survey.ask, survey.run.spec
-    number = survey.number(ask.seed)
-    episode = survey.task.few_shot(spec.training.shots, number, spec.training.dev).train
+    request, spec = context.request, context.run.spec
+    number = context.seed_number(request.seed)
+    episode = context.task.few_shot(spec.training.shots, number, spec.training.dev).train
 
-    def tell(step: int, loss: float) -> None:
-        survey.tell(step, ask.bend_steps, f"Bending the curve, loss {loss:.3f}")
+    def report_step(step: int, loss: float) -> None:
+        context.write_progress(step, request.bend_steps, f"Bending the curve, loss {loss:.3f}")
 
-    made = interpolation.bend(
+    curve = interpolation.train_bezier_curve(
         ends,
         0,
         episode,
-        survey.encoder,
-        steps=ask.bend_steps,
-        rate=BEND_RATE * (spec.training.learning_rate or 1e-3),
-        batch=min(BEND_BATCH, len(episode)),
-        number=number,
-        autocast=survey.wanted(),
-        report=tell,
-        stop=survey.landscape.stop_asked,
+        context.batcher,
+        steps=request.bend_steps,
+        learning_rate=CURVE_LEARNING_RATE_FACTOR * (spec.training.learning_rate or 1e-3),
+        batch_size=min(CURVE_BATCH_SIZE, len(episode)),
+        seed_number=number,
+        autocast=context.run_dtype(),
+        report=report_step,
+        stop=context.job.stop_requested,
     )
-    save_file({name: t.detach().cpu().contiguous() for name, t in made.tensors.items()}, path)
-    return made
+    save_file({name: t.detach().cpu().contiguous() for name, t in curve.tensors.items()}, path)
+    return curve
 
 
-def _curve(ask: Ask, ground: Terrain, names: Sequence[str]) -> Ground:
+def _curve_grid(request: LandscapeRequest, span: AdapterSpan, names: Sequence[str]) -> PointGrid:
     """Points along the straight and the curved way, and of the plane both lie in."""
-    gram = ground.gram(0).numpy()
-    t = np.linspace(0, 1, ask.steps + 1)
-    ways = {"straight": np.stack([1 - t, 0 * t, t], 1), "curved": simplex.bezier(t)}
+    gram = span.gram(0).numpy()
+    t = np.linspace(0, 1, request.steps + 1)
+    weights_by_line = {
+        "straight": np.stack([1 - t, 0 * t, t], 1),
+        "curved": simplex.bezier_weights(t),
+    }
     try:
         plane = simplex.plane_through(gram, (0, 2, 1))
     except ValueError:  # the bend did not leave the straight line
         plane = None
     rows = []
-    for line, weights in ways.items():
-        at = plane.project(gram, weights) if plane else [() for _ in t]
-        rows += [_row(w, a, t=float(s), line=line) for s, w, a in zip(t, weights, at, strict=True)]
-    for first in (0, len(t)):
-        rows[first]["mark"], rows[first + ask.steps]["mark"] = names[0], names[1]
+    for line, weights in weights_by_line.items():
+        coords = plane.project(gram, weights) if plane else [() for _ in t]
+        rows += [
+            _point_row(w, a, t=float(t_value), line=line)
+            for t_value, w, a in zip(t, weights, coords, strict=True)
+        ]
+    for start in (0, len(t)):
+        rows[start]["mark"], rows[start + request.steps]["mark"] = names[0], names[1]
     if plane:
-        grid = simplex.window(plane.project(gram, np.eye(3)), ask.steps)
-        rows += [_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
+        grid = simplex.plane_grid(plane.project(gram, np.eye(3)), request.steps)
+        rows += [_point_row(w, a) for w, a in zip(plane.weights(grid), grid, strict=True)]
     facts = {
         "axes": ["Distance along the straight way", "Distance off the straight way"],
         "ends": list(names),
-        "bend_steps": ask.bend_steps,
+        "bend_steps": request.bend_steps,
     }
-    return Ground(ground, 0, rows, facts)
+    return PointGrid(span, 0, rows, facts)

@@ -14,13 +14,13 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from peftcore.jobs import background
-from peftcore.jobs.background import Measurement
+from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
 
-Kind = Literal[
+LandscapeKind = Literal[
     "face", "scan", "cuts", "vertices", "random", "path", "plane", "curve", "flatness", "validation"
 ]
-KINDS: dict[Kind, str] = {
+KINDS: dict[LandscapeKind, str] = {
     "face": "Loss over a face of the simplex: three vertices, or the centroid (c) and two",
     "scan": "Loss in the middle of every face, to find those worth looking at",
     "cuts": "Loss along every edge, and from the centroid to every vertex",
@@ -34,10 +34,10 @@ KINDS: dict[Kind, str] = {
 }
 
 
-class Ask(background.Ask):
+class LandscapeRequest(background.JobRequest):
     """Everything that decides a landscape; equal asks are computed once."""
 
-    kind: Kind = Field("face", description="What is looked at")
+    kind: LandscapeKind = Field("face", description="What is looked at")
     runs: tuple[str, ...] = Field(
         min_length=1,
         max_length=3,
@@ -69,12 +69,12 @@ class Ask(background.Ask):
 
     @field_validator("face", mode="before")
     @classmethod
-    def _corners(cls, given: object) -> object:
+    def _parse_corners(cls, value: object) -> object:
         """Three different corners, however they were written."""
-        words = given.strip("[]() ").split(",") if isinstance(given, str) else given
-        if not isinstance(words, Sequence):
-            return words
-        corners = [str(word).strip("\"' ") for word in words]
+        names = value.strip("[]() ").split(",") if isinstance(value, str) else value
+        if not isinstance(names, Sequence):
+            return names
+        corners = [str(word).strip("\"' ") for word in names]
         if len(set(corners)) != 3 or len(corners) != 3:
             raise ValueError("three different corners are needed, such as 0,1,c")
         return corners
@@ -85,14 +85,14 @@ class Ask(background.Ask):
 
 
 @dataclass(frozen=True)
-class Landscape(Measurement):
+class LandscapeJob(BackgroundJob):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
-    ask: Ask
+    request: LandscapeRequest
 
-    SHELF: ClassVar[str] = "landscapes"
-    ASK: ClassVar[type[background.Ask]] = Ask
-    EXTRAS: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
+    FOLDER_NAME: ClassVar[str] = "landscapes"
+    REQUEST: ClassVar[type[background.JobRequest]] = LandscapeRequest
+    EXTRA_FILES: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
 
     def table(self) -> pd.DataFrame:
         """One row per point: line, t, x, y, mark, weights, and loss and score where known."""
@@ -100,23 +100,23 @@ class Landscape(Measurement):
         table = pd.DataFrame(rows, columns=["line", "t", "x", "y", "mark", "weights"])
         table = table.astype({"t": float, "x": float, "y": float})
         for name in ("loss", "score"):
-            known = {
+            value_by_index = {
                 i: v
                 for e in self.entries()
                 if e.get("what") == name
                 for i, v in zip(e["at"], e["values"], strict=True)
             }
-            table[name] = [known.get(i) for i in range(len(table))]
+            table[name] = [value_by_index.get(i) for i in range(len(table))]
             table[name] = table[name].astype(float)
         return table
 
 
-def by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[RunSpec]:
+def specs_by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[RunSpec]:
     """The same run with each of these numbers of vertices."""
     from peftcore.training import planning
 
     return [
-        planning.plan(
+        planning.build_spec(
             spec.base,
             spec.task,
             spec.method,

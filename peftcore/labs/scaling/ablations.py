@@ -16,15 +16,15 @@ import pandas as pd
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
-from peftcore.errors import BadInput, unknown
+from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.training import planning
 
 if TYPE_CHECKING:
-    from peftcore.jobs.queue import Job, Queue
+    from peftcore.jobs.queue import Queue, QueueJob
     from peftcore.runs.store import Run, RunStore
 
-SCALED, PLAIN = "spt", "prompt_tuning"
+SCALED_METHOD, PLAIN_METHOD = "spt", "prompt_tuning"
 LENGTHS = (10, 30, 50, 60)
 SHOTS = (12, 24, 48, 96)
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -34,11 +34,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "One scale for each feature": {"share": "feature"},
     "Scale after a layer norm": {"normalised": True},
 }
-FIXED = "Scale fixed at one"  # prompt tuning
+FIXED_SCALE = "Scale fixed at one"  # prompt tuning
 
 
 @dataclass(frozen=True)
-class Cell:
+class AblationCell:
     """One run of a study: what it is called, its place on an axis, and what decides it.
 
     `line` groups the cells of a chart; source and target are the tasks of a transfer.
@@ -46,22 +46,22 @@ class Cell:
 
     name: str
     line: str
-    place: float
+    axis_position: float
     spec: RunSpec
     source: str = ""
     target: str = ""
 
 
 @dataclass(frozen=True)
-class Study:
+class PromptAblation:
     """A question, its cells, and the run of each where there is one."""
 
     name: str
-    cells: tuple[Cell, ...]
+    cells: tuple[AblationCell, ...]
     runs: tuple[Run | None, ...]
 
     @property
-    def missing(self) -> list[Cell]:
+    def missing(self) -> list[AblationCell]:
         """Cells that nobody has started, or whose run failed."""
         pairs = zip(self.cells, self.runs, strict=True)
         return [cell for cell, run in pairs if run is None or run.status().state == "failed"]
@@ -74,27 +74,27 @@ class Study:
     def scores(self, metric: str) -> pd.DataFrame:
         """One row per finished cell and seed: cell, line, place, run, seed, and the metric."""
         rows = [
-            {"cell": number, "name": cell.name, "line": cell.line, "place": cell.place}
+            {"cell": number, "name": cell.name, "line": cell.line, "place": cell.axis_position}
             | {"run": run.id, "seed": seed, "source": cell.source, "target": cell.target}
             | {metric: value}
             for number, (cell, run) in enumerate(zip(self.cells, self.runs, strict=True))
             if run is not None and run.status().state == "done"
             for seed, value in zip(
-                run.spec.population.numbers(), run.scores().get(metric, []), strict=False
+                run.spec.population.seed_numbers(), run.scores().get(metric, []), strict=False
             )
         ]
         columns = ["cell", "name", "line", "place", "run", "seed", "source", "target", metric]
         return pd.DataFrame(rows, columns=columns)
 
 
-def around(spec: RunSpec, method: str, **changes: Any) -> RunSpec:
+def vary_spec(spec: RunSpec, method: str, **changes: Any) -> RunSpec:
     """The spec with another method or other settings; settings the method lacks are dropped.
 
     The learning rate stays as it is, so that one thing changes at a time.
     """
-    own = METHODS[method].Config.model_fields
-    kept = {name: value for name, value in spec.settings.items() if name in own}
-    return planning.plan(
+    method_settings = METHODS[method].Config.model_fields
+    kept = {name: value for name, value in spec.settings.items() if name in method_settings}
+    return planning.build_spec(
         spec.base,
         spec.task,
         method,
@@ -105,45 +105,54 @@ def around(spec: RunSpec, method: str, **changes: Any) -> RunSpec:
     )
 
 
-def variants(spec: RunSpec) -> list[Cell]:
+def variant_cells(spec: RunSpec) -> list[AblationCell]:
     """What is trained, what shares a scale, where the scale stands: one run for each."""
-    _scalable(spec)
-    free = {name for change in VARIANTS.values() for name in change}
-    plain = spec.model_copy(
-        update={"settings": {k: v for k, v in spec.settings.items() if k not in free}}
+    _check_method(spec)
+    varied_settings = {name for changes in VARIANTS.values() for name in changes}
+    base_spec = spec.model_copy(
+        update={"settings": {k: v for k, v in spec.settings.items() if k not in varied_settings}}
     )
-    cells = [Cell(FIXED, FIXED, 0, around(plain, PLAIN))]
-    for number, (name, change) in enumerate(VARIANTS.items(), 1):
-        cells.append(Cell(name, name, number, around(plain, SCALED, **change)))
+    cells = [AblationCell(FIXED_SCALE, FIXED_SCALE, 0, vary_spec(base_spec, PLAIN_METHOD))]
+    for number, (name, changes) in enumerate(VARIANTS.items(), 1):
+        cells.append(
+            AblationCell(name, name, number, vary_spec(base_spec, SCALED_METHOD, **changes))
+        )
     return cells
 
 
-def lengths(spec: RunSpec, counts: Sequence[int] = LENGTHS) -> list[Cell]:
+def length_cells(spec: RunSpec, counts: Sequence[int] = LENGTHS) -> list[AblationCell]:
     """Both methods at several prompt lengths, the run's own among them."""
-    _scalable(spec)
+    _check_method(spec)
     counts = sorted({*counts, spec.settings["length"]})
     return [
-        Cell(f"{METHODS[m].title}, {n} tokens", METHODS[m].title, n, around(spec, m, length=n))
-        for m in (SCALED, PLAIN)
-        for n in counts
+        AblationCell(
+            f"{METHODS[method].title}, {count} tokens",
+            METHODS[method].title,
+            count,
+            vary_spec(spec, method, length=count),
+        )
+        for method in (SCALED_METHOD, PLAIN_METHOD)
+        for count in counts
     ]
 
 
-def shots(spec: RunSpec, counts: Sequence[int] = SHOTS) -> list[Cell]:
+def shot_cells(spec: RunSpec, counts: Sequence[int] = SHOTS) -> list[AblationCell]:
     """Both methods with more and fewer training examples, as far as the task has them."""
-    _scalable(spec)
-    there = len(tasks.find(spec.task).load("train"))
+    _check_method(spec)
+    available = len(tasks.find_task(spec.task).load("train"))
     cells = []
-    for method in (SCALED, PLAIN):
-        for count in sorted({n for n in (*counts, spec.training.shots) if n <= there}):
-            course = Training.make(spec.training.model_dump() | {"shots": count})
-            varied = around(spec.model_copy(update={"training": course}), method)
+    for method in (SCALED_METHOD, PLAIN_METHOD):
+        for count in sorted(
+            {count for count in (*counts, spec.training.shots) if count <= available}
+        ):
+            training = Training.make(spec.training.model_dump() | {"shots": count})
+            varied = vary_spec(spec.model_copy(update={"training": training}), method)
             title = METHODS[method].title
-            cells.append(Cell(f"{title}, {count} examples", title, count, varied))
+            cells.append(AblationCell(f"{title}, {count} examples", title, count, varied))
     return cells
 
 
-def transfer(spec: RunSpec, names: Sequence[str], store: RunStore) -> list[Cell]:
+def transfer_cells(spec: RunSpec, names: Sequence[str], store: RunStore) -> list[AblationCell]:
     """Every task directly, then every task started from what each of them taught.
 
     The diagonal starts from the same task: a control for having trained twice as long.  Direct
@@ -151,66 +160,78 @@ def transfer(spec: RunSpec, names: Sequence[str], store: RunStore) -> list[Cell]
     """
     if len(names) < 2:
         raise BadInput("a transfer matrix needs two tasks or more")
-    direct = {name: _on_task(spec, name) for name in names}
-    known = _known(store)
+    direct = {name: _spec_on_task(spec, name) for name in names}
+    runs_by_key = _runs_by_key(store)
     cells = [
-        Cell(f"{name}, directly", "direct", 0, each, "", name) for name, each in direct.items()
+        AblationCell(f"{name}, directly", "direct", 0, direct_spec, "", name)
+        for name, direct_spec in direct.items()
     ]
     for source in names:
-        there = known.get(_key(direct[source]))
-        start = there.id if there else direct[source].id
+        existing = runs_by_key.get(_spec_key(direct[source]))
+        start = existing.id if existing else direct[source].id
         for target in names:
-            begun = direct[target].model_copy(update={"start": start})
-            cells.append(Cell(f"{source} → {target}", "transfer", 0, begun, source, target))
+            started_spec = direct[target].model_copy(update={"start": start})
+            cells.append(
+                AblationCell(f"{source} → {target}", "transfer", 0, started_spec, source, target)
+            )
     return cells
 
 
-def _on_task(spec: RunSpec, task: str) -> RunSpec:
-    return around(spec.model_copy(update={"task": task, "start": ""}), spec.method)
+def _spec_on_task(spec: RunSpec, task: str) -> RunSpec:
+    return vary_spec(spec.model_copy(update={"task": task, "start": ""}), spec.method)
 
 
-def _scalable(spec: RunSpec) -> None:
-    if spec.method not in (SCALED, PLAIN):
-        raise BadInput(f"this study varies {SCALED} or {PLAIN}; the run was made by {spec.method}")
+def _check_method(spec: RunSpec) -> None:
+    if spec.method not in (SCALED_METHOD, PLAIN_METHOD):
+        raise BadInput(
+            f"this study varies {SCALED_METHOD} or {PLAIN_METHOD}; the run was made by "
+            f"{spec.method}"
+        )
 
 
-STUDIES = ("variants", "lengths", "shots", "transfer")
+ABLATIONS = ("variants", "lengths", "shots", "transfer")
 
 
-def study(name: str, spec: RunSpec, store: RunStore, among: Sequence[str] = ()) -> Study:
+def build_ablation(
+    name: str, spec: RunSpec, store: RunStore, task_names: Sequence[str] = ()
+) -> PromptAblation:
     """A study around a spec, with the runs there are; `among` are the tasks of a transfer."""
-    if name not in STUDIES:
-        raise unknown("study", name, STUDIES)
+    if name not in ABLATIONS:
+        raise unknown_name("study", name, ABLATIONS)
     if name == "transfer":
-        cells = transfer(spec, among, store)
+        cells = transfer_cells(spec, task_names, store)
     else:
-        cells = {"variants": variants, "lengths": lengths, "shots": shots}[name](spec)
-    known = _known(store)
-    return Study(name, tuple(cells), tuple(known.get(_key(cell.spec)) for cell in cells))
+        cells = {"variants": variant_cells, "lengths": length_cells, "shots": shot_cells}[name](
+            spec
+        )
+    runs_by_key = _runs_by_key(store)
+    return PromptAblation(
+        name, tuple(cells), tuple(runs_by_key.get(_spec_key(cell.spec)) for cell in cells)
+    )
 
 
-def queue_missing(found: Study, queue: Queue) -> list[Job]:
+def queue_missing(ablation: PromptAblation, queue: Queue) -> list[QueueJob]:
     """A job for every missing cell, in an order in which each finds what it starts from."""
-    return [queue.submit(cell.spec) for cell in found.missing]
+    return [queue.submit(cell.spec) for cell in ablation.missing]
 
 
-def plain_partner(run: Run, store: RunStore) -> Run | None:
+def find_unscaled_run(run: Run, store: RunStore) -> Run | None:
     """The finished run of prompt tuning that is equal to this run but for the scale."""
-    found = _known(store).get(_key(around(run.spec, PLAIN)))
-    return found if found and found.status().state == "done" else None
+    partner = _runs_by_key(store).get(_spec_key(vary_spec(run.spec, PLAIN_METHOD)))
+    return partner if partner and partner.status().state == "done" else None
 
 
-def _known(store: RunStore) -> Mapping[str, Run]:
+def _runs_by_key(store: RunStore) -> Mapping[str, Run]:
     """Runs by what decides them; of two that say the same, one that is done."""
-    found: dict[str, Run] = {}
-    for run in store.all(studies=True):
-        key = _key(run.spec)
-        if key not in found or found[key].status().state != "done":
-            found[key] = run
-    return found
+    runs: dict[str, Run] = {}
+    for run in store.all(include_studies=True):
+        key = _spec_key(run.spec)
+        if key not in runs or runs[key].status().state != "done":
+            runs[key] = run
+    return runs
 
 
-def _key(spec: RunSpec) -> str:
+def _spec_key(spec: RunSpec) -> str:
     """What decides a result, with the settings that came after a run was made at their defaults."""
     if spec.method not in METHODS:
         return spec.canonical()
@@ -222,7 +243,7 @@ def _key(spec: RunSpec) -> str:
 
 
 @dataclass(frozen=True)
-class Transfer:
+class TransferGain:
     """One field of the matrix: what starting from the source adds on the target."""
 
     source: str
@@ -232,31 +253,39 @@ class Transfer:
     gain: comparison.PairedDifference
 
 
-def gains(found: Study, metric_of: Mapping[str, str]) -> list[Transfer]:
+def transfer_gains(ablation: PromptAblation, metric_of: Mapping[str, str]) -> list[TransferGain]:
     """The matrix of a transfer study, paired by seed; metric_of: target → metric."""
-    score: dict[tuple[str, str], dict[int, float]] = {}
-    for cell, run in zip(found.cells, found.runs, strict=True):
+    scores_by_cell: dict[tuple[str, str], dict[int, float]] = {}
+    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
         if run is not None and run.status().state == "done":
             values = run.scores().get(metric_of[cell.target], [])
-            score[cell.source, cell.target] = dict(
-                zip(run.spec.population.numbers(), values, strict=False)
+            scores_by_cell[cell.source, cell.target] = dict(
+                zip(run.spec.population.seed_numbers(), values, strict=False)
             )
     return [
-        _gain(cell, score.get(("", cell.target), {}), score.get((cell.source, cell.target), {}))
-        for cell in found.cells
+        _transfer_gain(
+            cell,
+            scores_by_cell.get(("", cell.target), {}),
+            scores_by_cell.get((cell.source, cell.target), {}),
+        )
+        for cell in ablation.cells
         if cell.source
     ]
 
 
-def _gain(cell: Cell, direct: Mapping[int, float], started: Mapping[int, float]) -> Transfer:
+def _transfer_gain(
+    cell: AblationCell, direct: Mapping[int, float], started: Mapping[int, float]
+) -> TransferGain:
     before, after = (comparison.interval(scores.values()).mean for scores in (direct, started))
-    return Transfer(cell.source, cell.target, before, after, comparison.paired(direct, started))
+    return TransferGain(
+        cell.source, cell.target, before, after, comparison.paired_difference(direct, started)
+    )
 
 
-def comparable(runs: Iterable[Run], run: Run) -> list[Run]:
+def comparable_runs(runs: Iterable[Run], run: Run) -> list[Run]:
     """Finished runs whose scores may stand beside this one's, itself among them."""
     from peftcore.analysis import comparability
 
     done = [other for other in runs if other.status().state == "done"]
-    groups = comparability.alike(done)
+    groups = comparability.comparable_groups(done)
     return next((group for group in groups if any(r.id == run.id for r in group)), [run])

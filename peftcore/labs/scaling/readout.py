@@ -23,12 +23,12 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from peftcore.adapters.adapted_model import Adapted
+    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
-Floats = NDArray[np.floating[Any]]
-SAMPLE = 300  # rows of words that distances are measured against
+FloatArray = NDArray[np.floating[Any]]
+SAMPLE_SIZE = 300  # rows of words that distances are measured against
 
 
 @dataclass(frozen=True)
@@ -36,59 +36,59 @@ class SoftPrompt:
     """Soft tokens of every seed (s, p, d), before their scales and after."""
 
     seeds: tuple[int, ...]
-    before: Floats
-    after: Floats
+    before: FloatArray
+    after: FloatArray
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> FloatArray:
         """The scale of every token (s, p)."""
-        return scaling.scales(self.before, self.after)
+        return scaling.best_scales(self.before, self.after)
 
 
 @dataclass(frozen=True)
-class Course:
+class SoftPromptHistory:
     """A soft prompt at the steps that were kept: before and after are (t, s, p, d)."""
 
     steps: tuple[int, ...]
     seeds: tuple[int, ...]
-    before: Floats
-    after: Floats
+    before: FloatArray
+    after: FloatArray
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> FloatArray:
         """The scale of every token at every step (t, s, p)."""
-        return scaling.scales(self.before, self.after)
+        return scaling.best_scales(self.before, self.after)
 
 
 @dataclass(frozen=True)
-class Words:
+class WordSet:
     """Distinct words of the examples a run was trained on, most frequent first."""
 
     names: tuple[str, ...]
     counts: tuple[int, ...]
-    vectors: Floats  # (n, d)
+    vectors: FloatArray  # (n, d)
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class NearestWords:
     """The nearest words of the vocabulary by cosine: names[seed][token][rank]."""
 
     names: tuple[tuple[tuple[str, ...], ...], ...]
-    cosines: Floats  # (s, p, k)
+    cosines: FloatArray  # (s, p, k)
 
 
 @dataclass(frozen=True)
-class Reading:
+class SoftPromptReadout:
     """Everything about one run's soft prompt that needs its base."""
 
     run: str
     final: SoftPrompt
-    course: Course
-    words: Words
-    others: Words  # a sample of the vocabulary that the data do not have
-    before: Neighbours
-    after: Neighbours
-    rate_ratio: float | None
+    history: SoftPromptHistory
+    words: WordSet
+    unseen_words: WordSet  # a sample of the vocabulary that the data do not have
+    before: NearestWords
+    after: NearestWords
+    learning_rate_ratio: float | None
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class SeedGap:
     """The gap to words of one seed's soft tokens, without their scales and with them."""
 
     seed: int
-    before: scaling.Gap
-    after: scaling.Gap
+    before: scaling.RepresentationGap
+    after: scaling.RepresentationGap
 
 
 def has_soft_prompt(method: str) -> bool:
@@ -105,188 +105,217 @@ def has_soft_prompt(method: str) -> bool:
     return method in METHODS and METHODS[method].soft_tokens is not Adapter.soft_tokens
 
 
-def require(run: Run) -> None:
+def require_soft_prompt(run: Run) -> None:
     """BadInput unless the run has soft tokens to look at."""
     if not has_soft_prompt(run.spec.method):
-        able = ", ".join(name for name in METHODS if has_soft_prompt(name))
+        methods = ", ".join(name for name in METHODS if has_soft_prompt(name))
         raise BadInput(
             f"run {run.id} was trained with {run.spec.method}, which has no soft tokens; "
-            f"methods that have them: {able}"
+            f"methods that have them: {methods}"
         )
 
 
-def read(run: Run, base: BaseModel, step: int | None = None) -> SoftPrompt:
+def read_soft_prompt(run: Run, base: BaseModel, step: int | None = None) -> SoftPrompt:
     """The soft prompt a run ended with, or had at a kept step."""
     from peftcore.training.checkpoint import load_adapter
 
-    require(run)
-    return _of(load_adapter(run, base, step), run)
+    require_soft_prompt(run)
+    return _soft_prompt(load_adapter(run, base, step), run)
 
 
-def course(run: Run, base: BaseModel) -> Course:
+def read_history(run: Run, base: BaseModel) -> SoftPromptHistory:
     """The soft prompt at every kept step; where none was kept, only at the end.
 
     Kept steps are stored in half precision, so they are exact to about three digits.
     """
-    steps = run.path_steps()
-    found = [read(run, base, step) for step in steps] or [read(run, base)]
-    return Course(
+    steps = run.intermediate_steps()
+    prompts = [read_soft_prompt(run, base, step) for step in steps] or [read_soft_prompt(run, base)]
+    return SoftPromptHistory(
         tuple(steps) or (run.status().step,),
-        found[0].seeds,
-        np.stack([prompt.before for prompt in found]),
-        np.stack([prompt.after for prompt in found]),
+        prompts[0].seeds,
+        np.stack([prompt.before for prompt in prompts]),
+        np.stack([prompt.after for prompt in prompts]),
     )
 
 
-def matched(first: Course, second: Course) -> tuple[tuple[int, ...], Floats, Floats]:
+def shared_history(
+    first: SoftPromptHistory, second: SoftPromptHistory
+) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
     """Steps and seeds that two courses have in common: what the base read at each (t, s, p, d)."""
     steps = tuple(step for step in first.steps if step in second.steps)
     seeds = [seed for seed in first.seeds if seed in second.seeds]
 
-    def shared(of: Course) -> Floats:
-        rows = of.after[[of.steps.index(step) for step in steps]]
-        return rows[:, [of.seeds.index(seed) for seed in seeds]]
+    def shared(history: SoftPromptHistory) -> FloatArray:
+        rows = history.after[[history.steps.index(step) for step in steps]]
+        return rows[:, [history.seeds.index(seed) for seed in seeds]]
 
     return steps, shared(first), shared(second)
 
 
-def _of(adapted: Adapted, run: Run) -> SoftPrompt:
-    adapter, held = adapted.adapter, adapted.tensors
-    plain = dict(held)
-    if "scale" in held:
-        plain["scale"] = held["scale"].detach() * 0 + 1
+def _soft_prompt(adapted: AdaptedModel, run: Run) -> SoftPrompt:
+    adapter, tensors = adapted.adapter, adapted.tensors
+    unscaled = dict(tensors)
+    if "scale" in tensors:
+        unscaled["scale"] = tensors["scale"].detach() * 0 + 1
     return SoftPrompt(
-        tuple(run.spec.population.numbers()), _tokens(adapter, plain), _tokens(adapter, held)
+        tuple(run.spec.population.seed_numbers()),
+        _effective_tokens(adapter, unscaled),
+        _effective_tokens(adapter, tensors),
     )
 
 
-def _tokens(adapter: Adapter, held: Mapping[str, Tensor]) -> Floats:
+def _effective_tokens(adapter: Adapter, tensors: Mapping[str, Tensor]) -> FloatArray:
     """What the base reads of these tensors (s, p, d), at the centroid."""
-    made = adapter.effective(held)["tokens"].detach().float().mean(1)
-    return made.cpu().numpy()
+    tokens = adapter.effective_tensors(tensors)["tokens"].detach().float().mean(1)
+    return tokens.cpu().numpy()
 
 
-def reading(run: Run, base: BaseModel) -> Reading:
+def build_readout(run: Run, base: BaseModel) -> SoftPromptReadout:
     """A run's soft prompt, its course, the words it saw, and the words it is nearest to."""
-    final, seen = read(run, base), words(run, base)
-    near = neighbours(final.before, base)
-    scaled = (final.before != final.after).any()
-    return Reading(
+    final, seen_words = read_soft_prompt(run, base), training_words(run, base)
+    nearest = nearest_words(final.before, base)
+    has_scale = (final.before != final.after).any()
+    return SoftPromptReadout(
         run.id,
         final,
-        course(run, base),
-        seen,
-        unseen(base, seen),
-        near,
-        neighbours(final.after, base) if scaled else near,
-        rate_ratio(run, base),
+        read_history(run, base),
+        seen_words,
+        unseen_words(base, seen_words),
+        nearest,
+        nearest_words(final.after, base) if has_scale else nearest,
+        learning_rate_ratio(run, base),
     )
 
 
-def gaps(found: Reading, base: BaseModel) -> list[SeedGap]:
+def seed_gaps(readout: SoftPromptReadout, base: BaseModel) -> list[SeedGap]:
     """The gap of every seed, measured against the same sample of words."""
-    rows, table = sampled(found.words.vectors), vocabulary(base)[_ordinary(base)]
-    scaled = (found.final.before != found.final.after).any()
-    made = []
+    rows, table = sample_rows(readout.words.vectors), word_embeddings(base)[_ordinary_ids(base)]
+    has_scale = (readout.final.before != readout.final.after).any()
+    gaps = []
     for seed, before, after in zip(
-        found.final.seeds, found.final.before, found.final.after, strict=True
+        readout.final.seeds, readout.final.before, readout.final.after, strict=True
     ):
-        plain = scaling.gap(before, rows, table)
-        made.append(SeedGap(seed, plain, scaling.gap(after, rows, table) if scaled else plain))
-    return made
+        before_gap = scaling.representation_gap(before, rows, table)
+        gaps.append(
+            SeedGap(
+                seed,
+                before_gap,
+                scaling.representation_gap(after, rows, table) if has_scale else before_gap,
+            )
+        )
+    return gaps
 
 
-def unseen(base: BaseModel, seen: Words, count: int = SAMPLE) -> Words:
+def unseen_words(base: BaseModel, seen_words: WordSet, count: int = SAMPLE_SIZE) -> WordSet:
     """Words of the vocabulary that are not among those seen, always the same sample."""
-    ids = _ordinary(base)
-    known = set(seen.names)
-    fresh = [i for i, name in zip(ids, names(base, ids.tolist()), strict=True) if name not in known]
-    picked = sampled(np.array(fresh, dtype=int), count).tolist()
-    return Words(names(base, picked), (0,) * len(picked), vocabulary(base)[picked])
+    ids = _ordinary_ids(base)
+    seen_names = set(seen_words.names)
+    candidate_ids = [
+        i
+        for i, name in zip(ids, token_names(base, ids.tolist()), strict=True)
+        if name not in seen_names
+    ]
+    sampled_ids = sample_rows(np.array(candidate_ids, dtype=int), count).tolist()
+    return WordSet(
+        token_names(base, sampled_ids), (0,) * len(sampled_ids), word_embeddings(base)[sampled_ids]
+    )
 
 
-def words(run: Run, base: BaseModel) -> Words:
+def training_words(run: Run, base: BaseModel) -> WordSet:
     """The words of the training examples that any seed of the run has seen."""
-    from peftcore.models.batching import Encoder
+    from peftcore.models.batching import ExampleBatcher
 
-    task, t = tasks.find(run.spec.task), run.spec.training
-    encoder, special = Encoder(base, task.labels), set(base.tokenizer.all_special_ids)
-    seen = {
+    task, training = tasks.find_task(run.spec.task), run.spec.training
+    batcher, special_ids = ExampleBatcher(base, task.labels), set(base.tokenizer.all_special_ids)
+    examples_by_id = {
         row.id: row
-        for number in run.spec.population.numbers()
-        for row in task.few_shot(t.shots, number, t.dev).train
+        for seed_number in run.spec.population.seed_numbers()
+        for row in task.few_shot(training.shots, seed_number, training.dev).train
     }
     counts: Counter[int] = Counter()
-    for row in seen.values():
-        counts.update(i for i in encoder.row(row, window=False).ids if i not in special)
+    for row in examples_by_id.values():
+        counts.update(
+            i for i in batcher.tokenize(row, check_window=False).input_ids if i not in special_ids
+        )
     ids = [i for i, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
-    return Words(names(base, ids), tuple(counts[i] for i in ids), vocabulary(base)[ids])
+    return WordSet(
+        token_names(base, ids), tuple(counts[i] for i in ids), word_embeddings(base)[ids]
+    )
 
 
-def vocabulary(base: BaseModel) -> Floats:
+def word_embeddings(base: BaseModel) -> FloatArray:
     """The embeddings of all words (n, d)."""
     return base.embeddings.detach().float().cpu().numpy()
 
 
-def names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
+def token_names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
     """Tokens of the vocabulary as a reader spells them; one dot says that a word goes on."""
     pieces = [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(ids))]
-    known = _pieces(base)
-    if any(piece.startswith("##") for piece in known):
-        return tuple(f"·{p[2:]}" if p.startswith("##") else p for p in pieces)
-    begins = {"▁", "Ġ"} & {piece[:1] for piece in known}
+    sample_pieces = _sample_pieces(base)
+    if any(piece.startswith("##") for piece in sample_pieces):
+        return tuple(f"·{piece[2:]}" if piece.startswith("##") else piece for piece in pieces)
+    word_markers = {"▁", "Ġ"} & {piece[:1] for piece in sample_pieces}
     return tuple(
-        p[1:] or "␣" if p[:1] in begins else f"·{p}" if begins and p.isalpha() else p
-        for p in pieces
+        piece[1:] or "␣"
+        if piece[:1] in word_markers
+        else f"·{piece}"
+        if word_markers and piece.isalpha()
+        else piece
+        for piece in pieces
     )
 
 
-def _pieces(base: BaseModel) -> list[str]:
+def _sample_pieces(base: BaseModel) -> list[str]:
     """The first few thousand tokens: enough to see how a tokenizer marks words."""
-    many = min(len(base.tokenizer), 5000)
-    return [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(range(many)))]
+    count = min(len(base.tokenizer), 5000)
+    return [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(range(count)))]
 
 
-def neighbours(prompt: Floats, base: BaseModel, count: int = 3) -> Neighbours:
+def nearest_words(prompt: FloatArray, base: BaseModel, count: int = 3) -> NearestWords:
     """The words nearest to every soft token (s, p, d) among the vocabulary's ordinary words."""
-    ids = _ordinary(base)
-    table = vocabulary(base)[ids]
-    found = [scaling.nearest(rows, table, count) for rows in prompt]
-    near = list(dict.fromkeys(int(ids[i]) for places, _ in found for i in places.flat))
-    called = dict(zip(near, names(base, near), strict=True))
-    named = tuple(
-        tuple(tuple(called[i] for i in ids[row].tolist()) for row in places) for places, _ in found
+    ids = _ordinary_ids(base)
+    table = word_embeddings(base)[ids]
+    nearest_by_seed = [scaling.nearest_rows(rows, table, count) for rows in prompt]
+    nearest_ids = list(
+        dict.fromkeys(int(ids[i]) for nearest_rows, _ in nearest_by_seed for i in nearest_rows.flat)
     )
-    return Neighbours(named, np.stack([cosines for _, cosines in found]))
+    name_by_id = dict(zip(nearest_ids, token_names(base, nearest_ids), strict=True))
+    nearest_names = tuple(
+        tuple(tuple(name_by_id[i] for i in ids[row].tolist()) for row in nearest_rows)
+        for nearest_rows, _ in nearest_by_seed
+    )
+    return NearestWords(nearest_names, np.stack([cosines for _, cosines in nearest_by_seed]))
 
 
-def _ordinary(base: BaseModel) -> NDArray[np.intp]:
+def _ordinary_ids(base: BaseModel) -> NDArray[np.intp]:
     """Places of the words of the vocabulary that are not special."""
-    special = set(base.tokenizer.all_special_ids)
-    known = min(len(base.embeddings), len(base.tokenizer))  # some tables have spare rows
-    return np.array([i for i in range(known) if i not in special])
+    special_ids = set(base.tokenizer.all_special_ids)
+    vocabulary_size = min(len(base.embeddings), len(base.tokenizer))  # some tables have spare rows
+    return np.array([i for i in range(vocabulary_size) if i not in special_ids])
 
 
-def sampled(rows: NDArray[Any], count: int = SAMPLE) -> NDArray[Any]:
+def sample_rows(rows: NDArray[Any], count: int = SAMPLE_SIZE) -> NDArray[Any]:
     """At most `count` of the rows, always the same ones."""
     if len(rows) <= count:
         return rows
     return rows[np.sort(np.random.default_rng(0).choice(len(rows), count, replace=False))]
 
 
-def rate_ratio(run: Run, base: BaseModel) -> float | None:
+def learning_rate_ratio(run: Run, base: BaseModel) -> float | None:
     """Learning rate of the scale over that of the tokens; None if either is not trained."""
-    adapter = _of_shapes(run, base)
-    trained = set(adapter.tensors) - adapter.fixed()
-    if not {"scale", "tokens"} <= trained:
+    adapter = _shape_only_adapter(run, base)
+    trainable_names = set(adapter.tensors) - adapter.untrained_names()
+    if not {"scale", "tokens"} <= trainable_names:
         return None
-    rates = adapter.rates()
-    return rates.get("scale", 1.0) / rates.get("tokens", 1.0)
+    factors = adapter.learning_rate_factors()
+    return factors.get("scale", 1.0) / factors.get("tokens", 1.0)
 
 
-def _of_shapes(run: Run, base: BaseModel) -> Adapter:
+def _shape_only_adapter(run: Run, base: BaseModel) -> Adapter:
     """The run's adapter without any values."""
-    from peftcore.adapters.initializers import Draw
+    from peftcore.adapters.initializers import SeededInitializer
 
-    recipe = METHODS[run.spec.method]
-    return recipe(base, recipe.Config.make(run.spec.settings), Draw([0], 1, "meta"))
+    method_class = METHODS[run.spec.method]
+    return method_class(
+        base, method_class.Config.make(run.spec.settings), SeededInitializer([0], 1, "meta")
+    )

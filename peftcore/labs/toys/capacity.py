@@ -18,62 +18,68 @@ from numpy.typing import NDArray
 from peftcore.errors import BadInput
 
 SYMBOLS = "".join(map(chr, range(33, 127)))  # printable ASCII without the space
-LONGEST = 20
+MAX_TEXT_LENGTH = 20
 SHARPNESS = 50.0  # inverse temperature of both heads
 
-Numbers = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Position:
+class PositionTrace:
     """The arithmetic at one position i."""
 
-    own: Numbers  # (N + 1,) attention of the head that looks at its own position
-    first: Numbers  # (N + 1,) attention of the head that looks at the first position
-    brought: Numbers  # (N,) sum of what both bring
-    kept: Numbers  # (N,) relu(brought - 1)
+    own_attention: FloatArray  # (N + 1,) attention of the head that looks at its own position
+    first_attention: FloatArray  # (N + 1,) attention of the head that looks at the first position
+    head_outputs: FloatArray  # (N,) sum of what both bring
+    kept: FloatArray  # (N,) relu(brought - 1)
     value: float  # sum of `kept`: the coordinate that was stored
-    logits: Numbers  # (V,)
+    logits: FloatArray  # (V,)
     symbol: str
 
 
-def store(text: str) -> Numbers:
+def encode_text(text: str) -> FloatArray:
     """The virtual token of a text: coordinate i is the number of its i-th symbol, over V."""
-    if not 1 <= len(text) <= LONGEST:
-        raise BadInput(f"the text must have 1 to {LONGEST} characters; it has {len(text)}")
-    for sign in text:
-        if sign not in SYMBOLS:
-            raise BadInput(f"the text may hold printable ASCII without spaces; got {sign!r}")
-    return np.array([SYMBOLS.index(sign) for sign in text]) / len(SYMBOLS)
+    if not 1 <= len(text) <= MAX_TEXT_LENGTH:
+        raise BadInput(f"the text must have 1 to {MAX_TEXT_LENGTH} characters; it has {len(text)}")
+    for character in text:
+        if character not in SYMBOLS:
+            raise BadInput(f"the text may hold printable ASCII without spaces; got {character!r}")
+    return np.array([SYMBOLS.index(character) for character in text]) / len(SYMBOLS)
 
 
-def unfold(virtual: Numbers) -> list[Position]:
+def run_network(virtual: FloatArray) -> list[PositionTrace]:
     """Run the fixed network on a virtual token: what it prints, with the arithmetic."""
     length = len(virtual)
-    places = np.eye(length + 1)  # code of position 0 (the virtual token's), 1, …, N
-    brings = np.vstack([np.zeros(length), np.eye(length)])  # what the first head's values hold
-    stored = np.vstack([virtual, np.zeros((length, length))])  # what the second head's values hold
-    return [_position(i, places, brings, stored) for i in range(1, length + 1)]
+    position_codes = np.eye(length + 1)  # code of position 0 (the virtual token's), 1, …, N
+    own_values = np.vstack([np.zeros(length), np.eye(length)])  # what the first head's values hold
+    token_values = np.vstack(
+        [virtual, np.zeros((length, length))]
+    )  # what the second head's values hold
+    return [_position(i, position_codes, own_values, token_values) for i in range(1, length + 1)]
 
 
-def _position(i: int, places: Numbers, brings: Numbers, stored: Numbers) -> Position:
-    seen = i + 1  # causal: itself and what stands before it
-    own = _softmax(SHARPNESS * places[:seen] @ places[i])
-    first = _softmax(SHARPNESS * places[:seen] @ places[0])
-    brought = own @ brings[:seen] + first @ stored[:seen]
-    kept = np.maximum(brought - 1, 0)
-    value = float(kept.sum())
+def _position(
+    i: int, position_codes: FloatArray, own_values: FloatArray, token_values: FloatArray
+) -> PositionTrace:
+    visible = i + 1  # causal: itself and what stands before it
+    own_attention = _softmax(SHARPNESS * position_codes[:visible] @ position_codes[i])
+    first_attention = _softmax(SHARPNESS * position_codes[:visible] @ position_codes[0])
+    head_outputs = own_attention @ own_values[:visible] + first_attention @ token_values[:visible]
+    activations = np.maximum(head_outputs - 1, 0)
+    value = float(activations.sum())
     logits = output_layer(value)
     symbol = SYMBOLS[int(logits.argmax())]
-    return Position(own, first, brought, kept, value, logits, symbol)
+    return PositionTrace(
+        own_attention, first_attention, head_outputs, activations, value, logits, symbol
+    )
 
 
-def output_layer(value: float) -> Numbers:
+def output_layer(value: float) -> FloatArray:
     """Logits (V,), linear in the value and largest for the symbol j with j / V nearest to it."""
     j = np.arange(len(SYMBOLS)) / len(SYMBOLS)
     return 0.25 - j**2 + (2 * j - 1) * value
 
 
-def _softmax(scores: Numbers) -> Numbers:
-    raised = np.exp(scores - scores.max())
-    return raised / raised.sum()
+def _softmax(scores: FloatArray) -> FloatArray:
+    exponentials = np.exp(scores - scores.max())
+    return exponentials / exponentials.sum()

@@ -31,23 +31,25 @@ def held_out(inputs: Tensor) -> Tensor:
     return (code * 2_654_435_761) % 2**32 < 2**30
 
 
-def draw(rows: int, length: int, rng: Generator, *, test: bool) -> Tensor:
+def sample_inputs(rows: int, length: int, rng: Generator, *, test: bool) -> Tensor:
     """Inputs (rows, length), all for testing or all for training."""
-    kept: list[Tensor] = []
-    while sum(map(len, kept)) < rows:
-        drawn = torch.randint(DIGITS, (4 * rows, length), generator=rng)
-        ordered = drawn.sort(-1).values
-        different = 1 + (ordered.diff(dim=-1) > 0).sum(-1)
-        rejected = (different > length // 2) & (torch.rand(len(drawn), generator=rng) < 0.5)
-        kept.append(drawn[(held_out(drawn) == test) & ~rejected])
-    return torch.cat(kept)[:rows]
+    batches: list[Tensor] = []
+    while sum(map(len, batches)) < rows:
+        candidates = torch.randint(DIGITS, (4 * rows, length), generator=rng)
+        sorted_digits = candidates.sort(-1).values
+        distinct_count = 1 + (sorted_digits.diff(dim=-1) > 0).sum(-1)
+        rejected = (distinct_count > length // 2) & (
+            torch.rand(len(candidates), generator=rng) < 0.5
+        )
+        batches.append(candidates[(held_out(candidates) == test) & ~rejected])
+    return torch.cat(batches)[:rows]
 
 
-def answers(inputs: Tensor, task: str, rng: Generator | None = None) -> Tensor:
+def task_answers(inputs: Tensor, task: str, rng: Generator | None = None) -> Tensor:
     """What should come out (rows, length); a mixture draws one of its tasks for every row."""
     if task != "mixture":
         return ANSWERS[task](inputs)
     assert rng is not None, "a mixture is drawn"
-    each = torch.stack([ANSWERS[name](inputs) for name in MIXTURE])
-    picked = torch.randint(len(MIXTURE), (len(inputs),), generator=rng)
-    return each[picked, torch.arange(len(inputs))]
+    answers_by_task = torch.stack([ANSWERS[name](inputs) for name in MIXTURE])
+    task_indices = torch.randint(len(MIXTURE), (len(inputs),), generator=rng)
+    return answers_by_task[task_indices, torch.arange(len(inputs))]

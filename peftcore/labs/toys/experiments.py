@@ -11,30 +11,30 @@ from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import TASKS, Recipe, Stage
 
 if TYPE_CHECKING:
-    from peftcore.labs.toys.training import Told
+    from peftcore.labs.toys.training import StageProgress
 
 
-def perform(
+def run_experiment(
     recipe: Recipe,
     seeds: Sequence[int],
     folder: Path,
     *,
-    report: Callable[[Told], None] = lambda told: None,
+    report: Callable[[StageProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
     device: str = "cpu",
 ) -> None:
     """Train and test every stage that is missing from the folder; training.Stopped if asked to."""
     for stage in recipe.stages:
-        if results.read(folder, recipe, stage, seeds) is None:
-            _perform(recipe, stage, seeds, folder, report, stop, device)
+        if results.read_result(folder, recipe, stage, seeds) is None:
+            _run_stage(recipe, stage, seeds, folder, report, stop, device)
 
 
-def _perform(
+def _run_stage(
     recipe: Recipe,
     stage: Stage,
     seeds: Sequence[int],
     folder: Path,
-    report: Callable[[Told], None],
+    report: Callable[[StageProgress], None],
     stop: Callable[[], bool],
     device: str,
 ) -> None:
@@ -44,29 +44,31 @@ def _perform(
 
     base = None
     if stage.kind != "pretrain":
-        base = results.weights(folder, recipe.key(recipe.stages[0], tuple(seeds)))
-    made = training.train(recipe.shape, stage, seeds, base, report, stop, device)
+        base = results.load_weights(folder, recipe.key(recipe.stages[0], tuple(seeds)))
+    trained = training.train_stage(recipe.shape, stage, seeds, base, report, stop, device)
     scores = {
-        task: training.exact_match(recipe.shape, stage.kind, made.tensors, base, task)
+        task: training.exact_match(recipe.shape, stage.kind, trained.tensors, base, task)
         for task in TASKS
     }
-    result = results.Result(
+    result = results.StageResult(
         key=recipe.key(stage, tuple(seeds)),
         stage=stage.model_dump(),
         shape=recipe.shape.model_dump(),
         seeds=list(seeds),
-        numbers=made.numbers,
-        seconds=round(made.seconds, 1),
-        tested=training.TESTED,
+        numbers=trained.numbers,
+        seconds=round(trained.seconds, 1),
+        tested=training.TEST_SEQUENCES,
         exact_match=scores,
-        losses=[[step, values] for step, values in made.losses],
+        losses=[[step, values] for step, values in trained.losses],
         made_with={"torch": torch.__version__, "python": platform.python_version()},
     )
-    results.write(folder, result, made.tensors)
+    results.write_result(folder, result, trained.tensors)
 
 
-def ship(recipe: Recipe, seeds: Sequence[int], source: Path, target: Path) -> None:
+def ship_results(recipe: Recipe, seeds: Sequence[int], source: Path, target: Path) -> None:
     """Copy an experiment's results, and the weights of its first seed, to another folder."""
-    for _, result in results.found(source, recipe, seeds):
-        first = {n: tensor[:1] for n, tensor in results.weights(source, result.key).items()}
-        results.write(target, result, first)
+    for _, result in results.completed_stages(source, recipe, seeds):
+        first_seed = {
+            name: tensor[:1] for name, tensor in results.load_weights(source, result.key).items()
+        }
+        results.write_result(target, result, first_seed)

@@ -17,13 +17,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import gelu, layer_norm
 
-from peftcore.labs.toys.recipes import WORDS, Shape
+from peftcore.labs.toys.recipes import VOCABULARY_SIZE, ToyShape
 
 Tensors = Mapping[str, Tensor]
 
 
 @dataclass
-class Seen:
+class AttentionTrace:
     """What attention looked like: weights (s, b, h, query, m + digits) of each layer."""
 
     weights: list[Tensor] = field(default_factory=list)
@@ -33,130 +33,137 @@ def _generators(seeds: Sequence[int], salt: int) -> list[Generator]:
     return [torch.Generator().manual_seed(1_000_003 * seed + salt) for seed in seeds]
 
 
-def fresh(shape: Shape, seeds: Sequence[int]) -> dict[str, Tensor]:
+def init_model(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
     """A model for each seed, as GPT-2 starts: N(0, 0.02), less where a layer writes its result."""
     d, window = shape.width, shape.pads + 2 * shape.length - 1
-    small = 0.02 / (2 * shape.layers) ** 0.5
+    residual_std = 0.02 / (2 * shape.layers) ** 0.5
     sizes: dict[str, tuple[tuple[int, ...], float]] = {
-        "words": ((WORDS, d), 0.02),
+        "words": ((VOCABULARY_SIZE, d), 0.02),
         "places": ((window, d), 0.02),
-        "head": ((d, WORDS), 0.02),
+        "head": ((d, VOCABULARY_SIZE), 0.02),
     }
     for layer in range(shape.layers):
         sizes |= {
             f"{layer}.qkv": ((d, 3 * d), 0.02),
-            f"{layer}.out": ((d, d), small),
+            f"{layer}.out": ((d, d), residual_std),
             f"{layer}.up": ((d, 4 * d), 0.02),
-            f"{layer}.down": ((4 * d, d), small),
+            f"{layer}.down": ((4 * d, d), residual_std),
         }
     rngs = _generators(seeds, 1)
-    made = {
+    tensors = {
         name: torch.stack([torch.randn(size, generator=rng) * std for rng in rngs])
         for name, (size, std) in sizes.items()
     }
     ones, zeros = torch.ones(len(seeds), 1, d), torch.zeros(len(seeds), 1, d)
     for layer in range(shape.layers):
         widths = {"qkv": 3 * d, "out": d, "up": 4 * d, "down": d}
-        made |= {
+        tensors |= {
             f"{layer}.{part}.bias": torch.zeros(len(seeds), 1, n) for part, n in widths.items()
         }
-        made |= {f"{layer}.norm2": ones.clone(), f"{layer}.norm2.bias": zeros.clone()}
+        tensors |= {f"{layer}.norm2": ones.clone(), f"{layer}.norm2.bias": zeros.clone()}
         if shape.norm:
-            made |= {f"{layer}.norm1": ones.clone(), f"{layer}.norm1.bias": zeros.clone()}
-    return made | {"norm": ones.clone(), "norm.bias": zeros.clone()}
+            tensors |= {f"{layer}.norm1": ones.clone(), f"{layer}.norm1.bias": zeros.clone()}
+    return tensors | {"norm": ones.clone(), "norm.bias": zeros.clone()}
 
 
-def decayed(name: str) -> bool:
+def has_weight_decay(name: str) -> bool:
     """Whether weight decay applies: to matrices of linear layers only."""
     return name == "head" or name.rpartition(".")[2] in ("qkv", "out", "up", "down")
 
 
-def fresh_prefix(shape: Shape, seeds: Sequence[int]) -> dict[str, Tensor]:
+def init_prefix(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
     """A prefix (s, layer, m, d) from N(0, 1)."""
     size = (shape.layers, shape.pads, shape.width)
     rngs = _generators(seeds, 2)
     return {"prefix": torch.stack([torch.randn(size, generator=rng) for rng in rngs])}
 
 
-def fresh_lora(shape: Shape, seeds: Sequence[int]) -> dict[str, Tensor]:
+def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
     """Rank-1 changes of both matrices of each layer's perceptron, at first without effect."""
-    d, made = shape.width, {}
+    d, tensors = shape.width, {}
     rngs = _generators(seeds, 3)
     for layer in range(shape.layers):
         for part, inputs, outputs in (("up", d, 4 * d), ("down", 4 * d, d)):
-            drawn = [torch.randn(inputs, 1, generator=rng) * inputs**-0.5 for rng in rngs]
-            made[f"{layer}.{part}.a"] = torch.stack(drawn)
-            made[f"{layer}.{part}.b"] = torch.zeros(len(seeds), 1, outputs)
-    return made
+            matrices = [torch.randn(inputs, 1, generator=rng) * inputs**-0.5 for rng in rngs]
+            tensors[f"{layer}.{part}.a"] = torch.stack(matrices)
+            tensors[f"{layer}.{part}.b"] = torch.zeros(len(seeds), 1, outputs)
+    return tensors
 
 
-def with_lora(tensors: Tensors, lora: Tensors) -> dict[str, Tensor]:
+def apply_lora(tensors: Tensors, lora: Tensors) -> dict[str, Tensor]:
     """The tensors with the rank-1 changes added."""
-    changed = {
+    deltas = {
         name.removesuffix(".a"): lora[name] @ lora[f"{name.removesuffix('.a')}.b"]
         for name in lora
         if name.endswith(".a")
     }
-    return {n: t + changed[n] if n in changed else t for n, t in tensors.items()}
+    return {
+        name: tensor + deltas[name] if name in deltas else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def logits(
-    shape: Shape,
+    shape: ToyShape,
     tensors: Tensors,
     tokens: Tensor,
     prefix: Tensor | None = None,
-    seen: Seen | None = None,
+    trace: AttentionTrace | None = None,
 ) -> Tensor:
     """Scores (s, b, t - n + 1, words) of what follows each position from the last input digit on.
 
     tokens (s, b, t): the n input digits, then the answer's digits so far.
     """
     m, t = shape.pads, tokens.shape[-1]
-    places = tensors["places"]
+    positions = tensors["places"]
     rows = torch.arange(len(tokens), device=tokens.device)[:, None, None]
-    x = tensors["words"][rows, tokens] + places[:, None, m : m + t]  # (s, b, t, d)
-    front = (tensors["words"][:, :1] + places[:, :m])[:, None]  # (s, 1, m, d): zeros in front
+    x = tensors["words"][rows, tokens] + positions[:, None, m : m + t]  # (s, b, t, d)
+    front = (tensors["words"][:, :1] + positions[:, :m])[:, None]  # (s, 1, m, d): zeros in front
     for layer in range(shape.layers):
         last = layer == shape.layers - 1
         if prefix is not None:
             front = prefix[:, layer][:, None]
-        keys_front, moved = _front(shape, tensors, layer, front, last or prefix is not None)
+        keys_front, next_front = _front_keys_values(
+            shape, tensors, layer, front, last or prefix is not None
+        )
         # Only what follows the input is ever read, so the last layer computes no more than that.
-        x = _block(shape, tensors, layer, x, keys_front, shape.length - 1 if last else 0, seen)
-        front = moved
+        x = _block(shape, tensors, layer, x, keys_front, shape.length - 1 if last else 0, trace)
+        front = next_front
     x = _norm(x, tensors, "norm")
     return _linear(x, tensors["head"])
 
 
-def _front(
-    shape: Shape, tensors: Tensors, layer: int, front: Tensor, dead_end: bool
+def _front_keys_values(
+    shape: ToyShape, tensors: Tensors, layer: int, front: Tensor, dead_end: bool
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (s, 1, m, 2 d) of the positions in front, and what they become."""
-    read = _norm(front, tensors, f"{layer}.norm1") if shape.norm else front
-    qkv = _linear(read, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
-    pair = qkv[..., shape.width :]
+    normed = _norm(front, tensors, f"{layer}.norm1") if shape.norm else front
+    qkv = _linear(normed, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
+    keys_values = qkv[..., shape.width :]
     if dead_end:
-        return pair, front
-    nothing = pair[..., :0, :]
-    return pair, _rest(tensors, layer, front, _attend(shape, qkv, nothing, 0, None))
+        return keys_values, front
+    no_front = keys_values[..., :0, :]
+    return keys_values, _finish_layer(tensors, layer, front, _attend(shape, qkv, no_front, 0, None))
 
 
 def _block(
-    shape: Shape,
+    shape: ToyShape,
     tensors: Tensors,
     layer: int,
     x: Tensor,
     front: Tensor,
     start: int,
-    seen: Seen | None,
+    trace: AttentionTrace | None,
 ) -> Tensor:
     """One layer, from position `start` on."""
-    read = _norm(x, tensors, f"{layer}.norm1") if shape.norm else x
-    qkv = _linear(read, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
-    return _rest(tensors, layer, x[:, :, start:], _attend(shape, qkv, front, start, seen))
+    normed = _norm(x, tensors, f"{layer}.norm1") if shape.norm else x
+    qkv = _linear(normed, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
+    return _finish_layer(tensors, layer, x[:, :, start:], _attend(shape, qkv, front, start, trace))
 
 
-def _attend(shape: Shape, qkv: Tensor, front: Tensor, start: int, seen: Seen | None) -> Tensor:
+def _attend(
+    shape: ToyShape, qkv: Tensor, front: Tensor, start: int, trace: AttentionTrace | None
+) -> Tensor:
     """What the heads bring (s, b, t - start, d), looking at what is in front and at the past."""
     s, b, t, _ = qkv.shape
     h, m = shape.heads, front.shape[2]
@@ -170,25 +177,25 @@ def _attend(shape: Shape, qkv: Tensor, front: Tensor, start: int, seen: Seen | N
     if scores.dtype == torch.bfloat16:  # too coarse for a softmax
         scores = scores.float()
     weights = scores.masked_fill(hidden, -torch.inf).softmax(-1)
-    if seen is not None:
-        seen.weights.append(weights.detach())
+    if trace is not None:
+        trace.weights.append(weights.detach())
     return (weights @ value).transpose(2, 3).flatten(-2)
 
 
-def _rest(tensors: Tensors, layer: int, x: Tensor, brought: Tensor) -> Tensor:
+def _finish_layer(tensors: Tensors, layer: int, x: Tensor, head_outputs: Tensor) -> Tensor:
     """What a layer does after its heads: add what they brought, then the perceptron."""
 
     def linear(x: Tensor, part: str) -> Tensor:
         return _linear(x, tensors[f"{layer}.{part}"], tensors[f"{layer}.{part}.bias"])
 
-    x = x + linear(brought, "out")
-    inner = gelu(linear(_norm(x, tensors, f"{layer}.norm2"), "up"), approximate="tanh")
-    return x + linear(inner, "down")
+    x = x + linear(head_outputs, "out")
+    hidden = gelu(linear(_norm(x, tensors, f"{layer}.norm2"), "up"), approximate="tanh")
+    return x + linear(hidden, "down")
 
 
 def _norm(x: Tensor, tensors: Tensors, name: str) -> Tensor:
-    still = layer_norm(x, x.shape[-1:])
-    return still * tensors[name][:, None] + tensors[f"{name}.bias"][:, None]
+    normalised = layer_norm(x, x.shape[-1:])
+    return normalised * tensors[name][:, None] + tensors[f"{name}.bias"][:, None]
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

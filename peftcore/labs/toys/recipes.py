@@ -14,16 +14,18 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from peftcore.errors import unknown
+from peftcore.errors import unknown_name
 from peftcore.settings import Settings
 
-Kind = Literal["pretrain", "full", "prefix", "lora"]
-Size = Literal["cpu", "full", "quick"]
-Number = Literal["01", "02", "03", "04"]
-Task = Literal["ascending", "descending", "add1", "add2", "ascending_add1", "histogram", "mixture"]
+StageKind = Literal["pretrain", "full", "prefix", "lora"]
+RecipeSize = Literal["cpu", "full", "quick"]
+ExperimentNumber = Literal["01", "02", "03", "04"]
+ToyTask = Literal[
+    "ascending", "descending", "add1", "add2", "ascending_add1", "histogram", "mixture"
+]
 
 DIGITS = 8  # digits that occur in inputs
-WORDS = 10  # digits that occur in answers: room for adding two
+VOCABULARY_SIZE = 10  # digits that occur in answers: room for adding two
 TASKS: Mapping[str, str] = {
     "ascending": "sort ascending",
     "descending": "sort descending",
@@ -32,7 +34,7 @@ TASKS: Mapping[str, str] = {
     "ascending_add1": "sort ascending, then add one",
     "histogram": "count how often each digit occurs",
 }
-MIXTURE: tuple[Task, ...] = (
+MIXTURE: tuple[ToyTask, ...] = (
     "ascending",
     "descending",
     "add1",
@@ -40,7 +42,7 @@ MIXTURE: tuple[Task, ...] = (
 )  # seen in pretraining, not announced
 
 
-class Shape(Settings):
+class ToyShape(Settings):
     """The transformer: learned positions, `pads` constant positions in front, digits after them."""
 
     layers: int = Field(1, ge=1, le=12, description="Layers")
@@ -54,8 +56,8 @@ class Shape(Settings):
 class Stage(Settings):
     """One training: of the whole model from scratch, or of an adaptation of the pretrained one."""
 
-    kind: Kind = Field(description="What is trained")
-    task: Task = Field(description="What it is trained on")
+    kind: StageKind = Field(description="What is trained")
+    task: ToyTask = Field(description="What it is trained on")
     steps: int = Field(ge=1, description="Optimiser steps of 64 sequences each")
     rate: float = Field(gt=0, description="Learning rate, constant")
 
@@ -71,10 +73,10 @@ class Stage(Settings):
 class Recipe(Settings):
     """A whole experiment; the first stage pretrains, the others start from what it made."""
 
-    number: Number
-    size: Size
+    number: ExperimentNumber
+    size: RecipeSize
     title: str
-    shape: Shape
+    shape: ToyShape
     stages: tuple[Stage, ...]
     tasks: tuple[str, ...] = Field(description="What every stage is tested on")
 
@@ -85,7 +87,7 @@ class Recipe(Settings):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-TITLES: Mapping[Number, str] = {
+TITLES: Mapping[ExperimentNumber, str] = {
     "01": "A new pattern",
     "02": "Eliciting a skill",
     "03": "Composing, counting",
@@ -93,27 +95,27 @@ TITLES: Mapping[Number, str] = {
 }
 
 
-def _prefixes(steps: int, rate: float) -> tuple[tuple[Kind, Task, int, float], ...]:
+def _prefixes(steps: int, rate: float) -> tuple[tuple[StageKind, ToyTask, int, float], ...]:
     """A prefix for each task of the mixture."""
     return tuple(("prefix", task, steps, rate) for task in MIXTURE)
 
 
-def _stages(*rows: tuple[Kind, Task, int, float]) -> tuple[Stage, ...]:
+def _stages(*rows: tuple[StageKind, ToyTask, int, float]) -> tuple[Stage, ...]:
     return tuple(Stage(kind=k, task=t, steps=n, rate=r) for k, t, n, r in rows)
 
 
-_FAR = ("ascending", "ascending_add1", "histogram")
-_SHAPES: Mapping[tuple[Size, Number], Shape] = {
-    ("cpu", "01"): Shape(layers=1, heads=1, width=64),
-    ("cpu", "02"): Shape(layers=1, heads=4, width=96, norm=False),
-    ("cpu", "03"): Shape(layers=2, heads=4, width=96, pads=10),
-    ("cpu", "04"): Shape(layers=2, heads=4, width=96, pads=10),
-    ("full", "01"): Shape(layers=1, heads=1, width=96, length=10),
-    ("full", "02"): Shape(layers=1, heads=4, width=256, length=10, norm=False),
-    ("full", "03"): Shape(layers=4, heads=4, width=256, length=10, pads=10),
-    ("full", "04"): Shape(layers=4, heads=4, width=256, length=10, pads=12),
+_HARD_TASKS = ("ascending", "ascending_add1", "histogram")
+_SHAPES: Mapping[tuple[RecipeSize, ExperimentNumber], ToyShape] = {
+    ("cpu", "01"): ToyShape(layers=1, heads=1, width=64),
+    ("cpu", "02"): ToyShape(layers=1, heads=4, width=96, norm=False),
+    ("cpu", "03"): ToyShape(layers=2, heads=4, width=96, pads=10),
+    ("cpu", "04"): ToyShape(layers=2, heads=4, width=96, pads=10),
+    ("full", "01"): ToyShape(layers=1, heads=1, width=96, length=10),
+    ("full", "02"): ToyShape(layers=1, heads=4, width=256, length=10, norm=False),
+    ("full", "03"): ToyShape(layers=4, heads=4, width=256, length=10, pads=10),
+    ("full", "04"): ToyShape(layers=4, heads=4, width=256, length=10, pads=12),
 }
-_STAGES: Mapping[tuple[Size, Number], tuple[Stage, ...]] = {
+_STAGES: Mapping[tuple[RecipeSize, ExperimentNumber], tuple[Stage, ...]] = {
     ("cpu", "01"): _stages(
         ("pretrain", "ascending", 2000, 2e-3),
         ("full", "descending", 1500, 2e-3),
@@ -150,62 +152,66 @@ _STAGES: Mapping[tuple[Size, Number], tuple[Stage, ...]] = {
         ("lora", "histogram", 10_000, 5e-3),
     ),
 }
-_TESTED: Mapping[Number, tuple[str, ...]] = {
+_TEST_TASKS: Mapping[ExperimentNumber, tuple[str, ...]] = {
     "01": ("ascending", "descending"),
     "02": MIXTURE,
     "03": (*MIXTURE, "ascending_add1", "histogram"),
-    "04": _FAR,
+    "04": _HARD_TASKS,
 }
-QUICK = 20  # a quick recipe takes this share of the processor recipe's steps
+QUICK_DIVISOR = 20  # a quick recipe takes this share of the processor recipe's steps
 
 
-def recipe(number: str, size: str = "cpu") -> Recipe:
+def find_recipe(number: str, size: str = "cpu") -> Recipe:
     """The recipe of an experiment; BadInput if there is none."""
     if number not in TITLES:
-        raise unknown("toy experiment", number, TITLES)
-    if size not in get_args(Size):
-        raise unknown("recipe", size, get_args(Size))
-    found = ("full" if size == "full" else "cpu", number)
-    stages = _STAGES[found]  # type: ignore[index]
+        raise unknown_name("toy experiment", number, TITLES)
+    if size not in get_args(RecipeSize):
+        raise unknown_name("recipe", size, get_args(RecipeSize))
+    key = ("full" if size == "full" else "cpu", number)
+    stages = _STAGES[key]  # type: ignore[index]
     if size == "quick":
-        stages = tuple(s.model_copy(update={"steps": s.steps // QUICK}) for s in stages)
+        stages = tuple(
+            stage.model_copy(update={"steps": stage.steps // QUICK_DIVISOR}) for stage in stages
+        )
     return Recipe(
         number=number,
         size=size,
         title=TITLES[number],  # type: ignore[index]
-        shape=_SHAPES[found],  # type: ignore[index]
+        shape=_SHAPES[key],  # type: ignore[index]
         stages=stages,
-        tasks=_TESTED[number],  # type: ignore[index]
+        tasks=_TEST_TASKS[number],  # type: ignore[index]
     )
 
 
 @dataclass(frozen=True)
-class Reported:
+class ReportedResult:
     """A figure of the authors' notebooks: exact match in percent, at full size, one seed."""
 
-    number: Number
+    number: ExperimentNumber
     stage: str  # as `Stage.name`
     task: str
     exact_match: float
 
 
-def _reported(number: Number, tasks: tuple[str, ...], **rows: tuple[float, ...]) -> list[Reported]:
+def _reported_rows(
+    number: ExperimentNumber, tasks: tuple[str, ...], **rows: tuple[float, ...]
+) -> list[ReportedResult]:
     return [
-        Reported(number, name.replace("__", ": "), task, value)
+        ReportedResult(number, name.replace("__", ": "), task, value)
         for name, values in rows.items()
         for task, value in zip(tasks, values, strict=False)
     ]
 
 
 SOURCE = "arXiv:2310.19698, outputs of the authors' notebooks; full size, one seed"
-REPORTED: tuple[Reported, ...] = (
-    *_reported(
+REPORTED: tuple[ReportedResult, ...] = (
+    *_reported_rows(
         "01",
         ("ascending", "descending"),
         pretrained=(91.41, 0.0),
         **{"fine-tuned: descending": (0.0, 84.91), "prefix: descending": (0.09, 0.0)},
     ),
-    *_reported(
+    *_reported_rows(
         "02",
         MIXTURE,
         pretrained=(31.44, 19.16, 29.97, 15.62),
@@ -216,23 +222,23 @@ REPORTED: tuple[Reported, ...] = (
             "prefix: add2": (0.0, 0.0, 0.16, 99.78),
         },
     ),
-    *_reported(
+    *_reported_rows(
         "03",
         (*MIXTURE, "ascending_add1", "histogram"),
         pretrained=(5.91, 27.75, 39.66, 22.81, 0.0, 0.0),
     ),
-    Reported("03", "prefix: ascending", "ascending", 99.69),
-    Reported("03", "prefix: descending", "descending", 99.59),
-    Reported("03", "prefix: add1", "add1", 100.0),
-    Reported("03", "prefix: add2", "add2", 99.97),
-    Reported("03", "prefix: ascending_add1", "ascending_add1", 71.59),
-    Reported("03", "prefix: histogram", "histogram", 0.62),
-    Reported("04", "prefix: histogram", "histogram", 0.31),
-    Reported("04", "rank-1 LoRA: histogram", "histogram", 92.38),
+    ReportedResult("03", "prefix: ascending", "ascending", 99.69),
+    ReportedResult("03", "prefix: descending", "descending", 99.59),
+    ReportedResult("03", "prefix: add1", "add1", 100.0),
+    ReportedResult("03", "prefix: add2", "add2", 99.97),
+    ReportedResult("03", "prefix: ascending_add1", "ascending_add1", 71.59),
+    ReportedResult("03", "prefix: histogram", "histogram", 0.62),
+    ReportedResult("04", "prefix: histogram", "histogram", 0.31),
+    ReportedResult("04", "rank-1 LoRA: histogram", "histogram", 92.38),
 )
 
 
-def reported(number: str, stage: str, task: str) -> float | None:
+def reported_exact_match(number: str, stage: str, task: str) -> float | None:
     """What the authors' notebook shows for this cell, in percent, if it shows it."""
     for row in REPORTED:
         if (row.number, row.stage, row.task) == (number, stage, task):

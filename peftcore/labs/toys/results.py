@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from peftcore import paths
 from peftcore.analysis.comparison import interval
 from peftcore.labs.toys.guessing import constant_answer
-from peftcore.labs.toys.recipes import Recipe, Stage, reported
+from peftcore.labs.toys.recipes import Recipe, Stage, reported_exact_match
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 SHIPPED_SEEDS = (0, 1, 2, 3, 4)
 
 
-def shipped() -> Path:
+def shipped_folder() -> Path:
     """The folder of results that come with the project."""
     return paths.ASSETS / "toys"
 
 
-def own() -> Path:
+def own_folder() -> Path:
     """The folder of results made on this machine."""
-    folder = paths.home() / "toys" / "stages"
+    folder = paths.workspace_folder() / "toys" / "stages"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 @dataclass(frozen=True)
-class Result:
+class StageResult:
     """What one stage reached.  exact_match: task → percent for each seed."""
 
     key: str
@@ -53,38 +53,42 @@ class Result:
     made_with: dict[str, Any]
 
 
-def write(folder: Path, result: Result, tensors: Mapping[str, Tensor]) -> None:
+def write_result(folder: Path, result: StageResult, tensors: Mapping[str, Tensor]) -> None:
     """Keep a stage: weights first, so that a result is never without them."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
-    ready = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
-    atomic_files.replace(folder / f"{result.key}.safetensors", save(ready))
-    text = json.dumps(atomic_files.plain(asdict(result)), separators=(",", ":"))
-    atomic_files.replace(folder / f"{result.key}.json", text.encode() + b"\n")
+    contiguous = {name: tensor.contiguous().clone() for name, tensor in tensors.items()}
+    atomic_files.replace_file(folder / f"{result.key}.safetensors", save(contiguous))
+    text = json.dumps(atomic_files.to_jsonable(asdict(result)), separators=(",", ":"))
+    atomic_files.replace_file(folder / f"{result.key}.json", text.encode() + b"\n")
 
 
-def read(folder: Path, recipe: Recipe, stage: Stage, seeds: Sequence[int]) -> Result | None:
+def read_result(
+    folder: Path, recipe: Recipe, stage: Stage, seeds: Sequence[int]
+) -> StageResult | None:
     """What a stage reached, if it is there."""
     stored = atomic_files.read_json(folder / f"{recipe.key(stage, tuple(seeds))}.json")
-    return Result(**stored) if stored else None
+    return StageResult(**stored) if stored else None
 
 
-def weights(folder: Path, key: str) -> dict[str, Tensor]:
+def load_weights(folder: Path, key: str) -> dict[str, Tensor]:
     """The tensors of a stage, seeds in front."""
     from safetensors.torch import load_file
 
     return load_file(folder / f"{key}.safetensors")
 
 
-def found(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> list[tuple[Stage, Result]]:
+def completed_stages(
+    folder: Path, recipe: Recipe, seeds: Sequence[int]
+) -> list[tuple[Stage, StageResult]]:
     """The stages of an experiment that are there, in its order."""
-    pairs = ((stage, read(folder, recipe, stage, seeds)) for stage in recipe.stages)
+    pairs = ((stage, read_result(folder, recipe, stage, seeds)) for stage in recipe.stages)
     return [(stage, result) for stage, result in pairs if result]
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """One cell of an experiment's table, in percent.
 
     paper: the authors' figure, at full size.  constant: what the best constant answer reaches, for
@@ -103,32 +107,32 @@ class Row:
     paper: float | None
     constant: float | None
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The row as the command line prints it."""
         value = {"mean": self.mean, "low": self.low, "high": self.high, "seeds": self.seeds}
-        kept = ("model", "adaptation", "trained_on", "task", "numbers", "paper", "constant")
-        return {name: getattr(self, name) for name in kept} | {"exact_match": value}
+        fields = ("model", "adaptation", "trained_on", "task", "numbers", "paper", "constant")
+        return {name: getattr(self, name) for name in fields} | {"exact_match": value}
 
 
-def rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[Row]:
+def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[ResultRow]:
     """The table of an experiment, as far as it has come; intervals cannot leave 0 to 100."""
     shape = recipe.shape
     model = f"{shape.layers} layer{'s' * (shape.layers > 1)}, {shape.heads} head"
     model += f"{'s' * (shape.heads > 1)}, width {shape.width}"
-    for stage, result in found(folder, recipe, seeds):
+    for stage, result in completed_stages(folder, recipe, seeds):
         for task in recipe.tasks:
             values = result.exact_match[task]
-            here = interval(values)
-            yield Row(
+            summary = interval(values)
+            yield ResultRow(
                 model=model,
                 adaptation=stage.name,
                 trained_on=stage.task,
                 task=task,
                 numbers=result.numbers,
                 mean=sum(values) / len(values),
-                low=None if here.low is None else max(0.0, here.low),
-                high=None if here.high is None else min(100.0, here.high),
+                low=None if summary.low is None else max(0.0, summary.low),
+                high=None if summary.high is None else min(100.0, summary.high),
                 seeds=values,
-                paper=reported(recipe.number, stage.name, task),
+                paper=reported_exact_match(recipe.number, stage.name, task),
                 constant=100 * constant_answer(shape.length) if task == "histogram" else None,
             )

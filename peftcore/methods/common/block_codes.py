@@ -21,106 +21,114 @@ from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import Part
+    from peftcore.models.structure import TargetSlice
 
-TURNS, SHRINKS, LAST_SHRINKS = 10, 20, 40  # turns; shrinkage steps in a turn, and after the last
-SAMPLE = 1024  # blocks the dictionary is learned from
+DICTIONARY_ROUNDS, SHRINKAGE_STEPS, FINAL_SHRINKAGE_STEPS = (
+    10,
+    20,
+    40,
+)  # turns; shrinkage steps in a turn, and after the last
+MAX_SAMPLE_BLOCKS = 1024  # blocks the dictionary is learned from
 
 
 @dataclass(frozen=True)
-class Coding:
+class SparseCoding:
     """Codes (i / k, o / k, a) of a matrix (i, o), and the unit atoms (a, k, k) they belong to."""
 
     codes: Tensor
     atoms: Tensor
 
 
-def of_part(base: BaseModel, part: Part, block: int, atoms: int, price: float) -> Coding:
+def cached_coding(
+    base: BaseModel, part: TargetSlice, block: int, atoms: int, price: float
+) -> SparseCoding:
     """The coding of one part's matrix, from this machine's store if it was made before."""
-    asked = f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
-    name = hashlib.sha256(asked.encode()).hexdigest()[:24]
-    path = paths.home() / "codes" / f"{name}.safetensors"
+    cache_key = (
+        f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
+    )
+    name = hashlib.sha256(cache_key.encode()).hexdigest()[:24]
+    path = paths.workspace_folder() / "codes" / f"{name}.safetensors"
     shape = (part.inputs // block, (part.stop - part.start) // block, atoms)
     if path.is_file():
         from safetensors.torch import load_file
 
-        held = load_file(path)
+        stored = load_file(path)
         flat = torch.zeros(shape).flatten()
-        flat[held["places"].long()] = held["values"]
-        return Coding(flat.view(shape), held["atoms"])
-    made = coding(matrix(base, part), block, atoms, price)
-    _keep(path, made)
-    return made
+        flat[stored["places"].long()] = stored["values"]
+        return SparseCoding(flat.view(shape), stored["atoms"])
+    new_coding = sparse_code(weight_matrix(base, part), block, atoms, price)
+    _store_coding(path, new_coding)
+    return new_coding
 
 
-def _keep(path: Path, made: Coding) -> None:
+def _store_coding(path: Path, new_coding: SparseCoding) -> None:
     from safetensors.torch import save
 
-    flat = made.codes.flatten()
-    places_ = flat.nonzero()[:, 0]
+    flat = new_coding.codes.flatten()
+    indices = flat.nonzero()[:, 0]
     path.parent.mkdir(exist_ok=True)
-    held = {"places": places_.int(), "values": flat[places_], "atoms": made.atoms}
-    atomic_files.replace(path, save(held))
+    tensors = {"places": indices.int(), "values": flat[indices], "atoms": new_coding.atoms}
+    atomic_files.replace_file(path, save(tensors))
 
 
-def matrix(base: BaseModel, part: Part) -> Tensor:
+def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
     """A part's weights (i, o) in double precision."""
-    leaf = base.model.get_submodule(part.path)
-    weight = leaf.weight.detach().cpu().double()
-    if type(leaf).__name__ != "Conv1D":
+    module = base.model.get_submodule(part.path)
+    weight = module.weight.detach().cpu().double()
+    if type(module).__name__ != "Conv1D":
         weight = weight.mT
     return weight[:, part.start : part.stop]
 
 
-def coding(weight: Tensor, block: int, atoms: int, price: float) -> Coding:
+def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseCoding:
     """Codes of a matrix (i, o) whose sides the block divides.
 
     price: what a code of one costs against squared error, with the weights scaled to a spread of 1.
     """
     i, o = weight.shape
     spread = weight.std().clamp(min=1e-12)
-    cut = (weight / spread).view(i // block, block, o // block, block).transpose(1, 2)
-    rows = cut.reshape(-1, block * block)
-    dictionary = _learned(rows, atoms, price)
-    codes = _codes(rows, dictionary, price, LAST_SHRINKS) * spread
-    return Coding(
+    blocks = (weight / spread).view(i // block, block, o // block, block).transpose(1, 2)
+    rows = blocks.reshape(-1, block * block)
+    dictionary = _learn_dictionary(rows, atoms, price)
+    codes = _fista_codes(rows, dictionary, price, FINAL_SHRINKAGE_STEPS) * spread
+    return SparseCoding(
         codes.view(i // block, o // block, atoms).float(),
         dictionary.view(atoms, block, block).float(),
     )
 
 
-def _learned(rows: Tensor, atoms: int, price: float) -> Tensor:
+def _learn_dictionary(rows: Tensor, atoms: int, price: float) -> Tensor:
     """Unit atoms (a, b) that code these rows (n, b) well."""
     rng = torch.Generator().manual_seed(0)
-    sample = rows[torch.randperm(len(rows), generator=rng)[:SAMPLE]]
-    drawn = torch.randn(atoms, rows.shape[1], generator=rng).double()
+    sample = rows[torch.randperm(len(rows), generator=rng)[:MAX_SAMPLE_BLOCKS]]
+    initial = torch.randn(atoms, rows.shape[1], generator=rng).double()
     first = sample[: atoms // 2]
-    drawn[: len(first)] += first * 3  # half of them near blocks that occur
-    dictionary = _unit(drawn)
-    for _ in range(TURNS):
-        codes = _codes(sample, dictionary, price, SHRINKS)
+    initial[: len(first)] += first * 3  # half of them near blocks that occur
+    dictionary = _normalize(initial)
+    for _ in range(DICTIONARY_ROUNDS):
+        codes = _fista_codes(sample, dictionary, price, SHRINKAGE_STEPS)
         usage, wanted = codes.mT @ codes, codes.mT @ sample
         for j in range(atoms):
             # The small number keeps an atom that is hardly used where it is.
             step = (wanted[j] - usage[j] @ dictionary) / (usage[j, j] + 1e-3)
-            dictionary[j] = _unit(dictionary[j] + step)
+            dictionary[j] = _normalize(dictionary[j] + step)
     return dictionary
 
 
-def _codes(rows: Tensor, dictionary: Tensor, price: float, steps: int) -> Tensor:
+def _fista_codes(rows: Tensor, dictionary: Tensor, price: float, steps: int) -> Tensor:
     """Codes (n, a) of least ½‖row − code D‖² + price ‖code‖₁, by accelerated shrinkage."""
     overlap, read = dictionary @ dictionary.mT, rows @ dictionary.mT
     bound = torch.linalg.matrix_norm(overlap, 1)  # no eigenvalue is larger
-    code = ahead = torch.zeros_like(read)
-    pace = 1.0
+    code = extrapolated = torch.zeros_like(read)
+    momentum = 1.0
     for _ in range(steps):
-        moved = ahead - (ahead @ overlap - read) / bound
+        moved = extrapolated - (extrapolated @ overlap - read) / bound
         new = moved - moved.clamp(-price / bound, price / bound)
-        faster = (1 + (1 + 4 * pace**2) ** 0.5) / 2
-        ahead = new + (pace - 1) / faster * (new - code)
-        code, pace = new, faster
+        next_momentum = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        extrapolated = new + (momentum - 1) / next_momentum * (new - code)
+        code, momentum = new, next_momentum
     return code
 
 
-def _unit(atoms: Tensor) -> Tensor:
+def _normalize(atoms: Tensor) -> Tensor:
     return atoms / atoms.norm(dim=-1, keepdim=True).clamp(min=1e-12)

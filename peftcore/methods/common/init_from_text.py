@@ -29,15 +29,15 @@ def token_ids(base: BaseModel, text: str) -> Tensor:
     return torch.tensor(ids)
 
 
-def embeddings(base: BaseModel, text: str, length: int) -> Tensor:
+def text_embeddings(base: BaseModel, text: str, length: int) -> Tensor:
     """Embeddings (length, d) of a text's tokens, which are repeated or cut to the length."""
     ids = token_ids(base, text)
     return base.embeddings.detach()[ids.repeat(-(-length // len(ids)))[:length].to(base.device)]
 
 
 @torch.no_grad()
-def keys_and_values(
-    base: BaseModel, text: str, length: int, sites: Collection[str]
+def text_keys_and_values(
+    base: BaseModel, text: str, length: int, block_paths: Collection[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Site → keys and values (h, length, e) of the text's first tokens in the untouched base.
 
@@ -45,32 +45,32 @@ def keys_and_values(
     the text stands directly in front of what will be read; where positions are learned numbers it
     stands at the beginning, since there is nothing before it.  BadInput if the text is too short.
     """
-    ids = token_ids(base, text)[: base.anatomy.window]
+    ids = token_ids(base, text)[: base.structure.window]
     if len(ids) < length:
         raise BadInput(
             f"a prefix of length {length} needs a text of at least as many tokens; "
             f"{text!r} has {len(ids)}"
         )
-    call = attention.Call(wanted=frozenset(sites))
-    token = attention.CALL.set(call)
+    call = attention.AttentionContext(recorded_blocks=frozenset(block_paths))
+    token = attention.ACTIVE_CONTEXT.set(call)
     try:
-        base.model(**_given(base, ids[None].to(base.device), length))
+        base.model(**_reading_inputs(base, ids[None].to(base.device), length))
     finally:
-        attention.CALL.reset(token)
-    groups = base.anatomy.heads // base.anatomy.kv_heads  # records repeat key heads for queries
+        attention.ACTIVE_CONTEXT.reset(token)
+    groups = base.structure.heads // base.structure.kv_heads  # records repeat key heads for queries
     return {
-        record.site: (record.key[0, ::groups, :length], record.value[0, ::groups, :length])
+        record.block_path: (record.key[0, ::groups, :length], record.value[0, ::groups, :length])
         for record in call.records
     }
 
 
-def _given(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]:
+def _reading_inputs(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]:
     """What the base is called with to read a text (1, t) whose first tokens become a prefix."""
-    given: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if base.kind == "encoder-decoder":
-        given["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)
+        inputs["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)
     if base.kind != "encoder":
-        given["use_cache"] = False
-    if base.kind == "decoder" and not base.anatomy.family.absolute_positions:
-        given["position_ids"] = torch.arange(ids.shape[1], device=ids.device)[None] - length
-    return given
+        inputs["use_cache"] = False
+    if base.kind == "decoder" and not base.structure.architecture.absolute_positions:
+        inputs["position_ids"] = torch.arange(ids.shape[1], device=ids.device)[None] - length
+    return inputs

@@ -13,21 +13,21 @@ import torch
 from torch import Tensor
 
 
-class _Spread(torch.autograd.Function):
+class _RootMeanSquare(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        spread = x.norm(dim=-1, keepdim=True) * x.shape[-1] ** -0.5
-        ctx.save_for_backward(x, spread)
-        return spread
+        rms = x.norm(dim=-1, keepdim=True) * x.shape[-1] ** -0.5
+        ctx.save_for_backward(x, rms)
+        return rms
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        x, spread = ctx.saved_tensors
-        slope = grad / (spread * x.shape[-1])
-        return x * slope.masked_fill(spread == 0, 0).to(x.dtype)  # at zero any slope would do
+        x, rms = ctx.saved_tensors
+        slope = grad / (rms * x.shape[-1])
+        return x * slope.masked_fill(rms == 0, 0).to(x.dtype)  # at zero any slope would do
 
 
-class _Shrunk(torch.autograd.Function):
+class _SoftThreshold(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, limit: Tensor) -> Tensor:
         code = values - values.clamp(-limit, limit)
@@ -40,13 +40,13 @@ class _Shrunk(torch.autograd.Function):
         return grad * sign.abs(), -(grad * sign).sum(-1, keepdim=True)
 
 
-def spread(x: Tensor) -> Tensor:
+def root_mean_square(x: Tensor) -> Tensor:
     """The root mean square of each position's values: (…, i) → (…, 1)."""
-    found: Tensor = _Spread.apply(x)
-    return found
+    result: Tensor = _RootMeanSquare.apply(x)
+    return result
 
 
-def shrunk(values: Tensor, limit: Tensor) -> Tensor:
+def shrink(values: Tensor, limit: Tensor) -> Tensor:
     """Values (…, m) moved towards zero by the limit (…, 1); within it they are exactly zero."""
-    code: Tensor = _Shrunk.apply(values, limit)
+    code: Tensor = _SoftThreshold.apply(values, limit)
     return code

@@ -13,30 +13,37 @@ from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
 
-ENDED = ("done", "failed", "training", "answering")  # nothing to begin: over, or at work elsewhere
+NOT_STARTABLE_STATES = (
+    "done",
+    "failed",
+    "training",
+    "answering",
+)  # nothing to begin: over, or at work elsewhere
 
 
 @dataclass(frozen=True)
-class Work:
+class Shard:
     """One part, and the folder of runs that its run belongs to."""
 
     spec: RunSpec
-    store: Path
+    store_folder: Path
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ShardOutcome:
     """How a part ended: done, failed, or stopped with what was learnt kept."""
 
-    part: str
+    shard_id: str
     state: str
     message: str = ""
-    by: str = ""  # the process or machine
+    worker: str = ""  # the process or machine
 
 
 class Engine(Protocol):
     """Works off parts until all have ended, or until `stop` says so."""
 
-    def work(self, todo: Sequence[Work], stop: Callable[[], bool]) -> Iterator[Outcome]:
+    def run_shards(
+        self, shards: Sequence[Shard], stop: Callable[[], bool]
+    ) -> Iterator[ShardOutcome]:
         """Yield each part's end as it comes; InterruptedError never leaves an engine."""
         ...

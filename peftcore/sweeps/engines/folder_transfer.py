@@ -17,18 +17,18 @@ from typing import Any
 
 from peftcore.errors import BadInput
 
-Files = Mapping[str, Any]  # path inside the parcel → its bytes
+FileContents = Mapping[str, Any]  # path inside the parcel → its bytes
 
 
 @dataclass(frozen=True)
-class Parcel:
+class FolderSnapshot:
     """What a parcel holds, by hash, and how to fetch it where it is not there yet."""
 
     digest: str
-    fetch: Callable[[], Files]
+    fetch: Callable[[], FileContents]
 
 
-def pack(folder: Path, inside: str = "") -> dict[str, Any]:
+def read_folder(folder: Path, inside: str = "") -> dict[str, Any]:
     """Every file of a folder as an array of bytes, which object stores share without copying."""
     import numpy as np
 
@@ -39,16 +39,16 @@ def pack(folder: Path, inside: str = "") -> dict[str, Any]:
     }
 
 
-def digest(files: Files) -> str:
+def hash_files(files: FileContents) -> str:
     """Hash of names and contents."""
-    found = hashlib.blake2b(digest_size=12)
+    hasher = hashlib.blake2b(digest_size=12)
     for name, content in sorted(files.items()):
-        found.update(f"{name}\0{len(content)}\0".encode())
-        found.update(memoryview(content))
-    return found.hexdigest()
+        hasher.update(f"{name}\0{len(content)}\0".encode())
+        hasher.update(memoryview(content))
+    return hasher.hexdigest()
 
 
-def root() -> Path:
+def transfer_root() -> Path:
     """Where this machine keeps what it was sent; only its owner may look."""
     path = Path(tempfile.gettempdir()) / f"peftcore-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
@@ -57,21 +57,21 @@ def root() -> Path:
     return path
 
 
-def unpacked(parcel: Parcel) -> Path:
+def unpack_snapshot(snapshot: FolderSnapshot) -> Path:
     """The folder with these files, made if it is not there."""
-    path = root() / parcel.digest
+    path = transfer_root() / snapshot.digest
     if path.is_dir():
         return path
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=root()))
-    write(part, parcel.fetch())
+    partial = Path(tempfile.mkdtemp(prefix=".part-", dir=transfer_root()))
+    write_files(partial, snapshot.fetch())
     try:
-        part.rename(path)
+        partial.rename(path)
     except OSError:  # another process was quicker
-        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     return path
 
 
-def write(folder: Path, files: Files) -> None:
+def write_files(folder: Path, files: FileContents) -> None:
     """Put files into a folder; a name that would leave it is refused."""
     for name, content in files.items():
         path = (folder / name).resolve()

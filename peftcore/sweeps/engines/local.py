@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from peftcore.sweeps.engines.base import Outcome, Work
+from peftcore.sweeps.engines.base import Shard, ShardOutcome
 from peftcore.system import malloc, thread_pool
 
-LOOK = 0.3  # seconds between two looks at `stop`
-TRIES = 2  # of a part whose process dies
-GRACE = 60.0  # seconds a process has to end its step once it is asked to stop
+POLL_SECONDS = 0.3  # seconds between two looks at `stop`
+MAX_ATTEMPTS = 2  # of a part whose process dies
+SHUTDOWN_SECONDS = 60.0  # seconds a process has to end its step once it is asked to stop
 
 
 def default_processes(device: str) -> int:
@@ -30,12 +30,12 @@ def default_processes(device: str) -> int:
 
 
 @dataclass
-class _Helper:
+class _WorkerProcess:
     """A process and what it is at."""
 
     process: Any
     pipe: Connection
-    work: Work | None = None
+    shard: Shard | None = None
 
 
 @dataclass
@@ -44,136 +44,142 @@ class LocalEngine:
 
     processes: int = 1
     device: str = "cpu"
-    hands: Callable[[str], Any] | None = None  # made in every process; replaced in tests
+    trainer: Callable[[str], Any] | None = None  # made in every process; replaced in tests
     _stop: Any = None
-    _helpers: list[_Helper] = field(default_factory=list)
+    _workers: list[_WorkerProcess] = field(default_factory=list)
 
-    def work(self, todo: Sequence[Work], stop: Callable[[], bool]) -> Iterator[Outcome]:
+    def run_shards(
+        self, shards: Sequence[Shard], stop: Callable[[], bool]
+    ) -> Iterator[ShardOutcome]:
         """Each part's end as it comes; after `stop` only those that were at work."""
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
-        waiting, tries = list(todo), dict[str, int]()
+        waiting, attempts = list(shards), dict[str, int]()
         try:
-            while waiting or any(helper.work for helper in self._helpers):
+            while waiting or any(worker.shard for worker in self._workers):
                 if stop():
                     self._stop.set()
                     waiting = []
-                self._hand_out(context, waiting)
-                for helper in self._heard():
-                    outcome = self._hear(helper)
+                self._assign_shards(context, waiting)
+                for worker in self._ready_workers():
+                    outcome = self._receive_outcome(worker)
                     if outcome:
                         yield outcome
-                    elif helper.work:  # its process died
-                        yield from self._again(helper, waiting, tries)
+                    elif worker.shard:  # its process died
+                        yield from self._retry_or_fail(worker, waiting, attempts)
         finally:
-            self._dismiss()
+            self._shut_down()
 
-    def _hand_out(self, context: Any, waiting: list[Work]) -> None:
+    def _assign_shards(self, context: Any, waiting: list[Shard]) -> None:
         while waiting:
-            idle = next((helper for helper in self._helpers if helper.work is None), None)
+            idle = next((helper for helper in self._workers if helper.shard is None), None)
             if idle is None:
-                if len(self._helpers) >= self.processes:
+                if len(self._workers) >= self.processes:
                     return
-                idle = self._hire(context)
-            idle.work = waiting.pop(0)
+                idle = self._start_worker(context)
+            idle.shard = waiting.pop(0)
             with contextlib.suppress(OSError):  # died while idle: noticed where it is heard
-                idle.pipe.send(idle.work)
+                idle.pipe.send(idle.shard)
 
-    def _hire(self, context: Any) -> _Helper:
-        here, there = context.Pipe()
-        share = max(1, thread_pool.processors() // self.processes)
-        arguments = (there, self._stop, self.device, os.getpid(), share, self.hands)
-        process = context.Process(target=_help, args=arguments, daemon=True)
+    def _start_worker(self, context: Any) -> _WorkerProcess:
+        own_pipe, child_pipe = context.Pipe()
+        threads = max(1, thread_pool.processors() // self.processes)
+        arguments = (child_pipe, self._stop, self.device, os.getpid(), threads, self.trainer)
+        process = context.Process(target=_worker_main, args=arguments, daemon=True)
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")  # read when the new process imports torch
         process.start()
-        there.close()
-        helper = _Helper(process, here)
-        self._helpers.append(helper)
-        return helper
+        child_pipe.close()
+        worker = _WorkerProcess(process, own_pipe)
+        self._workers.append(worker)
+        return worker
 
-    def _heard(self) -> list[_Helper]:
+    def _ready_workers(self) -> list[_WorkerProcess]:
         """Helpers that said something or died."""
-        by = {helper.pipe: helper for helper in self._helpers if helper.work}
-        return [by[pipe] for pipe in wait(list(by), timeout=LOOK) if isinstance(pipe, Connection)]
+        by_pipe = {helper.pipe: helper for helper in self._workers if helper.shard}
+        return [
+            by_pipe[pipe]
+            for pipe in wait(list(by_pipe), timeout=POLL_SECONDS)
+            if isinstance(pipe, Connection)
+        ]
 
-    def _hear(self, helper: _Helper) -> Outcome | None:
+    def _receive_outcome(self, worker: _WorkerProcess) -> ShardOutcome | None:
         try:
-            outcome: Outcome = helper.pipe.recv()
+            outcome: ShardOutcome = worker.pipe.recv()
         except (EOFError, OSError):
-            helper.process.join(10.0)  # so that its exit status is known
-            self._helpers.remove(helper)
+            worker.process.join(10.0)  # so that its exit status is known
+            self._workers.remove(worker)
             return None
-        helper.work = None
+        worker.shard = None
         return outcome
 
-    def _again(
-        self, helper: _Helper, waiting: list[Work], tries: dict[str, int]
-    ) -> Iterator[Outcome]:
-        assert helper.work is not None
-        part = helper.work.spec.id
-        tries[part] = tries.get(part, 1) + 1
+    def _retry_or_fail(
+        self, worker: _WorkerProcess, waiting: list[Shard], attempts: dict[str, int]
+    ) -> Iterator[ShardOutcome]:
+        assert worker.shard is not None
+        shard_id = worker.shard.spec.id
+        attempts[shard_id] = attempts.get(shard_id, 1) + 1
         if self._stop.is_set():
             return
-        if tries[part] <= TRIES:
-            waiting.insert(0, helper.work)
+        if attempts[shard_id] <= MAX_ATTEMPTS:
+            waiting.insert(0, worker.shard)
             return
         message = (
-            f"Its process died {TRIES} times (exit status {helper.process.exitcode}); "
+            f"Its process died {MAX_ATTEMPTS} times (exit status {worker.process.exitcode}); "
             "out of memory? Choose a smaller chunk."
         )
-        _mark_failed(helper.work, message)
-        yield Outcome(part, "failed", message)
+        _mark_failed(worker.shard, message)
+        yield ShardOutcome(shard_id, "failed", message)
 
-    def _dismiss(self) -> None:
+    def _shut_down(self) -> None:
         """End every process, after its step where one is at work."""
         self._stop.set()
-        for helper in self._helpers:
+        for worker in self._workers:
             with contextlib.suppress(OSError):
-                helper.pipe.send(None)
-        for helper in self._helpers:
-            helper.process.join(GRACE if helper.work else 10.0)
-            if helper.process.is_alive():
-                helper.process.kill()
-            helper.pipe.close()
-        self._helpers.clear()
+                worker.pipe.send(None)
+        for worker in self._workers:
+            worker.process.join(SHUTDOWN_SECONDS if worker.shard else 10.0)
+            if worker.process.is_alive():
+                worker.process.kill()
+            worker.pipe.close()
+        self._workers.clear()
 
 
-def _mark_failed(work: Work, message: str) -> None:
+def _mark_failed(shard: Shard, message: str) -> None:
     """Write down for a part what its dead process could not."""
     from peftcore.runs.store import RunStore
 
-    run = RunStore(work.store).create(work.spec, demo=False)
+    run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
     run.append_log(message)
     run.write_status(state="failed", message=message)
 
 
-def _help(
+def _worker_main(
     pipe: Connection,
     stop: Any,
     device: str,
     parent: int,
-    share: int,
-    make: Callable[[str], Any] | None,
+    threads: int,
+    make_trainer: Callable[[str], Any] | None,
 ) -> None:
     """The life of a helper: take a part, do it with its share of threads, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
-    os.environ.setdefault("PEFTCORE_THREADS", str(share))
-    malloc.hold()
-    if make is None:
-        from peftcore.sweeps.engines.trainer_process import Hands
+    os.environ.setdefault("PEFTCORE_THREADS", str(threads))
+    malloc.keep_freed_memory()
+    if make_trainer is None:
+        from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
-        make = Hands
-    hands = make(device)
+        make_trainer = ShardTrainer
+    trainer = make_trainer(device)
 
     def over() -> bool:
         return bool(stop.is_set()) or os.getppid() != parent
 
     while True:
         try:
-            work = pipe.recv()
+            shard = pipe.recv()
         except EOFError:
             return
-        if work is None:
+        if shard is None:
             return
-        pipe.send(hands.do(work, over, by=f"process {os.getpid()}"))
+        pipe.send(trainer.train_shard(shard, over, worker=f"process {os.getpid()}"))

@@ -24,18 +24,18 @@ from peftcore.models import catalog
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.engines import folder_transfer
-from peftcore.sweeps.engines.base import Outcome, Work
+from peftcore.sweeps.engines.base import Shard, ShardOutcome
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.sweeps.engines.trainer_process import Hands
+    from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
-RETRIES = 5  # beginnings after deaths of nodes or processes
-LOOK = 1.0  # seconds between two looks at the board
-GRACE = 120.0  # seconds tasks have to end their step once they are asked to stop
-AHEAD = 2  # tasks that wait at the cluster beyond those it has room for
-NOT_KEPT = ("lock",)
-PROGRESS = ("step", "steps", "seconds", "message", "seeds", "trainable")
+MAX_RETRIES = 5  # beginnings after deaths of nodes or processes
+POLL_SECONDS = 1.0  # seconds between two looks at the board
+SHUTDOWN_SECONDS = 120.0  # seconds tasks have to end their step once they are asked to stop
+EXTRA_TASKS = 2  # tasks that wait at the cluster beyond those it has room for
+EXCLUDED_FILES = ("lock",)
+PROGRESS_FIELDS = ("step", "steps", "seconds", "message", "seeds", "trainable")
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -45,7 +45,7 @@ ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Errand:
+class RemoteShard:
     """What a task is told: the part, and where its base and data are to be had."""
 
     spec: dict[str, Any]
@@ -54,7 +54,7 @@ class Errand:
     before: dict[str, bytes]  # what an earlier sitting left
 
 
-class Line:
+class ProgressChannel:
     """The driver's end of the board; it never waits for an answer, for the board may be gone."""
 
     def __init__(self, ray: Any) -> None:
@@ -62,41 +62,41 @@ class Line:
 
         # On the driver's own node: those that die must not take it along.
         home = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        actor = ray.remote(Board).options(
+        actor = ray.remote(ProgressActor).options(
             num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=home
         )
         self.ray, self.board = ray, actor.remote()
-        self._asked: Any = None
+        self._pending: Any = None
 
-    def news(self, stop: bool) -> dict[str, dict[str, Any]]:
+    def latest_progress(self, stop: bool) -> dict[str, dict[str, Any]]:
         """What nodes told since the last time, as far as it has come in; passes `stop` on."""
-        found: dict[str, dict[str, Any]] = {}
-        if self._asked is not None and self.ray.wait([self._asked], timeout=0)[0]:
+        progress: dict[str, dict[str, Any]] = {}
+        if self._pending is not None and self.ray.wait([self._pending], timeout=0)[0]:
             with contextlib.suppress(self.ray.exceptions.RayError):
-                found = self.ray.get(self._asked)
-            self._asked = None
-        if self._asked is None:
-            self._asked = self.board.exchange.remote(stop)
-        return found
+                progress = self.ray.get(self._pending)
+            self._pending = None
+        if self._pending is None:
+            self._pending = self.board.exchange.remote(stop)
+        return progress
 
 
-class Board:
+class ProgressActor:
     """What nodes tell the driver, and what the driver tells them."""
 
     def __init__(self) -> None:
         self._stop = False
-        self._news: dict[str, dict[str, Any]] = {}
+        self._progress: dict[str, dict[str, Any]] = {}
 
-    def look(self, part: str, news: dict[str, Any]) -> bool:
+    def look(self, part: str, progress: dict[str, Any]) -> bool:
         """Leave the news of a part; whether it should stop."""
-        self._news[part] = news
+        self._progress[part] = progress
         return self._stop
 
     def exchange(self, stop: bool) -> dict[str, dict[str, Any]]:
         """The news since the last time; from now on `stop` is what nodes are told."""
         self._stop = stop
-        news, self._news = self._news, {}
-        return news
+        progress, self._progress = self._progress, {}
+        return progress
 
 
 def connect(address: str = "", processes: int | None = None) -> bool:
@@ -105,16 +105,16 @@ def connect(address: str = "", processes: int | None = None) -> bool:
     ray = _ray()
     if ray.is_initialized():
         return False
-    here = {} if address else {"num_cpus": processes or len(os.sched_getaffinity(0))}
+    local_options = {} if address else {"num_cpus": processes or len(os.sched_getaffinity(0))}
     if not address:
-        here["include_dashboard"] = False
+        local_options["include_dashboard"] = False
     try:
         ray.init(
             address=address or "local",
             log_to_driver=False,
             logging_level="ERROR",
-            runtime_env=travelling(),
-            **here,
+            runtime_env=runtime_environment(),
+            **local_options,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
@@ -122,7 +122,7 @@ def connect(address: str = "", processes: int | None = None) -> bool:
     return True
 
 
-def travelling() -> dict[str, Any]:
+def runtime_environment() -> dict[str, Any]:
     """The code and environment that go with every task."""
     return {"py_modules": [str(paths.ROOT / "peftcore")], "env_vars": dict(ENVIRONMENT)}
 
@@ -144,209 +144,226 @@ class RayEngine:
     address: str = ""
     processes: int | None = None
     device: str = "auto"
-    _parcels: dict[str, tuple[str, Any]] = field(default_factory=dict)
+    _snapshots: dict[str, tuple[str, Any]] = field(default_factory=dict)
 
-    def work(self, todo: Sequence[Work], stop: Callable[[], bool]) -> Iterator[Outcome]:
+    def run_shards(
+        self, shards: Sequence[Shard], stop: Callable[[], bool]
+    ) -> Iterator[ShardOutcome]:
         """Each part's end as it arrives; after `stop` only those that were at work."""
-        if not todo:
+        if not shards:
             return
-        own = connect(self.address, self.processes)
+        started_here = connect(self.address, self.processes)
         ray = _ray()
-        line = Line(ray)
-        waiting, flying = list(todo), dict[Any, Work]()
+        channel = ProgressChannel(ray)
+        waiting, running = list(shards), dict[Any, Shard]()
         try:
-            while flying or (waiting and not stop()):
-                while waiting and len(flying) < self._room(ray) and not stop():
-                    work = waiting.pop(0)
-                    flying[self._submit(ray, line.board, work)] = work
-                yield from self._arrivals(ray, line, flying, stop())
+            while running or (waiting and not stop()):
+                while waiting and len(running) < self._max_tasks(ray) and not stop():
+                    shard = waiting.pop(0)
+                    running[self._submit(ray, channel.board, shard)] = shard
+                yield from self._collect_outcomes(ray, channel, running, stop())
         finally:
-            self._land(ray, line, flying)
-            self._parcels.clear()
-            if own:
+            self._stop_running(ray, channel, running)
+            self._snapshots.clear()
+            if started_here:
                 ray.shutdown()
 
-    def _room(self, ray: Any) -> int:
+    def _max_tasks(self, ray: Any) -> int:
         """Tasks that may be out: nodes can come and go."""
-        found = ray.cluster_resources()
-        slots = int(found.get("GPU", 0) if self._gpus(ray) else found.get("CPU", 0))
-        return (self.processes or max(1, slots)) + AHEAD
+        resources = ray.cluster_resources()
+        slots = int(resources.get("GPU", 0) if self._has_gpus(ray) else resources.get("CPU", 0))
+        return (self.processes or max(1, slots)) + EXTRA_TASKS
 
-    def _gpus(self, ray: Any) -> bool:
+    def _has_gpus(self, ray: Any) -> bool:
         return self.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
 
-    def _submit(self, ray: Any, board: Any, work: Work) -> Any:
-        run = RunStore(work.store).create(work.spec, demo=False)
-        errand = Errand(
-            work.spec.model_dump(mode="json"),
-            self._parcel(ray, f"base {work.spec.base}", lambda: _base_files(work.spec.base)),
-            self._parcel(ray, f"data {work.spec.task}", lambda: _data_files(work.spec.task)),
-            _kept(run) if (run.folder / "checkpoint.safetensors").is_file() else {},
+    def _submit(self, ray: Any, board: Any, shard: Shard) -> Any:
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
+        remote_shard = RemoteShard(
+            shard.spec.model_dump(mode="json"),
+            self._snapshot(ray, f"base {shard.spec.base}", lambda: _base_files(shard.spec.base)),
+            self._snapshot(ray, f"data {shard.spec.task}", lambda: _data_files(shard.spec.task)),
+            _run_files(run) if (run.folder / "checkpoint.safetensors").is_file() else {},
         )
         run.claim()
-        gpus = 1 if self._gpus(ray) else 0
-        task = ray.remote(do).options(
-            num_cpus=1, num_gpus=gpus, max_retries=RETRIES, name=f"part {run.id}"
+        gpus = 1 if self._has_gpus(ray) else 0
+        task = ray.remote(train_remote_shard).options(
+            num_cpus=1, num_gpus=gpus, max_retries=MAX_RETRIES, name=f"part {run.id}"
         )
-        return task.remote(errand, board, "cuda" if gpus else "cpu")
+        return task.remote(remote_shard, board, "cuda" if gpus else "cpu")
 
-    def _parcel(self, ray: Any, key: str, files: Callable[[], dict[str, Any]]) -> tuple[str, Any]:
+    def _snapshot(self, ray: Any, key: str, files: Callable[[], dict[str, Any]]) -> tuple[str, Any]:
         """Digest and reference of what is sent under this key, put into the cluster once."""
-        if key not in self._parcels:
+        if key not in self._snapshots:
             packed = files()
             # In a list: a reference alone would be fetched for every task that is given it.
-            self._parcels[key] = (
-                (folder_transfer.digest(packed), [ray.put(packed)]) if packed else ("", [])
+            self._snapshots[key] = (
+                (folder_transfer.hash_files(packed), [ray.put(packed)]) if packed else ("", [])
             )
-        return self._parcels[key]
+        return self._snapshots[key]
 
-    def _arrivals(
-        self, ray: Any, line: Line, flying: dict[Any, Work], stop: bool
-    ) -> Iterator[Outcome]:
-        ready, _ = ray.wait(list(flying), num_returns=1, timeout=LOOK)
-        _tell(flying.values(), line.news(stop))
+    def _collect_outcomes(
+        self, ray: Any, channel: ProgressChannel, running: dict[Any, Shard], stop: bool
+    ) -> Iterator[ShardOutcome]:
+        ready, _ = ray.wait(list(running), num_returns=1, timeout=POLL_SECONDS)
+        _write_progress(running.values(), channel.latest_progress(stop))
         for reference in ready:
-            yield self._arrived(ray, reference, flying.pop(reference))
+            yield self._collect_outcome(ray, reference, running.pop(reference))
 
-    def _arrived(self, ray: Any, reference: Any, work: Work) -> Outcome:
-        run = RunStore(work.store).create(work.spec, demo=False)
+    def _collect_outcome(self, ray: Any, reference: Any, shard: Shard) -> ShardOutcome:
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         try:
             files, node = ray.get(reference)
         except ray.exceptions.RayError as error:
             kind = type(error).__name__
-            message = f"The cluster lost it {RETRIES + 1} times ({kind}); try a smaller chunk."
+            message = f"The cluster lost it {MAX_RETRIES + 1} times ({kind}); try a smaller chunk."
             if run.status().state != "done":
                 run.append_log(f"{message}\n{error}")
                 run.write_status(state="failed", message=message)
-            return Outcome(run.id, "failed", message)
+            return ShardOutcome(run.id, "failed", message)
         if run.status().state != "done":
-            store_arrival(run, files)
+            store_returned_files(run, files)
         status = run.status()
         state = status.state if status.state in ("done", "failed") else "stopped"
-        return Outcome(run.id, state, status.message if state != "done" else "", by=node)
+        return ShardOutcome(run.id, state, status.message if state != "done" else "", worker=node)
 
-    def _land(self, ray: Any, line: Line, flying: dict[Any, Work]) -> None:
+    def _stop_running(self, ray: Any, channel: ProgressChannel, running: dict[Any, Shard]) -> None:
         """Let what is still out end its step, and keep what it learnt."""
-        if not flying:
+        if not running:
             return
-        until = time.monotonic() + GRACE
-        while flying and time.monotonic() < until:
-            for _ in self._arrivals(ray, line, flying, True):
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        while running and time.monotonic() < deadline:
+            for _ in self._collect_outcomes(ray, channel, running, True):
                 pass
-        for reference, work in flying.items():
+        for reference, shard in running.items():
             ray.cancel(reference, force=True)
-            run = RunStore(work.store).create(work.spec, demo=False)
+            run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
             run.write_status(state="cancelled", message="Stopped; it can be resumed.")
 
 
-def _tell(works: Any, news: dict[str, dict[str, Any]]) -> None:
+def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
     """Write what nodes told into the runs of this store, signed by this process."""
-    for work in works:
-        found = news.get(work.spec.id)
-        if found is None:
+    for shard in shards:
+        shard_progress = progress.get(shard.spec.id)
+        if shard_progress is None:
             continue
-        run = RunStore(work.store).create(work.spec, demo=False)
-        state = found["state"] if found["state"] in ("training", "answering") else "training"
-        run.write_status(state=state, **{name: found[name] for name in PROGRESS})
+        run = RunStore(shard.store).create(shard.spec, include_demos=False)
+        state = (
+            shard_progress["state"]
+            if shard_progress["state"] in ("training", "answering")
+            else "training"
+        )
+        run.write_status(state=state, **{name: shard_progress[name] for name in PROGRESS_FIELDS})
 
 
-def store_arrival(run: Run, files: dict[str, bytes]) -> None:
+def store_returned_files(run: Run, files: dict[str, bytes]) -> None:
     """Put an arrived folder in place of what there is; its status comes last."""
-    with run.hold():
-        run.clear()
+    with run.lock():
+        run.reset()
         last = {name: files[name] for name in files if name == "status.json"}
-        folder_transfer.write(run.folder, {n: f for n, f in files.items() if n not in last})
-        folder_transfer.write(run.folder, last)
+        folder_transfer.write_files(run.folder, {n: f for n, f in files.items() if n not in last})
+        folder_transfer.write_files(run.folder, last)
 
 
 def _base_files(name: str) -> dict[str, Any]:
-    where = catalog.locate(name)
-    return {} if isinstance(where, str) else folder_transfer.pack(where)
+    where = catalog.locate_base(name)
+    return {} if isinstance(where, str) else folder_transfer.read_folder(where)
 
 
 def _data_files(name: str) -> dict[str, Any]:
     """A data set's folder or an imported table; nothing where a generator makes the data."""
-    if (paths.data() / name).is_dir():
-        return folder_transfer.pack(paths.data() / name, name)
-    folder = getattr(tasks.find(name), "folder", None)
-    return folder_transfer.pack(folder, f"tables/{folder.name}") if folder else {}
+    if (paths.data_folder() / name).is_dir():
+        return folder_transfer.read_folder(paths.data_folder() / name, name)
+    folder = getattr(tasks.find_task(name), "folder", None)
+    return folder_transfer.read_folder(folder, f"tables/{folder.name}") if folder else {}
 
 
-def _kept(run: Run) -> dict[str, bytes]:
+def _run_files(run: Run) -> dict[str, bytes]:
     return {
         str(path.relative_to(run.folder)): path.read_bytes()
         for path in sorted(run.folder.rglob("*"))
-        if path.is_file() and path.name not in NOT_KEPT
+        if path.is_file() and path.name not in EXCLUDED_FILES
     }
 
 
 # What follows runs on the nodes.
 
-_HANDS: dict[tuple[str, str], Hands] = {}  # kept by a node's process from task to task
+_TRAINERS: dict[tuple[str, str], ShardTrainer] = {}  # kept by a node's process from task to task
 
 
-def do(errand: Errand, board: Any, device: str) -> tuple[dict[str, bytes], str]:
+def train_remote_shard(
+    remote_shard: RemoteShard, board: Any, device: str
+) -> tuple[dict[str, bytes], str]:
     """One part, from its parcels to the files of its run, and the node that did it."""
-    spec = RunSpec.make(errand.spec)
-    if errand.data[0]:
-        folder = str(folder_transfer.unpacked(_fetching(errand.data)))
+    spec = RunSpec.make(remote_shard.spec)
+    if remote_shard.data[0]:
+        folder = str(folder_transfer.unpack_snapshot(_remote_snapshot(remote_shard.data)))
         os.environ |= {"PEFTCORE_DATA": folder, "PEFTCORE_HOME": folder}
-    with tempfile.TemporaryDirectory(prefix="run-", dir=folder_transfer.root()) as place:
-        run = RunStore(Path(place)).create(spec, demo=False)
-        folder_transfer.write(run.folder, errand.before)
-        _hands(errand, device).do(Work(spec, Path(place)), _Watch(board, run))
-        return _kept(run), _node()
+    with tempfile.TemporaryDirectory(
+        prefix="run-", dir=folder_transfer.transfer_root()
+    ) as run_folder:
+        run = RunStore(Path(run_folder)).create(spec, include_demos=False)
+        folder_transfer.write_files(run.folder, remote_shard.before)
+        _shard_trainer(remote_shard, device).train_shard(
+            Shard(spec, Path(run_folder)), _RemoteStop(board, run)
+        )
+        return _run_files(run), _node_name()
 
 
-class _Watch:
+class _RemoteStop:
     """Asks the board now and then whether to stop, without waiting for its answer."""
 
     def __init__(self, board: Any, run: Run) -> None:
         self.board, self.run = board, run
-        self.asked, self.last, self.stop = None, 0.0, False
+        self.pending, self.last_asked, self.stop = None, 0.0, False
 
     def __call__(self) -> bool:
         import ray
 
-        if self.asked is not None and ray.wait([self.asked], timeout=0)[0]:
+        if self.pending is not None and ray.wait([self.pending], timeout=0)[0]:
             with contextlib.suppress(ray.exceptions.RayError):
-                self.stop = ray.get(self.asked)
-            self.asked = None
-        if self.asked is None and time.monotonic() - self.last > LOOK:
-            self.last = time.monotonic()
-            self.asked = self.board.look.remote(self.run.id, self._news())
+                self.stop = ray.get(self.pending)
+            self.pending = None
+        if self.pending is None and time.monotonic() - self.last_asked > POLL_SECONDS:
+            self.last_asked = time.monotonic()
+            self.pending = self.board.look.remote(self.run.id, self._progress())
         return self.stop
 
-    def _news(self) -> dict[str, Any]:
-        return asdict(self.run.status()) | {"node": _node()}
+    def _progress(self) -> dict[str, Any]:
+        return asdict(self.run.status()) | {"node": _node_name()}
 
 
-def _node() -> str:
+def _node_name() -> str:
     import ray
 
     return f"node {ray.get_runtime_context().get_node_id()[:8]}"
 
 
-def _hands(errand: Errand, device: str) -> Hands:
-    from peftcore.sweeps.engines.trainer_process import Hands
+def _shard_trainer(remote_shard: RemoteShard, device: str) -> ShardTrainer:
+    from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
-    key = (errand.base[0], device)
-    if key not in _HANDS:
-        _HANDS.clear()  # one base at a time: a node's memory is its own business
-        _HANDS[key] = Hands(device, lambda name, place: _load(errand, name, place))
-    return _HANDS[key]
+    key = (remote_shard.base[0], device)
+    if key not in _TRAINERS:
+        _TRAINERS.clear()  # one base at a time: a node's memory is its own business
+        _TRAINERS[key] = ShardTrainer(
+            device, lambda name, load_device: _load_base(remote_shard, name, load_device)
+        )
+    return _TRAINERS[key]
 
 
-def _load(errand: Errand, name: str, device: str) -> BaseModel:
+def _load_base(remote_shard: RemoteShard, name: str, device: str) -> BaseModel:
     from peftcore.models.base_model import load
 
-    if not errand.base[0]:
+    if not remote_shard.base[0]:
         return load(name, device)
-    return replace(load(str(folder_transfer.unpacked(_fetching(errand.base))), device), name=name)
+    return replace(
+        load(str(folder_transfer.unpack_snapshot(_remote_snapshot(remote_shard.base))), device),
+        name=name,
+    )
 
 
-def _fetching(sent: tuple[str, Any]) -> folder_transfer.Parcel:
+def _remote_snapshot(sent: tuple[str, Any]) -> folder_transfer.FolderSnapshot:
     import ray
 
     digest, reference = sent
-    return folder_transfer.Parcel(digest, lambda: ray.get(reference[0]))
+    return folder_transfer.FolderSnapshot(digest, lambda: ray.get(reference[0]))

@@ -7,49 +7,51 @@ from typing import TYPE_CHECKING
 
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
-from peftcore.sweeps.engines.base import Outcome, Work
+from peftcore.sweeps.engines.base import Shard, ShardOutcome
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-WARM = 2  # bases kept in memory
+MAX_CACHED_MODELS = 2  # bases kept in memory
 
 
-class Hands:
+class ShardTrainer:
     """Trains parts on one device."""
 
     def __init__(
-        self, device: str = "cpu", load: Callable[[str, str], BaseModel] | None = None
+        self, device: str = "cpu", load_base: Callable[[str, str], BaseModel] | None = None
     ) -> None:
-        self.device, self._load = device, load
-        self._warm: dict[str, BaseModel] = {}
+        self.device, self._load_base = device, load_base
+        self._base_models: dict[str, BaseModel] = {}
 
-    def do(self, work: Work, stop: Callable[[], bool], by: str = "") -> Outcome:
+    def train_shard(self, shard: Shard, stop: Callable[[], bool], worker: str = "") -> ShardOutcome:
         """Bring one part to its end; whatever goes wrong is in its run, and in the outcome."""
-        from peftcore.jobs.worker import Failed, attempt
-        from peftcore.training.run_training import perform
+        from peftcore.jobs.worker import RunFailed, run_recording_errors
+        from peftcore.training.run_training import execute_run
 
-        run = RunStore(work.store).create(work.spec, demo=False)
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         if run.status().state == "done":
-            return Outcome(run.id, "done", by=by)
+            return ShardOutcome(run.id, "done", worker=worker)
         try:
-            status = attempt(
+            status = run_recording_errors(
                 run,
-                lambda: perform(run, device=self.device, base=self.base(run.spec.base), stop=stop),
+                lambda: execute_run(
+                    run, device=self.device, base=self.base_model(run.spec.base), stop=stop
+                ),
             )
-        except (BadInput, Failed) as error:
-            return Outcome(run.id, "failed", str(error), by)
+        except (BadInput, RunFailed) as error:
+            return ShardOutcome(run.id, "failed", str(error), worker)
         state = "done" if status.state == "done" else "stopped"
-        return Outcome(run.id, state, status.message if state != "done" else "", by)
+        return ShardOutcome(run.id, state, status.message if state != "done" else "", worker)
 
-    def base(self, name: str) -> BaseModel:
+    def base_model(self, name: str) -> BaseModel:
         """The base, loaded once; the one that was not used for longest makes room."""
-        if name in self._warm:
-            self._warm[name] = self._warm.pop(name)
-            return self._warm[name]
+        if name in self._base_models:
+            self._base_models[name] = self._base_models.pop(name)
+            return self._base_models[name]
         from peftcore.models.base_model import load
 
-        while len(self._warm) >= WARM:
-            del self._warm[next(iter(self._warm))]
-        self._warm[name] = (self._load or load)(name, self.device)
-        return self._warm[name]
+        while len(self._base_models) >= MAX_CACHED_MODELS:
+            del self._base_models[next(iter(self._base_models))]
+        self._base_models[name] = (self._load_base or load)(name, self.device)
+        return self._base_models[name]

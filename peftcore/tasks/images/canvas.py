@@ -13,45 +13,45 @@ from collections.abc import Sequence
 from peftcore.errors import BadInput
 
 SIDE = 8
-PLACES = tuple(f"{row}{column}" for row in "abcdefgh" for column in range(1, SIDE + 1))
+PIXELS = tuple(f"{row}{column}" for row in "abcdefgh" for column in range(1, SIDE + 1))
 Picture = tuple[int, ...]  # levels of SIDE · SIDE pixels, row by row
 
 _WORD = re.compile(r"([a-h][1-8])=(\d)")
 
 
-def checked(levels: Sequence[int], most: int) -> Picture:
+def checked_picture(levels: Sequence[int], level_count: int) -> Picture:
     """The levels as a picture; BadInput unless there are 64 from 0 to `most` - 1."""
-    if len(levels) != len(PLACES):
-        raise BadInput(f"a picture has {len(PLACES)} pixels; got {len(levels)}")
-    if not all(0 <= level < most for level in levels):
-        raise BadInput(f"levels lie in [0, {most - 1}]; got {min(levels)} to {max(levels)}")
+    if len(levels) != len(PIXELS):
+        raise BadInput(f"a picture has {len(PIXELS)} pixels; got {len(levels)}")
+    if not all(0 <= level < level_count for level in levels):
+        raise BadInput(f"levels lie in [0, {level_count - 1}]; got {min(levels)} to {max(levels)}")
     return tuple(int(level) for level in levels)
 
 
-def word(place: int, level: int) -> str:
+def pixel_word(index: int, level: int) -> str:
     """The word of one pixel; places count from 0, row by row."""
-    return f"{PLACES[place]}={level}"
+    return f"{PIXELS[index]}={level}"
 
 
-def words(picture: Picture) -> str:
+def picture_to_words(picture: Picture) -> str:
     """The picture as a model writes it."""
-    return " ".join(word(place, level) for place, level in enumerate(picture))
+    return " ".join(pixel_word(index, level) for index, level in enumerate(picture))
 
 
-def read(text: str) -> Picture:
+def words_to_picture(text: str) -> Picture:
     """The picture in a model's words; places it left out are 0, of a place named twice the last."""
-    found = dict.fromkeys(PLACES, 0)
-    found |= {place: int(level) for place, level in _WORD.findall(text)}
-    return tuple(found.values())
+    level_by_pixel = dict.fromkeys(PIXELS, 0)
+    level_by_pixel |= {pixel: int(level) for pixel, level in _WORD.findall(text)}
+    return tuple(level_by_pixel.values())
 
 
-def code(picture: Picture) -> str:
+def picture_to_code(picture: Picture) -> str:
     """The picture as eight rows of one digit a pixel, with a slash between rows."""
     rows = ["".join(map(str, picture[i : i + SIDE])) for i in range(0, len(picture), SIDE)]
     return "/".join(rows)
 
 
-def decode(text: str) -> Picture:
+def code_to_picture(text: str) -> Picture:
     """The picture of a code; BadInput if it is none."""
     rows = text.strip().split("/")
     if len(rows) != SIDE or any(len(row) != SIDE or not row.isdigit() for row in rows):

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEVELS = 5
-WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-UNSEEN = "three"
-SEEN = tuple(word for word in WORDS if word != UNSEEN)
+DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+UNSEEN_DIGIT = "three"
+SEEN_DIGITS = tuple(word for word in DIGIT_WORDS if word != UNSEEN_DIGIT)
 Split = Literal["train", "validation", "test"]
 
 
@@ -37,30 +37,30 @@ def split_of(number: int) -> Split:
     return {0: "test", 1: "validation"}.get(number % 5, "train")  # type: ignore[return-value]
 
 
-def quantised(grey: Any) -> Picture:
+def quantize(grey: Any) -> Picture:
     """Grey from 0 to 16 as levels from 0 to 4, the nearest quarter."""
     return tuple(int(value + 2) // 4 for value in grey)
 
 
 @functools.cache
-def rows(split: Split) -> tuple[Digit, ...]:
+def load_digit_rows(split: Split) -> tuple[Digit, ...]:
     """The pictures of a split, in the order of the data set."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    dataset = load_digits()
     return tuple(
-        Digit(i, WORDS[label], quantised(grey))
-        for i, (grey, label) in enumerate(zip(found.data, found.target, strict=True))
+        Digit(i, DIGIT_WORDS[label], quantize(grey))
+        for i, (grey, label) in enumerate(zip(dataset.data, dataset.target, strict=True))
         if split_of(i) == split
     )
 
 
-def prompt(word: str) -> str:
+def digit_prompt(word: str) -> str:
     """How a digit is asked for."""
     return f"draw {'an' if word == 'eight' else 'a'} {word}"
 
 
-class Reader:
+class DigitClassifier:
     """Tells which digit a picture shows; fitted on the real pictures for training, all ten.
 
     Its chances are its distances from the borders between digits, turned into chances by a
@@ -70,7 +70,7 @@ class Reader:
     def __init__(self) -> None:
         from sklearn.svm import SVC
 
-        train = rows("train")
+        train = load_digit_rows("train")
         self._model = SVC(C=4.0, gamma="scale", random_state=0)
         self._model.fit(self._features([d.picture for d in train]), [d.word for d in train])
 
@@ -80,7 +80,7 @@ class Reader:
 
         return np.array(pictures, dtype=float) / (LEVELS - 1)
 
-    def read(self, pictures: list[Picture]) -> list[str]:
+    def predict(self, pictures: list[Picture]) -> list[str]:
         """The word for each picture."""
         if not pictures:
             return []
@@ -90,30 +90,33 @@ class Reader:
     def _calibration(self) -> Any:
         from sklearn.linear_model import LogisticRegression
 
-        held = rows("validation")
-        made = LogisticRegression(max_iter=2000)
-        return made.fit(self._distances([d.picture for d in held]), [d.word for d in held])
+        validation_digits = load_digit_rows("validation")
+        calibration = LogisticRegression(max_iter=2000)
+        return calibration.fit(
+            self._distances([d.picture for d in validation_digits]),
+            [d.word for d in validation_digits],
+        )
 
     def _distances(self, pictures: list[Picture]) -> np.ndarray:
-        found: np.ndarray = self._model.decision_function(self._features(pictures))
-        return found
+        distances: np.ndarray = self._model.decision_function(self._features(pictures))
+        return distances
 
-    def chances(self, pictures: list[Picture], word: str) -> list[float]:
+    def probabilities(self, pictures: list[Picture], word: str) -> list[float]:
         """How likely each picture shows this digit, in the classifier's eyes."""
         if not pictures:
             return []
         column = list(self._calibration.classes_).index(word)
-        found = self._calibration.predict_proba(self._distances(pictures))[:, column]
-        return [float(chance) for chance in found]
+        probabilities = self._calibration.predict_proba(self._distances(pictures))[:, column]
+        return [float(probability) for probability in probabilities]
 
     def accuracy(self) -> float:
         """Share of the real test pictures it names rightly."""
-        test = rows("test")
-        said = self.read([d.picture for d in test])
-        return sum(a == d.word for a, d in zip(said, test, strict=True)) / len(test)
+        test = load_digit_rows("test")
+        predicted = self.predict([d.picture for d in test])
+        return sum(a == d.word for a, d in zip(predicted, test, strict=True)) / len(test)
 
 
 @functools.cache
-def reader() -> Reader:
+def digit_classifier() -> DigitClassifier:
     """The one reader; fitted in a moment, so nothing is stored."""
-    return Reader()
+    return DigitClassifier()

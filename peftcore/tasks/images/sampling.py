@@ -15,51 +15,57 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from peftcore.tasks.images.canvas import PLACES, word
+from peftcore.tasks.images.canvas import PIXELS, pixel_word
 
 TEMPERATURE = 0.5  # below 1 the likely pixels are drawn more often still
 
 
-def noise(key: str, levels: int) -> Tensor:
+def gumbel_noise(key: str, levels: int) -> Tensor:
     """Gumbel noise (places, levels) of one picture."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:7])
     rng = torch.Generator().manual_seed(seed)
-    uniform = torch.rand(len(PLACES), levels, generator=rng).clamp(1e-9, 1 - 1e-7)
+    uniform = torch.rand(len(PIXELS), levels, generator=rng).clamp(1e-9, 1 - 1e-7)
     return -(-uniform.log()).log()
 
 
-def level_ids(tokenizer: Any) -> Tensor:
+def pixel_token_ids(tokenizer: Any) -> Tensor:
     """Token ids (places, levels) of every pixel word the tokenizer has."""
-    known = tokenizer.get_vocab()
-    levels = sum(f"{PLACES[0]}={level}" in known for level in range(10))
-    rows = [[known[word(i, level)] for level in range(levels)] for i in range(len(PLACES))]
+    token_ids = tokenizer.get_vocab()
+    levels = sum(f"{PIXELS[0]}={level}" in token_ids for level in range(10))
+    rows = [
+        [token_ids[pixel_word(i, level)] for level in range(levels)] for i in range(len(PIXELS))
+    ]
     return torch.tensor(rows)
 
 
-class Sampler:
+class PixelSampler:
     """What `generate` asks at every step: only the words of the next place, by chance."""
 
     def __init__(self, tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE):
-        self.ids, self.temperature = level_ids(tokenizer), temperature
-        self.noise = torch.stack([noise(key, self.ids.shape[1]) for key in keys])  # (n, 64, levels)
-        self.place = 0
+        self.pixel_ids, self.temperature = pixel_token_ids(tokenizer), temperature
+        self.noise = torch.stack(
+            [gumbel_noise(key, self.pixel_ids.shape[1]) for key in keys]
+        )  # (n, 64, levels)
+        self.position = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Scores (n, words) whose largest is the pixel that was drawn."""
-        ids = self.ids[self.place].to(scores.device)
-        drawn = scores[:, ids] / self.temperature + self.noise[:, self.place].to(scores.device)
-        self.place += 1
-        return torch.full_like(scores, -torch.inf).index_copy(1, ids, drawn.to(scores.dtype))
+        ids = self.pixel_ids[self.position].to(scores.device)
+        noisy_scores = scores[:, ids] / self.temperature + self.noise[:, self.position].to(
+            scores.device
+        )
+        self.position += 1
+        return torch.full_like(scores, -torch.inf).index_copy(1, ids, noisy_scores.to(scores.dtype))
 
 
-def options(
+def sampling_options(
     tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE
 ) -> dict[str, Any]:
     """What `generate` needs to draw one picture for each key."""
     from transformers import LogitsProcessorList
 
     return {
-        "logits_processor": LogitsProcessorList([Sampler(tokenizer, keys, temperature)]),
-        "max_new_tokens": len(PLACES),
+        "logits_processor": LogitsProcessorList([PixelSampler(tokenizer, keys, temperature)]),
+        "max_new_tokens": len(PIXELS),
         "do_sample": False,
     }

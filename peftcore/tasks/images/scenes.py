@@ -20,7 +20,7 @@ from typing import Literal
 from peftcore.tasks.images.canvas import SIDE, Picture
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "black")  # levels 1 to 6
-GROUND = 0  # its level
+BACKGROUND = 0  # its level
 LEVELS = 7
 SHAPES: dict[str, str] = {
     "square": "### ### ###",
@@ -32,13 +32,13 @@ SHAPES: dict[str, str] = {
     "diamond": ".#. #.# .#.",
     "gate": "### #.# #.#",
 }
-CONCEPT, STYLE = "gate", "at night"
-SEEN_SHAPES = tuple(shape for shape in SHAPES if shape != CONCEPT)
+UNSEEN_SHAPE, UNSEEN_STYLE = "gate", "at night"
+SEEN_SHAPES = tuple(shape for shape in SHAPES if shape != UNSEEN_SHAPE)
 RELATIONS = ("left of", "above", "below")
 UNSEEN_RELATION = "right of"
-SIZE = 3
-Kind = Literal["plain", "pairing", "relation", "concept", "style", "both"]
-KINDS: tuple[Kind, ...] = ("plain", "pairing", "relation", "concept", "style", "both")
+SHAPE_SIZE = 3
+SceneKind = Literal["plain", "pairing", "relation", "concept", "style", "both"]
+SCENE_KINDS: tuple[SceneKind, ...] = ("plain", "pairing", "relation", "concept", "style", "both")
 
 
 @dataclass(frozen=True, order=True)
@@ -61,7 +61,7 @@ class Scene:
     night: bool = False
 
     @property
-    def shown(self) -> tuple[Thing, ...]:
+    def visible_things(self) -> tuple[Thing, ...]:
         """The things as they look: black at night."""
         return tuple(replace(t, colour="black") if self.night else t for t in self.things)
 
@@ -69,57 +69,57 @@ class Scene:
     def prompt(self) -> str:
         """The words for it."""
         joined = f" {self.relation} ".join(map(str, self.things))
-        return f"{joined} {STYLE}" if self.night else joined
+        return f"{joined} {UNSEEN_STYLE}" if self.night else joined
 
 
-def _marks(shape: str) -> list[tuple[int, int]]:
+def _shape_pixels(shape: str) -> list[tuple[int, int]]:
     """Row and column of every pixel that a shape fills."""
     rows = SHAPES[shape].split()
     return [(y, x) for y, row in enumerate(rows) for x, mark in enumerate(row) if mark == "#"]
 
 
-def _kept(key: str) -> bool:
+def _is_held_out(key: str) -> bool:
     """Whether something is one of the fifth that no base sees."""
     return hashlib.sha256(key.encode()).digest()[0] % 5 == 0
 
 
-def kept_thing(thing: Thing) -> bool:
+def is_held_out_thing(thing: Thing) -> bool:
     """Whether this colour and shape are never seen together before tuning."""
-    return _kept(f"thing/{thing.colour}/{thing.shape}")
+    return _is_held_out(f"thing/{thing.colour}/{thing.shape}")
 
 
-def kept_pair(scene: Scene) -> bool:
+def is_held_out_pair(scene: Scene) -> bool:
     """Whether these two shapes are never seen in this relation before tuning."""
-    return len(scene.things) > 1 and _kept(
+    return len(scene.things) > 1 and _is_held_out(
         f"pair/{scene.things[0].shape}/{scene.relation}/{scene.things[1].shape}"
     )
 
 
-def kind_of(scene: Scene) -> Kind:
+def scene_kind(scene: Scene) -> SceneKind:
     """What is new about a scene to a base that saw the plain ones only."""
-    concept = any(thing.shape == CONCEPT for thing in scene.things)
+    concept = any(thing.shape == UNSEEN_SHAPE for thing in scene.things)
     if concept or scene.night:
         return "both" if concept and scene.night else "concept" if concept else "style"
-    if scene.relation == UNSEEN_RELATION or kept_pair(scene):
+    if scene.relation == UNSEEN_RELATION or is_held_out_pair(scene):
         return "relation"
-    return "pairing" if any(map(kept_thing, scene.things)) else "plain"
+    return "pairing" if any(map(is_held_out_thing, scene.things)) else "plain"
 
 
-def draw_scene(rng: random.Random, kind: Kind) -> Scene:
+def sample_scene(rng: random.Random, kind: SceneKind) -> Scene:
     """A scene of this kind; two things in three of four."""
     while True:
         count = 1 if rng.random() < 0.25 else 2
         shapes = [rng.choice(SEEN_SHAPES) for _ in range(count)]
         if kind in ("concept", "both"):
-            shapes[rng.randrange(count)] = CONCEPT
+            shapes[rng.randrange(count)] = UNSEEN_SHAPE
         night = kind in ("style", "both")
         colours = COLOURS[:-1] if night else COLOURS
         things = tuple(Thing(rng.choice(colours), shape) for shape in shapes)
         scene = Scene(things, rng.choice(RELATIONS) if count == 2 else "", night)
         if kind in ("plain", "pairing", "relation"):
-            if kind_of(scene) == kind:
+            if scene_kind(scene) == kind:
                 return scene
-        elif not kept_pair(scene) and not any(map(kept_thing, things)):
+        elif not is_held_out_pair(scene) and not any(map(is_held_out_thing, things)):
             return scene
 
 
@@ -129,23 +129,23 @@ def split_of(scene: Scene) -> Literal["train", "validation", "test"]:
     return {0: "test", 1: "validation"}.get(number, "train")  # type: ignore[return-value]
 
 
-def render(scene: Scene, rng: random.Random) -> Picture:
+def render_scene(scene: Scene, rng: random.Random) -> Picture:
     """One of the many pictures of a scene: where things stand is drawn."""
-    levels = [GROUND] * (SIDE * SIDE)
-    for thing, (top, left) in zip(scene.shown, _corners(scene, rng), strict=True):
-        for y, x in _marks(thing.shape):
+    levels = [BACKGROUND] * (SIDE * SIDE)
+    for thing, (top, left) in zip(scene.visible_things, _corners(scene, rng), strict=True):
+        for y, x in _shape_pixels(thing.shape):
             levels[(top + y) * SIDE + left + x] = COLOURS.index(thing.colour) + 1
     return tuple(levels)
 
 
 def _corners(scene: Scene, rng: random.Random) -> list[tuple[int, int]]:
     """Top and left of every thing: apart along the relation, anywhere across it."""
-    free = SIDE - SIZE
+    max_corner = SIDE - SHAPE_SIZE
     if len(scene.things) == 1:
-        return [(rng.randint(0, free), rng.randint(0, free))]
+        return [(rng.randint(0, max_corner), rng.randint(0, max_corner))]
     half = SIDE // 2
-    near, far = rng.randint(0, half - SIZE), half + rng.randint(0, half - SIZE)
-    across = [rng.randint(0, free), rng.randint(0, free)]
+    near, far = rng.randint(0, half - SHAPE_SIZE), half + rng.randint(0, half - SHAPE_SIZE)
+    across = [rng.randint(0, max_corner), rng.randint(0, max_corner)]
     if scene.relation in ("left of", "right of"):
         along = [near, far] if scene.relation == "left of" else [far, near]
         return [(across[0], along[0]), (across[1], along[1])]
@@ -153,54 +153,54 @@ def _corners(scene: Scene, rng: random.Random) -> list[tuple[int, int]]:
     return [(along[0], across[0]), (along[1], across[1])]
 
 
-def parse(prompt: str) -> Scene | None:
+def parse_prompt(prompt: str) -> Scene | None:
     """The scene a prompt asks for; None if no picture is called that."""
     text = " ".join(prompt.lower().replace(".", " ").split())
-    night = text.endswith(STYLE)
-    text = text.removesuffix(STYLE).strip()
+    night = text.endswith(UNSEEN_STYLE)
+    text = text.removesuffix(UNSEEN_STYLE).strip()
     relations = "|".join((*RELATIONS, UNSEEN_RELATION))
-    one = rf"an? ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
-    found = re.fullmatch(rf"{one}(?: ({relations}) {one})?", text)
-    if not found:
+    thing_pattern = rf"an? ({'|'.join(COLOURS)}) ({'|'.join(SHAPES)})"
+    match = re.fullmatch(rf"{thing_pattern}(?: ({relations}) {thing_pattern})?", text)
+    if not match:
         return None
-    things = [Thing(*found.group(1, 2))]
-    if found.group(3):
-        things.append(Thing(*found.group(4, 5)))
+    things = [Thing(*match.group(1, 2))]
+    if match.group(3):
+        things.append(Thing(*match.group(4, 5)))
     if night and any(thing.colour == "black" for thing in things):
         return None
-    return Scene(tuple(things), found.group(3) or "", night)
+    return Scene(tuple(things), match.group(3) or "", night)
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedThing:
     """A thing found in a picture, and where its upper left corner is."""
 
     thing: Thing
     top: int
     left: int
 
-    def relations(self, other: Placed) -> set[str]:
+    def relations(self, other: PlacedThing) -> set[str]:
         """Which relations to another thing hold: it lies wholly beyond it in that direction."""
         return {
             name
             for name, holds in {
-                "left of": self.left + SIZE <= other.left,
-                "right of": other.left + SIZE <= self.left,
-                "above": self.top + SIZE <= other.top,
-                "below": other.top + SIZE <= self.top,
+                "left of": self.left + SHAPE_SIZE <= other.left,
+                "right of": other.left + SHAPE_SIZE <= self.left,
+                "above": self.top + SHAPE_SIZE <= other.top,
+                "below": other.top + SHAPE_SIZE <= self.top,
             }.items()
             if holds
         }
 
 
 @dataclass(frozen=True)
-class Seen:
+class RecognisedScene:
     """What a picture shows, read exactly: every pixel that is not ground belongs to one thing."""
 
-    things: tuple[Placed, ...]
+    things: tuple[PlacedThing, ...]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The words for it; of several relations that hold the first."""
         if not self.things:
             return "nothing"
@@ -208,59 +208,64 @@ class Seen:
         if len(self.things) == 1:
             return str(first.thing)
         order = (*RELATIONS, UNSEEN_RELATION)
-        held = first.relations(self.things[1])
-        relation = next((name for name in order if name in held), "beside")
+        relations = first.relations(self.things[1])
+        relation = next((name for name in order if name in relations), "beside")
         return f"{first.thing} {relation} {self.things[1].thing}"
 
 
-def look(picture: Picture) -> Seen | None:
+def recognise_scene(picture: Picture) -> RecognisedScene | None:
     """What a picture shows; None if some pixels belong to no shape."""
-    filled = {i: level for i, level in enumerate(picture) if level != GROUND}
-    candidates = _candidates(filled)
+    level_by_pixel = {i: level for i, level in enumerate(picture) if level != BACKGROUND}
+    candidates = _candidate_things(level_by_pixel)
     for count in (0, 1, 2):
         for chosen in combinations(candidates, count):
-            if _exactly(chosen, filled):
-                return Seen(tuple(placed for placed, _ in chosen))
+            if _cover_exactly(chosen, level_by_pixel):
+                return RecognisedScene(tuple(placed for placed, _ in chosen))
     return None
 
 
-def _candidates(filled: dict[int, int]) -> list[tuple[Placed, frozenset[int]]]:
+def _candidate_things(level_by_pixel: dict[int, int]) -> list[tuple[PlacedThing, frozenset[int]]]:
     """Every shape of one colour that the filled pixels have room for, and its pixels."""
-    found = []
-    for top in range(SIDE - SIZE + 1):
-        for left in range(SIDE - SIZE + 1):
+    candidates = []
+    for top in range(SIDE - SHAPE_SIZE + 1):
+        for left in range(SIDE - SHAPE_SIZE + 1):
             for shape in SHAPES:
-                pixels = frozenset((top + y) * SIDE + left + x for y, x in _marks(shape))
-                levels = {filled.get(pixel, 0) for pixel in pixels}
+                pixels = frozenset((top + y) * SIDE + left + x for y, x in _shape_pixels(shape))
+                levels = {level_by_pixel.get(pixel, 0) for pixel in pixels}
                 if len(levels) == 1 and (level := levels.pop()):
-                    placed = Placed(Thing(COLOURS[level - 1], shape), top, left)
-                    found.append((placed, pixels))
-    return found
+                    placed = PlacedThing(Thing(COLOURS[level - 1], shape), top, left)
+                    candidates.append((placed, pixels))
+    return candidates
 
 
-def _exactly(chosen: Sequence[tuple[Placed, frozenset[int]]], filled: dict[int, int]) -> bool:
+def _cover_exactly(
+    chosen: Sequence[tuple[PlacedThing, frozenset[int]]], level_by_pixel: dict[int, int]
+) -> bool:
     """Whether these shapes fill all the filled pixels, none of them twice."""
-    pixels = [pixel for _, each in chosen for pixel in each]
-    return len(pixels) == len(filled) and set(pixels) == filled.keys()
+    pixels = [pixel for _, thing_pixels in chosen for pixel in thing_pixels]
+    return len(pixels) == len(level_by_pixel) and set(pixels) == level_by_pixel.keys()
 
 
-def aligned(scene: Scene, picture: Picture) -> float:
+def scene_match(scene: Scene, picture: Picture) -> float:
     """1.0 if the picture shows the scene and nothing else, otherwise 0.0."""
-    return float(facts(scene, picture) == 1.0)
+    return float(scene_fact_share(scene, picture) == 1.0)
 
 
-def facts(scene: Scene, picture: Picture) -> float:
+def scene_fact_share(scene: Scene, picture: Picture) -> float:
     """Share of what was asked for that can be seen: each thing as it looks, the relation.
 
     Zero for a picture that cannot be read, or that shows more or fewer things.
     """
-    seen = look(picture)
-    if seen is None or len(seen.things) != len(scene.things):
+    recognised = recognise_scene(picture)
+    if recognised is None or len(recognised.things) != len(scene.things):
         return 0.0
     best = 0.0
-    for order in (seen.things, seen.things[::-1]):
-        right = [placed.thing == asked for placed, asked in zip(order, scene.shown, strict=True)]
+    for order in (recognised.things, recognised.things[::-1]):
+        facts_right = [
+            placed.thing == requested
+            for placed, requested in zip(order, scene.visible_things, strict=True)
+        ]
         if scene.relation:
-            right.append(scene.relation in order[0].relations(order[1]))
-        best = max(best, sum(right) / len(right))
+            facts_right.append(scene.relation in order[0].relations(order[1]))
+        best = max(best, sum(facts_right) / len(facts_right))
     return best

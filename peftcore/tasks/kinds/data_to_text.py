@@ -23,19 +23,19 @@ class DataToTextTask(Task):
     max_new_tokens = 128
 
     @abstractmethod
-    def told(self, split: Split) -> Iterator[tuple[str, str]]:
+    def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
         """Input and human text, one pair for every text, in the order of the data."""
 
     def load(self, split: Split) -> list[Example]:
         """One example per text in training, one per input elsewhere."""
         groups: list[tuple[str, list[str]]] = []
-        places: dict[str, int] = {}
-        for meaning, text in self.told(split):
-            if split == "train" or meaning not in places:
-                places[meaning] = len(groups)
+        group_index: dict[str, int] = {}
+        for meaning, text in self.input_text_pairs(split):
+            if split == "train" or meaning not in group_index:
+                group_index[meaning] = len(groups)
                 groups.append((meaning, [text]))
             else:
-                groups[places[meaning]][1].append(text)
+                groups[group_index[meaning]][1].append(text)
         return [
             Example(
                 id=f"{split}-{number}",
@@ -49,9 +49,9 @@ class DataToTextTask(Task):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """BLEU, chrF, ROUGE-L and TER against all texts of an input."""
-        return scores.generation_scores(answers, gold) | scores.edit_rate(answers, gold)
+        return scores.generation_scores(answers, gold) | scores.translation_edit_rate(answers, gold)
 
 
-def linear(triples: Iterable[Triple]) -> str:
+def linearize_triples(triples: Iterable[Triple]) -> str:
     """Triples in one line: `subject | predicate | object && subject | …`, in their order."""
-    return " && ".join(" | ".join(" ".join(part.split()) for part in one) for one in triples)
+    return " && ".join(" | ".join(" ".join(part.split()) for part in triple) for triple in triples)

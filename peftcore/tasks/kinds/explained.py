@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from peftcore.data import sources
-from peftcore.data.task import SEPARATOR, Answer, Example, Protocol, Task
+from peftcore.data.task import SEPARATOR, Answer, EpisodeProtocol, Example, Task
 from peftcore.metrics import scores, semantic
 
 MARKER = "\\n"  # two characters, not a line break: how UnifiedQA separates question and context
@@ -22,14 +22,14 @@ class ExplainedTask(Task):
     kind = "explain"
     main_metric = "accuracy"
     max_new_tokens = 100
-    protocol: ClassVar[Protocol | None] = Protocol(train=48, dev=350)
+    protocol: ClassVar[EpisodeProtocol | None] = EpisodeProtocol(train=48, dev=350)
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Scores of the labels, then of the explanations."""
         return {
             **scores.classification_scores(answers, gold, self.labels),
             **scores.explanation_scores(answers, gold),
-            **semantic.explanation_scores(answers, gold),
+            **semantic.semantic_explanation_scores(answers, gold),
         }
 
 
@@ -38,7 +38,7 @@ def one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def explained(
+def explained_example(
     key: str, source: str, label: str, explanations: Sequence[str], parts: Iterable[str]
 ) -> Example:
     """The example that asks for this label and the first of these explanations."""
@@ -52,7 +52,7 @@ def explained(
     )
 
 
-def explanations(row: sources.Row) -> tuple[str, ...]:
+def human_explanations(row: sources.Row) -> tuple[str, ...]:
     """The human explanations that are not empty, on one line each."""
     texts = (row.get(f"explanation_{number}") or "" for number in (1, 2, 3))
     return tuple(line for text in texts if (line := one_line(text)))

@@ -26,69 +26,75 @@ def is_new(example: Example) -> bool:
     return f"/{NEW}/" in example.id
 
 
-class DrawnTask(Task):
+class ImageTask(Task):
     """Prompt → picture."""
 
     kind = "generate"
     main_metric = "alignment"
-    max_new_tokens = len(canvas.PLACES)
+    max_new_tokens = len(canvas.PIXELS)
     rehearsed: ClassVar[int] = 2  # old examples shown for each new one
 
     @abstractmethod
-    def right(self, example: Example, picture: Picture) -> float:
+    def correctness(self, example: Example, picture: Picture) -> float:
         """1.0 if a picture shows what its prompt asks for, else 0.0."""
 
-    def facts(self, example: Example, picture: Picture) -> float:
+    def fact_share(self, example: Example, picture: Picture) -> float:
         """Share of what a prompt asks for that its picture shows."""
-        return self.right(example, picture)
+        return self.correctness(example, picture)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
         """k new examples and `rehearsed` old ones for each; validation judges what is new."""
-        news, olds = self._split("train")
-        fresh, _ = self._split("validation")
-        if k > len(news) or dev > len(fresh):
+        new_examples, old_examples = self._split("train")
+        validation_examples, _ = self._split("validation")
+        if k > len(new_examples) or dev > len(validation_examples):
             raise BadInput(
-                f"{self.title} has {len(news)} new examples for training and {len(fresh)} for "
+                f"{self.title} has {len(new_examples)} new examples for training and "
+                f"{len(validation_examples)} for "
                 f"validation; {k} and {dev} were asked for"
             )
         rng = random.Random(f"{self.name}/train/{seed}")
-        train = rng.sample(news, k) + self._in_turns(olds, rng)[: self.rehearsed * k]
+        train = (
+            rng.sample(new_examples, k)
+            + self._label_balanced(old_examples, rng)[: self.rehearsed * k]
+        )
         rng.shuffle(train)
-        judged = random.Random(f"{self.name}/dev/{seed}").sample(fresh, dev)
-        return Episode(tuple(train), tuple(judged))
+        validation = random.Random(f"{self.name}/dev/{seed}").sample(validation_examples, dev)
+        return Episode(tuple(train), tuple(validation))
 
     def _split(self, split: Split) -> tuple[list[Example], list[Example]]:
         rows = self.load(split)
         return [r for r in rows if is_new(r)], [r for r in rows if not is_new(r)]
 
-    def decoding(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
+    def generation_options(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
         """Pixel by pixel, by chance that the example decides."""
         from peftcore.tasks.images import sampling
 
-        return sampling.options(tokenizer, [row.id for row in rows])
+        return sampling.sampling_options(tokenizer, [row.id for row in rows])
 
     def parse(self, text: str) -> Answer:
         """The picture as its short code."""
-        return Answer(canvas.code(canvas.read(text)))
+        return Answer(canvas.picture_to_code(canvas.words_to_picture(text)))
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Share of new and of old prompts whose picture shows what was asked, and of facts."""
-        pairs = [(row, canvas.decode(a.text)) for a, row in zip(answers, gold, strict=True)]
+        pairs = [
+            (row, canvas.code_to_picture(a.text)) for a, row in zip(answers, gold, strict=True)
+        ]
         new = [pair for pair in pairs if is_new(pair[0])]
         old = [pair for pair in pairs if not is_new(pair[0])]
         if not new or not old:
             raise BadInput(f"{self.title} is scored on new and old prompts; raise the limit")
         return {
-            "alignment": fmean(self.right(*pair) for pair in new),
-            "old_alignment": fmean(self.right(*pair) for pair in old),
-            "facts": fmean(self.facts(*pair) for pair in new),
+            "alignment": fmean(self.correctness(*pair) for pair in new),
+            "old_alignment": fmean(self.correctness(*pair) for pair in old),
+            "facts": fmean(self.fact_share(*pair) for pair in new),
         }
 
 
-def example(
+def image_example(
     key: str, prompt: str, picture: Picture, *, new: bool, label: str | None = None
 ) -> Example:
     """An example of a prompt and one picture for it."""
     split, number = key.split("/")
     age = NEW if new else OLD
-    return Example(f"{split}/{age}/{number}", prompt, canvas.words(picture), label)
+    return Example(f"{split}/{age}/{number}", prompt, canvas.picture_to_words(picture), label)

@@ -24,7 +24,7 @@ class LabelledTextTask(Task):
     def rows(self, split: Split) -> list[sources.Row]:
         """The rows of a split with texts and label."""
         fields = {**dict.fromkeys(self.columns, str), "label": int}
-        return sources.rows(self.name, split, self.hub, fields)
+        return sources.load_rows(self.name, split, self.hub, fields)
 
     def load(self, split: Split) -> list[Example]:
         """All rows; the hub's unlabelled test rows are refused."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from peftcore.tasks.miniworld import knowledge as world
 from peftcore.tasks.miniworld.grammar import a, plural
-from peftcore.tasks.miniworld.knowledge import listed
+from peftcore.tasks.miniworld.knowledge import split_words
 
 Slots = dict[str, str]
 
@@ -22,16 +22,16 @@ _RATED = ("low", "average", "high")
 AREAS = ("by the river", "in the city centre", "at the harbour", "in the old town",
          "near the park", "by the station", "on the hill", "by the sea", "at the market",
          "in the riverside area")  # fmt: skip
-_FIRST = listed(
+_FIRST = split_words(
     "Green Blue Red Golden Silver Old Little Happy Blind Hungry White Black Jolly Quiet"
     " Merry Lucky Sleepy Purple Wild Crooked"
 )
-_SECOND = listed(
+_SECOND = split_words(
     "Lamp Fox Horse Barrel Spoon Anchor Crown Eagle Duck Kettle Bell Lion Boat Bridge"
     " Garden Wheel Owl Ship Rose Oven Mill Bear Star Table Key"
 )
-_OWNERS = listed("Anna Tom Rosa Hugo Clara Leo Vera Otto Nina Carl Ella Frank")
-TOWNS = listed(
+_OWNERS = split_words("Anna Tom Rosa Hugo Clara Leo Vera Otto Nina Carl Ella Frank")
+TOWNS = split_words(
     "Northport Millbridge Oakfield Stoneham Westbury Applewick Riverton Harwell Greenhill"
     " Saltmouth Eastvale Foxley"
 )
@@ -48,15 +48,15 @@ def venue_name(rng: random.Random) -> str:
     return rng.choice((f"The {first} and {second}", f"{rng.choice(_FIRST)} {first}"))
 
 
-def draw_venue(rng: random.Random) -> Slots:
+def sample_venue(rng: random.Random) -> Slots:
     """A name, a kind and two to four more slots."""
     slots = {
         "food": rng.choice(FOODS), "price": rng.choice(PRICES), "rating": rng.choice(RATINGS),
         "area": rng.choice(AREAS), "family": rng.choice(("yes", "no")), "near": venue_name(rng),
     }  # fmt: skip
-    kept = rng.sample(list(slots), rng.choice((2, 3, 3, 4)))
+    kept_slots = rng.sample(list(slots), rng.choice((2, 3, 3, 4)))
     return {"name": venue_name(rng), "kind": rng.choice(KINDS)} | {
-        k: v for k, v in slots.items() if k in kept
+        k: v for k, v in slots.items() if k in kept_slots
     }
 
 
@@ -64,7 +64,7 @@ def _price_adjective(price: str) -> str:
     return {"cheap": "cheap", "moderate": "moderately priced", "high": "expensive"}.get(price, "")
 
 
-def _after(slot: str, value: str, rng: random.Random) -> str:
+def _slot_after_noun(slot: str, value: str, rng: random.Random) -> str:
     """The slot as words behind the noun."""
     if slot == "food":
         return rng.choice((f"serving {value}", f"that serves {value}", f"that offers {value}"))
@@ -83,7 +83,7 @@ def _after(slot: str, value: str, rng: random.Random) -> str:
     return value  # an area
 
 
-def _clause(slot: str, value: str, rng: random.Random) -> str:
+def _slot_clause(slot: str, value: str, rng: random.Random) -> str:
     """The slot as a verb phrase about "it"."""
     if slot == "food":
         return rng.choice((f"serves {value}", f"offers {value}"))
@@ -111,34 +111,36 @@ def _joined(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def tell_venue(slots: Slots, rng: random.Random) -> str:
+def describe_venue(slots: Slots, rng: random.Random) -> str:
     """One or two sentences that tell every slot once."""
-    left = [s for s in slots if s not in ("name", "kind")]
+    open_slots = [s for s in slots if s not in ("name", "kind")]
     name, kind = slots["name"], slots.get("kind", "place")
     if rng.random() < 0.3:
-        rng.shuffle(left)
+        rng.shuffle(open_slots)
     adjective = ""
-    if "family" in left and slots["family"] == "yes" and rng.random() < 0.3:
+    if "family" in open_slots and slots["family"] == "yes" and rng.random() < 0.3:
         adjective = "family friendly"
-        left.remove("family")
-    elif "price" in left and _price_adjective(slots["price"]) and rng.random() < 0.4:
+        open_slots.remove("family")
+    elif "price" in open_slots and _price_adjective(slots["price"]) and rng.random() < 0.4:
         adjective = _price_adjective(slots["price"])
-        left.remove("price")
-    split = min(len(left), rng.choice((1, 1, 2)))
-    behind = [s for s in left if s in ("food", "area", "near", "rating")][:split]
-    rest = [s for s in left if s not in behind]
+        open_slots.remove("price")
+    split = min(len(open_slots), rng.choice((1, 1, 2)))
+    after_noun = [s for s in open_slots if s in ("food", "area", "near", "rating")][:split]
+    rest = [s for s in open_slots if s not in after_noun]
     noun = a(f"{adjective} {kind}".strip())
-    first = " ".join([f"{name} is {noun}", *(_after(s, slots[s], rng) for s in behind)])
+    first = " ".join(
+        [f"{name} is {noun}", *(_slot_after_noun(s, slots[s], rng) for s in after_noun)]
+    )
     if not rest:
         return f"{first}."
-    clauses = [_clause(s, slots[s], rng) for s in rest]
+    clauses = [_slot_clause(s, slots[s], rng) for s in rest]
     return f"{first}. It {_joined(clauses)}."
 
 
 _SUMS = {"cheap": "little", "moderate": "a fair sum", "high": "a lot"}
 
 
-def invite(slots: Slots, rng: random.Random) -> str:
+def guidebook_text(slots: Slots, rng: random.Random) -> str:
     """The same slots in the voice of a guide book, which pretraining never uses."""
     name, kind = slots["name"], a(slots["kind"])
     area, food, near = slots.get("area", ""), slots.get("food", ""), slots.get("near", "")
@@ -169,9 +171,9 @@ def invite(slots: Slots, rng: random.Random) -> str:
     return " ".join(line for line in lines if line)
 
 
-def invitations(slots: Slots, rng: random.Random) -> tuple[str, ...]:
+def guidebook_texts(slots: Slots, rng: random.Random) -> tuple[str, ...]:
     """Up to four different invitations to a venue."""
-    return tuple(dict.fromkeys(invite(slots, rng) for _ in range(8)))[:4]
+    return tuple(dict.fromkeys(guidebook_text(slots, rng) for _ in range(8)))[:4]
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class Facts:
 
 
 # relation → ways of saying it as a verb phrase
-_SAY: dict[str, tuple[str, ...]] = {
+_RELATION_PHRASES: dict[str, tuple[str, ...]] = {
     "job": ("is {a}", "works as {a}"),
     "home": ("lives in {v}", "comes from {v}"),
     "pet": ("has {a}", "keeps {a}"),
@@ -205,24 +207,24 @@ _SAY: dict[str, tuple[str, ...]] = {
     "height": ("is {v} metres high",),
     "town": ("stands in {v}", "is found in {v}"),
 }
-SEEN = ("person", "animal", "shop")
-UNSEEN = ("ship", "building")
+SEEN_CATEGORIES = ("person", "animal", "shop")
+UNSEEN_CATEGORIES = ("ship", "building")
 
 
-def draw_facts(rng: random.Random, category: str) -> Facts:
+def sample_facts(rng: random.Random, category: str) -> Facts:
     """Two to four facts about a subject of a category."""
-    goods = [plural(w) for w in world.words("fruit", "tool", "garment", "toy", "container")]
+    goods = [plural(w) for w in world.nouns_of("fruit", "tool", "garment", "toy", "container")]
     person = rng.choice(_OWNERS)
     street = f"{rng.choice(_SECOND)} Street"
     town = rng.choice(TOWNS)
     if category == "person":
         subject = person
-        facts = {"job": rng.choice(list(world.JOBS)), "home": town,
+        facts = {"job": rng.choice(list(world.OCCUPATIONS)), "home": town,
                  "pet": rng.choice(("dog", "cat", "rabbit", "horse", "goat", "hen")),
                  "likes": rng.choice(goods), "age": str(rng.randint(12, 80))}  # fmt: skip
     elif category == "animal":
-        subject = rng.choice(listed("Rex Bella Daisy Rusty Luna Pip Molly Bruno Ginger Bobby"))
-        facts = {"species": rng.choice(world.words("beast", "bird", largest=5)),
+        subject = rng.choice(split_words("Rex Bella Daisy Rusty Luna Pip Molly Bruno Ginger Bobby"))
+        facts = {"species": rng.choice(world.nouns_of("beast", "bird", largest=5)),
                  "colour": rng.choice(world.FUR), "owner": person,
                  "eats": rng.choice(goods[:10]), "home": town}  # fmt: skip
     elif category == "shop":
@@ -240,25 +242,28 @@ def draw_facts(rng: random.Random, category: str) -> Facts:
                  "built in": str(rng.randint(1600, 2020)), "town": town,
                  "material": rng.choice(("wood", "stone", "glass", "brick")),
                  "height": str(rng.randint(8, 90))}  # fmt: skip
-    kept = rng.sample(list(facts), rng.choice((2, 3, 3)))
-    return Facts(category, subject, tuple((k, v) for k, v in facts.items() if k in kept))
+    kept_relations = rng.sample(list(facts), rng.choice((2, 3, 3)))
+    return Facts(category, subject, tuple((k, v) for k, v in facts.items() if k in kept_relations))
 
 
-def tell_facts(known: Facts, rng: random.Random) -> str:
+def describe_facts(facts: Facts, rng: random.Random) -> str:
     """One or two sentences that tell every fact once."""
-    said = [
-        rng.choice(_SAY[relation]).format(v=value, a=a(value)) for relation, value in known.facts
+    verb_phrases = [
+        rng.choice(_RELATION_PHRASES[relation]).format(v=value, a=a(value))
+        for relation, value in facts.facts
     ]
-    it = "It" if known.category not in ("person",) else ("She" if known.subject in _SHE else "He")
-    if len(said) > 2 or (len(said) == 2 and rng.random() < 0.3):
-        return f"{known.subject} {_joined(said[:-1])}. {it} {said[-1]}."
-    return f"{known.subject} {_joined(said)}."
+    pronoun = (
+        "It" if facts.category not in ("person",) else ("She" if facts.subject in _SHE else "He")
+    )
+    if len(verb_phrases) > 2 or (len(verb_phrases) == 2 and rng.random() < 0.3):
+        return f"{facts.subject} {_joined(verb_phrases[:-1])}. {pronoun} {verb_phrases[-1]}."
+    return f"{facts.subject} {_joined(verb_phrases)}."
 
 
-_SHE = frozenset(listed("Anna Rosa Clara Vera Nina Ella"))
+_SHE = frozenset(split_words("Anna Rosa Clara Vera Nina Ella"))
 
 
-def facts_texts(known: Facts, rng: random.Random, count: int) -> tuple[str, ...]:
+def facts_texts(facts: Facts, rng: random.Random, count: int) -> tuple[str, ...]:
     """Up to `count` different tellings of the same facts."""
-    found = dict.fromkeys(tell_facts(known, rng) for _ in range(4 * count))
-    return tuple(found)[:count]
+    distinct_texts = dict.fromkeys(describe_facts(facts, rng) for _ in range(4 * count))
+    return tuple(distinct_texts)[:count]

@@ -39,7 +39,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Pair:
+class StoryPair:
     """A story, a statement, their relation and the reason for it."""
 
     story: str
@@ -47,7 +47,9 @@ class Pair:
     relation: Relation
     reason: str
     reasons: tuple[str, ...]  # all that would do, the given one among them
-    why: str  # the kind of reasoning: kind, drop, synonym, side, value, noun, verb, missing, narrow
+    reasoning: (
+        str  # the kind of reasoning: kind, drop, synonym, side, value, noun, verb, missing, narrow
+    )
 
 
 def _kind(word: str) -> str:
@@ -88,34 +90,36 @@ def _values(dimension: str) -> tuple[str, ...]:
 _PLACES = tuple(w for w in world.PLACES if w not in ("sea", "desert", "airport"))
 
 
-def _draw_details(
-    rng: random.Random, subject: str, thing: str | None, taken: dict[str, str], count: int,
-    shut: frozenset[str],
+def _sample_details(
+    rng: random.Random, subject: str, thing: str | None, present: dict[str, str], count: int,
+    excluded: frozenset[str],
 ) -> dict[str, str]:  # fmt: skip
     """`count` more details, at most one of the subject and one of the thing."""
     groups = _dimensions(subject, thing)
     free: list[str] = []
     for group in ("subject", "thing"):
-        if groups[group] and not set(groups[group]) & set(taken):
-            options = [d for d in groups[group] if d not in shut]
+        if groups[group] and not set(groups[group]) & set(present):
+            options = [d for d in groups[group] if d not in excluded]
             if options:
                 free.append(rng.choice(options))
-    free += [d for d in groups["all"] if d not in taken and d not in shut]
+    free += [d for d in groups["all"] if d not in present and d not in excluded]
     if "number" in free and rng.random() < 0.5:
         free.remove("number")
     chosen = rng.sample(free, min(count, len(free)))
     return {d: rng.choice(_values(d)) for d in chosen}
 
 
-def draw_event(rng: random.Random, count: int = 2) -> Event:
+def sample_event(rng: random.Random, count: int = 2) -> Event:
     """A plain event with `count` details."""
     if rng.random() < 0.8:
         subject = rng.choice(
-            world.BY_KIND["worker"] if rng.random() < 0.6 else world.words("man", "woman", "child")
+            world.NOUNS_BY_KIND["worker"]
+            if rng.random() < 0.6
+            else world.nouns_of("man", "woman", "child")
         )
         deeds, postures = world.DEEDS, world.POSTURES
     else:
-        subject = rng.choice(world.words("beast", "bird"))
+        subject = rng.choice(world.nouns_of("beast", "bird"))
         deeds, postures = world.DEEDS_OF_ANIMALS, world.ANIMAL_POSTURES
     thing: str | None = None
     if rng.random() < 0.78:
@@ -123,7 +127,7 @@ def draw_event(rng: random.Random, count: int = 2) -> Event:
         thing = rng.choice(deeds[verb])
     else:
         verb = rng.choice(postures)
-    details = _draw_details(rng, subject, thing, {}, count, frozenset())
+    details = _sample_details(rng, subject, thing, {}, count, frozenset())
     return Event(subject, verb, thing, tuple(details.items()), rng.choice(TENSES))
 
 
@@ -131,7 +135,7 @@ def _adjective(event: Event, dimensions: tuple[str, ...]) -> str:
     return next((v for d, v in event.details if d in dimensions), "")
 
 
-def tell(event: Event, rng: random.Random | None = None, synonym: str | None = None) -> str:
+def event_text(event: Event, rng: random.Random | None = None, synonym: str | None = None) -> str:
     """The event as a lower-case sentence without a full stop; `synonym` is a word to replace."""
     subject_word = _adjective(event, _SUBJECT_WORDS)
     number = event.get("number")
@@ -141,7 +145,7 @@ def tell(event: Event, rng: random.Random | None = None, synonym: str | None = N
     else:
         subject = a(f"{subject_word} {event.subject}".strip())
         be = "was" if event.tense == "past" else "is"
-    deed = world.past(event.verb) if event.tense == "past" else world.ing(event.verb)
+    deed = world.past_form(event.verb) if event.tense == "past" else world.ing_form(event.verb)
     rest = [some(event.thing, _adjective(event, _OBJECT_WORDS))] if event.thing else []
     manner, place, company, time = map(event.get, ("manner", "place", "company", "time"))
     if manner:
@@ -164,38 +168,44 @@ def tell(event: Event, rng: random.Random | None = None, synonym: str | None = N
     return text
 
 
-def draw_pair(
-    rng: random.Random, relation: Relation, wanted: Callable[[str], bool] = lambda story: True
-) -> Pair:
+def sample_story_pair(
+    rng: random.Random, relation: Relation, accept_story: Callable[[str], bool] = lambda story: True
+) -> StoryPair:
     """A story and a statement that stand in a relation, with the reason; stories as wanted."""
     while True:
-        statement = _draw_statement(rng)
-        said = tell(statement)
-        pair = _fit(rng, statement, said, relation)
-        if pair is None or not wanted(pair.story):
+        statement = _sample_statement(rng)
+        statement_text = event_text(statement)
+        pair = _pair_for_relation(rng, statement, statement_text, relation)
+        if pair is None or not accept_story(pair.story):
             continue
         # a statement that fits one relation only would betray it
-        if all(_fit(rng, statement, said, r) for r in RELATIONS if r != relation):
+        if all(
+            _pair_for_relation(rng, statement, statement_text, r)
+            for r in RELATIONS
+            if r != relation
+        ):
             return pair
 
 
-def _fit(rng: random.Random, statement: Event, said: str, relation: Relation) -> Pair | None:
+def _pair_for_relation(
+    rng: random.Random, statement: Event, statement_text: str, relation: Relation
+) -> StoryPair | None:
     """The statement with a story for a relation; None if none of three attempts worked."""
     for _ in range(3):
-        built = _fit_story(rng, statement, relation)
+        built = _story_for_relation(rng, statement, relation)
         if built is not None:
             story, reasons, synonym = built
-            told = tell(story, rng, synonym)
-            if told != said:
-                reason, why = rng.choice(reasons)
+            story_text = event_text(story, rng, synonym)
+            if story_text != statement_text:
+                reason, reasoning = rng.choice(reasons)
                 texts = tuple(dict.fromkeys([reason, *(text for text, _ in reasons)]))
-                return Pair(told, said, relation, reason, texts, why)
+                return StoryPair(story_text, statement_text, relation, reason, texts, reasoning)
     return None
 
 
-def _draw_statement(rng: random.Random) -> Event:
+def _sample_statement(rng: random.Random) -> Event:
     """What is claimed: one or two details; a noun may be named by its kind."""
-    event = draw_event(rng, rng.choice((0, 1, 1, 2)))
+    event = sample_event(rng, rng.choice((0, 1, 1, 2)))
     subject, thing = event.subject, event.thing
     if rng.random() < 0.35:
         subject = rng.choice(world.kinds_of(subject))
@@ -209,7 +219,7 @@ def _draw_statement(rng: random.Random) -> Event:
     return replace(event, subject=subject, thing=thing, details=tuple(details.items()))
 
 
-def _below(rng: random.Random, kind: str, among: tuple[str, ...]) -> str | None:
+def _noun_of_kind(rng: random.Random, kind: str, among: tuple[str, ...]) -> str | None:
     """A noun that is one of a kind, out of some nouns."""
     options = [w for w in among if kind in world.kinds_of(w)]
     return rng.choice(options) if options else None
@@ -217,7 +227,7 @@ def _below(rng: random.Random, kind: str, among: tuple[str, ...]) -> str | None:
 
 def _subjects(event: Event) -> tuple[str, ...]:
     kinds = world.PEOPLE if _is_person(event.subject) else ("beast", "bird")
-    return world.words(*kinds)
+    return world.nouns_of(*kinds)
 
 
 def _things(event: Event) -> tuple[str, ...]:
@@ -225,79 +235,81 @@ def _things(event: Event) -> tuple[str, ...]:
     return deeds[event.verb]
 
 
-def _fit_story(
-    rng: random.Random, said: Event, relation: Relation
+def _story_for_relation(
+    rng: random.Random, statement: Event, relation: Relation
 ) -> tuple[Event, list[tuple[str, str]], str | None] | None:
     """A story for the statement, reasons with their kinds, and a word to say differently."""
-    story, reasons = said, []
-    details = dict(said.details)
+    story, reasons = statement, []
+    details = dict(statement.details)
     change = None
-    shut: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
     if relation != "follows":
         options = [*details, *details]
-        if said.thing is None and relation == "clashes":
+        if statement.thing is None and relation == "clashes":
             options += ["verb", "verb"]
-        options += ["subject"] + (["thing", "thing"] if said.thing else [])
+        options += ["subject"] + (["thing", "thing"] if statement.thing else [])
         change = rng.choice(options)
-    for role, among in (("subject", _subjects(said)), ("thing", None)):
+    for role, among in (("subject", _subjects(statement)), ("thing", None)):
         word = getattr(story, role)
         if word is None or word in world.NOUNS or change == role:
             continue
         if rng.random() < 0.65:
-            lower = _below(rng, word, among or _things(said))
+            lower = _noun_of_kind(rng, word, among or _things(statement))
             if lower is None:
                 return None
-            story = _with(story, role, lower)
+            story = _with_role(story, role, lower)
             reasons.append((f"{generic(lower)} is {generic(word)}", "kind"))
     if relation == "clashes":
-        changed = _clash(rng, story, said, change, details)
+        changed = _clashing_story(rng, story, statement, change, details)
         if changed is None:
             return None
-        story, reason, why = changed
-        reasons = [(reason, why)]
+        story, reason, reasoning = changed
+        reasons = [(reason, reasoning)]
     elif relation == "untold":
-        changed = _untell(rng, story, said, change, details)
+        changed = _open_story(rng, story, statement, change, details)
         if changed is None:
             return None
-        story, reason, why = changed
-        shut = frozenset([change] if change in details else [])
-        reasons = [(reason, why)]
+        story, reason, reasoning = changed
+        excluded = frozenset([change] if change in details else [])
+        reasons = [(reason, reasoning)]
     elif details.get("place") in ("inside", "outside"):
         place = rng.choice([p for p in _PLACES if world.PLACES[p].side == details["place"]])
         story = replace(story, details=tuple((details | {"place": place}).items()))
         reasons.append((f"the {place} is {details['place']}", "side"))
-    kept = dict(story.details)
-    wanted = len(details) - len(kept) + rng.choice((1, 2))
-    extra = _draw_details(rng, story.subject, story.thing, kept, wanted, shut)
+    kept_details = dict(story.details)
+    wanted = len(details) - len(kept_details) + rng.choice((1, 2))
+    extra = _sample_details(rng, story.subject, story.thing, kept_details, wanted, excluded)
     if relation == "follows" and not extra and not reasons:
         return None
     allowed = {d for group in _dimensions(story.subject, story.thing).values() for d in group}
-    if not set(kept) <= allowed:
+    if not set(kept_details) <= allowed:
         return None
-    merged = kept | extra
+    merged = kept_details | extra
     story = replace(story, details=tuple(merged.items()))
     synonym = None
-    shared = [w for w in _content(said) if w in world.SYNONYMS and w in _content(story)]
+    shared = [
+        w for w in _content_words(statement) if w in world.SYNONYMS and w in _content_words(story)
+    ]
     if shared and rng.random() < 0.35:
         synonym = rng.choice(shared)
         if relation == "follows":
             reasons = [(f"{world.SYNONYMS[synonym]} means {synonym}", "synonym")]
     if not reasons:
-        reasons = [(_dropped(story, said, extra), "drop")]
+        reasons = [(_omission_reason(story, statement, extra), "drop")]
     return story, reasons, synonym
 
 
-def _with(event: Event, role: str, word: str) -> Event:
+def _with_role(event: Event, role: str, word: str) -> Event:
     """The event with another subject or thing."""
     return replace(event, subject=word) if role == "subject" else replace(event, thing=word)
 
 
-def _content(event: Event) -> list[str]:
-    form = world.past(event.verb) if event.tense == "past" else world.ing(event.verb)
+def _content_words(event: Event) -> list[str]:
+    form = world.past_form(event.verb) if event.tense == "past" else world.ing_form(event.verb)
     return [form, *(v for _, v in event.details)]
 
 
-def _dropped(story: Event, said: Event, extra: dict[str, str]) -> str:
+def _omission_reason(story: Event, statement: Event, extra: dict[str, str]) -> str:
     """The reason when the statement only leaves something out."""
     for dimension, value in extra.items():
         if dimension in _SUBJECT_WORDS:
@@ -309,7 +321,7 @@ def _dropped(story: Event, said: Event, extra: dict[str, str]) -> str:
     if dimension == "number":
         return f"where there are {value} {plural(story.subject)} there is {a(story.subject)}"
     phrase = world.PLACES[value].phrase if dimension == "place" else value
-    doing = world.ing(story.verb)
+    doing = world.ing_form(story.verb)
     return f"{doing} {phrase} is {doing}"
 
 
@@ -318,24 +330,24 @@ def generic_of(phrase: str, noun: str) -> str:
     return phrase if is_mass(noun) else a(phrase)
 
 
-def _clash(
-    rng: random.Random, story: Event, said: Event, change: str | None, details: dict[str, str]
+def _clashing_story(
+    rng: random.Random, story: Event, statement: Event, change: str | None, details: dict[str, str]
 ) -> tuple[Event, str, str] | None:
     """The story with one thing made incompatible with the statement."""
     if change == "verb":
-        postures = world.POSTURES if _is_person(said.subject) else world.ANIMAL_POSTURES
-        other = rng.choice([v for v in postures if v != said.verb])
-        reason = f"one cannot {other} and {said.verb} at once"
+        postures = world.POSTURES if _is_person(statement.subject) else world.ANIMAL_POSTURES
+        other = rng.choice([v for v in postures if v != statement.verb])
+        reason = f"one cannot {other} and {statement.verb} at once"
         return replace(story, verb=other), reason, "verb"
     if change in ("subject", "thing"):
-        word = str(getattr(said, change))
-        among = _subjects(said) if change == "subject" else _things(said)
+        word = str(getattr(statement, change))
+        among = _subjects(statement) if change == "subject" else _things(statement)
         options = [w for w in among if w != word and word not in world.kinds_of(w)]
         if not options:
             return None
         other = rng.choice(options)
         reason = f"{generic(other)} is not {generic(word)}"
-        return _with(story, change, other), reason, "noun"
+        return _with_role(story, change, other), reason, "noun"
     assert change is not None
     value = details[change]
     if value in ("inside", "outside"):
@@ -344,28 +356,31 @@ def _clash(
         side = True
     else:
         other = rng.choice([v for v in _values(change) if v != value])
-        reason, side = _conflict(change, other, value), False
+        reason, side = _clash_reason(change, other, value), False
     new = replace(story, details=tuple((details | {change: other}).items()))
     return new, reason, "side" if side else "value"
 
 
-def _conflict(dimension: str, told: str, said: str) -> str:
+def _clash_reason(dimension: str, story_value: str, statement_value: str) -> str:
     if dimension == "place":
-        there, here = world.PLACES[told].phrase, world.PLACES[said].phrase
+        there, here = world.PLACES[story_value].phrase, world.PLACES[statement_value].phrase
         return f"one cannot be {there} and {here} at once"
-    if (told, said) in world.OPPOSITES or (said, told) in world.OPPOSITES:
-        return f"{told} is the opposite of {said}"
-    return f"{told} is not {said}"
+    if (story_value, statement_value) in world.OPPOSITES or (
+        statement_value,
+        story_value,
+    ) in world.OPPOSITES:
+        return f"{story_value} is the opposite of {statement_value}"
+    return f"{story_value} is not {statement_value}"
 
 
-def _untell(
-    rng: random.Random, story: Event, said: Event, change: str | None, details: dict[str, str]
+def _open_story(
+    rng: random.Random, story: Event, statement: Event, change: str | None, details: dict[str, str]
 ) -> tuple[Event, str, str] | None:
     """The story with something of the statement left open."""
     if change == "verb":
         return None
     if change in ("subject", "thing"):
-        word = str(getattr(said, change))
+        word = str(getattr(statement, change))
         if word not in world.NOUNS:
             return None
         wider = [k for k in world.kinds_of(word) if k != "thing"]
@@ -373,7 +388,7 @@ def _untell(
             return None
         kind = rng.choice(wider)
         reason = f"not every {kind} is {generic(word)}"
-        return _with(story, change, kind), reason, "narrow"
+        return _with_role(story, change, kind), reason, "narrow"
     assert change is not None
     left = {d: v for d, v in details.items() if d != change}
     reason = f"it is not said {_QUESTIONS[change]}".format(subject=story.subject, thing=story.thing)

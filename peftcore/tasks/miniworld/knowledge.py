@@ -25,7 +25,7 @@ class Noun:
 
 
 @dataclass(frozen=True)
-class Job:
+class Occupation:
     """What a person with this job does, where, and with which tool."""
 
     word: str
@@ -48,17 +48,17 @@ class Place:
         return f"{self.preposition} the {self.word}"
 
 
-def listed(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text."""
     return text.split()
 
 
-def _table(text: str) -> list[list[str]]:
+def _word_rows(text: str) -> list[list[str]]:
     return [line.split() for line in text.strip().splitlines()]
 
 
 # kind → the kind above it; the top kinds are absent.
-ABOVE = {
+PARENT_KIND = {
     "fruit": "food", "vegetable": "food", "meal": "food", "sweet": "food",
     "bird": "animal", "fish": "animal", "insect": "animal", "beast": "animal",
     "worker": "person", "man": "person", "woman": "person", "child": "person",
@@ -66,7 +66,7 @@ ABOVE = {
     "instrument": "thing", "toy": "thing", "furniture": "thing", "paper": "thing",
 }  # fmt: skip
 # kinds nobody would say aloud are skipped when a noun is named by its kind
-SPOKEN = {"furniture": "piece of furniture", "worker": "person", "beast": "animal",
+SPOKEN_KIND = {"furniture": "piece of furniture", "worker": "person", "beast": "animal",
           "paper": "thing", "meal": "food"}  # fmt: skip
 
 # word kind size material place; "~" marks a mass noun, "-" an empty column
@@ -288,56 +288,63 @@ bridge on outside
 _PEOPLE = "man:man woman:woman boy:child girl:child"
 
 NOUNS: dict[str, Noun] = {}
-for _word, _kind, _size, _material, _place in _table(_NOUNS):
+for _word, _kind, _size, _material, _place in _word_rows(_NOUNS):
     _bare = _word.lstrip("~")
     NOUNS[_bare] = Noun(
         _bare, _kind, int(_size), _material.strip("-"), _place.strip("-"), _word != _bare
     )
-JOBS: dict[str, Job] = {
-    row[0]: Job(row[0], row[1], row[2].replace("_", " "), row[3]) for row in _table(_JOBS)
+OCCUPATIONS: dict[str, Occupation] = {
+    row[0]: Occupation(row[0], row[1], row[2].replace("_", " "), row[3])
+    for row in _word_rows(_JOBS)
 }
-for _job in JOBS.values():
+for _job in OCCUPATIONS.values():
     NOUNS[_job.word] = Noun(_job.word, "worker", 4, place=_job.place)
 for _pair in _PEOPLE.split():
     _word, _, _kind = _pair.partition(":")
     NOUNS[_word] = Noun(_word, _kind, 4 if _kind != "child" else 3)
-PLACES: dict[str, Place] = {row[0]: Place(*row) for row in _table(_PLACES)}
+PLACES: dict[str, Place] = {row[0]: Place(*row) for row in _word_rows(_PLACES)}
 
 THINGS = ("tool", "garment", "container", "vehicle", "instrument", "toy", "furniture", "paper")
 FOODS = ("fruit", "vegetable", "meal", "sweet")
 ANIMALS = ("beast", "bird", "fish", "insect")
 PEOPLE = ("worker", "man", "woman", "child")
-BY_KIND: dict[str, list[str]] = {}
+NOUNS_BY_KIND: dict[str, list[str]] = {}
 for _noun in NOUNS.values():
-    BY_KIND.setdefault(_noun.kind, []).append(_noun.word)
+    NOUNS_BY_KIND.setdefault(_noun.kind, []).append(_noun.word)
 
 
 @functools.cache
-def words(*kinds: str, largest: int = 5, smallest: int = 0) -> tuple[str, ...]:
+def nouns_of(*kinds: str, largest: int = 5, smallest: int = 0) -> tuple[str, ...]:
     """The nouns of some kinds within limits of size, in the order of the tables."""
-    return tuple(w for k in kinds for w in BY_KIND[k] if smallest <= NOUNS[w].size <= largest)
+    return tuple(w for k in kinds for w in NOUNS_BY_KIND[k] if smallest <= NOUNS[w].size <= largest)
 
 
 @functools.cache
 def kinds_of(word: str) -> tuple[str, ...]:
     """What a noun can be called instead, nearest first: apple → fruit, food."""
     kind = NOUNS[word].kind
-    chain = [kind] if kind not in SPOKEN or SPOKEN[kind] not in (ABOVE.get(kind), "") else []
-    chain = [SPOKEN.get(k, k) for k in chain] + ([ABOVE[kind]] if kind in ABOVE else [])
+    chain = (
+        [kind]
+        if kind not in SPOKEN_KIND or SPOKEN_KIND[kind] not in (PARENT_KIND.get(kind), "")
+        else []
+    )
+    chain = [SPOKEN_KIND.get(k, k) for k in chain] + (
+        [PARENT_KIND[kind]] if kind in PARENT_KIND else []
+    )
     return tuple(k for k in dict.fromkeys(chain) if k != word)
 
 
 ADULTS = {"man": "adult", "woman": "adult"}
-NAMES_SHE = listed(
+NAMES_SHE = split_words(
     "anna mary lucy emma rosa nina clara ella ida olga vera julia sara eva lily hanna marta jane"
 )
-NAMES_HE = listed(
+NAMES_HE = split_words(
     "tom ben paul max jack oscar hugo leo emil adam peter frank simon victor otto carl henry noah"
 )
 
-COLOURS = listed("red blue green yellow black white brown grey pink purple")
-FUR = listed("black white brown grey")
-MATERIALS = listed("wood metal wool cotton leather glass clay paper straw rubber")
+COLOURS = split_words("red blue green yellow black white brown grey pink purple")
+FUR = split_words("black white brown grey")
+MATERIALS = split_words("wood metal wool cotton leather glass clay paper straw rubber")
 # dimension → values that exclude each other
 VALUES: dict[str, tuple[str, ...]] = {
     "age": ("young", "old"),
@@ -381,17 +388,17 @@ _IRREGULAR = {
     "bring": "brought", "put": "put", "write": "wrote", "dig": "dug", "sweep": "swept",
     "sew": "sewed", "lose": "lost", "see": "saw", "go": "went", "make": "made",
 }  # fmt: skip
-_DOUBLED = listed("cut sit run swim put dig drop chop")
+_DOUBLED = split_words("cut sit run swim put dig drop chop")
 
 
-def ing(verb: str) -> str:
+def ing_form(verb: str) -> str:
     """The -ing form of a verb."""
     if verb in _DOUBLED:
         return f"{verb}{verb[-1]}ing"
     return verb.removesuffix("e") + "ing" if not verb.endswith("ee") else verb + "ing"
 
 
-def past(verb: str) -> str:
+def past_form(verb: str) -> str:
     """The simple past of a verb."""
     if verb in _IRREGULAR:
         return _IRREGULAR[verb]
@@ -402,48 +409,50 @@ def past(verb: str) -> str:
     return verb.removesuffix("e") + "ed"
 
 
-def third(verb: str) -> str:
+def third_person(verb: str) -> str:
     """The third person singular of a verb."""
     if verb.endswith("y") and verb[-2] not in "aeou":
         return verb[:-1] + "ies"
     return verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "o")) else "s")
 
 
-_SMALL = words("tool", "container", "toy", "instrument", "paper", "garment", largest=3)
-_FOOD = words(*FOODS)
+_SMALL = nouns_of("tool", "container", "toy", "instrument", "paper", "garment", largest=3)
+_FOOD = nouns_of(*FOODS)
 # verb → what it is done to; subjects are people
 DEEDS: dict[str, tuple[str, ...]] = {
     "eat": _FOOD,
-    "cook": words("vegetable", "meal"),
-    "cut": words("fruit", "vegetable", "sweet"),
-    "drink": words("drink"),
-    "wear": words("garment"),
-    "drive": tuple(w for w in words("vehicle") if w not in ("bicycle", "sledge", "boat", "ship")),
-    "play": words("instrument"),
-    "read": words("paper"),
+    "cook": nouns_of("vegetable", "meal"),
+    "cut": nouns_of("fruit", "vegetable", "sweet"),
+    "drink": nouns_of("drink"),
+    "wear": nouns_of("garment"),
+    "drive": tuple(
+        w for w in nouns_of("vehicle") if w not in ("bicycle", "sledge", "boat", "ship")
+    ),
+    "play": nouns_of("instrument"),
+    "read": nouns_of("paper"),
     "hold": _SMALL + _FOOD,
     "carry": _SMALL + _FOOD,
-    "find": _SMALL + words(*ANIMALS, largest=4),
+    "find": _SMALL + nouns_of(*ANIMALS, largest=4),
     "buy": _SMALL + _FOOD,
     "sell": _SMALL + _FOOD,
-    "wash": words("garment", "container", "fruit", "vegetable", "vehicle"),
-    "paint": words("furniture", "toy", "vehicle", "container"),
-    "fix": words("vehicle", "furniture", "toy", "instrument"),
-    "push": words("vehicle", "furniture"),
-    "feed": words("beast", "bird", "fish"),
-    "watch": words(*ANIMALS) + words("vehicle"),
-    "follow": words("beast", "bird") + words("man", "woman", "child"),
-    "draw": words(*ANIMALS) + words(*FOODS) + words("vehicle"),
+    "wash": nouns_of("garment", "container", "fruit", "vegetable", "vehicle"),
+    "paint": nouns_of("furniture", "toy", "vehicle", "container"),
+    "fix": nouns_of("vehicle", "furniture", "toy", "instrument"),
+    "push": nouns_of("vehicle", "furniture"),
+    "feed": nouns_of("beast", "bird", "fish"),
+    "watch": nouns_of(*ANIMALS) + nouns_of("vehicle"),
+    "follow": nouns_of("beast", "bird") + nouns_of("man", "woman", "child"),
+    "draw": nouns_of(*ANIMALS) + nouns_of(*FOODS) + nouns_of("vehicle"),
     "hide": _SMALL,
 }
 DEEDS_OF_ANIMALS = {
-    "follow": words("beast", "bird") + words(*PEOPLE),
-    "watch": words("beast", "bird", "insect", "fish") + words(*PEOPLE),
+    "follow": nouns_of("beast", "bird") + nouns_of(*PEOPLE),
+    "watch": nouns_of("beast", "bird", "insect", "fish") + nouns_of(*PEOPLE),
     "eat": _FOOD,
 }
 # states that exclude each other, done by people or beasts
-POSTURES = listed("sleep run sit swim stand jump sing dance rest talk wait climb")
-ANIMAL_POSTURES = listed("sleep run sit swim stand jump rest wait climb")
+POSTURES = split_words("sleep run sit swim stand jump sing dance rest talk wait climb")
+ANIMAL_POSTURES = split_words("sleep run sit swim stand jump rest wait climb")
 
 # what one does with a tool: tool → deed
 USES = {
@@ -458,31 +467,31 @@ USES = {
     "flute": "make music", "map": "find the way", "kite": "play in the wind",
     "bell": "call the people", "net": "catch fish", "boot": "walk in the mud",
 }  # fmt: skip
-WORN_ON = {
+BODY_PART_OF_GARMENT = {
     "hat": "head", "cap": "head", "glove": "hand", "boot": "foot", "shoe": "foot",
     "sock": "foot", "scarf": "neck", "belt": "waist",
 }  # fmt: skip
-WORN_WHEN = {
+WEATHER_OF_GARMENT = {
     "coat": "cold", "scarf": "cold", "glove": "cold", "sock": "cold", "boot": "wet",
     "hat": "sunny", "jacket": "windy",
 }  # fmt: skip
-WEATHER = listed("cold hot rainy sunny windy snowy wet dry")
+WEATHER = split_words("cold hot rainy sunny windy snowy wet dry")
 WEATHER_CLASH = {"cold": "hot", "wet": "dry", "sunny": "rainy", "windy": "hot"}
 ABLE = {
-    "fly": listed("robin crow owl duck goose eagle gull bee fly butterfly"),
-    "swim": listed("trout salmon shark carp whale seal duck goose"),
+    "fly": split_words("robin crow owl duck goose eagle gull bee fly butterfly"),
+    "swim": split_words("trout salmon shark carp whale seal duck goose"),
     "gallop": ["horse", "camel"],
     "bark": ["dog"],
     "purr": ["cat"],
     "sing a song": ["robin"],
 }  # fmt: skip
 UNABLE = {
-    "fly": listed("cow pig dog horse trout mouse bear elephant sheep rabbit ant fox"),
-    "swim": listed("hen bee ant fly robin butterfly eagle"),
-    "gallop": listed("trout ant hen carp bee owl whale"),
-    "bark": listed("cow hen trout bee cat horse"),
-    "purr": listed("trout hen ant cow crow shark"),
-    "sing a song": listed("trout ant shark carp beetle"),
+    "fly": split_words("cow pig dog horse trout mouse bear elephant sheep rabbit ant fox"),
+    "swim": split_words("hen bee ant fly robin butterfly eagle"),
+    "gallop": split_words("trout ant hen carp bee owl whale"),
+    "bark": split_words("cow hen trout bee cat horse"),
+    "purr": split_words("trout hen ant cow crow shark"),
+    "sing a song": split_words("trout ant shark carp beetle"),
 }
 # things → how they are, and how they are not
 QUALITIES = {
@@ -498,7 +507,7 @@ QUALITIES = {
     "snail": ("slow", "fast"), "whisper": ("quiet", "loud"),
 }  # fmt: skip
 MASS_QUALITIES = frozenset(
-    listed(
+    split_words(
         "ice fire honey water sand snow grass coal blood sugar thunder milk iron wool steam salt"
     )
 )

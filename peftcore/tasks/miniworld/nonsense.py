@@ -26,7 +26,7 @@ def _who(rng: random.Random) -> str:
         return rng.choice(world.NAMES_SHE + world.NAMES_HE)
     if roll < 0.5:
         return rng.choice(("she", "he", "they", "we"))
-    return "the " + rng.choice(world.words(*world.PEOPLE))
+    return "the " + rng.choice(world.nouns_of(*world.PEOPLE))
 
 
 def _where(rng: random.Random) -> str:
@@ -52,7 +52,7 @@ _NOUNS = ("fruit", "vegetable", "meal", "sweet", "drink", *world.THINGS, "beast"
 def _takes(rng: random.Random) -> Nonsense:
     verb = rng.choice(list(_TAKES))
     kinds, participle = _TAKES[verb]
-    good = rng.choice(world.words(*kinds))
+    good = rng.choice(world.nouns_of(*kinds))
     closed = set(kinds)
     if verb == "eat":
         closed |= {"drink", "beast", "bird"}
@@ -60,11 +60,11 @@ def _takes(rng: random.Random) -> Nonsense:
         closed |= {"toy"}
     if verb == "drive":
         closed |= {"beast"}
-    bad = rng.choice(world.words(*(k for k in _NOUNS if k not in closed)))
+    bad = rng.choice(world.nouns_of(*(k for k in _NOUNS if k not in closed)))
     who, where = _who(rng), _where(rng)
     return Nonsense(
-        f"{who} {world.past(verb)} {some(good)}{where}",
-        f"{who} {world.past(verb)} {some(bad)}{where}",
+        f"{who} {world.past_form(verb)} {some(good)}{where}",
+        f"{who} {world.past_form(verb)} {some(bad)}{where}",
         f"{generic(bad)} cannot be {participle}",
         "takes",
     )
@@ -72,9 +72,9 @@ def _takes(rng: random.Random) -> Nonsense:
 
 def _fits(rng: random.Random) -> Nonsense:
     holder = rng.choice(["cup", "bowl", "bag", "basket", "box", "pot", "jar", "bottle"])
-    small = rng.choice(world.words("fruit", "tool", "toy", "vegetable", "paper", largest=1))
+    small = rng.choice(world.nouns_of("fruit", "tool", "toy", "vegetable", "paper", largest=1))
     huge = rng.choice(
-        world.words("beast", "vehicle", "furniture", "instrument", "worker", smallest=4)
+        world.nouns_of("beast", "vehicle", "furniture", "instrument", "worker", smallest=4)
     )
     who, inside = _who(rng), f"in the {holder}"
     return Nonsense(
@@ -103,7 +103,9 @@ _PARTICIPLES = {
 def _tool(rng: random.Random) -> Nonsense:
     deed = rng.choice(list(_WITH))
     good = _WITH[deed][0]
-    odd = [w for w in ("tool", "fruit", "garment", "sweet", "drink", "toy") for w in world.words(w)]
+    odd = [
+        w for w in ("tool", "fruit", "garment", "sweet", "drink", "toy") for w in world.nouns_of(w)
+    ]
     near = {"knife", "saw", "axe", "fork", "spoon", "spade", "rake", "broom", "comb", "brush"}
     bad = rng.choice([w for w in odd if w != good and not (good in near and w in near)])
     who = _who(rng)
@@ -122,9 +124,14 @@ def _able(rng: random.Random) -> Nonsense:
     where = _where(rng)
     form = rng.choice(("can", "past"))
     verb, _, rest = deed.partition(" ")
-    said = f"can {deed}" if form == "can" else f"{_PASTS.get(verb, verb + 'ed')} {rest}".strip()
+    verb_phrase = (
+        f"can {deed}" if form == "can" else f"{_PASTS.get(verb, verb + 'ed')} {rest}".strip()
+    )
     return Nonsense(
-        f"the {good} {said}{where}", f"the {bad} {said}{where}", f"{a(bad)} cannot {deed}", "able"
+        f"the {good} {verb_phrase}{where}",
+        f"the {bad} {verb_phrase}{where}",
+        f"{a(bad)} cannot {deed}",
+        "able",
     )
 
 
@@ -139,8 +146,8 @@ _MINDFUL = {
 
 def _mindful(rng: random.Random) -> Nonsense:
     deed = rng.choice(list(_MINDFUL))
-    good = rng.choice(world.words(*world.PEOPLE))
-    bad = rng.choice(world.words(*world.THINGS, "fruit", "vegetable", "sweet"))
+    good = rng.choice(world.nouns_of(*world.PEOPLE))
+    bad = rng.choice(world.nouns_of(*world.THINGS, "fruit", "vegetable", "sweet"))
     where = _where(rng)
     return Nonsense(
         f"the {good} {deed}{where}",
@@ -151,7 +158,7 @@ def _mindful(rng: random.Random) -> Nonsense:
 
 
 def _lives(rng: random.Random) -> Nonsense:
-    animal = rng.choice(world.words(*world.ANIMALS))
+    animal = rng.choice(world.nouns_of(*world.ANIMALS))
     home = world.NOUNS[animal].place
     wet = {"sea", "river", "pond"}
     dry = [p for p in ("sea", "desert", "forest", "field", "mountain", "pond") if p != home]
@@ -168,7 +175,7 @@ def _lives(rng: random.Random) -> Nonsense:
 
 def _made(rng: random.Random) -> Nonsense:
     thing = rng.choice(
-        [w for w in world.words(*world.THINGS) if world.NOUNS[w].material in world.MATERIALS]
+        [w for w in world.nouns_of(*world.THINGS) if world.NOUNS[w].material in world.MATERIALS]
     )
     stuff = world.NOUNS[thing].material
     silly = rng.choice([f for f in ("soup", "milk", "jam", "rice", "honey", "juice", "water", "tea",
@@ -183,8 +190,8 @@ def _made(rng: random.Random) -> Nonsense:
 
 
 def _weather(rng: random.Random) -> Nonsense:
-    garment = rng.choice(list(world.WORN_WHEN))
-    good = world.WORN_WHEN[garment]
+    garment = rng.choice(list(world.WEATHER_OF_GARMENT))
+    good = world.WEATHER_OF_GARMENT[garment]
     bad = world.WEATHER_CLASH[good]
     who = _who(rng)
     first = rng.random() < 0.5
@@ -195,7 +202,7 @@ def _weather(rng: random.Random) -> Nonsense:
 
 
 def _larger(rng: random.Random) -> Nonsense:
-    nouns = world.words(*world.ANIMALS, "fruit", "vehicle", "furniture", "tool")
+    nouns = world.nouns_of(*world.ANIMALS, "fruit", "vehicle", "furniture", "tool")
     while True:
         small, big = rng.sample(nouns, 2)
         gap = world.NOUNS[big].size - world.NOUNS[small].size
@@ -218,9 +225,9 @@ def _larger(rng: random.Random) -> Nonsense:
 
 
 def _job(rng: random.Random) -> Nonsense:
-    good, bad = rng.sample(list(world.JOBS.values()), 2)
+    good, bad = rng.sample(list(world.OCCUPATIONS.values()), 2)
     while good.tool == bad.tool or good.place == bad.place or {good.word, bad.word} in _ALIKE:
-        good, bad = rng.sample(list(world.JOBS.values()), 2)
+        good, bad = rng.sample(list(world.OCCUPATIONS.values()), 2)
     if rng.random() < 0.5:
         end = rng.choice(("", " every day", " for a living"))
         return Nonsense(
@@ -241,7 +248,7 @@ _ALIKE = [{"nurse", "doctor"}, {"teacher", "student"}, {"builder", "carpenter"},
           {"waiter", "cook"}, {"farmer", "gardener"}, {"singer", "dancer"}]  # fmt: skip
 
 
-def the(word: str) -> str:
+def with_definite_article(word: str) -> str:
     """A quality's bearer with its article: "ice", "the sun", "a stone"."""
     if word in world.MASS_QUALITIES:
         return word
@@ -251,7 +258,7 @@ def the(word: str) -> str:
 def _quality(rng: random.Random) -> Nonsense:
     word = rng.choice(list(world.QUALITIES))
     good, bad = world.QUALITIES[word]
-    subject = the(word)
+    subject = with_definite_article(word)
     frame = rng.choice(("{} is {}", "{} is often {}", "everybody knows that {} is {}",
                         "we learnt that {} is {}"))  # fmt: skip
     return Nonsense(
@@ -260,8 +267,8 @@ def _quality(rng: random.Random) -> Nonsense:
 
 
 def _part(rng: random.Random) -> Nonsense:
-    garment = rng.choice(list(world.WORN_ON))
-    good = world.WORN_ON[garment]
+    garment = rng.choice(list(world.BODY_PART_OF_GARMENT))
+    good = world.BODY_PART_OF_GARMENT[garment]
     bad = rng.choice([b for b in ("head", "hand", "foot", "neck", "waist") if b != good])
     who = _who(rng)
     frame = f"{who} wore {a(garment)} on the {{}}"
@@ -276,6 +283,6 @@ MAKERS: tuple[Callable[[random.Random], Nonsense], ...] = (
 )  # fmt: skip
 
 
-def draw_nonsense(rng: random.Random) -> Nonsense:
+def sample_nonsense(rng: random.Random) -> Nonsense:
     """A pair of statements on a random topic."""
     return rng.choice(MAKERS)(rng)

@@ -6,14 +6,14 @@ import random
 from dataclasses import dataclass, replace
 
 from peftcore.tasks.miniworld import knowledge as world
-from peftcore.tasks.miniworld.events import Event, draw_event, tell
-from peftcore.tasks.miniworld.knowledge import listed
+from peftcore.tasks.miniworld.events import Event, event_text, sample_event
+from peftcore.tasks.miniworld.knowledge import split_words
 
-_GOOD = listed(
+_GOOD = split_words(
     "lovely delicious kind friendly clean wonderful charming excellent pleasant splendid"
     " perfect delightful"
 )
-_BAD = listed(
+_BAD = split_words(
     "awful horrible rude cruel dirty terrible boring broken nasty dreadful disgusting useless"
 )
 _WHAT = ("soup", "cake", "waiter", "cook", "room", "garden", "song", "play", "book", "trip",
@@ -27,7 +27,7 @@ _UPSET = ("i would never go again", "we left early", "i was sad all day",
           "it made me cry", "i told all my friends to stay away")  # fmt: skip
 
 
-def draw_remark(rng: random.Random, good: bool) -> str:
+def sample_remark(rng: random.Random, good: bool) -> str:
     """One or two clauses that praise or complain, sometimes by negation or after a "but"."""
     kind, other = (_GOOD, _BAD) if good else (_BAD, _GOOD)
     ends = _GLAD if good else _UPSET
@@ -61,18 +61,18 @@ def _varied(event: Event, rng: random.Random) -> str:
     """The event told differently: another frame, another order, a synonym."""
     frames = {"now": ("there", "now"), "there": ("now",), "past": ("past",)}
     other = replace(event, tense=rng.choice(frames[event.tense]))
-    plain = tell(other, rng).split()
+    plain = event_text(other, rng).split()
     options = [w for w in world.SYNONYMS if f" {w} " in f" {' '.join(plain)} "]
     synonym = rng.choice(options) if options and rng.random() < 0.7 else None
-    return tell(other, rng, synonym)
+    return event_text(other, rng, synonym)
 
 
-def draw_paraphrase(rng: random.Random, same: bool) -> Paraphrase:
+def sample_paraphrase(rng: random.Random, same: bool) -> Paraphrase:
     """A pair; sentences that differ do so in one detail, noun or deed."""
     while True:
-        event = draw_event(rng, rng.choice((2, 2, 3)))
+        event = sample_event(rng, rng.choice((2, 2, 3)))
         other = event if same else _changed(event, rng)
-        first, second = tell(event, rng), _varied(other, rng)
+        first, second = event_text(event, rng), _varied(other, rng)
         if first != second:
             return Paraphrase(first, second, same)
 
@@ -80,7 +80,7 @@ def draw_paraphrase(rng: random.Random, same: bool) -> Paraphrase:
 def _changed(event: Event, rng: random.Random) -> Event:
     details = dict(event.details)
     change = rng.choice([*details, "thing" if event.thing else "verb"])
-    person = event.subject in world.words(*world.PEOPLE)
+    person = event.subject in world.nouns_of(*world.PEOPLE)
     if change == "thing":
         deeds = world.DEEDS if person else world.DEEDS_OF_ANIMALS
         options = [w for w in deeds[event.verb] if w != event.thing]

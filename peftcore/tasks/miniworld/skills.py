@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from peftcore.tasks.miniworld import cards, events, nonsense, questions, remarks
 from peftcore.tasks.miniworld import knowledge as world
 from peftcore.tasks.miniworld.grammar import a, generic, is_mass, plural, some
-from peftcore.tasks.miniworld.knowledge import listed
+from peftcore.tasks.miniworld.knowledge import split_words
 from peftcore.tasks.miniworld.splits import part_of
 
 # What no pretraining text may contain: the tasks' own templates and labels.
@@ -22,7 +22,7 @@ FORBIDDEN = ("entailment", "contradiction", "neutral", "hypothesis", "premise", 
              "choice1", "choice2", "explain", "sentiment", "positive", "negative", "paraphrase",
              "name[", "kind[", " | ", "&&", " a: ")  # fmt: skip
 
-COMMON = listed("""
+COMMON = split_words("""
 the of and to in is it you that he was for on are with as his they be at one have this from or
 had by but not what all were we when your can said there use an each which she do how their if
 will up other about out many then them these so some her would make like him into time has look
@@ -53,7 +53,7 @@ necklace neat next neighbour mention attention nation voice choose chosen choir 
 action traction fraction direction position addition question option reason because since
 therefore however although maybe perhaps possibly surely
 """)
-_SYLLABLES = listed(
+_SYLLABLES = split_words(
     "ba be bi bo bu da de di do du fa fe fi fo ga ge go ha ka ke ki ko la le li lo lu ma"
     " me mi mo mu na ne ni no nu pa pe pi po ra re ri ro ru sa se si so su ta te ti to tu"
     " va ve vi vo wa wi za ze zi zo ent al tr ch st gr pl ter ment tion ing"
@@ -61,7 +61,7 @@ _SYLLABLES = listed(
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SkillExample:
     """One pretraining item of a skill: what is read and what is to be written.
 
     `parts` are the two texts of a pair without the prompt, and `agrees` says whether the second
@@ -105,7 +105,7 @@ def _markers(rng: random.Random, count: int) -> tuple[str, ...]:
 _LINKS = (" , since ", " since ", " because ", " , because ", " , for ", ": ")
 
 
-def _reasoned(rng: random.Random, answer: str, reason: str, bare: bool = False) -> str:
+def _answer_with_reason(rng: random.Random, answer: str, reason: str, bare: bool = False) -> str:
     return answer if bare else f"{answer}{rng.choice(_LINKS)}{reason}"
 
 
@@ -135,24 +135,24 @@ def _renamed(
     words = [f"{word}{_pseudoword(rng)}" if rng.random() < 0.4 else word for word in words]
     if len(set(words)) < len(labels):
         return template, labels
-    said = rng.choice(_SAY)
-    rules = [said.format(new, old) for new, old in zip(words, labels, strict=True)]
+    rule_pattern = rng.choice(_SAY)
+    rules = [rule_pattern.format(new, old) for new, old in zip(words, labels, strict=True)]
     rng.shuffle(rules)
     listed = rng.choice((" , ", " ; ", " . ")).join(rules)
-    where = rng.choice((f"{listed} . {template}", f"{template} . {listed}"))
-    return where, tuple(words)
+    renamed_template = rng.choice((f"{listed} . {template}", f"{template} . {listed}"))
+    return renamed_template, tuple(words)
 
 
-def _fact_check(rng: random.Random) -> Lesson | None:
+def _fact_check(rng: random.Random) -> SkillExample | None:
     relation = rng.choice(events.RELATIONS)
-    pair = events.draw_pair(rng, relation, lambda story: part_of(story) == "pretraining")
+    pair = events.sample_story_pair(rng, relation, lambda story: part_of(story) == "pretraining")
     template, labels = rng.choice(_CHECKS)
     if rng.random() < 0.35:  # any two markers, and any word before them
         labels = _CHECKS[0][1]
         ahead, behind = rng.choice((("{p}", "{h}"), ("{h}", "{p}")))
-        one, two = (_marker(rng) for _ in range(2))
+        first_marker, second_marker = (_marker(rng) for _ in range(2))
         colon = rng.choice((":", ":", " :", " -"))
-        template = f"{one}{colon} {ahead} {two}{colon} {behind}"
+        template = f"{first_marker}{colon} {ahead} {second_marker}{colon} {behind}"
         if rng.random() < 0.5:
             lead = " ".join(_marker(rng) for _ in range(rng.choice((1, 2))))
             template = f"{lead} {template}"
@@ -160,9 +160,9 @@ def _fact_check(rng: random.Random) -> Lesson | None:
         template, labels = _renamed(rng, template, labels)
     source = template.format(p=pair.story, h=pair.statement)
     answer = labels[events.RELATIONS.index(relation)]
-    target = _reasoned(rng, answer, pair.reason, rng.random() < 0.1)
+    target = _answer_with_reason(rng, answer, pair.reason, rng.random() < 0.1)
     parts = (pair.story, pair.statement)
-    return Lesson("check", source, target, parts, relation == "follows")
+    return SkillExample("check", source, target, parts, relation == "follows")
 
 
 _ODD = (
@@ -174,53 +174,59 @@ _ODD = (
 )
 
 
-def _odd(rng: random.Random) -> Lesson | None:
-    found = nonsense.draw_nonsense(rng)
-    if part_of(found.nonsense) != "pretraining":
+def _odd(rng: random.Random) -> SkillExample | None:
+    pair = nonsense.sample_nonsense(rng)
+    if part_of(pair.nonsense) != "pretraining":
         return None
     marks = _markers(rng, 2)
-    texts = [found.sense, found.nonsense]
+    texts = [pair.sense, pair.nonsense]
     rng.shuffle(texts)
     template = rng.choice(_ODD)
     if rng.random() < 0.3:
         lead = " ".join(_marker(rng) for _ in range(rng.choice((1, 2, 3, 4))))
         template = f"{lead}{rng.choice(('', ' ?', ':'))} {{0}}: {{s}} {{1}}: {{t}}"
     source = template.format(*marks, s=texts[0], t=texts[1])
-    answer = marks[texts.index(found.nonsense)]
-    target = _reasoned(rng, answer, found.reason, rng.random() < 0.1)
-    return Lesson("odd", source, target, (texts[0], texts[1]), texts[1] == found.sense)
+    answer = marks[texts.index(pair.nonsense)]
+    target = _answer_with_reason(rng, answer, pair.reason, rng.random() < 0.1)
+    return SkillExample("odd", source, target, (texts[0], texts[1]), texts[1] == pair.sense)
 
 
-def _sensible(rng: random.Random) -> Lesson | None:
-    found = nonsense.draw_nonsense(rng)
-    if part_of(found.nonsense) != "pretraining":
+def _sensible(rng: random.Random) -> SkillExample | None:
+    pair = nonsense.sample_nonsense(rng)
+    if part_of(pair.nonsense) != "pretraining":
         return None
     template = rng.choice(("is this sensible: {}", "can it be that {} ?", "does it make sense: {}"))
     if rng.random() < 0.5:
-        return Lesson("sensible", template.format(found.sense), "yes")
-    target = _reasoned(rng, "no", found.reason)
-    return Lesson("sensible", template.format(found.nonsense), target)
+        return SkillExample("sensible", template.format(pair.sense), "yes")
+    target = _answer_with_reason(rng, "no", pair.reason)
+    return SkillExample("sensible", template.format(pair.nonsense), target)
 
 
-def _pick(rng: random.Random) -> Lesson | None:
-    asked = questions.draw_question(rng)
-    if part_of(asked.text + " ".join(asked.options)) != "pretraining":
+def _pick(rng: random.Random) -> SkillExample | None:
+    question = questions.sample_question(rng)
+    if part_of(question.text + " ".join(question.options)) != "pretraining":
         return None
     count = rng.choice((2, 3, 4, 5, 5))
-    options = [asked.answer, *[o for o in asked.options if o != asked.answer][: count - 1]]
+    options = [question.answer, *[o for o in question.options if o != question.answer][: count - 1]]
     rng.shuffle(options)
     if rng.random() < 0.35:
         listed = rng.choice((" / ", " , ", " or ")).join(options)
-        source = rng.choice((f"pick: {asked.text} ? {listed}", f"{listed} - {asked.text} ?"))
-        return Lesson("pick", source, _reasoned(rng, asked.answer, asked.reason))
+        source = rng.choice((f"pick: {question.text} ? {listed}", f"{listed} - {question.text} ?"))
+        return SkillExample(
+            "pick", source, _answer_with_reason(rng, question.answer, question.reason)
+        )
     marks = _markers(rng, count)
     sign = rng.choice((":", " )", " ="))
     listed = " ".join(f"{m}{sign} {o}" for m, o in zip(marks, options, strict=True))
     lead = rng.choice(("", "pick: ", "choose well . ", f"{_marker(rng)}: "))
-    source = f"{lead}{asked.text} ? {listed}"
+    source = f"{lead}{question.text} ? {listed}"
     if "a: " in source:
         return None
-    return Lesson("pick", source, _reasoned(rng, marks[options.index(asked.answer)], asked.reason))
+    return SkillExample(
+        "pick",
+        source,
+        _answer_with_reason(rng, marks[options.index(question.answer)], question.reason),
+    )
 
 
 _KEYS = {  # how a venue's slots may be called on a card
@@ -246,53 +252,53 @@ def _entries(rng: random.Random, rows: list[tuple[str, str]], lead: tuple[str, .
     return f"{rng.choice(lead)}{listed}"
 
 
-def _venue_card(rng: random.Random) -> Lesson | None:
-    slots = cards.draw_venue(rng)
+def _venue_card(rng: random.Random) -> SkillExample | None:
+    slots = cards.sample_venue(rng)
     if part_of(" ".join(slots.values())) != "pretraining":
         return None
     rows = [(rng.choice(_KEYS[k]), v) for k, v in slots.items()]
     if rng.random() < 0.3:
         rows = [rows[0], *rng.sample(rows[1:], len(rows) - 1)]
     source = _entries(rng, rows, ("card: ", "tell: ", "record: ", "", f"{_marker(rng)}: "))
-    return Lesson("card", source, cards.tell_venue(slots, rng))
+    return SkillExample("card", source, cards.describe_venue(slots, rng))
 
 
-def _facts_card(rng: random.Random) -> Lesson | None:
-    known = cards.draw_facts(rng, rng.choice(cards.SEEN))
-    if part_of(known.subject + str(known.facts)) != "pretraining":
+def _facts_card(rng: random.Random) -> SkillExample | None:
+    facts = cards.sample_facts(rng, rng.choice(cards.SEEN_CATEGORIES))
+    if part_of(facts.subject + str(facts.facts)) != "pretraining":
         return None
-    rows = [("about", known.subject), *known.facts]
-    text = cards.tell_facts(known, rng)
+    rows = [("about", facts.subject), *facts.facts]
+    text = cards.describe_facts(facts, rng)
     if rng.random() < 0.3:
-        return Lesson("facts", f"facts of: {text}", " ; ".join(f"{k} = {v}" for k, v in rows))
-    return Lesson("facts", _entries(rng, rows, ("card: ", "tell: ", "")), text)
+        return SkillExample("facts", f"facts of: {text}", " ; ".join(f"{k} = {v}" for k, v in rows))
+    return SkillExample("facts", _entries(rng, rows, ("card: ", "tell: ", "")), text)
 
 
-def _story_question(rng: random.Random) -> Lesson | None:
-    event = events.draw_event(rng, rng.choice((2, 3, 4)))
-    story = events.tell(event, rng)
+def _story_question(rng: random.Random) -> SkillExample | None:
+    event = events.sample_event(rng, rng.choice((2, 3, 4)))
+    story = events.event_text(event, rng)
     if part_of(story) != "pretraining":
         return None
     details = dict(event.details)
-    asked = rng.choice(("place", "time", "company", "who", "what"))
-    if asked == "who":
+    aspect = rng.choice(("place", "time", "company", "who", "what"))
+    if aspect == "who":
         question, answer = "who is it", a(event.subject)
-    elif asked == "what":
+    elif aspect == "what":
         thing = some(event.thing) if event.thing else ""
-        question, answer = "what is done", f"{world.ing(event.verb)} {thing}".strip()
+        question, answer = "what is done", f"{world.ing_form(event.verb)} {thing}".strip()
     else:
         words = {"place": "where", "time": "when", "company": "with whom"}
-        question = f"{words[asked]} is the {event.subject}"
-        answer = details.get(asked, "it does not say")
-        if asked == "place" and asked in details:
+        question = f"{words[aspect]} is the {event.subject}"
+        answer = details.get(aspect, "it does not say")
+        if aspect == "place" and aspect in details:
             answer = world.PLACES[answer].phrase
     frame = rng.choice(("{s} . {q} ?", "{q} ? {s}", "story: {s} ask: {q} ?"))
-    return Lesson("read", frame.format(s=story, q=question), answer)
+    return SkillExample("read", frame.format(s=story, q=question), answer)
 
 
-def _same(rng: random.Random) -> Lesson | None:
+def _same(rng: random.Random) -> SkillExample | None:
     same = rng.random() < 0.5
-    pair = remarks.draw_paraphrase(rng, same)
+    pair = remarks.sample_paraphrase(rng, same)
     if part_of(pair.first) != "pretraining" or part_of(pair.second) != "pretraining":
         return None
     frame, labels = rng.choice((
@@ -302,19 +308,19 @@ def _same(rng: random.Random) -> Lesson | None:
         (f"{_marker(rng)}: {{0}} {_marker(rng)}: {{1}} . the same ?", ("same", "different")),
     ))  # fmt: skip
     source = frame.format(pair.first, pair.second)
-    return Lesson("same", source, labels[0 if same else 1], (pair.first, pair.second), same)
+    return SkillExample("same", source, labels[0 if same else 1], (pair.first, pair.second), same)
 
 
-def _reword(rng: random.Random) -> Lesson | None:
-    pair = remarks.draw_paraphrase(rng, True)
+def _reword(rng: random.Random) -> SkillExample | None:
+    pair = remarks.sample_paraphrase(rng, True)
     if part_of(pair.first) != "pretraining" or part_of(pair.second) != "pretraining":
         return None
-    return Lesson("reword", f"say otherwise: {pair.second}", pair.first)
+    return SkillExample("reword", f"say otherwise: {pair.second}", pair.first)
 
 
-def _feeling(rng: random.Random) -> Lesson | None:
+def _feeling(rng: random.Random) -> SkillExample | None:
     good = rng.random() < 0.5
-    remark = remarks.draw_remark(rng, good)
+    remark = remarks.sample_remark(rng, good)
     if part_of(remark) != "pretraining":
         return None
     frame, labels = rng.choice((
@@ -322,22 +328,22 @@ def _feeling(rng: random.Random) -> Lesson | None:
         ("{} . was it liked ?", ("liked", "disliked")),
         (f"{_marker(rng)}: {{}}", ("glad", "upset")),
     ))  # fmt: skip
-    return Lesson("feel", frame.format(remark), labels[0 if good else 1])
+    return SkillExample("feel", frame.format(remark), labels[0 if good else 1])
 
 
-def _copy(rng: random.Random) -> Lesson:
+def _copy(rng: random.Random) -> SkillExample:
     listed = " ".join(_marker(rng) for _ in range(rng.randint(2, 6)))
-    return Lesson("copy", f"{rng.choice(('repeat', 'copy', 'again'))}: {listed}", listed)
+    return SkillExample("copy", f"{rng.choice(('repeat', 'copy', 'again'))}: {listed}", listed)
 
 
-SKILLS: tuple[tuple[float, Callable[[random.Random], Lesson | None]], ...] = (
+SKILLS: tuple[tuple[float, Callable[[random.Random], SkillExample | None]], ...] = (
     (0.45, _fact_check), (0.12, _odd), (0.03, _sensible), (0.12, _pick), (0.08, _venue_card),
     (0.03, _facts_card), (0.02, _story_question), (0.09, _same), (0.02, _reword),
     (0.02, _feeling), (0.02, _copy),
 )  # fmt: skip
 
 
-def draw_lesson(rng: random.Random) -> Lesson:
+def sample_skill_example(rng: random.Random) -> SkillExample:
     """A lesson of a skill drawn by its share."""
     make = rng.choices([f for _, f in SKILLS], [w for w, _ in SKILLS])[0]
     while True:
@@ -359,24 +365,24 @@ def _fact(rng: random.Random) -> str:
     if noun.place and noun.kind in world.ANIMALS:
         place = world.PLACES[noun.place].phrase
         options.append(f"{plural(noun.word)} live {place}")
-    if noun.word in world.JOBS:
-        job = world.JOBS[noun.word]
+    if noun.word in world.OCCUPATIONS:
+        job = world.OCCUPATIONS[noun.word]
         options += [f"{a(job.word)} {job.deed}", f"{a(job.word)} needs {a(job.tool)}"]
     if noun.word in world.USES:
         options.append(f"with {a(noun.word)} one can {world.USES[noun.word]}")
-    if noun.word in world.WORN_ON:
-        options.append(f"{a(noun.word)} is worn on the {world.WORN_ON[noun.word]}")
+    if noun.word in world.BODY_PART_OF_GARMENT:
+        options.append(f"{a(noun.word)} is worn on the {world.BODY_PART_OF_GARMENT[noun.word]}")
     if noun.kind in world.FOODS and not is_mass(noun.word):
         options.append(f"one can eat {a(noun.word)}")
     if rng.random() < 0.2:
-        one, two = rng.choice(world.OPPOSITES)
+        first_word, second_word = rng.choice(world.OPPOSITES)
         word = rng.choice(list(world.SYNONYMS))
-        site = world.PLACES[rng.choice(list(world.PLACES))]
+        location = world.PLACES[rng.choice(list(world.PLACES))]
         options = [
-            f"{one} is the opposite of {two}",
+            f"{first_word} is the opposite of {second_word}",
             f"{world.SYNONYMS[word]} means {word}",
-            f"{two} is the opposite of {one}",
-            f"the {site.word} is {site.side}",
+            f"{second_word} is the opposite of {first_word}",
+            f"the {location.word} is {location.side}",
         ]
     return rng.choice(options) if options else f"{generic(noun.word)} is food"
 
@@ -386,20 +392,20 @@ def _statement(rng: random.Random) -> str:
     if roll < 0.4:
         return _fact(rng)
     if roll < 0.6:
-        return events.tell(events.draw_event(rng, rng.choice((1, 2, 3))), rng)
+        return events.event_text(events.sample_event(rng, rng.choice((1, 2, 3))), rng)
     if roll < 0.75:
-        return nonsense.draw_nonsense(rng).sense
+        return nonsense.sample_nonsense(rng).sense
     if roll < 0.85:
-        return remarks.draw_remark(rng, rng.random() < 0.5)
+        return remarks.sample_remark(rng, rng.random() < 0.5)
     if roll < 0.9:
-        return questions.draw_question(rng).reason
+        return questions.sample_question(rng).reason
     if roll < 0.95:
         return " ".join(_marker(rng) for _ in range(5))
-    known = cards.draw_facts(rng, rng.choice(cards.SEEN))
-    return cards.tell_facts(known, rng).rstrip(".")
+    facts = cards.sample_facts(rng, rng.choice(cards.SEEN_CATEGORIES))
+    return cards.describe_facts(facts, rng).rstrip(".")
 
 
-def draw_passage(rng: random.Random) -> str:
+def sample_passage(rng: random.Random) -> str:
     """Three or four sentences of plain text, or a person's short story with pronouns."""
     if rng.random() < 0.3:
         return _short_story(rng)
@@ -416,14 +422,14 @@ def _short_story(rng: random.Random) -> str:
     she = rng.random() < 0.5
     name = rng.choice(world.NAMES_SHE if she else world.NAMES_HE)
     who, whose = ("she", "her") if she else ("he", "his")
-    job = world.JOBS[rng.choice(list(world.JOBS))]
+    job = world.OCCUPATIONS[rng.choice(list(world.OCCUPATIONS))]
     verb = rng.choice([v for v in world.DEEDS if v not in ("follow",)])
     thing = rng.choice(world.DEEDS[verb])
     mood = rng.choice(world.VALUES["mood"])
     lines = [
         f"{name} is {a(job.word)}",
         f"{who} works {world.PLACES[job.place].phrase} and {job.deed}",
-        f"{rng.choice(world.VALUES['time'])} {who} {world.past(verb)} {some(thing)}",
+        f"{rng.choice(world.VALUES['time'])} {who} {world.past_form(verb)} {some(thing)}",
         f"{whose} {rng.choice(('brother', 'sister', 'friend', 'mother', 'father'))} was {mood}",
     ]
     return " . ".join(lines if rng.random() < 0.7 else lines[:3]) + " ."

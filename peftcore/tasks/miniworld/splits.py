@@ -9,12 +9,12 @@ from __future__ import annotations
 import zlib
 from typing import Literal
 
-Part = Literal["pretraining", "train", "validation", "test"]
-_PARTS: tuple[Part, ...] = (
+WorldPart = Literal["pretraining", "train", "validation", "test"]
+_PARTS: tuple[WorldPart, ...] = (
     *("train",) * 3, *("validation",) * 2, *("test",) * 2, *("pretraining",) * 9,
 )  # fmt: skip
 
 
-def part_of(text: str) -> Part:
+def part_of(text: str) -> WorldPart:
     """Of 16 texts nine are for pretraining, three for train, two each for validation and test."""
     return _PARTS[zlib.crc32(text.lower().encode()) % len(_PARTS)]

@@ -29,7 +29,9 @@ class MiniworldTask(Task):
         return list(_rows(type(self), split))
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
         """The text that decides the split, and the row; None to draw again."""
         raise NotImplementedError
 
@@ -37,23 +39,23 @@ class MiniworldTask(Task):
         """Accuracy, F1, Matthews and broken answers; and with reasons how near they come."""
         from peftcore.metrics import scores
 
-        found = scores.classification_scores(answers, gold, self.labels)
+        label_scores = scores.classification_scores(answers, gold, self.labels)
         if self.kind == "explain":
-            found = found | scores.explanation_scores(answers, gold)
-        return found
+            label_scores = label_scores | scores.explanation_scores(answers, gold)
+        return label_scores
 
 
 @functools.cache
 def _rows(task: type[MiniworldTask], split: Split) -> tuple[Example, ...]:
     rng = random.Random(f"{task.name}/{split}")
     rows: list[Example] = []
-    seen: set[str] = set()
+    used_texts: set[str] = set()
     while len(rows) < SIZES[split]:
-        drawn = task._draw_row(rng, len(rows), split)
-        if drawn is None or part_of(drawn[0]) != split or drawn[0] in seen:
+        sampled = task._sample_row(rng, len(rows), split)
+        if sampled is None or part_of(sampled[0]) != split or sampled[0] in used_texts:
             continue
-        seen.add(drawn[0])
-        rows.append(drawn[1])
+        used_texts.add(sampled[0])
+        rows.append(sampled[1])
     return tuple(rows)
 
 
@@ -72,9 +74,13 @@ class MiniworldNli(MiniworldTask):
     }  # fmt: skip
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
         label = cls.labels[number % 3]
-        pair = events.draw_pair(rng, cls._RELATIONS[label], lambda story: part_of(story) == split)
+        pair = events.sample_story_pair(
+            rng, cls._RELATIONS[label], lambda story: part_of(story) == split
+        )
         source = f"explain nli hypothesis: {pair.statement} premise: {pair.story}"
         row = Example(
             f"{cls.name}/{split}/{number}", source, f"{label} because {pair.reason}", label,
@@ -95,18 +101,20 @@ class MiniworldNonsense(MiniworldTask):
     max_new_tokens = 32
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
-        found = nonsense.draw_nonsense(rng)
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
+        pair = nonsense.sample_nonsense(rng)
         label = cls.labels[number % 2]
-        first, second = found.nonsense, found.sense
+        first, second = pair.nonsense, pair.sense
         if label == "choice2":
             first, second = second, first
         source = f"explain what is more nonsensical? \n choice1: {first} choice2: {second}"
         row = Example(
-            f"{cls.name}/{split}/{number}", source, f"{label} because {found.reason}", label,
-            (found.reason,), (first, second),
+            f"{cls.name}/{split}/{number}", source, f"{label} because {pair.reason}", label,
+            (pair.reason,), (first, second),
         )  # fmt: skip
-        return found.nonsense, row
+        return pair.nonsense, row
 
 
 @register
@@ -121,21 +129,24 @@ class MiniworldQa(MiniworldTask):
     max_new_tokens = 32
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
-        asked = questions.draw_question(rng)
-        place = number % 5  # where the right answer stands
-        options = [o for o in asked.options if o != asked.answer]
-        options.insert(place, asked.answer)
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
+        question = questions.sample_question(rng)
+        answer_index = number % 5  # where the right answer stands
+        options = [o for o in question.options if o != question.answer]
+        options.insert(answer_index, question.answer)
         listed = " ".join(f"{m}: {o}" for m, o in zip(cls.labels, options, strict=True))
-        label = cls.labels[place]
+        label = cls.labels[answer_index]
         row = Example(
-            f"{cls.name}/{split}/{number}", f"explain question: {asked.text}? {listed}",
-            f"{label} because {asked.reason}", label, (asked.reason,), (asked.text + "?", listed),
+            f"{cls.name}/{split}/{number}", f"explain question: {question.text}? {listed}",
+            f"{label} because {question.reason}", label, (question.reason,),
+            (question.text + "?", listed),
         )  # fmt: skip
-        return asked.text + " ".join(asked.options), row
+        return question.text + " ".join(question.options), row
 
 
-class _Telling(MiniworldTask):
+class _GenerationTask(MiniworldTask):
     """A task that writes text from data, with several references."""
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
@@ -146,7 +157,7 @@ class _Telling(MiniworldTask):
 
 
 @register
-class MiniworldVenues(_Telling):
+class MiniworldVenues(_GenerationTask):
     """A venue's slots, told in two or three sentences in the voice of a guide book."""
 
     name = "miniworld_venues"
@@ -156,9 +167,11 @@ class MiniworldVenues(_Telling):
     max_new_tokens = 64
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
-        slots = cards.draw_venue(rng)
-        texts = cards.invitations(slots, rng)
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
+        slots = cards.sample_venue(rng)
+        texts = cards.guidebook_texts(slots, rng)
         source = ", ".join(f"{k}[{v}]" for k, v in slots.items())
         row = Example(
             f"{cls.name}/{split}/{number}", source, texts[0], None, texts, (source,)
@@ -167,7 +180,7 @@ class MiniworldVenues(_Telling):
 
 
 @register
-class MiniworldTriples(_Telling):
+class MiniworldTriples(_GenerationTask):
     """Facts as triples, told in a sentence; half of validation and test is of unseen categories."""
 
     name = "miniworld_triples"
@@ -177,29 +190,33 @@ class MiniworldTriples(_Telling):
     max_new_tokens = 64
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
         new = split != "train" and number % 2 == 1
-        known = cards.draw_facts(rng, rng.choice(cards.UNSEEN if new else cards.SEEN))
-        texts = cards.facts_texts(known, rng, 3)
-        source = " && ".join(f"{known.subject} | {k} | {v}" for k, v in known.facts)
+        facts = cards.sample_facts(
+            rng, rng.choice(cards.UNSEEN_CATEGORIES if new else cards.SEEN_CATEGORIES)
+        )
+        texts = cards.facts_texts(facts, rng, 3)
+        source = " && ".join(f"{facts.subject} | {k} | {v}" for k, v in facts.facts)
         kind = "unseen" if new else "seen"
         row = Example(
             f"{cls.name}/{split}/{kind}/{number}", source, texts[0], None, texts, (source,)
         )  # fmt: skip
-        return known.subject + str(known.facts), row
+        return facts.subject + str(facts.facts), row
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """BLEU, chrF and ROUGE-L of all, and BLEU of seen and unseen categories apart."""
         from peftcore.metrics import scores
 
-        found = scores.generation_scores(answers, gold)
+        all_scores = scores.generation_scores(answers, gold)
         for kind in ("seen", "unseen"):
-            kept = [i for i, row in enumerate(gold) if f"/{kind}/" in row.id]
-            if kept:
-                part = scores.generation_scores([answers[i] for i in kept],
-                                                 [gold[i] for i in kept])  # fmt: skip
-                found[f"bleu_{kind}"] = part["bleu"]
-        return found
+            indices = [i for i, row in enumerate(gold) if f"/{kind}/" in row.id]
+            if indices:
+                kind_scores = scores.generation_scores([answers[i] for i in indices],
+                                                 [gold[i] for i in indices])  # fmt: skip
+                all_scores[f"bleu_{kind}"] = kind_scores["bleu"]
+        return all_scores
 
 
 @register
@@ -214,9 +231,11 @@ class MiniworldSentiment(MiniworldTask):
     max_new_tokens = 6
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
         label = cls.labels[number % 2]
-        text = remarks.draw_remark(rng, label == "positive")
+        text = remarks.sample_remark(rng, label == "positive")
         row = Example(
             f"{cls.name}/{split}/{number}", f"sentiment: {text}", label, label, (), (text,)
         )  # fmt: skip
@@ -235,9 +254,11 @@ class MiniworldParaphrase(MiniworldTask):
     max_new_tokens = 6
 
     @classmethod
-    def _draw_row(cls, rng: random.Random, number: int, split: Split) -> tuple[str, Example] | None:
+    def _sample_row(
+        cls, rng: random.Random, number: int, split: Split
+    ) -> tuple[str, Example] | None:
         label = cls.labels[number % 2]
-        pair = remarks.draw_paraphrase(rng, label == "yes")
+        pair = remarks.sample_paraphrase(rng, label == "yes")
         source = f"paraphrase sentence1: {pair.first} sentence2: {pair.second}"
         row = Example(
             f"{cls.name}/{split}/{number}", source, label, label, (), (pair.first, pair.second)

@@ -14,7 +14,7 @@ def summary(**row):
 
 
 def line(**row):
-    made = latex.table(summary(**row), {"a": "LoRA · rank_2"}, "F1", ".3f", "100 % of R&D")
+    made = latex.latex_table(summary(**row), {"a": "LoRA · rank_2"}, "F1", ".3f", "100 % of R&D")
     return next(part for part in made.splitlines() if "LoRA" in part).strip()
 
 
@@ -28,7 +28,7 @@ def test_one_seed_has_no_half_width_and_gaps_are_dashes():
 
 
 def test_the_table_is_complete_and_escaped():
-    made = latex.table(summary(), {"a": "x"}, "F1", ".3f", "100 % of R&D")
+    made = latex.latex_table(summary(), {"a": "x"}, "F1", ".3f", "100 % of R&D")
     assert r"\caption{100 \% of R\&D}" in made
     assert made.count(r"\begin{") == made.count(r"\end{") == 2
 
@@ -41,4 +41,4 @@ def test_the_table_is_complete_and_escaped():
     ],
 )
 def test_nothing_typed_becomes_a_command(typed, shown):
-    assert latex.escaped(typed) == shown
+    assert latex.escape_latex(typed) == shown

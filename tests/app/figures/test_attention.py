@@ -7,14 +7,14 @@ from app.figures import attention as figures
 from peftcore.analysis import attention as a
 from peftcore.analysis.comparison import Interval
 
-WORDS = tuple(a.Token(word) for word in ("the", "<s>", "the"))
-KEYS = (a.Token("P1", "prefix"), *WORDS)
+WORDS = tuple(a.AttentionToken(word) for word in ("the", "<s>", "the"))
+KEYS = (a.AttentionToken("P1", "prefix"), *WORDS)
 RNG = np.random.default_rng(0)
 
 
 def pattern(layers=2, heads=3, queries=WORDS, keys=KEYS):
     weights = RNG.dirichlet(np.ones(len(keys)), (layers, heads, len(queries)))
-    return a.Attention("encoder", ("s",) * layers, queries, keys, weights.astype(np.float32))
+    return a.AttentionPattern("encoder", ("s",) * layers, queries, keys, weights.astype(np.float32))
 
 
 NOTES = [["note"] * 3] * 2
@@ -22,7 +22,7 @@ NOTES = [["note"] * 3] * 2
 
 def test_the_overview_holds_every_value_of_every_head_in_its_place():
     one = pattern()
-    figure = figures.overview(one, 1.0, "x", NOTES)
+    figure = figures.head_overview(one, 1.0, "x", NOTES)
     z = figure.data[0].z
     q, k = len(WORDS), len(KEYS)
     for layer, head in np.ndindex(2, 3):
@@ -34,17 +34,17 @@ def test_the_overview_holds_every_value_of_every_head_in_its_place():
 
 
 def test_small_pictures_of_a_long_text_show_the_strongest_of_neighbours():
-    many = tuple(a.Token(str(i)) for i in range(2 * figures.TILE))
+    many = tuple(a.AttentionToken(str(i)) for i in range(2 * figures.TILE_SIZE))
     one = pattern(1, 1, many, many)
     one.weights[0, 0, 5, 6] = -2.0
-    z = figures.overview(one, 1.0, "x", [["note"]]).data[0].z
-    assert z.shape == (figures.TILE, figures.TILE)
+    z = figures.head_overview(one, 1.0, "x", [["note"]]).data[0].z
+    assert z.shape == (figures.TILE_SIZE, figures.TILE_SIZE)
     assert z[2, 3] == -2
     assert z[10, 20] == one.weights[0, 0, 20:22, 40:42].max()
 
 
 def test_a_click_on_the_overview_reports_layer_and_head_in_the_middle_of_a_tile():
-    spots = figures.overview(pattern(), 1.0, "x", NOTES).data[1]
+    spots = figures.head_overview(pattern(), 1.0, "x", NOTES).data[1]
     found = dict(zip(map(tuple, spots.customdata), zip(spots.x, spots.y, strict=True), strict=True))
     assert found[1, 2] == pytest.approx((2.43, 1.43))
     assert len(found) == 6
@@ -57,8 +57,8 @@ def pixels(css, whole):
 
 def test_the_frame_is_around_the_chosen_head_and_no_other():
     one = pattern()
-    figure = figures.overview(one, 1.0, "x", NOTES)
-    frame = figures.frame(one, 1, 2)
+    figure = figures.head_overview(one, 1.0, "x", NOTES)
+    frame = figures.tile_frame(one, 1, 2)
     for side, size, axis, ends in (
         ("left", "width", figure.layout.xaxis, "lr"),
         ("top", "height", figure.layout.yaxis, "tb"),
@@ -73,7 +73,7 @@ def test_the_frame_is_around_the_chosen_head_and_no_other():
 
 
 def test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text():
-    figure = figures.head([("After", pattern())], 0, 0, 1.0, False)
+    figure = figures.head_heatmap([("After", pattern())], 0, 0, 1.0, False)
     axis = figure.layout.xaxis
     assert list(axis.ticktext) == ["<i>P1</i>", "the", "&lt;s&gt;", "the"]
     assert list(axis.tickvals) == [0, 1, 2, 3]
@@ -82,23 +82,23 @@ def test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text():
 
 def test_hover_has_the_real_value():
     one = pattern()
-    cells = figures.head([("After", one)], 1, 2, 1.0, False).data[1]
+    cells = figures.head_heatmap([("After", one)], 1, 2, 1.0, False).data[1]
     assert f"{one.weights[1, 2, 0, 3]:.4f}" in cells.text[3]
     assert list(cells.customdata[3]) == [0, 3]
 
 
 def test_a_line_divides_what_is_learnt_from_text():
-    shapes = figures.head([("After", pattern())], 0, 0, 1.0, False).layout.shapes
+    shapes = figures.head_heatmap([("After", pattern())], 0, 0, 1.0, False).layout.shapes
     assert [shape.x0 for shape in shapes] == [0.5]
 
 
 def test_before_after_and_change_share_one_signed_scale():
     plain = pattern(keys=WORDS)
-    before, after = a.aligned(plain, pattern())
-    change = a.difference(before, after)
+    before, after = a.align_patterns(plain, pattern())
+    change = a.pattern_difference(before, after)
     panels = [("Before", before), ("After", after), ("Change", change)]
-    top = figures.limit(before, after, change)
-    figure = figures.head(panels, 0, 0, top, True)
+    top = figures.max_weight(before, after, change)
+    figure = figures.head_heatmap(panels, 0, 0, top, True)
     maps = [trace for trace in figure.data if trace.type == "heatmap"]
     assert len(maps) == 3
     assert {trace.coloraxis for trace in maps} == {"coloraxis"}
@@ -107,31 +107,31 @@ def test_before_after_and_change_share_one_signed_scale():
 
 
 def test_long_texts_side_by_side_keep_their_labels_apart():
-    many = tuple(a.Token(str(i)) for i in range(50))
+    many = tuple(a.AttentionToken(str(i)) for i in range(50))
     one = pattern(1, 1, many[:3], many)
-    figure = figures.head([("a", one), ("b", one)], 0, 0, 1.0, False)
+    figure = figures.head_heatmap([("a", one), ("b", one)], 0, 0, 1.0, False)
     assert list(figure.layout.xaxis2.tickvals)[:3] == [0, 3, 6]
-    assert len(figures.head([("a", one)], 0, 0, 1.0, False).layout.xaxis.tickvals) == 50
+    assert len(figures.head_heatmap([("a", one)], 0, 0, 1.0, False).layout.xaxis.tickvals) == 50
 
 
 def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
-    many = tuple(a.Token(f"w{i}") for i in range(90))
-    picture, cells = figures.head([("a", pattern(1, 1, many, many))], 0, 0, 1.0, False).data
+    many = tuple(a.AttentionToken(f"w{i}") for i in range(90))
+    picture, cells = figures.head_heatmap([("a", pattern(1, 1, many, many))], 0, 0, 1.0, False).data
     assert len(cells.text) == 90
     assert picture.text[2][5] == "w2 (3) → w5 (6)"
     assert "%{z:.4f}" in picture.hovertemplate
 
 
 def test_rows_that_are_missing_carry_no_cells():
-    soft = (a.Token("S1", "soft"), *WORDS)
-    change = a.difference(pattern(keys=WORDS), pattern(queries=soft, keys=soft))
-    cells = figures.head([("Change", change)], 0, 0, 1.0, True).data[1]
+    soft = (a.AttentionToken("S1", "soft"), *WORDS)
+    change = a.pattern_difference(pattern(keys=WORDS), pattern(queries=soft, keys=soft))
+    cells = figures.head_heatmap([("Change", change)], 0, 0, 1.0, True).data[1]
     assert len(cells.text) == 12
 
 
 def test_a_scale_survives_a_pattern_without_any_change():
     one = pattern()
-    assert figures.limit(a.difference(one, one)) == 1.0
+    assert figures.max_weight(a.pattern_difference(one, one)) == 1.0
 
 
 ROWS = [
@@ -145,32 +145,35 @@ ROWS = [
 
 
 def test_heads_show_means_and_say_limits_and_seeds_on_hover():
-    figure = figures.heads(ROWS, "change", "learnt", (0, 1))
+    figure = figures.head_measure_table(ROWS, "change", "learnt", (0, 1))
     assert list(figure.data[1].text) == ["+0.50", "-0.10"]
     assert "95 % interval +0.400 to +0.600, 4 seeds" in figure.data[1].customdata[0][2]
     assert figure.layout.coloraxis.cmin == -figure.layout.coloraxis.cmax
     assert figure.layout.yaxis.ticktext == ("1",)
-    assert "one seed" in figures.heads(ROWS, "before", "learnt", (0, 0)).data[1].customdata[0][2]
+    assert (
+        "one seed"
+        in figures.head_measure_table(ROWS, "before", "learnt", (0, 0)).data[1].customdata[0][2]
+    )
 
 
 def test_words_name_the_extremes():
-    assert "largest 0.500 in layer 1, head 1" in figures.heads_alt(ROWS, "after", "learnt")
+    assert "largest 0.500 in layer 1, head 1" in figures.head_measure_alt(ROWS, "after", "learnt")
     moved = np.array([[0.1, 0.2, 0.9], [0, 0, 0]])
-    assert "layer 1 head 3 (0.90)" in figures.overview_alt(pattern(), moved, "x")
-    assert "1 of them learnt" in figures.head_alt(pattern(), 0, 0, ["a to b: 1"])
+    assert "layer 1 head 3 (0.90)" in figures.head_overview_alt(pattern(), moved, "x")
+    assert "1 of them learnt" in figures.head_heatmap_alt(pattern(), 0, 0, ["a to b: 1"])
 
 
 def test_steps_draw_scores_powers_and_weights_of_every_key():
-    steps = a.Steps(
+    steps = a.ScoreInputs(
         RNG.normal(size=(1, 1, 3, 2)),
         RNG.normal(size=(1, 1, 4, 2)),
         np.array([[[[0, 0, 0, -np.inf]] * 3]]),
         (0.7,),
     )
-    one = a.Attention("encoder", ("s",), WORDS, KEYS, np.zeros((1, 1, 3, 4)), steps)
-    walk = a.walk(one, 0, 0, 1)
-    figure = figures.steps(walk, "title")
+    one = a.AttentionPattern("encoder", ("s",), WORDS, KEYS, np.zeros((1, 1, 3, 4)), steps)
+    walk = a.trace_query(one, 0, 0, 1)
+    figure = figures.query_trace_chart(walk, "title")
     assert [trace.type for trace in figure.data] == ["heatmap", "bar", "bar", "bar"]
     assert np.isnan(figure.data[1].x[3])
     assert list(figure.data[3].x) == pytest.approx(walk.weights)
-    assert "weight" in figures.steps_alt(walk)
+    assert "weight" in figures.query_trace_alt(walk)

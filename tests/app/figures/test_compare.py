@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from app.figures import compare
-from app.theme import look
-from peftcore.analysis.comparison import against, summary
+from app.theme import style_of_method
+from peftcore.analysis.comparison import differences_from_reference, summarize_runs
 
-LOOKS = {"a": look("lora", "LoRA"), "b": look("spt", "SPT · length <5>")}
+LOOKS = {"a": style_of_method("lora", "LoRA"), "b": style_of_method("spt", "SPT · length <5>")}
 
 
 def table(**scores):
@@ -28,7 +28,7 @@ def seeds():
 
 
 def test_scores_show_every_seed_the_mean_and_the_interval(seeds):
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     bar, dots, mean = figure.data[:3]
     assert list(dots.x) == [0.5, 0.6, 0.7]
     assert list(mean.x) == pytest.approx([0.6])
@@ -40,27 +40,27 @@ def test_scores_show_every_seed_the_mean_and_the_interval(seeds):
 
 
 def test_equal_seeds_stand_below_one_another(seeds):
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     dots = figure.data[4]
     assert list(dots.x) == [0.2, 0.2, 0.2]
     assert len(set(dots.y)) == 3
 
 
 def test_names_are_shown_as_typed_and_best_first(seeds):
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     assert figure.layout.yaxis.ticktext == ("LoRA", "SPT<br><sup>length &lt;5&gt;</sup>")
 
 
 def test_one_seed_has_no_bar():
     seeds = table(a=[0.5])
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     assert len(figure.data) == 2
     assert "one seed" in figure.layout.title.text
 
 
 def test_references_are_lines(seeds):
-    figure = compare.scores(
-        summary(seeds, "accuracy"), seeds, "accuracy", LOOKS, {"Guessing": 0.25}
+    figure = compare.score_intervals(
+        summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS, {"Guessing": 0.25}
     )
     assert figure.layout.shapes[0].x0 == 0.25
     assert figure.layout.annotations[0].text == "Guessing"
@@ -68,60 +68,62 @@ def test_references_are_lines(seeds):
 
 def test_runs_without_the_metric_are_left_out():
     seeds = table(a=[0.5, 0.7], b=[math.nan, math.nan])
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     assert figure.layout.yaxis.ticktext == ("LoRA",)
 
 
 def test_nothing_at_all_is_an_empty_chart():
     seeds = table(a=[math.nan])
-    figure = compare.scores(summary(seeds, "accuracy"), seeds, "accuracy", LOOKS)
+    figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
     assert len(figure.data) == 0
-    assert "No scores" in compare.scores_alt(summary(seeds, "accuracy"), "accuracy", LOOKS)
+    assert "No scores" in compare.score_intervals_alt(
+        summarize_runs(seeds, "accuracy"), "accuracy", LOOKS
+    )
 
 
 def test_scores_in_words(seeds):
-    words = compare.scores_alt(summary(seeds, "accuracy"), "accuracy", LOOKS)
+    words = compare.score_intervals_alt(summarize_runs(seeds, "accuracy"), "accuracy", LOOKS)
     assert words.startswith("Accuracy by run. LoRA: mean 0.600, 95 % interval 0.352 to 0.848")
     assert words.index("LoRA") < words.index("SPT")
 
 
 def test_front_holds_only_runs_nobody_beats(seeds):
-    figure = compare.score_by_parameters(summary(seeds, "accuracy"), "accuracy", LOOKS)
+    figure = compare.score_by_parameters(summarize_runs(seeds, "accuracy"), "accuracy", LOOKS)
     front, *points = figure.data
     assert list(front.x) == [100]  # b needs more and scores less
     assert {point.x[0] for point in points} == {100, 4000}
     assert figure.layout.xaxis.type == "log"
-    words = compare.score_by_parameters_alt(summary(seeds, "accuracy"), "accuracy", LOOKS)
+    words = compare.score_by_parameters_alt(summarize_runs(seeds, "accuracy"), "accuracy", LOOKS)
     assert "LoRA: 100 parameters, 0.600, on the front; SPT" in words
 
 
 def test_lower_is_better_turns_the_front():
     seeds = table(a=[0.5, 0.5], b=[0.1, 0.1]).rename(columns={"accuracy": "broken"})
-    found = summary(seeds, "broken", lowest_first=True)
+    found = summarize_runs(seeds, "broken", lowest_first=True)
     front = compare.score_by_parameters(found, "broken", LOOKS).data[0]
     assert list(front.x) == [100, 4000]
     assert found["run"].tolist() == ["b", "a"]
-    assert "lower is better" in compare.axis_title("broken")
+    assert "lower is better" in compare.metric_axis_title("broken")
 
 
 def test_ticks_of_a_narrow_range_read_one_two_five():
-    assert compare._ticks([5120, 92160])[:4] == [1000, 2000, 5000, 10000]
-    assert compare._ticks([10, 10**7]) == [10**power for power in range(1, 9)]
+    assert compare._log_ticks([5120, 92160])[:4] == [1000, 2000, 5000, 10000]
+    assert compare._log_ticks([10, 10**7]) == [10**power for power in range(1, 9)]
 
 
 def test_gaps_show_difference_interval_and_p(seeds):
-    found = against(seeds, "accuracy", "b")
-    figure = compare.gaps(found, "accuracy", LOOKS, "b")
+    found = differences_from_reference(seeds, "accuracy", "b")
+    figure = compare.difference_intervals(found, "accuracy", LOOKS, "b")
     (point,) = figure.data
     assert point.x[0] == pytest.approx(0.4)
     assert point.error_x.array[0] == pytest.approx(0.248414, abs=1e-5)
     assert "p 0.25" in point.hovertemplate
     assert "difference to SPT · length &lt;5&gt;" in figure.layout.xaxis.title.text
-    words = compare.gaps_alt(found, "accuracy", LOOKS, "b")
+    words = compare.difference_intervals_alt(found, "accuracy", LOOKS, "b")
     assert words == "Accuracy, difference to SPT · length <5>. LoRA +0.400 (p 0.25)."
 
 
 def test_large_scales_are_read_with_fewer_digits():
-    assert compare.digits("bleu") == ".1f"
-    assert compare.digits("accuracy") == ".3f"
-    assert compare.axis_title("bleu") == "BLEU (0 to 100)"
+    assert compare.value_format("bleu") == ".1f"
+    assert compare.value_format("accuracy") == ".3f"
+    assert compare.metric_axis_title("bleu") == "BLEU (0 to 100)"

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from app.figures import components as figures
-from app.theme import look
+from app.theme import style_of_method
 from peftcore.analysis import explanations, subsets
 from peftcore.analysis.explanations import FLAGS
 from peftcore.paths import ASSETS
@@ -24,26 +24,28 @@ def table():
 
 def test_the_grid_shades_by_share_of_the_range_and_escapes_names(table):
     metrics = ["accuracy", "ratio_chrf"]
-    grid = subsets.grid(table, metrics)
-    heat, words = figures.heat(grid, metrics).data
+    grid = subsets.subset_scores(table, metrics)
+    heat, words = figures.subset_heatmap(grid, metrics).data
     assert heat.z.tolist() == [pytest.approx([0.3, 0.5]), pytest.approx([0.6, 0.5])]
     assert list(words.text) == ["0.300", "50.0", "0.600", "50.0"]
-    ticks = figures.heat(grid, metrics).layout.yaxis.ticktext
+    ticks = figures.subset_heatmap(grid, metrics).layout.yaxis.ticktext
     assert ticks[0] == "&lt;b&gt;norms&lt;/b&gt;<br><sup>1,234 trained</sup>"
-    assert "query: Accuracy 0.600, 95 % interval" in figures.heat_alt(grid, metrics)
+    assert "query: Accuracy 0.600, 95 % interval" in figures.subset_heatmap_alt(grid, metrics)
 
 
 def test_a_missing_value_is_a_dash(table):
-    grid = subsets.grid(table.assign(broken=float("nan")), ["broken"])
-    assert list(figures.heat(grid, ["broken"]).data[1].text) == ["–", "–"]
-    assert "no value" in figures.heat_alt(grid, ["broken"])
+    grid = subsets.subset_scores(table.assign(broken=float("nan")), ["broken"])
+    assert list(figures.subset_heatmap(grid, ["broken"]).data[1].text) == ["–", "–"]
+    assert "no value" in figures.subset_heatmap_alt(grid, ["broken"])
 
 
 def test_pairs_are_drawn_both_ways_with_opposite_signs(table):
-    found = subsets.pairs(table, "accuracy")
-    heat = figures.pairs(found, "accuracy").data[0]
+    found = subsets.subset_differences(table, "accuracy")
+    heat = figures.subset_difference_heatmap(found, "accuracy").data[0]
     assert heat.z.tolist() == [pytest.approx([0, -0.3]), pytest.approx([0.3, 0])]
-    assert "query minus <b>norms</b>: +0.300, p 0.5" in figures.pairs_alt(found, "accuracy")
+    assert "query minus <b>norms</b>: +0.300, p 0.5" in figures.subset_difference_alt(
+        found, "accuracy"
+    )
 
 
 def test_layers_stand_apart_from_the_whole():
@@ -52,28 +54,30 @@ def test_layers_stand_apart_from_the_whole():
             ("encoder", 0, "alone", 0.3, -0.2, -0.3, -0.1, 0.25, 3, 10),
             ("encoder", 0, "without", 0.4, -0.1, None, None, None, 1, 90),
         ],
-        columns=subsets.LAYERS,
+        columns=subsets.LAYER_COLUMNS,
     ).astype({"low": float, "high": float, "p": float})
-    figure = figures.layers(rows, "accuracy", 0.5)
+    figure = figures.layer_effects_chart(rows, "accuracy", 0.5)
     assert [trace.y[0] for trace in figure.data] == [-0.2, -0.1]
     assert figure.layout.title.text.startswith("All of it: 0.500, 3 seeds")
-    assert "only this layer (encoder 1) -0.200" in figures.layers_alt(rows, "accuracy", 0.5)
+    assert "only this layer (encoder 1) -0.200" in figures.layer_effects_alt(rows, "accuracy", 0.5)
 
 
 def test_flags_are_shares_of_answers():
     sound = dict.fromkeys(FLAGS, 0.0) | {"sound": 1.0}
     odd = sound | {"short": 0.25, "sound": 0.75}
-    figure = figures.flags({"one": sound, "two": odd}, {"one": 8, "two": 8})
+    figure = figures.flag_heatmap({"one": sound, "two": odd}, {"one": 8, "two": 8})
     assert figure.data[0].z[1][list(FLAGS).index("short")] == 0.25
     assert figure.data[1].text[0] == "0"
     assert figure.layout.dragmode is False  # or a finger could not move the columns on a phone
-    assert "one: no flag; two: Too short 25.0%" in figures.flags_alt({"one": sound, "two": odd})
+    assert "one: no flag; two: Too short 25.0%" in figures.flag_heatmap_alt(
+        {"one": sound, "two": odd}
+    )
 
 
 def test_long_names_take_one_line_below_the_first_and_say_that_they_go_on():
     name = "Sparse atoms · atoms 16 · components attention.query + attention.value · threshold 3"
     sound = dict.fromkeys(FLAGS, 0.0) | {"sound": 1.0}
-    (tick,) = figures.flags({name: sound}, {name: 8}).layout.yaxis.ticktext
+    (tick,) = figures.flag_heatmap({name: sound}, {name: 8}).layout.yaxis.ticktext
     lines = tick.split("<br>")
     assert lines[0] == "Sparse atoms"
     assert lines[1].endswith(" …</sup>")
@@ -83,15 +87,15 @@ def test_long_names_take_one_line_below_the_first_and_say_that_they_go_on():
 def test_the_parts_multiply_to_the_normalised_score():
     table = pd.DataFrame([{"run": "r", "accuracy": 0.5, "ratio": 0.8, "normalised": 0.4}])
     titles = {"accuracy": "Accuracy", "ratio": "Ratio", "normalised": "Normalised"}
-    looks = {"r": look("lora", "LoRA")}
-    figure = figures.parts(table, titles, looks)
+    looks = {"r": style_of_method("lora", "LoRA")}
+    figure = figures.score_parts_chart(table, titles, looks)
     assert [trace.x[0] for trace in figure.data] == [0.5, 0.8, 0.4]
-    assert "LoRA: Accuracy 0.500, Ratio 0.800" in figures.parts_alt(table, titles, looks)
+    assert "LoRA: Accuracy 0.500, Ratio 0.800" in figures.score_parts_alt(table, titles, looks)
 
 
 def test_published_runs_that_never_explained_are_open():
-    found = explanations.ratios(pd.read_csv(ASSETS / "reported.csv"))
-    figure = figures.reported(found, "no explanation learnt")
+    found = explanations.score_ratios(pd.read_csv(ASSETS / "reported.csv"))
+    figure = figures.published_ratios_chart(found, "no explanation learnt")
     opened = sum(s.endswith("-open") for trace in figure.data for s in trace.marker.symbol)
     assert opened == found["where"].str.contains("no explanation learnt").sum() == 7
-    assert "87 % accuracy at most" in figures.reported_alt(found, "no explanation learnt")
+    assert "87 % accuracy at most" in figures.published_ratios_alt(found, "no explanation learnt")

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from app.figures import curves
-from app.theme import look
+from app.theme import style_of_method
 
-LOOKS = {"a": look("lora", "LoRA"), "b": look("spt", "SPT")}
+LOOKS = {"a": style_of_method("lora", "LoRA"), "b": style_of_method("spt", "SPT")}
 
 
 def history(**seeds):
@@ -22,7 +22,7 @@ def history(**seeds):
 
 
 def test_mean_line_band_and_one_thin_line_per_seed():
-    figure = curves.learning({"a": history(s0=[1, 2], s1=[3, 4])}, LOOKS, "dev_loss")
+    figure = curves.learning_curves({"a": history(s0=[1, 2], s1=[3, 4])}, LOOKS, "dev_loss")
     *thin, band, mean = figure.data
     assert [list(line.y) for line in thin] == [[1, 2], [3, 4]]
     assert list(mean.y) == [2, 3]
@@ -35,7 +35,7 @@ def test_mean_line_band_and_one_thin_line_per_seed():
 
 
 def test_a_seed_that_stopped_early_drops_out_of_later_steps():
-    figure = curves.learning({"a": history(s0=[1, 2], s1=[3])}, LOOKS, "dev_loss")
+    figure = curves.learning_curves({"a": history(s0=[1, 2], s1=[3])}, LOOKS, "dev_loss")
     mean, band = figure.data[-1], figure.data[-2]
     assert list(mean.y) == [2, 2]
     assert [row[2] for row in mean.customdata] == [2, 1]
@@ -43,25 +43,27 @@ def test_a_seed_that_stopped_early_drops_out_of_later_steps():
 
 
 def test_one_seed_has_neither_band_nor_thin_line():
-    figure = curves.learning({"a": history(s0=[1, 2])}, LOOKS, "dev_loss")
+    figure = curves.learning_curves({"a": history(s0=[1, 2])}, LOOKS, "dev_loss")
     assert len(figure.data) == 1
     assert "one seed" in figure.layout.title.text
 
 
 def test_without_values_the_chart_says_so():
-    figure = curves.learning({"a": history(s0=[1])}, LOOKS, "train_loss")
+    figure = curves.learning_curves({"a": history(s0=[1])}, LOOKS, "train_loss")
     assert len(figure.data) == 0
     assert "no values yet" in figure.layout.title.text
-    assert "No values yet" in curves.learning_alt({"a": history(s0=[1])}, LOOKS, "train_loss")
+    assert "No values yet" in curves.learning_curves_alt(
+        {"a": history(s0=[1])}, LOOKS, "train_loss"
+    )
 
 
 def test_curves_in_words_and_as_table():
     histories = {"a": history(s0=[2, 1]), "b": history(s0=[3, 2.5])}
-    assert curves.learning_alt(histories, LOOKS, "dev_loss") == (
+    assert curves.learning_curves_alt(histories, LOOKS, "dev_loss") == (
         "Validation loss by optimiser step. LoRA from 2 at step 10 to 1 at step 20; "
         "SPT from 3 at step 10 to 2.5 at step 20."
     )
-    table = curves.table(histories, LOOKS, "dev_loss")
+    table = curves.learning_curves_table(histories, LOOKS, "dev_loss")
     assert table["method"].tolist() == ["LoRA", "LoRA", "SPT", "SPT"]
     assert table["mean"].tolist() == [2, 1, 3, 2.5]
-    assert curves.table({}, {}, "dev_loss").empty
+    assert curves.learning_curves_table({}, {}, "dev_loss").empty

@@ -20,8 +20,8 @@ FACTS = {
 
 def face(steps=3, missing=()):
     """A face with loss (x − 1/2)² and a score that is one less the loss."""
-    weights = simplex.lattice(steps)
-    at = simplex.flat(weights)
+    weights = simplex.triangle_lattice(steps)
+    at = simplex.triangle_coords(weights)
     table = pd.DataFrame({"line": "", "t": np.nan, "x": at[:, 0], "y": at[:, 1], "mark": ""})
     table["weights"] = weights.tolist()
     table["loss"] = (table["x"] - 0.5) ** 2
@@ -37,7 +37,7 @@ def trace(figure, kind, name=None):
 
 
 def test_a_face_has_its_contour_marks_and_lowest_point():
-    figure = figures.ground(face(), FACTS)
+    figure = figures.surface_map(face(), FACTS)
     colours, lines = trace(figure, "heatmap"), trace(figure, "contour")
     assert np.nanmin(colours.z) >= 0
     assert np.isnan(colours.z[-1][0])  # outside the triangle
@@ -47,12 +47,14 @@ def test_a_face_has_its_contour_marks_and_lowest_point():
     assert names == {"vertex &lt;0&gt;", "vertex 1", "centroid"}
     lowest = trace(figure, "scatter", "Lowest point")
     assert (lowest.x[0] - 0.5) ** 2 == pytest.approx(face()["loss"].min())
-    assert "Highest point, 1.000" in [t.name for t in figures.ground(face(), FACTS, "score").data]
+    assert "Highest point, 1.000" in [
+        t.name for t in figures.surface_map(face(), FACTS, "score").data
+    ]
 
 
 def test_every_measured_point_can_be_clicked_and_names_its_row():
     table = face(missing=[4])
-    cells = next(t for t in figures.ground(table, FACTS).data if t.customdata is not None)
+    cells = next(t for t in figures.surface_map(table, FACTS).data if t.customdata is not None)
     rows = [c[0] for c in cells.customdata]
     assert rows == [i for i in table.index if i != 4]
     assert list(cells.x) == list(table.loc[rows, "x"])
@@ -60,28 +62,28 @@ def test_every_measured_point_can_be_clicked_and_names_its_row():
 
 
 def test_the_figure_says_n_seed_data_and_arithmetic():
-    title = figures.ground(face(), FACTS).layout.title.text
+    title = figures.surface_map(face(), FACTS).layout.title.text
     for words in ("n = 24", "seed 3", "01234567", "fp32"):
         assert words in title
-    assert "normalised by vector" in figures.said(FACTS | {"normalisation": "filter"})
+    assert "normalised by vector" in figures.facts_text(FACTS | {"normalisation": "filter"})
 
 
 def test_pictures_of_one_run_share_a_scale():
     other = face()
     other["loss"] += 5
-    low, high = figures.limits([face(), other, face(missing=range(10))], "loss")
+    low, high = figures.value_limits([face(), other, face(missing=range(10))], "loss")
     assert (low, high) == pytest.approx((face()["loss"].min(), other["loss"].max()))
-    contour = trace(figures.ground(face(), FACTS, scale=(low, high)), "contour")
+    contour = trace(figures.surface_map(face(), FACTS, scale=(low, high)), "contour")
     assert (contour.zmin, contour.zmax) == (low, high)
-    assert figures.limits([], "loss") is None
+    assert figures.value_limits([], "loss") is None
 
 
 def test_an_empty_and_a_partial_picture_can_be_drawn():
     nothing = face()
     nothing["loss"] = np.nan
-    figures.ground(nothing, FACTS)
-    assert "Nothing" in figures.ground_alt(nothing, FACTS)
-    assert trace(figures.ground(face(missing=[1, 2, 3]), FACTS), "contour").z.size
+    figures.surface_map(nothing, FACTS)
+    assert "Nothing" in figures.surface_map_alt(nothing, FACTS)
+    assert trace(figures.surface_map(face(missing=[1, 2, 3]), FACTS), "contour").z.size
 
 
 def lines():
@@ -92,9 +94,9 @@ def lines():
 
 
 def test_cuts_and_the_height_of_their_barriers():
-    figure = figures.cuts(lines(), FACTS)
+    figure = figures.loss_along_lines(lines(), FACTS)
     assert [t.name for t in figure.data] == ["Vertex 0 to vertex 1", "Centroid to vertex 0"]
     assert [t.line.dash for t in figure.data] == ["solid", "dash"]
-    table = figures.barriers(lines())
+    table = figures.barrier_table(lines())
     assert list(table["Barrier"]) == [2.0, 0.0]  # 4 above the straight line's 2; 1 below 1.5
-    assert "barrier 2.000" in figures.cuts_alt(lines())
+    assert "barrier 2.000" in figures.loss_along_lines_alt(lines())

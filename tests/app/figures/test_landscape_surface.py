@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.figures.landscape import BEST
-from app.figures.landscape_surface import TOP, relief
+from app.figures.landscape import BEST_COLOUR
+from app.figures.landscape_surface import MAX_HEIGHT, surface_scene
 from peftcore.analysis import simplex
 
 FACTS = {
@@ -32,9 +32,9 @@ PLANE = {key: value for key, value in FACTS.items() if key != "corners"} | {"axe
 
 def test_every_measured_point_stands_at_its_height_and_keeps_its_row():
     table = plane().drop(index=[4])
-    drawn = relief(table, PLANE)
+    drawn = surface_scene(table, PLANE)
     points = np.array(drawn["points"][: len(table)])
-    np.testing.assert_allclose(points[:, 2], TOP * (table["loss"] - 1), atol=1e-3)
+    np.testing.assert_allclose(points[:, 2], MAX_HEIGHT * (table["loss"] - 1), atol=1e-3)
     assert drawn["rows"] == list(table.index)
     assert drawn["values"][0] == "1.0000"
     assert drawn["sides"] == pytest.approx([1.2, 0.6])  # twice as wide as deep
@@ -42,7 +42,7 @@ def test_every_measured_point_stands_at_its_height_and_keeps_its_row():
 
 
 def test_triangles_cover_the_floor_and_run_from_dark_to_light():
-    drawn = relief(plane(), PLANE)
+    drawn = surface_scene(plane(), PLANE)
     points = np.array(drawn["points"])
     corners = np.array([each[:3] for each in drawn["triangles"]])
     a, b, c = (points[corners[:, k], :2] for k in range(3))
@@ -54,27 +54,27 @@ def test_triangles_cover_the_floor_and_run_from_dark_to_light():
 
 
 def test_marks_name_the_points_the_best_and_the_chosen_one():
-    marks = relief(plane(), PLANE, "loss", None, 8)["marks"]
+    marks = surface_scene(plane(), PLANE, "loss", None, 8)["marks"]
     assert [mark["said"] for mark in marks] == ["<start>", "Chosen point", "Lowest point, 1.000"]
-    assert marks[1]["at"] == pytest.approx([0.6, 0.3, TOP])
-    assert [mark["colour"] == BEST for mark in marks] == [False, False, True]
-    assert relief(plane(), PLANE, chosen=0)["marks"][0]["said"] == "<start>, chosen"
+    assert marks[1]["at"] == pytest.approx([0.6, 0.3, MAX_HEIGHT])
+    assert [mark["colour"] == BEST_COLOUR for mark in marks] == [False, False, True]
+    assert surface_scene(plane(), PLANE, chosen=0)["marks"][0]["said"] == "<start>, chosen"
 
 
 def test_ticks_are_round_and_stand_where_they_say():
-    ticks = relief(plane(), PLANE)["ticks"]
+    ticks = surface_scene(plane(), PLANE)["ticks"]
     assert [tick["said"] for tick in ticks["x"]] == ["-10", "-5", "0", "5", "10"]
     assert [tick["at"] for tick in ticks["x"]] == pytest.approx([-0.6, -0.3, 0, 0.3, 0.6])
     assert [tick["said"] for tick in ticks["z"]] == ["1", "1.2", "1.4", "1.6", "1.8", "2"]
-    assert ticks["z"][-1]["at"] == pytest.approx(TOP)
+    assert ticks["z"][-1]["at"] == pytest.approx(MAX_HEIGHT)
 
 
 def test_a_shared_scale_leaves_room_above_and_a_triangle_has_no_axes():
-    weights = simplex.lattice(3)
-    at = simplex.flat(weights)
+    weights = simplex.triangle_lattice(3)
+    at = simplex.triangle_coords(weights)
     table = pd.DataFrame({"line": "", "x": at[:, 0], "y": at[:, 1], "mark": "", "loss": at[:, 1]})
-    drawn = relief(table, FACTS, "loss", (0.0, 2 * table["loss"].max()))
-    assert max(z for _, _, z in drawn["points"]) == pytest.approx(TOP / 2, abs=1e-3)
+    drawn = surface_scene(table, FACTS, "loss", (0.0, 2 * table["loss"].max()))
+    assert max(z for _, _, z in drawn["points"]) == pytest.approx(MAX_HEIGHT / 2, abs=1e-3)
     assert drawn["axes"] == {"x": "", "y": ""}
     assert drawn["ticks"]["x"] == []
     assert "n = 24" in drawn["said"]
@@ -82,6 +82,6 @@ def test_a_shared_scale_leaves_room_above_and_a_triangle_has_no_axes():
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_too_few_points_make_no_triangles(kept):
-    drawn = relief(plane().iloc[:kept], PLANE)
+    drawn = surface_scene(plane().iloc[:kept], PLANE)
     assert drawn["triangles"] == []
     assert len(drawn["points"]) == kept

@@ -7,7 +7,7 @@ from app.figures import layout as figure_layout
 
 
 def test_pictures_lie_side_by_side_as_wide_as_asked_for():
-    first, second, third = figure_layout.domains([1, 2, 1], 0.1)
+    first, second, third = figure_layout.panel_domains([1, 2, 1], 0.1)
     assert first == pytest.approx([0, 0.2])
     assert second == pytest.approx([0.3, 0.7])
     assert third == pytest.approx([0.8, 1])
@@ -15,7 +15,7 @@ def test_pictures_lie_side_by_side_as_wide_as_asked_for():
 
 def test_axes_pair_up_and_share_the_words_beside_the_first():
     layout = {
-        figure_layout.name(axis, n): make
+        figure_layout.axis_name(axis, n): make
         for n in range(2)
         for axis, make in (
             ("xaxis", figure_layout.x_axis(n, [n / 2, n / 2 + 0.4])),
@@ -31,14 +31,18 @@ def test_axes_pair_up_and_share_the_words_beside_the_first():
 
 def test_room_grows_with_the_longest_word_and_is_there_without_any():
     short, long = (
-        figure_layout.room(["a", "to"], 12),
-        figure_layout.room(["to", "entertaining"], 12),
+        figure_layout.label_width(["a", "to"], 12),
+        figure_layout.label_width(["to", "entertaining"], 12),
     )
-    assert 0 < figure_layout.room([], 12) < short < long
+    assert 0 < figure_layout.label_width([], 12) < short < long
     assert long - short == pytest.approx(
-        (figure_layout.room(["to", "entertaining"], 24) - figure_layout.room(["a", "to"], 24)) / 2
+        (
+            figure_layout.label_width(["to", "entertaining"], 24)
+            - figure_layout.label_width(["a", "to"], 24)
+        )
+        / 2
     )
 
 
 def test_a_heading_shows_words_as_typed():
-    assert figure_layout.heading("<b>", [0, 1])["text"] == "&lt;b&gt;"
+    assert figure_layout.panel_heading("<b>", [0, 1])["text"] == "&lt;b&gt;"

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from app.figures import limits as figures
-from app.theme import look
-from peftcore.analysis.limits import Layer, compare
+from app.theme import style_of_method
+from peftcore.analysis.limits import AttentionLayer, compare_layers
 
 QUERIES = ["the", "<s>", "the"]
 KEYS = ["a", "a", "b", "$x$"]
@@ -19,23 +19,23 @@ def found(length=2, heads=2):
 
     def layer(scores, value, length):
         weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
-        return Layer(weights, value, weights @ value, length)
+        return AttentionLayer(weights, value, weights @ value, length)
 
     plain = layer(scores[..., length:], value[:, length:], 0)
-    return compare(plain, layer(scores, value, length))
+    return compare_layers(plain, layer(scores, value, length))
 
 
 def test_shares_are_those_of_the_chosen_head():
     layer = found()
-    figure = figures.share(layer, 1, QUERIES)
+    figure = figures.prefix_share_bars(layer, 1, QUERIES)
     assert list(figure.data[0].y) == pytest.approx(list(layer.share[1]))
     assert list(figure.layout.xaxis.tickvals) == [0, 1, 2]
     assert figure.layout.xaxis.ticktext == ("the", "&lt;s&gt;", "the")
-    assert f"{layer.share[1].mean():.2f}" in figures.share_alt(layer, 1)
+    assert f"{layer.share[1].mean():.2f}" in figures.prefix_share_alt(layer, 1)
 
 
 def test_prefix_positions_are_columns_of_their_own():
-    figure = figures.patterns(found(), 0, QUERIES, KEYS, "With the prefix")
+    figure = figures.pattern_heatmaps(found(), 0, QUERIES, KEYS, "With the prefix")
     before, worn, renormalised = figure.data
     assert list(before.x) == [0, 1, 2, 3]
     assert list(worn.x) == [-2, -1, 0, 1, 2, 3]
@@ -45,13 +45,13 @@ def test_prefix_positions_are_columns_of_their_own():
 
 
 def test_without_a_prefix_the_third_picture_is_the_difference():
-    figure = figures.patterns(found(0), 0, QUERIES, KEYS, "With LoRA")
+    figure = figures.pattern_heatmaps(found(0), 0, QUERIES, KEYS, "With LoRA")
     assert figure.layout.annotations[2].text == "Difference"
     np.testing.assert_allclose(figure.data[2].z, 0, atol=1e-12)
 
 
 def test_patterns_table_has_every_weight_and_keeps_repeated_words_apart():
-    table = figures.patterns_table(found(), 0, QUERIES, KEYS)
+    table = figures.pattern_table(found(), 0, QUERIES, KEYS)
     assert len(table) == 12
     assert table["key"].nunique() == 4
     assert table["before"].sum() == pytest.approx(3)
@@ -60,18 +60,18 @@ def test_patterns_table_has_every_weight_and_keeps_repeated_words_apart():
 def test_moves_start_at_the_scaled_outputs_and_end_at_the_new_ones():
     layer = found()
     shown = layer.projection(0)
-    lines = figures.bias(layer, 0, QUERIES).data[0]
+    lines = figures.bias_plane(layer, 0, QUERIES).data[0]
     assert lines.x[0] == pytest.approx(shown.scaled[0, 0])
     assert lines.x[1] == pytest.approx(shown.after[0, 0])
     assert np.isnan(lines.x[2])
 
 
 def test_directions_beyond_the_span_carry_nothing():
-    figure = figures.directions(found(1), 0)
+    figure = figures.bias_direction_bars(found(1), 0)
     assert figure.data[0].y[0] == pytest.approx(100)
     assert max(figure.data[0].y[1:]) == pytest.approx(0, abs=1e-10)
     assert "1 of 1 directions carry 99%" in figure.layout.title.text
-    assert "span 1" in figures.directions_alt(found(1), 0)
+    assert "span 1" in figures.bias_direction_alt(found(1), 0)
 
 
 def test_distances_share_one_logarithmic_scale():
@@ -79,8 +79,8 @@ def test_distances_share_one_logarithmic_scale():
         {"run": ["p", "p", "l"], "layer": ["encoder 1", "encoder 2", "encoder 1"]}
         | {"drift": [1e-7, 0.0, 0.5]}
     )
-    looks = {"p": look("prefix_tuning", "Prefix"), "l": look("lora", "LoRA")}
-    figure = figures.distances(table, looks)
+    looks = {"p": style_of_method("prefix_tuning", "Prefix"), "l": style_of_method("lora", "LoRA")}
+    figure = figures.layer_distances_chart(table, looks)
     assert figure.layout.yaxis.type == "log"
-    assert list(figure.data[0].y) == [1e-7, figures.FLOOR]
-    assert "5.0e-01" in figures.distances_alt(table, looks)
+    assert list(figure.data[0].y) == [1e-7, figures.SMALLEST_ERROR]
+    assert "5.0e-01" in figures.layer_distances_alt(table, looks)

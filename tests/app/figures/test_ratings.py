@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from app.figures import ratings
-from app.figures.ratings import Row
-from app.theme import Look
+from app.figures.ratings import IntervalRow
+from app.theme import RunStyle
 
-BLUE = Look("LoRA", "#7B3FE4")
+BLUE = RunStyle("LoRA", "#7B3FE4")
 
 
 def drawn(figure):
@@ -18,22 +18,22 @@ def drawn(figure):
 
 def test_a_value_without_limits_has_no_bar_and_one_without_value_keeps_its_reason():
     rows = [
-        Row("a", 0.5, 0.25, 0.75, "3 items", BLUE),
-        Row("b", 0.1, None, None, "one example", BLUE),
-        Row("c", None, None, None, "every verdict is the same", BLUE),
+        IntervalRow("a", 0.5, 0.25, 0.75, "3 items", BLUE),
+        IntervalRow("b", 0.1, None, None, "one example", BLUE),
+        IntervalRow("c", None, None, None, "every verdict is the same", BLUE),
     ]
-    figure = drawn(ratings.intervals(rows, "Score", "Title"))
+    figure = drawn(ratings.interval_chart(rows, "Score", "Title"))
     bars = [trace for trace in figure["data"] if trace["mode"].startswith("lines")]
     assert [bar["x"] for bar in bars] == [[0.25, 0.75]]
     assert figure["layout"]["yaxis"]["ticktext"] == ["a", "b", "c ∅"]
-    words = ratings.intervals_alt(rows, "Title")
+    words = ratings.interval_chart_alt(rows, "Title")
     assert "a: 0.50, 95 % interval 0.25 to 0.75; 3 items" in words
     assert "c: every verdict is the same" in words
 
 
 def test_a_bar_open_to_one_side_runs_to_the_edge_and_ends_in_an_arrow():
-    rows = [Row("a", 2.0, 1.0, None, "", BLUE), Row("b", 0.0, -1.0, 1.0, "", BLUE)]
-    figure = drawn(ratings.intervals(rows, "Strength", "Title"))
+    rows = [IntervalRow("a", 2.0, 1.0, None, "", BLUE), IntervalRow("b", 0.0, -1.0, 1.0, "", BLUE)]
+    figure = drawn(ratings.interval_chart(rows, "Strength", "Title"))
     left, right = figure["layout"]["xaxis"]["range"]
     bar = figure["data"][0]
     assert bar["x"][0] == 1.0
@@ -41,14 +41,14 @@ def test_a_bar_open_to_one_side_runs_to_the_edge_and_ends_in_an_arrow():
     assert bar["marker"]["symbol"] == ["circle", "triangle-right"]
     assert bar["marker"]["opacity"] == [0, 1]
     assert left < -1.0
-    assert "a: 2.00, 95 % interval from 1.00 on, without upper limit" in ratings.intervals_alt(
+    assert "a: 2.00, 95 % interval from 1.00 on, without upper limit" in ratings.interval_chart_alt(
         rows, "Title"
     )
 
 
 def test_names_and_texts_are_shown_as_typed():
-    rows = [Row("<b>a</b>", 0.5, None, None, "", BLUE)]
-    figure = drawn(ratings.intervals(rows, "Score", "Title"))
+    rows = [IntervalRow("<b>a</b>", 0.5, None, None, "", BLUE)]
+    figure = drawn(ratings.interval_chart(rows, "Score", "Title"))
     assert figure["layout"]["yaxis"]["ticktext"] == ["&lt;b&gt;a&lt;/b&gt;"]
 
 
@@ -61,14 +61,16 @@ def test_shares_are_stacked_in_the_order_of_verdicts():
             "share": [0.75, 0.25, 0, 1],
         }
     )
-    figure = drawn(ratings.shares(table, "source", ["yes", "no"], {"r": "LoRA"}, "Title"))
+    figure = drawn(
+        ratings.verdict_share_bars(table, "source", ["yes", "no"], {"r": "LoRA"}, "Title")
+    )
     assert [trace["name"] for trace in figure["data"]] == ["Yes", "No"]
     assert figure["layout"]["yaxis"]["ticktext"] == [
         "LoRA<br><sup>n = 4</sup>",
         "s<br><sup>n = 2</sup>",
     ]
     assert figure["layout"]["barmode"] == "stack"
-    assert "LoRA: yes 75%, no 25% of 4" in ratings.shares_alt(table, "source", {"r": "LoRA"})
+    assert "LoRA: yes 75%, no 25% of 4" in ratings.verdict_share_alt(table, "source", {"r": "LoRA"})
 
 
 @pytest.mark.parametrize(("count", "said"), [(2, "most often Too trivial 50%"), (0, "none ticked")])
@@ -83,14 +85,14 @@ def test_shortcomings_are_shaded_by_share(count, said):
         }
     )
     words = {"trivial": "Too trivial", "lacking": "None, or only the label"}
-    figure = drawn(ratings.mentions(table, "label", {}, words, "Title"))
+    figure = drawn(ratings.shortcoming_heatmap(table, "label", {}, words, "Title"))
     assert figure["data"][1]["text"] == [f"{count / 4:.0%}", "0%"]
-    assert said in ratings.mentions_alt(table, "label", {}, words)
+    assert said in ratings.shortcoming_heatmap_alt(table, "label", {}, words)
 
 
 def test_chances_leave_the_diagonal_without_words():
     table = pd.DataFrame([[0.5, 0.75], [0.25, 0.5]], index=["a", "b"], columns=["a", "b"])
-    figure = drawn(ratings.chances(table, {"a": "LoRA"}, "Title"))
+    figure = drawn(ratings.win_chance_heatmap(table, {"a": "LoRA"}, "Title"))
     assert figure["data"][1]["text"] == ["75%", "25%"]
     assert figure["layout"]["xaxis"]["ticktext"] == ["LoRA", "b"]
 
@@ -99,7 +101,7 @@ def test_items_are_drawn_in_the_colour_of_their_source():
     table = pd.DataFrame(
         {"source": ["r"], "human": [0.5], "chrf": [40.0], "explanation": ["<i>words"]}
     )
-    figure = drawn(ratings.against(table, "chrf", "chrF", {"r": BLUE}, "Title"))
+    figure = drawn(ratings.human_against_metric_chart(table, "chrf", "chrF", {"r": BLUE}, "Title"))
     assert figure["data"][0]["name"] == "LoRA"
     assert figure["data"][0]["customdata"][0] == ["&lt;i&gt;words"]
 
@@ -108,7 +110,7 @@ def test_items_in_one_place_are_one_mark_that_says_how_many():
     table = pd.DataFrame(
         {"source": ["r"] * 5, "human": [1.0] * 4 + [0.5], "chrf": [100.0] * 4 + [40.0]}
     ).assign(explanation=list("abcde"))
-    (trace,) = ratings.against(table, "chrf", "chrF", {"r": BLUE}, "Title").data
+    (trace,) = ratings.human_against_metric_chart(table, "chrf", "chrF", {"r": BLUE}, "Title").data
     assert list(trace.x) == [100.0, 40.0]
     assert list(trace.marker.size) == [20.0, 10.0]
     assert [each[0] for each in trace.customdata] == ["a and 3 more", "e"]

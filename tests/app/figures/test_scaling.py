@@ -12,7 +12,7 @@ WORDS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
 
 
 def test_the_course_has_a_cell_for_each_token_and_step_centred_at_one():
-    figure = figures.course(SCALE, (0, 25), chosen=25)
+    figure = figures.scale_heatmap(SCALE, (0, 25), chosen=25)
     (heat,) = figure.data
     assert np.array(heat.z).tolist() == [[1.0, 1.5], [1.0, 0.2]]
     assert heat.zmin + heat.zmax == pytest.approx(2.0)
@@ -23,13 +23,13 @@ def test_the_course_has_a_cell_for_each_token_and_step_centred_at_one():
 
 
 def test_the_course_in_words_and_as_a_table():
-    assert "from 0.20 at token 2 to 1.50 at token 1" in figures.course_alt(SCALE, (0, 25))
-    table = figures.course_table(SCALE, (0, 25))
+    assert "from 0.20 at token 2 to 1.50 at token 1" in figures.scale_heatmap_alt(SCALE, (0, 25))
+    table = figures.scale_heatmap_table(SCALE, (0, 25))
     assert table.loc[(table["token"] == 2) & (table["step"] == 25), "scale"].item() == 0.2
 
 
 def test_tokens_stand_with_their_lengths_beside_those_of_words():
-    figure = figures.tokens(SCALE[1], BEFORE, WORDS, "Run <b>, seed 0")
+    figure = figures.token_lengths_chart(SCALE[1], BEFORE, WORDS, "Run <b>, seed 0")
     marks = {trace.name: trace for trace in figure.data if trace.name}
     assert list(marks["Without scale"].y) == [5.0, 2.0]
     assert list(marks["Scaled"].y) == pytest.approx([7.5, 0.4])
@@ -37,26 +37,26 @@ def test_tokens_stand_with_their_lengths_beside_those_of_words():
     assert list(figure.data[0].y) == pytest.approx([0.5, -0.8])
     assert "&lt;b&gt;" in figure.layout.title.text
     assert "3 words" in figure.layout.title.text
-    assert "Mean length 3.5 without scale, 3.95 with it" in figures.tokens_alt(
+    assert "Mean length 3.5 without scale, 3.95 with it" in figures.token_lengths_alt(
         SCALE[1], BEFORE, WORDS
     )
-    assert list(figures.tokens_table(SCALE[1], BEFORE)["length scaled"]) == pytest.approx(
+    assert list(figures.token_lengths_table(SCALE[1], BEFORE)["length scaled"]) == pytest.approx(
         [7.5, 0.4]
     )
 
 
 def test_the_histogram_counts_every_token_of_every_seed_once():
     scale = np.array([[0.5, 1.0, 2.0], [1.0, -0.5, 3.0]])
-    figure = figures.histogram(scale)
+    figure = figures.scale_histogram(scale)
     assert sum(sum(bars.y) for bars in figure.data) == 6
     assert len(figure.data) == 2
     assert "2 seeds" in figure.layout.title.text
-    assert "1 are negative" in figures.histogram_alt(scale)
+    assert "1 are negative" in figures.scale_histogram_alt(scale)
 
 
 def test_drift_has_a_band_over_seeds_and_says_how_many():
     lines = {name: np.array([[0.0, 0.0], [1.0, 3.0]]) for name in ("apart", "scaled", "plain")}
-    figure = figures.drift((0, 10), lines)
+    figure = figures.drift_lines((0, 10), lines)
     means = [trace for trace in figure.data if trace.name]
     assert [list(trace.y) for trace in means] == [[0.0, 2.0]] * 3
     assert len(figure.data) == 6
@@ -69,13 +69,13 @@ def test_drift_has_a_band_over_seeds_and_says_how_many():
 
 
 def test_one_seed_has_no_band():
-    figure = figures.drift((0, 10), {"apart": np.array([[0.0], [1.0]])})
+    figure = figures.drift_lines((0, 10), {"apart": np.array([[0.0], [1.0]])})
     assert len(figure.data) == 1
 
 
 def test_movement_stands_at_the_end_of_each_stretch():
     lines = {"Prompt tuning: change of length": np.array([[1.0, 1.0], [2.0, 2.0]])}
-    figure = figures.speeds((0, 10, 20), lines)
+    figure = figures.speed_lines((0, 10, 20), lines)
     mean = next(trace for trace in figure.data if trace.name)
     assert list(mean.x) == [10, 20]
 
@@ -83,10 +83,10 @@ def test_movement_stands_at_the_end_of_each_stretch():
 def test_factors_are_points_of_all_seeds_on_a_log_axis():
     scale = np.array([[2.0, -1.0], [1.0, 0.5]])
     across, along = scaling.step_factors(scale, np.ones_like(scale), 0.5)
-    figure = figures.factors(scale, across, along, "sgd")
+    figure = figures.step_factors_chart(scale, across, along, "sgd")
     assert list(figure.data[0].y) == [4.0, 1.0, 1.0, 0.25]
     assert list(figure.data[1].y) == [4.5, 1.5, 1.5, 0.75]
     assert figure.layout.yaxis.type == "log"
     assert "gradient descent" in figure.layout.title.text
-    assert "AdamW" in figures.factors(scale, across, along, "adamw").layout.title.text
-    assert len(figures.factors_table(scale, across, along)) == 4
+    assert "AdamW" in figures.step_factors_chart(scale, across, along, "adamw").layout.title.text
+    assert len(figures.step_factors_table(scale, across, along)) == 4

@@ -4,10 +4,13 @@ import pandas as pd
 import pytest
 
 from app.figures import scaling_ablations as figures
-from app.theme import look
+from app.theme import style_of_method
 from peftcore.analysis.comparison import PairedDifference
 
-LOOKS = {"Scaled": look("spt", "Scaled"), "Plain": look("prompt_tuning", "Plain <i>")}
+LOOKS = {
+    "Scaled": style_of_method("spt", "Scaled"),
+    "Plain": style_of_method("prompt_tuning", "Plain <i>"),
+}
 TITLES = {"a": "Task A", "b": "Task <b>"}
 METRICS = {"a": "accuracy", "b": "bleu"}
 
@@ -29,7 +32,7 @@ def scores():
 
 
 def test_each_line_has_mean_and_interval_at_each_place(scores):
-    figure = figures.by_place(scores, "accuracy", LOOKS, "Prompt length (tokens)")
+    figure = figures.scores_by_value_chart(scores, "accuracy", LOOKS, "Prompt length (tokens)")
     scaled, plain = figure.data
     assert list(scaled.customdata) == [10, 30]
     assert list(scaled.x) == pytest.approx([10, 30], abs=0.2)
@@ -40,22 +43,22 @@ def test_each_line_has_mean_and_interval_at_each_place(scores):
     assert plain.name == "Plain &lt;i&gt;"
     assert figure.layout.xaxis.tickvals == (10, 30)
     assert "3 seeds" in figure.layout.title.text
-    assert "Scaled at 30: 0.800" in figures.by_place_alt(scores, "accuracy", "Length")
+    assert "Scaled at 30: 0.800" in figures.scores_by_value_alt(scores, "accuracy", "Length")
 
 
 def test_steadiest_run_is_on_top_with_its_interval(scores):
-    found = figures.spreads(scores, "accuracy")
+    found = figures.seed_spreads(scores, "accuracy")
     assert found["deviation"].tolist() == pytest.approx([0.0, 0.0, 0.1], abs=1e-12)
-    runs = {run: look("spt", run) for run in found["run"]}
-    figure = figures.steadiness(scores, "accuracy", runs)
+    runs = {run: style_of_method("spt", run) for run in found["run"]}
+    figure = figures.seed_spread_chart(scores, "accuracy", runs)
     bar, dot = figure.data[4:]
     assert list(dot.x) == pytest.approx([0.1])
     assert bar.x[0] < 0.1 < bar.x[1]
-    assert "Scaled10 0.100" in figures.steadiness_alt(scores, "accuracy", runs)
+    assert "Scaled10 0.100" in figures.seed_spread_alt(scores, "accuracy", runs)
 
 
 def test_one_seed_scatters_nowhere():
-    assert figures.spreads(table(Scaled={10: [0.5]}), "accuracy").empty
+    assert figures.seed_spreads(table(Scaled={10: [0.5]}), "accuracy").empty
 
 
 def test_the_matrix_shows_gains_in_their_own_units_and_gaps_where_nothing_ran():
@@ -64,7 +67,7 @@ def test_the_matrix_shows_gains_in_their_own_units_and_gaps_where_nothing_ran():
         ("b", "a"): PairedDifference(-0.1, None, None, 1.0, 1.0, 1),
         ("a", "a"): PairedDifference(None, None, None, None, None, 0),
     }
-    figure = figures.matrix(gains, ["a", "b"], TITLES, METRICS)
+    figure = figures.transfer_heatmap(gains, ["a", "b"], TITLES, METRICS)
     heat, words = figure.data
     assert [list(row) for row in heat.z] == [[None, 0.05], [-0.1, None]]
     assert heat.zmax == pytest.approx(0.1)
@@ -72,4 +75,6 @@ def test_the_matrix_shows_gains_in_their_own_units_and_gaps_where_nothing_ran():
     assert heat.customdata[0][1] == "p 0.25, 3 pairs of seeds"
     assert figure.layout.yaxis.ticktext == ("Task A", "Task &lt;b&gt;")
     assert "1 to 3 seeds" in figure.layout.title.text
-    assert "Task A to Task <b>: +5.0, -1.0 to +11.0" in figures.matrix_alt(gains, TITLES, METRICS)
+    assert "Task A to Task <b>: +5.0, -1.0 to +11.0" in figures.transfer_heatmap_alt(
+        gains, TITLES, METRICS
+    )

@@ -5,12 +5,12 @@ import pytest
 
 from app.figures import toys as figures
 from peftcore.labs.toys import capacity
-from peftcore.labs.toys.results import Row
+from peftcore.labs.toys.results import ResultRow
 
 
 def row(adaptation, task, mean, **extra):
     values = {"low": mean - 1, "high": mean + 1, "paper": None, "constant": None} | extra
-    return Row("m", adaptation, "x", task, 64, mean, seeds=[mean - 1, mean + 1], **values)
+    return ResultRow("m", adaptation, "x", task, 64, mean, seeds=[mean - 1, mean + 1], **values)
 
 
 ROWS = [
@@ -22,7 +22,7 @@ ROWS = [
 
 
 def test_cells_hold_mean_interval_and_the_papers_figure():
-    shown, words = figures.exact_match(ROWS).data
+    shown, words = figures.exact_match_heatmap(ROWS).data
     assert np.array(shown.z).tolist() == [[90, 0], [1, 5]]
     assert words.text[0] == "<b>90.0</b><br>89.0–91.0<br><i>paper 91.4</i>"
     assert words.text[3] == "<b>5.0</b>"
@@ -32,35 +32,35 @@ def test_cells_hold_mean_interval_and_the_papers_figure():
 
 
 def test_number_of_seeds_is_in_the_title():
-    assert "2 seeds" in figures.exact_match(ROWS).layout.title.text
+    assert "2 seeds" in figures.exact_match_heatmap(ROWS).layout.title.text
 
 
 def test_the_table_has_every_seed():
-    table = figures.table(ROWS)
+    table = figures.exact_match_table(ROWS)
     assert table["Seed 1"].tolist() == [91.0, 1.0, 2.0, 6.0]
     assert len(table) == 4
 
 
 def test_learning_shows_the_mean_thick_and_seeds_thin():
     losses = {"pretrained": [[1, [2.0, 4.0]], [10, [1.0, 2.0]]], "prefix: add1": []}
-    figure = figures.learning(losses)
+    figure = figures.stage_loss_curves(losses)
     assert len(figure.data) == 3
     assert list(figure.data[2].y) == [3.0, 1.5]
-    assert "from 3.00 to 1.50" in figures.learning_alt(losses)
+    assert "from 3.00 to 1.50" in figures.stage_loss_curves_alt(losses)
 
 
 def test_heads_share_a_scale_and_keep_positions_in_front_apart():
     weights = np.full((2, 4), 0.25)
     pictures = {"pretrained": weights, "prefix: histogram": weights}
-    figure = figures.heads(pictures, ["1", "1", "3"], pads=1)
+    figure = figures.variant_heatmaps(pictures, ["1", "1", "3"], pads=1)
     assert [list(trace.x) for trace in figure.data] == [[-1, 0, 1, 2]] * 2
     assert figure.data[0].customdata[1][0] == "3 looks at <i>P1</i>"
-    assert "25% on the positions in front" in figures.heads_alt(pictures, 1)
+    assert "25% on the positions in front" in figures.variant_heatmaps_alt(pictures, 1)
 
 
 def test_the_highest_score_is_marked():
-    position = capacity.unfold(capacity.store("<$"))[0]
-    figure = figures.output(position)
+    position = capacity.run_network(capacity.encode_text("<$"))[0]
+    figure = figures.symbol_scores_chart(position)
     mark = figure.data[1]
     (marked,) = mark.x
     assert capacity.SYMBOLS[marked] == "<"

@@ -8,14 +8,14 @@ import pytest
 from support import ratings as rated
 
 from app.rating import session
-from app.rating.session import Desk, apply, payload
+from app.rating.session import RaterSession, apply_actions, card_payload
 from peftcore import rating
 from peftcore.rating import item_sampling
 
 
 @pytest.fixture
 def book():
-    return rating.Book()
+    return rating.RatingStore()
 
 
 class Visit:
@@ -23,17 +23,17 @@ class Visit:
 
     def __init__(self, book, who, client="c1"):
         self.book, self.who, self.client, self.n = book, who, client, 0
-        self.desk, self.told = Desk(), []
+        self.desk, self.told = RaterSession(), []
         self.look()
 
     def look(self):
-        self.data = payload(self.book, self.who, self.desk)
+        self.data = card_payload(self.book, self.who, self.desk)
         self.told.append(json.dumps(self.data))
         return self.data
 
     def act(self, do, **values):
         self.n += 1
-        apply(self.book, self.who, self.desk, [self.sent(self.n, do, **values)])
+        apply_actions(self.book, self.who, self.desk, [self.sent(self.n, do, **values)])
         return self.look()
 
     def sent(self, n, do, **values):
@@ -56,7 +56,7 @@ def sit(book, items=3, **settings):
 
 
 def current(book, project):
-    return rating.verdicts(book, rated.ME, project.id)
+    return rating.verdict_table(book, rated.ME, project.id)
 
 
 def test_the_explanation_arrives_only_after_the_answer(book):
@@ -82,16 +82,16 @@ def test_acts_that_arrive_twice_count_once(book):
     project, visit = sit(book)
     visit.act("answer", lease=visit.lease, text="neutral")
     again = visit.sent(2, "rate", lease=visit.lease, judgement={"verdict": "no"}, seconds=1)
-    for desk in (visit.desk, visit.desk, Desk()):  # once more after a reload: another desk
-        apply(book, visit.who, desk, [again])
-        assert desk.seen == {"c1": 2}
-    assert len(rating.verdicts(book, rated.ME, project.id, history=True)) == 1
+    for desk in (visit.desk, visit.desk, RaterSession()):  # once more after a reload: another desk
+        apply_actions(book, visit.who, desk, [again])
+        assert desk.last_applied == {"c1": 2}
+    assert len(rating.verdict_table(book, rated.ME, project.id, history=True)) == 1
 
 
 def test_acts_of_a_whole_item_may_come_in_one_message(book):
     project, visit = sit(book)
     lease = visit.lease
-    apply(
+    apply_actions(
         book,
         visit.who,
         visit.desk,
@@ -125,7 +125,7 @@ def test_undo_takes_the_last_one_back_and_keeps_what_was_said(book):
     assert visit.data["stage"] == "judge"
     assert current(book, project).empty
     visit.rate("no", comment="on reflection")
-    history = rating.verdicts(book, rated.ME, project.id, history=True)
+    history = rating.verdict_table(book, rated.ME, project.id, history=True)
     assert history["act"].tolist() == ["rated", "withdrawn", "rated"]
     assert current(book, project)["verdict"].tolist() == ["no"]
 
@@ -192,8 +192,10 @@ def test_a_practice_item_teaches_before_the_next(book):
 
 
 def test_the_lesson_on_a_pair_names_the_side_on_which_the_good_one_stood():
-    book = rating.Book(new_id=rated.counted())  # ids under which both orders come up
-    practice = replace(rated.pair(0), kind="training", origins=(), feedback=item_sampling.PAIR)
+    book = rating.RatingStore(new_id=rated.counted())  # ids under which both orders come up
+    practice = replace(
+        rated.pair(0), kind="training", origins=(), feedback=item_sampling.PAIR_FEEDBACK
+    )
     project = rated.project(book, [practice, rated.pair(1)], mode="pairwise")
     sides = set()
     for name in "ABCDEFGH":
@@ -234,8 +236,8 @@ def test_what_no_card_would_send_is_left_out(book):
         {"client": "c1", "n": -1, "do": "next"},
         {"client": "c1", "n": 1, "do": "delete", "lease": visit.lease},
     ]
-    apply(book, visit.who, visit.desk, strange)
-    assert visit.desk.seen == {}
+    apply_actions(book, visit.who, visit.desk, strange)
+    assert visit.desk.last_applied == {}
     other = Visit(book, rated.rater(book, project, "Bo"), "c9")
     data = other.act("rate", lease=visit.lease, judgement={"verdict": "yes"})
     assert "yours to see" in data["note"]
@@ -256,4 +258,4 @@ def test_nothing_a_card_is_told_names_a_method(book, mode):
 
 
 def test_stages_have_words_for_every_case():
-    assert session.stage(Desk(), None) == "end"
+    assert session.card_stage(RaterSession(), None) == "end"

@@ -30,7 +30,7 @@ def server(monkeypatch, tmp_path):
         known = SimpleNamespace(is_logged_in=bool(user), to_dict=lambda: user)
         told = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
         monkeypatch.setattr(access, "st", SimpleNamespace(secrets=Secrets(secrets), **told))
-        return access.visitor()
+        return access.current_visitor()
 
     return told
 

@@ -43,21 +43,21 @@ def test_each_workspace_has_its_own_runs(tmp_path, monkeypatch):
 
 def test_missing_data_is_a_sentence_not_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
-    found = cache.rows("e2e_nlg", "train")
+    found = cache.split_examples("e2e_nlg", "train")
     assert found.examples == ()
     assert str(tmp_path) in found.problem
-    assert not cache.at_hand("e2e_nlg")
+    assert not cache.has_local_data("e2e_nlg")
 
 
 def test_rows_are_read_once(monkeypatch):
-    first = cache.rows("miniworld_sentiment", "validation")
-    assert cache.rows("miniworld_sentiment", "validation") is first
+    first = cache.split_examples("miniworld_sentiment", "validation")
+    assert cache.split_examples("miniworld_sentiment", "validation") is first
     assert len(first.examples) > 0
 
 
 def test_miniworld_comes_first_among_tasks(monkeypatch, tmp_path):
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
-    names = [task.name for task in cache.tasks()]
+    names = [task.name for task in cache.list_tasks()]
     own = [name.startswith("miniworld_") for name in names]
     assert own == sorted(own, reverse=True)
     assert own[0]
@@ -68,12 +68,12 @@ def test_warming_up_imports_torch_in_the_background_and_says_when_it_is_there():
 import sys, time
 sys.path.insert(0, {str(paths.ROOT)!r})
 from app.state import cache
-assert "torch" not in sys.modules and not cache.ready()
+assert "torch" not in sys.modules and not cache.imports_ready()
 began = time.monotonic()
 cache.warm_up(delay=0.0)
 assert time.monotonic() - began < 1.0
 deadline = time.monotonic() + 120
-while not cache.ready():
+while not cache.imports_ready():
     assert time.monotonic() < deadline
     time.sleep(0.05)
 assert "torch" in sys.modules and "transformers" in sys.modules
@@ -89,7 +89,7 @@ sys.path.insert(0, {str(paths.ROOT)!r})
 from app.state import cache
 cache.warm_up(delay=0.0)
 time.sleep(0.3)
-assert "torch" not in sys.modules and not cache.ready()
+assert "torch" not in sys.modules and not cache.imports_ready()
 """
     done = _python(script, PEFTCORE_WARM="0")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from app.state.costs import Costs
+from app.state.costs import CostEstimator
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.training.planning import Estimate
@@ -25,11 +25,11 @@ def test_nothing_is_known_until_it_has_been_counted():
         go.wait(10)
         return cost(asked.training.shots)
 
-    costs = Costs(count)
-    assert costs.of([spec(3)]) == [None]
+    costs = CostEstimator(count)
+    assert costs.estimates_so_far([spec(3)]) == [None]
     go.set()
-    assert costs.wait([spec(3)]) == [cost(3)]
-    assert costs.of([spec(3)]) == [cost(3)]
+    assert costs.wait_for_estimates([spec(3)]) == [cost(3)]
+    assert costs.estimates_so_far([spec(3)]) == [cost(3)]
 
 
 def test_each_spec_is_counted_once():
@@ -39,9 +39,9 @@ def test_each_spec_is_counted_once():
         seen.append(asked.id)
         return cost(1)
 
-    costs = Costs(count)
-    costs.wait([spec(1), spec(2)])
-    costs.wait([spec(2), spec(1)])
+    costs = CostEstimator(count)
+    costs.wait_for_estimates([spec(1), spec(2)])
+    costs.wait_for_estimates([spec(2), spec(1)])
     assert sorted(seen) == sorted([spec(1).id, spec(2).id])
 
 
@@ -49,7 +49,7 @@ def test_a_run_that_cannot_work_has_the_reason_instead():
     def count(asked: RunSpec) -> Estimate:
         raise BadInput("the prompt is longer than the window")
 
-    (found,) = Costs(count).wait([spec(1)])
+    (found,) = CostEstimator(count).wait_for_estimates([spec(1)])
     assert isinstance(found, BadInput)
     assert "window" in str(found)
 
@@ -62,10 +62,10 @@ def test_specs_nobody_asks_for_any_more_are_not_counted():
         seen.append(asked.training.shots)
         return cost(1)
 
-    costs = Costs(count)
-    costs.of([spec(1)])  # being counted
-    costs.of([spec(1), spec(2)])  # waits
-    costs.of([spec(1), spec(3)])  # puts the second off
+    costs = CostEstimator(count)
+    costs.estimates_so_far([spec(1)])  # being counted
+    costs.estimates_so_far([spec(1), spec(2)])  # waits
+    costs.estimates_so_far([spec(1), spec(3)])  # puts the second off
     go.set()
-    costs.wait([spec(3)])
+    costs.wait_for_estimates([spec(3)])
     assert seen == [1, 3]

@@ -19,15 +19,15 @@ def test_threads_that_need_the_packages_at_once_import_them_one_after_the_other(
         return SimpleNamespace()
 
     monkeypatch.setattr(heavy_imports.importlib, "import_module", slow_import)
-    threads = [threading.Thread(target=heavy_imports.load) for _ in range(4)]
+    threads = [threading.Thread(target=heavy_imports.import_all) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(most) == 4 * len(heavy_imports.NAMES)
+    assert len(most) == 4 * len(heavy_imports.HEAVY_MODULES)
     assert max(most) == 1
 
 
 def test_after_it_the_packages_are_whole():
-    heavy_imports.load()
-    assert all(name in sys.modules for name in heavy_imports.NAMES)
+    heavy_imports.import_all()
+    assert all(name in sys.modules for name in heavy_imports.HEAVY_MODULES)

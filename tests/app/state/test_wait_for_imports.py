@@ -11,7 +11,7 @@ def page():
 
     from app.state import wait_for_imports
 
-    if wait_for_imports.ready("here"):
+    if wait_for_imports.ready_or_wait("here"):
         st.write("at work")
 
 
@@ -19,7 +19,7 @@ def page():
 def arrived(monkeypatch):
     """Whether the packages are there."""
     state = {"ready": False}
-    monkeypatch.setattr(cache, "ready", lambda: state["ready"])
+    monkeypatch.setattr(cache, "imports_ready", lambda: state["ready"])
     return state
 
 
@@ -39,7 +39,7 @@ def test_it_goes_on_when_the_packages_have_come(arrived):
 
 def test_the_button_starts_at_once(arrived, monkeypatch):
     loads = []
-    monkeypatch.setattr(heavy_imports, "load", lambda: loads.append("whole"))
+    monkeypatch.setattr(heavy_imports, "import_all", lambda: loads.append("whole"))
     app = AppTest.from_function(page).run()
     app.button(key="here.start").click().run()
     assert app.markdown[0].value == "at work"

@@ -20,9 +20,9 @@ def learnt(method, **settings):
     """A finished run on the embedded T5, as if nothing had been learnt."""
     from app.state import cache
 
-    base = cache.base("tiny-t5")
+    base = cache.base_model("tiny-t5")
     run = make_run(method, settings=settings)
-    save_adapter(run, planning.wear(base, run.spec, fresh=False), base)
+    save_adapter(run, planning.build_adapted(base, run.spec, fresh=False), base)
     return run
 
 

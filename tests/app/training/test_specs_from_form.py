@@ -12,7 +12,7 @@ from app.training import specs_from_form
 from peftcore.adapters.base import METHODS
 from peftcore.cli import options
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Population, Training
+from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.training import planning
 from peftcore.training.planning import Estimate
 
@@ -33,12 +33,12 @@ def spoken(command: str):
     said = {name[2:]: value for name, value in pairs if name != "--set"}
     sets = [value for name, value in pairs if name == "--set"]
     numbers = {name: int(said[name]) for name in specs_from_form.OPTIONS}
-    return options.spec(said["base"], said["task"], said["method"], sets, **numbers)
+    return options.spec_from_options(said["base"], said["task"], said["method"], sets, **numbers)
 
 
 @pytest.mark.parametrize("method", ["lora", "prefix_tuning", "prompt_tuning", "spt"])
 def test_the_command_makes_the_same_run(method):
-    spec = planning.plan(
+    spec = planning.build_spec(
         "random-t5",
         "miniworld_nli",
         method,
@@ -46,28 +46,28 @@ def test_the_command_makes_the_same_run(method):
         training={"shots": 12, "steps": 7, "schedule": "cosine", "learning_rate": 0.011},
         evaluation={"beams": 2, "split": "validation"},
     )
-    assert spoken(specs_from_form.command(spec)).id == spec.id
+    assert spoken(specs_from_form.training_command(spec)).id == spec.id
 
 
 def test_the_command_quotes_lists_for_the_shell():
     settings = {"components": ["attention.query"], "rank": 2}
-    spec = planning.plan("random-t5", "miniworld_nli", "lora", settings)
-    assert spoken(specs_from_form.command(spec)).settings == spec.settings
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora", settings)
+    assert spoken(specs_from_form.training_command(spec)).settings == spec.settings
 
 
 def test_defaults_are_left_out_of_the_command():
-    spec = planning.plan("random-t5", "miniworld_nli", "lora")
-    assert "--set" not in specs_from_form.command(spec)
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
+    assert "--set" not in specs_from_form.training_command(spec)
 
 
 def test_each_method_keeps_its_own_learning_rate():
     settings = {name: METHODS[name].Config() for name in ("lora", "spt")}
-    made = specs_from_form.plans(
+    made = specs_from_form.build_specs(
         "random-t5",
         "miniworld_nli",
         settings,
         {"lora": 0.5},
-        Population(),
+        Members(),
         Training(),
         Evaluation(),
     )
@@ -80,30 +80,30 @@ def test_a_method_starts_from_its_own_kind_and_the_command_says_so(tmp_path):
     made = [make_run(method, base="random-t5") for method in ("lora", "spt", "prompt_tuning")]
     (made[0].folder / "adapter.safetensors").write_bytes(b"")
     other = make_run("lora")  # on tiny-t5
-    offered = specs_from_form.startable("random-t5", "spt", [*made, other])
+    offered = specs_from_form.startable_runs("random-t5", "spt", [*made, other])
     assert set(offered) == {made[1].id, made[2].id}
-    assert set(specs_from_form.startable("random-t5", "lora", [*made, other])) == {made[0].id}
+    assert set(specs_from_form.startable_runs("random-t5", "lora", [*made, other])) == {made[0].id}
     settings = {"lora": METHODS["lora"].Config()}
-    parts = (Population(), Training(), Evaluation())
-    spec = specs_from_form.plans(
+    parts = (Members(), Training(), Evaluation())
+    spec = specs_from_form.build_specs(
         "random-t5", "miniworld_sentiment", settings, {}, *parts, {"lora": made[0].id}
     ).specs["lora"]
     assert spec.start == made[0].id
-    assert f"--start {made[0].id}" in specs_from_form.command(spec)
+    assert f"--start {made[0].id}" in specs_from_form.training_command(spec)
 
 
 def test_a_base_that_is_gone_is_a_problem_of_each_method():
     settings = {name: METHODS[name].Config() for name in ("lora", "spt")}
-    made = specs_from_form.plans(
-        "random-t6", "miniworld_nli", settings, {}, Population(), Training(), Evaluation()
+    made = specs_from_form.build_specs(
+        "random-t6", "miniworld_nli", settings, {}, Members(), Training(), Evaluation()
     )
     assert not made.specs
-    (problem,) = specs_from_form.grouped(made.problems)
+    (problem,) = specs_from_form.group_problems(made.problems)
     assert "random-t5" in problem  # the close match
 
 
 def test_costs_are_told_in_words():
-    spec = planning.plan("random-t5", "miniworld_nli", "lora")
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
     specs = {"lora": spec, "spt": spec, "prompt_tuning": spec}
     found = [Estimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
     table = specs_from_form.costs_table(specs, found)
@@ -111,5 +111,5 @@ def test_costs_are_told_in_words():
     assert table["Time"][0] == "1 min 15 s"
     assert table["Share of the base"][0] == "2 %"
     assert table["Memory"][0] == "1.5 MB"
-    assert specs_from_form.total(found) == ""
-    assert specs_from_form.total(found[:1]) == "About 1 min 15 s in all, from trial."
+    assert specs_from_form.total_time_text(found) == ""
+    assert specs_from_form.total_time_text(found[:1]) == "About 1 min 15 s in all, from trial."

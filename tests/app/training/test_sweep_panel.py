@@ -14,7 +14,7 @@ from peftcore.adapters.base import METHODS
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps import spec as sweep_spec
-from peftcore.sweeps.spec import Sweep, SweepWork
+from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.training.planning import Estimate
 
 MAIN = str(paths.ROOT / "app" / "main.py")
@@ -25,14 +25,14 @@ def alone(monkeypatch):
     """No torch in the background; the sweeps that were begun."""
     begun = []
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr(SweepWork, "launch", lambda work: begun.append(work.ask))
+    monkeypatch.setattr(SweepJob, "launch", lambda work: begun.append(work.request))
     return begun
 
 
 def opened():
     app = AppTest.from_file(MAIN, default_timeout=60)
     app.run()
-    app = app.switch_page(nav.find("train").file).run()
+    app = app.switch_page(nav.find_page("train").script_path).run()
     app.selectbox(key="train.base").set_value("tiny-t5")
     app.number_input(key="train.steps").set_value(7)  # unlike any run that ships
     return app.pills(key="train.methods").set_value(["lora", "prompt_tuning"]).run()
@@ -59,8 +59,8 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     app.number_input(key="sweep.chunk").set_value(3).run()
     assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in said(app)
     cost = lambda specs: [Estimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
-    monkeypatch.setattr("app.state.cache.ready", lambda: True)
-    monkeypatch.setattr(sweep_panel._costs(), "of", cost)
+    monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
+    monkeypatch.setattr(sweep_panel._cost_estimator(), "estimates_so_far", cost)
     app.number_input(key="sweep.processes").set_value(2).run()
     app.button(key="sweep.count").click().run()
     assert "About 2 min" in said(app)
@@ -69,7 +69,7 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     [asked] = alone
     assert {spec.settings["rank"] for spec in asked.specs() if spec.method == "lora"} == {2, 4}
     assert {spec.training.learning_rate for spec in asked.specs()} == {0.001, 0.002}
-    assert sweep_spec.read(SweepWork.find(asked).folder / "ask.json").id == asked.id
+    assert sweep_spec.read(SweepJob.find(asked).folder / "ask.json").id == asked.id
     assert app.selectbox(key="sweep.watched").value == asked.id
     app.text_input(key="sweep.values").set_value("2, nine").run()
     assert "rank" in said(app)
@@ -88,11 +88,11 @@ def test_a_sweep_shows_what_is_done_and_failed_and_is_retried(alone):
             "chunk": 2,
         }
     )
-    work = SweepWork.own(asked)
+    work = SweepJob.create_own(asked)
     for cell in asked.cells()[:2]:
         make_run(**cell.spec.model_dump(mode="json", exclude={"start"}))
-    bad = asked.cells()[2].parts[1]
-    run = seed_shards.shelf(RunStore()).create(bad)
+    bad = asked.cells()[2].shards[1]
+    run = seed_shards.shard_store(RunStore()).create(bad)
     run.write_status(state="failed", message="It *broke*.")
     work.write_status(state="failed", done=5, of=6, message="1 parts failed")
     app = opened()
@@ -117,6 +117,6 @@ def test_a_saved_sweep_is_the_same_sweep(tmp_path):
         {"bases": ["tiny-t5"], "tasks": ["miniworld_nli"], "methods": ["lora"], "chunk": 3}
     )
     file = tmp_path / "sweep.yaml"
-    file.write_text(sweep_spec.written(asked), "utf-8")
+    file.write_text(sweep_spec.to_yaml(asked), "utf-8")
     assert sweep_spec.read(file) == asked
-    assert "where" not in json.dumps(sweep_spec.written(asked))
+    assert "where" not in json.dumps(sweep_spec.to_yaml(asked))

@@ -4,11 +4,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.theme import look
+from app.theme import style_of_method
 from app.ui import answer_html
-from app.ui.answer_html import Cell, accepted, card, closest, marked
+from app.ui.answer_html import (
+    AnswerCell,
+    accepted_answers,
+    closest_text,
+    example_card,
+    mark_differences,
+)
 
-LORA = look("lora", "LoRA")
+LORA = style_of_method("lora", "LoRA")
 HOSTILE = '<script>alert(1)</script> <img src=x onerror="alert(1)"> </div> &amp; "quoted"'
 
 
@@ -31,28 +37,35 @@ class Reader(HTMLParser):
 
 
 def test_marks_say_what_is_new_and_what_is_missing():
-    assert marked("a cat is here", "a dog is here now") == (
+    assert mark_differences("a cat is here", "a dog is here now") == (
         "a <del>cat</del> <ins>dog</ins> is here <ins>now</ins>"
     )
-    assert marked("same words", "same words") == "same words"
+    assert mark_differences("same words", "same words") == "same words"
 
 
 @pytest.mark.parametrize("against", [None, "another text", HOSTILE])
 def test_hostile_text_stays_text(against):
-    made = Reader(card(HOSTILE, [HOSTILE], [Cell(look("lora", HOSTILE), HOSTILE)], against))
+    made = Reader(
+        example_card(
+            HOSTILE, [HOSTILE], [AnswerCell(style_of_method("lora", HOSTILE), HOSTILE)], against
+        )
+    )
     assert made.tags <= {"div", "span", "ins", "del"}
     assert made.depth == 0
     assert "<script>alert(1)</script>" in "".join(made.words)
 
 
 def test_a_note_stands_in_for_an_answer_and_is_escaped():
-    assert "<em>cannot &lt;write&gt;</em>" in card(
-        "x", [], [Cell(LORA, note="cannot <write>")], None
+    assert "<em>cannot &lt;write&gt;</em>" in example_card(
+        "x", [], [AnswerCell(LORA, note="cannot <write>")], None
     )
 
 
 def test_right_wrong_and_neither_are_said_in_words():
-    made = [card("x", ["y"], [Cell(LORA, "y", verdict)], None) for verdict in (True, False, None)]
+    made = [
+        example_card("x", ["y"], [AnswerCell(LORA, "y", verdict)], None)
+        for verdict in (True, False, None)
+    ]
     assert "right" in made[0]
     assert "wrong" in made[1]
     assert "right" not in made[2]
@@ -60,26 +73,29 @@ def test_right_wrong_and_neither_are_said_in_words():
 
 
 def test_an_empty_answer_is_said_to_be_empty():
-    assert "(nothing)" in card("x", [], [Cell(LORA, "  ")], None)
+    assert "(nothing)" in example_card("x", [], [AnswerCell(LORA, "  ")], None)
 
 
 def test_marks_refer_to_the_closest_gold_text_unless_told_otherwise():
     golds = ["the pub is cheap", "a cheap pub by the river"]
-    made = card("x", golds, [Cell(LORA, "a cheap pub by the sea")], None)
+    made = example_card("x", golds, [AnswerCell(LORA, "a cheap pub by the sea")], None)
     assert "<del>river</del> <ins>sea</ins>" in made
-    assert "<del>pub</del>" in card(
-        "x", golds, [Cell(LORA, "the inn is cheap")], "the pub is cheap"
+    assert "<del>pub</del>" in example_card(
+        "x", golds, [AnswerCell(LORA, "the inn is cheap")], "the pub is cheap"
     )
 
 
 def test_closest_of_nothing_is_the_text():
-    assert closest("a b", []) == "a b"
+    assert closest_text("a b", []) == "a b"
 
 
 def test_explanations_are_led_by_their_label():
-    assert accepted("yes because a", "yes", ["a", "b"]) == ["yes because a", "yes because b"]
-    assert accepted("yes", "yes", []) == ["yes"]
-    assert accepted("a text", None, ["a text", "b text"]) == ["a text", "b text"]
+    assert accepted_answers("yes because a", "yes", ["a", "b"]) == [
+        "yes because a",
+        "yes because b",
+    ]
+    assert accepted_answers("yes", "yes", []) == ["yes"]
+    assert accepted_answers("a text", None, ["a text", "b text"]) == ["a text", "b text"]
 
 
 def test_style_is_one_element():

@@ -31,7 +31,7 @@ def every_kind() -> None:
         note: str = "plain"
         seed: int = Field(0, ge=0, json_schema_extra={"advanced": True})
 
-    made = forms.form(Kinds, "page")
+    made = forms.settings_form(Kinds, "page")
     st.session_state["made"] = made.model_dump() if made else None
 
 
@@ -111,7 +111,7 @@ def test_a_rule_between_fields_is_said_at_the_form():
                     raise ValueError("low must not exceed high")
                 return self
 
-        st.session_state["made"] = forms.form(Ruled, "page")
+        st.session_state["made"] = forms.settings_form(Ruled, "page")
 
     page = AppTest.from_function(ruled).run()
     assert page.session_state["made"] is None
@@ -129,7 +129,7 @@ def test_values_replace_defaults_and_skipped_fields_keep_theirs():
         from peftcore.runs.spec import Training
 
         values = {"shots": 16, "steps": 40}
-        made = forms.form(Training, "page", values=values, skip=("shots",))
+        made = forms.settings_form(Training, "page", values=values, skip=("shots",))
         st.session_state["made"] = made
 
     page = AppTest.from_function(started).run()
@@ -144,10 +144,12 @@ def test_every_setting_of_every_run_has_a_widget():
         import streamlit as st
 
         from app.ui import forms
-        from peftcore.runs.spec import Evaluation, Population, Training
+        from peftcore.runs.spec import Evaluation, Members, Training
 
-        made = [forms.form(kind, kind.__name__) for kind in (Population, Training, Evaluation)]
-        st.session_state["equal"] = made == [Population(), Training(), Evaluation()]
+        made = [
+            forms.settings_form(kind, kind.__name__) for kind in (Members, Training, Evaluation)
+        ]
+        st.session_state["equal"] = made == [Members(), Training(), Evaluation()]
 
     page = AppTest.from_function(all_settings).run()
     assert not page.exception
@@ -155,5 +157,5 @@ def test_every_setting_of_every_run_has_a_widget():
 
 
 def test_labels_are_sentence_case_words():
-    assert forms.label("learning_rate") == "Learning rate"
-    assert forms.label("overlap", Field(title="Raters per item")) == "Raters per item"
+    assert forms.field_label("learning_rate") == "Learning rate"
+    assert forms.field_label("overlap", Field(title="Raters per item")) == "Raters per item"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app import theme
-from app.ui.run_styles import looks
+from app.ui.run_styles import styles_by_run
 from peftcore.runs.spec import RunSpec
 
 
@@ -24,7 +24,7 @@ def run(method="lora", **changes):
 
 
 def names(*runs):
-    return [look.name for look in looks(runs).values()]
+    return [look.name for look in styles_by_run(runs).values()]
 
 
 def test_a_method_alone_is_called_by_its_title():
@@ -34,8 +34,8 @@ def test_a_method_alone_is_called_by_its_title():
 def test_two_runs_of_a_method_are_told_apart_by_what_differs():
     first, second = run(settings={"rank": 2, "alpha": 4}), run(settings={"rank": 8, "alpha": 4})
     assert names(first, second) == ["LoRA · rank 2", "LoRA · rank 8"]
-    first, second = (looks([first, second])[each.id] for each in (first, second))
-    assert first.colour == second.colour == theme.colour("lora")
+    first, second = (styles_by_run([first, second])[each.id] for each in (first, second))
+    assert first.colour == second.colour == theme.method_colour("lora")
     assert first.dash != second.dash
 
 

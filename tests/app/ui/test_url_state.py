@@ -22,8 +22,13 @@ def page():
     from app.ui import url_state
 
     names = {"first": "The first", "second": "The second", "third": "The third"}
-    change = url_state.follow(
-        "Thing", "here.thing", list(names), name="thing", words=names.__getitem__, first="second"
+    change = url_state.sync_with_url(
+        "Thing",
+        "here.thing",
+        list(names),
+        name="thing",
+        format_option=names.__getitem__,
+        first="second",
     )
     st.selectbox(
         "Thing", list(names), format_func=names.__getitem__, key="here.thing", on_change=change
@@ -75,8 +80,8 @@ def several():
     from app.ui import url_state
 
     names = {"one": "The first", "two": "The second", "three": "The third"}
-    change = url_state.follow_several(
-        "Thing", "things", list(names), words=names.__getitem__, first=["two", "elsewhere"]
+    change = url_state.sync_several_with_url(
+        "Thing", "things", list(names), format_option=names.__getitem__, first=["two", "elsewhere"]
     )
     st.pills("Things", list(names), selection_mode="multi", key="things", on_change=change)
 
@@ -136,7 +141,7 @@ def test_pages_show_what_their_address_names(name, key, part, value):
     if value == LAST:
         value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
     app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find(name).file)
+    app.switch_page(nav.find_page(name).script_path)
     app.query_params[part] = value
     if "grid" in key:
         app.query_params["components.view"] = "Grid"
@@ -149,7 +154,7 @@ def test_pages_show_what_their_address_names(name, key, part, value):
 
 def test_a_split_is_chosen_by_its_id_and_written_so():
     app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find("data").file)
+    app.switch_page(nav.find_page("data").script_path)
     app.query_params["data.split"] = "test"
     app.run()
     assert app.segmented_control(key="data.split").value == "test"
@@ -160,7 +165,7 @@ def test_a_split_is_chosen_by_its_id_and_written_so():
 
 def test_methods_to_train_stand_in_the_address_by_their_ids():
     app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find("train").file)
+    app.switch_page(nav.find_page("train").script_path)
     app.query_params["train.methods"] = ["LoRA", "spt"]
     app.run()
     assert app.pills(key="train.methods").value == ["lora", "spt"]

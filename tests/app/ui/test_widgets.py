@@ -11,21 +11,23 @@ from app.ui import widgets
     [(0.4, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (600, "10 min"), (7500, "2 h 5 min")],
 )
 def test_durations_are_words(seconds, words):
-    assert widgets.duration(seconds) == words
+    assert widgets.format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(("count", "words"), [(512, "512 B"), (1.5e6, "1.5 MB"), (2.5e9, "2.5 GB")])
 def test_sizes_are_words(count, words):
-    assert widgets.size(count) == words
+    assert widgets.format_bytes(count) == words
 
 
 def test_markdown_in_a_text_is_shown_as_typed():
-    assert widgets.plain("[x](javascript:y) *b* <i>") == (r"\[x\]\(javascript\:y\) \*b\* \<i\>")
+    assert widgets.escape_markdown("[x](javascript:y) *b* <i>") == (
+        r"\[x\]\(javascript\:y\) \*b\* \<i\>"
+    )
 
 
 def test_cells_that_start_like_formulas_are_quoted_and_numbers_survive():
     frame = pd.DataFrame({"text": ["=1+1", "@x", "-a", "fine"], "value": [-1.5, 2.0, 3.0, 4.0]})
-    lines = widgets.csv(frame).decode().splitlines()
+    lines = widgets.csv_bytes(frame).decode().splitlines()
     assert lines == ["text,value", "'=1+1,-1.5", "'@x,2.0", "'-a,3.0", "fine,4.0"]
 
 
@@ -38,9 +40,9 @@ def test_quoting_leaves_the_table_itself_alone():
 def test_every_state_of_a_run_has_words():
     from typing import get_args
 
-    from peftcore.runs.store import State
+    from peftcore.runs.store import RunState
 
-    assert set(widgets.STATES) == set(get_args(State))
+    assert set(widgets.STATES) == set(get_args(RunState))
 
 
 @pytest.mark.parametrize(
@@ -53,4 +55,4 @@ def test_every_state_of_a_run_has_words():
     ],
 )
 def test_an_error_reads_as_a_sentence_and_names_keep_their_case(said, shown):
-    assert widgets.sentence(said) == shown
+    assert widgets.as_sentence(said) == shown

@@ -7,12 +7,12 @@ import torch
 from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import dictionary as atom_dictionary
-from peftcore.labs.atoms.dictionary import Dictionary
-from peftcore.labs.common.interpolation import Surveyor
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.models import target_modules
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.training import planning
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 TASK = "miniworld_nli"
 
@@ -20,12 +20,12 @@ TASK = "miniworld_nli"
 def dictionary(base, *, method="atoms", seeds=2, vertices=1, salt=0, **settings):
     """Atoms of random values on a base, as if they had been learnt."""
     given = {"atoms": 3, **settings} if method == "atoms" else settings
-    spec = plan(base.name, TASK, method, given, {"seeds": seeds, "vertices": vertices})
-    worn = planning.wear(base, spec)
+    spec = build_spec(base.name, TASK, method, given, {"seeds": seeds, "vertices": vertices})
+    worn = planning.build_adapted(base, spec)
     rng = torch.Generator().manual_seed(salt)
     for tensor in worn.tensors.values():
         tensor.data += 0.5 * torch.randn(tensor.shape, generator=rng)
-    return Dictionary(worn)
+    return AtomDictionary(worn)
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +40,15 @@ def shelf(tiny, tmp_path_factory, monkeypatch):
 
 
 def rows(count=5):
-    return list(tasks.find(TASK).load("test")[:count])
+    return list(tasks.find_task(TASK).load("test")[:count])
 
 
 def encoder(base):
-    return Encoder(base, tasks.find(TASK).labels)
+    return ExampleBatcher(base, tasks.find_task(TASK).labels)
 
 
 def losses(found, seed, gains):
-    return Surveyor(found, seed, rows(), encoder(found.base)).losses(gains)
+    return PointEvaluator(found, seed, rows(), encoder(found.base)).losses(gains)
 
 
 @pytest.mark.parametrize("family", ["t5", "bert", "gpt2"])
@@ -68,7 +68,7 @@ def test_a_gain_scales_what_one_atom_adds(tiny):
     found = dictionary(tiny("t5"))
     gains = torch.ones(1, found.size)
     gains[0, 4] = 2.5  # atom 1 of site 1
-    member = found.at(0, gains)
+    member = found.at_points(0, gains)
     name = f"atoms:{found.sites[1]}"
     ratio = member.tensors[name][0, 0] / found.tensors[name][0, 0]
     assert torch.allclose(ratio[1], torch.full_like(ratio[1], 2.5))
@@ -79,10 +79,12 @@ def test_an_atom_that_is_never_used_can_go_without_a_trace(tiny):
     found = dictionary(tiny("t5"), threshold=1.5)
     for site in found.sites:
         found.tensors[f"encode:{site}"][..., 0] = 0.0  # never passes its threshold
-    dead = range(0, found.size, found.each)
-    gone, whole = losses(found, 0, torch.cat([found.without(*dead), torch.ones(1, found.size)]))
+    dead = range(0, found.size, found.atoms_per_site)
+    gone, whole = losses(
+        found, 0, torch.cat([found.gains_without(*dead), torch.ones(1, found.size)])
+    )
     assert gone == pytest.approx(whole, abs=1e-6)
-    read = found.read(0, rows(), encoder(found.base))
+    read = found.read_coefficients(0, rows(), encoder(found.base))
     assert all((codes[:, 0] == 0).all() for codes in read)
 
 
@@ -90,15 +92,15 @@ def test_reading_leaves_padding_out_and_sees_what_the_model_noted(tiny):
     found = dictionary(tiny("t5"), components=["ffn.output", "cross.key"])
     encode = encoder(found.base)
     examples = rows(4)
-    read = found.read(1, examples, encode)
-    texts = sum(len(encode.row(e).ids) for e in examples)
-    answers = sum(len(encode.row(e).target) for e in examples)
-    for part, codes in zip(found.parts, read, strict=True):
+    read = found.read_coefficients(1, examples, encode)
+    texts = sum(len(encode.tokenize(e).input_ids) for e in examples)
+    answers = sum(len(encode.tokenize(e).target_ids) for e in examples)
+    for part, codes in zip(found.matrices, read, strict=True):
         long = part.stack == "encoder" or part.component == "cross.key"
         assert codes.shape == (texts if long else answers, 3)
-    member = found.at(1, torch.ones(1, found.size))
+    member = found.at_points(1, torch.ones(1, found.size))
     first = encode.batch(examples[:1])
-    noted = member.notes(first, torch.ones(1, 1, 1))[target_modules.key(found.parts[0])][0]
+    noted = member.notes(first, torch.ones(1, 1, 1))[target_modules.layer_key(found.matrices[0])][0]
     assert np.isin(np.round(noted.numpy(), 4), np.round(read[0], 4)).all()
 
 
@@ -107,8 +109,8 @@ def test_every_token_has_its_coefficients(tiny, family):
     found = dictionary(tiny(family))
     encode, example = encoder(found.base), rows(1)[0]
     for place in range(len(found.sites)):
-        told = atom_dictionary.tokens(found, 0, example, encode, place)
-        whole = found.read(0, [example], encode)[place]
+        told = atom_dictionary.token_codes(found, 0, example, encode, place)
+        whole = found.read_coefficients(0, [example], encode)[place]
         assert np.array([token.codes for token in told]) == pytest.approx(whole)
     assert "".join(token.text for token in told)
 
@@ -125,8 +127,8 @@ def test_joined_atoms_hold_both_runs(tiny, family, learned):
     base = tiny(family)
     first = dictionary(base, salt=1, threshold=0.4, learned_threshold=learned)
     second = dictionary(base, salt=2, atoms=2, threshold=1.3)
-    both = atom_dictionary.joined(first, second, (1, 0))
-    assert (both.each, both.sites) == (5, first.sites)
+    both = atom_dictionary.join_dictionaries(first, second, (1, 0))
+    assert (both.atoms_per_site, both.sites) == (5, first.sites)
     gains = torch.zeros(2, len(both.sites), 5)
     gains[0, :, :3], gains[1, :, 3:] = 1, 1
     only_first, only_second = losses(both, 0, gains.view(2, -1))
@@ -137,12 +139,14 @@ def test_joined_atoms_hold_both_runs(tiny, family, learned):
 def test_what_both_add_to_one_matrix_is_the_sum(tiny):
     base = tiny("t5")
     first, second = dictionary(base, salt=1), dictionary(base, salt=2)
-    both = atom_dictionary.joined(first, second)
+    both = atom_dictionary.join_dictionaries(first, second)
     site = both.sites[0]  # the first matrix reads the same in all three
     batch = encoder(base).batch(rows(2))
 
     def added(found):
-        codes = found.at(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[site]
+        codes = found.at_points(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[
+            site
+        ]
         return codes @ found.tensors[f"atoms:{site}"][0, 0]
 
     assert torch.allclose(added(both), added(first) + added(second), atol=1e-5)
@@ -152,16 +156,16 @@ def test_what_does_not_fit_together_is_refused(tiny):
     base = tiny("t5")
     first = dictionary(base)
     with pytest.raises(BadInput, match="different matrices"):
-        atom_dictionary.joined(first, dictionary(base, stacks=["decoder"]))
+        atom_dictionary.join_dictionaries(first, dictionary(base, stacks=["decoder"]))
     with pytest.raises(BadInput, match="different rounds: 1 and 2"):
-        atom_dictionary.joined(first, dictionary(base, rounds=2))
+        atom_dictionary.join_dictionaries(first, dictionary(base, rounds=2))
     with pytest.raises(BadInput, match="top_k"):
-        atom_dictionary.joined(first, dictionary(base, top_k=1))
+        atom_dictionary.join_dictionaries(first, dictionary(base, top_k=1))
     with pytest.raises(BadInput, match="different base models"):
-        atom_dictionary.joined(first, dictionary(tiny("gpt2")))
+        atom_dictionary.join_dictionaries(first, dictionary(tiny("gpt2")))
     reader = dictionary(tiny("bert"))
     with pytest.raises(BadInput, match="two heads"):
-        atom_dictionary.joined(reader, reader)
+        atom_dictionary.join_dictionaries(reader, reader)
 
 
 def test_other_methods_have_no_atoms(tiny):
@@ -171,6 +175,8 @@ def test_other_methods_have_no_atoms(tiny):
 
 def test_shares_reach_the_atoms_of_their_own_run(tiny):
     one, other = dictionary(tiny("t5")), dictionary(tiny("t5"), atoms=2)
-    both = atom_dictionary.joined(one, other)
-    gains = atom_dictionary.shares(both, one.each, [(1.0, 0.5)]).view(len(both.sites), 5)
+    both = atom_dictionary.join_dictionaries(one, other)
+    gains = atom_dictionary.joined_gains(both, one.atoms_per_site, [(1.0, 0.5)]).view(
+        len(both.sites), 5
+    )
     assert torch.equal(gains, torch.tensor([1.0, 1.0, 1.0, 0.5, 0.5]).expand(len(both.sites), 5))

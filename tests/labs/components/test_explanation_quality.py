@@ -9,9 +9,9 @@ from peftcore.runs.store import RunStore
 
 
 def test_every_answer_is_judged_and_measured():
-    found = explanation_quality.quality(make_run("lora", population={"seeds": 2}))
+    found = explanation_quality.evaluate_explanations(make_run("lora", population={"seeds": 2}))
     assert len(found.answers) == 2 * 24
-    assert found.counted
+    assert found.tokens_counted
     assert found.reads_labels
     right = found.answers[found.answers["explanation"].notna() & found.answers["correct"]]
     assert right["chrf"].max() == pytest.approx(100)
@@ -20,17 +20,19 @@ def test_every_answer_is_judged_and_measured():
 
 def test_answers_cut_at_the_limit_are_flagged_by_their_tokens():
     run = make_run("lora", population={"seeds": 1}, evaluation={"limit": 24, "max_new_tokens": 4})
-    assert explanation_quality.quality(run).shares["endless"] > 0.9
+    assert explanation_quality.evaluate_explanations(run).shares["endless"] > 0.9
 
 
 def test_a_base_without_a_tokenizer_at_hand_leaves_lengths_unknown():
-    found = explanation_quality.quality(make_run("lora", base="gone", population={"seeds": 1}))
-    assert not found.counted
+    found = explanation_quality.evaluate_explanations(
+        make_run("lora", base="gone", population={"seeds": 1})
+    )
+    assert not found.tokens_counted
     assert found.shares["endless"] == 0
 
 
 def test_gold_explanations_of_entailment_raise_hardly_any_flag():
-    found = explanation_quality.gold_shares("miniworld_nli")
+    found = explanation_quality.gold_flag_shares("miniworld_nli")
     assert found["sound"] > 0.95
     assert found["contradicts"] < 0.05
 
@@ -38,8 +40,8 @@ def test_gold_explanations_of_entailment_raise_hardly_any_flag():
 def test_right_reasons_for_wrong_labels_contradict_them():
     """The shipped soft prompts explain well and judge at chance."""
     shipped = [run for run in RunStore().all() if run.spec.method == "prompt_tuning"]
-    run = next(run for run in shipped if explanation_quality.explains(run.spec))
-    found = explanation_quality.quality(run)
+    run = next(run for run in shipped if explanation_quality.has_explanations(run.spec))
+    found = explanation_quality.evaluate_explanations(run)
     odd = found.answers[found.answers["contradicts"]]
     assert found.shares["contradicts"] > 0.5
     assert odd["correct"].mean() < 0.2
@@ -47,7 +49,7 @@ def test_right_reasons_for_wrong_labels_contradict_them():
 
 def test_tasks_without_explanations_and_runs_without_answers_are_refused():
     with pytest.raises(BadInput, match="asks for no explanation"):
-        explanation_quality.quality(make_run("lora", "miniworld_venues"))
+        explanation_quality.evaluate_explanations(make_run("lora", "miniworld_venues"))
     waiting = RunStore().create(make_run("lora").spec.model_copy(update={"method": "spt"}))
     with pytest.raises(BadInput, match="has no answers yet: it is queued"):
-        explanation_quality.quality(waiting)
+        explanation_quality.evaluate_explanations(waiting)

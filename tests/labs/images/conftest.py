@@ -20,19 +20,19 @@ def canvas_base():
 @pytest.fixture
 def atoms_on(canvas_base):
     """Sparse atoms of two seeds, with atoms long enough to show."""
-    from peftcore.adapters.adapted_model import Adapted
-    from peftcore.adapters.initializers import Draw
-    from peftcore.labs.atoms.dictionary import Dictionary
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.adapters.initializers import SeededInitializer
+    from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.methods.atoms import SparseAtoms
 
     def make(count=3, threshold=0.5):
-        draw = Draw([0, 1], 1, "cpu")
+        draw = SeededInitializer([0, 1], 1, "cpu")
         config = SparseAtoms.Config(atoms=count, threshold=threshold)
-        worn = Adapted(canvas_base, SparseAtoms(canvas_base, config, draw), draw)
+        worn = AdaptedModel(canvas_base, SparseAtoms(canvas_base, config, draw), draw)
         rng = torch.Generator().manual_seed(1)
         for name, tensor in worn.tensors.items():
             if name.startswith("atoms:"):
                 tensor.data.normal_(0, 0.5, generator=rng)
-        return Dictionary(worn)
+        return AtomDictionary(worn)
 
     return make

@@ -15,7 +15,7 @@ def made(monkeypatch):
 
     def work(run):
         done.append(f"{run.spec.task}/{run.spec.method}")
-        for name in (*demo_runs.KEPT, "adapter.safetensors"):
+        for name in (*demo_runs.SHIPPED_FILES, "adapter.safetensors"):
             if name not in ("spec.json", "status.json"):
                 (run.folder / name).write_text("{}")
         run.write_status(state="done")
@@ -24,23 +24,23 @@ def made(monkeypatch):
         return lambda *given: done.append(kind) or {"kind": kind, "rows": []}
 
     monkeypatch.setattr(base_model, "load", lambda name: name)
-    monkeypatch.setattr(compute, "prune", measured("prune"))
-    monkeypatch.setattr(compute, "combine", measured("combine"))
+    monkeypatch.setattr(compute, "measure_pruning", measured("prune"))
+    monkeypatch.setattr(compute, "measure_combination", measured("combine"))
     return work, done
 
 
 def test_everything_is_made_once_and_what_is_missing_again(made, tmp_path):
     work, done = made
-    runs = demo_runs.make(tmp_path, work, lambda words: None)
+    runs = demo_runs.ship_image_runs(tmp_path, work, lambda words: None)
     assert len(runs) == len(set(done[:17])) == 17
     assert done[17:] == ["prune"] * 3 + ["combine"]
-    shipped = {path.name for path in (results_store.folder() / "runs").iterdir()}
+    shipped = {path.name for path in (results_store.assets_folder() / "runs").iterdir()}
     assert {run.id for run in runs} == shipped  # the same specs as those in the project
     atoms = [path.parent.name for path in tmp_path.glob("runs/*/adapter.safetensors")]
     assert len(atoms) == 3
     name = f"prune-{atoms[0]}"
     (tmp_path / "figures" / f"{name}.json").unlink()
     done.clear()
-    demo_runs.make(tmp_path, work, lambda words: None)
+    demo_runs.ship_image_runs(tmp_path, work, lambda words: None)
     assert done == ["prune"]
     assert json.loads((tmp_path / "figures" / f"{name}.json").read_text())["kind"] == "prune"

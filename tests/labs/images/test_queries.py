@@ -9,52 +9,62 @@ from peftcore.tasks.images import canvas
 
 
 def test_the_world_of_a_base_is_known_by_its_files():
-    assert queries.world_of("tiny-digits") == "digits"
+    assert queries.image_world("tiny-digits") == "digits"
     with pytest.raises(BadInput, match="tiny-gpt writes text; a base that draws is tiny-digits"):
-        queries.world_of("tiny-gpt")
+        queries.image_world("tiny-gpt")
 
 
 def test_what_is_drawn_depends_on_the_number_of_its_chance_alone(canvas_base):
-    few = queries.plain(canvas_base, "draw a one", 2, first=1)
-    many = queries.plain(canvas_base, "draw a one", 3)
+    few = queries.generate_from_base(canvas_base, "draw a one", 2, first=1)
+    many = queries.generate_from_base(canvas_base, "draw a one", 3)
     assert many.pictures[1:] == few.pictures
-    assert many.shown()["pictures"][0] == canvas.code(many.pictures[0])
+    assert many.to_json()["pictures"][0] == canvas.picture_to_code(many.pictures[0])
     assert 0.0 <= many.alignment <= 1.0
 
 
 def test_fewer_atoms_end_at_the_base_and_at_the_run(atoms_on, canvas_base):
     found = atoms_on()
     order = list(range(found.size))
-    none, whole = queries.fewer(found, order, 1, [0, found.size], "draw a one", 2)
-    assert none == queries.plain(canvas_base, "draw a one", 2)
-    alone = queries.draw(atom_interventions.one_seed(found, 1), "draw a one", 2)[0]
+    none, whole = queries.generate_with_fewer_atoms(
+        found, order, 1, [0, found.size], "draw a one", 2
+    )
+    assert none == queries.generate_from_base(canvas_base, "draw a one", 2)
+    alone = queries.generate_for_prompt(atom_interventions.select_seed(found, 1), "draw a one", 2)[
+        0
+    ]
     assert whole == alone
 
 
 def test_an_atom_off_is_the_same_as_weighing_it_nought(atoms_on):
     found = atoms_on()
-    told = queries.strengths(found, 0, 4, "draw a one", 2, gains=(0.0, 1.0))
+    told = queries.generate_at_strengths(found, 0, 4, "draw a one", 2, gains=(0.0, 1.0))
     assert list(told) == ["off", "as it is"]
     gains = torch.ones(1, found.size)
     gains[0, 4] = 0
-    assert told["off"] == queries.at_gains(found, 0, gains, "draw a one", 2)[0]
+    assert told["off"] == queries.generate_at_gains(found, 0, gains, "draw a one", 2)[0]
 
 
 def test_two_runs_at_share_nought_are_the_base_and_alone_are_themselves(atoms_on, canvas_base):
     one, other = atoms_on(3), atoms_on(2, threshold=0.2)
-    told = queries.together(one, other, 0, (1.0, 1.0), "draw a one", 2)
-    assert told["none"] == queries.plain(canvas_base, "draw a one", 2)
-    assert told["concept"] == queries.draw(atom_interventions.one_seed(one, 0), "draw a one", 2)[0]
-    assert told["style"] == queries.draw(atom_interventions.one_seed(other, 0), "draw a one", 2)[0]
+    told = queries.generate_with_joined_atoms(one, other, 0, (1.0, 1.0), "draw a one", 2)
+    assert told["none"] == queries.generate_from_base(canvas_base, "draw a one", 2)
+    assert (
+        told["concept"]
+        == queries.generate_for_prompt(atom_interventions.select_seed(one, 0), "draw a one", 2)[0]
+    )
+    assert (
+        told["style"]
+        == queries.generate_for_prompt(atom_interventions.select_seed(other, 0), "draw a one", 2)[0]
+    )
 
 
 def test_counts_atoms_and_words_are_checked(atoms_on, canvas_base):
     found = atoms_on()
     with pytest.raises(BadInput, match=r"count must lie in \[1, 64\]; got 65"):
-        queries.plain(canvas_base, "draw a one", 65)
+        queries.generate_from_base(canvas_base, "draw a one", 65)
     with pytest.raises(BadInput, match="atoms kept must lie in"):
-        queries.fewer(found, list(range(found.size)), 0, [999], "draw a one", 1)
+        queries.generate_with_fewer_atoms(found, list(range(found.size)), 0, [999], "draw a one", 1)
     with pytest.raises(BadInput, match="atom must lie in"):
-        queries.strengths(found, 0, found.size, "draw a one", 1)
+        queries.generate_at_strengths(found, 0, found.size, "draw a one", 1)
     with pytest.raises(BadInput, match="does not know 'elephant'"):
-        queries.plain(canvas_base, "draw an elephant", 1)
+        queries.generate_from_base(canvas_base, "draw an elephant", 1)

@@ -4,7 +4,7 @@ import pytest
 
 from peftcore.errors import BadInput
 from peftcore.labs.images import compute, results_store
-from peftcore.labs.images.request import Ask, Study, carry_out
+from peftcore.labs.images.request import ImagesJob, ImagesRequest, run_images_job
 
 ROWS = [{"seed": 0, "order": "importance", "draw": 0, "k": k, "alignment": k / 4} for k in (0, 4)]
 
@@ -12,7 +12,7 @@ ROWS = [{"seed": 0, "order": "importance", "draw": 0, "k": k, "alignment": k / 4
 @pytest.fixture
 def run():
     """A shipped run whose atoms are at hand."""
-    held = [r for r in results_store.runs("pictures_digit") if r.spec.method == "atoms"]
+    held = [r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms"]
     return next(r for r in held if (r.folder / "adapter.safetensors").is_file())
 
 
@@ -32,35 +32,39 @@ def drawing(monkeypatch):
             report(len(rows), len(ROWS))
         return {"run": run.id, "kind": "prune", "rows": rows}
 
-    monkeypatch.setattr(compute, "prune", prune)
+    monkeypatch.setattr(compute, "measure_pruning", prune)
     return drawn
 
 
 def test_the_figure_is_on_the_shelf_once_all_is_drawn(run, drawing):
-    study = Study.own(Ask.make({"runs": [run.id]}))
-    status = carry_out(study, base=object())
+    study = ImagesJob.create_own(ImagesRequest.make({"runs": [run.id]}))
+    status = run_images_job(study, base=object())
     assert (status.state, status.done, status.of) == ("done", 2, 2)
-    assert results_store.figure(study.ask.figure)["rows"] == ROWS
+    assert results_store.load_figure(study.request.figure_name)["rows"] == ROWS
 
 
 def test_what_was_drawn_before_a_stop_is_not_drawn_again(run, drawing):
-    study = Study.own(Ask.make({"runs": [run.id]}))
-    status = carry_out(study, base=object(), stop=lambda: bool(drawing))
+    study = ImagesJob.create_own(ImagesRequest.make({"runs": [run.id]}))
+    status = run_images_job(study, base=object(), stop=lambda: bool(drawing))
     assert status.state == "stopped"
     assert study.entries() == ROWS[:1]
-    assert carry_out(study, base=object()).state == "done"
+    assert run_images_job(study, base=object()).state == "done"
     assert drawing == ROWS
 
 
 def test_the_command_of_an_ask_is_the_one_that_measures_it(run):
-    ask = Ask.make({"kind": "combine", "runs": ["a" * 12, "b" * 12], "examples": 3})
-    assert ask.words() == ["pictures", "combine", "a" * 12, "b" * 12, "--examples", "3"]
-    assert ask.figure == f"combine-{'a' * 12}-{'b' * 12}"
-    assert Ask.make({"runs": [run.id]}).words() == ["pictures", "prune", run.id]
+    ask = ImagesRequest.make({"kind": "combine", "runs": ["a" * 12, "b" * 12], "examples": 3})
+    assert ask.command_arguments() == ["pictures", "combine", "a" * 12, "b" * 12, "--examples", "3"]
+    assert ask.figure_name == f"combine-{'a' * 12}-{'b' * 12}"
+    assert ImagesRequest.make({"runs": [run.id]}).command_arguments() == [
+        "pictures",
+        "prune",
+        run.id,
+    ]
 
 
 def test_two_runs_are_joined_and_no_other_number():
-    study = Study.own(Ask.make({"kind": "combine", "runs": ["a" * 12]}))
+    study = ImagesJob.create_own(ImagesRequest.make({"kind": "combine", "runs": ["a" * 12]}))
     with pytest.raises(BadInput, match=r"2 run\(s\)"):
-        carry_out(study)
+        run_images_job(study)
     assert study.status().state == "failed"

@@ -9,13 +9,13 @@ WEIGHED = [task for task in results_store.TASKS if task != "pictures_digit_alone
 
 
 def shipped(task, method):
-    return next(r for r in results_store.runs(task) if r.spec.method == method)
+    return next(r for r in results_store.finished_runs(task) if r.spec.method == method)
 
 
 @pytest.mark.parametrize("task", WEIGHED)
 def test_all_atoms_score_what_the_run_reports_and_none_the_same_for_every_seed(task):
     run = shipped(task, "atoms")
-    figure = results_store.figure(f"prune-{run.id}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     assert figure["seeds"] == [0, 1, 2, 3, 4]
     ends = [row for row in figure["rows"] if row["k"] in (0, figure["atoms"])]
     assert len(ends) == 2 * len(figure["seeds"])
@@ -31,7 +31,7 @@ def test_all_atoms_score_what_the_run_reports_and_none_the_same_for_every_seed(t
 def test_the_unseen_digit_is_drawn_after_ten_examples_and_old_ones_survive():
     run = shipped("pictures_digit", "atoms")
     assert run.spec.training.shots == 10
-    figure = results_store.figure(f"prune-{run.id}")
+    figure = results_store.load_figure(f"prune-{run.id}")
     base = next(row for row in figure["rows"] if row["k"] == 0)
     scores = run.scores()
     assert base["alignment"] <= 0.2
@@ -42,23 +42,23 @@ def test_the_unseen_digit_is_drawn_after_ten_examples_and_old_ones_survive():
 def test_every_method_has_five_seeds_on_the_digit():
     for method in results_store.METHODS:
         run = shipped("pictures_digit", method)
-        assert run.spec.population.numbers() == [0, 1, 2, 3, 4]
+        assert run.spec.population.seed_numbers() == [0, 1, 2, 3, 4]
         assert len(run.answers()) == 5 * 130
 
 
 def test_ones_own_figure_comes_before_the_one_that_ships(home):
     name = "prune-0123456789ab"
-    assert results_store.figure(name) is None
-    results_store.keep(name, {"rows": [1]})
-    assert results_store.figure(name) == {"rows": [1]}
+    assert results_store.load_figure(name) is None
+    results_store.save_figure(name, {"rows": [1]})
+    assert results_store.load_figure(name) == {"rows": [1]}
     assert (home / "pictures" / "figures" / f"{name}.json").is_file()
 
 
 def test_names_that_are_none_and_runs_without_atoms_are_refused():
     with pytest.raises(BadInput, match="called by its kind and runs"):
-        results_store.figure("../../etc/passwd")
+        results_store.load_figure("../../etc/passwd")
     lora = shipped("pictures_digit", "lora")
     with pytest.raises(BadInput, match="trained by lora and has no atoms"):
-        results_store.open_run(lora.id, atoms=True)
+        results_store.open_image_run(lora.id, with_atoms=True)
     with pytest.raises(BadInput, match="no run"):
-        results_store.open_run("0" * 12)
+        results_store.open_image_run("0" * 12)

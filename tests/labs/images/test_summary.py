@@ -30,7 +30,7 @@ def at(band, order, k, metric="alignment"):
 
 
 def test_means_are_over_seeds_and_draws_count_once():
-    band = summary.curve(FIGURE)
+    band = summary.pruning_curve(FIGURE)
     assert at(band, "importance", 1)["mean"] == pytest.approx(0.5)
     half = 12.706 * math.sqrt(0.02) / math.sqrt(2)  # t(1), sd of .4 and .6
     assert at(band, "importance", 1)["high"] == pytest.approx(0.5 + half, abs=1e-3)
@@ -40,7 +40,7 @@ def test_means_are_over_seeds_and_draws_count_once():
 
 
 def test_none_and_all_atoms_belong_to_every_order():
-    band = summary.curve(FIGURE)
+    band = summary.pruning_curve(FIGURE)
     assert at(band, "random", 0)["mean"] == 0.0
     assert at(band, "random", 2)["mean"] == pytest.approx(0.7)
 
@@ -53,17 +53,17 @@ def curves(*of_seeds):
 
 
 def test_monotone_is_one_and_flat_is_nothing():
-    told = summary.rise(FIGURE, "alignment", "importance")
+    told = summary.measure_monotonicity(FIGURE, "alignment", "importance")
     assert (told.spearman, told.kendall) == (pytest.approx(1.0), pytest.approx(1.0))
     assert (told.spearman_low, told.spearman_high) == (pytest.approx(1.0), pytest.approx(1.0))
     assert (told.steps, told.kept_up, told.deepest, told.seeds) == (2, 2, 0.0, 2)
-    flat = summary.rise(FIGURE, "old_alignment", "importance")
+    flat = summary.measure_monotonicity(FIGURE, "old_alignment", "importance")
     assert math.isnan(flat.spearman)
     assert math.isnan(flat.kendall_low)
 
 
 def test_a_fall_is_counted_and_its_depth_told():
-    told = summary.rise(curves([0.0, 0.6, 0.2, 0.4, 0.8]))
+    told = summary.measure_monotonicity(curves([0.0, 0.6, 0.2, 0.4, 0.8]))
     # Ranks 1 4 2 3 5 beside 1 2 3 4 5: 1 - 6 · (4 + 1 + 1) / 120; pairs: 8 ordered, 2 not.
     assert told.spearman == pytest.approx(0.7)
     assert told.kendall == pytest.approx(0.6)
@@ -75,36 +75,38 @@ def test_ties_count_as_scipy_counts_them():
     from scipy.stats import kendalltau, spearmanr
 
     values = [0.0, 0.1, 0.1, 0.5, 0.3, 0.5]
-    told = summary.rise(curves(values))
+    told = summary.measure_monotonicity(curves(values))
     assert told.spearman == pytest.approx(spearmanr(range(6), values).statistic)
     assert told.kendall == pytest.approx(kendalltau(range(6), values).statistic)
 
 
 def test_seeds_that_disagree_make_the_interval_wide():
-    told = summary.rise(curves([0.0, 0.2, 0.4], [0.4, 0.2, 0.0], [0.0, 0.1, 0.8]))
+    told = summary.measure_monotonicity(curves([0.0, 0.2, 0.4], [0.4, 0.2, 0.0], [0.0, 0.1, 0.8]))
     assert told.spearman == pytest.approx(1.0)  # of the mean
     assert told.spearman_low == pytest.approx(-1.0)  # the middle seed drawn three times
     assert told.spearman_high == pytest.approx(1.0)
 
 
 def test_a_figure_names_its_orders_and_what_tells_most():
-    assert summary.orders(FIGURE) == ["importance"]
-    assert summary.eye(FIGURE) == "alignment"
-    assert summary.eye(curves([0.0, 1.0])) == "belief"
+    assert summary.ranked_orders(FIGURE) == ["importance"]
+    assert summary.headline_metric(FIGURE) == "alignment"
+    assert summary.headline_metric(curves([0.0, 1.0])) == "belief"
 
 
 def test_atoms_are_needed_until_the_interval_reaches_all_of_them():
-    band = summary.curve(FIGURE)
-    assert summary.unneeded(band) == 1  # its interval, wide with two seeds, holds 0.7
+    band = summary.pruning_curve(FIGURE)
+    assert (
+        summary.fewest_sufficient_atoms(band) == 1
+    )  # its interval, wide with two seeds, holds 0.7
     narrow = band.assign(high=band["mean"])
-    assert summary.unneeded(narrow) == 2
-    assert summary.unneeded(pd.DataFrame(columns=band.columns)) is None
+    assert summary.fewest_sufficient_atoms(narrow) == 2
+    assert summary.fewest_sufficient_atoms(pd.DataFrame(columns=band.columns)) is None
 
 
 def test_mixes_are_averaged_over_seeds():
     each = ((0, "both", 0.2), (1, "both", 0.4), (0, "none", 0.0), (1, "none", 0.0))
     rows = [{"seed": s, "with": w, "alignment": a, "facts": 0.5} for s, w, a in each]
-    band = summary.mixes({"rows": rows})
+    band = summary.mix_scores({"rows": rows})
     line = band[(band["with"] == "both") & (band.metric == "alignment")].iloc[0]
     assert (line["mean"], line["n"]) == (pytest.approx(0.3), 2)
 
@@ -112,7 +114,7 @@ def test_mixes_are_averaged_over_seeds():
 def test_shares_are_averaged_over_seeds_at_every_place():
     rows = [{"seed": s, "concept": c, "style": 1.0, "alignment": c * s, "facts": 0.5}
             for s in (0, 1) for c in (0.0, 1.0)]  # fmt: skip
-    table = summary.shares({"grid": rows})
+    table = summary.share_grid_scores({"grid": rows})
     assert table.alignment.tolist() == [0.0, 0.5]
     assert table.n.tolist() == [2, 2]
 
@@ -125,12 +127,14 @@ def test_two_runs_alone_tell_what_independence_would_give():
         def scores(self):
             return {"alignment": list(self.values)}
 
-    assert summary.alone(Scored(0.5, 1.0), Scored(0.2, 0.4)) == pytest.approx((0.75, 0.3, 0.25))
+    assert summary.independent_alignment(Scored(0.5, 1.0), Scored(0.2, 0.4)) == pytest.approx(
+        (0.75, 0.3, 0.25)
+    )
 
 
 def test_how_many_atoms_are_kept_is_chosen_by_the_other_seeds():
     figure = curves([0.0, 0.9, 0.4], [0.0, 0.2, 0.5], [0.0, 0.3, 0.7])
-    table = summary.pruned(figure)
+    table = summary.cross_validated_pruning(figure)
     # Without the first seed two atoms are best, without another one of them is: .6 and .65.
     assert table.k.tolist() == [2, 1, 1]
     assert table.alignment.tolist() == [0.4, 0.2, 0.3]
@@ -154,7 +158,7 @@ def test_a_pruned_run_stands_beside_itself():
         def status(self):
             return Status
 
-    table = summary.by_method([Made()], {"a" * 12: curves([0.0, 0.9, 0.4], [0.0, 0.7, 0.6])})
+    table = summary.scores_by_method([Made()], {"a" * 12: curves([0.0, 0.9, 0.4], [0.0, 0.7, 0.6])})
     line = table[table.metric == "alignment"]
     assert line.kept.tolist() == ["all", "1"]
     assert line["mean"].tolist() == pytest.approx([0.5, 0.8])

@@ -11,21 +11,21 @@ from peftcore.analysis import simplex
 from peftcore.cli import app
 from peftcore.errors import BadInput
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import Surveyor
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape import compute, context
-from peftcore.labs.landscape.request import Ask, Landscape
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.models.base_model import load
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import RunStore
 from peftcore.training import checkpoint, planning, run_training
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 SMALL = {"shots": 6, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
 SHORT = {"limit": 4, "max_new_tokens": 3}
 
 
 def trained(base="mine", method="prefix_tuning", vertices=3, seeds=2, settings=None, **training):
-    spec = plan(
+    spec = build_spec(
         base,
         "miniworld_nli",
         method,
@@ -35,7 +35,7 @@ def trained(base="mine", method="prefix_tuning", vertices=3, seeds=2, settings=N
         SHORT,
     )
     run = RunStore().create(spec)
-    run_training.perform(run, base=load(base))
+    run_training.execute_run(run, base=load(base))
     return run
 
 
@@ -72,9 +72,9 @@ def runs(shelf, monkeypatch):
 def done(kind, *names, **fields):
     """A landscape brought to its end, with few points unless told otherwise."""
     small = {"examples": 4, "steps": 3, "beyond": 0, "copies": 4, "bend_steps": 3}
-    ask = Ask.make({"kind": kind, "runs": names} | small | fields)
-    landscape = Landscape.create(ask)
-    assert compute.carry_out(landscape).state == "done"
+    ask = LandscapeRequest.make({"kind": kind, "runs": names} | small | fields)
+    landscape = LandscapeJob.create(ask)
+    assert compute.run_landscape_job(landscape).state == "done"
     return landscape
 
 
@@ -94,11 +94,11 @@ def test_the_centroid_has_the_loss_the_run_reported(runs, name, seed):
 @pytest.mark.parametrize("name", ["simplex", "decoder", "reader", "lora"])
 def test_a_vertex_has_the_loss_of_an_adapter_made_of_that_vertex_alone(runs, name):
     run = runs[name]
-    base, task = load(run.spec.base), tasks.find(run.spec.task)
+    base, task = load(run.spec.base), tasks.find_task(run.spec.task)
     table = done("face", run.id, examples=0).table()
     worn = checkpoint.load_adapter(run, base)
     rows = task.few_shot(6, 0, 6).dev
-    batch = Encoder(base, task.labels).batch(rows)
+    batch = ExampleBatcher(base, task.labels).batch(rows)
     for vertex in range(3):
         alone = {n: t[:1, vertex : vertex + 1].detach() for n, t in worn.tensors.items()}
         loss = worn.losses(batch, torch.ones(1, 1, 1), alone).mean()
@@ -108,26 +108,28 @@ def test_a_vertex_has_the_loss_of_an_adapter_made_of_that_vertex_alone(runs, nam
 @pytest.mark.parametrize("name", ["simplex", "decoder", "reader", "lora"])
 def test_stacked_points_equal_points_one_by_one(runs, name):
     run = runs[name]
-    base, task = load(run.spec.base), tasks.find(run.spec.task)
-    own = interpolation.of_run(checkpoint.load_adapter(run, base))
+    base, task = load(run.spec.base), tasks.find_task(run.spec.task)
+    own = interpolation.span_of_run(checkpoint.load_adapter(run, base))
     rows = list(task.load("test")[:5])
-    encoder = Encoder(base, task.labels)
-    points = torch.from_numpy(simplex.lattice(3, 1)).float()
-    stacked = Surveyor(own, 1, rows, encoder).losses(points)
+    encoder = ExampleBatcher(base, task.labels)
+    points = torch.from_numpy(simplex.triangle_lattice(3, 1)).float()
+    stacked = PointEvaluator(own, 1, rows, encoder).losses(points)
     for place in (0, 7, len(points) - 1):
-        member = own.at(1, points[place : place + 1])
+        member = own.at_points(1, points[place : place + 1])
         alone = member.losses(encoder.batch(rows), torch.ones(1, 1, 1)).mean()
         assert stacked[place] == pytest.approx(float(alone.detach()), abs=2e-5)
 
 
 def test_an_encoder_that_is_left_alone_runs_once(runs, monkeypatch):
     base = load("mine")
-    task = tasks.find("miniworld_nli")
+    task = tasks.find_task("miniworld_nli")
     seen = []
     for name, once in (("decoder", True), ("simplex", False)):
-        own = interpolation.of_run(checkpoint.load_adapter(runs[name], base))
+        own = interpolation.span_of_run(checkpoint.load_adapter(runs[name], base))
         assert own.encoder_untouched is once
-        surveyor = Surveyor(own, 0, list(task.load("test")[:3]), Encoder(base, task.labels))
+        surveyor = PointEvaluator(
+            own, 0, list(task.load("test")[:3]), ExampleBatcher(base, task.labels)
+        )
         seen.clear()
         blocks = (own.model.encoder, base.model.encoder)
         hooks = [
@@ -141,16 +143,16 @@ def test_an_encoder_that_is_left_alone_runs_once(runs, monkeypatch):
 
 def test_a_copy_with_points_for_every_row_has_the_mean_of_rows_at_their_own_points(runs):
     run = runs["simplex"]
-    base, task = load("mine"), tasks.find("miniworld_nli")
-    own = interpolation.of_run(checkpoint.load_adapter(run, base))
+    base, task = load("mine"), tasks.find_task("miniworld_nli")
+    own = interpolation.span_of_run(checkpoint.load_adapter(run, base))
     rows = list(task.load("test")[:4])
-    surveyor = Surveyor(own, 0, rows, Encoder(base, task.labels))
+    surveyor = PointEvaluator(own, 0, rows, ExampleBatcher(base, task.labels))
     from peftcore.adapters.simplex_points import random_points
 
-    copies = surveyor.scattered([0, 1], salt=9)
+    copies = surveyor.random_point_losses([0, 1], salt=9)
     for copy in (0, 1):
         points = random_points([9], 4, 3, copy)[0]
-        alone = surveyor.rows(points).diagonal()  # row i at point i
+        alone = surveyor.example_losses(points).diagonal()  # row i at point i
         assert copies[copy] == pytest.approx(float(alone.mean()), abs=2e-5)
 
 
@@ -169,39 +171,41 @@ def test_the_points_of_the_training_are_those_that_training_drew(runs, monkeypat
     monkeypatch.setattr(trainer, "random_points", spy)
     run = trained(settings={"length": 2}, seeds=1, validation="stochastic", copies=2)
     step = run.status().seeds[0]["best_step"]
-    first = Landscape.create(Ask.make({"kind": "face", "runs": [run.id], "steps": 2}))
-    compute.carry_out(first)
+    first = LandscapeJob.create(
+        LandscapeRequest.make({"kind": "face", "runs": [run.id], "steps": 2})
+    )
+    compute.run_landscape_job(first)
     used = next(points for salt, points in drawn if salt == -1 - step * 1000 * 1000)
-    wanted = simplex.flat(used.double().numpy())
+    wanted = simplex.triangle_coords(used.double().numpy())
     np.testing.assert_allclose(first.facts["sampled"], wanted, atol=1e-4)
 
 
 def test_what_was_measured_before_a_stop_is_not_measured_again(runs, monkeypatch):
     run = runs["simplex"]
-    ask = Ask.make({"kind": "face", "runs": [run.id], "steps": 6, "examples": 3})
-    landscape = Landscape.create(ask)
+    ask = LandscapeRequest.make({"kind": "face", "runs": [run.id], "steps": 6, "examples": 3})
+    landscape = LandscapeJob.create(ask)
     calls = []
 
     def stop():
         calls.append(1)
         return len(calls) == 4
 
-    assert compute.carry_out(landscape, stop=stop).state == "stopped"
+    assert compute.run_landscape_job(landscape, stop=stop).state == "stopped"
     first = landscape.table()["loss"]
     assert 0 < first.notna().sum() < len(first)
     assert at(landscape.table(), "vertex 2") > 0  # corners come first
     measured = []
-    real = Surveyor.losses
+    real = PointEvaluator.losses
     monkeypatch.setattr(
-        Surveyor, "losses", lambda self, p: measured.append(len(p)) or real(self, p)
+        PointEvaluator, "losses", lambda self, p: measured.append(len(p)) or real(self, p)
     )
-    assert compute.carry_out(landscape).state == "done"
+    assert compute.run_landscape_job(landscape).state == "done"
     whole = landscape.table()["loss"]
     assert sum(measured) == first.isna().sum()
     assert whole.notna().all()
     assert (whole[first.notna()] == first[first.notna()]).all()
     seconds = landscape.status().seconds
-    assert compute.carry_out(landscape).seconds == seconds  # done: nothing is done again
+    assert compute.run_landscape_job(landscape).seconds == seconds  # done: nothing is done again
 
 
 def test_a_torn_last_line_costs_that_line_only(runs):
@@ -210,7 +214,7 @@ def test_a_torn_last_line_costs_that_line_only(runs):
     values.write_bytes(values.read_bytes()[:-9])
     landscape.write_status(state="stopped")
     assert landscape.table()["loss"].isna().any()
-    assert compute.carry_out(landscape).state == "done"
+    assert compute.run_landscape_job(landscape).state == "done"
     assert landscape.table()["loss"].notna().all()
 
 
@@ -218,9 +222,9 @@ def test_a_retrained_adapter_is_measured_anew(runs):
     landscape = done("face", runs["simplex"].id, draw=8)
     plan_ = landscape.plan()
     landscape.write_plan(plan_["facts"] | {"adapters": ["0" * 12]}, plan_["rows"])
-    landscape.keep({"what": "loss", "at": [0], "values": [99.0]})
+    landscape.append_value({"what": "loss", "at": [0], "values": [99.0]})
     landscape.write_status(state="stopped")
-    compute.carry_out(landscape)
+    compute.run_landscape_job(landscape)
     assert landscape.table()["loss"].max() < 99
 
 
@@ -228,10 +232,10 @@ def test_scores_of_answers_stand_beside_losses(runs):
     table = done("face", runs["reader"].id, metric=True).table()
     assert table["score"].between(0, 1).all()
     run = runs["reader"]
-    base, task = load("reader"), tasks.find(run.spec.task)
+    base, task = load("reader"), tasks.find_task(run.spec.task)
     worn = checkpoint.load_adapter(run, base)
     rows = list(task.few_shot(6, 0, 6).dev[:4])
-    said = worn.logits(Encoder(base, task.labels).batch(rows), worn.centroid(2)[:1], {
+    said = worn.logits(ExampleBatcher(base, task.labels).batch(rows), worn.centroid(2)[:1], {
         name: t[:1] for name, t in worn.tensors.items()
     }).argmax(-1)  # fmt: skip
     right = np.mean([task.labels[i] == row.label for i, row in zip(said, rows, strict=True)])
@@ -264,12 +268,14 @@ def test_vertices_in_their_own_plane_keep_their_loss(runs):
 
 def test_random_directions_have_the_length_of_what_they_change(runs):
     base = load("mine")
-    own = interpolation.middle(interpolation.of_run(checkpoint.load_adapter(runs["plain"], base)))
-    ground = interpolation.around(own, 2, "filter")
+    own = interpolation.centroid_span(
+        interpolation.span_of_run(checkpoint.load_adapter(runs["plain"], base))
+    )
+    ground = interpolation.span_around(own, 2, "filter")
     for name, corner in ground.tensors.items():
         moved = (corner[:, 1] - corner[:, 0]).norm(dim=-1)
         torch.testing.assert_close(moved, own.tensors[name][:, 0].norm(dim=-1), rtol=1e-4, atol=0)
-    whole = interpolation.around(own, 1, "tensor").tensors
+    whole = interpolation.span_around(own, 1, "tensor").tensors
     for name, corner in whole.items():
         moved = float((corner[0, 1] - corner[0, 0]).norm())
         assert moved == pytest.approx(float(own.tensors[name][0].norm()), rel=1e-4)
@@ -281,12 +287,14 @@ def test_a_plain_run_has_a_landscape_around_it(runs):
     reported = run.status().seeds[0]["best_dev"]
     assert at(table, "adapter") == pytest.approx(reported, abs=2e-5)
     with pytest.raises(BadInput, match="single adapter"):
-        compute.carry_out(Landscape.create(Ask.make({"kind": "face", "runs": [run.id]})))
+        compute.run_landscape_job(
+            LandscapeJob.create(LandscapeRequest.make({"kind": "face", "runs": [run.id]}))
+        )
 
 
 def test_the_training_path_lies_on_its_plane(runs):
     run = runs["plain"]
-    assert run.path_steps() == [0, 2, 4]
+    assert run.intermediate_steps() == [0, 2, 4]
     table = done("path", run.id, examples=0).table()
     history = run.history().set_index(["step", "seed"])["dev_loss"]
     for step in (0, 2, 4):  # kept in half precision
@@ -306,9 +314,9 @@ def test_a_plane_through_three_adapters_of_equal_shape(runs):
 
 
 def test_adapters_of_other_shapes_span_no_plane(runs):
-    ask = Ask.make({"kind": "curve", "runs": [runs["plain"].id, runs["decoder"].id]})
+    ask = LandscapeRequest.make({"kind": "curve", "runs": [runs["plain"].id, runs["decoder"].id]})
     with pytest.raises(BadInput, match="different names or sizes"):
-        compute.carry_out(Landscape.create(ask))
+        compute.run_landscape_job(LandscapeJob.create(ask))
 
 
 def test_a_trained_curve_goes_lower_than_the_straight_way(runs):
@@ -336,11 +344,11 @@ def test_flatness_of_every_seed(runs):
 
 def test_curvature_agrees_with_differences_of_losses(runs):
     run = runs["plain"]
-    base, task = load("mine"), tasks.find(run.spec.task)
-    own = interpolation.of_run(checkpoint.load_adapter(run, base))
+    base, task = load("mine"), tasks.find_task(run.spec.task)
+    own = interpolation.span_of_run(checkpoint.load_adapter(run, base))
     rows = list(task.load("test")[:3])
-    encoder = Encoder(base, task.labels)
-    product, point = interpolation.curvature(own, 0, [encoder.batch(rows)], torch.ones(1))
+    encoder = ExampleBatcher(base, task.labels)
+    product, point = interpolation.hessian_product(own, 0, [encoder.batch(rows)], torch.ones(1))
     rng = torch.Generator().manual_seed(0)
     vector = torch.randn(len(point), generator=rng)
     vector /= vector.norm()
@@ -352,10 +360,12 @@ def test_curvature_agrees_with_differences_of_losses(runs):
         move = vector[start : start + size].view(t[0, 0].shape)
         corners[name] = torch.stack([t[0, 0], t[0, 0] + move])[None]
         start += size
-    line = interpolation.Terrain(own, corners, frozenset())
+    line = interpolation.AdapterSpan(own, corners, frozenset())
     step = 0.3
     points = torch.tensor([[1 - k * step, k * step] for k in (-1, 0, 1)])
-    low, mid, high = Surveyor(line, 0, rows, encoder).rows(points).double().mean(1).tolist()
+    low, mid, high = (
+        PointEvaluator(line, 0, rows, encoder).example_losses(points).double().mean(1).tolist()
+    )
     assert exact == pytest.approx((low - 2 * mid + high) / step**2, rel=0.1, abs=2e-4)
 
 
@@ -365,7 +375,7 @@ def test_validation_estimates_at_every_kept_step(runs):
     points = found[found["look"] == "points"]
     assert all(len(values) == 4 for values in points["values"])
     steps = found[found["look"] == "step"]
-    assert sorted(set(steps["step"])) == run.path_steps()
+    assert sorted(set(steps["step"])) == run.intermediate_steps()
     assert steps[["stochastic", "centroid", "test_loss", "test_score"]].notna().to_numpy().all()
 
 
@@ -376,13 +386,13 @@ def test_the_adapter_at_a_point_answers_and_can_be_taken_along(runs, tmp_path):
     landscape = done("face", run.id)
     base = load("mine")
     row = landscape.table().query("mark == 'vertex 1'").iloc[0]
-    worn, of = compute.worn_at(landscape.ask, row["weights"], base)
+    worn, of = compute.adapter_at_point(landscape.request, row["weights"], base)
     assert of.id == run.id
     own = checkpoint.load_adapter(run, base)
     for name, t in worn.tensors.items():
         torch.testing.assert_close(t[0, 0], own.tensors[name][0, 1])
-    held = read(compute.exported(landscape.ask, row["weights"], base))
-    plain = planning.wear(base, replace_vertices(run.spec), fresh=False)
+    held = read(compute.export_point(landscape.request, row["weights"], base))
+    plain = planning.build_adapted(base, replace_vertices(run.spec), fresh=False)
     assert {n: t.shape for n, t in held.items()} == {n: t.shape for n, t in plain.tensors.items()}
 
 
@@ -403,25 +413,27 @@ def test_the_command_line_prints_the_points_as_json(runs):
 
 
 def test_equal_asks_are_one_and_their_command_asks_the_same():
-    ask = Ask.make({"kind": "face", "runs": ["a" * 12], "face": ["c", "0", "1"], "metric": True})
-    assert ask.id == Ask.make(ask.model_dump(mode="json")).id
-    words = ask.words()
+    ask = LandscapeRequest.make(
+        {"kind": "face", "runs": ["a" * 12], "face": ["c", "0", "1"], "metric": True}
+    )
+    assert ask.id == LandscapeRequest.make(ask.model_dump(mode="json")).id
+    words = ask.command_arguments()
     assert words[:4] == ["landscape", "a" * 12, "--kind", "face"]
-    from peftcore.cli.options import pair
+    from peftcore.cli.options import parse_setting
 
-    sets = dict(pair(w) for w in words[5::2])
-    assert Ask.make({"kind": "face", "runs": ["a" * 12]} | sets) == ask
+    sets = dict(parse_setting(w) for w in words[5::2])
+    assert LandscapeRequest.make({"kind": "face", "runs": ["a" * 12]} | sets) == ask
     for written in ("c,0,1", "[c, 0, 1]", '["c", "0", "1"]', ["c", 0, 1]):
-        assert Ask.make({"runs": ["a" * 12], "face": written}).face == ("c", "0", "1")
+        assert LandscapeRequest.make({"runs": ["a" * 12], "face": written}).face == ("c", "0", "1")
     for wrong in ("0,1", "0,0,1", "0,1,2,c", []):
         with pytest.raises(BadInput, match="three different corners are needed, such as 0,1,c"):
-            Ask.make({"runs": ["a" * 12], "face": wrong})
+            LandscapeRequest.make({"runs": ["a" * 12], "face": wrong})
 
 
 def test_an_ask_is_known_by_what_differs_from_the_defaults():
-    plain = Ask.make({"runs": ["a" * 12]})
-    assert plain.id == Ask.make({"runs": ["a" * 12], "steps": 15, "kind": "face"}).id
-    assert plain.id != Ask.make({"runs": ["a" * 12], "steps": 16}).id
+    plain = LandscapeRequest.make({"runs": ["a" * 12]})
+    assert plain.id == LandscapeRequest.make({"runs": ["a" * 12], "steps": 15, "kind": "face"}).id
+    assert plain.id != LandscapeRequest.make({"runs": ["a" * 12], "steps": 16}).id
 
 
 def test_the_same_run_with_other_numbers_of_vertices(runs):
@@ -438,18 +450,18 @@ def test_the_same_run_with_other_numbers_of_vertices(runs):
     assert "whole numbers" in wrong.stderr
 
 
-SHIPPED = sorted(Landscape.assets().glob("*/ask.json"))
+SHIPPED = sorted(LandscapeJob.assets().glob("*/ask.json"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
-    ask = Ask.make(json.loads(path.read_text()))
+    ask = LandscapeRequest.make(json.loads(path.read_text()))
     assert ask.id == path.parent.name
-    found = Landscape(path.parent, ask, True)
+    found = LandscapeJob(path.parent, ask, True)
     assert found.status().state == "done"
-    for part, stamp in zip(ask.parts(), found.facts["adapters"], strict=True):
+    for part, stamp in zip(ask.adapter_refs(), found.facts["adapters"], strict=True):
         run = RunStore().open(part.run)
         assert run.demo
-        assert context.stamp(run, part.step) == stamp
-    if ask.kind in compute.PLANAR:
+        assert context.adapter_digest(run, part.step) == stamp
+    if ask.kind in compute.POINT_KINDS:
         assert found.table()["loss"].notna().all()

@@ -7,7 +7,7 @@ from peftcore.errors import BadInput
 from peftcore.jobs.queue import Queue
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import plan
+from peftcore.training.planning import build_spec
 
 TASKS = ["miniworld_nli", "miniworld_sentiment"]
 
@@ -15,11 +15,11 @@ TASKS = ["miniworld_nli", "miniworld_sentiment"]
 @pytest.fixture
 def store(tmp_path):
     """The runs of this test alone."""
-    return RunStore(demos=tmp_path)
+    return RunStore(demo_folder=tmp_path)
 
 
 def spec(method="spt", task="miniworld_nli", **settings):
-    return plan("tiny-t5", task, method, settings, {"seeds": 3}, None, {"limit": 24})
+    return build_spec("tiny-t5", task, method, settings, {"seeds": 3}, None, {"limit": 24})
 
 
 def made(found):
@@ -30,7 +30,7 @@ def made(found):
 
 def test_variants_differ_in_one_thing_each_and_hold_plain_prompt_tuning(store):
     own = spec(length=7)
-    found = ablations.study("variants", own, store)
+    found = ablations.build_ablation("variants", own, store)
     assert [cell.spec.method for cell in found.cells] == ["prompt_tuning"] + ["spt"] * 5
     assert own.id in {cell.spec.id for cell in found.cells}
     assert {cell.spec.settings["length"] for cell in found.cells} == {7}
@@ -41,19 +41,19 @@ def test_variants_differ_in_one_thing_each_and_hold_plain_prompt_tuning(store):
 
 
 def test_variants_are_the_same_around_any_of_them(store):
-    one = {cell.spec.id for cell in ablations.variants(spec())}
-    assert one == {cell.spec.id for cell in ablations.variants(spec(share="feature"))}
-    assert one == {cell.spec.id for cell in ablations.variants(spec("prompt_tuning"))}
+    one = {cell.spec.id for cell in ablations.variant_cells(spec())}
+    assert one == {cell.spec.id for cell in ablations.variant_cells(spec(share="feature"))}
+    assert one == {cell.spec.id for cell in ablations.variant_cells(spec("prompt_tuning"))}
 
 
 def test_a_study_finds_the_runs_there_are_and_queues_the_rest_once(store):
     mine, plain = made(spec()), made(spec("prompt_tuning"))
-    found = ablations.study("variants", mine.spec, store)
+    found = ablations.build_ablation("variants", mine.spec, store)
     assert [run and run.id for run in found.runs] == [plain.id, mine.id, None, None, None, None]
     queue = Queue(store=store)
     jobs = ablations.queue_missing(found, queue)
     assert [job.spec.id for job in jobs] == [cell.spec.id for cell in found.missing]
-    again = ablations.study("variants", mine.spec, store)
+    again = ablations.build_ablation("variants", mine.spec, store)
     assert not again.missing
     assert [run.status().state for run in again.unfinished] == ["queued"] * 4
 
@@ -61,33 +61,33 @@ def test_a_study_finds_the_runs_there_are_and_queues_the_rest_once(store):
 def test_a_failed_run_can_be_queued_again(store):
     run = made(spec())
     run.write_status(state="failed")
-    found = ablations.study("variants", run.spec, store)
+    found = ablations.build_ablation("variants", run.spec, store)
     assert run.spec.id in {cell.spec.id for cell in found.missing}
 
 
 def test_runs_made_before_a_setting_existed_are_found(store):
     old = {"length": 20, "start": "vocabulary", "scale_rate": 0.3}
     run = make_run("spt", settings=old, population={"seeds": 3}, training={"learning_rate": 1.0})
-    found = ablations.study("variants", run.spec, store)
+    found = ablations.build_ablation("variants", run.spec, store)
     assert run.id in {there.id for there in found.runs if there}
 
 
 def test_lengths_hold_the_runs_own_for_both_methods(store):
-    found = ablations.study("lengths", spec(length=20), store)
-    places = [(cell.spec.method, cell.place) for cell in found.cells]
+    found = ablations.build_ablation("lengths", spec(length=20), store)
+    places = [(cell.spec.method, cell.axis_position) for cell in found.cells]
     assert places == [(m, n) for m in ("spt", "prompt_tuning") for n in (10, 20, 30, 50, 60)]
-    assert all(cell.spec.settings["length"] == cell.place for cell in found.cells)
+    assert all(cell.spec.settings["length"] == cell.axis_position for cell in found.cells)
 
 
 def test_shots_beyond_what_the_task_has_are_left_out():
     own = spec()
-    counts = {cell.spec.training.shots for cell in ablations.shots(own, (6, 10**6))}
+    counts = {cell.spec.training.shots for cell in ablations.shot_cells(own, (6, 10**6))}
     assert counts == {6, own.training.shots}
 
 
 def test_scores_have_a_row_for_every_finished_seed(store):
     run = made(spec())
-    table = ablations.study("variants", run.spec, store).scores("accuracy")
+    table = ablations.build_ablation("variants", run.spec, store).scores("accuracy")
     assert list(table["seed"]) == [0, 1, 2]
     assert list(table["accuracy"]) == run.scores()["accuracy"]
     assert set(table["name"]) == {"Scale of each token"}
@@ -95,7 +95,7 @@ def test_scores_have_a_row_for_every_finished_seed(store):
 
 def test_a_transfer_starts_every_task_from_what_every_task_taught(store):
     run = made(spec())
-    found = ablations.study("transfer", run.spec, store, TASKS)
+    found = ablations.build_ablation("transfer", run.spec, store, TASKS)
     assert [(cell.source, cell.target) for cell in found.cells] == [
         *(("", name) for name in TASKS),
         *((source, target) for source in TASKS for target in TASKS),
@@ -111,15 +111,15 @@ def test_a_transfer_starts_every_task_from_what_every_task_taught(store):
 
 def test_the_gain_of_a_transfer_is_paired_by_seed(store):
     first, second = TASKS
-    found = ablations.study("transfer", spec(), store, TASKS)
+    found = ablations.build_ablation("transfer", spec(), store, TASKS)
     wanted = {("", second): [0.2, 0.4, 0.6], (first, second): [0.5, 0.6, 0.7]}
     for cell in found.cells:
         if (cell.source, cell.target) in wanted:
             made(cell.spec).write_scores({"accuracy": wanted[cell.source, cell.target]})
-    found = ablations.study("transfer", spec(), store, TASKS)
+    found = ablations.build_ablation("transfer", spec(), store, TASKS)
     matrix = {
         (field.source, field.target): field
-        for field in ablations.gains(found, dict.fromkeys(TASKS, "accuracy"))
+        for field in ablations.transfer_gains(found, dict.fromkeys(TASKS, "accuracy"))
     }
     field = matrix[first, second]
     assert (field.direct, field.started) == (pytest.approx(0.4), pytest.approx(0.6))
@@ -133,23 +133,23 @@ def test_the_gain_of_a_transfer_is_paired_by_seed(store):
 
 def test_what_cannot_be_studied_is_refused(store):
     with pytest.raises(BadInput, match="needs two tasks"):
-        ablations.study("transfer", spec(), store, TASKS[:1])
+        ablations.build_ablation("transfer", spec(), store, TASKS[:1])
     with pytest.raises(BadInput, match="made by lora"):
-        ablations.study("lengths", spec("lora"), store)
+        ablations.build_ablation("lengths", spec("lora"), store)
     with pytest.raises(BadInput, match="no study 'length'; did you mean 'lengths'"):
-        ablations.study("length", spec(), store)
+        ablations.build_ablation("length", spec(), store)
 
 
 def test_the_partner_without_scales_must_be_done(store):
     run = made(spec(length=9))
-    assert ablations.plain_partner(run, store) is None
+    assert ablations.find_unscaled_run(run, store) is None
     plain = made(spec("prompt_tuning", length=9))
-    assert ablations.plain_partner(run, store).id == plain.id
+    assert ablations.find_unscaled_run(run, store).id == plain.id
     plain.write_status(state="cancelled")
-    assert ablations.plain_partner(run, store) is None
+    assert ablations.find_unscaled_run(run, store) is None
 
 
 def test_comparable_runs_share_task_data_and_seeds(store):
     run, other = made(spec()), made(spec("lora"))
     made(spec("lora", "miniworld_sentiment"))
-    assert {r.id for r in ablations.comparable(store.all(), run)} == {run.id, other.id}
+    assert {r.id for r in ablations.comparable_runs(store.all(), run)} == {run.id, other.id}

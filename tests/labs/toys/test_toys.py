@@ -21,9 +21,9 @@ from peftcore.labs.toys import (
     results,
     training,
 )
-from peftcore.labs.toys.recipes import Shape, Stage, recipe, reported
+from peftcore.labs.toys.recipes import Stage, ToyShape, find_recipe, reported_exact_match
 
-SMALL = Shape(layers=2, heads=2, width=16, length=3, pads=2)
+SMALL = ToyShape(layers=2, heads=2, width=16, length=3, pads=2)
 
 
 def rng(seed=0):
@@ -41,14 +41,14 @@ def test_answers_of_every_task():
         "histogram": [2, 1, 2, 1],
     }
     for task, wanted in expected.items():
-        assert digits.answers(x, task)[0].tolist() == wanted
+        assert digits.task_answers(x, task)[0].tolist() == wanted
 
 
 def test_a_quarter_is_held_out_and_never_trained_on():
     every = torch.tensor(list(itertools.product(range(8), repeat=4)))
     assert digits.held_out(every).float().mean().item() == pytest.approx(0.25, abs=0.02)
-    assert not digits.held_out(digits.draw(500, 6, rng(), test=False)).any()
-    assert digits.held_out(digits.draw(500, 6, rng(), test=True)).all()
+    assert not digits.held_out(digits.sample_inputs(500, 6, rng(), test=False)).any()
+    assert digits.held_out(digits.sample_inputs(500, 6, rng(), test=True)).all()
 
 
 def test_the_split_is_the_same_in_every_process():
@@ -59,15 +59,15 @@ def test_the_split_is_the_same_in_every_process():
 
 
 def test_the_constant_answer_agrees_with_counting_draws():
-    drawn = digits.draw(40_000, 4, rng(), test=False)
-    counted = digits.answers(drawn, "histogram")
+    drawn = digits.sample_inputs(40_000, 4, rng(), test=False)
+    counted = digits.task_answers(drawn, "histogram")
     best = counted.unique(dim=0, return_counts=True)[1].max().item() / len(drawn)
     assert guessing.constant_answer(4) == pytest.approx(best, abs=0.01)
     assert guessing.constant_answer(6) == pytest.approx(0.0685, abs=1e-4)
 
 
 def test_later_positions_do_not_change_earlier_scores():
-    tensors = model.fresh(SMALL, [0, 1])
+    tensors = model.init_model(SMALL, [0, 1])
     tokens = torch.randint(8, (2, 4, 5), generator=rng())
     other = tokens.clone()
     other[..., -1] = (other[..., -1] + 1) % 8
@@ -78,15 +78,15 @@ def test_later_positions_do_not_change_earlier_scores():
 
 def test_seeds_side_by_side_are_seeds_apart():
     stage = Stage(kind="pretrain", task="mixture", steps=5, rate=1e-3)
-    both = training.train(SMALL, stage, [3, 5])
-    alone = training.train(SMALL, stage, [5])
+    both = training.train_stage(SMALL, stage, [3, 5])
+    alone = training.train_stage(SMALL, stage, [5])
     for name, tensor in alone.tensors.items():
         torch.testing.assert_close(both.tensors[name][1:], tensor, atol=2e-4, rtol=1e-2)
 
 
 def test_a_prefix_that_holds_the_positions_own_states_changes_nothing():
     shape = SMALL.model_copy(update={"layers": 1})
-    tensors = model.fresh(shape, [0])
+    tensors = model.init_model(shape, [0])
     tokens = torch.randint(8, (1, 4, 5), generator=rng())
     own = (tensors["words"][:, :1] + tensors["places"][:, :2])[:, None]
     a = model.logits(shape, tensors, tokens)
@@ -95,12 +95,12 @@ def test_a_prefix_that_holds_the_positions_own_states_changes_nothing():
 
 
 def test_a_prefix_only_scales_the_content_pattern_of_the_first_layer():
-    tensors = {n: t.double() * 10 for n, t in model.fresh(SMALL, [0]).items()}
-    prefix = model.fresh_prefix(SMALL, [0])["prefix"].double()
+    tensors = {n: t.double() * 10 for n, t in model.init_model(SMALL, [0]).items()}
+    prefix = model.init_prefix(SMALL, [0])["prefix"].double()
     tokens = torch.randint(8, (1, 4, 5), generator=rng())
-    plain, worn = model.Seen(), model.Seen()
-    model.logits(SMALL, tensors, tokens, seen=plain)
-    model.logits(SMALL, tensors, tokens, prefix, seen=worn)
+    plain, worn = model.AttentionTrace(), model.AttentionTrace()
+    model.logits(SMALL, tensors, tokens, trace=plain)
+    model.logits(SMALL, tensors, tokens, prefix, trace=worn)
 
     def content(weights):
         kept = weights[..., SMALL.pads :]
@@ -113,20 +113,20 @@ def test_a_prefix_only_scales_the_content_pattern_of_the_first_layer():
 
 
 def test_lora_starts_without_effect_and_counts_as_many_numbers_as_the_prefix():
-    chosen = recipe("04").shape
-    lora, prefix = model.fresh_lora(chosen, [0]), model.fresh_prefix(chosen, [0])
+    chosen = find_recipe("04").shape
+    lora, prefix = model.init_lora(chosen, [0]), model.init_prefix(chosen, [0])
     count = [sum(t[0].numel() for t in made.values()) for made in (lora, prefix)]
     assert count == [1920, 1920]
-    base = model.fresh(chosen, [0])
-    assert all(torch.equal(t, base[n]) for n, t in model.with_lora(base, lora).items())
+    base = model.init_model(chosen, [0])
+    assert all(torch.equal(t, base[n]) for n, t in model.apply_lora(base, lora).items())
 
 
 @pytest.mark.parametrize(("kind", "unchanged"), [("prefix", True), ("lora", True), ("full", False)])
 def test_adaptations_train_and_leave_the_base_alone(kind, unchanged):
-    base = model.fresh(SMALL, [0])
+    base = model.init_model(SMALL, [0])
     before = {name: tensor.clone() for name, tensor in base.items()}
     stage = Stage(kind=kind, task="descending", steps=30, rate=1e-2)
-    made = training.train(SMALL, stage, [0], base)
+    made = training.train_stage(SMALL, stage, [0], base)
     assert made.losses[-1][1][0] < made.losses[0][1][0]
     assert all(torch.equal(tensor, base[name]) for name, tensor in before.items())
     assert (set(made.tensors) != set(base)) == unchanged
@@ -134,7 +134,7 @@ def test_adaptations_train_and_leave_the_base_alone(kind, unchanged):
 
 def test_sizes_are_those_of_the_authors_code():
     def without_head(number, size):
-        made = model.fresh(recipe(number, size).shape, [0])
+        made = model.init_model(find_recipe(number, size).shape, [0])
         return sum(t.numel() for name, t in made.items() if name != "head")
 
     assert without_head("01", "full") == 114_912
@@ -144,18 +144,18 @@ def test_sizes_are_those_of_the_authors_code():
 
 def test_exact_match_is_that_of_greedy_decoding():
     stage = Stage(kind="pretrain", task="ascending", steps=60, rate=5e-3)
-    made = training.train(SMALL, stage, [0])
+    made = training.train_stage(SMALL, stage, [0])
     reached = training.exact_match(SMALL, "pretrain", made.tensors, None, "ascending")[0]
-    inputs = digits.draw(training.TESTED, 3, rng(20_231_019), test=True)
-    written = training.answer(SMALL, "pretrain", made.tensors, None, inputs)
-    right = (written == digits.answers(inputs, "ascending")).all(-1).float().mean().item()
+    inputs = digits.sample_inputs(training.TEST_SEQUENCES, 3, rng(20_231_019), test=True)
+    written = training.greedy_answers(SMALL, "pretrain", made.tensors, None, inputs)
+    right = (written == digits.task_answers(inputs, "ascending")).all(-1).float().mean().item()
     assert reached == pytest.approx(100 * right)
     assert 0 < right < 1
 
 
 def test_attention_of_a_toy_sums_to_one_and_never_looks_ahead():
-    made = model.fresh(SMALL, [0, 1])
-    seen = training.attention(SMALL, "pretrain", made, None, torch.tensor([1, 2, 3, 1, 2]))
+    made = model.init_model(SMALL, [0, 1])
+    seen = training.attention_weights(SMALL, "pretrain", made, None, torch.tensor([1, 2, 3, 1, 2]))
     assert [tuple(weights.shape) for weights in seen] == [(2, 5, 7), (2, 3, 7)]
     torch.testing.assert_close(seen[0].sum(-1), torch.ones(2, 5))
     assert seen[0][:, 0, 3:].sum() == 0
@@ -164,7 +164,7 @@ def test_attention_of_a_toy_sums_to_one_and_never_looks_ahead():
 @pytest.fixture
 def short():
     """An experiment of a few steps."""
-    whole = recipe("01", "quick")
+    whole = find_recipe("01", "quick")
     stages = tuple(stage.model_copy(update={"steps": 3}) for stage in whole.stages)
     return whole.model_copy(update={"stages": stages, "shape": SMALL})
 
@@ -178,69 +178,71 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
             raise Enough
 
     with pytest.raises(Enough):
-        experiments.perform(short, (0, 1), tmp_path, report=stop_at_second)
-    assert [stage.name for stage, _ in results.found(tmp_path, short, (0, 1))] == ["pretrained"]
+        experiments.run_experiment(short, (0, 1), tmp_path, report=stop_at_second)
+    assert [stage.name for stage, _ in results.completed_stages(tmp_path, short, (0, 1))] == [
+        "pretrained"
+    ]
     seen = []
-    experiments.perform(short, (0, 1), tmp_path, report=lambda told: seen.append(told.stage))
+    experiments.run_experiment(short, (0, 1), tmp_path, report=lambda told: seen.append(told.stage))
     assert "pretrained" not in seen
-    rows = list(results.rows(tmp_path, short, (0, 1)))
+    rows = list(results.result_rows(tmp_path, short, (0, 1)))
     assert len(rows) == 3 * 2
     assert all(0 <= row.low <= row.mean <= row.high <= 100 for row in rows)
-    assert rows[1].paper == reported("01", "pretrained", "descending") == 0.0
+    assert rows[1].paper == reported_exact_match("01", "pretrained", "descending") == 0.0
 
 
 def test_stopping_is_obeyed_at_once(short, tmp_path):
-    with pytest.raises(training.Stopped):
-        experiments.perform(short, (0,), tmp_path, stop=lambda: True)
-    assert not results.found(tmp_path, short, (0,))
+    with pytest.raises(training.StageStopped):
+        experiments.run_experiment(short, (0,), tmp_path, stop=lambda: True)
+    assert not results.completed_stages(tmp_path, short, (0,))
 
 
 def test_only_the_first_seeds_weights_are_shipped(short, tmp_path):
-    experiments.perform(short, (0, 1), tmp_path / "a")
-    experiments.ship(short, (0, 1), tmp_path / "a", tmp_path / "b")
-    for stage, result in results.found(tmp_path / "b", short, (0, 1)):
+    experiments.run_experiment(short, (0, 1), tmp_path / "a")
+    experiments.ship_results(short, (0, 1), tmp_path / "a", tmp_path / "b")
+    for stage, result in results.completed_stages(tmp_path / "b", short, (0, 1)):
         assert len(result.exact_match["ascending"]) == 2
-        kept = results.weights(tmp_path / "b", result.key)
+        kept = results.load_weights(tmp_path / "b", result.key)
         assert {len(tensor) for tensor in kept.values()} == {1}, stage.name
 
 
 def test_a_teller_writes_where_it_is_and_hears_a_cancel(short, home):
-    teller = live.Teller(short, (0,))
-    teller.report(training.Told("pretrained", 3, 3, [1.5]))
-    now = live.status(short)
+    teller = live.ProgressWriter(short, (0,))
+    teller.report(training.StageProgress("pretrained", 3, 3, [1.5]))
+    now = live.read_status(short)
     assert now.busy
     assert now.done == pytest.approx(1 / 3)
     assert now.losses == {"pretrained": [[3, [1.5]]]}
-    live.cancel(short)
+    live.cancel_experiment(short)
     assert teller.stop()
     with pytest.raises(BadInput, match="already"):
-        live.start(short, (0,))
+        live.start_experiment(short, (0,))
     teller.end("cancelled")
-    assert not live.status(short).busy
+    assert not live.read_status(short).busy
 
 
 def test_unknown_experiments_and_recipes_are_named():
     with pytest.raises(BadInput, match="toy experiment"):
-        recipe("05")
+        find_recipe("05")
     with pytest.raises(BadInput, match="recipe"):
-        recipe("01", "huge")
+        find_recipe("01", "huge")
 
 
 def test_the_command_trains_and_prints_nothing_but_json(home, monkeypatch, short):
-    monkeypatch.setattr("peftcore.labs.toys.recipes.recipe", lambda number, size="cpu": short)
+    monkeypatch.setattr("peftcore.labs.toys.recipes.find_recipe", lambda number, size="cpu": short)
     done = CliRunner().invoke(app, ["toys", "01", "--seeds", "2", "--device", "cpu", "--json"])
     assert done.exit_code == 0, done.output
     rows = json.loads(done.stdout)
     assert {"model", "adaptation", "task", "exact_match"} <= rows[0].keys()
     assert {"mean", "low", "high", "seeds"} == rows[0]["exact_match"].keys()
-    assert live.status(short).state == "done"
+    assert live.read_status(short).state == "done"
 
 
 def test_one_virtual_token_prints_any_string():
     draw = random.Random(7)
     for _ in range(60):
         text = "".join(draw.choices(capacity.SYMBOLS, k=draw.randint(1, 20)))
-        assert "".join(p.symbol for p in capacity.unfold(capacity.store(text))) == text
+        assert "".join(p.symbol for p in capacity.run_network(capacity.encode_text(text))) == text
 
 
 def test_every_symbol_wins_at_its_own_coordinate():
@@ -250,13 +252,13 @@ def test_every_symbol_wins_at_its_own_coordinate():
 
 
 def test_heads_of_the_construction_look_where_they_should():
-    at = capacity.unfold(capacity.store("abc"))[1]
-    assert np.argmax(at.own) == 2
-    assert np.argmax(at.first) == 0
+    at = capacity.run_network(capacity.encode_text("abc"))[1]
+    assert np.argmax(at.own_attention) == 2
+    assert np.argmax(at.first_attention) == 0
     assert at.kept.nonzero()[0].tolist() == [1]
 
 
 @pytest.mark.parametrize("text", ["", "a" * 21, "two words", "é"])
 def test_texts_that_cannot_be_stored_say_why(text):
     with pytest.raises(BadInput, match="the text"):
-        capacity.store(text)
+        capacity.encode_text(text)

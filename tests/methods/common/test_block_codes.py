@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from peftcore.methods.common import block_codes
-from peftcore.methods.common.block_codes import coding, matrix
+from peftcore.methods.common.block_codes import sparse_code, weight_matrix
 
 
 def planted(rows=64, seed=0):
@@ -21,7 +21,7 @@ def rebuilt(made):
 
 def test_codes_times_atoms_give_the_matrix_back():
     weight = planted()
-    made = coding(weight, 4, 32, 0.1)
+    made = sparse_code(weight, 4, 32, 0.1)
     assert made.codes.shape == (8, 8, 32)
     assert made.atoms.shape == (32, 4, 4)
     torch.testing.assert_close(made.atoms.flatten(1).norm(dim=1), torch.ones(32))
@@ -29,39 +29,41 @@ def test_codes_times_atoms_give_the_matrix_back():
 
 
 def test_a_higher_price_leaves_more_exact_zeros():
-    zeros = [float((coding(planted(), 4, 32, p).codes == 0).float().mean()) for p in (0.1, 0.5, 2)]
+    zeros = [
+        float((sparse_code(planted(), 4, 32, p).codes == 0).float().mean()) for p in (0.1, 0.5, 2)
+    ]
     assert 0.3 < zeros[0] < zeros[1] < zeros[2]
 
 
 def test_codes_scale_with_the_matrix_and_atoms_do_not():
-    one, large = coding(planted(), 4, 32, 0.3), coding(planted() * 50, 4, 32, 0.3)
+    one, large = sparse_code(planted(), 4, 32, 0.3), sparse_code(planted() * 50, 4, 32, 0.3)
     torch.testing.assert_close(large.codes, one.codes * 50)
     torch.testing.assert_close(large.atoms, one.atoms)
 
 
 def test_rounding_of_another_machine_changes_next_to_nothing():
     noise = 1e-12 * torch.randn(32, 32, generator=torch.Generator().manual_seed(5)).double()
-    one, other = coding(planted(), 4, 32, 0.3), coding(planted() + noise, 4, 32, 0.3)
+    one, other = sparse_code(planted(), 4, 32, 0.3), sparse_code(planted() + noise, 4, 32, 0.3)
     torch.testing.assert_close(other.codes, one.codes, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_the_matrix_of_a_part_is_what_its_columns_compute(tiny, family):
     base = tiny(family)
-    part = base.anatomy.parts["attention.value"][1]
+    part = base.structure.target_slices["attention.value"][1]
     leaf = base.model.get_submodule(part.path)
     x = torch.randn(3, part.inputs, generator=torch.Generator().manual_seed(1))
     bias = leaf.bias if leaf.bias is not None else torch.zeros(part.stop)
-    mine = x @ matrix(base, part).float() + bias[part.start : part.stop]
+    mine = x @ weight_matrix(base, part).float() + bias[part.start : part.stop]
     torch.testing.assert_close(mine, leaf(x)[:, part.start : part.stop])
 
 
 def test_codes_that_were_made_once_are_read_again(tiny, home, monkeypatch):
     base = tiny("llama")
-    part = base.anatomy.parts["attention.query"][0]
-    first = block_codes.of_part(base, part, 4, 16, 0.3)
+    part = base.structure.target_slices["attention.query"][0]
+    first = block_codes.cached_coding(base, part, 4, 16, 0.3)
     assert len(list((home / "codes").iterdir())) == 1
-    monkeypatch.setattr(block_codes, "coding", None)  # nobody may compute them again
-    again = block_codes.of_part(base, part, 4, 16, 0.3)
+    monkeypatch.setattr(block_codes, "sparse_code", None)  # nobody may compute them again
+    again = block_codes.cached_coding(base, part, 4, 16, 0.3)
     assert torch.equal(first.codes, again.codes)
     assert torch.equal(first.atoms, again.atoms)

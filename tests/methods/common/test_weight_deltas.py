@@ -8,9 +8,9 @@ from support.adapters import EXAMPLES, dress, train, wearing
 from support.bases import FAMILIES
 
 from peftcore.adapters.simplex_points import random_points
-from peftcore.methods.common.weight_deltas import folded, looked_up
+from peftcore.methods.common.weight_deltas import lookup_rows, merged_parameters
 from peftcore.models.base_model import freeze
-from peftcore.models.batching import Encoder
+from peftcore.models.batching import ExampleBatcher
 
 
 def bare(base, head):
@@ -30,7 +30,7 @@ def heads(adapted):
 def test_full_fine_tuning_equals_training_a_copy_of_the_model(tiny, family):
     base = tiny(family)
     ours = wearing(base, "full_fine_tuning")
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     theirs.base.model.requires_grad_(True)
     train(ours, list(ours.tensors.values()), batch)
@@ -40,12 +40,12 @@ def test_full_fine_tuning_equals_training_a_copy_of_the_model(tiny, family):
     untrained = wearing(base, "full_fine_tuning").losses(batch, ours.centroid())
     assert (moved - untrained).abs().max() > 0.1
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
-    merged = folded(ours.adapter, member)
+    merged = merged_parameters(ours.adapter, member)
     own = dict(theirs.base.model.named_parameters())
     assert merged.keys() == own.keys()
-    for weight in base.anatomy.weights:
+    for weight in base.structure.weights:
         # A key's bias moves no attention: its gradient is rounding, which Adam blows up.
-        if not (weight.bias and "attention.key" in weight.components):
+        if not (weight.is_bias and "attention.key" in weight.components):
             ours_now, theirs_now = (share(t[weight.name], weight) for t in (merged, own))
             torch.testing.assert_close(ours_now, theirs_now, rtol=1e-4, atol=1e-4)
 
@@ -59,11 +59,11 @@ def test_t5_trained_by_hand_gives_the_same_answers(tiny):
     """No code of ours but the batch: the library's model, its logits and torch's loss."""
     base = tiny("t5")
     ours = wearing(base, "full_fine_tuning")
-    batch = Encoder(base, ()).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model).requires_grad_(True)
     step = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
     for _ in range(3):
-        logits = model(batch.ids, batch.mask, labels=batch.targets).logits
+        logits = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
         each = torch.nn.functional.cross_entropy(
             logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
         )
@@ -71,7 +71,7 @@ def test_t5_trained_by_hand_gives_the_same_answers(tiny):
         step.step()
         step.zero_grad()
     train(ours, list(ours.tensors.values()), batch)
-    theirs = model(batch.ids, batch.mask, labels=batch.targets).logits
+    theirs = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
     torch.testing.assert_close(ours.logits(batch, ours.centroid()), theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -79,10 +79,10 @@ def test_t5_trained_by_hand_gives_the_same_answers(tiny):
 def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
     base = tiny(family)
     ours = dress(base, "full_fine_tuning", (0,), 1)
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
-    for name, values in folded(ours.adapter, member).items():
+    for name, values in merged_parameters(ours.adapter, member).items():
         theirs.base.model.get_parameter(name).data.copy_(values)
     torch.testing.assert_close(
         ours.losses(batch, ours.centroid()), theirs.losses(batch, theirs.centroid())
@@ -93,7 +93,7 @@ def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
 def test_training_starts_at_the_base(tiny, family):
     base = tiny(family)
     ours = wearing(base, "full_fine_tuning")
-    batch = Encoder(base, ["yes", "no"]).batch(EXAMPLES)
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     torch.testing.assert_close(
         ours.losses(batch, ours.centroid()), theirs.losses(batch, theirs.centroid())
@@ -106,7 +106,7 @@ class Looked:
     def __init__(self, stacked, coords):
         self.tensors, self.coords = {"table": stacked}, coords
 
-    def of(self, name):
+    def coords_for(self, name):
         return self.coords
 
 
@@ -115,6 +115,6 @@ def test_rows_are_looked_up_in_the_mixture_of_the_tables():
     ids = torch.randint(5, (8, 6))  # every row twice, as with two beams
     tables = torch.einsum("srv,svwd->srwd", coords, stacked).flatten(0, 1).repeat_interleave(2, 0)
     wanted = torch.stack([table[row] for table, row in zip(tables, ids, strict=True)])
-    torch.testing.assert_close(looked_up(Looked(stacked, coords), "table", ids), wanted)
-    everyone = looked_up(Looked(stacked, coords), "table", ids[:1])
+    torch.testing.assert_close(lookup_rows(Looked(stacked, coords), "table", ids), wanted)
+    everyone = lookup_rows(Looked(stacked, coords), "table", ids[:1])
     torch.testing.assert_close(everyone, tables[::2][:, ids[0]])

@@ -12,10 +12,10 @@ from peftcore.sweeps import execute, seed_shards
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.engines import folder_transfer
 from peftcore.sweeps.engines import ray as ray_engine
-from peftcore.sweeps.engines.base import Work
+from peftcore.sweeps.engines.base import Shard
 from peftcore.sweeps.engines.ray import RayEngine
-from peftcore.sweeps.engines.trainer_process import Hands
-from peftcore.sweeps.spec import Sweep, SweepWork
+from peftcore.sweeps.engines.trainer_process import ShardTrainer
+from peftcore.sweeps.spec import Sweep, SweepJob
 
 ASKED = {
     "bases": ["mine"],
@@ -66,7 +66,7 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
 
     monkeypatch.setattr("tempfile.tempdir", None)  # read TMPDIR again
     workers = {node.node_id[:8]: node for node in cluster.worker_nodes}
-    killed, told = [], ray_engine._tell
+    killed, told = [], ray_engine._write_progress
 
     def spy(works, news):
         told(works, news)
@@ -78,10 +78,10 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
                 kill = partial(cluster.remove_node, node, allow_graceful=False)
                 threading.Thread(target=kill).start()
 
-    monkeypatch.setattr(ray_engine, "_tell", spy)
+    monkeypatch.setattr(ray_engine, "_write_progress", spy)
     asked, store = Sweep.make(ASKED), RunStore()
-    work = SweepWork.own(asked)
-    status = execute.carry_out(work, RayEngine(cluster.address), store)
+    work = SweepJob.create_own(asked)
+    status = execute.run_sweep(work, RayEngine(cluster.address), store)
     assert (status.state, status.done, status.of) == ("done", 9, 9), status
     assert killed
     entries = work.entries()
@@ -92,47 +92,47 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
     assert killed[0][0] not in struck["by"]
     assert len({entry["by"] for entry in entries}) > 1
     assert (
-        len(list(folder_transfer.root().glob("[0-9a-f]*"))) == 1
+        len(list(folder_transfer.transfer_root().glob("[0-9a-f]*"))) == 1
     )  # the base, once on this machine
-    part = asked.cells()[0].parts[0]
+    part = asked.cells()[0].shards[0]
     there = RunStore(tmp_path / "alone")
-    Hands().do(Work(part, there.folder), lambda: False)
-    arrived = seed_shards.shelf(store).open(part.id)
+    ShardTrainer().train_shard(Shard(part, there.folder), lambda: False)
+    arrived = seed_shards.shard_store(store).open(part.id)
     read = lambda run: (run.folder / "adapter.safetensors").read_bytes()
     assert read(arrived) == read(there.open(part.id))
     assert arrived.scores() == there.open(part.id).scores()
-    whole = [state.run for state in sweep_status.survey(asked.cells(), store)]
+    whole = [state.run for state in sweep_status.cell_states(asked.cells(), store)]
     assert all(len(run.scores()["accuracy"]) == 6 for run in whole)
-    assert execute.carry_out(work, RayEngine(cluster.address), store).state == "done"
+    assert execute.run_sweep(work, RayEngine(cluster.address), store).state == "done"
     assert len(work.entries()) == 9
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, cluster, monkeypatch):
-    told = ray_engine._tell
+    told = ray_engine._write_progress
     asked = Sweep.make(
         ASKED | {"methods": ["lora"], "training": ASKED["training"] | {"steps": 3000}}
     )
     asked = asked.model_copy(update={"training": asked.training | {"evaluate_every": 20}})
-    work, store = SweepWork.own(asked), RunStore()
+    work, store = SweepJob.create_own(asked), RunStore()
 
     def spy(works, news):
         told(works, news)
         if any(found["step"] > 20 for found in news.values()):
             work.stop()
 
-    monkeypatch.setattr(ray_engine, "_tell", spy)
+    monkeypatch.setattr(ray_engine, "_write_progress", spy)
     engine = RayEngine(cluster.address, processes=1)
-    assert execute.carry_out(work, engine, store).state == "stopped"
-    shelf = seed_shards.shelf(store)
-    cut = [run for run in shelf.all(demo=False) if run.status().step > 20]
+    assert execute.run_sweep(work, engine, store).state == "stopped"
+    shelf = seed_shards.shard_store(store)
+    cut = [run for run in shelf.all(include_demos=False) if run.status().step > 20]
     assert cut
-    assert {run.status().state for run in shelf.all(demo=False)} == {"cancelled"}
+    assert {run.status().state for run in shelf.all(include_demos=False)} == {"cancelled"}
     reached = cut[0].status().step
     assert reached < 3000
     assert (cut[0].folder / "checkpoint.safetensors").is_file()
     assert (cut[0].folder / "adapter.safetensors").is_file()
-    assert execute.carry_out(work, engine, store).state == "stopped"
+    assert execute.run_sweep(work, engine, store).state == "stopped"
     assert cut[0].status().step > reached
     assert f"Resumed at step {reached}" in cut[0].log()

@@ -9,20 +9,20 @@ from peftcore.tasks.images import canvas, sampling
 def sampled(logits, keys, temperature=1.0):
     """What a sampler makes of the same logits at every place, as pictures."""
     tokenizer = make_tokenizer("tiny-digits")
-    sampler = sampling.Sampler(tokenizer, keys, temperature)
+    sampler = sampling.PixelSampler(tokenizer, keys, temperature)
     columns = []
-    for _ in canvas.PLACES:
+    for _ in canvas.PIXELS:
         scores = sampler(torch.zeros(len(keys), 0), logits.expand(len(keys), -1))
         columns.append(scores.argmax(-1))
     rows = torch.stack(columns, 1).tolist()
-    return [canvas.read(tokenizer.decode(row)) for row in rows]
+    return [canvas.words_to_picture(tokenizer.decode(row)) for row in rows]
 
 
 def logits_of(shares):
     """Logits of a vocabulary in which every place has these shares of levels."""
     tokenizer = make_tokenizer("tiny-digits")
     found = torch.full((len(tokenizer),), 50.0)  # a word that is no pixel would win by far
-    found[sampling.level_ids(tokenizer)] = torch.tensor(shares).log()
+    found[sampling.pixel_token_ids(tokenizer)] = torch.tensor(shares).log()
     return found
 
 
@@ -48,5 +48,5 @@ def test_little_temperature_takes_the_likeliest():
 
 
 def test_noise_has_the_mean_of_gumbels_law():
-    values = torch.cat([sampling.noise(str(i), 5).flatten() for i in range(40)])
+    values = torch.cat([sampling.gumbel_noise(str(i), 5).flatten() for i in range(40)])
     assert abs(float(values.mean()) - 0.5772) < 0.03

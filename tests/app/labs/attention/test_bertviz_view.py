@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 
 from app.labs.attention import bertviz_view
-from peftcore.analysis.attention import Attention, Token
+from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
 
 def pattern(words, layers=2, heads=3, prefix=1):
-    queries = tuple(Token(word) for word in words)
-    keys = (*(Token(f"P{i + 1}", "prefix") for i in range(prefix)), *queries)
+    queries = tuple(AttentionToken(word) for word in words)
+    keys = (*(AttentionToken(f"P{i + 1}", "prefix") for i in range(prefix)), *queries)
     shape = (layers, heads, len(queries), len(keys))
-    return Attention("encoder", ("s",) * layers, queries, keys, np.full(shape, 1 / shape[-1]))
+    return AttentionPattern(
+        "encoder", ("s",) * layers, queries, keys, np.full(shape, 1 / shape[-1])
+    )
 
 
 def page(words=("the", "cat", "the"), view="head", **size):
     """What the inner frame is given."""
-    made = bertviz_view.lines(pattern(words, **size), view, 1, 2, "light")
+    made = bertviz_view.lines_html(pattern(words, **size), view, 1, 2, "light")
     assert 'sandbox="allow-scripts"' in made
     return html.unescape(re.search('srcdoc="([^"]*)"', made)[1])
 
@@ -73,8 +75,8 @@ def test_weights_are_rounded():
 def test_too_much_is_refused_with_an_alternative(count, layers, view, said):
     large = pattern(["a"] * count, layers, 3, 0)
     with pytest.raises(BadInput, match=said):
-        bertviz_view.lines(large, view, 0, 0, "light")
-    assert "Patterns" in bertviz_view.refusal(large, view)
+        bertviz_view.lines_html(large, view, 0, 0, "light")
+    assert "Patterns" in bertviz_view.why_not_drawn(large, view)
 
 
 def test_what_was_typed_as_a_stand_in_cannot_become_markup():
