@@ -71,6 +71,7 @@ class AdaptedModel:
         self.base, self.adapter, self.labels, self.pairs = base, adapter, labels, pairs
         self.seeds, self.vertices = len(initializer.seeds), initializer.vertices
         self.tensors = dict(adapter.tensors)
+        self.tensors_are_effective = False
         self.head_stats: dict[str, Tensor] = {}
         if labels:
             width = 1 if pairs and base.is_sentence_encoder else base.structure.width
@@ -105,19 +106,27 @@ class AdaptedModel:
     @property
     def encoder_untouched(self) -> bool:
         """Whether an encoder's states are the base's own: nothing enters in it or below."""
-        kind = type(self.adapter)
-        changed = (
-            kind.edit_model is not Adapter.edit_model or kind.soft_tokens is not Adapter.soft_tokens
-        )
+        edited = type(self.adapter).edit_model is not Adapter.edit_model
+        changed = edited or self.adapter.injects == "prompt"
         if self.base.kind == "decoder" or changed:
             return False
         with torch.no_grad():
-            names = [*self._effective_tensors(self.tensors), *self.adapter.target_modules()]
+            names = [*self.effective_tensors(self.tensors), *self.adapter.target_modules()]
         return all(name.rpartition(":")[2].startswith(("decoder.", "head")) for name in names)
+
+    def with_tensors(self, effective: Mapping[str, Tensor]) -> AdaptedModel:
+        """The same model with these effective tensors (s, v, …) as its members.
+
+        Base, hooks and head statistics are shared; `effective_tensors` leaves the values as given.
+        """
+        other = copy.copy(self)
+        other.tensors, other.tensors_are_effective = dict(effective), True
+        other.seeds, other.vertices = next(iter(other.tensors.values())).shape[:2]
+        return other
 
     def layer_keys(self) -> list[str]:
         """The shares of the adapter that draw points of their own where each layer does."""
-        return sorted({layer_key(name) for name in self._effective_tensors(self.tensors)})
+        return sorted({layer_key(name) for name in self.effective_tensors(self.tensors)})
 
     def to(self, device: str) -> AdaptedModel:
         """The same adapter on this device; the base must be there already."""
@@ -141,8 +150,10 @@ class AdaptedModel:
         """Coordinates (s, 1, v) of the middle of every seed's simplex."""
         return torch.full((seeds or self.seeds, 1, self.vertices), 1 / self.vertices)
 
-    def _effective_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def effective_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What is mixed: the adapter's effective tensors and the head's."""
+        if self.tensors_are_effective:
+            return dict(tensors)
         heads = {name: tensors[name] for name in ("head", "head_bias") if name in tensors}
         return {**self.adapter.effective_tensors(tensors), **heads}
 
@@ -156,7 +167,7 @@ class AdaptedModel:
     ) -> Iterator[tuple[MemberMixture, attention.AttentionContext]]:
         """Everything the shell's hooks and the attention function need, while the block runs."""
         current = self.tensors if tensors is None else tensors
-        effective = self._effective_tensors(current)
+        effective = self.effective_tensors(current)
         per_seed = rows // coords.shape[-3]
         if coords.shape[-2] == 1:
             coords = coords.expand(*coords.shape[:-2], per_seed, -1)
@@ -215,7 +226,7 @@ class AdaptedModel:
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
         inputs = self._model_inputs(batch, mix)
-        mix.token_masks = self._token_masks(batch, inputs["attention_mask"])
+        mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
         if self.base.kind == "encoder":
             known = inputs.get("encoder_outputs")
             states = (self.model(**inputs) if known is None else known).last_hidden_state
@@ -261,7 +272,7 @@ class AdaptedModel:
         ).view(batch.targets.shape)
         return each.sum(1) / (batch.targets != IGNORE_INDEX).sum(1)
 
-    def _token_masks(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
+    def token_masks(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
         """For each stack which of its positions (n, t) are not padding."""
         if self.base.kind != "encoder-decoder":
             return {self.base.kind: mask}

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
+from peftcore.runs import spec
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
+Injection = Literal["prompt", "prefix", "output"]
+SEAMS: dict[str, Injection] = {  # overridden function → what a method injects by it
+    "soft_tokens": "prompt",
+    "prefix": "prefix",
+    "transform_output": "output",
+}
 
 
 class Adapter(ABC):
@@ -40,6 +47,17 @@ class Adapter(ABC):
     )
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
     alternative_hint: ClassVar[str] = ""  # why other kinds are left out and what to take there
+    injects: ClassVar[Injection | None] = None  # read off the overridden seam; None: only a head
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # Read off, not declared: so it cannot contradict what the method does.
+        super().__init_subclass__(**options)
+        overridden = (
+            injection
+            for seam, injection in SEAMS.items()
+            if getattr(cls, seam) is not getattr(Adapter, seam)
+        )
+        cls.injects = next(overridden, None)
 
     def __init__(self, base: BaseModel, config: Any, initializer: SeededInitializer) -> None:
         self.base, self.config = base, config
@@ -63,6 +81,16 @@ class Adapter(ABC):
                 f"{cls.title} needs a base of kind {' or '.join(sorted(cls.kinds))}; "
                 f"{base} is of kind {kind}{why}"
             )
+
+    @classmethod
+    def virtual_tokens(cls, config: Settings) -> int:
+        """Positions that these settings add, in the input or in attention; 0 for other methods."""
+        return int(getattr(config, "length", 0)) if cls.injects in ("prompt", "prefix") else 0
+
+    @classmethod
+    def prompt_length(cls, config: Settings) -> int:
+        """Positions of the base's window that soft tokens take; a prefix takes none."""
+        return cls.virtual_tokens(config) if cls.injects == "prompt" else 0
 
     @abstractmethod
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
@@ -108,5 +136,5 @@ class Adapter(ABC):
         """Change the shell of the base where a patch on a leaf cannot reach; never the base."""
 
 
-METHODS: Registry[type[Adapter]] = Registry("method", "peftcore.methods")
+METHODS: Registry[type[Adapter]] = spec.METHODS
 register = METHODS.add

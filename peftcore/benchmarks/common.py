@@ -171,7 +171,11 @@ def _ways(
     def one_by_one() -> list[float]:
         with torch.no_grad():
             return [
-                float(span.at_points(0, point[None]).losses(batch, torch.ones(1, 1, 1)).mean())
+                float(
+                    interpolation.at_points(span, 0, point[None])
+                    .losses(batch, torch.ones(1, 1, 1))
+                    .mean()
+                )
                 for point in weights
             ]
 

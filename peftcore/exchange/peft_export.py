@@ -54,17 +54,15 @@ def to_peft_files(
     moved_positions: the caller promises to count positions from minus the prefix length, which is
     what it takes on bases with learned positions.
     """
-    from peftcore.adapters.base import Adapter
-
     adapter, mix = adapted.adapter, centroid(adapted, seed_index)
     products_and_scale = low_rank_products(adapted, mix)
     if products_and_scale:
         peft_files = _lora_files(adapted.base, *products_and_scale)
     elif adapter.name == "ia3":
         peft_files = _ia3_files(adapted.base, mix)
-    elif type(adapter).soft_tokens is not Adapter.soft_tokens:
+    elif adapter.injects == "prompt":
         peft_files = _prompt_files(adapted, mix)
-    elif type(adapter).prefix is not Adapter.prefix:
+    elif adapter.injects == "prefix":
         peft_files = _prefix_files(adapted, mix, moved_positions)
     else:
         raise BadInput(

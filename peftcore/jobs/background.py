@@ -12,8 +12,6 @@ A measurement is carried out in a process of its own, one at a time on a machine
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import re
 import time
@@ -24,12 +22,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
+from filelock import FileLock
 from pydantic import Field
 
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
-from peftcore.system import atomic_files, processes
+from peftcore.system import atomic_files, file_locks, processes
 
 STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
 HEARTBEAT_TIMEOUT_SECONDS = (
@@ -67,10 +66,11 @@ class JobRequest(Settings):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits: equal asks have equal ids."""
-        # Without defaults: a field that is added later leaves the ids of older asks alone.
-        explicit_values = self.model_dump(mode="json", exclude_defaults=True) | self.kind_fields()
-        canonical = json.dumps(explicit_values, sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+        return self.digest()
+
+    def canonical_values(self) -> dict[str, Any]:
+        """The fields that enter the digest, and what tells sorts of asks apart."""
+        return super().canonical_values() | self.kind_fields()
 
     def adapter_refs(self) -> list[AdapterRef]:
         """What is measured by run, step and seed."""
@@ -206,11 +206,9 @@ class BackgroundJob:
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep every other process from working on this one; BadInput if one already does."""
-        with (self.folder / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BadInput(f"{self.id} is being computed already") from None
+        with file_locks.hold_or_refuse(
+            self.folder / "lock", f"{self.id} is being computed already"
+        ):
             yield
 
     @classmethod
@@ -284,16 +282,13 @@ class BackgroundJob:
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
         """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        with (paths.workspace_folder() / self.TURN_LOCK_FILE).open("a") as lock:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if self.stop_requested():
-                        raise InterruptedError from None
-                    self.write_status(state="waiting", message="Waits for another one to finish")
-                    time.sleep(0.5)
+        lock = FileLock(paths.workspace_folder() / self.TURN_LOCK_FILE)
+        while not file_locks.try_acquire(lock):
+            if self.stop_requested():
+                raise InterruptedError
+            self.write_status(state="waiting", message="Waits for another one to finish")
+            time.sleep(0.5)
+        with file_locks.released_after(lock):
             yield
 
     def run(self, work: Callable[[], None]) -> JobStatus:

@@ -16,12 +16,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import JobState, Queue, QueueJob
+from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import Run, RunStatus
 from peftcore.system import malloc, processes
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 2.0  # seconds between two signs of life
 POLL_SECONDS = 0.3  # seconds between two looks at an empty queue
-MAX_CACHED_MODELS = 2  # base models kept in memory
 
 
 class RunFailed(RuntimeError):
@@ -51,8 +51,7 @@ class Worker:
         self.requested_device, self.device = device, device
         self.identity = processes.current_process()
         self._run_training = run_training
-        self._load_base = load_base
-        self._base_models: dict[str, Any] = {}
+        self._base_models = BaseModelCache(load_base)
         self._job: QueueJob | None = None
         self._stopping = threading.Event()
 
@@ -135,19 +134,9 @@ class Worker:
     def _should_stop(self, job: QueueJob) -> bool:
         return self._stopping.is_set() or self.queue.stop_requested(job)
 
-    def _base_model(self, name: str) -> Any:
+    def _base_model(self, name: str) -> BaseModel:
         """The base model, loaded once; the one that was not used for longest makes room."""
-        if name in self._base_models:
-            self._base_models[name] = self._base_models.pop(name)
-            return self._base_models[name]
-        if self._load_base is None:
-            from peftcore.models.base_model import load
-
-            self._load_base = load
-        while len(self._base_models) >= MAX_CACHED_MODELS:
-            del self._base_models[next(iter(self._base_models))]
-        self._base_models[name] = self._load_base(name, self.device)
-        return self._base_models[name]
+        return self._base_models.get(name, self.device)
 
     def _send_heartbeats(self) -> None:
         job = self._job

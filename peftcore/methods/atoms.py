@@ -11,7 +11,7 @@ this is LoRA of that rank.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -51,6 +51,20 @@ class SparseAtoms(Adapter):
 
     class Config(Settings):
         """Settings of sparse atoms."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {
+                "atoms",
+                "components",
+                "stacks",
+                "threshold",
+                "relative",
+                "learned_threshold",
+                "l1",
+                "top_k",
+                "rounds",
+            }
+        )
 
         atoms: int = Field(16, ge=1, le=1024, description="Atoms of each matrix")
         components: tuple[target_modules.LinearComponent, ...] = Field(

@@ -5,7 +5,7 @@ Source: arXiv:2106.10199.  T5 and Llama have no biases at all, so there it means
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class BitFit(ChosenWeights):
 
     class Config(Settings):
         """Settings of BitFit."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"components"})
 
         components: tuple[WeightChoice, ...] = Field(
             ("all",),

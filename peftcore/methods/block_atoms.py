@@ -10,7 +10,7 @@ treat weights in code they released with earlier work; sizes and prices here are
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -47,6 +47,10 @@ class BlockAtoms(Adapter):
 
     class Config(Settings):
         """Settings of block atoms."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {"block", "multiple", "price", "components", "stacks"}
+        )
 
         block: int = Field(
             4, ge=2, le=32, description="Side of the square blocks a matrix is cut into"

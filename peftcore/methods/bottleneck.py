@@ -8,7 +8,7 @@ the residual stream gets `up(f(down(·)))` added.  Up starts at zero: training s
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -45,6 +45,10 @@ class Bottleneck(Adapter):
 
     class Config(Settings):
         """Settings of bottleneck adapters."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {"width", "behind", "activation", "stacks"}
+        )
 
         width: int = Field(
             8,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,8 @@ class IA3(Adapter):
 
     class Config(Settings):
         """Settings of (IA)³."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"targets", "stacks"})
 
         targets: tuple[Target, ...] = Field(
             ("keys", "values", "feed-forwards"), min_length=1, description="What is scaled"

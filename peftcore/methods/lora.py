@@ -5,12 +5,12 @@ Source: arXiv:2106.09685.  The second factor starts at zero, so training starts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from peftcore.adapters.base import Adapter, register
-from peftcore.errors import BadInput
+from peftcore.models import target_modules
 from peftcore.models.structure import Component, Stack
 from peftcore.settings import Settings
 
@@ -35,6 +35,10 @@ class LoRA(Adapter):
     class Config(Settings):
         """Settings of LoRA."""
 
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {"rank", "alpha", "components", "stacks"}
+        )
+
         rank: int = Field(8, ge=1, le=256, description="Rank of each product")
         alpha: float = Field(
             16.0, gt=0, le=1024, description="The product is multiplied by alpha / rank"
@@ -53,25 +57,14 @@ class LoRA(Adapter):
 
     def targets(self) -> list[TargetSlice]:
         """The parts that get a product."""
-        structure, both = self.base.structure, self.base.kind == "encoder-decoder"
-        chosen = [
-            part
-            for name in self.config.components
-            for part in structure.target_slices.get(name, ())
-            if part.stack in self.config.stacks or not both
-        ]
-        if not chosen:
-            have = ", ".join(name for name, parts in structure.target_slices.items() if parts)
-            raise BadInput(
-                f"{self.base.name} has no {' or '.join(self.config.components)} in its "
-                f"{' or '.join(self.config.stacks)}; components must name one of: {have}"
-            )
-        return chosen
+        return target_modules.select_target_slices(
+            self.base, self.config.components, self.config.stacks
+        )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         rank, tensors = self.config.rank, {}
         for part in self.targets():
-            key = f"{part.component}:{part.path}"
+            key = target_modules.layer_key(part)
             tensors[f"down:{key}"] = initializer.normal(part.inputs, rank, std=part.inputs**-0.5)
             tensors[f"up:{key}"] = initializer.constant(rank, part.stop - part.start, value=0.0)
         return tensors
@@ -82,7 +75,7 @@ class LoRA(Adapter):
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         scale = self.config.alpha / self.config.rank
         for part in (p for p in self.targets() if p.path == path):
-            key = f"{part.component}:{part.path}"
+            key = target_modules.layer_key(part)
             out = mix.add_linear_output(
                 out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.start, scale
             )

@@ -6,7 +6,7 @@ of a seed share and that is dropped after training (a perceptron per vertex woul
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,8 @@ class PrefixTuning(Adapter):
 
     class Config(Settings):
         """Settings of prefix tuning."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"length", "places", "perceptron"})
 
         length: int = Field(
             10,

@@ -5,7 +5,7 @@ Source: arXiv:2104.08691.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 class PromptSettings(Settings):
     """What every method with a soft prompt can set."""
+
+    ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"length", "start"})
 
     length: int = Field(
         20,

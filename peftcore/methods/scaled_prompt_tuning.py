@@ -8,7 +8,7 @@ of the two is trained, what shares a scale, and scales behind a layer norm.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class ScaledPromptTuning(Adapter):
 
     class Config(PromptSettings):
         """Settings of scaled prompt tuning."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"length", "start", "scale_rate"})
 
         scale_rate: float = Field(
             0.3,

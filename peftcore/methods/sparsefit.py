@@ -7,7 +7,7 @@ the query matrices of self-attention.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -34,6 +34,10 @@ class SparseFit(ChosenWeights):
 
     class Config(Settings):
         """Settings of SparseFit."""
+
+        ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+            {"components", "stacks", "first_layer", "last_layer"}
+        )
 
         components: tuple[WeightChoice, ...] = Field(
             ("layernorm", "attention.query"),

@@ -15,17 +15,9 @@ from peftcore.errors import unknown_name
 ModelKind = Literal["encoder", "decoder", "encoder-decoder"]
 AttentionKind = Literal["encoder", "decoder", "cross"]
 Stack = Literal["encoder", "decoder"]
-Component = Literal[
-    "attention.query",
-    "attention.key",
-    "attention.value",
-    "attention.output",
-    "cross.query",
-    "cross.key",
-    "cross.value",
-    "cross.output",
-    "ffn",
-]
+SelfAttention = Literal["attention.query", "attention.key", "attention.value", "attention.output"]
+CrossAttention = Literal["cross.query", "cross.key", "cross.value", "cross.output"]
+Component = Literal[SelfAttention, CrossAttention, "ffn"]
 # What weights can be chosen by: a component, a group of them ("attention" is all of
 # self-attention), or a kind that cuts across ("bias").
 WeightChoice = Literal[
@@ -35,16 +27,10 @@ WeightChoice = Literal[
     "layernorm.final",
     "layernorm.embedding",
     "attention",
-    "attention.query",
-    "attention.key",
-    "attention.value",
-    "attention.output",
+    SelfAttention,
     "attention.relative",
     "cross",
-    "cross.query",
-    "cross.key",
-    "cross.value",
-    "cross.output",
+    CrossAttention,
     "ffn",
     "bias",
     "embeddings",

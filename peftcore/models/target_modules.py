@@ -10,23 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from peftcore.errors import BadInput
-from peftcore.models.structure import Stack, TargetSlice
+from peftcore.models.structure import Component, Stack, TargetSlice
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-LinearComponent = Literal[
-    "attention.query",
-    "attention.key",
-    "attention.value",
-    "attention.output",
-    "cross.query",
-    "cross.key",
-    "cross.value",
-    "cross.output",
-    "ffn",
-    "ffn.output",
-]
+LinearComponent = Literal[Component, "ffn.output"]
 
 
 def select_target_slices(

@@ -6,15 +6,15 @@ and its way of writing.  Human work is not repeated, so on SQLite every commit r
 
 from __future__ import annotations
 
-import fcntl
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from filelock import FileLock
 from sqlalchemy import event
 
 from peftcore.errors import BadInput
@@ -22,6 +22,7 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.system.database import Database
 
 REVISION = "0002"  # the newest of migrations/versions; a test holds it so
+TURN_POLL_SECONDS = 0.005  # between two looks whether another process is done writing
 VERSION_TABLE = "rating_version"  # the table in which the database keeps its own
 
 
@@ -39,6 +40,7 @@ class RatingStore(Database):
         new_id: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self.clock, self.new_id = clock, new_id
+        self._own_turn = threading.Lock()
         super().__init__(url)
 
     @contextmanager
@@ -56,8 +58,10 @@ class RatingStore(Database):
         if not self.is_sqlite:
             yield
             return
-        with Path(f"{self._writer.url.database}-turn").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # closing the file, or dying, lets the next one in
+        # The threads of a process queue among themselves, so that only one of them looks at the
+        # file again and again; releasing it, or dying, lets the next process in.
+        turn = FileLock(f"{self._writer.url.database}-turn", poll_interval=TURN_POLL_SECONDS)
+        with self._own_turn, turn:
             yield
 
     def _create(self) -> None:

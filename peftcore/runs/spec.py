@@ -5,26 +5,21 @@ Equal specs are one run: the id is a hash of everything below with all defaults 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from peftcore.registry import Registry
 from peftcore.settings import Settings
 
-# Fields that came after runs had been made.
-_LATER_FIELDS = {"draw", "validation", "copies", "diversity", "start"}
-_LATER_SETTINGS: dict[str, dict[str, Any]] = {  # method → its later settings, as runs were before
-    "prompt_tuning": {"text": ""},
-    "spt": {"text": "", "train": "both", "share": "token", "normalised": False},
-    "prefix_tuning": {"start": "random", "text": ""},
-    "sparsefit": {"cells": []},
-}
+# What a method is says adapters/base.py, which stands above; an id asks only for its `Config`.
+METHODS: Registry[Any] = Registry("method", "peftcore.methods")
 
 
 class Members(Settings):
     """Members trained side by side: `seeds` independent simplexes of `vertices` corners each."""
+
+    ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"seeds", "vertices", "first_seed"})
 
     seeds: int = Field(4, ge=1, le=64, description="Independent repetitions, for error bars")
     vertices: int = Field(
@@ -47,6 +42,11 @@ class Members(Settings):
 
 class Training(Settings):
     """How the members are trained; the base stays in evaluation mode throughout."""
+
+    ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+        {"shots", "dev", "steps", "batch", "learning_rate", "optimiser", "schedule", "warmup"}
+        | {"weight_decay", "clip", "evaluate_every", "patience", "precision"}
+    )
 
     shots: int = Field(
         48, ge=1, le=5000, description="Training examples of each seed, over all labels"
@@ -102,6 +102,10 @@ class Training(Settings):
 class Evaluation(Settings):
     """How the finished members are scored."""
 
+    ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+        {"split", "limit", "beams", "max_new_tokens"}
+    )
+
     split: Literal["validation", "test"] = Field("test", description="Split that is answered")
     limit: int = Field(200, ge=1, le=100_000, description="Most examples answered, drawn balanced")
     beams: int = Field(1, ge=1, le=16, description="Beams of the search; 1 is greedy")
@@ -112,6 +116,10 @@ class Evaluation(Settings):
 
 class RunSpec(Settings):
     """Everything that decides a result.  Build one with `planning.plan`, which checks the names."""
+
+    ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
+        {"base", "task", "method", "settings", "population", "training", "evaluation"}
+    )
 
     base: str = Field(description="Base model")
     task: str = Field(description="Task")
@@ -128,21 +136,12 @@ class RunSpec(Settings):
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits: equal specs have equal ids."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
+        return self.digest()
 
-    def canonical(self) -> str:
-        """The spec as JSON with sorted keys; what was added later is left out at its default.
-
-        So the ids of older runs stay what they were.
-        """
-        whole = self.model_dump(mode="json")
-        for section, kind in (("population", Members), ("training", Training), ("", RunSpec)):
-            section_values = whole[section] if section else whole
-            for name in _LATER_FIELDS & section_values.keys():
-                if section_values[name] == kind.model_fields[name].default:
-                    del section_values[name]
-        settings = whole["settings"]
-        for name, before in _LATER_SETTINGS.get(self.method, {}).items():
-            if settings.get(name) == before:
-                del settings[name]
-        return json.dumps(whole, sort_keys=True)
+    def canonical_values(self) -> dict[str, Any]:
+        """The fields that enter the digest, the method's settings by the rule of its `Config`."""
+        values = super().canonical_values()
+        if self.method in METHODS:
+            config: type[Settings] = METHODS[self.method].Config
+            values["settings"] = config.without_defaults(values["settings"])
+        return values

@@ -17,7 +17,6 @@ claims work while its process is gone reads as "lost".  Queueing is in `jobs`, t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -36,7 +35,7 @@ import pandas as pd
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.system import atomic_files, processes
+from peftcore.system import atomic_files, file_locks, processes
 
 RunState = Literal["queued", "training", "answering", "done", "cancelled", "failed", "lost"]
 WORKING_STATES = ("training", "answering")
@@ -217,11 +216,9 @@ class Run:
         The lock belongs to the operating system, so it ends with its process however that ends.
         """
         self._refuse_demo()
-        with (self.folder / "lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BadInput(f"run {self.id} is being trained by another process") from None
+        with file_locks.hold_or_refuse(
+            self.folder / "lock", f"run {self.id} is being trained by another process"
+        ):
             yield
 
     def reset(self) -> None:

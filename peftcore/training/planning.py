@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
-from peftcore.adapters.base import METHODS, Adapter
+from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
@@ -139,8 +139,8 @@ def build_adapted(
 
 def prompt_length(spec: RunSpec, base: BaseModel) -> int:
     """Positions of the window that a soft prompt takes."""
-    takes_window = METHODS[spec.method].soft_tokens is not Adapter.soft_tokens
-    return int(spec.settings.get("length", 0)) if takes_window else 0
+    method = METHODS[spec.method]
+    return method.prompt_length(method.Config.make(spec.settings))
 
 
 def check_spec(spec: RunSpec, base: BaseModel) -> None:

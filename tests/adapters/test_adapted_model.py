@@ -1,7 +1,8 @@
 import torch
+from support.adapters import EXAMPLES, dress
 
 from peftcore.adapters.adapted_model import pool_states
-from peftcore.models.batching import Batch
+from peftcore.models.batching import Batch, ExampleBatcher
 
 STATES = torch.tensor([[[9.0, 9], [1, 0], [3, 0], [0, 2], [7, 7]]])
 BATCH = Batch(
@@ -24,3 +25,17 @@ def test_a_pair_is_read_by_the_cosine_of_its_two_means():
     assert pool_states(STATES, BATCH, sentences=True, pairs=True).tolist() == [[0]]
     alike = torch.where(BATCH.text_numbers[..., None] == 2, torch.tensor([4.0, 0]), STATES)
     assert pool_states(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]
+
+
+def test_other_tensors_are_worn_by_the_same_shell_and_leave_the_first_model_alone(tiny):
+    adapted = dress(tiny("t5"), "prefix_tuning", (0, 1), 1)
+    batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES[:2] * 2)
+    before = adapted.losses(batch, adapted.centroid())
+    effective = adapted.effective_tensors(adapted.tensors)
+    same = adapted.with_tensors({name: t[[1, 1, 0]] for name, t in effective.items()})
+    assert (same.seeds, same.vertices) == (3, 1)
+    alone = same.losses(ExampleBatcher(adapted.base, ()).batch(EXAMPLES[:2] * 3), same.centroid())
+    torch.testing.assert_close(alone[:4], torch.cat([before[2:], before[2:]]))
+    torch.testing.assert_close(alone[4:], before[:2])
+    assert adapted.seeds == 2
+    torch.testing.assert_close(adapted.losses(batch, adapted.centroid()), before)

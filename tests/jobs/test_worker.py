@@ -81,14 +81,6 @@ def test_the_queue_is_worked_off_with_one_load_of_the_base(queue):
     assert {job.state for job in queue.jobs()} == {"done"}
 
 
-def test_two_bases_stay_warm_and_the_longest_unused_makes_room(queue):
-    loaded = []
-    worker = Worker(queue, "cpu", finish, lambda name, device: loaded.append(name) or name)
-    for name in ["a", "b", "a", "c", "a", "b"]:
-        worker._base_model(name)
-    assert loaded == ["a", "b", "c", "b"]
-
-
 def test_a_failure_is_written_down_and_the_next_job_begins(queue):
     bad, good = (queue.submit(quick(n)) for n in (1, 2))
 

@@ -78,3 +78,10 @@ def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
     assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.targets()
     with pytest.raises(BadInput, match=r"no cross.query in its encoder"):
         dress(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
+
+
+def test_a_component_named_twice_gets_one_product(tiny):
+    once, twice = (
+        dress(tiny("bert"), "lora", components=["attention.query"] * count) for count in (1, 2)
+    )
+    assert once.adapter.targets() == twice.adapter.targets()

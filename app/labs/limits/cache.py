@@ -14,7 +14,7 @@ import streamlit as st
 from app.compare import selection
 from app.state import cache
 from peftcore import paths as paths_
-from peftcore.adapters.base import METHODS, Adapter
+from peftcore.adapters.base import METHODS
 from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
 from peftcore.runs.store import Run
@@ -62,16 +62,18 @@ def candidate_runs() -> list[Run]:
 
 def _works_inside_layers(method: str) -> bool:
     """Whether a method works inside the layers, by a prefix or by changed weights."""
-    method_class = METHODS[method]
-    return (
-        method_class.prefix is not Adapter.prefix
-        or method_class.transform_output is not Adapter.transform_output
-    )
+    return METHODS[method].injects in ("prefix", "output")
 
 
 def has_prefix(run: Run) -> bool:
     """Whether a run puts a prefix into attention."""
-    return METHODS[run.spec.method].prefix is not Adapter.prefix
+    return METHODS[run.spec.method].injects == "prefix"
+
+
+def prefix_length(run: Run) -> int:
+    """Positions of a run's prefix; 0 where it puts none into attention."""
+    method = METHODS[run.spec.method]
+    return method.virtual_tokens(method.Config.make(run.spec.settings)) if has_prefix(run) else 0
 
 
 def comparable_runs(run: Run, runs: Sequence[Run]) -> list[Run]:

@@ -190,7 +190,7 @@ def _one_based(number: int) -> str:
 
 def _pick_prefix_length(run: Run) -> int | None:
     """How many of the prefix's positions are used; None for all, and where there is no prefix."""
-    full_length = int(run.spec.settings.get("length", 0)) if limits_cache.has_prefix(run) else 0
+    full_length = limits_cache.prefix_length(run)
     if full_length < 2:
         return None
     used_length = st.slider(

@@ -231,8 +231,8 @@ def _combine(context: AtomsContext) -> None:
                 continue
             context.report_progress(f"Seed {seed_number}, {task.title}")
             rows, evaluation = context.examples(run_index), context.runs[run_index].spec.evaluation
-            surveyor = PointEvaluator(
-                joined, 0, rows, context.batcher_for(run_index), context.run_dtype()
+            surveyor = joined.evaluator(
+                0, rows, context.batcher_for(run_index), context.run_dtype()
             )
             answers = surveyor.answers(gains, task, evaluation, context.stop_requested)
             scores = [_score(task, point_answers, rows) for point_answers in answers]

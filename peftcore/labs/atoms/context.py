@@ -126,4 +126,4 @@ class AtomsContext:
         self, atom_dict: AtomDictionary, seed: int, rows: Sequence[Example]
     ) -> PointEvaluator:
         """Measures one seed at gains, on the first run's examples."""
-        return PointEvaluator(atom_dict, seed, rows, self.batcher_for(), self.run_dtype())
+        return atom_dict.evaluator(seed, rows, self.batcher_for(), self.run_dtype())

@@ -20,7 +20,7 @@ from peftcore.adapters.initializers import SeededInitializer
 from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
-from peftcore.labs.common.interpolation import AdapterSpan, centroid_span, span_of_run
+from peftcore.labs.common.interpolation import PointEvaluator, centroid_span, span_of_run
 from peftcore.labs.scaling import readout
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models import target_modules
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 SHARED_SETTINGS = ("relative", "rounds")  # settings that two dictionaries must share to be one
 
 
-class AtomDictionary(AdapterSpan):
-    """The adapter each seed deploys; its points are gains, one for every atom of every site.
+class AtomDictionary:
+    """The atoms of the adapter each seed deploys, and its members at gains, one for every atom.
 
     Sites are the matrices that have atoms; atom number i is atom i % m of site i // m.
     """
@@ -46,12 +46,12 @@ class AtomDictionary(AdapterSpan):
                 f"{adapted.adapter.title} has no coefficients of atoms to look at; "
                 f"train a run of {SparseAtoms.title} (atoms)"
             )
-        span = adapted if isinstance(adapted, AdapterSpan) else span_of_run(adapted)
-        centroid = centroid_span(span)
-        super().__init__(centroid, centroid.tensors, centroid.untrained_names)
+        self.adapted = centroid_span(span_of_run(adapted))
+        self.base, self.tensors, self.seeds = adapted.base, self.adapted.tensors, adapted.seeds
         self.matrices: list[TargetSlice] = adapted.adapter.matrices
         self.sites = [target_modules.layer_key(part) for part in self.matrices]
-        self.atoms_per_site = int(adapted.adapter.config.atoms)  # atoms of a site
+        self.config = adapted.adapter.config
+        self.atoms_per_site = int(self.config.atoms)  # atoms of a site
 
     @property
     def size(self) -> int:
@@ -63,17 +63,40 @@ class AtomDictionary(AdapterSpan):
         atom_tensors = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
         return torch.stack([t.double().norm(dim=-1) for t in atom_tensors], 1).cpu().numpy()
 
-    def at_points(self, seed: int, points: Tensor) -> AdapterSpan:
+    def at_gains(self, seed: int, gains: Tensor) -> AdaptedModel:
         """One seed at gains (p, sites · m), as p members of their own."""
-        gains = points.to(self.base.device).view(len(points), len(self.sites), self.atoms_per_site)
-        tensors = {
+        return self.adapted.with_tensors(self.scaled_tensors(self.adapted, seed, gains))
+
+    def evaluator(
+        self,
+        seed: int,
+        examples: Sequence[Example],
+        encoder: ExampleBatcher,
+        autocast: torch.dtype | None = None,
+    ) -> PointEvaluator:
+        """Measures one seed at gains (p, sites · m) on these examples."""
+        return PointEvaluator(
+            self.adapted,
+            seed,
+            examples,
+            encoder,
+            autocast,
+            points_to_tensors=self.scaled_tensors,
+        )
+
+    def scaled_tensors(self, adapted: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
+        """The tensors (p, 1, …) of one seed whose atoms are multiplied by gains (p, sites · m)."""
+        gains = points.to(adapted.base.device).view(
+            len(points), len(self.sites), self.atoms_per_site
+        )
+        held = {
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
-            for name, t in self.tensors.items()
+            for name, t in adapted.tensors.items()
         }
-        for index, site in enumerate(self.sites):
+        for place, site in enumerate(self.sites):
             name = f"atoms:{site}"
-            tensors[name] = tensors[name] * gains[:, None, index, :, None].to(tensors[name].dtype)
-        return AdapterSpan(self, tensors, self.untrained_names)
+            held[name] = held[name] * gains[:, None, place, :, None].to(held[name].dtype)
+        return held
 
     def gains_without(self, *atoms: int) -> Tensor:
         """Gains (1, sites · m) that remove these atoms and leave the others."""
@@ -89,7 +112,7 @@ class AtomDictionary(AdapterSpan):
 
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
-        member = self.at_points(seed, torch.ones(1, self.size))
+        member = self.at_gains(seed, torch.ones(1, self.size))
         codes_by_site: list[list[Array]] = [[] for _ in self.sites]
         for indices in length_batches(batcher, examples, 1, batch_budget.token_budget(self.base)):
             batch = batcher.batch([examples[i] for i in indices])
@@ -106,16 +129,14 @@ class AtomDictionary(AdapterSpan):
         if name in self.tensors:
             return self.tensors[name][[seed]].expand(1, 1, 1, self.atoms_per_site)
         atom_tensor = self.tensors[f"atoms:{site}"]
-        return torch.full((1, 1, 1, self.atoms_per_site), self.adapter.config.threshold).to(
-            atom_tensor
-        )
+        return torch.full((1, 1, 1, self.atoms_per_site), self.config.threshold).to(atom_tensor)
 
     def _position_mask(self, part: TargetSlice, batch: Batch) -> Tensor:
         """Which positions (n, t) of what a part reads are not padding."""
         if self.base.kind != "encoder-decoder":
             return batch.attention_mask
         reads_encoder = part.component in ("cross.key", "cross.value")
-        return self._token_masks(batch, batch.attention_mask)[
+        return self.adapted.token_masks(batch, batch.attention_mask)[
             "encoder" if reads_encoder else part.stack
         ]
 
@@ -157,9 +178,9 @@ def join_dictionaries(
         raise BadInput("the atoms belong to different base models and cannot be put together")
     if first.sites != second.sites:
         raise BadInput("the atoms sit at different matrices; only runs with equal sites combine")
-    if first.labels:
+    if first.adapted.labels:
         raise BadInput(f"{first.base.name} answers by a head, and two heads cannot both be read")
-    first_config, second_config = first.adapter.config, second.adapter.config
+    first_config, second_config = first.config, second.config
     for name in SHARED_SETTINGS:
         if getattr(first_config, name) != getattr(second_config, name):
             raise BadInput(
@@ -184,7 +205,7 @@ def join_dictionaries(
         tensors[f"threshold:{site}"] = torch.cat(
             [atom_dict.thresholds(site, seed) for atom_dict, seed in dictionary_seeds], -1
         )
-    return AtomDictionary(AdapterSpan(adapted, tensors, frozenset()))
+    return AtomDictionary(adapted.with_tensors(tensors))
 
 
 def joined_gains(

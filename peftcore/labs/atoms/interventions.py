@@ -69,7 +69,6 @@ def answers_at_gains(
     import torch
 
     from peftcore import tasks
-    from peftcore.labs.common.interpolation import PointEvaluator
     from peftcore.models.batching import ExampleBatcher
     from peftcore.training import planning, predict
 
@@ -79,7 +78,7 @@ def answers_at_gains(
     )
     rows = [predict.typed_example(text) for text in texts]
     with torch.inference_mode():
-        answers = PointEvaluator(atom_dict, seed, rows, batcher).answers(
+        answers = atom_dict.evaluator(seed, rows, batcher).answers(
             gains, task, run.spec.evaluation, lambda: False
         )
     return [[answer.text for answer in point_answers] for point_answers in answers]

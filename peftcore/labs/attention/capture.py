@@ -70,7 +70,7 @@ def generate_answer(
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
     _check_seed(adapted, seed_index)
-    batcher = ExampleBatcher(base, (), _soft_prompt_length(adapted))
+    batcher = _batcher_for(adapted)
     batch = batcher.batch([example] * adapted.seeds, with_targets=False)
     with torch.inference_mode():
         out = adapted.generate(
@@ -141,7 +141,7 @@ def _capture_records(
             "be shown, so "
             "shorten it, or measure whole data sets with the statistics of heads"
         )
-    batch = ExampleBatcher(base, (), _soft_prompt_length(adapted)).batch([example] * adapted.seeds)
+    batch = _batcher_for(adapted).batch([example] * adapted.seeds)
     assert batch.input_ids.shape[1] == len(input_tokens), "every token has a name"
     blocks = base.structure.attention_blocks
     records = adapted.record_attention(batch, adapted.centroid(), [block.path for block in blocks])
@@ -167,11 +167,9 @@ def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
         raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
 
-def _soft_prompt_length(adapted: AdaptedModel) -> int:
-    """Positions of the window that a soft prompt takes."""
-    adapter = adapted.adapter
-    has_soft_tokens = type(adapter).soft_tokens is not Adapter.soft_tokens
-    return int(getattr(adapter.config, "length", 0)) if has_soft_tokens else 0
+def _batcher_for(adapted: AdaptedModel) -> ExampleBatcher:
+    """Tokenises for the base, with room in the window for the adapter's soft tokens."""
+    return ExampleBatcher(adapted.base, (), adapted.adapter.prompt_length(adapted.adapter.config))
 
 
 def _insert_soft_tokens(

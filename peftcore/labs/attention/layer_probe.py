@@ -98,7 +98,7 @@ class LayerProbe(AdaptedModel):
     """An adapted model of its own, in one precision, that can wear its adapter layer by layer."""
 
     def __init__(self, adapted: AdaptedModel, precision: Precision = "fp32") -> None:
-        if type(adapted.adapter).soft_tokens is not Adapter.soft_tokens:
+        if adapted.adapter.injects == "prompt":
             raise BadInput(
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
                 "attention layers; choose a run with a prefix or with changed weights"
@@ -140,7 +140,7 @@ class LayerProbe(AdaptedModel):
                     shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
                     inputs |= {"decoder_input_ids": shifted}
                 extra = {} if self.base.kind == "encoder" else {"use_cache": False}
-                mix.token_masks = self._token_masks(batch, inputs["attention_mask"])
+                mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
                 self.model(**inputs, **extra)
         finally:
             ACTIVE_PARTS.reset(reset_token)
@@ -194,7 +194,7 @@ def probe_layers(
 
 def _prefix_length(layer_probe: LayerProbe, options: ProbeOptions) -> int:
     """Positions the prefix takes where it is longest."""
-    full_length = int(getattr(layer_probe.adapter.config, "length", 0))
+    full_length = layer_probe.adapter.virtual_tokens(layer_probe.adapter.config)
     return min(full_length, options.length or full_length)
 
 

@@ -32,66 +32,51 @@ PRECISION_TOLERANCE = (
 )
 
 
-class AdapterSpan(AdaptedModel):
-    """Adapters spanned by corners (s, v, …) of effective values."""
-
-    def __init__(
-        self, adapted: AdaptedModel, corners: Mapping[str, Tensor], untrained_names: frozenset[str]
-    ) -> None:
-        # Shares the shell, its hooks and the base of `worn`; only the tensors are others.
-        self.__dict__.update(adapted.__dict__)
-        self.tensors, self.untrained_names = dict(corners), untrained_names
-        first = next(iter(self.tensors.values()))
-        self.seeds, self.vertices = first.shape[:2]
-
-    def _effective_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return dict(tensors)
-
-    @property
-    def movable_tensors(self) -> dict[str, Tensor]:
-        """The corners' tensors that training can move."""
-        return {name: t for name, t in self.tensors.items() if name not in self.untrained_names}
-
-    def at_points(self, seed: int, points: Tensor) -> AdapterSpan:
-        """Points (p, v) of one seed as p members of their own."""
-        points = points.to(self.base.device)
-        mixed = {
-            name: torch.einsum("pv,v...->p...", points.to(t.dtype), t[seed])[:, None]
-            for name, t in self.tensors.items()
-        }
-        return AdapterSpan(self, mixed, self.untrained_names)
-
-    def gram(self, seed: int) -> Tensor:
-        """Inner products (v, v) of the corners of one seed, in double precision."""
-        flat = torch.cat(
-            [t[seed].detach().double().flatten(1) for t in self.movable_tensors.values()], 1
-        )
-        return (flat @ flat.T).cpu()
+PointsToTensors = Callable[[AdaptedModel, int, Tensor], Mapping[str, Tensor]]
 
 
-def _effective_per_vertex(adapted: AdaptedModel) -> dict[str, Tensor]:
-    """What a run's seams read, every tensor with all its vertices."""
-    effective = {
-        name: t.detach() for name, t in adapted._effective_tensors(adapted.tensors).items()
-    }
+def corner_mixtures(span: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
+    """The tensors (p, 1, …) at points (p, v) between the corners of one seed."""
+    points = points.to(span.base.device)
     return {
-        name: t.detach().expand(t.shape[0], adapted.vertices, *t.shape[2:])
-        for name, t in effective.items()
+        name: torch.einsum("pv,v...->p...", points.to(t.dtype), t[seed])[:, None]
+        for name, t in span.tensors.items()
     }
 
 
-def span_of_run(adapted: AdaptedModel) -> AdapterSpan:
-    """The simplexes a run trained, its vertices as corners."""
-    return AdapterSpan(adapted, _effective_per_vertex(adapted), adapted.adapter.untrained_names())
+def at_points(span: AdaptedModel, seed: int, points: Tensor) -> AdaptedModel:
+    """Points (p, v) of one seed as p members of their own."""
+    return span.with_tensors(corner_mixtures(span, seed, points))
 
 
-def centroid_span(span: AdapterSpan) -> AdapterSpan:
+def gram(span: AdaptedModel, seed: int) -> Tensor:
+    """Inner products (v, v) of the corners of one seed, in double precision."""
+    flat = torch.cat(
+        [t[seed].detach().double().flatten(1) for t in span.trainable_tensors.values()], 1
+    )
+    return (flat @ flat.T).cpu()
+
+
+def span_of_run(adapted: AdaptedModel) -> AdaptedModel:
+    """The simplexes a run trained, its vertices as corners: every effective tensor has them all."""
+    effective = adapted.effective_tensors(adapted.tensors)
+    return adapted.with_tensors(
+        {
+            name: t.detach().expand(t.shape[0], adapted.vertices, *t.shape[2:])
+            for name, t in effective.items()
+        }
+    )
+
+
+def centroid_span(span: AdaptedModel) -> AdaptedModel:
     """The one adapter of each seed that is deployed: its centroid."""
     centroids = {name: t.mean(1, keepdim=True) for name, t in span.tensors.items()}
-    return AdapterSpan(span, centroids, span.untrained_names)
+    return span.with_tensors(centroids)
 
 
-def span_of_centroids(spans: Sequence[AdapterSpan], seeds: Sequence[Sequence[int]]) -> AdapterSpan:
+def span_of_centroids(
+    spans: Sequence[AdaptedModel], seeds: Sequence[Sequence[int]]
+) -> AdaptedModel:
     """The centroids of several adapters as corners; seeds[k] says which seed of part k.
 
     BadInput unless all enter the model with tensors of the same names and sizes.
@@ -115,7 +100,7 @@ def span_of_centroids(spans: Sequence[AdapterSpan], seeds: Sequence[Sequence[int
         )
         for name in first.tensors
     }
-    return AdapterSpan(first, corners, first.untrained_names)
+    return first.with_tensors(corners)
 
 
 def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
@@ -135,12 +120,12 @@ def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
     return direction * length(like) / (length(direction) + 1e-12)
 
 
-def span_around(centre: AdapterSpan, count: int, way: str, salt: int = 0) -> AdapterSpan:
+def span_around(centre: AdaptedModel, count: int, way: str, salt: int = 0) -> AdaptedModel:
     """Corners: the centre (s, 1, …) and the centre moved along `count` random directions."""
-    corners = {}
+    corners, fixed = {}, centre.adapter.untrained_names()
     rngs = [torch.Generator().manual_seed(1_000_003 * (salt + 1) + s) for s in range(centre.seeds)]
     for name, value in sorted(centre.tensors.items()):
-        if name in centre.untrained_names:
+        if name in fixed:
             corners[name] = value.expand(-1, 1 + count, *value.shape[2:])
             continue
         directions = torch.stack(
@@ -151,22 +136,28 @@ def span_around(centre: AdapterSpan, count: int, way: str, salt: int = 0) -> Ada
             for k in range(count)
         ]
         corners[name] = torch.cat([value, *moved], 1)
-    return AdapterSpan(centre, corners, centre.untrained_names)
+    return centre.with_tensors(corners)
 
 
 class PointEvaluator:
-    """Measures losses on the same examples at points of one seed's terrain."""
+    """Losses on the same examples at many points of one seed.
+
+    A point is a row of weights on the corners of `span`, unless `points_to_tensors` says what else:
+    it takes model, seed and points (p, …) and gives the tensors (p, 1, …) of p members.
+    """
 
     def __init__(
         self,
-        span: AdapterSpan,
+        span: AdaptedModel,
         seed: int,
         examples: Sequence[Example],
         batcher: ExampleBatcher,
         autocast: torch.dtype | None = None,
         block: int | None = None,
+        points_to_tensors: PointsToTensors = corner_mixtures,
     ) -> None:
         self.span, self.seed, self.examples = span, seed, list(examples)
+        self.points_to_tensors = points_to_tensors
         self.batcher = batcher
         self.device = span.base.device
         self.block = block or self._default_block()
@@ -196,6 +187,9 @@ class PointEvaluator:
             ]
         return self._passes[block]
 
+    def _members(self, points: Tensor) -> AdaptedModel:
+        return self.span.with_tensors(self.points_to_tensors(self.span, self.seed, points))
+
     def _autocast(self) -> Any:
         return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
 
@@ -216,7 +210,7 @@ class PointEvaluator:
     def _block_losses(self, points: Tensor) -> Tensor:
         """Loss of every example at points (p, v) that ride together → (p, n)."""
         result = torch.empty(len(points), len(self.examples))
-        members = self.span.at_points(self.seed, points)
+        members = self._members(points)
         for indices, batch in self._prepared_batches(len(points)):
             with self._autocast():
                 losses = members.losses(batch.repeated(len(points)), torch.ones(len(points), 1, 1))
@@ -256,7 +250,7 @@ class PointEvaluator:
         """What each point (p, v) answers to the examples."""
         result: list[list[Answer]] = []
         for at in range(0, len(points), self.block):
-            members = self.span.at_points(self.seed, points[at : at + self.block])
+            members = self._members(points[at : at + self.block])
             result += answer_examples(
                 members,
                 task,
@@ -283,7 +277,7 @@ class PointEvaluator:
 
 
 def hessian_product(
-    span: AdapterSpan, seed: int, batches: Sequence[Batch], point: Tensor
+    span: AdaptedModel, seed: int, batches: Sequence[Batch], point: Tensor
 ) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     """Product of the loss's second derivative at a point (v,) with a vector, and the point itself.
 
@@ -292,8 +286,8 @@ def hessian_product(
     """
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    members = span.at_points(seed, point[None])
-    names = list(members.movable_tensors)
+    members = at_points(span, seed, point[None])
+    names = list(members.trainable_tensors)
     values = [members.tensors[name].detach().requires_grad_() for name in names]
     tensors = members.tensors | dict(zip(names, values, strict=True))
     rows = sum(len(batch.input_ids) for batch in batches)
@@ -318,7 +312,7 @@ def hessian_product(
 
 
 def train_bezier_curve(
-    span: AdapterSpan,
+    span: AdaptedModel,
     seed: int,
     examples: Sequence[Example],
     batcher: ExampleBatcher,
@@ -330,7 +324,7 @@ def train_bezier_curve(
     autocast: torch.dtype | None,
     report: Callable[[int, float], None],
     stop: Callable[[], bool],
-) -> AdapterSpan:
+) -> AdaptedModel:
     """Start, bend and end of a quadratic curve between two corners, the bend trained.
 
     The bend starts half-way and learns, by Adam, the mean loss of training examples at random
@@ -341,7 +335,7 @@ def train_bezier_curve(
 
     ends = {name: t[seed : seed + 1] for name, t in span.tensors.items()}
     half = {name: t.mean(1, keepdim=True).clone() for name, t in ends.items()}
-    moving = [half[name].requires_grad_() for name in span.movable_tensors]
+    moving = [half[name].requires_grad_() for name in span.trainable_tensors]
     optimiser = torch.optim.Adam(moving, lr=learning_rate)
     rng = torch.Generator().manual_seed(seed_number)
     points = 4
@@ -352,8 +346,10 @@ def train_bezier_curve(
             raise InterruptedError
         corners = {name: torch.cat([t[:, :1], half[name], t[:, 1:]], 1) for name, t in ends.items()}
         t = (torch.arange(points) + torch.rand(points, generator=rng)) / points
-        members = AdapterSpan(span, corners, span.untrained_names).at_points(
-            0, torch.from_numpy(bezier_weights(t.double().numpy())).float()
+        members = at_points(
+            span.with_tensors(corners),
+            0,
+            torch.from_numpy(bezier_weights(t.double().numpy())).float(),
         )
         rows = step_examples(examples, seed_number, step, batch_size)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
@@ -369,4 +365,4 @@ def train_bezier_curve(
     final = {
         name: torch.cat([t[:, :1], half[name].detach(), t[:, 1:]], 1) for name, t in ends.items()
     }
-    return AdapterSpan(span, final, span.untrained_names)
+    return span.with_tensors(final)

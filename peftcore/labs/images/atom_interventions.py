@@ -66,11 +66,11 @@ def generate_images(
 
 def select_seed(adapted: AdaptedModel, seed: int) -> AdaptedModel:
     """One seed of an adapter that has several, alone."""
-    from peftcore.labs.common.interpolation import AdapterSpan, span_of_run
+    from peftcore.labs.common.interpolation import span_of_run
 
     span = span_of_run(adapted)
     tensors = {name: t[seed : seed + 1] for name, t in span.tensors.items()}
-    return AdapterSpan(span, tensors, frozenset())
+    return span.with_tensors(tensors)
 
 
 def mean_importance(
@@ -90,7 +90,7 @@ def ablation_increases(
     gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])
     losses: list[Tensor] = []
     for start in range(0, len(gains), block):
-        adapted = atom_dict.at_points(seed, gains[start : start + block])
+        adapted = atom_dict.at_gains(seed, gains[start : start + block])
         batch = batcher.batch(list(examples) * adapted.seeds)
         with torch.inference_mode():
             example_losses = adapted.losses(batch, adapted.centroid()).view(
@@ -114,7 +114,7 @@ def integrated_gradients(
     total = torch.zeros(atom_dict.size)
     for step in range(steps):
         gains = torch.full((1, atom_dict.size), (step + 0.5) / steps, requires_grad=True)
-        adapted = atom_dict.at_points(seed, gains)
+        adapted = atom_dict.at_gains(seed, gains)
         loss = adapted.losses(batch, adapted.centroid()).mean()
         total -= torch.autograd.grad(loss, gains)[0][0]
     return np.asarray(total.double() / steps)
@@ -222,7 +222,7 @@ def atom_effects(
     )
     probabilities: list[Tensor] = []
     for start in range(0, len(gains), block):
-        adapted = atom_dict.at_points(seed, gains[start : start + block])
+        adapted = atom_dict.at_gains(seed, gains[start : start + block])
         probabilities.append(_level_probabilities(adapted, batcher, examples, ids))
     table = torch.cat(probabilities).double().numpy()  # (1 + atoms, places, levels)
     return [

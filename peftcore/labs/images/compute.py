@@ -283,7 +283,7 @@ def _generate_images(
     autocast: torch.dtype | None,
 ) -> list[list[canvas.Picture]]:
     """For every row of gains the picture of every example, by the chance of the example's id."""
-    adapted, keys = atom_dict.at_points(seed_index, gains), [row.id for row in rows]
+    adapted, keys = atom_dict.at_gains(seed_index, gains), [row.id for row in rows]
     return atom_interventions.generate_images(
         adapted, [row.source for row in rows], keys, autocast=autocast
     )

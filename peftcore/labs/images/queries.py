@@ -133,7 +133,7 @@ def generate_at_gains(
     first: int = 0,
 ) -> list[GeneratedImages]:
     """What one seed draws with its atoms at each row of gains."""
-    return generate_for_prompt(atom_dict.at_points(seed_index, gains), prompt, count, first)
+    return generate_for_prompt(atom_dict.at_gains(seed_index, gains), prompt, count, first)
 
 
 def generate_with_fewer_atoms(

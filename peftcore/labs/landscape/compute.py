@@ -14,9 +14,11 @@ from collections.abc import Callable, Sequence
 import torch
 
 from peftcore import tasks
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef, JobStatus
-from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
+from peftcore.labs.common import interpolation
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import LandscapeContext, adapter_digest
 from peftcore.labs.landscape.grids import PointGrid, PointRow, build_point_grid
 from peftcore.labs.landscape.per_seed import measure_flatness, measure_validation
@@ -152,7 +154,7 @@ def _measure_points(context: LandscapeContext, grid: PointGrid, evaluator: Point
 
 def adapter_at_point(
     request: LandscapeRequest, weights: Sequence[float], base: BaseModel
-) -> tuple[AdapterSpan, Run]:
+) -> tuple[AdaptedModel, Run]:
     """The adapter at one point of a landscape, worn and ready to answer."""
     job = LandscapeJob.create(request)
     adapter_refs, store = request.adapter_refs(), RunStore()
@@ -163,7 +165,7 @@ def adapter_at_point(
         job, base, runs[0], task, batcher, lambda status: None, lambda: False, 0.0, 0.0
     )
     grid = build_point_grid(context, adapter_refs, runs)
-    return grid.span.at_points(grid.seed, torch.tensor([list(weights)])), runs[0]
+    return interpolation.at_points(grid.span, grid.seed, torch.tensor([list(weights)])), runs[0]
 
 
 def answer_at_point(

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import AdapterSpan
 from peftcore.labs.landscape.context import LandscapeContext
 from peftcore.labs.landscape.request import LandscapeRequest
 from peftcore.runs.store import Run
@@ -31,7 +31,7 @@ CURVE_BATCH_SIZE = 8
 class PointGrid:
     """Corners, and the points on them that will be measured."""
 
-    span: AdapterSpan
+    span: AdaptedModel
     seed: int  # of the terrain
     rows: list[PointRow]
     facts: dict[str, Any]
@@ -98,7 +98,7 @@ def _corner_title(name: str) -> str:
     return "centroid" if name == simplex.CENTROID else f"vertex {name}"
 
 
-def _face_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+def _face_grid(context: LandscapeContext, run_span: AdaptedModel) -> PointGrid:
     request, v = context.request, run_span.vertices
     for name in request.face:
         if name != simplex.CENTROID and not (name.isdigit() and int(name) < v):
@@ -151,7 +151,7 @@ def _validation_points(context: LandscapeContext, face: Sequence[str]) -> list[l
     return [[round(float(x), 4), round(float(y), 4)] for x, y in at]
 
 
-def _scan_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+def _scan_grid(context: LandscapeContext, run_span: AdaptedModel) -> PointGrid:
     v = run_span.vertices
     rows = [
         _point_row(simplex.corner_weights(str(k), v), line="vertex", mark=str(k)) for k in range(v)
@@ -163,7 +163,7 @@ def _scan_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
     return PointGrid(run_span, context.request.seed, rows, {})
 
 
-def _edge_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+def _edge_grid(context: LandscapeContext, run_span: AdaptedModel) -> PointGrid:
     request, v, rows = context.request, run_span.vertices, []
     for first, second in simplex.edges(v):
         ends = simplex.corner_weights(first, v), simplex.corner_weights(second, v)
@@ -177,7 +177,7 @@ def _edge_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
 
 
 def _plane_rows(
-    span: AdapterSpan,
+    span: AdaptedModel,
     seed: int,
     plane: simplex.AdapterPlane,
     names: Sequence[str],
@@ -186,7 +186,7 @@ def _plane_rows(
 ) -> list[PointRow]:
     """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
     v = span.vertices
-    coords = plane.project(span.gram(seed).numpy(), np.eye(v))
+    coords = plane.project(interpolation.gram(span, seed).numpy(), np.eye(v))
     rows = [
         _point_row(np.eye(v)[k], coords[k], line=line, mark=name, t=float(k))
         for k, name in enumerate(names)
@@ -203,9 +203,9 @@ def _checked_plane(build: Callable[[], simplex.AdapterPlane]) -> simplex.Adapter
         raise BadInput(str(error)) from None
 
 
-def _vertex_plane_grid(context: LandscapeContext, run_span: AdapterSpan) -> PointGrid:
+def _vertex_plane_grid(context: LandscapeContext, run_span: AdaptedModel) -> PointGrid:
     request = context.request
-    gram = run_span.gram(request.seed).numpy()
+    gram = interpolation.gram(run_span, request.seed).numpy()
     plane = _checked_plane(lambda: simplex.main_plane(gram))
     names = [_corner_title(str(index)) for index in range(run_span.vertices)]
     rows = _plane_rows(run_span, request.seed, plane, names, request.steps, "vertex")
@@ -216,7 +216,7 @@ def _vertex_plane_grid(context: LandscapeContext, run_span: AdapterSpan) -> Poin
     return PointGrid(run_span, request.seed, rows, facts)
 
 
-def _random_plane_grid(request: LandscapeRequest, run_span: AdapterSpan) -> PointGrid:
+def _random_plane_grid(request: LandscapeRequest, run_span: AdaptedModel) -> PointGrid:
     span = interpolation.span_around(
         interpolation.centroid_span(run_span), 2, request.normalisation, request.draw
     )
@@ -240,7 +240,7 @@ def _path_plane_grid(context: LandscapeContext, run: Run) -> PointGrid:
     spans = [interpolation.span_of_run(load_adapter(run, context.base, step)) for step in steps]
     spans.append(interpolation.span_of_run(load_adapter(run, context.base)))
     span = interpolation.span_of_centroids(spans, [[request.seed]] * len(spans))
-    gram = span.gram(0).numpy()
+    gram = interpolation.gram(span, 0).numpy()
     plane = _checked_plane(lambda: simplex.main_plane(gram))
     names = [*(f"step {step}" for step in steps), "result"]
     rows = _plane_rows(span, 0, plane, names, request.steps, "path")
@@ -273,7 +273,7 @@ def _grid_between_runs(
         names.append(f"{METHODS[run.spec.method].title} {run.id[:4]}{step}, seed {seed}")
     span = interpolation.span_of_centroids(spans, seeds)
     if request.kind == "plane":
-        plane = _checked_plane(lambda: simplex.plane_through(span.gram(0).numpy()))
+        plane = _checked_plane(lambda: simplex.plane_through(interpolation.gram(span, 0).numpy()))
         rows = _plane_rows(span, 0, plane, names, request.steps, "adapter")
         facts = {"axes": ["Distance along the first edge", "Distance off the first edge"]}
         return PointGrid(span, 0, rows, facts)
@@ -281,17 +281,15 @@ def _grid_between_runs(
     return _curve_grid(request, span, names)
 
 
-def _load_or_train_curve(context: LandscapeContext, ends: AdapterSpan) -> AdapterSpan:
+def _load_or_train_curve(context: LandscapeContext, ends: AdaptedModel) -> AdaptedModel:
     """Start, bend and end of the curve, trained unless that was done before."""
     from safetensors.torch import load_file, save_file
 
     path = context.job.folder / "bend.safetensors"
     if path.is_file():
         tensors = load_file(path)
-        return AdapterSpan(
-            ends,
-            {name: tensors[name].to(context.base.device) for name in ends.tensors},
-            ends.untrained_names,
+        return ends.with_tensors(
+            {name: tensors[name].to(context.base.device) for name in ends.tensors}
         )
     request, spec = context.request, context.run.spec
     number = context.seed_number(request.seed)
@@ -317,9 +315,9 @@ def _load_or_train_curve(context: LandscapeContext, ends: AdapterSpan) -> Adapte
     return curve
 
 
-def _curve_grid(request: LandscapeRequest, span: AdapterSpan, names: Sequence[str]) -> PointGrid:
+def _curve_grid(request: LandscapeRequest, span: AdaptedModel, names: Sequence[str]) -> PointGrid:
     """Points along the straight and the curved way, and of the plane both lie in."""
-    gram = span.gram(0).numpy()
+    gram = interpolation.gram(span, 0).numpy()
     t = np.linspace(0, 1, request.steps + 1)
     weights_by_line = {
         "straight": np.stack([1 - t, 0 * t, t], 1),

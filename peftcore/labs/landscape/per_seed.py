@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points
 from peftcore.analysis import flatness, simplex
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.common import interpolation
-from peftcore.labs.common.interpolation import AdapterSpan, PointEvaluator
+from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape.context import LandscapeContext
 from peftcore.runs.spec import Evaluation
 from peftcore.training.checkpoint import load_adapter
@@ -66,7 +67,7 @@ def _write_plan(context: LandscapeContext, rows: Sequence[Example]) -> None:
 class _SeedFlatness:
     """The flatness of one seed, measured piece by piece."""
 
-    def __init__(self, context: LandscapeContext, span: AdapterSpan, seed: int) -> None:
+    def __init__(self, context: LandscapeContext, span: AdaptedModel, seed: int) -> None:
         self.context, self.span, self.seed = context, span, seed
         self.examples = context.examples(seed)
         self.evaluator = PointEvaluator(span, seed, self.examples, context.batcher)
@@ -164,7 +165,7 @@ def measure_validation(context: LandscapeContext) -> None:
     todo += [
         ("step", step, seed) for step in run.intermediate_steps() for seed in range(len(numbers))
     ]
-    spans_by_step: dict[int | None, AdapterSpan] = {}
+    spans_by_step: dict[int | None, AdaptedModel] = {}
     for index, (estimate, step, seed) in enumerate(todo):
         if (estimate, step, numbers[seed]) in known_entries:
             continue
@@ -179,7 +180,7 @@ def measure_validation(context: LandscapeContext) -> None:
 
 
 def _estimate(
-    context: LandscapeContext, run_span: AdapterSpan, seed: int, estimate: str
+    context: LandscapeContext, run_span: AdaptedModel, seed: int, estimate: str
 ) -> dict[str, Any]:
     request, vertices = context.request, run_span.vertices
     seed_flatness = _SeedFlatness(context, run_span, seed)

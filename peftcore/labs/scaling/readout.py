@@ -102,7 +102,7 @@ class SeedGap:
 
 def has_soft_prompt(method: str) -> bool:
     """Whether a method puts soft tokens before the input."""
-    return method in METHODS and METHODS[method].soft_tokens is not Adapter.soft_tokens
+    return method in METHODS and METHODS[method].injects == "prompt"
 
 
 def require_soft_prompt(run: Run) -> None:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from peftcore.errors import BadInput
+from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-
-MAX_CACHED_MODELS = 2  # bases kept in memory
 
 
 class ShardTrainer:
@@ -21,8 +20,8 @@ class ShardTrainer:
     def __init__(
         self, device: str = "cpu", load_base: Callable[[str, str], BaseModel] | None = None
     ) -> None:
-        self.device, self._load_base = device, load_base
-        self._base_models: dict[str, BaseModel] = {}
+        self.device = device
+        self._base_models = BaseModelCache(load_base)
 
     def train_shard(self, shard: Shard, stop: Callable[[], bool], worker: str = "") -> ShardOutcome:
         """Bring one part to its end; whatever goes wrong is in its run, and in the outcome."""
@@ -46,12 +45,4 @@ class ShardTrainer:
 
     def base_model(self, name: str) -> BaseModel:
         """The base, loaded once; the one that was not used for longest makes room."""
-        if name in self._base_models:
-            self._base_models[name] = self._base_models.pop(name)
-            return self._base_models[name]
-        from peftcore.models.base_model import load
-
-        while len(self._base_models) >= MAX_CACHED_MODELS:
-            del self._base_models[next(iter(self._base_models))]
-        self._base_models[name] = (self._load_base or load)(name, self.device)
-        return self._base_models[name]
+        return self._base_models.get(name, self.device)

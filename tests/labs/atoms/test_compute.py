@@ -160,9 +160,9 @@ def test_ablation_is_what_removing_one_atom_costs(runs):
     task = tasks.find_task(TASK)
     batch = ExampleBatcher(found.base, task.labels).batch(task.few_shot(6, 1, 4).dev)
     whole = {n: t[1:2].clone() for n, t in found.tensors.items()}
-    before = float(found.losses(batch, torch.ones(1, 1, 1), whole).mean())
+    before = float(found.adapted.losses(batch, torch.ones(1, 1, 1), whole).mean())
     whole[f"atoms:{found.sites[2]}"][0, 0, 1] = 0.0  # atom 1 of site 2 is number 5
-    after = float(found.losses(batch, torch.ones(1, 1, 1), whole).mean())
+    after = float(found.adapted.losses(batch, torch.ones(1, 1, 1), whole).mean())
     assert weights[5] == pytest.approx(after - before, abs=2e-5)
 
 

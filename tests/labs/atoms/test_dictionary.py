@@ -8,7 +8,6 @@ from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import dictionary as atom_dictionary
 from peftcore.labs.atoms.dictionary import AtomDictionary
-from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.models import target_modules
 from peftcore.models.batching import ExampleBatcher
 from peftcore.training import planning
@@ -48,7 +47,7 @@ def encoder(base):
 
 
 def losses(found, seed, gains):
-    return PointEvaluator(found, seed, rows(), encoder(found.base)).losses(gains)
+    return found.evaluator(seed, rows(), encoder(found.base)).losses(gains)
 
 
 @pytest.mark.parametrize("family", ["t5", "bert", "gpt2"])
@@ -58,9 +57,13 @@ def test_gains_of_one_are_the_run_and_gains_of_zero_the_base(tiny, family, verti
     whole, none = losses(found, 1, torch.stack([torch.ones(found.size), torch.zeros(found.size)]))
     batch = encoder(found.base).batch(rows())
     alone = {n: t[1:2] for n, t in found.tensors.items()}
-    assert whole == pytest.approx(float(found.losses(batch, torch.ones(1, 1, 1), alone).mean()))
+    assert whole == pytest.approx(
+        float(found.adapted.losses(batch, torch.ones(1, 1, 1), alone).mean())
+    )
     still = alone | {n: t * 0 for n, t in alone.items() if n.startswith("atoms:")}
-    assert none == pytest.approx(float(found.losses(batch, torch.ones(1, 1, 1), still).mean()))
+    assert none == pytest.approx(
+        float(found.adapted.losses(batch, torch.ones(1, 1, 1), still).mean())
+    )
     assert abs(whole - none) > 1e-3
 
 
@@ -68,7 +71,7 @@ def test_a_gain_scales_what_one_atom_adds(tiny):
     found = dictionary(tiny("t5"))
     gains = torch.ones(1, found.size)
     gains[0, 4] = 2.5  # atom 1 of site 1
-    member = found.at_points(0, gains)
+    member = found.at_gains(0, gains)
     name = f"atoms:{found.sites[1]}"
     ratio = member.tensors[name][0, 0] / found.tensors[name][0, 0]
     assert torch.allclose(ratio[1], torch.full_like(ratio[1], 2.5))
@@ -98,7 +101,7 @@ def test_reading_leaves_padding_out_and_sees_what_the_model_noted(tiny):
     for part, codes in zip(found.matrices, read, strict=True):
         long = part.stack == "encoder" or part.component == "cross.key"
         assert codes.shape == (texts if long else answers, 3)
-    member = found.at_points(1, torch.ones(1, found.size))
+    member = found.at_gains(1, torch.ones(1, found.size))
     first = encode.batch(examples[:1])
     noted = member.notes(first, torch.ones(1, 1, 1))[target_modules.layer_key(found.matrices[0])][0]
     assert np.isin(np.round(noted.numpy(), 4), np.round(read[0], 4)).all()
@@ -144,9 +147,7 @@ def test_what_both_add_to_one_matrix_is_the_sum(tiny):
     batch = encoder(base).batch(rows(2))
 
     def added(found):
-        codes = found.at_points(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[
-            site
-        ]
+        codes = found.at_gains(0, torch.ones(1, found.size)).notes(batch, torch.ones(1, 1, 1))[site]
         return codes @ found.tensors[f"atoms:{site}"][0, 0]
 
     assert torch.allclose(added(both), added(first) + added(second), atol=1e-5)

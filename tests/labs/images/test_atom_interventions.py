@@ -13,7 +13,7 @@ PROMPTS, KEYS = ["draw a one", "draw a two", "draw a one"], ["a", "b", "c"]
 
 def test_no_atoms_draw_what_the_base_draws(atoms_on, canvas_base):
     found = atoms_on()
-    none = found.at_points(0, torch.zeros(1, found.size))
+    none = found.at_gains(0, torch.zeros(1, found.size))
     base = atom_interventions.generate_images(capture.unadapted_model(canvas_base), PROMPTS, KEYS)[
         0
     ]
@@ -22,12 +22,12 @@ def test_no_atoms_draw_what_the_base_draws(atoms_on, canvas_base):
 
 def test_all_atoms_draw_what_the_run_draws_and_something_else_than_the_base(atoms_on):
     found = atoms_on()
-    whole = found.at_points(1, torch.ones(1, found.size))
-    alone = atom_interventions.select_seed(found, 1)
+    whole = found.at_gains(1, torch.ones(1, found.size))
+    alone = atom_interventions.select_seed(found.adapted, 1)
     assert atom_interventions.generate_images(
         whole, PROMPTS, KEYS
     ) == atom_interventions.generate_images(alone, PROMPTS, KEYS)
-    none = found.at_points(1, torch.zeros(1, found.size))
+    none = found.at_gains(1, torch.zeros(1, found.size))
     assert atom_interventions.generate_images(
         whole, PROMPTS, KEYS
     ) != atom_interventions.generate_images(none, PROMPTS, KEYS)
@@ -36,9 +36,9 @@ def test_all_atoms_draw_what_the_run_draws_and_something_else_than_the_base(atom
 def test_members_ride_together_without_changing_each_other(atoms_on):
     found = atoms_on()
     gains = atom_interventions.gains_keeping_first(range(found.size), [0, 5, found.size])
-    together = atom_interventions.generate_images(found.at_points(0, gains), PROMPTS, KEYS)
+    together = atom_interventions.generate_images(found.at_gains(0, gains), PROMPTS, KEYS)
     apart = [
-        atom_interventions.generate_images(found.at_points(0, g[None]), PROMPTS, KEYS)[0]
+        atom_interventions.generate_images(found.at_gains(0, g[None]), PROMPTS, KEYS)[0]
         for g in gains
     ]
     assert together == apart
@@ -97,7 +97,7 @@ def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
     """With a single atom in force, what it adds is the whole change from the base."""
     found = atoms_on(count=1)
     rows = [Example("x", "draw a one", canvas.picture_to_words((0, 4) * 32))]
-    lone = found.at_points(0, torch.eye(found.size)[:1])
+    lone = found.at_gains(0, torch.eye(found.size)[:1])
     from peftcore.labs.atoms.dictionary import AtomDictionary
 
     inside = AtomDictionary(lone)
@@ -108,7 +108,7 @@ def test_removing_all_atoms_but_one_leaves_that_ones_effect(atoms_on):
     ids = sampling.pixel_token_ids(found.base.tokenizer)
     gains = torch.stack([torch.eye(found.size)[0], torch.zeros(found.size)])
     with_it, base = atom_interventions._level_probabilities(
-        found.at_points(0, gains), ExampleBatcher(found.base, ()), rows, ids
+        found.at_gains(0, gains), ExampleBatcher(found.base, ()), rows, ids
     )
     assert np.allclose(effect.chance_change, (with_it - base).double().numpy(), atol=1e-6)
 
@@ -120,7 +120,7 @@ def test_together_the_atoms_earn_the_whole_fall_of_the_loss(atoms_on):
     rows = [Example("x", "draw a one", canvas.picture_to_words((0, 4) * 32)),
             Example("y", "draw a two", canvas.picture_to_words((4, 1) * 32))]  # fmt: skip
     gains = torch.stack([torch.zeros(found.size), torch.ones(found.size)])
-    worn, encoder = found.at_points(1, gains), ExampleBatcher(found.base, ())
+    worn, encoder = found.at_gains(1, gains), ExampleBatcher(found.base, ())
     none, whole = worn.losses(encoder.batch(rows * 2), worn.centroid()).view(2, 2).mean(1).tolist()
     told = atom_interventions.integrated_gradients(found, 1, rows, steps=64)
     assert told.shape == (found.size,)

@@ -29,9 +29,9 @@ def test_fewer_atoms_end_at_the_base_and_at_the_run(atoms_on, canvas_base):
         found, order, 1, [0, found.size], "draw a one", 2
     )
     assert none == queries.generate_from_base(canvas_base, "draw a one", 2)
-    alone = queries.generate_for_prompt(atom_interventions.select_seed(found, 1), "draw a one", 2)[
-        0
-    ]
+    alone = queries.generate_for_prompt(
+        atom_interventions.select_seed(found.adapted, 1), "draw a one", 2
+    )[0]
     assert whole == alone
 
 
@@ -50,11 +50,15 @@ def test_two_runs_at_share_nought_are_the_base_and_alone_are_themselves(atoms_on
     assert told["none"] == queries.generate_from_base(canvas_base, "draw a one", 2)
     assert (
         told["concept"]
-        == queries.generate_for_prompt(atom_interventions.select_seed(one, 0), "draw a one", 2)[0]
+        == queries.generate_for_prompt(
+            atom_interventions.select_seed(one.adapted, 0), "draw a one", 2
+        )[0]
     )
     assert (
         told["style"]
-        == queries.generate_for_prompt(atom_interventions.select_seed(other, 0), "draw a one", 2)[0]
+        == queries.generate_for_prompt(
+            atom_interventions.select_seed(other.adapted, 0), "draw a one", 2
+        )[0]
     )
 
 

@@ -115,7 +115,7 @@ def test_stacked_points_equal_points_one_by_one(runs, name):
     points = torch.from_numpy(simplex.triangle_lattice(3, 1)).float()
     stacked = PointEvaluator(own, 1, rows, encoder).losses(points)
     for place in (0, 7, len(points) - 1):
-        member = own.at_points(1, points[place : place + 1])
+        member = interpolation.at_points(own, 1, points[place : place + 1])
         alone = member.losses(encoder.batch(rows), torch.ones(1, 1, 1)).mean()
         assert stacked[place] == pytest.approx(float(alone.detach()), abs=2e-5)
 
@@ -360,7 +360,7 @@ def test_curvature_agrees_with_differences_of_losses(runs):
         move = vector[start : start + size].view(t[0, 0].shape)
         corners[name] = torch.stack([t[0, 0], t[0, 0] + move])[None]
         start += size
-    line = interpolation.AdapterSpan(own, corners, frozenset())
+    line = own.with_tensors(corners)
     step = 0.3
     points = torch.tensor([[1 - k * step, k * step] for k in (-1, 0, 1)])
     low, mid, high = (
