@@ -24,7 +24,7 @@ class PageEntry:
     @property
     def script_path(self) -> str:
         """Absolute path of the script."""
-        return str(paths.ROOT / "pages" / f"{self.name}.py")
+        return str(paths.PAGES / f"{self.name}.py")
 
     def streamlit_page(self) -> st.Page:
         """What `st.navigation` takes; Home is the default page, so its address is the root."""

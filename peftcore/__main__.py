@@ -1,10 +1,12 @@
-"""`python -m peftcore …`: everything the browser does, from a terminal.
+"""`python -m peftcore …`, once installed `adapter-lab …`: all the browser does, in a terminal.
 
 The environment is set before torch can be imported: threads that spin beside a busy neighbour make
 everything many times slower, and no library may report to anybody.
 """
 
 import os
+import sys
+from pathlib import Path
 
 DEFAULTS = {
     "OMP_NUM_THREADS": "1",
@@ -21,6 +23,13 @@ for name, value in DEFAULTS.items():
 from peftcore.cli import app  # noqa: E402
 from peftcore.system import malloc  # noqa: E402  (after the environment)
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line under the name it was called by."""
     malloc.keep_freed_memory()
-    app(prog_name="python -m peftcore")
+    installed = Path(sys.argv[0]).stem == "adapter-lab"
+    app(prog_name="adapter-lab" if installed else "python -m peftcore")
+
+
+if __name__ == "__main__":
+    main()

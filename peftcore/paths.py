@@ -5,22 +5,37 @@
 | data sets, one folder each | PEFTCORE_DATA | data/ in the project |
 | runs, jobs, imported tables | PEFTCORE_HOME | workspace/ in the project |
 | embedded bases, demo runs | | assets/ in the project |
+
+Installed by pip there is no project's folder: data/ and workspace/ lie in the user's own
+adapter-lab folder (~/.local/share, or XDG_DATA_HOME), and assets come with the package (setup.py).
 """
 
 import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-ASSETS = ROOT / "assets"
+INSTALLED = not (ROOT / "pyproject.toml").is_file()
+ASSETS = ROOT / "peftcore" / "assets" if INSTALLED else ROOT / "assets"
+PAGES = ROOT / "app" / "page_scripts" if INSTALLED else ROOT / "pages"
+
+
+def _user_root() -> Path:
+    """The folder that data/ and workspace/ lie in unless the environment names others."""
+    if not INSTALLED:
+        return ROOT
+    shared = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(shared).expanduser() / "adapter-lab"
 
 
 def data_folder() -> Path:
     """The folder of data sets in the hub's layout; it need not exist."""
-    return Path(os.environ.get("PEFTCORE_DATA") or ROOT / "data").expanduser().resolve()
+    return Path(os.environ.get("PEFTCORE_DATA") or _user_root() / "data").expanduser().resolve()
 
 
 def workspace_folder() -> Path:
     """The folder everything of ours is written to, made if missing, open to its owner only."""
-    path = Path(os.environ.get("PEFTCORE_HOME") or ROOT / "workspace").expanduser().resolve()
+    path = (
+        Path(os.environ.get("PEFTCORE_HOME") or _user_root() / "workspace").expanduser().resolve()
+    )
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path

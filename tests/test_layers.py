@@ -52,6 +52,7 @@ ORDER = """
     peftcore/experiments
     peftcore/rating
     peftcore/benchmarks
+    peftcore/api
     peftcore/cli
     peftcore/__main__
     app/theme

@@ -22,7 +22,7 @@ from peftcore.models.structure import UNSTACKED, ModelStructure, Stack, Weight
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-COUNTS_FILE = paths.ROOT / "assets" / "component_counts.json"
+COUNTS_FILE = paths.ASSETS / "component_counts.json"
 STACKS: tuple[Stack, ...] = ("encoder", "decoder")
 DEFAULT_SETTINGS = {
     "stacks": STACKS,

@@ -63,6 +63,7 @@ from peftcore.cli import (  # noqa: E402
     report,  # noqa: F401
     results,  # noqa: F401
     scaling,  # noqa: F401
+    serve,  # noqa: F401
     sweeps,  # noqa: F401
     toys,  # noqa: F401
     training,  # noqa: F401

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peftcore.api import measurements
 from peftcore.cli import app, options
 from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.analysis.attention import AttentionPattern, HeadRow, HeadStatistics
     from peftcore.analysis.comparison import Interval
     from peftcore.data.task import Example
@@ -47,14 +46,8 @@ def show_attention(
     from peftcore.labs.attention import capture
 
     options.use_data(data)
-    after, own_task = _load_subject(subject)
-    before, _ = _load_subject(against or after.base.name)
-    if before.base.fingerprint != after.base.fingerprint:
-        raise BadInput(
-            f"{subject} rests on {after.base.name} and {against} on {before.base.name}; only runs "
-            "of one base read the same tokens"
-        )
-    wanted = task or own_task
+    after, before = measurements.load_pair(subject, against or None)
+    wanted = task or measurements.own_task(subject)
     if statistics:
         rows = _examples(wanted)[:statistics]
         after_statistics = capture.head_statistics(after, rows)
@@ -62,11 +55,8 @@ def show_attention(
         _print_statistics(before_statistics, after_statistics, place, as_json)
         return
     shown_example = _text_or_example(text, example, wanted)
-    if target or (not shown_example.target and after.base.kind != "encoder"):
-        answer = target or capture.generate_answer(after, shown_example, seed, 48)
-        shown_example = replace(shown_example, target=answer)
-    after_attention = capture.capture_attention(after, shown_example, seed)
-    before_attention = capture.capture_attention(before, shown_example, min(seed, before.seeds - 1))
+    shown_example = measurements.with_answer(after, shown_example, target, seed)
+    after_attention, before_attention = measurements.record_pair(after, before, shown_example, seed)
     attention_kinds = _chosen_kinds(after_attention, place)
     value = {
         "subject": subject,
@@ -87,20 +77,6 @@ def show_attention(
             )
 
     printing.print_result(value, as_json, lines)
-
-
-def _load_subject(name: str) -> tuple[AdaptedModel, str]:
-    """A run with its task, or an untouched base."""
-    from peftcore.labs.attention import capture
-    from peftcore.models import catalog
-    from peftcore.models.base_model import load
-    from peftcore.runs.store import RUN_ID, RunStore
-    from peftcore.training.checkpoint import load_adapter
-
-    if name in catalog.base_names() or not RUN_ID.fullmatch(name):
-        return capture.unadapted_model(load(name)), ""
-    run = RunStore().open(name)
-    return load_adapter(run, load(run.spec.base)), run.spec.task
 
 
 def _examples(task: str) -> list[Example]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peftcore.api import measurements
 from peftcore.cli import app
 from peftcore.cli.results import RunId
 from peftcore.errors import BadInput, unknown_name
@@ -46,22 +47,14 @@ def bias_only(
     """Put a random prefix before every attention layer: is content only scaled, and shifted?"""
     _check_dtype(dtype)
     from peftcore.data.task import Example
-    from peftcore.labs.attention.layer_probe import (
-        LayerProbe,
-        ProbeOptions,
-        probe_layers,
-        random_prefix,
-    )
+    from peftcore.labs.attention.layer_probe import ProbeOptions, random_prefix
     from peftcore.models.base_model import load
 
-    loaded = load(base)
-    layer_probe = LayerProbe(random_prefix(loaded, length, seed), dtype)  # type: ignore[arg-type]
-    sites = [site.path for site in loaded.structure.attention_blocks]
+    adapted = random_prefix(load(base), length, seed)
     switches = ProbeOptions(single_layer=not whole_stack, shift_positions=naive_positions)
     example = Example("typed", text, text, parts=(text,))
-    _show(
-        {"base": base, "dtype": dtype}, probe_layers(layer_probe, example, sites, switches), as_json
-    )
+    layers = measurements.compare_layers(adapted, example, switches, dtype)  # type: ignore[arg-type]
+    _show({"base": base, "dtype": dtype}, layers, as_json)
 
 
 @app.command()
@@ -78,12 +71,7 @@ def limits(
 ) -> None:
     """What a run's adapter did to attention: share, order, residual and bias of every layer."""
     _check_dtype(dtype)
-    from peftcore.labs.attention.layer_probe import (
-        LayerProbe,
-        ProbeOptions,
-        example_for,
-        probe_layers,
-    )
+    from peftcore.labs.attention.layer_probe import ProbeOptions, example_for
     from peftcore.models.base_model import load
     from peftcore.runs.store import RunStore
     from peftcore.training.checkpoint import load_adapter
@@ -98,10 +86,16 @@ def limits(
             sorted({s.attention_kind for s in loaded.structure.attention_blocks}),
         )
     adapted = load_adapter(opened, loaded)
-    layer_probe = LayerProbe(adapted, dtype)  # type: ignore[arg-type]
     example = example_for(opened.spec.task, adapted, text, seed_index)
     switches = ProbeOptions(not whole_stack, naive_positions, length)
-    limits_by_path = probe_layers(layer_probe, example, sites, switches, seed_index)
+    limits_by_path = measurements.compare_layers(
+        adapted,
+        example,
+        switches,
+        dtype,  # type: ignore[arg-type]
+        sites=sites,
+        seed_index=seed_index,
+    )
     head = {"run": run, "dtype": dtype, "text": example.source, "answer": example.target}
     _show(head, limits_by_path, as_json)
 
@@ -131,21 +125,8 @@ def _show(
 
 
 def _layer(path: str, layer: LayerComparison) -> dict[str, Any]:
-    """A layer in numbers: means over heads and queries, largest errors, and each head."""
+    """A layer in numbers, and each of its heads."""
     heads = [layer.summarize_head(number) for number in range(len(layer.before))]
-
-    def mean(name: str) -> float:
-        return float(sum(getattr(head, name) for head in heads) / len(heads))
-
-    return {
-        "path": path,
-        "length": layer.length,
-        "content_drift": layer.content_drift,
-        "residual": layer.residual,
-        "pattern_residual": float(layer.pattern_error.max()),
-        "output_residual": float(layer.output_error.max()),
-        "share": mean("share"),
-        "moved": mean("moved"),
-        "bias_norm": mean("bias_norm"),
-        "heads": [vars(head) | {"verdict": head.verdict()} for head in heads],
+    return measurements.layer_row(path, layer) | {
+        "heads": [vars(head) | {"verdict": head.verdict()} for head in heads]
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peftcore.api import results
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
@@ -79,21 +80,10 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> tuple[Any, ...]:
-    metric = _main_metric(row["task"], list(row["scores"]))
+    metric = results.main_metric(row["task"], list(row["scores"]))
     mean = row["scores"][metric]["mean"] if metric else None
     names = (row[name] for name in ("run", "state", "base", "task", "method", "seeds"))
     return (*names, metric or "", mean)
-
-
-def _main_metric(task: str, scored: list[str]) -> str:
-    """The task's own first choice among what was scored; tables that were deleted have none."""
-    from peftcore import tasks
-
-    try:
-        first = tasks.find_task(task).main_metric
-    except BadInput:
-        first = ""
-    return first if first in scored else next(iter(scored), "")
 
 
 @app.command()
@@ -109,52 +99,22 @@ def compare(
 
     Runs that cannot be compared are refused, with the reason.
     """
-    from peftcore.analysis import comparability, comparison
-    from peftcore.runs.store import RunStore
-
-    store = RunStore()
-    chosen = [store.open(run) for run in dict.fromkeys(runs)]
-    reasons = comparability.reasons_not_comparable(chosen, across_bases=across_bases)
-    if reasons:
-        raise BadInput(" ".join(reasons))
-    table = store.table(chosen)
-    name = _common_metric(chosen, metric)
-    summary = comparison.summarize_runs(table, name)
-    differences = (
-        comparison.differences_from_reference(table, name, chosen[0].id)
-        if len(chosen) > 1
-        else None
-    )
-    notes = comparability.caveats(chosen)
+    found = results.compare(runs, metric or "", across_bases=across_bases)
     value = {
-        "metric": name,
-        "runs": summary.to_dict("records"),
-        "differences": [] if differences is None else differences.to_dict("records"),
-        "caveats": notes,
+        "metric": found.metric,
+        "runs": found.runs.to_dict("records"),
+        "differences": found.differences.to_dict("records"),
+        "caveats": found.caveats,
     }
 
     def lines() -> Iterator[str]:
-        yield from _frame(summary)
-        if differences is not None:
-            yield f"\n{name} minus that of {chosen[0].id}, paired by seed:"
-            yield from _frame(differences)
-        yield from notes
+        yield from _frame(found.runs)
+        if len(found.differences):
+            yield f"\n{found.metric} minus that of {runs[0]}, paired by seed:"
+            yield from _frame(found.differences)
+        yield from found.caveats
 
     printing.print_result(value, as_json, lines)
-
-
-def _common_metric(chosen: list[Run], requested: str | None) -> str:
-    """A metric that every one of the runs was scored by."""
-    scored = [run.scores() for run in chosen]
-    for run, run_scores_found in zip(chosen, scored, strict=True):
-        if not run_scores_found:
-            raise BadInput(f"run {run.id} has no scores yet: it is {run.status().state}")
-    common = [
-        name for name in scored[0] if all(name in run_scores_found for run_scores_found in scored)
-    ]
-    if requested and requested not in common:
-        raise unknown_name("metric", requested, common)
-    return requested or _main_metric(chosen[0].spec.task, common)
 
 
 def _frame(table: pd.DataFrame) -> Iterator[str]:

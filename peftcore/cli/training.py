@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peftcore.api import training as api
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput
 from peftcore.system import printing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.parameter_counts import ParameterCount
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec
-    from peftcore.runs.store import Run, RunStatus
+    from peftcore.runs.store import Run
 
 Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
@@ -75,7 +76,7 @@ def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
 
     queue = Queue()
     if again:
-        _cleared_run(spec)
+        api.prepare_run(spec, again=True)
     job = queue.submit(spec, device=device)
     if job.active:
         ensure_worker(device, queue)
@@ -83,43 +84,25 @@ def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
     printing.print_result(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
 
 
-def _cleared_run(spec: RunSpec) -> Run:
-    """The run of a spec as if it had never been trained."""
-    from peftcore.runs.store import RunStore
-
-    run = RunStore().create(spec, include_demos=False)
-    with run.lock():
-        run.reset()
-    return run
-
-
 def train_or_load(spec: RunSpec, device: str, again: bool = False) -> Run:
     """The finished run of a spec, or what there is of it after Ctrl+C."""
-    from peftcore.runs.store import RunStore
-
-    store = RunStore()
-    existing = store.find(spec)
-    if existing and existing.status().state == "done" and not again:
+    existing = None if again else api.finished_run(spec)
+    if existing:
         typer.echo(f"Run {existing.id} is done already; --again trains it again.", err=True)
         return existing
     from peftcore.jobs.worker import resolve_device
 
     torch_device = resolve_device(device)
-    return _train_here(_cleared_run(spec) if again else store.create(spec), torch_device)
+    return _train_here(api.prepare_run(spec, again), torch_device)
 
 
 def _train_here(run: Run, torch_device: str) -> Run:
     """The run after training it here, with a bar on a terminal."""
-    from peftcore.jobs.worker import RunFailed, run_recording_errors
-
-    def work() -> RunStatus:
-        from peftcore.training.run_training import execute_run
-
-        with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
-            return execute_run(run, device=torch_device, report=report, stop=stop.is_set)
+    from peftcore.jobs.worker import RunFailed
 
     try:
-        run_recording_errors(run, work)
+        with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
+            api.train_run(run, torch_device, report=report, stop=stop.is_set)
     except RunFailed as error:
         typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)
         raise typer.Exit(1) from None
@@ -201,13 +184,12 @@ def _spec_and_base(
     base: str, task: str | None, method: str, sets: list[str] | None
 ) -> tuple[RunSpec, BaseModel]:
     """A spec and its base; a published one, unless there is one of that name here, has no data."""
-    from peftcore import tasks
     from peftcore.adapters import parameter_counts
     from peftcore.models import catalog
     from peftcore.models.base_model import load
     from peftcore.runs.spec import RunSpec
 
-    task = task or _any_task(tasks.task_names())
+    task = task or api.any_labelled_task()
     if base in catalog.base_folders() or base not in parameter_counts.published_bases():
         return options.spec_from_options(base, task, method, sets), load(base)
     spec_values = {
@@ -226,13 +208,6 @@ def _print_table(rows: list[ParameterCount], as_json: bool) -> None:
 
     value = [asdict(row) | {"percent": round(row.percent, 6)} for row in rows]
     printing.print_result(value, as_json, lines)
-
-
-def _any_task(names: list[str]) -> str:
-    """A task with labels, so that encoders have something to count a head for."""
-    from peftcore import tasks
-
-    return next(name for name in names if tasks.find_task(name).labels)
 
 
 @app.command()

@@ -51,7 +51,7 @@ def export_peft(
     adapted = _load_adapted(run, base)
     peft_files = peft_export.to_peft_files(adapted, index, moved_positions)
     note = _origin_note(run, seed, adapted.base)
-    target = _new_folder(folder)
+    target = new_folder(folder)
     text = json.dumps(peft_files.config, indent=2, sort_keys=True)
     atomic_files.replace_file(target / CONFIG, text.encode())
     save_file(peft_files.tensors, target / WEIGHTS, metadata={"format": "pt", "peftcore": note})
@@ -73,7 +73,7 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
     adapted = _load_adapted(run, base)
     model = merge.merged_model(adapted, index)
     note = _origin_note(run, seed, adapted.base)
-    target = _new_folder(folder)
+    target = new_folder(folder)
     model.save_pretrained(target)
     adapted.base.tokenizer.save_pretrained(target)
     notes = _write_head(adapted, index, run, target, note)
@@ -120,7 +120,7 @@ def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
     return load_adapter(run, base or load(run.spec.base))
 
 
-def _new_folder(folder: Path) -> Path:
+def new_folder(folder: Path) -> Path:
     """A folder with nothing in it, so that no file of another export stays behind."""
     target = folder.expanduser()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

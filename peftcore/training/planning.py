@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.data.task import Task
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.catalog import BaseInfo
 
 S = TypeVar("S", bound=Settings)
 
 
 def build_spec(
-    base: str,
+    base: str | BaseModel,
     task: str,
     method: str,
     settings: Settings | Mapping[str, Any] | None = None,
@@ -35,17 +34,18 @@ def build_spec(
     evaluation: Settings | Mapping[str, Any] | None = None,
     start: str = "",
 ) -> RunSpec:
-    """A spec with every name checked and every default written out, so that equal means equal."""
+    """A spec with every name checked and every default written out, so that equal means equal.
+
+    A base that is in memory already goes by its name, whether or not it lies on this machine.
+    """
     method_class, task_definition = METHODS[method], tasks.find_task(task)
-    where, kind = catalog.locate_base(base), ""
-    if not isinstance(where, str):
-        info = catalog.describe_base(base)
-        kind = info.kind
-        method_class.check_base_kind(base, kind)
-        _check_same_modality(info, task_definition)
+    name, kind, image_world = _name_kind_world(base)
+    if kind:
+        method_class.check_base_kind(name, kind)
+        _check_same_modality(name, image_world, task_definition)
         if kind == "encoder" and not task_definition.labels:
             raise BadInput(
-                f"{base} reads but cannot write, and {task_definition.title} asks for text: "
+                f"{name} reads but cannot write, and {task_definition.title} asks for text: "
                 "choose an encoder-decoder or a decoder"
             )
     training_settings = _make_settings(Training, training)
@@ -58,9 +58,9 @@ def build_spec(
         population_settings = _with_defaults(population_settings, "draw")
         training_settings = _with_defaults(training_settings, "validation", "copies", "diversity")
     if start:
-        _check_start_run(start, base)
+        _check_start_run(start, name)
     return RunSpec(
-        base=base,
+        base=name,
         task=task,
         method=method,
         settings=_make_settings(method_class.Config, settings).model_dump(mode="json"),
@@ -71,13 +71,23 @@ def build_spec(
     )
 
 
-def _check_same_modality(info: BaseInfo, task: Task) -> None:
+def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
+    """A base's name, kind and the world it draws; of one on the hub only the name is known yet."""
+    if not isinstance(base, str):
+        return base.name, base.kind, str(getattr(base.model.config, "draws", ""))
+    if isinstance(catalog.locate_base(base), str):
+        return base, "", ""
+    info = catalog.describe_base(base)
+    return base, info.kind, info.image_world
+
+
+def _check_same_modality(base: str, image_world: str, task: Task) -> None:
     """BadInput where a base that draws meets a task of text, or the other way round."""
-    if info.image_world == task.image_world:
+    if image_world == task.image_world:
         return
-    does = f"draws {info.image_world}" if info.image_world else "writes text"
+    does = f"draws {image_world}" if image_world else "writes text"
     asks = f"asks for pictures of {task.image_world}" if task.image_world else "asks for text"
-    raise BadInput(f"{info.name} {does}, and {task.title} {asks}: choose another base or task")
+    raise BadInput(f"{base} {does}, and {task.title} {asks}: choose another base or task")
 
 
 def _with_defaults(settings: S, *names: str) -> S:

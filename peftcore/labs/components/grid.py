@@ -43,7 +43,7 @@ KINDS: Mapping[str, str] = {
     "layers": "Layer by layer",
 }
 ALL_WEIGHTS = "All of it"
-SHIPPED_FOLDER = paths.ROOT / "assets" / "component_runs"
+SHIPPED_FOLDER = paths.ASSETS / "component_runs"
 SHIPPED_FILES = (  # of a run that ships: everything but adapters
     *("spec.json", "status.json", "scores.json", "manifest.json"),
     *("answers.parquet", "history.jsonl", "log.txt"),

@@ -1,0 +1,181 @@
+"""What training gives: scores, losses and answers of a run as tables, and runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from peftcore import tasks
+from peftcore.analysis import comparability, comparison
+from peftcore.api.data import Rows, task_from_rows
+from peftcore.errors import BadInput, unknown_name
+from peftcore.runs.spec import Evaluation
+from peftcore.runs.store import Run, RunStore
+
+if TYPE_CHECKING:
+    from peftcore.adapters.adapted_model import AdaptedModel
+    from peftcore.models.base_model import BaseModel
+
+
+@dataclass(frozen=True)
+class TrainedAdapter:
+    """A trained run with its base: what `train`, `load` and `from_peft` give.
+
+    >>> import peftcore
+    >>> demo = peftcore.RunStore().all()[-1]  # runs that ship with the project come last
+    >>> peftcore.TrainedAdapter(demo).scores.columns.tolist()
+    ['mean', 'low', 'high', 'n']
+    """
+
+    run: Run
+    loaded_base: BaseModel | None = None  # None: loaded by its name when it is needed
+
+    @cached_property
+    def base(self) -> BaseModel:
+        """The frozen base."""
+        from peftcore.models.base_model import load
+
+        return self.loaded_base or load(self.run.spec.base)
+
+    @cached_property
+    def adapted(self) -> AdaptedModel:
+        """The base with the trained adapter; BadInput if there is none yet."""
+        from peftcore.training.checkpoint import load_adapter
+
+        return load_adapter(self.run, self.base)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every metric with its mean, 95 % interval over seeds, and n seeds."""
+        rows = {name: vars(comparison.interval(v)) for name, v in self.run.scores().items()}
+        columns = ["mean", "low", "high", "n"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Losses, one row per step and seed."""
+        return self.run.history()
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """Every answer of every seed, beside what was asked and what was right."""
+        return self.run.answers()
+
+    def predict(self, texts: Sequence[str], seed_index: int = 0) -> list[str]:
+        """Answer texts with one seed, counted from 0; two texts of a pair have || between them."""
+        from peftcore.training.predict import answer_texts
+
+        return answer_texts(self.run, self.adapted, texts, seed_index=seed_index)
+
+
+def evaluate(
+    trained: TrainedAdapter, data: str | Rows = "", *, split: str = "test", limit: int = 200
+) -> pd.DataFrame:
+    """Score an adapter on a task: one row per seed, one column per metric.
+
+    `data` is a task's name or rows, empty for the task it was trained on; at most `limit` examples
+    of the `split` (validation or test) are answered, each seed at the centroid of its simplex.
+    BadInput if an encoder's head was trained for other labels.
+
+    >>> import peftcore
+    >>> base = peftcore.load_base("tiny-t5", device="cpu")
+    >>> adaptation = peftcore.adapt(base, "prompt_tuning", length=4, seeds=2)
+    >>> short = dict(steps=2, shots=4, dev=4, batch=2, limit=4, max_new_tokens=4)
+    >>> trained = peftcore.train(adaptation, "miniworld_nli", **short)
+    >>> peftcore.evaluate(trained, "miniworld_sentiment", limit=4).index.tolist()
+    [0, 1]
+    """
+    import torch
+
+    from peftcore.models.batching import ExampleBatcher
+    from peftcore.training import evaluation, planning
+    from peftcore.training.trainer import autocast_dtype
+
+    spec, base = trained.run.spec, trained.base
+    task = tasks.find_task((data or spec.task) if isinstance(data, str) else task_from_rows(data))
+    if base.kind == "encoder" and task.labels != tasks.find_task(spec.task).labels:
+        raise BadInput(f"the head was trained for the labels of {spec.task}, not of {task.name}")
+    options = Evaluation.make(spec.evaluation.model_dump() | {"split": split, "limit": limit})
+    rows = evaluation.examples_to_answer(task, options)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
+    autocast = autocast_dtype(spec.training.precision, base.device)
+    with torch.inference_mode():
+        answers = evaluation.answer_examples(
+            trained.adapted, task, rows, batcher, options, autocast=autocast
+        )
+    seeds = pd.Index(spec.population.seed_numbers(), name="seed")
+    return pd.DataFrame([task.score(each, rows) for each in answers], index=seeds)
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """Runs side by side, best mean first, and each against the first that was named."""
+
+    metric: str
+    runs: pd.DataFrame  # run, base, task, method, mean, low, high, n, trainable, seconds
+    differences: pd.DataFrame  # run, difference, low, high, p, holm, smallest_p, n; paired by seed
+    caveats: list[str]  # allowed differences a reader should know
+
+
+def compare(
+    runs: Sequence[TrainedAdapter | Run | str], metric: str = "", *, across_bases: bool = False
+) -> RunComparison:
+    """Compare runs: means with 95 % intervals over seeds, and paired differences to the first.
+
+    Runs are results of `train`, runs of a store, or their ids; without a metric the task's first
+    counts.  BadInput gives the reason why runs cannot be compared, such as other data or seeds.
+
+    >>> import peftcore
+    >>> found = peftcore.compare(["4f677812ddf6", "5a7da5def8b7"])
+    >>> found.runs[["method", "mean", "low", "high", "n"]].shape
+    (2, 5)
+    >>> len(found.differences)
+    1
+    """
+    store = RunStore()
+    named = [_as_run(run, store) for run in runs]
+    chosen = list({run.id: run for run in named}.values())
+    if not chosen:
+        raise BadInput("there are no runs to compare")
+    reasons = comparability.reasons_not_comparable(chosen, across_bases=across_bases)
+    if reasons:
+        raise BadInput(" ".join(reasons))
+    table = store.table(chosen)
+    name = _common_metric(chosen, metric)
+    return RunComparison(
+        name,
+        comparison.summarize_runs(table, name),
+        comparison.differences_from_reference(table, name, chosen[0].id),
+        comparability.caveats(chosen),
+    )
+
+
+def _as_run(run: TrainedAdapter | Run | str, store: RunStore) -> Run:
+    if isinstance(run, TrainedAdapter):
+        return run.run
+    return store.open(run) if isinstance(run, str) else run
+
+
+def main_metric(task: str, scored: Sequence[str] | Mapping[str, object]) -> str:
+    """The task's own first choice among what was scored; tables that were deleted have none."""
+    try:
+        first = tasks.find_task(task).main_metric
+    except BadInput:
+        first = ""
+    return first if first in scored else next(iter(scored), "")
+
+
+def _common_metric(chosen: Sequence[Run], requested: str) -> str:
+    """A metric that every one of the runs was scored by."""
+    scored = [run.scores() for run in chosen]
+    for run, scores in zip(chosen, scored, strict=True):
+        if not scores:
+            raise BadInput(f"run {run.id} has no scores yet: it is {run.status().state}")
+    common = [name for name in scored[0] if all(name in scores for scores in scored)]
+    if requested and requested not in common:
+        raise unknown_name("metric", requested, common)
+    return requested or main_metric(chosen[0].spec.task, common)

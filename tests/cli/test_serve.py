@@ -1,0 +1,27 @@
+"""`app` hands its own process to Streamlit."""
+
+import os
+import sys
+
+import pytest
+from support.commands import call
+
+from peftcore import paths
+
+MAIN = str(paths.ROOT / "app" / "main.py")
+
+
+@pytest.mark.parametrize(
+    ("options", "flags"),
+    [
+        ([], []),
+        (["--port", "9000"], ["--server.port", "9000"]),
+        (["--headless"], ["--server.headless", "true"]),
+    ],
+)
+def test_the_app_is_served(monkeypatch, options, flags):
+    started = []
+    monkeypatch.setattr(os, "execv", lambda *arguments: started.append(arguments))
+    assert call("app", *options).exit_code == 0
+    command = [sys.executable, "-m", "streamlit", "run", MAIN, *flags]
+    assert started == [(sys.executable, command)]
