@@ -60,12 +60,13 @@ def _start_button(
     has_begun = bool(status and status.done)
     if status and has_begun:
         st.caption(
-            f"{status.done} of {status.of} measured, then it was stopped; what is known is kept."
+            f"{status.done:,} of {status.of:,} {kind.PROGRESS_WORDS}, then it was stopped; what is "
+            "known is kept."
         )
     elif empty:
         st.caption(empty)
     st.button(
-        f"Go on with {what}" if has_begun else f"Measure {what}",
+        f"Go on with {what}" if has_begun else f"{kind.START_VERB} {what}",
         type="primary",
         icon=":material/play_arrow:",
         key=f"{kind.FOLDER_NAME}.start.{request.id}",
@@ -91,7 +92,9 @@ def _progress(job: BackgroundJob) -> None:
     status = job.status()
     share = status.done / status.of if status.of else 0.0
     left = "" if status.left is None else f", about {widgets.format_duration(status.left)} left"
-    words = f"{status.done} of {status.of} measured{left}" if status.of else "Starting"
+    words = f"{status.done:,} of {status.of:,} {job.PROGRESS_WORDS}{left}"
+    if not status.of:
+        words = "Starting"
     if status.message:
         words += f". {status.message}"
     with st.container(horizontal=True, vertical_alignment="center"):

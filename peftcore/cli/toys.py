@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from peftcore.cli import app, options
 from peftcore.errors import BadInput
 from peftcore.system import printing
+
+if TYPE_CHECKING:
+    from peftcore.labs.toys.recipes import Recipe
 
 
 @app.command()
@@ -38,7 +41,7 @@ def toys(
         folder, numbers = results.shipped_folder(), results.SHIPPED_SEEDS
         chosen = recipes.find_recipe(number, "cpu")
     else:
-        _train(chosen, numbers, folder, device)
+        _train(chosen, numbers, device)
         if out:
             from peftcore.labs.toys import experiments
 
@@ -58,23 +61,20 @@ def toys(
     printing.print_result([row.to_json() for row in result_rows], as_json, lines)
 
 
-def _train(recipe: Any, seeds: tuple[int, ...], folder: Path, device: str) -> None:
-    """Train what is missing; every tenth of a stage is a line on standard error."""
-    import torch
+def _train(recipe: Recipe, seeds: tuple[int, ...], device: str) -> None:
+    """Train what is missing; every finished stage is a line on standard error."""
+    from peftcore.jobs.worker import resolve_device
+    from peftcore.labs.toys import experiments
+    from peftcore.labs.toys.request import ToyJob, ToyRequest
 
-    from peftcore.labs.toys import experiments, live, training
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    reporter = live.ProgressWriter(recipe, seeds)
-    try:
-        experiments.run_experiment(
-            recipe, seeds, folder, report=reporter.report, stop=reporter.stop, device=device
-        )
-    except training.StageStopped:
-        reporter.end("cancelled")
-        raise BadInput("the experiment was cancelled; finished stages are kept") from None
-    except BaseException:
-        reporter.end("failed")
-        raise
-    reporter.end("done")
+    request = ToyRequest.make(
+        {
+            "number": recipe.number,
+            "size": recipe.size,
+            "seeds": len(seeds),
+            "first_seed": seeds[0],
+        }
+    )
+    status = experiments.run_job(ToyJob.create_own(request), recipe, device=resolve_device(device))
+    if status.state != "done":
+        raise BadInput("the experiment was stopped; finished stages are kept")

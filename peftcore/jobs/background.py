@@ -130,6 +130,8 @@ class BackgroundJob:
     REQUEST: ClassVar[type[JobRequest]]
     EXTRA_FILES: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
     TURN_LOCK_FILE: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
+    START_VERB: ClassVar[str] = "Measure"  # on the button that starts it
+    PROGRESS_WORDS: ClassVar[str] = "measured"  # what is counted as done: "3 of 7 measured"
 
     @property
     def id(self) -> str:

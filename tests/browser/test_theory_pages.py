@@ -44,7 +44,7 @@ def test_a_toy_is_trained_from_the_page_and_shows_its_own_results(visit):
     here = visit(height=1600)
     here.open("toys")
     here.page.get_by_text("Run it yourself").click()
-    here.page.get_by_role("button", name="Start", exact=True).click()
+    here.page.get_by_role("button", name="Train the experiment").click()
     results = here.page.locator('[data-testid="stButtonGroup"]', has_text="Results")
     expect(results).to_be_visible(timeout=200_000)  # once there are shipped results and own ones
     here.sound()

@@ -1,15 +1,19 @@
 """The Toys page, run in full without a browser: shipped results, a run, answers, capacity."""
 
 import json
-import time
+from dataclasses import asdict
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.labs.toys import cache
 from peftcore import paths
-from peftcore.labs.toys import live, results
+from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import find_recipe
+from peftcore.labs.toys.request import ToyJob, ToyRequest
+from peftcore.system import processes
+
+QUICK = ToyRequest.make({"number": "01", "size": "quick", "seeds": 2})  # what the page offers
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +97,7 @@ def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "shipped_folder", lambda: tmp_path)
     page = opened()
     assert "No results of this experiment are here yet" in words(page)
-    assert page.button(key="toys.start.01")
+    assert page.button(key=f"toys.start.{QUICK.id}")
 
 
 def test_every_variant_answers_a_typed_string():
@@ -124,31 +128,21 @@ def test_bad_digits_are_refused_in_a_sentence(typed):
 
 
 def test_a_start_is_watched_and_stopped(monkeypatch):
-    """The process is stood in for by a teller in this one."""
+    """The process is stood in for by this one."""
 
-    def start(chosen, seeds):
-        teller = live.ProgressWriter(chosen, tuple(seeds))
-        teller.report(live_told("pretrained", 50, 100))
+    def launch(job):
+        job.write_plan({"number": "01"}, [])
+        job.append_value({"what": "loss", "stage": "pretrained", "step": 50, "values": [1.0, 2.0]})
+        own = asdict(processes.current_process())
+        job.write_status(state="working", done=50, of=325, message="pretrained", process=own)
 
-    def live_told(stage, step, steps):
-        from peftcore.labs.toys.training import StageProgress
-
-        return StageProgress(stage, step, steps, [1.0, 2.0])
-
-    monkeypatch.setattr(live, "start_experiment", start)
+    monkeypatch.setattr(ToyJob, "launch", launch)
     page = opened()
-    page.button(key="toys.start.01").click().run()
+    page.button(key=f"toys.start.{QUICK.id}").click().run()
     assert any("Training loss" in json.dumps(spec) for spec in specs(page))
-    page.button(key="toys.stop.01.quick").click().run()
+    page.button(key=f"toys.stop.{QUICK.id}").click().run()
     assert not page.exception
-    assert live.ProgressWriter.stop(_listener())
-
-
-def _listener():
-    teller = object.__new__(live.ProgressWriter)
-    teller._checked_at = time.monotonic() - 1
-    teller.path = live._path(find_recipe("01", "quick"))
-    return teller
+    assert ToyJob.create(QUICK).stop_requested()
 
 
 @pytest.mark.parametrize("experiment", ["02", "03", "04"])
@@ -165,7 +159,16 @@ def test_capacity_prints_what_was_typed():
     assert "printable ASCII" in "".join(error.value for error in page.error)
 
 
-def test_own_results_stand_beside_the_shipped_ones(home):
-    chosen = find_recipe("01", "quick")
-    live.ProgressWriter(chosen, (0,)).end("cancelled")
+def test_own_results_stand_beside_the_shipped_ones():
     assert [source.name for source in cache.result_sources("01")] == ["Shipped"]
+    chosen = find_recipe("01", "quick")
+    stored = results.read_result(
+        results.shipped_folder(), find_recipe("01"), find_recipe("01").stages[1], (0, 1, 2, 3, 4)
+    )
+    for seeds in ((0, 1), (2, 3)):
+        key = chosen.key(chosen.stages[1], seeds)
+        own = asdict(stored) | {"key": key, "seeds": list(seeds)}
+        (results.own_folder() / f"{key}.json").write_text(json.dumps(own))
+        names = [source.name for source in cache.result_sources("01")]
+        assert names[1] == "Yours, quick" + (", seeds 0 to 1" if len(names) > 2 else "")
+    assert len(names) == 3

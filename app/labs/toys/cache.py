@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from peftcore.errors import BadInput
-from peftcore.labs.toys import live, results
+from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import DIGITS, Recipe, Stage, ToyShape, find_recipe
 
 
@@ -36,13 +36,15 @@ def result_sources(number: str) -> list[ResultSource]:
     shipped = ResultSource(
         "Shipped", results.shipped_folder(), find_recipe(number, "cpu"), results.SHIPPED_SEEDS
     )
-    own = [
-        ResultSource(
-            f"Yours, {size}", results.own_folder(), live_status.recipe, tuple(live_status.seeds)
-        )
-        for size in ("cpu", "quick", "full")
-        if (live_status := live.read_status(find_recipe(number, size)))
-    ]
+    own = []
+    for size in ("cpu", "quick", "full"):
+        chosen = find_recipe(number, size)
+        sets = results.seed_sets(results.own_folder(), chosen)
+        for seeds in sets:
+            name = f"Yours, {size}" + (
+                f", seeds {seeds[0]} to {seeds[-1]}" if len(sets) > 1 else ""
+            )
+            own.append(ResultSource(name, results.own_folder(), chosen, seeds))
     return [source for source in (shipped, *own) if source.rows()]
 
 

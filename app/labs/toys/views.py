@@ -10,11 +10,11 @@ import streamlit as st
 from app.figures import toys as figures
 from app.labs.toys import cache
 from app.state import wait_for_imports
-from app.ui import errors, widgets
+from app.ui import job_panel
 from app.ui.charts import chart
-from peftcore.errors import BadInput
-from peftcore.labs.toys import capacity, live
-from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES, Recipe, find_recipe
+from peftcore.labs.toys import capacity
+from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
+from peftcore.labs.toys.request import ToyJob, ToyRequest
 from peftcore.labs.toys.results import ResultRow
 
 EXPERIMENT_TITLES: dict[str, str] = {
@@ -141,66 +141,22 @@ def _show_run_panel(number: str) -> None:
                 "the paper's size, for a GPU and patience.",
             )
             seeds = st.number_input("Seeds", 1, 16, 2, key=f"toys.seeds.{number}", width=140)
-            pressed = st.button(
-                "Start",
-                type="primary",
-                key=f"toys.start.{number}",
-                icon=":material/play_arrow:",
-            )
-        toy_recipe = find_recipe(number, size)
-        if pressed:
-            try:
-                live.start_experiment(toy_recipe, range(int(seeds)))
-            except BadInput as error:
-                st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
-        _watch(toy_recipe)
-
-
-def _watch(toy_recipe: Recipe) -> None:
-    live_status = live.read_status(toy_recipe)
-    if live_status is None:
-        st.caption(f"{sum(stage.steps for stage in toy_recipe.stages):,} steps in all.")
-        return
-    busy = live_status.busy
-
-    @st.fragment(run_every=2.0 if busy else None)
-    @errors.guarded
-    def progress() -> None:
-        now = live.read_status(toy_recipe)
-        if now is None:
-            return
-        if busy and not now.busy:
-            st.rerun()
-        _show_progress(toy_recipe, now)
-
-    progress()
-
-
-def _show_progress(toy_recipe: Recipe, live_status: live.ToyRunStatus) -> None:
-    stage_title = figures.adaptation_title(live_status.stage)
-    stage_text = f"{stage_title}, step {live_status.step:,} of {live_status.steps:,}"
-    if live_status.busy:
-        st.progress(min(1.0, live_status.done), stage_text if live_status.stage else "Starting…")
-        if st.button(
-            "Stop",
-            key=f"toys.stop.{toy_recipe.number}.{toy_recipe.size}",
-            icon=":material/stop:",
-            help="Trainings that are finished are kept; starting again goes on after them.",
-        ):
-            live.cancel_experiment(toy_recipe)
-            st.caption("Stopping after the current step…")
-    else:
-        ended = {"done": "Done", "cancelled": "Stopped", "failed": "Failed"}
-        state = ended.get(live_status.state, "Its process is gone")
-        st.caption(
-            f"{state}: {len(live_status.seeds)} seeds. Starting again goes on where it ended."
+        request = ToyRequest.make({"number": number, "size": size, "seeds": int(seeds)})
+        steps = sum(stage.steps for stage in request.recipe.stages)
+        job_panel.show_job(
+            ToyJob, request, _losses, "the experiment", empty=f"{steps:,} steps in all."
         )
-    if live_status.losses:
+
+
+def _losses(job: ToyJob) -> None:
+    """Training losses of every stage, as far as they have come."""
+    losses, asked = job.losses(), job.request
+    if losses:
         chart(
-            figures.stage_loss_curves(live_status.losses),
-            key=f"toys.losses.{toy_recipe.number}.{toy_recipe.size}",
-            name=f"toys-{toy_recipe.number}-{toy_recipe.size}-loss",
-            alt=figures.stage_loss_curves_alt(live_status.losses),
+            figures.stage_loss_curves(losses),
+            key=f"toys.losses.{job.id}",
+            name=f"toys-{asked.number}-{asked.size}-loss",
+            alt=figures.stage_loss_curves_alt(losses),
         )
 
 

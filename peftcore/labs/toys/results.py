@@ -87,6 +87,21 @@ def completed_stages(
     return [(stage, result) for stage, result in pairs if result]
 
 
+def seed_sets(folder: Path, recipe: Recipe) -> list[tuple[int, ...]]:
+    """The seeds with which an adaptation of this experiment was trained, every set once.
+
+    The pretraining does not count: experiments share it.
+    """
+    stored = (atomic_files.read_json(path) for path in sorted(folder.glob("*.json")))
+    sets = sorted({tuple(result["seeds"]) for result in stored if result.get("seeds")})
+    adaptations = recipe.stages[1:]
+    return [
+        seeds
+        for seeds in sets
+        if any(read_result(folder, recipe, each, seeds) for each in adaptations)
+    ]
+
+
 @dataclass(frozen=True)
 class ResultRow:
     """One cell of an experiment's table, in percent.

@@ -24,10 +24,6 @@ TEST_SEQUENCES = 1600  # test sequences of each seed
 BETAS = (0.9, 0.95)
 
 
-class StageStopped(Exception):
-    """Somebody asked for the end."""
-
-
 @dataclass(frozen=True)
 class TrainedStage:
     """What a stage made: tensors with seeds in front, losses on the way, seconds it took."""
@@ -89,7 +85,7 @@ def train_stage(
     stop: Callable[[], bool] = lambda: False,
     device: str = "cpu",
 ) -> TrainedStage:
-    """One stage of every seed; Stopped if asked to stop."""
+    """One stage of every seed; InterruptedError if asked to stop."""
     parameters = {
         name: tensor.to(device)
         for name, tensor in initial_tensors(shape, stage, seeds, base).items()
@@ -106,7 +102,7 @@ def train_stage(
     started_at, report_every = time.monotonic(), max(1, stage.steps // 60)
     for step in range(1, stage.steps + 1):
         if stop():
-            raise StageStopped
+            raise InterruptedError
         inputs, answers = _batch(shape.length, stage.task, rngs)
         tokens = torch.cat([inputs, answers[..., :-1]], -1).to(device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=use_bfloat16):

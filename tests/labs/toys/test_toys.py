@@ -16,12 +16,12 @@ from peftcore.labs.toys import (
     digits,
     experiments,
     guessing,
-    live,
     model,
     results,
     training,
 )
 from peftcore.labs.toys.recipes import Stage, ToyShape, find_recipe, reported_exact_match
+from peftcore.labs.toys.request import ToyJob, ToyRequest
 
 SMALL = ToyShape(layers=2, heads=2, width=16, length=3, pads=2)
 
@@ -192,7 +192,7 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
 
 
 def test_stopping_is_obeyed_at_once(short, tmp_path):
-    with pytest.raises(training.StageStopped):
+    with pytest.raises(InterruptedError):
         experiments.run_experiment(short, (0,), tmp_path, stop=lambda: True)
     assert not results.completed_stages(tmp_path, short, (0,))
 
@@ -206,19 +206,62 @@ def test_only_the_first_seeds_weights_are_shipped(short, tmp_path):
         assert {len(tensor) for tensor in kept.values()} == {1}, stage.name
 
 
-def test_a_teller_writes_where_it_is_and_hears_a_cancel(short, home):
-    teller = live.ProgressWriter(short, (0,))
-    teller.report(training.StageProgress("pretrained", 3, 3, [1.5]))
-    now = live.read_status(short)
-    assert now.busy
-    assert now.done == pytest.approx(1 / 3)
-    assert now.losses == {"pretrained": [[3, [1.5]]]}
-    live.cancel_experiment(short)
-    assert teller.stop()
-    with pytest.raises(BadInput, match="already"):
-        live.start_experiment(short, (0,))
-    teller.end("cancelled")
-    assert not live.read_status(short).busy
+def toy_job(**fields):
+    return ToyJob.create_own(ToyRequest.make({"size": "quick", "seeds": 1} | fields))
+
+
+def test_a_job_trains_counts_its_steps_and_keeps_its_losses(short):
+    job = toy_job()
+    status = experiments.run_job(job, short)
+    assert (status.state, status.done, status.of) == ("done", 9, 9)
+    assert list(job.losses()) == [stage.name for stage in short.stages]
+    assert [step for step, _ in job.losses()["pretrained"]] == [1, 2, 3]
+    assert len(results.completed_stages(results.own_folder(), short, (0,))) == 3
+
+
+def test_a_stopped_job_goes_on_after_its_finished_stages(short, monkeypatch):
+    monkeypatch.setattr(experiments, "STOP_CHECK_SECONDS", 0.0)
+    job = toy_job()
+    append = ToyJob.append_value
+
+    def stop_in_second(self, entry):
+        append(self, entry)
+        if entry["stage"] != "pretrained":
+            self.stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ToyJob, "append_value", stop_in_second)
+        status = experiments.run_job(job, short)
+    assert (status.state, status.done) == ("stopped", 4)
+    assert experiments.run_job(job, short).state == "done"
+    stages = [entry["stage"] for entry in job.entries()]
+    assert stages.count("pretrained") == 3
+    assert [step for step, _ in job.losses()[short.stages[1].name]] == [1, 2, 3]
+
+
+def test_a_job_that_is_done_trains_again_what_was_deleted(short):
+    job = toy_job()
+    experiments.run_job(job, short)
+    for path in results.own_folder().iterdir():
+        path.unlink()
+    assert experiments.run_job(job, short).state == "done"
+    assert len(results.completed_stages(results.own_folder(), short, (0,))) == 3
+
+
+def test_a_request_is_the_command_that_trains_it():
+    request = ToyRequest.make({"number": "03", "size": "quick", "seeds": 2, "first_seed": 4})
+    words = ["toys", "03", "--recipe", "quick", "--seeds", "2", "--first-seed", "4"]
+    assert request.command_arguments() == words
+    assert request.seed_numbers == (4, 5)
+    assert request.recipe == find_recipe("03", "quick")
+
+
+def test_own_results_are_found_by_their_seeds(short, tmp_path):
+    experiments.run_experiment(short, (0, 1), tmp_path)
+    assert results.seed_sets(tmp_path, short) == [(0, 1)]
+    for stage in short.stages[1:]:
+        (tmp_path / f"{short.key(stage, (0, 1))}.json").unlink()
+    assert results.seed_sets(tmp_path, short) == []  # experiments share a pretraining
 
 
 def test_unknown_experiments_and_recipes_are_named():
@@ -235,7 +278,8 @@ def test_the_command_trains_and_prints_nothing_but_json(home, monkeypatch, short
     rows = json.loads(done.stdout)
     assert {"model", "adaptation", "task", "exact_match"} <= rows[0].keys()
     assert {"mean", "low", "high", "seeds"} == rows[0]["exact_match"].keys()
-    assert live.read_status(short).state == "done"
+    [job] = ToyJob.list_all()
+    assert (job.status().state, job.request.seeds) == ("done", 2)
 
 
 def test_one_virtual_token_prints_any_string():
