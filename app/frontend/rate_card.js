@@ -8,27 +8,27 @@
 // Python gives `data` (see app/rating/card_component.py) and gets {acts: [...]}.  Texts are put in as text,
 // never as markup.
 
-const cards = new WeakMap(); // shadow root → Card: this module is called again at every change
+const ALIVE = Symbol.for("rate-card"); // the tab's one Card, on the window: modules may load twice
 const TOGGLES = ["a", "d", "f", "h", "j", "k", "l", "z", "x"]; // Streamlit keeps r and c for itself
 const PAUSE = 400; // milliseconds of typing that make one draft
 const PATIENCE = 6000; // milliseconds after which unacknowledged acts are sent again
+const ABSENCE = 1000; // milliseconds a card without an element waits for its next one
 
+// Called again at every change.  On a busy server Streamlit at times builds the element anew, before
+// or after it takes the old one away: the one Card moves over with all it holds, so that keys that
+// wait for the next screen are not lost with the old element.
 export default function (component) {
   const root = component.parentElement;
-  if (!cards.has(root)) cards.set(root, new Card(root));
-  const card = cards.get(root);
+  const card = (window[ALIVE] ??= new Card());
+  card.moveInto(root);
   card.send = (acts) => component.setStateValue("events", { acts, at: Date.now() });
   card.receive(component.data);
-  return () => {
-    card.close();
-    cards.delete(root);
-  };
+  return () => card.moveOut(root);
 }
 
 class Card {
-  constructor(root) {
+  constructor() {
     this.box = make("section", { class: "card" });
-    root.appendChild(this.box);
     this.client = crypto.getRandomValues(new Uint32Array(2)).join("");
     this.number = 0;
     this.queue = null; // read from storage when the first data says whose it is
@@ -44,7 +44,25 @@ class Card {
     this.clock = setInterval(() => this.tick(), 1000);
   }
 
+  // Moves into an element; the one it was in before stays empty.
+  moveInto(root) {
+    clearTimeout(this.absence);
+    if (this.root === root) return;
+    this.root = root;
+    root.appendChild(this.box);
+  }
+
+  // Its element goes: unless another one comes soon, so does the card.
+  moveOut(root) {
+    if (this.root !== root) return; // it has moved already
+    this.root = null;
+    this.flush();
+    this.absence = setTimeout(() => this.close(), ABSENCE);
+  }
+
   close() {
+    if (window[ALIVE] === this) delete window[ALIVE];
+    this.box.remove();
     this.flush();
     document.removeEventListener("keydown", this.onKey);
     document.removeEventListener("visibilitychange", this.onLeave);
@@ -57,6 +75,9 @@ class Card {
   receive(data) {
     // An older answer may come late; after the server was started anew the count begins again.
     if (!data || (data.desk === this.desk && data.turn < this.turn)) return;
+    if (data.rater !== this.rater) {
+      Object.assign(this, { rater: data.rater, queue: null, typed: [], waitingFor: 0 });
+    }
     this.desk = data.desk;
     this.turn = data.turn;
     this.data = data;

@@ -39,14 +39,14 @@ def load_base(
 
     >>> import peftcore
     >>> base = peftcore.load_base("tiny-t5", device="cpu")
-    >>> base.kind, base.parameters
+    >>> base.kind, base.parameter_count
     ('encoder-decoder', 4157376)
 
     A model in memory, here one with random weights:
 
     >>> import transformers
     >>> from peftcore.models import catalog
-    >>> folder = catalog.locate("tiny-gpt")
+    >>> folder = catalog.locate_base("tiny-gpt")
     >>> config = transformers.AutoConfig.from_pretrained(folder)
     >>> model = transformers.AutoModelForCausalLM.from_config(config)
     >>> tokenizer = transformers.AutoTokenizer.from_pretrained(folder)

@@ -69,7 +69,7 @@ def test_evaluating_again_gives_the_scores_of_the_run(base):
     texts = answered["source"].tolist()
     assert trained.predict(texts) == answered["text"].tolist()
     assert trained.scores["mean"].notna().all()
-    assert set(trained.history["seed"]) == set(run.spec.population.numbers())
+    assert set(trained.history["seed"]) == set(run.spec.population.seed_numbers())
 
 
 @pytest.mark.parametrize(

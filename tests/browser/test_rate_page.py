@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 from support import ratings as rated
 
+from app.rating import session
 from peftcore import paths, rating
 from peftcore.adapters.base import METHODS
 
@@ -175,6 +176,61 @@ def test_a_phone_rates_and_screen_readers_find_nothing_serious(visit, book, sche
     card.box.get_by_role("button", name="Save and go on").click()
     expect(card.box.get_by_text("1 of 2 rated")).to_be_visible(timeout=PATIENCE)
     card.here.sound()
+
+
+MOVES = """
+async ([code, data, next]) => {
+  const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  const mount = (await import(url)).default;
+  const sent = [];
+  const component = (data) => {
+    const parentElement = document.body.appendChild(document.createElement("div"));
+    return { parentElement, data, setStateValue: (name, value) => sent.push(value.acts) };
+  };
+  const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  const old = component(data);
+  const leave = mount(old);
+  document.querySelector("dialog[open]")?.close();
+  for (const key of ["1", "Enter", "1", "Enter"]) press(key); // the last two wait
+  const before = sent.at(-1).map((act) => act.do);
+  const client = sent.at(-1)[0].client;
+  next.seen = { [client]: 2 };
+  const young = component(next);
+  mount(young);
+  leave();
+  const cards = [...document.querySelectorAll("section.card")];
+  return {
+    before,
+    after: sent.at(-1).map((act) => act.do),
+    clients: [...new Set(sent.flat().map((act) => act.client))].length,
+    cards: cards.length,
+    moved: young.parentElement.contains(cards[0]),
+  };
+}
+"""
+
+
+def test_a_card_that_streamlit_builds_anew_keeps_the_keys_that_wait(chromium, home):
+    """On a busy server the element comes anew between two screens; the card moves into it."""
+    book = rating.RatingStore()
+    who = rated.rater(book, rated.project(book, 2))
+    desk = session.RaterSession()
+    first = session.card_payload(book, who, desk)
+    lease, answer = first["screen"]["lease"], first["screen"]["options"][0]
+    actions = [
+        {"client": "x", "n": 1, "do": "draft", "lease": lease, "content": {"answer": answer}},
+        {"client": "x", "n": 2, "do": "answer", "lease": lease, "text": answer},
+    ]
+    session.apply_actions(book, who, desk, actions)
+    then = session.card_payload(book, who, desk)
+    assert (first["stage"], then["stage"]) == ("answer", "judge")
+    page = chromium.new_page()
+    code = (paths.ROOT / "app" / "frontend" / "rate_card.js").read_text()
+    told = page.evaluate(MOVES, [code, first, then])
+    page.close()
+    assert told["before"] == ["draft", "answer"]
+    assert told["after"] == ["draft", "rate"]  # what was typed while the next screen was on its way
+    assert (told["clients"], told["cards"], told["moved"]) == (1, 1, True)
 
 
 @pytest.mark.timeout(900)
