@@ -1,4 +1,4 @@
-"""Full fine-tuning: every weight of the base is trained, the yardstick of all adapters.
+"""Full fine-tuning: every weight of the base is trained, the reference for all adapters.
 
 Weights that cannot matter to an answer, such as an encoder's unused pooler, are left out.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @register
 class FullFineTuning(ChosenWeights):
-    """Differences of all weights."""
+    """Differences (s, v, …) of all weights."""
 
     name, title = "full_fine_tuning", "Full fine-tuning"
     summary = "Every weight of the base is trained: the most that training can change."
@@ -28,7 +28,8 @@ class FullFineTuning(ChosenWeights):
     )
 
     class Config(Settings):
-        """Full fine-tuning has nothing to set."""
+        """Full fine-tuning has no settings."""
 
     def choose_weights(self) -> tuple[Weight, ...]:
+        """Return all weights of the base."""
         return self.base.structure.weights

@@ -31,7 +31,7 @@ Prefix = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class AttentionRecord:
-    """What one attention block computed: prefix positions first, then content."""
+    """Inputs and results of one attention block: prefix positions first, then content."""
 
     block_path: str
     query: Tensor  # (b, h, q, e)
@@ -46,7 +46,7 @@ class AttentionRecord:
 
 @dataclass
 class AttentionContext:
-    """What is in force while one forward pass or one generation runs."""
+    """The active prefix and what to record, for one forward pass or one generation."""
 
     prefix: Callable[[str, int], Prefix | None] = lambda site, n: None
     recorded_blocks: frozenset[str] = frozenset()  # sites to record
@@ -67,7 +67,12 @@ def attend(
     position_bias: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, Tensor | None]:
-    """Softmax attention over prefix and content: (b, q, h, e), and the weights if recorded."""
+    """Attend over prefix and content: outputs (b, q, h, e), and the weights if recorded.
+
+    query is (b, h, q, e); key and value are (b, g, k, e) with g dividing h. attention_mask is
+    boolean (b, 1, q, k), True where a key may be seen; position_bias (1 or b, h, q, k) is added to
+    the scores. Weights are (b, h, q, p + k) with p prefix positions.
+    """
     context, block_path = ACTIVE_CONTEXT.get(), getattr(module, "peftcore_site", "")
     prefix = context.prefix(block_path, len(query)) if context else None
     prefix_length = 0
@@ -99,16 +104,17 @@ def attend(
 
 
 def _slow_when_fused(query: Tensor, key: Tensor) -> bool:
-    """Whether the fused kernel loses: its bf16 backward on a processor takes 3 to 5 times as long.
+    """Return whether the fused kernel is slower than plain operations here.
 
-    Beyond 512 tokens it wins again, and the weights would fill the memory.
+    Its bf16 backward on a processor takes 3 to 5 times as long. Beyond 512 tokens it wins again,
+    and the weights would fill the memory.
     """
     narrow = query.device.type == "cpu" and query.dtype == torch.bfloat16
     return narrow and torch.is_grad_enabled() and max(query.shape[2], key.shape[2]) <= 512
 
 
 def _weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: float) -> Tensor:
-    """Softmax of the scores (b, h, q, k), taken in single precision at least."""
+    """Return the softmax of the scores (b, h, q, k), computed in float32 at least."""
     scores = query @ key.mT
     scores = (scores.float() if scores.dtype == torch.bfloat16 else scores) * scale
     if bias is not None:
@@ -118,12 +124,12 @@ def _weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: float) -> T
 
 
 def _pad_for_prefix(term: Tensor | None, prefix_length: int, value: float | bool) -> Tensor | None:
-    """Let every query see the prefix without penalty."""
+    """Extend a mask or bias (…, q, k) by the prefix: (…, q, p + k)."""
     return None if term is None else pad(term, (prefix_length, 0), value=value)
 
 
 def _bias(mask: Tensor | None, position_bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """One term for the kernel: the boolean mask alone, or the position bias with the mask in it."""
+    """Combine mask and position bias (…, q, k) into the one term the kernel takes."""
     if position_bias is None:
         return mask
     bias = position_bias.to(dtype)
@@ -131,7 +137,7 @@ def _bias(mask: Tensor | None, position_bias: Tensor | None, dtype: torch.dtype)
 
 
 def explicit_mask(*args: Any, **kwargs: Any) -> Tensor | None:
-    """The library's boolean mask, never skipped."""
+    """Return the library's boolean mask (b, 1, q, k), True where a key is seen, always explicit."""
     skips = {"allow_is_causal_skip": False, "allow_is_bidirectional_skip": False}
     return sdpa_mask(*args, **(kwargs | skips))
 
