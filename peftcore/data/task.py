@@ -91,7 +91,7 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Metric name → value; `metrics.MEASURES` has their titles and largest values.
+        """Return metric name → value; `metrics.scores` has their titles and largest values.
 
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """

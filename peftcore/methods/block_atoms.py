@@ -101,7 +101,7 @@ class BlockAtoms(Adapter):
 
     @cached_property
     def codes(self) -> dict[str, Tensor]:
-        """Codes (i / k, o / k, a) of each slice by "component:path", computed at first use."""
+        """Codes (q, p, a) of each slice's q by p blocks, by "component:path"; lazily computed."""
         from peftcore.methods.common import block_codes
 
         k, price = self.config.block, self.config.price

@@ -1,9 +1,9 @@
-"""The tables of human ratings.
+"""The database tables of human ratings.
 
-What raters say is only ever added to: an answer, a rating or an adjudication that changes is a new
-row that supersedes the old one.  Leases and drafts are working state and are written over.  Which
-method a text comes from stands in a table of its own (`origins`), which nothing that serves raters
-reads.  The migrations build these tables; a test holds them equal.
+What raters send is only ever added to: an answer, a rating or an adjudication that changes is a new
+row that supersedes the old one. Leases and drafts are working state and are overwritten. Which
+method a text comes from is in a table of its own (`origins`), which nothing that serves raters
+reads. The migrations build these tables; a test checks that they are equal.
 """
 
 from __future__ import annotations

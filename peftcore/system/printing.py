@@ -39,7 +39,7 @@ def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> Itera
 
 
 def format_cell(value: Any) -> str:
-    """A value as a reader wants it: four digits of a number, a dash for nothing."""
+    """Format a value for readers: four digits of a number, a dash for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
