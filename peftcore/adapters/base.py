@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
 Injection = Literal["prompt", "prefix", "output"]
-SEAMS: dict[str, Injection] = {  # overridden function → what a method injects by it
+INJECTIONS: dict[str, Injection] = {  # overridden function → what a method injects by it
     "soft_tokens": "prompt",
     "prefix": "prefix",
     "transform_output": "output",
@@ -46,21 +46,20 @@ class Adapter(ABC):
     source: ClassVar[str]
     Config: ClassVar[type[Settings]]
     learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
-    encoder_learning_rate: ClassVar[float | None] = (
-        None  # the same for encoders, measured on minilm
-    )
+    # The same for encoders, measured on minilm.
+    encoder_learning_rate: ClassVar[float | None] = None
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
     alternative_hint: ClassVar[str] = ""  # why other kinds are left out and what to take there
-    injects: ClassVar[Injection | None] = None  # read off the overridden seam; None: only a head
+    injects: ClassVar[Injection | None] = None  # derived, see below; None: only a head
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Set `injects` from the one function the method overrides."""
-        # Read off, not declared: so it cannot contradict what the method does.
+        # Derived and not declared, so that it cannot contradict what the method does.
         super().__init_subclass__(**options)
         overridden = (
             injection
-            for seam, injection in SEAMS.items()
-            if getattr(cls, seam) is not getattr(Adapter, seam)
+            for function, injection in INJECTIONS.items()
+            if getattr(cls, function) is not getattr(Adapter, function)
         )
         cls.injects = next(overridden, None)
 

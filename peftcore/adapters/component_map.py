@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 COUNTS_FILE = paths.ASSETS / "component_counts.json"
 STACKS: tuple[Stack, ...] = ("encoder", "decoder")
-DEFAULT_SETTINGS = {
-    "stacks": STACKS,
-    "first_layer": 0,
-    "last_layer": None,
-}  # of SparseFit's settings
+# Of SparseFit's settings.
+DEFAULT_SETTINGS = {"stacks": STACKS, "first_layer": 0, "last_layer": None}
 COMPONENT_ORDER = (
     *("layernorm.block", "layernorm.final", "layernorm.embedding"),
     *("attention.query", "attention.key", "attention.value", "attention.output"),

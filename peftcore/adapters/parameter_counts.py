@@ -72,9 +72,8 @@ NOTES = {
 }
 
 KQV = ("attention.query", "attention.key", "attention.value")
-SPARSEFIT_PRESETS: Mapping[
-    str, Mapping[str, tuple[str, ...]]
-] = {  # the configurations of its paper
+# The configurations of SparseFit's paper.
+SPARSEFIT_PRESETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Full": {"components": ("all",)},
     "Encoder (stack only)": {"components": ("all",), "stacks": ("encoder",)},
     "Decoder (stack only)": {"components": ("all",), "stacks": ("decoder",)},

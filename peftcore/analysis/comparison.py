@@ -21,10 +21,8 @@ from scipy import special
 
 from peftcore.analysis.comparability import caveats as caveats
 
-MAX_EXACT_SEEDS = (
-    16  # up to this many seeds every sign pattern is counted, above it a sample of them
-)
-SIGN_SAMPLES = 100_000
+MAX_EXACT_SEEDS = 16  # up to this many every sign pattern is counted
+SIGN_SAMPLES = 100_000  # above that, as many random patterns
 
 
 @dataclass(frozen=True)

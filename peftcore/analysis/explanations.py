@@ -16,19 +16,13 @@ from itertools import pairwise
 
 import pandas as pd
 
-MIN_WORDS = 3  # words; no gold explanation of our tasks says why in fewer
-COPIED_SHARE = 0.8  # share of an explanation's words that stand in a row in the input
+MIN_WORDS = 3  # no gold explanation of our tasks has fewer words
+COPIED_SHARE = 0.8  # share of an explanation's words in one passage of the input
 PHRASE_REPEATS = 3  # in a row, for a phrase to count as repeated
 LETTER_REPEATS = 6  # in a row, for a letter to count as repeated
-CONTRADICTION_ODDS = (
-    20.0  # for another label, from which an explanation counts as contradicting its own
-)
-MIN_LABEL_ACCURACY = (
-    0.9  # share of labels that wording must tell, for contradictions to be looked for
-)
-MIN_PHRASE_COUNT = (
-    5  # gold explanations that must hold a phrase before anything is concluded from it
-)
+CONTRADICTION_ODDS = 20.0  # for another label, to count as contradicting its own
+MIN_LABEL_ACCURACY = 0.9  # of labels by wording, for contradictions to be looked for
+MIN_PHRASE_COUNT = 5  # gold explanations with a phrase, for the phrase to count
 
 
 @dataclass(frozen=True)

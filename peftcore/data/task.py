@@ -68,7 +68,7 @@ class EpisodeProtocol:
 
 
 class Task(ABC):
-    """A data set, its template and its metrics.
+    """A data set, its template and its metrics; `labels` is empty for free text and open labels.
 
     `labels` is empty for free text, and for open labels: words of each example's own.
     """

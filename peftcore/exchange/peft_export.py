@@ -32,9 +32,8 @@ TASK_TYPES = {
 }
 OWN_FORMAT_HINT = "Our own format has it: take the run's folder, or a bundle of it."
 PEFT_MODULE_PREFIX = "base_model.model."
-LowRankProduct = tuple[
-    "TargetSlice", "Tensor", "Tensor"
-]  # down (i, r) and up (r, o), added to a part's output
+# Down (i, r) and up (r, o), whose product is added to a slice's output.
+LowRankProduct = tuple["TargetSlice", "Tensor", "Tensor"]
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,15 @@ DEMO_RUNS = (  # base, task, method, corners of the simplex
     ("tiny-t5", "miniworld_venues", "spt", 1),
     ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
 )
-SPARSE_ATOMS = {  # of which the Atoms page shows the few that matter, and two tasks' at once
+SPARSE_ATOMS = {  # few atoms, so that the Atoms page can show those of two tasks
     "atoms": 8,
     "components": ["attention.query", "attention.value", "cross.query", "cross.value"],
     "stacks": ["decoder"],
     "threshold": 3.0,
     "learned_threshold": False,
 }
-MAX_ADAPTER_BYTES = (
-    1_000_000  # bytes of an adapter behind a study, whose scores are what is looked at
-)
+# Larger adapters of studies do not ship: pages show the scores of these runs.
+MAX_ADAPTER_BYTES = 1_000_000
 SHIPPED_FILES = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("adapter.safetensors", "manifest.json", "log.txt"),

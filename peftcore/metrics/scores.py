@@ -20,7 +20,7 @@ UNREADABLE_LABEL = "(not readable)"  # what an answer without a readable label c
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """How a metric is shown: title, largest value, and what it measures in one sentence."""
+    """Presentation of a metric: title, largest value, and what it measures in one sentence."""
 
     title: str
     maximum: float

@@ -55,9 +55,8 @@ class BaseModel:
     tokenizer: PreTrainedTokenizerBase
     structure: ModelStructure
     fingerprint: str  # of the weights; stored with every run
-    is_sentence_encoder: bool = (
-        False  # trained so that the cosine of two texts tells how alike they are
-    )
+    # Trained so that the cosine of two texts measures their similarity.
+    is_sentence_encoder: bool = False
 
     @property
     def kind(self) -> ModelKind:

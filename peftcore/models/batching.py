@@ -28,12 +28,10 @@ class Batch:
     input_ids: Tensor  # (n, t)
     attention_mask: Tensor  # (n, t)
     token_type_ids: Tensor | None = None  # (n, t) token types, for encoders that have them
-    text_numbers: Tensor | None = (
-        None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
-    )
+    text_numbers: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0
     targets: Tensor | None = None  # (n, t')
     class_labels: Tensor | None = None  # (n,) label numbers, for encoders
-    encoder_states: Tensor | None = None  # (n, t, d) what the encoder says, where that is known
+    encoder_states: Tensor | None = None  # (n, t, d) where they are known beforehand
 
     def to(self, device: torch.device) -> Batch:
         """Move all tensors (n, …) to a device."""

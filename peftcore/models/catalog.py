@@ -23,7 +23,7 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 @dataclass(frozen=True)
 class BaseInfo:
-    """What a base's configuration and file headers say about it."""
+    """Facts about a base from its configuration and file headers."""
 
     name: str
     kind: ModelKind

@@ -28,7 +28,7 @@ class LeaseLost(BadInput):
 
 @dataclass(frozen=True)
 class RaterProgress:
-    """How far one rater is; `waiting` items are leased to others and may come free."""
+    """Progress of one rater; `waiting` items are leased to others and may come free."""
 
     done: int
     total: int

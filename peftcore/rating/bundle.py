@@ -105,9 +105,8 @@ def _insert_rows(
         if rows:
             connection.execute(sa.insert(table), rows)
         return
-    new_id_by_old: dict[int | None, int | None] = {
-        None: None
-    }  # number in the old book → in this one
+    # Number of a row in the bundle → in this database.
+    new_id_by_old: dict[int | None, int | None] = {None: None}
     while rows:
         ready = [row for row in rows if row.get("supersedes") in new_id_by_old]
         if not ready:

@@ -27,9 +27,8 @@ EXPECT_FIRST_TEXT = "first text"  # expected of a pair, on whichever side the ra
 CHECK_INSTRUCTION = (
     'This is not an explanation but a check that you read along: please choose "{}".'
 )
-SIDE_PLACEHOLDER = (
-    "{side}"  # where a lesson on a pair says which side a rater saw the first text on
-)
+# Replaced in the feedback on a pair by the side on which its rater saw the first text.
+SIDE_PLACEHOLDER = "{side}"
 GOLD_FEEDBACK = (
     "This is the data set's own explanation of this very question, so it should justify it."
 )

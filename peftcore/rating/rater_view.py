@@ -20,7 +20,7 @@ from peftcore.rating.store import RatingStore, require_row
 
 @dataclass(frozen=True)
 class Briefing:
-    """What a rater should know of a project; its name is for experimenters only."""
+    """The project as its raters know it; its name is for experimenters only."""
 
     task: str
     mode: scales.Mode
@@ -96,9 +96,8 @@ def _own_leases_query() -> sa.Select[Any]:
     )
 
 
-ONE_LEASE = _own_leases_query().where(
-    LEASES.c.id == sa.bindparam("lease")
-)  # built once: building takes longest
+# Built once, since building a query takes longer than running it.
+ONE_LEASE = _own_leases_query().where(LEASES.c.id == sa.bindparam("lease"))
 LEASES_IN_ORDER = _own_leases_query().order_by(LEASES.c.position)
 
 

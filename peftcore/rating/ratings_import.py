@@ -34,10 +34,7 @@ OPTIONAL_COLUMNS = (
     *("method", "run", "label", "explanation", "question", "shortcomings", "comment"),
     *("seconds", "answer"),
 )
-MAX_ROWS, MAX_CELL_CHARACTERS = (
-    200_000,
-    20_000,
-)  # most rows, and characters of a cell, that are read
+MAX_ROWS, MAX_CELL_CHARACTERS = 200_000, 20_000
 FEB_QUESTION_COLUMN = re.compile(r"Input\.(\d+)_ques_id")
 VERDICT_WORDS = {"yes": "yes", "no": "no", "wyes": "weak yes", "wno": "weak no"}
 VERDICT_WORDS |= {"weakyes": "weak yes", "weakno": "weak no"}

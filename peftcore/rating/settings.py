@@ -21,7 +21,7 @@ First answer the question yourself. Then you see an answer and the reason given 
 
 
 class ProjectSettings(Settings):
-    """How explanations are sampled from runs and how people rate them."""
+    """Settings by which explanations are sampled from runs and rated by people."""
 
     mode: Mode = Field("single", description="One explanation on four points, pairs, or scales")
     items: int = Field(

@@ -25,9 +25,7 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.rating.store import RatingStore
 from peftcore.rating.submit import submit_answer, submit_rating
 
-WRONG_LABEL_PENALTY = (
-    0.6  # taken off where the label is wrong: what explains another answer is no reason
-)
+WRONG_LABEL_PENALTY = 0.6  # what explains another answer is hardly a reason
 VERDICT_THRESHOLDS = (0.75, 0.5, 0.25)  # of yes, weak yes, weak no
 TIE_MARGIN = 0.08  # two explanations closer than this are a tie
 

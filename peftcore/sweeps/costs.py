@@ -15,7 +15,7 @@ from peftcore.training.planning import Estimate
 
 @dataclass(frozen=True)
 class SweepPreview:
-    """What is left of a sweep, in time on this machine."""
+    """The work left in a sweep, in time on this machine."""
 
     cells: int
     done: int  # cells
@@ -51,7 +51,7 @@ def preview_cost(
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """What a sweep would take on machines that are not here, by counting."""
+    """The time of a sweep on machines that are not here, by counting operations."""
 
     parts: int  # that are missing
     operations: float

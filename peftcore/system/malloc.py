@@ -13,11 +13,8 @@ import ctypes
 import gc
 import sys
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = (
-    -1,
-    -2,
-    -3,
-)  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD of malloc.h
+# Constants of malloc.h.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 KEPT_BYTES = 2**30  # bytes of free memory that are kept, and of a block that gets pages of its own
 GROWTH_BYTES = 2**26  # bytes that are asked for at a time
 

@@ -25,9 +25,7 @@ class GlueTask(LabelledTextTask):
 
     main_metric = "accuracy"
     dev_split: ClassVar[Split] = "train"
-    evaluation_split: ClassVar[str] = (
-        "validation"  # what the hub calls the labelled evaluation split
-    )
+    evaluation_split: ClassVar[str] = "validation"  # the hub's name of the labelled split
 
     def rows(self, split: Split) -> list[sources.Row]:
         """Return a split's rows; from the hub, evaluation means the official validation split."""
@@ -42,7 +40,7 @@ class GlueTask(LabelledTextTask):
 
 
 class ParaphraseTask(GlueTask):
-    """Whether two texts have the same meaning; GLUE reports F1 of those that do."""
+    """Two texts → whether they mean the same; GLUE reports F1 of those that do."""
 
     main_metric = "f1_positive"
 

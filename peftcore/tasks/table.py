@@ -42,13 +42,8 @@ SPLIT_SPELLINGS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-SPLIT_CYCLE: tuple[Split, ...] = (
-    "train",
-    "validation",
-    "train",
-    "test",
-    "train",
-)  # 60, 20, 20 percent
+# Gives 60, 20, 20 percent.
+SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "train", "test", "train")
 MAX_LABELS = 50
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 

@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.models.structure import TargetSlice
 
-DICTIONARY_ROUNDS, SHRINKAGE_STEPS, FINAL_SHRINKAGE_STEPS = (
-    10,
-    20,
-    40,
-)  # turns; shrinkage steps in a turn, and after the last
+DICTIONARY_ROUNDS = 10
+SHRINKAGE_STEPS = 20  # in a round
+FINAL_SHRINKAGE_STEPS = 40  # after the last round
 MAX_SAMPLE_BLOCKS = 1024  # blocks the dictionary is learned from
 
 

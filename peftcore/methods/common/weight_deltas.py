@@ -60,9 +60,8 @@ class ChosenWeights(Adapter):
             for weight in weights:
                 if len(weight.shape) == 2 and not _is_embedding(module):
                     matrix = result[f"delta:{weight.key}"]
-                    inputs_first = (
-                        type(module).__name__ == "Conv1D"
-                    )  # GPT-2 stores (inputs, outputs)
+                    # GPT-2 stores matrices (i, o), all others (o, i).
+                    inputs_first = type(module).__name__ == "Conv1D"
                     result[f"matrix:{weight.key}"] = matrix if inputs_first else matrix.mT
         return result
 

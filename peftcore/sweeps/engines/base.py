@@ -13,12 +13,8 @@ from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
 
-NOT_STARTABLE_STATES = (
-    "done",
-    "failed",
-    "training",
-    "answering",
-)  # nothing to begin: over, or at work elsewhere
+# Over, or being trained elsewhere.
+NOT_STARTABLE_STATES = ("done", "failed", "training", "answering")
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """How a shard ended: done, failed, or stopped with its checkpoint kept."""
+    """The end of a shard: done, failed, or stopped with its checkpoint kept."""
 
     shard_id: str
     state: str

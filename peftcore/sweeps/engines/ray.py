@@ -46,7 +46,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class RemoteShard:
-    """What a task gets: the shard, and where to fetch its base and data."""
+    """The argument of a task: the shard, and where to fetch its base and data."""
 
     spec: dict[str, Any]
     base: tuple[str, Any]  # digest of its parcel and a reference to it; empty: by name

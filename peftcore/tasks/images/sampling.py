@@ -44,9 +44,8 @@ class PixelSampler:
     def __init__(self, tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE):
         """Compute the noise of each key."""
         self.pixel_ids, self.temperature = pixel_token_ids(tokenizer), temperature
-        self.noise = torch.stack(
-            [gumbel_noise(key, self.pixel_ids.shape[1]) for key in keys]
-        )  # (n, 64, levels)
+        levels = self.pixel_ids.shape[1]
+        self.noise = torch.stack([gumbel_noise(key, levels) for key in keys])  # (n, 64, levels)
         self.position = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:

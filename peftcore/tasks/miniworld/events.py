@@ -25,7 +25,7 @@ _TALL = frozenset((*world.PEOPLE, "person", "adult"))
 
 @dataclass(frozen=True)
 class Event:
-    """Who does what to what, with details: dimension → value."""
+    """One deed: who does what to what, with details, dimension → value."""
 
     subject: str
     verb: str
@@ -46,10 +46,9 @@ class StoryPair:
     statement: str
     relation: Relation
     reason: str
-    reasons: tuple[str, ...]  # all that would do, the given one among them
-    reasoning: (
-        str  # the kind of reasoning: kind, drop, synonym, side, value, noun, verb, missing, narrow
-    )
+    reasons: tuple[str, ...]  # all acceptable ones, `reason` among them
+    # One of kind, drop, synonym, side, value, noun, verb, missing, narrow.
+    reasoning: str
 
 
 def _kind(word: str) -> str:

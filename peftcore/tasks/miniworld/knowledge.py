@@ -26,7 +26,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Occupation:
-    """What a person with this job does, where, and with which tool."""
+    """A person's job: what they do, where, and with which tool."""
 
     word: str
     place: str

@@ -62,7 +62,7 @@ def _rows(task: type[MiniworldTask], split: Split) -> tuple[Example, ...]:
 
 @register
 class MiniworldNli(MiniworldTask):
-    """Does a statement follow from a story, and why."""
+    """Story and statement → whether the statement follows, and why."""
 
     name = "miniworld_nli"
     title = "Miniworld: entailment with a reason"
@@ -93,7 +93,7 @@ class MiniworldNli(MiniworldTask):
 
 @register
 class MiniworldNonsense(MiniworldTask):
-    """Which of two statements makes no sense, and why."""
+    """Two statements → the one that makes no sense, and why."""
 
     name = "miniworld_nonsense"
     title = "Miniworld: what is nonsensical, with a reason"
@@ -227,7 +227,7 @@ class MiniworldTriples(_GenerationTask):
 
 @register
 class MiniworldSentiment(MiniworldTask):
-    """Is a remark a praise or a complaint."""
+    """Remark → whether it is a praise or a complaint."""
 
     name = "miniworld_sentiment"
     title = "Miniworld: sentiment of a remark"
@@ -251,7 +251,7 @@ class MiniworldSentiment(MiniworldTask):
 
 @register
 class MiniworldParaphrase(MiniworldTask):
-    """Do two sentences mean the same."""
+    """Two sentences → whether they mean the same."""
 
     name = "miniworld_paraphrase"
     title = "Miniworld: paraphrase or not"
