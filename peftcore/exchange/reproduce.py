@@ -35,14 +35,14 @@ class Finding:
 
     what: Literal["file", "base", "data", "version", "spec"]
     run: str
-    said: str
+    bundled: str
     here: str
     fatal: bool  # whether the result cannot be the same
 
     @property
     def sentence(self) -> str:
         """The difference in words."""
-        return f"run {self.run}: {self.said}, here {self.here}" if self.run else self.said
+        return f"run {self.run}: {self.bundled}, here {self.here}" if self.run else self.bundled
 
 
 @dataclass(frozen=True)
