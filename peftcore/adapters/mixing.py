@@ -29,6 +29,7 @@ def layer_key(name: str) -> str:
     """
     if name.startswith("head"):
         return "head"
+    # The first number of a module path is the layer's, in every architecture.
     match = re.match(r"\D*\d+", name.rpartition(":")[2])
     return match.group() if match else ""
 
@@ -45,9 +46,9 @@ class MemberMixture:
     ) -> None:
         """Take tensors (s, v, …) and coords (s, r, v), or (l, s, r, v) per layer key."""
         self.tensors, self.coords, self.layer_keys = tensors, coords, layer_keys
-        self.costs: list[Tensor] = []
+        self.costs: list[Tensor] = []  # each (n,)
         self.token_masks: dict[str, Tensor] = {}  # stack → which positions (n, t) are not padding
-        self.notes: dict[str, Tensor] | None = None  # None: nobody asked
+        self.notes: dict[str, Tensor] | None = None  # None: notes are not kept
         self._cached_rows: dict[tuple[str, int], Tensor] = {}
 
     def add_cost(self, cost: Tensor) -> None:
@@ -57,7 +58,7 @@ class MemberMixture:
     def note(self, name: str, value: Tensor) -> None:
         """Keep an intermediate value (n, …) under this name if notes were asked for."""
         if self.notes is not None:
-            self.notes[name] = value.detach()
+            self.notes[name] = value.detach()  # a note must not keep the graph alive
 
     def __contains__(self, name: str) -> bool:
         """Return whether the adapter has a tensor of this name."""
@@ -68,7 +69,8 @@ class MemberMixture:
 
         In beam search n is a multiple of s r, and every row is repeated n / (s r) times.
         """
-        if (name, n) not in self._cached_rows:  # asked for again at every step of a generation
+        # Generation reads the same tensors at every step, so they are mixed once for each n.
+        if (name, n) not in self._cached_rows:
             self._cached_rows[name, n] = self._mix_rows(
                 self.tensors[name], n, self.coords_for(name)
             )
@@ -77,7 +79,7 @@ class MemberMixture:
     def coords_for(self, name: str) -> Tensor:
         """Return the coordinates (s, r, v) at which this tensor is mixed."""
         return (
-            self.coords[self.layer_keys.index(layer_key(name))]
+            self.coords[self.layer_keys.index(layer_key(name))]  # (s, r, v) of (l, s, r, v)
             if self.coords.dim() == 4
             else self.coords
         )
@@ -85,16 +87,19 @@ class MemberMixture:
     def _mix_rows(self, stacked: Tensor, n: int, coords: Tensor) -> Tensor:
         """Mix stacked (s, v, …) at coords (s, r, v) and repeat rows up to n: (n, …)."""
         s, v = stacked.shape[:2]
-        if v == 1:
-            return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)
+        if v == 1:  # nothing to mix, and the result is bit for bit the tensor itself
+            return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)  # (n, …)
         coords = coords.to(stacked.dtype)
-        mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])
-        return mixed.repeat_interleave(n // len(mixed), 0)
+        # One product per seed, so members of other seeds cannot enter, not even with weight zero.
+        mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])  # (s r, …)
+        # Beam search repeats rows next to each other, in the order of the rows before.
+        return mixed.repeat_interleave(n // len(mixed), 0)  # (n, …)
 
     def linear_output(self, x: Tensor, name: str) -> Tensor:
         """Multiply x (n, …, i) by each row's own matrix (i, o): (n, …, o)."""
         weight = self._weight_matrices(name, x)
-        product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)
+        # Rows are seed-major: with one matrix per seed, a seed's rows become one long row.
+        product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)  # (s or n, ·, o)
         return product.view(*x.shape[:-1], -1)
 
     def add_linear_output(
@@ -105,14 +110,17 @@ class MemberMixture:
         x is (n, …, i); W is each row's own matrix (i, o) of this name, with o at most w - start.
         """
         weight = self._weight_matrices(name, x)
+        # GPT-2 keeps query, key and value in one output, of which W may be one third.
         if weight.shape[-1] < out.shape[-1]:
             return out + self.pad_columns(self.linear_output(x, name) * scale, start, out.shape[-1])
         flat, rows = (t.reshape(len(weight), -1, t.shape[-1]) for t in (out, x))
-        return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # adds on the way
+        # Product and sum in one kernel, without the product in memory.
+        return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # (n, …, w)
 
     def _weight_matrices(self, name: str, x: Tensor) -> Tensor:
         """Return one matrix per seed (s, i, o), or per row (n, i, o) where vertices are mixed."""
-        stacked = self.tensors[name]
+        stacked = self.tensors[name]  # (s, v, i, o)
+        # Plain runs have one vertex: then a matrix per seed is enough, n / s times smaller.
         return (stacked[:, 0] if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
 
     @staticmethod

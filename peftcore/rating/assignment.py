@@ -41,13 +41,13 @@ class RaterQueue:
     """A project's items from one rater's view, read within one transaction."""
 
     rater: str
-    kind_by_item: Mapping[str, str]  # item → its kind, by number
+    kind_by_item: Mapping[str, str]  # item → its kind, in the order of the items' numbers
     own_leases: Mapping[str, sa.RowMapping]  # item → the rater's lease, by position
-    other_claims: Mapping[str, int]  # item → other raters who have rated it or hold it
-    other_open_leases: Mapping[str, int]  # item → other raters who hold it just now
-    overlap: int
-    quota: int
-    now: float
+    other_claims: Mapping[str, int]  # item → other raters who have rated or leased it
+    other_open_leases: Mapping[str, int]  # item → other raters with a lease on it now
+    overlap: int  # raters wanted for each item
+    quota: int  # items that one rater rates at most
+    now: float  # epoch seconds; one moment for all decisions of a transaction
 
     def has_capacity(self, item: str) -> bool:
         """Return whether one more rater may have the item; training and checks are for all."""
@@ -64,6 +64,7 @@ class RaterQueue:
             for item, row in self.own_leases.items()
             if self.kind_by_item[item] == "rating"
         ]
+        # A skipped item takes no share of the quota: the rater gets another one instead.
         return sum(state != "skipped" for state in states)
 
     def available_items(self) -> list[str]:
@@ -73,6 +74,8 @@ class RaterQueue:
             for item in self.items_of_kind("rating")
             if item not in self.own_leases and self.has_capacity(item)
         ]
+        # Another order for every rater, so that overlaps spread over all items; and the same
+        # order at every call, so that nothing has to be stored.
         return sorted(candidates, key=lambda item: hash_uniform(self.rater, item))
 
     def choose_next(self) -> str | None:
@@ -86,6 +89,8 @@ class RaterQueue:
         if self.counted_items() >= self.quota:
             return None
         available, checks = self.available_items(), self.items_of_kind("check")
+        # Each check falls due somewhere in its own equal part of the way: spread evenly, but at
+        # places that raters cannot predict.
         expected_total = min(self.quota, len(self.items_of_kind("rating")))
         for index, item in enumerate(checks):
             due_after = expected_total * (index + hash_uniform(self.rater, item)) / len(checks)
@@ -98,11 +103,13 @@ def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
     """Return the screen of the rater's current item or a new one; None if there is none now."""
     require_rater(user)
     with store.write() as connection:
+        # Under the project's lock: two raters must not take the last place of an item at once.
         project = lock_open_project(store, connection, user)
         queue = build_rater_queue(connection, user, project, store.clock())
         expires = queue.now + project["settings"]["lease_minutes"] * 60
         lease = _current_lease(queue)
         if lease:
+            # Coming back (a reload, another device) continues with the item and its draft.
             change = sa.update(LEASES).where(LEASES.c.id == lease).values(expires=expires)
             connection.execute(change)
         else:
@@ -117,12 +124,14 @@ def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
                     item=item,
                     rater=user.rater,
                     position=len(queue.own_leases),
+                    # Half of a pair's raters see its texts the other way round.
                     flipped=hash_uniform(user.rater, f"side of {item}") < 0.5,
                     state="open",
                     opened=queue.now,
                     expires=expires,
                 )
             )
+    # Outside the write: reading must not make other raters wait.
     return read_screen(store, user, lease)
 
 
@@ -147,6 +156,7 @@ def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
     )
     project = require_row(store.first_row(query), "project", user.project)
     require_active(project["active"])
+    # Progress is shown, not acted on, so a read without the lock is good enough.
     with store.read_only() as connection:
         queue = build_rater_queue(connection, user, project, store.clock())
     states = Counter(lease["state"] for lease in queue.own_leases.values())
@@ -162,6 +172,7 @@ def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
         if i not in queue.own_leases
     ]
     remaining = min(len(queue.available_items()), max(0, queue.quota - queue.counted_items()))
+    # Checks and training come only between other items, so without any left none will come.
     total = states["done"] + states["open"] + remaining + (len(unseen_extras) if remaining else 0)
     return RaterProgress(states["done"], total, states["skipped"], waiting)
 
@@ -176,6 +187,7 @@ def lock_open_project(
     query = sa.select(RATERS.c.active).where(
         RATERS.c.id == user.rater, RATERS.c.project == user.project
     )
+    # Read again here: the link may have been withdrawn since the rater signed in.
     require_active(connection.execute(query).scalar())
     return project
 
@@ -194,6 +206,7 @@ def renew_lease(
     now: float,
 ) -> float:
     """Renew a lease that is not done; LeaseLost if it ran out and the item has no capacity."""
+    # A lease that ran out is still good while nobody has taken the item's place.
     is_current = row["state"] == "open" and row["expires"] > now
     if not is_current and not build_rater_queue(connection, user, project, now).has_capacity(
         row["item"]
@@ -224,13 +237,14 @@ def build_rater_queue(
         {row.item: row.other_claims for row in others},
         {row.item: row.other_open_leases for row in others},
         settings["overlap"],
-        settings["items_per_rater"] or len(items),
+        settings["items_per_rater"] or len(items),  # 0: no quota
         now,
     )
 
 
 UNEXPIRED_LEASE = sa.and_(LEASES.c.state == "open", LEASES.c.expires > sa.bindparam("now"))
-ITEM_KINDS = (  # these are built once: building a query takes longer than running it
+# These queries are built once, since building one takes longer than running it.
+ITEM_KINDS = (
     sa.select(ITEMS.c.id, ITEMS.c.kind)
     .where(ITEMS.c.project == sa.bindparam("project"))
     .order_by(ITEMS.c.number)
@@ -249,6 +263,7 @@ OTHER_LEASE_COUNTS = (
     .where(
         LEASES.c.project == sa.bindparam("project"),
         LEASES.c.rater != sa.bindparam("rater"),
+        # A lease that ran out claims nothing, and neither does a skipped one.
         sa.or_(LEASES.c.state == "done", UNEXPIRED_LEASE),
     )
     .group_by(LEASES.c.item)
@@ -265,5 +280,6 @@ def _current_lease(queue: RaterQueue) -> str | None:
 
 def hash_uniform(rater: str, item: str) -> float:
     """Hash rater and item to a number in [0, 1), the same in every process."""
+    # Not `hash`, which is seeded anew in every process.
     digest = hashlib.sha256(f"{rater}/{item}".encode()).digest()
     return int.from_bytes(digest[:7]) / 2**56

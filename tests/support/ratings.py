@@ -12,7 +12,7 @@ OPTIONS = ("entailment", "neutral", "contradiction")
 
 
 def counted():
-    """Return a function that counts up ids: orders and sides follow from ids, so no test is random."""
+    """Return a function that counts up ids, from which orders and sides follow."""
     numbers = itertools.count()
     return lambda: f"{next(numbers):016x}"
 
