@@ -99,7 +99,7 @@ EXTRA_ROWS = {"llama-2-7b": "LayerNorm + Query", "flan-t5-large": "Self-attentio
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """How many parameters one configuration of a method trains in one base."""
+    """The number of parameters that one configuration of a method trains in one base."""
 
     base: str
     configuration: str

@@ -76,7 +76,7 @@ class _Resamples:
 
     @property
     def used(self) -> Array:
-        """How often each item was sampled, zero where it has no pair of raters, (b, i)."""
+        """Times each item was sampled, zero where it has no pair of raters, (b, i)."""
         return np.where(self.pairs > 0, self.times, 0.0)
 
     def observed_agreement(self) -> Array:

@@ -17,7 +17,7 @@ SCORERS = ("sacrebleu", "rouge-score", "scikit-learn", "bert-score")  # versions
 
 
 class Comparable(Protocol):
-    """What a run must offer to be compared."""
+    """The parts of a run that decide whether it may be compared."""
 
     @property
     def id(self) -> str:

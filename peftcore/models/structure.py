@@ -66,7 +66,7 @@ class Weight:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Number of its values."""
         return math.prod(self.shape)
 
 

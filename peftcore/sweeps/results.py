@@ -39,7 +39,7 @@ def ship_sweep_runs(cells: Sequence[SweepCell], store: RunStore, folder: Path) -
 
 @dataclass(frozen=True)
 class CellComparison:
-    """How the scores of one cell differ between two stores."""
+    """Differences of one cell's scores between two stores."""
 
     run: str
     method: str

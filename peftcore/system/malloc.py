@@ -5,7 +5,7 @@ next pass is paid for by page faults. With two threads side by side these are a 
 processor time, with one a tenth (`bench seeds` is measured with it, for all variants alike).
 
 Between runs kept memory would only fragment: blocks of the next run are of other sizes, and a
-process that had trained every weight of a sentence encoder, five seeds a run, held 12 GB after ten
+process that had trained every weight of a sentence encoder, five seeds a run, had 12 GB after ten
 such runs.
 """
 
