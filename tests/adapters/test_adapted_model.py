@@ -27,7 +27,7 @@ def test_a_pair_is_read_by_the_cosine_of_its_two_means():
     assert pool_states(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]
 
 
-def test_other_tensors_are_worn_by_the_same_shell_and_leave_the_first_model_alone(tiny):
+def test_other_tensors_share_the_hooks_and_leave_the_first_model_alone(tiny):
     adapted = random_adapted(tiny("t5"), "prefix_tuning", (0, 1), 1)
     batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES[:2] * 2)
     before = adapted.losses(batch, adapted.centroid())

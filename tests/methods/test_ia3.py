@@ -61,9 +61,9 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     for name, module in theirs.named_modules():
         if not hasattr(module, "ia3_l"):
             continue
-        held = module.ia3_l["default"]
-        scale = their_scale(ours, name.removeprefix("base_model.model."), held.numel())
-        held.data = scale.view(held.shape)
+        parameter = module.ia3_l["default"]
+        scale = their_scale(ours, name.removeprefix("base_model.model."), parameter.numel())
+        parameter.data = scale.view(parameter.shape)
         filled += 1
     shared = 2 if family == "gpt2" else 1  # keys and values in one
     keys = sum("attention" in n or "cross" in n for n in ours.tensors)

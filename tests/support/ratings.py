@@ -56,17 +56,17 @@ def rater(book, project, name="Ann"):
     return rating.sign_in(book, rating.invite(book, ME, project.id, name).token)
 
 
-def rate_next(book, who, verdict="yes", **said):
+def rate_next(book, who, verdict="yes", **fields):
     """Answer and rate the next item; return its lease, or None at the end."""
     shown = rating.next_item(book, who)
     if shown is None:
         return None
     rating.submit_answer(book, who, shown.lease, shown.options[0], f"answer {shown.lease}")
-    judgement = rating.Judgement(verdict=verdict, **said)
+    judgement = rating.Judgement(verdict=verdict, **fields)
     rating.submit_rating(book, who, shown.lease, judgement, f"rating {shown.lease}")
     return shown.lease
 
 
-def rate_all(book, who, verdict="yes", **said):
+def rate_all(book, who, verdict="yes", **fields):
     """Rate every item there is for a rater; return the leases."""
-    return list(iter(lambda: rate_next(book, who, verdict, **said), None))
+    return list(iter(lambda: rate_next(book, who, verdict, **fields), None))

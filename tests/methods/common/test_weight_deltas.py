@@ -80,7 +80,7 @@ def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
     assert_folded_answers_the_same(tiny(family))
 
 
-@pytest.mark.parametrize("family", ("bert", "gpt2"))
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
 def test_a_norm_is_scaled_without_its_own_bias(tiny, family):
     model = copy.deepcopy(tiny(family).model)
     for module in model.modules():
