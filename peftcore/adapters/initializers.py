@@ -38,7 +38,7 @@ class SeededInitializer:
         return torch.stack([make(rng, (self.vertices, *shape)) for rng in self._rngs])
 
     def normal(self, *shape: int, std: float) -> Tensor:
-        """Sample Gaussian values (s, v, *shape) with mean zero and this standard deviation."""
+        """Sample Gaussian values (s, v, …), the given shape at the end, mean 0 and this std."""
         return self._per_seed(shape, lambda rng, full: torch.randn(full, generator=rng) * std)
 
     def constant(self, *shape: int, value: float) -> Tensor:

@@ -294,7 +294,7 @@ class Trainer:
         grads = {name: torch.zeros_like(t) for name, t in self.adapted.trainable_tensors.items()}
 
         def into_place(group: list[int]) -> Tensor:
-            """Compute one group, and write its gradients into those of all seeds."""
+            """Compute a group's losses (s,), and write its gradients into those of all seeds."""
             losses, group_grads = self._losses_and_gradients(group)
             for whole, part in zip(grads.values(), group_grads, strict=True):
                 whole[group] = part  # threads write different rows, so they need no lock
