@@ -80,7 +80,7 @@ class _Resamples:
         return np.where(self.pairs > 0, self.times, 0.0)
 
     def observed_agreement(self) -> Array:
-        """Share of agreeing pairs of an item, averaged over items, (b,)."""
+        """Return the share of agreeing pairs of an item, averaged over items, (b,)."""
         equal = (self.counts**2 - self.squares).sum(-1)
         return _ratio((self.used * _ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1))
 

@@ -41,7 +41,7 @@ class Requirement:
     name: str
     value: str
     remedy: str
-    part_of: str = ""  # a term whose disagreement says it already
+    part_of: str = ""  # a property whose disagreement implies this one
 
 
 def requirements(run: Comparable, *, across_bases: bool = False) -> list[Requirement]:

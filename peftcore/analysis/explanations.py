@@ -61,7 +61,7 @@ class ExplainedAnswer:
     text: str
     label: str | None
     explanation: str | None
-    tokens: int | None = None  # that were written; None if nobody knows
+    tokens: int | None = None  # that were generated; None if unknown
 
 
 def split_words(text: str) -> list[str]:

@@ -55,7 +55,7 @@ def top_eigenvalue(
         basis.append(vector)
         image = product(vector)
         diagonal.append(float(vector @ image))
-        for _ in range(2):  # twice: rounding leaves the first result not quite upright
+        for _ in range(2):  # twice: rounding leaves the first result not quite orthogonal
             for other in basis:
                 image = image - (other @ image) * other
         length = float(image.norm())

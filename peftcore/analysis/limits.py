@@ -231,7 +231,7 @@ class HeadSummary:
         return self.content_drift < ROUNDING_TOLERANCE
 
     def verdict(self) -> str:
-        """The change of this head in one sentence, with its numbers."""
+        """Describe the change of this head in one sentence, with its numbers."""
         if not self.length and self.keeps_order and self.bias_norm < ROUNDING_TOLERANCE:
             return "This layer is left as it was: the adapter does not reach it."
         if self.keeps_order:

@@ -31,7 +31,7 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 QUIET_MS = 700  # ms without a change after which a page counts as drawn
-TIMEOUT_MS = 120_000  # ms nobody would wait
+TIMEOUT_MS = 120_000  # ms; longer than anything should take
 WATCH_JS = """() => {
   if (window.watched) return;
   const seen = window.watched = {began: 0, changed: performance.now(), painted: 0, frames: 0};

@@ -19,7 +19,7 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMEOUT_MS = 180_000  # milliseconds nobody would wait
+TIMEOUT_MS = 180_000  # milliseconds; longer than anything should take
 ACTS = {"answer": "answer → explanation painted", "judge": "rating → next item painted"}
 CLOCK_JS = """(box) => {
   const seen = window.crowd = {times: [], began: 0, act: "", told: null};

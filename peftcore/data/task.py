@@ -79,7 +79,7 @@ class Task(ABC):
     labels: ClassVar[tuple[str, ...]] = ()
     open_labels: ClassVar[bool] = False
     protocol: ClassVar[EpisodeProtocol | None] = None
-    dev_split: ClassVar[Split] = "validation"  # where validation examples are drawn from
+    dev_split: ClassVar[Split] = "validation"  # the split that validation examples are sampled from
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded

@@ -186,7 +186,7 @@ def import_peft(
     weights = source_folder / WEIGHTS
     if not weights.is_file():
         pickle = next((p.name for p in source_folder.glob("adapter_model.*")), "")
-        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # says what is wrong
+        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # raises BadInput
     notes = safetensors_files.read_header(weights).notes
     tensors = safetensors_files.read_tensors(weights)
     task_info = tasks.find_task(task)

@@ -146,7 +146,7 @@ class PrefixTuning(Adapter):
             return tensors
         a, p = self.base.structure, self.config.length
         hidden = (tensors["embedding"] @ tensors["down"] + tensors["down_bias"]).tanh()
-        flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, sites 2 h e)
+        flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, 2 · blocks · h · e)
         s, v = flat.shape[:2]
         paths = [block.path for block in self.attention_blocks()]
         table = flat.view(s, v, p, 2 * len(paths), a.kv_heads, a.head_width).movedim(3, 0)

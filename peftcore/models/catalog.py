@@ -33,7 +33,7 @@ class BaseInfo:
     layers: int
     window: int | None  # longest input in tokens; None: no hard limit
     note: str
-    image_world: str = ""  # what it draws pictures of; empty: it works on text
+    image_world: str = ""  # what its images show; empty: it works on text
 
 
 def base_folders() -> dict[str, Path]:

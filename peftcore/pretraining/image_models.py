@@ -19,7 +19,7 @@ PAD, END, UNKNOWN, DRAW = "<|pad|>", "<|end|>", "<|unknown|>", "<|draw|>"
 class ImageModelConfig:
     """The size of a base that generates images, and which images."""
 
-    world: str  # what it draws
+    world: str  # what its images show
     levels: int
     vocabulary: tuple[str, ...]  # of prompts
     width: int = 64

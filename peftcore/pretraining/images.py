@@ -31,7 +31,7 @@ from peftcore.tasks.images.canvas import SIDE, Picture
 _BATCH = 32
 _LEARNING_RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
 _MEASUREMENTS = 4  # times a run measures itself
-_INTERIM_COUNT, _FINAL_COUNT = 60, 200  # pictures drawn for each figure, on the way and at the end
+_INTERIM_COUNT, _FINAL_COUNT = 60, 200  # images per measurement, interim and final
 TEMPERATURE = 0.7  # of the pictures a card counts
 _PROMPT_WEIGHT = 0.1  # weight of a prompt's words in the loss
 PromptPicture = tuple[str, Picture]

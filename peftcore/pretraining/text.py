@@ -37,7 +37,7 @@ _RESUMED_RATE_SHARE = 0.4  # share of the learning rate a run that goes on begin
 _FIRST_TOKEN_WEIGHT = 2.0  # weight of an answer's first token in the loss
 _MEASUREMENTS = 12  # times a run measures its skills
 _INTERIM_COUNT, _FINAL_COUNT = 150, 400  # items of each skill, on the way and at the end
-_POOL_SIZE = 3072  # sequences that are drawn, sorted by length and cut into batches together
+_POOL_SIZE = 3072  # sequences sorted by length and batched together
 _TOKENS_PER_BATCH = {"tiny-t5": 1500, "tiny-bert": 1500, "tiny-gpt": 1500}
 # Tokens a shipped base saw: each takes less than an hour on one core (a figure of the cards).
 TOKENS = {"tiny-t5": 18_000_000, "tiny-bert": 11_000_000, "tiny-gpt": 11_000_000} | drawing.TOKENS

@@ -30,7 +30,7 @@ class Project:
     created: float
     task: str
     settings: ProjectSettings
-    facts: dict[str, Any]  # runs, methods, and what the draw left out
+    facts: dict[str, Any]  # runs, methods, and what could not be sampled
     open: bool
     demo: bool
 

@@ -20,7 +20,7 @@ PROJECTS = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("task", sa.String, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("facts", sa.JSON, nullable=False),  # what the draw left out, and from where it came
+    sa.Column("facts", sa.JSON, nullable=False),  # runs, and what could not be sampled
     sa.Column("state", sa.String, nullable=False),  # open, closed
     sa.Column("demo", sa.Boolean, nullable=False),
 )
@@ -57,7 +57,7 @@ RATERS = sa.Table(
     sa.Column("project", sa.ForeignKey("rating_projects.id"), nullable=False, index=True),
     sa.Column("name", sa.String, nullable=False),
     sa.Column("token_hash", sa.String(64)),
-    sa.Column("login", sa.String),  # the address somebody signs in with, instead of a link
+    sa.Column("login", sa.String),  # address to sign in with, instead of a link
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("link_until", sa.Float),  # epoch seconds; empty: no end

@@ -22,7 +22,7 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.system.database import Database
 
 REVISION = "0002"  # the newest of migrations/versions; a test holds it so
-TURN_POLL_SECONDS = 0.005  # between two looks whether another process is done writing
+TURN_POLL_SECONDS = 0.005  # between two checks whether another process is writing
 VERSION_TABLE = "rating_version"  # the table in which the database keeps its own
 
 
@@ -60,7 +60,7 @@ class RatingStore(Database):
         if not self.is_sqlite:
             yield
             return
-        # The threads of a process queue among themselves, so that only one of them looks at the
+        # The threads of a process queue among themselves, so that only one of them polls the
         # file again and again; releasing it, or dying, lets the next process in.
         turn = FileLock(f"{self._writer.url.database}-turn", poll_interval=TURN_POLL_SECONDS)
         with self._own_turn, turn:

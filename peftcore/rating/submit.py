@@ -151,7 +151,7 @@ def _record_act(
         answered_at = _answered_at(connection, lease)
         if judgement and answered_at is None:
             raise NotAllowed("answer the question first; only then is an explanation shown")
-        if row["state"] != "done" and act != "skipped":  # whoever leaves it needs no place
+        if row["state"] != "done" and act != "skipped":  # a skipped item needs no capacity
             renew_lease(connection, user, project, row, now)
         rating_id = connection.execute(
             sa.insert(RATINGS)

@@ -54,7 +54,7 @@ class HumanScore:
     raters: int
     projects: tuple[str, ...]
     simulated: bool  # whether no person was among the raters
-    correct_share: float | None  # share of the items whose answer is right; None if nobody told
+    correct_share: float | None  # share of items with a right answer; None if unknown
 
 
 def verdict_table(

@@ -12,7 +12,7 @@ from pydantic import Field
 from peftcore.registry import Registry
 from peftcore.settings import Settings
 
-# What a method is says adapters/base.py, which stands above; an id asks only for its `Config`.
+# The contract of a method is in adapters/base.py, a later package; an id needs its `Config` only.
 METHODS: Registry[Any] = Registry("method", "peftcore.methods")
 
 

@@ -62,7 +62,7 @@ class RunStatus:
     started: float | None = None
     updated: float = 0.0
     trainable: int | None = None
-    process: dict[str, Any] | None = None  # a processes.Identity while somebody is at it
+    process: dict[str, Any] | None = None  # the ProcessIdentity that works on it, as a dict
 
     @property
     def busy(self) -> bool:

@@ -20,7 +20,7 @@ class SweepPreview:
     cells: int
     done: int  # cells
     parts: int  # that are missing
-    minutes: float | None  # with these processes; None: something cannot be told
+    minutes: float | None  # with these processes; None: it cannot be estimated
     problems: tuple[str, ...]  # why cells cannot run, once each
 
 

@@ -33,7 +33,7 @@ class ProcessIdentity:
     host: str = ""
 
     def is_local(self) -> bool:
-        """True if the process belongs to this machine, so that it can be looked up."""
+        """Return whether the process belongs to this machine, so that it can be looked up."""
         return self.host == socket.gethostname()
 
     def find_process(self) -> psutil.Process | None:

@@ -23,7 +23,7 @@ FIELDS = dict.fromkeys(
 )
 BENIGN = "this post does not imply anything offensive"
 PERSONAL = "this post is a personal attack"
-# What the first word of a statement says about the rest of its sentence.
+# Which sentence a statement becomes, by its first word.
 NAMING = re.compile("implying|calling")  # "this post is calling …"
 ABOUT_POST = re.compile(  # "this post mocks …"
     "advocates|assumes|belittles|calls|claims|demeans|dismisses|encourages|equates|implies|insults|"

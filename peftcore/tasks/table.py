@@ -342,7 +342,8 @@ def _write_table(description: dict[str, Any], splits: Mapping[Split, Sequence[Ma
         os.rename(partial, tables / key)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
-        if not (tables / key / "task.json").is_file():  # else somebody imported the same just now
+        # If the description is there, another process has just imported the same table.
+        if not (tables / key / "task.json").is_file():
             raise
     return name
 

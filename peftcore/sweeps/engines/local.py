@@ -19,7 +19,7 @@ from typing import Any
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
 from peftcore.system import malloc, thread_pool
 
-POLL_SECONDS = 0.3  # seconds between two looks at `stop`
+POLL_SECONDS = 0.3  # seconds between two checks of `stop`
 MAX_ATTEMPTS = 2  # of a part whose process dies
 SHUTDOWN_SECONDS = 60.0  # seconds a process has to end its step once it is asked to stop
 
@@ -167,7 +167,7 @@ def _worker_main(
     make_trainer: Callable[[str], Any] | None,
 ) -> None:
     """Train shards from a pipe until it closes, and send back how each ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     os.environ.setdefault("PEFTCORE_THREADS", str(threads))
     malloc.keep_freed_memory()
     if make_trainer is None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
 MAX_RETRIES = 5  # beginnings after deaths of nodes or processes
-POLL_SECONDS = 1.0  # seconds between two looks at the board
+POLL_SECONDS = 1.0  # seconds between two polls
 SHUTDOWN_SECONDS = 120.0  # seconds tasks have to end their step once they are asked to stop
 EXTRA_TASKS = 2  # tasks that wait at the cluster beyond those it has room for
 EXCLUDED_FILES = ("lock",)

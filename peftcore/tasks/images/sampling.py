@@ -17,7 +17,7 @@ from torch import Tensor
 
 from peftcore.tasks.images.canvas import PIXELS, pixel_word
 
-TEMPERATURE = 0.5  # below 1 the likely pixels are drawn more often still
+TEMPERATURE = 0.5  # below 1, likely pixels become even likelier
 
 
 def gumbel_noise(key: str, levels: int) -> Tensor:

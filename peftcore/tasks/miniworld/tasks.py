@@ -137,7 +137,7 @@ class MiniworldQa(MiniworldTask):
     ) -> tuple[str, Example] | None:
         """Sample a question with its right answer at position `number` modulo 5."""
         question = questions.sample_question(rng)
-        answer_index = number % 5  # where the right answer stands
+        answer_index = number % 5  # position of the right answer
         options = [o for o in question.options if o != question.answer]
         options.insert(answer_index, question.answer)
         listed = " ".join(f"{m}: {o}" for m, o in zip(cls.labels, options, strict=True))
