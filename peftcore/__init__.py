@@ -71,5 +71,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, those not imported yet included."""
+    """List the public names, including those not imported yet."""
     return sorted({*globals(), *__all__})

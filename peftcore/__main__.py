@@ -1,7 +1,7 @@
-"""`python -m peftcore …`, once installed `adapter-lab …`: all the browser does, in a terminal.
+"""The command line: `python -m peftcore …`, or `adapter-lab …` once installed.
 
-The environment is set before torch can be imported: threads that spin beside a busy neighbour make
-everything many times slower, and no library may report to anybody.
+The environment is set before torch can be imported: threads that wait actively beside other load
+make everything many times slower, and no library may send usage reports.
 """
 
 import os

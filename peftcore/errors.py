@@ -1,7 +1,7 @@
-"""What can go wrong because of what somebody typed, chose or uploaded.
+"""Errors caused by what a user typed, chose or uploaded.
 
 The command line prints these in one sentence and ends with status 2; a page shows them in a box.
-Anything else that is raised is a fault of ours and goes to a log with an error id.
+Any other exception is a fault of ours and is logged with an error id.
 """
 
 import difflib
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 
 class BadInput(ValueError):
-    """A value from outside that cannot be used: says what, which value, and what would be right."""
+    """An input that cannot be used: the message says what, its value, and what would be right."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> BadInput:
-    """The error for a name nobody knows, with close matches and what is known."""
+    """Return the error for an unknown name, with close matches and the known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""

@@ -1,4 +1,4 @@
-"""Where things lie on disk.
+"""Folders on disk.
 
 | what | environment | otherwise |
 | --- | --- | --- |
@@ -6,7 +6,7 @@
 | runs, jobs, imported tables | PEFTCORE_HOME | workspace/ in the project |
 | embedded bases, demo runs | | assets/ in the project |
 
-Installed by pip there is no project's folder: data/ and workspace/ lie in the user's own
+Installed by pip there is no project's folder: data/ and workspace/ are in the user's own
 adapter-lab folder (~/.local/share, or XDG_DATA_HOME), and assets come with the package (setup.py).
 """
 
@@ -20,7 +20,7 @@ PAGES = ROOT / "app" / "page_scripts" if INSTALLED else ROOT / "pages"
 
 
 def _user_root() -> Path:
-    """The folder that data/ and workspace/ lie in unless the environment names others."""
+    """Return the parent of data/ and workspace/, unless the environment names others."""
     if not INSTALLED:
         return ROOT
     shared = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
@@ -28,12 +28,12 @@ def _user_root() -> Path:
 
 
 def data_folder() -> Path:
-    """The folder of data sets in the hub's layout; it need not exist."""
+    """Return the folder of data sets in the hub's layout; it need not exist."""
     return Path(os.environ.get("PEFTCORE_DATA") or _user_root() / "data").expanduser().resolve()
 
 
 def workspace_folder() -> Path:
-    """The folder everything of ours is written to, made if missing, open to its owner only."""
+    """Return the folder of all we write, created if missing, open to its owner only."""
     path = (
         Path(os.environ.get("PEFTCORE_HOME") or _user_root() / "workspace").expanduser().resolve()
     )

@@ -1,4 +1,4 @@
-"""Name → class, filled by importing every file of a package: adding a file is all it takes."""
+"""A registry of classes by name, filled by importing every file of a package."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Classes of one kind, found by file."""
+    """Classes of one kind, found by importing the files of a package."""
 
     def __init__(self, kind: str, package: str) -> None:
+        """Take the kind's name for messages and the package to import."""
         self.kind, self.package = kind, package
         self._by_name: dict[str, T] = {}
         self._loaded = False
@@ -28,6 +29,7 @@ class Registry(Generic[T]):
         return item
 
     def _load(self) -> dict[str, T]:
+        """Import the package's files once and return name → class."""
         if not self._loaded:
             package = importlib.import_module(self.package)
             for info in pkgutil.iter_modules(package.__path__):
@@ -36,17 +38,20 @@ class Registry(Generic[T]):
         return self._by_name
 
     def __getitem__(self, name: str) -> T:
+        """Return the class of this name; BadInput with close matches if there is none."""
         by_name = self._load()
         if name not in by_name:
             raise unknown_name(self.kind, name, by_name)
         return by_name[name]
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, sorted."""
         return iter(sorted(self._load()))
 
     def __contains__(self, name: object) -> bool:
+        """Return whether there is a class of this name."""
         return name in self._load()
 
     def values(self) -> list[T]:
-        """Every class, in the order of the names."""
+        """List every class, in the order of the names."""
         return [self[name] for name in self]

@@ -1,7 +1,7 @@
-"""Settings describe themselves: the form, the command line, the checks and the JSON come from here.
+"""Settings that describe themselves: form, command line, checks and JSON follow from them.
 
 A setting is a field with limits and a description; `json_schema_extra` may carry {"unit": "…"} and
-{"advanced": True} (shown folded away) for the form.
+{"advanced": True} (folded away in the form).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from peftcore.errors import BadInput, unknown_name
 
 
 class Settings(BaseModel):
-    """A frozen set of values that refuses what it does not know.
+    """An immutable set of values; unknown fields are refused.
 
-    Settings have a digest, by which results are found again.  A field that stands at its default
-    does not enter it, so that a new field leaves every digest of before alone; the default of a
-    field must therefore never change.  `ALWAYS_HASHED` names the fields that enter it all the same:
-    those of the first version, when everything did.  Nothing is ever added to it.
+    Settings have a digest, by which results are found again. A field at its default does not enter
+    it, so that a new field leaves all earlier digests unchanged; the default of a field must
+    therefore never change. `ALWAYS_HASHED` names the fields that enter it all the same: those of
+    the first version, when every field did. Nothing is ever added to it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -31,22 +31,22 @@ class Settings(BaseModel):
 
     @classmethod
     def make(cls, values: Mapping[str, Any] | None = None) -> Self:
-        """Validated settings; BadInput names the field, its limits and the value that was given."""
+        """Validate values; BadInput names the field, its limits and the value."""
         try:
             return cls.model_validate(dict(values or {}))
         except ValidationError as error:
             raise BadInput("; ".join(map(cls._describe_problem, error.errors()))) from None
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits: equal settings have equal digests, in every later version."""
+        """Return twelve hexadecimal digits: equal settings have equal digests, in all versions."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()[:12]
 
     def canonical(self) -> str:
-        """What the digest is of, as JSON with sorted keys."""
+        """Return the text that the digest hashes: JSON with sorted keys."""
         return json.dumps(self.canonical_values(), sort_keys=True)
 
     def canonical_values(self) -> dict[str, Any]:
-        """The fields that enter the digest, as JSON has them."""
+        """Return the fields that enter the digest, as JSON values."""
         values = self.model_dump(mode="json", exclude_defaults=True)
         values |= self.model_dump(mode="json", include=set(self.ALWAYS_HASHED))
         nested = ((name, getattr(self, name)) for name in values)
@@ -54,7 +54,7 @@ class Settings(BaseModel):
 
     @classmethod
     def without_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Stored values less those that do not enter the digest; unknown names are kept."""
+        """Drop stored values that do not enter the digest; unknown names are kept."""
         left_out = {
             name: to_jsonable_python(field.get_default(call_default_factory=True))
             for name, field in cls.model_fields.items()
@@ -68,7 +68,7 @@ class Settings(BaseModel):
 
     @classmethod
     def _describe_problem(cls, problem: Any) -> str:
-        """One pydantic problem in words."""
+        """Describe one pydantic problem in words."""
         path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             return str(unknown_name("setting", path, cls.model_fields))
@@ -80,7 +80,7 @@ class Settings(BaseModel):
 
 
 def _limits(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:
-    """Lower and upper limit declared for a field, as {"ge": …, "le": …}."""
+    """Return a field's lower and upper limit, as {"ge": …, "le": …}."""
     field = cls.model_fields.get(str(path[0])) if path else None
     limits: dict[str, Any] = {}
     for part in field.metadata if field else ():

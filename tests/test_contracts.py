@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.base import METHODS
@@ -32,7 +32,7 @@ def at_point(adapted, seed, point):
 
 def at_points(adapted, seed, point):
     """The same where every tensor has a point of its own, given by its name."""
-    lone = dress(adapted.base, adapted.adapter.name, (0,), 1)
+    lone = random_adapted(adapted.base, adapted.adapter.name, (0,), 1)
     at = lambda n, t: torch.tensordot(point(n), t[seed], 1)[None, None].detach()
     effective = adapted.adapter.effective_tensors(adapted.tensors)
     there = {name: at(name, t) for name, t in effective.items()}
@@ -45,7 +45,7 @@ def at_points(adapted, seed, point):
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_a_row_at_a_point_equals_a_single_adapter_built_there(tiny, method, family):
-    adapted = dress(tiny(family), method)
+    adapted = random_adapted(tiny(family), method)
     encoder = ExampleBatcher(adapted.base, ["yes", "no"])
     coords = random_points([0, 1], 3, 3, salt=5)
     mixed = adapted.losses(encoder.batch(EXAMPLES * 2), coords)
@@ -58,7 +58,7 @@ def test_a_row_at_a_point_equals_a_single_adapter_built_there(tiny, method, fami
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_points_of_each_layer_equal_a_single_adapter_with_these_layers(tiny, method, family):
-    adapted = dress(tiny(family), method)
+    adapted = random_adapted(tiny(family), method)
     encoder, slots = ExampleBatcher(adapted.base, ["yes", "no"]), adapted.layer_keys()
     coords = random_points([0, 1], 3, 3, salt=9, layers=len(slots))
     mixed = adapted.losses(encoder.batch(EXAMPLES * 2), coords)
@@ -75,7 +75,7 @@ def test_one_hot_coordinates_are_that_vertex(tiny, family):
     for method in METHODS:
         if (method, family) not in PAIRS:
             continue
-        adapted = dress(tiny(family), method)
+        adapted = random_adapted(tiny(family), method)
         encoder = ExampleBatcher(adapted.base, ["yes", "no"])
         rows = encoder.batch(EXAMPLES * 2)
         hot = adapted.losses(rows, vertex_coords(2, 1, 3))
@@ -86,7 +86,7 @@ def test_one_hot_coordinates_are_that_vertex(tiny, family):
 
 @pytest.mark.parametrize(("method", "family"), PAIRS)
 def test_gradients_reach_every_adapter_tensor_and_no_base_tensor(tiny, method, family):
-    adapted = dress(tiny(family), method)
+    adapted = random_adapted(tiny(family), method)
     batch = ExampleBatcher(adapted.base, ["yes", "no"]).batch(EXAMPLES * 2)
     adapted.losses(batch, random_points([0, 1], 3, 3, 0)).sum().backward()
     for name, tensor in adapted.trainable_tensors.items():
@@ -103,7 +103,7 @@ def test_the_base_is_bit_identical_before_and_after(tiny, method, family):
         input_ids=ids, **({"decoder_input_ids": ids} if family == "t5" else {})
     )[0]
     before = ask().clone()
-    adapted = dress(base, method)
+    adapted = random_adapted(base, method)
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES * 2)
     loss = adapted.losses(batch, adapted.centroid()).sum()
     loss.backward()
@@ -113,7 +113,7 @@ def test_the_base_is_bit_identical_before_and_after(tiny, method, family):
 
 @pytest.mark.parametrize(("method", "family"), WRITERS)
 def test_greedy_answers_are_the_same_with_and_without_cache(tiny, method, family):
-    adapted = dress(tiny(family), method)
+    adapted = random_adapted(tiny(family), method)
     batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES * 2, with_targets=False)
     options = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
     coords = random_points([0, 1], 3, 3, 1)
@@ -123,7 +123,7 @@ def test_greedy_answers_are_the_same_with_and_without_cache(tiny, method, family
 
 @pytest.mark.parametrize(("method", "family"), WRITERS)
 def test_beams_keep_each_rows_own_adapter_and_padding_changes_nothing(tiny, method, family):
-    adapted = dress(tiny(family), method, vertices=1)
+    adapted = random_adapted(tiny(family), method, vertices=1)
     encoder = ExampleBatcher(adapted.base, ())
     options = {"max_new_tokens": 6, "do_sample": False, "num_beams": 3, "pad_token_id": 0}
     together = adapted.generate(
@@ -197,7 +197,7 @@ def test_our_attention_equals_the_librarys_on_a_padded_batch(tiny, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_changes_no_loss(tiny, family):
     method = "linear_probe" if family == "bert" else "prefix_tuning"
-    adapted = dress(tiny(family), method, (0,), 1)
+    adapted = random_adapted(tiny(family), method, (0,), 1)
     encoder = ExampleBatcher(adapted.base, ["yes", "no"])
     together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid())
     for row, example in enumerate(EXAMPLES):

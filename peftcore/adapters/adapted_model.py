@@ -1,4 +1,4 @@
-"""A frozen model wearing an adapter: members, coordinates, three seams.
+"""A frozen base model with an adapter attached, for all members in one forward pass.
 
 The base model is never changed: an adapted model is a copy of its module tree that shares every
 tensor, and the hooks live on the copy.
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
-    """A copy of the module tree that shares every tensor, so hooks never touch the original."""
+    """Copy the module tree but share every tensor, so that hooks never touch the original."""
     return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
 
 
 def pool_states(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> Tensor:
-    """What a head reads of an encoder's states (n, t, d): (n, d), or (n, 1) for pairs of sentences.
+    """Pool an encoder's states (n, t, d) for the head: (n, d), or (n, 1) for sentence pairs.
 
-    As the base was trained to be read: a sentence encoder by the mean over the tokens, and for two
-    texts by the cosine of their means (arXiv:1908.10084); any other by its first token.
+    Pooling follows how the base was trained: a sentence encoder takes the mean over the tokens and,
+    for two texts, the cosine of their means (arXiv:1908.10084); any other takes its first token.
     """
 
     def mean(mask: Tensor) -> Tensor:
+        """Average the states (n, t, d) over the tokens that mask (n, t) marks: (n, d)."""
         weight = mask[..., None].to(states.dtype)
         return (states * weight).sum(1) / weight.sum(1).clamp(min=1)
 
@@ -52,12 +53,12 @@ def pool_states(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> T
 
 
 class AdaptedModel:
-    """The base model's shell with an adapter spliced in, and a head if there are labels.
+    """A copy of the base with the adapter's hooks, and a classification head if there are labels.
 
-    `tensors` holds what members have of their own, (s, v, …) each: the adapter's, and for encoders
-    "head" (s, v, width, labels) with "head_bias" (s, v, 1, labels).  All but what the adapter calls
-    fixed is trained.  `frozen` is saved with them and the same for all members: mean and scale by
-    which what the head reads is standardised.
+    `tensors` holds what each member has of its own, (s, v, …): the adapter's tensors and, for
+    encoders, "head" (s, v, width, labels) and "head_bias" (s, v, 1, labels). All are trained but
+    those the adapter names as untrained. `head_stats` is saved with them and shared by all members:
+    mean and scale (width,) that standardise the head's input.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class AdaptedModel:
         adapter.edit_model(self.model)
 
     def _output_hook(self, path: str) -> Any:
+        """Return the forward hook that lets the adapter change this module's output."""
+
         def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            """Return the output (n, t, o), changed if an adapter is active."""
             mix = ACTIVE_MIXTURE.get()
             return out if mix is None else self.adapter.transform_output(path, args[0], out, mix)
 
@@ -94,18 +98,18 @@ class AdaptedModel:
 
     @property
     def trainable_tensors(self) -> dict[str, Tensor]:
-        """The tensors that are trained."""
+        """Tensors that are trained, by name, each (s, v, …)."""
         fixed = self.adapter.untrained_names()
         return {name: tensor for name, tensor in self.tensors.items() if name not in fixed}
 
     @property
     def trainable_count(self) -> int:
-        """Numbers that one seed trains, all its vertices and its head."""
+        """Numbers trained for one seed: all its vertices, and the head."""
         return sum(tensor[0].numel() for tensor in self.trainable_tensors.values())
 
     @property
     def encoder_untouched(self) -> bool:
-        """Whether an encoder's states are the base's own: nothing enters in it or below."""
+        """True if encoder states are the base's: nothing is injected in or before it."""
         edited = type(self.adapter).edit_model is not Adapter.edit_model
         changed = edited or self.adapter.injects == "prompt"
         if self.base.kind == "decoder" or changed:
@@ -115,9 +119,10 @@ class AdaptedModel:
         return all(name.rpartition(":")[2].startswith(("decoder.", "head")) for name in names)
 
     def with_tensors(self, effective: Mapping[str, Tensor]) -> AdaptedModel:
-        """The same model with these effective tensors (s, v, …) as its members.
+        """Return this model with other effective tensors (s, v, …) as its members.
 
-        Base, hooks and head statistics are shared; `effective_tensors` leaves the values as given.
+        Base, hooks and head statistics are shared; `effective_tensors` returns the values
+        unchanged.
         """
         other = copy.copy(self)
         other.tensors, other.tensors_are_effective = dict(effective), True
@@ -125,11 +130,11 @@ class AdaptedModel:
         return other
 
     def layer_keys(self) -> list[str]:
-        """The shares of the adapter that draw points of their own where each layer does."""
+        """List the layers that get a simplex point of their own if sampled per layer."""
         return sorted({layer_key(name) for name in self.effective_tensors(self.tensors)})
 
     def to(self, device: str) -> AdaptedModel:
-        """The same adapter on this device; the base must be there already."""
+        """Move the adapter's tensors to this device; the base must be there already."""
         trainable = self.trainable_tensors.keys()
         for name, tensor in self.tensors.items():
             self.tensors[name] = tensor.detach().to(device).requires_grad_(name in trainable)
@@ -138,7 +143,7 @@ class AdaptedModel:
 
     @torch.no_grad()
     def fit_head_stats(self, batch: Batch) -> None:
-        """Set `frozen` from what the untouched base says of these examples."""
+        """Set `head_stats` from the untouched base's states of these examples."""
         model_inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         if batch.token_type_ids is not None:
             model_inputs["token_type_ids"] = batch.token_type_ids
@@ -147,11 +152,11 @@ class AdaptedModel:
         self.head_stats = {"head_mean": read.mean(0), "head_scale": read.std(0).clamp(min=1e-3)}
 
     def centroid(self, seeds: int | None = None) -> Tensor:
-        """Coordinates (s, 1, v) of the middle of every seed's simplex."""
+        """Return the coordinates (s, 1, v) of the middle of every seed's simplex."""
         return torch.full((seeds or self.seeds, 1, self.vertices), 1 / self.vertices)
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What is mixed: the adapter's effective tensors and the head's."""
+        """Return the tensors (s, v, …) that are mixed: the adapter's and the head's."""
         if self.tensors_are_effective:
             return dict(tensors)
         heads = {name: tensors[name] for name in ("head", "head_bias") if name in tensors}
@@ -165,7 +170,11 @@ class AdaptedModel:
         tensors: Mapping[str, Tensor] | None,
         wanted: Collection[str] = (),
     ) -> Iterator[tuple[MemberMixture, attention.AttentionContext]]:
-        """Everything the shell's hooks and the attention function need, while the block runs."""
+        """Make the adapter active for the hooks and the attention function inside the `with` block.
+
+        rows is the batch size n, coords (s, r, v) or (l, s, r, v) with r 1 or n / s. `wanted` names
+        the attention blocks whose inputs and weights are to be recorded.
+        """
         current = self.tensors if tensors is None else tensors
         effective = self.effective_tensors(current)
         per_seed = rows // coords.shape[-3]
@@ -184,7 +193,10 @@ class AdaptedModel:
             attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
     def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
-        """The batch with soft tokens in front (after the first token in encoders)."""
+        """Build the model's keyword inputs, with soft tokens in front.
+
+        In an encoder they follow the first token, from which it classifies.
+        """
         soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
         inputs: dict[str, Any] = {"attention_mask": batch.attention_mask}
@@ -197,6 +209,7 @@ class AdaptedModel:
             table = self.base.model.get_input_embeddings()
 
             def insert(rows: Tensor, new: Tensor) -> Tensor:
+                """Insert new (n, p, …) among rows (n, t, …): (n, t + p, …)."""
                 return torch.cat([rows[:, :at], new, rows[:, at:]], 1)
 
             words = table(batch.input_ids)
@@ -214,17 +227,18 @@ class AdaptedModel:
     def logits(
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
     ) -> Tensor:
-        """Label logits (n, labels) of an encoder; else target logits (n, t, words)."""
+        """Return label logits (n, labels) of an encoder, else target logits (n, t, words)."""
         return self._logits_and_costs(batch, coords, tensors)[0]
 
     def _logits_and_costs(
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Logits, and the costs (n,) that the method counted on the way."""
+        """Return the logits and the extra costs (n,) that the method added on the way."""
         with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
             return self._logits(batch, mix), mix.costs
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
+        """Run one forward pass with the active mixture: (n, labels) or (n, t, words)."""
         inputs = self._model_inputs(batch, mix)
         mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
         if self.base.kind == "encoder":
@@ -250,15 +264,16 @@ class AdaptedModel:
         tensors: Mapping[str, Tensor] | None = None,
         with_costs: bool = False,
     ) -> Tensor:
-        """Cross-entropy of each row (n,): of its label, or the mean over its target's tokens.
+        """Return the cross-entropy of each row (n,): of its label, or mean over its target.
 
-        costs: add what the method counts beside it, as in training.
+        with_costs adds what the method counts beside it, as in training.
         """
         logits, extra = self._logits_and_costs(batch, coords, tensors)
         task = self._cross_entropy(batch, logits.float())
         return task + torch.stack(extra).sum(0) if with_costs and extra else task
 
     def _cross_entropy(self, batch: Batch, logits: Tensor) -> Tensor:
+        """Return the cross-entropy (n,) of logits (n, labels) or (n, t, words)."""
         if self.base.kind == "encoder":
             assert batch.class_labels is not None, "a loss needs labels"
             return nn.functional.cross_entropy(logits, batch.class_labels, reduction="none")
@@ -273,7 +288,7 @@ class AdaptedModel:
         return each.sum(1) / (batch.targets != IGNORE_INDEX).sum(1)
 
     def token_masks(self, batch: Batch, mask: Tensor) -> dict[str, Tensor]:
-        """For each stack which of its positions (n, t) are not padding."""
+        """Return for each stack which of its positions (n, t) are not padding."""
         if self.base.kind != "encoder-decoder":
             return {self.base.kind: mask}
         assert batch.targets is not None, "logits need targets"
@@ -283,7 +298,7 @@ class AdaptedModel:
     def notes(
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
-        """What the method notes in one forward pass by name, such as coefficients of atoms."""
+        """Return what the method notes in a pass by name, e.g. coefficients (n, t, m)."""
         with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
             mix.notes = {}
             self._logits(batch, mix)
@@ -291,7 +306,7 @@ class AdaptedModel:
 
     @torch.no_grad()
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
-        """New token ids (n, t) for the sources of a batch."""
+        """Generate token ids (n, t) for the sources of a batch; options go to `model.generate`."""
         with self.active(coords, len(batch.input_ids), None) as (mix, _):
             inputs = self._model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask
@@ -305,7 +320,11 @@ class AdaptedModel:
     def record_attention(
         self, batch: Batch, coords: Tensor, block_paths: Collection[str]
     ) -> dict[str, attention.AttentionRecord]:
-        """Queries, keys, values and weights of these attention blocks for one forward pass."""
+        """Record queries, keys, values and weights of these attention blocks in one forward pass.
+
+        The result maps a block's path to its record; shapes (b, h, q, e) and (b, h, q, p + k) as in
+        `AttentionRecord`.
+        """
         with self.active(coords, len(batch.input_ids), None, block_paths) as (mix, call):
             self._logits(batch, mix)
         return {record.block_path: record for record in call.records}

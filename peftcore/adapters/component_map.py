@@ -1,6 +1,6 @@
-"""What a base consists of as a map of cells: one component in one layer of one stack, with a count.
+"""A base model as a map of cells, one component in one layer of one stack, with parameter counts.
 
-Any set of cells can be trained (SparseFit's setting `cells`) and counted.  The counts of published
+Any set of cells can be trained (SparseFit's setting `cells`) and counted. The counts of published
 and embedded bases ship in `assets/component_counts.json`, so that counting needs no model library;
 `python -m peftcore components count --write` makes that file again.
 """
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 COUNTS_FILE = paths.ASSETS / "component_counts.json"
 STACKS: tuple[Stack, ...] = ("encoder", "decoder")
-DEFAULT_SETTINGS = {
-    "stacks": STACKS,
-    "first_layer": 0,
-    "last_layer": None,
-}  # of SparseFit's settings
+# Of SparseFit's settings.
+DEFAULT_SETTINGS = {"stacks": STACKS, "first_layer": 0, "last_layer": None}
 COMPONENT_ORDER = (
     *("layernorm.block", "layernorm.final", "layernorm.embedding"),
     *("attention.query", "attention.key", "attention.value", "attention.output"),
@@ -40,7 +37,7 @@ CELL_NAME = re.compile(r"embeddings|head|(?:encoder|decoder)\.\d{1,4}\.[a-z]+(?:
 
 @dataclass(frozen=True)
 class ComponentCell:
-    """One component in one layer of one stack; words and head are in neither."""
+    """One component in one layer of one stack; embeddings and head have neither."""
 
     component: str
     stack: Stack | None = None
@@ -48,13 +45,13 @@ class ComponentCell:
 
     @property
     def name(self) -> str:
-        """What the cell is called in settings, as encoder.0.attention.query."""
+        """Name of the cell in settings, such as encoder.0.attention.query."""
         where = (self.stack, str(self.layer)) if self.stack else ()
         return ".".join((*where, self.component))
 
 
 def cells_of_weights(weights: Iterable[Weight]) -> dict[ComponentCell, tuple[Weight, ...]]:
-    """Every cell with its weights, in reading order.
+    """Group weights by cell, in reading order.
 
     A bias belongs to its component's cell and to the cell `bias` of its layer; a matrix that words
     and head share belongs to both.
@@ -73,6 +70,7 @@ def cells_of_weights(weights: Iterable[Weight]) -> dict[ComponentCell, tuple[Wei
 
 
 def _sort_key(cell: ComponentCell) -> tuple[int, int, int]:
+    """Return the sort key that puts cells in reading order: stack, layer, component."""
     if cell.stack is None:
         return (2, 0, cell.component == "head")
     assert cell.layer is not None
@@ -82,7 +80,7 @@ def _sort_key(cell: ComponentCell) -> tuple[int, int, int]:
 def weights_of_cells(
     weights: Iterable[Weight], names: Sequence[str], base: str
 ) -> tuple[Weight, ...]:
-    """The weights of the cells with these names; BadInput if the base has no such cell."""
+    """Return the weights of the cells with these names; BadInput if the base has no such cell."""
     weights = tuple(weights)
     cells = {cell.name: cell_weights for cell, cell_weights in cells_of_weights(weights).items()}
     for name in names:
@@ -94,7 +92,7 @@ def weights_of_cells(
 
 @dataclass(frozen=True)
 class ComponentMap:
-    """The weights of one base, counted: no name, no shape, only what can be chosen together."""
+    """The weights of one base by what can be chosen together, with their counts."""
 
     base: str
     model_type: str
@@ -104,41 +102,41 @@ class ComponentMap:
 
     @cached_property
     def cells(self) -> Mapping[ComponentCell, tuple[Weight, ...]]:
-        """Every cell with its weights, in reading order."""
+        """Cell → its weights, in reading order."""
         return cells_of_weights(self.weights)
 
     @cached_property
     def names(self) -> Mapping[str, ComponentCell]:
-        """Cells by name."""
+        """Cell name → cell."""
         return {cell.name: cell for cell in self.cells}
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
-        """Numbers in each cell by name."""
+        """Cell name → how many numbers it has."""
         return {
             cell.name: sum(w.size for w in cell_weights)
             for cell, cell_weights in self.cells.items()
         }
 
     def rows(self, stack: Stack) -> list[str]:
-        """Components of a stack, in reading order."""
+        """List the components of a stack, in reading order."""
         here = {cell.component for cell in self.cells if cell.stack == stack}
         return sorted(here, key=COMPONENT_ORDER.index)
 
     def depth(self, stack: Stack) -> int:
-        """Layers of a stack."""
+        """Return how many layers a stack has."""
         return 1 + max((c.layer for c in self.cells if c.stack == stack and c.layer), default=-1)
 
     def count(self, names: Iterable[str]) -> int:
-        """Numbers in the union of cells; what two cells share counts once."""
+        """Count the numbers in the union of these cells; what two cells share counts once."""
         return sum(weight.size for weight in weights_of_cells(self.weights, list(names), self.base))
 
     def percent(self, count: int) -> float:
-        """A count as a share of the whole base."""
+        """Return a count as a share of the whole base, in percent."""
         return 100 * count / self.total
 
     def trained_cells(self, settings: Mapping[str, Any]) -> frozenset[str]:
-        """Names of the cells that SparseFit trains whole with these settings."""
+        """Return the names of the cells that SparseFit trains completely with these settings."""
         if settings.get("cells"):
             weights = weights_of_cells(self.weights, settings["cells"], self.base)
         else:
@@ -151,11 +149,10 @@ class ComponentMap:
         )
 
     def settings_for(self, names: Collection[str]) -> dict[str, Any]:
-        """SparseFit's settings that train just these cells, in as few words as it takes.
+        """Return SparseFit's settings that train just these cells, in as few words as possible.
 
         The paper's own words where it has them, else components, stacks and a range of layers where
-        these say it all, otherwise cell by cell.
-        BadInput if there is nothing to train.
+        these suffice, otherwise cell by cell. BadInput if there is nothing to train.
         """
         if not names:
             raise BadInput("nothing is chosen; switch on one cell of the map or more")
@@ -173,7 +170,7 @@ class ComponentMap:
         return {"cells": [name for name in self.sizes if name in names]}
 
     def _component_settings(self, cells: Sequence[ComponentCell]) -> Iterable[dict[str, Any]]:
-        """Settings by component that might say the same, the shortest first."""
+        """Yield settings by component that might describe these cells, the shortest first."""
         words = [name for name in sorted(UNSTACKED) if any(c.component == name for c in cells)]
         if len({frozenset(map(id, self.cells[ComponentCell(name)])) for name in words}) < len(
             words
@@ -200,7 +197,7 @@ class ComponentMap:
                 yield {"components": components, "stacks": stacks, **span}
 
     def _merge_groups(self, kinds: Sequence[str]) -> tuple[str, ...]:
-        """The components, with a group's word for those that make up a whole group."""
+        """Replace components that make up a whole group by the group's name."""
         here = {cell.component for cell in self.cells}
         groups = {"layernorm": here & set(self._structure.architecture.layernorm)}
         for word in ("attention", "cross"):
@@ -213,7 +210,7 @@ class ComponentMap:
 
     @cached_property
     def presets(self) -> dict[str, dict[str, Any]]:
-        """The configurations of SparseFit's paper that train something in this base."""
+        """Return the configurations of SparseFit's paper that train something in this base."""
         from peftcore.adapters.parameter_counts import SPARSEFIT_PRESETS
 
         configurations = {name: dict(settings) for name, settings in SPARSEFIT_PRESETS.items()}
@@ -228,7 +225,7 @@ class ComponentMap:
         }
 
     def title(self, settings: Mapping[str, Any]) -> str:
-        """What these settings train, in few words: a preset, a part of one, or how many cells."""
+        """Describe in few words what these settings train: a preset, part of one, or cells."""
         trained = self.trained_cells(settings)
         sets = {name: self.trained_cells(preset) for name, preset in self.presets.items()}
         for name, cells in sets.items():
@@ -241,7 +238,7 @@ class ComponentMap:
         return f"{len(trained)} of {len(self.cells)} cells"
 
     def _layer_title(self, names: Collection[str], among: Collection[str]) -> str:
-        """The layer that holds just these cells among those, in words; empty if there is none."""
+        """Name the one layer that holds just these cells of those given, or return ""."""
         layers = {(self.names[name].stack, self.names[name].layer) for name in names}
         if len(layers) != 1:
             return ""
@@ -251,13 +248,13 @@ class ComponentMap:
 
     @cached_property
     def _structure(self) -> ModelStructure:
-        """Only what choosing by component needs."""
+        """Model structure with no more than what choosing by component needs."""
         arch = find_architecture(self.model_type)
         return ModelStructure(arch, 0, 0, 0, 0, self.layers, None, (), {}, self.weights)
 
 
 def _choose_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """SparseFit's settings as `Anatomy.choose` takes them."""
+    """Translate SparseFit's settings into the arguments of `ModelStructure.select_weights`."""
     whole = DEFAULT_SETTINGS | dict(settings)
     return {
         "components": whole["components"],
@@ -268,7 +265,7 @@ def _choose_arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def map_of_base(base: BaseModel) -> ComponentMap:
-    """The map of a loaded base, or of one on the meta device."""
+    """Build the map of a loaded base, or of one on the meta device."""
     merged: dict[tuple[Any, ...], int] = {}
     for weight in base.structure.weights:
         key = (tuple(sorted(weight.components)), weight.stack, weight.layer, weight.is_bias)
@@ -287,6 +284,7 @@ def map_of_base(base: BaseModel) -> ComponentMap:
 
 
 def _parse_map(name: str, stored: Mapping[str, Any]) -> ComponentMap:
+    """Build a map from its shipped JSON entry."""
     weights = tuple(
         Weight(".bias" if bias else "", frozenset(components), stack, layer, (size,), None, ())
         for components, stack, layer, bias, size in stored["weights"]
@@ -296,24 +294,25 @@ def _parse_map(name: str, stored: Mapping[str, Any]) -> ComponentMap:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Mapping[str, Any]:
+    """Read the shipped counts, once."""
     return json.loads(COUNTS_FILE.read_text("utf-8"))
 
 
 def shipped_bases() -> list[str]:
-    """Bases whose counts ship, the embedded ones first."""
+    """List the bases whose counts ship, the embedded ones first."""
     return list(_shipped())
 
 
 @lru_cache(maxsize=64)
 def shipped_map(name: str) -> ComponentMap:
-    """The map of a base whose counts ship; BadInput with the others if they do not."""
+    """Return the map of a base whose counts ship; BadInput names the others if they do not."""
     if name not in _shipped():
         raise unknown_name("base with shipped counts", name, _shipped())
     return _parse_map(name, _shipped()[name])
 
 
 def find_map(name: str) -> ComponentMap:
-    """The map of any base by name; one that does not ship is loaded, or built without weights."""
+    """Return the map of any base: shipped, else loaded, else built without weights."""
     if name in _shipped():
         return shipped_map(name)
     from peftcore.adapters import parameter_counts
@@ -327,7 +326,7 @@ def find_map(name: str) -> ComponentMap:
 
 
 def write_counts(maps: Iterable[ComponentMap]) -> None:
-    """Replace the shipped counts."""
+    """Write the shipped counts anew from these maps."""
     counts_by_base = {
         base_map.base: {
             "model_type": base_map.model_type,

@@ -1,7 +1,7 @@
-"""What an encoder says of examples, computed once where nothing that is trained sits below it.
+"""Encoder states of examples, computed once where nothing that is trained changes them.
 
-Adapters of a decoder alone, and heads alone, meet the same states of an example at every step, at
-every look at dev and at every point of a landscape.
+Adapters in the decoder alone, and heads alone, read the same states of an example at every step,
+every validation and every point of a landscape.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ MAX_CACHE_BYTES = 2**29  # of states kept; what comes later is computed each tim
 
 
 class CachedEncoderBatcher:
-    """Batches like an Encoder's, with the states of the base's encoder in them."""
+    """An ExampleBatcher whose batches carry the base's encoder states."""
 
     def __init__(
         self, base: BaseModel, batcher: ExampleBatcher, autocast: torch.dtype | None
     ) -> None:
+        """Wrap a batcher; autocast is the dtype the encoder runs in, None for its own."""
         self.base, self.batcher, self.autocast = base, batcher, autocast
         self.free_bytes = MAX_CACHE_BYTES
         self._states: dict[tuple[str, str], Tensor] = {}  # (t, d) of an example's id and text
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
-        """The examples as one batch on the base's device, in their order."""
+        """Batch the examples in their order on the base's device, with their encoder states."""
         batch = self.batcher.batch(examples, with_targets)
         keys = [(example.id, example.source) for example in examples]
         fresh = {k: i for i, k in enumerate(keys) if k not in self._states}
@@ -47,7 +48,7 @@ class CachedEncoderBatcher:
 
     @torch.no_grad()
     def _encode(self, batch: Batch, rows: list[int]) -> list[Tensor]:
-        """States of some rows of a batch, each (t, d) without its padding."""
+        """Compute the encoder states of some rows of a batch, each (t, d) without its padding."""
         if not rows:
             return []
         ids, mask = batch.input_ids[rows], batch.attention_mask[rows]
@@ -65,7 +66,7 @@ class CachedEncoderBatcher:
 def choose_batcher(
     adapted: AdaptedModel, batcher: ExampleBatcher, autocast: torch.dtype | None
 ) -> ExampleBatcher | CachedEncoderBatcher:
-    """What makes the batches of an adapted model: with the encoder's states where they stay."""
+    """Return the adapted model's batcher, with cached encoder states if they are constant."""
     return (
         CachedEncoderBatcher(adapted.base, batcher, autocast)
         if adapted.encoder_untouched

@@ -1,8 +1,12 @@
-"""What a method's tensors are to the rows of a batch: members at their coordinates.
+"""Mix an adapter's members for each row of a batch.
 
-Everything trainable has seed and vertex axes in front, and every row has coordinates on them.
-Batches are seed-major: the rows of seed 0, then those of seed 1, and so on, equally many.  What is
-in force travels in a context variable, so threads may share one adapted model.
+A member is one vertex of one seed. Every trainable tensor has a seed and a vertex axis in front,
+(s, v, …), and every row of a batch has coordinates (v,) that say how much of each vertex of its
+seed it uses. Batches are seed-major: the rows of seed 0, then those of seed 1, and so on, equally
+many. The active mixture travels in a context variable, so threads may share one model.
+
+Axes: s seeds, v vertices, r rows of one seed, n = s r rows of the batch, t tokens, i inputs, o
+outputs, l layers.
 """
 
 from __future__ import annotations
@@ -18,93 +22,110 @@ ACTIVE_MIXTURE: ContextVar[MemberMixture | None] = ContextVar("peftcore_mix", de
 
 
 def layer_key(name: str) -> str:
-    """The share of an adapter that a tensor belongs to: its layer, the head, or the rest.
+    """Return the part of an adapter that shares one simplex point: a layer, the head, or the rest.
 
-    What draws a point of its own where coordinates are drawn by layer: "key:encoder.block.0.…" is
-    in "encoder.block.0", and head and head_bias go together.
+    Used where points are sampled per layer: "key:encoder.block.0.…" belongs to "encoder.block.0";
+    head and head_bias belong together; tensors outside the layers share the empty key.
     """
     if name.startswith("head"):
         return "head"
+    # The first number of a module path is the layer's, in every architecture.
     match = re.match(r"\D*\d+", name.rpartition(":")[2])
     return match.group() if match else ""
 
 
 class MemberMixture:
-    """Effective tensors (s, v, …), and where each row sits on them: coords (s, r, v), sums of one.
+    """Effective tensors (s, v, …) and the coordinates (s, r, v) at which each row mixes them.
 
-    s seeds, r rows per seed, v vertices.  Members of other seeds are never touched.  With a slot
-    axis in front, (l, s, r, v), each slot of `slots` has a point of its own.
+    Coordinates of a row sum to one. Members of other seeds are never mixed. With a layer axis in
+    front, coords (l, s, r, v), each of `layer_keys` has a point of its own.
     """
 
     def __init__(
         self, tensors: Mapping[str, Tensor], coords: Tensor, layer_keys: Sequence[str] = ()
     ) -> None:
+        """Take tensors (s, v, …) and coords (s, r, v), or (l, s, r, v) per layer key."""
         self.tensors, self.coords, self.layer_keys = tensors, coords, layer_keys
-        self.costs: list[Tensor] = []
+        self.costs: list[Tensor] = []  # each (n,)
         self.token_masks: dict[str, Tensor] = {}  # stack → which positions (n, t) are not padding
-        self.notes: dict[str, Tensor] | None = None  # None: nobody asked
+        self.notes: dict[str, Tensor] | None = None  # None: notes are not kept
         self._cached_rows: dict[tuple[str, int], Tensor] = {}
 
     def add_cost(self, cost: Tensor) -> None:
-        """Count a cost of each row (n,) in the training loss, beside the task's own."""
+        """Add a cost of each row (n,) to the training loss, beside the task's own."""
         self.costs.append(cost)
 
     def note(self, name: str, value: Tensor) -> None:
-        """Keep what a method computed on the way, if somebody asked for it."""
+        """Keep an intermediate value (n, …) under this name if notes were asked for."""
         if self.notes is not None:
-            self.notes[name] = value.detach()
+            self.notes[name] = value.detach()  # a note must not keep the graph alive
 
     def __contains__(self, name: str) -> bool:
+        """Return whether the adapter has a tensor of this name."""
         return name in self.tensors
 
     def __call__(self, name: str, n: int) -> Tensor:
-        """(s, v, …) → (n, …): what each row uses; beams repeat every row n / (s r) times."""
-        if (name, n) not in self._cached_rows:  # asked for again at every step of a generation
+        """Return the mixed tensor of each row: (s, v, …) → (n, …).
+
+        In beam search n is a multiple of s r, and every row is repeated n / (s r) times.
+        """
+        # Generation reads the same tensors at every step, so they are mixed once for each n.
+        if (name, n) not in self._cached_rows:
             self._cached_rows[name, n] = self._mix_rows(
                 self.tensors[name], n, self.coords_for(name)
             )
         return self._cached_rows[name, n]
 
     def coords_for(self, name: str) -> Tensor:
-        """The coordinates (s, r, v) at which this tensor is mixed."""
+        """Return the coordinates (s, r, v) at which this tensor is mixed."""
         return (
-            self.coords[self.layer_keys.index(layer_key(name))]
+            self.coords[self.layer_keys.index(layer_key(name))]  # (s, r, v) of (l, s, r, v)
             if self.coords.dim() == 4
             else self.coords
         )
 
     def _mix_rows(self, stacked: Tensor, n: int, coords: Tensor) -> Tensor:
+        """Mix stacked (s, v, …) at coords (s, r, v) and repeat rows up to n: (n, …)."""
         s, v = stacked.shape[:2]
-        if v == 1:
-            return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)
+        if v == 1:  # nothing to mix, and the result is bit for bit the tensor itself
+            return stacked.expand(s, n // s, *stacked.shape[2:]).flatten(0, 1)  # (n, …)
         coords = coords.to(stacked.dtype)
-        mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])
-        return mixed.repeat_interleave(n // len(mixed), 0)
+        # One product per seed, so members of other seeds cannot enter, not even with weight zero.
+        mixed = torch.bmm(coords, stacked.flatten(2)).view(-1, *stacked.shape[2:])  # (s r, …)
+        # Beam search repeats rows next to each other, in the order of the rows before.
+        return mixed.repeat_interleave(n // len(mixed), 0)  # (n, …)
 
     def linear_output(self, x: Tensor, name: str) -> Tensor:
-        """x (n, …, i) times each row's matrix (i, o) → (n, …, o)."""
+        """Multiply x (n, …, i) by each row's own matrix (i, o): (n, …, o)."""
         weight = self._weight_matrices(name, x)
-        product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)
+        # Rows are seed-major: with one matrix per seed, a seed's rows become one long row.
+        product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)  # (s or n, ·, o)
         return product.view(*x.shape[:-1], -1)
 
     def add_linear_output(
         self, out: Tensor, x: Tensor, name: str, start: int = 0, scale: float = 1.0
     ) -> Tensor:
-        """Out (n, …, w) plus scale x times each row's matrix, as its columns from start on."""
+        """Add scale · x W to the columns of out (n, …, w) from `start` on.
+
+        x is (n, …, i); W is each row's own matrix (i, o) of this name, with o at most w - start.
+        """
         weight = self._weight_matrices(name, x)
+        # GPT-2 keeps query, key and value in one output, of which W may be one third.
         if weight.shape[-1] < out.shape[-1]:
             return out + self.pad_columns(self.linear_output(x, name) * scale, start, out.shape[-1])
         flat, rows = (t.reshape(len(weight), -1, t.shape[-1]) for t in (out, x))
-        return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # adds on the way
+        # Product and sum in one kernel, without the product in memory.
+        return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # (n, …, w)
 
     def _weight_matrices(self, name: str, x: Tensor) -> Tensor:
-        """The matrices of all seeds (s, i, o), or of all rows (n, i, o) where vertices mix."""
-        stacked = self.tensors[name]
+        """Return one matrix per seed (s, i, o), or per row (n, i, o) where vertices are mixed."""
+        stacked = self.tensors[name]  # (s, v, i, o)
+        # Plain runs have one vertex: then a matrix per seed is enough, n / s times smaller.
         return (stacked[:, 0] if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
 
     @staticmethod
     def pad_columns(change: Tensor, start: int, width: int) -> Tensor:
-        """Change (…, c) as columns [start, start + c) of zeros (…, width)."""
+        """Place change (…, c) in the columns [start, start + c) of zeros (…, width)."""
         if change.shape[-1] == width:
             return change  # without a copy
         return nn.functional.pad(change, (start, width - start - change.shape[-1]))

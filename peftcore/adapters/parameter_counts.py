@@ -1,7 +1,7 @@
-"""Well-known bases by their published shapes, to count parameters before anything is loaded.
+"""Published bases by their configurations, to count parameters before anything is loaded.
 
-The models are built on the meta device: every shape is true and nothing is allocated.  Shapes are
-those of the configurations that the papers' tables rest on.
+The models are built on the meta device: every shape is true and nothing is allocated. The
+configurations are those the papers' tables rest on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def _t5(width: int, inner: int, heads: int, head: int, layers: int, **more: Any) -> dict[str, Any]:
+    """Return a T5 configuration of these sizes."""
     return {
         "model_type": "t5",
         "vocab_size": 32128,
@@ -71,9 +72,8 @@ NOTES = {
 }
 
 KQV = ("attention.query", "attention.key", "attention.value")
-SPARSEFIT_PRESETS: Mapping[
-    str, Mapping[str, tuple[str, ...]]
-] = {  # the configurations of its paper
+# The configurations of SparseFit's paper.
+SPARSEFIT_PRESETS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Full": {"components": ("all",)},
     "Encoder (stack only)": {"components": ("all",), "stacks": ("encoder",)},
     "Decoder (stack only)": {"components": ("all",), "stacks": ("decoder",)},
@@ -99,7 +99,7 @@ EXTRA_ROWS = {"llama-2-7b": "LayerNorm + Query", "flan-t5-large": "Self-attentio
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """What one configuration of a method trains of one base."""
+    """The number of parameters that one configuration of a method trains in one base."""
 
     base: str
     configuration: str
@@ -109,13 +109,13 @@ class ParameterCount:
 
 
 def published_bases() -> list[str]:
-    """The bases whose shapes are known."""
+    """List the bases whose configurations are known."""
     return list(MODEL_CONFIGS)
 
 
 @lru_cache(maxsize=len(MODEL_CONFIGS))
 def meta_base(name: str) -> BaseModel:
-    """The base of this name without weights and tokenizer: good for counting and nothing else."""
+    """Build the base of this name without weights and tokenizer, for counting only."""
     import torch
 
     from peftcore.models.base_model import BaseModel
@@ -130,16 +130,16 @@ def meta_base(name: str) -> BaseModel:
 
 
 def stand_in(name: str) -> str:
-    """The embedded base whose kind a published one has: what is planned alike for both."""
+    """Return the embedded base of the same kind as a published one, for planning."""
     return {"encoder-decoder": "tiny-t5", "decoder": "tiny-gpt", "encoder": "tiny-bert"}[
         meta_base(name).kind
     ]
 
 
 def random_base(name: str) -> BaseModel:
-    """A base of this shape with random weights, which reads with the tokenizer of `tiny-t5`.
+    """Build a base of this shape with random weights and the tokenizer of `tiny-t5`.
 
-    It knows nothing: good for timing and nothing else.
+    It has learned nothing, so it serves for timing only.
     """
     import torch
 
@@ -153,7 +153,7 @@ def random_base(name: str) -> BaseModel:
 
 
 def _untrained_model(name: str) -> Any:
-    """The model as its configuration makes it."""
+    """Build the transformers model of a published configuration."""
     from transformers import AutoConfig
 
     from peftcore.models.architectures import find_architecture
@@ -169,7 +169,7 @@ def _untrained_model(name: str) -> Any:
 def count_trainable(
     base: BaseModel, method: str, settings: Mapping[str, Any] | None = None, vertices: int = 1
 ) -> int:
-    """Numbers that one seed of a method trains on a base, without a classification head."""
+    """Count the numbers one seed of a method trains in a base, without a classification head."""
     from peftcore.adapters.initializers import SeededInitializer
 
     method_class = METHODS[method]
@@ -182,7 +182,7 @@ def count_trainable(
 
 
 def parameter_table(method: str) -> list[ParameterCount]:
-    """Every configuration of SparseFit's paper on every base it names; else the defaults on all."""
+    """Count SparseFit's published configurations on their bases; else defaults on all."""
     if method == "sparsefit":
         cells = [
             (base, name, SPARSEFIT_PRESETS[name])
@@ -195,6 +195,7 @@ def parameter_table(method: str) -> list[ParameterCount]:
 
 
 def _default_rows(method: str) -> Iterator[ParameterCount]:
+    """Yield the count of the method's defaults on every published base it suits."""
     METHODS[method]
     for base in published_bases():
         try:
@@ -204,6 +205,7 @@ def _default_rows(method: str) -> Iterator[ParameterCount]:
 
 
 def _count_row(base: str, name: str, method: str, settings: Mapping[str, Any]) -> ParameterCount:
+    """Count one configuration on one base."""
     model = meta_base(base)
     count, total = count_trainable(model, method, settings), model.parameter_count
     return ParameterCount(base, name, count, total, 100 * count / total)

@@ -1,7 +1,7 @@
-"""Points of the simplexes: random, middle, corners, grids.  Coordinates are (s, r, v).
+"""Points on simplexes as coordinates (s, r, v): random, vertices, grids.
 
-Uniform on the simplex: independent Exp(1) draws divided by their sum (a flat Dirichlet), as in
-arXiv:2102.10472 and arXiv:2310.15793.  Each seed draws from a generator of its own.
+A uniform point is made of independent Exp(1) samples divided by their sum (a flat Dirichlet), as in
+arXiv:2102.10472 and arXiv:2310.15793. Each seed samples from a generator of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch import Tensor
 def random_points(
     seeds: Sequence[int], rows: int, vertices: int, salt: int, layers: int = 0
 ) -> Tensor:
-    """Uniform points (s, rows, v); the same for a seed whichever seeds ride along.
+    """Sample uniform points (s, rows, v), the same for a seed whichever other seeds there are.
 
-    salt: what tells the draws of a seed apart, such as the step.  layers: with any, each has points
-    of its own, (layers, s, rows, v).
+    salt tells the samples of one seed apart, such as the step. With layers > 0 each layer has
+    points of its own, (layers, s, rows, v).
     """
     if vertices == 1:
         return torch.ones(len(seeds), rows, 1)
@@ -32,20 +32,23 @@ def random_points(
 
 
 def validation_salt(step: int, copy: int, at: int) -> int:
-    """What tells a validation draw apart: never a training step's, which are not negative.
+    """Return the salt of a validation sample; negative, so it never equals a training step's.
 
-    copy: number of the copy of dev.  at: position of the first example of the pass.
+    copy is the number of the copy of dev, at the position of the pass's first example.
     """
     return -1 - (step * 1000 + copy) * 1000 - at
 
 
 def vertex_coords(seeds: int, index: int, vertices: int) -> Tensor:
-    """The coordinates (s, 1, v) of one corner."""
+    """Return the coordinates (s, 1, v) of one vertex."""
     return torch.eye(vertices)[index].expand(seeds, 1, vertices)
 
 
 def face_grid(seeds: int, face: tuple[int, int, int], steps: int, vertices: int) -> Tensor:
-    """An even grid (s, (steps + 1)(steps + 2) / 2, v) over the face of three corners."""
+    """Return an even grid of g points over the face of three vertices: (s, g, v).
+
+    g is (steps + 1)(steps + 2) / 2.
+    """
     points = [
         (i / steps, j / steps, (steps - i - j) / steps)
         for i in range(steps + 1)

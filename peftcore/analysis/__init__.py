@@ -1,1 +1,1 @@
-"""Tensors and tables in, frozen results out: nothing here reads a file or draws."""
+"""Statistics: arrays and tables in, frozen results out; nothing here reads a file or plots."""

@@ -1,16 +1,15 @@
-"""How far raters agree: share unanimous, uniform and Fleiss' kappa, weighted Cohen, Krippendorff.
+"""Agreement of raters: share unanimous, uniform and Fleiss' kappa, Cohen, Krippendorff.
 
-Everything starts from a table with one row per item, one column per rater and a category in each
-cell, or nothing where a rater did not see the item.  Intervals come from a bootstrap that draws
-items and raters anew (`over="items"` keeps the raters); items on one example hang together, so
-where examples are told whole examples are drawn.  A rater drawn twice would agree with
-herself, so a draw gives raters weights and only pairs of different raters count: that is why the
-coefficients are written here and not taken from a package (tests hold them to statsmodels' and
-scikit-learn's, and to worked examples in print).  A coefficient that does not exist for the data
-says why in words.
+The input is a table with one row per item, one column per rater and a category in each cell, empty
+where a rater did not rate the item. Intervals come from a bootstrap that resamples items and raters
+(`over="items"` keeps the raters); items on one example depend on each other, so where examples are
+given whole examples are resampled. A rater sampled twice would agree with herself, so a resample
+gives raters weights and only pairs of different raters count: that is why the coefficients are
+written here and not taken from a package (tests compare them with statsmodels and scikit-learn, and
+with worked examples in print). A coefficient that does not exist for the data says why in words.
 
-Two raters are never drawn anew: a draw is the same pair or nobody to compare.  Nor are raters for
-the share of unanimous items: fewer of them agree more easily, so that draws would lie above it.
+Two raters are never resampled: a resample is the same pair or nobody to compare. Nor are raters for
+the share of unanimous items: fewer of them agree more easily, so that resamples would lie above it.
 
 Sources: Fleiss 1971; Randolph 2005 (chance is 1/k; FEB reports it for two classes, where three
 raters give (4u - 1) / 3 for u unanimous); Cohen 1968; Krippendorff, Content Analysis, 2004.
@@ -57,8 +56,8 @@ class AgreementStatistic:
 class _Resamples:
     """Resamples of the table as weights; the last two axes are items and categories.
 
-    A cell of `counts` is the weight of the raters who gave an item that category, one of `squares`
-    the sum of their squared weights; `times` says how often each item was drawn.
+    `counts` (b, i, c) is the weight of the raters who gave an item a category, `squares` (b, i, c)
+    the sum of their squared weights; `times` (b, i) says how often each item was sampled.
     """
 
     counts: Array  # (b, i, c)
@@ -67,33 +66,33 @@ class _Resamples:
 
     @property
     def raters(self) -> Array:
-        """(b, i): the weight of an item's raters."""
+        """Weight of an item's raters, (b, i)."""
         return self.counts.sum(-1)
 
     @property
     def pairs(self) -> Array:
-        """(b, i): the weight of an item's ordered pairs of different raters."""
+        """Weight of an item's ordered pairs of different raters, (b, i)."""
         return self.raters**2 - self.squares.sum(-1)
 
     @property
     def used(self) -> Array:
-        """(b, i): how often each item was drawn, zero where it has no pair of raters."""
+        """Times each item was sampled, zero where it has no pair of raters, (b, i)."""
         return np.where(self.pairs > 0, self.times, 0.0)
 
     def observed_agreement(self) -> Array:
-        """(b,): the share of agreeing pairs of an item, averaged over items."""
+        """Return the share of agreeing pairs of an item, averaged over items, (b,)."""
         equal = (self.counts**2 - self.squares).sum(-1)
         return _ratio((self.used * _ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1))
 
 
 def pivot_verdicts(rows: pd.DataFrame, *, item: str, rater: str, verdict: str) -> pd.DataFrame:
-    """The table of items and raters from one row per verdict; of two by one rater the last."""
+    """Pivot one row per verdict to items by raters; of two by one rater the last counts."""
     last = rows.drop_duplicates([item, rater], keep="last")
     return last.pivot(index=item, columns=rater, values=verdict)
 
 
 def merge_categories(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
-    """The table with categories merged, such as weak yes into yes; others become missing."""
+    """Merge categories of a table, such as weak yes into yes; others become missing."""
     return table.map(lambda cell: groups.get(cell) if isinstance(cell, str) else None)
 
 
@@ -106,7 +105,7 @@ def agreement_statistics(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[AgreementStatistic]:
-    """Every measure for all raters together, in the order in which they are read.
+    """Compute every measure for all raters together, in the order in which they are read.
 
     `categories` are in their order, because the ordinal coefficient counts the steps between them.
     `examples` says which example each item is about; without it each is on its own.
@@ -126,7 +125,7 @@ def cohen_kappas(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Linearly weighted Cohen's kappa of each pair of raters on the items both rated.
+    """Compute linearly weighted Cohen's kappa of each pair of raters on items both rated.
 
     Columns first, second, items, value, low, high, reason; limits from resampled examples.
     """
@@ -145,6 +144,7 @@ def cohen_kappas(
 def _cohen_row(
     pairs: NDArray[np.int64], example_codes: NDArray[np.int64], size: int, resamples: int, seed: int
 ) -> dict[str, object]:
+    """Return the row of one pair of raters, from category pairs (i, 2)."""
     n = len(pairs)
     if n == 0:
         return _kappa_row(0, None, None, None, "these two rated no item in common")
@@ -163,11 +163,12 @@ def _cohen_row(
 def _kappa_row(
     items: int, value: float | None, low: float | None, high: float | None, reason: str
 ) -> dict[str, object]:
+    """Return a row's columns."""
     return {"items": items, "value": value, "low": low, "high": high, "reason": reason}
 
 
 def _weighted_kappa(tables: Array, size: int) -> Array:
-    """1 - observed over expected distance, for each flattened table of two raters' counts."""
+    """Return 1 − observed / expected distance for flattened tables of two raters (b, c c)."""
     joint = tables.reshape(-1, size, size)
     joint = joint / joint.sum((1, 2), keepdims=True)
     distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
@@ -184,6 +185,7 @@ def _estimate_statistic(
     resamples: int,
     seed: int,
 ) -> AgreementStatistic:
+    """Estimate one measure with its limits, or say why it does not exist."""
     codes, measure = _category_codes(table, categories), MEASURES[name]
     several = (codes >= 0).sum(1) >= 2
     shared, example_codes = codes[several], example_codes[several]
@@ -207,7 +209,7 @@ def _estimate_statistic(
 
 
 def _category_codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[np.int64]:
-    """(items, raters): the place of each category, -1 where there is no verdict."""
+    """Return the category's number by item and rater (i, r), -1 where there is no verdict."""
     code_by_name = {name: code for code, name in enumerate(categories)}
     return np.array(
         [[code_by_name.get(cell, -1) for cell in row] for row in table.to_numpy(object)],
@@ -216,7 +218,7 @@ def _category_codes(table: pd.DataFrame, categories: Sequence[str]) -> NDArray[n
 
 
 def _example_codes(table: pd.DataFrame, examples: Mapping[str, str] | None) -> NDArray[np.int64]:
-    """(items,): the number of each item's example."""
+    """Return the number of each item's example, (i,)."""
     example_names = (
         [examples[item] for item in table.index] if examples else list(range(len(table)))
     )
@@ -226,20 +228,20 @@ def _example_codes(table: pd.DataFrame, examples: Mapping[str, str] | None) -> N
 def _item_draw_counts(
     example_codes: NDArray[np.int64], resamples: int, rng: np.random.Generator
 ) -> Array:
-    """(b, items): how often each item is drawn with its example, of which all have one chance."""
+    """Resample examples: how often each item is sampled with its example, (b, i)."""
     known, index = np.unique(example_codes, return_inverse=True)
     return _draw_counts(len(known), resamples, rng)[:, index]
 
 
 def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
-    """(b, n): how often each of n is drawn in n draws with replacement."""
+    """Return how often each of n is sampled in n draws with replacement, (b, n)."""
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
 def _resample_blocks(
     marks: Array, example_codes: NDArray[np.int64], over: ResampledUnits, resamples: int, seed: int
 ) -> list[_Resamples]:
-    """The resamples in blocks that fit into memory; `marks` is (items, raters, categories)."""
+    """Resample marks (i, r, c) in blocks that fit into memory."""
     items, raters, size = marks.shape
     rng = np.random.default_rng(seed)
     times = _item_draw_counts(example_codes, resamples, rng)
@@ -259,7 +261,7 @@ def _resample_blocks(
 
 
 def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
-    """The middle 95 % of the resamples in which the measure exists."""
+    """Return the middle 95 % of the resamples in which the measure exists."""
     known = values[~np.isnan(values)]
     if len(known) < len(values) / 2:
         return None, None, "no interval: in most resamples the coefficient does not exist"
@@ -268,32 +270,32 @@ def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
 
 
 def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
-    """above / below, and `empty` where nothing is below; chance sums have rounding errors."""
+    """Divide, with `empty` where the divisor is zero; chance sums have rounding errors."""
     some = np.abs(below) > 1e-12
     return np.where(some, above / np.where(some, below, 1.0), empty)
 
 
 def _unanimous(draws: _Resamples) -> Array:
-    """Share of items on which all raters gave one category."""
+    """Return the share of items on which all raters gave one category, (b,)."""
     one = draws.counts.max(-1) == draws.raters
     return _ratio((draws.used * one).sum(-1), draws.used.sum(-1))
 
 
 def _uniform(draws: _Resamples) -> Array:
-    """Randolph's free-marginal kappa: chance gives each category alike."""
+    """Return Randolph's free-marginal kappa (b,): chance is equal for all categories."""
     chance = 1 / draws.counts.shape[-1]
     return (draws.observed_agreement() - chance) / (1 - chance)
 
 
 def _fleiss(draws: _Resamples) -> Array:
-    """Fleiss' kappa: chance follows how often each category was given."""
+    """Return Fleiss' kappa (b,): chance follows how often each category was given."""
     category_totals = (draws.used[..., None] * draws.counts).sum(1)
     chance = (_ratio(category_totals, category_totals.sum(-1, keepdims=True)) ** 2).sum(-1)
     return _ratio(draws.observed_agreement() - chance, 1 - chance)
 
 
 def _coincidences(draws: _Resamples) -> Array:
-    """(b, c, c): pairs of verdicts on one item; every item weighs as much as it has raters."""
+    """Return pairs of verdicts on one item (b, c, c), an item weighing as many as its raters."""
     share = draws.used * _ratio(draws.raters, draws.pairs, 0.0)
     both = np.einsum("bi,bic,bid->bcd", share, draws.counts, draws.counts)
     own = np.einsum("bi,bic->bc", share, draws.squares)
@@ -301,7 +303,7 @@ def _coincidences(draws: _Resamples) -> Array:
 
 
 def _alpha(coincidences: Array, distance: Array) -> Array:
-    """Krippendorff's alpha for squared distances (b, c, c) between categories."""
+    """Return Krippendorff's alpha (b,) for squared distances (b, c, c) of categories."""
     category_totals = coincidences.sum(-1)
     total = category_totals.sum(-1)
     expected = (category_totals[:, :, None] * category_totals[:, None, :] * distance).sum((1, 2))
@@ -309,13 +311,13 @@ def _alpha(coincidences: Array, distance: Array) -> Array:
 
 
 def _nominal(draws: _Resamples) -> Array:
-    """Alpha where two categories are equal or not."""
+    """Return alpha (b,) where two categories are equal or not."""
     pairs = _coincidences(draws)
     return _alpha(pairs, np.broadcast_to(1 - np.eye(pairs.shape[-1]), pairs.shape))
 
 
 def _ordinal(draws: _Resamples) -> Array:
-    """Alpha where categories are ranks: the distance is how many verdicts lie between them."""
+    """Return alpha (b,) of ranks: the distance is how many verdicts lie between them."""
     pairs = _coincidences(draws)
     category_totals = pairs.sum(-1)
     middle = category_totals.cumsum(-1) - category_totals / 2

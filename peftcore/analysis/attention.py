@@ -1,9 +1,10 @@
-"""What a model looked at: patterns of all heads, what changed, and each head in a few numbers.
+"""Attention patterns of all heads, changes between two models, and measures of heads.
 
-Arrays in, frozen dataclasses out; recording a model is left to `peftcore.labs.attention.capture`.
-Prefix positions and soft tokens are keys of their own, so a pattern need not be square, and two
-patterns are compared on the union of their positions.
-Axes: l layer, h head, q query, k key, e head width.
+Arrays in, frozen dataclasses out; capturing a model's attention is in
+`peftcore.labs.attention.capture`. Prefix positions and soft tokens are keys of their own, so a
+pattern need not be square, and two patterns are compared on the union of their positions.
+
+Axes: l layer, h head, q query, k key, e head width, s seed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LEARNED_KINDS: frozenset[TokenKind] = frozenset({"soft", "prefix"})
 
 @dataclass(frozen=True)
 class AttentionToken:
-    """One position: what it reads, what it is, and which text of a pair it belongs to (or 0)."""
+    """One position: its text, its kind, and which text of a pair it belongs to (or 0)."""
 
     text: str
     kind: TokenKind = "content"
@@ -34,7 +35,7 @@ class AttentionToken:
 
 @dataclass(frozen=True)
 class ScoreInputs:
-    """What the weights were computed from: softmax(scale · query · key + added)."""
+    """Inputs of the weights: softmax(scale · query · key + added)."""
 
     query: np.ndarray  # (l, h, q, e)
     key: np.ndarray  # (l, h, k, e)
@@ -44,7 +45,7 @@ class ScoreInputs:
 
 @dataclass(frozen=True)
 class AttentionPattern:
-    """All heads of one kind of attention for one input; a missing query's row is not a number."""
+    """All heads of one kind of attention for one input; a missing query's row is nan."""
 
     attention_kind: str  # encoder, decoder or cross
     block_paths: tuple[str, ...]  # module paths of the layers
@@ -55,21 +56,22 @@ class AttentionPattern:
 
     @property
     def layers(self) -> int:
-        """How many layers there are."""
+        """Number of layers."""
         return int(self.weights.shape[0])
 
     @property
     def heads(self) -> int:
-        """How many heads a layer has."""
+        """Number of heads in a layer."""
         return int(self.weights.shape[1])
 
 
 def _indices_of_kinds(tokens: Sequence[AttentionToken], kinds: Collection[TokenKind]) -> list[int]:
+    """List the positions of tokens of these kinds."""
     return [index for index, token in enumerate(tokens) if token.kind in kinds]
 
 
 def attention_share(attention: AttentionPattern, kinds: Collection[TokenKind]) -> np.ndarray:
-    """Share of each query's attention that keys of these kinds take, (l, h, q)."""
+    """Return the share of each query's attention on keys of these kinds, (l, h, q)."""
     return attention.weights[..., _indices_of_kinds(attention.keys, kinds)].sum(-1)
 
 
@@ -80,11 +82,11 @@ def filter_pattern(
     query_part: int = 0,
     key_part: int = 0,
 ) -> AttentionPattern:
-    """The part of a pattern somebody asked to see.
+    """Return the part of a pattern that is to be shown.
 
-    Special tokens and learnt positions are shown, hidden (the rest keeps its weights) or
-    renormalised (the rest of each row is scaled to sum to one).  A part keeps the tokens of one
-    text of a pair, as queries or as keys; what is learnt belongs to no text and stays.
+    Special tokens and learned positions are shown, hidden (the rest keeps its weights) or
+    renormalised (the rest of each row is scaled to sum to one). A part keeps the tokens of one text
+    of a pair, as queries or as keys; learned positions belong to no text and stay.
     """
     away: set[TokenKind] = set()
     if special != "shown":
@@ -93,6 +95,7 @@ def filter_pattern(
         away |= LEARNED_KINDS
 
     def kept(tokens: Sequence[AttentionToken], part: int) -> list[int]:
+        """List the positions that stay."""
         return [
             i
             for i, token in enumerate(tokens)
@@ -120,7 +123,7 @@ def filter_pattern(
 
 
 def _position_keys(tokens: Sequence[AttentionToken]) -> list[tuple[int, ...]]:
-    """What each position is, so that it sorts and equals its counterpart in another model.
+    """Return a key for each position that sorts, and equals its counterpart in another model.
 
     Prefix positions come first, soft tokens before the token they stand in front of.
     """
@@ -142,7 +145,7 @@ def _position_keys(tokens: Sequence[AttentionToken]) -> list[tuple[int, ...]]:
 def _union_of_positions(
     first: Sequence[AttentionToken], second: Sequence[AttentionToken]
 ) -> tuple[tuple[AttentionToken, ...], list[int], list[int]]:
-    """All positions of both in order, and where those of each went."""
+    """Return all positions of both in order, and the new indices of each one's own."""
     ours, theirs = _position_keys(first), _position_keys(second)
     known = dict(zip(theirs, second, strict=True)) | dict(zip(ours, first, strict=True))
     order = sorted(known)
@@ -154,10 +157,10 @@ def _union_of_positions(
 def align_patterns(
     before: AttentionPattern, after: AttentionPattern
 ) -> tuple[AttentionPattern, AttentionPattern]:
-    """Both patterns on the union of their positions.
+    """Return both patterns on the union of their positions.
 
-    A key that one of them does not have got no attention there; a query that it does not have is a
-    row that is not a number.  BadInput unless both read the same tokens with as many heads.
+    A key that one of them lacks has no attention there; a query that it lacks is a row of nan.
+    BadInput unless both read the same tokens with as many heads.
     """
     for ours, theirs in ((before.queries, after.queries), (before.keys, after.keys)):
         words = [[t.text for t in side if t.kind not in LEARNED_KINDS] for side in (ours, theirs)]
@@ -172,6 +175,7 @@ def align_patterns(
     keys, *columns = _union_of_positions(before.keys, after.keys)
 
     def spread(one: AttentionPattern, down: list[int], across: list[int]) -> AttentionPattern:
+        """Place one pattern on the union."""
         weights = np.full((*one.weights.shape[:2], len(queries), len(keys)), np.nan, np.float32)
         weights[:, :, down] = 0
         weights[:, :, np.array(down)[:, None], np.array(across)] = one.weights
@@ -181,15 +185,15 @@ def align_patterns(
 
 
 def pattern_difference(before: AttentionPattern, after: AttentionPattern) -> AttentionPattern:
-    """After minus before, on the union of their positions."""
+    """Return after minus before, on the union of their positions."""
     first, second = align_patterns(before, after)
     return replace(second, weights=second.weights - first.weights)
 
 
 def total_variation(before: AttentionPattern, after: AttentionPattern) -> np.ndarray:
-    """How far each head's attention moved, (l, h): total variation, the mean over queries.
+    """Return each head's mean total variation over queries, (l, h), in [0, 1].
 
-    The share of attention that looks elsewhere now: 0 nothing, 1 all of it.
+    0 means that nothing moved, 1 that all attention is on other keys.
     """
     change = np.abs(pattern_difference(before, after).weights).sum(-1) / 2
     return np.nanmean(change, axis=-1)
@@ -197,7 +201,7 @@ def total_variation(before: AttentionPattern, after: AttentionPattern) -> np.nda
 
 @dataclass(frozen=True)
 class HeadMeasure:
-    """A number that describes a head."""
+    """A measure of a head: its name, and how it is shown."""
 
     title: str
     unit: str
@@ -219,7 +223,7 @@ MEASURES = {
 
 
 def measure_heads(attention: AttentionPattern) -> dict[str, np.ndarray]:
-    """Each head in numbers, (l, h) by name, each the mean over the queries that are text.
+    """Measure each head, (l, h) by name, each the mean over the queries that are text.
 
     Distance is counted over text alone, its weights scaled to sum to one; cross attention, whose
     queries and keys are different texts, has none.
@@ -243,7 +247,7 @@ def measure_heads(attention: AttentionPattern) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class HeadStatistics:
-    """Heads over a data set: each measure (s, l, h), the mean over the examples of every seed."""
+    """Measures (s, l, h) of heads over a data set, the mean over every seed's examples."""
 
     attention_kind: str
     examples: int
@@ -251,14 +255,14 @@ class HeadStatistics:
 
     @property
     def seeds(self) -> int:
-        """How many seeds were measured; an untouched base counts as one."""
+        """Number of seeds that were measured; an untouched base counts as one."""
         return int(next(iter(self.measures.values())).shape[0])
 
 
 def average_examples(
     attention_kind: str, per_example: Sequence[Sequence[dict[str, np.ndarray]]]
 ) -> HeadStatistics:
-    """The mean over examples of what `describe` said of every seed; found is [example][seed]."""
+    """Average measures (l, h), given as [example][seed], over examples: (s, l, h)."""
     measures = {
         name: np.mean([[seed[name] for seed in example] for example in per_example], axis=0)
         for name in per_example[0][0]
@@ -278,10 +282,10 @@ class HeadRow:
 
 
 def head_rows(before: HeadStatistics | None, after: HeadStatistics, measure: str) -> list[HeadRow]:
-    """Every head with 95 % limits over seeds.
+    """Compare every head before and after, with 95 % limits over seeds.
 
-    The change is paired: equal numbers of seeds are matched one by one, a single one (an untouched
-    base) serves all.  Other numbers of seeds cannot be paired: BadInput.
+    The change is paired: equal numbers of seeds are matched one by one, a single one
+    (an untouched base) serves all. Other numbers of seeds cannot be paired: BadInput.
     """
     now = after.measures[measure]
     if before is not None and before.seeds not in (1, after.seeds) and after.seeds != 1:
@@ -302,7 +306,7 @@ def head_rows(before: HeadStatistics | None, after: HeadStatistics, measure: str
 
 @dataclass(frozen=True)
 class QueryTrace:
-    """How one query's weights came about, one entry for each key."""
+    """Computation of one query's weights, one entry for each key."""
 
     query: AttentionToken
     keys: tuple[AttentionToken, ...]
@@ -315,7 +319,7 @@ class QueryTrace:
 
 
 def trace_query(attention: AttentionPattern, layer: int, head: int, query: int) -> QueryTrace:
-    """Scores, softmax and weights of one query of one head, recomputed in double precision."""
+    """Recompute scores, softmax and weights of one query of one head in double precision."""
     assert attention.score_inputs is not None, "only a recorded pattern can be walked through"
     inputs = attention.score_inputs
     products = inputs.query[layer, head, query].astype(float) * inputs.key[layer, head]
@@ -336,7 +340,7 @@ def trace_query(attention: AttentionPattern, layer: int, head: int, query: int) 
 
 
 def trace_table(trace: QueryTrace) -> pd.DataFrame:
-    """The walk as a table, one row for each key."""
+    """Return the trace as a table, one row for each key."""
     return pd.DataFrame(
         {
             "Key": [token.text for token in trace.keys],
@@ -351,7 +355,7 @@ def trace_table(trace: QueryTrace) -> pd.DataFrame:
 
 
 def weights_table(attention: AttentionPattern, layer: int, head: int) -> pd.DataFrame:
-    """One head's weights, one row for each query and key that has a value."""
+    """Return one head's weights as a table, one row for each query and key with a value."""
     rows = [
         (q, query.text, k, key.text, key.kind, float(attention.weights[layer, head, q, k]))
         for q, query in enumerate(attention.queries)
@@ -362,7 +366,7 @@ def weights_table(attention: AttentionPattern, layer: int, head: int) -> pd.Data
 
 
 def strongest(attention: AttentionPattern, layer: int, head: int, count: int = 5) -> Iterator[str]:
-    """The largest values of a head in words, for readers who do not see the picture."""
+    """Describe the largest values of a head in words, for readers who do not see the figure."""
     values = attention.weights[layer, head]
     order = np.argsort(-np.abs(np.nan_to_num(values)), axis=None)[:count]
     for q, k in zip(*np.unravel_index(order, values.shape), strict=True):

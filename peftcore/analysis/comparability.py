@@ -1,8 +1,8 @@
-"""Which runs may be compared: what they must share, why some may not, and how to mend it.
+"""Decide which runs may be compared: what they must share, why some may not, what helps.
 
-Scores stand side by side only if the same question was asked of the same data.  The method, its
-settings, the optimiser and the number of steps may differ: they are the recipe under comparison,
-and `caveats` names them.
+Scores are comparable only if the same question was asked of the same data. The method, its
+settings, the optimiser and the number of steps may differ: they are what is compared, and `caveats`
+names them.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ SCORERS = ("sacrebleu", "rouge-score", "scikit-learn", "bert-score")  # versions
 
 
 class Comparable(Protocol):
-    """What is asked of a run before it is compared."""
+    """The parts of a run that decide whether it may be compared."""
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """Id of the run."""
 
     @property
     def spec(self) -> RunSpec:
-        """What decided it."""
+        """Spec of the run."""
 
     def manifest(self) -> dict[str, Any]:
-        """What it was made from: data hash, base fingerprint, versions."""
+        """Return what the run was made from: data hash, base fingerprint, versions."""
 
 
 R = TypeVar("R", bound=Comparable)
@@ -36,16 +36,16 @@ R = TypeVar("R", bound=Comparable)
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing runs must agree on: its name in a sentence, a run's value, and the way out."""
+    """A property that runs must agree on: its name, a run's value, and what helps."""
 
     name: str
     value: str
     remedy: str
-    part_of: str = ""  # a term whose disagreement says it already
+    part_of: str = ""  # a property whose disagreement implies this one
 
 
 def requirements(run: Comparable, *, across_bases: bool = False) -> list[Requirement]:
-    """Everything a run must share with another before their scores may stand side by side.
+    """List all that a run must share with another before their scores are comparable.
 
     Another base is another question, so bases and their weights must agree unless asked otherwise.
     """
@@ -79,6 +79,7 @@ def requirements(run: Comparable, *, across_bases: bool = False) -> list[Require
 
 
 def _decoding(evaluation: Evaluation) -> str:
+    """Describe how answers were decoded."""
     beams = "1 beam" if evaluation.beams == 1 else f"{evaluation.beams} beams"
     return (
         f"{beams}, answers of at most {evaluation.max_new_tokens or 'the usual number of'} tokens"
@@ -86,6 +87,7 @@ def _decoding(evaluation: Evaluation) -> str:
 
 
 def _scorers(manifest: Mapping[str, Any]) -> str:
+    """Describe the versions of the scoring libraries."""
     versions = manifest.get("versions") or {}
     known = [f"{name} {versions[name]}" for name in SCORERS if name in versions]
     return ", ".join(known) or "not recorded"
@@ -97,9 +99,9 @@ def reasons_not_comparable(
     across_bases: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Reasons not to compare these runs, one sentence each with the way out; empty if none.
+    """List reasons not to compare these runs, a sentence each with what helps.
 
-    `names` says what a run is called in the sentences, by id.
+    `names` gives the runs' names in the sentences, by id.
     """
     run_names = [(names or {}).get(run.id, run.id) for run in runs]
     columns = zip(*(requirements(run, across_bases=across_bases) for run in runs), strict=True)
@@ -109,7 +111,7 @@ def reasons_not_comparable(
 
 
 def _reason(run_names: Sequence[str], column: Sequence[Requirement]) -> str:
-    """One sentence on a term that not all runs agree on."""
+    """Describe in a sentence a property on which not all runs agree."""
     groups: dict[str, list[str]] = {}
     for name, term in zip(run_names, column, strict=True):
         groups.setdefault(term.value, []).append(name)
@@ -118,7 +120,7 @@ def _reason(run_names: Sequence[str], column: Sequence[Requirement]) -> str:
 
 
 def comparable_groups(runs: Iterable[R], *, across_bases: bool = False) -> list[list[R]]:
-    """Runs in groups that may be compared, in the order in which their first members came."""
+    """Group runs that may be compared, in the order of their first members."""
     groups: dict[tuple[str, ...], list[R]] = {}
     for run in runs:
         key = tuple(term.value for term in requirements(run, across_bases=across_bases))
@@ -136,9 +138,9 @@ ALLOWED_DIFFERENCES: dict[str, Callable[[RunSpec], object]] = {
 
 
 def caveats(runs: Sequence[Comparable], names: Mapping[str, str] | None = None) -> list[str]:
-    """Differences that are allowed but that a reader should know, and in which runs they are.
+    """List differences that are allowed but that a reader should know, with their runs.
 
-    As in "Steps differ: 60 in b, 30 in the others"; `names` says what a run is called, by id.
+    As in "Steps differ: 60 in b, 30 in the others"; `names` gives the runs' names by id.
     """
     sentences = []
     for name, read in ALLOWED_DIFFERENCES.items():
@@ -151,7 +153,7 @@ def caveats(runs: Sequence[Comparable], names: Mapping[str, str] | None = None) 
 
 
 def _sides(groups: Mapping[str, Sequence[str]]) -> str:
-    """Each value with its runs; those of the largest group, if several, are the others."""
+    """List each value with its runs; those of the largest group, if several, are "the others"."""
     usual = max(groups, key=lambda value: len(groups[value]))
     few = [(value, who) for value, who in groups.items() if value != usual]
     phrases = [f"{value} in {' and '.join(who)}" for value, who in few]

@@ -1,9 +1,9 @@
-"""What may be said about several runs: intervals over seeds, paired tests, Pareto fronts, changes.
+"""Compare several runs: intervals over seeds, paired tests, Pareto fronts, text differences.
 
-A seed is the unit: each repeats the draw of examples, their order and the initialisation, and equal
-seed numbers draw equal examples, so runs are paired by seed.  Nothing here reads a file or knows a
-chart; tables come in as `RunStore.table` makes them, one row per run and seed.  Whether runs may be
-compared at all is decided in `likeness`.
+A seed is the unit: each repeats the sampling of examples, their order and the initialisation, and
+equal seed numbers sample equal examples, so runs are paired by seed. Nothing here reads a file or
+plots; tables come in as `RunStore.table` makes them, one row per run and seed. Whether runs may be
+compared at all is decided in `comparability`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ from scipy import special
 
 from peftcore.analysis.comparability import caveats as caveats
 
-MAX_EXACT_SEEDS = (
-    16  # up to this many seeds every sign pattern is counted, above it a sample of them
-)
-SIGN_SAMPLES = 100_000
+MAX_EXACT_SEEDS = 16  # up to this many every sign pattern is counted
+SIGN_SAMPLES = 100_000  # above that, as many random patterns
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of n seeds and the limits around it; one seed has no limits, no seed no mean."""
+    """Mean of n seeds and its limits; one seed has no limits, no seed no mean."""
 
     mean: float | None
     low: float | None
@@ -38,7 +36,7 @@ class Interval:
 
 
 def interval(values: Iterable[float]) -> Interval:
-    """Mean and 95 % Student t interval of independent seeds, leaving out what is not finite.
+    """Return mean and 95 % Student t interval of independent seeds, without what is not finite.
 
     The limits are those of the t distribution and may pass the ends of a metric's range.
     """
@@ -55,10 +53,11 @@ def interval(values: Iterable[float]) -> Interval:
 
 
 def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
-    """One row per run, best mean first: base, task, method, mean, low, high, n, trainable, seconds.
+    """Return one row per run, best mean first, with interval, sizes and seconds.
 
-    Seeds without a value of the metric do not count; runs without any stay in the table with n 0.
-    `lowest_first` is for metrics that are better when lower.
+    Columns base, task, method, mean, low, high, n, trainable, seconds. Seeds without a value of the
+    metric do not count; runs without any stay in the table with n 0. `lowest_first` is for metrics
+    that are better when lower.
     """
     rows = []
     for run, seeds in table.groupby("run", sort=False):
@@ -75,10 +74,10 @@ def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = Fal
 
 
 def interval_by_step(history: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Columns step, mean, low, high, n: a value's mean and 95 % interval over seeds at each step.
+    """Return mean and 95 % interval of a value over seeds at each step.
 
-    Seeds that stopped early drop out of later steps; n says how many are left.  Limits are missing
-    where one seed is.
+    Columns step, mean, low, high, n. Seeds that stopped early drop out of later steps; n says how
+    many are left. Limits are missing for a single seed.
     """
     by_step = history.dropna(subset=[value]).groupby("step")[value]
     frame = by_step.agg(mean="mean", spread="std", n="count").reset_index()
@@ -90,10 +89,10 @@ def interval_by_step(history: pd.DataFrame, value: str) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much higher the second is than the first over their common seeds.
+    """Difference of the second to the first over their common seeds.
 
     p is two-sided; `smallest_p` is what n seeds could reach at best, so that an insignificant
-    result of few seeds is not mistaken for equality.  None where there is nothing to say.
+    result of few seeds is not mistaken for equality. None where there is nothing to say.
     """
 
     mean: float | None
@@ -105,11 +104,11 @@ class PairedDifference:
 
 
 def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference:
-    """Difference second − first, paired by seed number, with an exact sign-flip permutation test.
+    """Test second − first, paired by seed number, by an exact sign-flip permutation test.
 
     Under the hypothesis of equal methods each seed's difference could as well have had the other
-    sign; p is the share of all 2^n sign patterns whose mean is at least as far from zero.  Above
-    16 seeds 100 000 patterns are drawn instead, always the same ones.
+    sign; p is the share of all 2^n sign patterns whose mean is at least as far from zero. Above 16
+    seeds 100 000 fixed random patterns are used instead.
     """
     seeds = sorted(set(first) & set(second))
     gaps = np.array([second[seed] - first[seed] for seed in seeds], dtype=float)
@@ -126,22 +125,23 @@ def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -
 
 
 def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
-    """How much higher the first run's metric is than the second's, paired by seed."""
+    """Return the interval of second − first for two runs' metric, paired by seed."""
     seeds = table.pivot(index="seed", columns="run", values=metric)
     return interval(seeds[first] - seeds[second])
 
 
 def _signs(n: int) -> np.ndarray:
-    """Sign patterns of n differences, one a row: all of them, or a fixed sample of many."""
+    """Return sign patterns (m, n) of n differences: all of them, or a fixed sample of many."""
     if n <= MAX_EXACT_SEEDS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     return np.random.default_rng(0).choice((1.0, -1.0), size=(SIGN_SAMPLES, n))
 
 
 def differences_from_reference(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
-    """Every other run against the reference: run, difference, low, high, p, holm, smallest_p, n.
+    """Compare every other run with the reference, in one row each.
 
-    `holm` is p after Holm's correction for as many comparisons as there are rows with a p.
+    Columns run, difference, low, high, p, holm, smallest_p, n. `holm` is p after Holm's correction
+    for as many comparisons as there are rows with a p.
     """
     scores = {
         run: dict(zip(seeds["seed"], seeds[metric].astype(float), strict=True))
@@ -159,12 +159,12 @@ def differences_from_reference(table: pd.DataFrame, metric: str, reference: str)
 
 
 def seeds_for_significance(level: float, comparisons: int = 1) -> int:
-    """Fewest seeds with which a difference can reach the level after Holm's correction."""
+    """Return the fewest seeds that can reach this level after Holm's correction."""
     return 1 + math.ceil(math.log2(comparisons / level))
 
 
 def holm_correction(ps: Sequence[float | None]) -> list[float | None]:
-    """p values after Holm's correction, in the given order; missing ones stay missing."""
+    """Correct p values after Holm, in the given order; missing ones stay missing."""
     known = [p for p in ps if p is not None and not math.isnan(p)]
     if not known:
         return [None] * len(ps)
@@ -175,10 +175,11 @@ def holm_correction(ps: Sequence[float | None]) -> list[float | None]:
 
 
 def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:
-    """Which points nobody beats: none scores as much for less, or more for as little."""
+    """Return which points are not dominated: none has at least the score for at most the cost."""
     points = list(zip(scores, costs, strict=True))
 
     def beaten(score: float, cost: float) -> bool:
+        """Return whether another point dominates."""
         return any(
             s >= score and c <= cost and (s > score or c < cost)
             for s, c in points
@@ -190,14 +191,14 @@ def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:
 
 @dataclass(frozen=True)
 class DiffPiece:
-    """Words in a row that both texts share, or that only one of them has."""
+    """Adjacent words that both texts share, or that only one of them has."""
 
     side: Literal["both", "first", "second"]
     words: tuple[str, ...]
 
 
 def diff_words(first: Sequence[str], second: Sequence[str]) -> list[DiffPiece]:
-    """Both texts as one row of pieces; words only in the first precede what replaced them."""
+    """Merge both texts to pieces; words only in the first precede what replaced them."""
     pieces = []
     matcher = difflib.SequenceMatcher(a=list(first), b=list(second), autojunk=False)
     for kind, a, b, c, d in matcher.get_opcodes():

@@ -1,9 +1,8 @@
-"""What is wrong with a written explanation, as far as a program can tell: pure functions of texts.
+"""Faults of written explanations that a program can detect: pure functions of texts.
 
-A score of likeness says how near an explanation is to a gold one, not what is the matter with it.
-The flags here say that, one plain rule each; how often gold explanations raise them says how far
-they are to be trusted.  The list follows the faults that arXiv:2305.13235 names; the rules are
-ours.
+A similarity score says how near an explanation is to a gold one, not what is wrong with it. The
+flags here say that, one plain rule each; how often gold explanations raise them says how far they
+can be trusted. The list follows the faults that arXiv:2305.13235 names; the rules are ours.
 """
 
 from __future__ import annotations
@@ -17,24 +16,18 @@ from itertools import pairwise
 
 import pandas as pd
 
-MIN_WORDS = 3  # words; no gold explanation of our tasks says why in fewer
-COPIED_SHARE = 0.8  # share of an explanation's words that stand in a row in the input
+MIN_WORDS = 3  # no gold explanation of our tasks has fewer words
+COPIED_SHARE = 0.8  # share of an explanation's words in one passage of the input
 PHRASE_REPEATS = 3  # in a row, for a phrase to count as repeated
 LETTER_REPEATS = 6  # in a row, for a letter to count as repeated
-CONTRADICTION_ODDS = (
-    20.0  # for another label, from which an explanation counts as contradicting its own
-)
-MIN_LABEL_ACCURACY = (
-    0.9  # share of labels that wording must tell, for contradictions to be looked for
-)
-MIN_PHRASE_COUNT = (
-    5  # gold explanations that must hold a phrase before anything is concluded from it
-)
+CONTRADICTION_ODDS = 20.0  # for another label, to count as contradicting its own
+MIN_LABEL_ACCURACY = 0.9  # of labels by wording, for contradictions to be looked for
+MIN_PHRASE_COUNT = 5  # gold explanations with a phrase, for the phrase to count
 
 
 @dataclass(frozen=True)
 class Flag:
-    """What a flag is called and when it is raised."""
+    """A flag's name and when it is raised."""
 
     title: str
     rule: str
@@ -62,26 +55,26 @@ FLAGS: Mapping[str, Flag] = {
 
 @dataclass(frozen=True)
 class ExplainedAnswer:
-    """One answer to judge: what was read, what was written, and what was read out of that."""
+    """One answer to check: its source, its text, and its parsed label and explanation."""
 
     source: str
     text: str
     label: str | None
     explanation: str | None
-    tokens: int | None = None  # that were written; None if nobody knows
+    tokens: int | None = None  # that were generated; None if unknown
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text, in lower case and without signs."""
+    """Split a text into words, in lower case and without punctuation."""
     return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text.lower())
 
 
 def find_flags(
     answer: ExplainedAnswer, limit: int | None = None, reader: LabelReader | None = None
 ) -> list[str]:
-    """Every flag that an answer raises, in the order of FLAGS.
+    """List every flag that an answer raises, in the order of FLAGS.
 
-    limit: most tokens that could be written.  reader: what tells labels from wording; without it
+    limit: most tokens that could be generated. reader: tells labels from wording; without it
     nothing counts as contradicting.
     """
     explanation, explanation_words = answer.explanation, split_words(answer.explanation or "")
@@ -102,14 +95,14 @@ def find_flags(
 
 
 def is_copied(tokens: Sequence[str], source: Sequence[str]) -> bool:
-    """Whether most of what is said is one passage of the source."""
+    """Return whether most of the text is one passage of the source."""
     if len(tokens) < MIN_WORDS:
         return False
     return longest_run(tokens, source) >= COPIED_SHARE * len(tokens)
 
 
 def longest_run(first: Sequence[str], second: Sequence[str]) -> int:
-    """Length of the longest row of words that both have."""
+    """Return the length of the longest sequence of words that both have."""
     best, before = 0, [0] * (len(second) + 1)
     for word in first:
         here = [0] * (len(second) + 1)
@@ -121,7 +114,7 @@ def longest_run(first: Sequence[str], second: Sequence[str]) -> int:
 
 
 def has_repetition(text: str) -> bool:
-    """Whether a phrase of up to six words, or a letter, is said again and again in a row."""
+    """Return whether a phrase of up to six words, or a letter, repeats many times in a row."""
     if re.search(rf"([^\W\d_])\1{{{LETTER_REPEATS - 1},}}", text.lower()):
         return True
     text_words = split_words(text)
@@ -135,28 +128,30 @@ def has_repetition(text: str) -> bool:
 
 
 class LabelReader:
-    """Which label an explanation's wording argues for: naive Bayes over words and pairs of words.
+    """Naive Bayes over words and pairs of words: which label an explanation argues for.
 
-    It learns from gold explanations alone, and only from phrases that several of them hold, so that
-    it reads "not every … is" and not what the text is about.
+    It learns from gold explanations alone, and only from phrases that several of them contain, so
+    that it reads "not every … is" and not what the text is about.
     """
 
     def __init__(self, counts: Mapping[str, Counter[str]]) -> None:
+        """Fit from label → counts of phrases."""
         self.labels = sorted(counts)
         whole = sum(counts.values(), Counter[str]())
         self._phrases = {phrase for phrase, times in whole.items() if times >= MIN_PHRASE_COUNT}
         self._logs = {label: self._log(counts[label]) for label in self.labels}
 
     def _log(self, counts: Counter[str]) -> dict[str, float]:
+        """Return the log probability of each phrase, with one added to each count."""
         kept = {phrase: counts[phrase] + 1 for phrase in self._phrases}
         total = sum(kept.values())
         return {phrase: math.log(times / total) for phrase, times in kept.items()}
 
     @classmethod
     def learn(cls, gold: Iterable[tuple[str, str]]) -> LabelReader | None:
-        """From (label, explanation) pairs; None where wording does not tell labels apart.
+        """Learn from (label, explanation) pairs; None where wording does not predict labels.
 
-        That is tried out: what is learnt from every other pair must tell the rest.
+        That is tested: what is learned from every other pair must predict the rest.
         """
         pairs = [(label, split_words(explanation)) for label, explanation in gold]
         if len({label for label, _ in pairs}) < 2:
@@ -167,23 +162,24 @@ class LabelReader:
 
     @classmethod
     def _counted(cls, pairs: Sequence[tuple[str, Sequence[str]]]) -> LabelReader:
+        """Count phrases by label."""
         counts: dict[str, Counter[str]] = {}
         for label, tokens in pairs:
             counts.setdefault(label, Counter()).update(set(_phrases(tokens)))
         return cls(counts)
 
     def guess(self, tokens: Sequence[str]) -> str:
-        """The label whose gold explanations read most like this."""
+        """Return the label whose gold explanations read most like this."""
         likelihoods = self.likelihood(tokens)
         return max(likelihoods, key=likelihoods.__getitem__)
 
     def likelihood(self, tokens: Sequence[str]) -> dict[str, float]:
-        """Label → logarithm of how likely its gold explanations are to hold these phrases."""
+        """Return label → log likelihood of these phrases in its gold explanations."""
         known = set(_phrases(tokens)) & self._phrases
         return {label: sum(logs[phrase] for phrase in known) for label, logs in self._logs.items()}
 
     def contradicts(self, tokens: Sequence[str], label: str) -> bool:
-        """Whether another label is much likelier to be explained like this."""
+        """Return whether another label is much likelier to be explained like this."""
         likelihoods = self.likelihood(tokens)
         if label not in likelihoods or not tokens:
             return False
@@ -191,30 +187,30 @@ class LabelReader:
 
 
 def _phrases(tokens: Sequence[str]) -> list[str]:
-    """Words, pairs of neighbours, and how it starts."""
+    """List words, pairs of neighbours, and the first word as a beginning."""
     return [*tokens, *(f"{first} {second}" for first, second in pairwise(["^", *tokens]))]
 
 
 def flag_table(
     answers: Iterable[ExplainedAnswer], limit: int | None, reader: LabelReader | None
 ) -> pd.DataFrame:
-    """One row per answer, one column of booleans per flag."""
+    """Return one row per answer, one column of booleans per flag."""
     rows = [set(find_flags(one, limit, reader)) for one in answers]
     return pd.DataFrame([{name: name in row for name in FLAGS} for row in rows], columns=[*FLAGS])
 
 
 def flag_shares(flagged: pd.DataFrame) -> dict[str, float]:
-    """Flag → share of answers that raise it, and "sound" → share that raise none."""
+    """Return flag → share of answers that raise it, and "sound" → share that raise none."""
     result = {name: float(flagged[name].mean()) for name in FLAGS}
     return result | {"sound": float((~flagged[[*FLAGS]].any(axis=1)).mean())}
 
 
 def score_ratios(reported: pd.DataFrame) -> pd.DataFrame:
-    """Published pairs of accuracy and label-conditioned score with their ratio, as shares of one.
+    """Return published pairs of accuracy and label-conditioned score with their ratio.
 
-    Columns model, task, method, accuracy, normalised, ratio and where; a row per configuration
-    that has both.  The ratio is the mean score of right answers: the score of a placeholder, which
-    is a constant, where nothing was explained.
+    Columns model, task, method, accuracy, normalised, ratio and where; a row per configuration that
+    has both, as shares of one. The ratio is the mean score of right answers: the score of a
+    placeholder, which is a constant, where nothing was explained.
     """
     keys, both = ["model", "task", "method", "where"], ["accuracy", "normalised BERTScore"]
     kept = reported[reported["metric"].isin(both)]

@@ -1,4 +1,4 @@
-"""How flat the ground around an adapter is, and what random points of a simplex tell about it.
+"""Flatness of the loss around an adapter, and statistics of random points of a simplex.
 
 Every measure is taken for one seed; intervals over seeds are `comparison.interval`'s.
 """
@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Sharpness:
-    """How much the loss rises at a given distance from an adapter."""
+    """Rise of the loss at a given distance from an adapter: mean, largest, and of how many."""
 
     mean: float  # over the directions that were tried
     worst: float
@@ -32,7 +32,7 @@ class Sharpness:
 
 
 def sharpness(centre: float, around: Sequence[float]) -> Sharpness:
-    """Rise from the loss at the centre to losses at points around it."""
+    """Summarise the rises from the loss at the centre to losses at points around it."""
     rises = np.array(around, dtype=float) - centre
     return Sharpness(float(rises.mean()), float(rises.max()), len(rises))
 
@@ -40,10 +40,11 @@ def sharpness(centre: float, around: Sequence[float]) -> Sharpness:
 def top_eigenvalue(
     product: Callable[[Tensor], Tensor], start: Tensor, iterations: int = 12, close: float = 1e-3
 ) -> tuple[float, int]:
-    """Largest eigenvalue by size of a symmetric matrix known only by its product with a vector.
+    """Return the largest eigenvalue by size of a symmetric matrix, and the products it took.
 
-    Power iteration that keeps all of its vectors (Lanczos): the best estimate that so many products
-    allow, and the products it took until that changed by less than a share `close`.
+    The matrix (d, d) is known only by `product`, which multiplies it with a vector (d,); `start` is
+    the first vector. Lanczos' power iteration keeps all vectors, the best estimate that so many
+    products allow, and stops when the estimate changes by less than a share `close`.
     """
     vector = start / start.norm()
     basis: list[Tensor] = []
@@ -54,7 +55,7 @@ def top_eigenvalue(
         basis.append(vector)
         image = product(vector)
         diagonal.append(float(vector @ image))
-        for _ in range(2):  # twice: rounding leaves the first result not quite upright
+        for _ in range(2):  # twice: rounding leaves the first result not quite orthogonal
             for other in basis:
                 image = image - (other @ image) * other
         length = float(image.norm())
@@ -73,16 +74,16 @@ def top_eigenvalue(
 
 
 def convexity(centroid: float, vertices: Sequence[float]) -> float:
-    """Mean loss of the vertices less that of the centroid: above zero in a bowl."""
+    """Return mean loss of the vertices less that of the centroid: positive in a bowl."""
     return float(np.mean(vertices)) - centroid
 
 
 def error_by_copies(
     copies: Sequence[float], sizes: Sequence[int], resamples: int = 400
 ) -> pd.DataFrame:
-    """How far the mean of R copies of the validation set strays from the mean of all.
+    """Estimate how far the mean of R validation copies strays from the mean of all.
 
-    Columns R, error (standard deviation of the mean of R copies drawn with replacement) and
+    Columns R, error (standard deviation of the mean of R copies sampled with replacement) and
     expected (that of one copy over √R, what independent copies give).
     """
     values = np.array(copies, dtype=float)
@@ -96,7 +97,7 @@ def error_by_copies(
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """A correlation with its 95 % interval, from n pairs; None where it cannot be said."""
+    """A rank correlation of n pairs with its 95 % interval; None where undefined."""
 
     value: float | None
     low: float | None
@@ -105,7 +106,7 @@ class RankCorrelation:
 
 
 def kendall_tau(estimate: Sequence[float], target: Sequence[float]) -> float | None:
-    """Kendall's tau-b of two orders; None for fewer than three pairs or where one never varies."""
+    """Return Kendall's tau-b; None for fewer than three pairs or where one never varies."""
     one, other = _finite_pairs(estimate, target)
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
@@ -118,9 +119,9 @@ def rank_correlation(
     groups: Sequence[str] | None = None,
     resamples: int = 2000,
 ) -> RankCorrelation:
-    """Spearman's rank correlation, with a bootstrap interval over groups (runs), or over pairs.
+    """Return Spearman's rank correlation with a bootstrap interval over groups, or pairs.
 
-    Seeds of one run are not independent of each other, so whole groups are drawn.
+    Seeds of one run are not independent of each other, so whole groups (runs) are resampled.
     """
     one, other = np.array(x, dtype=float), np.array(y, dtype=float)
     known = np.isfinite(one) & np.isfinite(other)
@@ -142,19 +143,21 @@ def rank_correlation(
 
 
 def _spearman(one: Array, other: Array) -> float | None:
+    """Return Spearman's correlation; None for fewer than three pairs or a constant."""
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
     return float(stats.spearmanr(one, other).statistic)
 
 
 def _finite_pairs(x: Sequence[float], y: Sequence[float]) -> tuple[Array, Array]:
+    """Return the pairs in which both values are finite."""
     one, other = np.array(x, dtype=float), np.array(y, dtype=float)
     known = np.isfinite(one) & np.isfinite(other)
     return one[known], other[known]
 
 
 def mean_and_variance(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and variance (n − 1) of losses at random points of a simplex."""
+    """Return mean and variance (n − 1) of losses at random points of a simplex."""
     if len(values) < 2:
         return fmean(values), math.nan
     return float(np.mean(values)), float(np.var(values, ddof=1))

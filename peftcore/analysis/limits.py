@@ -1,13 +1,13 @@
-"""What an adapter did to one attention layer, measured against what the prefix theory allows.
+"""Compare what an adapter did to one attention layer with what prefix theory allows.
 
-Source: arXiv:2310.19698 (second version), section 4.  For one layer that is given the same inputs
+Source: arXiv:2310.19698 (second version), section 4. For one layer that is given the same inputs
 with and without a prefix: attention among the content is scaled by 1 - share and never reordered,
 and a head's output becomes (1 - share) times the old one plus a weighted sum of the prefix values.
 Both are measured here, never assumed: `residual` and `content_drift` are zero only if they hold.
 The statement is about one attention layer; it says nothing about what a whole model can learn.
 
-Arrays in, frozen dataclasses out; recording a model is left to
-`peftcore.labs.attention.layer_probe`.
+Arrays in, frozen dataclasses out; capturing a model is in `peftcore.labs.attention.layer_probe`.
+
 Axes: h head, q query, k content key, p prefix position, e head width.
 """
 
@@ -28,7 +28,7 @@ USED_SHARE = 0.99  # share of the squared length that "really used" directions c
 
 @dataclass(frozen=True)
 class AttentionLayer:
-    """What one attention layer computed for one input: prefix positions first, then content."""
+    """Inputs and results of one attention layer: prefix positions first, then content."""
 
     weights: Array  # (h, q, p + k)
     value: Array  # (h, p + k, e)
@@ -45,12 +45,12 @@ class LayerComparison:
 
     @property
     def length(self) -> int:
-        """Prefix positions; 0 for adapters without a prefix."""
+        """Number of prefix positions; 0 for adapters without a prefix."""
         return self.adapted.length
 
     @cached_property
     def share(self) -> Array:
-        """Attention each query gives to the prefix (h, q)."""
+        """Attention of each query on the prefix (h, q)."""
         return self.adapted.weights[..., : self.length].sum(-1)
 
     @property
@@ -60,12 +60,12 @@ class LayerComparison:
 
     @property
     def after(self) -> Array:
-        """Attention to the content with the adapter, as it is (h, q, k)."""
+        """Attention on the content with the adapter, not renormalised (h, q, k)."""
         return self.adapted.weights[..., self.length :]
 
     @cached_property
     def renormalised(self) -> Array:
-        """The same with every row brought back to a sum of one (h, q, k)."""
+        """The same with every row scaled to a sum of one (h, q, k)."""
         kept = self.after.sum(-1, keepdims=True)
         return np.divide(self.after, kept, out=np.zeros_like(self.after), where=kept > 0)
 
@@ -76,7 +76,7 @@ class LayerComparison:
 
     @cached_property
     def moved(self) -> Array:
-        """Total variation between renormalised and old pattern (h, q): 0 the same, 1 disjoint."""
+        """Total variation between renormalised and old pattern (h, q): 0 equal, 1 disjoint."""
         return 0.5 * np.abs(self.renormalised - self.before).sum(-1)
 
     @cached_property
@@ -91,12 +91,12 @@ class LayerComparison:
 
     @cached_property
     def bias(self) -> Array:
-        """What came on top of the scaled output, as measured (h, q, e)."""
+        """Difference of the output to the scaled one, as measured (h, q, e)."""
         return self.adapted.output - self.scaled
 
     @cached_property
     def allowed_bias(self) -> Array:
-        """What the theory lets come on top: prefix values, weighted by attention (h, q, e)."""
+        """The bias that theory allows: prefix values weighted by attention (h, q, e)."""
         return self.adapted.weights[..., : self.length] @ self.adapted.value[:, : self.length]
 
     @cached_property
@@ -115,9 +115,10 @@ class LayerComparison:
         return float(max(self.pattern_error.max(), self.output_error.max()))
 
     def swapped(self, head: int) -> float:
-        """Share of pairs of content positions whose order changed for a query of this head.
+        """Return the share of pairs of content positions that change order for a query.
 
-        A pair counts if its weights were apart by more than rounding could hide.
+        Over all queries of a head. A pair counts if its weights were apart by more than rounding
+        could hide.
         """
         old, new = self.before[head], self.renormalised[head]
         apart = old[:, :, None] - old[:, None, :]
@@ -126,17 +127,17 @@ class LayerComparison:
         return float((counted & (now < 0)).sum() / max(1, counted.sum()))
 
     def singular_values(self, head: int) -> Array:
-        """Singular values of the bias over all queries (min(q, e),), largest first."""
+        """Return the bias's singular values over all queries (min(q, e),), largest first."""
         return np.linalg.svd(self.bias[head], compute_uv=False)
 
     def rank(self, head: int) -> int:
-        """Directions the bias has at all: singular values above rounding."""
+        """Count the bias's singular values above rounding."""
         values = self.singular_values(head)
         floor = ROUNDING_TOLERANCE * max(1.0, float(np.abs(self.adapted.output[head]).max()))
         return int((values > floor).sum())
 
     def used_dimensions(self, head: int) -> int:
-        """Fewest directions that carry 99 % of the bias's squared length."""
+        """Count the fewest directions that carry 99 % of the bias's squared length."""
         squares = self.singular_values(head) ** 2
         if not squares.sum():
             return 0
@@ -144,12 +145,12 @@ class LayerComparison:
         return int(np.searchsorted(reached, USED_SHARE) + 1)
 
     def allowed_dimensions(self, head: int) -> int:
-        """Dimensions of the span of the prefix values, all that the theory allows."""
+        """Return the rank of the prefix values, all dimensions that the theory allows."""
         values = self.adapted.value[head, : self.length]
         return int(np.linalg.matrix_rank(values)) if self.length else 0
 
     def summarize_head(self, head: int) -> HeadSummary:
-        """One head in numbers."""
+        """Summarise one head in numbers."""
         if not 0 <= head < len(self.before):
             raise BadInput(f"head must lie in [0, {len(self.before) - 1}]; got {head}")
         norms = np.linalg.norm(self.bias[head], axis=-1)
@@ -171,10 +172,10 @@ class LayerComparison:
         )
 
     def projection(self, head: int) -> Projection:
-        """All outputs of a head in the plane of the bias's main direction and the content's own.
+        """Project all outputs of a head on the main directions of the bias and of the content.
 
-        Across: the direction that carries most of the bias.  Up: the main direction of the old
-        outputs once that one is taken out.
+        Across: the direction that carries most of the bias. Up: the main direction of the old
+        outputs once that one is removed.
         """
         bias, old = self.bias[head], self.base.output[head]
         across = np.linalg.svd(bias, full_matrices=False)[2][0]
@@ -202,7 +203,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class HeadSummary:
-    """One head in numbers, for one input.  Errors are largest, norms and shares means."""
+    """One head in numbers, for one input: errors are largest, norms and shares means."""
 
     head: int
     length: int
@@ -226,11 +227,11 @@ class HeadSummary:
 
     @property
     def keeps_order(self) -> bool:
-        """Whether content attention is the old one but for rounding in single precision."""
+        """True if content attention is the old one but for rounding in single precision."""
         return self.content_drift < ROUNDING_TOLERANCE
 
     def verdict(self) -> str:
-        """What happened to this head, in one sentence with its numbers."""
+        """Describe the change of this head in one sentence, with its numbers."""
         if not self.length and self.keeps_order and self.bias_norm < ROUNDING_TOLERANCE:
             return "This layer is left as it was: the adapter does not reach it."
         if self.keeps_order:
@@ -250,7 +251,7 @@ class HeadSummary:
 
 
 def compare_layers(base: AttentionLayer, adapted: AttentionLayer) -> LayerComparison:
-    """A layer beside itself without the adapter; BadInput if they did not see the same content."""
+    """Compare a layer with itself without the adapter; BadInput for different content."""
     if base.length:
         raise BadInput("the layer to compare with must not have a prefix")
     if base.weights.shape[-1] != adapted.weights.shape[-1] - adapted.length:
@@ -263,12 +264,13 @@ def compare_layers(base: AttentionLayer, adapted: AttentionLayer) -> LayerCompar
 
 
 def prefix_share_from_scores(scores: Array, length: int) -> Array:
-    """Prefix share from scores before the softmax (…, p + k), without ever taking one.
+    """Compute the prefix share from scores (…, p + k) before the softmax, without a softmax.
 
     The logistic function of logsumexp(prefix) - logsumexp(content): a check on the attention code.
     """
 
     def logsumexp(part: Array) -> Array:
+        """Return the log of the sum of exponentials over the last axis, (…, k) → (…)."""
         top = part.max(-1, keepdims=True)
         return np.log(np.exp(part - top).sum(-1)) + top[..., 0]
 

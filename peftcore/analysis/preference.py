@@ -1,10 +1,10 @@
-"""What people prefer: scores of methods, rankings from pairs, raters' habits, other metrics.
+"""Preferences of people: scores of methods, rankings from pairs, rater effects, correlations.
 
-A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1.  Items
-on one example and verdicts of one rater hang together, so intervals draw whole examples and raters
-anew.  Rankings are Bradley and Terry's with Davidson's ties (Davidson 1970): a text of strength a
-beats one of strength b with odds exp(a - b), and the chance of a tie follows the geometric mean.
-How far raters agree is in `agreement`.
+A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1. Items
+on one example and verdicts of one rater depend on each other, so intervals resample whole examples
+and raters. Rankings are Bradley and Terry's with Davidson's ties (Davidson 1970): a text of
+strength a beats one of strength b with odds exp(a - b), and the chance of a tie follows the
+geometric mean. Agreement of raters is in `agreement`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ EFFECT_COLUMNS = [
 def score_methods(
     rows: pd.DataFrame, by: str = "method", *, resamples: int = RESAMPLES, seed: int = 0
 ) -> pd.DataFrame:
-    """One row per value of `by`, best first, with columns SCORES; without limits, why.
+    """Score each value of `by`: one row each, best first, with columns SCORES.
 
-    `rows` has one verdict each: `by`, item, example, rater, score in [0, 1].
+    `rows` has one verdict each: `by`, item, example, rater, score in [0, 1]. A row without limits
+    says why.
     """
     results = []
     for name, each in _score_groups(rows, by, resamples, seed).items():
@@ -67,10 +68,10 @@ def score_differences(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How much higher each value of `by` scores than the reference, with columns DIFFERENCES.
+    """Compare each value of `by` with the reference, with columns DIFFERENCES.
 
-    Rows as in `scores`, best first.  Every resample draws one set of examples and raters for both,
-    so what they share drops out; `examples` counts those on which both were rated.
+    Rows as in `score_methods`, best first. Every resample uses one set of examples and raters for
+    both, so what they share drops out; `examples` counts those on which both were rated.
     """
     scored = _score_groups(rows, by, resamples, seed)
     if reference not in scored:
@@ -90,7 +91,7 @@ def score_differences(
 
 @dataclass(frozen=True)
 class _MethodScore:
-    """The score of one method, what it is in each resample, and what it rests on."""
+    """The score of one method, its value in each resample, and what it rests on."""
 
     mean: float
     resampled_means: Array  # (b,)
@@ -101,7 +102,7 @@ class _MethodScore:
 def _score_groups(
     rows: pd.DataFrame, by: str, resamples: int, seed: int
 ) -> dict[str, _MethodScore]:
-    """Method → its score; resample n draws the same examples and raters for all."""
+    """Return method → its score; resample n uses the same examples for all methods."""
     rows = rows.dropna(subset=["score"])
     examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
     rng = np.random.default_rng(seed)
@@ -123,7 +124,7 @@ def _score_groups(
 
 
 def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
-    """(b,): the mean over items of the mean over raters; cells are (items, raters) with gaps."""
+    """Average cells (i, r), with gaps, over raters and then over items: (b,)."""
     seen = np.isfinite(cells)
     rater_weights = weights @ seen.T
     means = _ratio(weights @ np.where(seen, cells, 0.0).T, rater_weights, 0.0)
@@ -132,7 +133,7 @@ def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
 
 
 def verdict_shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
-    """Columns `by`, verdict, count, share: how often each verdict was given, zeros included."""
+    """Count each verdict, zeros included: columns `by`, verdict, count, share."""
     counts = pd.crosstab(rows[by].astype(object), rows["verdict"].astype(object))
     counts = counts.reindex(columns=list(verdicts), fill_value=0)
     counts = counts.reindex(index=list(dict.fromkeys(rows[by])))
@@ -143,9 +144,10 @@ def verdict_shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.D
 
 
 def shortcoming_counts(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.DataFrame:
-    """Columns `by`, shortcoming, count, verdicts, share: in how many verdicts each was ticked.
+    """Count in how many verdicts each shortcoming was ticked.
 
-    The column `shortcomings` of `rows` holds a list in each cell; one verdict may tick several.
+    Columns `by`, shortcoming, count, verdicts, share. The column `shortcomings` of `rows` holds a
+    list in each cell; one verdict may tick several.
     """
     results = []
     for value, group in rows.groupby(by, sort=False):
@@ -157,7 +159,7 @@ def shortcoming_counts(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.
 
 
 def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
-    """One row per rater with columns EFFECTS: how much, how mildly and how fast each rates.
+    """Describe each rater in a row of EFFECTS: how much, how mildly and how fast each rates.
 
     Leniency is the rater's mean difference to the mean of the others on the items they share, with
     limits from resampled items; seconds are the median.
@@ -176,6 +178,7 @@ def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int =
 def _leniency(
     gaps: Array, resamples: int, seed: int, seconds: float
 ) -> tuple[float | None, float | None, float | None, float, str]:
+    """Return a rater's mean gap with limits, and seconds; or why there is none."""
     if len(gaps) == 0:
         return None, None, None, seconds, "nobody else rated this rater's items"
     if len(gaps) == 1:
@@ -186,7 +189,7 @@ def _leniency(
 
 @dataclass(frozen=True)
 class Correlation:
-    """How two scores of the same items go together; without a value, why."""
+    """Correlation of two scores of the same items; without a value, why."""
 
     spearman: float | None
     low: float | None
@@ -204,10 +207,10 @@ def human_metric_correlation(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Correlation:
-    """Spearman's rank correlation with 95 % limits from resampled examples, and Pearson's.
+    """Return Spearman's correlation with 95 % limits from resampled examples, and Pearson's.
 
-    `examples` says which example each item is about; without it each is on its own.  Items that
-    lack either score do not count.
+    `examples` says which example each item is about; without it each is on its own. Items that lack
+    either score do not count.
     """
     from scipy.stats import pearsonr, spearmanr
 
@@ -235,7 +238,7 @@ def human_metric_correlation(
 def _resampled_positions(
     groups: NDArray[np.int64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """(b, most): places of the items of as many groups, drawn with replacement; -1 where none."""
+    """Resample groups: positions of their items (b, most), -1 where there are fewer."""
     members = [np.flatnonzero(groups == group) for group in range(groups.max() + 1)]
     group_draws = rng.integers(0, len(members), (resamples, len(members)))
     rows = [np.concatenate([members[group] for group in row]) for row in group_draws]
@@ -246,11 +249,12 @@ def _resampled_positions(
 
 
 def _select_values(values: Array, positions: NDArray[np.int64]) -> Array:
+    """Return the values at positions (b, most), nan at -1."""
     return np.where(positions >= 0, values[positions], np.nan)
 
 
 def _rank_correlations(first: Array, second: Array) -> Array:
-    """(b,): Spearman's correlation of each row of (b, n), gaps left out; none for constant rows."""
+    """Return Spearman's correlation (b,) of rows (b, n), gaps left out; nan if constant."""
     from scipy.stats import rankdata
 
     ranks = [rankdata(values, axis=1, nan_policy="omit") for values in (first, second)]
@@ -263,9 +267,9 @@ class Ranking:
     """A Bradley-Terry ranking: one row per method, best first.
 
     `methods` has columns method, strength, low, high (log odds against the average method; a limit
-    is missing where the data set none), share with share_low and share_high (wins and half the
-    ties among a method's comparisons), wins, ties, losses.  `chances` is how likely the method of
-    the row beats that of the column, ties aside.  Without strengths, `reason` says why.
+    is missing where the data set none), share with share_low and share_high (wins and half the ties
+    among a method's comparisons), wins, ties, losses. `chances` is how likely the method of the row
+    beats that of the column, ties aside. Without strengths, `reason` says why.
     """
 
     methods: pd.DataFrame
@@ -286,7 +290,7 @@ class _Counts:
 
 
 def rank_methods(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) -> Ranking:
-    """Strengths of methods from pairwise verdicts, limits from resampled examples and raters.
+    """Fit strengths of methods to pairwise verdicts, limits from resampled examples and raters.
 
     `rows` has one verdict each: first, second (methods), outcome ("first", "tie" or "second"),
     example, rater.
@@ -326,6 +330,7 @@ def rank_methods(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) 
 
 
 def _ranking_frame(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
+    """Build the ranking's table, best first."""
     order = ["strength", "low", "high", "share", "share_low", "share_high"]
     frame = pd.DataFrame({"method": names} | {name: columns.get(name, []) for name in order})
     for name in ("wins", "ties", "losses"):
@@ -335,7 +340,7 @@ def _ranking_frame(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
 
 
 def _outcome_counter(rows: pd.DataFrame, index_of: dict[str, int]) -> Callable[[Array], _Counts]:
-    """A function from weights of the rows (b, rows) to the outcomes of each pair of methods."""
+    """Return a function from weights of the rows (b, rows) to outcomes of pairs of methods."""
     ends = np.stack([rows["first"].map(index_of), rows["second"].map(index_of)], 1).astype(int)
     turned = ends[:, 0] > ends[:, 1]
     sign = rows["outcome"].map({"first": 1, "tie": 0, "second": -1}).to_numpy(int)
@@ -344,13 +349,14 @@ def _outcome_counter(rows: pd.DataFrame, index_of: dict[str, int]) -> Callable[[
     member = np.eye(len(pairs))[which.reshape(-1)]
 
     def count(weights: Array) -> _Counts:
+        """Count weighted outcomes of each pair."""
         return _Counts(pairs, *((weights * (sign == each)) @ member for each in (1, 0, -1)))
 
     return count
 
 
 def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -> Array:
-    """(b, rows): how often each verdict counts when examples and raters are drawn anew."""
+    """Resample examples and raters: how often each verdict counts, (b, rows)."""
     weights = np.ones((resamples, len(rows)))
     for column in ("example", "rater"):
         codes, known = pd.factorize(rows[column], sort=True)
@@ -359,10 +365,11 @@ def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -
 
 
 def _win_shares(whole: _Counts, resampled_counts: _Counts, size: int) -> dict[str, Array]:
-    """Wins, ties, losses and the share of wins of each method, with limits."""
+    """Return wins, ties, losses and the share of wins of each method, with limits."""
     ends = [np.eye(size)[whole.pairs[:, end]] for end in (0, 1)]
 
     def tally(counts: _Counts) -> tuple[Array, Array, Array]:
+        """Return wins, ties and losses of each method."""
         wins = counts.first @ ends[0] + counts.second @ ends[1]
         losses = counts.second @ ends[0] + counts.first @ ends[1]
         return wins, counts.tie @ (ends[0] + ends[1]), losses
@@ -376,7 +383,7 @@ def _win_shares(whole: _Counts, resampled_counts: _Counts, size: int) -> dict[st
 
 
 def _no_strength(counts: _Counts, names: list[str]) -> str:
-    """Why strengths have no finite value (Ford 1957); empty if they have."""
+    """Return why strengths have no finite value (Ford 1957); empty if they have."""
     from scipy.sparse.csgraph import connected_components
 
     beaten = np.zeros((len(names), len(names)))
@@ -401,7 +408,7 @@ def _no_strength(counts: _Counts, names: list[str]) -> str:
 
 
 def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
-    """Maximum-likelihood strengths of one set of counts, their mean at zero."""
+    """Fit strengths to one set of counts by maximum likelihood, their mean at zero."""
     from scipy.optimize import minimize
 
     first, tie, second = counts.first[nth], counts.tie[nth], counts.second[nth]
@@ -409,6 +416,7 @@ def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
     with_ties = bool(tie.sum() > 0)
 
     def loss(values: Array) -> tuple[float, Array]:
+        """Return the negative log likelihood and its gradient."""
         a, b = values[counts.pairs[:, 0]], values[counts.pairs[:, 1]]
         middle = (a + b) / 2 + values[-1] if with_ties else np.full_like(a, NO_TIES_LOG_ODDS)
         logs = np.stack([a, middle, b])
@@ -430,14 +438,14 @@ def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
 
 
 def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
-    """(b, n): how often each of n is drawn in n draws with replacement."""
+    """Return how often each of n is sampled in n draws with replacement, (b, n)."""
     if n == 0:
         return np.zeros((resamples, 0))
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
 def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
-    """The middle 95 % of the resamples in which there is a value."""
+    """Return the middle 95 % of the resamples in which there is a value."""
     known = values[np.isfinite(values)]
     if len(known) < len(values) / 2:
         return None, None, "no interval: in most resamples there is no value"
@@ -446,6 +454,6 @@ def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
 
 
 def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
-    """above / below, and `empty` where nothing is below."""
+    """Divide, with `empty` where the divisor is zero."""
     some = np.abs(below) > 1e-12
     return np.where(some, above / np.where(some, below, 1.0), empty)

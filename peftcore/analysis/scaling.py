@@ -1,8 +1,8 @@
-"""What a scale does to a soft prompt, measured: lengths, distances to words, paths, step factors.
+"""Effects of scales on a soft prompt: lengths, distances to words, paths, step factors.
 
-Rows are embeddings (n, d).  "Representation gap" has no definition in any text we could read
+Rows are embeddings (n, d). "Representation gap" has no definition in any text we could read
 (arXiv:2309.06759); the measures here are proposals, each of them a comparison of prompt rows with
-the embeddings of words.  Reading runs is left to `labs.scaling.readout`.
+the embeddings of words. Reading runs is in `labs.scaling.readout`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ PERMUTATIONS = 999  # random exchanges behind an interval: p has steps of a thou
 
 
 def row_norms(rows: Array) -> Array:
-    """Euclidean length of each row (…, d) → (…)."""
+    """Return the Euclidean length of each row (…, d) → (…)."""
     return np.sqrt(np.square(rows.astype(np.float64)).sum(-1))
 
 
 def best_scales(before: Array, after: Array) -> Array:
-    """The factor (…) that takes each row (…, d) of `before` nearest to its row of `after`.
+    """Return the factor (…) that takes each row (…, d) of `before` nearest to that of `after`.
 
-    Where one number per token is learnt this is that number, sign included; for a vector over
-    features it is the best single number in its place.  A row of zeros has none.
+    Where one number per token is learned this is that number, sign included; for a vector over
+    features it is the best single number in its place. nan for a row of zeros.
     """
     x, y = before.astype(np.float64), after.astype(np.float64)
     square = np.square(x).sum(-1)
@@ -38,7 +38,7 @@ def best_scales(before: Array, after: Array) -> Array:
 
 @dataclass(frozen=True)
 class PermutationResult:
-    """A distance between two samples, and what it is when rows change sides at random.
+    """A distance between two samples, compared with random exchanges of their rows.
 
     low and high hold 95 % of the random exchanges; p is the share that reaches the value.
     """
@@ -50,14 +50,15 @@ class PermutationResult:
 
 
 def mean_distance(first: Array, second: Array) -> float:
-    """Distance between the means of two samples of rows."""
+    """Return the distance between the means of two samples of rows (n, d)."""
     return float(row_norms(first.mean(0) - second.mean(0)))
 
 
 def energy_distance(first: Array, second: Array) -> float:
-    """2 E|x − y| − E|x − x'| − E|y − y'|: zero only for equal distributions.
+    """Return 2 E|x − y| − E|x − x'| − E|y − y'|, zero only for equal distributions.
 
-    Pairs of a row with itself count, so two equal samples are at zero exactly.
+    Samples are rows (n, d). Pairs of a row with itself count, so two equal samples are at zero
+    exactly.
     """
     return -_contrast(
         _distances(np.concatenate([first, second])), _contrast_weights(len(first), len(second))
@@ -65,7 +66,10 @@ def energy_distance(first: Array, second: Array) -> float:
 
 
 def kernel_distance(first: Array, second: Array) -> float:
-    """Squared maximum mean discrepancy with a Gaussian kernel as wide as the median distance."""
+    """Return the squared maximum mean discrepancy of two samples of rows (n, d).
+
+    The Gaussian kernel is as wide as the median distance.
+    """
     pooled = _distances(np.concatenate([first, second]))
     return _contrast(_gaussian(pooled), _contrast_weights(len(first), len(second)))
 
@@ -73,7 +77,7 @@ def kernel_distance(first: Array, second: Array) -> float:
 def permutation_test(
     first: Array, second: Array, kind: str, permutations: int = PERMUTATIONS, seed: int = 0
 ) -> PermutationResult:
-    """The "energy" or "kernel" distance with the interval and p of random exchanges of rows."""
+    """Return the "energy" or "kernel" distance with interval and p of random exchanges."""
     matrix = _distances(np.concatenate([first, second]))
     matrix = -matrix if kind == "energy" else _gaussian(matrix)
     sides = _contrast_weights(len(first), len(second))
@@ -87,42 +91,45 @@ def permutation_test(
 
 
 def _contrast_weights(first: int, second: int) -> Array:
-    """Weights whose contrast is a difference of means: 1/n of the first, −1/m of the second."""
+    """Return weights whose contrast is a difference of means: 1/n, and −1/m of the second."""
     return np.concatenate([np.full(first, 1 / first), np.full(second, -1 / second)])
 
 
 def _contrast(matrix: Array, sides: Array) -> float:
+    """Return the quadratic form of matrix (n, n) with sides (n,)."""
     return float(sides @ matrix @ sides)
 
 
 def _distances(rows: Array) -> Array:
-    """Distance of every pair (n, n), from differences: exactly zero between equal rows."""
+    """Return the distance of every pair (n, n), exactly zero between equal rows."""
     from scipy.spatial.distance import cdist  # a tenth of a second to import
 
     return cdist(rows, rows)
 
 
 def _gaussian(distances: Array) -> Array:
+    """Return the Gaussian kernel (n, n) of distances (n, n)."""
     apart = distances[distances > 0]
     width = float(np.median(apart)) if len(apart) else 1.0
     return np.exp(-np.square(distances / width) / 2)
 
 
 def nearest_rows(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.intp], Array]:
-    """Places in the table and cosines, each (n, count), of the words nearest to each row."""
+    """Return table positions and cosines, each (n, count), of the words nearest to each row."""
     cosines = _directions(rows) @ _directions(table).T
     indices = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
     return indices, np.take_along_axis(cosines, indices, 1)
 
 
 def _directions(rows: Array) -> Array:
+    """Scale rows (n, d) to length one; zeros stay."""
     length = row_norms(rows)[..., None]
     return rows / np.where(length > 0, length, 1)
 
 
 @dataclass(frozen=True)
 class RepresentationGap:
-    """How far prompt rows are from words, by every measure."""
+    """Distance of prompt rows from words, by every measure."""
 
     norm_ratio: float  # mean length of a prompt row over that of a word
     mean_distance: float
@@ -133,7 +140,7 @@ class RepresentationGap:
 
 @dataclass(frozen=True)
 class GapMeasure:
-    """A measure for people: its name, the value that equal samples have, and a sentence."""
+    """A measure of the gap: its name, the value of equal samples, and a sentence."""
 
     title: str
     value_if_equal: float
@@ -178,7 +185,7 @@ MEASURES: dict[str, GapMeasure] = {
 def representation_gap(
     prompt: Array, words: Array, vocabulary: Array, permutations: int = PERMUTATIONS
 ) -> RepresentationGap:
-    """Every measure of soft tokens (p, d) against words (n, d) and the whole vocabulary."""
+    """Measure soft tokens (p, d) against words (n, d) and the whole vocabulary."""
     return RepresentationGap(
         float(row_norms(prompt).mean() / row_norms(words).mean()),
         mean_distance(prompt, words),
@@ -189,17 +196,17 @@ def representation_gap(
 
 
 def distance_from_start(path: Array) -> Array:
-    """Distance (t, …) of every row of a path (t, …, d) from where it started."""
+    """Return the distance (t, …) of every row of a path (t, …, d) from its start."""
     return row_norms(path - path[:1])
 
 
 def path_distance(first: Array, second: Array) -> Array:
-    """Distance (t, …) between two paths (t, …, d) at each step."""
+    """Return the distance (t, …) between two paths (t, …, d) at each step."""
     return row_norms(first.astype(np.float64) - second)
 
 
 def length_and_sideways_speeds(path: Array, steps: Sequence[int]) -> tuple[Array, Array]:
-    """Change of length, and distance moved sideways, per optimiser step: (t − 1, …) each.
+    """Return change of length and sideways movement per optimiser step, (t − 1, …) each.
 
     A move is split along the row's own direction at its start; what is along it only makes the
     token longer (positive) or shorter, which is what a scale can do.
@@ -215,13 +222,13 @@ def length_and_sideways_speeds(path: Array, steps: Sequence[int]) -> tuple[Array
 def step_factors(
     scale: Array, length: Array, rate_ratio: float, optimiser: str = "sgd"
 ) -> tuple[Array, Array]:
-    """By how much the scale changes a step of the product: across the token, and along it.
+    """Return how much the scale changes a step of the product: across the token, and along.
 
-    scale and length are those of a token, its vector unscaled; rate_ratio is the scale's learning
-    rate over the vector's.  For plain gradient descent on the vector P and the scale s the product
-    moves by s² g across P and by (s² + ratio |P|²) g along it, to first order, where prompt tuning
-    moves by g.  An optimiser that divides the gradient by its size ("adamw") keeps only the sign
-    of each derivative, so at most |s| and |s| + ratio |P| are left.
+    scale and length (…) are those of a token, its vector unscaled; rate_ratio is the scale's
+    learning rate over the vector's. For plain gradient descent on the vector P and the scale s the
+    product moves by s² g across P and by (s² + ratio |P|²) g along it, to first order, where prompt
+    tuning moves by g. An optimiser that divides the gradient by its size ("adamw") keeps only the
+    sign of each derivative, so at most |s| and |s| + ratio |P| are left.
     """
     if optimiser == "sgd":
         across = np.square(scale)
@@ -232,19 +239,19 @@ def step_factors(
 
 @dataclass(frozen=True)
 class PrincipalPlane:
-    """A plane through a cloud of rows, and the share of the cloud's variance along each axis."""
+    """A plane through a set of rows, and each axis's share of their variance."""
 
     origin: Array  # (d,)
     axes: Array  # (2, d), of length one
     shares: tuple[float, float]
 
     def project(self, rows: Array) -> Array:
-        """Places (…, 2) of rows (…, d)."""
+        """Return coordinates (…, 2) of rows (…, d)."""
         return (rows - self.origin) @ self.axes.T
 
 
 def principal_plane(rows: Array) -> PrincipalPlane:
-    """The plane in which the rows (n, d) vary most; each axis points to its largest number."""
+    """Fit the plane in which rows (n, d) vary most; an axis points to its largest number."""
     x = rows.astype(np.float64)
     origin = x.mean(0)
     _, sizes, axes = np.linalg.svd(x - origin, full_matrices=False)
@@ -266,7 +273,7 @@ class DeviationInterval:
 
 
 def deviation_interval(values: Sequence[float]) -> DeviationInterval:
-    """How far seeds scatter; the interval is the chi-square one of normal values."""
+    """Return the standard deviation of seeds with its chi-square interval for normal values."""
     seen = np.array([v for v in values if v is not None and math.isfinite(v)], dtype=float)
     n = len(seen)
     if n < 2:

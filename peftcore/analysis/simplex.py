@@ -1,8 +1,10 @@
-"""Points of a simplex and of planes through adapters, and what losses at them say.
+"""Points of a simplex and of planes through adapters, and statistics of losses at them.
 
-A point is a row of weights on corners (v,) that sum to one; weights below zero lie beyond the
-simplex.  Everything here is arithmetic on such weights and on losses: adapters themselves are
-never seen, only the inner products of their corners.
+A point is a row of weights on vertices (v,) that sum to one; weights below zero lie outside the
+simplex. Everything here is arithmetic on such weights and on losses: adapters themselves do not
+occur, only the inner products of the vertices.
+
+Axes: p points, v vertices.
 """
 
 from __future__ import annotations
@@ -24,9 +26,9 @@ HEIGHT = math.sqrt(3) / 2  # of a triangle of side one
 
 
 def triangle_lattice(steps: int, beyond: int = 0) -> Array:
-    """Even points (p, 3) of a triangle by their weights, `beyond` steps past every side too.
+    """Return even points (p, 3) of a triangle by weights, `beyond` steps past every side too.
 
-    The corners are always among them, the middle if steps is a multiple of three.
+    The vertices are always among them, the centroid if steps is a multiple of three.
     """
     reach = range(-beyond, steps + 2 * beyond + 1)
     points = [(i, j, steps - i - j) for i in reach for j in reach if steps - i - j >= -beyond]
@@ -34,29 +36,29 @@ def triangle_lattice(steps: int, beyond: int = 0) -> Array:
 
 
 def corner_weights(name: str, vertices: int) -> Array:
-    """Weights (v,) of a vertex by number, or of the centroid."""
+    """Return the weights (v,) of a vertex by number, or of the centroid."""
     if name == CENTROID:
         return np.full(vertices, 1 / vertices)
     return np.eye(vertices)[int(name)]
 
 
 def face_to_vertex_weights(weights: Array, face: Sequence[str], vertices: int) -> Array:
-    """Weights on three corners (p, 3) as weights on all vertices (p, v)."""
+    """Convert weights on a face's vertices (p, 3) to weights on all vertices (p, v)."""
     return weights @ np.stack([corner_weights(name, vertices) for name in face])
 
 
 def triangle_coords(weights: Array) -> Array:
-    """Where weights on three corners (p, 3) lie in an upright triangle of side one: x, y (p, 2)."""
+    """Return x, y (p, 2) of weights (p, 3) in an equilateral triangle of side one."""
     return np.stack([weights[:, 1] + weights[:, 2] / 2, weights[:, 2] * HEIGHT], 1)
 
 
 def faces(vertices: int) -> list[tuple[str, str, str]]:
-    """Every face of three vertices; with two vertices none."""
+    """List every face of three vertices; with two vertices none."""
     return [(str(a), str(b), str(c)) for a, b, c in itertools.combinations(range(vertices), 3)]
 
 
 def edges(vertices: int) -> list[tuple[str, str]]:
-    """Vertex to vertex, then centroid to vertex; with one vertex none."""
+    """List edges from vertex to vertex, then centroid to vertex; with one vertex none."""
     if vertices == 1:
         return []
     pairs = [(str(a), str(b)) for a, b in itertools.combinations(range(vertices), 2)]
@@ -64,13 +66,13 @@ def edges(vertices: int) -> list[tuple[str, str]]:
 
 
 def line_points(start: Array, end: Array, steps: int, beyond: int = 0) -> tuple[Array, Array]:
-    """Shares of the way t (p,) from one point to another, and the weights (p, v) there."""
+    """Return shares of the way t (p,) from one point to another, and the weights (p, v)."""
     t = np.arange(-beyond, steps + beyond + 1) / steps
     return t, start + t[:, None] * (end - start)
 
 
 def barrier(t: Array, losses: Array) -> float:
-    """How far the loss rises above the straight line between the ends t = 0 and t = 1."""
+    """Return how far losses (p,) rise above the straight line between t = 0 and t = 1."""
     inside = (t >= 0) & (t <= 1)
     first, last = losses[np.argmin(np.abs(t))], losses[np.argmin(np.abs(t - 1))]
     rise = losses[inside] - (first + t[inside] * (last - first))
@@ -79,7 +81,7 @@ def barrier(t: Array, losses: Array) -> float:
 
 @dataclass(frozen=True)
 class FaceSuggestion:
-    """A face worth looking at, and why."""
+    """A face to look at, and why."""
 
     reason: str  # "best", "worst" or "most curved"
     face: tuple[str, str, str]
@@ -89,9 +91,9 @@ class FaceSuggestion:
 def suggest_faces(
     vertex_losses: Sequence[float], middles: dict[tuple[str, str, str], float]
 ) -> list[FaceSuggestion]:
-    """The face with the lowest and the highest loss in its middle, and the one that bends most.
+    """Suggest the faces with the lowest, the highest and the most curved loss in the middle.
 
-    Bend: how far the loss in the middle is from the mean of its three corners.
+    Curved: the loss in the middle is farthest from the mean of its three vertices.
     """
     if not middles:
         return []
@@ -110,10 +112,10 @@ def suggest_faces(
 
 @dataclass(frozen=True)
 class AdapterPlane:
-    """A plane among adapters: middle and two directions as weights on corners.
+    """A plane among adapters: middle and two directions as weights on vertices.
 
-    A point (x, y) has weights middle + x first + y second; the directions have length one and
-    stand upright on each other in the space of the adapters, so distances in it are true.
+    A point (x, y) has weights middle + x first + y second; the directions have length one and are
+    orthogonal in the space of the adapters, so distances in the plane are true.
     """
 
     middle: Array  # (v,), sums to one
@@ -122,17 +124,17 @@ class AdapterPlane:
     shares: tuple[float, float]  # of the corners' spread along each direction
 
     def weights(self, at: Array) -> Array:
-        """Weights (p, v) of points (p, 2)."""
+        """Return the weights (p, v) of points (p, 2)."""
         return self.middle + at[:, :1] * self.first + at[:, 1:] * self.second
 
     def project(self, gram: Array, weights: Array) -> Array:
-        """Where points given by weights (p, v) fall on the plane (p, 2)."""
+        """Project points given by weights (p, v) on the plane (p, 2)."""
         apart = weights - self.middle
         return np.stack([apart @ gram @ self.first, apart @ gram @ self.second], 1)
 
 
 def main_plane(gram: Array) -> AdapterPlane:
-    """The plane in which corners with these inner products (v, v) spread most.
+    """Fit the plane in which vertices with these inner products (v, v) spread most.
 
     It goes through their mean along their first two principal directions.
     """
@@ -153,10 +155,14 @@ def main_plane(gram: Array) -> AdapterPlane:
 
 
 def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> AdapterPlane:
-    """The plane through three corners: origin in the first, the second on the first direction."""
+    """Return the plane through three vertices, from inner products (v, v).
+
+    The origin is the first vertex; the second lies on the first direction.
+    """
     a, b, c = (np.eye(len(gram))[k] for k in corners)
 
     def inner(x: Array, y: Array) -> float:
+        """Return the inner product of two weight vectors (v,)."""
         return float(x @ gram @ y)
 
     first = b - a
@@ -171,7 +177,7 @@ def plane_through(gram: Array, corners: tuple[int, int, int] = (0, 1, 2)) -> Ada
 
 
 def plane_grid(at: Array, steps: int, margin: float = 0.25) -> Array:
-    """An even grid (p, 2) around points (n, 2), `margin` of their extent past them."""
+    """Return an even grid (p, 2) around points (n, 2), `margin` of their extent past them."""
     low, high = at.min(0), at.max(0)
     extent = np.maximum(high - low, 1e-9)
     x, y = (
@@ -182,9 +188,9 @@ def plane_grid(at: Array, steps: int, margin: float = 0.25) -> Array:
 
 
 def raster(at: Array, values: Array, size: int = 61) -> tuple[Array, Array, Array]:
-    """Values at scattered points as an even picture: x (size,), y (size,), z (size, size).
+    """Rasterise values at scattered points: x (size,), y (size,), z (size, size).
 
-    Straight lines between neighbours; nan outside the points.  Points without a value are left out.
+    Linear between neighbours; nan outside the points. Points without a value are left out.
     """
     known = np.isfinite(values)
     at, values = at[known], values[known]
@@ -198,12 +204,12 @@ def raster(at: Array, values: Array, size: int = 61) -> tuple[Array, Array, Arra
 
 
 def _spread_out(at: Array) -> bool:
-    """Whether points (p, 2) span a plane."""
+    """Return whether points (p, 2) span a plane."""
     return len(at) > 2 and np.linalg.matrix_rank(at - at[0], tol=1e-9) == 2
 
 
 def triangles(at: Array) -> NDArray[np.intp]:
-    """Triangles (t, 3) between neighbouring points (p, 2), as numbers of points."""
+    """Triangulate points (p, 2): the numbers of each triangle's points (t, 3)."""
     if not _spread_out(at):
         return np.empty((0, 3), dtype=np.intp)
     low, high = at.min(0), at.max(0)
@@ -215,7 +221,7 @@ def triangles(at: Array) -> NDArray[np.intp]:
 
 
 def subdivide_triangles(points: Array, corners: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
-    """Points (p, k) with the middles of all sides, and every triangle (t, 3) cut in four."""
+    """Add all sides' midpoints to points (p, k), and cut every triangle (t, 3) in four."""
     sides = np.sort(corners[:, [[0, 1], [1, 2], [2, 0]]], -1)
     kinds, which = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
     a, b, c = corners.T
@@ -226,7 +232,7 @@ def subdivide_triangles(points: Array, corners: NDArray[np.intp]) -> tuple[Array
 
 
 def lowest_row(frame: pd.DataFrame, value: str = "loss", highest: bool = False) -> int | None:
-    """The row with the lowest value, or the highest; None if there is no value yet."""
+    """Return the row with the lowest value, or the highest; None without any value."""
     known = frame[value].dropna()
     if known.empty:
         return None
@@ -234,5 +240,5 @@ def lowest_row(frame: pd.DataFrame, value: str = "loss", highest: bool = False) 
 
 
 def bezier_weights(t: Array) -> Array:
-    """Weights (p, 3) on start, bend and end of the quadratic curve at shares of the way t."""
+    """Return weights (p, 3) on start, bend and end of a quadratic curve at t (p,)."""
     return np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], 1)

@@ -1,7 +1,7 @@
-"""How sparse coefficients of atoms are, which atoms matter, and which to keep: measures on arrays.
+"""Sparsity of atoms' coefficients, importance of atoms, and which to keep.
 
 Codes are coefficients (…, m) of m atoms at any number of positions; weights are one number (m,) for
-each atom, none negative.  Which model they come from is the business of `labs.atoms`.
+each atom, none negative. Models belong to `labs.atoms`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ IntArray = NDArray[np.integer]
 
 
 def zero_fraction(codes: ArrayLike) -> float:
-    """Share of coefficients that are exactly zero; nan if there are none."""
+    """Return the share of coefficients (…, m) that are exactly zero; nan if there are none."""
     values = np.asarray(codes)
     return float((values == 0).mean()) if values.size else math.nan
 
 
 def mean_l0(codes: ArrayLike) -> float:
-    """Mean number of atoms used at a position: coefficients (…, m) that are not zero."""
+    """Return the mean number of non-zero coefficients (…, m) at a position."""
     values = np.asarray(codes)
     return float((values != 0).sum(-1).mean()) if values.size else math.nan
 
 
 def hoyer(codes: ArrayLike) -> Array:
-    """Hoyer's measure of each row (…, m) → (…): 0 if all are of one size, 1 if one is left.
+    """Return Hoyer's measure of each row (…, m) → (…): 0 if all are equal, 1 if one is left.
 
     (√m − ‖a‖₁ / ‖a‖₂) / (√m − 1); nan where a row is all zero, or has one entry only.
     """
@@ -45,16 +45,16 @@ def hoyer(codes: ArrayLike) -> Array:
 
 
 def mean_hoyer(codes: ArrayLike) -> float:
-    """Mean of Hoyer's measure over the positions that use any atom; nan if none does."""
+    """Return the mean of Hoyer's measure over positions that use any atom; nan if none does."""
     values = hoyer(codes)
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else math.nan
 
 
 def lorenz(weights: ArrayLike) -> tuple[Array, Array]:
-    """Shares of atoms, smallest weights first, and the share of the total that they hold.
+    """Return shares of atoms, smallest weights first, and of the total that they hold.
 
-    Both (m + 1,), from 0 to 1; all equal is the diagonal.  nan where the total is zero.
+    Both (m + 1,), from 0 to 1; equal weights give the diagonal. nan where the total is zero.
     """
     sorted_weights = np.sort(np.asarray(weights, dtype=np.float64))
     total = sorted_weights.sum()
@@ -64,7 +64,7 @@ def lorenz(weights: ArrayLike) -> tuple[Array, Array]:
 
 
 def gini(weights: ArrayLike) -> float:
-    """Gini's coefficient: 0 if all atoms weigh the same, (m − 1) / m if one weighs everything.
+    """Return Gini's coefficient: 0 if all atoms weigh the same, (m − 1) / m if only one does.
 
     The area between the Lorenz curve and the diagonal, as a share of that below the diagonal.
     """
@@ -73,9 +73,9 @@ def gini(weights: ArrayLike) -> float:
 
 
 def effective_number(weights: ArrayLike) -> float:
-    """Participation ratio (Σ w)² / Σ w²: how many equal atoms would be as spread out; nan if none.
+    """Return the participation ratio (Σ w)² / Σ w², the number of equally important atoms.
 
-    m if all weigh the same, 1 if one weighs everything.
+    m if all weigh the same, 1 if one weighs everything; nan if there are none.
     """
     values = np.asarray(weights, dtype=np.float64)
     square = float(np.square(values).sum())
@@ -83,43 +83,43 @@ def effective_number(weights: ArrayLike) -> float:
 
 
 def atom_usage(codes: ArrayLike) -> Array:
-    """Share of positions at which each atom is used: (…, m) → (m,)."""
+    """Return the share of positions at which each atom is used: (…, m) → (m,)."""
     values = np.asarray(codes)
     used_share: Array = (values.reshape(-1, values.shape[-1]) != 0).mean(0)
     return used_share
 
 
 def atom_importance(codes: ArrayLike, norms: ArrayLike) -> Array:
-    """Mean size of each atom's coefficient times the atom's length: (…, m) and (m,) → (m,)."""
+    """Return mean coefficient size times atom length: (…, m) and (m,) → (m,)."""
     sizes = np.abs(np.asarray(codes, dtype=np.float64))
     return sizes.reshape(-1, sizes.shape[-1]).mean(0) * np.asarray(norms, dtype=np.float64)
 
 
 def rank_atoms(weights: ArrayLike) -> IntArray:
-    """Positions of the weights, largest first; equal ones in their own order."""
+    """Return the positions (m,) of weights (m,), largest first; ties keep their order."""
     return np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
 
 
 def shuffle_atoms(atoms: int, draw_index: int, seed: int) -> IntArray:
-    """All atoms in a random order, another one for every draw and seed."""
+    """Return all atoms in random order (m,), another one for every draw and seed."""
     return np.random.default_rng([draw_index, seed]).permutation(atoms)
 
 
 def kept_mask(order: Sequence[int] | IntArray, k: int) -> NDArray[np.bool_]:
-    """Which atoms stay if the first k of an order are kept: (m,)."""
+    """Return which atoms stay if the first k of an order are kept: (m,)."""
     mask = np.zeros(len(order), dtype=bool)
     mask[np.asarray(order[:k], dtype=int)] = True
     return mask
 
 
 def pruning_counts(atoms: int) -> list[int]:
-    """How many atoms to keep along a curve: none, all, and powers of two between."""
+    """List how many atoms to keep along a curve: none, all, and powers of two between."""
     between = [2**power for power in range(atoms.bit_length()) if 2**power < atoms]
     return [0, *between, atoms]
 
 
 def interval_over_seeds(values: ArrayLike) -> Interval:
-    """Mean and 95 % interval over seeds of values (seeds, draws), each seed's draws averaged first.
+    """Return mean and 95 % interval over seeds of values (s, draws), draws averaged first.
 
     Draws of one seed share its adapter, so they are not independent and do not count as such.
     """
@@ -127,7 +127,7 @@ def interval_over_seeds(values: ArrayLike) -> Interval:
 
 
 def intervals_disjoint(first: Interval, second: Interval) -> bool:
-    """Whether two intervals do not overlap; False where one of them has no limits."""
+    """Return whether two intervals do not overlap; False where one has no limits."""
     limits = (first.low, first.high, second.low, second.high)
     if None in limits:
         return False
@@ -137,7 +137,7 @@ def intervals_disjoint(first: Interval, second: Interval) -> bool:
 
 @dataclass(frozen=True)
 class Sparsity:
-    """What codes and atoms of one adapter amount to."""
+    """Summary of the codes and atoms of one adapter."""
 
     zeros: float  # share of coefficients
     l0: float  # atoms used at a position, of all matrices together
@@ -152,7 +152,7 @@ class Sparsity:
 def summarize_sparsity(
     zero_share: float, used: float, spread: float, frequency: ArrayLike, weights: ArrayLike
 ) -> Sparsity:
-    """The numbers of one adapter: from shares, usage (m,) and importance (m,) of all its atoms."""
+    """Summarise one adapter from shares, usage (m,) and importance (m,) of its atoms."""
     often = np.asarray(frequency, dtype=np.float64)
     return Sparsity(
         zero_share,

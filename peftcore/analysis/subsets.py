@@ -1,7 +1,7 @@
-"""Runs that train different subsets of a base's weights, side by side: grids, pairs, layers.
+"""Compare runs that train different subsets of a base's weights: scores, pairs, layers.
 
-Tables come in as `prompt_studies.Study.table` makes them: one row per subset and seed.  Intervals
-are those of `comparison`, over seeds, and pairs of subsets are paired by seed.
+Tables have one row per subset and seed. Intervals are those of `comparison`, over seeds, and pairs
+of subsets are paired by seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LAYER_COLUMNS = [
 
 
 def subset_scores(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One row per subset and metric, subsets in the order in which they come: columns GRID."""
+    """Return one row per subset and metric, in the subsets' order: columns GRID."""
     rows = []
     for name, seeds in table.groupby("name", sort=False):
         for metric in metrics:
@@ -41,7 +41,7 @@ def subset_scores(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def subset_differences(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Every two subsets, second − first, paired by seed; `holm` corrects for all pairs."""
+    """Return second − first of every two subsets, paired by seed and Holm-corrected."""
     scores = _by_seed(table, metric)
     rows = []
     for first, second in itertools.combinations(scores, 2):
@@ -54,10 +54,10 @@ def subset_differences(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def layer_effects(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
-    """What a layer alone does, and what is lost without it, against the whole choice.
+    """Return the effect of a layer alone, and the loss without it, against the whole choice.
 
-    The table has columns stack, layer and way ("alone" or "without") too; the subset called `whole`
-    is what differences are taken from.  Columns LAYERS.
+    The table also has columns stack, layer and way ("alone" or "without"); the subset called
+    `whole` is what differences are taken from. Columns LAYERS.
     """
     scores = _by_seed(table, metric)
     rows = []
@@ -76,7 +76,7 @@ def layer_effects(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:
 
 
 def _by_seed(table: pd.DataFrame, metric: str) -> dict[str, Mapping[int, float]]:
-    """Subset → seed → value, leaving out seeds without one."""
+    """Return subset → seed → value, leaving out seeds without one."""
     kept = table.dropna(subset=[metric]) if metric in table else table.iloc[:0]
     return {
         str(name): dict(zip(seeds["seed"].astype(int), seeds[metric].astype(float), strict=True))

@@ -1,1 +1,1 @@
-"""What BENCHMARKS.md rests on: quicker ways timed against plain ones."""
+"""The benchmarks behind BENCHMARKS.md: faster variants timed against plain ones."""

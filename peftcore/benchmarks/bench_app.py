@@ -1,9 +1,9 @@
-"""`bench app`: how long the browser shows something old after a hand has moved, on the demo runs.
+"""`bench app`: how long the browser still shows the old state after a click, on the demo runs.
 
-A real server and a real Chromium, without a graphics card.  The clock is the page's own: it starts
+A real server and a real Chromium, without a graphics card. The clock is the page's own: it starts
 with the press of a button or key and stops two frames after the last change in the page, when that
-is painted.  What Streamlit itself needs, a button that changes one word on a page without anything
-else, is the floor under all the rest.  Playwright drives the browser, for this command alone.
+is painted. What Streamlit itself needs, a button that changes one word on a page without anything
+else, is the lower bound of all the rest. Playwright drives the browser, for this command alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 QUIET_MS = 700  # ms without a change after which a page counts as drawn
-TIMEOUT_MS = 120_000  # ms nobody would wait
+TIMEOUT_MS = 120_000  # ms; longer than anything should take
 WATCH_JS = """() => {
   if (window.watched) return;
   const seen = window.watched = {began: 0, changed: performance.now(), painted: 0, frames: 0};
@@ -83,7 +83,7 @@ def time_app(
     quick: Annotated[bool, typer.Option("--quick", help="2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Milliseconds from a click to the last change on the page, for demo runs."""
+    """Time clicks to the last change on the page, in milliseconds, for demo runs."""
     rows = []
     for page, action, times in _time_all(2 if quick else rounds):
         rows.append(
@@ -98,6 +98,7 @@ def time_app(
         typer.echo(f"{page}: {action}, {rows[-1]['median_ms']} ms", err=True)
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield from printing.format_table(
             ["page", "action", "median ms", "slowest ms", "n"], [tuple(r.values()) for r in rows]
         )
@@ -108,7 +109,7 @@ def time_app(
 
 
 def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
-    """Page, action and times, one action after the other."""
+    """Yield page, action and times, one action after the other."""
     yield "an empty page", "a button that changes a word: the floor", _time_minimal_app(rounds)
     with serve_app() as address, _browser_page() as page:
         began = time.perf_counter()
@@ -145,7 +146,7 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
 
 
 def _time_minimal_app(rounds: int) -> list[float]:
-    """What a click costs where there is nothing to draw."""
+    """Time a click where there is nothing to draw."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "floor.py"
         script.write_text(MINIMAL_APP)
@@ -159,7 +160,7 @@ def _time_minimal_app(rounds: int) -> list[float]:
 
 
 def _time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
-    """Milliseconds of each step, all of them in every round."""
+    """Time each step in milliseconds, all of them in every round."""
     times = []
     for _ in range(rounds):
         for step in steps:
@@ -172,13 +173,14 @@ def _time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list
 
 
 def _watch_until_drawn(page: Any) -> None:
+    """Start the page's clock once the page is complete."""
     page.locator('[data-testid="stMain"]').wait_for(timeout=TIMEOUT_MS)
     page.evaluate(WATCH_JS)
     _wait_until_drawn(page)
 
 
 def _wait_until_drawn(page: Any) -> None:
-    """Wait until nothing changes any more; asked from outside, so that it costs the page little."""
+    """Wait until nothing changes any more; polled from outside, which costs the page little."""
     deadline = time.monotonic() + TIMEOUT_MS / 1000
     page.wait_for_timeout(100)
     while not page.evaluate(IS_DRAWN_JS):
@@ -191,9 +193,10 @@ StepFactory = Callable[[Any], Callable[[], None]]
 
 
 def _number_step(label: str, way: str) -> StepFactory:
-    """A press on the + or - of a number."""
+    """Return a step that presses + or - of a number field."""
 
     def made(page: Any) -> Callable[[], None]:
+        """Return the click on this page."""
         box = page.locator('[data-testid="stNumberInput"]', has_text=label).first
         click: Callable[[], None] = box.locator(f'[data-testid="stNumberInputStep{way}"]').click
         return click
@@ -202,9 +205,10 @@ def _number_step(label: str, way: str) -> StepFactory:
 
 
 def _choose_option(group: str, name: str) -> StepFactory:
-    """A press on one of the choices that stand side by side."""
+    """Return a step that presses one choice of a button group."""
 
     def made(page: Any) -> Callable[[], None]:
+        """Return the click on this page."""
         box = page.locator('[data-testid="stButtonGroup"]', has_text=group).first
         click: Callable[[], None] = box.get_by_role("radio", name=name, exact=False).first.click
         return click
@@ -213,10 +217,13 @@ def _choose_option(group: str, name: str) -> StepFactory:
 
 
 def _slider_key(name: str) -> StepFactory:
-    """An arrow key on the first slider."""
+    """Return a step that presses an arrow key on the first slider."""
 
     def made(page: Any) -> Callable[[], None]:
+        """Return the key press on this page."""
+
         def press() -> None:
+            """Press the key."""
             page.locator(SLIDER).first.press(name)
 
         return press
@@ -225,10 +232,13 @@ def _slider_key(name: str) -> StepFactory:
 
 
 def _chart_click(across: float, down: float) -> StepFactory:
-    """A click into the first chart, at shares of its width and height."""
+    """Return a step that clicks the first chart, at shares of its width and height."""
 
     def made(page: Any) -> Callable[[], None]:
+        """Return the click on this page."""
+
         def click() -> None:
+            """Click the point."""
             box = page.locator(f"{CHART} .nsewdrag").first.bounding_box()
             x, y = box["x"] + across * box["width"], box["y"] + down * box["height"]
             page.mouse.click(x, y)
@@ -313,7 +323,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
 
 @contextmanager
 def serve_app(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Iterator[str]:
-    """The address of an app of its own, with the demo runs and an empty workspace or this one."""
+    """Serve an app with the demo runs and an empty or given workspace; yield its address."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as empty:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -342,6 +352,7 @@ def serve_app(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> 
 
 
 def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the app answers; BadInput after two minutes or if it ended."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -355,7 +366,7 @@ def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Pat
 
 
 def find_chromium() -> str:
-    """Where the browser lies; BadInput if it or what drives it is missing."""
+    """Return the browser's path; BadInput if it, or what drives it, is missing."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         raise BadInput("this benchmark drives Chromium, and there is none on this machine")
@@ -366,7 +377,7 @@ def find_chromium() -> str:
 
 @contextmanager
 def _browser_page() -> Iterator[Any]:
-    """A page in a browser of its own."""
+    """Open a page in a browser of its own."""
     executable = find_chromium()
     from playwright.sync_api import sync_playwright
 

@@ -1,7 +1,8 @@
-"""`bench compile`: whether torch.compile pays for a training step, and for the frozen model alone.
+"""`bench compile`: whether torch.compile pays for a training step, or for the frozen model alone.
 
-Nothing in the core compiles; this measures on a machine whether it should.  The model alone bounds
-what compiling could ever give a step: adapters enter by hooks, at each of which a graph ends.
+Nothing in the core compiles; this measures whether it should on this machine. The model alone is
+the upper bound of what compiling could gain: adapters enter by hooks, at each of which a graph
+ends.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def time_compile(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """A step, and the frozen model's forward and backward, plain and by torch.compile."""
+    """Time a step, and the frozen model's forward and backward, plain and compiled."""
     names = base or ["tiny-t5", "tiny-bert"]
     if quick:
         names, alone, rounds = ["tiny-bert"], True, 5
@@ -47,6 +48,7 @@ def time_compile(
     heads = ["base", "what", "plain ms", "compiled ms", "times faster", "compiling s", "graphs"]
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{method}, {count} seeds, backend {backend}, medians of {rounds} rounds"
         yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
@@ -57,6 +59,7 @@ def time_compile(
 def _row(
     name: str, method: str, count: int, rounds: int, backend: str, work: str
 ) -> dict[str, Any]:
+    """Time one base, plain and compiled."""
     import torch
     from torch._dynamo.utils import counters
 
@@ -95,11 +98,13 @@ def _row(
 
 
 def _training_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+    """Return one training step with the model transformed."""
     trainer.adapted.model = way(trainer.adapted.model)
     return trainer.train_step
 
 
 def _frozen_model_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
+    """Return one forward and backward pass of the transformed frozen model."""
     from peftcore.benchmarks import frozen_floor
 
     base = load_bench_base(trainer.spec.base)

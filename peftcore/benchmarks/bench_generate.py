@@ -1,4 +1,4 @@
-"""`bench generate`: many adapters answering a text together, against one after another."""
+"""`bench generate`: many adapters answering a text in one pass, against one after another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def generate(
     quick: Annotated[bool, typer.Option("--quick", help="Prompts, 4 adapters, 2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Answers of n adapters of one run to a text: in one pass, and one adapter after another."""
+    """Time answers of n adapters of one run: in one pass, and one adapter after another."""
     bases, methods, counts = base or ["tiny-t5", "tiny-gpt"], method or list(METHODS), count
     counts = counts or [4, 16]
     if quick:
@@ -38,6 +38,7 @@ def generate(
     ]
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{texts} text(s), medians of {rounds} interleaved rounds, processor seconds"
         heads = ["base", "method", "adapters", "together s", "one by one s", "times faster"]
         yield from printing.format_table(heads, [tuple(row.values())[:6] for row in rows])
@@ -48,6 +49,7 @@ def generate(
 
 
 def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[str, Any]:
+    """Time one base, method and number of adapters."""
     answers_by_way: dict[str, list[list[str]]] = {}
     ways = _ways(name, method, count, texts, answers_by_way)
     seconds_by_way = interleaved(ways, rounds)
@@ -74,7 +76,7 @@ def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[st
 def _ways(
     name: str, method: str, count: int, texts: int, answers_by_way: dict[str, list[list[str]]]
 ) -> dict[str, Callable[[], None]]:
-    """Both ways for adapters as they are before training, moved a little so that they differ."""
+    """Return both variants, for untrained adapters moved a little so that they differ."""
     import torch
 
     from peftcore import tasks
@@ -97,14 +99,17 @@ def _ways(
     rows = list(task.load("validation")[:texts])
 
     def asked(adapted: Any) -> list[list[str]]:
+        """Return the answers of every seed."""
         with torch.inference_mode():
             answers = evaluation.answer_examples(adapted, task, rows, encoder, spec.evaluation)
         return [[answer.text for answer in each] for each in answers]
 
     def together() -> None:
+        """Answer with all adapters in one pass."""
         answers_by_way["together"] = asked(whole)
 
     def one_by_one() -> None:
+        """Answer with one adapter after another."""
         answers_by_way["one by one"] = [asked(single)[0] for single in singles]
 
     return {"together": together, "one by one": one_by_one}

@@ -1,6 +1,6 @@
-"""`bench growth`: how cost and memory grow with seeds, shots, length of a prefix, and points.
+"""`bench growth`: how cost and memory grow with seeds, shots, prefix length and points.
 
-Every point is measured in a process of its own, so that its peak of memory is its own.
+Every value is measured in a process of its own, so that its peak memory is its own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def growth(
     quick: Annotated[bool, typer.Option("--quick", help="Seeds to 4 only, 2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Processor time and peak memory as one number grows, with the exponent of the growth."""
+    """Measure processor time and peak memory as one number grows, and the growth's exponent."""
     chosen = {name: AXES[name] for name in axis or AXES}
     if quick:
         chosen, rounds = {"seeds": (1, 2, 4)}, 2
@@ -65,6 +65,7 @@ def growth(
     }
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{base}, prefix tuning, medians of {rounds}"
         heads = ["axis", "value", "processor seconds", "peak MiB"]
         yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
@@ -78,7 +79,7 @@ def growth(
 
 
 def growth_exponent(points: Sequence[tuple[float, float]]) -> float:
-    """Slope of log y over log x by least squares, over the upper half of the points (x > 0)."""
+    """Fit the slope of log y over log x to the upper half of the points (x > 0)."""
     upper = sorted(points)[len(points) // 2 :] if len(points) > 3 else sorted(points)
     x, y = ([math.log(max(p[k], 1e-9)) for p in upper] for k in (0, 1))
     slope: float = statistics.linear_regression(x, y).slope
@@ -86,6 +87,7 @@ def growth_exponent(points: Sequence[tuple[float, float]]) -> float:
 
 
 def _measure_in_process(axis: str, value: int, base: str, rounds: int) -> dict[str, float]:
+    """Measure one value in a process of its own."""
     arguments = [sys.executable, "-m", "peftcore", "bench", "growth-point"]
     arguments += ["--axis", axis, "--value", str(value), "--base", base, "--rounds", str(rounds)]
     typer.echo(f"{axis} {value}", err=True)
@@ -104,7 +106,7 @@ def growth_point(
     base: Annotated[str, typer.Option()],
     rounds: Annotated[int, typer.Option()],
 ) -> None:
-    """One of the processes of `bench growth`."""
+    """Measure one value; a process of `bench growth`."""
     from peftcore.benchmarks.bench_training import peak_memory_mib
 
     work = WORKS[axis](value, base)
@@ -120,15 +122,18 @@ def growth_point(
 
 
 def _seeds(value: int, base: str) -> Callable[[], Any]:
+    """Return a step of so many seeds, as a run divides them."""
     return build_trainer(bench_spec(base, "prefix_tuning", value, 1000, "auto")).train_step
 
 
 def _together(value: int, base: str) -> Callable[[], Any]:
+    """Return a step of 16 seeds, so many of them in a pass."""
     spec = bench_spec(base, "prefix_tuning", 16, 1000, "auto")
     return build_trainer(spec, value, alone=True).train_step
 
 
 def _length(value: int, base: str) -> Callable[[], Any]:
+    """Return a step with a prefix of this length."""
     spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
     return build_trainer(
         spec.model_copy(update={"settings": spec.settings | {"length": value}})
@@ -136,11 +141,13 @@ def _length(value: int, base: str) -> Callable[[], Any]:
 
 
 def _shots(value: int, base: str) -> Callable[[], Any]:
+    """Return a training on so many examples."""
     spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
     training = spec.training.model_copy(update={"shots": value})
     spec = spec.model_copy(update={"training": training})
 
     def work() -> None:
+        """Train a fixed number of steps."""
         trainer = build_trainer(spec)
         for _ in range(STEPS):
             trainer.train_step()
@@ -149,6 +156,7 @@ def _shots(value: int, base: str) -> Callable[[], Any]:
 
 
 def _points(value: int, base: str) -> Callable[[], Any]:
+    """Return a loss evaluation at so many points of a simplex."""
     from peftcore import tasks
     from peftcore.adapters.simplex_points import random_points
     from peftcore.benchmarks.bench_training import load_bench_base

@@ -26,7 +26,7 @@ def precision(
     quick: Annotated[bool, typer.Option("--quick", help="LoRA, 2 seeds, 10 steps.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Dev loss on the way, both ways, with the same seeds, examples and order."""
+    """Compare dev losses in both precisions, with the same seeds, examples and order."""
     methods = method or list(PEFT_METHODS)
     if quick:
         methods, count, steps, looks = ["lora"], 2, 10, 2
@@ -34,6 +34,7 @@ def precision(
     heads = ["method", "step", "fp32", "bf16", "apart", "seeds spread", "times faster"]
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{base}, mean dev loss of {count} seeds; apart: the mean of their differences"
         yield from printing.format_table(heads, [tuple(row.values())[1:] for row in rows])
 
@@ -43,7 +44,7 @@ def precision(
 
 
 def _curves(base: str, method: str, count: int, steps: int, looks: int) -> list[dict[str, Any]]:
-    """Rows of one method, a row a look."""
+    """Return the rows of one method, one per validation."""
     every = max(1, steps // looks)
     losses: dict[str, list[list[float]]] = {}
     seconds: dict[str, float] = {}

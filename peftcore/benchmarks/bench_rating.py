@@ -1,7 +1,7 @@
-"""`bench rating`: many raters at once, as threads on one book or, by --browsers, in a browser each.
+"""`bench rating`: many raters at once, as threads on one store or each in a browser.
 
 As threads every rater answers, saves a draft, rates and goes on without a pause, so the times are
-those of the worst crowd; in browsers they are what a rater waits for.  Afterwards the book is
+those of the worst crowd; in browsers they are what a rater waits for. Afterwards the store is
 counted: no rating may be lost, doubled or over the overlap.
 """
 
@@ -39,7 +39,7 @@ def rating_crowd(
     quick: Annotated[bool, typer.Option("--quick", help="4 raters, 5 items.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Milliseconds of each act while many raters rate at once; nothing may be lost or doubled."""
+    """Time each act in milliseconds while many raters rate; none may be lost or doubled."""
     if quick:
         raters, items, browsers = 4, 5, min(browsers, 4)
     began, processor = time.perf_counter(), time.process_time()
@@ -72,6 +72,7 @@ def rating_crowd(
     value |= {"ratings": raters * items, "rows": rows}
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{raters} raters, {items} items each, none lost, none doubled"
         if not browsers:
             yield f"{seconds:.1f} s, of which the processor worked {processor:.1f} s"
@@ -82,7 +83,7 @@ def rating_crowd(
 
 
 def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
-    """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
+    """Time every call by act; BadInput if the store does not hold exactly what was sent."""
     from peftcore import rating
 
     rating_store = rating.RatingStore(url)
@@ -112,7 +113,7 @@ def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[st
 
 
 def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[str, list[str]]:
-    """A new project, by id, that has so many items for each of so many raters; and their links."""
+    """Create a project with enough items for all raters; return its id and their links."""
     from peftcore import rating
     from peftcore.rating.creation import save_project
     from peftcore.rating.item_sampling import RatingItem
@@ -133,7 +134,7 @@ def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[s
 
 
 def _check_ratings(ratings: Any, acknowledged: int, overlap: int) -> None:
-    """BadInput if a rating was lost or doubled, or an item went to too many raters."""
+    """Raise BadInput if a rating was lost or doubled, or an item went to too many raters."""
     if len(ratings) != acknowledged or ratings.duplicated(["item", "rater"]).any():
         raise BadInput(f"{acknowledged} ratings were acknowledged, {len(ratings)} are there")
     most = ratings.groupby("item").size().max()
@@ -142,6 +143,7 @@ def _check_ratings(ratings: Any, acknowledged: int, overlap: int) -> None:
 
 
 def _item(kind: Any, number: int) -> Any:
+    """Build an item of this number."""
     fields = (("text", f"text {number}"),)
     return kind("rating", str(number), "yes", fields, OPTIONS, (("yes", f"reason {number}"),))
 
@@ -149,7 +151,7 @@ def _item(kind: Any, number: int) -> Any:
 def _collecting_faults(
     action: Callable[..., None], faults: list[BaseException], *arguments: Any
 ) -> None:
-    """A thread's fault is raised where the threads are joined."""
+    """Collect a thread's exception, to be raised where the threads are joined."""
     try:
         action(*arguments)
     except BaseException as fault:
@@ -159,10 +161,11 @@ def _collecting_faults(
 def _rate_all_items(
     rating_store: Any, who: Any, times: dict[str, list[float]], think: float
 ) -> None:
-    """One rater from the first item to the last."""
+    """Let one rater rate from the first item to the last."""
     from peftcore import rating
 
     def timed(act: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Time one act, then wait as long as a rater thinks."""
         began = time.perf_counter()
         result = call(rating_store, who, *arguments)
         times[act].append(time.perf_counter() - began)
@@ -178,4 +181,5 @@ def _rate_all_items(
 
 
 def _ms(seconds: float) -> float:
+    """Convert seconds to milliseconds."""
     return round(1000 * seconds, 1)

@@ -1,7 +1,7 @@
-"""`bench report`: the benchmarks that were kept as JSON, as one page of Markdown with its pictures.
+"""`bench report`: the benchmarks kept as JSON, as one Markdown page with its charts.
 
-No figure of that page is typed: each comes from a file of `assets/benchmarks`, which a command made
-that stands beside it.
+No number of that page is typed: each comes from a file of `assets/benchmarks`, and the command that
+made the file stands beside it.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ CellFormat = Callable[[Mapping[str, Any]], str]
 
 
 def number_column(name: str, form: str = ".3g") -> CellFormat:
-    """A number of a row."""
+    """Return the format of a column of numbers."""
     return lambda row: format(row[name], form)
 
 
 def text_column(name: str) -> CellFormat:
-    """A word of a row."""
+    """Return the format of a column of texts."""
     return lambda row: str(row[name])
 
 
 def median_with_range(name: str) -> CellFormat:
-    """A median with its range."""
+    """Return the format of a median with its range."""
     return lambda row: "{median:.2f} ({low:.2f}-{high:.2f})".format(**row[name])
 
 
 def ratio_column(way: str) -> CellFormat:
-    """A ratio of wall times with its range, and that of processor times."""
+    """Return the format of a ratio of wall times with range, and of processor times."""
     return lambda row: (
         median_with_range(f"ratio_vs_{way}")(row)
         + f" [{row[f'processor_ratio_vs_{way}']['median']:.2f}]"
@@ -48,7 +48,7 @@ def ratio_column(way: str) -> CellFormat:
 
 @dataclass(frozen=True)
 class Section:
-    """One benchmark: its file, what it asks, and the columns of its table."""
+    """One benchmark: its file, its question, and the columns of its table."""
 
     name: str
     title: str
@@ -206,7 +206,7 @@ def report(
         Path | None, typer.Option(help="File to write; its pictures go beside the JSON.")
     ] = None,
 ) -> None:
-    """One page of Markdown from benchmarks that were kept with --json."""
+    """Write one Markdown page from benchmarks that were kept with --json."""
     page = benchmarks_markdown(folder)
     if out is None:
         typer.echo(page)
@@ -217,7 +217,7 @@ def report(
 
 
 def benchmarks_markdown(folder: Path) -> str:
-    """The page; BadInput if the folder holds no benchmark."""
+    """Return the page; BadInput if the folder holds no benchmark."""
     parts = [
         part for section in SECTIONS for part in _section(section, _read(folder, section.name))
     ]
@@ -233,16 +233,18 @@ def benchmarks_markdown(folder: Path) -> str:
 
 
 def _names() -> str:
+    """List the benchmarks' names in a sentence."""
     return ", ".join(section.name for section in SECTIONS)
 
 
 def _read(folder: Path, name: str) -> list[dict[str, Any]]:
-    """What NAME.json and NAME-….json hold: one benchmark, perhaps on several bases."""
+    """Read NAME.json and NAME-….json: one benchmark, perhaps on several bases."""
     paths = [folder / f"{name}.json", *sorted(folder.glob(f"{name}-*.json"))]
     return [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
 
 
 def _section(section: Section, measured: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the section of one benchmark; nothing if it was not measured."""
     if not measured:
         return
     yield f"## {section.title}\n"
@@ -252,7 +254,7 @@ def _section(section: Section, measured: Sequence[Mapping[str, Any]]) -> Iterato
 
 
 def _measurement_section(section: Section, measurement: Mapping[str, Any]) -> Iterator[str]:
-    """Command, facts and table of one file."""
+    """Yield command, facts and table of one file."""
     yield f"`python -m peftcore {measurement['command']} --json`\n"
     facts = {
         k: v for k, v in measurement.items() if isinstance(v, int | float | str) and k != "command"
@@ -271,17 +273,19 @@ def _measurement_section(section: Section, measurement: Mapping[str, Any]) -> It
 
 
 def _short(value: Any) -> str:
+    """Return a number with three digits; other values as text."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _table(columns: Mapping[str, CellFormat], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a Markdown table."""
     lines = [list(columns), ["---"] * len(columns)]
     lines += [[cell(row) for cell in columns.values()] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def growth_plots(folder: Path) -> dict[str, str]:
-    """Axis → a drawing of its growth, both scales logarithmic; none without growth.json."""
+    """Return axis → SVG of its growth, both scales logarithmic; none without growth.json."""
     rows = [row for measurement in _read(folder, "growth") for row in measurement["rows"]]
     axes = dict.fromkeys(row["axis"] for row in rows)
     return {
@@ -294,12 +298,13 @@ WIDTH, HEIGHT, LEFT, BELOW = 480, 260, 60, 40
 
 
 def _growth_svg(axis: str, points: Sequence[tuple[float, float]]) -> str:
-    """Points joined by lines, each with its numbers; the dashed line grows as the axis does."""
+    """Draw points with their numbers, joined by lines; the dashed line grows in proportion."""
     logs = [(math.log(x), math.log(y)) for x, y in points]
     low = [min(p[k] for p in logs) for k in (0, 1)]
     span = max(max(p[k] for p in logs) - low[k] for k in (0, 1)) or 1.0
 
     def at(x: float, y: float) -> tuple[float, float]:
+        """Return the pixel of a point."""
         wide, high = WIDTH - LEFT - 40, HEIGHT - BELOW - 30
         return LEFT + wide * (x - low[0]) / span, HEIGHT - BELOW - high * (y - low[1]) / span
 

@@ -1,10 +1,9 @@
-"""`bench seeds` and `bench step`: what training many seeds in one pass is worth, and what it costs.
+"""`bench seeds` and `bench step`: what training many seeds in one pass gains, and what it costs.
 
-`bench seeds` holds one pass over S seeds against our own loop run S times, against the `peft`
-package with a plain loop run S times, and against S processes of that, which is what people do.
-As in a run, the pass is cut into one for each core, and where an encoder stays as it is it runs
-once for each example, however many steps meet it.
-`bench step` holds a training step against its floor.
+`bench seeds` compares one pass over S seeds with our own loop run S times, with the `peft` package
+in a plain loop run S times, and with S processes of that, which is common practice. As in a run,
+the pass is split into one for each core, and where an encoder is not changed it runs once for each
+example, whatever the number of steps. `bench step` compares a training step with its lower bound.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def seeds(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """One pass over many seeds against one seed at a time, the peft package, and its processes."""
+    """Time one pass over many seeds against one seed at a time, peft, and peft processes."""
     bases, methods, counts = base or ["tiny-t5"], method or list(PEFT_METHODS), count or [1, 4, 16]
     if quick:
         bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
@@ -64,6 +63,7 @@ def seeds(
     heads = ["base", "method", "seeds", "own loop ×", "peft ×", "processes ×", "peft range"]
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
         yield from printing.format_table(
             heads,
@@ -82,7 +82,7 @@ def seeds(
 
 
 def _table_row(row: dict[str, Any]) -> tuple[Any, ...]:
-    """A row of the table for people."""
+    """Return a row of the printed table."""
     against = row["ratio_vs_peft"]
     medians = [f"{row[name]['median']:.2f}" for name in RATIOS]
     return (
@@ -98,7 +98,7 @@ RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
 
 @lru_cache(maxsize=1)
 def load_bench_base(name: str) -> BaseModel:
-    """A base by name, or one of a published shape with random weights and our own tokens."""
+    """Load a base by name, or build one of a published shape with random weights."""
     from peftcore.adapters import parameter_counts
     from peftcore.models.base_model import load
 
@@ -112,7 +112,7 @@ def load_bench_base(name: str) -> BaseModel:
 def bench_spec(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
-    """What is trained; published shapes get the rates of an embedded base of their kind."""
+    """Return what is trained; published shapes use the learning rates of an embedded base."""
     from peftcore.adapters import parameter_counts
     from peftcore.training import planning
 
@@ -132,9 +132,10 @@ def bench_spec(
 
 
 def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
-    """A trainer of a spec, its examples tokenised, with as many seeds in a pass as a run has.
+    """Build the trainer of a spec, with its examples tokenised.
 
-    alone: one pass after another, where a run has several side by side.
+    together: seeds in one pass, as many as in a run unless given. alone: one pass after another,
+    where a run has several side by side.
     """
     from peftcore.benchmarks import peft_baseline
     from peftcore.system import thread_pool
@@ -151,7 +152,7 @@ def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = Fals
 def _time_ways(
     name: str, method: str, count: int, steps: int, rounds: tuple[int, int], precision: str
 ) -> dict[str, Any]:
-    """One row; rounds of all ways but the processes, and rounds of these."""
+    """Time all variants of one row; `rounds` counts those in process and those with processes."""
     loaded = load_bench_base(name)
     ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
@@ -200,16 +201,18 @@ CLOCKS = ("wall", "processor")
 def _ratio(
     slow: Sequence[dict[str, Any]], fast: Sequence[dict[str, Any]], clock: str
 ) -> dict[str, float]:
-    """Median and range of the pairs of one round; later rounds may lack a slow one."""
+    """Return median and range of slow over fast within rounds; later ones may lack a slow one."""
     pairs = [s[clock] / f[clock] for s, f in zip(slow, fast[: len(slow)], strict=True)]
     return {"median": statistics.median(pairs), "low": min(pairs), "high": max(pairs)}
 
 
 def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    """Time our trainer on all seeds at once."""
     return _time_own_trainer(bench_spec(base.name, method, count, steps, precision))
 
 
 def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+    """Time our trainer on one seed after another."""
     took = [
         _time_own_trainer(bench_spec(base.name, method, 1, steps, precision, seed))
         for seed in range(count)
@@ -222,7 +225,7 @@ def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) ->
 
 
 def _time_own_trainer(spec: RunSpec) -> dict[str, Any]:
-    """Training steps of our own loop, and nothing else."""
+    """Time the training steps of our own loop, and nothing else."""
     trainer = build_trainer(spec)
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(spec.training.steps):
@@ -237,6 +240,7 @@ def _time_own_trainer(spec: RunSpec) -> dict[str, Any]:
 def _peft(
     base: Any, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> dict[str, Any]:
+    """Time the peft package on one seed after another."""
     from peftcore.benchmarks import peft_baseline
 
     spec = bench_spec(base.name, method, count, steps, precision, first)
@@ -247,7 +251,7 @@ def _peft(
 
 
 def _processes(name: str, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
-    """All seeds at once, a process each; start-up is told apart and counts for nobody."""
+    """Time all seeds at once, a process each; start-up is measured apart and not counted."""
     words = [sys.executable, "-m", "peftcore", "bench", "peft-process"]
     words += ["--base", name, "--method", method, "--steps", str(steps), "--precision", precision]
     began = time.perf_counter()
@@ -289,7 +293,7 @@ def peft_process(
     precision: Annotated[str, typer.Option()],
     seed: Annotated[int, typer.Option()],
 ) -> None:
-    """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
+    """Train one seed of `bench seeds`: say it is ready, wait for a line, train."""
     from peftcore.benchmarks import peft_baseline
 
     loaded, spec = load_bench_base(base), bench_spec(base, method, 1, steps, precision, seed)
@@ -310,13 +314,14 @@ def step(
     quick: Annotated[bool, typer.Option("--quick", help="tiny-t5, 4 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """A training step of each method against the frozen model's own forward and backward."""
+    """Time a training step of each method against the frozen model's forward and backward."""
     names = base or ["tiny-t5", "tiny-gpt", "tiny-bert"]
     if quick:
         names, rounds = names[:1], 4
     rows = [row for name in names for row in _time_steps(name, count, rounds)]
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{count} seeds, medians of {rounds} rounds; the floor is forward and backward to "
         yield "the inputs of the frozen model, for the same tokens, soft ones included"
         yield from printing.format_table(
@@ -330,6 +335,7 @@ def step(
 
 
 def _time_steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
+    """Return the rows of one base."""
     from peftcore.benchmarks import frozen_floor
     from peftcore.training import planning
 
@@ -374,7 +380,7 @@ def _time_steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def peak_memory_mib() -> float:
-    """The most memory this process has held, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

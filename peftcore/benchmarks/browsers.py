@@ -1,7 +1,7 @@
-"""Raters in real browsers: contexts of one Chromium, each by its own link, on a served app.
+"""Raters in real browsers: contexts of one Chromium, each with its own link, on a served app.
 
-Every rater works by keyboard, with pauses to think.  The clock is each page's own: it starts with
-the key that sends an act off and stops two frames after the next screen has been put on the page.
+Every rater works by keyboard, with pauses to think. The clock is each page's own: it starts with
+the key that submits an act and stops two frames after the next screen is on the page.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from peftcore.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMEOUT_MS = 180_000  # milliseconds nobody would wait
+TIMEOUT_MS = 180_000  # milliseconds; longer than anything should take
 ACTS = {"answer": "answer → explanation painted", "judge": "rating → next item painted"}
 CLOCK_JS = """(box) => {
   const seen = window.crowd = {times: [], began: 0, act: "", told: null};
@@ -46,9 +46,9 @@ PAINTED_JS = """(count) => new Promise((told) => {
 def rate_in_browsers(
     create_project: Callable[[Any], tuple[str, list[str]]], items: int, think: float, seed: int = 0
 ) -> tuple[dict[str, list[float]], pd.DataFrame]:
-    """Act → seconds of every call as the pages saw them, and every rating there is afterwards.
+    """Return act → seconds of every call as the pages measured them, and all ratings.
 
-    invited: makes a project in a book; its id, and the token of each who is to rate.
+    create_project makes a project in a store and returns its id and the tokens of its raters.
     """
     from peftcore import rating
 
@@ -72,7 +72,7 @@ def rate_in_browsers(
 async def _rate_all(
     path: str, links: Sequence[str], items: int, think: float, seed: int
 ) -> list[tuple[str, float]]:
-    """Everybody sits down first, one after another, and then all rate at once."""
+    """Open all pages, one after another, then let all raters rate at once."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
@@ -90,7 +90,7 @@ async def _rate_all(
 
 
 async def _open_rater_page(browser: Any, link: str) -> Any:
-    """A page of a visitor of its own, with the card before them and the guidelines read."""
+    """Open a rater's page, with the guidelines read."""
     context = await browser.new_context(viewport={"width": 1000, "height": 800})
     page = await context.new_page()
     page.set_default_timeout(TIMEOUT_MS)
@@ -107,6 +107,7 @@ async def _open_rater_page(browser: Any, link: str) -> Any:
 
 
 async def _rate_items(page: Any, items: int, think: float, rng: random.Random) -> list[Any]:
+    """Rate so many items by keyboard; return the page's times."""
     for count in range(2 * items):
         await asyncio.sleep(think * rng.uniform(0.5, 1.5))
         await page.keyboard.press(str(rng.randint(1, 2)))

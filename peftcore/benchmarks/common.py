@@ -1,4 +1,4 @@
-"""Commands that time: what a quicker way is worth, against the plain one with the same numbers."""
+"""What several benchmarks share: the command group, the machine's description, the clock."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ bench = typer.Typer(help="Time a quicker way of computing against the plain one.
 
 @bench.callback()
 def benches() -> None:
-    """Time a quicker way of computing against the plain one."""
+    """Time a faster way of computing against the plain one."""
 
 
 def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
-    """What a benchmark found, with the command and the machine it was found on."""
+    """Add the command and the machine to a benchmark's result."""
     words = [word for word in sys.argv[1:] if word != "--json"]
     return {"command": shlex.join(words), "machine": machine_info()} | value
 
 
 def machine_info() -> dict[str, Any]:
-    """What stands beside every figure."""
+    """Describe this machine, as it is written beside every result."""
     import platform
 
     import torch
@@ -44,10 +44,10 @@ def machine_info() -> dict[str, Any]:
 
 
 def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Median wall and processor seconds of each way, all of them in every round.
+    """Return median wall and processor seconds of each variant, all of them in every round.
 
-    Neighbours that come and go then slow all ways alike.  The first round pays for warming up and
-    does not count.
+    Interleaving makes other load slow all variants alike. The first round warms up and does not
+    count.
     """
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(rounds + 1):
@@ -75,7 +75,7 @@ def landscape(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Losses at many points of a simplex: one by one, stacked, and stacked in half precision."""
+    """Time losses at many simplex points: one by one, stacked, stacked in half precision."""
     if quick:
         points, examples, rounds = 12, 6, 2
     rows = []
@@ -83,6 +83,7 @@ def landscape(
         rows += _time_landscape(name, points, examples, rounds)
 
     def lines() -> Iterator[str]:
+        """Yield the lines of the table."""
         yield f"{points} points, {examples} examples, medians of {rounds} interleaved rounds"
         heads = ["base", "prefixes", "way", "wall s", "processor s", "times faster"]
         heads += ["in processor time", "off by"]
@@ -96,6 +97,7 @@ def landscape(
 
 
 def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
+    """Return the rows of one base."""
     import torch
 
     from peftcore.adapters.simplex_points import random_points
@@ -136,9 +138,10 @@ def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[
 def _storing_result(
     kept: dict[str, list[float]], way: str, make: Callable[[], list[float]]
 ) -> Callable[[], None]:
-    """Does it and keeps what came out."""
+    """Return a function that calls `make` and keeps its result."""
 
     def work() -> None:
+        """Call and keep."""
         kept[way] = make()
 
     return work
@@ -147,7 +150,7 @@ def _storing_result(
 def _ways(
     base: Any, places: list[str], weights: Any, examples: int, half: Any
 ) -> dict[str, Callable[[], list[float]]]:
-    """Each way of measuring the same losses, for a prefix as it is before training."""
+    """Return each way of computing the same losses, for an untrained prefix."""
     import torch
 
     from peftcore import tasks
@@ -169,6 +172,7 @@ def _ways(
     batch = encoder.batch(rows)
 
     def one_by_one() -> list[float]:
+        """Return the losses, one point after another."""
         with torch.no_grad():
             return [
                 float(

@@ -1,10 +1,11 @@
-"""How many arithmetic operations a run takes, counted from the shape of its base.
+"""Count the arithmetic operations of a run from the shape of its base.
 
-For machines that are not at hand: divided by what such a machine sustains, it is a time.  Counted
-are the products with the base's matrices, two operations a weight and token, forward once and
-backward to the inputs as much again; methods that train the base's own weights pay a third time
-for their gradients.  Left out are attention over lengths (a few percent at those of FEB), the
-adapter itself, and whatever a program wastes, which is why the rate has to be a sustained one.
+For machines that are not available: divided by the rate such a machine sustains, the count is a
+time. Counted are the products with the base's matrices, two operations per weight and token,
+forward once and backward to the inputs as much again; methods that train the base's own weights pay
+a third time for their gradients. Left out are attention over lengths (a few percent at those of
+FEB), the adapter itself, and whatever a program wastes, which is why the rate has to be a sustained
+one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class TokenLengths:
 
 
 def forward_flops(base: str, lengths: TokenLengths) -> float:
-    """Operations of one forward pass over one example, by a published base's name."""
+    """Count one forward pass over one example, by a published base's name."""
     model = parameter_counts.meta_base(base).model
     words = model.get_input_embeddings().weight
     head = model.get_output_embeddings()
@@ -40,7 +41,7 @@ def forward_flops(base: str, lengths: TokenLengths) -> float:
 
 
 def run_flops(spec: RunSpec, lengths: TokenLengths) -> float:
-    """Operations of a run: its training, looks at dev and answers, all seeds and vertices."""
+    """Count a run: training, validation and answers, of all seeds and vertices."""
     once, t = forward_flops(spec.base, lengths), spec.training
     training = t.steps * t.batch * (3 if issubclass(METHODS[spec.method], ChosenWeights) else 2)
     copies = 1 + t.copies * (spec.population.vertices > 1 and t.validation == "stochastic")

@@ -1,7 +1,7 @@
-"""The least a training step of an adapter can cost: the frozen model itself, forward and backward.
+"""The lower bound of a training step: the frozen model's own forward and backward pass.
 
-Backward goes to the model's inputs and to no weight, for the very rows a trainer reads, with as
-many more positions in front as a method's soft tokens take.  With `weights` the gradients of the
+Backward goes to the model's inputs and to no weight, for the very rows that a trainer reads, with
+as many more positions in front as a method's soft tokens take. With `weights` the gradients of the
 weights count too, which methods that train weights need.
 """
 
@@ -19,7 +19,7 @@ from peftcore.training.trainer import Trainer, step_examples
 
 
 def floor_step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Callable[[], None]:
-    """One step of the floor, on the trainer's rows of its first step."""
+    """Return one pass of the frozen model on the rows of the trainer's first step."""
     t = trainer.spec.training
     rows = [
         row
@@ -45,6 +45,7 @@ def floor_step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Call
     ]
 
     def work() -> None:
+        """Run forward and backward once."""
         inputs = base.embeddings[ids].detach().requires_grad_()
         for parameter in trained_weights:
             parameter.requires_grad_()
@@ -63,18 +64,20 @@ def floor_step(base: BaseModel, trainer: Trainer, weights: bool = False) -> Call
 
 
 def _logits_to_keep(targets: torch.Tensor | None) -> int:
+    """Return how many positions of logits targets (n, t) need."""
     assert targets is not None
     return int(targets.shape[1]) + 1
 
 
 def _is_linear(module: Any) -> bool:
+    """Return whether a module multiplies by a matrix."""
     from transformers.pytorch_utils import Conv1D
 
     return isinstance(module, torch.nn.Linear | Conv1D)
 
 
 def _loss(out: Any, batch: Any) -> torch.Tensor:
-    """Cross-entropy at the label positions."""
+    """Return the cross-entropy at the label positions."""
     if out.loss is not None:
         loss: torch.Tensor = out.loss
         return loss

@@ -1,8 +1,7 @@
-"""What people write without this project: the `peft` package and a plain loop, one seed at a time.
+"""The baseline of common practice: the `peft` package and a plain loop, one seed at a time.
 
-A yardstick for the benchmarks, with our data, order, rate, precision and number of steps, so that
-only the way of computing differs.  The package's models run the library's own attention and
-activations.
+For the benchmarks, with our data, order, learning rate, precision and number of steps, so that only
+the way of computing differs. The package's models run the library's own attention and activations.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ LORA_MODULES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """What a training came to."""
+    """Time and losses of a training."""
 
     wall: float  # seconds
     processor: float  # seconds
@@ -52,6 +51,7 @@ class PeftLoop:
     """One seed, trained by a plain loop around a model of the `peft` package."""
 
     def __init__(self, base: BaseModel, spec: RunSpec, seed: int, labels: int = 0) -> None:
+        """Build the model, its head if there are labels, and the optimiser."""
         self.base, self.spec, self.seed = base, spec, seed
         torch.manual_seed(seed)
         self.model = self._with_adapter(restore_library_modules(copy.deepcopy(base.model)))
@@ -64,6 +64,7 @@ class PeftLoop:
         self.autocast_dtype = autocast_dtype(spec.training.precision, base.device)
 
     def _with_adapter(self, model: Any) -> Any:
+        """Add the spec's adapter to a model by the package."""
         import peft
 
         kind, settings = PEFT_TASK_TYPES[self.base.kind], self.spec.settings
@@ -86,7 +87,7 @@ class PeftLoop:
         return peft.get_peft_model(model, config)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Mean loss of a batch."""
+        """Return the mean loss () of a batch of tokens (n, t)."""
         model_inputs: dict[str, Any] = {
             "input_ids": batch.input_ids,
             "attention_mask": batch.attention_mask,
@@ -107,7 +108,7 @@ class PeftLoop:
         return loss
 
     def train(self, episode: Episode, encoder: ExampleBatcher) -> TrainingCost:
-        """The spec's steps."""
+        """Train the spec's steps on one seed's examples."""
         t, last = self.spec.training, 0.0
         wall, processor = time.perf_counter(), time.process_time()
         for step in range(t.steps):
@@ -128,7 +129,7 @@ class PeftLoop:
 
 
 def _learning_rate(base: BaseModel, spec: RunSpec) -> float:
-    """The learning rate of our own adapter's first tensor."""
+    """Return the learning rate of our own adapter's first tensor."""
     own_adapter = planning.build_adapted(base, spec).adapter
     rate = spec.training.learning_rate
     rate = own_adapter.default_learning_rate(base.kind) if rate is None else rate
@@ -136,7 +137,7 @@ def _learning_rate(base: BaseModel, spec: RunSpec) -> float:
 
 
 def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], ExampleBatcher]:
-    """The examples of every seed, and what makes them tensors."""
+    """Return the examples of every seed, and their batcher."""
     task, t = tasks.find_task(spec.task), spec.training
     encoder = ExampleBatcher(
         base, task.labels if base.kind == "encoder" else (), planning.prompt_length(spec, base)
@@ -148,7 +149,7 @@ def prepare_examples(base: BaseModel, spec: RunSpec) -> tuple[list[Episode], Exa
 
 
 def peft_loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
-    """A loop for every seed, with its adapter on."""
+    """Build a loop for every seed, with its adapter."""
     labels = len(tasks.find_task(spec.task).labels) if base.kind == "encoder" else 0
     return [PeftLoop(base, spec, seed, labels) for seed in spec.population.seed_numbers()]
 
@@ -156,7 +157,7 @@ def peft_loops(base: BaseModel, spec: RunSpec) -> list[PeftLoop]:
 def train_in_turn(
     peft_loops_in_turn: Sequence[PeftLoop], episodes: Sequence[Episode], encoder: ExampleBatcher
 ) -> TrainingCost:
-    """All of them in turn, each with its own examples."""
+    """Train all loops in turn, each on its own examples."""
     costs = [
         loop.train(episode, encoder)
         for loop, episode in zip(peft_loops_in_turn, episodes, strict=True)

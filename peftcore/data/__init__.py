@@ -1,1 +1,1 @@
-"""Examples, answers and where they come from: public data sets, tables of one's own."""
+"""Examples, answers, tasks, and the sources of their rows: public data sets and own tables."""

@@ -1,7 +1,7 @@
-"""Rows of public data sets: from the data directory, or from the hub where there is a network.
+"""Load rows of public data sets, from the data directory or, with a network, from the hub.
 
-Both have the same field names, so that one task file serves both.  A folder that exists is never
-mixed with the hub: its splits may have been drawn differently.
+Both have the same field names, so that one task file serves both. A folder that exists is never
+mixed with the hub: its splits may have been made differently.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ class HubSource:
 
 @dataclass(frozen=True)
 class BadLine:
-    """A line that could not be read, by its number in the file, and why."""
+    """A line that could not be read: its number in the file, and why."""
 
     line: int
     reason: str
 
     def __str__(self) -> str:
+        """Return "line N: reason"."""
         return f"line {self.line}: {self.reason}"
 
 
@@ -59,9 +60,10 @@ def load_rows(
     fields: Fields | None = None,
     hub_split: str = "",
 ) -> list[Row]:
-    """All rows of a split, each with at least `fields`; BadInput lists bad lines or what to do.
+    """Load all rows of a split, each with at least `fields`.
 
-    `hub_split` is what the hub calls the split, where that is another name.
+    BadInput lists lines that cannot be read, or says what to do where the data are missing.
+    `hub_split` is the hub's name for the split, where it differs.
     """
     directory = paths.data_folder() / folder
     file = directory / f"{split}.jsonl"
@@ -77,14 +79,14 @@ def load_rows(
 
 
 def is_available(folder: str) -> bool:
-    """Whether the data directory has this data set, so that no network is needed."""
+    """Return whether the data directory has this data set, so that no network is needed."""
     return (paths.data_folder() / folder).is_dir()
 
 
 def parse_json_lines(
     content: bytes, fields: Fields | None = None
 ) -> tuple[list[Row], list[BadLine]]:
-    """Objects of a file of JSON lines, and the lines that are not one; empty lines are skipped."""
+    """Parse a file of JSON lines to its objects and its bad lines; empty lines are skipped."""
     good_rows: list[Row] = []
     bad: list[BadLine] = []
     for number, row in iter_json_objects(content):
@@ -98,7 +100,7 @@ def parse_json_lines(
 
 
 def iter_json_objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
-    """Each line that is not empty with its number: the object it holds, or why it holds none."""
+    """Yield each line that is not empty with its number: its object, or why it has none."""
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -107,13 +109,13 @@ def iter_json_objects(content: bytes) -> Iterator[tuple[int, Row | BadLine]]:
 
 
 def describe_bad_lines(bad: Collection[BadLine]) -> str:
-    """Bad lines in a sentence, the first few by number."""
+    """List bad lines in a sentence, the first few by number."""
     first = "; ".join(map(str, list(bad)[:MAX_LISTED]))
     return first + (f"; and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else "")
 
 
 def _parse_object(line: bytes) -> Row | str:
-    """The object a line holds, or why it holds none."""
+    """Parse the object of a line, or return why it has none."""
     try:
         value = json.loads(line.decode())
         if b"\\u" in line:
@@ -130,7 +132,7 @@ def _parse_object(line: bytes) -> Row | str:
 
 
 def _field_problem(row: Row, fields: Fields) -> str | None:
-    """The first field that is missing or of another type, in words."""
+    """Return in words the first field that is missing or of a wrong type, or None."""
     for field, kind in fields.items():
         if field not in row:
             return f"field {field!r} is missing"
@@ -146,7 +148,7 @@ def _field_problem(row: Row, fields: Fields) -> str | None:
 def _read_file(
     file: Path, modified: int, size: int, fields: tuple[tuple[str, type], ...]
 ) -> tuple[Row, ...]:
-    """Rows of a file as it was when it had this time and size."""
+    """Read a file's rows, cached for this modification time and size."""
     good_rows, bad = parse_json_lines(file.read_bytes(), dict(fields))
     if bad:
         raise BadInput(f"{file} has {len(bad)} bad lines: {describe_bad_lines(bad)}")
@@ -156,6 +158,7 @@ def _read_file(
 
 
 def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -> list[Row]:
+    """Download a split from the hub; BadInput says what to do where that is not possible."""
     hint = f"no folder {directory}; set PEFTCORE_DATA or --data to the directory that has {folder}"
     if hub is None:
         raise BadInput(f"{hint} (it is not on the hub)")
@@ -172,7 +175,7 @@ def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -
 
 
 def _reachable() -> bool:
-    """Whether the hub can be connected to; the library itself would try for half a minute."""
+    """Return whether the hub can be reached; the library would try for half a minute."""
     from huggingface_hub.constants import ENDPOINT
 
     if getproxies():
@@ -188,7 +191,7 @@ def _reachable() -> bool:
 
 @lru_cache(maxsize=16)
 def _download(hub: HubSource, split: str) -> tuple[Row, ...]:
-    """Rows of a split of the hub; a pinned revision does not change."""
+    """Download the rows of a split; a pinned revision does not change."""
     from datasets import load_dataset
 
     return tuple(load_dataset(hub.id, hub.config, revision=hub.revision, split=split))

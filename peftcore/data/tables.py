@@ -1,6 +1,7 @@
-"""Your own file, CSV or JSON lines, as rows of text; what cannot be read is listed by line.
+"""Read a user's own file, CSV or JSON lines, as rows of text.
 
-Nothing is guessed and nothing is lost: every line is a row, empty, or named with a reason.
+Nothing is guessed and nothing is lost: every line is a row, or empty, or listed with the reason why
+it cannot be read.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Record = dict[str, str]
 
 @dataclass(frozen=True)
 class TablePreview:
-    """A file's rows, each with every column, the line each starts at, and the lines left out."""
+    """A file's rows with all columns, the line each row starts at, and the lines left out."""
 
     columns: tuple[str, ...]
     rows: tuple[Record, ...]
@@ -36,7 +37,7 @@ class TablePreview:
 
 
 def preview_table(content: bytes, filename: str) -> TablePreview:
-    """The rows of an uploaded file; its name only tells the format.
+    """Parse an uploaded file, whose name only tells the format.
 
     BadInput where the file as a whole cannot be used: too large, not UTF-8, no rows, one column.
     """
@@ -61,7 +62,7 @@ def preview_table(content: bytes, filename: str) -> TablePreview:
 
 
 def _decode(content: bytes) -> str:
-    """The file decoded, or a BadInput that names the line of the first byte that is not UTF-8."""
+    """Decode UTF-8; BadInput names the line of the first byte that is not."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -70,7 +71,7 @@ def _decode(content: bytes) -> str:
 
 
 def _parse_csv(text: str) -> TablePreview:
-    """Rows of a CSV file with a header; the separator is the one that splits the header most."""
+    """Parse CSV with a header; the separator is the one that splits the header most often."""
     separator = max(",;\t", key=lambda mark: len(_first_record(text, mark)))
     columns: tuple[str, ...] = ()
     rows, lines, bad = [], [], []
@@ -93,13 +94,13 @@ def _parse_csv(text: str) -> TablePreview:
 
 
 def _first_record(text: str, separator: str) -> list[str]:
-    """The fields of the first record that can be read at all."""
+    """Return the fields of the first record that can be read at all."""
     records = (fields for _, fields in _records(text, separator) if not isinstance(fields, str))
     return next(records, [])
 
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | str]]:
-    """The first line of each record with its fields, or with what is wrong; empty lines skipped."""
+    """Yield the first line of each record with its fields, or with what is wrong."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:
         start = reader.line_num + 1
@@ -117,7 +118,7 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str] | str]]
 
 
 def _friendly_csv_error(message: str) -> str:
-    """The csv module's message in words of the person who made the file."""
+    """Rephrase the csv module's message for the person who made the file."""
     if "unexpected end of data" in message:
         return "a quotation mark is opened and never closed"
     if "expected after" in message:
@@ -126,7 +127,7 @@ def _friendly_csv_error(message: str) -> str:
 
 
 def _column_names(fields: Sequence[str]) -> tuple[str, ...]:
-    """Column names, stripped; a column without a name is called by its place."""
+    """Strip the column names; a column without a name is called by its position."""
     names = [field.strip() or f"column {number}" for number, field in enumerate(fields, 1)]
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
@@ -137,7 +138,7 @@ def _column_names(fields: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parse_json_lines(content: bytes) -> TablePreview:
-    """Rows of a file of JSON lines; a key that a row lacks is empty in it."""
+    """Parse a file of JSON lines; a key that a row lacks is empty there."""
     rows: list[Record] = []
     lines: list[int] = []
     bad: list[BadLine] = []
@@ -167,7 +168,7 @@ def _parse_json_lines(content: bytes) -> TablePreview:
 
 
 def _scalar_text(value: Any) -> str | None:
-    """A JSON value as text, or None if it has parts."""
+    """Return a JSON value as text, or None if it has parts."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -176,6 +177,7 @@ def _scalar_text(value: Any) -> str | None:
 
 
 def _length_problem(columns: Sequence[str], fields: Sequence[str]) -> str | None:
+    """Return in words the first field that is too long, or None."""
     for name, field in zip(columns, fields, strict=True):
         if len(field) > MAX_FIELD_CHARACTERS:
             return f"{name!r:.60} has {len(field)} characters; at most {MAX_FIELD_CHARACTERS} fit"
@@ -183,5 +185,6 @@ def _length_problem(columns: Sequence[str], fields: Sequence[str]) -> str | None
 
 
 def _check_row_count(rows: Sequence[Record]) -> None:
+    """Raise BadInput if there are too many rows."""
     if len(rows) > MAX_ROWS:
         raise BadInput(f"the file has more than {MAX_ROWS} rows; cut it or draw a sample")

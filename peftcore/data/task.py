@@ -1,7 +1,7 @@
-"""A task: a data set, how it is phrased, and how answers are scored.
+"""A task: a data set, how its rows are phrased, and how answers are scored.
 
-A task file is about fifty lines: where its rows come from, how a row reads, which metrics count.
-Tasks never import torch; tokenising and batching live in `models.batching`, decoding in
+A task's file has about fifty lines: where its rows come from, how a row reads, which metrics count.
+Tasks never import torch; tokenising and batching are in `models.batching`, decoding is in
 `training.evaluation`.
 """
 
@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model said about one example, read by the task."""
+    """A model's answer to one example, parsed by the task."""
 
     text: str  # as written
     label: str | None = None  # None: not readable as a label
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Episode:
-    """What one seed trains and validates on."""
+    """Training and validation examples of one seed."""
 
     train: tuple[Example, ...]
     dev: tuple[Example, ...]
@@ -60,7 +60,7 @@ class Episode:
 
 @dataclass(frozen=True)
 class EpisodeProtocol:
-    """How a benchmark repeats itself: so many episodes, each drawn with these sizes."""
+    """Repetition scheme of a benchmark: how many episodes, each sampled with these sizes."""
 
     train: int
     dev: int
@@ -68,7 +68,7 @@ class EpisodeProtocol:
 
 
 class Task(ABC):
-    """A data set, its template and its metrics.
+    """A data set, its template and its metrics; `labels` is empty for free text and open labels.
 
     `labels` is empty for free text, and for open labels: words of each example's own.
     """
@@ -79,7 +79,7 @@ class Task(ABC):
     labels: ClassVar[tuple[str, ...]] = ()
     open_labels: ClassVar[bool] = False
     protocol: ClassVar[EpisodeProtocol | None] = None
-    dev_split: ClassVar[Split] = "validation"  # where validation examples are drawn from
+    dev_split: ClassVar[Split] = "validation"  # the split that validation examples are sampled from
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded
@@ -87,26 +87,26 @@ class Task(ABC):
 
     @abstractmethod
     def load(self, split: Split) -> list[Example]:
-        """All examples of a split, always in the same order; BadInput if the data are missing."""
+        """Return all examples of a split, in the same order always; BadInput if missing."""
 
     @abstractmethod
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Metric name → value; `metrics.MEASURES` has their titles and largest values.
+        """Return metric name → value; `metrics.scores` has their titles and largest values.
 
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """
 
     def generation_options(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
-        """What `generate` is told beyond the run's own options to answer these rows."""
+        """Return what `generate` needs beyond the run's own options to answer these rows."""
         return {}
 
     @property
     def has_text_pairs(self) -> bool:
-        """Whether an example consists of two texts."""
+        """Return whether an example consists of two texts."""
         return len(self.load("train")[0].parts) == 2
 
     def parse(self, text: str) -> Answer:
-        """Read a label and an explanation out of a model's text."""
+        """Parse a label and an explanation from a model's text."""
         text = text.strip()
         if self.kind == "generate":
             return Answer(text)
@@ -116,11 +116,11 @@ class Task(ABC):
         return Answer(text, known, tail.strip() if separator and self.kind == "explain" else None)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
-        """k training and `dev` validation examples drawn for a seed, the same in every process.
+        """Sample k training and `dev` validation examples for a seed, the same in every process.
 
-        With labels the draw is balanced as far as the data allow.  Validation examples come from
+        With labels the sample is balanced as far as the data allow. Validation examples come from
         `dev_split`; where that is the training split, they are the rows after the first k of the
-        same draw.  Either way they never meet the training examples.
+        same sample. Either way none is a training example too.
         """
         rows, key = self.load("train"), f"{self.name}/train/{seed}"
         if self.dev_split == "train":
@@ -133,10 +133,10 @@ class Task(ABC):
         )
 
     def episode(self, number: int) -> Episode:
-        """One of the benchmark's episodes, counted from 0.
+        """Sample one of the benchmark's episodes, counted from 0.
 
-        The benchmark's own list of seeds names rows of its own shuffle; ours are drawn anew with
-        its sizes and balance.  The number takes the place of the seed in `few_shot`.
+        The benchmark's own list of seeds refers to its own shuffle; ours are sampled anew with its
+        sizes and balance. The number takes the place of the seed in `few_shot`.
         """
         if self.protocol is None:
             raise BadInput(f"{self.title} has no fixed episodes; draw few-shot examples by seed")
@@ -147,6 +147,7 @@ class Task(ABC):
         return self.few_shot(self.protocol.train, number, self.protocol.dev)
 
     def _sample_both_from_train(self, rows: list[Example], k: int, dev: int, key: str) -> Episode:
+        """Sample training and validation examples that do not overlap from one split."""
         if k + dev > len(rows):
             raise BadInput(
                 f"{self.title} has {len(rows)} training examples, from which validation examples "
@@ -161,7 +162,7 @@ class Task(ABC):
     def sample_balanced(
         self, rows: list[Example], k: int, key: str, what: str
     ) -> tuple[Example, ...]:
-        """Draw k of the rows, every label as often where they allow it; equal keys draw equally.
+        """Sample k rows, all labels equally often where possible; equal keys sample equally.
 
         BadInput if there are fewer.
         """
@@ -173,7 +174,7 @@ class Task(ABC):
         return tuple(sampled)
 
     def _label_balanced(self, rows: list[Example], rng: random.Random) -> list[Example]:
-        """The rows shuffled, then one from each label in turn while there are some left."""
+        """Shuffle the rows, then take one of each label in turn while there are any."""
         groups: dict[str | None, list[Example]] = {}
         for row in rng.sample(rows, len(rows)):
             groups.setdefault(row.label if self.labels else None, []).append(row)
@@ -184,7 +185,7 @@ class Task(ABC):
         return ordered
 
     def data_hash(self) -> str:
-        """Hash of every row of every split: two results compare only if theirs agree."""
+        """Hash every row of every split: two results compare only if their hashes agree."""
         digest = hashlib.sha256()
         for split in ("train", "validation", "test"):
             for row in self.load(split):

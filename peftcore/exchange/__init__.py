@@ -1,1 +1,1 @@
-"""To and from the outside: peft folders, merged models, bundles, reproduction."""
+"""Exchange with other programs: peft folders, merged models, bundles, reproduction."""

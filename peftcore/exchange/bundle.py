@@ -9,7 +9,7 @@
 | SHA256SUMS | a hash of every member |
 
 Answers quote the data they answer, which may be somebody else's text; they are left out unless
-asked for.  `reproducing` is the way back.
+asked for. `reproduce` reads bundles.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ANSWERS_LEFT_OUT = (
 
 
 def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
-    """Write a bundle of finished runs, and of those they started from; returns its members."""
+    """Write finished runs, and the runs they started from, to a zip; return its members."""
     target = out.expanduser()
     if target.exists():
         raise BadInput(f"{out} is there already; name a new file")
@@ -64,12 +64,12 @@ def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> 
 
 
 def bundle_bytes(runs: Sequence[Run], with_answers: bool = False) -> bytes:
-    """The same as the bytes of the zip."""
+    """Return the same zip as bytes."""
     return zip_bytes(_members(runs, with_answers))
 
 
 def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
-    """Every member by name; BadInput if a run is not finished."""
+    """Collect every member by name; BadInput if a run is not finished."""
     chosen = _with_starts(runs)
     members = {
         "README.txt": README.format(
@@ -89,7 +89,7 @@ def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
 
 
 def _with_starts(runs: Sequence[Run]) -> list[Run]:
-    """The runs by id, with every run that one of them started from."""
+    """Return the runs by id, with every run that one of them started from."""
     by_id: dict[str, Run] = {}
     waiting = list(runs)
     while waiting:
@@ -107,6 +107,7 @@ def _with_starts(runs: Sequence[Run]) -> list[Run]:
 
 
 def _run_entry(run: Run) -> dict[str, Any]:
+    """Describe a run for bundle.json."""
     manifest = run.manifest()
     return {
         "run": run.id,
@@ -124,7 +125,7 @@ def _run_entry(run: Run) -> dict[str, Any]:
 
 
 def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
-    """The files of a run; its status without what belongs to this machine."""
+    """Collect a run's files; of its status not what belongs to this machine."""
     folder = f"runs/{run.id}"
     file_names = (*RUN_FILES, ANSWERS_FILE) if with_answers else RUN_FILES
     members = {
@@ -157,7 +158,7 @@ def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
 
 
 def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
-    """Every score of every run, and the means with their intervals."""
+    """Tabulate every score of every run, and the means with their intervals."""
     from peftcore.analysis.comparison import interval
 
     singles, means = [], []
@@ -177,7 +178,7 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
 
 
 def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """A table; a text that a spreadsheet would take for a formula gets a quote in front."""
+    """Write a CSV table; a text that a spreadsheet would run as a formula is quoted."""
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(heads)
@@ -187,10 +188,12 @@ def _csv(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def _csv_cell(value: Any) -> Any:
+    """Return a value as a CSV cell, harmless to spreadsheets."""
     if isinstance(value, str):
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
     return "" if value is None or value != value or type(value).__name__ == "NAType" else value
 
 
 def _json(value: Any) -> bytes:
+    """Return a value as indented JSON bytes."""
     return json.dumps(atomic_files.to_jsonable(value), indent=1, sort_keys=True).encode()

@@ -1,8 +1,8 @@
 """Adapters to and from other programs: folders of the `peft` package, and merged models.
 
-An export is the centroid of one seed's simplex; a head on an encoder, for which the package has no
-place, lies beside it.  An import becomes a run that was never trained here and has no scores.
-Nothing from a folder is executed, and every file is checked before it is read.
+An export is the centroid of one seed's simplex; an encoder's classification head, which the package
+has no place for, is written beside it. An import becomes a run that was never trained here and has
+no scores. Nothing from a folder is executed, and every file is checked before it is read.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def export_peft(
     base: BaseModel | None = None,
     moved_positions: bool = False,
 ) -> list[str]:
-    """Write what one seed learnt as a folder of the peft package; returns what to know about it.
+    """Write one seed of a run as a folder of the peft package; return notes for its user.
 
-    BadInput if the package cannot express it.  moved_positions: see `peft_format.written`.
+    BadInput if the package cannot express it. moved_positions: see `peft_export.to_peft_files`.
     """
     from safetensors.torch import save_file
 
@@ -63,7 +63,7 @@ def export_peft(
 
 
 def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = None) -> list[str]:
-    """Write the base with what one seed learnt added to its weights, as any model is saved.
+    """Write the base with one seed's changes added to its weights; return notes for its user.
 
     BadInput if the method does not only change weights.
     """
@@ -90,7 +90,7 @@ def export_zip(
     base: BaseModel,
     moved_positions: bool = False,
 ) -> tuple[bytes, list[str]]:
-    """An export as the bytes of a zip, for a browser, and what to know about it."""
+    """Return an export as the bytes of a zip, for a browser, and notes for its user."""
     if to == "merged" and 4 * base.parameter_count > MAX_BROWSER_BYTES:
         raise BadInput(
             f"a merged {base.name} has {4 * base.parameter_count:,} bytes, too many for a browser; "
@@ -106,7 +106,7 @@ def export_zip(
 
 
 def seed_index(run: Run, seed: int) -> int:
-    """The place of a seed in a run; BadInput names those there are."""
+    """Return the position of a seed in a run; BadInput names the seeds there are."""
     numbers = run.spec.population.seed_numbers()
     if seed not in numbers:
         raise unknown_name("seed", str(seed), map(str, numbers))
@@ -114,6 +114,7 @@ def seed_index(run: Run, seed: int) -> int:
 
 
 def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
+    """Load a run's adapter, and its base unless given."""
     from peftcore.models.base_model import load
     from peftcore.training.checkpoint import load_adapter
 
@@ -121,7 +122,7 @@ def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
 
 
 def new_folder(folder: Path) -> Path:
-    """A folder with nothing in it, so that no file of another export stays behind."""
+    """Create a folder, empty, so that no file of another export stays; BadInput if it is not."""
     target = folder.expanduser()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadInput(f"{folder} is there already and not empty; name a new folder")
@@ -130,13 +131,13 @@ def new_folder(folder: Path) -> Path:
 
 
 def _origin_note(run: Run, seed: int, base: BaseModel) -> str:
-    """Where an export comes from, for its notes."""
+    """Return as JSON where an export comes from."""
     origin = {"run": run.id, "seed": seed, "base": base.name, "fingerprint": base.fingerprint}
     return json.dumps(origin, sort_keys=True)
 
 
 def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note: str) -> list[str]:
-    """The head of an encoder in a file of its own, and what it does."""
+    """Write an encoder's head to a file of its own; return notes on what it computes."""
     from safetensors.torch import save_file
 
     if not adapted.labels:
@@ -156,7 +157,7 @@ def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note:
 
 
 def _readme(run: Run, seed: int, base: BaseModel, notes: list[str]) -> str:
-    """What a reader of the folder should know."""
+    """Return the README of an exported folder."""
     lines = [
         f"# {METHODS[run.spec.method].title} for {base.name}",
         f"Seed {seed} of run {run.id}, trained on {run.spec.task}. It belongs to the weights with "
@@ -172,8 +173,11 @@ def import_peft(
     task: str,
     store: RunStore | None = None,
 ) -> Run:
-    """A run made of a folder of the peft package, for this base and task; the same folder gives
-    the same run.  BadInput if it is damaged, foreign, for another base or not expressible."""
+    """Make a run of a folder of the peft package, for this base and task.
+
+    The same folder gives the same run. BadInput if it is damaged, foreign, for another base or not
+    expressible.
+    """
     from peftcore.exchange import peft_import
     from peftcore.models.base_model import load
 
@@ -182,7 +186,7 @@ def import_peft(
     weights = source_folder / WEIGHTS
     if not weights.is_file():
         pickle = next((p.name for p in source_folder.glob("adapter_model.*")), "")
-        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # says what is wrong
+        safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # raises BadInput
     notes = safetensors_files.read_header(weights).notes
     tensors = safetensors_files.read_tensors(weights)
     task_info = tasks.find_task(task)
@@ -196,6 +200,7 @@ def import_peft(
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
+    """Read the package's configuration; BadInput if it is missing or no JSON object."""
     path = folder / CONFIG
     if not path.is_file():
         raise BadInput(f"{folder} is no folder of the peft package: it has no {CONFIG}")
@@ -211,7 +216,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_same_base(notes: Any, base: BaseModel) -> None:
-    """BadInput if a file says that it belongs to other weights."""
+    """Raise BadInput if a file says that it belongs to other weights."""
     try:
         fingerprint = json.loads(notes.get("peftcore", "{}")).get("fingerprint")
     except (ValueError, AttributeError, RecursionError):
@@ -224,7 +229,7 @@ def _check_same_base(notes: Any, base: BaseModel) -> None:
 
 
 def _minimal_spec(method: str, settings: dict[str, Any], base: str, task: str) -> RunSpec:
-    """As little as a spec can claim: nobody here knows how the adapter was trained."""
+    """Return a spec that claims as little as possible: the training is not known here."""
     least = {"shots": 1, "dev": 1, "steps": 1, "batch": 1}
     return planning.build_spec(base, task, method, settings, {"seeds": 1}, least)
 
@@ -232,7 +237,7 @@ def _minimal_spec(method: str, settings: dict[str, Any], base: str, task: str) -
 def _copy_into_adapter(
     adapted: AdaptedModel, imported_tensors: dict[str, Any], folder: Path, labels: tuple[str, ...]
 ) -> None:
-    """Put the numbers of a file into an adapter, and those of the head if there is one."""
+    """Copy a file's tensors, and those of the head if there is one, into an adapter."""
     tensors = dict(imported_tensors)
     if adapted.labels:
         if not (folder / HEAD).is_file():
@@ -268,7 +273,7 @@ def _store_imported_run(
     config: dict[str, Any],
     store: RunStore,
 ) -> Run:
-    """The run's folder; its name is a hash of what was imported, since its spec says too little."""
+    """Store an import as a run, named by a hash of what was imported: its spec says too little."""
     from peftcore.training.checkpoint import save_adapter
 
     digest = hashlib.sha256(spec.canonical().encode())

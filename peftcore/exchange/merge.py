@@ -1,4 +1,4 @@
-"""A base with what an adapter learnt added to its weights: an ordinary model again.
+"""Merge an adapter into its base: an ordinary model again.
 
 Only for methods that change weights and nothing else; products of LoRA are multiplied out, and
 differences from the base's weights are added as they are.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def merged_model(adapted: AdaptedModel, seed_index: int) -> Any:
-    """The transformers model with the centroid of one seed in its weights."""
+    """Return the transformers model with the centroid of one seed in its weights."""
     values = merged_weights(adapted, centroid(adapted, seed_index))
     model = copy.deepcopy(adapted.base.model)
     parameters = dict(model.named_parameters())
@@ -32,7 +32,10 @@ def merged_model(adapted: AdaptedModel, seed_index: int) -> Any:
 
 
 def merged_weights(adapted: AdaptedModel, mix: MemberMixture) -> dict[str, Tensor]:
-    """Name of a weight → what it becomes; BadInput if the method does more than that."""
+    """Return weight name → merged weight, e.g. (o, i), for the weights that change.
+
+    BadInput if the method does more than change weights. mix holds one row: tensors (1, v, …).
+    """
     adapter = adapted.adapter
     if isinstance(adapter, ChosenWeights):
         return merged_parameters(adapter, {name: mix(name, 1)[0] for name in mix.tensors})
@@ -48,7 +51,7 @@ def merged_weights(adapted: AdaptedModel, mix: MemberMixture) -> dict[str, Tenso
 def _add_products(
     adapted: AdaptedModel, low_rank_products: list[LowRankProduct], scale: float
 ) -> dict[str, Tensor]:
-    """The weights that products are added to, multiplied out."""
+    """Multiply products out and add them: name → weight of its own shape."""
     new_weights: dict[str, Tensor] = {}
     for part, down, up in low_rank_products:
         name = f"{part.path}.weight"

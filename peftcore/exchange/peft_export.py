@@ -1,11 +1,11 @@
-"""Our tensors as the `peft` package writes them (its release 0.21); `peft_reading` is the way back.
+"""Write our tensors as the `peft` package does (its release 0.21); `peft_import` reads them.
 
 Only what that package computes in exactly the same way is written; everything else is refused with
-the reason.  Two things need care.  It counts the positions of the content after a prefix, we do
-not: on rotary bases the keys are turned by the prefix length to make up for it, on bases with
+the reason. Two things need care. The package counts the positions of the content after a prefix, we
+do not: on rotary bases the keys are rotated by the prefix length to compensate, on bases with
 learned positions whoever calls the model has to, and on T5 nothing can, since its bias by distance
-would act on the prefix too.  And GPT-2 keeps query, key and value in one matrix, where several of
-our products become one of a higher rank.  Files and folders are in `folders`.
+would act on the prefix too. And GPT-2 keeps query, key and value in one matrix, where several of
+our products become one of a higher rank. Files and folders are in `folders`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ TASK_TYPES = {
 }
 OWN_FORMAT_HINT = "Our own format has it: take the run's folder, or a bundle of it."
 PEFT_MODULE_PREFIX = "base_model.model."
-LowRankProduct = tuple[
-    "TargetSlice", "Tensor", "Tensor"
-]  # down (i, r) and up (r, o), added to a part's output
+# Down (i, r) and up (r, o), whose product is added to a slice's output.
+LowRankProduct = tuple["TargetSlice", "Tensor", "Tensor"]
 
 
 @dataclass(frozen=True)
 class PeftFiles:
-    """The package's configuration and tensors, and what a caller has to know."""
+    """The package's configuration and tensors, and notes for whoever uses them."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -49,10 +48,10 @@ class PeftFiles:
 def to_peft_files(
     adapted: AdaptedModel, seed_index: int, moved_positions: bool = False
 ) -> PeftFiles:
-    """The centroid of one seed's simplex in the package's format; BadInput if it has no form there.
+    """Convert the centroid of one seed's simplex to the package's format.
 
-    moved_positions: the caller promises to count positions from minus the prefix length, which is
-    what it takes on bases with learned positions.
+    BadInput if it has no form there. moved_positions: the caller promises to count positions from
+    minus the prefix length, which bases with learned positions need.
     """
     adapter, mix = adapted.adapter, centroid(adapted, seed_index)
     products_and_scale = low_rank_products(adapted, mix)
@@ -81,7 +80,7 @@ def to_peft_files(
 
 
 def _reason_not_expressible(adapter: Adapter) -> str:
-    """What the package lacks, where that is known."""
+    """Return what the package lacks for this method, where that is known."""
     from peftcore.methods.common.weight_deltas import ChosenWeights
 
     if isinstance(adapter, ChosenWeights):
@@ -90,7 +89,7 @@ def _reason_not_expressible(adapter: Adapter) -> str:
 
 
 def centroid(adapted: AdaptedModel, seed_index: int) -> MemberMixture:
-    """What one seed learnt, at the middle of its simplex, as a mix for a single row."""
+    """Return one seed at the middle of its simplex, as a mixture for a single row."""
     import torch
 
     from peftcore.adapters.mixing import MemberMixture
@@ -104,7 +103,7 @@ def centroid(adapted: AdaptedModel, seed_index: int) -> MemberMixture:
 
 
 def _prompt_files(adapted: AdaptedModel, mix: MemberMixture) -> PeftFiles:
-    """Soft tokens in front of the input; scales and the like are folded into them."""
+    """Convert soft tokens (1, p, d), with scales multiplied in."""
     base = adapted.base
     if base.kind == "encoder":
         raise BadInput(
@@ -126,7 +125,7 @@ def _prompt_files(adapted: AdaptedModel, mix: MemberMixture) -> PeftFiles:
 
 
 def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bool) -> PeftFiles:
-    """Keys and values in front of every block of a decoder, as one table (p, layers 2 h e)."""
+    """Convert keys and values of a decoder's blocks to one table (p, layers 2 h e)."""
     import torch
 
     base, notes = adapted.base, []
@@ -166,7 +165,7 @@ def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bo
 
 
 def check_prefix_expressible(base: BaseModel, done: str) -> None:
-    """BadInput where the package's prefix is another function than ours."""
+    """Raise BadInput where the package's prefix is a different function from ours."""
     if base.kind == "encoder-decoder":
         raise BadInput(
             f"a prefix for {base.name} cannot be {done}: the peft package knows none for the "
@@ -182,10 +181,11 @@ def check_prefix_expressible(base: BaseModel, done: str) -> None:
 
 
 def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
-    """What makes keys (n, h, p, e) look the same to queries that stand so much further right.
+    """Return a function that rotates keys (n, h, p, e) for queries so many positions later.
 
-    Rotary positions turn pairs of features of queries and keys alike, and only the difference of
-    two positions counts.  Bases without rotary positions need nothing.
+    The result looks to those queries as the keys did before. Rotary positions rotate pairs of
+    features of queries and keys alike, and only the difference of two positions counts. Bases
+    without rotary positions need nothing.
     """
     import torch
 
@@ -201,6 +201,7 @@ def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     angle = torch.cat([angle, angle])
 
     def turned(keys: Tensor) -> Tensor:
+        """Rotate keys (n, h, p, e) by the fixed angle."""
         left, right = keys.chunk(2, -1)
         return keys * angle.cos() + torch.cat([-right, left], -1) * angle.sin()
 
@@ -210,9 +211,10 @@ def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
 def low_rank_products(
     adapted: AdaptedModel, mix: MemberMixture
 ) -> tuple[list[LowRankProduct], float] | None:
-    """What is added to matrices as products, and times what; None if it is anything else.
+    """Return what is added to matrices as products, down (i, r) and up (r, o), and their scale.
 
-    Sparse atoms whose thresholds are zero are LoRA of that many atoms.
+    None if the method does anything else. Sparse atoms whose thresholds are zero are LoRA of that
+    many atoms.
     """
     adapter, config = adapted.adapter, adapted.adapter.config
     if adapter.name == "lora":
@@ -232,7 +234,7 @@ def low_rank_products(
 
 
 def _without_threshold(adapted: AdaptedModel, mix: MemberMixture) -> bool:
-    """Whether no coefficient of these atoms is ever cut off or competed for."""
+    """Return whether these atoms' coefficients are never cut off and never compete."""
     config = adapted.adapter.config
     learned = [t for name, t in mix.tensors.items() if name.startswith("threshold:")]
     none = all(bool((t == 0).all()) for t in learned) if learned else config.threshold == 0
@@ -242,7 +244,7 @@ def _without_threshold(adapted: AdaptedModel, mix: MemberMixture) -> bool:
 def _lora_files(
     base: BaseModel, low_rank_products_found: list[LowRankProduct], scale: float
 ) -> PeftFiles:
-    """Products as LoRA; several on one matrix become one of the sum of their ranks."""
+    """Convert products to LoRA; several on one matrix become one of the sum of their ranks."""
     import torch
     from torch.nn.functional import pad
 
@@ -274,7 +276,7 @@ def _lora_files(
 
 
 def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
-    """Scales of outputs as they are; an inner activation's go to the matrix that reads it."""
+    """Convert scales of outputs; those of an inner activation go to the matrix that reads it."""
     import torch
 
     from peftcore.models.target_modules import ffn_slices_by_block
@@ -305,11 +307,11 @@ def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
 
 
 def _transposed(base: BaseModel, path: str) -> bool:
-    """Whether a leaf stores its matrix (inputs, outputs), as GPT-2's do."""
+    """Return whether a module stores its matrix (i, o), as GPT-2's do."""
     return type(base.model.get_submodule(path)).__name__ == "Conv1D"
 
 
 def output_width(base: BaseModel, path: str) -> int:
-    """How many numbers a leaf returns for each position."""
+    """Return how many numbers a module outputs for each position."""
     shape = base.model.get_submodule(path).weight.shape
     return int(shape[1] if _transposed(base, path) else shape[0])

@@ -1,6 +1,6 @@
-"""What files of the `peft` package hold, in our terms (its release 0.21).
+"""Read files of the `peft` package (its release 0.21) as one of our methods.
 
-The mirror of `peft_format`: only what one of our methods computes in exactly the same way is read.
+The inverse of `peft_export`: only what one of our methods computes in exactly the same way is read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImportedAdapter:
-    """A method of ours with its settings, and its tensors without seed and vertex axes."""
+    """One of our methods with its settings, and tensors without seed and vertex axes."""
 
     method: str
     settings: dict[str, Any]
@@ -37,7 +37,10 @@ class ImportedAdapter:
 def read(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
-    """What the package's files hold, in our terms; BadInput if we have no equal method."""
+    """Convert the package's configuration and tensors, such as down (r, i), to our method.
+
+    BadInput if we have no equal method.
+    """
     readers = {"LORA": _read_lora, "PROMPT_TUNING": _read_prompt, "PREFIX_TUNING": _read_prefix}
     kind = str(config.get("peft_type"))[:40]
     if kind not in readers:
@@ -52,6 +55,7 @@ def read(
 
 
 def _single_tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return the only tensor of the file, in float32; BadInput if there are others."""
     if set(tensors) != {name}:
         listed_names = ", ".join(repr(t[:60]) for t in sorted(tensors)[:3]) or "nothing"
         raise BadInput(f"the adapter should hold just {name!r}; it holds {listed_names}")
@@ -59,6 +63,7 @@ def _single_tensor(tensors: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def _prompt_length(config: Mapping[str, Any]) -> int:
+    """Return the number of virtual tokens; BadInput if it is no usable number."""
     length = config.get("num_virtual_tokens")
     if type(length) is not int or not 1 <= length <= 200:
         raise BadInput(f"num_virtual_tokens must lie in [1, 200]; got {str(length)[:40]}")
@@ -68,6 +73,7 @@ def _prompt_length(config: Mapping[str, Any]) -> int:
 def _read_prompt(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
+    """Read a soft prompt (p, d)."""
     if base.kind == "encoder":
         raise BadInput(
             "a prompt of the peft package stands before an encoder's first token, ours behind it"
@@ -85,6 +91,7 @@ def _read_prompt(
 def _read_prefix(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
+    """Read a prefix: keys and values (h, p, e) of every block."""
     check_prefix_expressible(base, "imported")
     if base.structure.architecture.absolute_positions:
         raise BadInput(
@@ -127,7 +134,7 @@ IGNORED_CONFIG_KEYS = {  # what describes the file, or only matters while traini
 def _read_lora(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
-    """LoRA on matrices of known components; other ranks are filled up with zeros."""
+    """Read LoRA on matrices of known components; lower ranks are filled up with zeros."""
     unsupported = sorted(
         name for name, value in config.items() if value and name not in IGNORED_CONFIG_KEYS
     )
@@ -165,7 +172,7 @@ def _read_lora(
 def _matrix_pairs(
     tensors: Mapping[str, Tensor], base: BaseModel
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Path → down (i, r) and up (r, o), checked against the matrix they belong to."""
+    """Return path → down (i, r) and up (r, o), checked against the matrix they belong to."""
     matrices: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(\.default)?\.weight", name)
@@ -197,7 +204,7 @@ def _matrix_pairs(
 
 
 def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSlice]:
-    """The parts our LoRA has to have so that it reaches all these paths, each column once."""
+    """Return the target slices with which our LoRA reaches all these paths, each once."""
     from peftcore.methods.lora import LoRA
 
     components = get_args(get_args(LoRA.Config.model_fields["components"].annotation)[0])
@@ -219,7 +226,7 @@ def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSli
 
 
 def _product_scale(config: Mapping[str, Any], path: str, rank: int) -> float:
-    """What the package multiplies a product by."""
+    """Return the factor that the package multiplies a product with."""
     alpha = config.get("lora_alpha", 8)
     patterns = config.get("alpha_pattern") or {}
     for pattern, value in patterns.items() if isinstance(patterns, dict) else ():

@@ -1,7 +1,7 @@
-"""Bundles read again: held against this machine, trained once more, and their scores compared.
+"""Reproduce bundles: compare them with this machine, train again, and compare the scores.
 
-Nothing in a zip is believed: members have known names, texts are parsed, tensors are safetensors.
-Runs are trained in a place of their own, so what is here already stays as it is.
+Nothing in a zip is trusted: members have known names, texts are parsed, tensors are safetensors.
+Runs are trained in a folder of their own, so what is here already stays as it is.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is compared between a bundle and this machine."""
+    """One difference between a bundle and this machine."""
 
     what: Literal["file", "base", "data", "version", "spec"]
     run: str
-    said: str
+    bundled: str
     here: str
     fatal: bool  # whether the result cannot be the same
 
     @property
     def sentence(self) -> str:
-        """What differs, in words."""
-        return f"run {self.run}: {self.said}, here {self.here}" if self.run else self.said
+        """The difference in words."""
+        return f"run {self.run}: {self.bundled}, here {self.here}" if self.run else self.bundled
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Score:
 
 @dataclass(frozen=True)
 class ReproductionReport:
-    """What reproducing a bundle gave."""
+    """Result of reproducing a bundle."""
 
     findings: list[Finding]
     scores: list[Score] = field(default_factory=list)
@@ -73,7 +73,7 @@ class ReproductionReport:
 
     @property
     def identical(self) -> bool:
-        """Whether every score came out to the last digit."""
+        """True if every score is equal to the last digit."""
         return bool(self.scores) and all(score.difference == 0 for score in self.scores)
 
 
@@ -88,7 +88,7 @@ class BundledRun:
 
 
 def open_bundle(path: Path) -> tuple[CheckedZip, list[BundledRun]]:
-    """A bundle and its runs; BadInput if it is none, or is not safe to read."""
+    """Open a bundle and read its runs; BadInput if it is none, or is not safe to read."""
     archive = CheckedZip(path.expanduser(), MEMBER_PATTERN)
     listed = _read_object(archive, "bundle.json")
     if listed.get("format") != FORMAT:
@@ -101,6 +101,7 @@ def open_bundle(path: Path) -> tuple[CheckedZip, list[BundledRun]]:
 
 
 def _read_run(archive: CheckedZip, run_id: str) -> BundledRun:
+    """Read a run of a bundle."""
     if not re.fullmatch(r"[0-9a-f]{12}", run_id):
         raise BadInput(f"{archive.name} lists a run called {run_id[:40]!r}, which is no id")
     folder = f"runs/{run_id}"
@@ -116,7 +117,7 @@ def _read_run(archive: CheckedZip, run_id: str) -> BundledRun:
 
 
 def _read_object(archive: CheckedZip, name: str, needed: bool = True) -> dict[str, Any]:
-    """A member as a JSON object; without `needed`, empty if it is not there."""
+    """Read a member as a JSON object; without `needed`, empty if it is missing."""
     if not needed and name not in archive:
         return {}
     try:
@@ -136,9 +137,9 @@ def find_differences(
     device: str = "cpu",
     bases: dict[str, BaseModel] | None = None,
 ) -> list[Finding]:
-    """Everything that differs between what a bundle says and what is here.
+    """List everything that differs between what a bundle says and this machine.
 
-    bases: base models already loaded, by name; those that had to be are added.
+    bases holds base models already loaded, by name; those that had to be loaded are added.
     """
     findings = [Finding("file", "", text, "", True) for text in archive.checksum_mismatches()]
     loaded_bases = {} if bases is None else bases
@@ -155,6 +156,7 @@ def find_differences(
 def _base_finding(
     run: BundledRun, device: str, loaded_bases: dict[str, BaseModel]
 ) -> Iterator[Finding]:
+    """Yield a finding if the base's weights differ."""
     from peftcore.models.base_model import load
 
     bundled_fingerprint = str(run.manifest.get("base", {}).get("fingerprint"))
@@ -171,6 +173,7 @@ def _base_finding(
 
 
 def _data_finding(run: BundledRun) -> Iterator[Finding]:
+    """Yield a finding if the task's data differ."""
     if "imported" in run.manifest:
         return
     bundled_hash = str(run.manifest.get("data_hash"))
@@ -185,6 +188,7 @@ def _data_finding(run: BundledRun) -> Iterator[Finding]:
 
 
 def _version_findings(run: BundledRun) -> Iterator[Finding]:
+    """Yield a finding for each package whose version differs."""
     versions = run.manifest.get("versions", {})
     bundled_versions = {"python": run.manifest.get("python"), **versions}
     for name, version in bundled_versions.items() if isinstance(versions, dict) else ():
@@ -206,7 +210,7 @@ def reproduce(
     report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> ReproductionReport:
-    """Train every run of a bundle again, in a place of its own, and compare the scores.
+    """Train every run of a bundle again, in a folder of its own, and compare the scores.
 
     BadInput names everything that makes an equal result impossible.
     """
@@ -231,6 +235,7 @@ def reproduce(
         base = bases[bundled.spec.base]
 
         def work(run: Run = run, base: BaseModel = base) -> RunStatus:
+            """Do the run on the chosen device."""
             return execute_run(run, device=torch_device, base=base, report=report, stop=stop)
 
         status = run_recording_errors(run, work)
@@ -241,7 +246,7 @@ def reproduce(
 
 
 def _in_start_order(runs: Sequence[BundledRun]) -> list[BundledRun]:
-    """The runs, each after the one it starts from."""
+    """Order the runs, each after the one it starts from."""
     waiting, done = {run.id: run for run in runs}, dict[str, BundledRun]()
     while waiting:
         ready = [r for r in waiting.values() if not r.spec.start or r.spec.start in done]
@@ -254,7 +259,7 @@ def _in_start_order(runs: Sequence[BundledRun]) -> list[BundledRun]:
 
 
 def _unpack(archive: CheckedZip, bundled: BundledRun, store: RunStore) -> None:
-    """A run that was trained elsewhere, as it is in the bundle."""
+    """Copy a run that was trained elsewhere from the bundle into the store."""
     folder = store.folder / bundled.id
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (*RUN_FILES, "status.json"):
@@ -264,7 +269,7 @@ def _unpack(archive: CheckedZip, bundled: BundledRun, store: RunStore) -> None:
 
 
 def _compare_scores(bundled: BundledRun, run: Run) -> list[Score]:
-    """Old and new scores, seed by seed."""
+    """Pair old and new scores, seed by seed."""
     new, numbers = run.scores(), run.spec.population.seed_numbers()
     return [
         Score(
@@ -280,4 +285,5 @@ def _compare_scores(bundled: BundledRun, run: Run) -> list[Score]:
 
 
 def _value_or_nan(values: list[float] | None, index: int) -> float:
+    """Return values[index], or nan where there is none."""
     return values[index] if values and index < len(values) else float("nan")

@@ -1,8 +1,8 @@
-"""The runs that ship with the project, so that every page shows something true at first start.
+"""The demo runs that ship with the project, so that every page has results at first start.
 
-`python -m peftcore demos` makes them again, and `demos --studies` those behind the studies of the
-Scaling and Landscape pages.  Miniworld runs only: no third party's text enters the tree, not even
-inside a run's answers.
+`python -m peftcore demos` trains them again, and `demos --studies` the runs behind the studies of
+the Scaling and Landscape pages. Miniworld runs only: no third party's text enters the tree, not
+even inside a run's answers.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ DEMO_RUNS = (  # base, task, method, corners of the simplex
     ("tiny-t5", "miniworld_venues", "spt", 1),
     ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
 )
-SPARSE_ATOMS = {  # of which the Atoms page shows the few that matter, and two tasks' at once
+SPARSE_ATOMS = {  # few atoms, so that the Atoms page can show those of two tasks
     "atoms": 8,
     "components": ["attention.query", "attention.value", "cross.query", "cross.value"],
     "stacks": ["decoder"],
     "threshold": 3.0,
     "learned_threshold": False,
 }
-MAX_ADAPTER_BYTES = (
-    1_000_000  # bytes of an adapter behind a study, whose scores are what is looked at
-)
+# Larger adapters of studies do not ship: pages show the scores of these runs.
+MAX_ADAPTER_BYTES = 1_000_000
 SHIPPED_FILES = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
     *("adapter.safetensors", "manifest.json", "log.txt"),
@@ -43,7 +42,7 @@ SHIPPED_FILES = (
 
 
 def demo_specs() -> list[RunSpec]:
-    """What the demo runs ask for: every default, four seeds; then sparse atoms with five."""
+    """List the specs of the demo runs: all defaults, four seeds; sparse atoms with five."""
     plain = [
         build_spec(base, task, method, None, {"seeds": 4, "vertices": vertices})
         for base, task, method, vertices in DEMO_RUNS
@@ -56,7 +55,7 @@ def demo_specs() -> list[RunSpec]:
 
 
 def _keeps_path(spec: RunSpec) -> bool:
-    """Whether a page shows how this run got where it is: scales of a prompt, a simplex."""
+    """Return whether a page shows this run's steps: scales of a prompt, a simplex."""
     return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 
@@ -64,10 +63,10 @@ TRANSFER_TASKS = ("miniworld_venues", "miniworld_nli")
 
 
 def study_specs(store: RunStore) -> list[RunSpec]:
-    """What the studies of the pages ask for around demo runs, less the demo runs themselves.
+    """List the specs of the studies around demo runs, without the demo runs themselves.
 
     Scaling, around the run on venues: ablations, prompt lengths, training examples, and transfer
-    from and to entailment.  Landscape, around the simplex: other numbers of vertices.
+    from and to entailment. Landscape, around the simplex: other numbers of vertices.
     """
     from peftcore.labs.landscape import request
     from peftcore.labs.scaling import ablations
@@ -90,9 +89,9 @@ def study_specs(store: RunStore) -> list[RunSpec]:
 def write_demo_runs(
     out: Path, train: Callable[[Run], object], wanted: Sequence[RunSpec] | None = None
 ) -> list[Run]:
-    """Do every demo run (or those wanted) with `work`, and put them in `out` for what was there.
+    """Train every demo run (or the wanted ones) with `train`, and replace those in `out`.
 
-    Runs that an earlier call finished before it was stopped are not done again.
+    Runs that an earlier call finished before it was stopped are not trained again.
     """
     store = RunStore(out.with_name(f".{out.name}-new"), demo_folder=out / "none")
     runs = [store.create(spec) for spec in (demo_specs() if wanted is None else wanted)]

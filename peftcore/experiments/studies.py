@@ -1,9 +1,9 @@
-"""Studies: named sets of runs whose table stands beside the papers' figures.
+"""Studies: named sets of runs whose table is shown beside the papers' figures.
 
-`python -m peftcore study NAME` makes the runs that are missing, one after another, and writes the
-table; stopped, it goes on where it was.  What a study asks for is decided here and not on its
-results: methods run at their defaults.  How far those defaults were chosen on a study's own task
-is said in its note.
+`python -m peftcore study NAME` trains the runs that are missing, one after another, and writes the
+table; after a stop it continues where it was. The runs of a study are decided here and not on its
+results: methods run at their defaults. How far those defaults were chosen on a study's own task is
+noted in its `note`.
 """
 
 from __future__ import annotations
@@ -49,13 +49,14 @@ class Experiment:
     steps: int
 
     def runs(self) -> Iterator[tuple[ExperimentArm, RunSpec]]:
-        """Every run of the study, the smallest numbers of examples first."""
+        """Yield every run of the study, the smallest numbers of examples first."""
         for shots in self.shots:
             for task in self.tasks:
                 for arm in self.arms:
                     yield arm, self._spec(task, arm, shots)
 
     def _spec(self, task: str, arm: ExperimentArm, shots: int) -> RunSpec:
+        """Build the spec of one combination."""
         training = {"shots": shots, "dev": min(shots, 50), "steps": self.steps}
         return build_spec(
             self.base,
@@ -183,7 +184,7 @@ INTERVAL_COLUMNS = ("mean", "low", "high")
 
 
 def find(name: str) -> Experiment:
-    """A study by name; BadInput names those there are."""
+    """Return a study by name; BadInput names those there are."""
     if name not in EXPERIMENTS:
         raise unknown_name("study", name, EXPERIMENTS)
     return EXPERIMENTS[name]
@@ -192,7 +193,7 @@ def find(name: str) -> Experiment:
 def run_experiment(
     name: str, train: Callable[[RunSpec], Run], on_row: Callable[[int, int, ExperimentRow], None]
 ) -> list[ExperimentRow]:
-    """Make what is missing with `work` and return the table; `tell` hears of every row.
+    """Train what is missing with `train` and return the table; on_row gets every row.
 
     Numbers of examples that a task does not have are left out.
     """
@@ -205,11 +206,12 @@ def run_experiment(
 
 
 def _has_enough_examples(spec: RunSpec) -> bool:
+    """Return whether the task has as many training examples as the spec asks for."""
     return spec.training.shots <= len(tasks.find_task(spec.task).load("train"))
 
 
 def finished_rows(name: str) -> list[ExperimentRow]:
-    """The rows whose runs are there, without making any."""
+    """Return the rows whose runs are finished, without training any."""
     store, rows = RunStore(), []
     for arm, spec in find(name).runs():
         run = store.find(spec)
@@ -219,7 +221,7 @@ def finished_rows(name: str) -> list[ExperimentRow]:
 
 
 def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
-    """The cell a finished run fills."""
+    """Summarise a finished run as a row."""
     spec, metric = run.spec, tasks.find_task(run.spec.task).main_metric
     values = run.scores().get(metric, [])
     estimate = interval(values)
@@ -242,19 +244,20 @@ def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
 
 
 def read(path: Path) -> list[ExperimentRow]:
-    """The rows of a CSV file that `write` wrote."""
+    """Read the rows of a CSV file that `write` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return [_row_of(cells) for cells in csv.DictReader(file)]
 
 
 def _row_of(cells: Mapping[str, Any]) -> ExperimentRow:
+    """Build a row from the cells of a CSV line."""
     numbers = {name: float(cells[name]) if cells[name] else None for name in INTERVAL_COLUMNS}
     counts = {name: int(cells[name]) for name in ("shots", "n", "trainable")}
     return ExperimentRow(**{**cells, **numbers, **counts})
 
 
 def write(rows: list[ExperimentRow], path: Path) -> None:
-    """Put rows into a CSV file, in place of what it has of the same studies."""
+    """Write rows to a CSV file, in place of what it has of the same studies."""
     names = list(ExperimentRow.__dataclass_fields__)
     kept: list[dict[str, Any]] = []
     if path.is_file():
@@ -269,4 +272,5 @@ def write(rows: list[ExperimentRow], path: Path) -> None:
 
 
 def _short(value: Any) -> Any:
+    """Return a number with five digits; other values as they are."""
     return f"{value:.5g}" if isinstance(value, float) else value

@@ -31,9 +31,8 @@ from peftcore.settings import Settings
 from peftcore.system import atomic_files, file_locks, processes
 
 STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
-HEARTBEAT_TIMEOUT_SECONDS = (
-    300.0  # seconds without a sign of life after which a process counts as hung
-)
+# Without a sign of life for so long a process counts as hung.
+HEARTBEAT_TIMEOUT_SECONDS = 300.0
 JOB_ID_PATTERN = re.compile(r"[0-9a-f]{12}")
 ADAPTER_REF_PATTERN = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
 

@@ -65,9 +65,8 @@ class Worker:
         finished_jobs, idle_deadline = 0, time.monotonic() + idle_seconds
         with self._handling_sigterm(), heartbeat_thread(self._send_heartbeats):
             try:
-                self.device = resolve_device(
-                    self.requested_device
-                )  # inside: importing torch takes seconds
+                # Only now, while heartbeats are sent: importing torch takes seconds.
+                self.device = resolve_device(self.requested_device)
                 while not self._stopping.is_set():
                     job = self.queue.claim(self.device, self.identity)
                     if job:

@@ -1,1 +1,1 @@
-"""Methods, one file each, found by file: see `base` for what a file must say."""
+"""Methods, one file each; `adapters.base` says what such a file must define."""

@@ -1,4 +1,4 @@
-"""Sparse atoms: what chosen matrices return gets a sparse mixture of learned atoms added.
+"""Sparse atoms: outputs of chosen matrices get a sparse combination of learned atoms added.
 
 Source: arXiv:2507.10855 says that the change of features is a sparse combination of dictionary
 atoms and that the atoms are tuned; how coefficients are computed is not public, so what follows is
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @register
 class SparseAtoms(Adapter):
-    """Per part an encoder (s, v, i, m), atoms (s, v, m, o) and a threshold (s, v, 1, 1).
+    """Encoder (s, v, i, m), atoms (s, v, m, o) and threshold (s, v, 1, 1) for each target slice.
 
-    A forward pass notes the coefficients (n, t, m) of every part as "component:path".
+    A forward pass notes the coefficients (n, t, m) of every slice as "component:path".
     """
 
     name, title = "atoms", "Sparse atoms"
@@ -116,12 +116,13 @@ class SparseAtoms(Adapter):
 
     @cached_property
     def matrices(self) -> list[TargetSlice]:
-        """The parts that get atoms."""
+        """Target slices that get atoms."""
         return target_modules.select_target_slices(
             self.base, self.config.components, self.config.stacks
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create encoders (s, v, i, m), atoms (s, v, m, o) and thresholds (s, v, 1, 1)."""
         count, tensors = self.config.atoms, {}
         for part in self.matrices:
             key = target_modules.layer_key(part)
@@ -134,13 +135,16 @@ class SparseAtoms(Adapter):
         return tensors
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the tensors (s, v, …) with thresholds made positive."""
         # The size counts: one that has crossed zero in training is a threshold all the same.
         return {n: t.abs() if n.startswith("threshold:") else t for n, t in tensors.items()}
 
     def target_modules(self) -> list[str]:
+        """List the modules with a target slice."""
         return sorted({part.path for part in self.matrices})
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Add D S(E x) to the output (n, t, o) for input x (n, t, i), and note S(E x)."""
         for part in (p for p in self.matrices if p.path == path):
             key = target_modules.layer_key(part)
             code = self._coefficients(x, key, mix)
@@ -150,7 +154,7 @@ class SparseAtoms(Adapter):
         return out
 
     def _coefficients(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:
-        """Sparse coefficients (n, t, m) of what a matrix reads (n, t, i)."""
+        """Return the sparse coefficients (n, t, m) for inputs x (n, t, i)."""
         from peftcore.methods.common.soft_threshold import shrink
 
         read = mix.linear_output(x, f"encode:{key}")
@@ -164,7 +168,7 @@ class SparseAtoms(Adapter):
         return code
 
     def _threshold(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:
-        """The threshold at every position, (n, t, 1)."""
+        """Return the threshold at every position, (n, t, 1)."""
         from peftcore.methods.common.soft_threshold import root_mean_square
 
         unit = root_mean_square(x) if self.config.relative else x.new_ones(*x.shape[:-1], 1)
@@ -173,9 +177,10 @@ class SparseAtoms(Adapter):
         return unit * self.config.threshold
 
     def _compete(self, code: Tensor, read: Tensor, limit: Tensor, atoms: Tensor) -> Tensor:
-        """Further rounds: least ½‖a‖² + ½‖D a‖² − a·(E x) + threshold ‖a‖₁ by iterative shrinkage.
+        """Minimise ½‖a‖² + ½‖D a‖² − a·(E x) + threshold ‖a‖₁ by further shrinkage rounds.
 
-        atoms (n, m, o).  While D is zero the first round is already the answer.
+        Done by iterative shrinkage on code a (n, t, m); read is E x (n, t, m), limit the threshold
+        (n, t, 1), atoms D (n, m, o). While D is zero the first round is already the answer.
         """
         from peftcore.methods.common.soft_threshold import shrink
 
@@ -187,7 +192,7 @@ class SparseAtoms(Adapter):
         return code
 
     def _add_l1_cost(self, code: Tensor, part: TargetSlice, mix: MemberMixture) -> None:
-        """Count the mean size of the coefficients over the positions that are not padding."""
+        """Add the mean size of coefficients at positions without padding to the training loss."""
         if not self.config.l1 or part.stack not in mix.token_masks:
             return
         reads_encoder = part.component in ("cross.key", "cross.value")

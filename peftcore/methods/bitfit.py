@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @register
 class BitFit(ChosenWeights):
-    """Differences of bias vectors."""
+    """Differences (s, v, d) of bias vectors."""
 
     name, title = "bitfit", "BitFit"
     summary = "Only the bias vectors of the base are trained, about a thousandth of its weights."
@@ -44,6 +44,7 @@ class BitFit(ChosenWeights):
         )
 
     def choose_weights(self) -> tuple[Weight, ...]:
+        """Return the biases of the chosen components; BadInput if there are none."""
         structure = self.base.structure
         if not any(weight.is_bias for weight in structure.weights):
             raise BadInput(
@@ -59,6 +60,7 @@ class BitFit(ChosenWeights):
         return weights
 
     def _with_biases(self) -> list[str]:
+        """List the components of this base that have biases."""
         structure = self.base.structure
         return [
             c for c in structure.choices if any(w.is_bias for w in structure.select_weights([c]))

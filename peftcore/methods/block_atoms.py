@@ -1,4 +1,4 @@
-"""Block atoms: the change of a matrix follows the sparse code that its own blocks have.
+"""Block atoms: a matrix changes by trained atoms, in the sparse pattern of its own blocks.
 
 A frozen matrix is cut into square blocks and every block coded by a few atoms of a dictionary
 learned from the matrix (`block_codes`).  The codes stay as they are; new atoms, one for each of the
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @register
 class BlockAtoms(Adapter):
-    """Per part atoms (s, v, a, k, k); codes (i / k, o / k, a) turn them into a matrix (i, o)."""
+    """Atoms (s, v, a, k, k) of each slice; codes (i / k, o / k, a) make them a matrix (i, o)."""
 
     name, title = "block_atoms", "Block atoms"
     summary = (
@@ -79,7 +79,7 @@ class BlockAtoms(Adapter):
 
     @cached_property
     def matrices(self) -> list[TargetSlice]:
-        """The parts that change; BadInput if one of them cannot be cut into such blocks."""
+        """Target slices that change; BadInput if blocks of this size do not divide one of them."""
         targets = target_modules.select_target_slices(
             self.base, self.config.components, self.config.stacks
         )
@@ -96,12 +96,12 @@ class BlockAtoms(Adapter):
 
     @property
     def atoms(self) -> int:
-        """Atoms of each matrix."""
+        """Number of atoms of each matrix."""
         return self.config.multiple * self.config.block**2
 
     @cached_property
     def codes(self) -> dict[str, Tensor]:
-        """The codes of each part by "component:path"; computed when first asked for."""
+        """Codes (q, p, a) of each slice's q by p blocks, by "component:path"; lazily computed."""
         from peftcore.methods.common import block_codes
 
         k, price = self.config.block, self.config.price
@@ -113,6 +113,7 @@ class BlockAtoms(Adapter):
         }
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create atoms (s, v, a, k, k) of zero."""
         k = self.config.block
         return {
             f"atoms:{target_modules.layer_key(part)}": initializer.constant(
@@ -122,13 +123,14 @@ class BlockAtoms(Adapter):
         }
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return what each matrix gains, (s, v, i, o), by "change:component:path"."""
         return {
             f"change:{key}": self._change(codes, tensors[f"atoms:{key}"])
             for key, codes in self.codes.items()
         }
 
     def _change(self, codes: Tensor, atoms: Tensor) -> Tensor:
-        """Codes (q, p, a) times atoms (s, v, a, k, k): what the matrix gains, (s, v, i, o)."""
+        """Combine atoms (s, v, a, k, k) by codes (q, p, a): the matrix's change (s, v, i, o)."""
         rows, columns, count = codes.shape
         s, v, _, k, _ = atoms.shape
         flat = codes.to(atoms).view(-1, count) @ atoms.flatten(3)  # (s, v, q p, k k)
@@ -136,9 +138,11 @@ class BlockAtoms(Adapter):
         return blocks.reshape(s, v, rows * k, columns * k)
 
     def target_modules(self) -> list[str]:
+        """List the modules with a target slice."""
         return sorted({part.path for part in self.matrices})
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Add x (n, t, i) times the matrix's change to the output (n, t, o)."""
         for part in (p for p in self.matrices if p.path == path):
             out = mix.add_linear_output(
                 out, x, f"change:{target_modules.layer_key(part)}", part.start

@@ -1,4 +1,4 @@
-"""Bottleneck adapters: a narrow two-layer network behind blocks of the frozen model.
+"""Bottleneck adapters: a narrow two-layer network after blocks of the frozen model.
 
 Source: arXiv:1902.00751, which puts one behind attention and one behind the feed-forward of every
 layer; behind the feed-forward alone is the placement of arXiv:2005.00247.  What a block wrote to
@@ -33,7 +33,7 @@ COMPONENTS = {
 
 @register
 class Bottleneck(Adapter):
-    """Per block down (s, v, d, b), up (s, v, b, d) and their biases (s, v, 1, ·)."""
+    """Down (s, v, d, b), up (s, v, b, d) and their biases (s, v, 1, ·) for each block."""
 
     name, title = "bottleneck", "Bottleneck adapter"
     summary = "A narrow two-layer network behind attention and feed-forward blocks."
@@ -73,11 +73,12 @@ class Bottleneck(Adapter):
 
     @cached_property
     def matrices(self) -> list[TargetSlice]:
-        """The matrices behind which an adapter stands."""
+        """Target slices after which an adapter is placed."""
         names = [COMPONENTS[block] for block in self.config.behind]
         return target_modules.select_target_slices(self.base, names, self.config.stacks)
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create down (s, v, d, b), up (s, v, b, d) and their biases (s, v, 1, ·); up is zero."""
         tensors, narrow = {}, self.config.width
         for part in self.matrices:
             key, wide = target_modules.layer_key(part), part.stop - part.start
@@ -88,9 +89,11 @@ class Bottleneck(Adapter):
         return tensors
 
     def target_modules(self) -> list[str]:
+        """List the modules after which an adapter is placed."""
         return [part.path for part in self.matrices]
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Add up(f(down(out))) to the block's output (n, t, d)."""
         (part,) = (p for p in self.matrices if p.path == path)
         key = target_modules.layer_key(part)
         inner = mix.linear_output(out, f"down:{key}") + mix(f"down_bias:{key}", len(out)).to(
@@ -100,6 +103,7 @@ class Bottleneck(Adapter):
         return out + mix(f"up_bias:{key}", len(out)).to(out.dtype)
 
     def _activate(self, inner: Tensor) -> Tensor:
+        """Apply the chosen activation to the inner values (n, t, b)."""
         if self.config.activation == "swish":
             return inner * inner.sigmoid()
         return inner.tanh() if self.config.activation == "tanh" else inner.relu()

@@ -1,8 +1,8 @@
-"""(IA)³: keys, values and the inner activations of feed-forwards are multiplied by learned scales.
+"""(IA)³: learned scales for keys, values and the inner activations of feed-forward blocks.
 
-Source: arXiv:2205.05638.  Every scale starts at one, so training starts at the base model.  The
-inner activation is scaled where it leaves its non-linear function; behind a gate that is the same
-as scaling what the last matrix reads, since the gate multiplies too.
+Source: arXiv:2205.05638. Every scale starts at one, so training starts at the base model. The inner
+activation is scaled at the output of its non-linear function; behind a gate that equals scaling the
+input of the last matrix, since the gate multiplies too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TARGET_COMPONENTS = {
 
 @register
 class IA3(Adapter):
-    """Per key or value matrix and per feed-forward a row of scales (s, v, 1, width)."""
+    """Scales (s, v, 1, o) of each key and value matrix and each feed-forward block."""
 
     name, title = "ia3", "(IA)³"
     summary = "Keys, values and inner activations are multiplied by one learned number each."
@@ -62,7 +62,7 @@ class IA3(Adapter):
 
     @cached_property
     def linears(self) -> list[TargetSlice]:
-        """The key and value matrices that are scaled."""
+        """Key and value slices that are scaled."""
         names = [name for t in self.config.targets for name in TARGET_COMPONENTS.get(t, ())]
         return (
             target_modules.select_target_slices(self.base, names, self.config.stacks)
@@ -94,6 +94,7 @@ class IA3(Adapter):
         return widths
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create scales (s, v, 1, o) of one."""
         widths = {target_modules.layer_key(part): part.stop - part.start for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
         return {
@@ -102,9 +103,11 @@ class IA3(Adapter):
         }
 
     def target_modules(self) -> list[str]:
+        """List the modules whose outputs are scaled."""
         return sorted({part.path for part in self.linears} | self.activations.keys())
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Scale the output (n, t, o) of a feed-forward activation, key or value module."""
         inner = f"scale:ffn.activation:{path}"
         if inner in mix:
             return out * mix(inner, len(out)).to(out.dtype)

@@ -1,6 +1,6 @@
-"""Linear probe: only the classification head is trained, on the untouched encoder's output.
+"""Linear probe: only the classification head is trained, on the untouched encoder.
 
-The yardstick for every method on an encoder: what the base already offers without any adapter.
+The reference for every method on an encoder: what the base offers without any adapter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @register
 class LinearProbe(Adapter):
-    """No tensors of its own."""
+    """No tensors beside the head."""
 
     name, title = "linear_probe", "Linear probe"
     summary = "Only the classification head is trained; the baseline every adapter must beat."
@@ -27,7 +27,8 @@ class LinearProbe(Adapter):
     kinds = frozenset({"encoder"})
 
     class Config(Settings):
-        """The probe has nothing to set."""
+        """The linear probe has no settings."""
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Return no tensors (s, v, …); only the head is trained."""
         return {}

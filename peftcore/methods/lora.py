@@ -1,6 +1,6 @@
-"""LoRA: a low-rank product is added to the output of chosen linear parts.
+"""LoRA: a low-rank product is added to the outputs of chosen linear modules.
 
-Source: arXiv:2106.09685.  The second factor starts at zero, so training starts at the base model.
+Source: arXiv:2106.09685. The second factor starts at zero, so training starts at the base model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @register
 class LoRA(Adapter):
-    """Per part a down matrix (s, v, i, r) and an up matrix (s, v, r, o)."""
+    """Down (s, v, i, r) and up (s, v, r, o) for each target slice."""
 
     name, title = "lora", "LoRA"
     summary = "A low-rank product is added to chosen matrices; attention patterns can change."
@@ -56,12 +56,13 @@ class LoRA(Adapter):
         )
 
     def targets(self) -> list[TargetSlice]:
-        """The parts that get a product."""
+        """Return the target slices that get a product."""
         return target_modules.select_target_slices(
             self.base, self.config.components, self.config.stacks
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create down (s, v, i, r), Gaussian, and up (s, v, r, o), zero."""
         rank, tensors = self.config.rank, {}
         for part in self.targets():
             key = target_modules.layer_key(part)
@@ -70,9 +71,11 @@ class LoRA(Adapter):
         return tensors
 
     def target_modules(self) -> list[str]:
+        """List the modules with a target slice."""
         return sorted({part.path for part in self.targets()})
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Add (alpha / rank) up(down(x)) to the output (n, t, o) for input x (n, t, i)."""
         scale = self.config.alpha / self.config.rank
         for part in (p for p in self.targets() if p.path == path):
             key = target_modules.layer_key(part)

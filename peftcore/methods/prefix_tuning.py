@@ -1,7 +1,8 @@
-"""Prefix tuning: learned keys and values in front of the content of chosen attention blocks.
+"""Prefix tuning: learned keys and values before the content of chosen attention blocks.
 
-Source: arXiv:2101.00190.  Free keys and values, or produced by a small perceptron that all members
-of a seed share and that is dropped after training (a perceptron per vertex would outweigh a BERT).
+Source: arXiv:2101.00190. Keys and values are trained directly, or produced by a small perceptron
+that all members of a seed share and that is dropped after training (a perceptron per vertex would
+be larger than a BERT).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @register
 class PrefixTuning(Adapter):
-    """Keys and values (s, v, h, p, e) per site, or an embedding (s, v, p, d) and a perceptron."""
+    """Keys and values (s, v, h, p, e) per block, or an embedding (s, v, p, d) and a perceptron."""
 
     name, title = "prefix_tuning", "Prefix tuning"
     summary = "Learned keys and values that every attention block can look at beside the content."
@@ -75,7 +76,7 @@ class PrefixTuning(Adapter):
         )
 
     def attention_blocks(self) -> list[AttentionBlock]:
-        """The attention blocks that get a prefix."""
+        """Return the attention blocks that get a prefix; BadInput if there are none."""
         blocks = [
             s
             for s in self.base.structure.attention_blocks
@@ -92,6 +93,7 @@ class PrefixTuning(Adapter):
         return blocks
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create keys and values (s, v, h, p, e), or embedding (s, v, p, d) and perceptron."""
         a, p, hidden = self.base.structure, self.config.length, self.config.perceptron
         paths = [s.path for s in self.attention_blocks()]
         if self.config.start == "text":
@@ -108,9 +110,9 @@ class PrefixTuning(Adapter):
         }
 
     def _random_prefix(self, initializer: SeededInitializer, paths: list[str]) -> dict[str, Tensor]:
-        """Keys and values (s, v, h, p, e) of small noise.
+        """Return keys and values (s, v, h, p, e) of small noise.
 
-        At the start a prefix takes a share of attention but adds little to it.
+        At the start a prefix takes a share of attention but adds little to the output.
         """
         a, p = self.base.structure, self.config.length
         return {
@@ -122,7 +124,7 @@ class PrefixTuning(Adapter):
     def _prefix_from_text(
         self, initializer: SeededInitializer, paths: list[str]
     ) -> dict[str, Tensor]:
-        """Keys and values (s, v, h, p, e) that the base computes for the text."""
+        """Return the keys and values (s, v, h, p, e) that the base computes for the text."""
         from peftcore.methods.common import init_from_text
 
         if self.config.perceptron:
@@ -139,11 +141,12 @@ class PrefixTuning(Adapter):
         }
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return keys and values (s, v, h, p, e), from the perceptron if there is one."""
         if not self.config.perceptron:
             return tensors
         a, p = self.base.structure, self.config.length
         hidden = (tensors["embedding"] @ tensors["down"] + tensors["down_bias"]).tanh()
-        flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, sites 2 h e)
+        flat = hidden @ tensors["up"] + tensors["up_bias"]  # (s, v, p, 2 · blocks · h · e)
         s, v = flat.shape[:2]
         paths = [block.path for block in self.attention_blocks()]
         table = flat.view(s, v, p, 2 * len(paths), a.kv_heads, a.head_width).movedim(3, 0)
@@ -151,6 +154,7 @@ class PrefixTuning(Adapter):
         return {name: t.transpose(2, 3) for name, t in zip(names, table, strict=True)}
 
     def prefix(self, block_path: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:
+        """Return each row's keys and values (n, h, p, e) for this block, or None."""
         if f"key:{block_path}" not in mix:
             return None
         return mix(f"key:{block_path}", n), mix(f"value:{block_path}", n)

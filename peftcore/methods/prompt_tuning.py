@@ -1,4 +1,4 @@
-"""Prompt tuning: learned embeddings in front of the input.
+"""Prompt tuning: learned embeddings before the input.
 
 Source: arXiv:2104.08691.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class PromptSettings(Settings):
-    """What every method with a soft prompt can set."""
+    """Settings shared by all methods with a soft prompt."""
 
     ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"length", "start"})
 
@@ -48,7 +48,7 @@ class PromptSettings(Settings):
 def initial_prompt(
     adapter: Adapter, config: PromptSettings, initializer: SeededInitializer
 ) -> Tensor:
-    """Soft tokens (s, v, p, d) at their initial values."""
+    """Return soft tokens (s, v, p, d) at their initial values."""
     table = adapter.base.embeddings
     if config.start == "text" and initializer.device != "meta":
         from peftcore.methods.common import init_from_text
@@ -62,7 +62,7 @@ def initial_prompt(
 
 
 def embedding_scale(adapter: Adapter) -> float:
-    """Standard deviation of the base's embeddings: the learning rate counts in its units.
+    """Return the standard deviation of the base's embeddings, the unit of the learning rate.
 
     T5's embeddings have a spread near one, BERT's near a twentieth; one rate cannot suit both.
     """
@@ -84,10 +84,13 @@ class PromptTuning(Adapter):
         """Settings of prompt tuning."""
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create soft tokens (s, v, p, d)."""
         return {"tokens": initial_prompt(self, self.config, initializer)}
 
     def learning_rate_factors(self) -> Mapping[str, float]:
+        """Scale the learning rate to the spread of the base's embeddings."""
         return {"tokens": embedding_scale(self)}
 
     def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor:
+        """Return each row's soft tokens (n, p, d)."""
         return mix("tokens", n)

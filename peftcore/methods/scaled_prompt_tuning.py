@@ -1,4 +1,4 @@
-"""Scaled prompt tuning: soft tokens, each multiplied by its own learned scale.
+"""Scaled prompt tuning: soft tokens, each multiplied by a learned scale of its own.
 
 Source: arXiv:2309.06759; no code was published, so the equations are a reconstruction from its
 abstract.  With every scale at one this is prompt tuning, and the scales fold into the prompt: what
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @register
 class ScaledPromptTuning(Adapter):
-    """Soft tokens (s, v, p, d) and scales (s, v, p, 1), or (s, v, 1, 1) or (s, v, 1, d)."""
+    """Soft tokens (s, v, p, d) and scales (s, v, p, 1), (s, v, 1, 1) or (s, v, 1, d)."""
 
     name, title = "spt", "Scaled prompt tuning"
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
@@ -63,6 +63,7 @@ class ScaledPromptTuning(Adapter):
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create soft tokens (s, v, p, d) and scales of one, e.g. (s, v, p, 1)."""
         length, width = self.config.length, self.base.embeddings.shape[1]
         shape = {"token": (length, 1), "one": (1, 1), "feature": (1, width)}[self.config.share]
         return {
@@ -71,13 +72,16 @@ class ScaledPromptTuning(Adapter):
         }
 
     def learning_rate_factors(self) -> Mapping[str, float]:
+        """Return the factors of tokens and scales on the learning rate."""
         return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
 
     def untrained_names(self) -> frozenset[str]:
+        """Return the tensor that this ablation leaves at its initial value."""
         kept = {"both": (), "scale": ("tokens",), "prompt": ("scale",)}
         return frozenset(kept[self.config.train])
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the scaled soft tokens (s, v, p, d), normalised before if so set."""
         tokens = tensors["tokens"]
         if self.config.normalised:
             # To the spread of the base's embeddings, so that a scale of one means a usual token.
@@ -87,4 +91,5 @@ class ScaledPromptTuning(Adapter):
         return {"tokens": tokens * tensors["scale"]}
 
     def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor:
+        """Return each row's scaled soft tokens (n, p, d)."""
         return mix("tokens", n)

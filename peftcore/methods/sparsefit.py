@@ -1,8 +1,8 @@
-"""SparseFit: some of the base's own weights are trained, chosen by what they are.
+"""SparseFit: some of the base's own weights are trained, chosen by component.
 
-Source: arXiv:2305.13235.  No module is added and no mask is learned: "sparse" means that whole
-kinds of weights are picked by name.  Its best mix for text with explanations is layer norms and
-the query matrices of self-attention.
+Source: arXiv:2305.13235. No module is added and no mask is learned: "sparse" means that whole kinds
+of weights are chosen by name. Its best mix for text with explanations is layer norms and the query
+matrices of self-attention.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @register
 class SparseFit(ChosenWeights):
-    """Differences of the weights of the chosen components."""
+    """Differences (s, v, …) of the weights of the chosen components."""
 
     name, title = "sparsefit", "SparseFit"
     summary = "Chosen kinds of the base's own weights are trained; nothing is added to it."
@@ -76,6 +76,7 @@ class SparseFit(ChosenWeights):
         @field_validator("cells")
         @classmethod
         def _well_formed(cls, cells: tuple[str, ...]) -> tuple[str, ...]:
+            """Sort the cells' names; ValueError if one is not stack.layer.component."""
             for name in cells:
                 if not component_map.CELL_NAME.fullmatch(name):
                     raise ValueError(
@@ -85,6 +86,7 @@ class SparseFit(ChosenWeights):
             return tuple(sorted(set(cells)))
 
     def choose_weights(self) -> tuple[Weight, ...]:
+        """Return the weights of the chosen cells or components; BadInput if there are none."""
         structure, config = self.base.structure, self.config
         if config.cells:
             return component_map.weights_of_cells(structure.weights, config.cells, self.base.name)

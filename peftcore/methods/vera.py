@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 @register
 class VeRA(Adapter):
-    """Frozen down (s, 1, i, r), up (s, 1, r, o) a shape; d (s, v, 1, r), b (s, v, 1, o) a part."""
+    """Frozen down (s, 1, i, r) and up (s, 1, r, o), and two trained scales per target slice.
+
+    The products are shared by slices of one shape; d (s, v, 1, r) scales the rank, b (s, v, 1, o)
+    the output.
+    """
 
     name, title = "vera", "VeRA"
     summary = "A random product that all layers share is steered by a few learned scales in each."
@@ -58,12 +62,13 @@ class VeRA(Adapter):
 
     @cached_property
     def parts(self) -> list[TargetSlice]:
-        """The linear parts that get the product."""
+        """Target slices that get the product."""
         return target_modules.select_target_slices(
             self.base, self.config.components, self.config.stacks
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
+        """Create down (s, 1, i, r), up (s, 1, r, o) per shape and scales (s, v, 1, ·) per slice."""
         tensors: dict[str, Tensor] = {}
         rank = self.config.rank
         for part in self.parts:
@@ -80,12 +85,15 @@ class VeRA(Adapter):
         return tensors
 
     def untrained_names(self) -> frozenset[str]:
+        """Return the names of the frozen random factors."""
         return frozenset(name for name in self.tensors if name.startswith(("down:", "up:")))
 
     def target_modules(self) -> list[str]:
+        """List the modules with a target slice."""
         return sorted({part.path for part in self.parts})
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
+        """Add b · up(d · down(x)) to the output (n, t, o) for input x (n, t, i)."""
         for part in (p for p in self.parts if p.path == path):
             shape, key = _shape(part), target_modules.layer_key(part)
             inner = mix.linear_output(x, f"down:{shape}")  # (n, t, r)
@@ -97,5 +105,5 @@ class VeRA(Adapter):
 
 
 def _shape(part: TargetSlice) -> str:
-    """Name the shape of a part, inputs by outputs, by which parts share their random product."""
+    """Return "inputs x outputs" of a slice, by which slices share their random product."""
     return f"{part.inputs}x{part.stop - part.start}"

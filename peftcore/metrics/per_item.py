@@ -1,9 +1,9 @@
-"""Automatic scores of single explanations, to be set beside what people say of the same ones.
+"""Automatic scores of single explanations, to compare with what people say of the same.
 
-The same measures as a run's scores, but item by item: nearness to the closest gold explanation by
-chrF and ROUGE-L, and, where their models are at hand, by sentence vectors and BERTScore; length and
-whether the label is right besides.  The data set's own explanations are left out: they are what
-the others are compared with.
+The same measures as a run's scores, but item by item: similarity to the closest gold explanation by
+chrF and ROUGE-L and, where their models are available, by sentence vectors and BERTScore; also
+length and whether the label is right. The data set's own explanations are left out: the others are
+compared with them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ TITLES = {
 def item_scores(
     texts: pd.DataFrame, references: Mapping[str, Sequence[str]], use_models: bool = False
 ) -> pd.DataFrame:
-    """One row per item with columns item and those of TITLES that can be had.
+    """Score each item: one row with columns item and those of TITLES that are available.
 
     `texts` has columns item, example, label, shown_label, explanation, method; `references` gives
-    the gold explanations of each example.  With models, loading them takes a while.
+    the gold explanations of each example. With use_models, loading them takes a while.
     """
     rows = texts[texts["method"] != "gold"].drop_duplicates("item")
     rows = rows[[bool(references.get(str(example))) for example in rows["example"]]]
@@ -66,9 +66,9 @@ def item_scores(
 def gold_explanations(
     texts: pd.DataFrame, load: Callable[[Split], Iterable[Example]] | None
 ) -> dict[str, list[str]]:
-    """Gold explanations of each example: those among these texts, and else those of the task.
+    """Return the gold explanations of each example, from these texts or else from the task.
 
-    `texts` as in `of_items`; `load` gives a split of the task, None where the task is gone.
+    `texts` as in `item_scores`; `load` gives a split of the task, None where the task is gone.
     """
     texts_by_example: dict[str, list[str]] = {}
     for row in texts[texts["method"] == "gold"].itertuples():
@@ -85,11 +85,12 @@ def gold_explanations(
 
 
 def model_metrics_available() -> bool:
-    """Whether there are further measures that only a model can take."""
+    """Return whether there are measures that need a model, and the model is there."""
     return "minilm" in catalog.base_folders() or semantic.bertscore_folder() is not None
 
 
 def _rouge_scores(candidates: Sequence[str], golds: Sequence[Sequence[str]]) -> list[float]:
+    """Return the ROUGE-L F measure of each text with its closest reference."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])
@@ -100,4 +101,5 @@ def _rouge_scores(candidates: Sequence[str], golds: Sequence[Sequence[str]]) -> 
 
 
 def _normalized(text: str) -> str:
+    """Lower the case and collapse spaces."""
     return " ".join(str(text).lower().split())

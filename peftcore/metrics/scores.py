@@ -1,8 +1,8 @@
-"""What answers are worth: thin, named wrappers over scikit-learn, sacrebleu, rouge-score and scipy.
+"""Metrics of answers: named wrappers over scikit-learn, sacrebleu, rouge-score and scipy.
 
 Every function takes the answers and the gold examples in the same order and returns metric → value.
 Shares, accuracies and ROUGE lie in [0, 1]; BLEU and chrF lie in [0, 100]; correlations in [-1, 1].
-TER counts edits and may pass 100.  Scores that need a network of neurons are in `semantic`.
+TER counts edits and may exceed 100. Scores that need a neural network are in `semantic`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ UNREADABLE_LABEL = "(not readable)"  # what an answer without a readable label c
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """How a metric is shown: its title, its largest value, and what it says in one sentence."""
+    """Presentation of a metric: title, largest value, and what it measures in one sentence."""
 
     title: str
     maximum: float
@@ -88,18 +88,18 @@ METRICS: dict[str, MetricInfo] = {
 
 
 def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:
-    """Share of answers with the gold label; an unreadable answer is wrong."""
+    """Return the share of answers with the gold label; an unreadable answer is wrong."""
     return fmean(_labels_right(answers, gold))
 
 
 def classification_scores(
     answers: Sequence[Answer], gold: Sequence[Example], labels: Sequence[str]
 ) -> dict[str, float]:
-    """Accuracy, macro F1, Matthews correlation and the share of broken answers.
+    """Return accuracy, macro F1, Matthews correlation and the share of broken answers.
 
     F1 averages over those of `labels` that occur in the gold; an unreadable answer counts as one
-    more class, so that it is wrong and nothing else.  Broken: no readable label, or no separator
-    where the gold target has one.  Without `labels`, as every example has its own, there are no
+    more class, so that it is wrong and nothing else. Broken: no readable label, or no separator
+    where the gold target has one. Without `labels`, where every example has its own, there are no
     classes to average over: F1 and Matthews are left out.
     """
     from sklearn.metrics import f1_score, matthews_corrcoef
@@ -130,7 +130,7 @@ def classification_scores(
 
 
 def positive_f1(answers: Sequence[Answer], gold: Sequence[Example], label: str) -> dict[str, float]:
-    """F1 of one label alone; an answer that cannot be read is an answer with another label."""
+    """Return F1 of one label; an unreadable answer counts as one with another label."""
     pairs = zip(_labels_right(answers, gold), gold, strict=True)
     right = sum(correct for correct, example in pairs if example.label == label)
     predicted = sum(answer.label == label for answer in answers)
@@ -139,10 +139,10 @@ def positive_f1(answers: Sequence[Answer], gold: Sequence[Example], label: str) 
 
 
 def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-    """How close explanations come to the closest gold explanation, ignoring case.
+    """Return how close explanations come to the closest gold explanation, ignoring case.
 
-    chrF and ROUGE-L stand in for the embedding score of the papers, which needs a large model.  A
-    missing explanation counts as an empty one.  `normalised_chrf` is zero where the label is wrong;
+    chrF and ROUGE-L stand in for the embedding score of the papers, which needs a large model. A
+    missing explanation counts as an empty one. `normalised_chrf` is zero where the label is wrong;
     `ratio_chrf` is that divided by the accuracy, hence the mean over right labels (0 if none is).
     Examples without a gold explanation are left out.
     """
@@ -161,9 +161,9 @@ def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> di
 def explanation_texts(
     answers: Sequence[Answer], gold: Sequence[Example]
 ) -> tuple[list[int], list[str], list[list[str]]]:
-    """Places of the examples with a gold explanation; the answers' and the gold ones, lower case.
+    """Return positions of examples with gold explanations, the answers' texts, and the gold.
 
-    BadInput if there is none.
+    All texts are in lower case. BadInput if no example has a gold explanation.
     """
     _check_lengths(answers, gold)
     indices = [i for i, example in enumerate(gold) if example.references]
@@ -176,10 +176,10 @@ def explanation_texts(
 def label_aware_means(
     name: str, scores: Sequence[float], answers: Sequence[Answer], gold: Sequence[Example]
 ) -> dict[str, float]:
-    """The mean of explanation scores: of all, with zero for wrong labels, and of right labels.
+    """Return means of explanation scores: of all, with zero for wrong labels, of right labels.
 
-    The second is the accuracy times the third, so that the third, their ratio, unmasks a score that
-    right labels alone have brought.
+    The second is the accuracy times the third, so that the third, their ratio, shows when a score
+    comes from right labels alone.
     """
     right = _labels_right(answers, gold)
     correct = [score for score, is_right in zip(scores, right, strict=True) if is_right]
@@ -191,10 +191,10 @@ def label_aware_means(
 
 
 def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-    """Corpus BLEU and chrF as sacrebleu's command line prints them, and mean ROUGE-L.
+    """Return corpus BLEU and chrF as sacrebleu's command line prints them, and mean ROUGE-L.
 
-    One answer per input, against all references of that input; their number may vary.  METEOR is
-    not among them: its synonyms come from WordNet, which every library for it downloads.
+    One answer per input, against all references of that input; their number may vary. METEOR is not
+    among them: its synonyms come from WordNet, which every library for it downloads.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -211,9 +211,9 @@ def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dic
 
 
 def translation_edit_rate(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-    """TER as sacrebleu's command line prints it: edits, for 100 words of the mean reference.
+    """Return TER as sacrebleu's command line prints it: edits per 100 words of the reference.
 
-    Apart from `generation_scores`, because it takes longer than the others together.
+    It is apart from `generation_scores` because it takes longer than the others together.
     """
     from sacrebleu.metrics.ter import TER
 
@@ -224,7 +224,7 @@ def translation_edit_rate(answers: Sequence[Answer], gold: Sequence[Example]) ->
 
 
 def correlation_scores(values: Sequence[float], gold: Sequence[float]) -> dict[str, float]:
-    """Pearson and Spearman correlation; 0 where it is undefined because one side is constant."""
+    """Return Pearson and Spearman correlation; 0 where one side is constant."""
     from scipy.stats import pearsonr, spearmanr
 
     if len(values) != len(gold):
@@ -236,6 +236,7 @@ def correlation_scores(values: Sequence[float], gold: Sequence[float]) -> dict[s
 
 
 def _check_lengths(answers: Sequence[Answer], gold: Sequence[Example]) -> None:
+    """Raise ValueError for unequal lengths, BadInput for no examples."""
     if len(answers) != len(gold):
         raise ValueError(f"{len(answers)} answers for {len(gold)} examples")
     if not gold:
@@ -243,7 +244,7 @@ def _check_lengths(answers: Sequence[Answer], gold: Sequence[Example]) -> None:
 
 
 def _labels_right(answers: Sequence[Answer], gold: Sequence[Example]) -> list[bool]:
-    """For each answer, whether its label is the gold one."""
+    """Return for each answer whether its label is the gold one."""
     _check_lengths(answers, gold)
     return [
         answer.label is not None and answer.label == example.label
@@ -252,12 +253,13 @@ def _labels_right(answers: Sequence[Answer], gold: Sequence[Example]) -> list[bo
 
 
 def _is_broken(answer: Answer, example: Example) -> bool:
+    """Return whether an answer lacks a label, or an explanation that its task asks for."""
     needs_explanation = SEPARATOR in example.target
     return answer.label is None or (needs_explanation and answer.explanation is None)
 
 
 def _reference_streams(references: Sequence[Sequence[str]]) -> Any:
-    """References of each input → the first of all, the second of all, …; None where there is none.
+    """Transpose references: the first of all inputs, the second of all, …; None if missing.
 
     Not "": sacrebleu takes that for a reference of no words, which forgives short answers.
     """
@@ -269,7 +271,7 @@ def _reference_streams(references: Sequence[Sequence[str]]) -> Any:
 
 
 def sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
-    """chrF of each text with its closest reference."""
+    """Return chrF of each text with its closest reference."""
     from sacrebleu.metrics.chrf import CHRF
 
     chrf = CHRF()
@@ -278,7 +280,7 @@ def sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 
 def _rouge_scores(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
-    """ROUGE-L F measure of each text against its closest reference, without stemming."""
+    """Return ROUGE-L F of each text with its closest reference, without stemming."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])

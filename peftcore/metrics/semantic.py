@@ -1,8 +1,8 @@
-"""How near explanations come in meaning, by models that are at hand; none is ever downloaded.
+"""Similarity in meaning of explanations, by models on this machine; none is downloaded.
 
-`cosine` compares sentence vectors of the base `minilm`, a stand-in under its own name.  BERTScore
-is what the benchmark publishes; it is there if PEFTCORE_BERTSCORE names a folder with roberta-large
-and the package `bert-score` is installed.  Without a model its scores are left out.
+`cosine` compares sentence vectors of the base `minilm`, a stand-in under its own name. BERTScore is
+what the benchmark publishes; it is available if PEFTCORE_BERTSCORE names a folder with
+roberta-large and the package `bert-score` is installed. Without a model its scores are left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLACEHOLDER = "unk"  # what the benchmark compares where there is no explanation
 def semantic_explanation_scores(
     answers: Sequence[Answer], gold: Sequence[Example]
 ) -> dict[str, float]:
-    """Scores of every measure whose model is there, as `metrics.over_labels` names them."""
+    """Score by every measure whose model is available, named as in `label_aware_means`."""
     indices, texts, references = scores.explanation_texts(answers, gold)
     pairs = [answers[i] for i in indices], [gold[i] for i in indices]
     all_scores: dict[str, float] = {}
@@ -45,7 +45,7 @@ def semantic_explanation_scores(
 
 
 def sentence_cosines(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
-    """Of each text with its closest reference; 0 for a text that is empty."""
+    """Return the cosine of each text with its closest reference; 0 for an empty text."""
     vectors = _sentence_vectors(frozenset(texts) - {""})
     golden = _sentence_vectors(frozenset(text for golds in references for text in golds))
     return [
@@ -56,7 +56,7 @@ def sentence_cosines(texts: Sequence[str], references: Sequence[Sequence[str]]) 
 
 @functools.lru_cache(maxsize=4)  # seeds are scored in turn against the same references
 def _sentence_vectors(unique_texts: frozenset[str]) -> Mapping[str, Any]:
-    """Mean of the last states of each text, of length 1."""
+    """Return each text's mean of last states, a vector (d,) of length 1."""
     import torch
 
     tokenizer, model = _load_minilm()
@@ -77,6 +77,7 @@ def _sentence_vectors(unique_texts: frozenset[str]) -> Mapping[str, Any]:
 
 @functools.cache
 def _load_minilm() -> tuple[Any, Any]:
+    """Load tokenizer and model of `minilm`, once."""
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -88,7 +89,7 @@ def _load_minilm() -> tuple[Any, Any]:
 
 
 def bertscore_folder() -> Path | None:
-    """The folder of roberta-large, if it is one and the package is installed."""
+    """Return the folder of roberta-large, or None without it or without the package."""
     folder_name = os.environ.get("PEFTCORE_BERTSCORE")
     folder = Path(folder_name).expanduser() if folder_name else None
     if folder is None or importlib.util.find_spec("bert_score") is None:
@@ -107,7 +108,7 @@ def bertscores(
     folder: Path,
     layers: int = BERTSCORE_LAYERS,
 ) -> list[float]:
-    """F of each text with its closest reference, times 100, not rescaled."""
+    """Return BERTScore F of each text with its closest reference, times 100, not rescaled."""
     scorer = _load_bertscorer(str(folder.resolve()), layers)
     f = scorer.score(list(texts), [list(golds) for golds in references])[2]
     return [100 * value for value in f.tolist()]
@@ -115,6 +116,7 @@ def bertscores(
 
 @functools.lru_cache(maxsize=1)
 def _load_bertscorer(folder: str, layers: int) -> Any:
+    """Load the scorer of a model's folder, once."""
     from bert_score import BERTScorer
 
     return BERTScorer(model_type=folder, num_layers=layers, batch_size=BATCH_SIZE, device="cpu")

@@ -1,7 +1,7 @@
-"""Where each model family keeps its parts: one entry per family, patterns over module paths.
+"""Where each model architecture keeps its components: patterns over module paths.
 
-A component is a named kind of part ("attention.query"); GPT-2 keeps three of them in one matrix,
-so a pattern may come with a share of the output columns.  A new family is one more entry.
+A component is a named kind of module ("attention.query"). GPT-2 keeps three of them in one matrix,
+so a pattern may come with a slice of the output columns. A new architecture is one more entry.
 """
 
 from __future__ import annotations
@@ -41,12 +41,16 @@ NORMS = ("layernorm.block", "layernorm.final", "layernorm.embedding")
 
 @dataclass(frozen=True)
 class Architecture:
-    """One model family.  Patterns match whole module paths of the bare model.
+    """One model architecture; patterns match whole module paths of the model.
 
-    components: name → pattern, or (pattern, i, n) for the i-th of n equal shares of the output.
-    others: the same for modules whose weights can be trained and that take nothing beside them.
-    attentions: place → pattern of the modules that call the attention function.
-    layernorm: which norms the word "layernorm" stands for, as SparseFit's own patterns have it.
+    components: name → pattern, or (pattern, i, n) for the i-th of n equal slices of the output.
+
+    other_modules: the same for modules whose weights can be trained but whose output no method
+    changes.
+
+    attention_modules: kind of attention → pattern of the modules that call the attention function.
+
+    layernorm: the norms that the word "layernorm" stands for, as in SparseFit's own patterns.
     """
 
     kind: ModelKind
@@ -144,7 +148,7 @@ SAME_ARCHITECTURE = {"roberta": "bert", "mt5": "t5", "mistral": "llama", "qwen2"
 
 
 def find_architecture(model_type: str) -> Architecture:
-    """The entry for a configuration's model type; BadInput names the families there are."""
+    """Return the entry for a configuration's model type; BadInput names those there are."""
     name = SAME_ARCHITECTURE.get(model_type) or model_type
     if name not in ARCHITECTURES:
         raise unknown_name("model family", model_type, ARCHITECTURES)

@@ -1,6 +1,6 @@
-"""A pretrained language model nobody changes, and what methods need to know about it.
+"""A frozen pretrained language model, and what methods need to know about it.
 
-Only safetensors are read and no code that comes with a model is run.
+Only safetensors are read, and no code that comes with a model is run.
 """
 
 from __future__ import annotations
@@ -39,39 +39,39 @@ AUTO_CLASSES: dict[ModelKind, Any] = {
 
 
 class FusedGELU(nn.GELU):
-    """The library's NewGELUActivation in one operation instead of eight."""
+    """The library's NewGELUActivation as one operation instead of eight."""
 
     def __init__(self) -> None:
+        """Build the tanh approximation."""
         super().__init__(approximate="tanh")
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A frozen model in evaluation mode, its tokenizer and its anatomy."""
+    """A frozen model in evaluation mode, its tokenizer and its structure."""
 
     name: str
     model: Any  # a PreTrainedModel, whose own annotations hide most of what it has
     tokenizer: PreTrainedTokenizerBase
     structure: ModelStructure
     fingerprint: str  # of the weights; stored with every run
-    is_sentence_encoder: bool = (
-        False  # trained so that the cosine of two texts tells how alike they are
-    )
+    # Trained so that the cosine of two texts measures their similarity.
+    is_sentence_encoder: bool = False
 
     @property
     def kind(self) -> ModelKind:
-        """Encoder, decoder or encoder-decoder."""
+        """One of encoder, decoder and encoder-decoder."""
         return self.structure.architecture.kind
 
     @property
     def embeddings(self) -> Tensor:
-        """The input embeddings (words, d)."""
+        """Input embeddings (words, d)."""
         weight: Tensor = self.model.get_input_embeddings().weight
         return weight
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.embeddings.device
 
     @property
@@ -83,7 +83,7 @@ class BaseModel:
 def freeze(
     name: str, model: Any, tokenizer: PreTrainedTokenizerBase, is_sentence_encoder: bool = False
 ) -> BaseModel:
-    """A base model made of a transformers model, which is put into evaluation mode for good."""
+    """Make a base model of a transformers model, which stays in evaluation mode for good."""
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
     _replace_modules(model, NewGELUActivation, FusedGELU)
@@ -96,6 +96,7 @@ def freeze(
 
 
 def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
+    """Replace every submodule of class `old` by what `new` builds, in place."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, old):
@@ -103,9 +104,9 @@ def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Modu
 
 
 def restore_library_modules(model: Any) -> Any:
-    """The model with the library's own attention and activations again.
+    """Put the library's own attention and activations back, and return the model.
 
-    `freeze` puts others in their place: attention that knows of prefixes, and PyTorch's form of an
+    `freeze` replaces them: by attention that knows of prefixes, and by PyTorch's form of an
     activation that the library spells out, which takes a quarter to a half of the time.
     """
     model.set_attn_implementation("sdpa")
@@ -114,7 +115,7 @@ def restore_library_modules(model: Any) -> Any:
 
 
 def fingerprint(model: PreTrainedModel) -> str:
-    """Hash of the names, shapes and values of all weights in single precision."""
+    """Hash the names, shapes and values of all weights in float32."""
     digest = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
@@ -123,7 +124,7 @@ def fingerprint(model: PreTrainedModel) -> str:
 
 
 def load(name: str, device: str = "cpu") -> BaseModel:
-    """The base of this name on this device; BadInput says what is wrong and what there is."""
+    """Load the base of this name on this device; BadInput says what is wrong and what exists."""
     source, _, revision = str(catalog.locate_base(name)).partition("@")
     local = Path(source).is_dir()
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}

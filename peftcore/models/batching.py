@@ -1,8 +1,8 @@
-"""Examples to tensors: tokenised, padded, seed-major.
+"""Tokenise examples and pad them to batches, seed-major.
 
-Encoders read the parts of an example as one text or a pair; the others read its source.  Decoders
-get source, a line break and the target in one row, padded on the left, so that targets end
-together and generation continues from the last column.
+Encoders read the parts of an example as one text or a pair; other models read its source. Decoders
+get source, a line break and the target in one row, padded on the left, so that targets end together
+and generation continues from the last column.
 """
 
 from __future__ import annotations
@@ -23,32 +23,30 @@ JOINER = "\n"  # between source and target in a decoder's text
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of tokens.  mask is 1 on tokens; targets carry IGNORED where nothing is asked."""
+    """Rows of tokens (n, t); attention_mask is 1 on tokens, targets are IGNORE_INDEX elsewhere."""
 
     input_ids: Tensor  # (n, t)
     attention_mask: Tensor  # (n, t)
     token_type_ids: Tensor | None = None  # (n, t) token types, for encoders that have them
-    text_numbers: Tensor | None = (
-        None  # (n, t) 1 and 2 on the texts of a pair, else 0, for encoders
-    )
+    text_numbers: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0
     targets: Tensor | None = None  # (n, t')
     class_labels: Tensor | None = None  # (n,) label numbers, for encoders
-    encoder_states: Tensor | None = None  # (n, t, d) what the encoder says, where that is known
+    encoder_states: Tensor | None = None  # (n, t, d) where they are known beforehand
 
     def to(self, device: torch.device) -> Batch:
-        """The same rows on a device."""
+        """Move all tensors (n, …) to a device."""
         moved = {k: v.to(device) for k, v in vars(self).items() if v is not None}
         return Batch(**moved)
 
     def repeated(self, times: int) -> Batch:
-        """The same rows, all of them so many times one after another."""
+        """Repeat the whole batch (n, …) so many times along its rows."""
         fields = {k: v for k, v in vars(self).items() if v is not None}
         return Batch(**{k: v.repeat(times, *[1] * (v.dim() - 1)) for k, v in fields.items()})
 
 
 @dataclass(frozen=True)
 class TokenizedExample:
-    """One tokenised example."""
+    """Token ids of one example, with what its kind of model needs beside them."""
 
     input_ids: list[int]
     token_type_ids: list[int] | None
@@ -58,15 +56,15 @@ class TokenizedExample:
 
 
 class ExampleBatcher:
-    """Tokenises the examples of one task for one base, each once."""
+    """Tokenises the examples of one task for one base, each only once."""
 
     def __init__(self, base: BaseModel, labels: Sequence[str], prompt_length: int = 0) -> None:
-        """`room` positions of the window are kept free, for a soft prompt."""
+        """Keep `prompt_length` positions of the window free for a soft prompt."""
         self.base, self.labels, self.prompt_length = base, list(labels), prompt_length
         self._tokenized: dict[tuple[str, ...], TokenizedExample] = {}
 
     def tokenize(self, example: Example, check_window: bool = True) -> TokenizedExample:
-        """The example's tokens; BadInput if they do not fit into the model's window."""
+        """Tokenise an example; BadInput if it does not fit into the model's window."""
         key = (example.id, example.source, example.target)
         if key not in self._tokenized:
             self._tokenized[key] = self._tokenize(example)
@@ -84,6 +82,7 @@ class ExampleBatcher:
         return row
 
     def _tokenize(self, example: Example) -> TokenizedExample:
+        """Tokenise an example as its kind of base reads it."""
         tok, kind = self.base.tokenizer, self.base.kind
         if kind == "encoder":
             parts = example.parts or (example.source,)
@@ -104,7 +103,7 @@ class ExampleBatcher:
         return TokenizedExample(bos + source_ids, None, [], target_ids + eos, -1)
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
-        """The examples as one batch on the base's device, in their order."""
+        """Pad the examples to one batch (n, t) on the base's device, in their order."""
         rows = [self.tokenize(example) for example in examples]
         pad, kind = self.base.tokenizer.pad_token_id, self.base.kind
         if kind == "encoder":
@@ -141,13 +140,14 @@ class ExampleBatcher:
 
 
 def _with_eos(ids: list[int], eos: list[int]) -> list[int]:
+    """Append the end-of-text token unless it is there."""
     return ids if ids[-1:] == eos else ids + eos
 
 
 def _padded(
     rows: Sequence[Sequence[int]], value: int, left: bool = False, width: int = 0
 ) -> Tensor:
-    """Rows of different length as one tensor (n, t)."""
+    """Pad rows of different length to one tensor (n, t)."""
     width = max(width, max(map(len, rows)))
     filled = [
         [value] * (width - len(row)) + list(row)

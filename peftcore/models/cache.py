@@ -1,4 +1,4 @@
-"""Base models kept in memory between pieces of work."""
+"""Cache of base models, kept in memory between jobs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ MAX_CACHED_MODELS = 2
 
 
 class BaseModelCache:
-    """The base models used last on one device; `load` is `base_model.load` unless given."""
+    """The base models used last on one device, so that jobs need not load them again."""
 
     def __init__(self, load: Callable[[str, str], BaseModel] | None = None) -> None:
+        """Take the function that loads a base by name and device; by default `base_model.load`."""
         self._load = load
         self._models: OrderedDict[str, BaseModel] = OrderedDict()
 
     def get(self, name: str, device: str) -> BaseModel:
-        """The base model, loaded once; the one that was not used for longest makes room first."""
+        """Return a base model, loaded once; a full cache drops the one unused for longest."""
         if name not in self._models:
             while len(self._models) >= MAX_CACHED_MODELS:
                 self._models.popitem(last=False)
@@ -29,6 +30,7 @@ class BaseModelCache:
         return self._models[name]
 
     def _loader(self) -> Callable[[str, str], BaseModel]:
+        """Return the loading function."""
         if self._load is None:
             from peftcore.models.base_model import load  # brings torch
 

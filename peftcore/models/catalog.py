@@ -1,7 +1,7 @@
-"""The base models there are, by name, without loading any.
+"""Names of the available base models and facts about them, without loading any.
 
-Embedded ones lie in assets/models; `minilm` comes with an optional package; folders under
-PEFTCORE_MODELS are bases of your own; a hub name ("owner/name") works where there is a network.
+Embedded bases are in assets/models; `minilm` comes with an optional package; folders under
+PEFTCORE_MODELS are the user's own; a hub name ("owner/name") works where there is a network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 @dataclass(frozen=True)
 class BaseInfo:
-    """What a configuration and a file's header tell about a base."""
+    """Facts about a base from its configuration and file headers."""
 
     name: str
     kind: ModelKind
@@ -33,11 +33,11 @@ class BaseInfo:
     layers: int
     window: int | None  # longest input in tokens; None: no hard limit
     note: str
-    image_world: str = ""  # what it draws pictures of; empty: it works on text
+    image_world: str = ""  # what its images show; empty: it works on text
 
 
 def base_folders() -> dict[str, Path]:
-    """Name → folder of every base on this machine."""
+    """Return name → folder of every base on this machine."""
     folder_by_name: dict[str, Path] = {}
     own_models = os.environ.get("PEFTCORE_MODELS")
     for models_folder in (
@@ -54,14 +54,14 @@ def base_folders() -> dict[str, Path]:
 
 
 def base_names() -> list[str]:
-    """Every base that can be used offline."""
+    """List the bases that can be used offline."""
     return sorted(base_folders())
 
 
 def locate_base(name: str) -> Path | str:
-    """The folder of a base, or its hub name; BadInput with close matches otherwise.
+    """Return the folder of a base, or its hub name; BadInput suggests close matches.
 
-    A path given by the owner of the machine (command line) works too; pages offer names only.
+    A path works too where the machine's owner gives it (command line); pages offer names only.
     """
     known = base_folders()
     if name in known:
@@ -74,7 +74,7 @@ def locate_base(name: str) -> Path | str:
 
 
 def describe_base(name: str) -> BaseInfo:
-    """A base on this machine in figures, read from its files without torch."""
+    """Describe a base on this machine from its files, without torch."""
     folder = locate_base(name)
     if isinstance(folder, str):
         raise BadInput(f"{name} lies on the hub; it is described once it has been loaded")
@@ -97,11 +97,12 @@ def describe_base(name: str) -> BaseInfo:
 
 
 def _first_present(config: dict[str, Any], *keys: str) -> Any:
+    """Return the value of the first of these keys that the configuration has, or None."""
     return next((config[key] for key in keys if key in config), None)
 
 
 def _card_summary(card: str) -> str:
-    """The first paragraph of a model card below its front matter and titles, without links."""
+    """Return a model card's first paragraph, without front matter, titles and links."""
     body = re.sub(r"\A---\n.*?\n---\n|```.*?```", "", card, flags=re.DOTALL)
     body = re.sub(r"^#.*$", "", body, flags=re.MULTILINE)
     body = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", body)
@@ -109,7 +110,7 @@ def _card_summary(card: str) -> str:
 
 
 def stored_parameter_count(folder: Path) -> int:
-    """Numbers stored in a folder's safetensors files, from their headers alone."""
+    """Count the numbers in a folder's safetensors files from their headers."""
     total = 0
     for path in folder.glob("*.safetensors"):
         with path.open("rb") as file:

@@ -1,7 +1,8 @@
-"""The parts of one particular model, found by the patterns of its family.
+"""The structure of one particular model: its attention blocks, target slices and weights.
 
-Parts are matrices that get something beside them; weights are all the numbers a model has, sorted
-into the same components and a few more, so that they can be chosen by name and counted.
+Target slices are outputs of linear modules that a method may add to. Weights are all the numbers a
+model has, sorted into the same components and a few more, so that they can be chosen by name and
+counted. Both are found by the patterns of the model's architecture.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ UNSTACKED = frozenset({"embeddings", "head"})
 
 @dataclass(frozen=True)
 class TargetSlice:
-    """A share of one leaf's output: columns [start, stop) of `outputs` from `inputs`."""
+    """Columns [start, stop) of one module's output, computed from `inputs` numbers."""
 
     path: str
     component: str
@@ -40,9 +41,9 @@ class TargetSlice:
 
 @dataclass(frozen=True)
 class Weight:
-    """A parameter of the model, or the share of one that belongs to a component.
+    """A parameter of the model, or the slice of one that belongs to a component.
 
-    Tied parameters are one weight with several users, and may be of several components.
+    A tied parameter is one weight used by several modules, and may belong to several components.
     """
 
     name: str  # as the model lists it
@@ -55,23 +56,23 @@ class Weight:
 
     @property
     def key(self) -> str:
-        """A name that tells the shares of a parameter apart."""
+        """Name that tells the slices of one parameter apart."""
         return self.name if self.columns is None else f"{min(self.components)}:{self.name}"
 
     @property
     def is_bias(self) -> bool:
-        """Whether it is a bias vector."""
+        """True for a bias vector."""
         return self.name.endswith(".bias")
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Number of its values."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class AttentionBlock:
-    """One attention block: its path, the place it belongs to, and its number there from 0."""
+    """One attention block: its path, kind of attention, and number among its kind from 0."""
 
     path: str
     attention_kind: AttentionKind
@@ -80,7 +81,7 @@ class AttentionBlock:
 
 @dataclass(frozen=True)
 class ModelStructure:
-    """The parts of one particular model."""
+    """Sizes, attention blocks, target slices and weights of one particular model."""
 
     architecture: Architecture
     width: int
@@ -94,7 +95,7 @@ class ModelStructure:
     weights: tuple[Weight, ...] = ()
 
     def slices_of(self, component: str) -> tuple[TargetSlice, ...]:
-        """Parts of a component; BadInput if this model has none."""
+        """Return a component's target slices; BadInput if this model has none."""
         if component not in get_args(Component):
             raise unknown_name("component", component, get_args(Component))
         if not self.target_slices.get(component):
@@ -109,10 +110,11 @@ class ModelStructure:
         first: int = 0,
         last: int | None = None,
     ) -> tuple[Weight, ...]:
-        """Weights of any of these components, in these stacks (of a base with both) and layers.
+        """Select weights of any of these components, in these stacks and this range of layers.
 
-        Norms around the layers go with the nearest layer.  Words and head are outside of stacks
-        and layers: they are chosen by name, or by "all" without a limit.
+        Stacks count only in a base with both. Norms around the layers go with the nearest layer.
+        Embeddings and head are outside stacks and layers: they are chosen by name, or by "all"
+        without a limit.
         """
         if last is not None and last < first:
             raise BadInput(f"the last layer must not lie before the first; got {first} to {last}")
@@ -122,6 +124,7 @@ class ModelStructure:
         )
 
         def is_chosen(weight: Weight) -> bool:
+            """Return whether a weight is of the chosen components, stacks and layers."""
             if not any(self._matches_choice(weight, name) for name in names):
                 return False
             if weight.components & UNSTACKED:
@@ -133,6 +136,7 @@ class ModelStructure:
         return tuple(weight for weight in self.weights if is_chosen(weight))
 
     def _matches_choice(self, weight: Weight, choice: str) -> bool:
+        """Return whether a weight falls under this component, group or kind."""
         if choice in ("all", "bias"):
             return choice == "all" or weight.is_bias
         if choice == "layernorm":
@@ -141,7 +145,7 @@ class ModelStructure:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The names by which weights of this model can be chosen."""
+        """Names by which weights of this model can be chosen."""
         known: tuple[str, ...] = get_args(WeightChoice)
         return tuple(
             name for name in known if any(self._matches_choice(w, name) for w in self.weights)
@@ -149,7 +153,7 @@ class ModelStructure:
 
 
 def analyze(model: Any) -> ModelStructure:
-    """Find the parts of a transformers model."""
+    """Find the structure of a transformers model."""
     config, architecture = model.config, find_architecture(model.config.model_type)
     heads = config.num_attention_heads
     head_width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None)
@@ -188,13 +192,14 @@ def analyze(model: Any) -> ModelStructure:
 
 
 def _matches(rule: str | tuple[str, int, int], path: str) -> bool:
+    """Return whether a module path matches an architecture's rule."""
     return bool(re.fullmatch(rule if isinstance(rule, str) else rule[0], path))
 
 
 def _target_slice(
     kind: ModelKind, path: str, name: str, module: Any, rule: str | tuple[str, int, int]
 ) -> TargetSlice:
-    """A leaf as a part; GPT-2 stores its matrices (inputs, outputs), everyone else transposed."""
+    """Build the slice of a module; GPT-2 stores its matrices (i, o), all others (o, i)."""
     conv = type(module).__name__ == "Conv1D"
     inputs, outputs = module.weight.shape if conv else module.weight.shape[::-1]
     _, i, n = (rule, 0, 1) if isinstance(rule, str) else rule
@@ -203,11 +208,12 @@ def _target_slice(
 
 
 def _stack(kind: ModelKind, path: str) -> Stack:
+    """Return the stack that a module path lies in."""
     return "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
 
 
 def _weights(model: Any, architecture: Architecture) -> Iterator[Weight]:
-    """Every parameter that belongs to a component, by shares where a leaf holds several."""
+    """Yield every parameter of a component, in slices where a module holds several."""
     rules = {**architecture.components, **architecture.other_modules}
     users: dict[int, list[str]] = {}
     for path, module in model.named_modules():
@@ -245,6 +251,7 @@ def _weights(model: Any, architecture: Architecture) -> Iterator[Weight]:
 
 
 def _layer(components: Collection[str], path: str, depth: int) -> int:
+    """Return the layer number of a module path; norms outside count to the nearest layer."""
     number = re.search(r"\.(\d+)\.", path)
     if number:
         return int(number[1])

@@ -1,6 +1,6 @@
-"""Choosing the linear parts of a base that a method adds something to.
+"""Select the target modules of a method: the linear outputs of a base that it adds to.
 
-What the parts are is known to `structure`; what is added to them is the method's.
+`structure` knows which there are; the method decides what is added.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ LinearComponent = Literal[Component, "ffn.output"]
 def select_target_slices(
     base: BaseModel, components: Sequence[str], stacks: Sequence[Stack]
 ) -> list[TargetSlice]:
-    """The parts of these components in these stacks, each once; BadInput if there are none.
+    """Return the slices of these components in these stacks, each once; BadInput if none.
 
-    Components the base does not have are passed over, and a base with one stack has only that.
+    Components that the base lacks are passed over, and a base with one stack has only that.
     """
     has_two_stacks = base.kind == "encoder-decoder"
     slices_by_position = {
@@ -42,6 +42,7 @@ def select_target_slices(
 
 
 def _slices_of(base: BaseModel, component: str) -> Sequence[TargetSlice]:
+    """Return the slices of one component, which may be "ffn.output"."""
     return (
         ffn_output_slices(base)
         if component == "ffn.output"
@@ -50,12 +51,12 @@ def _slices_of(base: BaseModel, component: str) -> Sequence[TargetSlice]:
 
 
 def ffn_output_slices(base: BaseModel) -> list[TargetSlice]:
-    """The last matrix of each feed-forward block: the one that writes to the residual stream."""
+    """Return the last matrix of each feed-forward block, which writes to the residual stream."""
     return [block[-1] for block in ffn_slices_by_block(base)]
 
 
 def ffn_slices_by_block(base: BaseModel) -> list[list[TargetSlice]]:
-    """The matrices of each feed-forward block in the order they are applied."""
+    """Return the matrices of each feed-forward block in the order they are applied."""
     blocks: dict[str, list[TargetSlice]] = {}
     for part in base.structure.target_slices.get("ffn", ()):
         layer = re.match(r".*\.\d+(?=\.)", part.path)
@@ -64,5 +65,5 @@ def ffn_slices_by_block(base: BaseModel) -> list[list[TargetSlice]]:
 
 
 def layer_key(part: TargetSlice) -> str:
-    """How tensors of a part are called, after the kind: "component:path"."""
+    """Return "component:path", which names a slice's tensors after their kind."""
     return f"{part.component}:{part.path}"

@@ -1,1 +1,1 @@
-"""How the small bases that ship were made."""
+"""Pretraining of the small bases that ship."""

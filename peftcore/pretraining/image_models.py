@@ -1,6 +1,6 @@
-"""The two bases that draw, before they have learnt: words, random weights, card.
+"""The two bases that generate images, before training: vocabulary, random weights, card.
 
-Decoders of GPT-2's kind over pixel words, so that every method applies to them unchanged.
+They are decoders of GPT-2's kind over pixel tokens, so that every method applies unchanged.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ PAD, END, UNKNOWN, DRAW = "<|pad|>", "<|end|>", "<|unknown|>", "<|draw|>"
 
 @dataclass(frozen=True)
 class ImageModelConfig:
-    """The size of a base and the world it draws."""
+    """The size of a base that generates images, and which images."""
 
-    world: str  # what it draws
+    world: str  # what its images show
     levels: int
     vocabulary: tuple[str, ...]  # of prompts
     width: int = 64
@@ -49,14 +49,14 @@ TOKENS = {"tiny-digits": 6_000_000, "tiny-scenes": 6_000_000}
 
 
 def image_model_config(name: str) -> ImageModelConfig:
-    """The shape of a base that draws; BadInput names those there are."""
+    """Return the size of a base that generates images; BadInput names those there are."""
     if name not in IMAGE_MODELS:
         raise unknown_name("base that draws", name, IMAGE_MODEL_NAMES)
     return IMAGE_MODELS[name]
 
 
 def make_tokenizer(name: str) -> Any:
-    """Whole words only: those of prompts, a sign where the picture begins, and every pixel."""
+    """Build a tokenizer of whole words: prompts, a sign where the image begins, pixels."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -90,10 +90,10 @@ def make_tokenizer(name: str) -> Any:
 
 
 def make_model(name: str, tokenizer: Any) -> Any:
-    """A base with random weights.
+    """Build a base with random weights.
 
-    The word of a pixel begins as its place plus its level, so that what is learnt of a level at one
-    place is not foreign to the others.
+    The embedding of a pixel token begins as its position plus its level, so that what is learned of
+    a level at one position carries over to the others.
     """
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
@@ -137,7 +137,7 @@ of colour with shape and of shapes in a relation""",
 
 
 def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) -> None:
-    """A README.md beside the weights: what it is, how it was made, how good, what it cannot."""
+    """Write a README.md beside the weights: what it is, how it was made, measurements, limits."""
     model_config = image_model_config(name)
     points = [*measured["curve"], {k: v for k, v in measured.items() if k != "curve"}]
     figures = [key for key in points[-1] if key not in ("step", "seconds", "tokens", "seed",

@@ -1,6 +1,6 @@
-"""Pretraining of the bases that draw: what they read, the loop, what is measured.
+"""Pretrain the bases that generate images: their data, the loop, the measurements.
 
-Sequences begin at a random position, so that a picture may stand anywhere in a text, as it does
+Sequences begin at a random position, so that an image may stand anywhere in a text, as it does
 after a soft prompt.
 """
 
@@ -31,7 +31,7 @@ from peftcore.tasks.images.canvas import SIDE, Picture
 _BATCH = 32
 _LEARNING_RATE = {"tiny-digits": 3e-3, "tiny-scenes": 3e-3}
 _MEASUREMENTS = 4  # times a run measures itself
-_INTERIM_COUNT, _FINAL_COUNT = 60, 200  # pictures drawn for each figure, on the way and at the end
+_INTERIM_COUNT, _FINAL_COUNT = 60, 200  # images per measurement, interim and final
 TEMPERATURE = 0.7  # of the pictures a card counts
 _PROMPT_WEIGHT = 0.1  # weight of a prompt's words in the loss
 PromptPicture = tuple[str, Picture]
@@ -41,7 +41,7 @@ Report = Callable[[dict[str, Any]], None]
 def pretrain_image_model(
     name: str, out: Path, tokens: int, seed: int, report: Report
 ) -> dict[str, Any]:
-    """Train a base that draws on so many tokens, save it to `out`, and return its measurements."""
+    """Train such a base on so many tokens, save it to `out`, and return its measurements."""
     model_config = image_model_config(name)
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(name)
@@ -55,7 +55,7 @@ def pretrain_image_model(
 
 
 def sample_pair(name: str, rng: random.Random) -> PromptPicture:
-    """A prompt and a picture for it, from what the base may see."""
+    """Sample a prompt and an image for it, from what the base may see in pretraining."""
     if name == "tiny-scenes":
         scene = scenes.sample_scene(rng, "plain")
         return scene.prompt, scenes.render_scene(scene, rng)
@@ -66,11 +66,12 @@ def sample_pair(name: str, rng: random.Random) -> PromptPicture:
 
 
 def _seen_digits() -> list[digits.Digit]:
+    """List the training digits without the one that is never shown."""
     return [d for d in digits.load_digit_rows("train") if d.word != digits.UNSEEN_DIGIT]
 
 
 def shift_columns(picture: Picture, by: int) -> Picture:
-    """The picture moved by columns, or as it is where a pixel that is not blank would be lost."""
+    """Move the image by columns, unless a pixel that is not blank would be lost."""
     rows = [picture[i : i + SIDE] for i in range(0, len(picture), SIDE)]
     edge = SIDE - 1 if by > 0 else 0
     if not by or any(row[edge] for row in rows):
@@ -80,9 +81,10 @@ def shift_columns(picture: Picture, by: int) -> Picture:
 
 
 class _ImageTrainer:
-    """One base being trained."""
+    """Pretraining of one base."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any, seed: int, positions: int) -> None:
+        """Prepare optimiser, sampler and the range of first positions."""
         self.name, self.model, self.tokenizer, self.seed = name, model, tokenizer, seed
         self.rng = random.Random(f"{name}/{seed}")
         self.positions = positions
@@ -113,6 +115,7 @@ class _ImageTrainer:
         return final | {"curve": curve, "budget": budget, "seed": self.seed, "drawn": _FINAL_COUNT}
 
     def _update(self, share: float) -> float:
+        """Do one optimiser step at this share of the budget, and return the loss."""
         self.model.train()
         factor = min(1.0, (self.step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
         for group in self.optimizer.param_groups:
@@ -131,7 +134,7 @@ class _ImageTrainer:
     def batch(
         self, pairs: list[PromptPicture], offset: bool = True
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Ids (n, t), weights in the loss (n, t) and first positions (n,) of some pairs."""
+        """Build ids (n, t), loss weights (n, t) and first positions (n,) of some pairs."""
         end = self.tokenizer.eos_token_id
         texts = [f"{prompt} {DRAW}" for prompt, _ in pairs]
         encode = lambda rows: self.tokenizer(rows, add_special_tokens=False)["input_ids"]
@@ -151,6 +154,7 @@ class _ImageTrainer:
         return ids, weights, torch.tensor(first_positions)
 
     def _loss(self, ids: Tensor, weights: Tensor, starts: Tensor) -> Tensor:
+        """Return the mean next-token loss of ids (n, t), weighted by weights (n, t)."""
         positions = torch.arange(ids.shape[1]) + starts[:, None]
         mask = (ids != self.tokenizer.pad_token_id).long()
         position_inputs = {"attention_mask": mask, "position_ids": positions}
@@ -161,7 +165,7 @@ class _ImageTrainer:
 
     @torch.no_grad()
     def measure(self, seconds: int, count: int) -> dict[str, Any]:
-        """Loss on pictures that were not learnt, and how often drawn ones show what was asked."""
+        """Measure the loss on unseen images, and how often generated ones match the prompt."""
         self.model.eval()
         ids, weights, starts = self.batch(self._held_out(), offset=False)
         weights = (weights == 1.0).float()
@@ -172,6 +176,7 @@ class _ImageTrainer:
         )
 
     def _held_out(self) -> list[PromptPicture]:
+        """Return pairs that are not trained on."""
         if self.name == "tiny-digits":
             rows = [
                 d for d in digits.load_digit_rows("validation") if d.word != digits.UNSEEN_DIGIT
@@ -181,6 +186,7 @@ class _ImageTrainer:
         return [sample_pair(self.name, rng) for _ in range(200)]
 
     def _digits(self, count: int) -> dict[str, float]:
+        """Return the shares of generated digits that are recognised as what was asked."""
         seen = [digits.SEEN_DIGITS[i % len(digits.SEEN_DIGITS)] for i in range(count)]
         predicted = digits.digit_classifier().predict(
             self.generate_pictures([digits.digit_prompt(word) for word in seen])
@@ -193,6 +199,7 @@ class _ImageTrainer:
                 "unseen": round(unseen.count(digits.UNSEEN_DIGIT) / count, 3)}  # fmt: skip
 
     def _scenes(self, count: int) -> dict[str, float]:
+        """Return for each kind of scene the share of images that match their prompt."""
         shares: dict[str, float] = {}
         for kind in scenes.SCENE_KINDS[:-1]:
             rng = random.Random(f"{kind}/{self.seed}")
@@ -203,7 +210,7 @@ class _ImageTrainer:
         return shares
 
     def generate_pictures(self, prompts: list[str]) -> list[Picture]:
-        """One picture for each prompt."""
+        """Generate one image for each prompt."""
         texts = [f"{self.tokenizer.bos_token} {prompt} {DRAW}" for prompt in prompts]
         inputs = self.tokenizer(texts, return_tensors="pt", padding=True)
         keys = [f"measure/{i}" for i in range(len(prompts))]

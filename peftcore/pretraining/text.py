@@ -1,4 +1,4 @@
-"""Pretrain an embedded base model on Miniworld: the mixture it reads and the loop.
+"""Pretrain an embedded base model on Miniworld: the mixture of texts and the loop.
 
 `tiny-t5` learns span corruption and skills as text to text, `tiny-bert` masked words, `tiny-gpt`
 the next word; all on text that never shows a task's own format (`peftcore.tasks.miniworld.skills`).
@@ -37,7 +37,7 @@ _RESUMED_RATE_SHARE = 0.4  # share of the learning rate a run that goes on begin
 _FIRST_TOKEN_WEIGHT = 2.0  # weight of an answer's first token in the loss
 _MEASUREMENTS = 12  # times a run measures its skills
 _INTERIM_COUNT, _FINAL_COUNT = 150, 400  # items of each skill, on the way and at the end
-_POOL_SIZE = 3072  # sequences that are drawn, sorted by length and cut into batches together
+_POOL_SIZE = 3072  # sequences sorted by length and batched together
 _TOKENS_PER_BATCH = {"tiny-t5": 1500, "tiny-bert": 1500, "tiny-gpt": 1500}
 # Tokens a shipped base saw: each takes less than an hour on one core (a figure of the cards).
 TOKENS = {"tiny-t5": 18_000_000, "tiny-bert": 11_000_000, "tiny-gpt": 11_000_000} | drawing.TOKENS
@@ -46,7 +46,7 @@ _PLAIN_SHARE = {"tiny-t5": 0.12, "tiny-bert": 0.3, "tiny-gpt": 0.15}  # share of
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """Token ids of one item: what is read, what is to be written, and which skill it is.
+    """Token ids of one item: its source, its target, and which skill it trains.
 
     `agrees` is 0 for a pair that agrees and 1 for one that does not, as BERT numbers its classes.
     """
@@ -65,11 +65,11 @@ def pretrain_base(
     report: Callable[[dict[str, Any]], None],
     start: Path | None = None,
 ) -> dict[str, Any]:
-    """Train an embedded base on so many tokens, save it to `out`, and return its measurements.
+    """Train an embedded base on so many tokens, save it to `out`, return its measurements.
 
-    `start` is a folder written before, to go on from; without it weights and tokenizer are new.
-    Everything is counted in tokens, not in time: the same call sees the same text in the same
-    order at the same learning rates on a fast machine and on a slow one.
+    `start` is a folder written before, to continue from; without it weights and tokenizer are new.
+    Everything is counted in tokens, not in time: the same call sees the same text in the same order
+    at the same learning rates on a fast machine and on a slow one.
 
     `report` gets a dict every few seconds: step, seconds, tokens, loss; and now and then the
     measurements on held-out text.
@@ -109,7 +109,7 @@ def _pretrain_image_base(
     report: Callable[[dict[str, Any]], None],
     start: Path | None,
 ) -> dict[str, Any]:
-    """The same for a base that draws; those are small enough to be made in one go."""
+    """Do the same for a base that generates images, small enough for one uninterrupted go."""
     if start is not None:
         raise BadInput(f"{name} is made in one go; leave --start out")
     from peftcore.pretraining.images import pretrain_image_model as make
@@ -118,9 +118,10 @@ def _pretrain_image_base(
 
 
 class _TextTrainer:
-    """One base being trained: the data, the optimiser and what is measured on the way."""
+    """Pretraining of one base: its data, optimiser and measurements."""
 
     def __init__(self, name: str, model: Any, tokenizer: Any, seed: int) -> None:
+        """Prepare the sampler and the optimiser."""
         self.name, self.model, self.tokenizer, self.seed = name, model, tokenizer, seed
         self.rng = random.Random(f"{name}/{seed}")
         self.optimizer, self.learning_rate = _optimizer(name, model)
@@ -129,7 +130,7 @@ class _TextTrainer:
     def run(
         self, budget: int, out: Path, report: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
-        """Train on `budget` tokens; the learning rate falls to zero in a line."""
+        """Train on `budget` tokens; the learning rate falls to zero linearly."""
         start = last_report = time.monotonic()
         losses: list[float] = []
         curve: list[dict[str, Any]] = []
@@ -157,10 +158,12 @@ class _TextTrainer:
                         "items": [_INTERIM_COUNT, _FINAL_COUNT]}  # fmt: skip
 
     def _learning_rate_factor(self, share: float) -> float:
+        """Return the factor on the learning rate at this share of the budget."""
         warm = min(1.0, (self.step + 1) / 200)
         return warm * max(0.0, 1 - share)
 
     def _update(self, batch: dict[str, torch.Tensor], factor: float) -> float:
+        """Do one optimiser step and return the loss."""
         import torch
 
         self.model.train()
@@ -176,7 +179,7 @@ class _TextTrainer:
         return float(loss.detach())
 
     def _loss(self, batch: dict[str, torch.Tensor], first_weight: float = 1.0) -> torch.Tensor:
-        """Mean loss of a batch; the first token of an answer, its verdict, counts `first` times."""
+        """Return a batch's mean loss; an answer's first token, its verdict, weighs first_weight."""
         import torch.nn.functional as F
 
         if self.name == "tiny-bert":
@@ -198,7 +201,7 @@ class _TextTrainer:
         return (token_losses * weights).sum() / weights.sum()
 
     def _masked_loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Loss of the hidden words, and of whether a pair agrees where there are pairs."""
+        """Return the loss of masked words, and of whether a pair agrees where there are pairs."""
         import torch.nn.functional as F
 
         labels, agrees = batch["labels"], batch["next_sentence_label"]
@@ -210,7 +213,7 @@ class _TextTrainer:
         return loss
 
     def _batches(self) -> Iterator[dict[str, torch.Tensor]]:
-        """A pool of sequences, sorted by length, cut by tokens, in random order."""
+        """Yield batches from a pool of sequences, sorted by length, cut by tokens, shuffled."""
         pool = self._sample_sequences(self.rng, _POOL_SIZE)
         pool.sort(key=lambda s: (len(s.source), len(s.target)))
         cuts: list[list[TokenSequence]] = [[]]
@@ -225,7 +228,7 @@ class _TextTrainer:
             yield self._collate(cut)
 
     def _sample_sequences(self, rng: random.Random, count: int) -> list[TokenSequence]:
-        """Sequences of the mixture, skills and plain passages."""
+        """Sample sequences of the mixture: skills and plain passages."""
         lessons = [
             skills.SkillExample("plain", skills.sample_passage(rng), "")
             if rng.random() < _PLAIN_SHARE[self.name]
@@ -246,6 +249,7 @@ class _TextTrainer:
     def _sequence(
         self, source: list[int], target: list[int], lesson: skills.SkillExample, rng: random.Random
     ) -> TokenSequence:
+        """Build the token sequence of one item as this kind of base reads it."""
         tok, skill = self.tokenizer, lesson.skill
         if self.name == "tiny-t5":
             if skill == "plain":
@@ -259,6 +263,7 @@ class _TextTrainer:
         return TokenSequence([cls, *source, sep], tail, skill, agrees)
 
     def _collate(self, rows: list[TokenSequence]) -> dict[str, torch.Tensor]:
+        """Pad sequences to the model's inputs, each (n, t)."""
         import torch
 
         pad = self.tokenizer.pad_token_id
@@ -284,7 +289,7 @@ class _TextTrainer:
                 "labels": labels, "next_sentence_label": agrees}  # fmt: skip
 
     def _mask(self, whole: torch.Tensor, types: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hide 25 % of the words of a text and 50 % of an answer: mask, sometimes another."""
+        """Mask 25 % of a text's words and 50 % of an answer's in ids (n, t), as BERT does."""
         import torch
 
         share = torch.where(types.bool(), 0.5, 0.25)
@@ -300,7 +305,7 @@ class _TextTrainer:
         return inputs, labels
 
     def measure(self, seconds: int, count: int = _INTERIM_COUNT) -> dict[str, Any]:
-        """Loss on held-out items, and for writers the skills done right, greedily."""
+        """Measure the loss on held-out items and, for generating bases, skills done right."""
         import torch
 
         self.model.eval()
@@ -325,7 +330,7 @@ class _TextTrainer:
         return measurements
 
     def _agreement(self, count: int) -> dict[str, float]:
-        """Share of pairs an encoder's first token tells apart, by skill."""
+        """Return by skill the share of pairs that an encoder's first token tells apart."""
         result: dict[str, float] = {}
         rng = random.Random(f"agreement/{self.seed}")
         for skill in ("check", "odd", "same"):
@@ -342,7 +347,7 @@ class _TextTrainer:
         return result
 
     def _skills(self, count: int) -> dict[str, float]:
-        """Share of right answers in three skills, and BLEU of told cards."""
+        """Return the share of right answers in three skills, and BLEU of verbalised cards."""
         from sacrebleu import corpus_bleu
 
         names = ("check", "odd", "pick", "card", "same")
@@ -368,7 +373,7 @@ class _TextTrainer:
         return result
 
     def generate_texts(self, sources: list[str], longest: int = 40) -> list[str]:
-        """What the base writes for some texts, greedily."""
+        """Generate texts for these sources, greedily."""
         import torch
 
         outputs: list[str] = []
@@ -389,14 +394,14 @@ class _TextTrainer:
 
 
 def answer_before_reason(text: str) -> str:
-    """The answer before its reason."""
+    """Return the part of an answer before its reason."""
     for link in (" , ", " since", " because", ": "):
         text = text.partition(link)[0]
     return text.strip()
 
 
 def _optimizer(name: str, model: Any) -> tuple[Any, float]:
-    """The optimiser and its highest learning rate."""
+    """Return the optimiser and its highest learning rate."""
     import torch
     from transformers import Adafactor
 
@@ -410,6 +415,7 @@ def _optimizer(name: str, model: Any) -> tuple[Any, float]:
 
 
 def _padded(rows: list[list[Any]], fill: float) -> torch.Tensor:
+    """Pad lists of numbers to one tensor (n, t)."""
     import torch
 
     width = max(map(len, rows))
@@ -417,7 +423,7 @@ def _padded(rows: list[list[Any]], fill: float) -> torch.Tensor:
 
 
 def _corrupt(ids: list[int], tokenizer: Any, rng: random.Random) -> tuple[list[int], list[int]]:
-    """T5's span corruption: about 20 % of the tokens hidden in spans of one to four."""
+    """Apply T5's span corruption: about 20 % of the tokens, in spans of one to four."""
     first = tokenizer.convert_tokens_to_ids("<extra_id_0>")
     spans: list[tuple[int, int]] = []
     position = rng.randint(0, 5)

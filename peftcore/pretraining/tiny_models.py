@@ -1,4 +1,4 @@
-"""What an embedded base model is before it has learnt: tokenizer, random weights, files, card.
+"""An embedded base model before training: tokenizer, random weights, files, card.
 
 `peftcore.pretraining.text` trains them.
 """
@@ -19,7 +19,7 @@ SENTINELS = 24  # T5's <extra_id_n>
 
 
 def tokenizer_text(seed: int = 0, lines: int = 12000) -> Iterator[str]:
-    """Text the tokenizer's pieces are counted on: passages, lessons and common words."""
+    """Yield the text that the tokenizer is trained on: passages, skills and common words."""
     rng = random.Random(f"tokenizer/{seed}")
     common = sorted(set(skills.COMMON))
     for _ in range(60):
@@ -37,7 +37,7 @@ def tokenizer_text(seed: int = 0, lines: int = 12000) -> Iterator[str]:
 
 
 def make_tokenizer(name: str) -> Any:
-    """A byte-level tokenizer that spells any text, with the special tokens of the family."""
+    """Train a byte-level tokenizer, with the special tokens of the architecture."""
     from tokenizers import (
         AddedToken,
         Tokenizer,
@@ -98,7 +98,7 @@ def make_tokenizer(name: str) -> Any:
 
 
 def _add_post_processor(core: Any, name: str) -> None:
-    """Add what the family puts around its texts."""
+    """Add the special tokens that the architecture puts around its texts."""
     from tokenizers import processors
 
     if name == "tiny-t5":
@@ -116,7 +116,7 @@ def _add_post_processor(core: Any, name: str) -> None:
 
 
 def make_model(name: str, tokenizer: Any) -> Any:
-    """A base with random weights."""
+    """Build a base with random weights."""
     from transformers import (
         BertConfig,
         BertForPreTraining,
@@ -149,7 +149,7 @@ def make_model(name: str, tokenizer: Any) -> Any:
 
 
 def save_base(model: Any, tokenizer: Any, out: Path) -> None:
-    """Write the model as fp16 safetensors with its tokenizer; the model itself stays as it is."""
+    """Write the model as fp16 safetensors with its tokenizer; the model itself is not changed."""
     import torch
 
     out.mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ story (check; always saying the more frequent answer reaches about 0.7), do two 
 
 
 def write_card(name: str, out: Path, measured: dict[str, Any], parameters: int) -> None:
-    """A README.md beside the weights: what it is, how it was made, how good, what it cannot."""
+    """Write a README.md beside the weights: what it is, how it was made, measurements, limits."""
     last = {k: v for k, v in measured.items() if k not in ("curve", "budget", "seed", "items")}
     figures = [key for key in last if key not in ("step", "seconds", "tokens")]
     row = lambda cells: "| " + " | ".join(cells) + " |"

@@ -1,9 +1,9 @@
-"""Blind rating of explanations by people, and the way back into the comparison.
+"""Blind rating of explanations by people, whose scores are compared with those of runs.
 
-Experimenters make projects from runs; raters come by secret links and see one item at a time, their
-own answer first.  `book` is the database, `acting` says who may do what, `assignment` hands out
-items, `judging` writes what raters say, `screens` is all they see, `tables` is what experimenters
-read.  Statistics live in `analysis`.  Nothing here imports torch.
+Experimenters make projects from runs; raters come by secret links and see one item at a time, and
+answer it themselves first. `store` is the database, `access` says who may do what, `assignment`
+leases items, `submit` writes what raters send, `rater_view` is all that they see, `tables` is what
+experimenters read. Statistics are in `analysis`. Nothing here imports torch.
 """
 
 from peftcore.rating.access import (

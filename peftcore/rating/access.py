@@ -1,8 +1,9 @@
-"""Who is at it, and what that allows.
+"""The users of a rating project and what each may do.
 
-There are two roles.  An experimenter makes projects, invites raters and reads everything.  A rater
-comes by a secret link (or a login) and reads and writes their own items of one project only.  Every
-function of this package that reads or writes takes the actor and checks it; pages check nothing.
+There are two roles. An experimenter makes projects, invites raters and reads everything. A rater
+comes by a secret link (or a login) and reads and writes their own items of one project only. Every
+function of this package that reads or writes takes the user and checks the role; pages check
+nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DUMMY_HASH = "0" * 64  # compared with when there is no such rater, so that both
 
 @dataclass(frozen=True)
 class RatingUser:
-    """Somebody with a role; `rater` and `project` are empty for experimenters."""
+    """A user with a role; `rater` and `project` are empty for experimenters."""
 
     role: Literal["experimenter", "rater"]
     name: str
@@ -44,18 +45,18 @@ class Invitation:
 
 
 class NotAllowed(BadInput):
-    """Somebody asked for what their role or their link does not cover."""
+    """An attempt to do what the user's role or link does not cover."""
 
 
 def experimenter(name: str = "experimenter") -> RatingUser:
-    """Whoever runs the lab: on this machine anybody without a rater's link."""
+    """Return the user who runs the lab: on this machine anybody without a rater's link."""
     return RatingUser("experimenter", name)
 
 
 def sign_in(store: RatingStore, token: str) -> RatingUser:
-    """The rater whose link this is; NotAllowed if it is nobody's, was withdrawn or has ended.
+    """Return the rater of this link; NotAllowed if it is unknown, withdrawn or has ended.
 
-    A link that ends does not end a visit that came by it before.
+    A visit that began before a link ends goes on after it.
     """
     rater, _, secret = token.partition(".")
     row = store.first_row(
@@ -78,7 +79,7 @@ def sign_in(store: RatingStore, token: str) -> RatingUser:
 
 
 def sign_in_by_login(store: RatingStore, login: str) -> list[RatingUser]:
-    """One rater's role for each open project that was opened to this login, newest first."""
+    """Return one user for each open project that admits this login, newest first."""
     query = (
         sa.select(RATERS)
         .join(PROJECTS, PROJECTS.c.id == RATERS.c.project)
@@ -93,7 +94,7 @@ def sign_in_by_login(store: RatingStore, login: str) -> list[RatingUser]:
 def invite(
     store: RatingStore, user: RatingUser, project: str, name: str, login: str = ""
 ) -> Invitation:
-    """A new rater of a project, with a secret link; with `login` they may sign in instead."""
+    """Create a rater of a project and a secret link; with `login` they may sign in instead."""
     require_experimenter(user)
     rater, secret = store.new_id(), secrets.token_urlsafe(32)
     values = {
@@ -120,7 +121,7 @@ def invite(
 
 
 def renew_link(store: RatingStore, user: RatingUser, rater: str) -> Invitation:
-    """A new secret for a rater who goes on where they were; the old link stops working."""
+    """Create a new link for a rater, who keeps all progress; the old link stops working."""
     require_experimenter(user)
     secret = secrets.token_urlsafe(32)
     row = require_row(
@@ -137,18 +138,19 @@ def renew_link(store: RatingStore, user: RatingUser, rater: str) -> Invitation:
 
 
 def revoke_link(store: RatingStore, user: RatingUser, rater: str) -> None:
-    """Close a rater's link; what they said is kept."""
+    """Close a rater's link; their ratings are kept."""
     require_experimenter(user)
     _update_rater(store, rater, active=False)
 
 
 def _link_until(store: RatingStore, project: sa.RowMapping) -> float | None:
-    """When a link that is made now ends, in epoch seconds; None: never."""
+    """Return when a link made now ends, in epoch seconds; None if never."""
     days = project["settings"].get("link_days", 0)  # projects of before have no such setting
     return store.clock() + days * SECONDS_PER_DAY if days else None
 
 
 def _update_rater(store: RatingStore, rater: str, **values: object) -> None:
+    """Change a rater's row; BadInput if there is none."""
     with store.write() as connection:
         change = sa.update(RATERS).where(RATERS.c.id == rater).values(**values)
         if connection.execute(change).rowcount != 1:
@@ -156,19 +158,19 @@ def _update_rater(store: RatingStore, rater: str, **values: object) -> None:
 
 
 def require_experimenter(user: RatingUser) -> None:
-    """NotAllowed unless it is an experimenter."""
+    """Raise NotAllowed unless the user is an experimenter."""
     if user.role != "experimenter":
         raise NotAllowed("only an experimenter may do this; you came as a rater")
 
 
 def require_rater(user: RatingUser) -> None:
-    """NotAllowed unless it is a rater."""
+    """Raise NotAllowed unless the user is a rater."""
     if user.role != "rater" or not user.rater:
         raise NotAllowed("only a rater may do this; open the project by a rater's link")
 
 
 def require_active(active: bool | None) -> None:
-    """NotAllowed for a rater whose link was withdrawn in the meantime."""
+    """Raise NotAllowed if the rater's link was withdrawn in the meantime."""
     if not active:
         raise NotAllowed(
             "this link is not valid any more: it was closed. What you rated is kept; ask whoever "
@@ -177,4 +179,5 @@ def require_active(active: bool | None) -> None:
 
 
 def _hash(secret: str) -> str:
+    """Hash a link's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()  # 256 random bits need no slow hash

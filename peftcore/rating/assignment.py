@@ -1,8 +1,9 @@
-"""Who rates what: items are leased to raters, one at a time, in a random order of each rater's own.
+"""Assignment: lease items to raters, one at a time, in a random order of each rater's own.
 
-An item has room while fewer raters than the overlap have rated it or hold it.  A lease that is not
-renewed runs out, so nobody who leaves keeps an item; whoever comes back goes on with it if it still
-has room.  The database itself refuses the same item twice for one rater.
+An item has capacity while fewer raters than the overlap have rated it or have a lease on it. A
+lease that is not renewed runs out, so a rater who leaves blocks no item; one who comes back
+continues with it if it still has capacity. The database itself refuses the same item twice for one
+rater.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from peftcore.rating.store import RatingStore, require_row
 
 
 class LeaseLost(BadInput):
-    """The item has been given to somebody else in the meantime."""
+    """The lease ran out and another rater has the item now."""
 
 
 @dataclass(frozen=True)
 class RaterProgress:
-    """How far one rater is; `waiting` items are held by others and may come free."""
+    """Progress of one rater; `waiting` items are leased to others and may come free."""
 
     done: int
     total: int
@@ -37,51 +38,59 @@ class RaterProgress:
 
 @dataclass(frozen=True)
 class RaterQueue:
-    """A project as one rater finds it, read within one transaction."""
+    """A project's items from one rater's view, read within one transaction."""
 
     rater: str
-    kind_by_item: Mapping[str, str]  # item → its kind, by number
+    kind_by_item: Mapping[str, str]  # item → its kind, in the order of the items' numbers
     own_leases: Mapping[str, sa.RowMapping]  # item → the rater's lease, by position
-    other_claims: Mapping[str, int]  # item → other raters who have rated it or hold it
-    other_open_leases: Mapping[str, int]  # item → other raters who hold it just now
-    overlap: int
-    quota: int
-    now: float
+    other_claims: Mapping[str, int]  # item → other raters who have rated or leased it
+    other_open_leases: Mapping[str, int]  # item → other raters with a lease on it now
+    overlap: int  # raters wanted for each item
+    quota: int  # items that one rater rates at most
+    now: float  # epoch seconds; one moment for all decisions of a transaction
 
     def has_capacity(self, item: str) -> bool:
-        """Whether one more rater may have the item; training and checks are for everybody."""
+        """Return whether one more rater may have the item; training and checks are for all."""
         return self.kind_by_item[item] != "rating" or self.other_claims.get(item, 0) < self.overlap
 
     def items_of_kind(self, kind: str) -> list[str]:
-        """Items of a kind, by number."""
+        """List the items of a kind, by number."""
         return [item for item, item_kind in self.kind_by_item.items() if item_kind == kind]
 
     def counted_items(self) -> int:
-        """How many items the rater has rated or holds, of those that count."""
+        """Count the rater's items that are rated or leased, without training and checks."""
         states = [
             row["state"]
             for item, row in self.own_leases.items()
             if self.kind_by_item[item] == "rating"
         ]
+        # A skipped item takes no share of the quota: the rater gets another one instead.
         return sum(state != "skipped" for state in states)
 
     def available_items(self) -> list[str]:
-        """Items that count, have room and are new to the rater, in the rater's order."""
+        """List items that count, have capacity and are new to the rater, in their order."""
         candidates = [
             item
             for item in self.items_of_kind("rating")
             if item not in self.own_leases and self.has_capacity(item)
         ]
+        # Another order for every rater, so that overlaps spread over all items; and the same
+        # order at every call, so that nothing has to be stored.
         return sorted(candidates, key=lambda item: hash_uniform(self.rater, item))
 
     def choose_next(self) -> str | None:
-        """The item that comes next: training first, checks spread over the way."""
+        """Choose the rater's next item, or None.
+
+        Training items come first; attention checks are spread evenly over the way.
+        """
         training = [item for item in self.items_of_kind("training") if item not in self.own_leases]
         if training:
             return training[0]
         if self.counted_items() >= self.quota:
             return None
         available, checks = self.available_items(), self.items_of_kind("check")
+        # Each check falls due somewhere in its own equal part of the way: spread evenly, but at
+        # places that raters cannot predict.
         expected_total = min(self.quota, len(self.items_of_kind("rating")))
         for index, item in enumerate(checks):
             due_after = expected_total * (index + hash_uniform(self.rater, item)) / len(checks)
@@ -91,14 +100,16 @@ class RaterQueue:
 
 
 def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
-    """The item this rater is at, or a new one; None when there is none for them now."""
+    """Return the screen of the rater's current item or a new one; None if there is none now."""
     require_rater(user)
     with store.write() as connection:
+        # Under the project's lock: two raters must not take the last place of an item at once.
         project = lock_open_project(store, connection, user)
         queue = build_rater_queue(connection, user, project, store.clock())
         expires = queue.now + project["settings"]["lease_minutes"] * 60
         lease = _current_lease(queue)
         if lease:
+            # Coming back (a reload, another device) continues with the item and its draft.
             change = sa.update(LEASES).where(LEASES.c.id == lease).values(expires=expires)
             connection.execute(change)
         else:
@@ -113,17 +124,19 @@ def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
                     item=item,
                     rater=user.rater,
                     position=len(queue.own_leases),
+                    # Half of a pair's raters see its texts the other way round.
                     flipped=hash_uniform(user.rater, f"side of {item}") < 0.5,
                     state="open",
                     opened=queue.now,
                     expires=expires,
                 )
             )
+    # Outside the write: reading must not make other raters wait.
     return read_screen(store, user, lease)
 
 
 def go_to_item(store: RatingStore, user: RatingUser, lease: str) -> Screen:
-    """An item the rater has had; one that was skipped is open again if it still has room."""
+    """Return to an earlier item; a skipped one is leased again if it has capacity."""
     require_rater(user)
     with store.write() as connection:
         project = lock_open_project(store, connection, user)
@@ -134,7 +147,7 @@ def go_to_item(store: RatingStore, user: RatingUser, lease: str) -> Screen:
 
 
 def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
-    """How far this rater is."""
+    """Count the rater's done, skipped, remaining and waiting items."""
     require_rater(user)
     query = (
         sa.select(PROJECTS, RATERS.c.active)
@@ -143,6 +156,7 @@ def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
     )
     project = require_row(store.first_row(query), "project", user.project)
     require_active(project["active"])
+    # Progress is shown, not acted on, so a read without the lock is good enough.
     with store.read_only() as connection:
         queue = build_rater_queue(connection, user, project, store.clock())
     states = Counter(lease["state"] for lease in queue.own_leases.values())
@@ -158,6 +172,7 @@ def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
         if i not in queue.own_leases
     ]
     remaining = min(len(queue.available_items()), max(0, queue.quota - queue.counted_items()))
+    # Checks and training come only between other items, so without any left none will come.
     total = states["done"] + states["open"] + remaining + (len(unseen_extras) if remaining else 0)
     return RaterProgress(states["done"], total, states["skipped"], waiting)
 
@@ -165,19 +180,20 @@ def rater_progress(store: RatingStore, user: RatingUser) -> RaterProgress:
 def lock_open_project(
     store: RatingStore, connection: sa.Connection, user: RatingUser
 ) -> sa.RowMapping:
-    """The rater's project, locked; NotAllowed if it is closed or their link was withdrawn."""
+    """Lock the rater's project; NotAllowed if it is closed or their link was withdrawn."""
     project = store.lock_project(connection, user.project)
     if project["state"] != "open":
         raise NotAllowed("this project is closed; nothing is rated in it any more")
     query = sa.select(RATERS.c.active).where(
         RATERS.c.id == user.rater, RATERS.c.project == user.project
     )
+    # Read again here: the link may have been withdrawn since the rater signed in.
     require_active(connection.execute(query).scalar())
     return project
 
 
 def find_own_lease(connection: sa.Connection, user: RatingUser, lease: str) -> sa.RowMapping:
-    """The rater's own lease; anybody else's reads as if it were not there."""
+    """Return the rater's own lease; BadInput for others', as if they did not exist."""
     query = sa.select(LEASES).where(LEASES.c.id == lease, LEASES.c.rater == user.rater)
     return require_row(connection.execute(query).mappings().first(), "item", lease)
 
@@ -189,7 +205,8 @@ def renew_lease(
     row: sa.RowMapping,
     now: float,
 ) -> float:
-    """Hold on to a lease that is not done; LeaseLost if it ran out and its place is taken."""
+    """Renew a lease that is not done; LeaseLost if it ran out and the item has no capacity."""
+    # A lease that ran out is still good while nobody has taken the item's place.
     is_current = row["state"] == "open" and row["expires"] > now
     if not is_current and not build_rater_queue(connection, user, project, now).has_capacity(
         row["item"]
@@ -207,7 +224,7 @@ def renew_lease(
 def build_rater_queue(
     connection: sa.Connection, user: RatingUser, project: sa.RowMapping, now: float
 ) -> RaterQueue:
-    """What is there for a rater at this moment."""
+    """Read the project from this rater's view at this moment."""
     bindings = {"project": user.project, "rater": user.rater, "now": now}
     items = connection.execute(ITEM_KINDS, bindings).all()
     own = {row["item"]: row for row in connection.execute(OWN_LEASES, bindings).mappings()}
@@ -220,13 +237,14 @@ def build_rater_queue(
         {row.item: row.other_claims for row in others},
         {row.item: row.other_open_leases for row in others},
         settings["overlap"],
-        settings["items_per_rater"] or len(items),
+        settings["items_per_rater"] or len(items),  # 0: no quota
         now,
     )
 
 
 UNEXPIRED_LEASE = sa.and_(LEASES.c.state == "open", LEASES.c.expires > sa.bindparam("now"))
-ITEM_KINDS = (  # these are built once: building a query takes longer than running it
+# These queries are built once, since building one takes longer than running it.
+ITEM_KINDS = (
     sa.select(ITEMS.c.id, ITEMS.c.kind)
     .where(ITEMS.c.project == sa.bindparam("project"))
     .order_by(ITEMS.c.number)
@@ -245,6 +263,7 @@ OTHER_LEASE_COUNTS = (
     .where(
         LEASES.c.project == sa.bindparam("project"),
         LEASES.c.rater != sa.bindparam("rater"),
+        # A lease that ran out claims nothing, and neither does a skipped one.
         sa.or_(LEASES.c.state == "done", UNEXPIRED_LEASE),
     )
     .group_by(LEASES.c.item)
@@ -252,7 +271,7 @@ OTHER_LEASE_COUNTS = (
 
 
 def _current_lease(queue: RaterQueue) -> str | None:
-    """The lease the rater is at: the first open one that is still theirs or has room again."""
+    """Return the rater's first open lease that is valid or has capacity again, or None."""
     for item, row in queue.own_leases.items():
         if row["state"] == "open" and (row["expires"] > queue.now or queue.has_capacity(item)):
             return str(row["id"])
@@ -260,6 +279,7 @@ def _current_lease(queue: RaterQueue) -> str | None:
 
 
 def hash_uniform(rater: str, item: str) -> float:
-    """A number in [0, 1) that looks random and is the same in every process."""
+    """Hash rater and item to a number in [0, 1), the same in every process."""
+    # Not `hash`, which is seeded anew in every process.
     digest = hashlib.sha256(f"{rater}/{item}".encode()).digest()
     return int.from_bytes(digest[:7]) / 2**56

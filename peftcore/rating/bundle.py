@@ -1,7 +1,7 @@
-"""A whole project as JSON lines, and back: to move it, to keep it, to ship it.
+"""A whole project as JSON lines, and back: to move, keep or ship it.
 
-Everything goes along: items and whose they are, leases, drafts, every rating with its history.
-Secrets of links and their ends do not, so raters of a copy need new links.
+Everything is included: items and their origins, leases, drafts, every rating with its history.
+Secrets of links and their ends are not, so raters of a copy need new links.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AUTOINCREMENT_TABLES = (
 
 
 def dump_project(store: RatingStore, user: RatingUser, project: str) -> Iterator[str]:
-    """The lines of a project, each table after those it refers to."""
+    """Yield the lines of a project, each table after those it refers to."""
     find_project(store, user, project)
     for table, query in _queries(project):
         for row in store.read(query):
@@ -48,6 +48,7 @@ def dump_project(store: RatingStore, user: RatingUser, project: str) -> Iterator
 
 
 def _queries(project: str) -> Iterator[tuple[sa.Table, sa.Select[Any]]]:
+    """Yield each table with the query for the project's rows."""
     yield PROJECTS, sa.select(PROJECTS).where(PROJECTS.c.id == project)
     yield ITEMS, sa.select(ITEMS).where(ITEMS.c.project == project).order_by(ITEMS.c.number)
     for table in (ORIGINS, ADJUDICATIONS):
@@ -82,6 +83,7 @@ def load_project(
 
 
 def _parse_row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
+    """Parse a line to its table and row; BadInput if it is neither."""
     try:
         row = json.loads(line)
         table = metadata.tables[row.pop("table")]
@@ -96,16 +98,15 @@ def _parse_row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
 def _insert_rows(
     connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]], demo: bool
 ) -> None:
-    """All rows of a table; those that supersede others come after them, under new numbers."""
+    """Insert a table's rows; those that supersede others come after them, renumbered."""
     if table is PROJECTS:
         rows = [row | {"demo": demo} for row in rows]
     if table.name not in AUTOINCREMENT_TABLES:
         if rows:
             connection.execute(sa.insert(table), rows)
         return
-    new_id_by_old: dict[int | None, int | None] = {
-        None: None
-    }  # number in the old book → in this one
+    # Number of a row in the bundle → in this database.
+    new_id_by_old: dict[int | None, int | None] = {None: None}
     while rows:
         ready = [row for row in rows if row.get("supersedes") in new_id_by_old]
         if not ready:

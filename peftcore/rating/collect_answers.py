@@ -1,4 +1,4 @@
-"""What runs said, gathered: every question of their task, and each run's answers to it."""
+"""Collect the questions of a task and every run's answers to them, for rating."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def collect_answer_pool(runs: Sequence[Run]) -> item_sampling.AnswerPool:
-    """Questions and answers of finished runs of one task that has explanations."""
+    """Collect questions and answers of finished runs of one task with explanations."""
     from peftcore import tasks
 
     if not runs:

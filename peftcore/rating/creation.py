@@ -1,4 +1,4 @@
-"""Rating projects: made from runs in one call, listed, opened and closed."""
+"""Create rating projects from runs, list them, open and close them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Project:
     created: float
     task: str
     settings: ProjectSettings
-    facts: dict[str, Any]  # runs, methods, and what the draw left out
+    facts: dict[str, Any]  # runs, methods, and what could not be sampled
     open: bool
     demo: bool
 
     @property
     def simulated(self) -> bool:
-        """Whether its ratings were made by a simulation and not by people."""
+        """True if its ratings come from a simulation and not from people."""
         return bool(self.facts.get("simulated", False))
 
 
@@ -62,7 +62,7 @@ def create_project(
     name: str = "",
     **settings: Any,
 ) -> Project:
-    """A project over the explanations of these runs; `settings` are those of ProjectSettings."""
+    """Create a project on these runs' explanations; `settings` are ProjectSettings' fields."""
     require_experimenter(user)
     project_settings = ProjectSettings.make(settings)
     items, facts = item_sampling.sample_items(collect_answer_pool(runs), project_settings)
@@ -109,20 +109,20 @@ def save_project(
 
 
 def list_projects(store: RatingStore, user: RatingUser) -> list[Project]:
-    """Every project, newest first; the demo comes last."""
+    """List every project, newest first; demos come last."""
     require_experimenter(user)
     query = sa.select(PROJECTS).order_by(PROJECTS.c.demo, PROJECTS.c.created.desc())
     return [_project_from_row(row) for row in store.read(query)]
 
 
 def find_project(store: RatingStore, user: RatingUser, project: str) -> Project:
-    """One project by its id; BadInput if there is none."""
+    """Return a project by its id; BadInput if there is none."""
     require_experimenter(user)
     return _project_from_row(_project_row(store, project))
 
 
 def set_project_open(store: RatingStore, user: RatingUser, project: str, is_open: bool) -> Project:
-    """Let raters in, or close the project; what was said is kept."""
+    """Open the project to raters, or close it; ratings are kept."""
     require_experimenter(user)
     row = _project_row(store, project)
     if row["demo"]:
@@ -134,11 +134,12 @@ def set_project_open(store: RatingStore, user: RatingUser, project: str, is_open
 
 
 def list_raters(store: RatingStore, user: RatingUser, project: str) -> list[RaterSummary]:
-    """The raters of a project in the order in which they were invited, and how far they are."""
+    """List a project's raters in the order of their invitation, with their progress."""
     require_experimenter(user)
     now = store.clock()
 
     def count_state(state: str) -> sa.ColumnElement[int]:
+        """Count the rater's leases in this state."""
         return sa.func.count(sa.case((LEASES.c.state == state, 1)))
 
     query = (
@@ -171,16 +172,19 @@ def list_raters(store: RatingStore, user: RatingUser, project: str) -> list[Rate
 
 
 def _method_names(runs: Sequence[Run]) -> list[str]:
+    """List the methods of these runs, each once."""
     return list(dict.fromkeys(run.spec.method for run in runs))
 
 
 def _project_row(store: RatingStore, project: str) -> sa.RowMapping:
+    """Return a project's row; BadInput if there is none."""
     return require_row(
         store.first_row(sa.select(PROJECTS).where(PROJECTS.c.id == project)), "project", project
     )
 
 
 def _project_from_row(row: sa.RowMapping) -> Project:
+    """Build a project from its row."""
     return Project(
         row["id"],
         row["name"],

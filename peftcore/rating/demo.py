@@ -39,12 +39,12 @@ RATERS = 4
 
 
 def demo_folder() -> Path:
-    """Where the bundles are shipped."""
+    """Return the folder of the shipped bundles."""
     return paths.ASSETS / "rating"
 
 
 def open_rating_store(url: str | None = None) -> RatingStore:
-    """The book of ratings, with the demo projects in it."""
+    """Open the rating store, with the demo projects in it."""
     store, user = RatingStore(url), experimenter()
     existing = {project.name for project in creation.list_projects(store, user) if project.demo}
     for file, (name, _) in DEMOS.items():
@@ -56,11 +56,12 @@ def open_rating_store(url: str | None = None) -> RatingStore:
 
 
 def make_demo(file: str) -> list[str]:
-    """The lines of a demo, from the demo runs."""
+    """Return the lines of a demo project, made from the demo runs."""
     name, settings = DEMOS[file]
     rng, now = random.Random(file), [START_TIME]
 
     def pass_time(seconds: float) -> None:
+        """Advance the simulated clock."""
         now[0] = round(now[0] + seconds, 2)
 
     with tempfile.TemporaryDirectory() as directory:
@@ -81,7 +82,7 @@ def make_demo(file: str) -> list[str]:
 
 
 def demo_runs() -> list[Run]:
-    """One plain demo run of each method, in the order of METHODS."""
+    """List one plain demo run of each method, in the order of METHODS."""
     store = RunStore()
     shipped = [run for run in store.all() if run.demo and run.spec.task == TASK]
     run_by_method = {run.spec.method: run for run in shipped if run.spec.population.vertices == 1}
@@ -89,6 +90,6 @@ def demo_runs() -> list[Run]:
 
 
 def answers_by_question(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:
-    """Each question's text → its right answer and the data set's own explanation."""
+    """Return question text → its right answer and the data set's own explanation."""
     questions = collect_answer_pool(list(runs)).questions.values()
     return {simulation.question_text(q.fields): (q.label, q.gold) for q in questions}

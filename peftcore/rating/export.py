@@ -1,7 +1,7 @@
-"""Ratings as files: JSON lines as they are, CSV safe for spreadsheets, with or without the key.
+"""Export ratings: JSON lines as they are, CSV safe for spreadsheets, with or without the key.
 
-Without the key nothing in the file tells methods apart.  A rater may have their own ratings; the
-key is the experimenters'.
+Without the key nothing in the file tells methods apart. A rater may have their own ratings; the key
+is for experimenters.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ def export_rows(
     history: bool = False,
     extra: bool = False,
 ) -> list[dict[str, Any]]:
-    """One row per rating, with question and texts; `with_key` adds whose they were.
+    """Return one row per rating, with question and texts; `with_key` adds whose they are.
 
-    `key` is a list, one entry per text and origin.  `history` and `extra` as in `tables.verdicts`.
+    `key` is a list with one entry per text and origin. `history` and `extra` as in
+    `tables.verdict_table`.
     """
     require_experimenter(user)
     items_by_id = item_table(store, user, project).set_index("item")
@@ -62,7 +63,7 @@ def export_rows(
 
 
 def _settled_verdicts(store: RatingStore, user: RatingUser, project: str) -> dict[str, Any]:
-    """Item → the verdict it was settled with; the steps by dimension where those were asked for."""
+    """Return item → adjudicated verdict; the steps by dimension for Likert projects."""
     settlements = adjudication_table(store, user, project)
     likert = find_project(store, user, project).settings.mode == "likert"
     return {
@@ -72,7 +73,7 @@ def _settled_verdicts(store: RatingStore, user: RatingUser, project: str) -> dic
 
 
 def export_own_rows(store: RatingStore, user: RatingUser) -> list[dict[str, Any]]:
-    """What a rater has said so far, in their order; never whose text it was."""
+    """Return a rater's own ratings in their order; never whose text it was."""
     exported = []
     for past_item in past_items(store, user):
         shown = read_screen(store, user, past_item.lease)
@@ -86,21 +87,21 @@ def export_own_rows(store: RatingStore, user: RatingUser) -> list[dict[str, Any]
 
 
 def _without_example(row: dict[str, Any]) -> dict[str, Any]:
-    """The row without the example's name, by which the file of a run could be consulted."""
+    """Drop the example's name, by which a run's file could be consulted."""
     return {
         name: value for name, value in atomic_files.to_jsonable(row).items() if name != "example"
     }
 
 
 def to_jsonl(ratings: Iterable[Mapping[str, Any]]) -> str:
-    """One object a line, as it is."""
+    """Write one object per line."""
     return "".join(
         f"{json.dumps(atomic_files.to_jsonable(row), ensure_ascii=False)}\n" for row in ratings
     )
 
 
 def to_csv(ratings: Sequence[Mapping[str, Any]]) -> str:
-    """A table for spreadsheets: lists as JSON, and no cell that one would run as a formula."""
+    """Write a table for spreadsheets: lists as JSON, and no cell that runs as a formula."""
     text = io.StringIO()
     header = list(dict.fromkeys(name for row in ratings for name in row))
     writer = csv.writer(text)
@@ -110,7 +111,7 @@ def to_csv(ratings: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
-    """A value as a cell; text that starts like a formula is quoted, numbers are left alone."""
+    """Return a value as a cell; text that starts like a formula is quoted, numbers are not."""
     value = atomic_files.to_jsonable(value)
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)
@@ -124,6 +125,7 @@ def _csv_cell(value: Any) -> Any:
 
 
 def _is_number(text: str) -> bool:
+    """Return whether a text is a number."""
     try:
         float(text)
     except ValueError:

@@ -1,9 +1,9 @@
-"""Which explanations are rated: a seeded draw from the answers of runs, the same everywhere.
+"""Sample the explanations to rate from the answers of runs, seeded, the same everywhere.
 
-FEB (arXiv:2111.08284) draws correctly predicted examples, balanced over labels.  So do we, spread
-over the seeds of a run, and the same examples for every method where that is asked for.  Equal
+FEB (arXiv:2111.08284) samples correctly predicted examples, balanced over labels. So do we, spread
+over the seeds of a run, and the same examples for every method where that is asked for. Equal
 explanations of one answer are one item, which counts for every method that wrote it: raters need
-not say the same thing twice.
+not rate the same text twice.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ EXPECT_FIRST_TEXT = "first text"  # expected of a pair, on whichever side the ra
 CHECK_INSTRUCTION = (
     'This is not an explanation but a check that you read along: please choose "{}".'
 )
-SIDE_PLACEHOLDER = (
-    "{side}"  # where a lesson on a pair says which side a rater saw the first text on
-)
+# Replaced in the feedback on a pair by the side on which its rater saw the first text.
+SIDE_PLACEHOLDER = "{side}"
 GOLD_FEEDBACK = (
     "This is the data set's own explanation of this very question, so it should justify it."
 )
@@ -44,7 +43,7 @@ WRONG_FEEDBACK = (
 
 @dataclass(frozen=True)
 class TextOrigin:
-    """Where a text comes from; only experimenters ever read it."""
+    """The run, method and seed that a text comes from; only experimenters read it."""
 
     place: int  # which of the item's texts
     run: str
@@ -55,7 +54,7 @@ class TextOrigin:
 
 @dataclass(frozen=True)
 class RatingItem:
-    """One thing to be rated, or a pair of them, before it has an id."""
+    """One text to rate, or a pair of them, before it has an id."""
 
     kind: str
     example: str
@@ -91,17 +90,17 @@ class RunAnswer:
     correct: bool
 
     def same_text(self, other: RunAnswer) -> bool:
-        """Whether a rater could not tell the two apart."""
+        """Return whether a rater could not tell the two answers apart."""
         return self.normalized_text() == other.normalized_text()
 
     def normalized_text(self) -> tuple[str, str]:
-        """Label and explanation as compared: small letters, single blanks."""
+        """Return label and explanation in lower case with single spaces."""
         return _normalize(self.label), _normalize(self.explanation)
 
 
 @dataclass(frozen=True)
 class AnswerPool:
-    """Everything that could be rated: questions, and what each run said about them."""
+    """All that can be rated: questions, and each run's answers to them."""
 
     questions: Mapping[str, RatedQuestion]
     answers: Mapping[str, Mapping[str, Sequence[RunAnswer]]]  # run → example → one answer per seed
@@ -111,7 +110,7 @@ class AnswerPool:
 def sample_items(
     pool: AnswerPool, settings: ProjectSettings
 ) -> tuple[list[RatingItem], dict[str, Any]]:
-    """The items of a project in a random order, and facts about what the draw could not use."""
+    """Sample a project's items in a random order; also return what could not be used."""
     rng = random.Random(f"rating/{settings.seed}")
     facts: dict[str, Any] = {}
     sampled = _sample_answers(pool, settings, rng)
@@ -134,7 +133,7 @@ def sample_items(
 def _sample_answers(
     pool: AnswerPool, settings: ProjectSettings, rng: random.Random
 ) -> dict[str, dict[str, RunAnswer]]:
-    """Run → example → the answer that was drawn."""
+    """Sample answers: run → example → answer."""
     usable = {
         run: {
             example: kept
@@ -176,7 +175,7 @@ def _sample_answers(
 def _sample_balanced(
     pool: AnswerPool, examples: list[str], count: int, rng: random.Random
 ) -> list[str]:
-    """So many examples, one of each label in turn while there are some; open labels are one."""
+    """Sample examples, one of each label in turn while there are any; open labels are one."""
     groups: dict[str, list[str]] = {}
     for example in rng.sample(examples, len(examples)):
         label = pool.questions[example].label if pool.labels else ""
@@ -194,7 +193,7 @@ def _sample_balanced(
 def _single_items(
     pool: AnswerPool, sampled: Mapping[str, Mapping[str, RunAnswer]], settings: ProjectSettings
 ) -> list[RatingItem]:
-    """One item for each different text; the data's own explanation beside them if wanted."""
+    """Make one item per different text, and of the data's own explanations if wanted."""
     by_text: dict[tuple[str, tuple[str, str]], list[RunAnswer]] = {}
     for answers in sampled.values():
         for example, answer in answers.items():
@@ -216,7 +215,7 @@ def _pair_items(
     settings: ProjectSettings,
     rng: random.Random,
 ) -> tuple[list[RatingItem], int]:
-    """Every two methods on every example; two equal texts are no question and are counted."""
+    """Pair every two methods on every example; count, but leave out, equal texts."""
     items, equal_count = [], 0
     sides: dict[str, Mapping[str, RunAnswer]] = dict(sampled)
     if settings.gold:
@@ -239,6 +238,7 @@ def _pair_items(
 
 
 def _gold_answer(question: RatedQuestion) -> RunAnswer | None:
+    """Return the data's own explanation as an answer, or None."""
     if not question.gold:
         return None
     return RunAnswer("", GOLD, 0, question.label, question.gold, True)
@@ -249,6 +249,7 @@ def _make_item(
     shown_answers: Sequence[RunAnswer],
     placed_answers: Sequence[tuple[int, RunAnswer]],
 ) -> RatingItem:
+    """Build an item from what is shown and where each text comes from."""
     return RatingItem(
         "rating",
         question.example,
@@ -274,7 +275,7 @@ def _make_item(
 def _training_items(
     pool: AnswerPool, settings: ProjectSettings, rng: random.Random
 ) -> list[RatingItem]:
-    """In turn the data's own explanation and one of another question, with what to learn of it."""
+    """Make training items with feedback, in turn a gold explanation and a wrong one."""
     with_gold = [question for question in pool.questions.values() if question.gold]
     if len(with_gold) < 2 or not settings.training:
         return []
@@ -300,6 +301,7 @@ def _training_items(
 
 
 def _accepted_verdicts(mode: Mode, good: bool) -> tuple[str, ...]:
+    """List the verdicts accepted for a good or a wrong explanation."""
     if mode == "likert":
         return ()
     return ("yes", "weak yes") if good else ("no", "weak no")
@@ -308,7 +310,7 @@ def _accepted_verdicts(mode: Mode, good: bool) -> tuple[str, ...]:
 def _check_items(
     pool: AnswerPool, settings: ProjectSettings, rng: random.Random
 ) -> list[RatingItem]:
-    """Items that say what to choose; whoever reads them passes."""
+    """Make attention checks: items that say what to choose."""
     questions = list(pool.questions.values())
     items = []
     for question in rng.sample(questions, min(settings.checks, len(questions))):
@@ -320,6 +322,7 @@ def _check_items(
 
 
 def _check_instructions(mode: Mode) -> Iterator[str]:
+    """Yield what attention checks of this mode ask for."""
     if mode == "likert":
         yield from (f"{step} everywhere" for step in (2, 4))
     else:
@@ -327,14 +330,14 @@ def _check_instructions(mode: Mode) -> Iterator[str]:
 
 
 def training_feedback(feedback: str, flipped: bool) -> str:
-    """What a training item teaches, with the side on which its rater saw the first text."""
+    """Return a training item's feedback, naming the side where the first text was shown."""
     return feedback.replace(SIDE_PLACEHOLDER, "right" if flipped else "left")
 
 
 def is_accepted(
     expected: Sequence[str], judgement: Mapping[str, Any], mode: Mode, flipped: bool = False
 ) -> bool | None:
-    """Whether a judgement is one that a check or training item accepts; None if it accepts any."""
+    """Return whether a check or training item accepts a judgement; None if it accepts any."""
     if not expected:
         return None
     if mode == "likert":
@@ -351,6 +354,7 @@ def _item_without_origin(
     expected: tuple[str, ...],
     feedback: str,
 ) -> RatingItem:
+    """Build a training or check item, which belongs to no run."""
     return RatingItem(
         kind,
         question.example,
@@ -367,7 +371,7 @@ def _item_without_origin(
 def question_from_row(
     row: Mapping[str, Any], parts: Sequence[str], labels: Sequence[str]
 ) -> RatedQuestion:
-    """An example as raters read it, from a row of answers; `parts` are its texts, if known."""
+    """Build a question from a row of answers; `parts` are its texts, if known."""
     source = str(row["source"])
     gold = list(row["references"]) or [_after_because(str(row["target"]))]
     return RatedQuestion(
@@ -380,17 +384,18 @@ def question_from_row(
 
 
 def _part_name(source: str, part: str) -> str:
-    """What the template calls a part: the word before it, as in "premise: …"."""
+    """Return the template's name of a part: the word before it, as in "premise: …"."""
     match = re.search(rf"(\w+): {re.escape(part)}", source)
     return match.group(1) if match else "text"
 
 
 def _after_because(target: str) -> str:
+    """Return the explanation in a target text."""
     return target.partition(" because ")[2]
 
 
 def answer_from_row(row: Mapping[str, Any], run: str, method: str) -> RunAnswer:
-    """A row of answers."""
+    """Build an answer from a row of a run's answers."""
     label = row["predicted"] if isinstance(row["predicted"], str) else str(row["text"])
     explanation = row["explanation"] if isinstance(row["explanation"], str) else ""
     correct = bool(row["correct"]) if not pd.isna(row["correct"]) else False
@@ -398,4 +403,5 @@ def answer_from_row(row: Mapping[str, Any], run: str, method: str) -> RunAnswer:
 
 
 def _normalize(text: str) -> str:
+    """Lower the case and collapse spaces."""
     return " ".join(text.lower().split())

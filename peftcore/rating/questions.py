@@ -1,7 +1,7 @@
-"""What raters can agree about: the questions of a mode, and each verdict as a category of one.
+"""Questions on which raters can agree, and each verdict as a category of one.
 
 A project on four points has the scale and yes or no, a pairwise one the better text, a Likert one
-each of its dimensions by itself: a mean over dimensions would let opposite views cancel out.
+each of its dimensions separately: a mean over dimensions would let opposite views cancel out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ QUESTIONS_BY_MODE: dict[Mode, dict[str, str]] = {  # question → in words, the 
 
 
 def pairwise_outcomes(verdicts: pd.DataFrame) -> pd.Series:
-    """Sides as the raters saw them, turned into which of the item's texts won."""
+    """Convert sides as raters saw them to which of the item's texts won."""
     as_shown = verdicts["verdict"].map({"left": "first", "right": "second", "tie": "tie"})
     swapped = verdicts["verdict"].map({"left": "second", "right": "first", "tie": "tie"})
     return swapped.where(verdicts["flipped"].astype(bool), as_shown).astype(object)
@@ -31,7 +31,7 @@ def pairwise_outcomes(verdicts: pd.DataFrame) -> pd.Series:
 def verdict_categories(
     verdicts: pd.DataFrame, mode: Mode, question: str
 ) -> tuple[pd.Series, list[str]]:
-    """Each row of `tables.verdicts` as a category of a question, and the categories in order."""
+    """Convert rows of `tables.verdict_table` to categories of a question, also in order."""
     if question not in QUESTIONS_BY_MODE[mode]:
         raise unknown_name("question", question, QUESTIONS_BY_MODE[mode])
     if mode == "pairwise":
@@ -45,9 +45,10 @@ def verdict_categories(
 
 
 def verdict_spread(verdicts: pd.DataFrame, mode: Mode, dimension: str = "") -> pd.DataFrame:
-    """Columns item, spread (0 to 1), verdicts, about; items with two verdicts, the widest first.
+    """Return items by how much verdicts differ: columns item, spread, verdicts, about.
 
-    On dimensions the spread is that of the one named, or the widest, which is named in `about`.
+    spread is in [0, 1], for items with two verdicts or more, the widest first. On dimensions it is
+    that of the one named, or the widest, which is named in `about`.
     """
     if dimension and dimension not in DIMENSIONS:
         raise unknown_name("dimension", dimension, DIMENSIONS)

@@ -1,7 +1,7 @@
-"""What a rater gets to see: objects that cannot hold the name of a method.
+"""All that a rater sees: objects that cannot contain the name of a method.
 
-Explanations are in a screen only once the rater's own answer is stored; whose they are is never in
-it, and ids are random.  Everything here reads without the table of origins.
+Explanations are on a screen only once the rater's own answer is stored; their origin never is, and
+ids are random. Everything here reads without the table of origins.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from peftcore.rating.store import RatingStore, require_row
 
 @dataclass(frozen=True)
 class Briefing:
-    """What a rater should know of a project; its name is the experimenters' affair."""
+    """The project as its raters know it; its name is for experimenters only."""
 
     task: str
     mode: scales.Mode
@@ -31,7 +31,7 @@ class Briefing:
 
 @dataclass(frozen=True)
 class ShownText:
-    """One explanation as shown: what was answered, and why."""
+    """One explanation as shown: the answer, and why."""
 
     side: Literal["", "left", "right"]
     label: str
@@ -70,7 +70,7 @@ class PastItem:
 
 
 def _own_leases_query() -> sa.Select[Any]:
-    """A rater's leases with item, answer, current rating and draft; never an origin."""
+    """Build the query of leases with item, answer, current rating and draft, no origin."""
     newer = RATINGS.alias("newer")
     current = sa.and_(
         RATINGS.c.lease == LEASES.c.id,
@@ -96,14 +96,13 @@ def _own_leases_query() -> sa.Select[Any]:
     )
 
 
-ONE_LEASE = _own_leases_query().where(
-    LEASES.c.id == sa.bindparam("lease")
-)  # built once: building takes longest
+# Built once, since building a query takes longer than running it.
+ONE_LEASE = _own_leases_query().where(LEASES.c.id == sa.bindparam("lease"))
 LEASES_IN_ORDER = _own_leases_query().order_by(LEASES.c.position)
 
 
 def briefing(store: RatingStore, user: RatingUser) -> Briefing:
-    """The project of a rater, in their words."""
+    """Return the briefing of the rater's project."""
     require_rater(user)
     query = (
         sa.select(PROJECTS, RATERS.c.active)
@@ -123,7 +122,7 @@ def briefing(store: RatingStore, user: RatingUser) -> Briefing:
 
 
 def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:
-    """An item that was handed to this rater; somebody else's reads as if it were not there."""
+    """Return a leased item; BadInput for others' items, as if they did not exist."""
     require_rater(user)
     rows = store.read(ONE_LEASE, rater=user.rater, project=user.project, lease=lease)
     row = require_row(rows[0] if rows else None, "item", lease)
@@ -151,7 +150,7 @@ def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:
 
 
 def past_items(store: RatingStore, user: RatingUser) -> list[PastItem]:
-    """Every item this rater has had, in the order in which they came."""
+    """List every item this rater has had, in their order."""
     require_rater(user)
     rows = store.read(LEASES_IN_ORDER, rater=user.rater, project=user.project)
     require_active(all(row["active"] for row in rows))
@@ -169,6 +168,7 @@ def past_items(store: RatingStore, user: RatingUser) -> list[PastItem]:
 
 
 def _shown_texts(row: sa.RowMapping) -> tuple[ShownText, ...]:
+    """Return the texts on the sides where this rater sees them."""
     pairs = list(row["texts"])
     if len(pairs) == 1:
         return (ShownText("", *pairs[0]),)

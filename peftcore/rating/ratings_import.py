@@ -1,10 +1,10 @@
-"""Ratings made elsewhere, as a project of their own.
+"""Import ratings made elsewhere as a project of their own.
 
-Two kinds of table are read.  *Long*: one row per rating with the columns `item`, `rater` and
-`verdict`, and whatever else of OPTIONAL there is.  *Wide*: the result files of the few-shot
-explanation benchmark (FEB, arXiv:2111.08284): a row per form with ten questions, two explanations
-each, of which one is the data set's own.  Verdicts are words of the scale, as FEB writes them
-(`w_yes`), or numbers in [0, 1].
+Two kinds of table are read. *Long*: one row per rating with the columns `item`, `rater` and
+`verdict`, and any of OPTIONAL_COLUMNS. *Wide*: the result files of the few-shot explanation
+benchmark (FEB, arXiv:2111.08284): a row per form with ten questions, two explanations each, of
+which one is the data set's own. Verdicts are words of the scale, as FEB writes them (`w_yes`), or
+numbers in [0, 1].
 """
 
 from __future__ import annotations
@@ -34,10 +34,7 @@ OPTIONAL_COLUMNS = (
     *("method", "run", "label", "explanation", "question", "shortcomings", "comment"),
     *("seconds", "answer"),
 )
-MAX_ROWS, MAX_CELL_CHARACTERS = (
-    200_000,
-    20_000,
-)  # most rows, and characters of a cell, that are read
+MAX_ROWS, MAX_CELL_CHARACTERS = 200_000, 20_000
 FEB_QUESTION_COLUMN = re.compile(r"Input\.(\d+)_ques_id")
 VERDICT_WORDS = {"yes": "yes", "no": "no", "wyes": "weak yes", "wno": "weak no"}
 VERDICT_WORDS |= {"weakyes": "weak yes", "weakno": "weak no"}
@@ -45,7 +42,7 @@ VERDICT_WORDS |= {"weakyes": "weak yes", "weakno": "weak no"}
 
 @dataclass(frozen=True)
 class ImportedRating:
-    """One rating from outside."""
+    """One imported rating."""
 
     item: str
     rater: str
@@ -64,9 +61,9 @@ class ImportedRating:
 def import_table(
     store: RatingStore, user: RatingUser, text: str, name: str, method: str = "model"
 ) -> Project:
-    """A closed project from the text of a CSV file or JSON lines; BadInput says what is wrong.
+    """Make a closed project from CSV or JSON lines; BadInput says what is wrong.
 
-    `method` names what the rated texts are by where the table does not say.
+    `method` names what wrote the rated texts where the table does not say.
     """
     require_experimenter(user)
     table = list(_read_records(text))
@@ -80,6 +77,7 @@ def import_table(
 
 
 def _read_records(text: str) -> Iterator[dict[str, str]]:
+    """Yield the records of CSV or JSON lines as texts by column."""
     text = text.removeprefix("\ufeff")
     if text.lstrip().startswith("{"):
         records: Iterable[Any] = (json.loads(line) for line in text.splitlines() if line.strip())
@@ -100,6 +98,7 @@ def _read_records(text: str) -> Iterator[dict[str, str]]:
 
 
 def _cell_text(number: int, value: Any) -> str:
+    """Return a cell as text; BadInput if it is too long."""
     text = value if isinstance(value, str) else json.dumps(value)
     if len(text) > MAX_CELL_CHARACTERS:
         raise BadInput(f"row {number} has a cell of more than {MAX_CELL_CHARACTERS} characters")
@@ -107,6 +106,7 @@ def _cell_text(number: int, value: Any) -> str:
 
 
 def _parse_long_row(number: int, record: Mapping[str, str], method: str) -> ImportedRating:
+    """Parse a row of a long table."""
     for column in REQUIRED_COLUMNS:
         if not record.get(column, "").strip():
             raise BadInput(
@@ -128,6 +128,7 @@ def _parse_long_row(number: int, record: Mapping[str, str], method: str) -> Impo
 
 
 def _parse_seconds(number: int, text: str) -> float:
+    """Parse a number of seconds from 0 up."""
     try:
         value = float(text)
     except ValueError:
@@ -138,6 +139,7 @@ def _parse_seconds(number: int, text: str) -> float:
 
 
 def _parse_shortcomings(text: str) -> tuple[str, ...]:
+    """Parse a list of shortcomings; BadInput if one is unknown."""
     names = json.loads(text) if text.startswith("[") else re.split(r"[,;|]", text)
     cleaned = tuple(str(name).strip() for name in names if str(name).strip() not in ("", "none"))
     for name in cleaned:
@@ -147,7 +149,7 @@ def _parse_shortcomings(text: str) -> tuple[str, ...]:
 
 
 def parse_verdict(text: str) -> str:
-    """The verdict that a word or a number stands for."""
+    """Return the verdict that a word or a number in [0, 1] stands for."""
     plain = re.sub(r"[\s_-]", "", text.strip().lower())
     if plain in VERDICT_WORDS:
         return VERDICT_WORDS[plain]
@@ -162,7 +164,7 @@ def parse_verdict(text: str) -> str:
 
 
 def _parse_feb_forms(table: Iterable[Mapping[str, str]], method: str) -> Iterator[ImportedRating]:
-    """FEB's forms: each has ten questions with the data's own explanation first or second.
+    """Parse FEB's forms: ten questions each, with the data's own explanation first or second.
 
     They name no raters, so the n-th form that shows a question is its n-th rater.
     """
@@ -177,6 +179,7 @@ def _parse_feb_forms(table: Iterable[Mapping[str, str]], method: str) -> Iterato
 def _parse_feb_question(
     number: int, nth: str, form: Mapping[str, str], times_seen: dict[str, int], method: str
 ) -> Iterator[ImportedRating]:
+    """Yield the ratings of one question of a form."""
     question = form[f"Input.{nth}_ques_id"].strip()
     times_seen[question] = times_seen.get(question, 0) + 1
     gold = form.get(f"Input.{nth}_gt_idx", "").strip()
@@ -203,7 +206,7 @@ def _parse_feb_question(
 def _save_ratings(
     rating_store: RatingStore, user: RatingUser, name: str, rows: list[ImportedRating]
 ) -> Project:
-    """Write the rows as a project nobody rates any more."""
+    """Write the rows as a closed project."""
     by_item: dict[str, list[ImportedRating]] = {}
     for row in rows:
         by_item.setdefault(row.item, []).append(row)
@@ -227,6 +230,7 @@ def _save_ratings(
 
 
 def _item_from_rating(row: ImportedRating) -> RatingItem:
+    """Build the item that a rating is about."""
     return RatingItem(
         "rating",
         row.item,
@@ -241,6 +245,7 @@ def _item_from_rating(row: ImportedRating) -> RatingItem:
 def _insert_ratings(
     store: RatingStore, project: str, rows: list[ImportedRating], item_ids: Mapping[str, str]
 ) -> None:
+    """Insert raters, leases and ratings."""
     now = store.clock()
     raters = {name: store.new_id() for name in dict.fromkeys(row.rater for row in rows)}
     leases, answers, ratings = [], [], []

@@ -1,4 +1,4 @@
-"""What a rater can say about an explanation, and the numbers it counts for.
+"""Verdicts on an explanation, and the numbers they count for.
 
 The four-point scale and its numbers are FEB's (arXiv:2111.08284, after e-ViL, arXiv:2105.03761);
 the list of shortcomings is our reconstruction of the one SparseFit names parts of
@@ -43,7 +43,7 @@ QUESTIONS: dict[str, str] = {
 
 
 class Judgement(Settings):
-    """What one rater says about one item; which of the first two fields counts is the mode's."""
+    """One rater's judgement of one item; the mode says which of the first two fields counts."""
 
     verdict: str = Field("", max_length=20, description="A verdict, or the better side")
     scales: dict[str, int] = Field({}, description="Dimension → 1 to 5")
@@ -52,12 +52,12 @@ class Judgement(Settings):
 
 
 def verdict_choices(mode: Mode) -> tuple[str, ...]:
-    """The verdicts of a mode, in the order of their number keys; Likert has dimensions instead."""
+    """List a mode's verdicts in the order of their number keys; Likert has dimensions instead."""
     return {"single": tuple(VERDICTS), "pairwise": SIDES, "likert": ()}[mode]
 
 
 def check_judgement(judgement: Judgement, mode: Mode) -> None:
-    """BadInput unless the judgement is complete and says only what this mode knows."""
+    """Raise BadInput unless the judgement is complete and fits this mode."""
     for name in judgement.shortcomings:
         if name not in SHORTCOMINGS:
             raise unknown_name("shortcoming", name, SHORTCOMINGS)
@@ -76,7 +76,7 @@ def check_judgement(judgement: Judgement, mode: Mode) -> None:
 
 
 def judgement_score(judgement: Mapping[str, Any], mode: Mode) -> float | None:
-    """A stored judgement as a number in [0, 1]; None for pairs, which have no such score."""
+    """Return a stored judgement's score in [0, 1]; None for pairs, which have none."""
     if mode == "single":
         return VERDICTS[judgement["verdict"]]
     if mode == "likert":
@@ -86,17 +86,17 @@ def judgement_score(judgement: Mapping[str, Any], mode: Mode) -> float | None:
 
 
 def step_score(step: Any) -> Any:
-    """A step, or a column of steps, stretched from 1 to 5 to 0 to 1."""
+    """Rescale a step, or a column of steps, from 1 to 5 to 0 to 1."""
     return (step - STEPS[0]) / (STEPS[-1] - STEPS[0])
 
 
 def steps_in_words(steps: Mapping[str, Any]) -> str:
-    """Each dimension's step, as "justifies 4, makes sense 2, …"."""
+    """Return each dimension's step, as "justifies 4, makes sense 2, …"."""
     return ", ".join(f"{name.replace('_', ' ')} {steps[name]:.0f}" for name in DIMENSIONS)
 
 
 def judgement_word(judgement: Mapping[str, Any], mode: Mode) -> str:
-    """A judgement in a word: the verdict, or the mean step."""
+    """Return a judgement in a word: the verdict, or the mean step."""
     if mode == "likert":
         steps = list(judgement["scales"].values())
         return f"{sum(steps) / len(steps):.1f}"

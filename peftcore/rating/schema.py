@@ -1,9 +1,9 @@
-"""The tables of human ratings.
+"""The database tables of human ratings.
 
-What raters say is only ever added to: an answer, a rating or an adjudication that changes is a new
-row that supersedes the old one.  Leases and drafts are working state and are written over.  Which
-method a text comes from stands in a table of its own (`origins`), which nothing that serves raters
-reads.  The migrations build these tables; a test holds them equal.
+What raters send is only ever added to: an answer, a rating or an adjudication that changes is a new
+row that supersedes the old one. Leases and drafts are working state and are overwritten. Which
+method a text comes from is in a table of its own (`origins`), which nothing that serves raters
+reads. The migrations build these tables; a test checks that they are equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROJECTS = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("task", sa.String, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("facts", sa.JSON, nullable=False),  # what the draw left out, and from where it came
+    sa.Column("facts", sa.JSON, nullable=False),  # runs, and what could not be sampled
     sa.Column("state", sa.String, nullable=False),  # open, closed
     sa.Column("demo", sa.Boolean, nullable=False),
 )
@@ -57,7 +57,7 @@ RATERS = sa.Table(
     sa.Column("project", sa.ForeignKey("rating_projects.id"), nullable=False, index=True),
     sa.Column("name", sa.String, nullable=False),
     sa.Column("token_hash", sa.String(64)),
-    sa.Column("login", sa.String),  # the address somebody signs in with, instead of a link
+    sa.Column("login", sa.String),  # address to sign in with, instead of a link
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("link_until", sa.Float),  # epoch seconds; empty: no end

@@ -1,4 +1,4 @@
-"""What an experimenter decides about a project; the form, the command line and checks follow."""
+"""Settings of a rating project; the form, the command line and the checks follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ First answer the question yourself. Then you see an answer and the reason given 
 
 
 class ProjectSettings(Settings):
-    """How explanations are drawn from runs and how people rate them."""
+    """Settings by which explanations are sampled from runs and rated by people."""
 
     mode: Mode = Field("single", description="One explanation on four points, pairs, or scales")
     items: int = Field(

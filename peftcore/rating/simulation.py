@@ -1,8 +1,8 @@
 """Simulated raters: a seeded rule that reads and rates like a rater, for demos and load tests.
 
-They are no people and say nothing about people.  A simulated rater compares an explanation with
-the data set's own one (the share of words in common, F1), takes something off when the label is
-wrong, adds a leniency of its own and some noise, and puts the result on the scale of the project.
+They are not people, and say nothing about people. A simulated rater compares an explanation with
+the data set's own one (the share of words in common, F1), subtracts something when the label is
+wrong, adds a leniency of its own and some noise, and maps the result to the scale of the project.
 It goes through the same calls as a person: question, own answer, explanation, verdict.
 """
 
@@ -25,16 +25,14 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.rating.store import RatingStore
 from peftcore.rating.submit import submit_answer, submit_rating
 
-WRONG_LABEL_PENALTY = (
-    0.6  # taken off where the label is wrong: what explains another answer is no reason
-)
+WRONG_LABEL_PENALTY = 0.6  # what explains another answer is hardly a reason
 VERDICT_THRESHOLDS = (0.75, 0.5, 0.25)  # of yes, weak yes, weak no
 TIE_MARGIN = 0.08  # two explanations closer than this are a tie
 
 
 @dataclass(frozen=True)
 class RaterTraits:
-    """What makes one simulated rater differ from another."""
+    """The traits by which one simulated rater differs from another."""
 
     leniency: float
     noise: float
@@ -59,10 +57,11 @@ def simulate_raters(
     seed: int = 0,
     pass_time: Callable[[float], None] = lambda seconds: None,
 ) -> int:
-    """Let simulated raters do what there is to do; returns how many ratings they made.
+    """Let simulated raters rate all there is to rate; return how many ratings they made.
 
-    `known` maps a question's text to its right answer and the data set's own explanation.  They
-    take turns, so that each gets a share.  The project says from then on that it is simulated.
+    `answers_by_question` maps a question's text to its right answer and the data set's own
+    explanation. Raters take turns, so that each gets a share. The project is marked as simulated
+    from then on.
     """
     require_experimenter(user)
     facts = find_project(store, user, project).facts | {"simulated": True}
@@ -98,6 +97,7 @@ def _rate_next_item(
     seed_key: str,
     pass_time: Callable[[float], None],
 ) -> None:
+    """Answer the question on a screen, then rate its explanations."""
     question = question_text(screen.fields)
     rng = random.Random(f"{seed_key}/{question}")
     reading_seconds = traits.pace * len(question.split()) * rng.uniform(0.7, 1.5)
@@ -117,14 +117,14 @@ def _rate_next_item(
 
 
 def question_text(fields: Sequence[tuple[str, str]]) -> str:
-    """A question in one string, by which its own explanation is found."""
+    """Return a question as one string, by which its own explanation is found."""
     return " | ".join(text for _, text in fields)
 
 
 def judge_screen(
     screen: Screen, gold: str, traits: RaterTraits, rng: random.Random
 ) -> scales.Judgement:
-    """What a simulated rater with these traits says about a screen."""
+    """Return the judgement of a simulated rater with these traits."""
     instructed = _instructed_choice(screen)
     qualities = [
         _explanation_quality(text, screen.right_answer or "", gold)
@@ -151,27 +151,28 @@ def judge_screen(
 
 
 def _instructed_choice(screen: Screen) -> str:
-    """What an attention check asks to choose; empty if it is none."""
+    """Return what an attention check asks to choose; empty if it is none."""
     before, after = CHECK_INSTRUCTION.split("{}")
     text = screen.texts[0].explanation
     return text.removeprefix(before).removesuffix(after) if text.startswith(before) else ""
 
 
 def _explanation_quality(text: ShownText, right: str, gold: str) -> float:
-    """The share of words in common with the data's own explanation, less for a wrong label."""
+    """Return the word overlap with the gold explanation, less for a wrong label."""
     return word_overlap_f1(text.explanation, gold) - WRONG_LABEL_PENALTY * (
         text.label.lower() != right.lower()
     )
 
 
 def word_overlap_f1(one: str, other: str) -> float:
-    """F1 of the words of two texts, each counted as often as it occurs."""
+    """Return F1 of the words of two texts, each counted as often as it occurs."""
     left, right = Counter(one.lower().split()), Counter(other.lower().split())
     shared = sum((left & right).values())
     return 2 * shared / (left.total() + right.total()) if shared else 0.0
 
 
 def _verdict_for(quality: float) -> str:
+    """Return the four-point verdict for a quality."""
     return next(
         (v for v, cut in zip(scales.VERDICTS, VERDICT_THRESHOLDS, strict=False) if quality >= cut),
         "no",
@@ -179,10 +180,12 @@ def _verdict_for(quality: float) -> str:
 
 
 def _step_for(quality: float) -> int:
+    """Return the step 1 to 5 for a quality."""
     return min(max(round(1 + 4 * quality), 1), 5)
 
 
 def _all_shortcomings(texts: Sequence[ShownText], screen: Screen, gold: str) -> tuple[str, ...]:
+    """List the shortcomings of all texts, each once."""
     return tuple(
         dict.fromkeys(
             shortcoming for text in texts for shortcoming in _text_shortcomings(text, screen, gold)
@@ -191,7 +194,7 @@ def _all_shortcomings(texts: Sequence[ShownText], screen: Screen, gold: str) -> 
 
 
 def _text_shortcomings(text: ShownText, screen: Screen, gold: str) -> list[str]:
-    """The shortcomings that a rule can see."""
+    """List the shortcomings that a rule can detect."""
     if text.explanation == MISSING_EXPLANATION:
         return ["lacking"]
     words = text.explanation.lower().split()

@@ -1,7 +1,7 @@
-"""What a rater does with an item: answer, draft, rate, skip, take back.
+"""What a rater submits for an item: answer, draft, rating, skip, withdrawal.
 
-Every write carries a key of the caller's making and counts once however often it arrives.  Nothing
-that was said is overwritten: a change is a new row that supersedes the last one.
+Every write carries a key made by the caller and counts once however often it arrives. Nothing is
+overwritten: a change is a new row that supersedes the last one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_DRAFT_CHARACTERS = 20_000  # characters
 
 @dataclass(frozen=True)
 class StoredRating:
-    """A rating that is in the book for good; `repeated` if it had been before this call."""
+    """A rating that is in the store for good; `repeated` if it was before this call."""
 
     id: int
     repeated: bool
@@ -71,9 +71,9 @@ def submit_answer(
 def save_draft(
     store: RatingStore, user: RatingUser, lease: str, content: Mapping[str, Any], version: int
 ) -> float:
-    """Keep what is not said yet and renew the lease; returns when that ends, in epoch seconds.
+    """Store an unfinished rating and renew the lease; return its end in epoch seconds.
 
-    A version that is not newer than the stored one is left out, so late arrivals do no harm.
+    A version that is not newer than the stored one is ignored, so late arrivals do no harm.
     """
     require_rater(user)
     values = {"content": dict(content), "version": version, "at": store.clock()}
@@ -101,7 +101,7 @@ def submit_rating(
     key: str,
     seconds: float | None = None,
 ) -> StoredRating:
-    """Store a judgement; one that was there before is superseded and kept."""
+    """Store a judgement; an earlier one is superseded and kept."""
     return _record_act(store, user, lease, "rated", judgement, key, seconds)
 
 
@@ -111,7 +111,7 @@ def skip_item(store: RatingStore, user: RatingUser, lease: str, key: str) -> Sto
 
 
 def withdraw_rating(store: RatingStore, user: RatingUser, lease: str, key: str) -> StoredRating:
-    """Undo: the item is open again, and what had been said is kept as superseded."""
+    """Withdraw a rating: the item is open again, and the rating is kept as superseded."""
     return _record_act(store, user, lease, "withdrawn", None, key, None)
 
 
@@ -127,6 +127,7 @@ def _record_act(
     key: str,
     seconds: float | None,
 ) -> StoredRating:
+    """Store one act on an item, once per key."""
     require_rater(user)
     _check_key(key)
     now = store.clock()
@@ -150,7 +151,7 @@ def _record_act(
         answered_at = _answered_at(connection, lease)
         if judgement and answered_at is None:
             raise NotAllowed("answer the question first; only then is an explanation shown")
-        if row["state"] != "done" and act != "skipped":  # whoever leaves it needs no place
+        if row["state"] != "done" and act != "skipped":  # a skipped item needs no capacity
             renew_lease(connection, user, project, row, now)
         rating_id = connection.execute(
             sa.insert(RATINGS)
@@ -175,28 +176,31 @@ def _record_act(
 
 
 def _item_row(connection: sa.Connection, row: sa.RowMapping) -> sa.RowMapping:
+    """Return the item of a lease."""
     return connection.execute(sa.select(ITEMS).where(ITEMS.c.id == row["item"])).mappings().one()
 
 
 def _latest_rating(connection: sa.Connection, lease: str) -> int | None:
+    """Return the id of a lease's newest rating, or None."""
     query = sa.select(sa.func.max(RATINGS.c.id)).where(RATINGS.c.lease == lease)
     return connection.execute(query).scalar()
 
 
 def _answered_at(connection: sa.Connection, lease: str) -> float | None:
-    """When the rater answered the question themselves; None if not yet."""
+    """Return when the rater answered the question themselves; None if not yet."""
     query = sa.select(ANSWERS.c.at).where(ANSWERS.c.lease == lease)
     return connection.execute(query).scalar()
 
 
 def _require_unused_key(connection: sa.Connection, user: RatingUser, key: str) -> None:
+    """Raise BadInput if this rater used the key for something else."""
     query = sa.select(ANSWERS.c.id).where(ANSWERS.c.rater == user.rater, ANSWERS.c.key == key)
     if connection.execute(query).first():
         raise BadInput(f"the key {key!r} was used for something else; make a new one")
 
 
 def _match_option(text: str, options: list[str]) -> str:
-    """The answer as the options write it."""
+    """Return the answer in the options' own spelling."""
     if not options:
         if not text.strip() or len(text) > 500:
             raise BadInput("answer in 1 to 500 characters")
@@ -208,10 +212,12 @@ def _match_option(text: str, options: list[str]) -> str:
 
 
 def _normalize(text: str) -> str:
+    """Lower the case and collapse spaces."""
     return " ".join(text.lower().split())
 
 
 def _feedback_after(item: sa.RowMapping, lease: sa.RowMapping, act: str) -> str:
+    """Return the feedback after a rating of a training item, else ""."""
     is_training = act == "rated" and item["kind"] == "training"
     return (
         item_sampling.training_feedback(item["feedback"], lease["flipped"]) if is_training else ""
@@ -219,10 +225,12 @@ def _feedback_after(item: sa.RowMapping, lease: sa.RowMapping, act: str) -> str:
 
 
 def _bounded_seconds(reported: float | None, default: float) -> float:
+    """Clip reported seconds to what is plausible."""
     seconds = default if reported is None else reported
     return min(max(float(seconds), 0.0), MAX_SECONDS)
 
 
 def _check_key(key: str) -> None:
+    """Raise BadInput unless the key has 1 to 80 characters."""
     if not 1 <= len(key) <= 80:
         raise BadInput(f"a key has 1 to 80 characters; got {len(key)}")

@@ -1,7 +1,7 @@
-"""What experimenters read: every rating with its score, whose text it was, and who is how far.
+"""Tables for experimenters: every rating with its score, the origins of texts, progress.
 
-Tables for `analysis.agreement` and `analysis.preference`; nothing is averaged here but the human
-score of a run.
+They are the input of `analysis.agreement` and `analysis.preference`; nothing is averaged here but
+the human score of a run.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class HumanScore:
     raters: int
     projects: tuple[str, ...]
     simulated: bool  # whether no person was among the raters
-    correct_share: float | None  # share of the items whose answer is right; None if nobody told
+    correct_share: float | None  # share of items with a right answer; None if unknown
 
 
 def verdict_table(
     store: RatingStore, user: RatingUser, project: str, history: bool = False, extra: bool = False
 ) -> pd.DataFrame:
-    """One row per rating, the current one of each rater and item; no methods.
+    """Return one row per rating, the current one of each rater and item, without methods.
 
     `score` is in [0, 1] and empty for pairs, `verdict` of a pair is the side as the rater saw it.
     With `history` superseded, skipped and withdrawn ones too; with `extra` those of training items
@@ -94,6 +94,7 @@ def verdict_table(
 
 
 def _verdict_row(row: sa.RowMapping, mode: scales.Mode) -> dict[str, Any]:
+    """Build a row of `verdict_table`."""
     judgement = row["judgement"]
     rated = bool(judgement)
     copied = ("rating", "item", "kind", "example", "label", "rater", "name", "flipped", "act")
@@ -114,9 +115,10 @@ def _verdict_row(row: sa.RowMapping, mode: scales.Mode) -> dict[str, Any]:
 
 
 def origin_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """Whose every text is: one row per item, place and origin; an equal text has several.
+    """Return the origin of every text: one row per item, place and origin.
 
-    `method` is "gold" for the data set's own; `run` is empty for what came from no run here.
+    A text that several methods wrote has several rows. `method` is "gold" for the data set's own;
+    `run` is empty for what came from no run here.
     """
     require_experimenter(user)
     query = (
@@ -138,17 +140,17 @@ def origin_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataF
 
 
 def source_names(runs: pd.Series, methods: pd.Series) -> pd.Series:
-    """Who is scored: the run of each text, or its method where it came from no run here."""
+    """Name what is scored: the run of each text, or its method where no run here wrote it."""
     return runs.where(runs.fillna("") != "", methods)
 
 
 def scored_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """Current ratings beside whose text it was: a text of several methods has a row for each."""
+    """Join current ratings with origins: a text of several methods has a row for each."""
     return verdict_table(store, user, project).merge(origin_table(store, user, project), on="item")
 
 
 def comparison_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """Pairs: item, example, rater, name, first, second (methods), runs, and who won.
+    """Return pairs: item, example, rater, name, first, second (methods), runs, and winner.
 
     `winner` is "first", "second" or "tie"; `shown_left` says which of the two was on the left.
     """
@@ -173,7 +175,7 @@ def comparison_table(store: RatingStore, user: RatingUser, project: str) -> pd.D
 
 
 def item_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """Every item with its texts, how many have rated it, and how many hold it just now."""
+    """Return every item with its texts, how many have rated it, and how many lease it now."""
     require_experimenter(user)
     now = store.clock()
     is_open = sa.and_(LEASES.c.state == "open", LEASES.c.expires > now)
@@ -194,7 +196,7 @@ def item_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFra
 
 
 def check_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """One row per rater: how many ratings, checks and training items, and how many were passed."""
+    """Count each rater's ratings, checks and training items, and how many were passed."""
     all_ratings = verdict_table(store, user, project, extra=True)
     rows = []
     for (rater, name), own in all_ratings.groupby(["rater", "name"], sort=False):
@@ -215,14 +217,14 @@ def check_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFr
 
 
 def raters_failing_checks(store: RatingStore, user: RatingUser, project: str) -> dict[str, str]:
-    """Rater → name of those who failed an attention check."""
+    """Return rater → name of those who failed an attention check."""
     table = check_table(store, user, project)
     rows = table[table["checks_passed"] < table["checks"]]
     return dict(zip(rows["rater"], rows["name"], strict=True))
 
 
 def adjudicate(store: RatingStore, user: RatingUser, item: str, judgement: scales.Judgement) -> int:
-    """Settle an item that raters disagree about; their own verdicts stay as they are.
+    """Settle an item on which raters disagree; their own verdicts stay as they are.
 
     Of a pair, "left" is the text at place 0 of the key.
     """
@@ -250,7 +252,7 @@ def adjudicate(store: RatingStore, user: RatingUser, item: str, judgement: scale
 
 
 def adjudication_table(store: RatingStore, user: RatingUser, project: str) -> pd.DataFrame:
-    """The current settlement of each item that has one, with columns SETTLED."""
+    """Return the current adjudication of each item that has one, with columns SETTLED."""
     mode = find_project(store, user, project).settings.mode
     newer = ADJUDICATIONS.alias("newer")
     query = (
@@ -275,7 +277,7 @@ def adjudication_table(store: RatingStore, user: RatingUser, project: str) -> pd
 
 
 def projects_with_run(store: RatingStore, user: RatingUser, run: str) -> list[Project]:
-    """The projects in which explanations of a run were rated, newest first."""
+    """List the projects in which explanations of a run were rated, newest first."""
     require_experimenter(user)
     query = (
         sa.select(ITEMS.c.project)
@@ -290,9 +292,9 @@ def projects_with_run(store: RatingStore, user: RatingUser, run: str) -> list[Pr
 def human_scores(
     store: RatingStore, user: RatingUser, runs: Iterable[str]
 ) -> dict[str, HumanScore]:
-    """Run → what people gave its explanations over all projects; runs nobody rated are left out.
+    """Return run → human score over all projects; runs without ratings are left out.
 
-    As in FEB: the mean over items of the mean over an item's raters.  Simulated raters count only
+    As in FEB: the mean over items of the mean over an item's raters. Simulated raters count only
     for runs that no person has rated, and steps on dimensions only where there are no verdicts on
     four points, so that one score is on one scale.
     """
@@ -315,6 +317,7 @@ def human_scores(
 
 
 def _human_score(run_tables: list[pd.DataFrame]) -> HumanScore | None:
+    """Return the score of one run's ratings, or None."""
     rows = pd.concat(run_tables) if run_tables else pd.DataFrame()
     if rows.empty:
         return None

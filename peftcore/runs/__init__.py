@@ -1,1 +1,1 @@
-"""What decides a run, and where its results lie."""
+"""Run specs, which decide a run, and the store of run folders."""

@@ -1,6 +1,6 @@
-"""What decides a result: base, task, method, members, training, evaluation.
+"""The run spec: all that decides a result, from base, task and method to evaluation.
 
-Equal specs are one run: the id is a hash of everything below with all defaults filled in.
+Equal specs are one run: its id is a hash of everything below with all defaults filled in.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pydantic import Field
 from peftcore.registry import Registry
 from peftcore.settings import Settings
 
-# What a method is says adapters/base.py, which stands above; an id asks only for its `Config`.
+# The contract of a method is in adapters/base.py, a later package; an id needs its `Config` only.
 METHODS: Registry[Any] = Registry("method", "peftcore.methods")
 
 
 class Members(Settings):
-    """Members trained side by side: `seeds` independent simplexes of `vertices` corners each."""
+    """Members trained together: `seeds` independent simplexes of `vertices` vertices each."""
 
     ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"seeds", "vertices", "first_seed"})
 
@@ -36,12 +36,12 @@ class Members(Settings):
     )
 
     def seed_numbers(self) -> list[int]:
-        """The seeds by number."""
+        """List the seeds by number."""
         return list(range(self.first_seed, self.first_seed + self.seeds))
 
 
 class Training(Settings):
-    """How the members are trained; the base stays in evaluation mode throughout."""
+    """Settings of training; the base stays in evaluation mode throughout."""
 
     ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
         {"shots", "dev", "steps", "batch", "learning_rate", "optimiser", "schedule", "warmup"}
@@ -100,7 +100,7 @@ class Training(Settings):
 
 
 class Evaluation(Settings):
-    """How the finished members are scored."""
+    """Settings of evaluation: how the trained members answer and are scored."""
 
     ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
         {"split", "limit", "beams", "max_new_tokens"}
@@ -115,7 +115,7 @@ class Evaluation(Settings):
 
 
 class RunSpec(Settings):
-    """Everything that decides a result.  Build one with `planning.plan`, which checks the names."""
+    """All that decides a result; `training.planning.build_spec` builds and checks one."""
 
     ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
         {"base", "task", "method", "settings", "population", "training", "evaluation"}
@@ -139,7 +139,7 @@ class RunSpec(Settings):
         return self.digest()
 
     def canonical_values(self) -> dict[str, Any]:
-        """The fields that enter the digest, the method's settings by the rule of its `Config`."""
+        """Return the fields that enter the digest, the method's by the rule of its `Config`."""
         values = super().canonical_values()
         if self.method in METHODS:
             config: type[Settings] = METHODS[self.method].Config

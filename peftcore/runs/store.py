@@ -1,17 +1,17 @@
-"""A run is a folder: what was asked for, how far it is, and everything that came out.
+"""The run store: a folder for each run, with its spec, its state and its results.
 
 | file | holds |
 | --- | --- |
 | spec.json | the spec; its hash names the folder |
-| status.json | state, step, message, and which process is at it; replaced in one go |
-| history.jsonl | one line per look at the losses; only appended to |
+| status.json | state, step, message, and the working process; replaced as a whole |
+| history.jsonl | one line per step at which losses were measured; only appended to |
 | answers.parquet, scores.json | every answer of every seed; metric → one value per seed |
 | adapter.safetensors, checkpoint.safetensors | written by training |
-| path/ | adapters at steps on the way, in half precision |
+| path/ | adapters at intermediate steps, in half precision |
 | manifest.json, log.txt | what produced it; what happened |
 
-Whoever dies half-way leaves files that can be read: a torn last line is skipped, and a state that
-claims work while its process is gone reads as "lost".  Queueing is in `jobs`, training elsewhere.
+A process that dies half-way leaves files that can be read: a torn last line is skipped, and a
+working state whose process is gone reads as "lost". Queueing is in `jobs`, training elsewhere.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class RunStatus:
-    """How far a run is.  Times are epoch seconds, `seconds` is work done so far."""
+    """State and progress of a run; times are epoch seconds, `seconds` is work done so far."""
 
     state: RunState = "queued"
     step: int = 0
@@ -62,22 +62,22 @@ class RunStatus:
     started: float | None = None
     updated: float = 0.0
     trainable: int | None = None
-    process: dict[str, Any] | None = None  # a processes.Identity while somebody is at it
+    process: dict[str, Any] | None = None  # the ProcessIdentity that works on it, as a dict
 
     @property
     def busy(self) -> bool:
-        """Whether a living process is at it."""
+        """True if a living process works on it."""
         return self.state in WORKING_STATES or (self.state == "queued" and self.process is not None)
 
     @property
     def resumable(self) -> bool:
-        """Whether it stopped short of its end and can go on from its checkpoint."""
+        """True if it stopped before its end and can continue from its checkpoint."""
         return self.state in ("lost", "cancelled", "failed")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One folder of results; `demo` runs ship with the project and cannot be changed."""
+    """The folder of one run; `demo` runs ship with the project and cannot be changed."""
 
     folder: Path
     spec: RunSpec
@@ -89,7 +89,7 @@ class Run:
         return self.folder.name
 
     def status(self) -> RunStatus:
-        """The state as it is now: what claims to work but has no living process is "lost"."""
+        """Read the state as it is now: a working state without a living process is "lost"."""
         status = self._stored_status()
         if self.demo or status.process is None or not status.busy:
             return status
@@ -101,12 +101,13 @@ class Run:
         )
 
     def _stored_status(self) -> RunStatus:
+        """Read the state as it was written."""
         stored = atomic_files.read_json(self.folder / "status.json")
         known = {part.name for part in fields(RunStatus)}
         return RunStatus(**{name: value for name, value in stored.items() if name in known})
 
     def history(self) -> pd.DataFrame:
-        """Losses, one row per step and seed; a repeated step counts as last written."""
+        """Read the losses, one row per step and seed; of a repeated step the last."""
         rows = atomic_files.read_json_lines(self.folder / "history.jsonl")
         rows = [row for row in rows if {"step", "seed"} <= row.keys()]
         table = pd.DataFrame(rows, columns=HISTORY_COLUMNS, dtype=float)
@@ -115,9 +116,9 @@ class Run:
         return latest.sort_values(["step", "seed"], kind="stable", ignore_index=True)
 
     def validation_copies(self) -> pd.DataFrame:
-        """What each copy of dev said at random points of a simplex; empty for plain runs.
+        """Read losses of each copy of dev at random simplex points; empty for plain runs.
 
-        Columns step, seed, copy, dev_loss, and dev_centroid, the same for all copies of a look.
+        Columns step, seed, copy, dev_loss, and dev_centroid, the same for all copies of a step.
         """
         rows = atomic_files.read_json_lines(self.folder / "history.jsonl")
         latest = {(row["step"], row["seed"]): row for row in rows if row.get("dev_copies")}
@@ -129,15 +130,15 @@ class Run:
         return pd.DataFrame(table, columns=["step", "seed", "copy", "dev_loss", "dev_centroid"])
 
     def intermediate_file(self, step: int) -> Path:
-        """Where the adapter of a step on the way is kept."""
+        """Return the file of the adapter at an intermediate step."""
         return self.folder / "path" / f"{step:06d}.safetensors"
 
     def intermediate_steps(self) -> list[int]:
-        """Steps whose adapters were kept on the way, in order."""
+        """List the intermediate steps whose adapters were kept, in order."""
         return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
 
     def answers(self) -> pd.DataFrame:
-        """Every answer of every seed; empty before the run has answered."""
+        """Read every answer of every seed; empty before the run has answered."""
         path = self.folder / "answers.parquet"
         if not path.is_file():
             return pd.DataFrame(columns=ANSWER_COLUMNS)
@@ -146,23 +147,23 @@ class Run:
         return table
 
     def scores(self) -> dict[str, list[float]]:
-        """Metric → one value per seed; empty before the run is scored."""
+        """Read metric → one value per seed; empty before the run is scored."""
         stored = atomic_files.read_json(self.folder / "scores.json")
         return {
             name: [math.nan if v is None else float(v) for v in vs] for name, vs in stored.items()
         }
 
     def manifest(self) -> dict[str, Any]:
-        """What produced the results: fingerprint of the base, hash of the data, versions."""
+        """Read what produced the results: fingerprint of the base, hash of the data, versions."""
         return atomic_files.read_json(self.folder / "manifest.json")
 
     def log(self) -> str:
-        """What happened, one line each, with the traceback of a failure."""
+        """Read what happened, a line each, with the traceback of a failure."""
         path = self.folder / "log.txt"
         return path.read_text("utf-8", errors="replace") if path.is_file() else ""
 
     def write_status(self, **changes: Any) -> RunStatus:
-        """Change some fields; a working state is signed with this process, others are released."""
+        """Change some fields; a working state is signed with this process, others are not."""
         before = self._stored_status()
         status = replace(before, **changes)
         if status.state != before.state and "message" not in changes:
@@ -181,19 +182,19 @@ class Run:
         return self.write_status(state="queued", process=process, message="Starting", error_id="")
 
     def heartbeat(self) -> None:
-        """A sign of life between two changes of the status."""
+        """Give a sign of life between two changes of the status."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self.folder / "status.json")
 
     def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows with the columns of `history`."""
+        """Append rows with the columns of `history`."""
         self._append(
             "history.jsonl",
             "".join(f"{json.dumps(atomic_files.to_jsonable(row))}\n" for row in rows),
         )
 
     def append_log(self, line: str) -> None:
-        """Add a line to the log, with the time."""
+        """Append a line to the log, with the time."""
         self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line.rstrip()}\n")
 
     def write_answers(self, table: pd.DataFrame) -> None:
@@ -202,7 +203,7 @@ class Run:
         atomic_files.replace_file(self.folder / "answers.parquet", table.to_parquet(index=False))
 
     def write_scores(self, scores: Mapping[str, Iterable[float]]) -> None:
-        """Replace the scores; a value that is not a number is kept as such."""
+        """Replace the scores; a value that is not a number stays so."""
         self._write_json("scores.json", {name: list(values) for name, values in scores.items()})
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -211,9 +212,9 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process from working on this run; BadInput if one already does.
+        """Lock the run for this process inside the block; BadInput if another works on it.
 
-        The lock belongs to the operating system, so it ends with its process however that ends.
+        The operating system keeps the lock, so it ends with its process however that ends.
         """
         self._refuse_demo()
         with file_locks.hold_or_refuse(
@@ -222,7 +223,7 @@ class Run:
             yield
 
     def reset(self) -> None:
-        """Forget every result and checkpoint, keep the spec and the log."""
+        """Delete every result and checkpoint, but not the spec and the log."""
         self._refuse_demo()
         for path in self.folder.iterdir():
             if path.is_file() and path.name not in ("spec.json", "log.txt", "lock"):
@@ -231,34 +232,39 @@ class Run:
         self.write_status(state="queued", steps=steps, started=time.time())
 
     def _refuse_demo(self) -> None:
+        """Raise BadInput if this is a demo run."""
         if self.demo:
             raise BadInput(f"run {self.id} is a demo run, which cannot be changed")
 
     def _write_json(self, name: str, value: Any) -> None:
+        """Replace a JSON file of the folder."""
         self._refuse_demo()
         atomic_files.replace_file(
             self.folder / name, json.dumps(atomic_files.to_jsonable(value), indent=1).encode()
         )
 
     def _append(self, name: str, text: str) -> None:
+        """Append text to a file of the folder."""
         self._refuse_demo()
         atomic_files.append_lines(self.folder / name, text)
 
 
 class RunStore:
-    """All runs of a folder, and beside them the demo runs and those of shipped studies.
+    """All runs of a folder, the demo runs, and the runs of shipped studies.
 
-    Study runs are found by id and by spec; lists name them only if asked, for they are many alike.
+    Runs of studies are found by id and by spec; lists name them only if asked, since they are many
+    and alike.
     """
 
     def __init__(self, folder: Path | None = None, demo_folder: Path | None = None) -> None:
+        """Open the workspace's runs and the shipped ones, unless other folders are given."""
         self.folder = (folder or paths.workspace_folder() / "runs").resolve()
         self.demo_folder = (demo_folder or paths.ASSETS / "demo_runs").resolve()
         self.study_folder = self.demo_folder.with_name("study_runs")
         self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
 
     def create(self, spec: RunSpec, include_demos: bool = True) -> Run:
-        """The run of a spec, made if there is none; with `demo`, a demo run of it will do."""
+        """Return the run of a spec, created if there is none; a demo run will do if included."""
         existing = self.find(spec, include_demos)
         if existing:
             return existing
@@ -274,11 +280,11 @@ class RunStore:
         return run
 
     def find(self, spec: RunSpec, include_demos: bool = True) -> Run | None:
-        """The run of a spec, if there is one."""
+        """Return the run of a spec, or None."""
         return self._find(spec.id, include_demos)
 
     def open(self, run_id: str) -> Run:
-        """The run with this id; BadInput with similar ids if there is none."""
+        """Return the run with this id; BadInput suggests similar ids if there is none."""
         run = self._find(run_id, include_demos=True)
         if run:
             return run
@@ -288,7 +294,7 @@ class RunStore:
         raise BadInput(f"no run {run_id[:40]!r}; {hint}")
 
     def all(self, include_demos: bool = True, include_studies: bool = False) -> list[Run]:
-        """Every readable run, newest first; demo runs come last, after them those of studies."""
+        """List every readable run, newest first; then demo runs, then those of studies."""
         shipped = ((self.demo_folder, include_demos), (self.study_folder, include_studies))
         runs_by_id: dict[str, Run] = {}
         for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
@@ -298,7 +304,7 @@ class RunStore:
         return list(runs_by_id.values())
 
     def delete(self, run_id: str) -> None:
-        """Remove a run for good; demo runs and runs at work are refused."""
+        """Delete a run for good; BadInput for demo runs and runs being worked on."""
         run = self.open(run_id)
         run._refuse_demo()
         if run.status().busy:
@@ -308,7 +314,7 @@ class RunStore:
         shutil.rmtree(trash)
 
     def table(self, runs: Iterable[Run] | None = None) -> pd.DataFrame:
-        """One row per run and seed: names, sizes, state, and every metric that was scored."""
+        """Tabulate runs, one row per run and seed: names, sizes, state, and every metric."""
         rows: list[dict[str, Any]] = []
         for run in self.all() if runs is None else runs:
             status = run.status()
@@ -320,6 +326,7 @@ class RunStore:
         return pd.DataFrame(rows, columns=None if rows else TABLE_COLUMNS)
 
     def _find(self, run_id: str, include_demos: bool) -> Run | None:
+        """Return the run of this id, or None."""
         if not RUN_ID.fullmatch(run_id):  # before it becomes part of a path
             return None
         for folder in (
@@ -333,6 +340,7 @@ class RunStore:
 
     @staticmethod
     def _path(folder: Path, run_id: str) -> Path:
+        """Return a run's folder; BadInput if the id leads out of the store."""
         path = folder / run_id
         if path.resolve().parent != folder:
             raise BadInput(f"run {run_id} leads out of the folder of runs")
@@ -346,6 +354,7 @@ TABLE_COLUMNS = [
 
 
 def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
+    """Return a run's rows of `RunStore.table`, one per seed."""
     spec, scores = run.spec, run.scores()
     shared = {
         "run": run.id,
@@ -368,6 +377,7 @@ def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
 
 
 def _runs_in(folder: Path, is_demo: bool) -> Iterator[Run]:
+    """Yield the readable runs of a folder; links are not followed."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if RUN_ID.fullmatch(path.name) and not path.is_symlink():
             run = _load_run(path, is_demo)
@@ -376,7 +386,7 @@ def _runs_in(folder: Path, is_demo: bool) -> Iterator[Run]:
 
 
 def _load_run(folder: Path, is_demo: bool) -> Run | None:
-    """The run in a folder; None if there is none or its spec cannot be read."""
+    """Load the run in a folder; None if there is none or its spec cannot be read."""
     stored = atomic_files.read_json(folder / "spec.json")
     try:
         return Run(folder, RunSpec.make(stored), is_demo) if stored else None
@@ -385,4 +395,5 @@ def _load_run(folder: Path, is_demo: bool) -> Run | None:
 
 
 def _start_time(run: Run) -> float:
+    """Return when a run started, 0 if it has not."""
     return run._stored_status().started or 0.0

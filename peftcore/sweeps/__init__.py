@@ -1,1 +1,1 @@
-"""Many runs at once: bases x tasks x methods x settings x seeds, in shards of seeds."""
+"""Sweeps: many runs at once, bases × tasks × methods × settings × seeds, in shards of seeds."""

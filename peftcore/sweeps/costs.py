@@ -1,4 +1,4 @@
-"""What a sweep would still take: by trial steps here, by counting on machines elsewhere."""
+"""Estimate what is left of a sweep: by trial steps here, by counting on machines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from peftcore.training.planning import Estimate
 
 @dataclass(frozen=True)
 class SweepPreview:
-    """What a sweep would still take."""
+    """The work left in a sweep, in time on this machine."""
 
     cells: int
     done: int  # cells
     parts: int  # that are missing
-    minutes: float | None  # with these processes; None: something cannot be told
+    minutes: float | None  # with these processes; None: it cannot be estimated
     problems: tuple[str, ...]  # why cells cannot run, once each
 
 
@@ -29,7 +29,7 @@ def preview_cost(
     estimate: Callable[[RunSpec], Estimate | BadInput | None],
     processes: int,
 ) -> SweepPreview:
-    """The work that is left, in time by two trial steps of one part of each cell."""
+    """Estimate the work left from two trial steps of one shard of each cell."""
     seconds, problems, unknown, parts = 0.0, [], False, 0
     for state in states:
         left = [part.spec for part in state.shards if part.state != "done"]
@@ -51,7 +51,7 @@ def preview_cost(
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """What a sweep would take on machines that are not here, counted and not measured."""
+    """The time of a sweep on machines that are not here, by counting operations."""
 
     parts: int  # that are missing
     operations: float
@@ -64,9 +64,10 @@ def extrapolate_cost(
     rate: float,
     machines: Sequence[int],
 ) -> Extrapolation:
-    """The work that is left on so many machines of so many operations a second.
+    """Estimate the work left on so many machines, each of `rate` operations a second.
 
-    count: operations of a part.  Parts are dealt out in order, each to whoever is free first.
+    count gives a shard's operations. Shards are assigned in order, each to whichever machine is
+    free first.
     """
     costs = [count(part.spec) for state in states for part in state.shards if part.state != "done"]
     hours = {}

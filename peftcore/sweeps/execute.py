@@ -1,4 +1,4 @@
-"""Doing a sweep: an engine gets what is missing; cells whose parts are there become runs."""
+"""Execute a sweep: an engine trains what is missing; cells with all shards become runs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def run_sweep(
     retry: bool = False,
     report: Callable[[background.JobStatus], None] = lambda status: None,
 ) -> background.JobStatus:
-    """Do what is missing, to the end or to where it is stopped.
+    """Train what is missing, to the end or to where it is stopped.
 
-    Parts that failed are left alone unless `retry`; BadInput at the end says how many there are.
+    Shards that failed are left alone unless `retry`; BadInput at the end says how many there are.
     """
     cells = sweep_job.request.cells()
     if sweep_job.status().state == "done" and not all(s.done for s in cell_states(cells, store)):
@@ -41,6 +41,7 @@ def _run_missing_shards(
     retry: bool,
     report: Callable[[background.JobStatus], None],
 ) -> None:
+    """Train the missing shards and join the cells that become complete."""
     if retry:
         reset_failed_shards(cells, store)
     states = cell_states(cells, store)
@@ -71,10 +72,12 @@ def _run_missing_shards(
 
 
 def _failure_message(outcome: ShardOutcome) -> str:
+    """Return an outcome's message if it failed, else ""."""
     return f"{outcome.shard_id}: {outcome.message}" if outcome.state != "done" else ""
 
 
 def _record_outcome(sweep_job: SweepJob, cell: SweepCell, outcome: ShardOutcome) -> None:
+    """Append a shard's outcome to the job's values."""
     sweep_job.append_value(
         {
             "what": "part",
@@ -88,7 +91,7 @@ def _record_outcome(sweep_job: SweepJob, cell: SweepCell, outcome: ShardOutcome)
 
 
 def _join_if_complete(cell: SweepCell, store: RunStore) -> str:
-    """Put the run of a cell together once its parts are there; why that cannot be, if so."""
+    """Join a cell's shards to its run if all are there; return why that failed, if so."""
     [state] = cell_states([cell], store)
     if state.done or any(part.state != "done" for part in state.shards):
         return ""
@@ -101,6 +104,7 @@ def _join_if_complete(cell: SweepCell, store: RunStore) -> str:
 
 
 def _refuse_unfinished(states: Sequence[CellState]) -> None:
+    """Raise BadInput if shards failed or are left."""
     failed = [part for state in states for part in state.failed]
     left = [part for s in states for part in s.shards if part.state not in ("done", "failed")]
     if failed:
@@ -117,7 +121,7 @@ def _refuse_unfinished(states: Sequence[CellState]) -> None:
 
 
 def reset_failed_shards(cells: Sequence[SweepCell], store: RunStore) -> None:
-    """Let parts that failed be tried again."""
+    """Let failed shards be tried again."""
     for state in cell_states(cells, store):
         for part in state.failed:
             run = seed_shards.store_for(store, state.cell.spec, part.spec).open(part.spec.id)

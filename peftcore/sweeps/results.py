@@ -1,4 +1,4 @@
-"""Finished sweeps: copied as they ship, and held against the same sweep done elsewhere."""
+"""Results of finished sweeps: shipped into a folder, or compared with those of another store."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ship_sweep_runs(cells: Sequence[SweepCell], store: RunStore, folder: Path) -
 
 @dataclass(frozen=True)
 class CellComparison:
-    """How one cell came out here and in another store."""
+    """Differences of one cell's scores between two stores."""
 
     run: str
     method: str
@@ -51,7 +51,7 @@ class CellComparison:
 def compare_stores(
     cells: Sequence[SweepCell], store: RunStore, other: RunStore
 ) -> list[CellComparison]:
-    """Each cell in two stores, score by score and seed by seed."""
+    """Compare each cell in two stores, score by score and seed by seed."""
     comparisons = []
     for cell in cells:
         own_run, other_run = (each.find(cell.spec) for each in (store, other))
@@ -69,7 +69,7 @@ def compare_stores(
 
 
 def _largest_difference(own_run: Run, other_run: Run) -> float:
-    """The largest difference between two runs' scores; a number against none is infinite."""
+    """Return the largest difference of two runs' scores; missing in one is infinite."""
     largest = 0.0
     ours, theirs = own_run.scores(), other_run.scores()
     for name in ours.keys() | theirs.keys():
@@ -81,5 +81,5 @@ def _largest_difference(own_run: Run, other_run: Run) -> float:
 
 
 def _adapter_bytes(run: Run) -> bytes:
-    """What a run learnt, as it lies on disk."""
+    """Read a run's adapter file."""
     return (run.folder / "adapter.safetensors").read_bytes()

@@ -1,9 +1,9 @@
-"""A run of many seeds done in parts of few, and put together again.
+"""Split a run of many seeds into shards of few, and join them again.
 
-A seed's result does not depend on the seeds beside it, so parts may be trained one after another
-where memory is short, or on many machines.  Parts are runs like others; they lie on a shelf of
-their own, "parts" beside "runs", so that lists show the whole alone.  What joins them writes every
-file that one pass would have written.
+A seed's result does not depend on the seeds trained along with it, so shards may be trained one
+after another where memory is short, or on many machines. Shards are runs like others; they have a
+store of their own, "parts" beside "runs", so that lists show the whole run alone. Joining writes
+every file that one pass would have written.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def split_into_shards(spec: RunSpec, max_seeds: int | None = None) -> list[RunSpec]:
-    """The spec as parts of at most `most` seeds; None leaves it whole.
+    """Split a spec into shards of at most `max_seeds`; None leaves it whole.
 
     A run that starts from another one stays whole: its seeds are counted from the first.
     """
@@ -45,21 +45,21 @@ def split_into_shards(spec: RunSpec, max_seeds: int | None = None) -> list[RunSp
 
 
 def shard_store(store: RunStore) -> RunStore:
-    """Where the parts of a store's runs lie."""
+    """Return the store of the shards of a store's runs."""
     return RunStore(store.folder.with_name("parts"), store.demo_folder)
 
 
 def store_for(store: RunStore, whole: RunSpec, shard: RunSpec) -> RunStore:
-    """The store a part belongs to: a whole run's own where it is the whole."""
+    """Return the store a shard belongs to: the run's own where the shard is the whole."""
     return store if shard.id == whole.id else shard_store(store)
 
 
 def join_shards(
     store: RunStore, spec: RunSpec, shards: Sequence[Run], base: BaseModel | None = None
 ) -> Run:
-    """The run of the whole spec, written from its finished parts.
+    """Write the run of the whole spec from its finished shards.
 
-    BadInput if a part is missing or unfinished, or saw other data or other weights.
+    BadInput if a shard is missing or unfinished, or saw other data or other weights.
     """
     from peftcore.jobs.worker import run_recording_errors
 
@@ -70,7 +70,7 @@ def join_shards(
 
 
 def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = None) -> RunStatus:
-    """Write every file of a run from its parts; for a caller who holds the run already."""
+    """Write every file of a run from its shards, for a caller who has the run open."""
     from peftcore.models.base_model import load
 
     _check_shards_fit(run.spec, shards)
@@ -99,7 +99,7 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
 
 
 def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:
-    """BadInput unless these are the whole's parts, done, on the same data and weights."""
+    """Raise BadInput unless these are the run's shards, done, on equal data and weights."""
     numbers = [n for part in shards for n in part.spec.population.seed_numbers()]
     canonical_specs = {_canonical_whole(part.spec, spec) for part in shards}
     if numbers != spec.population.seed_numbers() or canonical_specs != {spec.canonical()}:
@@ -116,14 +116,14 @@ def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:
 
 
 def _canonical_whole(shard: RunSpec, whole: RunSpec) -> str:
-    """A part's spec with the whole's seeds in place of its own."""
+    """Return a shard's canonical spec with the whole run's seeds in place of its own."""
     update = {"seeds": whole.population.seeds, "first_seed": whole.population.first_seed}
     population = shard.population.model_copy(update=update)
     return shard.model_copy(update={"population": population}).canonical()
 
 
 def _check_same(what: str, shards: Sequence[Run], read: Callable[[dict[str, Any]], str]) -> None:
-    """BadInput unless all parts have the same of this."""
+    """Raise BadInput unless all shards agree on this value."""
     seen: dict[str, str] = {}
     for part in shards:
         seen.setdefault(str(read(part.manifest())), part.id)
@@ -135,6 +135,7 @@ def _check_same(what: str, shards: Sequence[Run], read: Callable[[dict[str, Any]
 def _join_adapters(
     run: Run, shards: Sequence[Run], base: BaseModel, step: int | None = None
 ) -> None:
+    """Write the whole adapter, at its end or at an intermediate step."""
     from peftcore.training import checkpoint, planning
 
     whole = planning.build_adapted(base, run.spec, fresh=False)
@@ -143,7 +144,7 @@ def _join_adapters(
 
 
 def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
-    """Put what each part learnt where its seeds belong; what all share is taken from the first."""
+    """Copy each shard's tensors to its seeds; what all share comes from the first."""
     first_seed = 0
     for part in shards:
         for name, tensor in whole.tensors.items():
@@ -154,7 +155,7 @@ def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
 
 
 def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
-    """Keep the steps on the way that all parts kept, as many as a run may."""
+    """Keep the intermediate steps that all shards kept, as many as a run may."""
     from peftcore.training.run_training import PATH_BYTES
 
     common = sorted(set.intersection(*(set(part.intermediate_steps()) for part in shards)))
@@ -170,7 +171,7 @@ def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
 
 
 def _join_history(run: Run, shards: Sequence[Run]) -> None:
-    """One file, step by step and seed by seed; seconds count within each part."""
+    """Join the histories, step by step and seed by seed; seconds count within each shard."""
     rows = [
         row
         for part in shards
@@ -182,7 +183,7 @@ def _join_history(run: Run, shards: Sequence[Run]) -> None:
 
 
 def _joined_manifest(shards: Sequence[Run]) -> dict[str, Any]:
-    """The first part's, with the parts' ids, and what they did not have in common."""
+    """Return the first shard's manifest with the shards' ids and what differed."""
     first = shards[0].manifest()
     for name in ("precision", "device", "python"):
         first[name] = " and ".join(sorted({part.manifest()[name] for part in shards}))

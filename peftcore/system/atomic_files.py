@@ -1,4 +1,4 @@
-"""Files that survive a crash at any moment: whole or absent, and readable when torn."""
+"""Write files that survive a crash at any moment: complete or absent, readable when torn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put a whole new file in place of the old one, or leave the old one."""
+    """Replace a file's content as a whole, or leave the old file as it is."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -26,7 +26,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def append_lines(path: Path, text: str) -> None:
-    """Add whole lines to a file, after closing a line somebody died in the middle of."""
+    """Append whole lines to a file, after ending a line that a crash left incomplete."""
     with path.open("ab+") as file:
         if file.tell():
             file.seek(-1, os.SEEK_END)
@@ -36,7 +36,7 @@ def append_lines(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object from a file; empty if it is missing or torn."""
+    """Read an object from a file; empty if the file is missing or torn."""
     try:
         value = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -45,7 +45,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """Every whole object of a file of JSON lines; torn lines are left out."""
+    """Read every complete object of a file of JSON lines; torn lines are left out."""
     rows = []
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
@@ -58,7 +58,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def modified_ns(path: Path) -> int:
-    """When a file was changed, in nanoseconds since the epoch; 0 if it is missing."""
+    """Return when a file was changed, in nanoseconds since the epoch; 0 if it is missing."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def modified_ns(path: Path) -> int:
 
 
 def to_jsonable(value: Any) -> Any:
-    """A value JSON can hold: NumPy's numbers become Python's, what is not finite None."""
+    """Convert a value for JSON: NumPy numbers become Python's, what is not finite None."""
     if isinstance(value, Mapping):
         return {str(name): to_jsonable(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

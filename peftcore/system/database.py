@@ -1,9 +1,9 @@
-"""The database of the queue: SQLite in the workspace, or whatever PEFTCORE_DATABASE names.
+"""The database of the job queue: SQLite in the workspace, or what PEFTCORE_DATABASE names.
 
-Readers of SQLite must not start a transaction that later writes: two of them would hand out one
-job twice.  So every writing transaction begins with the write lock (`BEGIN IMMEDIATE`), and reading
-goes through a second engine that takes none.  PostgreSQL gets an advisory lock where the whole
-table matters and row locks elsewhere.
+Readers of SQLite must not start a transaction that later writes: two of them would hand out one job
+twice. So every writing transaction begins with the write lock (`BEGIN IMMEDIATE`), and reading goes
+through a second engine that takes none. PostgreSQL gets an advisory lock where the whole table
+matters and row locks elsewhere.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ WORKERS = sa.Table(
 
 
 def _add_unique_index(name: str, *columns: sa.Column[Any], states: tuple[str, ...]) -> None:
-    """A second defence: the database itself refuses two such jobs."""
+    """Make the database itself refuse two jobs of one run, as a second defence."""
     where = JOBS.c.state.in_(states)
     sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
@@ -71,7 +71,7 @@ _add_unique_index("one_job_on_a_device", JOBS.c.host, JOBS.c.device, states=("ru
 
 
 def database_url() -> str:
-    """Where the queue is kept: PEFTCORE_DATABASE, otherwise a file in the workspace."""
+    """Return the queue's address: PEFTCORE_DATABASE, otherwise a file in the workspace."""
     return (
         os.environ.get("PEFTCORE_DATABASE")
         or f"sqlite:///{paths.workspace_folder() / 'lab.sqlite'}"
@@ -79,9 +79,10 @@ def database_url() -> str:
 
 
 class Database:
-    """Two engines on one address: one to write with, one that only reads."""
+    """Two engines on one address, one for writing and one that only reads."""
 
     def __init__(self, url: str | None = None) -> None:
+        """Connect and create missing tables; BadInput if the database cannot be used."""
         self.url = url or database_url()
         self._writer = _create_engine(self.url)
         self._reader = _create_engine(self.url)
@@ -99,35 +100,37 @@ class Database:
             ) from None
 
     def _create(self) -> None:
+        """Create the tables that are missing."""
         with self.write(exclusive=True) as connection:
             metadata.create_all(connection)
 
     @contextmanager
     def write(self, exclusive: bool = False) -> Iterator[sa.Connection]:
-        """A transaction that writes; with `exclusive` nobody else's such transaction overlaps."""
+        """Open a writing transaction; with `exclusive` no other such transaction overlaps."""
         with self._writer.begin() as connection:
             if exclusive and not self.is_sqlite:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY_LOCK_ID)))
             yield connection
 
     def read(self, query: sa.Select[Any], **values: Any) -> list[sa.RowMapping]:
-        """The rows of a query with its parameters, without keeping writers waiting."""
+        """Return the rows of a query with its parameters, without making writers wait."""
         with self.read_only() as connection:
             return list(connection.execute(query, values).mappings())
 
     @contextmanager
     def read_only(self) -> Iterator[sa.Connection]:
-        """A connection for several queries that never write."""
+        """Open a connection for several queries that never write."""
         with self._reader.connect() as connection:
             yield connection
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self._writer.dispose()
         self._reader.dispose()
 
 
 def _create_engine(url: str) -> sa.Engine:
+    """Create an engine; BadInput if the address or its driver is unknown."""
     try:
         return sa.create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
@@ -135,21 +138,24 @@ def _create_engine(url: str) -> sa.Engine:
 
 
 def _without_password(url: str) -> str:
+    """Return a database address without user and password."""
     return repr(url.split("@")[-1])  # never the password
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:
+    """Prepare a new SQLite connection."""
     connection.isolation_level = None  # the driver must not begin transactions on its own
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_immediate(connection: sa.Connection) -> None:
+    """Begin a SQLite transaction with the write lock."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _retry_while_locked(action: Callable[[], None], timeout: float = 30.0) -> None:
-    """Do it again while the file is locked: the change to WAL does not wait by itself."""
+    """Retry while the file is locked: the change to WAL does not wait by itself."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,6 +1,6 @@
-"""Locks on files that end with their process however that ends, on every system.
+"""Locks on files that end with their process, however it ends, on every system.
 
-The operating system holds them (flock, or its like on Windows), so nothing is left to clean up; the
+The operating system keeps them (flock, or its like on Windows), so nothing is left to clean up; the
 files themselves stay where they are.
 """
 
@@ -17,7 +17,7 @@ from peftcore.errors import BadInput
 
 @contextmanager
 def hold_or_refuse(path: Path, refusal: str) -> Iterator[None]:
-    """Hold the lock while the block runs; BadInput, with this sentence, if someone else does."""
+    """Lock a file inside the block; BadInput with this sentence if it is locked already."""
     lock = FileLock(path)
     if not try_acquire(lock):
         raise BadInput(refusal)
@@ -26,7 +26,7 @@ def hold_or_refuse(path: Path, refusal: str) -> Iterator[None]:
 
 
 def try_acquire(lock: FileLock) -> bool:
-    """Take the lock if it is free now, and say whether that was so."""
+    """Lock the file if it is free now, and return whether that was so."""
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -36,7 +36,7 @@ def try_acquire(lock: FileLock) -> bool:
 
 @contextmanager
 def released_after(lock: FileLock) -> Iterator[None]:
-    """Give a lock that was acquired back after the block."""
+    """Release a lock that was acquired, after the block."""
     try:
         yield
     finally:

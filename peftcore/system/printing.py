@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, tables for people, a progress bar for terminals."""
+"""Output of commands: JSON for programs, tables for people, a progress bar for terminals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing els
 
 
 def print_result(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) -> None:
-    """Print a value as JSON, or the lines that say it to people."""
+    """Print a value as JSON, or as the lines that describe it to people."""
     if as_json:
         typer.echo(json.dumps(atomic_files.to_jsonable(value), ensure_ascii=False))
         return
@@ -29,7 +29,7 @@ def print_result(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) 
 
 
 def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """Lines of a table whose columns are as wide as their widest cell; numbers to the right."""
+    """Yield the lines of a table with columns as wide as needed; numbers to the right."""
     cells = [list(headers), *([format_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = [bool(rows) and isinstance(value, (int, float)) for value in (rows or [headers])[0]]
@@ -39,7 +39,7 @@ def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> Itera
 
 
 def format_cell(value: Any) -> str:
-    """A value as a reader wants it: four digits of a number, a dash for nothing."""
+    """Format a value for readers: four digits of a number, a dash for nothing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, float):
@@ -49,7 +49,7 @@ def format_cell(value: Any) -> str:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[TrainingProgress], None]]:
-    """A progress bar on a terminal's standard error; nothing elsewhere."""
+    """Show a progress bar on a terminal's standard error; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda progress: None
         return
@@ -64,6 +64,7 @@ def progress_bar(title: str) -> Iterator[Callable[[TrainingProgress], None]]:
         task_id = progress_lines.add_task(title, total=None, note="")
 
         def update(progress: TrainingProgress) -> None:
+            """Redraw the bar from the training's progress."""
             progress_lines.update(
                 task_id,
                 description=f"{title}, {progress.phase}",
@@ -76,6 +77,7 @@ def progress_bar(title: str) -> Iterator[Callable[[TrainingProgress], None]]:
 
 
 def _progress_note(progress: TrainingProgress) -> str:
+    """Return mean loss and time left in a few words."""
     left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
     losses = [loss for loss in progress.losses if math.isfinite(loss)]
     return f"loss {sum(losses) / len(losses):.3f}, {left}" if losses else left

@@ -1,9 +1,7 @@
-"""Processes that outlive who started them, and which one is meant.
+"""Processes that outlive their starter, and how one is recognised again.
 
-A number alone is recycled, so a start time and a token go with it.
-
-Runs and jobs store an `Identity`; nothing is signalled, and nothing counts as alive, unless all of
-it still fits.
+A process number alone is reused, so a start time and a token go with it. Runs and jobs store a
+`ProcessIdentity`; nothing is signalled, and nothing counts as alive, unless all of it still fits.
 """
 
 from __future__ import annotations
@@ -35,11 +33,11 @@ class ProcessIdentity:
     host: str = ""
 
     def is_local(self) -> bool:
-        """Whether the process belongs to this machine, so that it can be looked up at all."""
+        """Return whether the process belongs to this machine, so that it can be looked up."""
         return self.host == socket.gethostname()
 
     def find_process(self) -> psutil.Process | None:
-        """The running process with this number, start time and token, or None."""
+        """Return the running process with this number, start time and token, or None."""
         if not self.is_local():
             return None
         try:
@@ -51,6 +49,7 @@ class ProcessIdentity:
         return process if same and not dead and self._has_token(process) else None
 
     def _has_token(self, process: psutil.Process) -> bool:
+        """Return whether the process carries this token, as far as that can be read."""
         if not self.token:
             return True
         try:
@@ -63,14 +62,14 @@ class ProcessIdentity:
         return not environment or environment.get(TOKEN_VARIABLE) == self.token
 
     def is_alive(self, silent_seconds: float, timeout: float) -> bool:
-        """Whether it was heard of within `patience` seconds and is there, as far as can be seen."""
+        """Return whether it gave a sign within `timeout` seconds and, if local, still runs."""
         return silent_seconds <= timeout and (
             not self.is_local() or self.find_process() is not None
         )
 
 
 def current_process() -> ProcessIdentity:
-    """The identity of this process."""
+    """Return the identity of this process."""
     return replace(identify(os.getpid()), token=os.environ.get(TOKEN_VARIABLE, ""))
 
 
@@ -80,10 +79,10 @@ def start_python(
     token: str = "",
     extra_environment: Mapping[str, str] | None = None,
 ) -> ProcessIdentity:
-    """Run Python with arguments in a session of its own, which nobody's Ctrl+C or end reaches.
+    """Start Python with arguments in a session of its own, which outlives the caller.
 
-    It works on this workspace and this data, one thread, from the project's folder.  What it says
-    of errors goes to the end of `log`, what it prints nowhere.  `more`: further environment.
+    It works on this workspace and this data, with one thread, from the project's folder. Its
+    standard error is appended to `log`, its output discarded.
     """
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
@@ -113,12 +112,12 @@ def start_python(
 
 
 def identify(pid: int) -> ProcessIdentity:
-    """The identity of a process of this machine, without a token."""
+    """Return the identity of a process of this machine, without a token."""
     return ProcessIdentity(pid, psutil.Process(pid).create_time(), host=socket.gethostname())
 
 
 def terminate(identity: ProcessIdentity, timeout: float = 5.0) -> bool:
-    """Terminate a process and its children, kill what remains; False if it was gone already."""
+    """Terminate a process and its children, kill what remains; False if it was gone."""
     process = identity.find_process()
     if process is None:
         return False
@@ -131,6 +130,7 @@ def terminate(identity: ProcessIdentity, timeout: float = 5.0) -> bool:
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:
+    """List a process's children; empty if it is gone."""
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -138,6 +138,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _signal_all(processes: Iterable[psutil.Process], signal: str) -> None:
+    """Signal processes, passing over those that are gone."""
     for process in processes:
         try:
             getattr(process, signal)()  # psutil compares start times once more before it signals

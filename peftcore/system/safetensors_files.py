@@ -1,8 +1,8 @@
-"""What a safetensors file holds, checked before anything is made of it.
+"""Check a safetensors file before any tensor is made of it.
 
-The format is a length, a JSON header of that length, and numbers.  A file from elsewhere can lie in
-all three: a length that asks for gigabytes, shapes that do, tensors that overlap or are not there.
-Everything is compared with the size of the file first.  Pickles are refused: reading one runs it.
+The format is a length, a JSON header of that length, and numbers. A foreign file can be wrong in
+all three: a length of gigabytes, shapes of gigabytes, tensors that overlap or are missing. All is
+compared with the file's size first. Pickles are refused: reading one runs it.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 
 @dataclass(frozen=True)
 class Header:
-    """Names with shapes, and the notes in a file."""
+    """Tensor names with shapes, and the notes of a file."""
 
     shapes: Mapping[str, tuple[int, ...]]
     notes: Mapping[str, str]
 
 
 def read_header(path: Path) -> Header:
-    """What the file says it holds, if that is true of its size; BadInput says what is wrong."""
+    """Read the header of a file if it is true of the file's size; BadInput says what is wrong."""
     if not path.is_file():
         raise BadInput(f"there is no file {path.name} in {path.parent.name}")
     size = path.stat().st_size
@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
 
 
 def _parse_header(name: str, text: bytes, data_bytes: int) -> Header:
-    """A header that describes exactly `room` bytes of numbers, in order and without overlap."""
+    """Parse a header that must describe exactly `data_bytes`, in order, without overlap."""
     try:
         entries = json.loads(text, object_pairs_hook=_refuse_duplicates)
     except (ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ def _parse_header(name: str, text: bytes, data_bytes: int) -> Header:
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which no name stands twice: two readers could take different ones."""
+    """Build an object; ValueError if a name occurs twice: readers could differ on it."""
     entries = dict(pairs)
     if len(entries) != len(pairs):
         raise ValueError("a name stands there twice")
@@ -110,7 +110,7 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _parse_entry(
     name: str, tensor: str, entry: Any, data_bytes: int
 ) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """Shape, and first and last byte of one tensor."""
+    """Return the shape, and the first and last byte, of one tensor."""
     malformed = BadInput(f"the header of {name} describes tensor {tensor[:80]!r} in no known way")
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise malformed
@@ -135,13 +135,16 @@ def _parse_entry(
 
 
 def _is_size_list(value: Any, max_length: int) -> bool:
-    """Whether this is a short list of whole numbers that are not negative."""
+    """Return whether this is a short list of whole numbers that are not negative."""
     fit = isinstance(value, list) and len(value) <= max_length
     return fit and all(type(v) is int and 0 <= v < 2**63 for v in value)
 
 
 def read_tensors(path: Path, expected_names: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """Every tensor of a checked file; with `wanted`, BadInput if there are others or too few."""
+    """Load every tensor of a checked file, name → tensor (…) of any shape, e.g. (s, v, …).
+
+    With `expected_names`, BadInput if there are others or too few.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -155,7 +158,7 @@ def read_tensors(path: Path, expected_names: Iterable[str] | None = None) -> dic
 
 
 def describe_differences(name: str, present: set[str], expected: set[str]) -> str:
-    """Which tensors of a file are foreign and which are missing, the first few by name."""
+    """Describe which tensors of a file are unknown and which are missing, a few by name."""
     problems = []
     for what, names in (
         ("does not belong there", present - expected),

@@ -1,9 +1,9 @@
-"""Passes of a base side by side, a thread each.
+"""Run independent forward passes side by side, one thread each.
 
 One operation on two threads gains little on models this small, and loses much where something else
-runs beside it; two passes that know nothing of each other gain nearly twice.  What is in force for
-an adapter travels in context variables, so threads may share one adapted model, and PyTorch
-computes outside of Python's lock.  PEFTCORE_THREADS overrides how many there are.
+runs beside it; two passes that do not depend on each other gain nearly twice. The active adapter
+travels in context variables, so threads may share one adapted model, and PyTorch computes outside
+of Python's lock. PEFTCORE_THREADS overrides the number of threads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_THREADS = 4  # beyond, Python's lock is what they wait for
 
 
 def thread_count(device: torch.device) -> int:
-    """How many passes run side by side, 1 on a GPU; BadInput if the override is no whole number."""
+    """Return how many passes run side by side, 1 on a GPU; BadInput if the override is wrong."""
     if override := os.environ.get("PEFTCORE_THREADS"):
         if not override.isdecimal() or int(override) < 1:
             raise BadInput(f"PEFTCORE_THREADS must be a whole number from 1; got {override[:40]!r}")
@@ -34,7 +34,7 @@ def thread_count(device: torch.device) -> int:
 
 
 def processors() -> int:
-    """Processors this process may use."""
+    """Count the processors this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
@@ -44,10 +44,10 @@ def processors() -> int:
 def map_in_threads(
     work: Callable[[ItemT], ResultT], items: Sequence[ItemT], threads: int
 ) -> list[ResultT]:
-    """What the work gives for every item, in their order; an error of theirs is raised.
+    """Apply `work` to every item and return the results in order; an error is raised.
 
-    at_once: so many threads.  Each sees the caller's context variables and takes gradients or not
-    as the caller does.
+    Each of the threads sees the caller's context variables, and takes gradients or not as the
+    caller does.
     """
     if threads < 2 or len(items) < 2:
         return [work(item) for item in items]
@@ -56,6 +56,7 @@ def map_in_threads(
     gradients = torch.is_grad_enabled()
 
     def run_item(item: ItemT) -> ResultT:
+        """Do one item with the caller's gradient mode."""
         with torch.set_grad_enabled(gradients):
             return work(item)
 

@@ -1,8 +1,8 @@
-"""Zip files: the same bytes for the same content, and nothing believed of those from elsewhere.
+"""Zip files: equal bytes for equal content, and foreign ones checked before use.
 
-A zip can name files outside its folder, carry links, claim a size and unpack to another, or hold
-more than any disk.  Here nothing is ever unpacked to disk by its own name: members are read into
-memory one by one, and only names that a caller knows.
+A zip can name files outside its folder, contain links, claim a wrong size, or expand to more than
+any disk. Here nothing is ever unpacked to disk by its own name: members are read into memory one by
+one, and only names that the caller knows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can state
 
 
 def zip_bytes(members: Mapping[str, bytes]) -> bytes:
-    """A zip of these members and their SHA-256 sums, sorted, without times."""
+    """Pack these members and their SHA-256 sums into a zip, sorted, without times."""
     sums = "".join(
         f"{hashlib.sha256(content).hexdigest()}  {name}\n"
         for name, content in sorted(members.items())
@@ -43,10 +43,10 @@ def zip_bytes(members: Mapping[str, bytes]) -> bytes:
 
 
 class CheckedZip:
-    """A zip whose list of contents has been checked; members are checked as they are read."""
+    """A zip whose list of contents has been checked; members are checked when read."""
 
     def __init__(self, path: Path, allowed_names: re.Pattern[str]) -> None:
-        """BadInput unless every member is a file with a known name and an acceptable size."""
+        """Open a zip; BadInput unless every member has a known name and an acceptable size."""
         try:
             self._file = zipfile.ZipFile(path)
             entries = self._file.infolist()
@@ -67,14 +67,15 @@ class CheckedZip:
         self.name = path.name
 
     def names(self) -> list[str]:
-        """Every member, sorted."""
+        """List the members, sorted."""
         return sorted(self._entries)
 
     def __contains__(self, name: str) -> bool:
+        """Return whether there is a member of this name."""
         return name in self._entries
 
     def read(self, name: str) -> bytes:
-        """A member; BadInput if it is missing, damaged, or not of the size it claims."""
+        """Read a member; BadInput if it is missing, damaged, or not of the size it claims."""
         if name not in self._entries:
             raise BadInput(f"{self.name} has no member {name}")
         entry = self._entries[name]
@@ -90,7 +91,7 @@ class CheckedZip:
         return content
 
     def checksum_mismatches(self) -> list[str]:
-        """What is wrong with the members by the list of sums, a sentence each."""
+        """List in a sentence each what is wrong with members by their SHA-256 sums."""
         sums = _parse_checksums(self.name, self.read(CHECKSUMS_NAME))
         problems = [
             f"{name} is listed and not there" for name in sorted(sums.keys() - set(self.names()))
@@ -108,7 +109,7 @@ class CheckedZip:
 
 
 def _check_entry(zipped: str, entry: zipfile.ZipInfo, allowed_names: re.Pattern[str]) -> None:
-    """BadInput unless this is an ordinary file with a known name."""
+    """Raise BadInput unless this is an ordinary file with a known name."""
     name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
     quoted_name = repr(name[:120])
     steps = re.split(r"[/\\]", name)
@@ -129,7 +130,7 @@ def _check_entry(zipped: str, entry: zipfile.ZipInfo, allowed_names: re.Pattern[
 
 
 def _parse_checksums(zipped: str, text: bytes) -> dict[str, str]:
-    """Name → SHA-256, as the tool of that name lists them."""
+    """Parse name → SHA-256 from a list in the format of `sha256sum`."""
     sums = {}
     for line in text.decode("utf-8", "replace").splitlines():
         match = re.fullmatch(r"([0-9a-f]{64})  (.{1,200})", line)

@@ -1,4 +1,4 @@
-"""Tasks by name: the files of this package, and the tables you imported."""
+"""Tasks by name: the files of this package, and imported tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def find_task(name: str) -> Task:
-    """The task of that name; BadInput with close matches if there is none."""
+    """Return the task of this name; BadInput with close matches if there is none."""
     import peftcore.tasks.table as table
     from peftcore.data.task import TASKS
     from peftcore.errors import unknown_name
@@ -23,7 +23,7 @@ def find_task(name: str) -> Task:
 
 
 def task_names() -> list[str]:
-    """All names, those of imported tables last."""
+    """List all names, those of imported tables last."""
     import peftcore.tasks.table as table
     from peftcore.data.task import TASKS
 

@@ -1,8 +1,8 @@
 """ComVE: which of two sentences makes no sense, and why?
 
 SemEval-2020 task 4, as the few-shot explanation benchmark uses it: everything in lower case, a
-training row for each of the three human reasons (so a draw may hold a pair twice), and all three
-together where answers are scored.
+training row for each of the three human reasons (so a sample may contain a pair twice), and all
+three together where answers are scored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ComVE(ExplainedTask):
     source_note = "ComVE (Wang et al., SemEval 2020 task 4), CC BY-SA 4.0"
 
     def load(self, split: Split) -> list[Example]:
-        """One example per reason in training, one per pair elsewhere."""
+        """Return one example per reason in training, one per pair elsewhere."""
         examples: list[Example] = []
         for number, row in enumerate(sources.load_rows(self.name, split, None, FIELDS)):
             key, reasons = f"{split}-{number}", human_explanations(row)
@@ -47,6 +47,7 @@ class ComVE(ExplainedTask):
         return examples
 
     def _example(self, key: str, row: sources.Row, reasons: tuple[str, ...]) -> Example:
+        """Build the example of a row."""
         first, second = one_line(row["sent0"]), one_line(row["sent1"])
         source = (
             f"explain what is more nonsensical? {MARKER} "

@@ -1,7 +1,7 @@
-"""DART: triples from tables and dialogue data, told in a sentence.
+"""DART: triples from tables and dialogue data, verbalised in a sentence.
 
-The hub holds the texts of a row as an object of lists, the authors' own files as a list of objects;
-both are read.
+The hub stores the texts of a row as an object of lists, the authors' own files as a list of
+objects; both are read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class DART(DataToTextTask):
     )
 
     def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """Triples in a line and text, for every text that is not empty."""
+        """Yield triples in a line and their text, for every text that is not empty."""
         for number, row in enumerate(sources.load_rows(self.name, split, HUB, FIELDS)):
             meaning = linearize_triples(
                 _parse_triples(row["tripleset"], f"{self.name} {split}-{number}")
@@ -38,6 +38,7 @@ class DART(DataToTextTask):
 
 
 def _parse_triples(tripleset: list[object], key: str) -> list[Triple]:
+    """Parse a row's triples; BadInput unless each has three texts."""
     triples = [tuple(map(str, triple)) for triple in tripleset if isinstance(triple, list)]
     if not triples or {len(triple) for triple in triples} != {3} or len(triples) != len(tripleset):
         raise BadInput(
@@ -47,6 +48,7 @@ def _parse_triples(tripleset: list[object], key: str) -> list[Triple]:
 
 
 def _texts(annotations: object) -> list[str]:
+    """List a row's texts that are not empty."""
     if isinstance(annotations, dict):
         texts = annotations.get("text") or []
     else:

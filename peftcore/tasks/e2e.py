@@ -1,4 +1,4 @@
-"""E2E: a restaurant's meaning representation, told in one or two sentences.
+"""E2E: a restaurant's meaning representation, verbalised in one or two sentences.
 
 The data have one row per human text.
 """
@@ -24,6 +24,6 @@ class E2E(DataToTextTask):
     source_note = "E2E NLG (Novikova, Dušek, Rieser, SIGDIAL 2017), CC BY-SA 4.0"
 
     def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """Meaning representation and text of every row."""
+        """Yield meaning representation and text of every row."""
         for row in sources.load_rows(self.name, split, HUB, FIELDS):
             yield row["meaning_representation"].strip(), row["human_reference"].strip()

@@ -1,6 +1,6 @@
 """ECQA: which of five answers is right, and why?
 
-CommonsenseQA with human explanations, as the few-shot explanation benchmark uses it.  The label is
+CommonsenseQA with human explanations, as the few-shot explanation benchmark uses it. The label is
 the text of the answer, so every question has labels of its own; of the explanations only the
 statements in favour of the right answer count.
 """
@@ -31,7 +31,7 @@ class ECQA(ExplainedTask):
     )
 
     def load(self, split: Split) -> list[Example]:
-        """Rows that have a statement in favour of the right answer."""
+        """Return the rows that have a statement in favour of the right answer."""
         rows = sources.load_rows(self.name, split, HUB, FIELDS)
         return [
             self._example(f"{split}-{number}", row, reason)
@@ -40,6 +40,7 @@ class ECQA(ExplainedTask):
         ]
 
     def _example(self, key: str, row: sources.Row, reason: str) -> Example:
+        """Build the example of a row; BadInput if the answer is not an option."""
         options = [one_line(row[option]).lower() for option in OPTIONS]
         answer = one_line(row["q_ans"]).lower()
         if answer not in options:
@@ -54,6 +55,6 @@ class ECQA(ExplainedTask):
 
 
 def in_favour(statements: str) -> str:
-    """The lines as sentences of one text; empty if there is no line."""
+    """Join lines as the sentences of one text; empty if there is no line."""
     lines = [line for text in statements.splitlines() if (line := one_line(text))]
     return f"{'. '.join(lines)}.".replace("..", ".") if lines else ""

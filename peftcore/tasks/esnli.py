@@ -26,7 +26,7 @@ class ESNLI(ExplainedTask):
     protocol = EpisodeProtocol(train=48, dev=348)  # 350 does not divide by three labels
 
     def load(self, split: Split) -> list[Example]:
-        """Rows that have a human explanation; a handful at the hub have none."""
+        """Return the rows with a human explanation; a handful at the hub have none."""
         rows = sources.load_rows(self.name, split, HUB, FIELDS)
         return [
             self._example(f"{split}-{number}", row, texts)
@@ -35,6 +35,7 @@ class ESNLI(ExplainedTask):
         ]
 
     def _example(self, key: str, row: sources.Row, texts: tuple[str, ...]) -> Example:
+        """Build the example of a row."""
         if row["label"] not in range(len(self.labels)):
             raise BadInput(f"{self.name} {key}: label must be 0, 1 or 2; got {row['label']!r}")
         premise, hypothesis = row["premise"].strip(), row["hypothesis"].strip()

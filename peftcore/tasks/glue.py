@@ -1,9 +1,9 @@
-"""Eight GLUE tasks with the metrics GLUE reports, phrased as T5 was taught them.
+"""Eight GLUE tasks with the metrics GLUE reports, phrased as in T5's training.
 
-GLUE keeps the labels of its test splits.  So the few-shot protocol here is that of the literature:
-K examples of the training split, the next rows of the same draw for validation, and the official
-validation split as the test.  From the hub, `validation` and `test` therefore are the same rows; a
-data folder may hold two parts of them instead.
+GLUE does not publish the labels of its test splits. So the few-shot protocol here is that of the
+literature: K examples of the training split, the next rows of the same sample for validation, and
+the official validation split as the test. From the hub, `validation` and `test` therefore are the
+same rows; a data folder may hold two parts of them instead.
 """
 
 from __future__ import annotations
@@ -25,29 +25,27 @@ class GlueTask(LabelledTextTask):
 
     main_metric = "accuracy"
     dev_split: ClassVar[Split] = "train"
-    evaluation_split: ClassVar[str] = (
-        "validation"  # what the hub calls the labelled evaluation split
-    )
+    evaluation_split: ClassVar[str] = "validation"  # the hub's name of the labelled split
 
     def rows(self, split: Split) -> list[sources.Row]:
-        """The rows of a split; from the hub, evaluation means the official validation split."""
+        """Return a split's rows; from the hub, evaluation means the official validation split."""
         hub = sources.HubSource("nyu-mll/glue", self.name.removeprefix("glue_"), REVISION)
         hub_split = "train" if split == "train" else self.evaluation_split
         fields = {**dict.fromkeys(self.columns, str), "label": self.label_type()}
         return sources.load_rows(self.name, split, hub, fields, hub_split)
 
     def label_type(self) -> type:
-        """What a label is in the data."""
+        """Return the type of labels in the data."""
         return int
 
 
 class ParaphraseTask(GlueTask):
-    """Whether two texts say the same, for which GLUE reports the F1 of those that do."""
+    """Two texts → whether they mean the same; GLUE reports F1 of those that do."""
 
     main_metric = "f1_positive"
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """The scores of labels, and F1 of the second label alone."""
+        """Return the scores of labels, and F1 of the second label alone."""
         label_scores = scores.classification_scores(answers, gold, self.labels)
         return label_scores | scores.positive_f1(answers, gold, self.labels[1])
 
@@ -99,11 +97,11 @@ class QQP(ParaphraseTask):
 
 @register
 class STSB(GlueTask):
-    """Two sentences → how alike they are, 0 to 5, in whole numbers.
+    """Two sentences → their similarity, 0 to 5, in whole numbers.
 
-    GLUE asks for a real number.  Models here choose among labels, so the six whole numbers are the
-    labels; what is answered is correlated with the real gold number, as GLUE does.  Rounding costs
-    a little: even an answer that always rounds rightly stays below 1.
+    GLUE asks for a real number. Models here choose among labels, so the six whole numbers are the
+    labels; the answers are correlated with the real gold number, as GLUE does. Rounding costs a
+    little: even an answer that always rounds rightly stays below 1.
     """
 
     name = "glue_stsb"
@@ -114,10 +112,11 @@ class STSB(GlueTask):
     source_note = "GLUE STS-B (Cer et al., SemEval 2017), CC BY-SA 4.0"
 
     def label_type(self) -> type:
-        """Scores are real numbers."""
+        """Return float: scores are real numbers."""
         return float
 
     def _example(self, key: str, row: sources.Row) -> Example:
+        """Build the example of a row; BadInput for an unlabelled one."""
         value = row["label"]
         if not 0 <= value <= 5:
             raise BadInput(
@@ -127,7 +126,7 @@ class STSB(GlueTask):
         return self._labelled(key, row, str(int(value + 0.5)), value)
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Pearson and Spearman; an answer that is no number counts as the middle, 2.5."""
+        """Return Pearson and Spearman; an answer that is no number counts as 2.5, the middle."""
         label_scores = scores.classification_scores(answers, gold, self.labels)
         predicted_values = [float(answer.label) if answer.label else 2.5 for answer in answers]
         return {

@@ -1,4 +1,4 @@
-"""Pictures from prompts: an unseen digit, an unseen shape and an unseen style, from few examples.
+"""Images from prompts: a new digit, a new shape and a new style, from few examples.
 
 After the uses in arXiv:2507.10855 (concept customisation, styles), on bases small enough for one
 processor core.
@@ -21,7 +21,7 @@ _SIZES: dict[Split, int] = {"train": 240, "validation": 80, "test": 60}  # of ne
 
 @register
 class PicturesDigit(ImageTask):
-    """A digit no picture of which was ever seen, beside the nine that were."""
+    """A digit that pretraining never showed, beside the nine that it did."""
 
     name = "pictures_digit"
     title = "Pictures: the unseen digit three"
@@ -32,11 +32,11 @@ class PicturesDigit(ImageTask):
     )
 
     def load(self, split: Split) -> list[Example]:
-        """Real pictures; for testing 40 threes and ten of each other digit."""
+        """Return real images; for testing 40 threes and ten of each other digit."""
         return list(_digits(split))
 
     def parse(self, text: str) -> Answer:
-        """The picture as its short code, and which digit the classifier reads in it."""
+        """Parse the image to its short code, with the digit that the classifier recognises."""
         from peftcore.tasks.images import canvas
 
         picture = canvas.words_to_picture(text)
@@ -45,13 +45,13 @@ class PicturesDigit(ImageTask):
         )
 
     def correctness(self, example: Example, picture: Picture) -> float:
-        """Whether the classifier reads the digit that was asked for."""
+        """Return 1.0 if the classifier recognises the requested digit, else 0.0."""
         return float(digits.digit_classifier().predict([picture])[0] == example.label)
 
 
 @register
 class PicturesDigitAlone(PicturesDigit):
-    """The same without old digits in training: how much is forgotten?"""
+    """The same without old digits in training, to measure forgetting."""
 
     name = "pictures_digit_alone"
     title = "Pictures: the unseen digit, nothing rehearsed"
@@ -60,6 +60,7 @@ class PicturesDigitAlone(PicturesDigit):
 
 @functools.cache
 def _digits(split: Split) -> tuple[Example, ...]:
+    """Build the examples of a split."""
     rows = digits.load_digit_rows(split)
     if split == "test":
         threes = [d for d in rows if d.word == digits.UNSEEN_DIGIT][:_TEST_UNSEEN]
@@ -91,19 +92,20 @@ class SceneTask(ImageTask):
     new_kind: ClassVar[scenes.SceneKind]
 
     def load(self, split: Split) -> list[Example]:
-        """Equally many new and plain scenes; prompts of testing do not occur in training."""
+        """Return as many new as plain scenes; prompts for testing do not occur in training."""
         return list(_scenes(self.new_kind, split))
 
     def correctness(self, example: Example, picture: Picture) -> float:
-        """Whether the picture shows the scene and nothing else."""
+        """Return 1.0 if the image shows the scene and nothing else, else 0.0."""
         return scenes.scene_match(_requested_scene(example), picture)
 
     def fact_share(self, example: Example, picture: Picture) -> float:
-        """Share of things and relation that are as asked."""
+        """Return the share of things and relation that are as requested."""
         return scenes.scene_fact_share(_requested_scene(example), picture)
 
 
 def _requested_scene(row: Example) -> scenes.Scene:
+    """Parse the scene that a row asks for."""
     scene = scenes.parse_prompt(row.source)
     assert scene is not None, "the task's own prompts can be read"
     return scene
@@ -111,6 +113,7 @@ def _requested_scene(row: Example) -> scenes.Scene:
 
 @functools.cache
 def _scenes(kind: scenes.SceneKind, split: Split) -> tuple[Example, ...]:
+    """Build the examples of a kind and split."""
     rows: list[Example] = []
     for new in (True, False):
         rng = random.Random(f"pictures/{kind}/{split}/{new}")
@@ -127,7 +130,7 @@ def _scenes(kind: scenes.SceneKind, split: Split) -> tuple[Example, ...]:
 
 @register
 class PicturesConcept(SceneTask):
-    """A shape no scene ever showed."""
+    """A shape that no scene of pretraining shows."""
 
     name = "pictures_concept"
     title = "Pictures: the unseen shape gate"
@@ -136,7 +139,7 @@ class PicturesConcept(SceneTask):
 
 @register
 class PicturesStyle(SceneTask):
-    """Scenes at night, when every shape is black; none ever was."""
+    """Scenes at night, when every shape is black; pretraining shows none."""
 
     name = "pictures_style"
     title = "Pictures: the unseen style at night"

@@ -1,9 +1,9 @@
 """Social Bias Frames: is a post offensive, and what does it imply?
 
 As the few-shot explanation benchmark uses it: the annotations of a post are averaged, and what
-annotators noted about a group becomes a sentence.  The benchmark tags parts of speech to choose
-the sentence; here a list of words does, so some sentences read a little differently.  The posts
-hold offensive text and do not come with this project.
+annotators noted about a group becomes a sentence. The benchmark tags parts of speech to choose the
+sentence; here a list of words does, so some sentences read a little differently. The posts contain
+offensive text and do not come with this project.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIELDS = dict.fromkeys(
 )
 BENIGN = "this post does not imply anything offensive"
 PERSONAL = "this post is a personal attack"
-# What the first word of a statement says about the rest of its sentence.
+# Which sentence a statement becomes, by its first word.
 NAMING = re.compile("implying|calling")  # "this post is calling …"
 ABOUT_POST = re.compile(  # "this post mocks …"
     "advocates|assumes|belittles|calls|claims|demeans|dismisses|encourages|equates|implies|insults|"
@@ -50,7 +50,7 @@ class SocialBias(ExplainedTask):
     )
 
     def load(self, split: Split) -> list[Example]:
-        """One example per implied statement in training, one per post elsewhere."""
+        """Return one example per implied statement in training, one per post elsewhere."""
         posts: dict[str, list[sources.Row]] = {}
         for row in sources.load_rows(self.name, split, HUB, FIELDS):
             posts.setdefault(row["post"], []).append(row)
@@ -68,11 +68,12 @@ class SocialBias(ExplainedTask):
         return examples
 
     def _example(self, key: str, post: str, label: str, texts: Sequence[str]) -> Example:
+        """Build the example of a post."""
         source = f"explain what is this? {MARKER} post: {post.lower()}"
         return explained_example(key, source, label, texts, (one_line(post),))
 
     def parse(self, text: str) -> Answer:
-        """As the benchmark reads it: with an explanation, whatever is not offensive is not."""
+        """Parse as the benchmark does: beside an explanation, all but "offensive" means not."""
         answer = super().parse(text)
         if answer.explanation is None:
             return Answer(answer.text)
@@ -82,7 +83,7 @@ class SocialBias(ExplainedTask):
 
 
 def _label_and_sentences(rows: Sequence[sources.Row]) -> tuple[str, tuple[str, ...]]:
-    """The label of a post, and the different sentences about it; none if nobody noted any."""
+    """Return a post's label, and the different sentences about it; none if none were noted."""
     if _annotator_mean(rows, "offensiveYN") < 0.5:
         return "not_offensive", (BENIGN,)
     if _annotator_mean(rows, "whoTarget") < 0.5:
@@ -96,7 +97,7 @@ def _label_and_sentences(rows: Sequence[sources.Row]) -> tuple[str, tuple[str, .
 
 
 def _annotator_mean(rows: Sequence[sources.Row], field: str) -> float:
-    """Mean of what annotators said, over those who did; 0 if nobody did."""
+    """Return the mean of annotators' values, over those who gave one; 0 if nobody did."""
     try:
         judgements = [float(row[field]) for row in rows if row[field].strip()]
     except ValueError:
@@ -108,9 +109,9 @@ def _annotator_mean(rows: Sequence[sources.Row], field: str) -> float:
 
 
 def implied_sentence(statement: str, group: str) -> str:
-    """The sentence for a statement about a group, by its first word.
+    """Return the sentence for a statement about a group, by its first word.
 
-    `implied("can't drive", "women")` is "this post implies that women can't drive".
+    `implied_sentence("can't drive", "women")` is "this post implies that women can't drive".
     """
     first, _, rest = statement.lower().partition(" ")
     if NAMING.fullmatch(first):

@@ -1,6 +1,6 @@
-"""Two tasks on single sentences whose data may be shared, where SST-2 and CoLA may not.
+"""Two tasks on single sentences whose data may be redistributed, unlike SST-2 and CoLA.
 
-The draws of BLiMP that we read hold one sentence of each minimal pair, so that acceptability is
+The splits of BLiMP that we read hold one sentence of each minimal pair, so that acceptability is
 asked of a sentence alone, as in CoLA, and not which of two is better.
 """
 
@@ -17,7 +17,7 @@ MIXED = 3  # the label of verses that are left out
 class PoemSentiment(LabelledTextTask):
     """A verse → its sentiment.
 
-    Verses marked as mixed are left out: they occur in the training split only.  Two thirds of the
+    Verses marked as mixed are left out: they occur in the training split only. Two thirds of the
     others have no impact, so F1 over the three labels comes first.
     """
 
@@ -30,7 +30,7 @@ class PoemSentiment(LabelledTextTask):
     source_note = "Poem Sentiment (Sheng and Uthus, 2020), CC BY 4.0"
 
     def load(self, split: Split) -> list[Example]:
-        """The rows with one sentiment, under their place among all rows."""
+        """Return the rows with one sentiment, named by their position among all rows."""
         return [
             self._example(f"{split}-{number}", row)
             for number, row in enumerate(self.rows(split))

@@ -1,7 +1,7 @@
-"""Your own table as a task: columns are mapped, rows are split, and the task gets a name.
+"""A user's own table as a task: columns are mapped, rows are split, and the task gets a name.
 
-An imported table is a folder of its own under `tables`, called by a hash of what is in it:
-importing the same twice is the same task.  Reading the file itself is `peftcore.data.tables`.
+An imported table is a folder of its own under `tables`, named by a hash of its content: importing
+the same twice gives the same task. Reading the file itself is in `peftcore.data.tables`.
 """
 
 from __future__ import annotations
@@ -42,19 +42,14 @@ SPLIT_SPELLINGS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-SPLIT_CYCLE: tuple[Split, ...] = (
-    "train",
-    "validation",
-    "train",
-    "test",
-    "train",
-)  # 60, 20, 20 percent
+# Gives 60, 20, 20 percent.
+SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "train", "test", "train")
 MAX_LABELS = 50
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class ColumnMapping(Settings):
-    """Which column is what."""
+    """The role of each column."""
 
     text: tuple[str, ...] = Field(
         min_length=1, max_length=2, description="Column of the text, or two columns for a pair"
@@ -85,7 +80,7 @@ class MappedRow:
 
 @dataclass(frozen=True)
 class MappedTable:
-    """What a mapping makes of a file: its rows, the lines left out and why, and the labels."""
+    """A file under a mapping: its rows, the lines left out and why, and the labels."""
 
     items: tuple[MappedRow, ...]
     bad: tuple[BadLine, ...]
@@ -93,7 +88,7 @@ class MappedTable:
 
 
 def map_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskKind) -> MappedTable:
-    """A file's rows under a mapping; BadInput where the mapping itself cannot work."""
+    """Map a file's rows; BadInput where the mapping itself cannot work."""
     _check_columns(table_preview, columns, kind)
     items: list[MappedRow] = []
     bad = list(table_preview.bad)
@@ -124,10 +119,10 @@ def import_table(
     filename: str = "table.csv",
     seed: int = 0,
 ) -> str:
-    """Keep a file as a task and return the task's name.
+    """Store a file as a task and return the task's name.
 
-    `name` is what people call it; `filename` only tells the format.  Lines that cannot be used are
-    left out and kept by number in the task's source note; look at `read` first to show them.
+    `name` is what people call it; `filename` only tells the format. Lines that cannot be used are
+    left out and listed by number in the task's source note; call `map_columns` first to show them.
     """
     title = " ".join(name.split())
     if not 1 <= len(title) <= 80 or not title.isprintable():
@@ -153,18 +148,18 @@ def import_table(
 
 
 def find_imported_task(name: str) -> Task | None:
-    """The imported table of that name, if there is one."""
+    """Return the imported table of that name, or None."""
     folder = _table_folders().get(name)
     return _make_task(folder, _read_description(folder)) if folder else None
 
 
 def imported_task_names() -> list[str]:
-    """The names of all imported tables."""
+    """List the names of all imported tables."""
     return sorted(_table_folders())
 
 
 def delete_table(name: str) -> None:
-    """Forget an imported table; runs made with it stay."""
+    """Delete an imported table; runs made with it stay."""
     folders = _table_folders()
     if name not in folders:
         raise unknown_name("imported table", name, folders)
@@ -172,12 +167,12 @@ def delete_table(name: str) -> None:
 
 
 class TableTask(Task):
-    """An imported table; `_task` makes one class of it for each."""
+    """An imported table; `_make_task` makes one class of it for each."""
 
     folder: Path
 
     def load(self, split: Split) -> list[Example]:
-        """Rows of a split in the order of the file; to score, texts of one input are grouped."""
+        """Return a split's rows in the file's order; to score, texts of one input are grouped."""
         rows, bad = parse_json_lines((self.folder / f"{split}.jsonl").read_bytes())
         if bad:
             raise BadInput(
@@ -190,6 +185,7 @@ class TableTask(Task):
         return [self._example(split, group) for group in groups.values()]
 
     def _example(self, split: Split, group: list[dict[str, Any]]) -> Example:
+        """Build the example of a group of rows with one input."""
         first = group[0]
         explanation = first["explanation"]
         targets = [row["target"] for row in group]
@@ -205,7 +201,7 @@ class TableTask(Task):
         )
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Scores of the kind that was chosen at the import."""
+        """Return the scores of the kind that was chosen at the import."""
         if self.kind == "generate":
             return text_scores.generation_scores(answers, gold)
         scores = text_scores.classification_scores(answers, gold, self.labels)
@@ -215,7 +211,7 @@ class TableTask(Task):
 
 
 def _check_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskKind) -> None:
-    """BadInput for columns that do not exist, mean two things, or give the answer away."""
+    """Raise BadInput for columns that are missing, doubly used, or show the answer."""
     roles = [*columns.text, columns.target, columns.explanation, columns.split]
     chosen = [name for name in roles if name is not None]
     for name in chosen:
@@ -234,6 +230,7 @@ def _check_columns(table_preview: TablePreview, columns: ColumnMapping, kind: Ta
 
 
 def _check_template(table_preview: TablePreview, columns: ColumnMapping) -> None:
+    """Raise BadInput for a template with a wrong brace, no column, or the answer in it."""
     if columns.template is None:
         return
     used = PLACEHOLDER.findall(columns.template)
@@ -250,7 +247,7 @@ def _check_template(table_preview: TablePreview, columns: ColumnMapping) -> None
 
 
 def _map_row(line: int, row: Record, columns: ColumnMapping, kind: TaskKind) -> MappedRow | str:
-    """A row with its columns mapped, or why it cannot be used."""
+    """Map the columns of a row, or return why it cannot be used."""
     parts = tuple(row[name].strip() for name in columns.text)
     target = " ".join(row[columns.target].split())
     explanation = " ".join(row[columns.explanation or columns.target].split())
@@ -279,7 +276,7 @@ def _map_row(line: int, row: Record, columns: ColumnMapping, kind: TaskKind) -> 
 
 
 def _source_text(row: Record, columns: ColumnMapping) -> str:
-    """How a row reads: plain replacement, so that braces inside a text mean nothing."""
+    """Fill the template by plain replacement, so that braces inside a text mean nothing."""
     if columns.template is not None:
         return PLACEHOLDER.sub(lambda found: row[found[1]].strip(), columns.template).strip()
     if len(columns.text) == 1:
@@ -288,12 +285,12 @@ def _source_text(row: Record, columns: ColumnMapping) -> str:
 
 
 def _target_text(item: MappedRow) -> str:
-    """What a model should write for an item."""
+    """Return what a model should write for a row."""
     return item.target + (f"{SEPARATOR}{item.explanation}" if item.explanation else "")
 
 
 def _splits_from_column(items: Sequence[MappedRow]) -> dict[Split, list[MappedRow]]:
-    """The split each row names."""
+    """Group rows by the split that each names."""
     splits: dict[Split, list[MappedRow]] = {split: [] for split in SPLITS}
     for item in items:
         splits[SPLIT_SPELLINGS[item.split]].append(item)
@@ -306,7 +303,7 @@ def _splits_from_column(items: Sequence[MappedRow]) -> dict[Split, list[MappedRo
 def _random_splits(
     items: Sequence[MappedRow], kind: TaskKind, seed: int
 ) -> dict[Split, list[MappedRow]]:
-    """60, 20, 20 percent of the different inputs, label by label; an input stays in one split."""
+    """Split inputs 60, 20, 20 percent, label by label; an input stays in one split."""
     groups: dict[str, list[MappedRow]] = defaultdict(list)
     for item in items:
         groups[item.source].append(item)
@@ -327,7 +324,7 @@ def _random_splits(
 
 
 def _write_table(description: dict[str, Any], splits: Mapping[Split, Sequence[MappedRow]]) -> str:
-    """Put the table in its folder, all of it or nothing."""
+    """Write the table's folder, all of it or nothing."""
     files = {f"{split}.jsonl": _rows_as_json_lines(rows) for split, rows in splits.items()}
     text = json.dumps(description, sort_keys=True)
     key = hashlib.sha256("\0".join([text, *files.values()]).encode()).hexdigest()[:16]
@@ -345,24 +342,26 @@ def _write_table(description: dict[str, Any], splits: Mapping[Split, Sequence[Ma
         os.rename(partial, tables / key)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
-        if not (tables / key / "task.json").is_file():  # else somebody imported the same just now
+        # If the description is there, another process has just imported the same table.
+        if not (tables / key / "task.json").is_file():
             raise
     return name
 
 
 def _rows_as_json_lines(items: Sequence[MappedRow]) -> str:
-    """Rows of a split as JSON lines."""
+    """Return the rows of a split as JSON lines."""
     fields = ("line", "source", "parts", "target", "explanation")
     rows = ({field: getattr(item, field) for field in fields} for item in items)
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
 
 
 def _tables_folder() -> Path:
+    """Return the folder of imported tables."""
     return paths.workspace_folder() / "tables"
 
 
 def _table_folders() -> dict[str, Path]:
-    """Name → folder of every imported table that is whole."""
+    """Return name → folder of every complete imported table."""
     root = _tables_folder()
     folders = sorted(root.iterdir()) if root.is_dir() else []
     described = ((_read_description(folder), folder) for folder in folders if folder.name[0] != ".")
@@ -370,7 +369,7 @@ def _table_folders() -> dict[str, Path]:
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
-    """The description of a table; empty if there is none."""
+    """Read a table's description; empty if there is none."""
     try:
         description = json.loads((folder / "task.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -379,7 +378,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
 
 
 def _make_task(folder: Path, description: Mapping[str, Any]) -> Task:
-    """The class of one table, and its only instance."""
+    """Make the class of one table, and its only instance."""
     left_out = len(description["left_out"])
     note = f"Your own table{f', {left_out} lines left out' if left_out else ''}"
     fields = {

@@ -1,7 +1,7 @@
-"""WebNLG 3.0 (English): facts from DBpedia, told in one or more sentences.
+"""WebNLG 3.0 (English): facts from DBpedia, verbalised in one or more sentences.
 
-A fact is one text, "subject | predicate | object", with underscores for the spaces of names.  What
-is told are the modified triples, whose spelling was made consistent; the original ones are left.
+A fact is one text, "subject | predicate | object", with underscores for the spaces of names. The
+modified triples, whose spelling was made consistent, are read; the original ones are not.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class WebNLG(DataToTextTask):
     )
 
     def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """Facts in a line and text, for every English text that is not empty."""
+        """Yield facts in a line and text, for every English text that is not empty."""
         rows = sources.load_rows(self.name, split, HUB, FIELDS, HUB_SPLITS[split])
         for number, row in enumerate(rows):
             sets = row["modified_triple_sets"].get("mtriple_set") or [[]]
@@ -43,7 +43,7 @@ class WebNLG(DataToTextTask):
 
 
 def parse_triple(fact: str, key: str) -> Triple:
-    """The three parts of "subject | predicate | object", names without underscores."""
+    """Split "subject | predicate | object" into its parts, without underscores in names."""
     parts = [part.strip() for part in fact.split(" | ")]
     if len(parts) != 3:
         raise BadInput(f"{key}: a fact must read 'subject | predicate | object'; got {fact!r}")

@@ -21,9 +21,8 @@ from peftcore.runs.spec import RunSpec
 
 CPU_TOKENS = 4096  # tokens
 MAX_GPU_TOKENS = 65_536  # tokens at most; fewer where the free memory is less
-BACKWARD_NUMBERS_PER_TOKEN = (
-    40  # that a token keeps for the backward pass, per layer and feature, roughly
-)
+# Numbers that a token keeps for the backward pass, per layer and feature, roughly.
+BACKWARD_NUMBERS_PER_TOKEN = 40
 
 
 def token_budget(base: BaseModel) -> int:

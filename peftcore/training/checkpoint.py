@@ -100,9 +100,8 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
-    safetensors_files.read_header(
-        path
-    )  # refuses what lies about its size before anything is made of it
+    # A file that is wrong about its sizes is refused before anything is allocated for it.
+    safetensors_files.read_header(path)
     adapted = planning.build_adapted(base, run.spec, fresh=False)
     tensors = adapted.tensors | adapted.head_stats
     with safe_open(path, "pt") as file:

@@ -1,11 +1,13 @@
 """The one training loop: every method, every base, many seeds in one pass.
 
 The objective is the sum over seeds of the mean loss of that seed's examples; gradients are clipped
-per seed, each seed has its own examples and order and keeps its own best step.  The base stays in
-evaluation mode.  So one pass over S seeds gives what S passes give, which is a test.  Where S are
-too many for the memory they ride in groups, with the same result: the loop itself finds out how
-many when memory runs out.  Everything random is a function of seed and step: a run resumes from its
-checkpoint to the same result.
+per seed, each seed has its own examples and order and keeps its own best step. The base stays in
+evaluation mode. So one pass over s seeds gives what s passes give, which is tested. Where the seeds
+are too many for the memory they are trained in groups, with the same result: the loop halves the
+groups when memory runs out. Everything random is a function of seed and step: a run resumes from
+its checkpoint to the same result.
+
+Axes: s seeds, v vertices, r rows of one seed.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ HEAD_LEARNING_RATE = 2e-2  # learning rate of a classification head, whatever th
 
 @dataclass
 class SeedState:
-    """Where one seed stands."""
+    """Training state of one seed."""
 
     seed: int
     best_step: int = 0
     best_dev: float = math.inf
-    looks: int = 0  # looks at dev since the best one
+    looks: int = 0  # validations since the best one
     stopped: str | None = None  # why it trains no more
 
 
@@ -56,9 +58,9 @@ class TrainingProgress:
     step: int
     steps: int
     losses: list[float]  # per seed, mean since the last report; empty while answering
-    dev: list[float] | None  # per seed, if this step looked at dev
+    dev: list[float] | None  # per seed, if this step was validated
     learning_rate: float
-    seconds: float  # since the start, earlier sittings included
+    seconds: float  # since the start, without the time between a stop and its resumption
     seconds_left: float | None  # seconds, estimated
     seeds: list[SeedState]
     copies: list[list[float]] | None = None  # per seed, dev loss of each copy at random points
@@ -66,27 +68,28 @@ class TrainingProgress:
 
 
 class TrainingStopped(Exception):
-    """Somebody asked the loop to stop; what was learnt is kept."""
+    """The loop was asked to stop; the best tensors so far are kept."""
 
 
 def lr_multiplier(training: Training, step: int) -> float:
-    """Factor on the learning rate at a step counted from 0."""
+    """Return the factor on the learning rate at a step counted from 0."""
     rise = training.warmup * training.steps
     if step < rise:
         return (step + 1) / (rise + 1)
     if training.schedule == "constant":
         return 1.0
-    done = (step - rise) / max(1.0, training.steps - rise)
+    done = (step - rise) / max(1.0, training.steps - rise)  # from 0 to 1 after the warm-up
     return 1 - done if training.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
 
 def step_examples(examples: Sequence[Example], seed: int, step: int, size: int) -> list[Example]:
-    """The examples of one seed at one step: shuffled epochs, one after another."""
+    """Return the examples of one seed at one step: shuffled epochs, one after another."""
     batch: list[Example] = []
-    position = step * size
+    position = step * size  # computed, not counted, so that resuming needs no state
     while len(batch) < size:
         epoch, offset = divmod(position, len(examples))
         order = list(range(len(examples)))
+        # The order depends on the seed alone, so the seeds beside it change nothing.
         random.Random(f"order/{seed}/{epoch}").shuffle(order)
         take = order[offset : offset + size - len(batch)]
         batch += [examples[i] for i in take]
@@ -95,7 +98,7 @@ def step_examples(examples: Sequence[Example], seed: int, step: int, size: int) 
 
 
 def autocast_dtype(wanted: str, device: torch.device) -> torch.dtype | None:
-    """The autocast type in force, or None for single precision.
+    """Return the dtype of autocast, or None for single precision.
 
     `auto` takes bfloat16 on a GPU that has it and on processors with instructions for it, where it
     halves the time; elsewhere on processors it is slower than single precision.
@@ -110,14 +113,17 @@ def autocast_dtype(wanted: str, device: torch.device) -> torch.dtype | None:
 
 
 def cosine_penalty(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Squared cosine (s,) between two vertices of each seed, over all their numbers together."""
+    """Return the squared cosine (s,) between two vertices of each seed, over all numbers.
+
+    stacked holds tensors (s, v, …), pairs the two vertices of each seed.
+    """
     flat = torch.cat([t.flatten(2) for t in stacked], 2)  # (s, v, numbers)
     one, other = (torch.stack([flat[s, pair[k]] for s, pair in enumerate(pairs)]) for k in (0, 1))
     return torch.nn.functional.cosine_similarity(one, other).square()
 
 
 class Trainer:
-    """The state of one training: tensors, optimiser, seeds, best values.  `run` drives it."""
+    """The state of one training: tensors, optimiser, seeds, best values; `run` drives it."""
 
     def __init__(
         self,
@@ -128,26 +134,30 @@ class Trainer:
         seeds_per_pass: int | None = None,
         concurrent_passes: int = 1,
     ) -> None:
-        """`together`: at most so many seeds ride in one pass of the base; None: all of them.
+        """Prepare a training; each seed has an episode of its own.
 
-        at_once: passes that run side by side, each with a share of the seeds.
+        seeds_per_pass: seeds in one pass of the base at most; None: all of them. concurrent_passes:
+        passes that run side by side, each with a share of the seeds.
         """
         self.adapted, self.episodes, self.batcher, self.spec = adapted, episodes, batcher, spec
         self.seeds = [SeedState(n) for n in spec.population.seed_numbers()]
         self.seeds_per_pass = max(1, min(seeds_per_pass or len(self.seeds), len(self.seeds)))
         self.concurrent_passes = concurrent_passes
         for example in {e for episode in episodes for e in (*episode.train, *episode.dev)}:
-            batcher.tokenize(example)  # before threads would; what is too long is told at once
+            # Now, because threads share the batcher, and so that what is too long fails at once.
+            batcher.tokenize(example)
+        # The best values of each seed so far, (s, v, …) like the tensors.
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
         self._cached_batcher = encoder_cache.choose_batcher(adapted, batcher, self.autocast)
-        self.copies: list[list[float]] | None = None  # of the last look at dev
+        self.copies: list[list[float]] | None = None  # of the last validation, (s, copies)
         self.centroid: list[float] | None = None
         self._learning_rates = self._base_learning_rates()
         self._views, self.optimiser = self._optimiser()
 
     def _base_learning_rates(self) -> dict[str, float]:
+        """Return each tensor's learning rate before the schedule."""
         learning_rate, factors = (
             self.spec.training.learning_rate,
             self.adapted.adapter.learning_rate_factors(),
@@ -165,10 +175,10 @@ class Trainer:
         }
 
     def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
-        """The optimiser over each seed's own view of each tensor.
+        """Build the optimiser, over views of the stacked tensors where seeds must not mix.
 
-        Views share memory with the stacked tensors.  AdamW works number by number and would not
-        need them; Adafactor scales by a tensor's size and must not mix seeds.
+        Views share memory with the stacked tensors. AdamW works number by number and needs none;
+        Adafactor scales by a tensor's size and gets one view per seed.
         """
         kind, t = self.spec.training.optimiser, self.spec.training
         views = []
@@ -177,6 +187,7 @@ class Trainer:
                 views.append((name, -1, tensor.detach()))
             else:
                 views += [(name, s, tensor.detach()[s]) for s in range(len(self.seeds))]
+        # A group for each view, because each tensor has a learning rate of its own.
         groups = [{"params": [view], "lr": self._learning_rates[name]} for name, _, view in views]
         if kind == "adamw":
             return views, torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay)
@@ -184,11 +195,12 @@ class Trainer:
 
     @property
     def active_seeds(self) -> list[int]:
-        """Numbers of the seeds that still train."""
+        """Positions of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
-        """These seeds in groups that ride together, as equal in size as can be."""
+        """Divide these seeds into groups that share a pass, as equal in size as possible."""
+        # As many groups as passes run side by side, or a multiple: no thread waits idle.
         rounds = -(-len(seeds) // (self.seeds_per_pass * self.concurrent_passes))
         count = min(len(seeds), rounds * self.concurrent_passes)
         size, more = divmod(len(seeds), count)
@@ -199,9 +211,9 @@ class Trainer:
             at = end
 
     def _tensors(self, seeds: list[int]) -> dict[str, Tensor]:
-        """What these seeds hold; for some of the seeds copies, of which gradients can be taken."""
+        """Return these seeds' tensors; for some of the seeds copies that take gradients."""
         if len(seeds) == len(self.seeds):
-            return self.adapted.tensors
+            return self.adapted.tensors  # the leaves themselves, without a copy
         return {
             name: t.detach()[seeds].requires_grad_(t.requires_grad)
             for name, t in self.adapted.tensors.items()
@@ -214,24 +226,29 @@ class Trainer:
         tensors: dict[str, Tensor],
         with_costs: bool = False,
     ) -> Tensor:
-        """Mean loss of each seed that holds these tensors (s,), each with its own rows."""
+        """Return the mean loss of each seed's own rows (s,), for these tensors (s, v, …)."""
+        # Seed-major, as members are mixed: all rows of the first seed, then of the next.
         batch = self._cached_batcher.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
             losses = self.adapted.losses(batch, coords, tensors, with_costs)
-        return losses.view(len(rows), -1).mean(1)
+        return losses.view(len(rows), -1).mean(1)  # (s r,) is seed-major → (s,)
 
     def _row_points(self, seed_numbers: list[int], rows: int) -> Tensor:
-        """Where on its simplex each row of a training step sits."""
+        """Return the simplex point of each row of a training step, (s, r, v) or (l, s, r, v)."""
         sampling, vertices = self.spec.population.draw, self.adapted.vertices
         layers = len(self.adapted.layer_keys()) if sampling == "layer" else 0
         return random_points(
-            seed_numbers, 1 if sampling == "batch" else rows, vertices, self.step, layers
+            seed_numbers,
+            1 if sampling == "batch" else rows,  # one point for all rows of a seed, or each its own
+            vertices,
+            self.step,
+            layers,
         )
 
     def _penalties(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor | float:
-        """What is added to each seed's loss (s,), beside the costs of its rows."""
+        """Return what is added to each seed's loss (s,), beside the costs of its rows."""
         own = self.adapted.adapter.penalty(tensors)
         total: Tensor | float = 0.0 if own is None else own
         weight = self.spec.training.diversity
@@ -242,31 +259,34 @@ class Trainer:
         return total
 
     def _vertex_pair(self, seed: int) -> list[int]:
-        """Two different vertices of a seed, new ones at every step."""
+        """Sample two different vertices of a seed, new ones at every step."""
         rng = random.Random(f"diversity/{seed}/{self.step}")
         return rng.sample(range(self.adapted.vertices), 2)
 
     def train_step(self) -> dict[int, float]:
-        """One step of every active seed; returns their losses and stops those that diverged."""
+        """Do one step of every active seed; return their losses and stop those that diverged."""
         t, active = self.spec.training, self.active_seeds
+        # values (s,) of active seeds; grads (s, v, …) of all seeds, zero for stopped ones.
         values, grads = self._within_memory(lambda: self._gradients(active))
+        # One norm per seed: a norm over all would make seeds depend on each other.
         squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads.values()]).sum(0)
-        norms = squares.sqrt()
-        losses, sizes = torch.stack([values, norms[active]]).tolist()  # one wait for the device
+        norms = squares.sqrt()  # (s,)
+        losses, sizes = torch.stack([values, norms[active]]).tolist()  # one synchronisation
         for i, loss, size in zip(active, losses, sizes, strict=True):
             if not (math.isfinite(loss) and math.isfinite(size)):
                 self.seeds[i].stopped = (
                     f"diverged at step {self.step + 1}; the state of step "
                     f"{self.seeds[i].best_step} is kept: try a lower learning rate"
                 )
-        factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
+        factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)  # (s,)
+        # A diverged seed takes no step, and its nan must not reach the optimiser's averages.
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
         self._optimiser_step(grads, factors)
         self.step += 1
         return dict(zip(active, losses, strict=True))
 
     def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Losses of these seeds (s,), and the gradients of all; zeros for seeds that stopped."""
+        """Return losses of these seeds (s,), and gradients of all; zeros for seeds that stopped."""
         groups = list(self._groups(active))
         if len(groups[0]) == len(self.seeds):
             losses, seed_grads = self._losses_and_gradients(groups[0])
@@ -274,9 +294,10 @@ class Trainer:
         grads = {name: torch.zeros_like(t) for name, t in self.adapted.trainable_tensors.items()}
 
         def into_place(group: list[int]) -> Tensor:
+            """Compute a group's losses (s,), and write its gradients into those of all seeds."""
             losses, group_grads = self._losses_and_gradients(group)
             for whole, part in zip(grads.values(), group_grads, strict=True):
-                whole[group] = part  # each group has rows of its own
+                whole[group] = part  # threads write different rows, so they need no lock
             return losses
 
         return torch.cat(
@@ -284,16 +305,17 @@ class Trainer:
         ), grads
 
     def _losses_and_gradients(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Losses of seeds that ride together (s,), and their own gradients."""
+        """Return losses (s,) and gradients (s, v, …) of seeds that share a pass."""
         tensors = self._tensors(seeds)
         losses = self._step_losses(seeds, tensors)
+        # A sum, not a mean: each seed's gradient is what it would be alone.
         total = (losses + self._penalties(seeds, tensors)).sum()
         return losses.detach(), torch.autograd.grad(
             total, [tensors[name] for name in self.adapted.trainable_tensors]
         )
 
     def _step_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
-        """Mean loss of each of these seeds (s,) on its examples of this step."""
+        """Return the mean loss of each of these seeds (s,) on its examples of this step."""
         size, seed_numbers = self.spec.training.batch, [self.seeds[i].seed for i in seeds]
         rows = [
             step_examples(self.episodes[i].train, self.seeds[i].seed, self.step, size)
@@ -302,7 +324,7 @@ class Trainer:
         return self._losses(rows, self._row_points(seed_numbers, size), tensors, with_costs=True)
 
     def _within_memory(self, work: Callable[[], T]) -> T:
-        """What the work gives; with half as many seeds in a pass each time memory runs out."""
+        """Do the work, with half as many seeds in a pass each time memory runs out."""
         while True:
             try:
                 return work()
@@ -313,27 +335,30 @@ class Trainer:
             torch.cuda.empty_cache()  # once the error, which holds the tensors, is gone
 
     def _optimiser_step(self, grads: dict[str, Tensor], factors: Tensor) -> None:
+        """Scale each seed's gradients by factors (s,) and do the optimiser's step."""
         multiplier = lr_multiplier(self.spec.training, self.step)
+        # By `where`, since 0 times nan is nan.
         for name, grad in grads.items():
             shaped = factors.view(-1, *[1] * (grad.dim() - 1))
             grads[name] = torch.where(shaped > 0, grad * shaped, torch.zeros_like(grad))
         for (name, s, view), group in zip(self._views, self.optimiser.param_groups, strict=True):
             group["lr"] = self._learning_rates[name] * multiplier
+            # A stopped seed has zero gradients; what AdamW still moves is undone by its best.
             view.grad = grads[name] if s < 0 else grads[name][s]
         self.optimiser.step()
 
     @torch.no_grad()
     def evaluate_dev(self) -> list[float]:
-        """Dev loss of every seed (nan for those that stopped); keeps the best state of each.
+        """Return dev loss of every seed (nan for those that stopped); keep the best state of each.
 
-        A simplex is judged by the mean over copies of dev in which every row sits at a random point
-        (stochastic validation, arXiv:2310.15793); what each copy said is kept in `copies`.
+        A simplex is judged by the mean over copies of dev in which every row has a random point
+        (stochastic validation, arXiv:2310.15793); each copy's loss is kept in `copies`.
         """
         active, dev_losses = self.active_seeds, [math.nan] * len(self.seeds)
         t = self.spec.training
         if not active:
             return dev_losses
-        centroid_losses = self._dev_losses(active, None)
+        centroid_losses = self._dev_losses(active, None)  # with one vertex, the adapter itself
         selection_losses = centroid_losses
         if self.adapted.vertices > 1 and t.validation == "stochastic":
             copy_losses = [self._dev_losses(active, copy) for copy in range(t.copies)]
@@ -349,9 +374,10 @@ class Trainer:
         return dev_losses
 
     def _dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
-        """Dev loss of these seeds: at the centroid, or with every row at a random point."""
+        """Return dev losses of these seeds: at the centroid, or at a random point per row."""
 
         def all_groups() -> list[float]:
+            """Compute group after group, side by side."""
             group_losses = thread_pool.map_in_threads(
                 lambda group: self._group_dev_losses(group, copy),
                 list(self._groups(seeds)),
@@ -362,11 +388,12 @@ class Trainer:
         return self._within_memory(all_groups)
 
     def _group_dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
+        """Return dev losses of seeds that share a pass."""
         size = len(self.episodes[0].dev)
         totals = [0.0] * len(seeds)
-        per = max(1, 2 * self.spec.training.batch)
+        per = max(1, 2 * self.spec.training.batch)  # no gradients are kept, so twice the rows
         seed_numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
-        coords = self.adapted.centroid(len(seeds))
+        coords = self.adapted.centroid(len(seeds))  # (s, 1, v)
         for at in range(0, size, per):
             rows = [list(self.episodes[i].dev[at : at + per]) for i in seeds]
             if copy is not None:
@@ -377,11 +404,12 @@ class Trainer:
         return [total / size for total in totals]
 
     def _update_best(self, i: int, dev: float) -> None:
+        """Keep a seed's tensors if its dev loss is the best so far, or stop it."""
         state, t = self.seeds[i], self.spec.training
         if dev < state.best_dev:
             state.best_dev, state.best_step, state.looks = dev, self.step, 0
             for name, tensor in self.adapted.trainable_tensors.items():
-                self.best[name][i] = tensor.detach()[i]
+                self.best[name][i] = tensor.detach()[i]  # only this seed's rows (v, …)
             return
         state.looks += 1
         if not math.isfinite(dev):
@@ -395,7 +423,7 @@ class Trainer:
         stop: Callable[[], bool],
         checkpoint: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
-        """Train to the end and put every seed's best values in place; Stopped if asked to stop."""
+        """Train to the end and restore every seed's best tensors; TrainingStopped if stopped."""
         t, began, first = self.spec.training, time.monotonic() - self.seconds, self.step
         recent: dict[int, list[float]] = {}
         if self.step == 0:
@@ -403,7 +431,7 @@ class Trainer:
         while self.step < t.steps and self.active_seeds:
             if stop():
                 self.seconds = time.monotonic() - began
-                checkpoint(self)
+                checkpoint(self)  # before the best is restored: training goes on from here
                 if self.step > max(s.best_step for s in self.seeds):
                     self.evaluate_dev()
                 self._restore_best()
@@ -421,6 +449,7 @@ class Trainer:
         self._restore_best()
 
     def _restore_best(self) -> None:
+        """Copy every seed's best tensors back into the model."""
         for name, tensor in self.adapted.trainable_tensors.items():
             tensor.data.copy_(self.best[name])
 
@@ -432,6 +461,7 @@ class Trainer:
         began: float,
         first: int,
     ) -> None:
+        """Report the state, with mean losses since the last report."""
         elapsed = time.monotonic() - began
         t, done = self.spec.training, self.step - first
         seconds_left = None if done < 3 else (t.steps - self.step) * elapsed / max(1, self.step)
@@ -459,7 +489,7 @@ class Trainer:
         )
 
     def save(self, path: Path) -> None:
-        """Write everything a later sitting needs; the file is replaced in one step."""
+        """Write everything needed to continue; the file is replaced as a whole."""
         tensors = {f"now/{k}": v.detach() for k, v in self.adapted.trainable_tensors.items()}
         tensors |= {f"best/{k}": v for k, v in self.best.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
@@ -469,13 +499,14 @@ class Trainer:
             "seconds": self.seconds,
             "seeds": [asdict(s) for s in self.seeds],
         }
+        # Written beside it and renamed: a crash leaves the old checkpoint or the new one.
         part = path.with_suffix(".part")
         ready = {k: v.cpu().contiguous().clone() for k, v in tensors.items()}
         save_file(ready, part, metadata={"state": json.dumps(note)})
         os.replace(part, path)
 
     def restore(self, path: Path) -> None:
-        """Continue where `save` left off."""
+        """Continue from a file that `save` wrote."""
         device = self.adapted.base.device
         optimiser: dict[int, dict[str, Any]] = {}
         with safe_open(path, "pt") as file:
@@ -490,7 +521,7 @@ class Trainer:
                 else:
                     number, _, field = name.partition("/")
                     optimiser.setdefault(int(number), {})[field] = (
-                        value.cpu() if field == "step" else value
+                        value.cpu() if field == "step" else value  # as AdamW expects
                     )
         whole = self.optimiser.state_dict()
         self.optimiser.load_state_dict({**whole, "state": optimiser})

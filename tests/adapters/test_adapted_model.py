@@ -1,5 +1,5 @@
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 
 from peftcore.adapters.adapted_model import pool_states
 from peftcore.models.batching import Batch, ExampleBatcher
@@ -27,8 +27,8 @@ def test_a_pair_is_read_by_the_cosine_of_its_two_means():
     assert pool_states(alike, BATCH, sentences=True, pairs=True).tolist() == [[1]]
 
 
-def test_other_tensors_are_worn_by_the_same_shell_and_leave_the_first_model_alone(tiny):
-    adapted = dress(tiny("t5"), "prefix_tuning", (0, 1), 1)
+def test_other_tensors_share_the_hooks_and_leave_the_first_model_alone(tiny):
+    adapted = random_adapted(tiny("t5"), "prefix_tuning", (0, 1), 1)
     batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES[:2] * 2)
     before = adapted.losses(batch, adapted.centroid())
     effective = adapted.effective_tensors(adapted.tensors)

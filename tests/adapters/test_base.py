@@ -4,17 +4,17 @@ from peftcore.adapters.base import METHODS, Adapter
 
 
 @pytest.mark.parametrize("name", list(METHODS))
-def test_what_a_method_injects_is_the_one_seam_it_overrides(name):
+def test_what_a_method_injects_follows_from_the_function_it_overrides(name):
     """Soft tokens, a prefix and outputs exclude each other; a head alone overrides none."""
     method = METHODS[name]
     overridden = [
         injection
-        for seam, injection in [
+        for function, injection in [
             ("soft_tokens", "prompt"),
             ("prefix", "prefix"),
             ("transform_output", "output"),
         ]
-        if getattr(method, seam) is not getattr(Adapter, seam)
+        if getattr(method, function) is not getattr(Adapter, function)
     ]
     assert overridden == ([] if method.injects is None else [method.injects])
     assert (method.injects is None) == (name == "linear_probe")

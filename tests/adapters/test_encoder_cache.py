@@ -27,7 +27,7 @@ CASES = [
 ]
 
 
-def worn(base, method, settings, seeds=2):
+def build(base, method, settings, seeds=2):
     labels = ("yes", "no") if base.kind == "encoder" else ()
     spec = RunSpec(
         base="x",
@@ -41,7 +41,7 @@ def worn(base, method, settings, seeds=2):
 
 @pytest.mark.parametrize(("kind", "method", "settings", "untouched"), CASES)
 def test_only_what_leaves_the_encoder_alone_is_told_so(tiny, kind, method, settings, untouched):
-    adapted, encoder = worn(tiny(kind), method, settings)
+    adapted, encoder = build(tiny(kind), method, settings)
     assert adapted.encoder_untouched is untouched
     wanted = encoder_cache.CachedEncoderBatcher if untouched else ExampleBatcher
     assert type(encoder_cache.choose_batcher(adapted, encoder, None)) is wanted
@@ -49,7 +49,7 @@ def test_only_what_leaves_the_encoder_alone_is_told_so(tiny, kind, method, setti
 
 @pytest.mark.parametrize(("kind", "method", "settings"), [c[:3] for c in CASES if c[3]])
 def test_losses_and_gradients_are_those_of_running_the_encoder(tiny, kind, method, settings):
-    adapted, encoder = worn(tiny(kind), method, settings)
+    adapted, encoder = build(tiny(kind), method, settings)
     rows = ROWS * adapted.seeds
     found = []
     for source in (encoder, encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)):
@@ -61,7 +61,7 @@ def test_losses_and_gradients_are_those_of_running_the_encoder(tiny, kind, metho
 
 
 def test_each_example_is_run_once_whatever_rides_along(tiny):
-    adapted, encoder = worn(tiny("t5"), "lora", {"rank": 2})
+    adapted, encoder = build(tiny("t5"), "lora", {"rank": 2})
     reader, seen = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None), []
     hook = adapted.base.model.encoder.register_forward_hook(
         lambda _, args, given, out: seen.append(len(given["input_ids"])), with_kwargs=True
@@ -77,7 +77,7 @@ def test_each_example_is_run_once_whatever_rides_along(tiny):
 
 
 def test_what_finds_no_room_is_computed_again(tiny):
-    adapted, encoder = worn(tiny("t5"), "lora", {"rank": 2})
+    adapted, encoder = build(tiny("t5"), "lora", {"rank": 2})
     reader = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)
     plenty = reader.batch(ROWS).encoder_states
     reader = encoder_cache.CachedEncoderBatcher(adapted.base, encoder, None)
@@ -91,7 +91,7 @@ def test_answers_are_those_of_running_the_encoder(tiny, monkeypatch):
     from peftcore import tasks
     from peftcore.training.evaluation import answer_examples
 
-    adapted, _ = worn(tiny("t5"), "lora", {"rank": 2})
+    adapted, _ = build(tiny("t5"), "lora", {"rank": 2})
     task = tasks.find_task("miniworld_nli")
     with torch.no_grad():
         for tensor in adapted.tensors.values():
@@ -100,7 +100,7 @@ def test_answers_are_those_of_running_the_encoder(tiny, monkeypatch):
     for untouched in (True, False):
         monkeypatch.setattr(type(adapted), "encoder_untouched", untouched)
         options = Evaluation(limit=3, max_new_tokens=5)
-        told = answer_examples(adapted, task, ROWS, ExampleBatcher(adapted.base, ()), options)
-        found.append([[each.text for each in seed] for seed in told])
+        answers = answer_examples(adapted, task, ROWS, ExampleBatcher(adapted.base, ()), options)
+        found.append([[each.text for each in seed] for seed in answers])
     assert found[0] == found[1]
     assert any(text for seed in found[0] for text in seed)

@@ -15,7 +15,9 @@ SOUND = ExplainedAnswer(
 )
 
 
-def told(explanation, text=None, label="entailment", source="premise: a cat sleeps on the mat"):
+def explained(
+    explanation, text=None, label="entailment", source="premise: a cat sleeps on the mat"
+):
     written = f"{label} because {explanation}" if text is None else text
     return ExplainedAnswer(source, written, label, explanation)
 
@@ -27,16 +29,16 @@ def test_a_sound_explanation_raises_nothing():
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
-        (told(None, "entailment"), ["unexplained"]),
-        (told(None, "", None), ["unread", "empty"]),
-        (told("", "entailment because"), ["empty"]),
-        (told(" . !"), ["empty"]),
-        (told("a cat"), ["short"]),
-        (told("a cat sleeps on the mat"), ["copied"]),
-        (told("a cat is an animal", label=None, text="entvest because a cat"), ["unread"]),
-        (told("metal metal metal is hard"), ["repeats"]),
-        (told("there are four there are four there are four of them"), ["repeats"]),
-        (told(None, "contrrrrrrrrr", None), ["unread", "unexplained", "repeats"]),
+        (explained(None, "entailment"), ["unexplained"]),
+        (explained(None, "", None), ["unread", "empty"]),
+        (explained("", "entailment because"), ["empty"]),
+        (explained(" . !"), ["empty"]),
+        (explained("a cat"), ["short"]),
+        (explained("a cat sleeps on the mat"), ["copied"]),
+        (explained("a cat is an animal", label=None, text="entvest because a cat"), ["unread"]),
+        (explained("metal metal metal is hard"), ["repeats"]),
+        (explained("there are four there are four there are four of them"), ["repeats"]),
+        (explained(None, "contrrrrrrrrr", None), ["unread", "unexplained", "repeats"]),
     ],
 )
 def test_each_fault_raises_its_flag_and_no_other(one, expected):
@@ -75,9 +77,9 @@ def reader(count=12):
 
 def test_an_explanation_worded_like_another_labels_contradicts_its_own():
     learnt = reader()
-    odd = told("not every animal is a dog", label="entailment")
+    odd = explained("not every animal is a dog", label="entailment")
     assert find_flags(odd, reader=learnt) == ["contradicts"]
-    assert find_flags(told("not every animal is a dog", label="neutral"), reader=learnt) == []
+    assert find_flags(explained("not every animal is a dog", label="neutral"), reader=learnt) == []
     assert find_flags(odd) == []  # without a reader nobody can tell
 
 
@@ -92,7 +94,9 @@ def test_labels_that_wording_does_not_tell_have_no_reader():
 
 
 def test_shares_are_of_answers_and_count_those_without_a_flag():
-    table = explanations.flag_table([SOUND, told("a cat"), told("", "x", None), SOUND], None, None)
+    table = explanations.flag_table(
+        [SOUND, explained("a cat"), explained("", "x", None), SOUND], None, None
+    )
     found = explanations.flag_shares(table)
     assert [found[name] for name in ("short", "empty", "unread", "sound")] == [
         0.25,

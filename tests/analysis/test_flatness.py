@@ -28,7 +28,7 @@ def test_few_products_come_close_in_many_dimensions():
     assert taken < 16
 
 
-def test_the_top_eigenvalue_ends_early_on_a_multiple_on_nought_and_on_nonsense():
+def test_the_top_eigenvalue_ends_early_on_a_multiple_on_zero_and_on_nonsense():
     assert flatness.top_eigenvalue(lambda v: 3 * v, torch.ones(4)) == (pytest.approx(3.0), 1)
     assert flatness.top_eigenvalue(lambda v: 0 * v, torch.ones(4)) == (0.0, 1)
     assert math.isnan(flatness.top_eigenvalue(lambda v: v * math.nan, torch.ones(4))[0])

@@ -41,24 +41,24 @@ def layers(length=4, heads=2, queries=9, keys=7, width=6):
 
 
 def test_content_attention_is_only_scaled():
-    plain, worn, _ = layers()
-    found = limits.compare_layers(plain, worn)
+    plain, with_adapter, _ = layers()
+    found = limits.compare_layers(plain, with_adapter)
     np.testing.assert_allclose(found.after, (1 - found.share[..., None]) * found.before, atol=1e-15)
     assert found.content_drift < 1e-14
     assert found.swapped(0) == 0
 
 
 def test_output_is_the_scaled_one_plus_weighted_prefix_values():
-    plain, worn, _ = layers()
-    found = limits.compare_layers(plain, worn)
+    plain, with_adapter, _ = layers()
+    found = limits.compare_layers(plain, with_adapter)
     np.testing.assert_allclose(found.bias, found.allowed_bias, atol=1e-14)
     assert found.residual < 1e-14
 
 
 @pytest.mark.parametrize("length", [1, 2, 4])
 def test_bias_has_as_many_directions_as_the_prefix_has_positions(length):
-    plain, worn, _ = layers(length)
-    found = limits.compare_layers(plain, worn)
+    plain, with_adapter, _ = layers(length)
+    found = limits.compare_layers(plain, with_adapter)
     assert found.rank(0) == found.allowed_dimensions(0) == length
     assert found.singular_values(0)[length] < 1e-12
 
@@ -76,17 +76,17 @@ def test_directions_used_are_those_that_carry_the_bias(small, used):
 
 
 def test_prefix_share_is_the_logistic_of_a_difference_of_logsumexps():
-    plain, worn, scores = layers()
-    share = limits.compare_layers(plain, worn).share
+    plain, with_adapter, scores = layers()
+    share = limits.compare_layers(plain, with_adapter).share
     np.testing.assert_allclose(limits.prefix_share_from_scores(scores, 4), share, atol=1e-15)
 
 
 def test_a_changed_order_is_seen():
-    plain, worn, _ = layers()
+    plain, with_adapter, _ = layers()
     turned = limits.AttentionLayer(
-        np.concatenate([worn.weights[..., :4], worn.weights[..., :3:-1]], -1),
-        worn.value,
-        worn.output,
+        np.concatenate([with_adapter.weights[..., :4], with_adapter.weights[..., :3:-1]], -1),
+        with_adapter.value,
+        with_adapter.output,
         4,
     )
     found = limits.compare_layers(plain, turned)
@@ -97,14 +97,16 @@ def test_a_changed_order_is_seen():
 
 
 def test_a_changed_output_is_seen():
-    plain, worn, _ = layers()
-    moved = limits.AttentionLayer(worn.weights, worn.value, worn.output + 0.5, 4)
+    plain, with_adapter, _ = layers()
+    moved = limits.AttentionLayer(
+        with_adapter.weights, with_adapter.value, with_adapter.output + 0.5, 4
+    )
     assert limits.compare_layers(plain, moved).residual == pytest.approx(0.5)
 
 
 def test_bias_of_one_position_is_a_line_in_the_projection():
-    plain, worn, _ = layers(length=1)
-    shown = limits.compare_layers(plain, worn).projection(0)
+    plain, with_adapter, _ = layers(length=1)
+    shown = limits.compare_layers(plain, with_adapter).projection(0)
     moved = shown.after - shown.scaled
     np.testing.assert_allclose(moved[:, 1], 0, atol=1e-12)
     assert (moved[:, 0] > 0).all()
@@ -112,10 +114,10 @@ def test_bias_of_one_position_is_a_line_in_the_projection():
 
 
 def test_verdict_tells_numbers():
-    plain, worn, _ = layers(length=1)
-    said = limits.compare_layers(plain, worn).summarize_head(1).verdict()
-    assert "Order of content unchanged" in said
-    assert "along one line of 1" in said
+    plain, with_adapter, _ = layers(length=1)
+    sentence = limits.compare_layers(plain, with_adapter).summarize_head(1).verdict()
+    assert "Order of content unchanged" in sentence
+    assert "along one line of 1" in sentence
 
 
 def test_a_layer_without_change_is_said_to_be_left_alone():
@@ -125,9 +127,9 @@ def test_a_layer_without_change_is_said_to_be_left_alone():
 
 def test_layers_of_other_content_are_refused():
     plain, _, _ = layers(keys=7)
-    _, worn, _ = layers(keys=6)
+    _, with_adapter, _ = layers(keys=6)
     with pytest.raises(BadInput, match="same"):
-        limits.compare_layers(plain, worn)
+        limits.compare_layers(plain, with_adapter)
 
 
 def sites(base):
@@ -150,9 +152,9 @@ def test_every_layer_alone_obeys_the_theory_in_single_precision(tiny, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_precision_decides_how_exact_it_is(tiny, family):
     base = tiny(family)
-    worn, chosen = random_prefix(base, 3), sites(base)[:1]
+    with_adapter, chosen = random_prefix(base, 3), sites(base)[:1]
     error = {
-        name: probe_layers(LayerProbe(worn, name), EXAMPLE, chosen, ProbeOptions())[
+        name: probe_layers(LayerProbe(with_adapter, name), EXAMPLE, chosen, ProbeOptions())[
             chosen[0]
         ].residual
         for name in ("fp64", "fp32", "bf16")

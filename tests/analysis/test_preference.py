@@ -49,15 +49,15 @@ def test_methods_come_best_first_and_one_example_has_no_interval():
 
 def test_an_interval_covers_the_truth_about_as_often_as_it_says():
     """Forty examples and five raters of equal habits, a true mean of 0.6."""
-    rng, held = np.random.default_rng(0), 0
+    rng, covered = np.random.default_rng(0), 0
     for _ in range(40):
         rows = [
             ("a", f"a{n}", f"r{r}", float(rng.random() < 0.6)) for n in range(40) for r in range(5)
         ]
         made = verdicts(rows).assign(example=[row[1] for row in rows])
         found = preference.score_methods(made, resamples=200).iloc[0]
-        held += found["low"] <= 0.6 <= found["high"]
-    assert held >= 35
+        covered += found["low"] <= 0.6 <= found["high"]
+    assert covered >= 35
 
 
 def test_raters_who_differ_widen_the_interval_of_a_score():

@@ -34,17 +34,17 @@ def test_black_on_white_has_the_greatest_contrast():
     assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
 
 
-@pytest.mark.parametrize("ground", ["light", "dark"])
+@pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize(
     "colour", [c for c, _ in theme.MAIN_METHOD_STYLES.values()] + list(theme.EXTRA_COLOURS)
 )
-def test_every_colour_stands_out_from_both_grounds(colour, ground):
-    assert contrast(colour, theme.BACKGROUNDS[ground]) >= 3
+def test_every_colour_stands_out_from_both_grounds(colour, mode):
+    assert contrast(colour, theme.BACKGROUNDS[mode]) >= 3
 
 
-@pytest.mark.parametrize("ground", ["light", "dark"])
-def test_text_can_be_read_on_its_ground(ground):
-    assert contrast(theme.TEXT_COLOURS[ground], theme.BACKGROUNDS[ground]) >= 7
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_text_can_be_read_on_its_ground(mode):
+    assert contrast(theme.TEXT_COLOURS[mode], theme.BACKGROUNDS[mode]) >= 7
 
 
 @pytest.mark.parametrize("sight", SEEN)
@@ -66,8 +66,8 @@ def test_no_two_methods_share_a_colour_not_even_those_in_no_table(monkeypatch):
     theme._unlisted_colours.cache_clear()
     for first, second in itertools.combinations(colours.values(), 2):
         assert np.linalg.norm(lab(linear(first)) - lab(linear(second))) > 15
-    for colour, ground in itertools.product(colours.values(), theme.BACKGROUNDS.values()):
-        assert contrast(colour, ground) >= 3
+    for colour, mode in itertools.product(colours.values(), theme.BACKGROUNDS.values()):
+        assert contrast(colour, mode) >= 3
 
 
 def test_methods_also_differ_in_symbol():
@@ -115,6 +115,6 @@ def test_grounds_are_those_of_the_page():
 
     path = Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml"
     page = tomllib.loads(path.read_text())["theme"]
-    for ground in ("light", "dark"):
-        assert page[ground]["backgroundColor"] == theme.BACKGROUNDS[ground]
-        assert page[ground]["textColor"] == theme.TEXT_COLOURS[ground]
+    for mode in ("light", "dark"):
+        assert page[mode]["backgroundColor"] == theme.BACKGROUNDS[mode]
+        assert page[mode]["textColor"] == theme.TEXT_COLOURS[mode]

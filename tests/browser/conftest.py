@@ -58,8 +58,8 @@ def workspace(tmp_path_factory):
         "made = build_tiny('t5')\n"
         "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])\n"
     )
-    shelf = folder / "models" / "random-t5"
-    subprocess.run([sys.executable, "-c", script, str(paths.ROOT), str(shelf)], check=True)
+    model_folder = folder / "models" / "random-t5"
+    subprocess.run([sys.executable, "-c", script, str(paths.ROOT), str(model_folder)], check=True)
     return folder
 
 

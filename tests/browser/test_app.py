@@ -153,13 +153,13 @@ def nothing_serious(here):
 
 
 def test_dark_ground_follows_the_reader(visit):
-    grounds = []
+    colours = []
     for scheme in ("light", "dark"):
         here = visit(scheme=scheme)
         here.open()
         app = here.page.get_by_test_id("stApp")
-        grounds.append(app.evaluate("box => getComputedStyle(box).backgroundColor"))
-    assert grounds == ["rgb(255, 255, 255)", DARK]
+        colours.append(app.evaluate("box => getComputedStyle(box).backgroundColor"))
+    assert colours == ["rgb(255, 255, 255)", DARK]
 
 
 def test_an_unknown_run_in_the_address_is_a_sentence(visit):

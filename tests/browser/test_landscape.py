@@ -67,8 +67,8 @@ def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
 def relief_can_be_turned_and_clicked(here):
     here.page.get_by_role("radio", name="In relief").click()
     relief = here.page.locator(".relief svg").first
-    ground = relief.locator(".ground path")
-    first = ground.first.get_attribute("d")
+    contours = relief.locator(".ground path")
+    first = contours.first.get_attribute("d")
     relief.evaluate("box => box.scrollIntoView({block: 'center'})")
     frame = relief.bounding_box()
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
@@ -76,7 +76,7 @@ def relief_can_be_turned_and_clicked(here):
     here.page.mouse.down()
     here.page.mouse.move(x + 90, y, steps=3)
     here.page.mouse.up()
-    expect(ground.first).not_to_have_attribute("d", first)
+    expect(contours.first).not_to_have_attribute("d", first)
     mark = relief.locator(".mark").first
     mark.wait_for()
     spot = mark.bounding_box()

@@ -120,11 +120,11 @@ def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, bo
     card.stage("end")
     expect(card.box.get_by_text("You have rated 30")).to_be_visible()
     card.here.sound()
-    said = rating.verdict_table(book, rated.ME, project.id)
-    assert len(said) == 30
-    assert said["verdict"].tolist().count("yes") == 28
-    assert said["comment"].tolist().count("fine with me") == 1
-    assert said["verdict"].tolist().count("weak no") == 1
+    verdicts = rating.verdict_table(book, rated.ME, project.id)
+    assert len(verdicts) == 30
+    assert verdicts["verdict"].tolist().count("yes") == 28
+    assert verdicts["comment"].tolist().count("fine with me") == 1
+    assert verdicts["verdict"].tolist().count("weak no") == 1
     assert_blind(card)
 
 
@@ -214,23 +214,26 @@ def test_a_card_that_streamlit_builds_anew_keeps_the_keys_that_wait(chromium, ho
     """On a busy server the element comes anew between two screens; the card moves into it."""
     book = rating.RatingStore()
     who = rated.rater(book, rated.project(book, 2))
-    desk = session.RaterSession()
-    first = session.card_payload(book, who, desk)
+    rater_session = session.RaterSession()
+    first = session.card_payload(book, who, rater_session)
     lease, answer = first["screen"]["lease"], first["screen"]["options"][0]
     actions = [
         {"client": "x", "n": 1, "do": "draft", "lease": lease, "content": {"answer": answer}},
         {"client": "x", "n": 2, "do": "answer", "lease": lease, "text": answer},
     ]
-    session.apply_actions(book, who, desk, actions)
-    then = session.card_payload(book, who, desk)
+    session.apply_actions(book, who, rater_session, actions)
+    then = session.card_payload(book, who, rater_session)
     assert (first["stage"], then["stage"]) == ("answer", "judge")
     page = chromium.new_page()
     code = (paths.ROOT / "app" / "frontend" / "rate_card.js").read_text()
-    told = page.evaluate(MOVES, [code, first, then])
+    moves = page.evaluate(MOVES, [code, first, then])
     page.close()
-    assert told["before"] == ["draft", "answer"]
-    assert told["after"] == ["draft", "rate"]  # what was typed while the next screen was on its way
-    assert (told["clients"], told["cards"], told["moved"]) == (1, 1, True)
+    assert moves["before"] == ["draft", "answer"]
+    assert moves["after"] == [
+        "draft",
+        "rate",
+    ]  # what was typed while the next screen was on its way
+    assert (moves["clients"], moves["cards"], moves["moved"]) == (1, 1, True)
 
 
 @pytest.mark.timeout(900)

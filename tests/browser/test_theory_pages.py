@@ -23,13 +23,13 @@ def test_switches_of_the_limits_page_change_the_verdict_and_their_explanation(vi
     here.page.locator(".js-plotly-plot").first.wait_for(timeout=200_000)
     here.settle()
     press(here, "Head", "3")
-    for group, name, said in (
+    for group, name, sentence in (
         ("Inputs of the layer", "Whole stack", "effects compound"),
         ("Positions", "Naive", "seems to refute the theory"),
         ("Inputs of the layer", "This layer alone", "Here the theory is exact"),
     ):
         press(here, group, name)
-        expect(here.page.get_by_text(said)).to_be_visible()
+        expect(here.page.get_by_text(sentence)).to_be_visible()
     press(here, "Input", "My own text")
     box = here.page.get_by_label("Text", exact=True)
     box.fill(HOSTILE)

@@ -29,9 +29,9 @@ def measured(monkeypatch):
             for order in ("importance", "random"):
                 where = {"what": "loss", "order": order, "draw": 0, "seed": seed}
                 study.append_value(where | {"k": [1], "values": [1.0 + seed]})
-            told = {"task": "t", "metric": "accuracy", "both": 1.0, "first": 0.5}
+            result = {"task": "t", "metric": "accuracy", "both": 1.0, "first": 0.5}
             study.append_value(
-                {"what": "combined", "seed": seed, "n": 9, "second": 0.0, "none": 0.0} | told
+                {"what": "combined", "seed": seed, "n": 9, "second": 0.0, "none": 0.0} | result
             )
         study.append_value({"what": "run", "value": None, "run": OTHER, "scores": [0.5, 0.7]})
         study.append_value(
@@ -43,48 +43,48 @@ def measured(monkeypatch):
     return asked
 
 
-def told(*words):
+def result(*words):
     done = CliRunner().invoke(app, ["atoms", *words, "--json"])
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
-def said(*words):
+def printed_lines(*words):
     done = CliRunner().invoke(app, ["atoms", *words])
     return done.exit_code, done.output
 
 
 def test_map_tells_sparsity_of_every_seed(measured):
-    value = told("map", RUN, "--set", "read=5")
+    value = result("map", RUN, "--set", "read=5")
     assert measured == [AtomsRequest.make({"kind": "map", "runs": [RUN], "read": 5})]
     assert value["seeds"][1]["importance"] == [[0.0, 6.0]]
     assert (value["seeds"][0]["dead"], value["seeds"][0]["always"]) == (1, 1)
-    assert "effective" in said("map", RUN)[1]
+    assert "effective" in printed_lines("map", RUN)[1]
 
 
 def test_prune_tells_curves_and_where_they_part():
-    value = told("prune", RUN)
+    value = result("prune", RUN)
     assert value["curves"]["loss"][0]["order"] == "importance"
     assert value["curves"]["score"] == []
     assert value["apart_from_random"]["loss"]["importance"] == []
-    assert "importance" in said("prune", RUN)[1]
+    assert "importance" in printed_lines("prune", RUN)[1]
 
 
 def test_a_path_takes_values_with_commas(measured):
-    value = told("path", RUN, "--over", "l1", "--set", "values=0,1")
+    value = result("path", RUN, "--over", "l1", "--set", "values=0,1")
     assert measured[0].values == (0.0, 1.0)
     assert measured[0].over == "l1"
     assert [point["run"] for point in value["points"]] == [OTHER, RUN]
-    told("path", RUN, "--set", "values=2")
+    result("path", RUN, "--set", "values=2")
     assert measured[1].values == (2.0,)
-    assert "LoRA" in said("path", RUN)[1]
+    assert "LoRA" in printed_lines("path", RUN)[1]
 
 
 def test_combine_scores_two_runs(measured):
-    value = told("combine", RUN, f"{OTHER}/1")
+    value = result("combine", RUN, f"{OTHER}/1")
     assert measured[0].runs == (RUN, f"{OTHER}/1")
     assert value["scores"][0]["both"] == 1.0
-    assert "second" in said("combine", RUN, OTHER)[1]
+    assert "second" in printed_lines("combine", RUN, OTHER)[1]
 
 
 def test_combine_and_remove_answer_a_text(monkeypatch):
@@ -100,8 +100,8 @@ def test_combine_and_remove_answer_a_text(monkeypatch):
         lambda *given: asked.append(given) or {"all atoms": "no"},
     )
     words = ("combine", RUN, OTHER, "--text", "Hi", "--shares", "1,0.5")
-    assert told(*words) == {"both": "yes"}
-    assert told("remove", RUN, "--atom", "0:1", "--text", "Hi") == {"all atoms": "no"}
+    assert result(*words) == {"both": "yes"}
+    assert result("remove", RUN, "--atom", "0:1", "--text", "Hi") == {"all atoms": "no"}
     assert asked == [([RUN, OTHER], "Hi", (1.0, 0.5)), (RUN, 0, ["0:1"], 0.0, "Hi")]
 
 
@@ -121,7 +121,7 @@ def test_bad_input_is_one_sentence(words, sentence, monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr(compute, "run_atoms_job", carry_out)
-    status, output = said(*words)
+    status, output = printed_lines(*words)
     assert status == 2, output
     assert sentence in output
     assert output.count("\n") == 1
@@ -131,7 +131,7 @@ def test_a_stopped_measurement_ends_with_status_one(monkeypatch):
     monkeypatch.setattr(
         compute, "run_atoms_job", lambda study, **_: study.write_status(state="stopped")
     )
-    assert said("map", RUN)[0] == 1
+    assert printed_lines("map", RUN)[0] == 1
     assert (
         AtomsJob.find(AtomsRequest.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"
     )

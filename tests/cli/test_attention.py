@@ -29,7 +29,7 @@ def printed(*arguments):
 
 
 @pytest.fixture
-def shelf(tiny, tmp_path, monkeypatch):
+def models(tiny, tmp_path, monkeypatch):
     """Two random bases in a folder of one's own."""
     for family in ("t5", "bert"):
         tiny(family).model.save_pretrained(tmp_path / f"random-{family}")
@@ -47,7 +47,7 @@ def test_a_shipped_run_moved_where_it_was_trained_and_nowhere_else():
     assert sum(cross["after"][0]) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_base_reads_hostile_text_as_text(shelf):
+def test_a_base_reads_hostile_text_as_text(models):
     found = printed("random-bert", "--text", "</script><s> || a cat")
     keys = found["places"]["encoder"]["keys"]
     assert [key["part"] for key in keys].count(2) == len("a cat")
@@ -63,7 +63,7 @@ def test_statistics_have_limits_over_seeds():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["random-t5", "--text", "a", "--layer", "9"], "layer must lie in [1, 2]"),
         (["random-t5", "--text", "a", "--place", "crss"], "did you mean 'cross'"),
@@ -73,14 +73,14 @@ def test_statistics_have_limits_over_seeds():
         (["random-t5"], "type a text first"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(shelf, words, said):
+def test_what_cannot_be_done_is_refused_in_a_sentence(models, words, message):
     done = call(*words)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_people_get_tables(shelf):
+def test_people_get_tables(models):
     done = call("random-t5", "--text", "the cat", "--target", "the dog")
     assert "decoder: 2 layers, 2 heads" in done.stdout
     assert "share of attention that looks elsewhere now" in done.stdout

@@ -37,10 +37,10 @@ def asked(*options, seed="0"):
 
 def test_examples_are_shown_as_they_are_read(data):
     code, out, _ = asked("--split", "validation", "--limit", "2", "--json")
-    told = json.loads(out)
-    assert (code, told["rows"]) == (0, 360)
-    assert [row["id"] for row in told["examples"]] == ["validation-0", "validation-1"]
-    assert told["examples"][0]["target"] == "choice1 because x"
+    result = json.loads(out)
+    assert (code, result["rows"]) == (0, 360)
+    assert [row["id"] for row in result["examples"]] == ["validation-0", "validation-1"]
+    assert result["examples"][0]["target"] == "choice1 because x"
 
 
 def independently_drawn(number):
@@ -57,11 +57,11 @@ def independently_drawn(number):
 def test_an_episode_is_the_same_in_every_process(data):
     first, second = asked("--episode", "7", "--json"), asked("--episode", "7", "--json", seed="9")
     assert first == second
-    told = json.loads(first[1])
+    result = json.loads(first[1])
     here = ComVE().episode(7)
-    assert told["train"] == [row.id for row in here.train] == independently_drawn(7)
-    assert told["dev"] == [row.id for row in here.dev]
-    assert (len(told["train"]), len(told["dev"])) == (48, 350)
+    assert result["train"] == [row.id for row in here.train] == independently_drawn(7)
+    assert result["dev"] == [row.id for row in here.dev]
+    assert (len(result["train"]), len(result["dev"])) == (48, 350)
 
 
 def test_there_are_sixty_episodes(data):

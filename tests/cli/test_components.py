@@ -69,8 +69,8 @@ def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
     assert launched == [found["sweep"]]
     (work,) = SweepJob.list_all()
     work.write_status(state="working", process=vars(processes.current_process()), done=1, of=5)
-    said = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
-    assert "1 of 5 runs trained" in said.stdout
+    stopped = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
+    assert "1 of 5 runs trained" in stopped.stdout
     assert work.stop_requested()
 
 

@@ -26,20 +26,20 @@ def trained(method="lora"):
 
 @pytest.mark.parametrize("to", ["peft", "merged"])
 def test_export_writes_a_folder_and_names_its_files(tmp_path, to):
-    told = printed("export", trained(), "--to", to, "--seed", "1", "--out", str(tmp_path / "out"))
-    assert told["seed"] == 1
-    assert told["files"] == sorted(path.name for path in (tmp_path / "out").iterdir())
+    result = printed("export", trained(), "--to", to, "--seed", "1", "--out", str(tmp_path / "out"))
+    assert result["seed"] == 1
+    assert result["files"] == sorted(path.name for path in (tmp_path / "out").iterdir())
     wanted = "adapter_config.json" if to == "peft" else "model.safetensors"
-    assert wanted in told["files"]
+    assert wanted in result["files"]
 
 
 def test_what_was_exported_can_be_imported_and_is_a_run(tmp_path):
     call("export", trained(), "--to", "peft", "--out", str(tmp_path / "out"))
-    told = printed("import", str(tmp_path / "out"), *ASKED)
-    assert told["method"] == "lora"
-    assert told["settings"]["rank"] == 8
-    run = RunStore().open(told["run"])
-    assert told["trainable"] == run.status().trainable > 0
+    result = printed("import", str(tmp_path / "out"), *ASKED)
+    assert result["method"] == "lora"
+    assert result["settings"]["rank"] == 8
+    run = RunStore().open(result["run"])
+    assert result["trainable"] == run.status().trainable > 0
     assert any(row["run"] == run.id and row["scores"] == {} for row in printed("runs"))
 
 
@@ -53,9 +53,9 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path):
 
 def test_a_bundle_is_checked_and_reproduced(tmp_path):
     run, path = trained(), str(tmp_path / "a.zip")
-    told = printed("bundle", run, "--out", path)
-    assert told["answers"] is False
-    assert set(told["files"]) | {"SHA256SUMS"} == set(zipfile.ZipFile(path).namelist())
+    result = printed("bundle", run, "--out", path)
+    assert result["answers"] is False
+    assert set(result["files"]) | {"SHA256SUMS"} == set(zipfile.ZipFile(path).namelist())
     assert printed("reproduce", path, "--check")["findings"] == []
     report = printed("reproduce", path, "--device", "cpu")
     assert report["identical"] is True

@@ -38,12 +38,12 @@ def test_pruning_tells_how_steadily_pictures_follow(monkeypatch):
     run = next(r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms")
     figure = results_store.load_figure(f"prune-{run.id}")
     monkeypatch.setattr(compute, "measure_pruning", lambda *given, **more: figure)
-    told = json.loads(call("prune", run.id, "--json").stdout)
-    assert set(told["rises"]) == set(told["needed"]) == set(compute.ORDERS)
-    earned, size = told["rises"]["earned"], told["rises"]["importance"]
+    result = json.loads(call("prune", run.id, "--json").stdout)
+    assert set(result["rises"]) == set(result["needed"]) == set(compute.ORDERS)
+    earned, size = result["rises"]["earned"], result["rises"]["importance"]
     assert earned["spearman"] >= 0.95  # as shipped: pictures follow the slider
     assert earned["spearman_low"] > size["spearman_high"]
-    assert earned["steps"] == len({row["k"] for row in told["rows"]}) - 1
+    assert earned["steps"] == len({row["k"] for row in result["rows"]}) - 1
 
 
 @pytest.mark.parametrize(

@@ -51,13 +51,13 @@ def test_people_get_a_table(folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [(["--base", "nowhere"], "nowhere"), (["--base", "x", "--dtype", "int8"], "int8")],
 )
-def test_mistakes_are_named(words, said):
+def test_mistakes_are_named(words, message):
     done = asked(*words)
     assert done.exit_code == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_unknown_runs_are_named():

@@ -27,8 +27,8 @@ def test_the_page_in_the_tree_is_what_the_table_in_the_tree_says():
 def test_every_mean_and_interval_follows_from_the_seeds_beside_it(row):
     over = interval([float(value) for value in row.values.split()])
     assert over.n == row.n >= 5
-    for told, right in ((row.mean, over.mean), (row.low, over.low), (row.high, over.high)):
-        assert told == pytest.approx(right, rel=2e-3, abs=2e-3)
+    for number, right in ((row.mean, over.mean), (row.low, over.low), (row.high, over.high)):
+        assert number == pytest.approx(right, rel=2e-3, abs=2e-3)
 
 
 def test_what_a_study_asks_for_is_what_its_rows_are_of():
@@ -41,8 +41,8 @@ def test_what_a_study_asks_for_is_what_its_rows_are_of():
 
 def pairs(study, first, second):
     """Rows of two methods on the same task and examples, in pairs."""
-    held = {(r.label, r.task, r.shots): r for r in ROWS if r.study == study}
-    return [(row, held[second, *at]) for (label, *at), row in held.items() if label == first]
+    by_cell = {(r.label, r.task, r.shots): r for r in ROWS if r.study == study}
+    return [(row, by_cell[second, *at]) for (label, *at), row in by_cell.items() if label == first]
 
 
 def apart(one, other):
@@ -76,13 +76,13 @@ def test_the_command_writes_the_page(tmp_path):
 
 
 def test_the_readme_tells_the_demo_runs_as_they_are():
-    told = [
+    number = [
         interval(run.scores()["accuracy"])
         for run in shipped("demo_runs")
         if run.spec.task == "miniworld_nli" and run.spec.population.seeds == 4
     ]
-    assert len(told) == 6
-    for over in told:
+    assert len(number) == 6
+    for over in number:
         assert f"{over.mean:.3f} ({over.low:.3f} to {over.high:.3f})" in README
 
 

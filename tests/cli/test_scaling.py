@@ -16,7 +16,7 @@ TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
 
 
 @pytest.fixture(scope="module")
-def shelf(tiny, tmp_path_factory):
+def models(tiny, tmp_path_factory):
     folder, base = tmp_path_factory.mktemp("models"), tiny("t5")
     base.model.save_pretrained(folder / "random-t5")
     base.tokenizer.save_pretrained(folder / "random-t5")
@@ -24,10 +24,10 @@ def shelf(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(shelf, tmp_path_factory):
+def trained(models, tmp_path_factory):
     store = RunStore(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("demos"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PEFTCORE_MODELS", str(shelf))
+        patch.setenv("PEFTCORE_MODELS", str(models))
         for method in ("spt", "prompt_tuning"):
             scored = {"limit": 3, "max_new_tokens": 2}
             asked = ("random-t5", "miniworld_nli", method, {"length": 5}, {"seeds": 2})
@@ -36,8 +36,8 @@ def trained(shelf, tmp_path_factory):
 
 
 @pytest.fixture
-def runs(trained, home, shelf, monkeypatch):
-    monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
+def runs(trained, home, models, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_MODELS", str(models))
     shutil.copytree(trained, home / "runs")
     return {run.spec.method: run for run in RunStore().all(include_demos=False)}
 
@@ -50,10 +50,10 @@ def printed(*arguments):
 
 
 def test_scaling_tells_tokens_gap_and_drift_of_every_seed(runs):
-    told = printed("scaling", runs["spt"].id)
-    assert told["steps"] == [0, 2, 4]
-    assert [seed["seed"] for seed in told["seeds"]] == [0, 1]
-    for seed in told["seeds"]:
+    result = printed("scaling", runs["spt"].id)
+    assert result["steps"] == [0, 2, 4]
+    assert [seed["seed"] for seed in result["seeds"]] == [0, 1]
+    for seed in result["seeds"]:
         assert seed["scale_by_step"][0] == pytest.approx([1.0] * 5)
         for token in seed["tokens"]:
             length = abs(token["scale"]) * token["length_before"]
@@ -63,17 +63,17 @@ def test_scaling_tells_tokens_gap_and_drift_of_every_seed(runs):
         gap = seed["gap"]["after"]["energy"]
         assert 0 < gap["p"] <= 1
         assert gap["chance_low"] <= gap["chance_high"]
-    drift = told["drift"]
+    drift = result["drift"]
     assert drift["plain"] == runs["prompt_tuning"].id
     assert [seed[0] for seed in drift["apart"]] == [0.0, 0.0]
     assert all(seed[-1] > 0 for seed in drift["apart"])
 
 
 def test_prompt_tuning_has_no_drift_from_itself(runs):
-    told = printed("scaling", runs["prompt_tuning"].id)
-    assert told["drift"] is None
-    assert told["rate_ratio"] is None
-    assert told["seeds"][0]["gap"]["before"] == told["seeds"][0]["gap"]["after"]
+    result = printed("scaling", runs["prompt_tuning"].id)
+    assert result["drift"] is None
+    assert result["rate_ratio"] is None
+    assert result["seeds"][0]["gap"]["before"] == result["seeds"][0]["gap"]["after"]
 
 
 def test_scaling_is_a_table_for_people(runs):
@@ -87,10 +87,10 @@ def test_a_study_lists_its_cells_and_queues_what_is_missing(runs, monkeypatch):
     from peftcore.jobs import queue
 
     monkeypatch.setattr(queue, "ensure_worker", lambda: False)
-    told = printed("prompt-study", runs["spt"].id, "variants")
-    states = {cell["name"]: cell["state"] for cell in told["cells"]}
+    result = printed("prompt-study", runs["spt"].id, "variants")
+    states = {cell["name"]: cell["state"] for cell in result["cells"]}
     assert states["Scale of each token"] == states["Scale fixed at one"] == "done"
-    assert len(told["missing"]) == 4
+    assert len(result["missing"]) == 4
     assert not Queue().jobs()
     again = printed("prompt-study", runs["spt"].id, "variants", "--queue")
     assert len(again["queued"]) == len(Queue().jobs()) == 4
@@ -99,9 +99,9 @@ def test_a_study_lists_its_cells_and_queues_what_is_missing(runs, monkeypatch):
 
 def test_a_transfer_study_has_a_field_for_every_pair_of_tasks(runs):
     tasks = "miniworld_nli,miniworld_sentiment"
-    told = printed("prompt-study", runs["spt"].id, "transfer", "--tasks", tasks)
-    assert len(told["transfer"]) == 4
-    here = next(f for f in told["transfer"] if f["target"] == "miniworld_nli")
+    result = printed("prompt-study", runs["spt"].id, "transfer", "--tasks", tasks)
+    assert len(result["transfer"]) == 4
+    here = next(f for f in result["transfer"] if f["target"] == "miniworld_nli")
     assert here["direct"] == pytest.approx(sum(runs["spt"].scores()["accuracy"]) / 2)
     assert here["gain"] is None
     done = CliRunner().invoke(app, ["prompt-study", runs["spt"].id, "transfer"])

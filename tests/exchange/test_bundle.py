@@ -27,10 +27,10 @@ def test_a_bundle_holds_what_decides_and_proves_the_scores_and_is_the_same_twice
         for line in file.read("SHA256SUMS").decode().splitlines():
             digest, _, name = line.partition("  ")
             assert hashlib.sha256(file.read(name)).hexdigest() == digest
-        told = json.loads(file.read("bundle.json"))
+        contents = json.loads(file.read("bundle.json"))
         scores = file.read("tables/scores.csv").decode().splitlines()
-    assert [entry["run"] for entry in told["runs"]] == sorted(run.id for run in runs)
-    assert told["runs"][0]["versions"] == {"sacrebleu": "2.6.0"}
+    assert [entry["run"] for entry in contents["runs"]] == sorted(run.id for run in runs)
+    assert contents["runs"][0]["versions"] == {"sacrebleu": "2.6.0"}
     values = [v for run in runs for vs in run.scores().values() for v in vs]
     assert len(scores) == 1 + len(values)
 

@@ -328,7 +328,7 @@ def strange(header):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (huge, "claims shape"),
         (overlapping, "overlap or leave gaps"),
@@ -336,22 +336,22 @@ def strange(header):
         (strange, "in no known way"),
     ],
 )
-def test_a_header_that_lies_is_refused_before_anything_is_allocated(folder, damage, said):
+def test_a_header_that_lies_is_refused_before_anything_is_allocated(folder, damage, message):
     path = folder / "adapter_model.safetensors"
     header, data = header_of(path)
     damage(header)
     rewritten(path, header, data)
-    assert said in refused(folder)
+    assert message in refused(folder)
 
 
 @pytest.mark.parametrize(
-    ("length", "said"), [(2**62, "cut off or not a safetensors file"), (5, "cannot be read")]
+    ("length", "message"), [(2**62, "cut off or not a safetensors file"), (5, "cannot be read")]
 )
-def test_a_header_of_the_wrong_length_is_refused(folder, length, said):
+def test_a_header_of_the_wrong_length_is_refused(folder, length, message):
     path = folder / "adapter_model.safetensors"
     header, data = header_of(path)
     rewritten(path, header, data, length)
-    assert said in refused(folder)
+    assert message in refused(folder)
 
 
 def test_a_header_larger_than_any_model_needs_is_refused(folder):
@@ -381,7 +381,7 @@ def test_something_behind_the_tensors_is_refused(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "said"),
+    ("name", "shape", "message"),
     [
         ("stowaway", (1,), "'stowaway' does not belong to a LoRA adapter"),
         ("base_model.model.no.such.lora_A.weight", (8, 16), "does not have among the parts"),
@@ -392,14 +392,14 @@ def test_something_behind_the_tensors_is_refused(folder):
         ),
     ],
 )
-def test_foreign_tensors_and_other_shapes_are_refused(folder, name, shape, said):
+def test_foreign_tensors_and_other_shapes_are_refused(folder, name, shape, message):
     path = folder / "adapter_model.safetensors"
     save_file(load_file(path) | {name: torch.zeros(shape)}, path)
-    assert said in refused(folder)
+    assert message in refused(folder)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"use_dora": True}, "uses use_dora"),
         ({"bias": "all"}, "uses biases"),
@@ -410,10 +410,10 @@ def test_foreign_tensors_and_other_shapes_are_refused(folder, name, shape, said)
         ({"lora_alpha": "much"}, "must be a positive number"),
     ],
 )
-def test_a_configuration_we_have_no_equal_for_is_refused(folder, change, said):
+def test_a_configuration_we_have_no_equal_for_is_refused(folder, change, message):
     path = folder / "adapter_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    assert said in refused(folder)
+    assert message in refused(folder)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", "[" * 100_000])

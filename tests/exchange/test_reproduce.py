@@ -88,9 +88,9 @@ def test_every_changed_missing_and_added_file_is_named(own):
 
     with pytest.raises(BadInput) as error:
         reproduce.reproduce(edited(own / "a.zip", own / "b.zip", change), device="cpu")
-    for said in ("scores.json was changed", "history.jsonl is listed and not there",
+    for reason in ("scores.json was changed", "history.jsonl is listed and not there",
                  "answers.parquet is there and not listed"):  # fmt: skip
-        assert said in str(error.value)
+        assert reason in str(error.value)
 
 
 def test_other_versions_are_told_other_weights_data_and_settings_are_refused(own):
@@ -142,7 +142,7 @@ GOOD = "runs/0123456789ab/spec.json"
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
         ("/etc/passwd", "outside itself"),
         ("../spec.json", "outside itself"),
@@ -158,8 +158,8 @@ GOOD = "runs/0123456789ab/spec.json"
         ("runs/0123456789ab/", "no ordinary file"),
     ],
 )
-def test_names_that_lead_elsewhere_or_mean_nothing_are_refused(tmp_path, name, said):
-    with pytest.raises(BadInput, match=said):
+def test_names_that_lead_elsewhere_or_mean_nothing_are_refused(tmp_path, name, reason):
+    with pytest.raises(BadInput, match=reason):
         reproduce.open_bundle(zipped(tmp_path / "a.zip", [(name, b"{}")]))
 
 
@@ -208,7 +208,7 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("members", "said"),
+    ("members", "reason"),
     [
         ({}, "no member bundle.json"),
         ({"bundle.json": b"["}, "not JSON"),
@@ -218,8 +218,8 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch):
         ({"bundle.json": b'{"format": "peftcore-bundle-1", "runs": [{"run": "../x"}]}'}, "no id"),
     ],
 )
-def test_a_zip_that_is_no_bundle_is_refused(tmp_path, members, said):
-    with pytest.raises(BadInput, match=said):
+def test_a_zip_that_is_no_bundle_is_refused(tmp_path, members, reason):
+    with pytest.raises(BadInput, match=reason):
         reproduce.open_bundle(zipped(tmp_path / "a.zip", members.items()))
 
 

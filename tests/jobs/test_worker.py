@@ -288,14 +288,14 @@ def test_cancel_stops_within_one_step(models, queue):
     job = queue.submit(a_spec(evaluate_every=5))
     asked = []
 
-    def asking(run, **given):
+    def stop_soon(run, **given):
         def report(progress):
             if progress.step == 10 and not asked:
                 asked.append(queue.cancel(job.id))
 
         return execute_run(run, report=report, **given)
 
-    Worker(queue, "cpu", asking).run(once=True)
+    Worker(queue, "cpu", stop_soon).run(once=True)
     run = queue.store.open(job.run_id)
     assert (run.status().state, run.status().step) == ("cancelled", 10)
     assert queue.job_for(run.id).state == "cancelled"

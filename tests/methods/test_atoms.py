@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES, build_tiny
 
 from peftcore.adapters.adapted_model import AdaptedModel
@@ -34,8 +34,8 @@ def coefficients(adapted, x, place=1):
 def test_at_threshold_zero_it_is_lora_of_that_rank(family):
     base = build_tiny(family)
     sites = {"components": ["attention.query", "ffn"], "stacks": ["encoder", "decoder"]}
-    ours = dress(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
-    lora = dress(base, "lora", rank=5, alpha=5.0, **sites)
+    ours = random_adapted(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
+    lora = random_adapted(base, "lora", rank=5, alpha=5.0, **sites)
     for part in lora.adapter.targets():
         lora.tensors[f"down:{layer_key(part)}"].data = ours.tensors[
             f"encode:{layer_key(part)}"
@@ -95,7 +95,7 @@ def test_top_k_keeps_the_largest_and_no_more(tiny):
 
 def test_many_rounds_end_where_one_more_changes_nothing(tiny):
     """At the least value of the objective the slope is the threshold against each sign."""
-    adapted = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, rounds=20, threshold=0.3)
+    adapted = random_adapted(tiny("gpt2"), "atoms", (0,), 1, atoms=6, rounds=20, threshold=0.3)
     part = adapted.adapter.matrices[0]
     x = GAUSSIAN[..., : part.inputs]
     code = coefficients(adapted, x, 0)
@@ -113,18 +113,18 @@ def test_many_rounds_end_where_one_more_changes_nothing(tiny):
 
 
 def test_atoms_that_write_alike_share_in_later_rounds(tiny):
-    one = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3)
-    more = dress(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3, rounds=10)
+    one = random_adapted(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3)
+    more = random_adapted(tiny("gpt2"), "atoms", (0,), 1, atoms=6, threshold=0.3, rounds=10)
     size = lambda adapted: coefficients(adapted, GAUSSIAN, 0).abs().sum()
     assert size(more) < size(one)
 
 
 def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
     base, weight = tiny("t5"), 0.7
-    paid = dress(base, "atoms", (0,), 1, l1=weight)
+    paid = random_adapted(base, "atoms", (0,), 1, l1=weight)
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     task = paid.losses(batch, paid.centroid())
-    assert torch.equal(task, dress(base, "atoms", (0,), 1).losses(batch, paid.centroid()))
+    assert torch.equal(task, random_adapted(base, "atoms", (0,), 1).losses(batch, paid.centroid()))
     cost = paid.losses(batch, paid.centroid(), with_costs=True) - task
     notes = paid.notes(batch, paid.centroid())
     for row in range(3):
@@ -143,7 +143,7 @@ def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_padding_changes_no_price(tiny, family):
     """So a seed is trained the same whichever seeds ride along."""
-    adapted = dress(tiny(family), "atoms", (0,), 1, l1=5.0)
+    adapted = random_adapted(tiny(family), "atoms", (0,), 1, l1=5.0)
     encoder = ExampleBatcher(adapted.base, ["yes", "no"])
     together = adapted.losses(encoder.batch(EXAMPLES), adapted.centroid(), with_costs=True)
     for row, example in enumerate(EXAMPLES):
@@ -152,7 +152,7 @@ def test_padding_changes_no_price(tiny, family):
 
 
 def test_coefficients_can_be_read_for_every_part(tiny):
-    adapted = dress(tiny("t5"), "atoms", atoms=4)
+    adapted = random_adapted(tiny("t5"), "atoms", atoms=4)
     batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES * 2)
     notes = adapted.notes(batch, adapted.centroid())
     assert set(notes) == {layer_key(part) for part in adapted.adapter.matrices}

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.adapted_model import AdaptedModel
@@ -16,7 +16,7 @@ from peftcore.models.target_modules import layer_key
 def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, family):
     """What a layer adds is then what its weights, as coded, would compute."""
     base = tiny(family)
-    ours = dress(base, "block_atoms", (0,), 1, components=["attention.value"], price=0.01)
+    ours = random_adapted(base, "block_atoms", (0,), 1, components=["attention.value"], price=0.01)
     part = ours.adapter.matrices[0]
     coded = block_codes.cached_coding(base, part, 4, 64, 0.01)
     ours.tensors[f"atoms:{layer_key(part)}"].data = coded.atoms[None, None].clone()
@@ -33,7 +33,7 @@ def test_with_the_dictionarys_own_atoms_the_change_is_the_coded_matrix(tiny, fam
 
 
 def test_the_change_is_linear_in_the_atoms_block_by_block(tiny):
-    ours = dress(tiny("t5"), "block_atoms", vertices=2)
+    ours = random_adapted(tiny("t5"), "block_atoms", vertices=2)
     (name, change), *_ = ours.adapter.effective_tensors(ours.tensors).items()
     at = name.removeprefix("change:")
     codes, atoms = ours.adapter.codes[at], ours.tensors[f"atoms:{at}"]
@@ -55,7 +55,7 @@ def test_training_starts_at_the_base_model(tiny, family):
 
 
 def test_codes_are_no_part_of_what_is_trained_or_kept(tiny):
-    ours = dress(tiny("t5"), "block_atoms", block=2, multiple=3)
+    ours = random_adapted(tiny("t5"), "block_atoms", block=2, multiple=3)
     assert set(ours.tensors) == {f"atoms:{layer_key(part)}" for part in ours.adapter.matrices}
     assert {t.shape[2:] for t in ours.tensors.values()} == {(12, 2, 2)}
 
@@ -64,4 +64,4 @@ def test_blocks_that_do_not_divide_a_matrix_are_refused_with_those_that_do(tiny)
     with pytest.raises(
         BadInput, match=r"is 16 by 16, which blocks of 3 do not divide; .*: 2, 4, 8, 16$"
     ):
-        dress(tiny("bert"), "block_atoms", block=3)
+        random_adapted(tiny("bert"), "block_atoms", block=3)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.adapted_model import AdaptedModel
@@ -19,7 +19,7 @@ LAST = {  # the matrices of layer 0 that write to the residual stream
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_layer_gets_one_behind_attention_and_one_behind_its_last_matrix(tiny, family):
-    leaves = dress(tiny(family), "bottleneck").adapter.target_modules()
+    leaves = random_adapted(tiny(family), "bottleneck").adapter.target_modules()
     stem = LAST[family][0].partition(".0.")[0]
     assert set(LAST[family]) == {path for path in leaves if path.startswith(f"{stem}.0.")}
     assert len(leaves) == (8 if family == "t5" else 4)
@@ -27,7 +27,7 @@ def test_a_layer_gets_one_behind_attention_and_one_behind_its_last_matrix(tiny, 
 
 @pytest.mark.parametrize("bend", ["relu", "swish", "tanh"])
 def test_a_block_gets_up_of_bent_down_of_its_own_output_added(tiny, bend):
-    ours = dress(tiny("gpt2"), "bottleneck", (0,), 1, activation=bend, width=3)
+    ours = random_adapted(tiny("gpt2"), "bottleneck", (0,), 1, activation=bend, width=3)
     path = LAST["gpt2"][1]
     leaf = ours.model.get_submodule(path)
     x = torch.randn(2, 4, 64, generator=torch.Generator().manual_seed(1))
@@ -53,12 +53,12 @@ def test_training_starts_at_the_base_model(tiny, family):
 
 
 def test_the_feed_forward_alone_is_half_of_it(tiny):
-    both = dress(tiny("llama"), "bottleneck", width=5)
-    one = dress(tiny("llama"), "bottleneck", width=5, behind=["feed-forward"])
+    both = random_adapted(tiny("llama"), "bottleneck", width=5)
+    one = random_adapted(tiny("llama"), "bottleneck", width=5, behind=["feed-forward"])
     count = lambda a: sum(t[0, 0].numel() for n, t in a.tensors.items())
     assert count(both) == 2 * count(one) == 4 * (16 * 5 + 5 + 5 * 16 + 16)
 
 
 def test_blocks_the_base_does_not_have_are_refused_by_name(tiny):
     with pytest.raises(BadInput, match=r"no cross.output in its .*components must name one of"):
-        dress(tiny("bert"), "bottleneck", behind=["cross-attention"])
+        random_adapted(tiny("bert"), "bottleneck", behind=["cross-attention"])

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES, build_tiny
 
 from peftcore.adapters.adapted_model import AdaptedModel
@@ -52,7 +52,7 @@ def last_matrices(activation):
 def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     peft = pytest.importorskip("peft")
     base, twin = build_tiny(family), build_tiny(family)
-    ours = dress(base, "ia3", (0,), 1)
+    ours = random_adapted(base, "ia3", (0,), 1)
     modules, inner = TARGETS[family]
     theirs = peft.get_peft_model(
         twin.model, peft.IA3Config(target_modules=modules, feedforward_modules=inner)
@@ -61,9 +61,9 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     for name, module in theirs.named_modules():
         if not hasattr(module, "ia3_l"):
             continue
-        held = module.ia3_l["default"]
-        scale = their_scale(ours, name.removeprefix("base_model.model."), held.numel())
-        held.data = scale.view(held.shape)
+        parameter = module.ia3_l["default"]
+        scale = their_scale(ours, name.removeprefix("base_model.model."), parameter.numel())
+        parameter.data = scale.view(parameter.shape)
         filled += 1
     shared = 2 if family == "gpt2" else 1  # keys and values in one
     keys = sum("attention" in n or "cross" in n for n in ours.tensors)
@@ -104,7 +104,7 @@ def test_it_trains_a_number_per_key_value_and_inner_unit(tiny):
 
 def test_a_gated_feed_forward_is_scaled_where_its_last_matrix_reads(tiny):
     base = tiny("llama")
-    ours = dress(base, "ia3", (0,), 1, targets=["feed-forwards"])
+    ours = random_adapted(base, "ia3", (0,), 1, targets=["feed-forwards"])
     block = ours.model.model.layers[0].mlp
     scale = ours.tensors["scale:ffn.activation:model.layers.0.mlp.act_fn"][0, 0, 0]
     x = torch.randn(3, 4, 16, generator=torch.Generator().manual_seed(1))

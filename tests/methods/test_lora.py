@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import build_tiny
 
 from peftcore.errors import BadInput
@@ -16,7 +16,7 @@ from peftcore.models.batching import ExampleBatcher
 def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules):
     peft = pytest.importorskip("peft")
     base = build_tiny(family)
-    ours = dress(base, "lora", (0,), 1, rank=3, alpha=5.0, stacks=["encoder", "decoder"])
+    ours = random_adapted(base, "lora", (0,), 1, rank=3, alpha=5.0, stacks=["encoder", "decoder"])
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     twin = build_tiny(family)
     theirs = peft.get_peft_model(
@@ -54,7 +54,7 @@ def test_training_starts_at_the_base_model(tiny):
 
 
 def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):
-    adapted = dress(tiny("gpt2"), "lora", (0,), 1)
+    adapted = random_adapted(tiny("gpt2"), "lora", (0,), 1)
     leaf = adapted.model.transformer.h[0].attn.c_attn
     x = torch.randn(3, 4, 16)
     plain = leaf(x)
@@ -69,19 +69,20 @@ def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
     with pytest.raises(
         BadInput, match=r"no cross.query in its .*; components must name one of: attention.query"
     ):
-        dress(tiny("bert"), "lora", components=["cross.query"])
+        random_adapted(tiny("bert"), "lora", components=["cross.query"])
 
 
 def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
-    adapted = dress(tiny("t5"), "lora")  # the decoder is the default
+    adapted = random_adapted(tiny("t5"), "lora")  # the decoder is the default
     assert {part.path.split(".")[0] for part in adapted.adapter.targets()} == {"decoder"}
-    assert dress(tiny("bert"), "lora", stacks=["decoder"]).adapter.targets()
+    assert random_adapted(tiny("bert"), "lora", stacks=["decoder"]).adapter.targets()
     with pytest.raises(BadInput, match=r"no cross.query in its encoder"):
-        dress(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
+        random_adapted(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
 
 
 def test_a_component_named_twice_gets_one_product(tiny):
     once, twice = (
-        dress(tiny("bert"), "lora", components=["attention.query"] * count) for count in (1, 2)
+        random_adapted(tiny("bert"), "lora", components=["attention.query"] * count)
+        for count in (1, 2)
     )
     assert once.adapter.targets() == twice.adapter.targets()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import build_tiny
 
 from peftcore.errors import BadInput
@@ -22,7 +22,7 @@ def test_a_decoder_prefix_equals_the_peft_packages_given_the_same_numbers(family
             bias.weight.data.zero_()
     config = peft.PrefixTuningConfig(task_type=kind, num_virtual_tokens=4)
     theirs = peft.get_peft_model(twin.model, config).eval()
-    ours = dress(base, "prefix_tuning", (0,), 1, places=["decoder"])
+    ours = random_adapted(base, "prefix_tuning", (0,), 1, places=["decoder"])
     cache = theirs.get_prompt(batch_size=1)
     layers = (cache.self_attention_cache if family == "t5" else cache).layers
     for site in ours.adapter.attention_blocks():
@@ -39,8 +39,8 @@ def test_a_decoder_prefix_equals_the_peft_packages_given_the_same_numbers(family
 
 @pytest.mark.parametrize("place", ["encoder", "decoder", "cross"])
 def test_every_place_of_an_encoder_decoder_takes_a_prefix_of_its_own(tiny, place):
-    plain = dress(tiny("t5"), "prefix_tuning", places=["encoder", "decoder", "cross"])
-    ours = dress(tiny("t5"), "prefix_tuning", places=[place])
+    plain = random_adapted(tiny("t5"), "prefix_tuning", places=["encoder", "decoder", "cross"])
+    ours = random_adapted(tiny("t5"), "prefix_tuning", places=[place])
     assert {site.attention_kind for site in ours.adapter.attention_blocks()} == {place}
     assert len(plain.tensors) == 3 * len(ours.tensors)
     batch = ExampleBatcher(tiny("t5"), ()).batch(EXAMPLES * 2)
@@ -50,7 +50,7 @@ def test_every_place_of_an_encoder_decoder_takes_a_prefix_of_its_own(tiny, place
 
 
 def test_the_prefix_widens_recorded_attention_by_its_length(tiny):
-    ours = dress(tiny("t5"), "prefix_tuning", (0,), 1)
+    ours = random_adapted(tiny("t5"), "prefix_tuning", (0,), 1)
     batch = ExampleBatcher(tiny("t5"), ()).batch(EXAMPLES)
     sites = [site.path for site in tiny("t5").structure.attention_blocks]
     records = ours.record_attention(batch, ours.centroid(), sites)
@@ -63,11 +63,11 @@ def test_the_prefix_widens_recorded_attention_by_its_length(tiny):
 
 def test_content_attention_is_only_rescaled_where_inputs_are_the_same(tiny):
     """arXiv:2310.19698: dividing by one minus the prefix share gives the pattern without prefix."""
-    ours = dress(tiny("t5"), "prefix_tuning", (0,), 1, places=["encoder"])
+    ours = random_adapted(tiny("t5"), "prefix_tuning", (0,), 1, places=["encoder"])
     batch = ExampleBatcher(tiny("t5"), ()).batch(EXAMPLES)
     site = "encoder.block.0.layer.0.SelfAttention"
     after = ours.record_attention(batch, ours.centroid(), [site])[site].weights
-    plain = dress(tiny("t5"), "prompt_tuning", (0,), 1)
+    plain = random_adapted(tiny("t5"), "prompt_tuning", (0,), 1)
     plain.adapter.soft_tokens = lambda mix, n: None
     before = plain.record_attention(batch, plain.centroid(), [site])[site].weights
     content = after[..., 4:] / after[..., 4:].sum(-1, keepdim=True)
@@ -75,7 +75,7 @@ def test_content_attention_is_only_rescaled_where_inputs_are_the_same(tiny):
 
 
 def test_a_perceptron_is_shared_by_the_vertices_and_dropped_from_the_effective_prefix(tiny):
-    ours = dress(tiny("t5"), "prefix_tuning", perceptron=5)
+    ours = random_adapted(tiny("t5"), "prefix_tuning", perceptron=5)
     assert ours.tensors["embedding"].shape[:2] == (2, 3)
     assert ours.tensors["down"].shape[:2] == (2, 1)
     keys = ours.adapter.effective_tensors(ours.tensors)
@@ -87,4 +87,4 @@ def test_a_perceptron_is_shared_by_the_vertices_and_dropped_from_the_effective_p
 
 def test_places_the_base_does_not_have_are_refused_by_name(tiny):
     with pytest.raises(BadInput, match="no cross attention; places must name one of: encoder"):
-        dress(tiny("bert"), "prefix_tuning", places=["cross"])
+        random_adapted(tiny("bert"), "prefix_tuning", places=["cross"])

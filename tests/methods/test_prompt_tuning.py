@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 from support.bases import FAMILIES, build_tiny
 
 from peftcore.adapters.initializers import SeededInitializer
@@ -11,7 +11,7 @@ from peftcore.models.batching import ExampleBatcher
 @pytest.mark.parametrize("family", FAMILIES)
 def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny, family):
     base = tiny(family)
-    ours = dress(base, "prompt_tuning", (0,), 1)
+    ours = random_adapted(base, "prompt_tuning", (0,), 1)
     words = torch.tensor([10, 11, 12, 13])
     ours.tensors["tokens"].data = base.embeddings[words][None, None].clone()
     encoder = ExampleBatcher(base, ["yes", "no"])
@@ -32,7 +32,7 @@ def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny
 def test_outputs_equal_the_peft_packages_given_the_same_numbers():
     peft = pytest.importorskip("peft")
     base, twin = build_tiny("t5"), build_tiny("t5")
-    ours = dress(base, "prompt_tuning", (0,), 1)
+    ours = random_adapted(base, "prompt_tuning", (0,), 1)
     theirs = peft.get_peft_model(
         twin.model,
         peft.PromptTuningConfig(

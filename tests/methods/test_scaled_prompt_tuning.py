@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress
+from support.adapters import EXAMPLES, random_adapted
 
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.initializers import SeededInitializer
@@ -9,7 +9,7 @@ from peftcore.models.batching import ExampleBatcher
 
 def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
     base = tiny("t5")
-    spt, plain = dress(base, "spt"), dress(base, "prompt_tuning")
+    spt, plain = random_adapted(base, "spt"), random_adapted(base, "prompt_tuning")
     spt.tensors["scale"].data.fill_(1.0)
     plain.tensors["tokens"].data.copy_(spt.tensors["tokens"])
     batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
@@ -20,15 +20,15 @@ def test_with_every_scale_at_one_it_is_prompt_tuning(tiny):
 @pytest.mark.parametrize("share", ["token", "one", "feature"])
 def test_folding_the_scales_into_the_prompt_changes_no_logit(tiny, share, normalised):
     base = tiny("gpt2")
-    spt = dress(base, "spt", vertices=1, share=share, normalised=normalised)
-    folded = dress(base, "prompt_tuning", vertices=1)
+    spt = random_adapted(base, "spt", vertices=1, share=share, normalised=normalised)
+    folded = random_adapted(base, "prompt_tuning", vertices=1)
     folded.tensors["tokens"].data = spt.adapter.effective_tensors(spt.tensors)["tokens"].detach()
     batch = ExampleBatcher(base, ()).batch(EXAMPLES * 2)
     assert torch.equal(spt.logits(batch, spt.centroid()), folded.logits(batch, folded.centroid()))
 
 
 def test_what_shares_a_scale_decides_their_number(tiny):
-    shape = lambda share: dress(tiny("t5"), "spt", share=share).tensors["scale"].shape[2:]
+    shape = lambda share: random_adapted(tiny("t5"), "spt", share=share).tensors["scale"].shape[2:]
     assert shape("token") == (4, 1)
     assert shape("one") == (1, 1)
     assert shape("feature") == (1, 16)
@@ -39,12 +39,12 @@ def test_what_shares_a_scale_decides_their_number(tiny):
     [("both", {"tokens", "scale"}), ("scale", {"scale"}), ("prompt", {"tokens"})],
 )
 def test_only_the_chosen_half_is_trained(tiny, train, trained):
-    assert set(dress(tiny("t5"), "spt", train=train).trainable_tensors) == trained
+    assert set(random_adapted(tiny("t5"), "spt", train=train).trainable_tensors) == trained
 
 
 def test_behind_a_layer_norm_only_the_scale_decides_a_tokens_length(tiny):
     base = tiny("t5")
-    spt = dress(base, "spt", normalised=True)
+    spt = random_adapted(base, "spt", normalised=True)
     rows = spt.adapter.effective_tensors(spt.tensors)["tokens"]
     length = rows.square().mean(-1).sqrt() / base.embeddings.std()
     torch.testing.assert_close(length, spt.tensors["scale"][..., 0].abs(), rtol=1e-4, atol=1e-4)

@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, train, wearing
+from support.adapters import EXAMPLES, train, untrained_adapted
 
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import merged_parameters
@@ -12,7 +12,7 @@ from peftcore.models.batching import ExampleBatcher
 def test_it_equals_training_the_parameters_that_the_published_patterns_match(tiny):
     """The rule of the official code: a gradient for every parameter whose name matches."""
     base = tiny("t5")
-    ours = wearing(base, "sparsefit")
+    ours = untrained_adapted(base, "sparsefit")
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model)
     named = {
@@ -38,7 +38,7 @@ def test_it_equals_training_the_parameters_that_the_published_patterns_match(tin
 
 
 def test_settings_choose_components_stacks_and_layers(tiny):
-    made = wearing(
+    made = untrained_adapted(
         tiny("t5"), "sparsefit", components=["cross.key"], stacks=["decoder"], first_layer=1
     )
     assert list(made.tensors) == ["delta:decoder.block.1.layer.1.EncDecAttention.k.weight"]
@@ -46,7 +46,7 @@ def test_settings_choose_components_stacks_and_layers(tiny):
 
 def test_gpt2_query_alone_leaves_the_other_columns_of_the_matrix(tiny):
     base = tiny("gpt2")
-    ours = wearing(base, "sparsefit", components=["attention.query"])
+    ours = untrained_adapted(base, "sparsefit", components=["attention.query"])
     for tensor in ours.adapter.tensors.values():
         tensor.data += 1
     merged = merged_parameters(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
@@ -58,8 +58,8 @@ def test_gpt2_query_alone_leaves_the_other_columns_of_the_matrix(tiny):
 
 def test_what_the_base_does_not_have_is_refused_with_what_it_has(tiny):
     with pytest.raises(BadInput, match=r"no cross in layers 0 to 1 .*components all, layernorm"):
-        wearing(tiny("bert"), "sparsefit", components=["cross"])
+        untrained_adapted(tiny("bert"), "sparsefit", components=["cross"])
     with pytest.raises(BadInput, match=r"in layers 7 to 1 .* it has layers 0 to 1"):
-        wearing(tiny("t5"), "sparsefit", first_layer=7)
+        untrained_adapted(tiny("t5"), "sparsefit", first_layer=7)
     with pytest.raises(BadInput, match="components"):
-        wearing(tiny("t5"), "sparsefit", components=["querry"])
+        untrained_adapted(tiny("t5"), "sparsefit", components=["querry"])

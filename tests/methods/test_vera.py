@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress, wearing
+from support.adapters import EXAMPLES, random_adapted, untrained_adapted
 from support.bases import FAMILIES, build_tiny
 
 from peftcore.models.batching import ExampleBatcher
@@ -15,7 +15,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
     peft = pytest.importorskip("peft")
     base = build_tiny(family)
     stacks = ["encoder", "decoder"]
-    ours = dress(base, "vera", (0,), 1, rank=3, stacks=stacks)
+    ours = random_adapted(base, "vera", (0,), 1, rank=3, stacks=stacks)
     twin = build_tiny(family)
     config = peft.VeraConfig(r=3, target_modules=modules, vera_dropout=0.0)
     theirs = peft.get_peft_model(twin.model, config)
@@ -46,7 +46,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_parts_of_one_shape_share_a_product_that_is_not_trained(tiny, family):
-    adapted = wearing(tiny(family), "vera", rank=5)
+    adapted = untrained_adapted(tiny(family), "vera", rank=5)
     shapes = {(part.inputs, part.stop - part.start) for part in adapted.adapter.parts}
     frozen = adapted.adapter.untrained_names()
     assert frozen == {f"{side}:{i}x{o}" for i, o in shapes for side in ("down", "up")}
@@ -58,7 +58,7 @@ def test_parts_of_one_shape_share_a_product_that_is_not_trained(tiny, family):
 
 def test_training_starts_at_the_base_model(tiny):
     base = tiny("gpt2")
-    adapted = wearing(base, "vera", rank=4)
+    adapted = untrained_adapted(base, "vera", rank=4)
     batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
     given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
     with adapted.active(adapted.centroid(), 3, None):
@@ -66,7 +66,7 @@ def test_training_starts_at_the_base_model(tiny):
 
 
 def test_seeds_draw_random_products_of_their_own_that_vertices_share(tiny):
-    adapted = wearing(tiny("t5"), "vera", seeds=(0, 1), rank=4)
+    adapted = untrained_adapted(tiny("t5"), "vera", seeds=(0, 1), rank=4)
     down = next(t for name, t in adapted.tensors.items() if name.startswith("down:"))
     assert down.shape[:2] == (2, 1)
     assert not torch.equal(down[0], down[1])

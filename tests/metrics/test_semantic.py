@@ -41,8 +41,8 @@ def test_sentences_alike_in_meaning_are_nearer_than_others(minilm):
 
 def test_normalised_is_accuracy_times_the_mean_over_right_labels(minilm):
     gold = [explained("yes", "a dog runs")] * 3 + [explained("no", "it is late")]
-    said = [("yes", "dogs run"), ("no", "a dog runs"), (None, None), ("no", "it is dark")]
-    answers = [Answer("", label, text) for label, text in said]
+    pairs = [("yes", "dogs run"), ("no", "a dog runs"), (None, None), ("no", "it is dark")]
+    answers = [Answer("", label, text) for label, text in pairs]
     scores = semantic.semantic_explanation_scores(answers, gold)
     accuracy = text_scores.accuracy(answers, gold)
     assert accuracy == 0.5
@@ -76,8 +76,8 @@ def test_bertscore_runs_on_a_folder_and_is_full_for_equal_texts(tmp_path):
     base = build_tiny("bert")
     base.model.save_pretrained(tmp_path)
     base.tokenizer.save_pretrained(tmp_path)
-    held = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps(held | {"model_max_length": 64}))
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text("utf-8"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config | {"model_max_length": 64}))
     same, other = semantic.bertscores(
         ["a dog", "a dog"], [["cats", "a dog"], ["cats"]], tmp_path, 1
     )

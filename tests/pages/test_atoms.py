@@ -87,14 +87,14 @@ def pruned(run, state="done"):
         for what, top in (("loss", 1.0), ("score", 0.9)):
             where = {"what": what, "seed": seed}
             ends = {"order": "ends", "draw": 0, "k": [0, 8], "values": [0.1, top]}
-            told = {"answers": [["base words"], ["all words"]]} if what == "score" else {}
-            study.append_value(where | ends | told)
+            extra = {"answers": [["base words"], ["all words"]]} if what == "score" else {}
+            study.append_value(where | ends | extra)
             for order, draw in (("importance", 0), ("ablation", 0), ("random", 0), ("random", 1)):
-                told = {"answers": [[f"kept {k}"] for k in KS]} if order == "importance" else {}
+                extra = {"answers": [[f"kept {k}"] for k in KS]} if order == "importance" else {}
                 lost = 0.2 * (order == "random")
                 values = [top - lost - 0.01 * seed] * 3
                 kept = {"order": order, "draw": draw, "k": KS, "values": values}
-                study.append_value(where | kept | (told if what == "score" else {}))
+                study.append_value(where | kept | (extra if what == "score" else {}))
     study.write_status(state=state, done=5, of=9)
     return study
 
@@ -250,9 +250,9 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
     study = AtomsJob.create(ask)
     study.write_plan(FACTS, [])
     for seed in (0, 1):
-        told = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
+        extra = {"both": 0.5, "first": 0.6, "second": 0.1, "none": 0.0, "n": 24}
         where = {"what": "combined", "task": "miniworld_nli", "metric": "accuracy"}
-        study.append_value(where | {"seed": seed} | told)
+        study.append_value(where | {"seed": seed} | extra)
     study.write_status(state="done")
     names = ("both, 1 and 1 times", "first alone", "second alone", "no atoms (the base)")
     monkeypatch.setattr(selection, "combined_answers", lambda *given: dict.fromkeys(names, "yes"))
@@ -272,8 +272,8 @@ def test_density_is_drawn_for_every_run_of_a_path():
     study.write_plan(FACTS | placed, [])  # made around another run, which differs in sparsity
     study.append_value({"what": "run", "value": None, "run": other.id, "scores": [0.8, 0.9]})
     for value, zero in ((0.0, 0.0), (1.0, 0.6)):
-        told = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
-        study.append_value({"what": "run", "effective": [3.0, 4.0]} | told)
+        extra = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
+        study.append_value({"what": "run", "effective": [3.0, 4.0]} | extra)
     study.write_status(state="done")
     (chart,) = charts(opened("Density"))
     (line,) = chart["data"]
@@ -290,17 +290,17 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
     from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
     run = atoms_run()
-    held = np.array([[0.0, 0.5], [0.25, -1.0]])
-    told = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), held) for site in SITES))
-    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: told)
+    coefficients = np.array([[0.0, 0.5], [0.25, -1.0]])
+    extra = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), coefficients) for site in SITES))
+    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: extra)
     page = opened("Text")
     (chart,) = charts(page)
     assert chart["layout"]["xaxis"]["ticktext"][0] == "&lt;s&gt;"
     assert chart["data"][0]["z"] is not None
     assert "Answer" in words(page)
     page.selectbox(key=f"atoms.site.{run.id}.0").set_value(3).run()
-    told = charts(sound(page))[0]["layout"]["title"]["text"]
-    assert "Decoder 2, cross query" in told.replace("<br>", " ")
+    extra = charts(sound(page))[0]["layout"]["title"]["text"]
+    assert "Decoder 2, cross query" in extra.replace("<br>", " ")
 
 
 def test_an_address_of_another_run_gets_a_sentence():

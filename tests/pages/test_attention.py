@@ -34,7 +34,7 @@ def no_runs(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def shelf(tiny, tmp_path, monkeypatch):
+def models(tiny, tmp_path, monkeypatch):
     """A random encoder of one's own."""
     tiny("bert").model.save_pretrained(tmp_path / "random-bert")
     tiny("bert").tokenizer.save_pretrained(tmp_path / "random-bert")
@@ -166,7 +166,7 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     assert table["Before"].max() == 0
 
 
-def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_runs, shelf):
+def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_runs, models):
     page = opened()
     page.selectbox(key="attention.run").set_value("base:random-bert").run()
     page.segmented_control(key="attention.source").set_value("My own text").run()

@@ -75,7 +75,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
 
 
 @pytest.mark.parametrize(
-    ("second", "said"),
+    ("second", "sentence"),
     [
         (
             [0.5, 0.6, 0.7, 0.8],
@@ -84,11 +84,11 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
         ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.484 to +0.534)"),
     ],
 )
-def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, said):
+def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, sentence):
     make_run("lora").write_scores({"accuracy": [0.6, 0.7, 0.8, 0.9]})
     make_run("spt").write_scores({"accuracy": second})
     shown = words(opened())
-    assert said in shown
+    assert sentence in shown
     assert "24 examples of the split test, seeds 0 to 3" in shown
 
 
@@ -258,9 +258,9 @@ def test_the_sweep_that_ships_is_offered_and_shown_where_the_address_names_it(
 ):
     from app.compare import selection
 
-    shelf = RunStore(tmp_path / "sweep_runs", demo_folder=tmp_path)
-    there = [make_run(m, store=shelf, population={"seeds": 6}) for m in ("lora", "spt")]
-    monkeypatch.setattr(selection, "SHIPPED_RUNS", shelf.folder)
+    shipped = RunStore(tmp_path / "sweep_runs", demo_folder=tmp_path)
+    there = [make_run(m, store=shipped, population={"seeds": 6}) for m in ("lora", "spt")]
+    monkeypatch.setattr(selection, "SHIPPED_RUNS", shipped.folder)
     make_runs()
     page = opened()
     assert len(page.multiselect[0].options) == 4

@@ -45,12 +45,12 @@ def words(page):
 
 def test_methods_stand_side_by_side_with_their_scores():
     page = opened("Methods")
-    told = words(page)
-    assert "10 new examples for training, and 20 old ones beside them" in told
-    assert "The base alone" in told
-    assert "New is the digit three, which the base never saw" in told
-    assert "on old prompts, 5 seeds paired" in told
-    assert "draw a three" in told
+    text = words(page)
+    assert "10 new examples for training, and 20 old ones beside them" in text
+    assert "The base alone" in text
+    assert "New is the digit three, which the base never saw" in text
+    assert "on old prompts, 5 seeds paired" in text
+    assert "draw a three" in text
     page.segmented_control(key="images.age").set_value("Old").run()
     assert "draw an eight" in words(sound(page))
 
@@ -87,8 +87,8 @@ def test_an_address_of_old_names_its_task_still():
 
 def test_a_view_of_atoms_says_which_task_has_none():
     page = opened("Editing", task="pictures_digit_alone")
-    told = words(page).replace("\\", "")
-    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in told
+    text = words(page).replace("\\", "")
+    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in text
     assert page.segmented_control(key="images.task").value == "pictures_digit"
 
 
@@ -164,8 +164,8 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     results_store.save_figure(ask.figure_name, measured(own_run))
     study.write_status(state="done", done=25, of=25)
     page.run()
-    told = words(sound(page))
-    assert "16 pictures of new ones a point and seed; 2 seeds" in told
+    text = words(sound(page))
+    assert "16 pictures of new ones a point and seed; 2 seeds" in text
     line = page.dataframe[-1].value.iloc[0]
     assert line["Kept first"] == "Earns most"
     assert line["Spearman (95 %)"] == "1.000 (1.000 to 1.000)"

@@ -61,9 +61,9 @@ def test_methods_without_effect_on_layers_are_not_offered():
 def test_a_trained_prefix_keeps_the_order_and_lora_does_not():
     page = opened()
     choose(page, "limits.place", "decoder")
-    said = words(page)
-    assert "Order of content unchanged" in said
-    assert "Content attention changed" in said
+    text = words(page)
+    assert "Order of content unchanged" in text
+    assert "Content attention changed" in text
     single, double, half = residuals(page)
     assert double < 1e-12 < single < 1e-4 < half < 1
     titles = [note["text"] for note in spec(page)["layout"]["annotations"]]

@@ -80,11 +80,11 @@ def test_data_finds_the_examples_that_hold_a_word():
 def test_data_shows_the_example_that_was_ticked(monkeypatch):
     rows = cache.split_examples("miniworld_nli", "train").examples
     state = {"data.table.train": {"selection": {"rows": [1]}}}
-    told = {}
+    options = {}
     monkeypatch.setattr("streamlit.session_state", state)
-    monkeypatch.setattr("streamlit.dataframe", lambda *given, **more: told.update(more))
+    monkeypatch.setattr("streamlit.dataframe", lambda *given, **more: options.update(more))
     example_browser.select_example(rows[4:9], rows, "train")
-    told["on_select"]()
+    options["on_select"]()
     assert state["data.example.train"] == 6  # counted from one
 
 
@@ -183,12 +183,12 @@ def test_a_finished_run_tells_means_with_intervals_and_every_seed():
     run = make_run("lora", population={"seeds": 3})
     run.write_scores({"accuracy": [0.5, 0.7, 0.6], "chrf": [40.0, None, 41.0]})
     app = open_page("runs", run=run.id)
-    [told] = [frame.value for frame in app.dataframe if "Mean" in frame.value]
+    [options] = [frame.value for frame in app.dataframe if "Mean" in frame.value]
     [seeds] = [frame.value for frame in app.dataframe if "Accuracy" in frame.value]
     half = 4.302653 * 0.1 / 3**0.5  # t with two degrees of freedom
-    assert list(told["Mean"]) == ["0.600", "40.5"]
-    assert told["95 % interval"][0] == f"{0.6 - half:.3f} to {0.6 + half:.3f}"
-    assert list(told["Seeds"]) == [3, 2]
+    assert list(options["Mean"]) == ["0.600", "40.5"]
+    assert options["95 % interval"][0] == f"{0.6 - half:.3f} to {0.6 + half:.3f}"
+    assert list(options["Seeds"]) == [3, 2]
     assert list(seeds["Accuracy"]) == [0.5, 0.7, 0.6]
     assert sound(app)
 
@@ -312,7 +312,7 @@ def test_pages_import_only_the_app_and_the_core():
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory):
+def models(tmp_path_factory):
     """Two random base models in a folder, as PEFTCORE_MODELS names it."""
     from support.bases import build_tiny
 
@@ -325,5 +325,5 @@ def shelf(tmp_path_factory):
 
 
 @pytest.fixture
-def base(shelf, monkeypatch):
-    monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
+def base(models, monkeypatch):
+    monkeypatch.setenv("PEFTCORE_MODELS", str(models))

@@ -24,7 +24,9 @@ def quiet(monkeypatch):
 
 @pytest.fixture
 def book():
-    return rating_store.rating_store()
+    store = rating_store.rating_store()
+    store.new_id = rated.counted()  # sides follow from ids: by chance no pair is disputed
+    return store
 
 
 def opened(name, **query):
@@ -125,9 +127,9 @@ def test_a_link_from_the_comparison_offers_just_the_runs_compared(monkeypatch, t
     asked = [first.id, last.id]
     page = opened("compare", runs=",".join(asked))
     offered = [each.proto for each in page.get("page_link") if "rate these" in each.proto.label]
-    told = parse_qs(offered[0].query_string)
-    assert told == {"rate.view": ["New project"], "runs": [",".join(asked)]}
-    page = opened("rate", **{name: values[0] for name, values in told.items()})
+    address = parse_qs(offered[0].query_string)
+    assert address == {"rate.view": ["New project"], "runs": [",".join(asked)]}
+    page = opened("rate", **{name: values[0] for name, values in address.items()})
     assert page.multiselect(key=f"rate.runs.{first.spec.task}").value == asked
 
 
@@ -224,8 +226,8 @@ def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
         rating.submit_answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
         texts = rating.read_screen(book, who, shown.lease).texts
         second = next(text.side for text in texts if text.explanation.startswith("other"))
-        said = rating.Judgement(verdict=second, shortcomings=("trivial",))
-        rating.submit_rating(book, who, shown.lease, said, f"r {shown.lease}")
+        judgement = rating.Judgement(verdict=second, shortcomings=("trivial",))
+        rating.submit_rating(book, who, shown.lease, judgement, f"r {shown.lease}")
     page = view(opened("ratings", project=project.id), "Verdicts")
     _, shortcomings = charts(page)
     assert shortcomings["layout"]["yaxis"]["ticktext"] == [rated.METHODS[0]]

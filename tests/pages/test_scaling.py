@@ -19,7 +19,7 @@ TRAINING = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2}
 
 
 @pytest.fixture(scope="module")
-def shelf(tiny, tmp_path_factory):
+def models(tiny, tmp_path_factory):
     """A folder of base models with the random T5."""
     folder, base = tmp_path_factory.mktemp("models"), tiny("t5")
     base.model.save_pretrained(folder / "random-t5")
@@ -28,11 +28,11 @@ def shelf(tiny, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(shelf, tmp_path_factory):
+def trained(models, tmp_path_factory):
     """A folder with a run of scaled prompt tuning and one of prompt tuning."""
     store = RunStore(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("demos"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PEFTCORE_MODELS", str(shelf))
+        patch.setenv("PEFTCORE_MODELS", str(models))
         for method in ("spt", "prompt_tuning"):
             execute_run(store.create(asked(method)))
     return store.folder
@@ -46,13 +46,13 @@ def asked(method, task="miniworld_nli", **settings):
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path, shelf):
+def alone(monkeypatch, tmp_path, models):
     """No demo runs, no worker, and nothing loaded in the background."""
     monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr(cache, "imports_ready", lambda: True)
     monkeypatch.setattr(ablation_views, "ensure_worker", lambda **_: False)
     monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
+    monkeypatch.setenv("PEFTCORE_MODELS", str(models))
 
 
 @pytest.fixture

@@ -86,11 +86,11 @@ def test_unknown_names_and_times_are_refused(tmp_path):
 def test_a_short_run_learns_and_writes_a_folder_that_loads(name, tmp_path, monkeypatch):
     monkeypatch.setattr(text_pretraining, "_FINAL_COUNT", 8)
     monkeypatch.setattr(text_pretraining, "_INTERIM_COUNT", 8)
-    told: list[dict] = []
-    result = text_pretraining.pretrain_base(name, tmp_path / name, 200_000, 0, told.append)
+    reports: list[dict] = []
+    result = text_pretraining.pretrain_base(name, tmp_path / name, 200_000, 0, reports.append)
     assert result["validation_loss"] < 8.0  # random weights give ln 3200 = 8.07 and more
     assert (tmp_path / name / "model.safetensors").exists()
-    assert told[-1]["step"] == result["step"]
+    assert reports[-1]["step"] == result["step"]
 
 
 def _shipped(name):

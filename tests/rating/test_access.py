@@ -166,10 +166,10 @@ def test_nothing_a_rater_is_given_names_a_method_a_run_or_a_seed(home, mode):
         given += [rating.submit_rating(book, who, shown.lease, verdict, shown.lease)]
         given += [rating.read_screen(book, who, shown.lease), rating.rater_progress(book, who)]
         given += rating.past_items(book, who)
-    told = json.dumps([dataclasses.asdict(one) for one in given], default=vars)
-    assert "reason 3" in told  # the search sees what is shown
+    text = json.dumps([dataclasses.asdict(one) for one in given], default=vars)
+    assert "reason 3" in text  # the search sees what is shown
     for word in (*METHODS, "aaaaaaaaaaaa", "bbbbbbbbbbbb", "seed", "method", "task/test", "gold"):
-        assert word not in told
+        assert word not in text
 
 
 def test_rating_everything_leaves_a_rater_with_nothing_else(there):

@@ -41,8 +41,8 @@ def test_raters_have_orders_of_their_own_and_they_are_recorded(book):
     for name in "abc":
         who = rater(book, made, name)
         rate_all(book, who)
-        told = rating.verdict_table(book, rating.experimenter(), made.id)
-        own = told[told["name"] == name].sort_values("position")
+        table = rating.verdict_table(book, rating.experimenter(), made.id)
+        own = table[table["name"] == name].sort_values("position")
         assert list(own["position"]) == list(range(1, 8))
         orders.append(tuple(own["example"]))
     assert len(set(orders)) == 3
@@ -127,9 +127,9 @@ def test_training_comes_first_and_checks_lie_on_the_way(book):
         kinds.append(shown.training)
         assert written.feedback == ("Because." if shown.training else "")
     assert kinds == [True] + [False] * 7
-    told = rating.check_table(book, rating.experimenter(), made.id).iloc[0]
-    assert (told["checks"], told["checks_passed"]) == (1, 1)
-    assert (told["trainings"], told["trainings_passed"], told["ratings"]) == (1, 0, 6)
+    table = rating.check_table(book, rating.experimenter(), made.id).iloc[0]
+    assert (table["checks"], table["checks_passed"]) == (1, 1)
+    assert (table["trainings"], table["trainings_passed"], table["ratings"]) == (1, 0, 6)
 
 
 def test_a_quota_ends_a_raters_way(book):

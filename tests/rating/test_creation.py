@@ -16,8 +16,8 @@ def test_one_call_makes_a_project_from_runs(book):
     made = rating.create_project(book, ME, runs, items=6, training=1, checks=1)
     assert made.facts["runs"] == [run.id for run in runs]
     assert made.facts["methods"] == ["prefix_tuning", "lora"]
-    told = rating.item_table(book, ME, made.id)
-    assert list(told["kind"]).count("training") == list(told["kind"]).count("check") == 1
+    table = rating.item_table(book, ME, made.id)
+    assert list(table["kind"]).count("training") == list(table["kind"]).count("check") == 1
     key = rating.origin_table(book, ME, made.id)
     assert key.groupby("method")["item"].count().to_dict() == {
         "gold": 6,
@@ -26,7 +26,7 @@ def test_one_call_makes_a_project_from_runs(book):
     }
     assert key["correct"].all()
     answers = runs[1].answers().set_index(["seed", "example"])
-    shown = told.set_index("item")
+    shown = table.set_index("item")
     for row in key[key["run"] == runs[1].id].to_dict("records"):
         example = shown.at[row["item"], "example"]
         assert answers.at[(row["seed"], example), "explanation"] == row["explanation"]
@@ -74,8 +74,8 @@ def test_experimenters_see_how_far_each_rater_is(book):
     rater(book, made, "Bob")
     rate_next(book, ann)
     rating.skip_item(book, ann, rating.next_item(book, ann).lease, "s")
-    told = [
+    table = [
         (row.name, row.done, row.skipped, row.active)
         for row in rating.list_raters(book, ME, made.id)
     ]
-    assert told == [("Ann", 1, 1, True), ("Bob", 0, 0, True)]
+    assert table == [("Ann", 1, 1, True), ("Bob", 0, 0, True)]

@@ -55,11 +55,11 @@ def test_the_shipped_file_is_made_again_byte_for_byte():
 
 def test_in_pairs_a_wrong_label_is_blamed_on_the_text_that_has_it(book):
     project = next(p for p in rating.list_projects(book, ME) if p.settings.mode == "pairwise")
-    said, key = (
+    verdicts, key = (
         rating.verdict_table(book, ME, project.id),
         rating.origin_table(book, ME, project.id),
     )
-    blamed = said[[("inaccurate" in ticked) for ticked in said["shortcomings"]]]
+    blamed = verdicts[[("inaccurate" in ticked) for ticked in verdicts["shortcomings"]]]
     lost = blamed[blamed["verdict"] != "tie"]
     assert len(lost) > 10
     places = [int((row.verdict == "left") != row.flipped) for row in lost.itertuples()]
@@ -102,9 +102,9 @@ def test_a_bundle_carries_the_whole_history(home, tmp_path):
     project(other, 2)  # so that numbers differ
     assert bundle.load_project(other, ME, lines) == made
     assert bundle.load_project(other, ME, lines) == made  # again: left as it is
-    told = rating.verdict_table(other, ME, made.id, history=True)
-    assert list(told["verdict"]) == ["yes", "no", "weak no"]
-    assert list(told["current"]) == [False, False, True]
+    table = rating.verdict_table(other, ME, made.id, history=True)
+    assert list(table["verdict"]) == ["yes", "no", "weak no"]
+    assert list(table["current"]) == [False, False, True]
     assert len(rating.origin_table(other, ME, made.id)) == 3
     with pytest.raises(rating.NotAllowed):
         rating.sign_in(other, f"{who.rater}.")

@@ -19,7 +19,7 @@ def pool(examples=24, runs=("r1", "r2"), right=lambda run, number: True, same=Fa
         f"e{n}": RatedQuestion(f"e{n}", LABELS[n % 2], f"gold {n}", (("text", f"q{n}"),), LABELS)
         for n in range(examples)
     }
-    said = {
+    judgement = {
         run: {
             f"e{n}": [
                 RunAnswer(
@@ -36,7 +36,7 @@ def pool(examples=24, runs=("r1", "r2"), right=lambda run, number: True, same=Fa
         }
         for run in runs
     }
-    return AnswerPool(questions, said, LABELS)
+    return AnswerPool(questions, judgement, LABELS)
 
 
 def draw(of, **settings):
@@ -102,10 +102,10 @@ def test_whoever_does_what_a_check_says_passes(mode):
     for item in checks:
         wanted = item.expected[0]
         assert f'choose "{wanted}"' in item.texts[0][1]
-        said = {"verdict": wanted, "scales": {}}
+        judgement = {"verdict": wanted, "scales": {}}
         if mode == "likert":
-            said["scales"] = dict.fromkeys(item_sampling.DIMENSIONS, int(wanted.split()[0]))
-        assert item_sampling.is_accepted(item.expected, said, mode)
+            judgement["scales"] = dict.fromkeys(item_sampling.DIMENSIONS, int(wanted.split()[0]))
+        assert item_sampling.is_accepted(item.expected, judgement, mode)
 
 
 def test_training_shows_a_good_and_a_bad_explanation():

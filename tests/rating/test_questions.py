@@ -27,11 +27,11 @@ def rows(**columns):
     )
 
 
-def measured(question, said=None):
-    said = rows(**STEPS) if said is None else said
-    words, order = questions.verdict_categories(said, "likert", question)
+def measured(question, verdicts=None):
+    verdicts = rows(**STEPS) if verdicts is None else verdicts
+    words, order = questions.verdict_categories(verdicts, "likert", question)
     table = agreement.pivot_verdicts(
-        said.assign(category=words), item="item", rater="rater", verdict="category"
+        verdicts.assign(category=words), item="item", rater="rater", verdict="category"
     )
     found = agreement.agreement_statistics(table, order, resamples=200)
     return {each.name: each for each in found}, agreement.cohen_kappas(table, order, resamples=200)
@@ -77,35 +77,35 @@ def test_raters_who_always_differ_agree_less_than_chance():
 
 
 def test_a_dimension_of_a_single_rater_has_no_agreement():
-    said = rows(**STEPS).drop_duplicates("item")
-    found, pairs = measured("fluent", said)
+    verdicts = rows(**STEPS).drop_duplicates("item")
+    found, pairs = measured("fluent", verdicts)
     assert {each.value for each in found.values()} == {None}
     assert all("two raters" in each.reason for each in found.values())
     assert pairs.empty
 
 
 def test_the_widest_dimension_counts_and_opposite_views_do_not_cancel():
-    said = rows(
+    verdicts = rows(
         justifies=[(1, 5), (2, 3), (4, 4)],
         makes_sense=[(5, 1), (3, 3), (4, 4)],
         new_information=[(3, 3), (1, 4), (4, 4)],
         fluent=[(3, 3), (3, 3), (4, 4)],
     )
-    found = questions.verdict_spread(said, "likert")
+    found = questions.verdict_spread(verdicts, "likert")
     assert found.to_dict("records") == [
         {"item": "a", "spread": 1.0, "verdicts": 2, "about": "justifies"},
         {"item": "b", "spread": 0.75, "verdicts": 2, "about": "new_information"},
         {"item": "c", "spread": 0.0, "verdicts": 2, "about": "justifies"},
     ]
-    named = questions.verdict_spread(said, "likert", "makes_sense")
+    named = questions.verdict_spread(verdicts, "likert", "makes_sense")
     assert dict(zip(named["item"], named["spread"], strict=True)) == {"a": 1, "b": 0, "c": 0}
     with pytest.raises(BadInput, match="dimension"):
-        questions.verdict_spread(said, "likert", "wit")
+        questions.verdict_spread(verdicts, "likert", "wit")
 
 
 def test_four_points_spread_by_their_numbers_and_pairs_by_who_won():
-    said = pd.DataFrame({"item": ["a", "a", "b"], "score": [1.0, 1 / 3, 0.0]})
-    assert questions.verdict_spread(said, "single")[["item", "spread"]].to_numpy().tolist() == [
+    verdicts = pd.DataFrame({"item": ["a", "a", "b"], "score": [1.0, 1 / 3, 0.0]})
+    assert questions.verdict_spread(verdicts, "single")[["item", "spread"]].to_numpy().tolist() == [
         ["a", pytest.approx(2 / 3)]
     ]
     pairs = pd.DataFrame(
@@ -130,11 +130,11 @@ def test_nobody_yet_is_an_empty_table(mode, home):
     book = rating.RatingStore()
     items = [rated.pair(0)] if mode == "pairwise" else 1
     project = rated.project(book, items, mode=mode)
-    said = rating.verdict_table(book, rated.ME, project.id)
-    assert questions.verdict_spread(said, mode).empty
+    verdicts = rating.verdict_table(book, rated.ME, project.id)
+    assert questions.verdict_spread(verdicts, mode).empty
     assert np.all(
         [
-            questions.verdict_categories(said, mode, q)[0].empty
+            questions.verdict_categories(verdicts, mode, q)[0].empty
             for q in questions.QUESTIONS_BY_MODE[mode]
         ]
     )

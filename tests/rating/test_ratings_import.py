@@ -42,13 +42,13 @@ def feb(gold_first, answers, questions=("17", "23")):
 def test_a_long_table_becomes_a_closed_project(book):
     made = ratings_import.import_table(book, ME, LONG, "Elsewhere")
     assert (made.open, made.settings.overlap, made.facts["imported"]) == (False, 2, 4)
-    told = rating.scored_table(book, ME, made.id)
-    assert list(told["score"]) == pytest.approx([1, 1 / 3, 1 / 3, 0])
-    assert list(told["method"]) == ["lora", "lora", "spt", "spt"]
-    assert list(told["name"]) == ["ann", "bob", "ann", "bob"]
-    assert list(told["seconds"]) == [4.5, 7, 3, 2]
-    assert told["shortcomings"][1] == ["trivial", "incomplete"]
-    assert told["comment"][0] == "fine"
+    scored = rating.scored_table(book, ME, made.id)
+    assert list(scored["score"]) == pytest.approx([1, 1 / 3, 1 / 3, 0])
+    assert list(scored["method"]) == ["lora", "lora", "spt", "spt"]
+    assert list(scored["name"]) == ["ann", "bob", "ann", "bob"]
+    assert list(scored["seconds"]) == [4.5, 7, 3, 2]
+    assert scored["shortcomings"][1] == ["trivial", "incomplete"]
+    assert scored["comment"][0] == "fine"
 
 
 def test_lines_of_json_read_like_a_table(book):
@@ -67,15 +67,15 @@ def test_forms_of_the_benchmark_are_taken_apart(book):
         + [("yes", "w_no", "yes", "no")],
     )
     made = ratings_import.import_table(book, ME, text, "FEB", method="t5-large")
-    told = rating.scored_table(book, ME, made.id)
-    means = told.groupby("method")["score"].mean()
+    scored = rating.scored_table(book, ME, made.id)
+    means = scored.groupby("method")["score"].mean()
     # gold: 1, 2/3, 1 of question 17 and 1, 1, 0 of 23; model: 0, 0, 1/3 and 1/3, 0, 1
     assert means["gold"] == pytest.approx((1 + 2 / 3 + 1 + 1 + 1 + 0) / 6)
     assert means["t5-large"] == pytest.approx((0 + 0 + 1 / 3 + 1 / 3 + 0 + 1) / 6)
     key = rating.origin_table(book, ME, made.id)
     texts = {(row["method"], row["explanation"]) for row in key.to_dict("records")}
     assert texts == {("gold", "e1i"), ("t5-large", "e1j"), ("gold", "e2j"), ("t5-large", "e2i")}
-    assert list(told[told["method"] == "gold"]["answer_correct"]) == [True, False] * 3
+    assert list(scored[scored["method"] == "gold"]["answer_correct"]) == [True, False] * 3
 
 
 def test_the_benchmarks_agreement_follows_from_an_import(book):
@@ -85,8 +85,8 @@ def test_the_benchmarks_agreement_follows_from_an_import(book):
         [("yes", "no", "yes", "no"), ("w_yes", "w_no", "no", "w_no"), ("yes", "yes", "yes", "no")],
     )
     made = ratings_import.import_table(book, ME, text, "FEB")
-    told = rating.verdict_table(book, ME, made.id)
-    table = agreement.pivot_verdicts(told, item="item", rater="rater", verdict="verdict")
+    scored = rating.verdict_table(book, ME, made.id)
+    table = agreement.pivot_verdicts(scored, item="item", rater="rater", verdict="verdict")
     both = agreement.merge_categories(table, {v: v.removeprefix("weak ") for v in rating.VERDICTS})
     found = {
         c.name: c.value for c in agreement.agreement_statistics(both, ["yes", "no"], resamples=100)

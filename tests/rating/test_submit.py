@@ -11,7 +11,7 @@ def book(home):
     return rating.RatingStore(new_id=counted())
 
 
-def said(verdict="yes", **more):
+def judge(verdict="yes", **more):
     return rating.Judgement(verdict=verdict, **more)
 
 
@@ -20,10 +20,10 @@ def test_nothing_is_shown_or_rated_before_the_own_answer(book):
     shown = rating.next_item(book, who)
     assert (shown.texts, shown.right_answer) == ((), None)
     with pytest.raises(rating.NotAllowed, match="answer the question first"):
-        rating.submit_rating(book, who, shown.lease, said(), "r")
+        rating.submit_rating(book, who, shown.lease, judge(), "r")
     shown = rating.submit_answer(book, who, shown.lease, " NEUTRAL ", "a")
     assert (shown.answer, len(shown.texts)) == ("neutral", 1)
-    assert rating.submit_rating(book, who, shown.lease, said(), "r").id
+    assert rating.submit_rating(book, who, shown.lease, judge(), "r").id
 
 
 def test_the_first_answer_stays(book):
@@ -44,8 +44,8 @@ def test_a_rating_that_arrives_twice_counts_once(book):
     who = rater(book, made)
     lease = rating.next_item(book, who).lease
     rating.submit_answer(book, who, lease, "neutral", "a")
-    first = rating.submit_rating(book, who, lease, said(), "key")
-    again = rating.submit_rating(book, who, lease, said(), "key")
+    first = rating.submit_rating(book, who, lease, judge(), "key")
+    again = rating.submit_rating(book, who, lease, judge(), "key")
     assert (again.id, first.repeated, again.repeated) == (first.id, False, True)
     assert len(rating.verdict_table(book, ME, made.id, history=True)) == 1
 
@@ -54,9 +54,9 @@ def test_a_key_cannot_be_used_for_something_else(book):
     who = rater(book, project(book))
     lease = rating.next_item(book, who).lease
     rating.submit_answer(book, who, lease, "neutral", "key")
-    rating.submit_rating(book, who, lease, said(), "key")
+    rating.submit_rating(book, who, lease, judge(), "key")
     with pytest.raises(BadInput, match="used for something else"):
-        rating.submit_rating(book, who, lease, said("no"), "key")
+        rating.submit_rating(book, who, lease, judge("no"), "key")
     other = rating.next_item(book, who).lease
     with pytest.raises(BadInput, match="used for something else"):
         rating.submit_answer(book, who, other, "neutral", "key")
@@ -66,7 +66,7 @@ def test_a_change_supersedes_and_what_was_said_is_kept(book):
     made = project(book)
     who = rater(book, made)
     lease = rate_next(book, who, "yes", comment="first")
-    rating.submit_rating(book, who, lease, said("weak no", shortcomings=("trivial",)), "second")
+    rating.submit_rating(book, who, lease, judge("weak no", shortcomings=("trivial",)), "second")
     now = rating.verdict_table(book, ME, made.id)
     assert list(now["verdict"]) == ["weak no"]
     assert now["shortcomings"][0] == ["trivial"]
@@ -93,7 +93,7 @@ def test_going_back_shows_what_was_said(book):
     lease = rate_next(book, who, "weak yes")
     rate_next(book, who)
     assert [past.verdict for past in rating.past_items(book, who)] == ["weak yes", "yes"]
-    assert rating.go_to_item(book, who, lease).judgement == said("weak yes")
+    assert rating.go_to_item(book, who, lease).judgement == judge("weak yes")
 
 
 def test_drafts_keep_the_newest_version(book):
@@ -113,10 +113,10 @@ def test_seconds_are_believed_within_reason(book):
     for seconds in (12.5, -3.0, 1e9):
         lease = rating.next_item(book, who).lease
         rating.submit_answer(book, who, lease, "neutral", lease, 3.0)
-        rating.submit_rating(book, who, lease, said(), lease, seconds)
-    told = rating.verdict_table(book, ME, made.id)
-    assert list(told["seconds"]) == [12.5, 0.0, 86_400.0]
-    assert set(told["answer_seconds"]) == {3.0}
+        rating.submit_rating(book, who, lease, judge(), lease, seconds)
+    verdicts = rating.verdict_table(book, ME, made.id)
+    assert list(verdicts["seconds"]) == [12.5, 0.0, 86_400.0]
+    assert set(verdicts["answer_seconds"]) == {3.0}
 
 
 def test_pairs_are_judged_by_side_and_read_back_by_method(book):
@@ -128,11 +128,11 @@ def test_pairs_are_judged_by_side_and_read_back_by_method(book):
         assert [text.side for text in shown.texts] == ["left", "right"]
         lefts.append(shown.texts[0].explanation.startswith("other"))
         first = "right" if lefts[-1] else "left"  # always the first method's text
-        rating.submit_rating(book, who, shown.lease, said(first), shown.lease)
+        rating.submit_rating(book, who, shown.lease, judge(first), shown.lease)
     assert set(lefts) == {True, False}  # sides are random
-    told = rating.comparison_table(book, ME, made.id)
-    assert set(told["winner"]) == {"first"}
-    assert list(told["shown_left"] == "second") == lefts
+    verdicts = rating.comparison_table(book, ME, made.id)
+    assert set(verdicts["winner"]) == {"first"}
+    assert list(verdicts["shown_left"] == "second") == lefts
 
 
 @pytest.mark.parametrize(

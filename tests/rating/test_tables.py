@@ -46,9 +46,9 @@ def test_a_text_of_two_methods_counts_for_both(book):
     )
     made = project(book, [item(0, origins=origins)])
     rate_next(book, rater(book, made), "weak no")
-    told = rating.scored_table(book, ME, made.id)
-    assert list(told["method"]) == list(METHODS)
-    assert list(told["score"]) == pytest.approx([1 / 3, 1 / 3])
+    rows = rating.scored_table(book, ME, made.id)
+    assert list(rows["method"]) == list(METHODS)
+    assert list(rows["score"]) == pytest.approx([1 / 3, 1 / 3])
     assert len(rating.verdict_table(book, ME, made.id)) == 1
     assert set(rating.human_scores(book, ME, ["a" * 12, "b" * 12])) == {"a" * 12, "b" * 12}
 
@@ -86,9 +86,9 @@ def test_items_say_how_many_have_rated_and_hold_them(book):
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")
     rate_all(book, ann)
     rating.next_item(book, bob)
-    told = rating.item_table(book, ME, made.id)
-    assert list(told["ratings"]) == [1, 1]
-    assert sorted(told["held"]) == [0, 1]
+    rows = rating.item_table(book, ME, made.id)
+    assert list(rows["ratings"]) == [1, 1]
+    assert sorted(rows["held"]) == [0, 1]
 
 
 def test_a_project_that_nobody_rated_has_empty_tables(book):

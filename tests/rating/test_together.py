@@ -118,12 +118,12 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url):
     token = rating.invite(book, ME, made.id, "Ann").token
     command = [sys.executable, "-c", RATE_AND_TELL, url, token]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        told = [int(server.stdout.readline()) for _ in range(5)]
+        numbers = [int(server.stdout.readline()) for _ in range(5)]
         os.kill(server.pid, signal.SIGKILL)
-        told += [int(line) for line in server.stdout if line.strip()]
-    assert len(told) < 60  # it died on the way
+        numbers += [int(line) for line in server.stdout if line.strip()]
+    assert len(numbers) < 60  # it died on the way
     kept = rating.verdict_table(book, ME, made.id)
-    assert set(told) <= set(kept["rating"])
+    assert set(numbers) <= set(kept["rating"])
     assert (kept["comment"].str.len() == 1500).all()
     who = rating.sign_in(book, token)
     assert rating.next_item(book, who).position == len(kept) + 1  # and goes on where it was

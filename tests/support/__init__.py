@@ -1,1 +1,1 @@
-"""What tests of several folders share: bases, runs, ratings, commands, pages."""
+"""Helpers that tests of several folders share: bases, runs, ratings, commands, pages."""

@@ -1,4 +1,4 @@
-"""Adapted bases for tests: every tensor random, or as training starts with it."""
+"""Adapted models for tests, with random tensors or as they are before training."""
 
 import torch
 
@@ -14,7 +14,7 @@ EXAMPLES = (
 )
 
 
-def dress(base, method, seeds=(0, 1), vertices=3, **settings):
+def random_adapted(base, method, seeds=(0, 1), vertices=3, **settings):
     """An adapted base whose tensors are all random, so that nothing hides behind a zero start."""
     recipe = METHODS[method]
     if "length" in recipe.Config.model_fields:
@@ -28,7 +28,7 @@ def dress(base, method, seeds=(0, 1), vertices=3, **settings):
     return adapted
 
 
-def wearing(base, method, seeds=(0,), **settings):
+def untrained_adapted(base, method, seeds=(0,), **settings):
     """An untrained adapter, as training starts with it."""
     recipe, draw = METHODS[method], SeededInitializer(seeds, 1)
     adapter = recipe(base, recipe.Config.make(settings), draw)

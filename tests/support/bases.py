@@ -1,9 +1,10 @@
-"""Tiny random base models of every family, for tests."""
+"""Tiny random base models of every architecture, for tests."""
 
 FAMILIES = ("t5", "bert", "gpt2", "llama")
 
 
 def _configuration(family):
+    """Return the configuration of an architecture, as small as it gets."""
     from transformers import BertConfig, GPT2Config, LlamaConfig, T5Config
 
     words = 64
@@ -58,7 +59,7 @@ def _configuration(family):
 
 
 def _tokenizer(family):
-    """Sixty letters and signs; every text can be read, what is not known is <unk>."""
+    """Return a tokenizer of sixty letters and signs; every other character is <unk>."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -84,7 +85,7 @@ def _tokenizer(family):
 
 
 def build_tiny(family, seed=0):
-    """A random base model of a family, about ten thousand numbers."""
+    """Build a random base model of an architecture, about ten thousand numbers."""
     import torch
     from transformers import BertModel, GPT2LMHeadModel, LlamaForCausalLM
     from transformers import T5ForConditionalGeneration as T5

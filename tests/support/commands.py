@@ -1,4 +1,4 @@
-"""Commands called in this process, and what they print."""
+"""Run commands in this process and read what they print."""
 
 import json
 
@@ -16,18 +16,19 @@ SHORT = [
 
 
 def call(*arguments):
+    """Run a command and return its result."""
     return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
 
 
 def printed(*arguments):
-    """What a command prints as JSON; nothing else may stand beside it."""
+    """Return what a command prints as JSON; nothing else may be printed."""
     done = call(*arguments, "--json")
     assert done.exit_code == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def refused(*arguments):
-    """The one sentence a command refuses with."""
+    """Return the one sentence with which a command refuses."""
     done = call(*arguments)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""Pages of the app, opened by Streamlit's own test driver."""
+"""Open pages of the app with Streamlit's own test driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAIN = str(paths.ROOT / "app" / "main.py")
 
 
 def open_page(name: str, **query: str) -> AppTest:
-    """A page of the whole app, as a browser opens it by its address."""
+    """Open a page of the whole app, as a browser does by its address."""
     app = AppTest.from_file(MAIN, default_timeout=60)
     app.run()
     app.query_params.clear()
@@ -22,12 +22,12 @@ def open_page(name: str, **query: str) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """Everything a reader sees as text."""
+    """Return all text that a reader sees."""
     kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.error)
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
 def sound(app: AppTest) -> bool:
-    """No exception, and no fault of ours behind an error id."""
+    """Return whether there is no exception, and no fault of ours behind an error id."""
     assert not log_file().exists(), log_file().read_text()
     return not app.exception and "went wrong" not in words(app)

@@ -1,4 +1,4 @@
-"""A private PostgreSQL for tests, thrown away afterwards; on the path or where Debian keeps it.
+"""A private PostgreSQL server for tests, deleted afterwards; on the path or where Debian has it.
 
 One server for all test files, and a database of its own for each.
 """
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def postgres():
-    """The address of a new, empty database."""
+    """Return the address of a new, empty database."""
     if programs() is None:
         pytest.skip("PostgreSQL is not installed: no initdb on the path or in /usr/lib/postgresql")
     pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
@@ -35,7 +35,7 @@ def postgres():
 
 
 def programs():
-    """The folder of initdb and pg_ctl, the newest version; None if there is no PostgreSQL."""
+    """Return the folder of initdb and pg_ctl, the newest version; None without PostgreSQL."""
     found = shutil.which("initdb")
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -44,7 +44,7 @@ def programs():
 
 @functools.cache
 def start():
-    """The address of a server that ends with this process; root may not run it, so another does."""
+    """Start a server that ends with this process; another user runs it, since root may not."""
     folder = tempfile.mkdtemp(prefix="pg")
     run_as = {"user": "postgres", "cwd": folder} if os.geteuid() == 0 else {"cwd": folder}
     if os.geteuid() == 0:

@@ -1,4 +1,4 @@
-"""Rating projects made up in a moment, and raters who are in them."""
+"""Small rating projects and their raters, for tests."""
 
 import itertools
 
@@ -12,13 +12,13 @@ OPTIONS = ("entailment", "neutral", "contradiction")
 
 
 def counted():
-    """Ids that count up. Orders and sides follow from ids, and luck must not decide a test."""
+    """Return a function that counts up ids, from which orders and sides follow."""
     numbers = itertools.count()
     return lambda: f"{next(numbers):016x}"
 
 
 def item(number, method=METHODS[0], run="aaaaaaaaaaaa", kind="rating", **values):
-    """An item whose right answer and texts follow from its number."""
+    """Build an item whose right answer and texts follow from its number."""
     label = OPTIONS[number % 3]
     return RatingItem(
         kind,
@@ -33,7 +33,7 @@ def item(number, method=METHODS[0], run="aaaaaaaaaaaa", kind="rating", **values)
 
 
 def pair(number):
-    """Two methods' texts about one question."""
+    """Build an item of two methods' texts about one question."""
     label = OPTIONS[number % 3]
     return item(
         number,
@@ -43,7 +43,7 @@ def pair(number):
 
 
 def project(book, items=6, **settings):
-    """A stored project of so many items, or of these."""
+    """Store a project of so many items, or of these."""
     listed = [item(n) for n in range(items)] if isinstance(items, int) else items
     chosen = rating.ProjectSettings.make({"overlap": 2, "checks": 0, "training": 0} | settings)
     return save_project(
@@ -52,21 +52,21 @@ def project(book, items=6, **settings):
 
 
 def rater(book, project, name="Ann"):
-    """Somebody who came by a link."""
+    """Invite a rater, and sign in by the link."""
     return rating.sign_in(book, rating.invite(book, ME, project.id, name).token)
 
 
-def rate_next(book, who, verdict="yes", **said):
-    """Answer and rate what comes next; its lease, or None at the end."""
+def rate_next(book, who, verdict="yes", **fields):
+    """Answer and rate the next item; return its lease, or None at the end."""
     shown = rating.next_item(book, who)
     if shown is None:
         return None
     rating.submit_answer(book, who, shown.lease, shown.options[0], f"answer {shown.lease}")
-    judgement = rating.Judgement(verdict=verdict, **said)
+    judgement = rating.Judgement(verdict=verdict, **fields)
     rating.submit_rating(book, who, shown.lease, judgement, f"rating {shown.lease}")
     return shown.lease
 
 
-def rate_all(book, who, verdict="yes", **said):
-    """Everything there is for a rater; the leases."""
-    return list(iter(lambda: rate_next(book, who, verdict, **said), None))
+def rate_all(book, who, verdict="yes", **fields):
+    """Rate every item there is for a rater; return the leases."""
+    return list(iter(lambda: rate_next(book, who, verdict, **fields), None))

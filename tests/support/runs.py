@@ -1,4 +1,4 @@
-"""Finished runs made up in a moment, written through the store, for tests of what is shown."""
+"""Finished runs with made-up results, written through the store."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ SIZE = {"prompt_tuning": 5120, "spt": 5140, "prefix_tuning": 92160, "lora": 4096
 
 
 def make_run(method="lora", task="miniworld_nli", base="tiny-t5", *, store=None, data="d0", **spec):
-    """A finished run whose answers are right as often as the method's made-up skill says."""
+    """Make a finished run whose answers are right as often as the method's made-up skill."""
     values = {"base": base, "task": task, "method": method} | spec
     values.setdefault("evaluation", {"limit": 24})
     values.setdefault("training", {"steps": 200})
@@ -35,11 +35,12 @@ def make_run(method="lora", task="miniworld_nli", base="tiny-t5", *, store=None,
 
 
 def make_runs(task="miniworld_nli", methods=("prompt_tuning", "spt", "prefix_tuning", "lora")):
-    """One comparable run per method."""
+    """Make one comparable run per method."""
     return [make_run(method, task) for method in methods]
 
 
 def _history(spec, rng):
+    """Return falling losses of every seed."""
     rows = []
     for seed in spec.population.seed_numbers():
         pace = rng.uniform(0.6, 1.4)
@@ -53,6 +54,7 @@ def _history(spec, rng):
 
 
 def _answers(spec, skill, rng):
+    """Return answers and scores of every seed."""
     task = tasks.find_task(spec.task)
     gold = task.load(spec.evaluation.split)[: spec.evaluation.limit]
     tables, scores = [], {}
@@ -65,7 +67,7 @@ def _answers(spec, skill, rng):
 
 
 def _answer(task, example, gold, right, rng) -> Answer:
-    """The gold target, or that of another example with a word missing."""
+    """Return the gold target, or that of another example with a word missing."""
     other = gold[rng.integers(len(gold))]
     words = (example if right else other).target.split()
     if not right and len(words) > 3:

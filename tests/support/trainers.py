@@ -1,4 +1,4 @@
-"""A trainer that trains nothing, for tests of engines: the shots of a shard say how it ends."""
+"""A trainer that trains nothing, for tests of engines: a shard's shots say how it ends."""
 
 import os
 import time
@@ -16,6 +16,7 @@ class FakeTrainer:
         self.device = device
 
     def train_shard(self, shard, stop, worker=""):
+        """End as the shard's shots say."""
         shots, sign = shard.spec.training.shots, Path(f"{shard.store_folder}-{shard.spec.id}")
         if shots == self.DIES or (shots == self.DIES_ONCE and not sign.exists()):
             sign.touch()

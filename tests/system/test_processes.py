@@ -14,7 +14,7 @@ from peftcore.system import processes
 TELL = "import json, os, sys; sys.stderr.write(json.dumps([dict(os.environ), os.getcwd()]))"
 
 
-def told(log, identity):
+def start_and_read(log, identity):
     until = time.monotonic() + 20
     while identity.find_process() and time.monotonic() < until:
         time.sleep(0.02)
@@ -26,7 +26,7 @@ def test_it_works_on_this_workspace_by_whole_paths_and_one_thread(tmp_path, home
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "log.txt"
     identity = processes.start_python(["-c", TELL], log, "a token", {"MORE": "1"})
-    environment, folder = told(log, identity)
+    environment, folder = start_and_read(log, identity)
     assert environment["PEFTCORE_HOME"] == str(home)
     assert environment["PEFTCORE_MODELS"] == str(tmp_path / "models")
     assert (environment["OMP_NUM_THREADS"], environment["MORE"]) == ("1", "1")

@@ -79,16 +79,16 @@ def test_scores_of_one_right_one_wrong_and_one_unreadable(invented):
 
 
 def test_official_scores_are_those_of_the_second_label_and_of_the_table(invented):
-    gold, said = [0, 0, 1, 1, 1, 0, 1], [0, 1, 1, 0, 1, 0, 1]
+    gold, predicted = [0, 0, 1, 1, 1, 0, 1], [0, 1, 1, 0, 1, 0, 1]
     texts = {"sentence1": "A.", "sentence2": "B.", "sentence": "C."}
     for name in ("glue_mrpc", "glue_cola"):
         invented(name, test=[texts | {"label": label} for label in gold])
     mrpc, cola = glue.MRPC(), glue.CoLA()
-    found = mrpc.score([Answer("", mrpc.labels[n]) for n in said], mrpc.load("test"))
-    assert found[mrpc.main_metric] == pytest.approx(f1_score(gold, said))
+    found = mrpc.score([Answer("", mrpc.labels[n]) for n in predicted], mrpc.load("test"))
+    assert found[mrpc.main_metric] == pytest.approx(f1_score(gold, predicted))
     assert found["accuracy"] == pytest.approx(5 / 7)
-    found = cola.score([Answer("", cola.labels[n]) for n in said], cola.load("test"))
-    assert found[cola.main_metric] == pytest.approx(matthews_corrcoef(gold, said))
+    found = cola.score([Answer("", cola.labels[n]) for n in predicted], cola.load("test"))
+    assert found[cola.main_metric] == pytest.approx(matthews_corrcoef(gold, predicted))
 
 
 def test_unreadable_answers_are_no_positive_ones(invented):

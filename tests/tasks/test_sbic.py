@@ -12,9 +12,9 @@ from peftcore.tasks import sbic
 EMPTY = dict.fromkeys(sbic.FIELDS, "")
 
 
-def said(post, offensive, group="", minority="", stereotype=""):
-    told = {"post": post, "offensiveYN": offensive, "whoTarget": group}
-    return EMPTY | told | {"targetMinority": minority, "targetStereotype": stereotype}
+def annotation(post, offensive, group="", minority="", stereotype=""):
+    fields = {"post": post, "offensiveYN": offensive, "whoTarget": group}
+    return EMPTY | fields | {"targetMinority": minority, "targetStereotype": stereotype}
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_the_first_word_chooses_the_sentence(statement, group, sentence):
 
 
 POSTS = [
-    said("Nice  Pipe", "0.0"),
-    said("Bad pipe", "1.0", "1.0", "plumbers", "are slow"),
-    said("Bad pipe", "0.0"),
-    said("Bad pipe", "1.0", "1.0", "plumbers", "plumbers cheat"),
-    said("You pipe", "0.5", "0.0"),
-    said("Odd pipe", "1.0", "1.0", "plumbers", ""),
+    annotation("Nice  Pipe", "0.0"),
+    annotation("Bad pipe", "1.0", "1.0", "plumbers", "are slow"),
+    annotation("Bad pipe", "0.0"),
+    annotation("Bad pipe", "1.0", "1.0", "plumbers", "plumbers cheat"),
+    annotation("You pipe", "0.5", "0.0"),
+    annotation("Odd pipe", "1.0", "1.0", "plumbers", ""),
 ]
 
 
@@ -72,13 +72,13 @@ def test_what_is_not_offensive_is_not_unless_it_is_broken():
 
 
 def test_annotations_that_are_no_numbers_are_refused(invented):
-    invented("social_bias_frames", test=[said("x", "maybe")])
+    invented("social_bias_frames", test=[annotation("x", "maybe")])
     with pytest.raises(BadInput, match=r"offensiveYN must be a number or empty; got .'maybe'."):
         sbic.SocialBias().load("test")
 
 
 def test_episodes_have_the_sizes_of_the_benchmark(invented):
-    rows = [said(f"{n}", f"{n % 2}.0", "0.0") for n in range(400)]
+    rows = [annotation(f"{n}", f"{n % 2}.0", "0.0") for n in range(400)]
     invented("social_bias_frames", train=rows, validation=rows)
     episode = sbic.SocialBias().episode(0)
     assert Counter(row.label for row in episode.train) == dict.fromkeys(sbic.SocialBias.labels, 24)

@@ -248,6 +248,6 @@ def test_diversity_drives_the_vertices_of_a_simplex_apart(tiny):
             tensor.data[:, 1] = tensor.data[:, 0] + 0.1 * tensor.data[:, 1]
         for _ in range(30):
             it.train_step()
-        held = [t.detach() for t in it.adapted.tensors.values()]
-        alike[weight] = float(cosine_penalty(held, [[0, 1]])[0])
+        stacked = [t.detach() for t in it.adapted.tensors.values()]
+        alike[weight] = float(cosine_penalty(stacked, [[0, 1]])[0])
     assert alike[20.0] < alike[0.0] - 0.2

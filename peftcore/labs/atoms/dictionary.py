@@ -89,14 +89,14 @@ class AtomDictionary:
         gains = points.to(adapted.base.device).view(
             len(points), len(self.sites), self.atoms_per_site
         )
-        held = {
+        scaled = {
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
             for name, t in adapted.tensors.items()
         }
         for place, site in enumerate(self.sites):
             name = f"atoms:{site}"
-            held[name] = held[name] * gains[:, None, place, :, None].to(held[name].dtype)
-        return held
+            scaled[name] = scaled[name] * gains[:, None, place, :, None].to(scaled[name].dtype)
+        return scaled
 
     def gains_without(self, *atoms: int) -> Tensor:
         """Gains (1, sites · m) that remove these atoms and leave the others."""

@@ -20,9 +20,8 @@ def train_path(context: AtomsContext) -> None:
     """Train the runs of a path that are missing, with LoRA beside them, and read their density."""
     job_request, store = context.request, RunStore()
     spec = context.runs[0].spec
-    request.specs_along(
-        spec, job_request.over, job_request.values
-    )  # BadInput before anything is trained
+    # Called for its BadInput, before anything is trained.
+    request.specs_along(spec, job_request.over, job_request.values)
     point_count = 1 + len(job_request.values or request.PATH_VALUES[job_request.over])
     steps = spec.training.steps
     context.total, context.done = (point_count + 2 * job_request.warm) * steps, 0

@@ -165,9 +165,8 @@ def probe_layers(
     batch = ExampleBatcher(layer_probe.base, ()).batch([example])
     answer_ids = batch.targets if layer_probe.base.kind == "encoder-decoder" else None
     tokens = batch.input_ids.shape[1] + (0 if answer_ids is None else answer_ids.shape[1])
-    if (
-        tokens > MAX_SHOWN_TOKENS
-    ):  # weights grow with the square: a page of text would fill the memory
+    # Weights grow with the square of the length: a page of text would fill the memory.
+    if tokens > MAX_SHOWN_TOKENS:
         raise BadInput(
             f"this input has {tokens} tokens; up to {MAX_SHOWN_TOKENS} are measured, so shorten it"
         )

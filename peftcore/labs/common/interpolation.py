@@ -27,9 +27,8 @@ from peftcore.training.evaluation import answer_examples, length_batches
 
 CPU_BLOCK_POINTS = 8  # points that ride together on a processor
 MAX_BLOCK_BYTES = 2**28  # of adapters in one block
-PRECISION_TOLERANCE = (
-    0.02  # share of the losses' spread by which half precision may move one of them
-)
+# Share of the losses' spread by which half precision may change one of them.
+PRECISION_TOLERANCE = 0.02
 
 
 PointsToTensors = Callable[[AdaptedModel, int, Tensor], Mapping[str, Tensor]]
@@ -178,9 +177,8 @@ class PointEvaluator:
     def _prepared_batches(self, block: int) -> list[tuple[list[int], Batch]]:
         """The examples in passes of like length, by position, for so many points at a time."""
         if block not in self._passes:
-            budget = (
-                batch_budget.token_budget(self.span.base) // self.concurrent_passes
-            )  # they share a cache
+            # Concurrent passes share the processor's cache.
+            budget = batch_budget.token_budget(self.span.base) // self.concurrent_passes
             self._passes[block] = [
                 (indices, self._cached_batcher.batch([self.examples[i] for i in indices]))
                 for indices in length_batches(self.batcher, self.examples, block, budget)
@@ -197,9 +195,8 @@ class PointEvaluator:
     def example_losses(self, points: Tensor) -> Tensor:
         """Loss of every example at every point (p, v) → (p, n)."""
         rounds = -(-len(points) // (self.block * self.concurrent_passes))
-        count = max(
-            1, min(len(points), rounds * self.concurrent_passes)
-        )  # as many for every thread
+        # A multiple of the threads, so that every thread gets as many blocks.
+        count = max(1, min(len(points), rounds * self.concurrent_passes))
         blocks = points.tensor_split(count)
         for size in {len(some) for some in blocks}:
             self._prepared_batches(size)  # once, before threads would

@@ -166,9 +166,8 @@ class AtomEffect:
     layer: int
     component: str
     importance: float
-    chance_change: (
-        sparsity.Array
-    )  # (places, levels), chance with all atoms minus chance without this
+    # Probability with all atoms minus that without this one, (places, levels).
+    chance_change: sparsity.Array
 
     @property
     def size(self) -> float:
@@ -243,9 +242,8 @@ def _level_probabilities(
     """Mean chance (members, places, levels) of each level where the examples' pictures go on."""
     batch = batcher.batch(list(examples) * adapted.seeds)
     with torch.inference_mode():
-        logits = adapted.logits(batch, adapted.centroid())[
-            :, : len(ids)
-        ]  # the end comes after the last
+        # Without the end of the text, which follows the last place.
+        logits = adapted.logits(batch, adapted.centroid())[:, : len(ids)]
     level_logits = logits.gather(2, ids.to(logits.device).expand(len(logits), -1, -1))
     probabilities = level_logits.float().softmax(-1).view(adapted.seeds, len(examples), *ids.shape)
     return probabilities.mean(1)

@@ -52,9 +52,8 @@ def run_network(virtual: FloatArray) -> list[PositionTrace]:
     length = len(virtual)
     position_codes = np.eye(length + 1)  # code of position 0 (the virtual token's), 1, …, N
     own_values = np.vstack([np.zeros(length), np.eye(length)])  # what the first head's values hold
-    token_values = np.vstack(
-        [virtual, np.zeros((length, length))]
-    )  # what the second head's values hold
+    # The values of the second head.
+    token_values = np.vstack([virtual, np.zeros((length, length))])
     return [_position(i, position_codes, own_values, token_values) for i in range(1, length + 1)]
 
 

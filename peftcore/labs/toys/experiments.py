@@ -38,19 +38,24 @@ def _run_missing_stages(job: ToyJob, recipe: Recipe, device: str) -> None:
     job.write_plan({"number": recipe.number, "size": recipe.size, "seeds": list(seeds)}, [])
     job.write_status(state="working", done=finished, of=of, message="")
 
-    def report(told: StageProgress) -> None:
+    def report(progress: StageProgress) -> None:
         nonlocal finished
-        entry = {"what": "loss", "stage": told.stage, "step": told.step, "values": told.losses}
+        entry = {
+            "what": "loss",
+            "stage": progress.stage,
+            "step": progress.step,
+            "values": progress.losses,
+        }
         job.append_value(entry)
         job.write_status(
-            done=finished + told.step,
-            message=told.stage,
+            done=finished + progress.step,
+            message=progress.stage,
             seconds=before + time.monotonic() - began,
         )
-        if told.step == told.steps:
-            finished += told.steps
-            mean = sum(told.losses) / len(told.losses)
-            sys.stderr.write(f"{told.stage}: {told.steps} steps, loss {mean:.3f}\n")
+        if progress.step == progress.steps:
+            finished += progress.steps
+            mean = sum(progress.losses) / len(progress.losses)
+            sys.stderr.write(f"{progress.stage}: {progress.steps} steps, loss {mean:.3f}\n")
 
     def stop() -> bool:
         nonlocal checked

@@ -34,12 +34,8 @@ TASKS: Mapping[str, str] = {
     "ascending_add1": "sort ascending, then add one",
     "histogram": "count how often each digit occurs",
 }
-MIXTURE: tuple[ToyTask, ...] = (
-    "ascending",
-    "descending",
-    "add1",
-    "add2",
-)  # seen in pretraining, not announced
+# The tasks of pretraining; the input does not say which one it is.
+MIXTURE: tuple[ToyTask, ...] = ("ascending", "descending", "add1", "add2")
 
 
 class ToyShape(Settings):

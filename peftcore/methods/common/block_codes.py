@@ -1,9 +1,9 @@
-"""Sparse codes of a frozen matrix: every square block of it as a few atoms of a dictionary.
+"""Sparse codes of a frozen matrix: each square block as a combination of few atoms.
 
 The dictionary is learned from the matrix itself by turns: codes by accelerated shrinkage, then one
-atom after another (Mairal and others, 2009, arXiv:0908.0050).  Everything runs in double precision
-from fixed draws, and every step is continuous in what it gets, so that another machine finds the
-same codes and an adapter need not carry them.  They are kept under `paths.home()` for next time.
+atom after another (Mairal and others, 2009, arXiv:0908.0050). Everything runs in double precision
+from fixed random numbers, and every step is continuous in its input, so that another machine finds
+the same codes and an adapter need not carry them. They are stored in the workspace for next time.
 """
 
 from __future__ import annotations
@@ -23,17 +23,15 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.models.structure import TargetSlice
 
-DICTIONARY_ROUNDS, SHRINKAGE_STEPS, FINAL_SHRINKAGE_STEPS = (
-    10,
-    20,
-    40,
-)  # turns; shrinkage steps in a turn, and after the last
+DICTIONARY_ROUNDS = 10
+SHRINKAGE_STEPS = 20  # in a round
+FINAL_SHRINKAGE_STEPS = 40  # after the last round
 MAX_SAMPLE_BLOCKS = 1024  # blocks the dictionary is learned from
 
 
 @dataclass(frozen=True)
 class SparseCoding:
-    """Codes (i / k, o / k, a) of a matrix (i, o), and the unit atoms (a, k, k) they belong to."""
+    """Codes (i / k, o / k, a) of a matrix (i, o), and its unit-length atoms (a, k, k)."""
 
     codes: Tensor
     atoms: Tensor
@@ -42,7 +40,7 @@ class SparseCoding:
 def cached_coding(
     base: BaseModel, part: TargetSlice, block: int, atoms: int, price: float
 ) -> SparseCoding:
-    """The coding of one part's matrix, from this machine's store if it was made before."""
+    """Return the coding of a slice's matrix, from this machine's store if it is there."""
     cache_key = (
         f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
     )
@@ -62,6 +60,7 @@ def cached_coding(
 
 
 def _store_coding(path: Path, new_coding: SparseCoding) -> None:
+    """Write a coding to the store, of its codes only the non-zero ones."""
     from safetensors.torch import save
 
     flat = new_coding.codes.flatten()
@@ -72,7 +71,7 @@ def _store_coding(path: Path, new_coding: SparseCoding) -> None:
 
 
 def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
-    """A part's weights (i, o) in double precision."""
+    """Return a slice's weights (i, o) in double precision."""
     module = base.model.get_submodule(part.path)
     weight = module.weight.detach().cpu().double()
     if type(module).__name__ != "Conv1D":
@@ -81,9 +80,10 @@ def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
 
 
 def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseCoding:
-    """Codes of a matrix (i, o) whose sides the block divides.
+    """Code a matrix (i, o) whose sides the block divides.
 
-    price: what a code of one costs against squared error, with the weights scaled to a spread of 1.
+    price is what a coefficient of one costs against squared error, with the weights scaled to a
+    spread of 1.
     """
     i, o = weight.shape
     spread = weight.std().clamp(min=1e-12)
@@ -98,7 +98,7 @@ def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseC
 
 
 def _learn_dictionary(rows: Tensor, atoms: int, price: float) -> Tensor:
-    """Unit atoms (a, b) that code these rows (n, b) well."""
+    """Learn unit-length atoms (a, b) that code these rows (n, b) well."""
     rng = torch.Generator().manual_seed(0)
     sample = rows[torch.randperm(len(rows), generator=rng)[:MAX_SAMPLE_BLOCKS]]
     initial = torch.randn(atoms, rows.shape[1], generator=rng).double()
@@ -116,7 +116,7 @@ def _learn_dictionary(rows: Tensor, atoms: int, price: float) -> Tensor:
 
 
 def _fista_codes(rows: Tensor, dictionary: Tensor, price: float, steps: int) -> Tensor:
-    """Codes (n, a) of least ½‖row − code D‖² + price ‖code‖₁, by accelerated shrinkage."""
+    """Minimise ½‖row − code D‖² + price ‖code‖₁ by accelerated shrinkage: codes (n, a)."""
     overlap, read = dictionary @ dictionary.mT, rows @ dictionary.mT
     bound = torch.linalg.matrix_norm(overlap, 1)  # no eigenvalue is larger
     code = extrapolated = torch.zeros_like(read)
@@ -131,4 +131,5 @@ def _fista_codes(rows: Tensor, dictionary: Tensor, price: float, steps: int) -> 
 
 
 def _normalize(atoms: Tensor) -> Tensor:
+    """Scale atoms (a, b) to length one."""
     return atoms / atoms.norm(dim=-1, keepdim=True).clamp(min=1e-12)

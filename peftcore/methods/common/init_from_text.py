@@ -1,7 +1,7 @@
-"""Initial values taken from real text: its embeddings, and the keys and values a base makes of it.
+"""Initial values from real text: its embeddings, or the keys and values of the base.
 
 A prompt may start as the words of an instruction, a prefix as what every attention block of the
-untouched base would have seen of them.
+untouched base would have attended to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def token_ids(base: BaseModel, text: str) -> Tensor:
-    """Ids (t,) of a text without any special token; BadInput if it has none."""
+    """Tokenise a text to ids (t,) without special tokens; BadInput if none are left."""
     ids: list[int] = base.tokenizer(text, add_special_tokens=False).input_ids
     if not ids:
         raise BadInput(f"start 'text' needs a text with at least one token; got {text!r}")
@@ -30,7 +30,7 @@ def token_ids(base: BaseModel, text: str) -> Tensor:
 
 
 def text_embeddings(base: BaseModel, text: str, length: int) -> Tensor:
-    """Embeddings (length, d) of a text's tokens, which are repeated or cut to the length."""
+    """Return embeddings (length, d) of a text's tokens, repeated or cut to the length."""
     ids = token_ids(base, text)
     return base.embeddings.detach()[ids.repeat(-(-length // len(ids)))[:length].to(base.device)]
 
@@ -39,11 +39,12 @@ def text_embeddings(base: BaseModel, text: str, length: int) -> Tensor:
 def text_keys_and_values(
     base: BaseModel, text: str, length: int, block_paths: Collection[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Site → keys and values (h, length, e) of the text's first tokens in the untouched base.
+    """Return block path → keys and values (h, length, e) of a text's first tokens.
 
-    An encoder-decoder reads the text and writes it too.  Where keys are rotated by their position
-    the text stands directly in front of what will be read; where positions are learned numbers it
-    stands at the beginning, since there is nothing before it.  BadInput if the text is too short.
+    The untouched base computes them; an encoder-decoder reads the text and writes it too. Where
+    keys are rotated by their position the text stands directly before what will be read; where
+    positions are learned embeddings it stands at the beginning, since nothing comes before it.
+    BadInput if the text is too short.
     """
     ids = token_ids(base, text)[: base.structure.window]
     if len(ids) < length:
@@ -65,7 +66,7 @@ def text_keys_and_values(
 
 
 def _reading_inputs(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]:
-    """What the base is called with to read a text (1, t) whose first tokens become a prefix."""
+    """Return the base's inputs for reading ids (1, t) whose first tokens become a prefix."""
     inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if base.kind == "encoder-decoder":
         inputs["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)

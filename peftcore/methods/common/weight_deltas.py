@@ -1,9 +1,9 @@
-"""Training chosen weights of the base: what SparseFit, BitFit and full fine-tuning have in common.
+"""Training chosen weights of the base: shared by SparseFit, BitFit and full fine-tuning.
 
-What is trained are differences from the base's own weights, zero at the start.  AdamW does not see
-where zero is, so this is training the weights themselves, except that weight decay pulls towards
-the base.  A leaf is affine in its weights, so what a difference does is added to what the leaf
-returned: several seeds share one pass through the base, and the base is never written to.
+What is trained are differences from the base's own weights, zero at the start. AdamW does not
+depend on where zero is, so this is training the weights themselves, except that weight decay pulls
+towards the base. A module's output is affine in its weights, so the effect of a difference is added
+to the output: several seeds share one pass through the base, and the base is never written to.
 """
 
 from __future__ import annotations
@@ -31,43 +31,42 @@ CALL_ROWS: ContextVar[int] = ContextVar("peftcore_rows")  # of the attention cal
 
 
 class ChosenWeights(Adapter):
-    """Differences (s, v, …) in the shape of each chosen weight, or of its share of a parameter."""
+    """Differences (s, v, …) in the shape of each chosen weight or slice of a parameter."""
 
     @abstractmethod
     def choose_weights(self) -> tuple[Weight, ...]:
-        """The weights to train, at least one; BadInput if the base has none of what is asked."""
+        """Return the weights to train, at least one; BadInput if the base has none of them."""
 
     @cached_property
     def chosen_weights(self) -> tuple[Weight, ...]:
-        """The weights that are trained."""
+        """Weights that are trained."""
         return self.choose_weights()
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Differences of zero: training starts at the base."""
+        """Create differences (s, v, …) of zero, so that training starts at the base."""
         return {
             f"delta:{w.key}": initializer.constant(*w.shape, value=0.0) for w in self.chosen_weights
         }
 
     def target_modules(self) -> list[str]:
-        """Every module that computes with a chosen weight."""
+        """List every module that computes with a chosen weight."""
         return [path for path in self._weights_by_module if not path.endswith(RELATIVE_BIAS)]
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The differences, and those that multiply an input also as (s, v, inputs, outputs)."""
+        """Return the differences, and those of matrices also as (s, v, i, o)."""
         result = {f"delta:{w.key}": tensors[f"delta:{w.key}"] for w in self.chosen_weights}
         for path, weights in self._weights_by_module.items():
             module = self._module(path)
             for weight in weights:
                 if len(weight.shape) == 2 and not _is_embedding(module):
                     matrix = result[f"delta:{weight.key}"]
-                    inputs_first = (
-                        type(module).__name__ == "Conv1D"
-                    )  # GPT-2 stores (inputs, outputs)
+                    # GPT-2 stores matrices (i, o), all others (o, i).
+                    inputs_first = type(module).__name__ == "Conv1D"
                     result[f"matrix:{weight.key}"] = matrix if inputs_first else matrix.mT
         return result
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
-        """The leaf's output with what each row's own differences add."""
+        """Add the effect of each row's own differences to the output (n, t, o)."""
         for weight in self._weights_by_module[path]:
             change = self._change(path, weight, x, mix)
             if weight.columns:
@@ -76,7 +75,10 @@ class ChosenWeights(Adapter):
         return out
 
     def edit_model(self, model: Any) -> None:
-        """A relative position bias has no rows that a patch could tell members by."""
+        """Replace the computation of T5's relative position bias by one per row.
+
+        Its module has no row axis by which `transform_output` could tell members apart.
+        """
         for path, weights in self._weights_by_module.items():
             if path.endswith(RELATIVE_BIAS):
                 block = path.removesuffix(RELATIVE_BIAS)
@@ -85,7 +87,7 @@ class ChosenWeights(Adapter):
                 )
 
     def _change(self, path: str, weight: Weight, x: Tensor, mix: MemberMixture) -> Tensor:
-        """What the difference of a weight adds to its leaf's output for input x."""
+        """Return what a weight's difference adds to its module's output for input x."""
         module, name = self._module(path), f"delta:{weight.key}"
         if _is_embedding(module):
             return lookup_rows(mix, name, x)
@@ -95,11 +97,12 @@ class ChosenWeights(Adapter):
         return row if weight.is_bias else self._normalised(path, x) * row
 
     def _module(self, path: str) -> Any:
+        """Return the base's own module at this path."""
         return self.base.model.get_submodule(path)
 
     @cached_property
     def _weights_by_module(self) -> dict[str, list[Weight]]:
-        """Path of a module → the chosen weights that it computes with."""
+        """Module path → the chosen weights it computes with."""
         result: dict[str, list[Weight]] = defaultdict(list)
         for weight in self.chosen_weights:
             for path in weight.module_paths:
@@ -108,16 +111,16 @@ class ChosenWeights(Adapter):
 
     @cached_property
     def _weightless_norms(self) -> dict[Any, Any]:
-        """Norms without weights of their own, made when they are first needed."""
+        """Norms without scale and bias of their own, built at first use."""
         return {}
 
     def _normalised(self, path: str, x: Tensor) -> Tensor:
-        """What a norm returns before its own weights are put to it."""
+        """Return what a norm computes for x before its own scale and bias are applied."""
         key = path, x.device
         if key not in self._weightless_norms:
             norm = copy.deepcopy(self._module(path))  # the base's own is shared by threads
             norm.weight.data.fill_(1.0)
-            if getattr(norm, "is_bias", None) is not None:
+            if getattr(norm, "bias", None) is not None:
                 norm.bias.data.zero_()
             self._weightless_norms[key] = norm
         normalised: Tensor = self._weightless_norms[key](x)
@@ -125,13 +128,15 @@ class ChosenWeights(Adapter):
 
 
 def _is_embedding(module: Any) -> bool:
+    """Return whether a module looks rows up in a table."""
     return hasattr(module, "num_embeddings")
 
 
 def lookup_rows(mix: MemberMixture, name: str, ids: Tensor) -> Tensor:
-    """Rows (n, t, d) of each row's own table; ids (n, t), or (1, t) where all rows have the same.
+    """Look up rows (n, t, d) in each row's own mixed table.
 
-    Only the rows that are asked for are mixed: a table per row would be as large as the model.
+    ids are (n, t), or (1, t) where all rows have the same. Only the rows that are looked up are
+    mixed: a table per row would be as large as the model.
     """
     import torch
     from torch.nn.functional import embedding
@@ -150,10 +155,10 @@ def lookup_rows(mix: MemberMixture, name: str, ids: Tensor) -> Tensor:
 
 
 def add_position_bias_per_row(module: Any, base_module: Any, name: str) -> None:
-    """Let a T5 attention of the shell add each row's own difference to its position bias.
+    """Let a copied T5 attention add each row's own difference to its position bias.
 
-    worn: the shell's module.  plain: the base's, of which a copy tells which bucket a pair of
-    positions falls in: its table holds the buckets' numbers.
+    module is the copy's attention; base_module the base's. A copy of the latter whose table holds
+    the buckets' numbers tells which bucket a pair of positions falls into.
     """
     import torch
     from torch import nn
@@ -172,6 +177,7 @@ def add_position_bias_per_row(module: Any, base_module: Any, name: str) -> None:
     )
 
     def compute_bias(*args: Any, **kwargs: Any) -> Tensor:
+        """Return the position bias (n, h, q, k) with each row's difference."""
         bias: Tensor = original(*args, **kwargs)  # (1, h, q, k)
         mix = ACTIVE_MIXTURE.get()
         if mix is None:
@@ -181,6 +187,7 @@ def add_position_bias_per_row(module: Any, base_module: Any, name: str) -> None:
         return bias + change.permute(0, 3, 1, 2).to(bias.dtype)
 
     def note(_: Any, args: tuple[Tensor, ...], kwargs: dict[str, Any]) -> None:
+        """Remember the rows n of hidden states (n, t, d) that the attention is called with."""
         CALL_ROWS.set(len(args[0] if args else kwargs["hidden_states"]))
 
     module.compute_bias = compute_bias
@@ -188,7 +195,10 @@ def add_position_bias_per_row(module: Any, base_module: Any, name: str) -> None:
 
 
 def merged_parameters(adapter: ChosenWeights, member: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Parameter name → the base's values plus the differences of one member (no s, v axes)."""
+    """Return parameter name → base values plus one member's differences, e.g. (o, i).
+
+    The tensors of `member` have no seed and vertex axes.
+    """
     import torch
 
     with torch.no_grad():

@@ -1,1 +1,1 @@
-"""How the tables of ratings came to be, step by step, so that old databases can follow."""
+"""Migrations of the rating tables, one step each, so that old databases can follow."""

@@ -1,4 +1,4 @@
-"""Runs the steps on the connection it is given, in its transaction: all of them or none."""
+"""Run the migrations on the given connection, in its transaction: all of them or none."""
 
 from alembic import context
 

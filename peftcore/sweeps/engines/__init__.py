@@ -1,1 +1,1 @@
-"""Where the shards of a sweep are trained: this machine, or a Ray cluster."""
+"""Engines that train the shards of a sweep: this machine's processes, or a Ray cluster."""

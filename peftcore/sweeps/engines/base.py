@@ -1,7 +1,7 @@
-"""Who does the parts of a sweep: processes of this machine, or the machines of a Ray cluster.
+"""The contract of an engine, which trains the shards of a sweep.
 
-An engine takes parts and yields how each ended, in the order they end; it never decides what a part
-is or where its results belong.
+An engine takes shards and yields how each ended, in the order they end; it never decides what a
+shard is or where its results belong.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
 
-NOT_STARTABLE_STATES = (
-    "done",
-    "failed",
-    "training",
-    "answering",
-)  # nothing to begin: over, or at work elsewhere
+# Over, or being trained elsewhere.
+NOT_STARTABLE_STATES = ("done", "failed", "training", "answering")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One part, and the folder of runs that its run belongs to."""
+    """One shard of a sweep, and the run store that its run belongs to."""
 
     spec: RunSpec
     store_folder: Path
@@ -31,7 +27,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """How a part ended: done, failed, or stopped with what was learnt kept."""
+    """The end of a shard: done, failed, or stopped with its checkpoint kept."""
 
     shard_id: str
     state: str
@@ -40,10 +36,10 @@ class ShardOutcome:
 
 
 class Engine(Protocol):
-    """Works off parts until all have ended, or until `stop` says so."""
+    """Trains shards until all have ended, or until `stop` returns true."""
 
     def run_shards(
         self, shards: Sequence[Shard], stop: Callable[[], bool]
     ) -> Iterator[ShardOutcome]:
-        """Yield each part's end as it comes; InterruptedError never leaves an engine."""
+        """Yield each shard's outcome as it ends; InterruptedError never leaves an engine."""
         ...

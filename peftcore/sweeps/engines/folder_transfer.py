@@ -1,6 +1,6 @@
-"""Folders that travel: bases and data to the nodes of a cluster, run folders back.
+"""Transfer of folders: bases and data to the nodes of a cluster, run folders back.
 
-A parcel is unpacked once on each machine, into a folder named after what is in it, so that every
+A snapshot is unpacked once on each machine, into a folder named after its content, so that every
 process there shares it and an unfinished one is never seen.
 """
 
@@ -22,14 +22,14 @@ FileContents = Mapping[str, Any]  # path inside the parcel → its bytes
 
 @dataclass(frozen=True)
 class FolderSnapshot:
-    """What a parcel holds, by hash, and how to fetch it where it is not there yet."""
+    """The hash of a folder's content, and how to fetch the content where it is missing."""
 
     digest: str
     fetch: Callable[[], FileContents]
 
 
 def read_folder(folder: Path, inside: str = "") -> dict[str, Any]:
-    """Every file of a folder as an array of bytes, which object stores share without copying."""
+    """Read every file of a folder as a byte array, which object stores share without copying."""
     import numpy as np
 
     return {
@@ -40,7 +40,7 @@ def read_folder(folder: Path, inside: str = "") -> dict[str, Any]:
 
 
 def hash_files(files: FileContents) -> str:
-    """Hash of names and contents."""
+    """Hash names and contents."""
     hasher = hashlib.blake2b(digest_size=12)
     for name, content in sorted(files.items()):
         hasher.update(f"{name}\0{len(content)}\0".encode())
@@ -49,7 +49,7 @@ def hash_files(files: FileContents) -> str:
 
 
 def transfer_root() -> Path:
-    """Where this machine keeps what it was sent; only its owner may look."""
+    """Return the folder for what this machine receives, open to its owner only."""
     path = Path(tempfile.gettempdir()) / f"peftcore-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink() or path.stat().st_uid != os.getuid():
@@ -58,7 +58,7 @@ def transfer_root() -> Path:
 
 
 def unpack_snapshot(snapshot: FolderSnapshot) -> Path:
-    """The folder with these files, made if it is not there."""
+    """Return the folder with these files, written if it is missing."""
     path = transfer_root() / snapshot.digest
     if path.is_dir():
         return path
@@ -72,7 +72,7 @@ def unpack_snapshot(snapshot: FolderSnapshot) -> Path:
 
 
 def write_files(folder: Path, files: FileContents) -> None:
-    """Put files into a folder; a name that would leave it is refused."""
+    """Write files into a folder; a name that would leave it is refused."""
     for name, content in files.items():
         path = (folder / name).resolve()
         if folder.resolve() not in path.parents:

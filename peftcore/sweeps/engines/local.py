@@ -1,8 +1,8 @@
-"""Parts of a sweep on the processes of this machine, one thread each.
+"""Train shards of a sweep in processes of this machine, one thread each.
 
-Every process keeps its bases warm and is given one part after another.  One that dies (killed, out
-of memory) is replaced, and its part tried once more from its checkpoint.  Ctrl+C and `stop` end
-every part within a step; what was learnt is kept.
+Every process keeps its bases in memory and gets one shard after another. One that dies
+(killed, out of memory) is replaced, and its shard tried once more from its checkpoint. Ctrl+C and
+`stop` end every shard after its step; its checkpoint is kept.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from typing import Any
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
 from peftcore.system import malloc, thread_pool
 
-POLL_SECONDS = 0.3  # seconds between two looks at `stop`
+POLL_SECONDS = 0.3  # seconds between two checks of `stop`
 MAX_ATTEMPTS = 2  # of a part whose process dies
 SHUTDOWN_SECONDS = 60.0  # seconds a process has to end its step once it is asked to stop
 
 
 def default_processes(device: str) -> int:
-    """One for each core we may use: two processes beat two threads; on a GPU one."""
+    """Return one per core, since two processes beat two threads; on a GPU one."""
     return 1 if device != "cpu" else thread_pool.processors()
 
 
 @dataclass
 class _WorkerProcess:
-    """A process and what it is at."""
+    """A process and the shard it trains."""
 
     process: Any
     pipe: Connection
@@ -40,7 +40,7 @@ class _WorkerProcess:
 
 @dataclass
 class LocalEngine:
-    """Processes of this machine."""
+    """Engine of this machine's processes."""
 
     processes: int = 1
     device: str = "cpu"
@@ -51,7 +51,7 @@ class LocalEngine:
     def run_shards(
         self, shards: Sequence[Shard], stop: Callable[[], bool]
     ) -> Iterator[ShardOutcome]:
-        """Each part's end as it comes; after `stop` only those that were at work."""
+        """Yield each shard's outcome; after `stop` only of those that were being trained."""
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         waiting, attempts = list(shards), dict[str, int]()
@@ -71,6 +71,7 @@ class LocalEngine:
             self._shut_down()
 
     def _assign_shards(self, context: Any, waiting: list[Shard]) -> None:
+        """Give waiting shards to idle processes, starting new ones where allowed."""
         while waiting:
             idle = next((helper for helper in self._workers if helper.shard is None), None)
             if idle is None:
@@ -82,6 +83,7 @@ class LocalEngine:
                 idle.pipe.send(idle.shard)
 
     def _start_worker(self, context: Any) -> _WorkerProcess:
+        """Start a process with its share of the cores."""
         own_pipe, child_pipe = context.Pipe()
         threads = max(1, thread_pool.processors() // self.processes)
         arguments = (child_pipe, self._stop, self.device, os.getpid(), threads, self.trainer)
@@ -95,7 +97,7 @@ class LocalEngine:
         return worker
 
     def _ready_workers(self) -> list[_WorkerProcess]:
-        """Helpers that said something or died."""
+        """Return the processes that sent something or died."""
         by_pipe = {helper.pipe: helper for helper in self._workers if helper.shard}
         return [
             by_pipe[pipe]
@@ -104,6 +106,7 @@ class LocalEngine:
         ]
 
     def _receive_outcome(self, worker: _WorkerProcess) -> ShardOutcome | None:
+        """Read a process's outcome, or remove the process if it died."""
         try:
             outcome: ShardOutcome = worker.pipe.recv()
         except (EOFError, OSError):
@@ -116,6 +119,7 @@ class LocalEngine:
     def _retry_or_fail(
         self, worker: _WorkerProcess, waiting: list[Shard], attempts: dict[str, int]
     ) -> Iterator[ShardOutcome]:
+        """Try the shard of a dead process once more, or yield that it failed."""
         assert worker.shard is not None
         shard_id = worker.shard.spec.id
         attempts[shard_id] = attempts.get(shard_id, 1) + 1
@@ -132,7 +136,7 @@ class LocalEngine:
         yield ShardOutcome(shard_id, "failed", message)
 
     def _shut_down(self) -> None:
-        """End every process, after its step where one is at work."""
+        """End every process, after its step where it is training."""
         self._stop.set()
         for worker in self._workers:
             with contextlib.suppress(OSError):
@@ -146,7 +150,7 @@ class LocalEngine:
 
 
 def _mark_failed(shard: Shard, message: str) -> None:
-    """Write down for a part what its dead process could not."""
+    """Write to a shard's run the failure that its dead process could not."""
     from peftcore.runs.store import RunStore
 
     run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
@@ -162,8 +166,8 @@ def _worker_main(
     threads: int,
     make_trainer: Callable[[str], Any] | None,
 ) -> None:
-    """The life of a helper: take a part, do it with its share of threads, say how it ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us passes it on
+    """Train shards from a pipe until it closes, and send back how each ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     os.environ.setdefault("PEFTCORE_THREADS", str(threads))
     malloc.keep_freed_memory()
     if make_trainer is None:
@@ -173,6 +177,7 @@ def _worker_main(
     trainer = make_trainer(device)
 
     def over() -> bool:
+        """Return whether to stop: asked to, or the parent is gone."""
         return bool(stop.is_set()) or os.getppid() != parent
 
     while True:

@@ -1,10 +1,10 @@
-"""Parts of a sweep on a Ray cluster, one task each; imported only where it is asked for.
+"""Train shards of a sweep on a Ray cluster, one task each; imported only where it is used.
 
 The nodes need Ray, this project's requirements and nothing else: code, bases and data travel with
-the sweep, each once to a machine, and a finished run folder comes back to the store of whoever
-asked.  A task whose node dies is begun again on another one; a part counts when its folder has
-arrived, and what arrives a second time changes nothing.  A board, one small actor beside the
-driver, carries progress to it, and back the wish to stop.
+the sweep, each once to a machine, and a finished run folder comes back to the caller's store. A
+task whose node dies is started again on another one; a shard counts when its folder has arrived,
+and what arrives a second time changes nothing. One small actor beside the driver carries progress
+to it, and its wish to stop back to the nodes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
 MAX_RETRIES = 5  # beginnings after deaths of nodes or processes
-POLL_SECONDS = 1.0  # seconds between two looks at the board
+POLL_SECONDS = 1.0  # seconds between two polls
 SHUTDOWN_SECONDS = 120.0  # seconds tasks have to end their step once they are asked to stop
 EXTRA_TASKS = 2  # tasks that wait at the cluster beyond those it has room for
 EXCLUDED_FILES = ("lock",)
@@ -46,7 +46,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class RemoteShard:
-    """What a task is told: the part, and where its base and data are to be had."""
+    """The argument of a task: the shard, and where to fetch its base and data."""
 
     spec: dict[str, Any]
     base: tuple[str, Any]  # digest of its parcel and a reference to it; empty: by name
@@ -55,9 +55,10 @@ class RemoteShard:
 
 
 class ProgressChannel:
-    """The driver's end of the board; it never waits for an answer, for the board may be gone."""
+    """The driver's side of the progress actor; it never waits, for the actor may be gone."""
 
     def __init__(self, ray: Any) -> None:
+        """Start the actor on the driver's own node."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         # On the driver's own node: those that die must not take it along.
@@ -69,7 +70,7 @@ class ProgressChannel:
         self._pending: Any = None
 
     def latest_progress(self, stop: bool) -> dict[str, dict[str, Any]]:
-        """What nodes told since the last time, as far as it has come in; passes `stop` on."""
+        """Return the progress that has arrived since the last call; passes `stop` on."""
         progress: dict[str, dict[str, Any]] = {}
         if self._pending is not None and self.ray.wait([self._pending], timeout=0)[0]:
             with contextlib.suppress(self.ray.exceptions.RayError):
@@ -81,26 +82,27 @@ class ProgressChannel:
 
 
 class ProgressActor:
-    """What nodes tell the driver, and what the driver tells them."""
+    """Actor that holds the nodes' progress and the driver's wish to stop."""
 
     def __init__(self) -> None:
+        """Start without progress and without a wish to stop."""
         self._stop = False
         self._progress: dict[str, dict[str, Any]] = {}
 
     def look(self, part: str, progress: dict[str, Any]) -> bool:
-        """Leave the news of a part; whether it should stop."""
+        """Store a shard's progress, and return whether it should stop."""
         self._progress[part] = progress
         return self._stop
 
     def exchange(self, stop: bool) -> dict[str, dict[str, Any]]:
-        """The news since the last time; from now on `stop` is what nodes are told."""
+        """Return the progress since the last call; nodes are sent `stop` from now on."""
         self._stop = stop
         progress, self._progress = self._progress, {}
         return progress
 
 
 def connect(address: str = "", processes: int | None = None) -> bool:
-    """Join the cluster at an address, or start one on this machine; False if joined already."""
+    """Join the cluster at an address, or start one here; False if joined already."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = _ray()
     if ray.is_initialized():
@@ -123,11 +125,12 @@ def connect(address: str = "", processes: int | None = None) -> bool:
 
 
 def runtime_environment() -> dict[str, Any]:
-    """The code and environment that go with every task."""
+    """Return the code and environment that go with every task."""
     return {"py_modules": [str(paths.ROOT / "peftcore")], "env_vars": dict(ENVIRONMENT)}
 
 
 def _ray() -> Any:
+    """Import Ray; BadInput says how to install it."""
     try:
         import ray
     except ImportError:
@@ -139,7 +142,7 @@ def _ray() -> Any:
 
 @dataclass
 class RayEngine:
-    """A cluster; a part takes one processor, or one GPU where there are any."""
+    """Engine of a cluster; a shard takes one processor, or one GPU where there are any."""
 
     address: str = ""
     processes: int | None = None
@@ -149,7 +152,7 @@ class RayEngine:
     def run_shards(
         self, shards: Sequence[Shard], stop: Callable[[], bool]
     ) -> Iterator[ShardOutcome]:
-        """Each part's end as it arrives; after `stop` only those that were at work."""
+        """Yield each shard's outcome; after `stop` only of those that were being trained."""
         if not shards:
             return
         started_here = connect(self.address, self.processes)
@@ -169,15 +172,17 @@ class RayEngine:
                 ray.shutdown()
 
     def _max_tasks(self, ray: Any) -> int:
-        """Tasks that may be out: nodes can come and go."""
+        """Return how many tasks may be out; a few more than slots, since nodes come and go."""
         resources = ray.cluster_resources()
         slots = int(resources.get("GPU", 0) if self._has_gpus(ray) else resources.get("CPU", 0))
         return (self.processes or max(1, slots)) + EXTRA_TASKS
 
     def _has_gpus(self, ray: Any) -> bool:
+        """Return whether the cluster has GPUs and they are wanted."""
         return self.device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
 
     def _submit(self, ray: Any, board: Any, shard: Shard) -> Any:
+        """Send a shard, with its checkpoint if it has one, to the cluster."""
         run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         remote_shard = RemoteShard(
             shard.spec.model_dump(mode="json"),
@@ -193,7 +198,7 @@ class RayEngine:
         return task.remote(remote_shard, board, "cuda" if gpus else "cpu")
 
     def _snapshot(self, ray: Any, key: str, files: Callable[[], dict[str, Any]]) -> tuple[str, Any]:
-        """Digest and reference of what is sent under this key, put into the cluster once."""
+        """Return digest and reference of a content, put into the cluster once per key."""
         if key not in self._snapshots:
             packed = files()
             # In a list: a reference alone would be fetched for every task that is given it.
@@ -205,12 +210,14 @@ class RayEngine:
     def _collect_outcomes(
         self, ray: Any, channel: ProgressChannel, running: dict[Any, Shard], stop: bool
     ) -> Iterator[ShardOutcome]:
+        """Yield the outcomes of tasks that have ended, and store the others' progress."""
         ready, _ = ray.wait(list(running), num_returns=1, timeout=POLL_SECONDS)
         _write_progress(running.values(), channel.latest_progress(stop))
         for reference in ready:
             yield self._collect_outcome(ray, reference, running.pop(reference))
 
     def _collect_outcome(self, ray: Any, reference: Any, shard: Shard) -> ShardOutcome:
+        """Store a finished task's run folder and return its outcome."""
         run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         try:
             files, node = ray.get(reference)
@@ -228,7 +235,7 @@ class RayEngine:
         return ShardOutcome(run.id, state, status.message if state != "done" else "", worker=node)
 
     def _stop_running(self, ray: Any, channel: ProgressChannel, running: dict[Any, Shard]) -> None:
-        """Let what is still out end its step, and keep what it learnt."""
+        """Let what is still out end its step, and keep its checkpoint."""
         if not running:
             return
         deadline = time.monotonic() + SHUTDOWN_SECONDS
@@ -242,7 +249,7 @@ class RayEngine:
 
 
 def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
-    """Write what nodes told into the runs of this store, signed by this process."""
+    """Write progress from nodes into the runs of this store, signed by this process."""
     for shard in shards:
         shard_progress = progress.get(shard.spec.id)
         if shard_progress is None:
@@ -257,7 +264,7 @@ def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
 
 
 def store_returned_files(run: Run, files: dict[str, bytes]) -> None:
-    """Put an arrived folder in place of what there is; its status comes last."""
+    """Replace a run's folder by the one that arrived; its status comes last."""
     with run.lock():
         run.reset()
         last = {name: files[name] for name in files if name == "status.json"}
@@ -266,12 +273,13 @@ def store_returned_files(run: Run, files: dict[str, bytes]) -> None:
 
 
 def _base_files(name: str) -> dict[str, Any]:
+    """Read a base's files; none for one that every node gets from the hub."""
     where = catalog.locate_base(name)
     return {} if isinstance(where, str) else folder_transfer.read_folder(where)
 
 
 def _data_files(name: str) -> dict[str, Any]:
-    """A data set's folder or an imported table; nothing where a generator makes the data."""
+    """Read the files of a data set or an imported table; none where a generator makes them."""
     if (paths.data_folder() / name).is_dir():
         return folder_transfer.read_folder(paths.data_folder() / name, name)
     folder = getattr(tasks.find_task(name), "folder", None)
@@ -279,6 +287,7 @@ def _data_files(name: str) -> dict[str, Any]:
 
 
 def _run_files(run: Run) -> dict[str, bytes]:
+    """Read the files of a run, as they travel."""
     return {
         str(path.relative_to(run.folder)): path.read_bytes()
         for path in sorted(run.folder.rglob("*"))
@@ -294,7 +303,7 @@ _TRAINERS: dict[tuple[str, str], ShardTrainer] = {}  # kept by a node's process 
 def train_remote_shard(
     remote_shard: RemoteShard, board: Any, device: str
 ) -> tuple[dict[str, bytes], str]:
-    """One part, from its parcels to the files of its run, and the node that did it."""
+    """Train a shard on this node: return its run's files and the node's name."""
     spec = RunSpec.make(remote_shard.spec)
     if remote_shard.data[0]:
         folder = str(folder_transfer.unpack_snapshot(_remote_snapshot(remote_shard.data)))
@@ -311,13 +320,15 @@ def train_remote_shard(
 
 
 class _RemoteStop:
-    """Asks the board now and then whether to stop, without waiting for its answer."""
+    """Asks the actor now and then whether to stop, without waiting for its answer."""
 
     def __init__(self, board: Any, run: Run) -> None:
+        """Ask for one run."""
         self.board, self.run = board, run
         self.pending, self.last_asked, self.stop = None, 0.0, False
 
     def __call__(self) -> bool:
+        """Return whether to stop, by the last answer that has arrived."""
         import ray
 
         if self.pending is not None and ray.wait([self.pending], timeout=0)[0]:
@@ -330,16 +341,19 @@ class _RemoteStop:
         return self.stop
 
     def _progress(self) -> dict[str, Any]:
+        """Return the run's status and this node's name."""
         return asdict(self.run.status()) | {"node": _node_name()}
 
 
 def _node_name() -> str:
+    """Return a short name of this node."""
     import ray
 
     return f"node {ray.get_runtime_context().get_node_id()[:8]}"
 
 
 def _shard_trainer(remote_shard: RemoteShard, device: str) -> ShardTrainer:
+    """Return the trainer of a base, kept between tasks of this process."""
     from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
     key = (remote_shard.base[0], device)
@@ -352,6 +366,7 @@ def _shard_trainer(remote_shard: RemoteShard, device: str) -> ShardTrainer:
 
 
 def _load_base(remote_shard: RemoteShard, name: str, device: str) -> BaseModel:
+    """Load a base from the hub, or from the files that were sent."""
     from peftcore.models.base_model import load
 
     if not remote_shard.base[0]:
@@ -363,6 +378,7 @@ def _load_base(remote_shard: RemoteShard, name: str, device: str) -> BaseModel:
 
 
 def _remote_snapshot(sent: tuple[str, Any]) -> folder_transfer.FolderSnapshot:
+    """Return the snapshot of a sent digest and reference."""
     import ray
 
     digest, reference = sent

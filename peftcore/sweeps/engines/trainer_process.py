@@ -1,4 +1,4 @@
-"""What every process of an engine does: one part after another, with its bases kept warm."""
+"""Train one shard after another in an engine's process, with base models kept in memory."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 
 
 class ShardTrainer:
-    """Trains parts on one device."""
+    """Trains shards on one device."""
 
     def __init__(
         self, device: str = "cpu", load_base: Callable[[str, str], BaseModel] | None = None
     ) -> None:
+        """Keep base models in a cache, loaded by `load_base` if given."""
         self.device = device
         self._base_models = BaseModelCache(load_base)
 
     def train_shard(self, shard: Shard, stop: Callable[[], bool], worker: str = "") -> ShardOutcome:
-        """Bring one part to its end; whatever goes wrong is in its run, and in the outcome."""
+        """Train one shard to its end; errors are written to its run and to the outcome."""
         from peftcore.jobs.worker import RunFailed, run_recording_errors
         from peftcore.training.run_training import execute_run
 
@@ -44,5 +45,5 @@ class ShardTrainer:
         return ShardOutcome(run.id, state, status.message if state != "done" else "", worker)
 
     def base_model(self, name: str) -> BaseModel:
-        """The base, loaded once; the one that was not used for longest makes room."""
+        """Return the base, loaded once; a full cache drops the one unused for longest."""
         return self._base_models.get(name, self.device)

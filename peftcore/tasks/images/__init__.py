@@ -1,1 +1,1 @@
-"""Pictures as text: worlds of eight by eight pixels, models that draw them, readers that check."""
+"""Images as text: worlds of eight by eight pixels, their rendering, and their recognition."""

@@ -1,8 +1,8 @@
-"""A picture of eight by eight pixels, as a model writes it and as people keep it.
+"""An image of eight by eight pixels, as a model's words and as a short code.
 
 Every pixel is one word that names its place as on a chess board and its level: "c5=2" is row c,
-column 5, level 2.  Since a word carries its place, a picture means the same wherever it stands in
-a text, and soft prompts may push it along.  `code` is the short form that files and tables keep.
+column 5, level 2. Since a word contains its place, an image means the same wherever it stands in a
+text, and soft prompts may shift it. The code is the short form for files and tables.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WORD = re.compile(r"([a-h][1-8])=(\d)")
 
 
 def checked_picture(levels: Sequence[int], level_count: int) -> Picture:
-    """The levels as a picture; BadInput unless there are 64 from 0 to `most` - 1."""
+    """Return the levels as an image; BadInput unless 64 in [0, level_count)."""
     if len(levels) != len(PIXELS):
         raise BadInput(f"a picture has {len(PIXELS)} pixels; got {len(levels)}")
     if not all(0 <= level < level_count for level in levels):
@@ -29,30 +29,30 @@ def checked_picture(levels: Sequence[int], level_count: int) -> Picture:
 
 
 def pixel_word(index: int, level: int) -> str:
-    """The word of one pixel; places count from 0, row by row."""
+    """Return the word of one pixel; places count from 0, row by row."""
     return f"{PIXELS[index]}={level}"
 
 
 def picture_to_words(picture: Picture) -> str:
-    """The picture as a model writes it."""
+    """Return the image as a model writes it."""
     return " ".join(pixel_word(index, level) for index, level in enumerate(picture))
 
 
 def words_to_picture(text: str) -> Picture:
-    """The picture in a model's words; places it left out are 0, of a place named twice the last."""
+    """Parse a model's words; missing places are 0, of a place named twice the last counts."""
     level_by_pixel = dict.fromkeys(PIXELS, 0)
     level_by_pixel |= {pixel: int(level) for pixel, level in _WORD.findall(text)}
     return tuple(level_by_pixel.values())
 
 
 def picture_to_code(picture: Picture) -> str:
-    """The picture as eight rows of one digit a pixel, with a slash between rows."""
+    """Return eight rows of one digit per pixel, with a slash between rows."""
     rows = ["".join(map(str, picture[i : i + SIDE])) for i in range(0, len(picture), SIDE)]
     return "/".join(rows)
 
 
 def code_to_picture(text: str) -> Picture:
-    """The picture of a code; BadInput if it is none."""
+    """Parse a code; BadInput if it is none."""
     rows = text.strip().split("/")
     if len(rows) != SIDE or any(len(row) != SIDE or not row.isdigit() for row in rows):
         raise BadInput(f"a picture is {SIDE} rows of {SIDE} digits with / between; got {text!r}")

@@ -1,8 +1,8 @@
 """Handwritten digits of eight by eight pixels, from scikit-learn's copy of the UCI data set.
 
-1,797 pictures by 43 people with 17 levels of grey, here 5.  Every fifth row in the order of the
-file is for testing and the one after it for validation, whatever is trained.  Threes are left out
-of pretraining: figure 1 of arXiv:2507.10855 tunes atoms on them.
+1,797 images by 43 people with 17 levels of grey, here 5. Every fifth row in the order of the file
+is for testing and the one after it for validation, whatever is trained. Threes are left out of
+pretraining: figure 1 of arXiv:2507.10855 tunes atoms on them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Digit:
-    """One picture and the word for it."""
+    """One image and the word for it."""
 
     number: int  # row of the data set
     word: str
@@ -33,18 +33,18 @@ class Digit:
 
 
 def split_of(number: int) -> Split:
-    """The split of a row: three fifths are for training."""
+    """Return the split of a row; three fifths are for training."""
     return {0: "test", 1: "validation"}.get(number % 5, "train")  # type: ignore[return-value]
 
 
 def quantize(grey: Any) -> Picture:
-    """Grey from 0 to 16 as levels from 0 to 4, the nearest quarter."""
+    """Convert grey from 0 to 16 to levels from 0 to 4, the nearest quarter."""
     return tuple(int(value + 2) // 4 for value in grey)
 
 
 @functools.cache
 def load_digit_rows(split: Split) -> tuple[Digit, ...]:
-    """The pictures of a split, in the order of the data set."""
+    """Return the images of a split, in the order of the data set."""
     from sklearn.datasets import load_digits
 
     dataset = load_digits()
@@ -56,18 +56,19 @@ def load_digit_rows(split: Split) -> tuple[Digit, ...]:
 
 
 def digit_prompt(word: str) -> str:
-    """How a digit is asked for."""
+    """Return the prompt for a digit."""
     return f"draw {'an' if word == 'eight' else 'a'} {word}"
 
 
 class DigitClassifier:
-    """Tells which digit a picture shows; fitted on the real pictures for training, all ten.
+    """A classifier of digits, fitted on the real training images of all ten.
 
-    Its chances are its distances from the borders between digits, turned into chances by a
-    logistic regression on the real pictures for validation.
+    Its probabilities come from its distances to the decision boundaries, calibrated by a logistic
+    regression on the real validation images.
     """
 
     def __init__(self) -> None:
+        """Fit the classifier on the training images."""
         from sklearn.svm import SVC
 
         train = load_digit_rows("train")
@@ -76,18 +77,20 @@ class DigitClassifier:
 
     @staticmethod
     def _features(pictures: list[Picture]) -> np.ndarray:
+        """Return images as rows of grey in [0, 1]: (n, 64)."""
         import numpy as np
 
         return np.array(pictures, dtype=float) / (LEVELS - 1)
 
     def predict(self, pictures: list[Picture]) -> list[str]:
-        """The word for each picture."""
+        """Return the word for each image."""
         if not pictures:
             return []
         return [str(word) for word in self._model.predict(self._features(pictures))]
 
     @functools.cached_property
     def _calibration(self) -> Any:
+        """Fit the calibration, at first use."""
         from sklearn.linear_model import LogisticRegression
 
         validation_digits = load_digit_rows("validation")
@@ -98,11 +101,12 @@ class DigitClassifier:
         )
 
     def _distances(self, pictures: list[Picture]) -> np.ndarray:
+        """Return each image's distances to the decision boundaries, (n, 10)."""
         distances: np.ndarray = self._model.decision_function(self._features(pictures))
         return distances
 
     def probabilities(self, pictures: list[Picture], word: str) -> list[float]:
-        """How likely each picture shows this digit, in the classifier's eyes."""
+        """Return each image's probability of showing this digit, by the classifier."""
         if not pictures:
             return []
         column = list(self._calibration.classes_).index(word)
@@ -110,7 +114,7 @@ class DigitClassifier:
         return [float(probability) for probability in probabilities]
 
     def accuracy(self) -> float:
-        """Share of the real test pictures it names rightly."""
+        """Return the share of real test images that are classified rightly."""
         test = load_digit_rows("test")
         predicted = self.predict([d.picture for d in test])
         return sum(a == d.word for a, d in zip(predicted, test, strict=True)) / len(test)
@@ -118,5 +122,5 @@ class DigitClassifier:
 
 @functools.cache
 def digit_classifier() -> DigitClassifier:
-    """The one reader; fitted in a moment, so nothing is stored."""
+    """Return the one classifier; fitted in a moment, so nothing is stored."""
     return DigitClassifier()

@@ -1,4 +1,4 @@
-"""What a picture shows, in the words of its world, and whether that is what was asked for."""
+"""Recognise what an image shows, in its world's words, and whether it matches the prompt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVEL_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def describe_pictures(world: str, pictures: list[Picture]) -> list[str]:
-    """What each picture shows: the digit a classifier reads, or the scene, exactly."""
+    """Describe each image: the digit by the classifier, or the scene, exactly."""
     if world == "digits":
         return digits.digit_classifier().predict(pictures)
     scenes_seen = [scenes.recognise_scene(picture) for picture in pictures]
@@ -25,7 +25,7 @@ def describe_pictures(world: str, pictures: list[Picture]) -> list[str]:
 
 
 def matches_prompt(world: str, prompt: str, picture: Picture) -> bool | None:
-    """Whether the picture shows what the prompt asks for; None if the prompt asks nothing known."""
+    """Return whether the image shows what the prompt asks for; None if that is unknown."""
     if world == "digits":
         word = digit_in_prompt(prompt)
         return None if word is None else digits.digit_classifier().predict([picture])[0] == word
@@ -34,7 +34,7 @@ def matches_prompt(world: str, prompt: str, picture: Picture) -> bool | None:
 
 
 def match_scores(world: str, prompts: Sequence[str], pictures: Sequence[Picture]) -> list[float]:
-    """How far each picture is as asked: the classifier's chance of the digit, or share of facts.
+    """Return how far each image matches: the digit's probability, or the share of facts.
 
     nan where a prompt asks for nothing known.
     """
@@ -52,7 +52,7 @@ def match_scores(world: str, prompts: Sequence[str], pictures: Sequence[Picture]
 
 
 def digit_in_prompt(prompt: str) -> str | None:
-    """The digit a prompt names, if it names just one."""
+    """Return the digit that a prompt names, if it names just one."""
     digit_words = [
         word for word in prompt.lower().replace(".", " ").split() if word in digits.DIGIT_WORDS
     ]
@@ -60,7 +60,7 @@ def digit_in_prompt(prompt: str) -> str | None:
 
 
 def check_prompt_words(world: str, prompt: str, vocabulary: tuple[str, ...]) -> str:
-    """The prompt without spaces around it; BadInput names the words the base does not know."""
+    """Strip the prompt; BadInput names the words that the base does not know."""
     words = prompt.lower().replace(",", " ").replace(".", " ").split()
     if not words:
         raise BadInput("there is nothing to draw: type a prompt first")

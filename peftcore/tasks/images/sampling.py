@@ -1,9 +1,9 @@
-"""How a picture is drawn: pixel by pixel, each at its place, by chance that can be repeated.
+"""Sample an image pixel by pixel, at random but repeatably.
 
-A prompt has many right pictures, so pixels are drawn by their probabilities.  Adding Gumbel noise
-to the logits and taking the largest is such a draw; the noise of a picture depends on its key and
-nothing else.  So a picture comes out the same in whatever batch it is drawn, two adapters that are
-given the same key differ only by what they learnt, and no global seed is touched.
+A prompt has many right images, so pixels are sampled by their probabilities. Adding Gumbel noise to
+the logits and taking the largest is such a sample; the noise of an image depends on its key and
+nothing else. So an image comes out the same in whatever batch it is sampled, two adapters with the
+same key differ only by what they learned, and no global seed is touched.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from torch import Tensor
 
 from peftcore.tasks.images.canvas import PIXELS, pixel_word
 
-TEMPERATURE = 0.5  # below 1 the likely pixels are drawn more often still
+TEMPERATURE = 0.5  # below 1, likely pixels become even likelier
 
 
 def gumbel_noise(key: str, levels: int) -> Tensor:
-    """Gumbel noise (places, levels) of one picture."""
+    """Return the Gumbel noise (places, levels) of one image."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:7])
     rng = torch.Generator().manual_seed(seed)
     uniform = torch.rand(len(PIXELS), levels, generator=rng).clamp(1e-9, 1 - 1e-7)
@@ -29,7 +29,7 @@ def gumbel_noise(key: str, levels: int) -> Tensor:
 
 
 def pixel_token_ids(tokenizer: Any) -> Tensor:
-    """Token ids (places, levels) of every pixel word the tokenizer has."""
+    """Return the token ids (places, levels) of every pixel word of the tokenizer."""
     token_ids = tokenizer.get_vocab()
     levels = sum(f"{PIXELS[0]}={level}" in token_ids for level in range(10))
     rows = [
@@ -39,17 +39,17 @@ def pixel_token_ids(tokenizer: Any) -> Tensor:
 
 
 class PixelSampler:
-    """What `generate` asks at every step: only the words of the next place, by chance."""
+    """Logits processor for `generate`: allows only the next place's words, and samples one."""
 
     def __init__(self, tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE):
+        """Compute the noise of each key."""
         self.pixel_ids, self.temperature = pixel_token_ids(tokenizer), temperature
-        self.noise = torch.stack(
-            [gumbel_noise(key, self.pixel_ids.shape[1]) for key in keys]
-        )  # (n, 64, levels)
+        levels = self.pixel_ids.shape[1]
+        self.noise = torch.stack([gumbel_noise(key, levels) for key in keys])  # (n, 64, levels)
         self.position = 0
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Scores (n, words) whose largest is the pixel that was drawn."""
+        """Return scores (n, words) whose largest is the sampled pixel; input_ids (n, t)."""
         ids = self.pixel_ids[self.position].to(scores.device)
         noisy_scores = scores[:, ids] / self.temperature + self.noise[:, self.position].to(
             scores.device
@@ -61,7 +61,7 @@ class PixelSampler:
 def sampling_options(
     tokenizer: Any, keys: Sequence[str], temperature: float = TEMPERATURE
 ) -> dict[str, Any]:
-    """What `generate` needs to draw one picture for each key."""
+    """Return the options with which `generate` samples one image per key."""
     from transformers import LogitsProcessorList
 
     return {

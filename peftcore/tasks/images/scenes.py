@@ -1,10 +1,10 @@
 """Small coloured scenes: one shape or two on eight by eight pixels, and the words for them.
 
-"a red ring left of a blue square" is drawn from a seed, the same in every process, and read back
-exactly: a scene is what it shows or it is broken.  Kept from every base, so that adapters have
-something to teach and generalisation something to be measured on: the shape "gate" (a concept),
-scenes "at night", when every shape is black (a style), the relation "right of", every fifth pairing
-of colour and shape, and of the others every fifth pair of shapes in a relation.
+"a red ring left of a blue square" is rendered from a seed, the same in every process, and
+recognised exactly: an image shows a scene or is broken. Never shown to a base, so that adapters
+have something to learn and generalisation can be measured: the shape "gate" (a concept), scenes "at
+night", when every shape is black (a style), the relation "right of", every fifth pairing of colour
+and shape, and of the others every fifth pair of shapes in a relation.
 """
 
 from __future__ import annotations
@@ -49,12 +49,13 @@ class Thing:
     shape: str
 
     def __str__(self) -> str:
+        """Return the thing in words, as in "a red ring"."""
         return f"a {self.colour} {self.shape}"
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a prompt asks for, or what a picture shows."""
+    """The scene of a prompt, or of an image."""
 
     things: tuple[Thing, ...]
     relation: str = ""  # of the first thing to the second
@@ -62,41 +63,41 @@ class Scene:
 
     @property
     def visible_things(self) -> tuple[Thing, ...]:
-        """The things as they look: black at night."""
+        """Things as they look: black at night."""
         return tuple(replace(t, colour="black") if self.night else t for t in self.things)
 
     @property
     def prompt(self) -> str:
-        """The words for it."""
+        """The prompt for this scene."""
         joined = f" {self.relation} ".join(map(str, self.things))
         return f"{joined} {UNSEEN_STYLE}" if self.night else joined
 
 
 def _shape_pixels(shape: str) -> list[tuple[int, int]]:
-    """Row and column of every pixel that a shape fills."""
+    """List row and column of every pixel that a shape fills."""
     rows = SHAPES[shape].split()
     return [(y, x) for y, row in enumerate(rows) for x, mark in enumerate(row) if mark == "#"]
 
 
 def _is_held_out(key: str) -> bool:
-    """Whether something is one of the fifth that no base sees."""
+    """Return whether a key is in the fifth that no base sees."""
     return hashlib.sha256(key.encode()).digest()[0] % 5 == 0
 
 
 def is_held_out_thing(thing: Thing) -> bool:
-    """Whether this colour and shape are never seen together before tuning."""
+    """Return whether this colour and shape never occur together in pretraining."""
     return _is_held_out(f"thing/{thing.colour}/{thing.shape}")
 
 
 def is_held_out_pair(scene: Scene) -> bool:
-    """Whether these two shapes are never seen in this relation before tuning."""
+    """Return whether these two shapes never occur in this relation in pretraining."""
     return len(scene.things) > 1 and _is_held_out(
         f"pair/{scene.things[0].shape}/{scene.relation}/{scene.things[1].shape}"
     )
 
 
 def scene_kind(scene: Scene) -> SceneKind:
-    """What is new about a scene to a base that saw the plain ones only."""
+    """Return what is new in a scene for a base that saw the plain ones only."""
     concept = any(thing.shape == UNSEEN_SHAPE for thing in scene.things)
     if concept or scene.night:
         return "both" if concept and scene.night else "concept" if concept else "style"
@@ -106,7 +107,7 @@ def scene_kind(scene: Scene) -> SceneKind:
 
 
 def sample_scene(rng: random.Random, kind: SceneKind) -> Scene:
-    """A scene of this kind; two things in three of four."""
+    """Sample a scene of this kind; three of four have two things."""
     while True:
         count = 1 if rng.random() < 0.25 else 2
         shapes = [rng.choice(SEEN_SHAPES) for _ in range(count)]
@@ -124,13 +125,13 @@ def sample_scene(rng: random.Random, kind: SceneKind) -> Scene:
 
 
 def split_of(scene: Scene) -> Literal["train", "validation", "test"]:
-    """The split a prompt belongs to: three of five are for training."""
+    """Return the split of a prompt; three of five are for training."""
     number = hashlib.sha256(f"split/{scene.prompt}".encode()).digest()[0] % 5
     return {0: "test", 1: "validation"}.get(number, "train")  # type: ignore[return-value]
 
 
 def render_scene(scene: Scene, rng: random.Random) -> Picture:
-    """One of the many pictures of a scene: where things stand is drawn."""
+    """Render one of the many images of a scene: positions are random."""
     levels = [BACKGROUND] * (SIDE * SIDE)
     for thing, (top, left) in zip(scene.visible_things, _corners(scene, rng), strict=True):
         for y, x in _shape_pixels(thing.shape):
@@ -139,7 +140,7 @@ def render_scene(scene: Scene, rng: random.Random) -> Picture:
 
 
 def _corners(scene: Scene, rng: random.Random) -> list[tuple[int, int]]:
-    """Top and left of every thing: apart along the relation, anywhere across it."""
+    """Sample top and left of every thing: apart along the relation, anywhere across it."""
     max_corner = SIDE - SHAPE_SIZE
     if len(scene.things) == 1:
         return [(rng.randint(0, max_corner), rng.randint(0, max_corner))]
@@ -154,7 +155,7 @@ def _corners(scene: Scene, rng: random.Random) -> list[tuple[int, int]]:
 
 
 def parse_prompt(prompt: str) -> Scene | None:
-    """The scene a prompt asks for; None if no picture is called that."""
+    """Parse the scene that a prompt asks for; None if it is no such prompt."""
     text = " ".join(prompt.lower().replace(".", " ").split())
     night = text.endswith(UNSEEN_STYLE)
     text = text.removesuffix(UNSEEN_STYLE).strip()
@@ -173,14 +174,14 @@ def parse_prompt(prompt: str) -> Scene | None:
 
 @dataclass(frozen=True)
 class PlacedThing:
-    """A thing found in a picture, and where its upper left corner is."""
+    """A thing found in an image, and its upper left corner."""
 
     thing: Thing
     top: int
     left: int
 
     def relations(self, other: PlacedThing) -> set[str]:
-        """Which relations to another thing hold: it lies wholly beyond it in that direction."""
+        """Return which relations to another thing hold: it lies wholly beyond it that way."""
         return {
             name
             for name, holds in {
@@ -195,13 +196,13 @@ class PlacedThing:
 
 @dataclass(frozen=True)
 class RecognisedScene:
-    """What a picture shows, read exactly: every pixel that is not ground belongs to one thing."""
+    """A scene recognised exactly: every filled pixel belongs to one thing."""
 
     things: tuple[PlacedThing, ...]
 
     @property
     def description(self) -> str:
-        """The words for it; of several relations that hold the first."""
+        """The scene in words; of several relations that hold the first."""
         if not self.things:
             return "nothing"
         first = self.things[0]
@@ -214,7 +215,7 @@ class RecognisedScene:
 
 
 def recognise_scene(picture: Picture) -> RecognisedScene | None:
-    """What a picture shows; None if some pixels belong to no shape."""
+    """Recognise an image's scene; None if some pixels belong to no shape."""
     level_by_pixel = {i: level for i, level in enumerate(picture) if level != BACKGROUND}
     candidates = _candidate_things(level_by_pixel)
     for count in (0, 1, 2):
@@ -225,7 +226,7 @@ def recognise_scene(picture: Picture) -> RecognisedScene | None:
 
 
 def _candidate_things(level_by_pixel: dict[int, int]) -> list[tuple[PlacedThing, frozenset[int]]]:
-    """Every shape of one colour that the filled pixels have room for, and its pixels."""
+    """List every shape of one colour that fits into the filled pixels, with its pixels."""
     candidates = []
     for top in range(SIDE - SHAPE_SIZE + 1):
         for left in range(SIDE - SHAPE_SIZE + 1):
@@ -241,20 +242,20 @@ def _candidate_things(level_by_pixel: dict[int, int]) -> list[tuple[PlacedThing,
 def _cover_exactly(
     chosen: Sequence[tuple[PlacedThing, frozenset[int]]], level_by_pixel: dict[int, int]
 ) -> bool:
-    """Whether these shapes fill all the filled pixels, none of them twice."""
+    """Return whether these shapes cover all filled pixels, none of them twice."""
     pixels = [pixel for _, thing_pixels in chosen for pixel in thing_pixels]
     return len(pixels) == len(level_by_pixel) and set(pixels) == level_by_pixel.keys()
 
 
 def scene_match(scene: Scene, picture: Picture) -> float:
-    """1.0 if the picture shows the scene and nothing else, otherwise 0.0."""
+    """Return 1.0 if the image shows the scene and nothing else, else 0.0."""
     return float(scene_fact_share(scene, picture) == 1.0)
 
 
 def scene_fact_share(scene: Scene, picture: Picture) -> float:
-    """Share of what was asked for that can be seen: each thing as it looks, the relation.
+    """Return the share of what was asked for that is visible: each thing, the relation.
 
-    Zero for a picture that cannot be read, or that shows more or fewer things.
+    Zero for an image that cannot be recognised, or that shows more or fewer things.
     """
     recognised = recognise_scene(picture)
     if recognised is None or len(recognised.things) != len(scene.things):

@@ -1,1 +1,1 @@
-"""What tasks of one kind have in common; tasks import from here, never from each other."""
+"""Kinds of tasks, for what several have in common; tasks never import one another."""

@@ -1,4 +1,4 @@
-"""What the data-to-text tasks have in common: inputs with several human texts each.
+"""Data-to-text tasks: inputs with several human texts each.
 
 Training keeps the texts apart, an example each; validation and test group them, so that one answer
 is scored against all texts of its input.
@@ -16,7 +16,7 @@ Triple = tuple[str, str, str]  # subject, predicate, object
 
 
 class DataToTextTask(Task):
-    """Something with a structure → text."""
+    """Structured data → text."""
 
     kind = "generate"
     main_metric = "bleu"
@@ -24,10 +24,10 @@ class DataToTextTask(Task):
 
     @abstractmethod
     def input_text_pairs(self, split: Split) -> Iterator[tuple[str, str]]:
-        """Input and human text, one pair for every text, in the order of the data."""
+        """Yield input and human text, a pair for every text, in the order of the data."""
 
     def load(self, split: Split) -> list[Example]:
-        """One example per text in training, one per input elsewhere."""
+        """Return one example per text in training, one per input elsewhere."""
         groups: list[tuple[str, list[str]]] = []
         group_index: dict[str, int] = {}
         for meaning, text in self.input_text_pairs(split):
@@ -48,10 +48,10 @@ class DataToTextTask(Task):
         ]
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """BLEU, chrF, ROUGE-L and TER against all texts of an input."""
+        """Return BLEU, chrF, ROUGE-L and TER against all texts of an input."""
         return scores.generation_scores(answers, gold) | scores.translation_edit_rate(answers, gold)
 
 
 def linearize_triples(triples: Iterable[Triple]) -> str:
-    """Triples in one line: `subject | predicate | object && subject | …`, in their order."""
+    """Write triples in one line: `subject | predicate | object && …`, in their order."""
     return " && ".join(" | ".join(" ".join(part.split()) for part in triple) for triple in triples)

@@ -1,7 +1,7 @@
-"""What the four tasks of the few-shot explanation benchmark have in common (arXiv:2111.08284).
+"""The four tasks of the few-shot explanation benchmark (arXiv:2111.08284).
 
 A label, the separator, an explanation in lower case; 60 episodes of 48 training examples; scores of
-the labels, then of the explanations.  Templates are those that arXiv:2305.13235 uses.
+the labels, then of the explanations. Templates are those that arXiv:2305.13235 uses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MARKER = "\\n"  # two characters, not a line break: how UnifiedQA separates ques
 
 
 class ExplainedTask(Task):
-    """A label and why.  The benchmark reports its validation split."""
+    """A label and its explanation; the benchmark reports its validation split."""
 
     kind = "explain"
     main_metric = "accuracy"
@@ -25,7 +25,7 @@ class ExplainedTask(Task):
     protocol: ClassVar[EpisodeProtocol | None] = EpisodeProtocol(train=48, dev=350)
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Scores of the labels, then of the explanations."""
+        """Return scores of the labels, then of the explanations."""
         return {
             **scores.classification_scores(answers, gold, self.labels),
             **scores.explanation_scores(answers, gold),
@@ -34,14 +34,14 @@ class ExplainedTask(Task):
 
 
 def one_line(text: object) -> str:
-    """The text with every run of white space made one space."""
+    """Replace every run of white space by one space."""
     return " ".join(str(text).split())
 
 
 def explained_example(
     key: str, source: str, label: str, explanations: Sequence[str], parts: Iterable[str]
 ) -> Example:
-    """The example that asks for this label and the first of these explanations."""
+    """Build the example that asks for this label and the first of these explanations."""
     return Example(
         id=key,
         source=one_line(source),
@@ -53,6 +53,6 @@ def explained_example(
 
 
 def human_explanations(row: sources.Row) -> tuple[str, ...]:
-    """The human explanations that are not empty, on one line each."""
+    """Return the human explanations that are not empty, on one line each."""
     texts = (row.get(f"explanation_{number}") or "" for number in (1, 2, 3))
     return tuple(line for text in texts if (line := one_line(text)))

@@ -1,8 +1,9 @@
-"""What tasks that ask for pictures have in common: something new to draw, beside what was old.
+"""Tasks that ask for images: something new to generate, beside what the base knows.
 
-Training shows a few examples of what is new, and for each of them some of what the base could draw
-before, so that it is not forgotten (as prior preservation does in arXiv:2208.12242).  Answers are
-drawn by chance that depends on the example alone: every method and every seed gets the same.
+Training shows a few examples of what is new and, for each of them, some of what the base could
+generate before, so that it is not forgotten (as prior preservation does in arXiv:2208.12242).
+Answers are sampled with noise that depends on the example alone: the same for every method and
+seed.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ NEW, OLD = "new", "old"  # what the id of an example says about it
 
 
 def is_new(example: Example) -> bool:
-    """Whether an example asks for what the base never saw."""
+    """Return whether an example asks for what the base never saw."""
     return f"/{NEW}/" in example.id
 
 
 class ImageTask(Task):
-    """Prompt → picture."""
+    """Prompt → image."""
 
     kind = "generate"
     main_metric = "alignment"
@@ -36,14 +37,14 @@ class ImageTask(Task):
 
     @abstractmethod
     def correctness(self, example: Example, picture: Picture) -> float:
-        """1.0 if a picture shows what its prompt asks for, else 0.0."""
+        """Return 1.0 if an image shows what its prompt asks for, else 0.0."""
 
     def fact_share(self, example: Example, picture: Picture) -> float:
-        """Share of what a prompt asks for that its picture shows."""
+        """Return the share of what a prompt asks for that its image shows."""
         return self.correctness(example, picture)
 
     def few_shot(self, k: int, seed: int, dev: int) -> Episode:
-        """k new examples and `rehearsed` old ones for each; validation judges what is new."""
+        """Sample k new examples and `rehearsed` old ones for each; validate on what is new."""
         new_examples, old_examples = self._split("train")
         validation_examples, _ = self._split("validation")
         if k > len(new_examples) or dev > len(validation_examples):
@@ -62,21 +63,22 @@ class ImageTask(Task):
         return Episode(tuple(train), tuple(validation))
 
     def _split(self, split: Split) -> tuple[list[Example], list[Example]]:
+        """Return the new and the old examples of a split."""
         rows = self.load(split)
         return [r for r in rows if is_new(r)], [r for r in rows if not is_new(r)]
 
     def generation_options(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
-        """Pixel by pixel, by chance that the example decides."""
+        """Return the options for sampling pixels, with noise by example."""
         from peftcore.tasks.images import sampling
 
         return sampling.sampling_options(tokenizer, [row.id for row in rows])
 
     def parse(self, text: str) -> Answer:
-        """The picture as its short code."""
+        """Parse the image to its short code."""
         return Answer(canvas.picture_to_code(canvas.words_to_picture(text)))
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Share of new and of old prompts whose picture shows what was asked, and of facts."""
+        """Return shares of new and old prompts whose image matches, and of facts."""
         pairs = [
             (row, canvas.code_to_picture(a.text)) for a, row in zip(answers, gold, strict=True)
         ]
@@ -94,7 +96,7 @@ class ImageTask(Task):
 def image_example(
     key: str, prompt: str, picture: Picture, *, new: bool, label: str | None = None
 ) -> Example:
-    """An example of a prompt and one picture for it."""
+    """Build the example of a prompt and one image for it."""
     split, number = key.split("/")
     age = NEW if new else OLD
     return Example(f"{split}/{age}/{number}", prompt, canvas.picture_to_words(picture), label)

@@ -1,4 +1,4 @@
-"""What classification tasks have in common: tables of fields and labels, told by one template."""
+"""Classification tasks: tables of fields and labels, phrased by one template."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ class LabelledTextTask(Task):
     hub: ClassVar[sources.HubSource | None] = None
 
     def rows(self, split: Split) -> list[sources.Row]:
-        """The rows of a split with texts and label."""
+        """Return a split's rows with texts and label."""
         fields = {**dict.fromkeys(self.columns, str), "label": int}
         return sources.load_rows(self.name, split, self.hub, fields)
 
     def load(self, split: Split) -> list[Example]:
-        """All rows; the hub's unlabelled test rows are refused."""
+        """Return all examples; BadInput for the hub's unlabelled test rows."""
         return [
             self._example(f"{split}-{number}", row) for number, row in enumerate(self.rows(split))
         ]
 
     def _example(self, key: str, row: sources.Row) -> Example:
+        """Build the example of a row; BadInput if it has no label."""
         if row["label"] not in range(len(self.labels)):
             numbers = ", ".join(map(str, range(len(self.labels))))
             raise BadInput(
@@ -44,11 +45,12 @@ class LabelledTextTask(Task):
     def _labelled(
         self, key: str, row: sources.Row, label: str, value: float | None = None
     ) -> Example:
+        """Build the example of a row with this label."""
         texts = [row[column].strip() for column in self.columns]
         named = zip(self.words or self.columns, texts, strict=True)
         source = " ".join([self.prefix, *(f"{word}: {text}" for word, text in named)])
         return Example(key, source, label, label, parts=tuple(texts), value=value)
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
-        """Accuracy, F1, Matthews and the share of answers that are no label."""
+        """Return accuracy, F1, Matthews and the share of answers that are no label."""
         return scores.classification_scores(answers, gold, self.labels)

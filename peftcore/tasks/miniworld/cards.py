@@ -1,4 +1,4 @@
-"""Cards (key and value) about venues, people, animals and things, and sentences that tell them."""
+"""Cards (key and value) about venues, people, animals and things, and sentences for them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TOWNS = split_words(
 
 
 def venue_name(rng: random.Random) -> str:
-    """A proper name such as "The Green Lamp" or "Rosa's Kettle"."""
+    """Sample a proper name such as "The Green Lamp" or "Rosa's Kettle"."""
     roll = rng.random()
     if roll < 0.6:
         return f"The {rng.choice(_FIRST)} {rng.choice(_SECOND)}"
@@ -49,7 +49,7 @@ def venue_name(rng: random.Random) -> str:
 
 
 def sample_venue(rng: random.Random) -> Slots:
-    """A name, a kind and two to four more slots."""
+    """Sample a name, a kind and two to four more slots."""
     slots = {
         "food": rng.choice(FOODS), "price": rng.choice(PRICES), "rating": rng.choice(RATINGS),
         "area": rng.choice(AREAS), "family": rng.choice(("yes", "no")), "near": venue_name(rng),
@@ -61,11 +61,12 @@ def sample_venue(rng: random.Random) -> Slots:
 
 
 def _price_adjective(price: str) -> str:
+    """Return the adjective for a price."""
     return {"cheap": "cheap", "moderate": "moderately priced", "high": "expensive"}.get(price, "")
 
 
 def _slot_after_noun(slot: str, value: str, rng: random.Random) -> str:
-    """The slot as words behind the noun."""
+    """Return the slot as words behind the noun."""
     if slot == "food":
         return rng.choice((f"serving {value}", f"that serves {value}", f"that offers {value}"))
     if slot == "price":
@@ -84,7 +85,7 @@ def _slot_after_noun(slot: str, value: str, rng: random.Random) -> str:
 
 
 def _slot_clause(slot: str, value: str, rng: random.Random) -> str:
-    """The slot as a verb phrase about "it"."""
+    """Return the slot as a verb phrase about "it"."""
     if slot == "food":
         return rng.choice((f"serves {value}", f"offers {value}"))
     if slot == "price":
@@ -106,13 +107,14 @@ def _slot_clause(slot: str, value: str, rng: random.Random) -> str:
 
 
 def _joined(parts: Sequence[str]) -> str:
+    """Join phrases by commas and "and"."""
     if len(parts) < 2:
         return "".join(parts)
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def describe_venue(slots: Slots, rng: random.Random) -> str:
-    """One or two sentences that tell every slot once."""
+    """Verbalise every slot once, in one or two sentences."""
     open_slots = [s for s in slots if s not in ("name", "kind")]
     name, kind = slots["name"], slots.get("kind", "place")
     if rng.random() < 0.3:
@@ -141,7 +143,7 @@ _SUMS = {"cheap": "little", "moderate": "a fair sum", "high": "a lot"}
 
 
 def guidebook_text(slots: Slots, rng: random.Random) -> str:
-    """The same slots in the voice of a guide book, which pretraining never uses."""
+    """Verbalise the slots in the style of a guide book, which pretraining never uses."""
     name, kind = slots["name"], a(slots["kind"])
     area, food, near = slots.get("area", ""), slots.get("food", ""), slots.get("near", "")
     beside = f" beside {near}" if near else ""
@@ -172,13 +174,13 @@ def guidebook_text(slots: Slots, rng: random.Random) -> str:
 
 
 def guidebook_texts(slots: Slots, rng: random.Random) -> tuple[str, ...]:
-    """Up to four different invitations to a venue."""
+    """Return up to four different guide-book texts of a venue."""
     return tuple(dict.fromkeys(guidebook_text(slots, rng) for _ in range(8)))[:4]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about one subject, as relations and objects."""
+    """Facts about one subject, as relations and objects."""
 
     category: str
     subject: str
@@ -212,7 +214,7 @@ UNSEEN_CATEGORIES = ("ship", "building")
 
 
 def sample_facts(rng: random.Random, category: str) -> Facts:
-    """Two to four facts about a subject of a category."""
+    """Sample two to four facts about a subject of a category."""
     goods = [plural(w) for w in world.nouns_of("fruit", "tool", "garment", "toy", "container")]
     person = rng.choice(_OWNERS)
     street = f"{rng.choice(_SECOND)} Street"
@@ -247,7 +249,7 @@ def sample_facts(rng: random.Random, category: str) -> Facts:
 
 
 def describe_facts(facts: Facts, rng: random.Random) -> str:
-    """One or two sentences that tell every fact once."""
+    """Verbalise every fact once, in one or two sentences."""
     verb_phrases = [
         rng.choice(_RELATION_PHRASES[relation]).format(v=value, a=a(value))
         for relation, value in facts.facts
@@ -264,6 +266,6 @@ _SHE = frozenset(split_words("Anna Rosa Clara Vera Nina Ella"))
 
 
 def facts_texts(facts: Facts, rng: random.Random, count: int) -> tuple[str, ...]:
-    """Up to `count` different tellings of the same facts."""
+    """Return up to `count` different verbalisations of the same facts."""
     distinct_texts = dict.fromkeys(describe_facts(facts, rng) for _ in range(4 * count))
     return tuple(distinct_texts)[:count]

@@ -1,8 +1,8 @@
-"""Events, and pairs of a story and a statement about it: follows, clashes, or is not told.
+"""Events, and pairs of a story and a statement that follows, clashes, or stays open.
 
-The statement is drawn first, in the same way for all three relations, and the story is then made
-to fit; so a statement alone tells nothing about its relation to the story.  The story always
-carries one or two details more than the statement, for every relation.
+The statement is sampled first, in the same way for all three relations, and the story is then made
+to fit; so a statement alone says nothing about its relation to the story. The story always has one
+or two details more than the statement, for every relation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TALL = frozenset((*world.PEOPLE, "person", "adult"))
 
 @dataclass(frozen=True)
 class Event:
-    """Who does what to what, with details: dimension → value."""
+    """One deed: who does what to what, with details, dimension → value."""
 
     subject: str
     verb: str
@@ -34,7 +34,7 @@ class Event:
     tense: str = "now"
 
     def get(self, dimension: str) -> str | None:
-        """The value of a detail, if it is told."""
+        """Return the value of a detail, or None."""
         return dict(self.details).get(dimension)
 
 
@@ -46,22 +46,23 @@ class StoryPair:
     statement: str
     relation: Relation
     reason: str
-    reasons: tuple[str, ...]  # all that would do, the given one among them
-    reasoning: (
-        str  # the kind of reasoning: kind, drop, synonym, side, value, noun, verb, missing, narrow
-    )
+    reasons: tuple[str, ...]  # all acceptable ones, `reason` among them
+    # One of kind, drop, synonym, side, value, noun, verb, missing, narrow.
+    reasoning: str
 
 
 def _kind(word: str) -> str:
+    """Return a noun's kind; other words as they are."""
     return world.NOUNS[word].kind if word in world.NOUNS else word
 
 
 def _is_person(word: str) -> bool:
+    """Return whether a word names a person."""
     return _kind(word) in _TALL
 
 
 def _dimensions(subject: str, thing: str | None) -> dict[str, list[str]]:
-    """The details an event may have, in three groups: of the subject, of the thing, of it all."""
+    """Return an event's possible details: of the subject, of the thing, of the whole."""
     of_subject = ["age", "height", "mood"] if _is_person(subject) else ["age", "fur"]
     if subject in ("boy", "girl", "child"):
         of_subject.remove("age")
@@ -82,6 +83,7 @@ def _dimensions(subject: str, thing: str | None) -> dict[str, list[str]]:
 
 
 def _values(dimension: str) -> tuple[str, ...]:
+    """Return the values of a dimension."""
     if dimension == "place":
         return _PLACES
     return world.VALUES[dimension.removeprefix("o_")]
@@ -94,7 +96,7 @@ def _sample_details(
     rng: random.Random, subject: str, thing: str | None, present: dict[str, str], count: int,
     excluded: frozenset[str],
 ) -> dict[str, str]:  # fmt: skip
-    """`count` more details, at most one of the subject and one of the thing."""
+    """Sample `count` more details, at most one of the subject and one of the thing."""
     groups = _dimensions(subject, thing)
     free: list[str] = []
     for group in ("subject", "thing"):
@@ -110,7 +112,7 @@ def _sample_details(
 
 
 def sample_event(rng: random.Random, count: int = 2) -> Event:
-    """A plain event with `count` details."""
+    """Sample a plain event with `count` details."""
     if rng.random() < 0.8:
         subject = rng.choice(
             world.NOUNS_BY_KIND["worker"]
@@ -132,11 +134,12 @@ def sample_event(rng: random.Random, count: int = 2) -> Event:
 
 
 def _adjective(event: Event, dimensions: tuple[str, ...]) -> str:
+    """Return the event's value in these dimensions, or ""."""
     return next((v for d, v in event.details if d in dimensions), "")
 
 
 def event_text(event: Event, rng: random.Random | None = None, synonym: str | None = None) -> str:
-    """The event as a lower-case sentence without a full stop; `synonym` is a word to replace."""
+    """Return the event as a lower-case sentence without a full stop, maybe with a synonym."""
     subject_word = _adjective(event, _SUBJECT_WORDS)
     number = event.get("number")
     if number:
@@ -171,7 +174,7 @@ def event_text(event: Event, rng: random.Random | None = None, synonym: str | No
 def sample_story_pair(
     rng: random.Random, relation: Relation, accept_story: Callable[[str], bool] = lambda story: True
 ) -> StoryPair:
-    """A story and a statement that stand in a relation, with the reason; stories as wanted."""
+    """Sample a story and a statement in this relation, with the reason."""
     while True:
         statement = _sample_statement(rng)
         statement_text = event_text(statement)
@@ -190,7 +193,7 @@ def sample_story_pair(
 def _pair_for_relation(
     rng: random.Random, statement: Event, statement_text: str, relation: Relation
 ) -> StoryPair | None:
-    """The statement with a story for a relation; None if none of three attempts worked."""
+    """Find a story for the statement; None if none of three attempts worked."""
     for _ in range(3):
         built = _story_for_relation(rng, statement, relation)
         if built is not None:
@@ -204,7 +207,7 @@ def _pair_for_relation(
 
 
 def _sample_statement(rng: random.Random) -> Event:
-    """What is claimed: one or two details; a noun may be named by its kind."""
+    """Sample a claim of one or two details; a noun may be named by its kind."""
     event = sample_event(rng, rng.choice((0, 1, 1, 2)))
     subject, thing = event.subject, event.thing
     if rng.random() < 0.35:
@@ -220,17 +223,19 @@ def _sample_statement(rng: random.Random) -> Event:
 
 
 def _noun_of_kind(rng: random.Random, kind: str, among: tuple[str, ...]) -> str | None:
-    """A noun that is one of a kind, out of some nouns."""
+    """Sample a noun of a kind among some nouns, or None."""
     options = [w for w in among if kind in world.kinds_of(w)]
     return rng.choice(options) if options else None
 
 
 def _subjects(event: Event) -> tuple[str, ...]:
+    """List the subjects that could do this event."""
     kinds = world.PEOPLE if _is_person(event.subject) else ("beast", "bird")
     return world.nouns_of(*kinds)
 
 
 def _things(event: Event) -> tuple[str, ...]:
+    """List the things this event could be done to."""
     deeds = world.DEEDS if _is_person(event.subject) else world.DEEDS_OF_ANIMALS
     return deeds[event.verb]
 
@@ -238,7 +243,7 @@ def _things(event: Event) -> tuple[str, ...]:
 def _story_for_relation(
     rng: random.Random, statement: Event, relation: Relation
 ) -> tuple[Event, list[tuple[str, str]], str | None] | None:
-    """A story for the statement, reasons with their kinds, and a word to say differently."""
+    """Make a story for the statement, reasons with kinds, and a word to replace."""
     details = dict(statement.details)
     excluded: frozenset[str] = frozenset()
     change = _role_to_change(rng, statement, relation) if relation != "follows" else None
@@ -314,17 +319,18 @@ def _narrow_nouns(
 
 
 def _with_role(event: Event, role: str, word: str) -> Event:
-    """The event with another subject or thing."""
+    """Replace the event's subject or thing."""
     return replace(event, subject=word) if role == "subject" else replace(event, thing=word)
 
 
 def _content_words(event: Event) -> list[str]:
+    """List the event's verb form and details."""
     form = world.past_form(event.verb) if event.tense == "past" else world.ing_form(event.verb)
     return [form, *(v for _, v in event.details)]
 
 
 def _omission_reason(story: Event, statement: Event, extra: dict[str, str]) -> str:
-    """The reason when the statement only leaves something out."""
+    """Return the reason when the statement only leaves something out."""
     for dimension, value in extra.items():
         if dimension in _SUBJECT_WORDS:
             return f"{a(f'{value} {story.subject}')} is {a(story.subject)}"
@@ -340,14 +346,14 @@ def _omission_reason(story: Event, statement: Event, extra: dict[str, str]) -> s
 
 
 def generic_of(phrase: str, noun: str) -> str:
-    """A phrase with the article its noun needs."""
+    """Add the article that the phrase's noun needs."""
     return phrase if is_mass(noun) else a(phrase)
 
 
 def _clashing_story(
     rng: random.Random, story: Event, statement: Event, change: str | None, details: dict[str, str]
 ) -> tuple[Event, str, str] | None:
-    """The story with one thing made incompatible with the statement."""
+    """Make one thing of the story incompatible with the statement, or return None."""
     if change == "verb":
         postures = world.POSTURES if _is_person(statement.subject) else world.ANIMAL_POSTURES
         other = rng.choice([v for v in postures if v != statement.verb])
@@ -376,6 +382,7 @@ def _clashing_story(
 
 
 def _clash_reason(dimension: str, story_value: str, statement_value: str) -> str:
+    """Return why two values of a dimension exclude each other."""
     if dimension == "place":
         there, here = world.PLACES[story_value].phrase, world.PLACES[statement_value].phrase
         return f"one cannot be {there} and {here} at once"
@@ -390,7 +397,7 @@ def _clash_reason(dimension: str, story_value: str, statement_value: str) -> str
 def _open_story(
     rng: random.Random, story: Event, statement: Event, change: str | None, details: dict[str, str]
 ) -> tuple[Event, str, str] | None:
-    """The story with something of the statement left open."""
+    """Leave something of the statement open in the story, or return None."""
     if change == "verb":
         return None
     if change in ("subject", "thing"):

@@ -14,13 +14,13 @@ _PLURALS = {
 
 
 def a(phrase: str) -> str:
-    """The phrase with "a" or "an" before it."""
+    """Put "a" or "an" before a phrase."""
     vowel = phrase[0] in "aeiou" and not phrase.startswith(("uni", "use", "one"))
     return f"{'an' if vowel else 'a'} {phrase}"
 
 
 def plural(noun: str) -> str:
-    """More than one of a noun."""
+    """Return the plural of a noun."""
     if noun in _PLURALS:
         return _PLURALS[noun]
     if noun.endswith("y") and noun[-2] not in "aeou":
@@ -29,21 +29,21 @@ def plural(noun: str) -> str:
 
 
 def is_mass(noun: str) -> bool:
-    """True for what is not counted, such as bread or food."""
+    """Return whether a noun is not counted, such as bread or food."""
     return noun == "food" or (noun in world.NOUNS and world.NOUNS[noun].mass)
 
 
 def some(noun: str, adjective: str = "") -> str:
-    """One indefinite noun with an adjective: "a red apple", "some fresh bread"."""
+    """Return an indefinite noun with its adjective: "a red apple", "some fresh bread"."""
     phrase = f"{adjective} {noun}".strip()
     return f"some {phrase}" if is_mass(noun) else a(phrase)
 
 
 def generic(noun: str) -> str:
-    """A noun as a kind, as in "an apple" or "bread"."""
+    """Return a noun as a kind: "an apple", "bread"."""
     return noun if is_mass(noun) else a(noun)
 
 
 def sentence(text: str) -> str:
-    """The text with a capital and a full stop."""
+    """Add a capital letter and a full stop."""
     return f"{text[0].upper()}{text[1:]}."

@@ -26,7 +26,7 @@ class Noun:
 
 @dataclass(frozen=True)
 class Occupation:
-    """What a person with this job does, where, and with which tool."""
+    """A person's job: what they do, where, and with which tool."""
 
     word: str
     place: str
@@ -36,7 +36,7 @@ class Occupation:
 
 @dataclass(frozen=True)
 class Place:
-    """Where things happen, with its preposition."""
+    """A place where things happen, with its preposition."""
 
     word: str
     preposition: str
@@ -49,11 +49,12 @@ class Place:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text."""
+    """Split a text into words."""
     return text.split()
 
 
 def _word_rows(text: str) -> list[list[str]]:
+    """Split each line of a table into words."""
     return [line.split() for line in text.strip().splitlines()]
 
 
@@ -315,13 +316,13 @@ for _noun in NOUNS.values():
 
 @functools.cache
 def nouns_of(*kinds: str, largest: int = 5, smallest: int = 0) -> tuple[str, ...]:
-    """The nouns of some kinds within limits of size, in the order of the tables."""
+    """Return the nouns of some kinds within limits of size, in the order of the tables."""
     return tuple(w for k in kinds for w in NOUNS_BY_KIND[k] if smallest <= NOUNS[w].size <= largest)
 
 
 @functools.cache
 def kinds_of(word: str) -> tuple[str, ...]:
-    """What a noun can be called instead, nearest first: apple → fruit, food."""
+    """Return the hypernyms of a noun, nearest first: apple → fruit, food."""
     kind = NOUNS[word].kind
     chain = (
         [kind]
@@ -392,14 +393,14 @@ _DOUBLED = split_words("cut sit run swim put dig drop chop")
 
 
 def ing_form(verb: str) -> str:
-    """The -ing form of a verb."""
+    """Return the -ing form of a verb."""
     if verb in _DOUBLED:
         return f"{verb}{verb[-1]}ing"
     return verb.removesuffix("e") + "ing" if not verb.endswith("ee") else verb + "ing"
 
 
 def past_form(verb: str) -> str:
-    """The simple past of a verb."""
+    """Return the simple past of a verb."""
     if verb in _IRREGULAR:
         return _IRREGULAR[verb]
     if verb in _DOUBLED:
@@ -410,7 +411,7 @@ def past_form(verb: str) -> str:
 
 
 def third_person(verb: str) -> str:
-    """The third person singular of a verb."""
+    """Return the third person singular of a verb."""
     if verb.endswith("y") and verb[-2] not in "aeou":
         return verb[:-1] + "ies"
     return verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "o")) else "s")

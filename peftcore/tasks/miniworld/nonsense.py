@@ -21,6 +21,7 @@ class Nonsense:
 
 
 def _who(rng: random.Random) -> str:
+    """Sample a subject."""
     roll = rng.random()
     if roll < 0.35:
         return rng.choice(world.NAMES_SHE + world.NAMES_HE)
@@ -30,6 +31,7 @@ def _who(rng: random.Random) -> str:
 
 
 def _where(rng: random.Random) -> str:
+    """Sample a place as an adverbial, or nothing."""
     if rng.random() < 0.5:
         return ""
     return " " + rng.choice([p.phrase for p in world.PLACES.values() if p.word not in
@@ -50,6 +52,7 @@ _NOUNS = ("fruit", "vegetable", "meal", "sweet", "drink", *world.THINGS, "beast"
 
 
 def _takes(rng: random.Random) -> Nonsense:
+    """Sample a verb with an object that it takes, and one that it does not."""
     verb = rng.choice(list(_TAKES))
     kinds, participle = _TAKES[verb]
     good = rng.choice(world.nouns_of(*kinds))
@@ -71,6 +74,7 @@ def _takes(rng: random.Random) -> Nonsense:
 
 
 def _fits(rng: random.Random) -> Nonsense:
+    """Sample something that fits into a holder, and something too big."""
     holder = rng.choice(["cup", "bowl", "bag", "basket", "box", "pot", "jar", "bottle"])
     small = rng.choice(world.nouns_of("fruit", "tool", "toy", "vegetable", "paper", largest=1))
     huge = rng.choice(
@@ -101,6 +105,7 @@ _PARTICIPLES = {
 
 
 def _tool(rng: random.Random) -> Nonsense:
+    """Sample a deed with its tool, and with a wrong one."""
     deed = rng.choice(list(_WITH))
     good = _WITH[deed][0]
     odd = [
@@ -119,6 +124,7 @@ def _tool(rng: random.Random) -> Nonsense:
 
 
 def _able(rng: random.Random) -> Nonsense:
+    """Sample an animal able to do a deed, and one that is not."""
     deed = rng.choice(list(world.ABLE))
     good, bad = rng.choice(world.ABLE[deed]), rng.choice(world.UNABLE[deed])
     where = _where(rng)
@@ -145,6 +151,7 @@ _MINDFUL = {
 
 
 def _mindful(rng: random.Random) -> Nonsense:
+    """Sample a person, and a thing, doing what only persons do."""
     deed = rng.choice(list(_MINDFUL))
     good = rng.choice(world.nouns_of(*world.PEOPLE))
     bad = rng.choice(world.nouns_of(*world.THINGS, "fruit", "vegetable", "sweet"))
@@ -158,6 +165,7 @@ def _mindful(rng: random.Random) -> Nonsense:
 
 
 def _lives(rng: random.Random) -> Nonsense:
+    """Sample an animal's home, and a wrong one."""
     animal = rng.choice(world.nouns_of(*world.ANIMALS))
     home = world.NOUNS[animal].place
     wet = {"sea", "river", "pond"}
@@ -174,6 +182,7 @@ def _lives(rng: random.Random) -> Nonsense:
 
 
 def _made(rng: random.Random) -> Nonsense:
+    """Sample a thing's material, and a wrong one."""
     thing = rng.choice(
         [w for w in world.nouns_of(*world.THINGS) if world.NOUNS[w].material in world.MATERIALS]
     )
@@ -190,6 +199,7 @@ def _made(rng: random.Random) -> Nonsense:
 
 
 def _weather(rng: random.Random) -> Nonsense:
+    """Sample a garment with its weather, and with a wrong one."""
     garment = rng.choice(list(world.WEATHER_OF_GARMENT))
     good = world.WEATHER_OF_GARMENT[garment]
     bad = world.WEATHER_CLASH[good]
@@ -202,6 +212,7 @@ def _weather(rng: random.Random) -> Nonsense:
 
 
 def _larger(rng: random.Random) -> Nonsense:
+    """Sample a right and a wrong comparison of sizes."""
     nouns = world.nouns_of(*world.ANIMALS, "fruit", "vehicle", "furniture", "tool")
     while True:
         small, big = rng.sample(nouns, 2)
@@ -225,6 +236,7 @@ def _larger(rng: random.Random) -> Nonsense:
 
 
 def _job(rng: random.Random) -> Nonsense:
+    """Sample a job with its deed or tool, and with another job's."""
     good, bad = rng.sample(list(world.OCCUPATIONS.values()), 2)
     while good.tool == bad.tool or good.place == bad.place or {good.word, bad.word} in _ALIKE:
         good, bad = rng.sample(list(world.OCCUPATIONS.values()), 2)
@@ -249,13 +261,14 @@ _ALIKE = [{"nurse", "doctor"}, {"teacher", "student"}, {"builder", "carpenter"},
 
 
 def with_definite_article(word: str) -> str:
-    """A quality's bearer with its article: "ice", "the sun", "a stone"."""
+    """Return a quality's bearer with its article: "ice", "the sun", "a stone"."""
     if word in world.MASS_QUALITIES:
         return word
     return f"the {word}" if word in world.UNIQUE else a(word)
 
 
 def _quality(rng: random.Random) -> Nonsense:
+    """Sample a bearer with its quality, and with a wrong one."""
     word = rng.choice(list(world.QUALITIES))
     good, bad = world.QUALITIES[word]
     subject = with_definite_article(word)
@@ -267,6 +280,7 @@ def _quality(rng: random.Random) -> Nonsense:
 
 
 def _part(rng: random.Random) -> Nonsense:
+    """Sample a garment on its body part, and on a wrong one."""
     garment = rng.choice(list(world.BODY_PART_OF_GARMENT))
     good = world.BODY_PART_OF_GARMENT[garment]
     bad = rng.choice([b for b in ("head", "hand", "foot", "neck", "waist") if b != good])
@@ -284,5 +298,5 @@ MAKERS: tuple[Callable[[random.Random], Nonsense], ...] = (
 
 
 def sample_nonsense(rng: random.Random) -> Nonsense:
-    """A pair of statements on a random topic."""
+    """Sample a pair of statements on a random topic."""
     return rng.choice(MAKERS)(rng)

@@ -25,12 +25,14 @@ class MultipleChoiceQuestion:
 def _make_question(
     rng: random.Random, text: str, answer: str, others: Iterable[str], reason: str, topic: str
 ) -> MultipleChoiceQuestion:
+    """Build a question with four wrong options, in random order."""
     options = [answer, *rng.sample(sorted(set(others) - {answer}), 4)]
     rng.shuffle(options)
     return MultipleChoiceQuestion(text, tuple(options), answer, reason, topic)
 
 
 def _kind(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask which noun is of a kind."""
     kinds = ["fruit", "vegetable", "drink", "tool", "garment", "container", "vehicle",
              "instrument", "toy", "bird", "fish", "insect"]  # fmt: skip
     kind = rng.choice(kinds)
@@ -41,6 +43,7 @@ def _kind(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _use(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask for the tool of a deed."""
     tool = rng.choice(list(world.USES))
     deed = world.USES[tool]
     text = rng.choice((f"what does one need to {deed}", f"with what can one {deed}"))
@@ -50,6 +53,7 @@ def _use(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _home(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask where an animal lives."""
     animal = rng.choice(world.nouns_of(*world.ANIMALS))
     home = world.NOUNS[animal].place
     places = ["sea", "desert", "pond", "farm", "forest", "mountain", "beach", "river", "kitchen",
@@ -60,6 +64,7 @@ def _home(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _work(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask who does a deed, or where a job is done."""
     job = rng.choice(list(world.OCCUPATIONS.values()))
     if rng.random() < 0.5:
         text = rng.choice((f"who {job.deed}", f"which person {job.deed}"))
@@ -72,6 +77,7 @@ def _work(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _stuff(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask for a thing's material."""
     thing = rng.choice(
         [w for w in world.nouns_of(*world.THINGS) if world.NOUNS[w].material in world.MATERIALS]
     )
@@ -83,6 +89,7 @@ def _stuff(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _opposite(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask for a word's opposite."""
     pair = rng.choice(world.OPPOSITES)
     word, answer = pair if rng.random() < 0.5 else pair[::-1]
     others = [w for p in world.OPPOSITES for w in p if w not in pair]
@@ -93,6 +100,7 @@ def _opposite(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _clothing(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask for the garment of a body part."""
     garment = rng.choice(list(world.BODY_PART_OF_GARMENT))
     part = world.BODY_PART_OF_GARMENT[garment]
     same = [g for g, p in world.BODY_PART_OF_GARMENT.items() if p == part]
@@ -102,6 +110,7 @@ def _clothing(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _able(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask which animal can do a deed."""
     deed = rng.choice(list(world.ABLE))
     answer = rng.choice(world.ABLE[deed])
     text = rng.choice((f"which animal can {deed}", f"what is able to {deed}"))
@@ -109,6 +118,7 @@ def _able(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _biggest(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask which thing is the biggest."""
     answer = rng.choice(world.nouns_of("beast", "vehicle", "furniture", "instrument", smallest=5))
     others = world.nouns_of("fruit", "tool", "toy", "insect", "bird", "container", largest=3)
     text = rng.choice(("which of these is the biggest", "what is larger than all the others"))
@@ -116,6 +126,7 @@ def _biggest(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _quality(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask which thing has a quality."""
     word = rng.choice(list(world.QUALITIES))
     good = world.QUALITIES[word][0]
     others = [w for w, (yes, _) in world.QUALITIES.items() if yes != good]
@@ -129,6 +140,7 @@ def _quality(rng: random.Random) -> MultipleChoiceQuestion:
 
 
 def _eat(rng: random.Random) -> MultipleChoiceQuestion:
+    """Ask what one can eat, drink, read or drive."""
     deed, kinds = rng.choice((("eat", world.FOODS), ("drink", ("drink",)),
                               ("read", ("paper",)), ("drive", ("vehicle",))))  # fmt: skip
     answer = rng.choice(world.nouns_of(*kinds))
@@ -146,5 +158,5 @@ MAKERS: tuple[Callable[[random.Random], MultipleChoiceQuestion], ...] = (
 
 
 def sample_question(rng: random.Random) -> MultipleChoiceQuestion:
-    """A question on a random topic."""
+    """Sample a question on a random topic."""
     return rng.choice(MAKERS)(rng)

@@ -28,7 +28,7 @@ _UPSET = ("i would never go again", "we left early", "i was sad all day",
 
 
 def sample_remark(rng: random.Random, good: bool) -> str:
-    """One or two clauses that praise or complain, sometimes by negation or after a "but"."""
+    """Sample clauses that praise or complain, sometimes by negation or after a "but"."""
     kind, other = (_GOOD, _BAD) if good else (_BAD, _GOOD)
     ends = _GLAD if good else _UPSET
     first, second = rng.sample(_WHAT, 2)
@@ -58,7 +58,7 @@ class Paraphrase:
 
 
 def _varied(event: Event, rng: random.Random) -> str:
-    """The event told differently: another frame, another order, a synonym."""
+    """Phrase the event differently: another frame, another order, a synonym."""
     frames = {"now": ("there", "now"), "there": ("now",), "past": ("past",)}
     other = replace(event, tense=rng.choice(frames[event.tense]))
     plain = event_text(other, rng).split()
@@ -68,7 +68,7 @@ def _varied(event: Event, rng: random.Random) -> str:
 
 
 def sample_paraphrase(rng: random.Random, same: bool) -> Paraphrase:
-    """A pair; sentences that differ do so in one detail, noun or deed."""
+    """Sample a pair; sentences that differ do so in one detail, noun or deed."""
     while True:
         event = sample_event(rng, rng.choice((2, 2, 3)))
         other = event if same else _changed(event, rng)
@@ -78,6 +78,7 @@ def sample_paraphrase(rng: random.Random, same: bool) -> Paraphrase:
 
 
 def _changed(event: Event, rng: random.Random) -> Event:
+    """Change one detail, the thing or the deed of an event."""
     details = dict(event.details)
     change = rng.choice([*details, "thing" if event.thing else "verb"])
     person = event.subject in world.nouns_of(*world.PEOPLE)

@@ -1,8 +1,8 @@
-"""Text the embedded bases are pretrained on: passages about the world and skills as text to text.
+"""Pretraining text of the embedded bases: passages about the world, and skills.
 
 The skills exercise what the tasks need (checking a statement against a story, finding what is odd,
-telling a card) in many wordings, none of them a wording of a task; and their texts belong to the
-part of the world that tasks never draw from (`splits`).
+verbalising a card) in many wordings, none of them a task's own; and their texts belong to the part
+of the world that tasks never sample from (`splits`).
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ _SYLLABLES = split_words(
 
 @dataclass(frozen=True)
 class SkillExample:
-    """One pretraining item of a skill: what is read and what is to be written.
+    """One pretraining item of a skill: the source and the target.
 
     `parts` are the two texts of a pair without the prompt, and `agrees` says whether the second
-    follows from the first, means the same, or makes sense: what an encoder is taught.
+    follows from the first, means the same, or makes sense: what an encoder is trained on.
     """
 
     skill: str
@@ -76,17 +76,18 @@ class SkillExample:
 
 
 def _pseudoword(rng: random.Random) -> str:
-    """A made-up word, sometimes with a digit."""
+    """Sample a made-up word, sometimes with a digit."""
     word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((1, 1, 2))))
     return word + (str(rng.randint(0, 9)) if rng.random() < 0.3 else "")
 
 
 def _marker(rng: random.Random) -> str:
+    """Sample a word that marks a text or an option."""
     return _pseudoword(rng) if rng.random() < 0.6 else rng.choice(COMMON)
 
 
 def _markers(rng: random.Random, count: int) -> tuple[str, ...]:
-    """Different markers for options; sometimes one word that is numbered or lettered."""
+    """Sample different markers for options; sometimes one word, numbered or lettered."""
     roll = rng.random()
     if roll < 0.4:
         stem = _marker(rng).rstrip("0123456789")
@@ -106,6 +107,7 @@ _LINKS = (" , since ", " since ", " because ", " , because ", " , for ", ": ")
 
 
 def _answer_with_reason(rng: random.Random, answer: str, reason: str, bare: bool = False) -> str:
+    """Join answer and reason, unless the answer is to be bare."""
     return answer if bare else f"{answer}{rng.choice(_LINKS)}{reason}"
 
 
@@ -130,7 +132,7 @@ _SAY = ("say {0} for {1}", "{1} is {0}", "{1} = {0}", "instead of {1} write {0}"
 def _renamed(
     rng: random.Random, template: str, labels: tuple[str, ...]
 ) -> tuple[str, tuple[str, ...]]:
-    """The prompt with other words for its answers, which it names."""
+    """Rename the answers in a prompt, and name them there."""
     words = [" ".join(_marker(rng) for _ in range(rng.choice((1, 1, 2)))) for _ in labels]
     words = [f"{word}{_pseudoword(rng)}" if rng.random() < 0.4 else word for word in words]
     if len(set(words)) < len(labels):
@@ -144,6 +146,7 @@ def _renamed(
 
 
 def _fact_check(rng: random.Random) -> SkillExample | None:
+    """Sample a statement to check against a story."""
     relation = rng.choice(events.RELATIONS)
     pair = events.sample_story_pair(rng, relation, lambda story: part_of(story) == "pretraining")
     template, labels = rng.choice(_CHECKS)
@@ -175,6 +178,7 @@ _ODD = (
 
 
 def _odd(rng: random.Random) -> SkillExample | None:
+    """Sample two statements of which one is odd."""
     pair = nonsense.sample_nonsense(rng)
     if part_of(pair.nonsense) != "pretraining":
         return None
@@ -192,6 +196,7 @@ def _odd(rng: random.Random) -> SkillExample | None:
 
 
 def _sensible(rng: random.Random) -> SkillExample | None:
+    """Sample a statement that is sensible or not."""
     pair = nonsense.sample_nonsense(rng)
     if part_of(pair.nonsense) != "pretraining":
         return None
@@ -203,6 +208,7 @@ def _sensible(rng: random.Random) -> SkillExample | None:
 
 
 def _pick(rng: random.Random) -> SkillExample | None:
+    """Sample a question with options."""
     question = questions.sample_question(rng)
     if part_of(question.text + " ".join(question.options)) != "pretraining":
         return None
@@ -247,12 +253,14 @@ _SYNTAX = (  # pattern of one entry, separator
 
 
 def _entries(rng: random.Random, rows: list[tuple[str, str]], lead: tuple[str, ...]) -> str:
+    """Write the rows of a card in a random syntax."""
     pattern, separator = rng.choice(_SYNTAX)
     listed = separator.join(pattern.format(k=k, v=v) for k, v in rows)
     return f"{rng.choice(lead)}{listed}"
 
 
 def _venue_card(rng: random.Random) -> SkillExample | None:
+    """Sample a venue's card and its sentences."""
     slots = cards.sample_venue(rng)
     if part_of(" ".join(slots.values())) != "pretraining":
         return None
@@ -264,6 +272,7 @@ def _venue_card(rng: random.Random) -> SkillExample | None:
 
 
 def _facts_card(rng: random.Random) -> SkillExample | None:
+    """Sample a card of facts and its sentences, or the reverse."""
     facts = cards.sample_facts(rng, rng.choice(cards.SEEN_CATEGORIES))
     if part_of(facts.subject + str(facts.facts)) != "pretraining":
         return None
@@ -275,6 +284,7 @@ def _facts_card(rng: random.Random) -> SkillExample | None:
 
 
 def _story_question(rng: random.Random) -> SkillExample | None:
+    """Sample a question about a story."""
     event = events.sample_event(rng, rng.choice((2, 3, 4)))
     story = events.event_text(event, rng)
     if part_of(story) != "pretraining":
@@ -297,6 +307,7 @@ def _story_question(rng: random.Random) -> SkillExample | None:
 
 
 def _same(rng: random.Random) -> SkillExample | None:
+    """Sample two sentences and whether they mean the same."""
     same = rng.random() < 0.5
     pair = remarks.sample_paraphrase(rng, same)
     if part_of(pair.first) != "pretraining" or part_of(pair.second) != "pretraining":
@@ -312,6 +323,7 @@ def _same(rng: random.Random) -> SkillExample | None:
 
 
 def _reword(rng: random.Random) -> SkillExample | None:
+    """Sample a sentence and another wording of it."""
     pair = remarks.sample_paraphrase(rng, True)
     if part_of(pair.first) != "pretraining" or part_of(pair.second) != "pretraining":
         return None
@@ -319,6 +331,7 @@ def _reword(rng: random.Random) -> SkillExample | None:
 
 
 def _feeling(rng: random.Random) -> SkillExample | None:
+    """Sample a remark and its feeling."""
     good = rng.random() < 0.5
     remark = remarks.sample_remark(rng, good)
     if part_of(remark) != "pretraining":
@@ -332,6 +345,7 @@ def _feeling(rng: random.Random) -> SkillExample | None:
 
 
 def _copy(rng: random.Random) -> SkillExample:
+    """Sample words to repeat."""
     listed = " ".join(_marker(rng) for _ in range(rng.randint(2, 6)))
     return SkillExample("copy", f"{rng.choice(('repeat', 'copy', 'again'))}: {listed}", listed)
 
@@ -344,7 +358,7 @@ SKILLS: tuple[tuple[float, Callable[[random.Random], SkillExample | None]], ...]
 
 
 def sample_skill_example(rng: random.Random) -> SkillExample:
-    """A lesson of a skill drawn by its share."""
+    """Sample an example of a skill by the skills' shares."""
     make = rng.choices([f for _, f in SKILLS], [w for w, _ in SKILLS])[0]
     while True:
         lesson = make(rng)
@@ -353,7 +367,7 @@ def sample_skill_example(rng: random.Random) -> SkillExample:
 
 
 def _fact(rng: random.Random) -> str:
-    """One true sentence about a noun, a job, a place or a word."""
+    """Sample one true sentence about a noun, a job, a place or a word."""
     noun = world.NOUNS[rng.choice(list(world.NOUNS))]
     options = [f"{generic(noun.word)} is {a(k)}" for k in world.kinds_of(noun.word)[:1]
                if k not in ("food",)]  # fmt: skip
@@ -388,6 +402,7 @@ def _fact(rng: random.Random) -> str:
 
 
 def _statement(rng: random.Random) -> str:
+    """Sample one clause of a passage."""
     roll = rng.random()
     if roll < 0.4:
         return _fact(rng)
@@ -406,7 +421,7 @@ def _statement(rng: random.Random) -> str:
 
 
 def sample_passage(rng: random.Random) -> str:
-    """Three or four sentences of plain text, or a person's short story with pronouns."""
+    """Sample three or four sentences of plain text, or a short story with pronouns."""
     if rng.random() < 0.3:
         return _short_story(rng)
     parts: list[str] = []
@@ -418,7 +433,7 @@ def sample_passage(rng: random.Random) -> str:
 
 
 def _short_story(rng: random.Random) -> str:
-    """Somebody's day in three or four sentences."""
+    """Sample somebody's day in three or four sentences."""
     she = rng.random() < 0.5
     name = rng.choice(world.NAMES_SHE if she else world.NAMES_HE)
     who, whose = ("she", "her") if she else ("he", "his")

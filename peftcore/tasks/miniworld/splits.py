@@ -1,4 +1,4 @@
-"""Which part a text belongs to: pretraining, or one split of a task.
+"""Assign each text to pretraining, or to one split of a task.
 
 The hash of the text decides, so no text of a task can occur in pretraining or in another split,
 whatever the seeds.
@@ -16,5 +16,5 @@ _PARTS: tuple[WorldPart, ...] = (
 
 
 def part_of(text: str) -> WorldPart:
-    """Of 16 texts nine are for pretraining, three for train, two each for validation and test."""
+    """Return a text's part: of 16, nine pretraining, three train, two validation, two test."""
     return _PARTS[zlib.crc32(text.lower().encode()) % len(_PARTS)]

@@ -20,7 +20,7 @@ def title(figure):
 def test_every_cell_of_the_map_can_be_clicked_and_the_chosen_one_is_marked():
     figure = figures.atom_heatmap(VALUES, SITES, "Importance", FACTS, 7, chosen=3)
     heat, cells, mark = figure.data
-    assert [held[0] for held in cells.customdata] == list(range(6))
+    assert [cell[0] for cell in cells.customdata] == list(range(6))
     where = zip(cells.x, cells.y, strict=True)
     assert [heat.z[y][x] for x, y in where] == VALUES.ravel().tolist()
     assert (mark.x[0], mark.y[0]) == (0, 1)

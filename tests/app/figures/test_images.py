@@ -36,9 +36,9 @@ def test_every_picture_is_a_row_of_the_table():
 
 def test_a_picture_is_sent_pixel_by_pixel():
     image = figures.tile_images("scenes", [RING], 1)
-    kind, _, held = figures.png_data_url(image).partition(";base64,")
+    kind, _, encoded = figures.png_data_url(image).partition(";base64,")
     assert kind == "data:image/png"
-    with Image.open(io.BytesIO(base64.b64decode(held))) as read:
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as read:
         np.testing.assert_array_equal(np.asarray(read), image)
 
 
@@ -70,8 +70,8 @@ def test_the_curve_names_every_order_and_marks_the_chosen_number(band):
 
 
 def test_the_classifiers_chance_has_a_scale_of_its_own(band):
-    told = pd.concat([band, band[band.metric == "alignment"].assign(metric="evidence", mean=-2.0)])
-    figure = figures.kept_atoms_curves(told, "digits", "evidence")
+    drawn = pd.concat([band, band[band.metric == "alignment"].assign(metric="evidence", mean=-2.0)])
+    figure = figures.kept_atoms_curves(drawn, "digits", "evidence")
     assert "log₁₀" in figure.layout.yaxis.title.text
     assert figure.layout.yaxis.range is None
     assert {trace.name for trace in figure.data if trace.name} == {

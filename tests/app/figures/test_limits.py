@@ -36,11 +36,11 @@ def test_shares_are_those_of_the_chosen_head():
 
 def test_prefix_positions_are_columns_of_their_own():
     figure = figures.pattern_heatmaps(found(), 0, QUERIES, KEYS, "With the prefix")
-    before, worn, renormalised = figure.data
+    before, with_adapter, renormalised = figure.data
     assert list(before.x) == [0, 1, 2, 3]
-    assert list(worn.x) == [-2, -1, 0, 1, 2, 3]
+    assert list(with_adapter.x) == [-2, -1, 0, 1, 2, 3]
     np.testing.assert_allclose(before.z, renormalised.z, atol=1e-12)
-    assert worn.customdata[0][0] == "the looks at P1"
+    assert with_adapter.customdata[0][0] == "the looks at P1"
     assert figure.layout.coloraxis.cmax == 1
 
 

@@ -73,8 +73,10 @@ def test_shares_are_stacked_in_the_order_of_verdicts():
     assert "LoRA: yes 75%, no 25% of 4" in ratings.verdict_share_alt(table, "source", {"r": "LoRA"})
 
 
-@pytest.mark.parametrize(("count", "said"), [(2, "most often Too trivial 50%"), (0, "none ticked")])
-def test_shortcomings_are_shaded_by_share(count, said):
+@pytest.mark.parametrize(
+    ("count", "sentence"), [(2, "most often Too trivial 50%"), (0, "none ticked")]
+)
+def test_shortcomings_are_shaded_by_share(count, sentence):
     table = pd.DataFrame(
         {
             "label": ["yes", "yes"],
@@ -87,7 +89,7 @@ def test_shortcomings_are_shaded_by_share(count, said):
     words = {"trivial": "Too trivial", "lacking": "None, or only the label"}
     figure = drawn(ratings.shortcoming_heatmap(table, "label", {}, words, "Title"))
     assert figure["data"][1]["text"] == [f"{count / 4:.0%}", "0%"]
-    assert said in ratings.shortcoming_heatmap_alt(table, "label", {}, words)
+    assert sentence in ratings.shortcoming_heatmap_alt(table, "label", {}, words)
 
 
 def test_chances_leave_the_diagonal_without_words():

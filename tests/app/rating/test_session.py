@@ -23,17 +23,17 @@ class Visit:
 
     def __init__(self, book, who, client="c1"):
         self.book, self.who, self.client, self.n = book, who, client, 0
-        self.desk, self.told = RaterSession(), []
+        self.rater_session, self.payloads = RaterSession(), []
         self.look()
 
     def look(self):
-        self.data = card_payload(self.book, self.who, self.desk)
-        self.told.append(json.dumps(self.data))
+        self.data = card_payload(self.book, self.who, self.rater_session)
+        self.payloads.append(json.dumps(self.data))
         return self.data
 
     def act(self, do, **values):
         self.n += 1
-        apply_actions(self.book, self.who, self.desk, [self.sent(self.n, do, **values)])
+        apply_actions(self.book, self.who, self.rater_session, [self.sent(self.n, do, **values)])
         return self.look()
 
     def sent(self, n, do, **values):
@@ -43,10 +43,10 @@ class Visit:
     def lease(self):
         return self.data["screen"]["lease"]
 
-    def rate(self, verdict="yes", **said):
+    def rate(self, verdict="yes", **fields):
         if self.data["stage"] == "answer":
             self.act("answer", lease=self.lease, text=self.data["screen"]["options"][0])
-        judgement = {"verdict": verdict} | said
+        judgement = {"verdict": verdict} | fields
         return self.act("rate", lease=self.lease, judgement=judgement, seconds=3.5)
 
 
@@ -82,9 +82,10 @@ def test_acts_that_arrive_twice_count_once(book):
     project, visit = sit(book)
     visit.act("answer", lease=visit.lease, text="neutral")
     again = visit.sent(2, "rate", lease=visit.lease, judgement={"verdict": "no"}, seconds=1)
-    for desk in (visit.desk, visit.desk, RaterSession()):  # once more after a reload: another desk
-        apply_actions(book, visit.who, desk, [again])
-        assert desk.last_applied == {"c1": 2}
+    after_reload = RaterSession()
+    for rater_session in (visit.rater_session, visit.rater_session, after_reload):
+        apply_actions(book, visit.who, rater_session, [again])
+        assert rater_session.last_applied == {"c1": 2}
     assert len(rating.verdict_table(book, rated.ME, project.id, history=True)) == 1
 
 
@@ -94,7 +95,7 @@ def test_acts_of_a_whole_item_may_come_in_one_message(book):
     apply_actions(
         book,
         visit.who,
-        visit.desk,
+        visit.rater_session,
         [
             visit.sent(1, "draft", lease=lease, content={"answer": "neutral"}, version=1),
             visit.sent(2, "answer", lease=lease, text="neutral"),
@@ -236,8 +237,8 @@ def test_what_no_card_would_send_is_left_out(book):
         {"client": "c1", "n": -1, "do": "next"},
         {"client": "c1", "n": 1, "do": "delete", "lease": visit.lease},
     ]
-    apply_actions(book, visit.who, visit.desk, strange)
-    assert visit.desk.last_applied == {}
+    apply_actions(book, visit.who, visit.rater_session, strange)
+    assert visit.rater_session.last_applied == {}
     other = Visit(book, rated.rater(book, project, "Bo"), "c9")
     data = other.act("rate", lease=visit.lease, judgement={"verdict": "yes"})
     assert "yours to see" in data["note"]
@@ -251,7 +252,7 @@ def test_nothing_a_card_is_told_names_a_method(book, mode):
     verdict = {"single": "no", "pairwise": "left", "likert": ""}[mode]
     while visit.data["stage"] != "end":
         assert not visit.rate(verdict, scales=scales)["note"]
-    whole = "".join(visit.told)
+    whole = "".join(visit.payloads)
     assert "reason 0" in whole
     for name in (*rated.METHODS, "aaaaaaaaaaaa", "Made up", "method"):
         assert name not in whole

@@ -25,14 +25,14 @@ def server(monkeypatch, tmp_path):
     """Sets up what Streamlit would tell of a visit."""
     monkeypatch.delenv("PEFTCORE_RATERS_ONLY", raising=False)
 
-    def told(query=None, secrets=None, files=(), **user):
+    def visitor(query=None, secrets=None, files=(), **user):
         user = {"email_verified": True} | user if user else {}
         known = SimpleNamespace(is_logged_in=bool(user), to_dict=lambda: user)
-        told = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
-        monkeypatch.setattr(access, "st", SimpleNamespace(secrets=Secrets(secrets), **told))
+        visitor = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
+        monkeypatch.setattr(access, "st", SimpleNamespace(secrets=Secrets(secrets), **visitor))
         return access.current_visitor()
 
-    return told
+    return visitor
 
 
 def test_whoever_opens_a_plain_server_runs_the_lab(server):

@@ -18,7 +18,7 @@ from peftcore.training.planning import Estimate
 
 
 @pytest.fixture(autouse=True)
-def shelf(tmp_path_factory, monkeypatch):
+def no_runs(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("models")
     made = build_tiny("t5")
     made.model.save_pretrained(folder / "random-t5")
@@ -30,10 +30,12 @@ def spoken(command: str):
     """The spec the command line makes of a command."""
     words = shlex.split(command)[4:]
     pairs = list(zip(words[::2], words[1::2], strict=True))
-    said = {name[2:]: value for name, value in pairs if name != "--set"}
+    options_by_name = {name[2:]: value for name, value in pairs if name != "--set"}
     sets = [value for name, value in pairs if name == "--set"]
-    numbers = {name: int(said[name]) for name in specs_from_form.OPTIONS}
-    return options.spec_from_options(said["base"], said["task"], said["method"], sets, **numbers)
+    numbers = {name: int(options_by_name[name]) for name in specs_from_form.OPTIONS}
+    return options.spec_from_options(
+        options_by_name["base"], options_by_name["task"], options_by_name["method"], sets, **numbers
+    )
 
 
 @pytest.mark.parametrize("method", ["lora", "prefix_tuning", "prompt_tuning", "spt"])

@@ -43,27 +43,27 @@ def sound(app):
     return not app.exception
 
 
-def said(app):
+def captions(app):
     kinds = (app.markdown, app.caption, app.error)
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
 def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, monkeypatch):
     app = opened()
-    assert "**2 runs** of 4 seeds, 0 of them done; 2 parts to train." in said(app)
+    assert "**2 runs** of 4 seeds, 0 of them done; 2 parts to train." in captions(app)
     app.multiselect(key="sweep.tasks").set_value(["miniworld_venues"])
     app.text_input(key="sweep.rates").set_value("0.001, 0.002")
     app.selectbox(key="sweep.vary").set_value("lora: rank").run()
     app.text_input(key="sweep.values").set_value("2, 4")
     app.number_input(key="train.seeds").set_value(6)
     app.number_input(key="sweep.chunk").set_value(3).run()
-    assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in said(app)
+    assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in captions(app)
     cost = lambda specs: [Estimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
     monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
     monkeypatch.setattr(sweep_panel._cost_estimator(), "estimates_so_far", cost)
     app.number_input(key="sweep.processes").set_value(2).run()
     app.button(key="sweep.count").click().run()
-    assert "About 2 min" in said(app)
+    assert "About 2 min" in captions(app)
     app.button(key="sweep.start").click().run()
     assert sound(app)
     [asked] = alone
@@ -72,7 +72,7 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     assert sweep_spec.read(SweepJob.find(asked).folder / "ask.json").id == asked.id
     assert app.selectbox(key="sweep.watched").value == asked.id
     app.text_input(key="sweep.values").set_value("2, nine").run()
-    assert "rank" in said(app)
+    assert "rank" in captions(app)
     assert sound(app)
 
 
@@ -98,7 +98,7 @@ def test_a_sweep_shows_what_is_done_and_failed_and_is_retried(alone):
     app = opened()
     assert sound(app)
     assert app.selectbox(key="sweep.watched").options == [f"Two methods ({asked.id})"]
-    assert f"part {bad.id}\\: It \\*broke\\*\\." in said(app)
+    assert f"part {bad.id}\\: It \\*broke\\*\\." in captions(app)
     table = next(t.value for t in app.dataframe if "Parts" in t.value)
     assert list(table["State"]) == ["Done", "Done", "Failed"]
     assert list(table["Parts"]) == ["2 of 2", "2 of 2", "0 of 2"]

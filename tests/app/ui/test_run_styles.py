@@ -47,8 +47,8 @@ def test_every_difference_makes_another_name():
 
 def test_of_many_differences_as_few_are_named_as_tell_the_runs_apart():
     def atoms(number, **more):
-        held = {"atoms": number, "components": ["a", "b"], "threshold": number / 2} | more
-        return run("atoms", settings=held, training={"steps": number, "batch": number})
+        atom_settings = {"atoms": number, "components": ["a", "b"], "threshold": number / 2} | more
+        return run("atoms", settings=atom_settings, training={"steps": number, "batch": number})
 
     assert names(atoms(8), atoms(16)) == [
         "Sparse atoms · atoms 8 · …",

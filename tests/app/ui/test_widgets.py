@@ -46,7 +46,7 @@ def test_every_state_of_a_run_has_words():
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("message", "shown"),
     [
         ("this link is not valid", "This link is not valid."),
         ("no run 'ab'; did you mean cd?", "No run 'ab'; did you mean cd?"),
@@ -54,5 +54,5 @@ def test_every_state_of_a_run_has_words():
         ("'x' is no number", "'x' is no number."),
     ],
 )
-def test_an_error_reads_as_a_sentence_and_names_keep_their_case(said, shown):
-    assert widgets.as_sentence(said) == shown
+def test_an_error_reads_as_a_sentence_and_names_keep_their_case(message, shown):
+    assert widgets.as_sentence(message) == shown

@@ -38,7 +38,7 @@ def trained(method="atoms", task=TASK, settings=ATOMS, **training):
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A workspace with runs of atoms on a random T5."""
     home, models = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("models")
     base = build_tiny("t5")
@@ -56,9 +56,9 @@ def shelf(tmp_path_factory):
 
 
 @pytest.fixture
-def runs(shelf, monkeypatch, home):
+def runs(workspace, monkeypatch, home):
     """The runs, in a workspace where nothing was measured yet."""
-    made_home, models, made = shelf
+    made_home, models, made = workspace
     shutil.copytree(made_home / "runs", home / "runs")
     monkeypatch.setenv("PEFTCORE_MODELS", str(models))
     return {name: RunStore().open(run.id) for name, run in made.items()}
@@ -141,8 +141,8 @@ def test_curves_hold_every_order_and_both_ends(runs):
     assert len(shape) == 2 * (2 + 2)
     bands = request.curve_intervals(table, "loss")
     random = bands[(bands["order"] == "random") & (bands["k"] == 2)].iloc[0]
-    held = table[(table["order"] == "random") & (table["k"] == 2)]
-    assert random["mean"] == pytest.approx(held["value"].mean())
+    random_rows = table[(table["order"] == "random") & (table["k"] == 2)]
+    assert random["mean"] == pytest.approx(random_rows["value"].mean())
     assert (random["n"], random["draws"]) == (2, 2)
     ends = bands[bands["k"] == 12]["mean"]
     assert ends.max() == ends.min()
@@ -251,15 +251,15 @@ def test_only_atoms_can_be_measured(runs):
 
 def test_removing_an_atom_answers_beside_the_old_and_the_base(runs):
     run, text = runs["atoms"], "Ann is at home. || Ann is out."
-    told = interventions.answers_with_changed_atoms(run.id, 1, ["D1.xk[0]", "0:1"], 0.0, text)
-    assert list(told) == ["all atoms", "without D1.xk[0], 0:1", "no atoms (the base)"]
+    by_choice = interventions.answers_with_changed_atoms(run.id, 1, ["D1.xk[0]", "0:1"], 0.0, text)
+    assert list(by_choice) == ["all atoms", "without D1.xk[0], 0:1", "no atoms (the base)"]
     found = interventions.load_atoms(run)
     same = interventions.answers_with_gains(run, found, 1, {}, text)
-    assert same[0] == same[1] == told["all atoms"]
+    assert same[0] == same[1] == by_choice["all atoms"]
     gone = interventions.answers_with_gains(
         run, found, 1, dict.fromkeys(range(found.size), 0.0), text
     )
-    assert gone[1] == gone[2] == told["no atoms (the base)"]
+    assert gone[1] == gone[2] == by_choice["no atoms (the base)"]
     with pytest.raises(BadInput, match="seed must lie in"):
         interventions.answers_with_changed_atoms(run.id, 9, ["0:0"], 0.0, text)
 
@@ -267,10 +267,12 @@ def test_removing_an_atom_answers_beside_the_old_and_the_base(runs):
 def test_coefficients_of_a_typed_text_follow_the_answer_it_gets(runs):
     run = runs["atoms"]
     found = interventions.load_atoms(run)
-    told = interventions.codes_of_answer(run, found, 0, "Ann is glad.")
-    assert told.answer == interventions.answers_with_gains(run, found, 0, {}, "Ann is glad.")[0]
-    assert [site.site for site in told.sites] == found.sites
-    for site in told.sites:
+    by_choice = interventions.codes_of_answer(run, found, 0, "Ann is glad.")
+    assert (
+        by_choice.answer == interventions.answers_with_gains(run, found, 0, {}, "Ann is glad.")[0]
+    )
+    assert [site.site for site in by_choice.sites] == found.sites
+    for site in by_choice.sites:
         assert site.codes.shape == (len(site.tokens), 2)
         across = site.site.startswith("cross.key")  # reads what the encoder made of the text
         assert (len(site.tokens) == len("Ann is glad.") + 1) == across
@@ -278,9 +280,9 @@ def test_coefficients_of_a_typed_text_follow_the_answer_it_gets(runs):
 
 def test_two_runs_answer_alone_and_together(runs):
     names = [runs["atoms"].id, f"{runs['other'].id}/1"]
-    told = interventions.answers_with_joined_atoms(names, "Ann is glad.", (1.0, 0.0))
-    assert told["both, 1 and 0 times"] == told["first alone"]
-    assert len(told) == 4
+    by_choice = interventions.answers_with_joined_atoms(names, "Ann is glad.", (1.0, 0.0))
+    assert by_choice["both, 1 and 0 times"] == by_choice["first alone"]
+    assert len(by_choice) == 4
     with pytest.raises(BadInput, match="two runs"):
         interventions.answers_with_joined_atoms(names[:1], "Ann")
 

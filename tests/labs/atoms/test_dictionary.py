@@ -20,15 +20,15 @@ def dictionary(base, *, method="atoms", seeds=2, vertices=1, salt=0, **settings)
     """Atoms of random values on a base, as if they had been learnt."""
     given = {"atoms": 3, **settings} if method == "atoms" else settings
     spec = build_spec(base.name, TASK, method, given, {"seeds": seeds, "vertices": vertices})
-    worn = planning.build_adapted(base, spec)
+    adapted_model = planning.build_adapted(base, spec)
     rng = torch.Generator().manual_seed(salt)
-    for tensor in worn.tensors.values():
+    for tensor in adapted_model.tensors.values():
         tensor.data += 0.5 * torch.randn(tensor.shape, generator=rng)
-    return AtomDictionary(worn)
+    return AtomDictionary(adapted_model)
 
 
 @pytest.fixture(autouse=True)
-def shelf(tiny, tmp_path_factory, monkeypatch):
+def model_folder(tiny, tmp_path_factory, monkeypatch):
     """Planning looks a base up by name."""
     folder = tmp_path_factory.mktemp("models")
     for family in ("t5", "bert", "gpt2"):
@@ -112,10 +112,10 @@ def test_every_token_has_its_coefficients(tiny, family):
     found = dictionary(tiny(family))
     encode, example = encoder(found.base), rows(1)[0]
     for place in range(len(found.sites)):
-        told = atom_dictionary.token_codes(found, 0, example, encode, place)
+        tokens = atom_dictionary.token_codes(found, 0, example, encode, place)
         whole = found.read_coefficients(0, [example], encode)[place]
-        assert np.array([token.codes for token in told]) == pytest.approx(whole)
-    assert "".join(token.text for token in told)
+        assert np.array([token.codes for token in tokens]) == pytest.approx(whole)
+    assert "".join(token.text for token in tokens)
 
 
 def test_norms_are_the_lengths_of_the_atoms(tiny):

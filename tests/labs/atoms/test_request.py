@@ -80,7 +80,7 @@ def test_an_atom_is_found_by_each_of_its_names():
 def test_curves_get_both_ends_whatever_the_order():
     table = request.pruning_curves(pruned())
     whole = table.groupby(["order", "draw", "seed"])[["k", "value"]].apply(
-        lambda held: held.to_numpy().tolist()
+        lambda rows: rows.to_numpy().tolist()
     )
     assert len(whole) == 2 * 3
     assert whole["importance", 0, 1] == [[0, 3.0], [1, 1.1], [2, 1.0], [4, 1.0]]
@@ -129,8 +129,8 @@ def test_a_shipped_measurement_is_whole_and_of_the_adapters_that_ship(study):
         .replace("]", "")
         .replace(".0", "")
     )
-    told = (paths.ASSETS / "atoms" / "README.md").read_text()
-    assert words.replace(", ", ",").replace("--set over=", "--over ") in told
+    readme = (paths.ASSETS / "atoms" / "README.md").read_text()
+    assert words.replace(", ", ",").replace("--set over=", "--over ") in readme
 
 
 def test_the_shipped_pruning_starts_at_the_base_and_ends_at_the_run():
@@ -142,9 +142,9 @@ def test_the_shipped_pruning_starts_at_the_base_and_ends_at_the_run():
         assert (score[score["k"] == 0]["value"] == 0).all()  # the base never writes a label
         (run,) = (RunStore().open(part.run) for part in study.request.adapter_refs())
         answers = run.answers()
-        for seed, held in answers.groupby("seed"):
+        for seed, rows in answers.groupby("seed"):
             whole = score[(score["k"] == score["k"].max()) & (score["seed"] == seed)]["value"]
-            assert whole.item() == pytest.approx(held["correct"].mean(), abs=0.1)  # of other counts
+            assert whole.item() == pytest.approx(rows["correct"].mean(), abs=0.1)  # of other counts
 
 
 def test_the_sparsest_run_that_is_as_good_as_lora_is_told():

@@ -20,7 +20,7 @@ PAIR = Example(
 PLACES = {"t5": 3, "bert": 1, "gpt2": 1, "llama": 1}
 
 
-def worn(base, method, settings=None, seeds=2):
+def build(base, method, settings=None, seeds=2):
     spec = {"base": base.name, "task": "miniworld_nli", "method": method}
     spec |= {"settings": settings or {}, "population": {"seeds": seeds}}
     made = planning.build_adapted(base, RunSpec.make(spec), fresh=False)
@@ -40,7 +40,7 @@ def test_an_untouched_base_is_recorded_at_every_place(tiny, family):
 
 @pytest.mark.parametrize("family", PLACES)
 def test_steps_lead_to_the_weights_that_were_used(tiny, family):
-    adapted = worn(tiny(family), "prefix_tuning", {"length": 3})
+    adapted = build(tiny(family), "prefix_tuning", {"length": 3})
     for one in capture.capture_attention(adapted, PAIR).values():
         for layer, head, query in np.ndindex(one.weights.shape[:3]):
             found = a.trace_query(one, layer, head, query).weights
@@ -63,7 +63,7 @@ def test_recorded_weights_are_the_librarys_own(tiny):
 
 @pytest.mark.parametrize("family", PLACES)
 def test_prefix_positions_are_keys_of_their_own(tiny, family):
-    adapted = worn(tiny(family), "prefix_tuning", {"length": 3})
+    adapted = build(tiny(family), "prefix_tuning", {"length": 3})
     for one in capture.capture_attention(adapted, PAIR, 1).values():
         assert [t.text for t in one.keys[:3]] == ["P1", "P2", "P3"]
         assert not any(t.kind == "prefix" for t in one.queries)
@@ -73,7 +73,7 @@ def test_prefix_positions_are_keys_of_their_own(tiny, family):
 @pytest.mark.parametrize("family", PLACES)
 def test_soft_tokens_stand_where_the_model_read_them(tiny, family):
     base = tiny(family)
-    adapted = worn(base, "prompt_tuning", {"length": 2})
+    adapted = build(base, "prompt_tuning", {"length": 2})
     one = next(iter(capture.capture_attention(adapted, PAIR).values()))
     kinds = [t.kind for t in one.keys]
     at = int(base.kind == "encoder")
@@ -83,7 +83,7 @@ def test_soft_tokens_stand_where_the_model_read_them(tiny, family):
 
 
 def test_seeds_are_told_apart(tiny):
-    adapted = worn(tiny("bert"), "prefix_tuning")
+    adapted = build(tiny("bert"), "prefix_tuning")
     one, two = (
         capture.capture_attention(adapted, PAIR, seed)["encoder"].weights for seed in (0, 1)
     )
@@ -96,7 +96,7 @@ def test_one_layer_below_its_prefix_is_the_base(tiny):
     """The first layer's content, renormalised, is that of the untouched model."""
     base = tiny("t5")
     plain = capture.capture_attention(capture.unadapted_model(base), PAIR)["encoder"]
-    prefixed = capture.capture_attention(worn(base, "prefix_tuning"), PAIR)["encoder"]
+    prefixed = capture.capture_attention(build(base, "prefix_tuning"), PAIR)["encoder"]
     content = a.filter_pattern(prefixed, learnt="renormalised")
     assert content.weights[0] == pytest.approx(plain.weights[0], abs=1e-5)
 
@@ -128,7 +128,7 @@ def test_an_encoder_has_no_answer(tiny):
 
 
 def test_heads_over_a_data_set_are_the_means_of_single_inputs(tiny):
-    adapted = worn(tiny("t5"), "prefix_tuning", {"length": 3})
+    adapted = build(tiny("t5"), "prefix_tuning", {"length": 3})
     examples, seen = [PAIR, typed_example("the dog ran off")], []
     found = capture.head_statistics(adapted, examples, lambda done, of: seen.append((done, of)))
     assert seen == [(1, 2), (2, 2)]

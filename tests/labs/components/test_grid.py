@@ -115,7 +115,7 @@ def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
 
 
 def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch):
-    shelf = RunStore(tmp_path / "own", tmp_path / "shelf")
+    shipped = RunStore(tmp_path / "own", tmp_path / "shelf")
     wanted = build_subset_grid("presets", around(), RunStore(demo_folder=tmp_path)).subsets[0].spec
     run = make_run(
         wanted.method,
@@ -123,7 +123,7 @@ def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch)
         base="tiny-t5",
         **wanted.model_dump(exclude={"base", "task", "method"}),
     )
-    monkeypatch.setattr(component_grid, "shipped_store", lambda: shelf)
+    monkeypatch.setattr(component_grid, "shipped_store", lambda: shipped)
     found = build_subset_grid("presets", around(), RunStore(demo_folder=tmp_path))
     assert found.runs[0].id == run.id
     assert found.runs[0].demo
@@ -144,8 +144,8 @@ def test_what_ships_is_the_run_without_its_adapter(store, tmp_path):
 
 def test_the_shipped_grid_says_what_training_the_head_is_for():
     """Norms and queries leave the model unable to spell the labels; its head can learn to."""
-    shelf = RunStore(component_grid.SHIPPED_FOLDER / "none", component_grid.SHIPPED_FOLDER)
-    planned = build_subset_grid("presets", subset_spec("tiny-t5", "miniworld_nli", {}), shelf)
+    shipped = RunStore(component_grid.SHIPPED_FOLDER / "none", component_grid.SHIPPED_FOLDER)
+    planned = build_subset_grid("presets", subset_spec("tiny-t5", "miniworld_nli", {}), shipped)
     assert not planned.missing
     assert planned.table().groupby("name")["seed"].count().eq(4).all()
     assert not list(component_grid.SHIPPED_FOLDER.rglob("*.safetensors"))
@@ -156,9 +156,9 @@ def test_the_shipped_grid_says_what_training_the_head_is_for():
 
 
 def test_the_shipped_layers_tell_that_none_of_them_does_it_alone():
-    shelf = RunStore(component_grid.SHIPPED_FOLDER / "none", component_grid.SHIPPED_FOLDER)
+    shipped = RunStore(component_grid.SHIPPED_FOLDER / "none", component_grid.SHIPPED_FOLDER)
     usual = component_map.shipped_map("tiny-t5").presets["LayerNorm + Query"]
-    planned = build_subset_grid("layers", subset_spec("tiny-t5", "miniworld_nli", usual), shelf)
+    planned = build_subset_grid("layers", subset_spec("tiny-t5", "miniworld_nli", usual), shipped)
     assert not planned.missing
     table = planned.table()
     assert table.groupby("name")["seed"].count().eq(4).all()

@@ -28,11 +28,11 @@ def atoms_on(canvas_base):
     def make(count=3, threshold=0.5):
         draw = SeededInitializer([0, 1], 1, "cpu")
         config = SparseAtoms.Config(atoms=count, threshold=threshold)
-        worn = AdaptedModel(canvas_base, SparseAtoms(canvas_base, config, draw), draw)
+        adapted = AdaptedModel(canvas_base, SparseAtoms(canvas_base, config, draw), draw)
         rng = torch.Generator().manual_seed(1)
-        for name, tensor in worn.tensors.items():
+        for name, tensor in adapted.tensors.items():
             if name.startswith("atoms:"):
                 tensor.data.normal_(0, 0.5, generator=rng)
-        return AtomDictionary(worn)
+        return AtomDictionary(adapted)
 
     return make

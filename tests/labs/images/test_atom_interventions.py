@@ -84,9 +84,9 @@ def test_places_are_told_in_words():
 def test_what_an_atom_adds_sums_to_nothing_over_levels(atoms_on):
     found = atoms_on()
     rows = [Example("x", "draw a one", canvas.picture_to_words((0, 4) * 32))]
-    told = atom_interventions.atom_effects(found, 0, rows, [0, 5], block=2)
-    assert [effect.atom for effect in told] == [0, 5]
-    for effect in told:
+    effects = atom_interventions.atom_effects(found, 0, rows, [0, 5], block=2)
+    assert [effect.atom for effect in effects] == [0, 5]
+    for effect in effects:
         assert effect.chance_change.shape == (64, 5)
         assert np.allclose(effect.chance_change.sum(1), 0, atol=1e-6)
         assert 0 < effect.size < 1
@@ -120,20 +120,25 @@ def test_together_the_atoms_earn_the_whole_fall_of_the_loss(atoms_on):
     rows = [Example("x", "draw a one", canvas.picture_to_words((0, 4) * 32)),
             Example("y", "draw a two", canvas.picture_to_words((4, 1) * 32))]  # fmt: skip
     gains = torch.stack([torch.zeros(found.size), torch.ones(found.size)])
-    worn, encoder = found.at_gains(1, gains), ExampleBatcher(found.base, ())
-    none, whole = worn.losses(encoder.batch(rows * 2), worn.centroid()).view(2, 2).mean(1).tolist()
-    told = atom_interventions.integrated_gradients(found, 1, rows, steps=64)
-    assert told.shape == (found.size,)
+    with_gains, encoder = found.at_gains(1, gains), ExampleBatcher(found.base, ())
+    none, whole = (
+        with_gains.losses(encoder.batch(rows * 2), with_gains.centroid())
+        .view(2, 2)
+        .mean(1)
+        .tolist()
+    )
+    effects = atom_interventions.integrated_gradients(found, 1, rows, steps=64)
+    assert effects.shape == (found.size,)
     assert none != whole
-    assert np.isclose(told.sum(), none - whole, atol=2e-3)
+    assert np.isclose(effects.sum(), none - whole, atol=2e-3)
 
 
 def test_an_atom_of_no_length_earns_nothing(atoms_on):
     found = atoms_on()
     site = found.sites[0]
     found.tensors[f"atoms:{site}"][:, :, 2] = 0
-    told = atom_interventions.integrated_gradients(
+    effects = atom_interventions.integrated_gradients(
         found, 0, [Example("x", "draw a one", canvas.picture_to_words((0, 4) * 32))]
     )
-    assert told[2] == 0
-    assert (told[:2] != 0).all()
+    assert effects[2] == 0
+    assert (effects[:2] != 0).all()

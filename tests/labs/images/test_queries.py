@@ -35,27 +35,27 @@ def test_fewer_atoms_end_at_the_base_and_at_the_run(atoms_on, canvas_base):
     assert whole == alone
 
 
-def test_an_atom_off_is_the_same_as_weighing_it_nought(atoms_on):
+def test_an_atom_off_is_the_same_as_a_gain_of_zero(atoms_on):
     found = atoms_on()
-    told = queries.generate_at_strengths(found, 0, 4, "draw a one", 2, gains=(0.0, 1.0))
-    assert list(told) == ["off", "as it is"]
+    by_gain = queries.generate_at_strengths(found, 0, 4, "draw a one", 2, gains=(0.0, 1.0))
+    assert list(by_gain) == ["off", "as it is"]
     gains = torch.ones(1, found.size)
     gains[0, 4] = 0
-    assert told["off"] == queries.generate_at_gains(found, 0, gains, "draw a one", 2)[0]
+    assert by_gain["off"] == queries.generate_at_gains(found, 0, gains, "draw a one", 2)[0]
 
 
-def test_two_runs_at_share_nought_are_the_base_and_alone_are_themselves(atoms_on, canvas_base):
+def test_two_runs_at_share_zero_are_the_base_and_alone_are_themselves(atoms_on, canvas_base):
     one, other = atoms_on(3), atoms_on(2, threshold=0.2)
-    told = queries.generate_with_joined_atoms(one, other, 0, (1.0, 1.0), "draw a one", 2)
-    assert told["none"] == queries.generate_from_base(canvas_base, "draw a one", 2)
+    by_gain = queries.generate_with_joined_atoms(one, other, 0, (1.0, 1.0), "draw a one", 2)
+    assert by_gain["none"] == queries.generate_from_base(canvas_base, "draw a one", 2)
     assert (
-        told["concept"]
+        by_gain["concept"]
         == queries.generate_for_prompt(
             atom_interventions.select_seed(one.adapted, 0), "draw a one", 2
         )[0]
     )
     assert (
-        told["style"]
+        by_gain["style"]
         == queries.generate_for_prompt(
             atom_interventions.select_seed(other.adapted, 0), "draw a one", 2
         )[0]

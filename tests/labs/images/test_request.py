@@ -12,8 +12,10 @@ ROWS = [{"seed": 0, "order": "importance", "draw": 0, "k": k, "alignment": k / 4
 @pytest.fixture
 def run():
     """A shipped run whose atoms are at hand."""
-    held = [r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms"]
-    return next(r for r in held if (r.folder / "adapter.safetensors").is_file())
+    finished = [
+        r for r in results_store.finished_runs("pictures_digit") if r.spec.method == "atoms"
+    ]
+    return next(r for r in finished if (r.folder / "adapter.safetensors").is_file())
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def drawing(monkeypatch):
     return drawn
 
 
-def test_the_figure_is_on_the_shelf_once_all_is_drawn(run, drawing):
+def test_the_figure_is_stored_once_all_is_drawn(run, drawing):
     study = ImagesJob.create_own(ImagesRequest.make({"runs": [run.id]}))
     status = run_images_job(study, base=object())
     assert (status.state, status.done, status.of) == ("done", 2, 2)

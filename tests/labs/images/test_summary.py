@@ -53,38 +53,38 @@ def curves(*of_seeds):
 
 
 def test_monotone_is_one_and_flat_is_nothing():
-    told = summary.measure_monotonicity(FIGURE, "alignment", "importance")
-    assert (told.spearman, told.kendall) == (pytest.approx(1.0), pytest.approx(1.0))
-    assert (told.spearman_low, told.spearman_high) == (pytest.approx(1.0), pytest.approx(1.0))
-    assert (told.steps, told.kept_up, told.deepest, told.seeds) == (2, 2, 0.0, 2)
+    result = summary.measure_monotonicity(FIGURE, "alignment", "importance")
+    assert (result.spearman, result.kendall) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert (result.spearman_low, result.spearman_high) == (pytest.approx(1.0), pytest.approx(1.0))
+    assert (result.steps, result.kept_up, result.deepest, result.seeds) == (2, 2, 0.0, 2)
     flat = summary.measure_monotonicity(FIGURE, "old_alignment", "importance")
     assert math.isnan(flat.spearman)
     assert math.isnan(flat.kendall_low)
 
 
 def test_a_fall_is_counted_and_its_depth_told():
-    told = summary.measure_monotonicity(curves([0.0, 0.6, 0.2, 0.4, 0.8]))
+    result = summary.measure_monotonicity(curves([0.0, 0.6, 0.2, 0.4, 0.8]))
     # Ranks 1 4 2 3 5 beside 1 2 3 4 5: 1 - 6 · (4 + 1 + 1) / 120; pairs: 8 ordered, 2 not.
-    assert told.spearman == pytest.approx(0.7)
-    assert told.kendall == pytest.approx(0.6)
-    assert (told.steps, told.kept_up) == (4, 3)
-    assert told.deepest == pytest.approx(0.4)
+    assert result.spearman == pytest.approx(0.7)
+    assert result.kendall == pytest.approx(0.6)
+    assert (result.steps, result.kept_up) == (4, 3)
+    assert result.deepest == pytest.approx(0.4)
 
 
 def test_ties_count_as_scipy_counts_them():
     from scipy.stats import kendalltau, spearmanr
 
     values = [0.0, 0.1, 0.1, 0.5, 0.3, 0.5]
-    told = summary.measure_monotonicity(curves(values))
-    assert told.spearman == pytest.approx(spearmanr(range(6), values).statistic)
-    assert told.kendall == pytest.approx(kendalltau(range(6), values).statistic)
+    result = summary.measure_monotonicity(curves(values))
+    assert result.spearman == pytest.approx(spearmanr(range(6), values).statistic)
+    assert result.kendall == pytest.approx(kendalltau(range(6), values).statistic)
 
 
 def test_seeds_that_disagree_make_the_interval_wide():
-    told = summary.measure_monotonicity(curves([0.0, 0.2, 0.4], [0.4, 0.2, 0.0], [0.0, 0.1, 0.8]))
-    assert told.spearman == pytest.approx(1.0)  # of the mean
-    assert told.spearman_low == pytest.approx(-1.0)  # the middle seed drawn three times
-    assert told.spearman_high == pytest.approx(1.0)
+    result = summary.measure_monotonicity(curves([0.0, 0.2, 0.4], [0.4, 0.2, 0.0], [0.0, 0.1, 0.8]))
+    assert result.spearman == pytest.approx(1.0)  # of the mean
+    assert result.spearman_low == pytest.approx(-1.0)  # the middle seed drawn three times
+    assert result.spearman_high == pytest.approx(1.0)
 
 
 def test_a_figure_names_its_orders_and_what_tells_most():

@@ -40,7 +40,7 @@ def trained(base="mine", method="prefix_tuning", vertices=3, seeds=2, settings=N
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
+def workspace(tmp_path_factory):
     """A workspace with a simplex, two plain runs of its shape, and random bases."""
     home, models = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("models")
     for name, family in (("mine", "t5"), ("reader", "bert"), ("writer", "gpt2")):
@@ -62,8 +62,8 @@ def shelf(tmp_path_factory):
 
 
 @pytest.fixture
-def runs(shelf, monkeypatch):
-    home, models, made = shelf
+def runs(workspace, monkeypatch):
+    home, models, made = workspace
     monkeypatch.setenv("PEFTCORE_HOME", str(home))
     monkeypatch.setenv("PEFTCORE_MODELS", str(models))
     return made
@@ -96,12 +96,12 @@ def test_a_vertex_has_the_loss_of_an_adapter_made_of_that_vertex_alone(runs, nam
     run = runs[name]
     base, task = load(run.spec.base), tasks.find_task(run.spec.task)
     table = done("face", run.id, examples=0).table()
-    worn = checkpoint.load_adapter(run, base)
+    adapted = checkpoint.load_adapter(run, base)
     rows = task.few_shot(6, 0, 6).dev
     batch = ExampleBatcher(base, task.labels).batch(rows)
     for vertex in range(3):
-        alone = {n: t[:1, vertex : vertex + 1].detach() for n, t in worn.tensors.items()}
-        loss = worn.losses(batch, torch.ones(1, 1, 1), alone).mean()
+        alone = {n: t[:1, vertex : vertex + 1].detach() for n, t in adapted.tensors.items()}
+        loss = adapted.losses(batch, torch.ones(1, 1, 1), alone).mean()
         assert at(table, f"vertex {vertex}") == pytest.approx(float(loss.detach()), abs=2e-5)
 
 
@@ -233,12 +233,12 @@ def test_scores_of_answers_stand_beside_losses(runs):
     assert table["score"].between(0, 1).all()
     run = runs["reader"]
     base, task = load("reader"), tasks.find_task(run.spec.task)
-    worn = checkpoint.load_adapter(run, base)
+    adapted = checkpoint.load_adapter(run, base)
     rows = list(task.few_shot(6, 0, 6).dev[:4])
-    said = worn.logits(ExampleBatcher(base, task.labels).batch(rows), worn.centroid(2)[:1], {
-        name: t[:1] for name, t in worn.tensors.items()
-    }).argmax(-1)  # fmt: skip
-    right = np.mean([task.labels[i] == row.label for i, row in zip(said, rows, strict=True)])
+    batch = ExampleBatcher(base, task.labels).batch(rows)
+    first_seed = {name: t[:1] for name, t in adapted.tensors.items()}
+    predicted = adapted.logits(batch, adapted.centroid(2)[:1], first_seed).argmax(-1)
+    right = np.mean([task.labels[i] == row.label for i, row in zip(predicted, rows, strict=True)])
     score = table.loc[table["mark"] == "centroid", "score"].item()
     assert score == pytest.approx(right)
 
@@ -271,8 +271,8 @@ def test_random_directions_have_the_length_of_what_they_change(runs):
     own = interpolation.centroid_span(
         interpolation.span_of_run(checkpoint.load_adapter(runs["plain"], base))
     )
-    ground = interpolation.span_around(own, 2, "filter")
-    for name, corner in ground.tensors.items():
+    span = interpolation.span_around(own, 2, "filter")
+    for name, corner in span.tensors.items():
         moved = (corner[:, 1] - corner[:, 0]).norm(dim=-1)
         torch.testing.assert_close(moved, own.tensors[name][:, 0].norm(dim=-1), rtol=1e-4, atol=0)
     whole = interpolation.span_around(own, 1, "tensor").tensors
@@ -386,14 +386,16 @@ def test_the_adapter_at_a_point_answers_and_can_be_taken_along(runs, tmp_path):
     landscape = done("face", run.id)
     base = load("mine")
     row = landscape.table().query("mark == 'vertex 1'").iloc[0]
-    worn, of = compute.adapter_at_point(landscape.request, row["weights"], base)
+    adapted, of = compute.adapter_at_point(landscape.request, row["weights"], base)
     assert of.id == run.id
     own = checkpoint.load_adapter(run, base)
-    for name, t in worn.tensors.items():
+    for name, t in adapted.tensors.items():
         torch.testing.assert_close(t[0, 0], own.tensors[name][0, 1])
-    held = read(compute.export_point(landscape.request, row["weights"], base))
+    exported = read(compute.export_point(landscape.request, row["weights"], base))
     plain = planning.build_adapted(base, replace_vertices(run.spec), fresh=False)
-    assert {n: t.shape for n, t in held.items()} == {n: t.shape for n, t in plain.tensors.items()}
+    assert {n: t.shape for n, t in exported.items()} == {
+        n: t.shape for n, t in plain.tensors.items()
+    }
 
 
 def replace_vertices(spec):
@@ -403,9 +405,9 @@ def replace_vertices(spec):
 
 def test_the_command_line_prints_the_points_as_json(runs):
     words = [runs["simplex"].id, "--kind", "scan", "--set", "examples=2", "--json"]
-    told = CliRunner().invoke(app, ["landscape", *words], catch_exceptions=False)
-    assert told.exit_code == 0, told.stderr
-    value = json.loads(told.stdout)
+    result = CliRunner().invoke(app, ["landscape", *words], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    value = json.loads(result.stdout)
     assert value["state"] == "done"
     assert len(value["points"]) == 5
     assert value["facts"]["n"] == 2
@@ -439,9 +441,9 @@ def test_an_ask_is_known_by_what_differs_from_the_defaults():
 def test_the_same_run_with_other_numbers_of_vertices(runs):
     run = runs["simplex"]
     words = ["vertices", run.id, "--counts", "1,3", "--json"]
-    told = CliRunner().invoke(app, words, catch_exceptions=False)
-    assert told.exit_code == 0, told.stderr
-    rows = json.loads(told.stdout)
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)
     assert [row["vertices"] for row in rows] == [1, 3]
     assert rows[1]["run"] == run.id
     assert rows[1]["state"] == "done"

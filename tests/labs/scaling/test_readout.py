@@ -41,12 +41,12 @@ def trained(tiny, tmp_path_factory):
 def test_after_is_what_the_base_reads_and_before_is_without_the_scale(trained, tiny):
     run = trained("spt")
     found = readout.read_soft_prompt(run, tiny("t5"))
-    held = {
+    stored = {
         name: t.detach()[:, 0].numpy() for name, t in load_adapter(run, tiny("t5")).tensors.items()
     }
-    assert found.before == pytest.approx(held["tokens"])
-    assert found.after == pytest.approx(held["tokens"] * held["scale"])
-    assert found.scale == pytest.approx(held["scale"][..., 0], abs=1e-5)
+    assert found.before == pytest.approx(stored["tokens"])
+    assert found.after == pytest.approx(stored["tokens"] * stored["scale"])
+    assert found.scale == pytest.approx(stored["scale"][..., 0], abs=1e-5)
     assert found.seeds == (0, 1)
     assert not np.allclose(found.scale, 1.0)
 
@@ -60,8 +60,8 @@ def test_prompt_tuning_has_no_scale_but_one(trained, tiny):
 
 def test_a_simplex_is_read_at_its_centroid(trained, tiny):
     run = trained("spt", vertices=2)
-    held = load_adapter(run, tiny("t5")).tensors
-    product = (held["tokens"] * held["scale"]).detach().mean(1).numpy()
+    stored = load_adapter(run, tiny("t5")).tensors
+    product = (stored["tokens"] * stored["scale"]).detach().mean(1).numpy()
     assert readout.read_soft_prompt(run, tiny("t5")).after == pytest.approx(product, abs=1e-6)
 
 
@@ -149,12 +149,12 @@ def test_a_reading_holds_the_gap_of_every_seed_before_and_after(trained, tiny):
     gaps = readout.seed_gaps(found, base)
     assert [gap.seed for gap in gaps] == [0, 1]
     for gap, before, after in zip(gaps, found.final.before, found.final.after, strict=True):
-        for told, rows in ((gap.before, before), (gap.after, after)):
+        for measured, rows in ((gap.before, before), (gap.after, after)):
             expected = (
                 scaling.row_norms(rows).mean() / scaling.row_norms(found.words.vectors).mean()
             )
-            assert told.norm_ratio == pytest.approx(expected)
-            assert told.energy.value == pytest.approx(
+            assert measured.norm_ratio == pytest.approx(expected)
+            assert measured.energy.value == pytest.approx(
                 scaling.energy_distance(rows, found.words.vectors)
             )
     plain = readout.seed_gaps(readout.build_readout(trained("prompt_tuning"), base), base)

@@ -98,16 +98,16 @@ def test_a_prefix_only_scales_the_content_pattern_of_the_first_layer():
     tensors = {n: t.double() * 10 for n, t in model.init_model(SMALL, [0]).items()}
     prefix = model.init_prefix(SMALL, [0])["prefix"].double()
     tokens = torch.randint(8, (1, 4, 5), generator=rng())
-    plain, worn = model.AttentionTrace(), model.AttentionTrace()
+    plain, prefixed = model.AttentionTrace(), model.AttentionTrace()
     model.logits(SMALL, tensors, tokens, trace=plain)
-    model.logits(SMALL, tensors, tokens, prefix, trace=worn)
+    model.logits(SMALL, tensors, tokens, prefix, trace=prefixed)
 
     def content(weights):
         kept = weights[..., SMALL.pads :]
         return kept / kept.sum(-1, keepdim=True)
 
-    first = (content(plain.weights[0]) - content(worn.weights[0])).abs().max()
-    second = (content(plain.weights[1]) - content(worn.weights[1])).abs().max()
+    first = (content(plain.weights[0]) - content(prefixed.weights[0])).abs().max()
+    second = (content(plain.weights[1]) - content(prefixed.weights[1])).abs().max()
     assert first < 1e-6  # the softmax itself is taken in single precision
     assert second > 1e-3
 
@@ -173,8 +173,8 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
     class Enough(Exception):
         pass
 
-    def stop_at_second(told):
-        if told.stage != "pretrained":
+    def stop_at_second(progress):
+        if progress.stage != "pretrained":
             raise Enough
 
     with pytest.raises(Enough):
@@ -183,7 +183,9 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
         "pretrained"
     ]
     seen = []
-    experiments.run_experiment(short, (0, 1), tmp_path, report=lambda told: seen.append(told.stage))
+    experiments.run_experiment(
+        short, (0, 1), tmp_path, report=lambda progress: seen.append(progress.stage)
+    )
     assert "pretrained" not in seen
     rows = list(results.result_rows(tmp_path, short, (0, 1)))
     assert len(rows) == 3 * 2

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, dress, train, wearing
+from support.adapters import EXAMPLES, random_adapted, train, untrained_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.simplex_points import random_points
@@ -16,7 +16,7 @@ from peftcore.models.batching import ExampleBatcher
 def bare(base, head):
     """A copy of the base that is trained itself, without a hook; the same head on top of it."""
     twin = freeze("twin", copy.deepcopy(base.model), base.tokenizer)
-    plain = wearing(twin, "prompt_tuning", length=1)
+    plain = untrained_adapted(twin, "prompt_tuning", length=1)
     plain.adapter.soft_tokens = lambda mix, n: None
     plain.tensors |= {name: tensor.detach().clone() for name, tensor in head.items()}
     return plain
@@ -29,7 +29,7 @@ def heads(adapted):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_full_fine_tuning_equals_training_a_copy_of_the_model(tiny, family):
     base = tiny(family)
-    ours = wearing(base, "full_fine_tuning")
+    ours = untrained_adapted(base, "full_fine_tuning")
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     theirs.base.model.requires_grad_(True)
@@ -37,7 +37,7 @@ def test_full_fine_tuning_equals_training_a_copy_of_the_model(tiny, family):
     train(theirs, [*theirs.base.model.parameters(), *heads(theirs).values()], batch)
     moved = ours.losses(batch, ours.centroid())
     torch.testing.assert_close(moved, theirs.losses(batch, theirs.centroid()), rtol=1e-4, atol=1e-4)
-    untrained = wearing(base, "full_fine_tuning").losses(batch, ours.centroid())
+    untrained = untrained_adapted(base, "full_fine_tuning").losses(batch, ours.centroid())
     assert (moved - untrained).abs().max() > 0.1
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
     merged = merged_parameters(ours.adapter, member)
@@ -58,7 +58,7 @@ def share(values, weight):
 def test_t5_trained_by_hand_gives_the_same_answers(tiny):
     """No code of ours but the batch: the library's model, its logits and torch's loss."""
     base = tiny("t5")
-    ours = wearing(base, "full_fine_tuning")
+    ours = untrained_adapted(base, "full_fine_tuning")
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model).requires_grad_(True)
     step = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
@@ -77,8 +77,20 @@ def test_t5_trained_by_hand_gives_the_same_answers(tiny):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
-    base = tiny(family)
-    ours = dress(base, "full_fine_tuning", (0,), 1)
+    assert_folded_answers_the_same(tiny(family))
+
+
+@pytest.mark.parametrize("family", ["bert", "gpt2"])
+def test_a_norm_is_scaled_without_its_own_bias(tiny, family):
+    model = copy.deepcopy(tiny(family).model)
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.bias.data.fill_(0.5)  # zero in random models, where a fault would not show
+    assert_folded_answers_the_same(freeze("biased", model, tiny(family).tokenizer))
+
+
+def assert_folded_answers_the_same(base):
+    ours = random_adapted(base, "full_fine_tuning", (0,), 1)
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     member = {name: tensor[0, 0] for name, tensor in ours.tensors.items()}
@@ -92,7 +104,7 @@ def test_a_folded_model_answers_as_the_adapted_one_does(tiny, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base(tiny, family):
     base = tiny(family)
-    ours = wearing(base, "full_fine_tuning")
+    ours = untrained_adapted(base, "full_fine_tuning")
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
     theirs = bare(base, heads(ours))
     torch.testing.assert_close(

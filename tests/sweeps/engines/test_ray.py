@@ -66,10 +66,10 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
 
     monkeypatch.setattr("tempfile.tempdir", None)  # read TMPDIR again
     workers = {node.node_id[:8]: node for node in cluster.worker_nodes}
-    killed, told = [], ray_engine._write_progress
+    killed, write_progress = [], ray_engine._write_progress
 
     def spy(works, news):
-        told(works, news)
+        write_progress(works, news)
         workers.pop(ray.get_runtime_context().get_node_id()[:8], None)  # which the driver needs
         for part, found in news.items():
             node = workers.get(found["node"].removeprefix("node "))
@@ -110,7 +110,7 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, cluster, monkeypatch):
-    told = ray_engine._write_progress
+    write_progress = ray_engine._write_progress
     asked = Sweep.make(
         ASKED | {"methods": ["lora"], "training": ASKED["training"] | {"steps": 3000}}
     )
@@ -118,17 +118,17 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
     work, store = SweepJob.create_own(asked), RunStore()
 
     def spy(works, news):
-        told(works, news)
+        write_progress(works, news)
         if any(found["step"] > 20 for found in news.values()):
             work.stop()
 
     monkeypatch.setattr(ray_engine, "_write_progress", spy)
     engine = RayEngine(cluster.address, processes=1)
     assert execute.run_sweep(work, engine, store).state == "stopped"
-    shelf = seed_shards.shard_store(store)
-    cut = [run for run in shelf.all(include_demos=False) if run.status().step > 20]
+    shard_runs = seed_shards.shard_store(store)
+    cut = [run for run in shard_runs.all(include_demos=False) if run.status().step > 20]
     assert cut
-    assert {run.status().state for run in shelf.all(include_demos=False)} == {"cancelled"}
+    assert {run.status().state for run in shard_runs.all(include_demos=False)} == {"cancelled"}
     reached = cut[0].status().step
     assert reached < 3000
     assert (cut[0].folder / "checkpoint.safetensors").is_file()

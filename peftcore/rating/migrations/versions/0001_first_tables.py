@@ -1,4 +1,4 @@
-"""The first tables: projects, items and their origins, raters, leases, and what was said."""
+"""The first tables: projects, items and their origins, raters, leases, answers and ratings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make every table."""
+    """Create every table."""
     op.create_table(
         "rating_projects",
         sa.Column("id", sa.String(length=16), nullable=False),

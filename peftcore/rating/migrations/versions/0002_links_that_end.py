@@ -1,4 +1,4 @@
-"""When a rater's link ends; those made before have no end."""
+"""Add when a rater's link ends; links made before have no end."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -69,12 +69,12 @@ def test_weights_are_rounded():
 
 
 @pytest.mark.parametrize(
-    ("count", "layers", "view", "said"),
+    ("count", "layers", "view", "message"),
     [(97, 1, "head", "97 positions are too many"), (60, 12, "model", "Choose the head view")],
 )
-def test_too_much_is_refused_with_an_alternative(count, layers, view, said):
+def test_too_much_is_refused_with_an_alternative(count, layers, view, message):
     large = pattern(["a"] * count, layers, 3, 0)
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         bertviz_view.lines_html(large, view, 0, 0, "light")
     assert "Patterns" in bertviz_view.why_not_drawn(large, view)
 

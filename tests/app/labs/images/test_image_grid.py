@@ -16,11 +16,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_every_panel_has_its_name_its_note_and_its_pictures():
-    told = image_grid.panels_html("scenes", PANELS, NOTES, columns=2, across=3)
-    assert "<b>LoRA</b><br>50 % as asked" in told
-    assert "<b>A &lt;b&gt;</b></figcaption>" in told
-    assert 'alt="Pictures drawn with LoRA: 50 % as asked"' in told
-    sources = re.findall(r'src="([^"]+)"', told)
+    html = image_grid.panels_html("scenes", PANELS, NOTES, columns=2, across=3)
+    assert "<b>LoRA</b><br>50 % as asked" in html
+    assert "<b>A &lt;b&gt;</b></figcaption>" in html
+    assert 'alt="Pictures drawn with LoRA: 50 % as asked"' in html
+    sources = re.findall(r'src="([^"]+)"', html)
     assert sources == [
         figures.png_data_url(figures.tile_images("scenes", each, 2)) for each in PANELS.values()
     ]

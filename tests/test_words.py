@@ -1,0 +1,136 @@
+"""The words of the field: no metaphor is an identifier, or in a docstring or a page's text."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# fmt: off
+METAPHORS = {
+    "survey", "terrain", "ground", "parcel", "hands", "desk", "seat", "office", "shelf", "worn",
+    "wear", "wearing", "dress", "told", "said", "held", "kin", "bury", "tend", "enlist", "dismiss",
+    "reckon", "mend", "nought", "performing", "surveying", "probing", "weighing", "asking",
+    "landscaping", "anatomy", "dissect",
+}
+# fmt: on
+PLAIN_ENGLISH = {"ground", "hands", "told", "said", "held"}  # allowed in a test's name, a sentence
+FIELD_WORDS = re.compile("held_?out|ground_?truth", re.IGNORECASE)
+CORE = sorted(
+    path.stem
+    for path in (ROOT / "peftcore").iterdir()
+    if path.suffix in ("", ".py") and path.stem[0] not in "_."
+)
+METAPHORS_IN_TEXT = re.compile(
+    r"\b(wears?|worn|wearing|terrains?|survey(s|ed|ing)?|parcels?|desks?|seats?|offices?|shel(f|ves)"
+    r"|kin|nought|reckon\w*|mend(s|ed|ing)?|anatomy|dissect\w*|grounds?(?! truth)"
+    r"|(in|the) relief)\b",
+    re.IGNORECASE,
+)
+RIDDLES = re.compile(
+    r"\b(said|told|held(?![- ]out)|rid(e|es|ing)|seams?|at home|nobody's|upright)\b",
+    re.IGNORECASE,
+)
+OLD_LABELS = {"Seen", "Ground", "In relief", "Beside it"}
+NO_ACT = re.compile("(What|How|Whether|Who|Where) ")  # a docstring says what is done, not a riddle
+
+
+def sources(*folders):
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")) or [ROOT / f"{folder}.py"]:
+            if "migrations" not in path.parts:
+                yield path, ast.parse(path.read_text("utf-8"))
+
+
+def parts(name):
+    """The words of an identifier, in lower case and in the singular too."""
+    for word in re.findall(r"[A-Z]?[a-z]+", FIELD_WORDS.sub("", name)):
+        yield word.lower()
+        yield word.lower().removesuffix("s")
+
+
+def identifiers(tree):
+    for node in ast.walk(tree):
+        for kind in ("name", "id", "arg", "attr"):
+            name = getattr(node, kind, None)
+            if isinstance(name, str):
+                yield name
+
+
+def docstrings(tree):
+    """Pairs of node and docstring."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = (node for node in ast.walk(tree) if isinstance(node, kinds))
+    return [(node, text) for node in nodes if (text := ast.get_docstring(node, clean=False))]
+
+
+def page_texts(tree):
+    """String constants that a reader may see: with a space or a capital, and no docstring."""
+    hidden = {id(node.body[0].value) for node, _ in docstrings(tree)}
+    for node in ast.walk(tree):
+        text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value
+        if text and id(node) not in hidden and (" " in text or text[0].isupper()):
+            yield node
+
+
+@pytest.mark.parametrize("folder", ["peftcore", "app", "pages", "tests"])
+def test_no_identifier_is_a_metaphor(folder):
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, tree in sources(folder)
+        for name in {*identifiers(tree), path.stem}
+        if METAPHORS.difference(PLAIN_ENGLISH if name.startswith("test_") else ()) & {*parts(name)}
+    }
+    assert not found
+
+
+def test_words_of_the_field_are_no_metaphors():
+    assert not METAPHORS & {*parts("held_out_GroundTruth")}
+    assert METAPHORS & {*parts("RaterDesks")}
+    assert METAPHORS & {*parts("_groundLevel")}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_docstrings_of_the_core_are_plain(name):
+    found = {
+        f"{path.relative_to(ROOT)}: {match[0]!r} in {text.strip().splitlines()[0]!r}"
+        for path, tree in sources(f"peftcore/{name}")
+        for _, text in docstrings(tree)
+        for pattern in (METAPHORS_IN_TEXT, RIDDLES)
+        for match in [pattern.search(text)]
+        if match
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_function_of_the_core_says_what_it_does(name):
+    found = {
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path, tree in sources(f"peftcore/{name}")
+        for node, text in docstrings(tree)
+        if not isinstance(node, ast.Module) and NO_ACT.match(text)
+    }
+    assert not found
+
+
+def test_what_pages_say_is_plain():
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value[:60]!r}"
+        for path, tree in sources("app", "pages")
+        for node in page_texts(tree)
+        if node.value in OLD_LABELS or METAPHORS_IN_TEXT.search(node.value)
+    }
+    assert not found
+
+
+def test_the_glossary_names_files_that_are_there():
+    text = (ROOT / "peftcore" / "README.md").read_text("utf-8").partition("## Glossary")[2]
+    rows = [line.split("|")[1:4] for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) >= 40
+    words = [word.strip() for word, _, _ in rows]
+    assert len(set(words)) == len(words)
+    for _, _, where in rows:
+        path = where.strip().strip("`")
+        assert (ROOT / "peftcore" / path).exists() or (ROOT / path).exists(), path
