@@ -1,6 +1,6 @@
 """The runs that ship with the project, so that every page shows something true at first start.
 
-`python -m peftcore demos` makes them again, and `demos --studies` those behind the studies of the
+`python -m peftcore ship demo-runs` makes them again, `ship study-runs` those behind studies of the
 Scaling and Landscape pages.  Miniworld runs only: no third party's text enters the tree, not even
 inside a run's answers.
 """

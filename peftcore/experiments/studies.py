@@ -1,7 +1,7 @@
 """Studies: named sets of runs whose table stands beside the papers' figures.
 
-`python -m peftcore study NAME` makes the runs that are missing, one after another, and writes the
-table; stopped, it goes on where it was.  What a study asks for is decided here and not on its
+`python -m peftcore experiment NAME` makes the runs that are missing, one after another, and writes
+the table; stopped, it goes on where it was.  What a study asks for is decided here and not on its
 results: methods run at their defaults.  How far those defaults were chosen on a study's own task
 is said in its note.
 """

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 from peftcore import paths
 from peftcore.cli import app, options
 from peftcore.errors import BadInput
+from peftcore.jobs.background import JobStatus
 from peftcore.jobs.queue import Queue
 from peftcore.runs.store import RunStore
 from peftcore.system import printing
+from peftcore.training.trainer import TrainingProgress
 
 
 def own_runs():
@@ -155,12 +157,13 @@ def test_params_counts_without_training(models):
     assert found["percent"] == pytest.approx(100 * found["trainable"] / found["total"], rel=1e-3)
 
 
-def test_rates_picks_the_lowest_dev_loss(models, home):
-    found = printed("rates", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
+def test_lr_search_picks_the_lowest_dev_loss(models, home):
+    found = printed("lr-search", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
     losses = {row["learning_rate"]: row["dev_loss"] for row in found["rates"]}
     assert set(losses) == {1e-9, 0.01, 0.02}
     assert found["best"] == min(losses, key=losses.get)
-    assert "rates are numbers" in refused("rates", *RANDOM, "--method", "lora", "--rates", "fast")
+    asked = ("lr-search", *RANDOM, "--method", "lora", "--rates", "fast")
+    assert "rates are numbers" in refused(*asked)
 
 
 def test_a_queued_run_waits_for_a_worker_and_is_cancelled_and_deleted(models, home, monkeypatch):
@@ -285,8 +288,13 @@ def test_tables_align_numbers_right_and_show_nothing_as_a_dash():
 
 
 def test_there_is_no_progress_bar_outside_a_terminal(capsys):
+    progress = TrainingProgress("training", 1, 2, [0.5], None, 0.1, 1.0, 1.0, [])
     with printing.progress_bar("lora") as report:
-        report(None)
+        report(progress)
+    with printing.job_bar("atoms") as report:
+        report(JobStatus("working", 1, 2, "loss"))
+    with printing.count_bar("images") as report:
+        report(1, 2)
     assert capsys.readouterr() == ("", "")
 
 
