@@ -12,7 +12,6 @@ import typer
 from peftcore.analysis.comparison import interval
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.errors import BadInput
 from peftcore.labs.atoms import interventions, request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.system import printing
@@ -135,11 +134,8 @@ def combine_atoms(
     """Use two runs' atoms at once: scores on both tasks, or with --text the answers."""
     if text:
         resources.use_data()
-        try:
-            one, other = (float(share) for share in shares.split(","))
-        except ValueError:
-            raise BadInput(f"shares are two numbers with a comma; got {shares!r}") from None
-        answers = interventions.answers_with_joined_atoms(runs, text, (one, other))
+        both = options.parse_shares(shares)
+        answers = interventions.answers_with_joined_atoms(runs, text, both)
         _print_answers(answers, as_json)
         return
     job = _run_job("combine", runs, sets, resources)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from peftcore.api.bases import load_base
-from peftcore.cli import app
+from peftcore.cli import app, options
 from peftcore.cli.results import RunId
 from peftcore.errors import BadInput
 from peftcore.labs.images import atom_interventions, compute, queries, results_store, summary
@@ -203,7 +203,7 @@ def combine_image_runs(
             queries.check_image_seed(run, read.seed)
         other = compute.load_dictionary(second, dictionary.base)
         drawn = queries.generate_with_joined_atoms(
-            dictionary, other, read.seed, _shares(read.shares), read.prompt, read.count
+            dictionary, other, read.seed, options.parse_shares(read.shares), read.prompt, read.count
         )
         value = {name: each.to_json() for name, each in drawn.items()}
         _show(drawn, "scenes", value, as_json)
@@ -261,14 +261,6 @@ def _load_dictionary(run: str) -> tuple[Any, Any]:
     """Load a run and the atoms of all its seeds."""
     opened = results_store.open_image_run(run, with_atoms=True)
     return opened, compute.load_dictionary(opened, load_base(opened.spec.base, device="cpu"))
-
-
-def _shares(text: str) -> tuple[float, float]:
-    try:
-        one, other = (float(part) for part in text.split(","))
-    except ValueError:
-        raise BadInput(f"shares are two numbers with a comma between; got {text!r}") from None
-    return one, other
 
 
 def _show(drawn: dict[str, GeneratedImages], world: str, value: Any, as_json: bool) -> None:

@@ -143,3 +143,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name.strip(), json.loads(value)
     except ValueError:
         return name.strip(), value
+
+
+def parse_shares(text: str) -> tuple[float, float]:
+    """Read how much of each of two runs' atoms is used, such as 1,0.5."""
+    try:
+        one, other = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput(f"shares are two numbers with a comma between; got {text!r}") from None
+    return one, other

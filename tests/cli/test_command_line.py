@@ -9,13 +9,9 @@ from support.commands import RANDOM, SHORT, call, printed, refused
 from typer.testing import CliRunner
 
 from peftcore import paths
-from peftcore.cli import app, options
-from peftcore.errors import BadInput
-from peftcore.jobs.background import JobStatus
+from peftcore.cli import app
 from peftcore.jobs.queue import Queue
 from peftcore.runs.store import RunStore
-from peftcore.system import printing
-from peftcore.training.trainer import TrainingProgress
 
 
 def own_runs():
@@ -263,39 +259,6 @@ def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home,
     monkeypatch.setenv("PEFTCORE_HOME", str(home))
     assert call(*command).exit_code == 0
     assert (run.status().state, run.status().step) == ("done", 3)
-
-
-def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("PEFTCORE_DATA", "/elsewhere")
-    options.use_data(tmp_path)
-    assert paths.data_folder() == tmp_path
-    options.use_data(None)
-    assert paths.data_folder() == tmp_path
-
-
-def test_values_of_settings_read_as_json_or_as_text():
-    assert options.parse_setting("rank=4") == ("rank", 4)
-    assert options.parse_setting('components=["a", "b"]') == ("components", ["a", "b"])
-    assert options.parse_setting("optimiser=adafactor") == ("optimiser", "adafactor")
-    assert options.parse_setting("a=b=c") == ("a", "b=c")
-    with pytest.raises(BadInput):
-        options.parse_setting("=4")
-
-
-def test_tables_align_numbers_right_and_show_nothing_as_a_dash():
-    lines = list(printing.format_table(["run", "mean"], [("a", 0.5), ("long", None)]))
-    assert lines == ["run   mean", "a      0.5", "long     –"]
-
-
-def test_there_is_no_progress_bar_outside_a_terminal(capsys):
-    progress = TrainingProgress("training", 1, 2, [0.5], None, 0.1, 1.0, 1.0, [])
-    with printing.progress_bar("lora") as report:
-        report(progress)
-    with printing.job_bar("atoms") as report:
-        report(JobStatus("working", 1, 2, "loss"))
-    with printing.count_bar("images") as report:
-        report(1, 2)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_the_program_sets_its_threads_before_torch_and_prints_json_alone():
