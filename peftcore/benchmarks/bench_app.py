@@ -1,4 +1,4 @@
-"""`bench app`: how long the browser still shows the old state after a click, on the demo runs.
+"""`bench app`: how long the browser shows something old after a click or key, on the demo runs.
 
 A real server and a real Chromium, without a graphics card. The clock is the page's own: it starts
 with the press of a button or key and stops two frames after the last change in the page, when that
@@ -83,7 +83,7 @@ def time_app(
     quick: Annotated[bool, typer.Option("--quick", help="2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time clicks to the last change on the page, in milliseconds, for demo runs."""
+    """Time a click until the last change on the page, on the demo runs."""
     rows = []
     for page, action, times in _time_all(2 if quick else rounds):
         rows.append(

@@ -10,15 +10,18 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
 import typer
 
+from peftcore.benchmarks import frozen_floor
 from peftcore.benchmarks.bench_training import bench_spec, build_trainer, load_bench_base
-from peftcore.benchmarks.common import bench, with_machine_info
+from peftcore.benchmarks.common import Bases, bench, with_machine_info
 from peftcore.errors import BadInput
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 
 if TYPE_CHECKING:
     from peftcore.training.trainer import Trainer
@@ -26,50 +29,54 @@ if TYPE_CHECKING:
 WARMUP_ROUNDS = 3  # rounds that do not count: shapes that come later are compiled again
 
 
+@dataclass(frozen=True)
+class CompileLoad:
+    """What is compiled, and how often it runs."""
+
+    method: Annotated[str, typer.Option(help="Method.")] = "lora"
+    count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, plain and compiled in turns.")] = 15
+    backend: Annotated[str, typer.Option(help="As torch.compile knows it.")] = "inductor"
+
+
 @bench.command("compile")
+@grouped
 def time_compile(
-    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
-    method: Annotated[str, typer.Option(help="Method.")] = "lora",
-    count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, plain and compiled in turns.")] = 15,
-    backend: Annotated[str, typer.Option(help="As torch.compile knows it.")] = "inductor",
+    load: CompileLoad,
+    base: Bases = None,
     alone: Annotated[bool, typer.Option("--alone", help="The model alone, no steps.")] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="tiny-bert, the model alone, 5 rounds.")
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time a step, and the frozen model's forward and backward, plain and compiled."""
+    """Time a step, and the frozen model's forward and backward, plain and by torch.compile."""
     names = base or ["tiny-t5", "tiny-bert"]
     if quick:
-        names, alone, rounds = ["tiny-bert"], True, 5
+        names, alone, load = ["tiny-bert"], True, replace(load, rounds=5)
     works = ["model alone"] if alone else ["model alone", "step"]
-    rows = [_row(name, method, count, rounds, backend, work) for name in names for work in works]
+    rows = [_row(name, load, work) for name in names for work in works]
     heads = ["base", "what", "plain ms", "compiled ms", "times faster", "compiling s", "graphs"]
 
     def lines() -> Iterator[str]:
-        """Yield the lines of the table."""
-        yield f"{method}, {count} seeds, backend {backend}, medians of {rounds} rounds"
+        yield f"{load.method}, {load.count} seeds, backend {load.backend}, {load.rounds} rounds"
         yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
-    value = {"method": method, "seeds": count, "rounds": rounds, "backend": backend, "rows": rows}
+    value = {"method": load.method, "seeds": load.count, "rounds": load.rounds}
+    value |= {"backend": load.backend, "rows": rows}
     printing.print_result(with_machine_info(value), as_json, lines)
 
 
-def _row(
-    name: str, method: str, count: int, rounds: int, backend: str, work: str
-) -> dict[str, Any]:
-    """Time one base, plain and compiled."""
-    import torch
+def _row(name: str, load: CompileLoad, work: str) -> dict[str, Any]:
     from torch._dynamo.utils import counters
 
     torch._dynamo.reset()
     counters.clear()
-    spec = bench_spec(name, method, count, WARMUP_ROUNDS + rounds, "auto")
+    spec = bench_spec(name, load.method, load.count, WARMUP_ROUNDS + load.rounds, "auto")
     make_work = _frozen_model_step if work == "model alone" else _training_step
     plain, fast = (
         make_work(build_trainer(spec, alone=True), way)
-        for way in (lambda model: model, lambda model: torch.compile(model, backend=backend))
+        for way in (lambda model: model, lambda model: torch.compile(model, backend=load.backend))
     )
     began = time.perf_counter()
     try:
@@ -79,7 +86,7 @@ def _row(
         raise BadInput(f"torch.compile failed, perhaps for want of a compiler: {first}") from None
     compiling = time.perf_counter() - began
     seconds_by_way: dict[str, list[float]] = {"plain": [], "compiled": []}
-    for turn in range(WARMUP_ROUNDS + rounds):
+    for turn in range(WARMUP_ROUNDS + load.rounds):
         for way, work_once in (("plain", plain), ("compiled", fast)):
             began = time.process_time()
             work_once()
@@ -104,8 +111,5 @@ def _training_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], 
 
 
 def _frozen_model_step(trainer: Trainer, way: Callable[[Any], Any]) -> Callable[[], Any]:
-    """Return one forward and backward pass of the transformed frozen model."""
-    from peftcore.benchmarks import frozen_floor
-
     base = load_bench_base(trainer.spec.base)
     return frozen_floor.floor_step(replace(base, model=way(base.model)), trainer)

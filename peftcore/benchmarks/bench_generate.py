@@ -6,28 +6,32 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
+import torch
 import typer
 
+from peftcore import tasks
 from peftcore.benchmarks.bench_training import bench_spec, load_bench_base
-from peftcore.benchmarks.common import bench, interleaved, with_machine_info
+from peftcore.benchmarks.common import Subjects, bench, interleaved, with_machine_info
+from peftcore.models.batching import ExampleBatcher
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
+from peftcore.training import evaluation, planning
 
 METHODS = ("prompt_tuning", "prefix_tuning", "lora")
 
 
 @bench.command()
+@grouped
 def generate(
-    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")] = None,
-    count: Annotated[list[int] | None, typer.Option(help="Adapters; repeat it for more.")] = None,
+    subjects: Subjects,
     texts: Annotated[int, typer.Option(min=1, help="Texts that all of them answer.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="Prompts, 4 adapters, 2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time answers of n adapters of one run: in one pass, and one adapter after another."""
-    bases, methods, counts = base or ["tiny-t5", "tiny-gpt"], method or list(METHODS), count
-    counts = counts or [4, 16]
+    """Time answers of n adapters of a run to a text: in one pass, and one adapter after another."""
+    bases, methods = subjects.base or ["tiny-t5", "tiny-gpt"], subjects.method or list(METHODS)
+    counts = subjects.count or [4, 16]
     if quick:
         bases, methods, counts, rounds = bases[:1], methods[:1], [4], 2
     rows = [
@@ -76,13 +80,7 @@ def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[st
 def _ways(
     name: str, method: str, count: int, texts: int, answers_by_way: dict[str, list[list[str]]]
 ) -> dict[str, Callable[[], None]]:
-    """Return both variants, for untrained adapters moved a little so that they differ."""
-    import torch
-
-    from peftcore import tasks
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import evaluation, planning
-
+    """Both ways for adapters as they are before training, moved a little so that they differ."""
     base, spec = load_bench_base(name), bench_spec(name, method, count, 1, "fp32")
     whole, task = planning.build_adapted(base, spec), tasks.find_task(spec.task)
     generator = torch.Generator().manual_seed(0)

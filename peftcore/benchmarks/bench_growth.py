@@ -17,10 +17,19 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore import paths
-from peftcore.benchmarks.bench_training import bench_spec, build_trainer
+from peftcore import paths, tasks
+from peftcore.adapters.simplex_points import random_points
+from peftcore.benchmarks.bench_training import (
+    bench_spec,
+    build_trainer,
+    load_bench_base,
+    peak_memory_mib,
+)
 from peftcore.benchmarks.common import bench, with_machine_info
+from peftcore.labs.common import interpolation
+from peftcore.models.batching import ExampleBatcher
 from peftcore.system import printing
+from peftcore.training import planning
 
 AXES: dict[str, tuple[int, ...]] = {
     "seeds": (1, 2, 4, 8, 16, 32, 64),
@@ -47,7 +56,7 @@ def growth(
     quick: Annotated[bool, typer.Option("--quick", help="Seeds to 4 only, 2 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Measure processor time and peak memory as one number grows, and the growth's exponent."""
+    """Measure processor time and peak memory as one number grows, and the exponent."""
     chosen = {name: AXES[name] for name in axis or AXES}
     if quick:
         chosen, rounds = {"seeds": (1, 2, 4)}, 2
@@ -106,9 +115,7 @@ def growth_point(
     base: Annotated[str, typer.Option()],
     rounds: Annotated[int, typer.Option()],
 ) -> None:
-    """Measure one value; a process of `bench growth`."""
-    from peftcore.benchmarks.bench_training import peak_memory_mib
-
+    """One of the processes of `bench growth`."""
     work = WORKS[axis](value, base)
     work()  # the first one pays for warming up
     times = []
@@ -156,14 +163,6 @@ def _shots(value: int, base: str) -> Callable[[], Any]:
 
 
 def _points(value: int, base: str) -> Callable[[], Any]:
-    """Return a loss evaluation at so many points of a simplex."""
-    from peftcore import tasks
-    from peftcore.adapters.simplex_points import random_points
-    from peftcore.benchmarks.bench_training import load_bench_base
-    from peftcore.labs.common import interpolation
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning
-
     spec = bench_spec(base, "prefix_tuning", 1, 1000, "auto")
     spec = spec.model_copy(
         update={

@@ -13,23 +13,37 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
+from peftcore import rating
+from peftcore.benchmarks.browsers import rate_in_browsers
 from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.errors import BadInput
+from peftcore.rating.creation import save_project
+from peftcore.rating.item_sampling import RatingItem
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 
 OPTIONS = ("yes", "no")
 OVERLAP = 3  # raters of an item
 
 
+@dataclass(frozen=True)
+class CrowdLoad:
+    """Who rates how much, and how fast."""
+
+    raters: Annotated[int, typer.Option(min=1, help="Raters at once.")] = 20
+    items: Annotated[int, typer.Option(min=1, help="Items each of them rates.")] = 30
+    think: Annotated[float, typer.Option(min=0, help="Seconds between two acts.")] = 0.0
+
+
 @bench.command("rating")
+@grouped
 def rating_crowd(
-    raters: Annotated[int, typer.Option(min=1, help="Raters at once.")] = 20,
-    items: Annotated[int, typer.Option(min=1, help="Items each of them rates.")] = 30,
-    think: Annotated[float, typer.Option(min=0, help="Seconds between two acts.")] = 0.0,
+    load: CrowdLoad,
     database: Annotated[
         str, typer.Option(help="Address of an empty database; a new SQLite file otherwise.")
     ] = "",
@@ -39,13 +53,12 @@ def rating_crowd(
     quick: Annotated[bool, typer.Option("--quick", help="4 raters, 5 items.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time each act in milliseconds while many raters rate; none may be lost or doubled."""
+    """Time each act while many raters rate at once; nothing may be lost or doubled."""
+    raters, items, think = load.raters, load.items, load.think
     if quick:
         raters, items, browsers = 4, 5, min(browsers, 4)
     began, processor = time.perf_counter(), time.process_time()
     if browsers:
-        from peftcore.benchmarks.browsers import rate_in_browsers
-
         raters = browsers
         times, ratings = rate_in_browsers(
             lambda rating_store: create_rating_project(rating_store, raters, items), items, think
@@ -83,9 +96,7 @@ def rating_crowd(
 
 
 def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
-    """Time every call by act; BadInput if the store does not hold exactly what was sent."""
-    from peftcore import rating
-
+    """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
     rating_store = rating.RatingStore(url)
     project, tokens = create_rating_project(rating_store, raters, items)
     actors = [rating.sign_in(rating_store, token) for token in tokens]
@@ -113,11 +124,7 @@ def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[st
 
 
 def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[str, list[str]]:
-    """Create a project with enough items for all raters; return its id and their links."""
-    from peftcore import rating
-    from peftcore.rating.creation import save_project
-    from peftcore.rating.item_sampling import RatingItem
-
+    """A new project, by id, that has so many items for each of so many raters; and their links."""
     overlap = min(OVERLAP, raters)
     # Enough that the last rater, too, finds an item that is open and that they have not rated.
     count = -(-raters * items // overlap) + items
@@ -161,8 +168,7 @@ def _collecting_faults(
 def _rate_all_items(
     rating_store: Any, who: Any, times: dict[str, list[float]], think: float
 ) -> None:
-    """Let one rater rate from the first item to the last."""
-    from peftcore import rating
+    """One rater from the first item to the last."""
 
     def timed(act: str, call: Callable[..., Any], *arguments: Any) -> Any:
         """Time one act, then wait as long as a rater thinks."""

@@ -206,7 +206,7 @@ def report(
         Path | None, typer.Option(help="File to write; its pictures go beside the JSON.")
     ] = None,
 ) -> None:
-    """Write one Markdown page from benchmarks that were kept with --json."""
+    """Write one page of Markdown from benchmarks that were kept with --json."""
     page = benchmarks_markdown(folder)
     if out is None:
         typer.echo(page)

@@ -1,9 +1,10 @@
 """`bench seeds` and `bench step`: what training many seeds in one pass gains, and what it costs.
 
-`bench seeds` compares one pass over S seeds with our own loop run S times, with the `peft` package
-in a plain loop run S times, and with S processes of that, which is common practice. As in a run,
-the pass is split into one for each core, and where an encoder is not changed it runs once for each
-example, whatever the number of steps. `bench step` compares a training step with its lower bound.
+`bench seeds` compares one pass over S seeds with our own loop run S times, with the `peft`
+package in a plain loop run S times, and with S processes of that, which is what people do.
+As in a run, the pass is cut into one for each core, and where an encoder stays as it is it runs
+once for each example, however many steps meet it.
+`bench step` compares a training step with its floor.
 """
 
 from __future__ import annotations
@@ -16,14 +17,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from peftcore import paths
-from peftcore.benchmarks.common import bench, with_machine_info
-from peftcore.system import printing
+from peftcore.adapters import parameter_counts
+from peftcore.benchmarks import frozen_floor, peft_baseline
+from peftcore.benchmarks.common import Bases, Subjects, bench, with_machine_info
+from peftcore.models.base_model import load
+from peftcore.system import printing, thread_pool
+from peftcore.system.option_groups import grouped
+from peftcore.training import batch_budget, planning
+from peftcore.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -34,28 +42,36 @@ TASK = "miniworld_nli"  # every kind of base can do it
 STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "sparsefit")
 
 
-@bench.command()
-def seeds(
-    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")] = None,
-    count: Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for more.")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 24,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3,
+@dataclass(frozen=True)
+class TrainingLoad:
+    """How much each way trains, and how often."""
+
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 24
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3
     process_rounds: Annotated[
         int, typer.Option(min=1, help="Rounds in which processes run, whose start takes long.")
-    ] = 1,
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto",
+    ] = 1
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto"
+
+
+@bench.command()
+@grouped
+def seeds(
+    subjects: Subjects,
+    load: TrainingLoad,
     quick: Annotated[
         bool, typer.Option("--quick", help="tiny-t5, prompt tuning, 4 seeds, 5 steps, 1 round.")
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time one pass over many seeds against one seed at a time, peft, and peft processes."""
-    bases, methods, counts = base or ["tiny-t5"], method or list(PEFT_METHODS), count or [1, 4, 16]
+    """Time one pass over many seeds against one at a time, and against the peft package."""
+    bases, methods = subjects.base or ["tiny-t5"], subjects.method or list(PEFT_METHODS)
+    counts = subjects.count or [1, 4, 16]
     if quick:
-        bases, methods, counts, steps, rounds = bases[:1], methods[:1], [4], 5, 1
+        bases, methods, counts = bases[:1], methods[:1], [4]
+        load = replace(load, steps=5, rounds=1)
     rows = [
-        _time_ways(name, each, number, steps, (rounds, min(rounds, process_rounds)), precision)
+        _time_ways(name, each, number, load)
         for name in bases
         for each in methods
         for number in counts
@@ -63,16 +79,12 @@ def seeds(
     heads = ["base", "method", "seeds", "own loop ×", "peft ×", "processes ×", "peft range"]
 
     def lines() -> Iterator[str]:
-        """Yield the lines of the table."""
-        yield f"{steps} steps, {rounds} rounds; × is how many times as long as one pass over all"
-        yield from printing.format_table(
-            heads,
-            [_table_row(row) for row in rows],
-        )
+        yield f"{load.steps} steps, {load.rounds} rounds; × is how many times as long as one pass"
+        yield from printing.format_table(heads, [_table_row(row) for row in rows])
 
     printing.print_result(
         with_machine_info(
-            {"steps": steps, "rounds": rounds, "precision": precision}
+            {"steps": load.steps, "rounds": load.rounds, "precision": load.precision}
             | {name: statistics.median(row[name]["median"] for row in rows) for name in RATIOS}
             | {"rows": rows}
         ),
@@ -98,10 +110,7 @@ RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
 
 @lru_cache(maxsize=1)
 def load_bench_base(name: str) -> BaseModel:
-    """Load a base by name, or build one of a published shape with random weights."""
-    from peftcore.adapters import parameter_counts
-    from peftcore.models.base_model import load
-
+    """A base by name, or one of a published shape with random weights and our own tokens."""
     return (
         parameter_counts.random_base(name)
         if name in parameter_counts.published_bases()
@@ -112,10 +121,7 @@ def load_bench_base(name: str) -> BaseModel:
 def bench_spec(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
-    """Return what is trained; published shapes use the learning rates of an embedded base."""
-    from peftcore.adapters import parameter_counts
-    from peftcore.training import planning
-
+    """What is trained; published shapes get the rates of an embedded base of their kind."""
     kind = load_bench_base(name).kind
     settings: dict[str, Any] | None = None
     if method == "prefix_tuning" and kind == "encoder-decoder":
@@ -137,11 +143,6 @@ def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = Fals
     together: seeds in one pass, as many as in a run unless given. alone: one pass after another,
     where a run has several side by side.
     """
-    from peftcore.benchmarks import peft_baseline
-    from peftcore.system import thread_pool
-    from peftcore.training import batch_budget, planning
-    from peftcore.training.trainer import Trainer
-
     loaded = load_bench_base(spec.base)
     episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
     together = together or batch_budget.seeds_per_pass(spec, loaded, encoder, episodes)
@@ -149,10 +150,9 @@ def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = Fals
     return Trainer(planning.build_adapted(loaded, spec), episodes, encoder, spec, together, at_once)
 
 
-def _time_ways(
-    name: str, method: str, count: int, steps: int, rounds: tuple[int, int], precision: str
-) -> dict[str, Any]:
-    """Time all variants of one row; `rounds` counts those in process and those with processes."""
+def _time_ways(name: str, method: str, count: int, load: TrainingLoad) -> dict[str, Any]:
+    """Time all ways in rounds, processes in fewer of them; returns one row."""
+    steps, precision = load.steps, load.precision
     loaded = load_bench_base(name)
     ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
@@ -163,9 +163,9 @@ def _time_ways(
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
     shuffled = random.Random(0)
-    for nth in range(rounds[0]):
+    for nth in range(load.rounds):
         for way in shuffled.sample(list(ways), len(ways)):
-            if way == "processes" and nth >= rounds[1]:
+            if way == "processes" and nth >= load.process_rounds:
                 continue
             measured[way].append(ways[way]())
             typer.echo(
@@ -240,9 +240,6 @@ def _time_own_trainer(spec: RunSpec) -> dict[str, Any]:
 def _peft(
     base: Any, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> dict[str, Any]:
-    """Time the peft package on one seed after another."""
-    from peftcore.benchmarks import peft_baseline
-
     spec = bench_spec(base.name, method, count, steps, precision, first)
     episodes, encoder = peft_baseline.prepare_examples(base, spec)
     return vars(
@@ -293,9 +290,7 @@ def peft_process(
     precision: Annotated[str, typer.Option()],
     seed: Annotated[int, typer.Option()],
 ) -> None:
-    """Train one seed of `bench seeds`: say it is ready, wait for a line, train."""
-    from peftcore.benchmarks import peft_baseline
-
+    """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
     loaded, spec = load_bench_base(base), bench_spec(base, method, 1, steps, precision, seed)
     episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
     each = peft_baseline.peft_loops(loaded, spec)
@@ -308,13 +303,13 @@ def peft_process(
 
 @bench.command()
 def step(
-    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    base: Bases = None,
     count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4,
     rounds: Annotated[int, typer.Option(min=1, help="Steps of each method, taken in turns.")] = 15,
     quick: Annotated[bool, typer.Option("--quick", help="tiny-t5, 4 rounds.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time a training step of each method against the frozen model's forward and backward."""
+    """Time a training step of each method against the frozen model's own forward and backward."""
     names = base or ["tiny-t5", "tiny-gpt", "tiny-bert"]
     if quick:
         names, rounds = names[:1], 4
@@ -335,10 +330,6 @@ def step(
 
 
 def _time_steps(name: str, count: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the rows of one base."""
-    from peftcore.benchmarks import frozen_floor
-    from peftcore.training import planning
-
     loaded = load_bench_base(name)
     ways: dict[str, Callable[[], Any]] = {}
     floors: dict[str, str] = {}

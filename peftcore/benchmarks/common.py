@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
+import torch
 import typer
 
+from peftcore import tasks
+from peftcore.adapters.simplex_points import random_points
+from peftcore.labs.common import interpolation
+from peftcore.models.base_model import load
+from peftcore.models.batching import ExampleBatcher
 from peftcore.system import printing
+from peftcore.training import planning
+from peftcore.training.trainer import autocast_dtype
 
-bench = typer.Typer(help="Time a quicker way of computing against the plain one.")
+bench = typer.Typer(no_args_is_help=True)
+Bases = Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")]
+Methods = Annotated[list[str] | None, typer.Option(help="Method; repeat it for more.")]
+Counts = Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for more.")]
 
 
-@bench.callback()
-def benches() -> None:
-    """Time a faster way of computing against the plain one."""
+@dataclass(frozen=True)
+class Subjects:
+    """What is timed: every method on every base with every number of seeds."""
+
+    base: Bases = None
+    method: Methods = None
+    count: Counts = None
 
 
 def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
-    """Add the command and the machine to a benchmark's result."""
+    """Add to what a benchmark found the command and the machine it was found on."""
     words = [word for word in sys.argv[1:] if word != "--json"]
     return {"command": shlex.join(words), "machine": machine_info()} | value
 
 
 def machine_info() -> dict[str, Any]:
-    """Describe this machine, as it is written beside every result."""
-    import platform
-
-    import torch
-
+    """Describe the machine, which stands beside every figure."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
@@ -44,7 +57,7 @@ def machine_info() -> dict[str, Any]:
 
 
 def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, dict[str, float]]:
-    """Return median wall and processor seconds of each variant, all of them in every round.
+    """Time each way, all of them in every round: median wall and processor seconds.
 
     Interleaving makes other load slow all variants alike. The first round warms up and does not
     count.
@@ -66,7 +79,7 @@ def interleaved(ways: dict[str, Callable[[], Any]], rounds: int) -> dict[str, di
 
 @bench.command()
 def landscape(
-    base: Annotated[list[str] | None, typer.Option(help="Base; repeat it for more.")] = None,
+    base: Bases = None,
     points: Annotated[int, typer.Option(min=1, help="Points of a face.")] = 66,
     examples: Annotated[int, typer.Option(min=1, help="Examples read at each point.")] = 12,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count.")] = 5,
@@ -75,7 +88,7 @@ def landscape(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Time losses at many simplex points: one by one, stacked, stacked in half precision."""
+    """Time losses at many points of a simplex: one by one, stacked, stacked in half precision."""
     if quick:
         points, examples, rounds = 12, 6, 2
     rows = []
@@ -97,13 +110,6 @@ def landscape(
 
 
 def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
-    """Return the rows of one base."""
-    import torch
-
-    from peftcore.adapters.simplex_points import random_points
-    from peftcore.models.base_model import load
-    from peftcore.training.trainer import autocast_dtype
-
     base = load(name)
     weights = random_points([0], points, 3, 1)[0]
     half = autocast_dtype("auto", base.device)
@@ -138,7 +144,7 @@ def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[
 def _storing_result(
     kept: dict[str, list[float]], way: str, make: Callable[[], list[float]]
 ) -> Callable[[], None]:
-    """Return a function that calls `make` and keeps its result."""
+    """Make what does it and keeps what came out."""
 
     def work() -> None:
         """Call and keep."""
@@ -150,14 +156,7 @@ def _storing_result(
 def _ways(
     base: Any, places: list[str], weights: Any, examples: int, half: Any
 ) -> dict[str, Callable[[], list[float]]]:
-    """Return each way of computing the same losses, for an untrained prefix."""
-    import torch
-
-    from peftcore import tasks
-    from peftcore.labs.common import interpolation
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning
-
+    """Make each way of measuring the same losses, for a prefix as it is before training."""
     spec = planning.build_spec(
         base.name,
         "miniworld_nli",

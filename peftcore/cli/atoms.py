@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from peftcore.analysis.comparison import interval
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
+from peftcore.labs.atoms import interventions, request
+from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 
-if TYPE_CHECKING:
-    from peftcore.labs.atoms.request import AtomsJob
-
-atoms = typer.Typer(
-    help="Sparse atoms: coefficients, pruning, density, removal and combination.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+atoms = typer.Typer(no_args_is_help=True)
+app.add_typer(
+    atoms,
+    name="atoms",
+    help="Measure sparse atoms: coefficients, pruning, density, removal and combination.",
 )
-app.add_typer(atoms, name="atoms")
 
 Sets = Annotated[
     list[str] | None,
@@ -32,17 +32,15 @@ Text = Annotated[str, typer.Option(help="What is asked; for two texts put || bet
 
 
 @atoms.command("map")
+@grouped
 def show_map(
     run: RunId,
+    resources: options.Resources,
     sets: Sets = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Size, use and sparsity of every atom's coefficients, at the end and during training."""
-    from peftcore.labs.atoms import request
-
-    job = _run_job("map", [run], sets, data, device)
+    """Measure size, use and sparsity of every atom's coefficients, also during training."""
+    job = _run_job("map", [run], sets, resources)
     seeds = [
         {"seed": entry["seed"], **vars(request.entry_sparsity(entry))}
         | {"importance": request.entry_importance(entry).tolist(), "usage": entry["usage"]}
@@ -55,23 +53,21 @@ def show_map(
     def lines() -> Iterator[str]:
         yield _first_line(job)
         heads = ["seed", "zeros", "l0", "hoyer", "gini", "effective", "dead", "always", "atoms"]
-        yield from printing.format_table(heads, [[row[name] for name in heads] for row in seeds])
+        yield from printing.format_records(seeds, heads)
 
     _finish(job, value, as_json, lines)
 
 
 @atoms.command("prune")
+@grouped
 def prune_atoms(
     run: RunId,
+    resources: options.Resources,
     sets: Sets = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Loss and score with few atoms: the important, the costly to remove, and random ones."""
-    from peftcore.labs.atoms import request
-
-    job = _run_job("prune", [run], sets, data, device)
+    """Score with few atoms: the important, the costly to remove, and random ones."""
+    job = _run_job("prune", [run], sets, resources)
     table = request.pruning_curves(job)
     bands = {what: request.curve_intervals(table, what) for what in ("loss", "score")}
     value = _job_value(job) | {
@@ -91,27 +87,25 @@ def prune_atoms(
                 continue
             yield what if what == "loss" else str(job.facts["metric"])
             heads = ["order", "k", "mean", "low", "high", "n"]
-            yield from printing.format_table(heads, band[heads].to_numpy(dtype=object).tolist())
+            yield from printing.format_records(band, heads)
 
     _finish(job, value, as_json, lines)
 
 
 @atoms.command("path")
+@grouped
 def show_regularization_path(
     run: RunId,
+    resources: options.Resources,
     over: Annotated[str, typer.Option(help="What varies: threshold, l1 or top_k.")] = "threshold",
     sets: Sets = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Density against quality: the run at several thresholds and LoRA of equal rank, as one job."""
-    job = _run_job("path", [run], [f"over={over}", *(sets or ())], data, device)
+    """Train the run at several thresholds, and LoRA of equal rank: density against quality."""
+    job = _run_job("path", [run], [f"over={over}", *(sets or ())], resources)
     points = job.entries_of("run")
 
     def lines() -> Iterator[str]:
-        from peftcore.analysis.comparison import interval
-
         yield _first_line(job)
         rows = []
         for point in points:
@@ -124,41 +118,33 @@ def show_regularization_path(
 
 
 @atoms.command("combine")
+@grouped
 def combine_atoms(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN RUN", help="Two runs: RUN or RUN/SEED.")
     ],
+    resources: options.Resources,
     text: Text = "",
     shares: Annotated[
         str, typer.Option(help="With --text: share of the first and second run's atoms.")
     ] = "1,1",
     sets: Sets = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Two runs' atoms worn at once: scores on both tasks, or with --text the answers."""
-    from peftcore.errors import BadInput
-    from peftcore.labs.atoms import interventions
-
+    """Use two runs' atoms at once: scores on both tasks, or with --text the answers."""
     if text:
-        options.use_data(data)
-        try:
-            one, other = (float(share) for share in shares.split(","))
-        except ValueError:
-            raise BadInput(f"shares are two numbers with a comma; got {shares!r}") from None
-        answers = interventions.answers_with_joined_atoms(runs, text, (one, other))
-        printing.print_result(
-            answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
-        )
+        resources.use_data()
+        both = options.parse_shares(shares)
+        answers = interventions.answers_with_joined_atoms(runs, text, both)
+        _print_answers(answers, as_json)
         return
-    job = _run_job("combine", runs, sets, data, device)
+    job = _run_job("combine", runs, sets, resources)
     rows = job.entries_of("combined")
 
     def lines() -> Iterator[str]:
         yield _first_line(job)
         heads = ["seed", "task", "n", "metric", "both", "first", "second", "none"]
-        yield from printing.format_table(heads, [[row[name] for name in heads] for row in rows])
+        yield from printing.format_records(rows, heads)
 
     _finish(job, _job_value(job) | {"scores": rows}, as_json, lines)
 
@@ -172,49 +158,39 @@ def remove_atoms(
     seed: Annotated[int, typer.Option(min=0, help="Which seed, counted from 0.")] = 0,
     as_json: printing.AsJson = False,
 ) -> None:
-    """What a run answers with some atoms removed or scaled, beside what it answered before."""
-    from peftcore.labs.atoms import interventions
-
+    """Answer a text with some atoms of a run removed or scaled, and with all of them."""
     answers = interventions.answers_with_changed_atoms(run, seed, atom, gain, text)
-    printing.print_result(
-        answers, as_json, lambda: printing.format_table(["atoms", "answer"], [*answers.items()])
-    )
+    _print_answers(answers, as_json)
+
+
+def _print_answers(answers: dict[str, str], as_json: bool) -> None:
+    rows = [{"atoms": atoms, "answer": answer} for atoms, answer in answers.items()]
+    printing.print_records(rows, as_json, value=answers)
 
 
 def _run_job(
-    kind: str, runs: list[str], sets: list[str] | None, data: Any, device: str
+    kind: str, runs: list[str], sets: list[str] | None, resources: options.Resources
 ) -> AtomsJob:
-    """The measurement brought to its end, or as far as it came."""
-    from peftcore.jobs.worker import resolve_device
-    from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
-
-    options.use_data(data)
-    settings = dict(options.parse_setting(text) for text in sets or ())
+    """Bring the measurement to its end, or as far as it comes."""
+    resources.use_data()
+    settings = options.parse_settings(sets)
     if "values" in settings:
         settings["values"] = _numbers(settings["values"])
     job = AtomsJob.create(AtomsRequest.make({"kind": kind, "runs": runs, **settings}))
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
-    torch_device = resolve_device(device)
-    with printing.progress_bar(f"atoms, {kind}") as report:
-        from peftcore.labs.atoms.compute import run_atoms_job
+    torch_device = resources.torch_device()
+    with printing.job_bar(f"atoms, {kind}") as report:
+        from peftcore.labs.atoms.compute import run_atoms_job  # loads torch
 
-        run_atoms_job(job, device=torch_device, report=lambda status: report(_progress(status)))
+        run_atoms_job(job, device=torch_device, report=report)
     return job
 
 
 def _numbers(value: Any) -> Any:
-    """Numbers by commas, or one of them, as a list."""
+    """Split numbers by commas, or one of them, into a list."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value if isinstance(value, list) else [value]
-
-
-def _progress(status: Any) -> Any:
-    from peftcore.training.trainer import TrainingProgress
-
-    return TrainingProgress(
-        status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
-    )
 
 
 def _job_value(job: AtomsJob) -> dict[str, Any]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from peftcore import tasks
 from peftcore.cli import app, options
+from peftcore.data.task import Example
 from peftcore.system import printing
-
-if TYPE_CHECKING:
-    from peftcore.data.task import Example
 
 Splits = Literal["train", "validation", "test"]
 
@@ -29,9 +28,7 @@ def examples(
     data: options.Data = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Examples of a task as a model reads and should write them, or an episode by ids."""
-    from peftcore import tasks
-
+    """Print examples as a model reads and should write them, or the ids of an episode."""
     options.use_data(data)
     task_info = tasks.find_task(task)
     value: dict[str, Any] = {

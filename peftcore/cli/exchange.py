@@ -1,4 +1,4 @@
-"""Commands that give and take: export, import, bundle, reproduce."""
+"""Commands that exchange runs with other programs and machines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ import typer
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
 from peftcore.errors import unknown_name
+from peftcore.exchange import bundle as bundles
+from peftcore.exchange import folders
+from peftcore.exchange import reproduce as reproduction
+from peftcore.jobs.worker import RunFailed
+from peftcore.runs.store import RunStore
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 
 FORMATS: tuple[Literal["peft", "merged"], ...] = ("peft", "merged")
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the peft package.")]
@@ -34,9 +40,6 @@ def export_run(
     as_json: printing.AsJson = False,
 ) -> None:
     """Write what one seed of a run learnt for other programs; of a simplex, the centroid."""
-    from peftcore.exchange import folders
-    from peftcore.runs.store import RunStore
-
     if to not in FORMATS:
         raise unknown_name("format", to, FORMATS)
     opened_run = RunStore().open(run)
@@ -60,8 +63,6 @@ def import_folder(
     folder: Folder, base: options.Base, task: options.Task, as_json: printing.AsJson = False
 ) -> None:
     """Make a run of an adapter in the format of the peft package."""
-    from peftcore.exchange import folders
-
     run = folders.import_peft(folder, base, task)
     value = {
         "run": run.id,
@@ -85,10 +86,7 @@ def bundle(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """One zip with all that decides and proves the scores of some runs."""
-    from peftcore.exchange import bundle as bundles
-    from peftcore.runs.store import RunStore
-
+    """Pack all that decides and proves the scores of some runs in one zip."""
     store = RunStore()
     members = bundles.write_bundle(
         [store.open(run) for run in dict.fromkeys(runs)], out, with_answers
@@ -105,18 +103,15 @@ def bundle(
 
 
 @app.command()
+@grouped
 def reproduce(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A zip made by `bundle`.")],
+    resources: options.Resources,
     check: Annotated[bool, typer.Option("--check", help="Compare, and train nothing.")] = False,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
     """Check a bundle against this machine, train its runs again, and compare the scores."""
-    from peftcore.exchange import reproduce as reproduction
-    from peftcore.jobs.worker import RunFailed
-
-    options.use_data(data)
+    resources.use_data()
     if check:
         report = reproduction.ReproductionReport(
             reproduction.find_differences(*reproduction.open_bundle(bundle))
@@ -124,7 +119,7 @@ def reproduce(
     else:
         try:
             with printing.progress_bar("reproducing") as tell:
-                report = reproduction.reproduce(bundle, device=device, report=tell)
+                report = reproduction.reproduce(bundle, device=resources.device, report=tell)
         except RunFailed as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(1) from None

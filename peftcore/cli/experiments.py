@@ -1,4 +1,4 @@
-"""The studies: tables of many runs, made one after another and resumed where they stopped."""
+"""`experiment NAME`: named sets of runs, their table, and what is missing of them."""
 
 from __future__ import annotations
 
@@ -11,43 +11,58 @@ import typer
 
 from peftcore.cli import app, options
 from peftcore.cli.training import train_or_load
-from peftcore.experiments.studies import EXPERIMENTS
+from peftcore.experiments import studies
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
+
+experiment = typer.Typer()
+app.add_typer(experiment, name="experiment", help="Train a named set of runs; alone it lists them.")
 
 
-@app.command()
-def study(
-    name: Annotated[str, typer.Argument(help=f"Study to make: {', '.join(EXPERIMENTS)}.")],
+@experiment.callback(invoke_without_command=True)
+def list_experiments(context: typer.Context, as_json: printing.AsJson = False) -> None:
+    """Train a named set of runs; alone it lists them."""
+    if context.invoked_subcommand is not None:
+        return
+    group = context.command
+    assert isinstance(group, typer.core.TyperGroup)
+    titles = {name: command.get_short_help_str(200) for name, command in group.commands.items()}
+    value = [{"experiment": name, "title": title} for name, title in titles.items()]
+    printing.print_records(value, as_json)
+
+
+@grouped
+def make_table(
+    context: typer.Context,
+    resources: options.Resources,
     out: Annotated[
-        Path | None, typer.Option(help="CSV file whose rows of this study are replaced.")
+        Path | None, typer.Option(help="CSV file whose rows of this experiment are replaced.")
     ] = None,
     only_done: Annotated[
-        bool, typer.Option("--done", help="Show what is there and make nothing.")
+        bool, typer.Option("--done", help="Show what is there and train nothing.")
     ] = False,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Make the runs of a study and its table, mean and 95 % interval over seeds."""
-    from peftcore.experiments import studies
-
-    options.use_data(data)
-
-    def tell(count: int, of: int, row: studies.ExperimentRow) -> None:
-        mean = "–" if row.mean is None else f"{row.mean:.3f}"
-        line = f"{count}/{of} {row.task} {row.shots} {row.label}: {row.metric} {mean}"
-        typer.echo(line, err=True)
-        sys.stderr.flush()
-
+    """Train the runs of the experiment that the command is called by, and print its table."""
+    resources.use_data()
+    name = str(context.info_name)
     if only_done:
-        studies.find(name)
         rows = studies.finished_rows(name)
     else:
-        rows = studies.run_experiment(name, lambda spec: train_or_load(spec, device), tell)
+        train = lambda spec: train_or_load(spec, resources.device)
+        rows = studies.run_experiment(name, train, _tell)
     if out is not None:
         studies.write(rows, out)
     heads = ("task", "shots", "label", "mean", "low", "high", "n", "trainable")
-    table = [[getattr(row, head) for head in heads] for row in rows]
-    printing.print_result(
-        [asdict(row) for row in rows], as_json, lambda: printing.format_table(heads, table)
-    )
+    printing.print_records([asdict(row) for row in rows], as_json, heads)
+
+
+def _tell(count: int, of: int, row: studies.ExperimentRow) -> None:
+    mean = "–" if row.mean is None else f"{row.mean:.3f}"
+    line = f"{count}/{of} {row.task} {row.shots} {row.label}: {row.metric} {mean}"
+    typer.echo(line, err=True)
+    sys.stderr.flush()
+
+
+for _name, _study in studies.EXPERIMENTS.items():
+    experiment.command(_name, help=f"{_study.title}.")(make_table)

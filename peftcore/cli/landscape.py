@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.results import RunId
 from peftcore.errors import BadInput, unknown_name
+from peftcore.jobs import queue as run_queue
+from peftcore.labs.landscape.request import (
+    KINDS,
+    LandscapeJob,
+    LandscapeRequest,
+    specs_by_vertices,
+)
+from peftcore.runs.store import RunStore
 from peftcore.system import printing
-
-if TYPE_CHECKING:
-    from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
+from peftcore.system.option_groups import grouped
 
 Adapters = Annotated[
     list[str],
@@ -24,46 +30,33 @@ Adapters = Annotated[
 
 
 @app.command()
+@grouped
 def landscape(
     runs: Adapters,
+    resources: options.Resources,
     kind: Annotated[str, typer.Option(help="What is looked at: face, cuts, flatness …")] = "face",
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any setting, as key=value: seed, split, examples, steps …"),
     ] = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Losses at many points around an adapter or between adapters; goes on where it was stopped."""
-    from peftcore.jobs.worker import resolve_device
-    from peftcore.labs.landscape.request import KINDS, LandscapeJob, LandscapeRequest
-
-    options.use_data(data)
+    """Measure losses around an adapter or between adapters; goes on where it was stopped."""
+    resources.use_data()
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
-    request = LandscapeRequest.make(
-        {"kind": kind, "runs": runs, **dict(options.parse_setting(text) for text in sets or ())}
-    )
-    torch_device = resolve_device(device)
+    request = LandscapeRequest.make({"kind": kind, "runs": runs, **options.parse_settings(sets)})
+    torch_device = resources.torch_device()
     job = LandscapeJob.create(request)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
-    with printing.progress_bar(f"landscape, {kind}") as report:
-        from peftcore.labs.landscape.compute import run_landscape_job
+    with printing.job_bar(f"landscape, {kind}") as report:
+        from peftcore.labs.landscape.compute import run_landscape_job  # loads torch
 
-        run_landscape_job(job, device=torch_device, report=lambda status: report(_progress(status)))
+        run_landscape_job(job, device=torch_device, report=report)
     _print(job, as_json)
     if job.status().state != "done":
         typer.echo(job.status().message, err=True)
         raise typer.Exit(1)
-
-
-def _progress(status: Any) -> Any:
-    from peftcore.training.trainer import TrainingProgress
-
-    return TrainingProgress(
-        status.message, status.done, status.of, [], None, 0.0, status.seconds, status.left, []
-    )
 
 
 def _print(job: LandscapeJob, as_json: bool) -> None:
@@ -88,16 +81,13 @@ def _print(job: LandscapeJob, as_json: bool) -> None:
         yield from _point_lines(job.request, table)
         if "value" in measures:
             wide = measures.pivot_table(index="measure", columns="seed", values="value", sort=False)
-            heads = ["measure", *(f"seed {seed}" for seed in wide.columns)]
-            yield from printing.format_table(
-                heads, wide.reset_index().to_numpy(dtype=object).tolist()
-            )
+            yield from printing.format_records(wide.add_prefix("seed ").reset_index())
 
     printing.print_result(value, as_json, lines)
 
 
 def _point_lines(request: LandscapeRequest, table: Any) -> Iterator[str]:
-    """The marked points, then the lowest and the highest, or a line each of the cuts."""
+    """Yield the marked points, then the lowest and the highest."""
     known = table.dropna(subset=["loss"])
     if known.empty:
         return
@@ -118,18 +108,14 @@ def vertices(
     device: options.Device = "auto",
     as_json: printing.AsJson = False,
 ) -> None:
-    """The same run with other numbers of vertices: how each scored, and the missing ones queued."""
-    from peftcore.jobs.queue import Queue, ensure_worker
-    from peftcore.labs.landscape import request
-    from peftcore.runs.store import RunStore
-
+    """Show the same run with other numbers of vertices: how each scored, and which are missing."""
     store, wanted = RunStore(), _counts(counts)
-    specs = request.specs_by_vertices(store.open(run).spec, wanted)
+    specs = specs_by_vertices(store.open(run).spec, wanted)
     if queue:
-        job_queue = Queue(store=store)
+        job_queue = run_queue.Queue(store=store)
         jobs = [job_queue.submit(spec, device=device) for spec in specs]
         if any(job.active for job in jobs):
-            ensure_worker(device, job_queue)
+            run_queue.ensure_worker(device, job_queue)
     rows = []
     for spec in specs:
         existing = store.find(spec)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_origin
 
 import typer
 
+from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput, unknown_name
+from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
+from peftcore.training import planning
 
 Base = Annotated[str, typer.Option(help="Base model, as in `list`.")]
 Task = Annotated[str, typer.Option(help="Task, as in `list`.")]
@@ -38,6 +42,39 @@ SPEC_SECTIONS: dict[str, type[Settings]] = {
 }
 
 
+@dataclass(frozen=True)
+class Resources:
+    """Folder of data sets and device of a command."""
+
+    data: Data = None
+    device: Device = "auto"
+
+    def use_data(self) -> None:
+        """Read data sets from the folder, if one is named, for as long as the process lives."""
+        use_data(self.data)
+
+    def torch_device(self) -> str:
+        """Name the device as torch knows it; BadInput if it is not there."""
+        return resolve_device(self.device)
+
+
+@dataclass(frozen=True)
+class SpecOptions:
+    """Options that decide a run; all others stay at their defaults."""
+
+    base: Base
+    task: Task
+    method: Method
+    shots: Shots = None
+    seeds: Seeds = None
+    steps: Steps = None
+    sets: Sets = None
+
+    def build(self) -> RunSpec:
+        """Complete the spec; BadInput names what does not exist or fit."""
+        return spec_from_options(**asdict(self))
+
+
 def use_data(folder: Path | None) -> None:
     """Read data sets from this folder for as long as the process lives."""
     if folder is None:
@@ -55,20 +92,15 @@ def spec_from_options(
     start: str | None = None,
     **options: Any,
 ) -> RunSpec:
-    """The spec that was asked for; options that are None leave a default in place."""
-    from peftcore.training import planning
-
-    return planning.build_spec(
-        base, task, method, start=start or "", **spec_sections(method, sets, **options)
-    )
+    """Complete the spec that was asked for; options that are None leave a default in place."""
+    sections = spec_sections(method, sets, **options)
+    return planning.build_spec(base, task, method, start=start or "", **sections)
 
 
 def spec_sections(
     method: str, sets: Sequence[str] | None = None, **options: Any
 ) -> dict[str, dict[str, Any]]:
-    """What was asked for, by part of a spec: the method's settings, training, and so on."""
-    from peftcore.adapters.base import METHODS
-
+    """Sort what was asked for by part of a spec: the method's settings, training, and so on."""
     own = METHODS[method].Config
     values_by_section: dict[str, dict[str, Any]] = {
         "settings": {},
@@ -91,14 +123,19 @@ def spec_sections(
 
 
 def _as_list(value: Any, annotation: Any) -> Any:
-    """Words by commas as a list, where a setting takes several."""
+    """Split words by commas into a list, where a setting takes several."""
     if isinstance(value, str) and get_origin(annotation) is tuple:
         return [word.strip() for word in value.split(",") if word.strip()]
     return value
 
 
+def parse_settings(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Read each key=value of an option that is repeated."""
+    return dict(parse_setting(text) for text in texts or ())
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Name and value of key=value; the value is JSON if it reads as such, otherwise text."""
+    """Split key=value; the value is JSON if it reads as such, otherwise text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise BadInput(f"--set takes key=value; got {text!r}")
@@ -106,3 +143,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name.strip(), json.loads(value)
     except ValueError:
         return name.strip(), value
+
+
+def parse_shares(text: str) -> tuple[float, float]:
+    """Read how much of each of two runs' atoms is used, such as 1,0.5."""
+    try:
+        one, other = (float(part) for part in text.split(","))
+    except ValueError:
+        raise BadInput(f"shares are two numbers with a comma between; got {text!r}") from None
+    return one, other

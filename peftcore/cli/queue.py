@@ -10,6 +10,8 @@ import typer
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
 from peftcore.errors import BadInput
+from peftcore.jobs import queue as run_queue
+from peftcore.jobs.worker import Worker
 from peftcore.system import printing
 
 
@@ -23,21 +25,17 @@ def worker(
     as_json: printing.AsJson = False,
 ) -> None:
     """Work off the queue; the app starts this by itself."""
-    from peftcore.jobs.worker import Worker
-
     worked = Worker(device=device).run(once=once, idle_seconds=idle_seconds)
     printing.print_result({"jobs": worked}, as_json, lambda: iter([f"worked on {worked} jobs"]))
 
 
 @app.command()
 def jobs(as_json: printing.AsJson = False) -> None:
-    """What is being worked on, what waits, and what was."""
-    from peftcore.jobs.queue import Queue
-
+    """List what is being worked on, what waits, and what was."""
     names = ["job", "run", "state", "device", "priority", "message"]
     rows = [
         (job.id, job.run_id, job.state, job.device, job.priority, job.message)
-        for job in Queue().jobs()
+        for job in run_queue.Queue().jobs()
     ]
 
     def lines() -> Iterator[str]:
@@ -53,9 +51,7 @@ def jobs(as_json: printing.AsJson = False) -> None:
 @app.command()
 def cancel(run: RunId, as_json: printing.AsJson = False) -> None:
     """Stop a run within one step; what was learnt is kept, and it can be resumed."""
-    from peftcore.jobs.queue import Queue
-
-    queue = Queue()
+    queue = run_queue.Queue()
     queue.store.open(run)
     job = queue.job_for(run)
     if job is None:
@@ -69,10 +65,8 @@ def cancel(run: RunId, as_json: printing.AsJson = False) -> None:
 @app.command()
 def resume(run: RunId, device: options.Device = "auto", as_json: printing.AsJson = False) -> None:
     """Queue a run that was lost, cancelled or failed; it goes on from its checkpoint."""
-    from peftcore.jobs.queue import Queue, ensure_worker
-
-    queue = Queue()
+    queue = run_queue.Queue()
     job = queue.resume(run, device=device)
-    ensure_worker(device, queue)
+    run_queue.ensure_worker(device, queue)
     value = {"run": run, "job": job.id, "state": job.state}
     printing.print_result(value, as_json, lambda: iter([f"run {run} waits for a worker"]))

@@ -1,28 +1,31 @@
-"""Commands for human ratings: rate create, list, serve-link, export, import, demos."""
+"""Commands for human ratings: rating create, list, serve-link, export, import."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from peftcore.cli import BadInputGroup, app, options
+from peftcore import rating
+from peftcore.cli import app, options
 from peftcore.errors import BadInput
+from peftcore.rating import Invitation, Project, RatingStore, bundle, demo, ratings_import
+from peftcore.rating import export as exporting
+from peftcore.runs.store import RunStore
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 
-if TYPE_CHECKING:
-    from peftcore.rating import Invitation, Project, RatingStore
+rating_commands = typer.Typer(no_args_is_help=True)
+app.add_typer(rating_commands, name="rating", help="Let people rate explanations, blind.")
 
-rate = typer.Typer(cls=BadInputGroup, help="People rate explanations, blind.", no_args_is_help=True)
-app.add_typer(rate, name="rate")
-
-ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Id, as in `rate list`.")]
+ProjectId = Annotated[str, typer.Argument(metavar="PROJECT", help="Id, as in `rating list`.")]
 ADDRESS = "http://localhost:8501"
 
 
-@rate.command()
+@rating_commands.command()
 def create(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs.")],
     name: Annotated[str, typer.Option(help="What experimenters call it.")] = "",
@@ -36,10 +39,7 @@ def create(
     as_json: printing.AsJson = False,
 ) -> None:
     """Make a project from the explanations of runs."""
-    from peftcore import rating
-    from peftcore.runs.store import RunStore
-
-    settings = dict(options.parse_setting(text) for text in sets or ())
+    settings = options.parse_settings(sets)
     if guidelines:
         settings["guidelines"] = _read(guidelines)
     store = RunStore()
@@ -53,11 +53,9 @@ def create(
     )
 
 
-@rate.command("list")
+@rating_commands.command("list")
 def list_projects(as_json: printing.AsJson = False) -> None:
-    """Every project, and how far it is."""
-    from peftcore import rating
-
+    """List every project, and how far it is."""
     rating_store, me = open_rating_store()
     summaries = [
         _summary(rating_store, project) for project in rating.list_projects(rating_store, me)
@@ -65,7 +63,7 @@ def list_projects(as_json: printing.AsJson = False) -> None:
     printing.print_result(summaries, as_json, lambda: _lines(summaries))
 
 
-@rate.command("serve-link")
+@rating_commands.command("serve-link")
 def serve_link(
     project: ProjectId,
     name: Annotated[str, typer.Option(help="What experimenters call the rater.")] = "rater",
@@ -74,8 +72,6 @@ def serve_link(
     as_json: printing.AsJson = False,
 ) -> None:
     """Invite a rater: prints a secret link, which is shown this once and stored nowhere."""
-    from peftcore import rating
-
     rating_store, me = open_rating_store()
     invited = rating.invite(
         rating_store, me, rating.find_project(rating_store, me, project).id, name, login
@@ -85,46 +81,53 @@ def serve_link(
 
 
 def rater_link(address: str, invited: Invitation) -> str:
-    """Where a rater gets in, on the server at this address."""
+    """Build the secret address of a rater on the server at this address."""
     return f"{address.rstrip('/')}/rate?r={invited.token}"
 
 
-@rate.command()
-def export(
-    project: ProjectId,
-    out: Annotated[Path | None, typer.Option(help="File; otherwise standard output.")] = None,
+@dataclass(frozen=True)
+class ExportOptions:
+    """Format and rows of an export."""
+
     form: Annotated[
         Literal["jsonl", "csv", "bundle"],
         typer.Option("--format", help="CSV is safe for spreadsheets; a bundle holds everything."),
-    ] = "jsonl",
-    with_key: Annotated[bool, typer.Option("--with-key", help="Say whose texts they are.")] = False,
-    history: Annotated[bool, typer.Option("--history", help="Superseded ones too.")] = False,
-    extra: Annotated[bool, typer.Option("--extra", help="Training and checks too.")] = False,
+    ] = "jsonl"
+    with_key: Annotated[bool, typer.Option("--with-key", help="Say whose texts they are.")] = False
+    history: Annotated[bool, typer.Option("--history", help="Superseded ones too.")] = False
+    extra: Annotated[bool, typer.Option("--extra", help="Training and checks too.")] = False
+
+    def text(self, store: RatingStore, me: Any, project: str) -> tuple[str, int]:
+        """Write what was chosen, and count its lines or rows."""
+        if self.form == "bundle":
+            lines = list(bundle.dump_project(store, me, project))
+            return "".join(f"{line}\n" for line in lines), len(lines)
+        rows = exporting.export_rows(store, me, project, self.with_key, self.history, self.extra)
+        write = exporting.to_csv if self.form == "csv" else exporting.to_jsonl
+        return write(rows), len(rows)
+
+
+@rating_commands.command()
+@grouped
+def export(
+    project: ProjectId,
+    chosen: ExportOptions,
+    out: Annotated[Path | None, typer.Option(help="File; otherwise standard output.")] = None,
     as_json: printing.AsJson = False,
 ) -> None:
     """Write the ratings of a project, without the key to methods unless asked for."""
-    from peftcore.rating import bundle
-    from peftcore.rating import export as exporting
-
-    rating_store, me = open_rating_store()
-    if form == "bundle":
-        lines = list(bundle.dump_project(rating_store, me, project))
-        text, count = "".join(f"{line}\n" for line in lines), len(lines)
-    else:
-        rows = exporting.export_rows(rating_store, me, project, with_key, history, extra)
-        text = exporting.to_csv(rows) if form == "csv" else exporting.to_jsonl(rows)
-        count = len(rows)
+    text, count = chosen.text(*open_rating_store(), project)
     if out is None and as_json:
         raise BadInput("--json needs --out: standard output holds the ratings otherwise")
     if out is None:
         typer.echo(text, nl=False)
         return
     out.write_text(text, "utf-8")
-    value = {"project": project, "file": str(out), "rows": count, "with_key": with_key}
+    value = {"project": project, "file": str(out), "rows": count, "with_key": chosen.with_key}
     printing.print_result(value, as_json, lambda: iter([f"{count} rows in {out}"]))
 
 
-@rate.command("import")
+@rating_commands.command("import")
 def import_ratings(
     file: Annotated[Path, typer.Argument(help="CSV or JSON lines, or a bundle.")],
     name: Annotated[str, typer.Option(help="What the project is called.")] = "",
@@ -133,9 +136,7 @@ def import_ratings(
     ),
     as_json: printing.AsJson = False,
 ) -> None:
-    """Ratings made elsewhere: a long table, FEB's result files, or a bundle of ours."""
-    from peftcore.rating import bundle, ratings_import
-
+    """Read ratings made elsewhere: a long table, FEB's result files, or a bundle of ours."""
     text = _read(file)
     rating_store, me = open_rating_store()
     if text.lstrip().startswith('{"table"'):
@@ -149,27 +150,9 @@ def import_ratings(
     )
 
 
-@rate.command()
-def demos(
-    folder: Annotated[Path | None, typer.Option(help="Where to; otherwise the assets.")] = None,
-    as_json: printing.AsJson = False,
-) -> None:
-    """Make the shipped projects of simulated raters again."""
-    from peftcore.rating import demo
-
-    target_folder = folder or demo.demo_folder()
-    paths_by_demo = {file: target_folder / f"{file}.jsonl" for file in demo.DEMOS}
-    for file, path in paths_by_demo.items():
-        path.write_text("".join(f"{line}\n" for line in demo.make_demo(file)), "utf-8")
-    value = {file: str(path) for file, path in paths_by_demo.items()}
-    printing.print_result(value, as_json, lambda: iter(value.values()))
-
-
 def open_rating_store() -> tuple[RatingStore, Any]:
-    """The book with the demo projects in it, and whoever runs the lab."""
-    from peftcore.rating import demo, experimenter
-
-    return demo.open_rating_store(), experimenter()
+    """Open the store with the demo projects in it; also the experimenter."""
+    return demo.open_rating_store(), rating.experimenter()
 
 
 def _read(file: Path) -> str:
@@ -180,8 +163,6 @@ def _read(file: Path) -> str:
 
 
 def _summary(rating_store: RatingStore, project: Project) -> dict[str, Any]:
-    from peftcore import rating
-
     me = rating.experimenter()
     listed = rating.item_table(rating_store, me, project.id)
     real = listed[listed["kind"] == "rating"]
@@ -203,4 +184,4 @@ def _summary(rating_store: RatingStore, project: Project) -> dict[str, Any]:
 
 def _lines(summaries: list[dict[str, Any]]) -> Iterator[str]:
     heads = ["project", "mode", "items", "ratings", "overlap", "raters", "open", "name"]
-    return printing.format_table(heads, [[row[head] for head in heads] for row in summaries])
+    return printing.format_records(summaries, heads)

@@ -1,4 +1,4 @@
-"""Commands that say who may rate: rate raters, new-link, close-link, open, close."""
+"""Commands that decide who may rate: rating raters, new-link, close-link, open, close."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore.cli.rating import ADDRESS, ProjectId, open_rating_store, rate, rater_link
+from peftcore import rating
+from peftcore.cli.rating import ADDRESS, ProjectId, open_rating_store, rater_link, rating_commands
 from peftcore.system import printing
 
-RaterId = Annotated[str, typer.Argument(metavar="RATER", help="Id, as in `rate raters`.")]
+RaterId = Annotated[str, typer.Argument(metavar="RATER", help="Id, as in `rating raters`.")]
 
 
-@rate.command()
+@rating_commands.command()
 def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
-    """Who was invited, how far each is, how fast, and whose checks were passed."""
-    from peftcore import rating
-
+    """List who was invited, how far each is, how fast, and whose checks were passed."""
     rating_store, me = open_rating_store()
     project_info = rating.find_project(rating_store, me, project)
     checked = rating.check_table(rating_store, me, project).set_index("rater")
@@ -29,19 +28,16 @@ def raters(project: ProjectId, as_json: printing.AsJson = False) -> None:
         rows.append(asdict(row) | more)
     value = {"project": project, "raters": rows}
     heads = ("id", "name", "done", "skipped", "checks_passed", "median_seconds", "link_works")
-    listed = [[row[head] for head in heads] for row in rows]
-    printing.print_result(value, as_json, lambda: printing.format_table(heads, listed))
+    printing.print_records(rows, as_json, heads, value)
 
 
-@rate.command("new-link")
+@rating_commands.command("new-link")
 def new_link(
     rater: RaterId,
     address: Annotated[str, typer.Option(help="Where the app is served.")] = ADDRESS,
     as_json: printing.AsJson = False,
 ) -> None:
     """Replace a rater's link: the old one stops working, and they go on where they were."""
-    from peftcore import rating
-
     rating_store, me = open_rating_store()
     invitation = rating.renew_link(rating_store, me, rater)
     value = {
@@ -52,11 +48,9 @@ def new_link(
     printing.print_result(value, as_json, lambda: iter([value["link"]]))
 
 
-@rate.command("close-link")
+@rating_commands.command("close-link")
 def close_link(rater: RaterId, as_json: printing.AsJson = False) -> None:
-    """Close a rater's link and login; what they said is kept."""
-    from peftcore import rating
-
+    """Close a rater's link and login; their ratings are kept."""
     rating_store, me = open_rating_store()
     rating.revoke_link(rating_store, me, rater)
     _print_sentence(
@@ -64,21 +58,19 @@ def close_link(rater: RaterId, as_json: printing.AsJson = False) -> None:
     )
 
 
-@rate.command("open")
+@rating_commands.command("open")
 def open_project(project: ProjectId, as_json: printing.AsJson = False) -> None:
     """Let raters rate in a project again."""
     _set_open(project, True, as_json)
 
 
-@rate.command("close")
+@rating_commands.command("close")
 def close_project(project: ProjectId, as_json: printing.AsJson = False) -> None:
-    """Let nobody rate in a project any more; what was said is kept."""
+    """Let nobody rate in a project any more; ratings are kept."""
     _set_open(project, False, as_json)
 
 
 def _set_open(project: str, is_open: bool, as_json: bool) -> None:
-    from peftcore import rating
-
     rating_store, me = open_rating_store()
     changed = rating.set_project_open(
         rating_store, me, rating.find_project(rating_store, me, project).id, is_open

@@ -1,20 +1,22 @@
-"""Commands that read what raters said: rate scores, agreement, disagreements; and rate settle."""
+"""Commands that read ratings: scores, agreement, disagreements; and settle."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
+from peftcore import rating
+from peftcore.analysis import agreement as statistics
+from peftcore.analysis import preference
 from peftcore.cli import options
-from peftcore.cli.rating import ProjectId, open_rating_store, rate
+from peftcore.cli.rating import ProjectId, open_rating_store, rating_commands
+from peftcore.rating import questions
 from peftcore.system import printing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Careful = Annotated[
     bool, typer.Option("--careful", help="Leave out raters who failed an attention check.")
@@ -22,7 +24,7 @@ Careful = Annotated[
 Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
 
 
-@rate.command()
+@rating_commands.command()
 def scores(
     project: ProjectId,
     reference: Annotated[
@@ -32,10 +34,7 @@ def scores(
     resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
-    """What each run's explanations are worth to people, and how far they differ; or the ranking."""
-    from peftcore import rating
-    from peftcore.analysis import preference
-
+    """Score each run's explanations, with their differences; or rank the runs of pairs."""
     rating_store, me = open_rating_store()
     mode = rating.find_project(rating_store, me, project).settings.mode
     careless = rating.raters_failing_checks(rating_store, me, project) if careful else {}
@@ -63,18 +62,14 @@ def scores(
     show_tables({"project": project}, tables, as_json)
 
 
-@rate.command()
+@rating_commands.command()
 def agreement(
     project: ProjectId,
     careful: Careful = False,
     resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
-    """How far raters agree: on the scale and on yes or no, on who won, or on each dimension."""
-    from peftcore import rating
-    from peftcore.analysis import agreement as agreeing
-    from peftcore.rating import questions
-
+    """Measure how far raters agree: on the scale, on yes or no, on who won, or by dimension."""
     rating_store, me = open_rating_store()
     mode = rating.find_project(rating_store, me, project).settings.mode
     ratings = rating.verdict_table(rating_store, me, project)
@@ -88,12 +83,12 @@ def agreement(
     for question in questions.QUESTIONS_BY_MODE[mode]:
         words, order = questions.verdict_categories(ratings, mode, question)
         rows = ratings.assign(category=words)
-        table = agreeing.pivot_verdicts(rows, item="item", rater="rater", verdict="category")
-        measured = agreeing.agreement_statistics(
+        table = statistics.pivot_verdicts(rows, item="item", rater="rater", verdict="category")
+        measured = statistics.agreement_statistics(
             table, order, examples=example_of_item, resamples=resamples
         )
         by_question[question] = [asdict(each) for each in measured]
-        each_two = agreeing.cohen_kappas(
+        each_two = statistics.cohen_kappas(
             table, order, examples=example_of_item, resamples=resamples
         )
         named = {end: each_two[end].map(names) for end in ("first", "second")}
@@ -108,7 +103,7 @@ def agreement(
     printing.print_result({"project": project} | by_question | {"pairs": pairs}, as_json, lines)
 
 
-@rate.command()
+@rating_commands.command()
 def disagreements(
     project: ProjectId,
     dimension: Annotated[
@@ -116,10 +111,7 @@ def disagreements(
     ] = "",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Items on which raters differ, the widest spread first, and how they were settled."""
-    from peftcore import rating
-    from peftcore.rating import questions
-
+    """List items on which raters differ, the widest spread first, and how they were settled."""
     rating_store, me = open_rating_store()
     mode = rating.find_project(rating_store, me, project).settings.mode
     table = questions.verdict_spread(
@@ -134,9 +126,9 @@ def disagreements(
     )
 
 
-@rate.command()
+@rating_commands.command()
 def settle(
-    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id, as in `rate disagreements`.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Id, as in `rating disagreements`.")],
     verdict: Annotated[str, typer.Option(help="A verdict; of a pair left, tie or right.")] = "",
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="A dimension's step as fluent=4.")
@@ -144,11 +136,9 @@ def settle(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     as_json: printing.AsJson = False,
 ) -> None:
-    """Settle an item that raters disagree about; what they said stays as it is."""
-    from peftcore import rating
-
+    """Settle an item that raters disagree about; their ratings stay as they are."""
     rating_store, me = open_rating_store()
-    steps = dict(options.parse_setting(text) for text in sets or ())
+    steps = options.parse_settings(sets)
     judgement = rating.Judgement.make({"verdict": verdict, "scales": steps, "comment": reason})
     adjudication = rating.adjudicate(rating_store, me, item, judgement)
     value = {"item": item, "adjudication": adjudication}
@@ -165,8 +155,7 @@ def show_tables(value: dict[str, Any], tables: dict[str, pd.DataFrame], as_json:
     def lines() -> Iterator[str]:
         for name, table in tables.items():
             yield f"{name}:"
-            heads = [str(head) for head in table.columns]
-            yield from printing.format_table(heads, table.to_numpy(dtype=object).tolist())
+            yield from printing.format_records(table)
 
     records = {name: _records(table) for name, table in tables.items()}
     printing.print_result(value | records, as_json, lines)

@@ -1,23 +1,27 @@
-"""Commands that split what raters said: rate verdicts, and rate metrics beside automatic scores."""
+"""Commands that split ratings: verdicts, and metrics beside automatic scores."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Literal
 
+import pandas as pd
 import typer
 
-from peftcore.cli.rating import ProjectId, open_rating_store, rate
+from peftcore import rating, tasks
+from peftcore.analysis import preference
+from peftcore.cli.rating import ProjectId, open_rating_store, rating_commands
 from peftcore.cli.rating_results import Resamples, show_tables
 from peftcore.errors import BadInput
+from peftcore.metrics import per_item
 from peftcore.system import printing
 
 NO_VERDICTS_IN_PAIRS = (
-    "a project of pairs has no verdict on one text; see `rate scores` and `rate export`"
+    "a project of pairs has no verdict on one text; see `rating scores` and `rating export`"
 )
 
 
-@rate.command()
+@rating_commands.command()
 def verdicts(
     project: ProjectId,
     by: Annotated[
@@ -26,12 +30,7 @@ def verdicts(
     ] = "source",
     as_json: printing.AsJson = False,
 ) -> None:
-    """How often each verdict was given, and each shortcoming ticked, by run, label or answer."""
-    import pandas as pd
-
-    from peftcore import rating
-    from peftcore.analysis import preference
-
+    """Count how often each verdict was given, and each shortcoming ticked, by run or answer."""
     rating_store, me = open_rating_store()
     mode = rating.find_project(rating_store, me, project).settings.mode
     if mode == "pairwise":
@@ -49,7 +48,7 @@ def verdicts(
     show_tables({"project": project}, tables, as_json)
 
 
-@rate.command()
+@rating_commands.command()
 def metrics(
     project: ProjectId,
     with_models: Annotated[
@@ -58,13 +57,7 @@ def metrics(
     resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
-    """How the human score of an explanation goes with each automatic one, item by item."""
-    import pandas as pd
-
-    from peftcore import rating, tasks
-    from peftcore.analysis import preference
-    from peftcore.metrics import per_item
-
+    """Correlate the human score of explanations with each automatic one, item by item."""
     rating_store, me = open_rating_store()
     project_info = rating.find_project(rating_store, me, project)
     if project_info.settings.mode == "pairwise":

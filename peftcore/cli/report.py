@@ -1,7 +1,7 @@
-"""`measured`: the tables of all studies, as one page of Markdown.
+"""`report`: the tables of all experiments, as one page of Markdown.
 
-No figure of that page is typed: rows come from the file that `study NAME --out` writes, and what a
-study is and how it is made from its definition.
+No figure of that page is typed: rows come from the file that `experiment NAME --out` writes, and
+what an experiment is and how it is made from its definition.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ TABLE = paths.ASSETS / "measured.csv"
 
 
 @app.command()
-def measured(
+def report(
     table: Annotated[
-        Path, typer.Option(help="CSV file of studies.", exists=True, dir_okay=False)
+        Path, typer.Option(help="CSV file of experiments.", exists=True, dir_okay=False)
     ] = TABLE,
     out: Annotated[Path | None, typer.Option(help="File to write; else it is printed.")] = None,
 ) -> None:
-    """The tables of all studies as one page of Markdown."""
+    """Write the tables of all experiments as one page of Markdown."""
     page = experiments_markdown(studies.read(table))
     if out is None:
         typer.echo(page)
@@ -36,10 +36,10 @@ def measured(
 
 
 def experiments_markdown(rows: Sequence[studies.ExperimentRow]) -> str:
-    """The page: a section for each study that has rows."""
+    """Write the page: a section for each experiment that has rows."""
     parts = [
         "# Measured\n",
-        "Made by `python -m peftcore measured --out assets/measured.md` from "
+        "Made by `python -m peftcore report --out assets/measured.md` from "
         "[measured.csv](measured.csv), which holds the score of every seed. Means with 95 % "
         "intervals over seeds (Student's t), every method at its defaults.\n",
     ]
@@ -54,7 +54,7 @@ def _section(
     name: str, experiment: studies.Experiment, rows: Sequence[studies.ExperimentRow]
 ) -> Iterator[str]:
     yield f"## {experiment.title}\n"
-    yield f"`python -m peftcore study {name} --out assets/measured.csv`\n"
+    yield f"`python -m peftcore experiment {name} --out assets/measured.csv`\n"
     seeds = " or ".join(sorted({str(row.n) for row in rows}))
     examples = f"{experiment.shots[0]} examples; " if len(experiment.shots) == 1 else ""
     yield f"{experiment.note}\n"
@@ -72,7 +72,7 @@ def _section(
 
 
 def _table(rows: Sequence[studies.ExperimentRow], columns: Mapping[str, tuple[str, int]]) -> str:
-    """A row for each method; heads of columns → task and number of examples."""
+    """Write a row for each method; heads of columns → task and number of examples."""
     by_cell = {(row.label, row.task, row.shots): row for row in rows}
     heads = ["method", "trainable per seed", *columns]
     lines = [heads, ["---"] * len(heads)]
@@ -90,7 +90,7 @@ def _task_heading(rows: Sequence[studies.ExperimentRow], task: str) -> str:
 
 
 def format_cell(row: studies.ExperimentRow | None) -> str:
-    """A mean with its interval, or a dash."""
+    """Format a mean with its interval, or a dash."""
     if row is None or row.mean is None:
         return "–"
     form = ".1f" if METRICS[row.metric].maximum == 100 else ".3f"

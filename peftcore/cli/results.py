@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from peftcore import tasks
+from peftcore.adapters.base import METHODS
 from peftcore.api import results
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput, unknown_name
+from peftcore.models import catalog
+from peftcore.runs.store import Run, RunStore
 from peftcore.system import printing
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from peftcore.runs.store import Run
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, as in `runs`.")]
 
 
 @app.command("list")
 def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> None:
-    """Methods, tasks and base models, by name."""
-    from peftcore import tasks
-    from peftcore.adapters.base import METHODS
-    from peftcore.models import catalog
-
+    """List methods, tasks and base models, by name."""
     options.use_data(data)
     value = {"methods": list(METHODS), "tasks": tasks.task_names(), "bases": catalog.base_names()}
 
@@ -45,9 +40,7 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
 
 @app.command()
 def runs(as_json: printing.AsJson = False) -> None:
-    """Every run, newest first."""
-    from peftcore.runs.store import RunStore
-
+    """List every run, newest first."""
     summaries = [_summary(run) for run in RunStore().all()]
 
     def lines() -> Iterator[str]:
@@ -95,7 +88,7 @@ def compare(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Runs side by side: mean and 95 % interval over seeds, and differences to the first run.
+    """Compare runs: mean and 95 % interval over seeds, and differences to the first run.
 
     Runs that cannot be compared are refused, with the reason.
     """
@@ -108,17 +101,13 @@ def compare(
     }
 
     def lines() -> Iterator[str]:
-        yield from _frame(found.runs)
+        yield from printing.format_records(found.runs)
         if len(found.differences):
             yield f"\n{found.metric} minus that of {runs[0]}, paired by seed:"
-            yield from _frame(found.differences)
+            yield from printing.format_records(found.differences)
         yield from found.caveats
 
     printing.print_result(value, as_json, lines)
-
-
-def _frame(table: pd.DataFrame) -> Iterator[str]:
-    return printing.format_table(list(table.columns), table.to_numpy(dtype=object).tolist())
 
 
 @app.command()
@@ -128,9 +117,7 @@ def answers(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many.")] = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Every answer of a run, beside what was asked and what was right."""
-    from peftcore.runs.store import RunStore
-
+    """Print every answer of a run, beside what was asked and what was right."""
     opened_run = RunStore().open(run)
     table = opened_run.answers()
     if table.empty:
@@ -159,8 +146,6 @@ def delete(
     as_json: printing.AsJson = False,
 ) -> None:
     """Remove a run and all its results for good."""
-    from peftcore.runs.store import RunStore
-
     store = RunStore()
     store.open(run)
     if not yes and not as_json:

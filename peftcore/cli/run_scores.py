@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from peftcore.analysis.comparison import interval
+from peftcore.runs.store import Run
 from peftcore.system.printing import format_cell, format_table
-
-if TYPE_CHECKING:
-    from peftcore.runs.store import Run
 
 
 def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
-    """Metric → mean, 95 % interval and the value of each seed."""
-    from peftcore.analysis.comparison import interval
-
+    """Read metric → mean, 95 % interval and the value of each seed."""
     by_metric = {}
     for metric, values in run.scores().items():
         estimate = interval(values)
@@ -28,7 +25,7 @@ def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
 
 
 def score_lines(by_metric: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Scores as a table."""
+    """Yield scores as a table."""
     rows = [
         (name, s["mean"], s["low"], s["high"], " ".join(map(format_cell, s["seeds"])))
         for name, s in by_metric.items()

@@ -1,38 +1,32 @@
-"""Commands about soft prompts: what a run's scales did, and the studies around a run."""
+"""The command `scaling`: what a run's scales did to its soft prompt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from peftcore.analysis import scaling as measures
+from peftcore.analysis.scaling import PermutationResult, RepresentationGap
+from peftcore.api.bases import load_base
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
+from peftcore.labs.scaling import ablations, readout
+from peftcore.labs.scaling.readout import NearestWords, SeedGap, SoftPromptReadout
+from peftcore.runs.store import Run, RunStore
 from peftcore.system import printing
 
 if TYPE_CHECKING:
-    from peftcore.analysis.scaling import PermutationResult, RepresentationGap
-    from peftcore.labs.scaling.ablations import PromptAblation, TransferGain
-    from peftcore.labs.scaling.readout import NearestWords, SeedGap, SoftPromptReadout
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.store import Run
-
-Tasks = Annotated[str, typer.Option(help="Tasks of a transfer matrix, with commas between them.")]
 
 
 @app.command()
 def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = False) -> None:
-    """Scales, lengths, nearest words and the gap to words of a run's soft tokens."""
-    from peftcore.labs.scaling import readout
-    from peftcore.models.base_model import load
-    from peftcore.runs.store import RunStore
-
+    """Measure scales, lengths, nearest words and the gap to words of a run's soft tokens."""
     options.use_data(data)
     store = RunStore()
     opened = store.open(run)
     readout.require_soft_prompt(opened)
-    base = load(opened.spec.base)
+    base = load_base(opened.spec.base, device="cpu")
     reading = readout.build_readout(opened, base)
     gaps = readout.seed_gaps(reading, base)
     value = {
@@ -48,8 +42,6 @@ def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = Fa
 
 
 def _seed_value(reading: SoftPromptReadout, gap: SeedGap, index: int) -> dict[str, Any]:
-    from peftcore.analysis import scaling as measures
-
     final, trajectory = reading.final, reading.history
     across, along = measures.step_factors(
         final.scale[index],
@@ -102,10 +94,7 @@ def _nearest_words(neighbours: NearestWords, seed: int, token: int) -> list[dict
 def _drift(
     reading: SoftPromptReadout, run: Run, store: Any, base: BaseModel
 ) -> dict[str, Any] | None:
-    """How far the prompt went from plain prompt tuning of the same seeds, if that was run."""
-    from peftcore.analysis import scaling as measures
-    from peftcore.labs.scaling import ablations, readout
-
+    """Measure how far the prompt went from plain prompt tuning of the same seeds, if that ran."""
     scaled = run.spec.method == ablations.SCALED_METHOD
     partner = ablations.find_unscaled_run(run, store) if scaled else None
     if partner is None:
@@ -123,7 +112,7 @@ def _drift(
 
 
 def _scaling_lines(value: dict[str, Any]) -> Iterator[str]:
-    """A table of the gap, then one of the tokens, for each seed."""
+    """Yield a table of the gap, then one of the tokens, for each seed."""
     for seed in value["seeds"]:
         yield f"seed {seed['seed']}, {value['words']['distinct']} words in the data"
         rows = []
@@ -147,104 +136,3 @@ def _scaling_lines(value: dict[str, Any]) -> Iterator[str]:
 def _nearest_word(token: dict[str, Any]) -> tuple[str, float]:
     near = token["nearest_after"][0]
     return near["word"], near["cosine"]
-
-
-@app.command("prompt-study")
-def show_ablation(
-    run: RunId,
-    name: Annotated[
-        str, typer.Argument(metavar="STUDY", help="variants, lengths, shots or transfer.")
-    ],
-    tasks: Tasks = "",
-    queue: Annotated[
-        bool, typer.Option("--queue", help="Queue the runs that are missing.")
-    ] = False,
-    data: options.Data = None,
-    as_json: printing.AsJson = False,
-) -> None:
-    """Runs around a run that answer one question: ablations, lengths, shots, or transfer."""
-    from peftcore.jobs.queue import Queue, ensure_worker
-    from peftcore.labs.scaling import ablations
-    from peftcore.runs.store import RunStore
-
-    options.use_data(data)
-    store = RunStore()
-    task_names = [part.strip() for part in tasks.split(",") if part.strip()]
-    spec = store.open(run).spec
-    ablation = ablations.build_ablation(name, spec, store, task_names)
-    queued = [job.run_id for job in ablations.queue_missing(ablation, Queue())] if queue else []
-    if queued:
-        ensure_worker()
-        ablation = ablations.build_ablation(name, spec, store, task_names)
-    metrics = {each: _metric(each) for each in dict.fromkeys(c.spec.task for c in ablation.cells)}
-    value: dict[str, Any] = {
-        "study": name,
-        "cells": _cells(ablation, metrics),
-        "missing": [cell.name for cell in ablation.missing],
-        "queued": queued,
-    }
-    if name == "transfer":
-        value["transfer"] = [
-            _transfer_value(each) for each in ablations.transfer_gains(ablation, metrics)
-        ]
-    printing.print_result(value, as_json, lambda: _ablation_lines(value))
-
-
-def _metric(task: str) -> str:
-    from peftcore import tasks
-
-    return tasks.find_task(task).main_metric
-
-
-def _cells(ablation: PromptAblation, metrics: dict[str, str]) -> list[dict[str, Any]]:
-    from peftcore.analysis import comparison, scaling
-
-    rows = []
-    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
-        metric = metrics[cell.spec.task]
-        values: Sequence[float] = run.scores().get(metric, []) if run else []
-        estimate, spread = comparison.interval(values), scaling.deviation_interval(values)
-        rows.append(
-            {
-                "name": cell.name,
-                "run": run.id if run else None,
-                "state": run.status().state if run else "missing",
-                "metric": metric,
-                "mean": estimate.mean,
-                "low": estimate.low,
-                "high": estimate.high,
-                "deviation": spread.deviation,
-                "deviation_low": spread.low,
-                "deviation_high": spread.high,
-                "seeds": estimate.n,
-            }
-        )
-    return rows
-
-
-def _transfer_value(transfer: TransferGain) -> dict[str, Any]:
-    return {
-        "source": transfer.source,
-        "target": transfer.target,
-        "direct": transfer.direct,
-        "started": transfer.started,
-        "gain": transfer.gain.mean,
-        "low": transfer.gain.low,
-        "high": transfer.gain.high,
-        "p": transfer.gain.p,
-        "smallest_p": transfer.gain.smallest_p,
-        "pairs": transfer.gain.n,
-    }
-
-
-def _ablation_lines(value: dict[str, Any]) -> Iterator[str]:
-    names = ["name", "state", "run", "metric", "mean", "low", "high", "deviation", "seeds"]
-    yield from printing.format_table(names, [[row[n] for n in names] for row in value["cells"]])
-    if fields := value.get("transfer"):
-        yield ""
-        heads = ["source", "target", "direct", "started", "gain", "low", "high", "p"]
-        yield from printing.format_table(heads, [[row[n] for n in heads] for row in fields])
-    if value["queued"]:
-        yield f"queued {len(value['queued'])} runs"
-    elif value["missing"]:
-        yield f"{len(value['missing'])} runs are missing; --queue starts them"

@@ -1,4 +1,4 @@
-"""Commands that compute: train, params, demos, pretrain."""
+"""Commands that compute: train, params, pretrain."""
 
 from __future__ import annotations
 
@@ -8,63 +8,60 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peftcore.adapters import parameter_counts
+from peftcore.adapters.parameter_counts import ParameterCount
 from peftcore.api import training as api
+from peftcore.api.bases import load_base
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput
+from peftcore.jobs import queue as run_queue
+from peftcore.jobs.worker import RunFailed, resolve_device
+from peftcore.models import catalog
+from peftcore.pretraining.text import TOKENS, pretrain_base
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
+from peftcore.training import planning
 
 if TYPE_CHECKING:
-    from peftcore.adapters.parameter_counts import ParameterCount
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.spec import RunSpec
-    from peftcore.runs.store import Run
 
 Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
 
 
+@dataclass(frozen=True)
+class TrainOptions(options.SpecOptions):
+    """Options that decide a run of `train`."""
+
+    vertices: options.Vertices = None
+    learning_rate: options.Rate = None
+    start: options.Start = None
+
+
 @app.command()
+@grouped
 def train(
-    base: options.Base,
-    task: options.Task,
-    method: options.Method,
-    shots: options.Shots = None,
-    seeds: options.Seeds = None,
-    steps: options.Steps = None,
-    vertices: options.Vertices = None,
-    learning_rate: options.Rate = None,
-    start: options.Start = None,
-    sets: options.Sets = None,
-    data: options.Data = None,
-    device: options.Device = "auto",
+    spec: TrainOptions,
+    resources: options.Resources,
     queue: Queued = False,
     again: Again = False,
     as_json: printing.AsJson = False,
 ) -> None:
     """Train one method on one task, and score it.  A run that is done is not trained again."""
-    options.use_data(data)
-    spec = options.spec_from_options(
-        base,
-        task,
-        method,
-        sets,
-        start,
-        shots=shots,
-        seeds=seeds,
-        steps=steps,
-        vertices=vertices,
-        learning_rate=learning_rate,
-    )
+    resources.use_data()
+    wanted = spec.build()
     if queue:
-        _enqueue(spec, device, again, as_json)
+        _enqueue(wanted, resources.device, again, as_json)
         return
-    run = train_or_load(spec, device, again)
+    run = train_or_load(wanted, resources.device, again)
     _print_run(run, as_json)
     if run.status().state != "done":
         typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
@@ -72,34 +69,28 @@ def train(
 
 
 def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:
-    from peftcore.jobs.queue import Queue, ensure_worker
-
-    queue = Queue()
+    queue = run_queue.Queue()
     if again:
         api.prepare_run(spec, again=True)
     job = queue.submit(spec, device=device)
     if job.active:
-        ensure_worker(device, queue)
+        run_queue.ensure_worker(device, queue)
     value = {"run": job.run_id, "job": job.id, "state": job.state}
     printing.print_result(value, as_json, lambda: iter([f"run {job.run_id}: {job.state}"]))
 
 
 def train_or_load(spec: RunSpec, device: str, again: bool = False) -> Run:
-    """The finished run of a spec, or what there is of it after Ctrl+C."""
+    """Train the run of a spec unless it is done; after Ctrl+C it is what there is by then."""
     existing = None if again else api.finished_run(spec)
     if existing:
         typer.echo(f"Run {existing.id} is done already; --again trains it again.", err=True)
         return existing
-    from peftcore.jobs.worker import resolve_device
-
-    torch_device = resolve_device(device)
-    return _train_here(api.prepare_run(spec, again), torch_device)
+    torch_device = resolve_device(device)  # which may refuse, before there is a run
+    return train_here(api.prepare_run(spec, again), torch_device)
 
 
-def _train_here(run: Run, torch_device: str) -> Run:
-    """The run after training it here, with a bar on a terminal."""
-    from peftcore.jobs.worker import RunFailed
-
+def train_here(run: Run, torch_device: str) -> Run:
+    """Train a run in this process, with a bar on a terminal."""
     try:
         with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
             api.train_run(run, torch_device, report=report, stop=stop.is_set)
@@ -111,7 +102,7 @@ def _train_here(run: Run, torch_device: str) -> Run:
 
 @contextmanager
 def _stop_on_ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl+C asks the training to stop and keep what was learnt; a second one ends it."""
+    """Let Ctrl+C ask the training to stop and keep what was learnt; a second one ends it."""
     stop_requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop_requested
@@ -160,9 +151,6 @@ def params(
     as_json: printing.AsJson = False,
 ) -> None:
     """Count what a method would train on a base, for one seed; no weights are loaded for it."""
-    from peftcore.adapters import parameter_counts
-    from peftcore.training import planning
-
     if table:
         if base or method or sets:
             raise BadInput("--table counts one method on all published bases; leave the rest out")
@@ -183,15 +171,10 @@ def params(
 def _spec_and_base(
     base: str, task: str | None, method: str, sets: list[str] | None
 ) -> tuple[RunSpec, BaseModel]:
-    """A spec and its base; a published one, unless there is one of that name here, has no data."""
-    from peftcore.adapters import parameter_counts
-    from peftcore.models import catalog
-    from peftcore.models.base_model import load
-    from peftcore.runs.spec import RunSpec
-
+    """Make a spec and its base; a published one, unless one of that name is here, has no data."""
     task = task or api.any_labelled_task()
     if base in catalog.base_folders() or base not in parameter_counts.published_bases():
-        return options.spec_from_options(base, task, method, sets), load(base)
+        return options.spec_from_options(base, task, method, sets), load_base(base, device="cpu")
     spec_values = {
         "base": base,
         "task": task,
@@ -211,36 +194,6 @@ def _print_table(rows: list[ParameterCount], as_json: bool) -> None:
 
 
 @app.command()
-def demos(
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to write them to; otherwise where they ship.")
-    ] = None,
-    studies: Annotated[
-        bool, typer.Option("--studies", help="Those of the Scaling page's studies instead.")
-    ] = False,
-    device: options.Device = "auto",
-    as_json: printing.AsJson = False,
-) -> None:
-    """Make the runs that ship with the project again."""
-    from peftcore import paths
-    from peftcore.experiments.demo_runs import study_specs, write_demo_runs
-    from peftcore.jobs.worker import resolve_device
-    from peftcore.runs.store import RunStore
-
-    torch_device = resolve_device(device)
-    wanted = study_specs(RunStore()) if studies else None
-    folder = out or paths.ASSETS / ("study_runs" if studies else "demo_runs")
-    demo_runs = write_demo_runs(folder, lambda run: _train_here(run, torch_device), wanted)
-    value = [
-        {"run": r.id, "method": r.spec.method, "scores": run_scores.scores_with_intervals(r)}
-        for r in demo_runs
-    ]
-    printing.print_result(
-        value, as_json, lambda: (f"run {r.id}: {r.spec.method}" for r in demo_runs)
-    )
-
-
-@app.command()
 def pretrain(
     name: Annotated[str, typer.Argument(help="Embedded base to make.")],
     out: Annotated[Path, typer.Option(help="Folder to write it to.")],
@@ -254,14 +207,13 @@ def pretrain(
     as_json: printing.AsJson = False,
 ) -> None:
     """Make one of the embedded base models from nothing."""
-    from peftcore.pretraining.text import TOKENS
-    from peftcore.pretraining.text import pretrain_base as make
 
     def report(measured: dict[str, Any]) -> None:
         if sys.stderr.isatty():
             typer.echo(json.dumps(measured), err=True)
 
-    result = make(name, out, TOKENS.get(name, 1) if tokens is None else tokens, seed, report, start)
+    count = TOKENS.get(name, 1) if tokens is None else tokens
+    result = pretrain_base(name, out, count, seed, report, start)
     (out / "measured.json").write_text(json.dumps(result, indent=2), "utf-8")
     flat = {key: value for key, value in result.items() if not isinstance(value, list)}
     printing.print_result(

@@ -1,8 +1,8 @@
 """The demo runs that ship with the project, so that every page has results at first start.
 
-`python -m peftcore demos` trains them again, and `demos --studies` the runs behind the studies of
-the Scaling and Landscape pages. Miniworld runs only: no third party's text enters the tree, not
-even inside a run's answers.
+`python -m peftcore ship demo-runs` makes them again, `ship study-runs` those behind studies of the
+Scaling and Landscape pages.  Miniworld runs only: no third party's text enters the tree, not even
+inside a run's answers.
 """
 
 from __future__ import annotations

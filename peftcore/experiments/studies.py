@@ -1,9 +1,9 @@
 """Studies: named sets of runs whose table is shown beside the papers' figures.
 
-`python -m peftcore study NAME` trains the runs that are missing, one after another, and writes the
-table; after a stop it continues where it was. The runs of a study are decided here and not on its
-results: methods run at their defaults. How far those defaults were chosen on a study's own task is
-noted in its `note`.
+`python -m peftcore experiment NAME` makes the runs that are missing, one after another, and writes
+the table; stopped, it goes on where it was.  What a study asks for is decided here and not on its
+results: methods run at their defaults.  How far those defaults were chosen on a study's own task
+is said in its note.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Demo projects: explanations of the demo runs, rated by simulated raters, shipped as bundles.
 
-`python -m peftcore rate demos` makes them again, byte for byte.
+`python -m peftcore ship rating` makes them again, byte for byte.
 """
 
 from __future__ import annotations

@@ -73,8 +73,8 @@ def test_febs_protocol_can_be_counted_without_its_data_and_weights(home):
     file = paths.ASSETS / "specs" / "feb.yaml"
     words = [
         "sweep",
+        "extrapolate",
         str(file),
-        "--preview",
         "--rate",
         "1e14",
         "--machines",

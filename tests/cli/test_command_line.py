@@ -9,11 +9,9 @@ from support.commands import RANDOM, SHORT, call, printed, refused
 from typer.testing import CliRunner
 
 from peftcore import paths
-from peftcore.cli import app, options
-from peftcore.errors import BadInput
+from peftcore.cli import app
 from peftcore.jobs.queue import Queue
 from peftcore.runs.store import RunStore
-from peftcore.system import printing
 
 
 def own_runs():
@@ -155,12 +153,13 @@ def test_params_counts_without_training(models):
     assert found["percent"] == pytest.approx(100 * found["trainable"] / found["total"], rel=1e-3)
 
 
-def test_rates_picks_the_lowest_dev_loss(models, home):
-    found = printed("rates", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
+def test_lr_search_picks_the_lowest_dev_loss(models, home):
+    found = printed("lr-search", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
     losses = {row["learning_rate"]: row["dev_loss"] for row in found["rates"]}
     assert set(losses) == {1e-9, 0.01, 0.02}
     assert found["best"] == min(losses, key=losses.get)
-    assert "rates are numbers" in refused("rates", *RANDOM, "--method", "lora", "--rates", "fast")
+    asked = ("lr-search", *RANDOM, "--method", "lora", "--rates", "fast")
+    assert "rates are numbers" in refused(*asked)
 
 
 def test_a_queued_run_waits_for_a_worker_and_is_cancelled_and_deleted(models, home, monkeypatch):
@@ -260,34 +259,6 @@ def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home,
     monkeypatch.setenv("PEFTCORE_HOME", str(home))
     assert call(*command).exit_code == 0
     assert (run.status().state, run.status().step) == ("done", 3)
-
-
-def test_the_data_option_sets_the_folder_for_this_process(home, tmp_path, monkeypatch):
-    monkeypatch.setenv("PEFTCORE_DATA", "/elsewhere")
-    options.use_data(tmp_path)
-    assert paths.data_folder() == tmp_path
-    options.use_data(None)
-    assert paths.data_folder() == tmp_path
-
-
-def test_values_of_settings_read_as_json_or_as_text():
-    assert options.parse_setting("rank=4") == ("rank", 4)
-    assert options.parse_setting('components=["a", "b"]') == ("components", ["a", "b"])
-    assert options.parse_setting("optimiser=adafactor") == ("optimiser", "adafactor")
-    assert options.parse_setting("a=b=c") == ("a", "b=c")
-    with pytest.raises(BadInput):
-        options.parse_setting("=4")
-
-
-def test_tables_align_numbers_right_and_show_nothing_as_a_dash():
-    lines = list(printing.format_table(["run", "mean"], [("a", 0.5), ("long", None)]))
-    assert lines == ["run   mean", "a      0.5", "long     –"]
-
-
-def test_there_is_no_progress_bar_outside_a_terminal(capsys):
-    with printing.progress_bar("lora") as report:
-        report(None)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_the_program_sets_its_threads_before_torch_and_prints_json_alone():

@@ -1,4 +1,4 @@
-"""The command `pictures`: JSON alone on standard output, sentences for what cannot be."""
+"""The command `images`: JSON alone on standard output, sentences for what cannot be."""
 
 import json
 
@@ -11,7 +11,7 @@ from peftcore.tasks.images import canvas
 
 
 def call(*words):
-    return CliRunner().invoke(app, ["pictures", *words])
+    return CliRunner().invoke(app, ["images", *words])
 
 
 def test_the_base_draws_as_json_and_in_signs():
@@ -55,7 +55,7 @@ def test_pruning_tells_how_steadily_pictures_follow(monkeypatch):
             ("draw", "--prompt", "a one", "--run", "93dab23d28d0", "--atoms", "3", "--by", "x"),
             "ordered by earned, loss or importance; got 'x'",
         ),
-        (("compare", "miniworld_nli"), "no task of pictures 'miniworld_nli'"),
+        (("compare", "miniworld_nli"), "no task of images 'miniworld_nli'"),
         (("prune", "0" * 12), "no run"),
     ],
 )

@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
 
 
 def asked(*words):
-    return CliRunner().invoke(app, ["check", "bias-only", *words])
+    return CliRunner().invoke(app, ["limits", "--check", *words])
 
 
 def test_a_local_folder_is_checked_and_the_theory_holds(folder):
@@ -64,3 +64,10 @@ def test_unknown_runs_are_named():
     done = CliRunner().invoke(app, ["limits", "nothing"])
     assert done.exit_code == 2
     assert "nothing" in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--check"], ["--base", "x"], ["a", "--check"]])
+def test_it_takes_a_run_or_a_check_of_a_base(words):
+    done = CliRunner().invoke(app, ["limits", *words])
+    assert done.exit_code == 2
+    assert "a RUN, or --check and --base" in done.stderr

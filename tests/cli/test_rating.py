@@ -1,4 +1,4 @@
-"""`python -m peftcore rate …`, in this process."""
+"""`python -m peftcore rating …`, in this process."""
 
 import json
 
@@ -14,7 +14,7 @@ ME = rating.experimenter()
 
 
 def call(*arguments):
-    return CliRunner().invoke(app, ["rate", *map(str, arguments)])
+    return CliRunner().invoke(app, ["rating", *map(str, arguments)])
 
 
 def run_rating(*arguments):

@@ -71,7 +71,7 @@ def test_means_without_interval_and_missing_ones_are_told():
 
 def test_the_command_writes_the_page(tmp_path):
     out = tmp_path / "page.md"
-    assert CliRunner().invoke(app, ["measured", "--out", str(out)]).exit_code == 0
+    assert CliRunner().invoke(app, ["report", "--out", str(out)]).exit_code == 0
     assert out.read_text("utf-8") == report.experiments_markdown(ROWS)
 
 

@@ -212,11 +212,14 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     monkeypatch.setattr("peftcore.cli.sweeps._engine", lambda *given: Here())
     file = tmp_path / "sweep.yaml"
     file.write_text(json.dumps(TINY | {"methods": ["lora"]}), "utf-8")
-    call = lambda *more: CliRunner().invoke(app, ["sweep", str(file), "--json", *more])
-    preview = json.loads(call("--preview").stdout)
+    call = lambda *words: CliRunner().invoke(app, [*words, str(file), "--json"])
+    preview = json.loads(call("sweep", "preview").stdout)
     assert (preview["cells"], preview["parts"]) == (1, 2)
     assert preview["minutes"] > 0
-    done = call()
+    waiting = json.loads(call("sweep", "status").stdout)
+    assert (waiting["state"], waiting["cells"][0]["state"]) == ("stopped", "waiting")
+    assert not SweepJob.list_all()
+    done = call("sweep")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["state"] == "done"
@@ -226,17 +229,17 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     for work in asked.cells()[0].shards:
         ShardTrainer().train_shard(Shard(work, again / "parts"), lambda: False)
     execute._join_if_complete(asked.cells()[0], RunStore(again / "runs"))
-    same = json.loads(call("--against", str(again)).stdout)
+    same = json.loads(call("sweep", "compare", "--against", str(again)).stdout)
     assert same["equal"]
     assert same["cells"][0]["adapters"]
-    shipped = json.loads(call("--ship", str(tmp_path / "shipped")).stdout)
+    shipped = json.loads(call("ship", "sweep", "--out", str(tmp_path / "shipped")).stdout)
     assert shipped == {"runs": [cell["run"]]}
     there = RunStore(tmp_path / "shipped").open(cell["run"])
     assert there.scores()["accuracy"] == cell["scores"]["accuracy"]["seeds"]
     assert not (there.folder / "adapter.safetensors").exists()
     other = RunStore(again / "runs").open(cell["run"])
     other.write_scores({name: [0.5] * len(v) for name, v in other.scores().items()})
-    differing = call("--against", str(again))
+    differing = call("sweep", "compare", "--against", str(again))
     assert differing.exit_code == 1
     assert not json.loads(differing.stdout)["equal"]
 

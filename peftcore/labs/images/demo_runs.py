@@ -1,6 +1,6 @@
 """The runs and figures of the pictures lab that ship, and how they are made again.
 
-`python -m peftcore pictures make --out assets/pictures` trains every method on every task with five
+`python -m peftcore ship images --out assets/pictures` trains every method on every task with five
 seeds, measures what the page shows, and keeps what is needed for it: adapters of atoms only.
 Figures that lie in the folder already are taken as they are; take them away to measure again.
 """

@@ -40,7 +40,7 @@ class ImagesRequest(background.JobRequest):
 
     def command(self) -> list[str]:
         """The arguments that compute this, without its settings."""
-        return ["pictures", self.kind, *self.runs]
+        return ["images", self.kind, *self.runs]
 
     def command_arguments(self) -> list[str]:
         """The arguments of the command that computes this."""

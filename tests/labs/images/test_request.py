@@ -56,10 +56,10 @@ def test_what_was_drawn_before_a_stop_is_not_drawn_again(run, drawing):
 
 def test_the_command_of_an_ask_is_the_one_that_measures_it(run):
     ask = ImagesRequest.make({"kind": "combine", "runs": ["a" * 12, "b" * 12], "examples": 3})
-    assert ask.command_arguments() == ["pictures", "combine", "a" * 12, "b" * 12, "--examples", "3"]
+    assert ask.command_arguments() == ["images", "combine", "a" * 12, "b" * 12, "--examples", "3"]
     assert ask.figure_name == f"combine-{'a' * 12}-{'b' * 12}"
     assert ImagesRequest.make({"runs": [run.id]}).command_arguments() == [
-        "pictures",
+        "images",
         "prune",
         run.id,
     ]

@@ -1,0 +1,133 @@
+"""`ship WHAT`: make again what comes with the project, and put it where it ships.
+
+Runs that train on the way do so one after another; what is finished already is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from peftcore import paths
+from peftcore.cli import app, options, run_scores
+from peftcore.cli.experiments_components import GridOptions, print_grid, train_grid
+from peftcore.cli.sweeps import SweepFile
+from peftcore.cli.toys import ToyOptions, print_results, train_experiment
+from peftcore.cli.training import train_here, train_or_load
+from peftcore.experiments.demo_runs import study_specs, write_demo_runs
+from peftcore.jobs.worker import resolve_device
+from peftcore.labs.components import grid as component_grid
+from peftcore.labs.images import demo_runs as image_runs
+from peftcore.labs.toys import experiments, results
+from peftcore.rating import demo as rating_demo
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run, RunStore
+from peftcore.sweeps import spec as sweep_spec
+from peftcore.sweeps.results import ship_sweep_runs
+from peftcore.system import printing
+from peftcore.system.option_groups import grouped
+
+ship = typer.Typer(no_args_is_help=True)
+app.add_typer(ship, name="ship", help="Make again what comes with the project.")
+
+Out = Annotated[Path | None, typer.Option(help="Folder to write to; otherwise where they ship.")]
+OutFolder = Annotated[Path, typer.Option(help="Folder to write to.")]
+
+
+@ship.command("demo-runs")
+def ship_demo_runs(
+    out: Out = None, device: options.Device = "auto", as_json: printing.AsJson = False
+) -> None:
+    """Train the runs that every page shows at first start."""
+    _train_runs(out or paths.ASSETS / "demo_runs", None, device, as_json)
+
+
+@ship.command("study-runs")
+def ship_study_runs(
+    out: Out = None, device: options.Device = "auto", as_json: printing.AsJson = False
+) -> None:
+    """Train the runs around them that the Scaling and Landscape pages compare."""
+    _train_runs(out or paths.ASSETS / "study_runs", study_specs(RunStore()), device, as_json)
+
+
+def _train_runs(folder: Path, specs: list[RunSpec] | None, device: str, as_json: bool) -> None:
+    torch_device = resolve_device(device)
+    runs = write_demo_runs(folder, lambda run: train_here(run, torch_device), specs)
+    _print_runs(runs, as_json)
+
+
+@ship.command("images")
+def ship_images(out: OutFolder, as_json: printing.AsJson = False) -> None:
+    """Train the runs of the Images page, and measure their figures."""
+    runs = image_runs.ship_image_runs(
+        out.expanduser(),
+        lambda run: train_or_load(run.spec, "cpu"),
+        lambda words: typer.echo(words, err=True),
+    )
+    _print_runs(runs, as_json)
+
+
+@ship.command("toys")
+@grouped
+def ship_toys(
+    experiment: ToyOptions,
+    out: OutFolder,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Train a toy experiment; keeps its results and the first seed's weights."""
+    recipe, seeds = train_experiment(experiment, device), experiment.seed_numbers
+    experiments.ship_results(recipe, seeds, results.own_folder(), out.expanduser())
+    print_results(results.own_folder(), recipe, seeds, as_json)
+
+
+@ship.command("components")
+@grouped
+def ship_components(
+    grid: GridOptions, resources: options.Resources, as_json: printing.AsJson = False
+) -> None:
+    """Train the runs of a grid of the Components page, and copy them without their adapters."""
+    subset_grid = train_grid(grid, resources)
+    component_grid.ship_grid_runs(subset_grid)
+    print_grid(subset_grid, grid.metric, as_json)
+
+
+@ship.command("sweep")
+def ship_sweep(
+    file: SweepFile,
+    out: OutFolder,
+    data: options.Data = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Copy the runs of a finished sweep, without their adapters."""
+    options.use_data(data)
+    runs = ship_sweep_runs(sweep_spec.read(file).cells(), RunStore(), out)
+    names = [run.id for run in runs]
+    printing.print_result({"runs": names}, as_json, lambda: iter(names))
+
+
+@ship.command("rating")
+def ship_rating(
+    folder: Annotated[Path | None, typer.Option(help="Where to; otherwise the assets.")] = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Write the rating projects of simulated raters, the same bytes each time."""
+    target = folder or rating_demo.demo_folder()
+    written = {name: target / f"{name}.jsonl" for name in rating_demo.DEMOS}
+    for name, path in written.items():
+        path.write_text("".join(f"{line}\n" for line in rating_demo.make_demo(name)), "utf-8")
+    value = {name: str(path) for name, path in written.items()}
+    printing.print_result(value, as_json, lambda: iter(value.values()))
+
+
+def _print_runs(runs: list[Run], as_json: bool) -> None:
+    value: list[dict[str, Any]] = [
+        {"run": run.id, "task": run.spec.task, "method": run.spec.method}
+        | {"scores": run_scores.scores_with_intervals(run)}
+        for run in runs
+    ]
+    printing.print_result(
+        value, as_json, lambda: (f"run {r['run']}: {r['task']}, {r['method']}" for r in value)
+    )
