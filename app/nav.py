@@ -76,7 +76,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "ratings",
             "Ratings",
             "reviews",
-            "What people said: scores per method, agreement, rankings, disagreements",
+            "What raters answered: scores per method, agreement, rankings, disagreements",
         ),
     ),
     "Labs": (
@@ -96,7 +96,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "landscape",
             "Landscape",
             "landscape",
-            "Losses around and between adapters: a simplex seen, cut, measured, questioned",
+            "Losses around and between adapters: maps, cuts, flatness, validation",
         ),
         PageEntry(
             "scaling",

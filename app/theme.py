@@ -1,9 +1,9 @@
 """How things look wherever they appear: one colour, dash and symbol per method, one chart template.
 
-Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
+Every colour stands out from a light and a dark background (contrast at least 3), so a method
 keeps its colour in either; those of FIXED stay apart for readers with a red-green weakness too,
 and symbol and dash tell the rest.  A method that is in no table gets a colour by itself that is far
-from all others.  Ground and text are those of the page in `.streamlit/config.toml`.
+from all others.  Background and text are those of the page in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ LOG_AXIS: dict[str, Any] = {  # an axis; Plotly's own labels between decades lac
 
 
 def chart_template(background: Literal["light", "dark"] = "light") -> go.layout.Template:
-    """The template of all charts on a light or a dark ground; `charts.chart` picks the page's."""
+    """Template of all charts on a light or a dark page; `charts.chart` picks the page's."""
     text_colour = TEXT_COLOURS[background]
     return go.layout.Template(
         layout={

@@ -40,15 +40,7 @@ def show() -> None:
 @errors.guarded
 def explore_atoms(subject: selection.AtomsSubject) -> None:
     """Everything below the choice of a run; changes here leave the rest alone."""
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default="Map",
-        required=True,
-        key="atoms.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = widgets.view_switch("atoms", VIEWS)
     VIEWS[view](subject)
     charts.image_format_control()
 

@@ -1,4 +1,4 @@
-"""Compare: finished runs of one task side by side, with what may and may not be said about them."""
+"""Compare: finished runs of one task side by side, with what may and may not be concluded."""
 
 import streamlit as st
 
@@ -46,15 +46,7 @@ def show() -> None:
     selection.offer_rating(runs)
     for note in comparability.caveats(runs, names):
         st.caption(widgets.escape_markdown(f"Not equal but allowed: {note}."))
-    view = st.segmented_control(
-        "View",
-        list(views.VIEWS),
-        default="Scores",
-        required=True,
-        key="compare.view",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    view = widgets.view_switch("compare", views.VIEWS)
     views.VIEWS[view](chosen)
     if view != "Answers":
         charts.image_format_control()

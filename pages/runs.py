@@ -20,7 +20,7 @@ if not runs:
     st.stop()
 
 
-def run_name(run_id):
+def run_name(run_id: str) -> str:
     return run_panel.run_title(runs[run_id])
 
 

@@ -55,7 +55,7 @@ def show_headline(chosen: Comparison) -> None:
             f"{spec.base}, {spec.training.shots} training examples per seed, "
             f"{examples_text if len(answers) else ''}"
             f"{_seeds_text(spec.population.seed_numbers())}; intervals are Student's t "
-            "over seeds: another draw to train on, the same examples to answer. "
+            "over seeds: other training examples, the same examples to answer. "
             f"{kind.description}"
         )
     )
@@ -231,7 +231,7 @@ def show_scores(chosen: Comparison) -> None:
         table=seeds,
     )
     st.caption(
-        "Small dots are seeds: another draw of examples, another order, another start. "
+        "Small dots are seeds: other training examples, another order, another start. "
         "The bar is the 95 % interval of the mean."
     )
 

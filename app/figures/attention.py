@@ -70,7 +70,7 @@ def max_weight(*patterns: AttentionPattern) -> float:
 
 
 def _colour_axis(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
-    """A colour axis from nought, or from minus the top; strength below one keeps text legible."""
+    """A colour axis from zero, or from minus the top; strength below one keeps text legible."""
     positions = [i / 40 for i in range(41)]
     signed_positions = [2 * position - 1 if signed else position for position in positions]
     return {
@@ -99,7 +99,7 @@ def head_overview(
 ) -> go.Figure:
     """All layers (rows) and heads (columns) as small pictures; a click on one reports its numbers.
 
-    notes: what is said of every head on hover.  Which head is chosen is no part of the figure, so
+    notes: the hover text of every head.  Which head is chosen is no part of the figure, so
     that it stays as it is when another one is: `frame` lies above it.
     """
     weights = _max_pooled(_max_pooled(pattern.weights, 2), 3)
@@ -219,7 +219,7 @@ def head_overview_alt(pattern: AttentionPattern, moved: np.ndarray | None, title
         f"layer {y + 1} head {x + 1} ({moved[y, x]:.2f})"
         for y, x in zip(*np.unravel_index(order, moved.shape), strict=True)
     ]
-    return f"{size}. Attention that looks elsewhere now is largest in {', '.join(parts)}."
+    return f"{size}. The total variation distance is largest in {', '.join(parts)}."
 
 
 Panel = tuple[str, AttentionPattern]
@@ -370,7 +370,7 @@ def head_heatmap_alt(
 ) -> str:
     """One head in words: its size and its largest values."""
     learnt = sum(token.kind in LEARNED_KINDS for token in pattern.keys)
-    also = f", {learnt} of them learnt positions" if learnt else ""
+    also = f", {learnt} of them virtual tokens" if learnt else ""
     return (
         f"Layer {layer + 1}, head {number + 1}: {len(pattern.queries)} queries, "
         f"{len(pattern.keys)} keys"

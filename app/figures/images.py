@@ -1,4 +1,4 @@
-"""Pictures side by side, what atoms change in them, and how well they show what was asked for."""
+"""Images side by side, what atoms change in them, and how well they match the prompt."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def image_table(
 
 
 ORDER_TITLES = {
-    "earned": "Earns most",
-    "loss": "Most missed",
+    "earned": "Largest gain when added",
+    "loss": "Largest loss when removed",
     "importance": "Largest",
     "random": "At random",
 }
@@ -98,15 +98,15 @@ CURVE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = (
     52,
     64,
 )  # pixels of a curve, of the words below it, and of its legend
-BELIEF_TITLES = {"digits": "Classifier's chance", "scenes": "Facts as asked"}
+BELIEF_TITLES = {"digits": "Classifier's chance", "scenes": "Facts that match the prompt"}
 AXIS_TITLES = {
-    ("alignment", "digits"): "Share of pictures as asked",
-    ("alignment", "scenes"): "Share of pictures as asked",
-    ("belief", "digits"): "Classifier's mean chance of what was asked",
-    ("belief", "scenes"): "Mean share of facts as asked",
+    ("alignment", "digits"): "Share of images that match the prompt",
+    ("alignment", "scenes"): "Share of images that match the prompt",
+    ("belief", "digits"): "Classifier's mean chance of the prompt",
+    ("belief", "scenes"): "Mean share of facts that match the prompt",
     ("evidence", "digits"): "Mean log₁₀ of the classifier's chance",
 }
-METRIC_TITLES = {"alignment": "Read as asked", "evidence": "Logarithm of the chance"}
+METRIC_TITLES = {"alignment": "Match", "evidence": "Logarithm of the chance"}
 
 
 def metric_title(world: str, metric: str) -> str:
@@ -119,7 +119,7 @@ def kept_atoms_curves(
 ) -> go.Figure:
     """A metric of new prompts (up) by number of atoms kept (across), with 95 % bands over seeds.
 
-    Beside the share as asked of new prompts stands that of old ones, in thin lines.  Lines have no
+    Thin lines give the share of old prompts that match.  Lines have no
     marks, for every tick is a point that was measured and marks would double a click's wait.
     """
     counts = sorted(band.k.unique())
@@ -239,7 +239,7 @@ def kept_atoms_curves_alt(band: pd.DataFrame, world: str, metric: str = "alignme
 
 
 def alignment_intervals(table: pd.DataFrame) -> go.Figure:
-    """Share as asked by name, of new and of old prompts, with 95 % intervals over seeds."""
+    """Share that matches the prompt by name, new and old prompts, with 95 % intervals."""
     names = list(dict.fromkeys(table["name"]))
     domains = panel_layout.panel_domains([1, 1], 0.04)
     data: list[dict[str, Any]] = []
@@ -256,7 +256,7 @@ def alignment_intervals(table: pd.DataFrame) -> go.Figure:
             side,
             domains[side],
             range=[-0.05, 1.1],
-            title=panel_layout.axis_title("Share as asked"),
+            title=panel_layout.axis_title("Share that matches the prompt"),
             automargin=True,
         )
         axes[panel_layout.axis_name("yaxis", side)] = panel_layout.y_axis(
@@ -366,7 +366,7 @@ def mix_intervals_alt(band: pd.DataFrame) -> str:
     return "Alignment by atoms in force: " + ", ".join(f"{n} {m:.2f}" for n, m in pairs)
 
 
-MIX_METRIC_TITLES = {"alignment": "Everything as asked", "facts": "Share of facts"}
+MIX_METRIC_TITLES = {"alignment": "Everything matches", "facts": "Share of facts"}
 
 
 def share_grid_heatmap(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> go.Figure:

@@ -23,8 +23,8 @@ BEST_COLOUR = "#CC0049"  # the lowest point
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7B3FE4", *EXTRA_COLOURS)
 RASTER_SIZE = 111  # of the picture that is drawn between the points
 SPLIT_NAMES = {
-    "dev": "validation draw",
-    "train": "training draw",
+    "dev": "validation sample",
+    "train": "training sample",
     "validation": "validation split",
     "test": "test split",
 }

@@ -1,4 +1,4 @@
-"""A landscape in relief, as triangles in a box that the browser turns (see components/relief.js).
+"""A landscape as a 3D surface of triangles that the browser turns (app/frontend/loss_surface.js).
 
 Tables and facts are those of `app.figures.landscape`.
 """
@@ -48,8 +48,8 @@ def surface_scene(
     unit = landscape.value_title(value, facts)
     face = "corners" in facts
     return {
-        "title": f"{unit} in relief",
-        "said": landscape.facts_text(facts),
+        "title": f"{unit} as a 3D surface",
+        "facts": landscape.facts_text(facts),
         "unit": unit,
         "sides": sides,
         "top": MAX_HEIGHT,
@@ -111,7 +111,7 @@ def _mark_data(
             (*best_row, landscape.BEST_COLOUR, True)
         )  # below it, for the best may have a name
     return [
-        {"at": points[index_by_row[row]].round(4).tolist(), "said": label}
+        {"at": points[index_by_row[row]].round(4).tolist(), "text": label}
         | {"colour": colour, "below": below}
         for row, label, colour, below in marks
     ]
@@ -120,12 +120,12 @@ def _mark_data(
 def _tick_data(low: float, high: float, side: float, start: float) -> list[dict[str, Any]]:
     """About four round numbers between both, and where they stand on a side."""
     if not high > low:
-        return [{"at": start, "said": f"{low:.4g}"}]
+        return [{"at": start, "text": f"{low:.4g}"}]
     rough_step = (high - low) / 4
     power = 10 ** math.floor(math.log10(rough_step))
     step = next(each * power for each in (1, 2, 5, 10) if each * power >= rough_step * 0.8)
     numbers = step * np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     return [
-        {"at": round(start + side * (n - low) / (high - low), 4), "said": f"{n + 0.0:.4g}"}
+        {"at": round(start + side * (n - low) / (high - low), 4), "text": f"{n + 0.0:.4g}"}
         for n in numbers
     ]

@@ -28,7 +28,7 @@ def panel_domains(widths: Sequence[float], gap: float) -> list[list[float]]:
 
 
 def axis_name(axis: str, number: int) -> str:
-    """plotly's name of an axis, counted from nought: xaxis, xaxis2; x, x2."""
+    """plotly's name of an axis, counted from zero: xaxis, xaxis2; x, x2."""
     return f"{axis}{number + 1}" if number else axis
 
 

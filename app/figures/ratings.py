@@ -1,4 +1,4 @@
-"""What people said, drawn: means with intervals, shares of verdicts, shortcomings, rankings.
+"""Raters' verdicts as charts: means with intervals, shares of verdicts, shortcomings, rankings.
 
 Tables come from `peftcore.analysis.preference` and `agreement`; looks say what is drawn how.
 """
@@ -17,7 +17,7 @@ from app.figures.rows import empty_chart, label_rows, two_line_name, wrap_title
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 
 ROW_HEIGHT = 52  # pixels
-# From yes to no; dark enough on white and light enough on black, and told apart by place and words.
+# From yes to no; dark enough on white, light enough on black; position and words tell them, too.
 VERDICT_COLOURS = ("#2F7D5B", "#7FB89C", "#E0A868", "#C4573A", "#8C5FB0")
 
 

@@ -26,9 +26,7 @@ def scores_by_value_chart(
     span = float(table["place"].max() - table["place"].min()) or 1.0
     for nth, (line, rows) in enumerate(table.groupby("line", sort=False)):
         style = styles[str(line)]
-        x_offset = (
-            0.008 * span * (nth - (len(lines) - 1) / 2)
-        )  # so that intervals can be told apart
+        x_offset = 0.008 * span * (nth - (len(lines) - 1) / 2)  # so that intervals do not overlap
         estimates = {x_value: interval(part[metric]) for x_value, part in rows.groupby("place")}
         seeds |= {estimate.n for estimate in estimates.values()}
         figure.add_scatter(

@@ -1,6 +1,6 @@
 """The experimenter's side of the Rate page: projects, raters, their links, how far they are.
 
-A secret link is shown once, when it is made; the book keeps only its hash.
+A secret link is shown once, when it is made; the store keeps only its hash.
 """
 
 from __future__ import annotations
@@ -37,15 +37,7 @@ MODES = {
 
 def show(login: str = "") -> None:
     """Projects, or the form for a new one."""
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default=VIEWS[0],
-        required=True,
-        key="rate.view",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    view = widgets.view_switch("rate", VIEWS)
     if view == VIEWS[1]:
         _new_project(current_experimenter(login))
         return
@@ -223,7 +215,7 @@ def _show_project(user: RatingUser, project: Project) -> None:
         )
     open_leases = int(rated_items["held"].sum())
     words = f"**{done} of {wanted}** verdicts" + (
-        f", {open_leases} items held just now" if open_leases else ""
+        f", {open_leases} items reserved just now" if open_leases else ""
     )
     st.progress(done / wanted if wanted else 0.0, text=words)
     st.markdown(MODES[project.settings.mode])
@@ -317,7 +309,7 @@ def _invite_all(user: RatingUser, project: Project) -> None:
 
 
 def _keep_links(project: Project, invitations: Sequence[Invitation]) -> None:
-    """Keep new links for this visit only; the book has none to show again."""
+    """Keep new links for this visit only; the store has none to show again."""
     kept: dict[str, Invitation] = st.session_state.setdefault(f"rate.links.{project.id}", {})
     kept |= {each.rater: each for each in invitations}
 
@@ -376,7 +368,7 @@ def _access_panel(user: RatingUser, project: Project) -> None:
             args=(user, project),
         )
         st.caption(
-            "This server listens on this machine only unless it was told otherwise. To let raters "
+            "This server listens on this machine only unless it is set otherwise. To let raters "
             "in from elsewhere, start a second one on the same workspace with "
             "`PEFTCORE_RATERS_ONLY=1`: it has the Rate page and nothing else."
         )

@@ -1,4 +1,4 @@
-"""Items on which raters disagree, to be settled; what each of them said stays as it is."""
+"""Items on which raters disagree, to be settled; their own verdicts stay as they are."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ STYLE = """<style>
 .ratings-item dd {margin: 0 0 .35rem; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap}
 .ratings-text {border-left: 4px solid; padding: .15rem 0 .15rem .6rem; margin: .4rem 0;
   overflow-wrap: anywhere}
-.ratings-said {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
+.ratings-verdicts {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
   margin-top: .5rem}
 </style>"""
 
 
 def show_disagreements(project_results: ProjectResults) -> None:
-    """The items with the widest spread first, each with what was said and a form to settle it."""
+    """The items with the widest spread first, each with the verdicts and a form to settle it."""
     table = questions.verdict_spread(
         project_results.verdicts, project_results.mode, _pick_dimension(project_results)
     )
@@ -103,7 +103,7 @@ def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -
     )
     return (
         f'<div class="ratings-item"><dl style="margin:0;padding:0">{fields}</dl>{"".join(texts)}'
-        f'<div class="ratings-said">{verdicts_html}</div></div>'
+        f'<div class="ratings-verdicts">{verdicts_html}</div></div>'
     )
 
 

@@ -68,8 +68,8 @@ def _sign_in(visitor: Visitor) -> RatingUser | None:
 
 
 def _session_of(user: RatingUser) -> RaterSession:
-    """The desk of this visit, one for each rater."""
-    sessions: dict[str, RaterSession] = st.session_state.setdefault("rate.desks", {})
+    """Return the session of this visit, one for each rater."""
+    sessions: dict[str, RaterSession] = st.session_state.setdefault("rate.sessions", {})
     return sessions.setdefault(user.rater, RaterSession())
 
 

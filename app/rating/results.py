@@ -97,7 +97,7 @@ class ProjectResults:
 
     @cached_property
     def correct_share(self) -> float | None:
-        """In which share of the methods' explanations the answer is right; None if not told."""
+        """Share of the methods' explanations whose answer is right; None if not recorded."""
         correct = self.origins.loc[self.origins["source"] != GOLD, "correct"].dropna()
         return float(correct.mean()) if len(correct) else None
 

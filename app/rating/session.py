@@ -1,7 +1,7 @@
-"""What a rater's acts do: the desk of one visit, between the card in the browser and the book.
+"""What a rater's acts do: the session of one visit, between the card and the store of ratings.
 
-An act is numbered by the card that sent it and applied once; the desk remembers the numbers, and
-the book refuses a key it has seen, so acts that arrive again after a broken connection do no harm.
+An act is numbered by the card that sent it and applied once; the session remembers the numbers, and
+the store refuses a key it has already, so acts that arrive twice do no harm.
 Everything here goes through `peftcore.rating`, which checks who may do what.  No Streamlit.
 """
 
@@ -43,7 +43,7 @@ class CardAction(Settings):
 
 @dataclass
 class RaterSession:
-    """What one visit looks at; everything that matters is in the book."""
+    """What one visit looks at; everything that matters is in the store."""
 
     current_lease: str | None = None  # the lease shown; None: whatever comes next
     note: str = ""
@@ -64,7 +64,7 @@ def apply_actions(
     session: RaterSession,
     actions: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Do what is new among the acts, in order; what cannot be done becomes the desk's note."""
+    """Do what is new among the acts, in order; what cannot be done becomes the session's note."""
     for values in actions:
         try:
             action = CardAction.make(values)
@@ -154,7 +154,7 @@ def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> Non
 
 
 def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) -> Screen | None:
-    """What the desk shows now; None if there is nothing for this rater."""
+    """What the session shows now; None if there is nothing for this rater."""
     if session.current_lease is not None:
         return rating.read_screen(store, user, session.current_lease)
     next_screen = rating.next_item(store, user)
@@ -172,14 +172,14 @@ def card_stage(session: RaterSession, shown: Screen | None) -> CardStage:
 
 
 def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) -> dict[str, Any]:
-    """All that the card in the rater's browser is told."""
+    """All that the card in the rater's browser receives."""
     shown = current_screen(store, user, session)
     past, briefing = rating.past_items(store, user), rating.briefing(store, user)
     session.payload_number += 1
     return {
-        "desk": session.id,
+        "session": session.id,
         "turn": session.payload_number,
-        "seen": dict(session.last_applied),
+        "applied": dict(session.last_applied),
         "note": session.note,
         "rater": user.rater,
         "stage": card_stage(session, shown),
@@ -192,7 +192,7 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
         "dimensions": [list(pair) for pair in rating.DIMENSIONS.items()],
         "steps": list(rating.STEPS),
         "shortcomings": [list(pair) for pair in rating.SHORTCOMINGS.items()],
-        "said": _current_verdict(past, shown),
+        "verdict": _current_verdict(past, shown),
         "welcome": len(past) <= 1 and bool(shown) and not (shown and shown.draft),
         "back": bool(past) and (shown is None or shown.position > 1),
         "undo": any(each.state != "open" for each in past),

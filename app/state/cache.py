@@ -87,7 +87,7 @@ def list_methods() -> list[type[Adapter]]:
 
 
 def list_bases() -> list[BaseInfo]:
-    """Every base model at hand, described without loading it; those that write come first."""
+    """Describe every base model of this machine without loading it, those that write first."""
     from peftcore.models.catalog import base_names, describe_base
 
     return sorted(
@@ -180,7 +180,7 @@ def base_model(name: str) -> BaseModel:
 
 
 def adapted_model(run_id: str) -> AdaptedModel:
-    """The base wearing what a run learnt, kept in memory."""
+    """The base model with a run's trained adapter, kept in memory."""
     weights = run_store().open(run_id).folder / "adapter.safetensors"
     version = weights.stat().st_mtime_ns if weights.is_file() else 0
     return _adapted_model(run_id, str(paths.workspace_folder()), version)

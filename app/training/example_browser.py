@@ -69,7 +69,7 @@ def example_table(rows: Sequence[Example]) -> pd.DataFrame:
     return frame[columns]
 
 
-def select_example(matches: Sequence[Example], rows: Sequence[Example], split: Split) -> None:
+def select_example(matches: Sequence[Example], rows: Sequence[Example], split: str) -> None:
     """The table of what was found; ticking a row shows that example in full."""
     key = f"data.table.{split}"
 

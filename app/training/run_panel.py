@@ -115,7 +115,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
     st.progress(share, text=f"Step {status.step:,} of {steps:,}")
     facts = {
         "Seeds": str(run.spec.population.seeds),
-        "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
+        "Trainable parameters": f"{status.trainable:,}" if status.trainable else "not yet",
         "Time worked": widgets.format_duration(status.seconds),
         "Time left": _time_left(status, steps),
     }
@@ -280,7 +280,7 @@ def show_results(run: Run) -> None:
     if run.scores():
         st.header("Scores", anchor=False)
         _show_scores(run)
-    st.header("Take away", anchor=False)
+    st.header("Export", anchor=False)
     with st.container(horizontal=True):
         answers = run.answers()
         if not answers.empty:

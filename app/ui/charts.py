@@ -33,7 +33,7 @@ def chart(
 ) -> None:
     """The figure in the page's width, its numbers below; saved files are called `name`.
 
-    `on_select` is told the custom data of the point that was clicked.  A table given as a function
+    `on_select` gets the custom data of the point that was clicked.  A table given as a function
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
     file_format = image_format()

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from peftcore.models.catalog import BaseInfo
 
 T = TypeVar("T")
+RENAMED_VIEWS = {("landscape.view", "Ground"): "Loss surface"}  # key and old value → value of today
+
+
+def open_renamed_views() -> None:
+    """Let an address with a view's old name open the view of today; call before the page runs."""
+    for (key, old), new in RENAMED_VIEWS.items():
+        if st.query_params.get(key) == old:
+            st.session_state[key] = new
 
 
 def sync_with_url(
@@ -133,7 +141,7 @@ def why_run_missing(needed: str) -> Callable[[str], str]:
 
 
 def pick_task(key: str) -> Task:
-    """A choice among all tasks, in the address too."""
+    """Offer all tasks; the choice stands in the address."""
     known = {task.name: task for task in cache.list_tasks()}
     names = list(known)
 
@@ -146,11 +154,11 @@ def pick_task(key: str) -> Task:
 
 
 def pick_base(key: str) -> BaseInfo:
-    """A choice among the base models at hand, in the address too."""
+    """Offer the base models of this machine; the choice stands in the address."""
     known = {info.name: info for info in cache.list_bases()}
     if not known:
         raise BadInput(
-            "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
+            "there is no base model: assets/models is empty and PEFTCORE_MODELS names none"
         )
     change = sync_with_url("Base model", key, list(known))
     return known[st.selectbox("Base model", list(known), key=key, on_change=change)]

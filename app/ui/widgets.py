@@ -6,7 +6,7 @@ Nothing here computes results; what is shown comes from the caller.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import pandas as pd
@@ -124,6 +124,21 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
         on_click="ignore",
         icon=":material/download:",
     )
+
+
+def view_switch(page: str, views: Iterable[str]) -> str:
+    """Offer a page's views, the first unless the address names another; return the chosen one."""
+    options = list(views)
+    view: str = st.segmented_control(
+        "View",
+        options,
+        default=options[0],
+        required=True,
+        key=f"{page}.view",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    return view
 
 
 def page_link(page: str, label: str, **query: str) -> None:

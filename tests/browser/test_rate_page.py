@@ -194,7 +194,7 @@ async ([code, data, next]) => {
   for (const key of ["1", "Enter", "1", "Enter"]) press(key); // the last two wait
   const before = sent.at(-1).map((act) => act.do);
   const client = sent.at(-1)[0].client;
-  next.seen = { [client]: 2 };
+  next.applied = { [client]: 2 };
   const young = component(next);
   mount(young);
   leave();
@@ -214,15 +214,15 @@ def test_a_card_that_streamlit_builds_anew_keeps_the_keys_that_wait(chromium, ho
     """On a busy server the element comes anew between two screens; the card moves into it."""
     book = rating.RatingStore()
     who = rated.rater(book, rated.project(book, 2))
-    desk = session.RaterSession()
-    first = session.card_payload(book, who, desk)
+    rater_session = session.RaterSession()
+    first = session.card_payload(book, who, rater_session)
     lease, answer = first["screen"]["lease"], first["screen"]["options"][0]
     actions = [
         {"client": "x", "n": 1, "do": "draft", "lease": lease, "content": {"answer": answer}},
         {"client": "x", "n": 2, "do": "answer", "lease": lease, "text": answer},
     ]
-    session.apply_actions(book, who, desk, actions)
-    then = session.card_payload(book, who, desk)
+    session.apply_actions(book, who, rater_session, actions)
+    then = session.card_payload(book, who, rater_session)
     assert (first["stage"], then["stage"]) == ("answer", "judge")
     page = chromium.new_page()
     code = (paths.ROOT / "app" / "frontend" / "rate_card.js").read_text()

@@ -158,7 +158,7 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     page.number_input(key="attention.count.miniworld_nli").set_value(2).run()
     page.button(key="attention.measure").click().run()
     (chart,) = charts(sound(page))
-    assert "Learnt positions (share), change" in chart["layout"]["title"]["text"]
+    assert "Virtual tokens (share), change" in chart["layout"]["title"]["text"]
     assert "n = 2 test examples" in words(page)
     assert "4 seeds" in words(page)
     table = tabled(page, "attention.heads")

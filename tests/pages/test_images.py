@@ -73,7 +73,8 @@ def test_an_address_names_the_task_by_its_id():
         r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
     )
     assert page.selectbox[0].value == style.id
-    assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
+    options = page.segmented_control(key=f"images.eye.{style.id}").options
+    assert "Facts that match the prompt" in options
     page.segmented_control(key="images.view").set_value("Methods").run()
     assert page.segmented_control(key="images.task").value == "pictures_style"
 
@@ -88,7 +89,7 @@ def test_an_address_of_old_names_its_task_still():
 def test_a_view_of_atoms_says_which_task_has_none():
     page = opened("Editing", task="pictures_digit_alone")
     told = words(page).replace("\\", "")
-    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in told
+    assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in told
     assert page.segmented_control(key="images.task").value == "pictures_digit"
 
 
@@ -105,7 +106,7 @@ def test_the_slider_draws_with_fewer_atoms():
     line = page.dataframe[-1].value
     assert list(line["Atoms kept"])[:3] == [0, 1, 2]
     assert line["Pictures changed"].iloc[0] == 0
-    share = line["As asked (%)"]
+    share = line["Match the prompt (%)"]
     assert share.iloc[0] <= 20
     assert share.iloc[-1] >= 70
 
@@ -167,7 +168,7 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     told = words(sound(page))
     assert "16 pictures of new ones a point and seed; 2 seeds" in told
     line = page.dataframe[-1].value.iloc[0]
-    assert line["Kept first"] == "Earns most"
+    assert line["Kept first"] == "Largest gain when added"
     assert line["Spearman (95 %)"] == "1.000 (1.000 to 1.000)"
     assert (line["Steps up"], line["Deepest fall"]) == ("2 of 2", "0.000")
     assert not [button for button in page.button if button.key and key in button.key]

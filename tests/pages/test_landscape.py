@@ -101,7 +101,7 @@ def test_without_runs_it_says_what_to_do_next():
 
 
 @pytest.mark.parametrize(
-    "name", ["Ground", "Cuts", "Between two", "Flatness", "Validation", "Vertices"]
+    "name", ["Loss surface", "Cuts", "Between two", "Flatness", "Validation", "Vertices"]
 )
 @pytest.mark.parametrize("simplex_", [True, False])
 def test_every_view_opens_before_anything_was_measured(name, simplex_):
@@ -129,11 +129,11 @@ def test_a_measured_face_is_drawn_with_its_facts():
     assert "n = 24 examples" in figure["layout"]["title"]["text"]
     assert "contour" in {trace["type"] for trace in figure["data"]}
     assert "Click a point" in words(page)
-    page.segmented_control(key="landscape.shape").set_value("In relief").run()
+    page.segmented_control(key="landscape.shape").set_value("3D surface").run()
     assert not charts(sound(page))
-    relief = json.loads(page.get("bidi_component")[0].proto.json)
-    assert "n = 24 examples" in relief["said"]
-    assert len(relief["rows"]) == 190
+    surface = json.loads(page.get("bidi_component")[0].proto.json)
+    assert "n = 24 examples" in surface["facts"]
+    assert len(surface["rows"]) == 190
 
 
 def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():

@@ -75,7 +75,7 @@ def test_in_the_whole_stack_a_deeper_layer_changes_and_the_page_says_why():
     choose(page, "limits.layer", 1)
     assert "Order of content unchanged" in words(page)
     choose(page, "limits.inputs", "Whole stack")
-    assert "layers below, which wear the prefix too" in words(page)
+    assert "layers below, which have the prefix too" in words(page)
 
 
 def test_naive_positions_change_nothing_on_relative_ones():

@@ -104,7 +104,7 @@ def show_one_atom(subject: AtomsSubject) -> None:
             width=200,
         )
         gain = st.slider(
-            "Its gain", -2.0, 4.0, 0.0, 0.25, key="atoms.gain", help="0 removes it, 1 leaves it"
+            "Gain", -2.0, 4.0, 0.0, 0.25, key="atoms.gain", help="0 removes it, 1 leaves it"
         )
     if number != chosen_atom:
         selection.choose_atom(subject, number)
@@ -176,7 +176,7 @@ def _is_right(task: Task | None, answer: str, gold: list[Example]) -> bool | Non
 
 
 def show_two_runs(subject: AtomsSubject) -> None:
-    """The atoms of two runs worn at once."""
+    """Show the atoms of two runs applied at once."""
     others = [run for run in selection.candidate_runs() if _can_combine(subject, run)]
     runs_by_id = {run.id: run for run in others}
     if not runs_by_id:
@@ -213,7 +213,7 @@ def show_two_runs(subject: AtomsSubject) -> None:
 
 
 def _can_combine(subject: AtomsSubject, run: Run) -> bool:
-    """Whether two runs' atoms can be worn at once."""
+    """Return whether two runs' atoms can be applied at once."""
     own_spec, other_spec = subject.run.spec, run.spec
     shared_settings = ("components", "stacks", "relative", "rounds")
     return (

@@ -1,6 +1,6 @@
 """What the Atoms page is about: a run of atoms, one of its seeds, and what was measured of it.
 
-What lies on disk is read again only when its file has changed; adapters worn are kept in memory.
+What lies on disk is read again only when its file has changed; adapted models are kept in memory.
 """
 
 from __future__ import annotations

@@ -40,9 +40,9 @@ def why_not_drawn(pattern: AttentionPattern, view: View) -> str:
     longest = max(q, k)
     if longest > MAX_TOKENS:
         return (
-            f"{longest} positions are too many for lines; up to {MAX_TOKENS} can be told apart. "
-            "The view Patterns shows any input, and a shorter text or leaving out learnt "
-            "positions shows here."
+            f"{longest} positions are too many for lines; up to {MAX_TOKENS} can be read. "
+            "The view Patterns shows any input, and a shorter text or leaving out virtual "
+            "tokens shows here."
         )
     line_count = heads * q * k * (pattern.layers if view == "model" else 1)
     if line_count > MAX_LINES[view]:

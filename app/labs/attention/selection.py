@@ -80,7 +80,7 @@ class AttentionComparison:
 
 
 def subjects_by_id() -> dict[str, AttentionSubject]:
-    """Every finished run on a base at hand, then every base; by id."""
+    """Return every finished run with a base here, then every base, by id."""
     base_names = {info.name for info in cache.list_bases()}
     runs = [run for run in selection.finished_runs() if run.spec.base in base_names]
     styles = run_styles.styles_by_run(runs)
@@ -113,7 +113,7 @@ def pick_subjects(
         name="run",
         format_option=names.__getitem__,
         first=_default_subject(subjects),
-        missing=url_state.why_run_missing("finished runs on a base at hand can be looked into"),
+        missing=url_state.why_run_missing("it needs a base model of this machine"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
@@ -161,7 +161,7 @@ def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
 
 
 def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
-    """The task whose examples are at hand, and the text to read: one of them, or typed."""
+    """Offer a task's examples and typed text; return the task's name and the text to read."""
     names = [task.name for task in cache.list_tasks() if cache.has_local_data(task.name)]
     first_task = after.run.spec.task if after.run else names[0]
     names = [first_task, *(name for name in names if name != first_task)]

@@ -68,7 +68,7 @@ def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
 
 
 def _pick_number(title: str, name: str, count: int) -> int:
-    """A layer or head, counted from one for people and from nought in here."""
+    """A layer or head, counted from one for people and from zero in the code."""
     key = f"attention.{name}"
     if st.session_state.get(key, 1) > count:
         st.session_state[key] = count
@@ -80,7 +80,7 @@ def _select_head(layer: int, head: int) -> None:
 
 
 def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
-    """What is left out of the pictures: special tokens, learnt positions, one text of a pair."""
+    """What is left out of the pictures: special tokens, virtual tokens, one text of a pair."""
     display_titles = {
         "shown": "Shown",
         "hidden": "Hidden",
@@ -91,7 +91,7 @@ def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
         left, right = st.columns(2)
         for column, name, title, advice in (
             (left, "special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
-            (right, "learnt", "Learnt positions", "Positions of a prefix or a soft prompt."),
+            (right, "learnt", "Virtual tokens", "Positions of a prefix or a soft prompt."),
         ):
             options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
             chosen[name] = column.segmented_control(
@@ -191,13 +191,13 @@ def _pattern_panels(
 
 
 def _hover_notes(after: AttentionPattern, variation: Any) -> list[list[str]]:
-    """What is said of every head on hover."""
+    """Return the hover text of every head."""
     measures = analysis.measure_heads(after)
     return [
         [
-            f"learnt positions take {measures['learnt'][y, x]:.2f}, special tokens "
+            f"virtual tokens take {measures['learnt'][y, x]:.2f}, special tokens "
             f"{measures['special'][y, x]:.2f}"
-            + (f"; {variation[y, x]:.2f} looks elsewhere now" if variation is not None else "")
+            + (f"; {variation[y, x]:.2f} total variation" if variation is not None else "")
             for x in range(after.heads)
         ]
         for y in range(after.layers)
@@ -213,7 +213,7 @@ def _overview_table(after: AttentionPattern, variation: Any) -> pd.DataFrame:
             row: dict[str, Any] = {"Layer": y + 1, "Head": x + 1}
             row |= {MEASURES[name].title: values[y, x] for name, values in measures.items()}
             if variation is not None:
-                row["Looks elsewhere now"] = variation[y, x]
+                row["Total variation"] = variation[y, x]
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -243,10 +243,10 @@ def _show_measures(selected: SelectedHead) -> None:
     if selected.before is not None:
         variation = analysis.total_variation(selected.before, selected.after)[at]
         advice = (
-            "Share of attention that looks elsewhere than before (total variation): half the "
+            "Total variation distance between the rows before and after: half the "
             "summed change of each query, the mean over queries"
         )
-        next(columns).metric("Looks elsewhere", f"{variation:.1%}", help=advice)
+        next(columns).metric("Total variation", f"{variation:.1%}", help=advice)
     for name, values in after_measures.items():
         measure, share = MEASURES[name], MEASURES[name].unit == "share"
         unit = "" if share else f" ({measure.unit})"
@@ -281,7 +281,7 @@ def _show_caption(selected: SelectedHead, show: ShownSide) -> None:
     words = [f"n = 1 input, {seed}. P and S number the positions of a prefix or a soft prompt."]
     if show in ("Change", "Side by side"):
         words.append(
-            "Blue is attention gained, orange lost, all on one scale; a learnt position had none "
+            "Blue is attention gained, orange lost, all on one scale; a virtual token had none "
             "before."
         )
     if selected.after.attention_kind != "cross" and selected.before is not None and selected.layer:
@@ -321,7 +321,7 @@ def show_one_query(selected: SelectedHead) -> None:
     if side == "Before" and selected.before is not None:
         pattern, query = selected.before, _counterpart(selected, query)
         if query < 0:
-            st.info("This query is a learnt position, which the other model does not have.")
+            st.info("This query is a virtual token, which the other model does not have.")
             return
     trace = analysis.trace_query(pattern, selected.layer, selected.head, query)
     title = f"{trace.query.text} ({query + 1}) in {selected.position_text}, {side.lower()}"
@@ -338,12 +338,12 @@ def show_one_query(selected: SelectedHead) -> None:
         f"The query's vector times a key's, element by element (left), summed, times {scale:.3g}, "
         "plus what the model adds for the distance of two positions, is the score. e to the "
         "power of the score, divided by the sum over all keys, is the weight. Orange bars are "
-        "learnt positions; keys without a bar may not be looked at."
+        "virtual tokens; keys without a bar may not be looked at."
     )
 
 
 def _counterpart(selected: SelectedHead, query: int) -> int:
-    """The same token among the other model's queries; -1 for a learnt position."""
+    """The same token among the other model's queries; -1 for a virtual token."""
     assert selected.before is not None
     text = [i for i, t in enumerate(selected.after.queries) if t.kind not in analysis.LEARNED_KINDS]
     other_text = [
@@ -357,7 +357,7 @@ def show_head_statistics(selected: SelectedHead) -> None:
     comparison = selected.comparison
     examples = cache.split_examples(comparison.task, "test").examples
     if not examples:
-        st.info("This task has no test examples at hand.")
+        st.info("This task has no test examples on this machine.")
         return
     max_examples = min(len(examples), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -39,7 +39,7 @@ def has_shipped_map(name: str) -> bool:
 
 
 def pick_base() -> str:
-    """A choice among the bases at hand and the published ones."""
+    """Offer the bases of this machine and the published ones."""
     local_bases = sorted(
         (info.name for info in cache.list_bases()), key=lambda name: not has_shipped_map(name)
     )

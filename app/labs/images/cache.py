@@ -30,7 +30,7 @@ def runs_of_task(task: str) -> list[Run]:
 
 
 def atom_runs_by_task() -> dict[str, list[Run]]:
-    """Runs whose atoms are at hand, by task; tasks without any are left out."""
+    """Return runs with atoms on this machine by task, leaving out tasks without any."""
     runs_by_task: dict[str, list[Run]] = {task: [] for task in results_store.TASKS}
     for run in _image_store(str(paths.workspace_folder())).all():
         is_atom_run = run.spec.method == "atoms" and run.spec.task in runs_by_task

@@ -99,7 +99,7 @@ def _slider_table(world: str, images_by_count: Mapping[int, GeneratedImages]) ->
         rows.append(
             {
                 "Atoms kept": count,
-                "As asked (%)": _in_percent(images.alignment),
+                "Match the prompt (%)": _in_percent(images.alignment),
                 f"{figures.BELIEF_TITLES[world]} (%)": _in_percent(images.belief),
                 "Pictures changed": sum(one != other for one, other in pairs),
                 "Read as": ", ".join(sorted(set(images.descriptions))),
@@ -256,7 +256,7 @@ def _show_panels(
     columns: int = 4,
     across: int,
 ) -> None:
-    """Pictures side by side, what share of each panel is as asked, and who says so."""
+    """Show images side by side, the share of each panel that matches the prompt, and the judge."""
     image_grid.show(
         world,
         {panel: images.pictures for panel, images in images_by_panel.items()},
@@ -276,5 +276,7 @@ def _show_panels(
 
 
 def _alignment_note(alignment: float | None) -> str:
-    """What share is as asked, if the prompt asks for something that can be read back."""
-    return "not judged" if alignment is None else f"{figures.format_percent(alignment)} as asked"
+    """Return the share that matches the prompt in words, if a classifier can judge it."""
+    if alignment is None:
+        return "not judged"
+    return f"{figures.format_percent(alignment)} match the prompt"

@@ -30,14 +30,14 @@ TASK_TITLES = {
     "pictures_digit_alone": "Unseen digit, nothing rehearsed",
 }
 TASK_NOTES = {
-    "pictures_digit": f"New is the digit {digits.UNSEEN_DIGIT}, which the base never saw; old "
-    "digits are rehearsed beside it.",
-    "pictures_digit_alone": f"The digit {digits.UNSEEN_DIGIT} again, with no old digits beside it: "
+    "pictures_digit": f"New is the digit {digits.UNSEEN_DIGIT}, which pretraining left out; old "
+    "digits are rehearsed with it.",
+    "pictures_digit_alone": f"The digit {digits.UNSEEN_DIGIT} again, without old digits: "
     "what is forgotten shows among old prompts.",
-    "pictures_concept": f"New is the shape {scenes.UNSEEN_SHAPE}, which no scene that the base saw "
-    "has; old scenes are rehearsed beside it.",
+    "pictures_concept": f"New is the shape {scenes.UNSEEN_SHAPE}, which pretraining left out; "
+    "old scenes are rehearsed with it.",
     "pictures_style": f"New are scenes “{scenes.UNSEEN_STYLE}”, in which every shape is black; old "
-    "scenes are rehearsed beside them.",
+    "scenes are rehearsed with them.",
 }
 PROMPTS: Mapping[str, tuple[str, ...]] = {
     "digits": tuple(digits.digit_prompt(w) for w in (digits.UNSEEN_DIGIT, *digits.SEEN_DIGITS)),
@@ -101,11 +101,11 @@ def _why_task_missing(requested: str) -> str:
     title = TASK_TITLES.get(requested)
     if title is None:
         return f"There is no task “{requested[:60]}” here."
-    return f"No atoms of “{title}” are at hand: train sparse atoms on it to see them."
+    return f"There are no atoms of “{title}” yet: train sparse atoms on it first."
 
 
 def pick_task_with_atoms() -> tuple[str, list[Run]]:
-    """A task that has a run whose atoms are at hand, and these runs; empty while none has."""
+    """A task that has a run with atoms, and these runs; empty while none has."""
     runs_by_task = cache.atom_runs_by_task()
     if not runs_by_task:
         show_no_runs("pictures_digit")

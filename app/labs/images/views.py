@@ -60,7 +60,7 @@ def show_methods() -> None:
             correct = [
                 bool(recognise.matches_prompt(world, prompt, picture)) for prompt, picture in pairs
             ]
-        notes[name] = f"{sum(correct)} of {len(correct)} as asked"
+        notes[name] = f"{sum(correct)} of {len(correct)} match the prompt"
     prompts = rows.source.tolist()
     image_grid.show(
         world,
@@ -101,7 +101,7 @@ def _show_scores(task: str, runs: list[Run]) -> None:
         f"{_base_scores_text(cache.runs_of_task(task))}"
     )
     st.caption(
-        "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
+        "Share of images that match the prompt, new and old: mean and 95 % interval over "
         f"{spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
         f"{_old_examples_per_new(task) * spec.training.shots or 'no'} old ones beside them."
@@ -115,9 +115,9 @@ def _pruning_gain_text(figure: Mapping[str, Any]) -> str:
     table = summary.cross_validated_pruning(figure)
     new, old = (_signed_interval(interval(table[name])) for name in ("gain", "old_gain"))
     return (
-        f"Without the atoms that are needed least, the share as asked changes by {new} on new and "
-        f"by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for each "
-        "seed by the others."
+        f"Without the atoms that are needed least, the share that matches changes by {new} on new "
+        f"and by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for "
+        "each seed by the others."
     )
 
 
@@ -198,7 +198,7 @@ def show_pruning_curve(
 
 
 def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
-    """How steadily pictures become what was asked for as atoms are added in an order, in words."""
+    """Describe how steadily images approach the prompt as atoms are added in an order."""
     metric = summary.headline_metric(figure)
     rise = cache.metric_rise(run, metric, by)
     metric_title = figures.metric_title(tasks.find_task(run.spec.task).image_world, metric).lower()
@@ -243,7 +243,7 @@ def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
         "Rank correlations of the number of atoms with the mean over seeds; 1 is monotone. "
         "Intervals by drawing seeds again and again. Steps up: from one number of atoms to the "
         "next without a fall; deepest fall: below what fewer atoms gave. Enough: from so many of "
-        f"{figure['atoms']} atoms on, the interval of the share as asked reaches that of all."
+        f"{figure['atoms']} atoms on, the interval of the share that matches reaches that of all."
     )
 
 
@@ -267,7 +267,7 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
-        f"on new prompts of its own the shape's run draws {one:.2f} as asked and the style's "
+        f"on new prompts of its own the shape's run matches in {one:.2f} and the style's "
         f"{other:.2f}; were the two independent, both together would reach {independent:.2f}."
     )
     if "grid" not in figure:
@@ -290,7 +290,7 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
     st.caption(
         "Shares are tried on as many other prompts of the same kind, mean of "
-        f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes are as asked, "
+        f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes match, "
         "then most facts; above they are judged on the prompts that were not used to choose them."
     )
 
@@ -333,6 +333,6 @@ def reader_note(world: str) -> str:
         )
         return f"A classifier fitted on real digits says what is shown{accuracy_text}."
     return (
-        "A picture counts only if every pixel belongs to a shape that was asked for, in its colour "
+        "A picture counts only if every pixel belongs to a shape of the prompt, in its colour "
         f"and place. Shapes: {', '.join(scenes.SHAPES)}."
     )

@@ -61,7 +61,7 @@ def show_flatness(subject: LandscapeSubject) -> None:
 
     st.caption(
         "How fast the loss rises around what each seed learnt: the smaller the numbers, the "
-        "flatter the ground."
+        "flatter the loss surface."
     )
     job_panel.show_job(LandscapeJob, job_request, show, "the flatness of every seed")
     _show_score_correlation(job_request, subject.run)
@@ -171,7 +171,7 @@ def _measured_rows(job_request: LandscapeRequest, run: Run, metric: str) -> pd.D
 
 
 def show_validation(subject: LandscapeSubject) -> None:
-    """What random points of the simplex say of the validation draw, against one value."""
+    """Show the validation loss at random points of the simplex against one value."""
     if subject.vertices == 1:
         widgets.empty_state(
             "This run has one point only",
@@ -193,8 +193,8 @@ def show_validation(subject: LandscapeSubject) -> None:
 
     st.caption(
         "Validation can be read once, at the centroid, or at random points of the simplex: one for "
-        "the whole draw, or one for each example. A copy is the draw read once at random points; "
-        "the mean of R copies strays less than one. Every seed and kept step is measured."
+        "the whole sample, or one for each example. A copy reads the sample once at random points; "
+        "the mean of R copies varies less than one. Every seed and kept step is measured."
     )
     job_request = subject.job_request("validation", seed=0, copies=60)
     job_panel.show_job(LandscapeJob, job_request, show, "the validation distribution")

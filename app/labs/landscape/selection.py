@@ -14,8 +14,8 @@ from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, Landsca
 from peftcore.runs.store import Run
 
 SPLIT_TITLES = {
-    "dev": "Validation draw",
-    "train": "Training draw",
+    "dev": "Validation sample",
+    "train": "Training sample",
     "validation": "Validation split",
     "test": "Test split",
 }

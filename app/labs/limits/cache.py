@@ -41,7 +41,7 @@ class LimitsInput:
 
 
 def candidate_runs() -> list[Run]:
-    """Finished runs that change attention layers, on bases at hand; prefixes first."""
+    """Return finished runs that change attention layers, prefixes first."""
     base_names = {info.name for info in cache.list_bases()}
     runs = [
         run

@@ -24,9 +24,9 @@ MAX_SIDE_BY_SIDE = 12  # choices up to this many stand side by side
 ONE_LAYER, WHOLE_STACK = "This layer alone", "Whole stack"
 CONTROLLED_POSITIONS, SHIFTED_POSITIONS = "Controlled", "Naive"
 SWITCH_HELP = {
-    ONE_LAYER: "Only this layer wears the adapter, so its inputs are the base's. "
+    ONE_LAYER: "Only this layer has the adapter, so its inputs are the base's. "
     "Here the theory is exact.",
-    WHOLE_STACK: "Every layer wears the adapter. From the second one on inputs differ, and so do "
+    WHOLE_STACK: "Every layer has the adapter. From the second one on inputs differ, and so do "
     "patterns: effects compound.",
     CONTROLLED_POSITIONS: "Content keeps its positions in both passes, as the theory demands.",
     SHIFTED_POSITIONS: "The prefix moves the content to later positions, as it does where a "
@@ -59,7 +59,7 @@ def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     )
     other_runs = {run.id: run for run in limits_cache.comparable_runs(runs_by_id[run_id], runs)}
     other_id = right.selectbox(
-        "Beside it",
+        "Compare with",
         [*other_runs, ""],
         format_func=lambda name: _run_label(other_runs[name]) if name else "Nothing",
         key=f"limits.beside.{run_id}",

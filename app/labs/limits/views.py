@@ -98,7 +98,7 @@ def _explain_verdict(subject: LimitsSubject) -> str:
         )
     if not subject.limits_input.single_layer and not subject.summary.keeps_order:
         return (
-            "The order moved because the layers below, which wear the prefix too, hand this layer "
+            "The order moved because the layers below, which have the prefix too, hand this layer "
             "other inputs. The theory is about one layer on the same inputs: switch to this layer "
             "alone to see it hold."
         )

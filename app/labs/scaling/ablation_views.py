@@ -143,7 +143,7 @@ def show_stability(subject: ScalingSubject) -> None:
     st.caption(
         "All finished runs with this run's task, data, examples and seeds. Bars are 95 % "
         "chi-square intervals, as for normal scores: with few seeds they are wide, and runs whose "
-        "bars overlap cannot be told apart."
+        "bars overlap cannot be distinguished."
     )
     widgets.page_link("train", "Train another method on this task")
 
@@ -196,7 +196,7 @@ def show_transfer(subject: ScalingSubject) -> None:
 
 
 def _tasks_for_base(base: str) -> list[str]:
-    """Tasks whose data are at hand and that this base can do."""
+    """Return the tasks with local data that this base can do."""
     encoder = base in catalog.base_names() and catalog.describe_base(base).kind == "encoder"
     at_hand = [task for task in cache.list_tasks() if cache.has_local_data(task.name)]
     return [task.name for task in at_hand if task.labels or not encoder]

@@ -118,7 +118,7 @@ def _show_drift(run: Run, history: SoftPromptHistory) -> None:
     )
     st.caption(
         "Equal seeds begin at equal prompts and read equal batches, so the distance between the "
-        "two starts at nought. Bands are 95 % intervals over seeds."
+        "two starts at zero. Bands are 95 % intervals over seeds."
     )
 
 

@@ -25,14 +25,14 @@ QUESTIONS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
     "pattern of attention among the digits. Fine-tuning can install it; a prefix only scales the "
     "pattern there is, and may not be able to learn the task.",
-    "02": "A model has seen four tasks in pretraining without being told which one is meant, so "
-    "it hedges. A prefix cannot teach it anything new, but it can tell it which of its skills is "
+    "02": "A model has seen four tasks in pretraining without a sign of which one is meant, so "
+    "it hedges. A prefix cannot teach it anything new, but it can select which of its skills is "
     "wanted.",
     "03": "Two things no sequence of pretraining ever asked for: a composition of two skills that "
     "were seen, and counting, which is foreign. At full size and with half a million steps a "
     "prefix learns the composition; at this size it looks unlearnable for a prefix.",
     "04": "The same counting task, once with a prefix and once with rank-1 LoRA on the perceptron, "
-    "with equally many trained numbers and steps. What matters is what the numbers can reach, not "
+    "with equally many trainable parameters and steps. What matters is what they can reach, not "
     "how many there are.",
 }
 DEFAULT_TEXT = "One_token,20_signs!!"

@@ -2,8 +2,10 @@
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.pages import open_page, sound
 
 from app import nav
+from app.ui import url_state
 from app.ui.errors import log_file
 from peftcore import paths
 from peftcore.runs.store import RunStore
@@ -172,3 +174,16 @@ def test_methods_to_train_stand_in_the_address_by_their_ids():
     app.pills(key="train.methods").set_value(["ia3"]).run()
     assert app.query_params["train.methods"] == "ia3"
     assert not app.exception
+
+
+@pytest.mark.parametrize(("key", "old"), url_state.RENAMED_VIEWS)
+def test_an_address_with_an_old_name_of_a_view_opens_the_view_of_today(key, old):
+    page = open_page(key.partition(".")[0], **{key: old})
+    assert page.segmented_control(key=key).value == url_state.RENAMED_VIEWS[key, old]
+
+
+def test_a_view_of_today_that_is_not_the_first_replaces_an_old_name(monkeypatch):
+    monkeypatch.setitem(url_state.RENAMED_VIEWS, ("landscape.view", "Way"), "Between two")
+    page = open_page("landscape", **{"landscape.view": "Way"})
+    assert page.segmented_control(key="landscape.view").value == "Between two"
+    assert sound(page)
