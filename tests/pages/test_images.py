@@ -48,7 +48,7 @@ def test_methods_stand_side_by_side_with_their_scores():
     told = words(page)
     assert "10 new examples for training, and 20 old ones beside them" in told
     assert "The base alone" in told
-    assert "New is the digit three, which the base never saw" in told
+    assert "New is the digit three, which pretraining left out" in told
     assert "on old prompts, 5 seeds paired" in told
     assert "draw a three" in told
     page.segmented_control(key="images.age").set_value("Old").run()
