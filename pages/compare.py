@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.compare import selection, views
-from app.ui import charts, widgets
+from app.ui import charts, pickers, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis import comparability
 
@@ -21,7 +21,7 @@ def show() -> None:
             "train",
         )
         return
-    requested = selection.requested_runs(known_runs)
+    requested = pickers.requested_runs(known_runs)
     left, right = st.columns([3, 2])
     with left:
         of_task = selection.pick_compared_task(known_runs, requested)

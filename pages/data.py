@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.compare.recent_results import metric_title
 from app.figures import examples as figures
+from app.figures.compare import find_measure
 from app.state import cache
 from app.training import example_browser
 from app.training.table_import import show_import_form
-from app.ui import charts, forms, url_state, widgets
+from app.ui import charts, forms, pickers, url_state, widgets
 from peftcore.data.task import Example
 
 st.title("Data", anchor=False)
@@ -18,9 +18,9 @@ if view == "Bring your own file":
     show_import_form("data")
     st.stop()
 
-task = url_state.pick_task("data.task")
+task = pickers.pick_task("data.task")
 st.caption(
-    f"{example_browser.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
+    f"{example_browser.KINDS[task.kind]} Main measure: {find_measure(task.main_metric).title}. "
     f"Source: {widgets.escape_markdown(task.source_note.rstrip('.'))}."
 )
 if not cache.has_local_data(task.name):

@@ -5,7 +5,7 @@ import streamlit as st
 from app.state import cache
 from app.training import specs_from_form, submit, sweep_panel
 from app.training.specs_from_form import TrainForm
-from app.ui import errors, forms, url_state, widgets
+from app.ui import errors, forms, pickers, url_state, widgets
 from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
@@ -18,10 +18,10 @@ st.title("Train", anchor=False)
 methods_by_name = {method.name: method for method in cache.list_methods()}
 left, right = st.columns(2)
 with left:
-    task = url_state.pick_task("train.task")
+    task = pickers.pick_task("train.task")
     st.caption(widgets.escape_markdown(task.source_note))
 with right:
-    base = url_state.pick_base("train.base")
+    base = pickers.pick_base("train.base")
     st.caption(widgets.describe_base(base))
 
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from app.compare import answers as compare_answers
 from app.compare import latex
-from app.compare.selection import Comparison, task_title
+from app.compare.selection import Comparison
 from app.figures import compare, curves, labels
+from app.state.run_catalog import task_title
 from app.ui.charts import chart
 from app.ui.widgets import csv_bytes, escape_markdown, format_duration
 from peftcore.analysis import comparison

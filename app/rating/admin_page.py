@@ -14,11 +14,11 @@ from urllib.parse import urlencode, urlsplit
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
 from app.rating import import_export
+from app.state import run_catalog
 from app.state.access import LINK_PARAM, login_configured
 from app.state.rating_store import current_experimenter, rating_store
-from app.ui import errors, forms, url_state, widgets
+from app.ui import errors, forms, pickers, url_state, widgets
 from app.ui.run_styles import styles_by_run
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
@@ -91,11 +91,11 @@ def _new_project(user: RatingUser) -> None:
         )
         return
     styles, runs_by_id = styles_by_run(runs), {run.id: run for run in runs}
-    linked_runs = selection.requested_runs(runs)  # by a link from the Compare page
+    linked_runs = pickers.requested_runs(runs)  # by a link from the Compare page
     task_names = list(dict.fromkeys(run.spec.task for run in [*linked_runs, *runs]))
-    task = st.selectbox("Task", task_names, format_func=selection.task_title, key="rate.task")
+    task = st.selectbox("Task", task_names, format_func=run_catalog.task_title, key="rate.task")
     of_task = [run for run in runs if run.spec.task == task]
-    preselected = [run for run in linked_runs if run.spec.task == task] or selection.suggest_runs(
+    preselected = [run for run in linked_runs if run.spec.task == task] or run_catalog.suggest_runs(
         of_task
     )
     chosen = st.multiselect(
@@ -109,7 +109,7 @@ def _new_project(user: RatingUser) -> None:
     name = st.text_input(
         "Name of the project",
         key="rate.name",
-        placeholder=f"Explanations of {selection.task_title(task)}",
+        placeholder=f"Explanations of {run_catalog.task_title(task)}",
         help="Raters do not see it.",
     )
     settings = forms.settings_form(ProjectSettings, "rate.settings", skip=("guidelines",))
@@ -142,8 +142,8 @@ def _workload_text(settings: ProjectSettings, runs: int) -> str:
 def runs_to_rate() -> list[Run]:
     """Finished runs of tasks with explanations, newest first."""
     runs = []
-    for run in selection.finished_runs():
-        task = selection.find_task(run.spec.task)
+    for run in run_catalog.finished_runs():
+        task = run_catalog.find_task(run.spec.task)
         if task is not None and task.kind == "explain":
             runs.append(run)
     return runs

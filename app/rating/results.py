@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache, heavy_imports
+from app.state import cache, heavy_imports, run_catalog
 from app.state.rating_store import current_experimenter, rating_store
+from app.state.run_catalog import method_title
 from app.theme import NEUTRAL, RunStyle, style_of_method
-from app.ui.run_styles import method_title, styles_by_run
+from app.ui.run_styles import styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference
 from peftcore.errors import BadInput
@@ -296,7 +296,7 @@ def _metric_scores(
 
 
 def _explanation_references(project_results: ProjectResults) -> dict[str, list[str]]:
-    task = selection.find_task(project_results.project.task)
+    task = run_catalog.find_task(project_results.project.task)
     if task is None:
         return per_item.gold_explanations(project_results.origins_with_examples, None)
     name = task.name

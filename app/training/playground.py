@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.compare.selection import suggest_runs, task_title
 from app.state import cache, heavy_imports
+from app.state.run_catalog import suggest_runs, task_title
 from app.theme import NEUTRAL, RunStyle
 from app.ui import answer_html
 from app.ui.run_styles import styles_by_run

@@ -14,16 +14,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.compare.recent_results import metric_title
 from app.figures import curves
-from app.figures.compare import value_format
+from app.figures.compare import find_measure, value_format
 from app.state import cache
+from app.state.run_catalog import method_title, run_title, task_title
 from app.training import specs_from_form
 from app.ui import charts, errors, widgets
-from app.ui.run_styles import method_title, styles_by_run
-from peftcore import tasks
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis.comparison import interval
-from peftcore.errors import BadInput
 from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
 from peftcore.runs.store import Run, RunStatus
 
@@ -54,22 +52,9 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def task_title(name: str) -> str:
-    """A task's title; an imported table that is gone keeps its name."""
-    try:
-        return tasks.find_task(name).title
-    except BadInput:
-        return name
-
-
 def time_text(moment: float | None) -> str:
     """A time of day here, with the date."""
     return time.strftime("%d %b %H:%M", time.localtime(moment)) if moment else ""
-
-
-def run_title(run: Run) -> str:
-    """How a run is called in a list."""
-    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
 
 
 def show_run(run: Run) -> None:
@@ -240,7 +225,8 @@ def _show_scores(run: Run) -> None:
     st.caption("95 % intervals are Student's t over seeds.")
     with st.expander("Every seed", icon=charts.TABLE_ICON):
         names = run.spec.population.seed_numbers()
-        frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
+        titles = {name: find_measure(name).title for name in scores}
+        frame = pd.DataFrame({titles[name]: values for name, values in scores.items()})
         frame.insert(0, "Seed", names[: len(frame)])
         widgets.table_with_download(
             frame,
@@ -248,8 +234,8 @@ def _show_scores(run: Run) -> None:
             name=f"{run.id}-scores",
             alt="Every score of every seed",
             column_config={
-                metric_title(name): st.column_config.NumberColumn(format=f"%{value_format(name)}")
-                for name in scores
+                column: st.column_config.NumberColumn(format=f"%{value_format(name)}")
+                for name, column in titles.items()
             },
         )
 
@@ -266,7 +252,7 @@ def mean_table(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
         )
         rows.append(
             {
-                "Metric": metric_title(name),
+                "Metric": find_measure(name).title,
                 "Mean": "–" if estimate.mean is None else f"{estimate.mean:{form}}",
                 "95 % interval": limits if estimate.n else "–",
                 "Seeds": estimate.n,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.state.run_catalog import method_title
 from app.theme import RunStyle, style_of_method
-from peftcore.adapters.base import METHODS
 from peftcore.analysis.comparability import Comparable
 from peftcore.runs.spec import RunSpec
 
@@ -40,11 +40,6 @@ def styles_by_run(runs: Sequence[Comparable]) -> dict[str, RunStyle]:
         else styles[run.id]
         for run in runs
     }
-
-
-def method_title(method: str) -> str:
-    """A method's name in words; methods that are gone keep the name they were run under."""
-    return METHODS[method].title if method in METHODS else method
 
 
 def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:

@@ -9,17 +9,11 @@ widget's `on_change`:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
-from app.state import cache
 from app.ui import widgets
-from peftcore.errors import BadInput
-
-if TYPE_CHECKING:
-    from peftcore.data.task import Task
-    from peftcore.models.catalog import BaseInfo
 
 T = TypeVar("T")
 RENAMED_VIEWS = {("landscape.view", "Ground"): "Loss surface"}  # key and old value → value of today
@@ -125,40 +119,3 @@ def _find_option(
     if requested in ids:
         return ids[requested]
     return next((option for option in options if format_option(option) == requested), None)
-
-
-def why_run_missing(needed: str) -> Callable[[str], str]:
-    """Why the run that an address asks for cannot be shown; `needed` says which runs can."""
-
-    def explain(requested: str) -> str:
-        try:
-            run = cache.run_store().open(requested)
-        except BadInput as error:  # has the ids that are close
-            return widgets.as_sentence(str(error))
-        return f"Run {run.id} ({run.spec.method}, {run.status().state}) does not fit: {needed}."
-
-    return explain
-
-
-def pick_task(key: str) -> Task:
-    """Offer all tasks; the choice stands in the address."""
-    known = {task.name: task for task in cache.list_tasks()}
-    names = list(known)
-
-    def title(name: str) -> str:
-        return known[name].title
-
-    change = sync_with_url("Task", key, names, format_option=title)
-    name = st.selectbox("Task", names, format_func=title, key=key, on_change=change)
-    return known[name]
-
-
-def pick_base(key: str) -> BaseInfo:
-    """Offer the base models of this machine; the choice stands in the address."""
-    known = {info.name: info for info in cache.list_bases()}
-    if not known:
-        raise BadInput(
-            "there is no base model: assets/models is empty and PEFTCORE_MODELS names none"
-        )
-    change = sync_with_url("Base model", key, list(known))
-    return known[st.selectbox("Base model", list(known), key=key, on_change=change)]

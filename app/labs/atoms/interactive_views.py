@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection as compare_selection
 from app.figures import atoms as figures
 from app.figures import atoms_scores as score_figures
 from app.labs.atoms import selection
 from app.labs.atoms.selection import AtomsSubject
-from app.state import cache, wait_for_imports
+from app.state import cache, run_catalog, wait_for_imports
 from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import chart
@@ -157,7 +156,7 @@ def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
 
 def _show_card(subject: AtomsSubject, text: str, answers: list[tuple[str, str, str]]) -> None:
     """Answers side by side, words marked that differ from the first."""
-    task = compare_selection.find_task(subject.run.spec.task)
+    task = run_catalog.find_task(subject.run.spec.task)
     gold = [
         e for e in cache.split_examples(subject.run.spec.task, "test").examples if e.source == text
     ]
@@ -255,7 +254,7 @@ def _show_scores(subject: AtomsSubject, job: AtomsJob) -> None:
         figure_args = (
             rows,
             str(task),
-            compare_selection.task_title(str(task)),
+            run_catalog.task_title(str(task)),
             str(first["metric"]),
         )
         chart(

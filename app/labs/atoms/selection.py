@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import url_state
+from app.state import cache, run_catalog
+from app.ui import pickers
 from peftcore import paths
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
@@ -48,55 +47,30 @@ class AtomsSubject:
 
 def candidate_runs() -> list[Run]:
     """Finished runs of atoms; those of which most is known come first."""
-    finished_runs = [
-        run
-        for run in selection.finished_runs()
-        if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
-    ]
+    runs = [run for run in run_catalog.runs_with_adapter() if run.spec.method == METHOD]
     measured_counts = Counter(
         part.run for job in AtomsJob.list_all() for part in job.request.adapter_refs()
     )
-    return sorted(finished_runs, key=lambda run: -measured_counts[run.id])
+    return sorted(runs, key=lambda run: -measured_counts[run.id])
 
 
 def run_label(run: Run) -> str:
     """How a run is called in a list."""
-    spec, settings = run.spec, run.spec.settings
-    threshold = f"threshold {settings.get('threshold', 0):g}"
-    parts = [selection.task_title(spec.task), spec.base, f"{settings.get('atoms')} atoms a matrix"]
-    return " · ".join([*parts, threshold, run.id])
+    settings, task = run.spec.settings, run_catalog.task_title(run.spec.task)
+    atoms, threshold = settings.get("atoms"), settings.get("threshold", 0)
+    return f"{task} · {run.spec.base} · {atoms} atoms a matrix · threshold {threshold:g} · {run.id}"
 
 
 def pick_subject(runs: Sequence[Run]) -> AtomsSubject:
     """A choice of run and seed, kept in the address."""
-    runs_by_id = {run.id: run for run in runs}
-
-    def title_of(run: str) -> str:
-        return run_label(runs_by_id[run])
-
-    on_change = url_state.sync_with_url(
-        "Run",
-        "atoms.run",
-        list(runs_by_id),
-        name="run",
-        format_option=title_of,
-        missing=url_state.why_run_missing(
-            "finished runs of sparse atoms have coefficients to look at"
-        ),
-    )
     left, right = st.columns([5, 1])
     with left:
-        run_id = st.selectbox(
-            "Run", list(runs_by_id), format_func=title_of, key="atoms.run", on_change=on_change
-        )
-    run = runs_by_id[run_id]
-    numbers = run.spec.population.seed_numbers()
+        needed = "finished runs of sparse atoms have coefficients to look at"
+        run = pickers.pick_run(runs, "atoms.run", run_label, needed)
     with right:
-        seed = st.selectbox(
-            "Seed",
-            range(len(numbers)),
-            format_func=lambda index: str(numbers[index]),
-            key=f"atoms.seed.{run.id}",
+        seed = pickers.pick_seed(
+            [run],
+            f"atoms.seed.{run.id}",
             help="Atoms of different seeds have nothing in common, so each seed has its own map.",
         )
     return AtomsSubject(run, seed)

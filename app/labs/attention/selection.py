@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import run_styles, url_state, widgets
+from app.state import cache, run_catalog
+from app.ui import pickers, run_styles, url_state, widgets
 from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
 from peftcore.models import catalog
@@ -82,7 +81,7 @@ class AttentionComparison:
 def subjects_by_id() -> dict[str, AttentionSubject]:
     """Return every finished run with a base here, then every base, by id."""
     base_names = {info.name for info in cache.list_bases()}
-    runs = [run for run in selection.finished_runs() if run.spec.base in base_names]
+    runs = [run for run in run_catalog.finished_runs() if run.spec.base in base_names]
     styles = run_styles.styles_by_run(runs)
     run_subjects = {
         run.id: AttentionSubject(_subject_title(styles[run.id].name, run), run.spec.base, run)
@@ -96,7 +95,7 @@ def subjects_by_id() -> dict[str, AttentionSubject]:
 
 def _subject_title(name: str, run: Run) -> str:
     """A run's name with what it was trained for, unless its name says so already."""
-    task = selection.task_title(run.spec.task)
+    task = run_catalog.task_title(run.spec.task)
     additions = [part for part in (task, run.spec.base) if part not in name and run.spec.task]
     return " · ".join([name.replace(f" · {run.spec.task}", ""), *additions])
 
@@ -113,7 +112,7 @@ def pick_subjects(
         name="run",
         format_option=names.__getitem__,
         first=_default_subject(subjects),
-        missing=url_state.why_run_missing("it needs a base model of this machine"),
+        missing=pickers.why_run_missing("it needs a base model of this machine"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
@@ -177,7 +176,7 @@ def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
         task: str = st.selectbox(
             "Examples of",
             names,
-            format_func=selection.task_title,
+            format_func=run_catalog.task_title,
             key=f"attention.task.{first_task}",
         )
     rows = cache.split_examples(task, "test")

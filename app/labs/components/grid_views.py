@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app.compare.selection import task_title
 from app.figures import compare
 from app.figures import components as figures
 from app.labs.components import picker_component, selection
 from app.state import cache
+from app.state.run_catalog import task_title
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, url_state, widgets
 from app.ui.charts import chart

@@ -12,7 +12,7 @@ from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection, views
 from app.labs.images.views import MIX_TITLES
 from app.state import wait_for_imports
-from app.ui import widgets
+from app.ui import pickers, widgets
 from app.ui.charts import chart
 from peftcore.labs.images import results_store, summary
 
@@ -219,7 +219,7 @@ def show_combined_runs() -> None:
     with middle:
         style = selection.pick_run("Style", runs_by_task["pictures_style"], "images.style")
     with right:
-        seed = selection.pick_seed([concept, style], "images.together.seed")
+        seed = pickers.pick_seed([concept, style], "images.together.seed")
     prompt = selection.pick_prompt("scenes", selection.COMBINED_PROMPT, "together")
     left, right = st.columns(2)
     concept_share = left.slider(

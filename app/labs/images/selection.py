@@ -12,7 +12,7 @@ import streamlit as st
 
 from app.labs.images import cache
 from app.state import wait_for_imports
-from app.ui import url_state, widgets
+from app.ui import pickers, url_state, widgets
 from peftcore import tasks
 from peftcore.labs.images import results_store
 from peftcore.pretraining import image_models
@@ -123,7 +123,7 @@ def pick_subject() -> ImagesSubject | None:
     with left:
         run = pick_run("Run", runs, f"images.run.{task}")
     with right:
-        seed = pick_seed([run], f"images.seed.{task}")
+        seed = pickers.pick_seed([run], f"images.seed.{task}")
     prompt = pick_prompt(tasks.find_task(task).image_world, DEFAULT_PROMPTS.get(task, 0), task)
     return ImagesSubject(run, seed, prompt) if prompt else None
 
@@ -141,17 +141,6 @@ def pick_run(label: str, runs: Sequence[Run], key: str) -> Run:
 def _run_label(run: Run) -> str:
     spec = run.spec
     return f"{spec.training.shots} examples, {spec.training.steps} steps · {run.id}"
-
-
-def pick_seed(runs: Sequence[Run], key: str) -> int:
-    """The place of a seed in runs that are looked at together; shown are the seeds' numbers."""
-    numbers = list(zip(*(run.spec.population.seed_numbers() for run in runs), strict=False))
-    return st.selectbox(
-        "Seed",
-        range(len(numbers)),
-        format_func=lambda index: " and ".join(map(str, dict.fromkeys(numbers[index]))),
-        key=key,
-    )
 
 
 def pick_prompt(world: str, first: int, key: str) -> str:

@@ -11,9 +11,9 @@ import streamlit as st
 
 from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection
+from app.state.run_catalog import method_title
 from app.ui import job_panel, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import method_title
 from app.ui.widgets import escape_markdown
 from peftcore import tasks
 from peftcore.analysis.comparison import Interval, interval

@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
 from app.figures import landscape_flatness as figures
 from app.figures.compare import find_measure
 from app.figures.landscape import facts_text
 from app.labs.landscape import selection as landscape_selection
 from app.labs.landscape.selection import LandscapeSubject
-from app.state import cache
+from app.state import cache, run_catalog
 from app.ui import charts, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis import flatness
@@ -132,7 +131,7 @@ def _same_base_and_task(one: Run, other: Run) -> bool:
 
 
 def _main_metric(run: Run) -> str:
-    scores, task = run.scores(), selection.find_task(run.spec.task)
+    scores, task = run.scores(), run_catalog.find_task(run.spec.task)
     return task.main_metric if task and task.main_metric in scores else next(iter(scores), "")
 
 

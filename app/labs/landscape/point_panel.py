@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache, wait_for_imports
+from app.state import cache, run_catalog, wait_for_imports
 from app.ui import widgets
 from peftcore.labs.landscape.request import LandscapeJob
 
@@ -74,7 +73,7 @@ def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> 
     if pressed and text.strip():
         with st.spinner("Answering…", show_time=True):
             answer = cache.point_answer(landscape.request, weights, text)
-        task = selection.find_task(run.spec.task)
+        task = run_catalog.find_task(run.spec.task)
         gold = next((example.target for example in rows.examples if example.source == text), "")
         st.markdown(f"**Answer**: {widgets.escape_markdown(answer) or 'nothing'}")
         if gold and task:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
+from app.state import cache, run_catalog
 from peftcore import paths as paths_
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.limits import LayerComparison
@@ -45,7 +44,7 @@ def candidate_runs() -> list[Run]:
     base_names = {info.name for info in cache.list_bases()}
     runs = [
         run
-        for run in selection.finished_runs()
+        for run in run_catalog.finished_runs()
         if run.spec.base in base_names
         and run.spec.method in METHODS
         and _works_inside_layers(run.spec.method)

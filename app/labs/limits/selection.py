@@ -10,11 +10,10 @@ from typing import TypeVar
 
 import streamlit as st
 
-from app.compare import selection
 from app.labs.limits import cache as limits_cache
 from app.labs.limits.views import ATTENTION_KINDS, LimitsSubject, measure_head
-from app.state import cache
-from app.ui import run_styles, url_state, widgets
+from app.state import cache, run_catalog
+from app.ui import pickers, widgets
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
@@ -36,43 +35,24 @@ SWITCH_HELP = {
 
 
 def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
-    """The run in question and one to hold against it."""
-    runs_by_id = {run.id: run for run in runs}
-    titles = {name: _run_label(run) for name, run in runs_by_id.items()}
-    on_change = url_state.sync_with_url(
-        "Run",
-        "limits.run",
-        list(runs_by_id),
-        name="run",
-        format_option=titles.__getitem__,
-        missing=url_state.why_run_missing(
-            "finished runs that work inside attention layers can be measured"
-        ),
-    )
+    """Offer a run, and another to compare it with."""
     left, right = st.columns(2)
-    run_id = left.selectbox(
-        "Run",
-        list(runs_by_id),
-        format_func=titles.__getitem__,
-        key="limits.run",
-        on_change=on_change,
-    )
-    other_runs = {run.id: run for run in limits_cache.comparable_runs(runs_by_id[run_id], runs)}
+    with left:
+        run = pickers.pick_run(
+            runs,
+            "limits.run",
+            run_catalog.run_title,
+            "finished runs that work inside attention layers can be measured",
+        )
+    others = {other.id: other for other in limits_cache.comparable_runs(run, runs)}
     other_id = right.selectbox(
         "Compare with",
-        [*other_runs, ""],
-        format_func=lambda name: _run_label(other_runs[name]) if name else "Nothing",
-        key=f"limits.beside.{run_id}",
+        [*others, ""],
+        format_func=lambda name: run_catalog.run_title(others[name]) if name else "Nothing",
+        key=f"limits.beside.{run.id}",
         help="Another method on the same base, such as LoRA, which can reorder attention.",
     )
-    return runs_by_id[run_id], other_runs.get(other_id)
-
-
-def _run_label(run: Run) -> str:
-    return (
-        f"{run_styles.method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · "
-        f"{run.id}"
-    )
+    return run, others.get(other_id)
 
 
 def pick_text(run: Run) -> Example | None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.compare.selection import task_title
 from app.figures import compare
 from app.figures import scaling_ablations as figures
 from app.labs.scaling.selection import ScalingSubject
 from app.state import cache
+from app.state.run_catalog import task_title
 from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
 from app.ui.charts import chart

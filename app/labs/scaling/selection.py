@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import url_state
-from app.ui.run_styles import method_title
+from app.state import cache, run_catalog
+from app.state.run_catalog import method_title
+from app.ui import pickers
 from peftcore import paths
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
@@ -40,7 +39,7 @@ class ScalingSubject:
 def candidate_runs() -> list[Run]:
     """Finished runs with soft tokens: scaled ones first, those that kept steps before others."""
     soft_prompt_runs = [
-        run for run in selection.finished_runs() if readout.has_soft_prompt(run.spec.method)
+        run for run in run_catalog.finished_runs() if readout.has_soft_prompt(run.spec.method)
     ]
     return sorted(
         soft_prompt_runs,
@@ -55,24 +54,9 @@ def _shows_less(run: Run) -> tuple[bool, bool]:
 
 def pick_run(runs: Sequence[Run]) -> Run:
     """A choice of run, kept in the address; says so if the address names another."""
-    runs_by_id, titles = {run.id: run for run in runs}, _run_labels(runs)
-    on_change = url_state.sync_with_url(
-        "Run",
-        "scaling.run",
-        list(runs_by_id),
-        name="run",
-        format_option=titles.__getitem__,
-        missing=url_state.why_run_missing("finished runs with soft tokens can be read"),
-    )
-    run_id: str = st.selectbox(
-        "Run",
-        list(runs_by_id),
-        format_func=titles.__getitem__,
-        key="scaling.run",
-        on_change=on_change,
-        help="Finished runs with soft tokens; the address keeps the choice.",
-    )
-    return runs_by_id[run_id]
+    titles = _run_labels(runs)
+    needed = "finished runs with soft tokens can be read"
+    return pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
 
 
 def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
@@ -86,22 +70,18 @@ def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 def _run_label(run: Run) -> str:
     spec = run.spec
-    parts = [method_title(spec.method), selection.task_title(spec.task), spec.base]
+    parts = [method_title(spec.method), run_catalog.task_title(spec.task), spec.base]
     parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
     return " · ".join([*parts, *(["after another task"] if spec.start else [])])
 
 
 def pick_seed(run: Run) -> int:
-    """The place of the seed to look at; tokens of different seeds have nothing in common."""
-    numbers = run.spec.population.seed_numbers()
-    number: int = st.selectbox(
-        "Seed",
-        numbers,
-        key=f"scaling.seed.{run.id}",
-        width=120,
+    """Offer the seeds; return the index of the chosen one."""
+    return pickers.pick_seed(
+        [run],
+        f"scaling.seed.{run.id}",
         help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
     )
-    return numbers.index(number)
 
 
 def _adapter_version(run: Run) -> tuple[float, int]:
