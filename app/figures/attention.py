@@ -7,7 +7,7 @@ that can be chosen carry invisible markers, which hold the hover text, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +34,6 @@ MAX_CLICKABLE_CELLS = (
     4000  # cells up to which each is a mark of its own; more are slow to send and to find
 )
 MAX_LABELS = 20  # labels below one of several pictures side by side
-MAX_LABEL_CHARACTERS = 14  # characters of a word beside an axis
 OVERVIEW_MARGIN = panel_layout.fixed_margin(40, 52, 48)  # of the overview
 # Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
 # ones would take longer than all the rest.
@@ -56,11 +55,7 @@ def _axis_labels(tokens: Sequence[AttentionToken]) -> list[str]:
 
 
 def _shortened(token: AttentionToken) -> str:
-    return (
-        token.text
-        if len(token.text) <= MAX_LABEL_CHARACTERS
-        else f"{token.text[: MAX_LABEL_CHARACTERS - 1]}…"
-    )
+    return panel_layout.shortened(token.text)
 
 
 def max_weight(*patterns: AttentionPattern) -> float:
@@ -387,16 +382,15 @@ def head_measure_table(
     """One number for each head as a shaded table; a click on a cell reports the head."""
     measure_info = MEASURES[measure]
     layers, head_count = max(r.layer for r in rows) + 1, max(r.head for r in rows) + 1
+    signed = side == "change"
     values = np.full((layers, head_count), np.nan)
     words = {}
     for row in rows:
         statistic = getattr(row, side)
         if statistic.mean is not None:
             values[row.layer, row.head] = statistic.mean
-        words[row.layer, row.head] = _interval_text(statistic, side == "change", measure_info.unit)
-    signed = side == "change"
-    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    top = top or 1.0
+        words[row.layer, row.head] = _interval_text(statistic, signed, measure_info.unit)
+    top = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 46 * layers})
     figure.add_heatmap(
         z=values,
@@ -407,19 +401,7 @@ def head_measure_table(
         xgap=2,
         ygap=2,
     )
-    cells = list(words)
-    form = "+.2f" if signed else ".2f"
-    figure.add_scatter(
-        x=[head for _, head in cells],
-        y=[layer for layer, _ in cells],
-        mode="markers+text",
-        marker={"size": 34, "symbol": "square", "color": with_opacity(MORE_COLOUR, 0.004)},
-        selected={"marker": {"opacity": 0.01}},
-        unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
-        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in cells],
-        customdata=[[*at, words[at]] for at in cells],
-        hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
-    )
+    _add_cell_values(figure, values, words, "+.2f" if signed else ".2f")
     layer, number = chosen
     figure.add_shape(
         type="rect",
@@ -447,6 +429,24 @@ def head_measure_table(
         dragmode=False,
     )
     return figure
+
+
+def _add_cell_values(
+    figure: go.Figure, values: np.ndarray, words: Mapping[tuple[int, int], str], form: str
+) -> None:
+    """Add the number of each cell (layer, head); a click on it reports the cell."""
+    cells = list(words)
+    figure.add_scatter(
+        x=[head for _, head in cells],
+        y=[layer for layer, _ in cells],
+        mode="markers+text",
+        marker={"size": 34, "symbol": "square", "color": with_opacity(MORE_COLOUR, 0.004)},
+        selected={"marker": {"opacity": 0.01}},
+        unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
+        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in cells],
+        customdata=[[*at, words[at]] for at in cells],
+        hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
+    )
 
 
 def _interval_text(statistic: Any, signed: bool, unit: str) -> str:

@@ -85,34 +85,9 @@ def surface_map(
     x, y, z = simplex.raster(
         measured[["x", "y"]].to_numpy(), measured[value].to_numpy(), RASTER_SIZE
     )
-    low, high = scale or value_limits([measured], value) or (0.0, 1.0)
     if z.size:
-        # Contours could carry colours, too, but would work them out for every pixel of the screen;
-        # every second line is enough for them, since they guess all that is missing at the rim.
-        figure.add_heatmap(
-            x=x,
-            y=y,
-            z=z.astype(np.float32),
-            zmin=low,
-            zmax=high,
-            colorscale=COLOUR_SCALE,
-            zsmooth="fast",
-            hoverinfo="skip",
-            colorbar={"title": {"text": value_title(value, facts), "side": "right"}, "len": 0.9},
-        )
-        figure.add_contour(
-            x=x[::2],
-            y=y[::2],
-            z=z[::2, ::2].astype(np.float32),
-            zmin=low,
-            zmax=high,
-            ncontours=18,
-            contours={"coloring": "none"},
-            line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
-            hoverinfo="skip",
-            showscale=False,
-            showlegend=False,
-        )
+        limits = scale or value_limits([measured], value) or (0.0, 1.0)
+        _add_raster(figure, (x, y, z.astype(np.float32)), limits, value_title(value, facts))
     if "corners" in facts:
         _add_outline(figure)
     _add_sampled_points(figure, facts)
@@ -132,6 +107,39 @@ def surface_map(
     figure.update_layout(clickmode="event+select", hoverdistance=28)
     title_with_facts(figure, title or value_title(value, facts), facts)
     return figure
+
+
+def _add_raster(
+    figure: go.Figure,
+    raster: tuple[np.ndarray, np.ndarray, np.ndarray],
+    limits: tuple[float, float],
+    title: str,
+) -> None:
+    """Add colours and contours of a raster x (x,), y (y,), z (y, x) between the limits."""
+    x, y, z = raster
+    scale = {"zmin": limits[0], "zmax": limits[1], "hoverinfo": "skip"}
+    figure.add_heatmap(
+        x=x,
+        y=y,
+        z=z,
+        colorscale=COLOUR_SCALE,
+        zsmooth="fast",
+        colorbar={"title": {"text": title, "side": "right"}, "len": 0.9},
+        **scale,
+    )
+    # Contours could carry colours, too, but would work them out for every pixel of the screen;
+    # every second line is enough for them, since they guess all that is missing at the rim.
+    figure.add_contour(
+        x=x[::2],
+        y=y[::2],
+        z=z[::2, ::2],
+        ncontours=18,
+        contours={"coloring": "none"},
+        line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
+        showscale=False,
+        showlegend=False,
+        **scale,
+    )
 
 
 def _true_proportions_fit(points: pd.DataFrame) -> bool:

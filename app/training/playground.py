@@ -161,9 +161,7 @@ def _answers(question: PlaygroundQuestion, runs: Sequence[Run]) -> Iterator[answ
     styles = styles_by_run(runs)
     for run in runs:
         try:
-            answer_text = cache.adapter_answer(
-                run.id, question.text_for(run.spec.base), question.seed
-            )
+            answer_text = cache.adapter_answer(run, question.text_for(run.spec.base), question.seed)
         except BadInput as error:
             yield answer_html.AnswerCell(styles[run.id], note=str(error))
         else:

@@ -56,12 +56,7 @@ def pick_run(
     """
     titles = {run.id: title(run) for run in runs}
     change = url_state.sync_with_url(
-        "Run",
-        key,
-        list(titles),
-        name=name,
-        format_option=titles.__getitem__,
-        missing=why_run_missing(needed),
+        why_run_missing(needed), key, list(titles), name=name, format_option=titles.__getitem__
     )
     run_id = st.selectbox(
         "Run",

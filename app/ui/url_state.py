@@ -27,20 +27,19 @@ def open_renamed_views() -> None:
 
 
 def sync_with_url(
-    what: str,
+    what: str | Callable[[str], str],
     key: str,
     options: Sequence[T],
     *,
     name: str = "",
     format_option: Callable[[T], str] = str,
     first: T | None = None,
-    missing: Callable[[str], str] | None = None,
 ) -> Callable[[], None]:
     """Let the widget `key`, drawn next, show what the address names; returns its `on_change`.
 
     `name` is the part of the address, the key unless given; `first` is chosen where the address
     names nothing, else the first option.  Where the address asks for something else the page says
-    so, in the sentence of `missing` if given.
+    so: `what` is a noun for the options, or makes the whole sentence of what was asked for.
     """
     name = name or key
     requested = st.query_params.get(name, "")
@@ -50,9 +49,9 @@ def sync_with_url(
             st.session_state[key] = option
     elif requested:
         message = (
-            missing(requested)
-            if missing
-            else f"There is no {what.lower()} “{requested[:60]}” here."
+            f"There is no {what.lower()} “{requested[:60]}” here."
+            if isinstance(what, str)
+            else what(requested)
         )
         st.warning(
             widgets.escape_markdown(

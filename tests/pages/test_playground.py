@@ -17,8 +17,8 @@ def asked(monkeypatch, tmp_path):
     questions = []
 
     def answer(run, text, seed=0):
-        questions.append((run, text, seed))
-        return f"<b>{text[:9]}</b> by {run} at {seed}"
+        questions.append((run.id, text, seed))
+        return f"<b>{text[:9]}</b> by {run.id} at {seed}"
 
     def answer_base(name, text):
         raise BadInput(f"{name} cannot write <this>")

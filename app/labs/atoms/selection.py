@@ -6,7 +6,7 @@ What lies on disk is read again only when its file has changed; adapted models a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import streamlit as st
 
 from app.state import cache, run_catalog
 from app.ui import pickers
-from peftcore import paths
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.runs.store import Run
@@ -43,6 +42,11 @@ class AtomsSubject:
     def job_request(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
         """What is asked of this run, and of another beside it."""
         return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
+
+
+BY_SUBJECT: dict[str | type, Callable[[Any], Any]] = {
+    AtomsSubject: lambda subject: (*cache.adapter_version(subject.run), subject.seed)
+}
 
 
 def candidate_runs() -> list[Run]:
@@ -123,82 +127,40 @@ def choose_atom(subject: AtomsSubject, number: int) -> None:
     st.session_state[CHOSEN_KEY] = (subject.run.id, number)
 
 
-def _adapter_version(run: Run) -> int:
-    return atomic_files.modified_ns(run.folder / "adapter.safetensors")
-
-
+@st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…", hash_funcs=cache.BY_ADAPTER)
 def atom_dictionary(run: Run) -> AtomDictionary:
-    """The atoms of a run on its base, kept in memory."""
-    return _atom_dictionary(run.id, str(paths.workspace_folder()), _adapter_version(run))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…")
-def _atom_dictionary(run_id: str, home: str, adapter_version: int) -> AtomDictionary:
+    """Return the atoms of a run on its base."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
     return interventions.load_atoms(run, cache.base_model(run.spec.base))
 
 
+@st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True, hash_funcs=BY_SUBJECT)
 def text_coefficients(subject: AtomsSubject, text: str) -> AnswerCodes:
-    """Coefficients over a text and the answer to it."""
-    return _text_coefficients(
-        subject.run.id,
-        subject.seed,
-        text,
-        str(paths.workspace_folder()),
-        _adapter_version(subject.run),
-    )
-
-
-@st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True)
-def _text_coefficients(
-    run_id: str, seed: int, text: str, home: str, adapter_version: int
-) -> AnswerCodes:
+    """Return the coefficients over a text and the answer to it."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
-    return interventions.codes_of_answer(run, atom_dictionary(run), seed, text)
-
-
-def answers_with_gain(subject: AtomsSubject, atom: int, gain: float, text: str) -> list[str]:
-    """Answers to a text with all atoms, with one at another gain, and with none."""
     run = subject.run
-    return _answers_with_gain(
-        run.id, subject.seed, atom, gain, text, str(paths.workspace_folder()), _adapter_version(run)
-    )
+    return interventions.codes_of_answer(run, atom_dictionary(run), subject.seed, text)
 
 
-@st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True)
-def _answers_with_gain(
-    run_id: str, seed: int, atom: int, gain: float, text: str, home: str, adapter_version: int
-) -> list[str]:
+@st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True, hash_funcs=BY_SUBJECT)
+def answers_with_gain(subject: AtomsSubject, atom: int, gain: float, text: str) -> list[str]:
+    """Answer a text with all atoms, with one at another gain, and with none."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
-    return interventions.answers_with_gains(run, atom_dictionary(run), seed, {atom: gain}, text)
+    run = subject.run
+    atoms = atom_dictionary(run)
+    return interventions.answers_with_gains(run, atoms, subject.seed, {atom: gain}, text)
 
 
+@st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True, hash_funcs=BY_SUBJECT)
 def combined_answers(
     first: AtomsSubject, second: AtomsSubject, shares: tuple[float, float], text: str
 ) -> dict[str, str]:
-    """Answers to a text with the atoms of two runs at these shares, with each alone and none."""
-    names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
-    adapter_versions = (_adapter_version(first.run), _adapter_version(second.run))
-    return _combined_answers(names, shares, text, str(paths.workspace_folder()), adapter_versions)
-
-
-@st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True)
-def _combined_answers(
-    names: tuple[str, str],
-    shares: tuple[float, float],
-    text: str,
-    home: str,
-    adapter_versions: tuple[int, int],
-) -> dict[str, str]:
+    """Answer a text with the atoms of two runs at these shares, with each alone and none."""
     from peftcore.labs.atoms import interventions
 
-    dictionaries = [
-        atom_dictionary(cache.run_store().open(name.partition("/")[0])) for name in names
-    ]
+    names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
+    dictionaries = [atom_dictionary(first.run), atom_dictionary(second.run)]
     return interventions.answers_with_joined_atoms(names, text, shares, dictionaries)

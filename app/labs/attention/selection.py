@@ -58,7 +58,7 @@ class AttentionSubject:
 
     def attention_patterns(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
         """What its heads look at; a subject with fewer seeds shows its last."""
-        return cache.attention_pattern(self.run_id, self.base, example, min(seed, self.seeds - 1))
+        return cache.attention_pattern(self.run, self.base, example, min(seed, self.seeds - 1))
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,12 @@ def pick_subjects(
     """The model to look into, the one to compare it with, and the seed."""
     names = {name: subject.name for name, subject in subjects.items()}
     on_change = url_state.sync_with_url(
-        "Model",
+        pickers.why_run_missing("it needs a base model of this machine"),
         "attention.run",
         list(subjects),
         name="run",
         format_option=names.__getitem__,
         first=_default_subject(subjects),
-        missing=pickers.why_run_missing("it needs a base model of this machine"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
@@ -254,7 +253,7 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
         )
         blank_example = replace(comparison.example, target="")
         text = cache.greedy_answer(
-            answerer.run_id, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
+            answerer.run, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
         )
         source_words = f"the greedy answer of {answerer.name}"
     st.caption(
@@ -282,7 +281,7 @@ def head_statistics(
         def report(done: int, total: int) -> None:
             bar.progress(done / total, f"{words}: {done} of {total}")
 
-        model = cache.adapted_or_untouched(subject.run_id, subject.base)
+        model = cache.adapted_or_untouched(subject.run, subject.base)
         remembered[key] = capture.head_statistics(model, examples[:count], report)
         bar.empty()
         while len(remembered) > MAX_REMEMBERED:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 import streamlit as st
 
 from app.figures import attention as figures
 from app.labs.attention import bertviz_view, selection
+from app.labs.attention.selection import AttentionComparison
 from app.state import cache
 from app.ui import charts
 from peftcore.analysis import attention as analysis
@@ -353,12 +354,55 @@ def _counterpart(selected: SelectedHead, query: int) -> int:
 
 
 def show_head_statistics(selected: SelectedHead) -> None:
-    """Every head in numbers over test examples, with intervals over seeds."""
-    comparison = selected.comparison
+    """Show every head in numbers over test examples, with intervals over seeds."""
+    after, before = _measure_heads(selected.comparison)
+    if after is None or (selected.comparison.before and before is None):
+        return
+    attention_kind = selected.after.attention_kind
+    statistics = after[attention_kind]
+    measure = st.segmented_control(
+        "Number",
+        list(statistics.measures),
+        default=next(iter(statistics.measures)),
+        required=True,
+        format_func=lambda name: MEASURES[name].title,
+        key=f"attention.measure.{len(statistics.measures)}",
+    )
+    sides: list[figures.Side] = ["after", "before", "change"] if before else ["after"]
+    side: figures.Side = st.segmented_control(
+        "Show",
+        sides,
+        default=sides[-1],
+        required=True,
+        format_func=str.capitalize,
+        key=f"attention.statistics.{len(sides)}",
+    )
+    head_rows = analysis.head_rows(before[attention_kind] if before else None, statistics, measure)
+    charts.chart(
+        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
+        key="attention.heads",
+        name=f"attention-{attention_kind}-{measure}-{side}",
+        alt=figures.head_measure_alt(head_rows, side, measure),
+        table=lambda: _rows_table(head_rows),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
+    )
+    st.caption(
+        f"{MEASURES[measure].help}. n = {statistics.examples} test examples, mean over their "
+        f"tokens; {statistics.seeds} seeds, 95 % intervals over seeds on hover and in the table. "
+        "Decoders read the gold target. A click on a cell chooses that head."
+    )
+    charts.image_format_control()
+
+
+Statistics: TypeAlias = dict[str, analysis.HeadStatistics]  # by kind of attention
+
+
+def _measure_heads(comparison: AttentionComparison) -> tuple[Statistics | None, Statistics | None]:
+    """Return what was measured of the model and of the one to compare with; None until asked."""
     examples = cache.split_examples(comparison.task, "test").examples
     if not examples:
         st.info("This task has no test examples on this machine.")
-        return
+        return None, None
     max_examples = min(len(examples), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
@@ -375,57 +419,15 @@ def show_head_statistics(selected: SelectedHead) -> None:
             key="attention.measure",
             icon=":material/bar_chart:",
         )
-    after_statistics = selection.head_statistics(
-        comparison.after, comparison.task, count, examples, pressed
-    )
-    before_statistics = comparison.before and selection.head_statistics(
-        comparison.before, comparison.task, count, examples, pressed
-    )
-    if after_statistics is None or (comparison.before and not before_statistics):
+    options = (comparison.task, count, examples, pressed)
+    after = selection.head_statistics(comparison.after, *options)
+    before = selection.head_statistics(comparison.before, *options) if comparison.before else None
+    if after is None or (comparison.before and before is None):
         st.caption(
             f"Not measured yet. Every seed reads the first {count} test examples; the numbers "
             "stay for as long as this browser window."
         )
-        return
-    attention_kind = selected.after.attention_kind
-    measure = st.segmented_control(
-        "Number",
-        list(after_statistics[attention_kind].measures),
-        default=next(iter(after_statistics[attention_kind].measures)),
-        required=True,
-        format_func=lambda name: MEASURES[name].title,
-        key=f"attention.measure.{len(after_statistics[attention_kind].measures)}",
-    )
-    sides: list[figures.Side] = ["after", "before", "change"] if before_statistics else ["after"]
-    side: figures.Side = st.segmented_control(
-        "Show",
-        sides,
-        default="change" if before_statistics else "after",
-        required=True,
-        format_func=str.capitalize,
-        key=f"attention.statistics.{len(sides)}",
-    )
-    head_rows = analysis.head_rows(
-        before_statistics[attention_kind] if before_statistics else None,
-        after_statistics[attention_kind],
-        measure,
-    )
-    charts.chart(
-        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
-        key="attention.heads",
-        name=f"attention-{attention_kind}-{measure}-{side}",
-        alt=figures.head_measure_alt(head_rows, side, measure),
-        table=lambda: _rows_table(head_rows),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
-    st.caption(
-        f"{MEASURES[measure].help}. n = {after_statistics[attention_kind].examples} test "
-        "examples, mean over their "
-        f"tokens; {after_statistics[attention_kind].seeds} seeds, 95 % intervals over seeds on "
-        "hover and in the table. "
-        "Decoders read the gold target. A click on a cell chooses that head."
-    )
-    charts.image_format_control()
+    return after, before
 
 
 def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from peftcore.labs.images import results_store, summary
 if TYPE_CHECKING:
     from peftcore.labs.images.queries import GeneratedImages
 
-IMAGES_PER_PROMPT = 8  # pictures of a prompt
 ORDER_HELP: Mapping[str, str] = {
     "earned": "its share of the loss's fall while all atoms come in together, on new examples of "
     "training and validation",
@@ -54,9 +53,7 @@ def show_fewer_atoms() -> None:
             f"{figures.ORDER_TITLES[name]}: {words}" for name, words in ORDER_HELP.items()
         ),
     )
-    images_by_count = cache.images_with_fewer_atoms(
-        run, subject.seed, by, subject.prompt, IMAGES_PER_PROMPT
-    )
+    images_by_count = cache.images_with_fewer_atoms(subject, by)
     atoms_kept = st.select_slider(
         "Atoms kept",
         list(images_by_count),
@@ -87,7 +84,7 @@ def show_fewer_atoms() -> None:
         alt="What is read at every slider place",
     )
     st.caption(
-        f"The {IMAGES_PER_PROMPT} pictures of this prompt and seed at every place of the slider."
+        f"The {cache.IMAGES_PER_PROMPT} pictures of this prompt and seed at every number of atoms."
     )
 
 
@@ -117,9 +114,7 @@ def show_layers() -> None:
     subject = selection.pick_subject()
     if subject is None:
         return
-    images_by_panel = cache.images_by_layer(
-        subject.run, subject.seed, subject.prompt, IMAGES_PER_PROMPT, 0
-    )
+    images_by_panel = cache.images_by_layer(subject)
     # None and all begin the two rows, each layer alone above all but it.
     none, all_atoms = list(images_by_panel)[0 :: len(images_by_panel) - 1]
     half_count = len(images_by_panel) // 2
@@ -192,9 +187,7 @@ def show_single_atoms() -> None:
         name=f"{run.id}-atom-{atom}",
         alt=f"Atom {atom}: {effects[atom].describe(world)}",
     )
-    images_by_panel = cache.images_at_strengths(
-        run, seed, atom, subject.prompt, IMAGES_PER_PROMPT, 0
-    )
+    images_by_panel = cache.images_at_strengths(subject, atom)
     _show_panels(
         world,
         {name.capitalize(): images for name, images in images_by_panel.items()},
@@ -231,7 +224,7 @@ def show_combined_runs() -> None:
     if not prompt:
         return
     images_by_panel = cache.images_with_both(
-        concept, style, seed, (concept_share, style_share), prompt, IMAGES_PER_PROMPT
+        cache.ImagesSubject(concept, seed, prompt), style, (concept_share, style_share)
     )
     _show_panels(
         "scenes",
@@ -257,16 +250,14 @@ def _show_panels(
     across: int,
 ) -> None:
     """Show images side by side, the share of each panel that matches the prompt, and the judge."""
-    image_grid.show(
+    image_grid.ImageGrid(
         world,
         {panel: images.pictures for panel, images in images_by_panel.items()},
         {panel: _alignment_note(images.alignment) for panel, images in images_by_panel.items()},
         {panel: images.descriptions for panel, images in images_by_panel.items()},
-        key=key,
-        name=name,
-        columns=columns,
-        across=across,
-    )
+        columns,
+        across,
+    ).show(key, name)
     st.caption(
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
         f"the atoms in force. {views.reader_note(world)}"

@@ -6,11 +6,11 @@ The task lives in the address and is the same in every view.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
 from app.labs.images import cache
+from app.labs.images.cache import ImagesSubject
 from app.state import wait_for_imports
 from app.ui import pickers, url_state, widgets
 from peftcore import tasks
@@ -57,20 +57,6 @@ COMBINED_PROMPT = 5  # the prompt that asks for an unseen shape in an unseen sty
 OWN_WORDS = "My own words"
 
 
-@dataclass(frozen=True)
-class ImagesSubject:
-    """A run, one of its seeds by place, and what it is asked to draw."""
-
-    run: Run
-    seed: int
-    prompt: str
-
-    @property
-    def world(self) -> str:
-        """What kind of pictures it draws."""
-        return tasks.find_task(self.run.spec.task).image_world
-
-
 def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
     """Which of these tasks is looked at."""
     if FORMER_TASK_PARAM in st.query_params:
@@ -78,11 +64,7 @@ def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
         del st.query_params[FORMER_TASK_PARAM]
         st.query_params[TASK_PARAM] = requested
     on_change = url_state.sync_with_url(
-        "Task",
-        TASK_PARAM,
-        task_names,
-        format_option=TASK_TITLES.__getitem__,
-        missing=_why_task_missing,
+        _why_task_missing, TASK_PARAM, task_names, format_option=TASK_TITLES.__getitem__
     )
     task_name = st.segmented_control(
         "Task",

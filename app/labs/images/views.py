@@ -41,7 +41,7 @@ def show_methods() -> None:
             default="New",
             required=True,
             key="images.age",
-            help="New: what the base never saw. Old: what it could draw before",
+            help="New: what pretraining left out. Old: what the base could draw before",
         )
         seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}", width=120)
     panels, notes, descriptions = {}, {}, {}
@@ -62,15 +62,8 @@ def show_methods() -> None:
             ]
         notes[name] = f"{sum(correct)} of {len(correct)} match the prompt"
     prompts = rows.source.tolist()
-    image_grid.show(
-        world,
-        panels,
-        notes,
-        descriptions,
-        key=f"images.methods.{task}.{age}",
-        name=f"{task}-{age.lower()}",
-        columns=4,
-        across=3,
+    image_grid.ImageGrid(world, panels, notes, descriptions).show(
+        f"images.methods.{task}.{age}", f"{task}-{age.lower()}"
     )
     st.caption(
         f"The same {len(prompts)} prompts, drawn with the same chance by every method, seed "

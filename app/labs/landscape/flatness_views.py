@@ -278,26 +278,17 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
 
 
 def show_vertex_ablation(subject: LandscapeSubject) -> None:
-    """The same run with other numbers of vertices, all at once."""
-    run = subject.run
+    """Show the same run with other numbers of vertices, and offer to train those missing."""
     counts = " and ".join(", ".join(map(str, VERTEX_COUNTS)).rsplit(", ", 1))
     st.caption(f"The same run with {counts} vertices: does a larger simplex score higher?")
     try:
-        specs = request.specs_by_vertices(run.spec, VERTEX_COUNTS)
+        specs = request.specs_by_vertices(subject.run.spec, VERTEX_COUNTS)
     except BadInput as error:
         st.info(widgets.escape_markdown(str(error)))
         return
-    runs_by_vertices = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
-    states = {
-        vertices: vertex_run.status().state if vertex_run else ""
-        for vertices, vertex_run in runs_by_vertices.items()
-    }
+    runs = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
+    states = {vertices: run.status().state if run else "" for vertices, run in runs.items()}
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
-    done = {
-        vertices: vertex_run
-        for vertices, vertex_run in runs_by_vertices.items()
-        if vertex_run and vertex_run.status().state == "done"
-    }
     if missing:
         missing_counts = ", ".join(str(spec.population.vertices) for spec in missing)
         st.button(
@@ -309,39 +300,37 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
             args=(missing,),
             help="Everything else stays as this run has it; one run after the other",
         )
+    table = pd.DataFrame(
+        {
+            "Vertices": list(runs),
+            "State": [widgets.state_name(s) if s else "Not trained" for s in states.values()],
+            "Run": [f"/runs?run={run.id}" if run else None for run in runs.values()],
+        }
+    )
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Vertices": list(runs_by_vertices),
-                "State": [widgets.state_name(s) if s else "Not trained" for s in states.values()],
-                "Run": [
-                    f"/runs?run={vertex_run.id}" if vertex_run else None
-                    for vertex_run in runs_by_vertices.values()
-                ],
-            }
-        ),
+        table,
         hide_index=True,
         alt="State of the run with each number of vertices",
         column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
     )
+    done = [run for vertices, run in runs.items() if run and states[vertices] == "done"]
     if len(done) < 2:
         st.caption("Two finished runs make a chart.")
-        return
+    else:
+        _show_scores_by_vertices(subject.run, done)
+
+
+def _show_scores_by_vertices(run: Run, runs: Sequence[Run]) -> None:
     metric = _main_metric(run)
-    table = summarize_runs(cache.run_store().table(list(done.values())), metric)
-    table["vertices"] = [
-        next(vertices for vertices, vertex_run in done.items() if vertex_run.id == each)
-        for each in table["run"]
-    ]
+    table = summarize_runs(cache.run_store().table(runs), metric)
+    vertices = {each.id: each.spec.population.vertices for each in runs}
+    table["vertices"] = table["run"].map(vertices)
     table = table.sort_values("vertices", ignore_index=True)
     charts.chart(
         figures.score_by_vertices_chart(table, metric),
         key="landscape.ablation",
         name=f"vertices-{run.id}",
-        alt="; ".join(
-            f"{vertex_run.vertices} vertices: {vertex_run.mean:.3f}"
-            for vertex_run in table.itertuples()
-        ),
+        alt="; ".join(f"{row.vertices} vertices: {row.mean:.3f}" for row in table.itertuples()),
         table=table,
     )
 

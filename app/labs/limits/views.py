@@ -74,7 +74,7 @@ def compare_other_run(
     """The same layers of another run; its own prefix, if it has one, is used whole."""
     seed = min(subject.limits_input.seed, run.spec.population.seeds - 1)
     limits_input = replace(subject.limits_input, seed=seed, prefix_length=None)
-    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input, "fp32")
+    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input)
 
 
 def _explain_verdict(subject: LimitsSubject) -> str:
@@ -243,7 +243,7 @@ def show_all_layers(subject: LimitsSubject) -> None:
         is_subject_run = run.id == subject.run.id
         block_paths = tuple(block.path for block in blocks)
         comparisons = (
-            cache.compare_layers(run, block_paths, subject.limits_input, "fp32")
+            cache.compare_layers(run, block_paths, subject.limits_input)
             if is_subject_run
             else compare_other_run(subject, run, block_paths)
         )
@@ -298,7 +298,7 @@ def measure_head(
             f"{run.spec.base} has no layer {layer + 1} in its {attention_kind} attention"
         )
     block_path = block_paths[attention_kind, layer]
-    comparison = cache.compare_layers(run, (block_path,), limits_input, "fp32")[block_path]
+    comparison = cache.compare_layers(run, (block_path,), limits_input)[block_path]
     texts = cache.query_and_key_texts(run.spec.base, limits_input.example, attention_kind)
     return LimitsSubject(
         run, other_run, limits_input, attention_kind, block_path, layer, head, comparison, *texts

@@ -14,7 +14,6 @@ import streamlit as st
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title
 from app.ui import pickers
-from peftcore import paths
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
 
@@ -84,51 +83,25 @@ def pick_seed(run: Run) -> int:
     )
 
 
-def _adapter_version(run: Run) -> tuple[float, int]:
-    """What changes when a run is trained on."""
-    weights = run.folder / "adapter.safetensors"
-    return (weights.stat().st_mtime if weights.is_file() else 0.0, len(run.intermediate_steps()))
-
-
+@st.cache_resource(
+    max_entries=8, show_spinner="Reading the soft prompt…", hash_funcs=cache.BY_ADAPTER
+)
 def soft_prompt_readout(run: Run) -> SoftPromptReadout:
-    """Everything about the soft prompt of a run that needs its base."""
-    return _soft_prompt_readout(
-        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
-    )
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _soft_prompt_readout(
-    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
-) -> SoftPromptReadout:
-    run = cache.run_store().open(run_id)
+    """Read everything about the soft prompt of a run that needs its base."""
     return readout.build_readout(run, cache.base_model(run.spec.base))
 
 
+@st.cache_resource(
+    max_entries=8, show_spinner="Measuring the gap to words…", hash_funcs=cache.BY_ADAPTER
+)
 def word_gaps(run: Run) -> list[SeedGap]:
-    """The gap to words of every seed."""
-    return _word_gaps(
-        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
-    )
+    """Measure the gap to words of every seed."""
+    return readout.seed_gaps(soft_prompt_readout(run), cache.base_model(run.spec.base))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring the gap to words…")
-def _word_gaps(
-    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
-) -> list[SeedGap]:
-    run = cache.run_store().open(run_id)
-    soft_prompt = _soft_prompt_readout(run_id, home, data, adapter_version)
-    return readout.seed_gaps(soft_prompt, cache.base_model(run.spec.base))
-
-
+@st.cache_resource(
+    max_entries=8, show_spinner="Reading the soft prompt…", hash_funcs=cache.BY_ADAPTER
+)
 def prompt_history(run: Run) -> SoftPromptHistory:
-    """The soft prompt of a run at every kept step."""
-    return _prompt_history(run.id, str(paths.workspace_folder()), _adapter_version(run))
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _prompt_history(
-    run_id: str, home: str, adapter_version: tuple[float, int]
-) -> SoftPromptHistory:
-    run = cache.run_store().open(run_id)
+    """Read the soft prompt of a run at every kept step."""
     return readout.read_history(run, cache.base_model(run.spec.base))
