@@ -82,7 +82,7 @@ def pattern_heatmaps(
     panels = [
         panel_layout.AttentionPanel("Before", before, queries, keys),
         panel_layout.AttentionPanel(adapted_title, adapted, queries, keys, p),
-        panel_layout.AttentionPanel("Renormalised without the prefix", renormalised, queries, keys)
+        panel_layout.AttentionPanel("Renormalised", renormalised, queries, keys)
         if p
         else panel_layout.AttentionPanel(
             "Difference", renormalised - before, queries, keys, colour_axis="coloraxis2"

@@ -4,47 +4,17 @@ import shutil
 from dataclasses import asdict
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import open_page, sound, words
 
-from app import nav
 from app.labs.images import selection
-from app.ui.errors import log_file
-from peftcore import paths
 from peftcore.labs.images import results_store, summary
 from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
-def opened(view, **more):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.run()
-    page.query_params.clear()
-    page.query_params["images.view"] = view
-    for name, value in more.items():
-        page.query_params[f"images.{name}"] = value
-    page.switch_page(nav.find_page("images").script_path).run()
-    return sound(page)
-
-
-def sound(page):
-    assert not page.exception
-    assert not log_file().exists(), log_file().read_text()
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
-    return "\n".join(str(found.value) for kind in kinds for found in kind)
-
-
 def test_methods_stand_side_by_side_with_their_scores():
-    page = opened("Methods")
+    page = open_page("images", images__view="Methods")
     told = words(page)
     assert "10 new examples for training, and 20 old ones beside them" in told
     assert "The base alone" in told
@@ -56,7 +26,7 @@ def test_methods_stand_side_by_side_with_their_scores():
 
 
 def test_editing_shows_what_was_measured_on_the_shipped_atoms():
-    page = opened("Editing")
+    page = open_page("images", images__view="Editing")
     run = results_store.finished_runs("pictures_digit")
     ids = [each.id for each in run if each.spec.method == "atoms"]
     figure = results_store.load_figure(f"prune-{ids[0]}")
@@ -68,7 +38,7 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
 
 
 def test_an_address_names_the_task_by_its_id():
-    page = opened("Editing", task="pictures_style")
+    page = open_page("images", images__view="Editing", images__task="pictures_style")
     style = next(
         r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
     )
@@ -80,14 +50,14 @@ def test_an_address_names_the_task_by_its_id():
 
 
 def test_an_address_of_old_names_its_task_still():
-    page = opened("Editing", weighed="pictures_concept")
+    page = open_page("images", images__view="Editing", images__weighed="pictures_concept")
     assert page.segmented_control(key="images.task").value == "pictures_concept"
     assert page.query_params["images.task"] == "pictures_concept"
     assert "images.weighed" not in page.query_params
 
 
 def test_a_view_of_atoms_says_which_task_has_none():
-    page = opened("Editing", task="pictures_digit_alone")
+    page = open_page("images", images__view="Editing", images__task="pictures_digit_alone")
     told = words(page).replace("\\", "")
     assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in told
     assert page.segmented_control(key="images.task").value == "pictures_digit"
@@ -95,12 +65,12 @@ def test_a_view_of_atoms_says_which_task_has_none():
 
 def test_every_view_asks_to_wait_before_it_loads_a_model():
     for view in ("Fewer atoms", "Layers", "Single atoms", "Concept and style"):
-        page = opened(view)
+        page = open_page("images", images__view=view)
         assert any(button.label == "Start now" for button in page.button), view
 
 
 def test_the_slider_draws_with_fewer_atoms():
-    page = opened("Fewer atoms")
+    page = open_page("images", images__view="Fewer atoms")
     page.button(key="images.start").click().run()
     sound(page)
     line = page.dataframe[-1].value
@@ -112,7 +82,7 @@ def test_the_slider_draws_with_fewer_atoms():
 
 
 def test_words_the_base_does_not_know_are_refused_in_a_sentence():
-    page = opened("Layers")
+    page = open_page("images", images__view="Layers")
     page.button(key="images.start").click().run()
     page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN_WORDS).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
@@ -149,7 +119,7 @@ def measured(run, seeds=(0, 1)):
 def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monkeypatch):
     begun = []
     monkeypatch.setattr(ImagesJob, "start", begun.append)
-    page = opened("Editing")
+    page = open_page("images", images__view="Editing")
     ask = ImagesRequest.make({"kind": "prune", "runs": [own_run.id]})
     key = f"picture_studies.start.{ask.id}"
     assert page.selectbox[0].value == own_run.id
