@@ -27,7 +27,7 @@ class PageEntry:
         return str(paths.PAGES / f"{self.name}.py")
 
     def streamlit_page(self) -> st.Page:
-        """What `st.navigation` takes; Home is the default page, so its address is the root."""
+        """Return the page for `st.navigation`; Home is the default, so its address is the root."""
         is_home = self.name == "home"
         return st.Page(
             self.script_path,

@@ -71,7 +71,7 @@ def method_colour(method: str) -> str:
 
 
 def style_of_method(method: str, name: str) -> RunStyle:
-    """How a method is drawn, under the given name."""
+    """Return how a method is drawn, under the given name."""
     listed = (MAIN_METHOD_STYLES | MORE_METHOD_STYLES).get(method)
     if listed:
         return RunStyle(name, *listed)

@@ -39,7 +39,7 @@ def show() -> None:
 @st.fragment
 @errors.guarded
 def explore_atoms(subject: selection.AtomsSubject) -> None:
-    """Everything below the choice of a run; changes here leave the rest alone."""
+    """Show everything below the choice of a run; changes here leave the rest alone."""
     view = widgets.view_switch("atoms", VIEWS)
     VIEWS[view](subject)
     charts.image_format_control()

@@ -34,7 +34,7 @@ def show() -> None:
 @st.fragment
 @errors.guarded
 def explore_attention(question: selection.AttentionComparison) -> None:
-    """Everything below the choice of models and input; changes here leave the rest alone."""
+    """Show everything below the choice of models; changes here leave the rest alone."""
     recorded = views.pick_head(selection.pick_decoder_text(question))
     view = widgets.view_switch("attention", views.VIEWS)
     views.VIEWS[view](recorded)

@@ -40,7 +40,7 @@ def show() -> None:
 @st.fragment
 @errors.guarded
 def explore_scaling(subject: selection.ScalingSubject) -> None:
-    """Everything below the choice of a run; changes here leave the rest alone."""
+    """Show everything below the choice of a run; changes here leave the rest alone."""
     view = widgets.view_switch("scaling", [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS])
     if view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
         return

@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from this page are called."""
+        """Return the start of the names of saved files."""
         return f"{self.runs[0].spec.task}-{self.metric}"
 
 
@@ -121,7 +121,7 @@ def pick_compared_task(runs: Sequence[Run], requested: Sequence[Run]) -> list[Ru
 
 
 def pick_across_bases(runs: Sequence[Run], requested: Sequence[Run]) -> bool:
-    """Whether runs on other bases are welcome; only asked if there are any."""
+    """Offer runs on other bases too, if there are any; return whether they are wanted."""
     if len({run.spec.base for run in runs}) < 2:
         return False
     return st.toggle(
@@ -214,6 +214,7 @@ def _widget_key(runs: Sequence[Run]) -> str:
 
 
 def _write_url(ids: Sequence[str]) -> None:
+    """Write the ids into the address, or take them out if there are none."""
     if ids:
         st.query_params["runs"] = ",".join(ids)
     else:

@@ -222,7 +222,7 @@ def lorenz_curves_alt(weights: Mapping[int, ArrayLike]) -> str:
 
 
 def usage_histogram(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
-    """How many atoms are used how often, over all seeds."""
+    """Draw how many atoms are used how often, over all seeds."""
     frequencies = np.concatenate([np.ravel(each) for each in frequency.values()])
     count, edges = np.histogram(frequencies, bins=20, range=(0, 1))
     dead, always = int((frequencies == 0).sum()), int((frequencies == 1).sum())

@@ -172,6 +172,7 @@ def _point_labels(path_rows: pd.DataFrame) -> list[str]:
 
 
 def _error_bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Return the bars from each mean to its limits."""
     mean = table[name].astype(float)
     return {
         "array": (table[f"{name}_high"].astype(float) - mean).fillna(0),

@@ -46,6 +46,7 @@ def score_facts(facts: Mapping[str, Any]) -> str:
 
 
 def _data_facts(facts: Mapping[str, Any]) -> str:
+    """Return data hash and arithmetic in words."""
     arithmetic = str(facts.get("arithmetic", ""))
     return (
         f"data {str(facts.get('data_hash', ''))[:8]}, "

@@ -174,7 +174,7 @@ def _cell_edges(tiles: int, cells: int) -> np.ndarray:
 
 
 def _gap_cells(cells: int) -> int:
-    """How many cells the gap beside a tile is wide."""
+    """Return how many cells the gap beside a tile is wide."""
     return max(1, round(cells * TILE_GAP / (1 - TILE_GAP)))
 
 
@@ -318,14 +318,14 @@ def _cell_traces(
 
 
 def _has_cell_marks(values: np.ndarray) -> bool:
-    """Whether every cell of a picture is a mark of its own."""
+    """Return whether every cell of a picture is a mark of its own."""
     return bool(np.isfinite(values).sum() <= MAX_CLICKABLE_CELLS)
 
 
 def _named_axes(
     pattern: AttentionPattern, number: int, domain: Sequence[float], small: bool
 ) -> dict[str, dict[str, Any]]:
-    """Both axes of one picture, with the words of its tokens."""
+    """Return both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
     label_step = (
         -(-len(pattern.keys) // MAX_LABELS) if small else 1
@@ -355,7 +355,7 @@ def _named_axes(
 
 
 def _learnt_borders(pattern: AttentionPattern) -> list[float]:
-    """Both sides of every stretch of learnt columns."""
+    """Return both sides of every stretch of learnt columns."""
     learnt = [token.kind in LEARNED_KINDS for token in pattern.keys]
     return [index - 0.5 for index in range(1, len(learnt)) if learnt[index] != learnt[index - 1]]
 
@@ -480,7 +480,7 @@ def head_measure_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
 
 
 def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
-    """How one query's weights came about: products, scores, powers and weights, key by key."""
+    """Draw one query's products, scores, powers and weights, key by key."""
     names = _axis_labels(trace.keys)
     positions = list(range(len(names)))
     columns = ["Query × key, element by element", "Score", "e^(score − largest)", "Weight"]

@@ -110,7 +110,7 @@ METRIC_TITLES = {"alignment": "Match", "evidence": "Logarithm of the chance"}
 
 
 def metric_title(world: str, metric: str) -> str:
-    """What a metric of new prompts is called in a world."""
+    """Return the title of a metric of new prompts in a world."""
     return BELIEF_TITLES[world] if metric == "belief" else METRIC_TITLES[metric]
 
 
@@ -224,7 +224,7 @@ def _mean_trace(
 
 
 def _legend_group(metric: str, order: str) -> str:
-    """What a click on the legend hides together."""
+    """Return what a click on the legend hides together."""
     return metric if metric == "old_alignment" else order
 
 
@@ -311,7 +311,7 @@ def alignment_intervals_alt(table: pd.DataFrame) -> str:
 
 
 def atom_effect_heatmaps(change: np.ndarray, world: str) -> go.Figure:
-    """What an atom adds to the chance of the levels it changes most, pixel by pixel."""
+    """Draw what an atom adds to the chance of the levels it changes most, by pixel."""
     total = change.sum(0)
     levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
     sums = {level: f"{total[level]:+.2f}".replace("-", "−") for level in levels}
@@ -370,7 +370,7 @@ MIX_METRIC_TITLES = {"alignment": "Everything matches", "facts": "Share of facts
 
 
 def share_grid_heatmap(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> go.Figure:
-    """What each pair of shares of two runs' atoms is worth; a frame around the chosen one."""
+    """Draw the metric at each pair of shares of two runs' atoms; a frame marks the chosen one."""
     grid_values = table.pivot_table(index="style", columns="concept", values=metric).sort_index()
     xs, ys = [f"{x:g}" for x in grid_values.columns], [f"{y:g}" for y in grid_values.index]
     top = max(0.1, float(np.ceil(grid_values.to_numpy().max() * 20) / 20))

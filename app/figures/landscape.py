@@ -31,7 +31,7 @@ SPLIT_NAMES = {
 
 
 def value_title(value: str, facts: Mapping[str, Any]) -> str:
-    """What is drawn: the loss, or the task's own metric."""
+    """Return the title of the loss, or of the task's own metric."""
     if value == "loss":
         return "Loss (nats)"
     return find_measure(str(facts.get("metric", "score"))).title
@@ -143,12 +143,13 @@ def _add_raster(
 
 
 def _true_proportions_fit(points: pd.DataFrame) -> bool:
-    """Whether true proportions leave both sides wide enough to be read."""
+    """Return whether true proportions leave both sides wide enough to be read."""
     wide, high = np.ptp(points["x"]), np.ptp(points["y"])
     return bool(high > 0 and 1 / 4 < wide / high < 4)
 
 
 def _add_outline(figure: go.Figure) -> None:
+    """Add the border of the triangle."""
     corners = simplex.triangle_coords(np.eye(3))[[0, 1, 2, 0]]
     figure.add_scatter(
         x=corners[:, 0],
@@ -161,6 +162,7 @@ def _add_outline(figure: go.Figure) -> None:
 
 
 def _add_sampled_points(figure: go.Figure, facts: Mapping[str, Any]) -> None:
+    """Add the points of the simplex that training sampled."""
     points = facts.get("sampled") or []
     if points:
         figure.add_scatter(
@@ -202,6 +204,7 @@ def named_points(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
+    """Add the named points with their labels."""
     rows = named_points(points)
     if rows.empty:
         return
@@ -250,6 +253,7 @@ def best_point(
 def _add_best_point(
     figure: go.Figure, measured: pd.DataFrame, value: str, facts: Mapping[str, Any]
 ) -> None:
+    """Mark the lowest loss or the highest score."""
     best_row = best_point(measured, value, facts)
     if best_row is None:
         return

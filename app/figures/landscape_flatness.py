@@ -142,7 +142,7 @@ def validation_histogram_alt(
 
 
 def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """How far the mean of R random copies still strays."""
+    """Draw the error of the mean of R random copies."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
     figure.add_scatter(
         x=table["R"],
@@ -167,7 +167,7 @@ def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figu
 
 
 def estimates_by_step_chart(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """Both estimates and the test loss at every kept step, means over seeds."""
+    """Draw both estimates and the test loss at every kept step, means over seeds."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
     names = {
         "stochastic": "Validation at random points, 10 copies",

@@ -35,7 +35,7 @@ def surface_scene(
     scale: tuple[float, float] | None = None,
     chosen: int | None = None,
 ) -> dict[str, Any]:
-    """What the browser draws: points, triangles with their colours, marks, ticks and words."""
+    """Return what the browser draws: points, coloured triangles, marks, ticks and texts."""
     measured = table.dropna(subset=["x", "y", value])
     low, high = scale or landscape.value_limits([measured], value) or (0.0, 1.0)
     floor_points, sides, axes = _floor_plan(measured)

@@ -22,7 +22,7 @@ MAX_LABEL_CHARACTERS = 12  # of a word beside an axis
 
 
 def panel_domains(widths: Sequence[float], gap: float) -> list[list[float]]:
-    """Where each of several pictures begins and ends, as shares of the whole."""
+    """Return where each of several pictures begins and ends, as shares of the whole."""
     unit = (1 - gap * (len(widths) - 1)) / sum(widths)
     intervals, start = [], 0.0
     for width in widths:
@@ -77,7 +77,7 @@ def vertical_line(x: float, number: int, colour: str, width: float) -> dict[str,
 
 
 def axis_title(words: str) -> dict[str, Any]:
-    """What stands beside an axis."""
+    """Return the title of an axis."""
     return {**AXIS["title"], "text": words}
 
 
@@ -87,6 +87,7 @@ def label_width(words: Sequence[str], size: int) -> float:
 
 
 def _text_width(word: str, size: int) -> float:
+    """Estimate the width of a text in pixels from its letters."""
     ems = sum(
         0.36 if character in NARROW_LETTERS else 0.95 if character in BROAD_LETTERS else 0.64
         for character in word

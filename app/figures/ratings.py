@@ -75,7 +75,7 @@ def interval_chart(
 
 
 def _is_one_sided(row: IntervalRow) -> bool:
-    """Whether one of two limits is missing."""
+    """Return whether one of two limits is missing."""
     return row.value is not None and (row.low is None) != (row.high is None)
 
 
@@ -110,6 +110,7 @@ def _interval_bar(row: IntervalRow, y: float, span: tuple[float, float]) -> go.S
 
 
 def _row_in_words(row: IntervalRow, form: str) -> str:
+    """Return a value with its limits and note in words."""
     if row.value is None:
         return row.note
     limits = ""
@@ -279,7 +280,7 @@ def human_against_metric_chart(
 
 
 def win_chance_heatmap(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Figure:
-    """How likely the row's method beats the column's, ties aside."""
+    """Draw how likely the row's method beats the column's, ties aside."""
     figure = empty_chart(180 + 48 * len(table))
     ticks = [plotly_text(names.get(str(method), str(method))) for method in table.index]
     figure.add_heatmap(

@@ -223,6 +223,7 @@ def _gain_share(field: PairedDifference | None, metric: str) -> float | None:
 
 
 def _gain_text(field: PairedDifference | None, metric: str) -> str:
+    """Return a gain with its interval, as a cell shows it."""
     if field is None or field.mean is None:
         return "–"
     form = f"+{value_format(metric)}"

@@ -95,6 +95,7 @@ def _cell_text(row: ResultRow) -> str:
 
 
 def _hover_text(row: ResultRow) -> str:
+    """Return a cell's text on hover: seeds, trained numbers, the constant answer."""
     seeds = ", ".join(f"{value:.1f}" for value in row.seeds)
     constant = "" if row.constant is None else f"<br>a constant answer reaches {row.constant:.1f}"
     return (
@@ -179,7 +180,7 @@ def stage_loss_curves_alt(losses: Mapping[str, Sequence[Sequence[Any]]]) -> str:
 def variant_heatmaps(
     pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int
 ) -> go.Figure:
-    """What one head looks at in several variants, side by side.
+    """Draw the attention of one head in several variants, side by side.
 
     pictures: variant → weights (q, m + k), the last of which are the queries; words: all digits.
     """

@@ -81,6 +81,7 @@ def pick_project(login: str = "") -> Project | None:
 
 
 def _new_project(user: RatingUser) -> None:
+    """Show the form for a project of ratings."""
     runs = runs_to_rate()
     if not runs:
         widgets.empty_state(
@@ -128,7 +129,7 @@ def _new_project(user: RatingUser) -> None:
 
 
 def _workload_text(settings: ProjectSettings, runs: int) -> str:
-    """How much there will be to rate."""
+    """Say how much there will be to rate."""
     sources = runs + settings.gold
     each = math.comb(sources, 2) if settings.mode == "pairwise" else sources
     items = settings.items * each
@@ -156,6 +157,7 @@ def _create_project(
     settings: ProjectSettings | None,
     guidelines: str,
 ) -> None:
+    """Create the project, or show why it cannot be."""
     if settings is None:
         return
     values = settings.model_dump() | {"guidelines": guidelines}
@@ -183,7 +185,7 @@ def _open_project(project: str) -> None:
 
 
 def _show_sampling_summary(project: Project) -> None:
-    """What the draw found, in one line."""
+    """Say in one line what the sampling of items found."""
     table = rating.item_table(rating_store(), current_experimenter(), project.id)
     counts = table["kind"].value_counts()
     words = f"{counts.get('rating', 0)} items on {project.facts.get('examples', 0)} examples"
@@ -203,6 +205,7 @@ def _show_sampling_summary(project: Project) -> None:
 
 
 def _show_project(user: RatingUser, project: Project) -> None:
+    """Show a project's progress, raters, links and settings."""
     table = rating.item_table(rating_store(), user, project.id)
     rated_items = table[table["kind"] == "rating"]
     wanted = len(rated_items) * project.settings.overlap
@@ -229,6 +232,7 @@ def _show_project(user: RatingUser, project: Project) -> None:
 
 
 def _rater_table(user: RatingUser, project: Project) -> None:
+    """Show every rater with progress, checks and link."""
     rows = rating.list_raters(rating_store(), user, project.id)
     if not rows:
         st.caption("No rater has been invited yet.")
@@ -275,6 +279,7 @@ def _checks_passed_text(checked: pd.DataFrame, rater: str) -> str:
 
 
 def _invite_form(user: RatingUser, project: Project) -> None:
+    """Offer to invite raters; their links are shown once."""
     st.subheader("Invite raters", anchor=False)
     with st.form("rate.invite", border=False, clear_on_submit=True):
         st.text_area(
@@ -315,6 +320,7 @@ def _keep_links(project: Project, invitations: Sequence[Invitation]) -> None:
 
 
 def _show_links(project: Project) -> None:
+    """Show the links that were just created."""
     kept: dict[str, Invitation] = st.session_state.get(f"rate.links.{project.id}", {})
     if not kept:
         return

@@ -65,7 +65,7 @@ def show_disagreements(project_results: ProjectResults) -> None:
 
 
 def _pick_dimension(project_results: ProjectResults) -> str:
-    """Which dimension the spread is about; empty for the widest, and in other modes."""
+    """Offer the dimension of the spread; empty for the widest, and in other modes."""
     if project_results.mode != "likert":
         return ""
     dimension: str = st.selectbox(
@@ -78,6 +78,7 @@ def _pick_dimension(project_results: ProjectResults) -> str:
 
 
 def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -> str:
+    """Return one item with its verdicts as HTML."""
     row = project_results.items.set_index("item").loc[item]
     fields = "".join(
         f"<dt>{escape(name.capitalize())}</dt><dd>{escape(text)}</dd>"
@@ -108,6 +109,7 @@ def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -
 
 
 def _verdict_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
+    """Return one rater's verdict in words."""
     if project_results.mode == "pairwise":
         outcome = questions.pairwise_outcomes(pd.DataFrame([row])).iloc[0]
         return {"first": "1 is better", "second": "2 is better"}.get(outcome, "tie")
@@ -124,6 +126,7 @@ def _shortcomings_text(row: dict[str, Any]) -> str:
 
 @errors.guarded
 def _settle_form(project_results: ProjectResults, item: str, settled: pd.DataFrame) -> None:
+    """Show the form that settles an item."""
     if item in settled.index:
         row = settled.loc[item].to_dict()
         st.caption(
@@ -160,6 +163,7 @@ def _settled_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
 
 
 def _pick_verdict(project_results: ProjectResults, item: str) -> dict[str, Any]:
+    """Offer a verdict to settle the item with."""
     verdict = st.segmented_control(
         "Verdict",
         rating.verdict_choices(project_results.mode),

@@ -18,7 +18,7 @@ from peftcore.rating import RatingUser
 
 
 def show(visitor: Visitor) -> None:
-    """Everything a rater sees, or a stranger."""
+    """Show everything that a rater, or a stranger, sees."""
     if visitor.signed_in:
         sign_out_button()
     if visitor.role == "stranger":
@@ -74,6 +74,7 @@ def _session_of(user: RatingUser) -> RaterSession:
 
 
 def _welcome(visitor: Visitor) -> None:
+    """Say how a stranger gets in: by signing in with a verified address, or by a link."""
     if visitor.signed_in:
         st.warning(
             "You signed in, but your provider has not verified your e-mail address, or does not "

@@ -16,7 +16,7 @@ from peftcore import rating
 
 
 def show_scores(project_results: ProjectResults) -> None:
-    """What each method's explanations are worth to people; for pairs the ranking."""
+    """Show the score of each method's explanations; for pairs the ranking."""
     if project_results.mode == "pairwise":
         show_ranking(project_results)
         return
@@ -97,7 +97,7 @@ def _interval_text(low: float, high: float) -> str:
 
 
 def _correctness_note(project_results: ProjectResults) -> str:
-    """Which answers the explanations stand beside, on which the score depends."""
+    """Say which answers stand beside the explanations, on which the score depends."""
     if project_results.correct_share is None:
         return ""
     if project_results.correct_share < 1:
@@ -109,7 +109,7 @@ def _correctness_note(project_results: ProjectResults) -> str:
 
 
 def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dimension: str) -> None:
-    """How far each is from one of them, with what both share left out."""
+    """Show how far each is from one of them, with what both share left out."""
     st.subheader("Differences", anchor=False)
     sources = table["source"].tolist()
     reference = st.selectbox(

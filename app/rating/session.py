@@ -90,6 +90,7 @@ def _as_sentence(error: BadInput) -> str:
 def _apply_action(
     store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
 ) -> None:
+    """Apply one act of the card to the store."""
     if action.do == "draft":
         rating.save_draft(store, user, action.lease, action.content, action.version)
     elif action.do == "answer":
@@ -110,6 +111,7 @@ def _apply_action(
 def _submit_rating(
     store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
 ) -> None:
+    """Submit a verdict, with the time it took."""
     judgement = Judgement.make(action.judgement)
     stored = rating.submit_rating(store, user, action.lease, judgement, action.key, action.seconds)
     _finish_item(session, action.lease)
@@ -140,6 +142,7 @@ def _undo_last(
 
 
 def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> None:
+    """Show the item before this one."""
     past = rating.past_items(store, user)
     current_position = next(
         (each.position for each in past if each.lease == session.current_lease), len(past) + 1
@@ -154,7 +157,7 @@ def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> Non
 
 
 def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) -> Screen | None:
-    """What the session shows now; None if there is nothing for this rater."""
+    """Return what the session shows now; None if there is nothing for this rater."""
     if session.current_lease is not None:
         return rating.read_screen(store, user, session.current_lease)
     next_screen = rating.next_item(store, user)
@@ -163,7 +166,7 @@ def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) 
 
 
 def card_stage(session: RaterSession, shown: Screen | None) -> CardStage:
-    """Which of its faces the card shows."""
+    """Return which of its faces the card shows."""
     if shown is None:
         return "end"
     if shown.answer is None:
@@ -200,6 +203,7 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
 
 
 def _screen_values(shown: Screen) -> dict[str, Any]:
+    """Return the screen as plain values for the browser."""
     values = asdict(shown) | {"judgement": None, "draft": dict(shown.draft)}
     if shown.judgement:
         values["judgement"] = shown.judgement.model_dump(mode="json")

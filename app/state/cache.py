@@ -56,6 +56,7 @@ def warm_up(delay: float = 1.0) -> None:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _start_warm_up(delay: float, _done: threading.Event) -> threading.Thread:
+    """Start the thread that imports the heavy packages."""
     target, name = _import_heavy, "warm-up"
     thread = threading.Thread(target=target, args=(delay, _done), daemon=True, name=name)
     thread.start()
@@ -76,7 +77,7 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
 
 
 def imports_ready() -> bool:
-    """Whether heavy work can start without a long wait for imports."""
+    """Return whether heavy work can start without a long wait for imports."""
     return _imports_done().is_set()
 
 
@@ -111,7 +112,7 @@ def list_tasks() -> list[Task]:
 
 
 def has_local_data(task: str) -> bool:
-    """Whether a task's rows can be read without a network."""
+    """Return whether a task's rows can be read without a network."""
     return task.startswith(("miniworld_", "pictures_", "table_")) or sources.is_available(task)
 
 
@@ -170,7 +171,7 @@ def _job_queue(home: str, database: str) -> Queue:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def cost_estimator() -> CostEstimator:
-    """What runs will cost, counted in a thread of its own."""
+    """Return the estimator of costs, which counts in a thread of its own."""
     return CostEstimator()
 
 
@@ -208,7 +209,7 @@ def adapter_answer(run: Run, text: str, seed_index: int = 0) -> str:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def base_answer(name: str, text: str) -> str:
-    """What the untouched base writes after a text."""
+    """Return what the untouched base writes after a text."""
     from peftcore.training import predict
 
     return predict.answer_base(base_model(name), [text])[0]

@@ -80,6 +80,7 @@ def show_run(run: Run) -> None:
 
 
 def _show_state(run: Run, status: RunStatus) -> None:
+    """Show state, progress and buttons of a run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.state_badge(status.state)
         if run.demo:
@@ -110,6 +111,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
 
 
 def _state_hint(status: RunStatus) -> str:
+    """Say in a sentence what a state means."""
     return {
         "queued": "Waits for its turn; one job runs at a time.",
         "training": "Training.",
@@ -157,6 +159,7 @@ def _action_buttons(run: Run, status: RunStatus) -> None:
 
 
 def _priority_input(job: QueueJob) -> None:
+    """Offer the priority of a queued run."""
     value = st.number_input(
         "Priority",
         -100,
@@ -182,6 +185,7 @@ def _resume(run_id: str) -> None:
 
 
 def _show_curves(run: Run) -> None:
+    """Show the losses of a run over its steps."""
     history = run.history()
     if history.empty:
         st.caption("Curves appear after the first look at the validation examples.")
@@ -302,6 +306,7 @@ def show_results(run: Run) -> None:
 @st.dialog("Delete this run?")
 @errors.guarded
 def _confirm(run: Run) -> None:
+    """Ask once more before a run is deleted."""
     st.write(
         f"{widgets.escape_markdown(run_title(run))} and all its answers will be gone for good."
     )

@@ -113,6 +113,7 @@ def learning_rate_text(spec: RunSpec) -> str:
 
 
 def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
+    """Return the cells of one method in the table of costs."""
     names = ("Trainable parameters", "Share of the base", "Time", "Memory")
     if cost is None:
         return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "counting…")

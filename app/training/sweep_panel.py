@@ -99,6 +99,7 @@ def _pick_sweep(form: TrainForm) -> Sweep | None:
 
 
 def _pick_variation(form: TrainForm) -> Variation:
+    """Offer the learning rates and the setting to vary."""
     first, second, third = st.columns(3)
     learning_rates = first.text_input(
         "Learning rates",
@@ -145,7 +146,7 @@ def _non_defaults(settings: Settings) -> dict[str, Any]:
 
 
 def _offer_sweep(sweep: Sweep) -> None:
-    """What it comes to, and the buttons that count its cost, save it and start it."""
+    """Show how many runs a sweep has, and the buttons that count its cost, save and start it."""
     try:
         cells = sweep.cells()
     except BadInput as error:
@@ -231,6 +232,7 @@ def _show_cost(states: Sequence[CellState], processes: int) -> None:
 
 
 def _show_preview(preview: SweepPreview, estimates: Mapping[str, Any]) -> None:
+    """Show the time that is left, and the problems found."""
     if preview.minutes is not None:
         st.caption(
             f"About {widgets.format_duration(60 * preview.minutes)} for what is left, "
@@ -285,7 +287,7 @@ def sweep_title(sweep: Sweep) -> str:
 
 
 def _show_progress(job: SweepJob) -> None:
-    """How far a sweep is, what failed, and where to look at what it made."""
+    """Show how far a sweep is, what failed, and links to its runs."""
     status = job.status()
     states = sweep_status.cell_states(job.request.cells(), cache.run_store())
     failed = [part for state in states for part in state.failed]
@@ -334,6 +336,7 @@ def _show_progress(job: SweepJob) -> None:
 
 
 def _run_table(states: Sequence[CellState]) -> None:
+    """Show the runs of a sweep with their state."""
     rows = [
         {
             "Method": METHODS[row["method"]].title,

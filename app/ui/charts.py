@@ -75,7 +75,7 @@ def lazy_table(
     name: str,
     alt: str,
 ) -> None:
-    """What a chart shows as a table, made once somebody opens it."""
+    """Show a chart as a table, made once somebody opens it."""
     with st.expander(TABLE_TITLE, icon=TABLE_ICON, key=f"{key}.opened", on_change="rerun") as box:
         if box.open:
             _table_with_download(make_table(), key, name, alt)

@@ -150,7 +150,7 @@ def page_link(page: str, label: str, **query: str) -> None:
 
 
 def empty_state(title: str, advice: str, page: str | None = None) -> None:
-    """What a page shows while it has nothing: a heading, what to do next, and where."""
+    """Show a heading, what to do next, and where, on a page that has nothing yet."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.caption(advice)

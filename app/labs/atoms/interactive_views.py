@@ -137,7 +137,7 @@ def show_one_atom(subject: AtomsSubject) -> None:
 
 
 def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
-    """What is known of an atom before anybody is asked."""
+    """Show what is known of an atom before a question is asked."""
     parts = []
     for entry in selection.final_entries(job):
         if entry["seed"] == subject.seed_number:
@@ -246,6 +246,7 @@ def _show_shares(first: AtomsSubject, second: AtomsSubject) -> None:
 
 
 def _show_scores(subject: AtomsSubject, job: AtomsJob) -> None:
+    """Show for each task the scores of both together, each alone, and none."""
     rows = pd.DataFrame(selection.job_entries(job, "combined"))
     if rows.empty:
         return

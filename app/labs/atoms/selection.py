@@ -40,7 +40,7 @@ class AtomsSubject:
         return self.run.spec.population.seed_numbers()[self.seed]
 
     def job_request(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
-        """What is asked of this run, and of another beside it."""
+        """Return the request for a measurement of this run, and of another if named."""
         return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
 
 
@@ -59,7 +59,7 @@ def candidate_runs() -> list[Run]:
 
 
 def run_label(run: Run) -> str:
-    """How a run is called in a list."""
+    """Return what a run is called in a list."""
     settings, task = run.spec.settings, run_catalog.task_title(run.spec.task)
     atoms, threshold = settings.get("atoms"), settings.get("threshold", 0)
     return f"{task} · {run.spec.base} · {atoms} atoms a matrix · threshold {threshold:g} · {run.id}"
@@ -88,6 +88,7 @@ def job_entries(job: AtomsJob, entry_type: str) -> list[dict[str, Any]]:
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _job_entries(path: str, entry_type: str, modified: int) -> list[dict[str, Any]]:
+    """Read the entries of one sort from a job's file."""
     from pathlib import Path
 
     return [
@@ -98,7 +99,7 @@ def _job_entries(path: str, entry_type: str, modified: int) -> list[dict[str, An
 
 
 def final_entries(job: AtomsJob) -> list[dict[str, Any]]:
-    """What was read of every seed of the finished run."""
+    """Return the entries of every seed of the finished run."""
     return [entry for entry in job_entries(job, "codes") if entry["step"] is None]
 
 

@@ -35,7 +35,7 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 
 def why_not_drawn(pattern: AttentionPattern, view: View) -> str:
-    """Why these lines are not drawn and what to do instead; empty if they can be."""
+    """Say why these lines are not drawn and what to do instead; empty if they can be."""
     _, heads, q, k = pattern.weights.shape
     longest = max(q, k)
     if longest > MAX_TOKENS:
@@ -82,7 +82,7 @@ def view_height(pattern: AttentionPattern, view: View) -> int:
 def _bertviz_html(
     pattern: AttentionPattern, view: View, layer: int, head: int, background: str
 ) -> str:
-    """What bertviz writes, with our tokens in it."""
+    """Return bertviz's page, with our tokens in it."""
     import torch
     from bertviz import head_view, model_view
 

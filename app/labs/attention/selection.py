@@ -49,7 +49,7 @@ class AttentionSubject:
 
     @property
     def seeds(self) -> int:
-        """How many seeds it has."""
+        """Return the number of seeds."""
         return self.run.spec.population.seeds if self.run else 1
 
     def seed_number(self, seed: int) -> str:
@@ -57,7 +57,7 @@ class AttentionSubject:
         return str(self.run.spec.population.seed_numbers()[seed] if self.run else seed)
 
     def attention_patterns(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
-        """What its heads look at; a subject with fewer seeds shows its last."""
+        """Return the attention of its heads; a subject with fewer seeds shows its last."""
         return cache.attention_pattern(self.run, self.base, example, min(seed, self.seeds - 1))
 
 
@@ -210,6 +210,7 @@ def _pick_random_example(key: str, example_count: int) -> None:
 
 
 def _type_example(task: str) -> tuple[str, Example] | None:
+    """Offer a text of one's own; None while it is empty."""
     from peftcore.training.predict import typed_example
 
     text = st.text_area(

@@ -34,7 +34,7 @@ class SelectedHead:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from here are called."""
+        """Return the start of the names of saved files."""
         return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
 
     @property
@@ -81,7 +81,7 @@ def _select_head(layer: int, head: int) -> None:
 
 
 def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
-    """What is left out of the pictures: special tokens, virtual tokens, one text of a pair."""
+    """Offer to leave out special tokens, virtual tokens, or one text of a pair."""
     display_titles = {
         "shown": "Shown",
         "hidden": "Hidden",

@@ -93,7 +93,7 @@ def show() -> None:
 
 
 def _styles_by_run(runs: Sequence[Run]) -> dict[str, RunStyle]:
-    """What runs are called and drawn with; those of SparseFit by what of the base they train."""
+    """Return how runs are drawn; those of SparseFit are called by the weights they train."""
     styles = styles_by_run(runs)
     names = {
         run.id: f"{method_title(run.spec.method)} · {weights_title}"
@@ -123,6 +123,7 @@ def _default_run_ids(runs: Sequence[Run]) -> list[str]:
 def _show_flags(
     task: str, qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
 ) -> None:
+    """Show how often each fault occurs in the explanations of each run."""
     st.header("Flags", anchor=False)
     shares = {styles[run].name: quality.shares for run, quality in qualities.items()}
     counts = {styles[run].name: len(quality.answers) for run, quality in qualities.items()}
@@ -298,6 +299,7 @@ def _show_examples(
 
 
 def _filter_title(name: str, answers: pd.DataFrame) -> str:
+    """Return the title of a filter, of flags with their number."""
     titles = {
         "best": "Right label, explanation nearest to gold",
         "worst": "Right label, explanation furthest from gold",

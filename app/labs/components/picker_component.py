@@ -89,7 +89,7 @@ def show_component_map(cell_map: ComponentMap) -> None:
 
 
 def map_data(cell_map: ComponentMap) -> dict[str, Any]:
-    """What the browser draws: stacks of rows of cells, and what is on."""
+    """Return what the browser draws: stacks of rows of cells, and what is on."""
     stacks = [
         {
             "title": stack.capitalize(),
@@ -120,6 +120,7 @@ def map_data(cell_map: ComponentMap) -> dict[str, Any]:
 
 
 def _cell_data(cell_map: ComponentMap, cell: ComponentCell) -> dict[str, Any] | None:
+    """Return a cell as the browser shows it; None if the base has no such cell."""
     if cell not in cell_map.cells:
         return None
     size = cell_map.sizes[cell.name]

@@ -159,7 +159,7 @@ def _pruning_intervals(figure_name: str, home: str, figure_version: float) -> pd
 
 
 def metric_rise(run: Run, metric: str, order: str) -> summary.Monotonicity:
-    """How steadily a metric rises along an order of a run's atoms."""
+    """Measure how steadily a metric rises along an order of a run's atoms."""
     figure_name = f"prune-{run.id}"
     return _metric_rise(
         figure_name,

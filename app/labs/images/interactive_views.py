@@ -89,7 +89,7 @@ def show_fewer_atoms() -> None:
 
 
 def _slider_table(world: str, images_by_count: Mapping[int, GeneratedImages]) -> pd.DataFrame:
-    """What is read in the pictures at every number of atoms, and how many changed."""
+    """Return what is read in the images at every number of atoms, and how many changed."""
     rows = []
     for count, images in images_by_count.items():
         pairs = zip(images.pictures, images_by_count[0].pictures, strict=True)

@@ -58,7 +58,7 @@ OWN_WORDS = "My own words"
 
 
 def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
-    """Which of these tasks is looked at."""
+    """Offer these tasks; return the name of the chosen one."""
     if FORMER_TASK_PARAM in st.query_params:
         requested = st.query_params[FORMER_TASK_PARAM]
         del st.query_params[FORMER_TASK_PARAM]
@@ -80,6 +80,7 @@ def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
 
 
 def _why_task_missing(requested: str) -> str:
+    """Explain why the task that an address asks for is not shown."""
     title = TASK_TITLES.get(requested)
     if title is None:
         return f"There is no task “{requested[:60]}” here."
@@ -148,7 +149,7 @@ def pick_prompt(world: str, first: int, key: str) -> str:
 
 
 def show_no_runs(task: str) -> None:
-    """What a view shows while there is no run of a task to look at."""
+    """Say what to do while there is no run of a task."""
     widgets.empty_state(
         "No run to look at yet",
         f"Train sparse atoms on “{tasks.find_task(task).title}”, and other methods beside them.",

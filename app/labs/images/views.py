@@ -26,7 +26,7 @@ MIX_TITLES = {"none": "No atoms", "concept": "The shape's", "style": "The style'
 
 
 def show_methods() -> None:
-    """What every method drew for the same prompts, and how often that was right."""
+    """Show what every method drew for the same prompts, and how often that was right."""
     task = selection.pick_image_task()
     runs = _newest_per_method(cache.runs_of_task(task))
     if not runs:
@@ -74,6 +74,7 @@ def show_methods() -> None:
 
 
 def _show_scores(task: str, runs: list[Run]) -> None:
+    """Show the scores of every method on new and old prompts."""
     stored_figures = {run.id: results_store.load_figure(f"prune-{run.id}") for run in runs}
     figures_by_run = {run_id: figure for run_id, figure in stored_figures.items() if figure}
     table = summary.scores_by_method(runs, figures_by_run)
@@ -104,7 +105,7 @@ def _show_scores(task: str, runs: list[Run]) -> None:
 
 
 def _pruning_gain_text(figure: Mapping[str, Any]) -> str:
-    """What removing the atoms that earn least brings to new prompts, in words."""
+    """Say what removing the atoms that add least brings to new prompts."""
     table = summary.cross_validated_pruning(figure)
     new, old = (_signed_interval(interval(table[name])) for name in ("gain", "old_gain"))
     return (
@@ -124,7 +125,7 @@ def _old_examples_per_new(task: str) -> int:
 
 
 def _base_scores_text(runs: list[Run]) -> str:
-    """What the base alone reaches on the same prompts, where atoms were pruned to nothing."""
+    """Say what the base alone reaches on the same prompts, where no atom was left."""
     for run in runs:
         figure = (
             results_store.load_figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
@@ -139,7 +140,7 @@ def _base_scores_text(runs: list[Run]) -> str:
 
 
 def show_editing() -> None:
-    """How many atoms pictures need: alignment against atoms removed."""
+    """Show how many atoms images need: alignment against atoms removed."""
     task, runs = selection.pick_task_with_atoms()
     if not task:
         return
@@ -209,7 +210,7 @@ def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
 
 
 def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
-    """How steadily a metric rises along every order, as a table."""
+    """Show in a table how steadily a metric rises along every order."""
     band = cache.pruning_intervals(run)
     rows = []
     for by in summary.ranked_orders(figure):
@@ -246,7 +247,7 @@ def _interval_text(value: float, low: float, high: float) -> str:
 
 
 def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
-    """What was measured of two runs' atoms at once, and at which shares they do best."""
+    """Show what was measured of two runs' atoms at once, and the best shares."""
     band = summary.mix_scores(figure)
     names = MIX_TITLES | {"chosen": _chosen_mix_title(figure)}
     chart(

@@ -67,7 +67,7 @@ def show_flatness(subject: LandscapeSubject) -> None:
 
 
 def _show_score_correlation(job_request: LandscapeRequest, run: Run) -> None:
-    """Does flatness go with the test score?  Over the runs of this task that were measured."""
+    """Show flatness against the test score, over the measured runs of this task."""
     st.subheader("Do flatter adapters score higher?", anchor=False)
     metric = _main_metric(run)
     measured = _measured_rows(job_request, run, metric)
@@ -205,6 +205,7 @@ def _show_spread(
     facts: dict[str, Any],
     subject: LandscapeSubject,
 ) -> None:
+    """Show the spread of validation losses at random points."""
     seed_number = subject.run.spec.population.seed_numbers()[subject.seed]
     seed_rows = measures[measures["seed"] == seed_number]
     row_by_look = {
@@ -236,7 +237,7 @@ def _show_spread(
 
 
 def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict[str, Any]) -> None:
-    """Does the stochastic estimate order checkpoints more like the test score does?"""
+    """Show which estimate orders checkpoints more as the test score does."""
     steps = measures[measures["look"] == "step"]
     st.subheader("Which estimate picks the better step?", anchor=False)
     if steps.empty:
@@ -321,6 +322,7 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
 
 
 def _show_scores_by_vertices(run: Run, runs: Sequence[Run]) -> None:
+    """Show the score of runs by their number of vertices."""
     metric = _main_metric(run)
     table = summarize_runs(cache.run_store().table(runs), metric)
     vertices = {each.id: each.spec.population.vertices for each in runs}
@@ -336,6 +338,7 @@ def _show_scores_by_vertices(run: Run, runs: Sequence[Run]) -> None:
 
 
 def _train_all(specs: Sequence[Any]) -> None:
+    """Queue runs, and start a worker for them."""
     queue = cache.job_queue()
     jobs = [queue.submit(spec) for spec in specs]
     if any(job.active for job in jobs):

@@ -53,6 +53,7 @@ def show_chosen_point(landscape: LandscapeJob, table: pd.DataFrame) -> None:
 
 
 def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> None:
+    """Offer a text to answer, and the adapter as a file."""
     run = cache.run_store().open(landscape.request.adapter_refs()[0].run)
     rows = cache.split_examples(run.spec.task, "test")
     text = st.text_area(

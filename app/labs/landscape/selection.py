@@ -36,7 +36,7 @@ class LandscapeSubject:
         return self.run.spec.population.vertices
 
     def job_request(self, kind: LandscapeKind, *more: str, **fields: Any) -> LandscapeRequest:
-        """What is asked of this run, and of other adapters beside it."""
+        """Return the request for a landscape of this run, with other adapters if named."""
         defaults = {"seed": self.seed, "split": self.split, "examples": self.examples}
         return LandscapeRequest.make(
             {"kind": kind, "runs": (self.run.id, *more)} | defaults | fields
@@ -50,7 +50,7 @@ def candidate_runs() -> list[Run]:
 
 
 def run_label(run: Run) -> str:
-    """How a run is called in a list."""
+    """Return what a run is called in a list."""
     spec, vertices = run.spec, run.spec.population.vertices
     method, task = run_catalog.method_title(spec.method), run_catalog.task_title(spec.task)
     size = f"{vertices} vertices" if vertices > 1 else "single adapter"

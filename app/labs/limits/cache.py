@@ -61,12 +61,12 @@ def candidate_runs() -> list[Run]:
 
 
 def _works_inside_layers(method: str) -> bool:
-    """Whether a method works inside the layers, by a prefix or by changed weights."""
+    """Return whether a method works inside layers, by a prefix or by changed weights."""
     return METHODS[method].injects in ("prefix", "output")
 
 
 def has_prefix(run: Run) -> bool:
-    """Whether a run puts a prefix into attention."""
+    """Return whether a run puts a prefix into attention."""
     return METHODS[run.spec.method].injects == "prefix"
 
 
@@ -132,7 +132,7 @@ def _compare_layers(
 def query_and_key_texts(
     base: str, example: Example, attention_kind: str
 ) -> tuple[list[str], list[str]]:
-    """What queries and keys of a kind of attention read."""
+    """Return the tokens that queries and keys of a kind of attention read."""
     from peftcore.labs.attention.capture import example_tokens
 
     input_tokens, decoder_tokens = example_tokens(cache.base_model(base), example)

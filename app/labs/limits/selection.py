@@ -169,7 +169,7 @@ def _one_based(number: int) -> str:
 
 
 def _pick_prefix_length(run: Run) -> int | None:
-    """How many of the prefix's positions are used; None for all, and where there is no prefix."""
+    """Offer the number of prefix positions; None for all, and where there is no prefix."""
     full_length = limits_cache.prefix_length(run)
     if full_length < 2:
         return None

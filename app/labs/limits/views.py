@@ -78,7 +78,7 @@ def compare_other_run(
 
 
 def _explain_verdict(subject: LimitsSubject) -> str:
-    """What explains the verdict, given the switches."""
+    """Explain the verdict, given the switches."""
     if not cache.has_prefix(subject.run):
         return (
             "This adapter changes weights. Where it changes queries or keys, attention among the "
@@ -173,7 +173,7 @@ def show_pattern(subject: LimitsSubject) -> None:
 
 
 def show_prefix_share(subject: LimitsSubject) -> None:
-    """What each query gives to the prefix."""
+    """Show the share of attention that each query gives to the prefix."""
     if not subject.comparison.length:
         st.info("This adapter has no prefix, so all attention stays on the content.")
         return

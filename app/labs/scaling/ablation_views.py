@@ -28,7 +28,7 @@ BUSY_STATES = ("queued", "training", "answering")
 
 
 def show_ablations(subject: ScalingSubject) -> None:
-    """What is trained, what shares a scale, where it stands: side by side."""
+    """Show what is trained, what shares a scale and where it stands, side by side."""
     ablation = _build_ablation("variants", subject)
     metric = _main_metric(subject.run.spec.task)
     scores = ablation.scores(metric)
@@ -100,6 +100,7 @@ def show_shots(subject: ScalingSubject) -> None:
 
 
 def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
+    """Show scores against the value that the runs vary."""
     ablation = _build_ablation(name, subject)
     metric = _main_metric(subject.run.spec.task)
     scores = ablation.scores(metric)
@@ -123,7 +124,7 @@ def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
 
 
 def show_stability(subject: ScalingSubject) -> None:
-    """How far the seeds of every comparable run scatter."""
+    """Show how far the seeds of every comparable run scatter."""
     runs = prompt_ablations.comparable_runs(cache.run_store().all(), subject.run)
     metric = _main_metric(subject.run.spec.task)
     run_table = cache.run_store().table(runs)
@@ -228,7 +229,7 @@ def _main_metric(task: str) -> str:
 
 
 def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
-    """What of a study is there, and the button that queues the rest."""
+    """Show which runs of an ablation exist, and the button that queues the rest."""
     rows = [
         {
             "Run": cell.name,

@@ -47,7 +47,7 @@ def candidate_runs() -> list[Run]:
 
 
 def _shows_less(run: Run) -> tuple[bool, bool]:
-    """Whether there is less to see: no kept steps, or a start from another run."""
+    """Return whether a run shows less: no kept steps, or a start from another run."""
     return not run.intermediate_steps(), bool(run.spec.start)
 
 
@@ -59,7 +59,7 @@ def pick_run(runs: Sequence[Run]) -> Run:
 
 
 def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """What sets soft prompts apart at a glance; runs that read alike carry their id."""
+    """Return short titles of soft prompts; runs with equal titles get their id."""
     titles = {run.id: _run_label(run) for run in runs}
     return {
         run: f"{name} · {run}" if list(titles.values()).count(name) > 1 else name
@@ -68,6 +68,7 @@ def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _run_label(run: Run) -> str:
+    """Return method, task, base, prompt length and examples of a run."""
     spec = run.spec
     parts = [method_title(spec.method), run_catalog.task_title(spec.task), spec.base]
     parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]

@@ -39,7 +39,7 @@ DEFAULT_TEXT = "One_token,20_signs!!"
 
 
 def experiment_title(choice: str) -> str:
-    """What an experiment, or the capacity construction, is called on the page."""
+    """Return the title of an experiment, or of the capacity construction."""
     return EXPERIMENT_TITLES.get(choice, choice)
 
 
@@ -69,6 +69,7 @@ def show_experiment(number: str) -> None:
 
 
 def _show_results(source: cache.ResultSource) -> None:
+    """Show the scores of every variant as a table of cells."""
     rows = source.rows()
     st.markdown(results_in_words(source.recipe.number, rows))
     chart(
@@ -93,7 +94,7 @@ def _count_stages(rows: Sequence[ResultRow]) -> int:
 
 
 def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
-    """What came out, in a sentence made of the numbers."""
+    """Sum the results up in a sentence made of the numbers."""
     means = {(row.adaptation, row.task): row.mean for row in rows}
     constant = next((row.constant for row in rows if row.constant is not None), None)
 
@@ -198,6 +199,7 @@ def _show_attention(
     variant_answers: Sequence[cache.VariantAnswer],
     typed_digits: tuple[int, ...],
 ) -> None:
+    """Show the attention of one head in several variants."""
     shape, number = source.recipe.shape, source.recipe.number
     layer = head = 0
     with st.container(horizontal=True):
@@ -207,7 +209,7 @@ def _show_attention(
             head = _pick_one("Head", shape.heads, f"toys.head.{number}")
     names = [variant_answer.adaptation for variant_answer in variant_answers]
     variant = st.selectbox(
-        "Beside the pretrained model",
+        "Compare the pretrained model with",
         names[1:] or names,
         index=len(names[1:]) - 1 if len(names) > 1 else 0,
         format_func=figures.adaptation_title,
@@ -230,6 +232,7 @@ def _show_attention(
 
 
 def _pick_one(label: str, count: int, key: str) -> int:
+    """Offer one of several numbers, counted from one."""
     choice = st.segmented_control(
         label,
         list(range(count)),
