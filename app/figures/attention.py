@@ -26,7 +26,7 @@ from peftcore.analysis.attention import (
 )
 
 LESS_COLOUR, MORE_COLOUR = "#D55E00", "#0072B2"
-# Between the two the page's own background shows through, so that one scale fits light and dark.  It
+# Between the two the page's own background shows, so that one scale fits light and dark.  It
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
 COLOUR_EXPONENT = 0.6
 TILE_SIZE, TILE_GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it

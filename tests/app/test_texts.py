@@ -18,9 +18,10 @@ def texts(path):
     tree = ast.parse(path.read_text("utf-8"))
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in statements and re.search(r"^[A-Z]|\s", node.value):
-                yield node.lineno, node.value
+        if not isinstance(node, ast.Constant) or id(node) in statements:
+            continue
+        if isinstance(node.value, str) and re.search(r"^[A-Z]|\s", node.value):
+            yield node.lineno, node.value
 
 
 def test_no_text_of_a_page_has_a_private_word():
