@@ -119,7 +119,8 @@ def test_a_clicked_point_can_be_asked(monkeypatch):
     asked = []
     monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
     monkeypatch.setattr(
-        "app.state.cache.point_answer", lambda *given: asked.append(given) or "yes <b>because</b>"
+        "app.labs.landscape.point_panel.point_answer",
+        lambda *given: asked.append(given) or "yes <b>because</b>",
     )
     page = open_page("landscape")
     page.session_state[point_panel.CHOSEN_KEY] = (found.id, 17)
