@@ -20,7 +20,7 @@ import streamlit as st  # noqa: E402
 
 from app import nav  # noqa: E402
 from app.state import access, cache  # noqa: E402
-from app.ui import errors  # noqa: E402
+from app.ui import errors, url_state  # noqa: E402
 from peftcore import paths  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
@@ -40,9 +40,8 @@ st.html(STYLE)
 visitor = access.current_visitor()
 is_experimenter = visitor.role == "experimenter"
 if is_experimenter:
-    page = st.navigation(
-        nav.navigation_pages(), expanded=True
-    )  # all of it, also above who is signed in
+    # All of it, also above who is signed in.
+    page = st.navigation(nav.navigation_pages(), expanded=True)
     if visitor.signed_in:
         with st.sidebar:
             st.text(visitor.login)
@@ -54,6 +53,7 @@ else:
     visible_pages = nav.sign_in_pages() if needs_sign_in else nav.rater_pages()
     page = st.navigation(visible_pages, position="hidden")
 with errors.boundary(page.title):
+    url_state.open_renamed_views()
     page.run()
 if is_experimenter:
     cache.warm_up()

@@ -27,7 +27,7 @@ class PageEntry:
         return str(paths.PAGES / f"{self.name}.py")
 
     def streamlit_page(self) -> st.Page:
-        """What `st.navigation` takes; Home is the default page, so its address is the root."""
+        """Return the page for `st.navigation`; Home is the default, so its address is the root."""
         is_home = self.name == "home"
         return st.Page(
             self.script_path,
@@ -76,7 +76,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "ratings",
             "Ratings",
             "reviews",
-            "What people said: scores per method, agreement, rankings, disagreements",
+            "What raters answered: scores per method, agreement, rankings, disagreements",
         ),
     ),
     "Labs": (
@@ -96,7 +96,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "landscape",
             "Landscape",
             "landscape",
-            "Losses around and between adapters: a simplex seen, cut, measured, questioned",
+            "Losses around and between adapters: maps, cuts, flatness, validation",
         ),
         PageEntry(
             "scaling",

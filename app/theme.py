@@ -1,9 +1,9 @@
 """How things look wherever they appear: one colour, dash and symbol per method, one chart template.
 
-Every colour stands out from both the light and the dark ground (contrast at least 3), so a method
+Every colour stands out from a light and a dark background (contrast at least 3), so a method
 keeps its colour in either; those of FIXED stay apart for readers with a red-green weakness too,
 and symbol and dash tell the rest.  A method that is in no table gets a colour by itself that is far
-from all others.  Ground and text are those of the page in `.streamlit/config.toml`.
+from all others.  Background and text are those of the page in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RunStyle:
     dash: str = "solid"
 
     def variant(self, nth: int, name: str) -> RunStyle:
-        """The same colour for the nth other run of a method, told apart by dash and symbol."""
+        """The same colour for the nth other run of a method, set off by dash and symbol."""
         symbol_index = (SYMBOLS.index(self.symbol) + 3 * nth) % len(SYMBOLS)
         return replace(
             self, name=name, symbol=SYMBOLS[symbol_index], dash=DASHES[nth % len(DASHES)]
@@ -71,7 +71,7 @@ def method_colour(method: str) -> str:
 
 
 def style_of_method(method: str, name: str) -> RunStyle:
-    """How a method is drawn, under the given name."""
+    """Return how a method is drawn, under the given name."""
     listed = (MAIN_METHOD_STYLES | MORE_METHOD_STYLES).get(method)
     if listed:
         return RunStyle(name, *listed)
@@ -148,11 +148,7 @@ def _cube_root(value: float) -> float:
     return value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116
 
 
-RGB_TO_XYZ = (
-    (0.4124, 0.3576, 0.1805),
-    (0.2126, 0.7152, 0.0722),
-    (0.0193, 0.1192, 0.9505),
-)  # from sRGB
+RGB_TO_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))  # sRGB
 CANDIDATE_COLOURS = _candidate_colours()
 
 
@@ -203,7 +199,7 @@ LOG_AXIS: dict[str, Any] = {  # an axis; Plotly's own labels between decades lac
 
 
 def chart_template(background: Literal["light", "dark"] = "light") -> go.layout.Template:
-    """The template of all charts on a light or a dark ground; `charts.chart` picks the page's."""
+    """Template of all charts on a light or a dark page; `charts.chart` picks the page's."""
     text_colour = TEXT_COLOURS[background]
     return go.layout.Template(
         layout={

@@ -39,16 +39,8 @@ def show() -> None:
 @st.fragment
 @errors.guarded
 def explore_atoms(subject: selection.AtomsSubject) -> None:
-    """Everything below the choice of a run; changes here leave the rest alone."""
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default="Map",
-        required=True,
-        key="atoms.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    """Show everything below the choice of a run; changes here leave the rest alone."""
+    view = widgets.view_switch("atoms", VIEWS)
     VIEWS[view](subject)
     charts.image_format_control()
 

@@ -18,7 +18,7 @@ def show() -> None:
     known = selection.subjects_by_id()
     if not known:
         widgets.empty_state(
-            "No model is at hand yet",
+            "There is no model yet",
             "Base models lie in `assets/models`; PEFTCORE_MODELS can name a folder of your own.",
         )
         return
@@ -34,17 +34,9 @@ def show() -> None:
 @st.fragment
 @errors.guarded
 def explore_attention(question: selection.AttentionComparison) -> None:
-    """Everything below the choice of models and input; changes here leave the rest alone."""
+    """Show everything below the choice of models; changes here leave the rest alone."""
     recorded = views.pick_head(selection.pick_decoder_text(question))
-    view = st.segmented_control(
-        "View",
-        list(views.VIEWS),
-        default=next(iter(views.VIEWS)),
-        required=True,
-        key="attention.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = widgets.view_switch("attention", views.VIEWS)
     views.VIEWS[view](recorded)
 
 

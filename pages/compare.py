@@ -1,9 +1,9 @@
-"""Compare: finished runs of one task side by side, with what may and may not be said about them."""
+"""Compare: finished runs of one task side by side, with what may and may not be concluded."""
 
 import streamlit as st
 
 from app.compare import selection, views
-from app.ui import charts, widgets
+from app.ui import charts, pickers, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis import comparability
 
@@ -21,7 +21,7 @@ def show() -> None:
             "train",
         )
         return
-    requested = selection.requested_runs(known_runs)
+    requested = pickers.requested_runs(known_runs)
     left, right = st.columns([3, 2])
     with left:
         of_task = selection.pick_compared_task(known_runs, requested)
@@ -46,15 +46,7 @@ def show() -> None:
     selection.offer_rating(runs)
     for note in comparability.caveats(runs, names):
         st.caption(widgets.escape_markdown(f"Not equal but allowed: {note}."))
-    view = st.segmented_control(
-        "View",
-        list(views.VIEWS),
-        default="Scores",
-        required=True,
-        key="compare.view",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    view = widgets.view_switch("compare", views.VIEWS)
     views.VIEWS[view](chosen)
     if view != "Answers":
         charts.image_format_control()

@@ -3,24 +3,16 @@
 import streamlit as st
 
 from app.labs.components import views
-from app.ui import charts, errors
+from app.ui import charts, errors, widgets
 
 st.title("Components", anchor=False)
 
 
 @st.fragment
 @errors.guarded
-def explore_components():
+def explore_components() -> None:
     """One view at a time; changes here leave the rest of the page alone."""
-    view = st.segmented_control(
-        "View",
-        list(views.VIEWS),
-        default=next(iter(views.VIEWS)),
-        required=True,
-        key="components.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = widgets.view_switch("components", views.VIEWS)
     views.VIEWS[view]()
     if view != "Map":
         charts.image_format_control()

@@ -1,31 +1,26 @@
 """Data: read a task before training on it, or bring your own file."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from app.compare.recent_results import metric_title
 from app.figures import examples as figures
+from app.figures.compare import find_measure
 from app.state import cache
 from app.training import example_browser
 from app.training.table_import import show_import_form
-from app.ui import charts, forms, url_state, widgets
+from app.ui import charts, forms, pickers, url_state, widgets
+from peftcore.data.task import Example
 
 st.title("Data", anchor=False)
-view = st.segmented_control(
-    "View",
-    ["Browse a task", "Bring your own file"],
-    default="Browse a task",
-    required=True,
-    key="data.view",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+view = widgets.view_switch("data", ["Browse a task", "Bring your own file"])
 if view == "Bring your own file":
     show_import_form("data")
     st.stop()
 
-task = url_state.pick_task("data.task")
+task = pickers.pick_task("data.task")
 st.caption(
-    f"{example_browser.KINDS[task.kind]} Main measure: {metric_title(task.main_metric)}. "
+    f"{example_browser.KINDS[task.kind]} Main measure: {find_measure(task.main_metric).title}. "
     f"Source: {widgets.escape_markdown(task.source_note.rstrip('.'))}."
 )
 if not cache.has_local_data(task.name):
@@ -35,17 +30,19 @@ if not cache.has_local_data(task.name):
     )
     if not st.toggle("Fetch them now", key=f"data.fetch.{task.name}"):
         st.stop()
-splits = {split: cache.split_examples(task.name, split) for split in example_browser.SPLITS}
-for problem in dict.fromkeys(found.problem for found in splits.values() if found.problem):
+loaded = {split: cache.split_examples(task.name, split) for split in example_browser.SPLITS}
+for problem in dict.fromkeys(found.problem for found in loaded.values() if found.problem):
     st.error(widgets.escape_markdown(problem), icon=":material/error:")
-splits = {split: found.examples for split, found in splits.items() if found.examples}
+splits: dict[str, Sequence[Example]] = {
+    split: found.examples for split, found in loaded.items() if found.examples
+}
 if not splits:
     st.stop()
 
 with st.container(horizontal=True, gap="large"):
     for split, rows in splits.items():
         st.metric(forms.field_label(split), f"{len(rows):,}", width="content")
-split = st.segmented_control(
+chosen_split = st.segmented_control(
     "Split",
     list(splits),
     required=True,
@@ -55,6 +52,7 @@ split = st.segmented_control(
         "Split", "data.split", list(splits), format_option=forms.field_label
     ),
 )
+split = str(chosen_split)
 rows = splits[split]
 
 st.header("How an example reads", anchor=False)

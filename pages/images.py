@@ -1,9 +1,9 @@
-"""Images: models that draw from a prompt, tuned on what they never saw, atom by atom."""
+"""Images: models that draw from a prompt, tuned on what they were not trained on, atom by atom."""
 
 import streamlit as st
 
 from app.labs.images import interactive_views, views
-from app.ui import charts, errors
+from app.ui import charts, errors, widgets
 
 st.title("Images", anchor=False)
 st.caption(
@@ -25,15 +25,7 @@ VIEWS = {
 @errors.guarded
 def explore_images() -> None:
     """The chosen view; changes in it leave the rest of the page alone."""
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default="Methods",
-        required=True,
-        key="images.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = widgets.view_switch("images", VIEWS)
     VIEWS[view]()
 
 

@@ -1,4 +1,4 @@
-"""Landscape: losses around an adapter and between adapters, seen, cut, measured and questioned."""
+"""Landscape: losses around and between adapters as maps, cuts, flatness and validation."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from app.labs.landscape import flatness_views, selection, views
 from app.ui import charts, widgets
 
 VIEWS = {
-    "Ground": views.show_surface,
+    "Loss surface": views.show_surface,
     "Cuts": views.show_cuts,
     "Between two": views.show_connection,
     "Flatness": flatness_views.show_flatness,
@@ -22,26 +22,18 @@ st.caption(
 
 
 def show() -> None:
-    """Choose a run and the examples, then one view of its ground at a time."""
+    """Choose a run and the examples, then one view at a time."""
     runs = selection.candidate_runs()
     if not runs:
         widgets.empty_state(
             "No adapter has been trained yet",
             "Train one, best with three vertices: it becomes a whole triangle of adapters, and "
-            "here its ground can be seen.",
+            "its loss surface is shown here.",
             "train",
         )
         return
     subject = selection.pick_subject(runs)
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default=next(iter(VIEWS)),
-        required=True,
-        key="landscape.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = widgets.view_switch("landscape", VIEWS)
     VIEWS[view](subject)
     charts.image_format_control()
 

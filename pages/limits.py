@@ -19,8 +19,8 @@ def show() -> None:
     if not runs:
         widgets.empty_state(
             "No adapter to look into yet",
-            "Train a prefix, and LoRA beside it; when the runs have finished they can be measured "
-            "here, layer by layer.",
+            "Train a prefix, and LoRA to compare with; finished runs are measured here, layer by "
+            "layer.",
             "train",
         )
         return
@@ -35,15 +35,7 @@ def show() -> None:
         shown = selection.pick_subject(run, other, example)
         views.show_verdict(shown)
         views.show_precision(shown)
-        view = st.segmented_control(
-            "View",
-            list(views.VIEWS),
-            default="Pattern",
-            required=True,
-            key="limits.view",
-            label_visibility="collapsed",
-            bind="query-params",
-        )
+        view = widgets.view_switch("limits", views.VIEWS)
         views.VIEWS[view](shown)
         charts.image_format_control()
 

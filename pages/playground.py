@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-from app.compare import selection
+from app.state import run_catalog
 from app.training import playground
-from app.ui import widgets
+from app.ui import pickers, widgets
 
 st.title("Playground", anchor=False)
 
 
 def show() -> None:
     """Choose adapters, write or take a text, send it, read the answers side by side."""
-    finished_runs = selection.finished_runs()
+    finished_runs = run_catalog.finished_runs()
     if not finished_runs:
         widgets.empty_state(
             "No adapter has been trained yet",
@@ -19,7 +19,7 @@ def show() -> None:
             "train",
         )
         return
-    runs = playground.pick_adapters(finished_runs, selection.requested_runs(finished_runs))
+    runs = playground.pick_adapters(finished_runs, pickers.requested_runs(finished_runs))
     if not runs:
         st.info("Choose at least one adapter to put a question to.")
         return

@@ -1,4 +1,4 @@
-"""Ratings: what people said about explanations, with intervals, agreement and disagreements."""
+"""Ratings: what raters answered about explanations, with intervals, agreement and disagreements."""
 
 import streamlit as st
 
@@ -21,19 +21,11 @@ def show() -> None:
     if project_results.verdicts.empty:
         widgets.empty_state(
             "Nobody has rated yet",
-            "Invite raters on the Rate page and send them their links; what they say appears here.",
+            "Invite raters on the Rate page and send them their links; their answers appear here.",
             "rate",
         )
         return
-    view = st.segmented_control(
-        "View",
-        list(other_views.VIEWS),
-        default="Scores",
-        required=True,
-        key="ratings.view",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    view = widgets.view_switch("ratings", other_views.VIEWS)
     if view in ("Scores", "Verdicts", "Agreement", "Metrics"):
         project_results = results.without_careless_raters(project_results)
     if project_results.verdicts.empty:

@@ -4,13 +4,13 @@ import json
 
 import streamlit as st
 
-from app.state import cache
+from app.state import cache, run_catalog
 from app.training import export_panel, run_panel
 from app.training.specs_from_form import training_command
-from app.ui import url_state, widgets
+from app.ui import pickers, widgets
 
 st.title("Runs", anchor=False)
-runs = {run.id: run for run in cache.run_store().all()}
+runs = cache.run_store().all()
 if not runs:
     widgets.empty_state(
         "No runs yet",
@@ -19,26 +19,7 @@ if not runs:
     )
     st.stop()
 
-
-def run_name(run_id):
-    return run_panel.run_title(runs[run_id])
-
-
-chosen = st.selectbox(
-    "Run",
-    list(runs),
-    format_func=run_name,
-    key="runs.run",
-    on_change=url_state.sync_with_url(
-        "Run",
-        "runs.run",
-        list(runs),
-        name="run",
-        missing=url_state.why_run_missing("it cannot be read"),
-    ),
-    help="The address keeps the choice: send it, or come back to it",
-)
-run = runs[chosen]
+run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
 run_panel.show_run(run)
 run_panel.show_results(run)
 export_panel.export_section(run)
@@ -50,7 +31,7 @@ with st.expander("What decides this result", icon=":material/tune:"):
 
 st.header("All runs", anchor=False)
 widgets.table_with_download(
-    run_panel.runs_table(list(runs.values())),
+    run_panel.runs_table(runs),
     key="runs.all",
     name="runs",
     alt="Every run with its state, task, method and progress",

@@ -27,29 +27,19 @@ def show() -> None:
     if not found:
         widgets.empty_state(
             "No soft prompt has been trained yet",
-            "Train scaled prompt tuning, and prompt tuning beside it; when they have finished, "
-            "their tokens and scales can be looked at here.",
+            "Train scaled prompt tuning, and prompt tuning to compare with; finished runs show "
+            "their tokens and scales here.",
             "train",
         )
         return
-    run = selection.pick_run(found)
-    seed = selection.pick_seed(run)
-    explore_scaling(selection.ScalingSubject(run, seed))
+    explore_scaling(selection.pick_subject(found))
 
 
 @st.fragment
 @errors.guarded
 def explore_scaling(subject: selection.ScalingSubject) -> None:
-    """Everything below the choice of a run; changes here leave the rest alone."""
-    view = st.segmented_control(
-        "View",
-        [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS],
-        default="Scales",
-        required=True,
-        key="scaling.view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    """Show everything below the choice of a run; changes here leave the rest alone."""
+    view = widgets.view_switch("scaling", [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS])
     if view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
         return
     (SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS)[view](subject)

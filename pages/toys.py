@@ -15,7 +15,7 @@ st.caption(
 def show() -> None:
     """One experiment, or the capacity construction."""
     choices = [*views.EXPERIMENT_TITLES, views.CAPACITY]
-    chosen = st.segmented_control(
+    experiment = st.segmented_control(
         "Experiment",
         choices,
         required=True,
@@ -26,6 +26,7 @@ def show() -> None:
             "Experiment", "toys.experiment", choices, format_option=views.experiment_title
         ),
     )
+    chosen = str(experiment)
     if chosen == views.CAPACITY:
         views.show_capacity()
     else:

@@ -4,10 +4,13 @@ import streamlit as st
 
 from app.state import cache
 from app.training import specs_from_form, submit, sweep_panel
-from app.ui import errors, forms, url_state, widgets
+from app.training.specs_from_form import TrainForm
+from app.ui import errors, forms, pickers, url_state, widgets
 from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, Training
+from peftcore.settings import Settings
 from peftcore.sweeps import learning_rate
+from peftcore.training.planning import Estimate
 
 DEFAULT_METHODS = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
 
@@ -15,14 +18,14 @@ st.title("Train", anchor=False)
 methods_by_name = {method.name: method for method in cache.list_methods()}
 left, right = st.columns(2)
 with left:
-    task = url_state.pick_task("train.task")
+    task = pickers.pick_task("train.task")
     st.caption(widgets.escape_markdown(task.source_note))
 with right:
-    base = url_state.pick_base("train.base")
+    base = pickers.pick_base("train.base")
     st.caption(widgets.describe_base(base))
 
 
-def method_name(name):
+def method_name(name: str) -> str:
     return methods_by_name[name].title
 
 
@@ -59,7 +62,10 @@ if not chosen:
     widgets.empty_state("No method ticked", "Tick one or more methods above; each becomes a run.")
     st.stop()
 
-settings, learning_rates, start_runs, existing_runs = {}, {}, {}, cache.run_store().all()
+settings: dict[str, Settings | None] = {}
+learning_rates: dict[str, float | None] = {}
+start_runs: dict[str, str] = {}
+existing_runs = cache.run_store().all()
 for tab, name in zip(
     st.tabs([methods_by_name[name].title for name in chosen]), chosen, strict=True
 ):
@@ -72,23 +78,31 @@ for tab, name in zip(
                 Training, "learning_rate", f"train.{name}", default_rate
             )
         if offered := specs_from_form.startable_runs(base.name, name, existing_runs):
+            titles = {"": "nothing: a start of its own"} | offered
             start_runs[name] = start_column.selectbox(
                 "Start from the adapter of",
-                ["", *offered],
-                format_func=lambda run, offered=offered: offered.get(
-                    run, "nothing: a start of its own"
-                ),
+                list(titles),
+                format_func=titles.__getitem__,
                 key=f"train.{name}.from",
                 help="Transfer: goes on from what another run learnt, on this task",
             )
         settings[name] = forms.settings_form(methods_by_name[name].Config, f"train.{name}")
-if not all((training, population, evaluation, *settings.values())):
+valid_settings = {name: values for name, values in settings.items() if values}
+if not (training and population and evaluation and len(valid_settings) == len(settings)):
     st.caption("Correct what is marked above, then training can start.")
     st.stop()
 
-form_specs = specs_from_form.build_specs(
-    base.name, task.name, settings, learning_rates, population, training, evaluation, start_runs
+form = TrainForm(
+    base.name,
+    task.name,
+    valid_settings,
+    learning_rates,
+    start_runs,
+    population,
+    training,
+    evaluation,
 )
+form_specs = specs_from_form.build_specs(form)
 for problem, names in specs_from_form.group_problems(form_specs.problems).items():
     who = ", ".join(methods_by_name[name].title for name in names)
     st.error(f"{who}: {widgets.escape_markdown(problem)}", icon=":material/error:")
@@ -97,7 +111,7 @@ if not form_specs.specs:
 specs = list(form_specs.specs.values())
 
 
-def known_costs():
+def known_costs() -> list[Estimate | BadInput | None]:
     return (
         cache.cost_estimator().estimates_so_far(specs)
         if cache.imports_ready()
@@ -110,12 +124,12 @@ counting = None in known_costs()
 
 @st.fragment(run_every=2.0 if counting else None)
 @errors.guarded
-def show_costs():
+def show_costs() -> None:
     found = known_costs()
     if counting and None not in found:
         st.rerun()  # nothing is left to wait for, so the clock stops
     st.header("What it will cost", anchor=False)
-    alt = "Trained numbers, time and memory of each method"
+    alt = "Trainable parameters, time and memory of each method"
     st.dataframe(specs_from_form.costs_table(form_specs.specs, found), hide_index=True, alt=alt)
     st.caption(
         specs_from_form.total_time_text(found)
@@ -155,7 +169,7 @@ if refused:
     st.caption("One of the methods cannot run as it is set; the reason stands above.")
 submit.show_started()
 submit.show_sweep()
-sweep_panel.show(base.name, task.name, settings, learning_rates, population, training, evaluation)
+sweep_panel.show(form)
 
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code(

@@ -60,12 +60,11 @@ ORDER = """
     app/figures
     app/state
     app/ui
-    app/compare
     app/training
     app/labs/attention
     app/labs/limits app/labs/landscape app/labs/scaling app/labs/components app/labs/atoms
     app/labs/images app/labs/toys
-    app/rating
+    app/compare app/rating
     app/main
     pages
 """

@@ -83,6 +83,7 @@ def filter_examples(answers: pd.DataFrame, answer_filter: str) -> list[str]:
 
 
 def _example_html(rows: pd.DataFrame, chosen: Comparison, reference_run: str | None) -> str:
+    """Return one example with the answers of every run as HTML."""
     first = rows.iloc[0]
     gold = answer_html.accepted_answers(
         first["target"], _value_or_none(first["label"]), first["references"]

@@ -50,6 +50,7 @@ def _table_line(row: pd.Series, name: str, digits: str) -> str:
 
 
 def _mean_text(row: pd.Series, digits: str) -> str:
+    """Return a mean with its interval as LaTeX."""
     if pd.isna(row["mean"]):
         return "--"
     mean = f"{row['mean']:{digits}}"

@@ -6,15 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from app.figures.compare import find_measure
 from app.state import cache
+from app.state.run_catalog import method_title
 from app.ui.widgets import format_metric
-from peftcore.adapters.base import METHODS
-from peftcore.metrics.scores import METRICS
-
-
-def metric_title(metric: str) -> str:
-    """A measure's name for people."""
-    return METRICS[metric].title if metric in METRICS else metric
 
 
 def latest_results(limit: int) -> pd.DataFrame:
@@ -29,15 +24,14 @@ def latest_results(limit: int) -> pd.DataFrame:
         values = seeds[task.main_metric].dropna()
         if values.empty or len(rows) == limit:
             continue
-        method = first["method"]
         rows.append(
             {
                 "Task": task.title,
-                "Method": METHODS[method].title if method in METHODS else method,
+                "Method": method_title(first["method"]),
                 "Score": format_metric(values.mean()),
                 "Range": f"{format_metric(values.min())} to {format_metric(values.max())}",
                 "Seeds": len(values),
-                "Measure": metric_title(task.main_metric),
+                "Measure": find_measure(task.main_metric).title,
                 "Run": f"/runs?run={run}",
                 "Base": first["base"],
                 "From": "demo" if first["demo"] else "you",

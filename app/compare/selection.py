@@ -15,14 +15,15 @@ import streamlit as st
 from app.figures.compare import find_measure
 from app.state import cache
 from app.state.rating_store import current_experimenter, rating_store
+from app.state.run_catalog import find_task, finished_runs, suggest_runs, task_title
 from app.theme import RunStyle
 from app.ui import url_state, widgets
-from app.ui.run_styles import method_title, styles_by_run
+from app.ui.pickers import requested_run_ids
+from app.ui.run_styles import styles_by_run
 from app.ui.widgets import escape_markdown
-from peftcore import paths, rating, tasks
+from peftcore import paths, rating
 from peftcore.analysis import comparability, comparison
 from peftcore.data.task import Task
-from peftcore.errors import BadInput
 from peftcore.rating import HumanScore
 from peftcore.runs.store import Run, RunStore
 
@@ -59,33 +60,14 @@ class Comparison:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from this page are called."""
+        """Return the start of the names of saved files."""
         return f"{self.runs[0].spec.task}-{self.metric}"
-
-
-def find_task(name: str) -> Task | None:
-    """The task of a run; None if it is an imported table that is gone."""
-    try:
-        return tasks.find_task(name)
-    except BadInput:
-        return None
-
-
-def task_title(name: str) -> str:
-    """A task's title, or its name if it is gone."""
-    task = find_task(name)
-    return task.title if task else name
-
-
-def finished_runs() -> list[Run]:
-    """Every finished run, newest first."""
-    return [run for run in cache.run_store().all() if run.status().state == "done"]
 
 
 def selectable_runs() -> list[Run]:
     """Every finished run, and of the sweep that ships those the address names."""
     runs = finished_runs()
-    run_ids, requested = {run.id for run in runs}, _requested_ids()
+    run_ids, requested = {run.id for run in runs}, requested_run_ids()
     return runs + [
         run for run in shipped_sweep_runs() if run.id in requested and run.id not in run_ids
     ]
@@ -123,28 +105,6 @@ def offer_rating(runs: Sequence[Run]) -> None:
         )
 
 
-def _requested_ids() -> list[str]:
-    """The runs that the address names."""
-    return [part for part in st.query_params.get("runs", "").split(",") if part]
-
-
-def suggest_runs(runs: Sequence[Run], across_bases: bool = False) -> list[Run]:
-    """The newest of each method in the newest group of comparable runs that has several methods."""
-    groups = [
-        _newest_per_method(group)
-        for group in comparability.comparable_groups(runs, across_bases=across_bases)
-    ]
-    return next((group for group in groups if len(group) > 1), groups[0] if groups else [])
-
-
-def _newest_per_method(runs: Sequence[Run]) -> list[Run]:
-    """The newest run of each method and base, by title."""
-    newest: dict[tuple[str, str], Run] = {}
-    for run in runs:
-        newest.setdefault((run.spec.method, run.spec.base), run)
-    return sorted(newest.values(), key=lambda run: (method_title(run.spec.method), run.spec.base))
-
-
 def pick_compared_task(runs: Sequence[Run], requested: Sequence[Run]) -> list[Run]:
     """A choice of task among those with finished runs; the runs of the chosen one."""
     names = list(dict.fromkeys(run.spec.task for run in runs))
@@ -160,22 +120,8 @@ def pick_compared_task(runs: Sequence[Run], requested: Sequence[Run]) -> list[Ru
     return [run for run in runs if run.spec.task == name]
 
 
-def requested_runs(runs: Sequence[Run]) -> list[Run]:
-    """The finished runs that the address names; says so if it names others."""
-    requested = _requested_ids()
-    runs_by_id = {run.id: run for run in runs}
-    missing = [part[:40] for part in requested if part not in runs_by_id]
-    if missing:
-        st.warning(
-            f"The address asks for runs that are not here or not finished: "
-            f"{escape_markdown(', '.join(missing))}. The rest is shown.",
-            icon=":material/link_off:",
-        )
-    return [runs_by_id[part] for part in requested if part in runs_by_id]
-
-
 def pick_across_bases(runs: Sequence[Run], requested: Sequence[Run]) -> bool:
-    """Whether runs on other bases are welcome; only asked if there are any."""
+    """Offer runs on other bases too, if there are any; return whether they are wanted."""
     if len({run.spec.base for run in runs}) < 2:
         return False
     return st.toggle(
@@ -268,6 +214,7 @@ def _widget_key(runs: Sequence[Run]) -> str:
 
 
 def _write_url(ids: Sequence[str]) -> None:
+    """Write the ids into the address, or take them out if there are none."""
     if ids:
         st.query_params["runs"] = ",".join(ids)
     else:

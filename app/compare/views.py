@@ -9,8 +9,9 @@ import streamlit as st
 
 from app.compare import answers as compare_answers
 from app.compare import latex
-from app.compare.selection import Comparison, task_title
+from app.compare.selection import Comparison
 from app.figures import compare, curves, labels
+from app.state.run_catalog import task_title
 from app.ui.charts import chart
 from app.ui.widgets import csv_bytes, escape_markdown, format_duration
 from peftcore.analysis import comparison
@@ -55,14 +56,14 @@ def show_headline(chosen: Comparison) -> None:
             f"{spec.base}, {spec.training.shots} training examples per seed, "
             f"{examples_text if len(answers) else ''}"
             f"{_seeds_text(spec.population.seed_numbers())}; intervals are Student's t "
-            "over seeds: another draw to train on, the same examples to answer. "
+            "over seeds: other training examples, the same examples to answer. "
             f"{kind.description}"
         )
     )
 
 
 def _lead_text(chosen: Comparison, best: str, second: str) -> str:
-    """How far the best is ahead of the next, and whether that may be chance."""
+    """Say how far the best is ahead of the next, and whether that may be chance."""
     form = compare.value_format(chosen.metric)
     difference = comparison.run_difference(chosen.table, chosen.metric, best, second)
     if difference.mean is None:
@@ -165,7 +166,7 @@ def _summary_in_words(chosen: Comparison) -> pd.DataFrame:
 
 
 def _human_score_note(scores: Sequence[HumanScore]) -> str:
-    """What human scores beside one another have in common, and what not."""
+    """Say what the human scores shown have in common, and what not."""
     if len({score.projects for score in scores}) > 1:
         return (
             "Human scores are from different rating projects, so of other examples or other "
@@ -177,7 +178,7 @@ def _human_score_note(scores: Sequence[HumanScore]) -> str:
 
 
 def _human_score_text(score: HumanScore) -> str:
-    """What people gave, with its 95 % interval."""
+    """Return a human score with its 95 % interval in words."""
     if score.low is None or score.high is None:
         return f"{score.score:.2f}"
     return f"{score.score:.2f} ({score.low:.2f} to {score.high:.2f})"
@@ -206,6 +207,7 @@ def _summary_export(chosen: Comparison) -> pd.DataFrame:
 
 
 def _latex_summary(chosen: Comparison) -> str:
+    """Return the summary as a LaTeX table with its caption."""
     spec = chosen.runs[0].spec
     names = {run: style.name for run, style in chosen.styles.items()}
     title = compare.find_measure(chosen.metric).title
@@ -231,13 +233,13 @@ def show_scores(chosen: Comparison) -> None:
         table=seeds,
     )
     st.caption(
-        "Small dots are seeds: another draw of examples, another order, another start. "
+        "Small dots are seeds: other training examples, another order, another start. "
         "The bar is the 95 % interval of the mean."
     )
 
 
 def _chance_levels(chosen: Comparison) -> dict[str, float]:
-    """Where guessing ends up, for metrics where that is known."""
+    """Return the score of guessing, for metrics where it is known."""
     labels = chosen.task.labels if chosen.task else ()
     if chosen.metric == "accuracy" and labels:
         return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
@@ -281,7 +283,7 @@ def show_size(chosen: Comparison) -> None:
 
 
 def show_confusions(chosen: Comparison) -> None:
-    """What was answered to which label, a matrix per run."""
+    """Show a matrix of gold labels and answers for each run."""
     label_names = chosen.task.labels if chosen.task else ()
     if not label_names:
         st.info("This task asks for free text, so there are no labels to count.")

@@ -58,22 +58,7 @@ def atom_heatmap(
             "thickness": 14,
         },
     )
-    cells = [(row, atom) for row in range(rows) for atom in range(atoms_per_site)]
-    figure.add_scatter(  # heat maps tell nobody of clicks
-        x=[atom for _, atom in cells],
-        y=[row for row, _ in cells],
-        mode="markers",
-        marker={"symbol": "square", "size": 20, "color": "rgba(0,0,0,0.001)"},
-        customdata=[[row * atoms_per_site + atom] for row, atom in cells],
-        text=[
-            f"{plotly_text(sites[r].atom_name(a))} · "
-            f"{plotly_text(sites[r].title)}<br>{plotly_text(title)} "
-            f"{cell_values[r, a]:.4g}"
-            for r, a in cells
-        ],
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
+    _add_cell_targets(figure, cell_values, sites, title)
     if chosen is not None and chosen < cell_values.size:
         row, atom = divmod(chosen, atoms_per_site)
         figure.add_scatter(
@@ -99,6 +84,29 @@ def atom_heatmap(
         showgrid=False,
     )
     return figure.update_layout(clickmode="event+select")
+
+
+def _add_cell_targets(
+    figure: go.Figure, values: np.ndarray, sites: Sequence[AtomSite], title: str
+) -> None:
+    """Add invisible marks over the cells, because plotly reports no clicks on heat maps."""
+    rows, atoms_per_site = values.shape
+    cells = [(row, atom) for row in range(rows) for atom in range(atoms_per_site)]
+    figure.add_scatter(
+        x=[atom for _, atom in cells],
+        y=[row for row, _ in cells],
+        mode="markers",
+        marker={"symbol": "square", "size": 20, "color": "rgba(0,0,0,0.001)"},
+        customdata=[[row * atoms_per_site + atom] for row, atom in cells],
+        text=[
+            f"{plotly_text(sites[r].atom_name(a))} · "
+            f"{plotly_text(sites[r].title)}<br>{plotly_text(title)} "
+            f"{values[r, a]:.4g}"
+            for r, a in cells
+        ],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def atom_heatmap_alt(values: ArrayLike, sites: Sequence[AtomSite], title: str) -> str:
@@ -214,7 +222,7 @@ def lorenz_curves_alt(weights: Mapping[int, ArrayLike]) -> str:
 
 
 def usage_histogram(frequency: Mapping[int, ArrayLike], facts: Mapping[str, Any]) -> go.Figure:
-    """How many atoms are used how often, over all seeds."""
+    """Draw how many atoms are used how often, over all seeds."""
     frequencies = np.concatenate([np.ravel(each) for each in frequency.values()])
     count, edges = np.histogram(frequencies, bins=20, range=(0, 1))
     dead, always = int((frequencies == 0).sum()), int((frequencies == 1).sum())
@@ -247,20 +255,18 @@ def usage_histogram_alt(frequency: Mapping[int, ArrayLike]) -> str:
 def sparsity_by_step_chart(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Figure:
     """A measure of sparsity over training: mean, 95 % interval over seeds, and every seed."""
     means = interval_by_step(table, name)
-    colour = style_of_method("atoms", "").colour
+    style = style_of_method("atoms", "Mean of seeds")
     figure = titled_chart(400, MEASURE_TITLES[name], coefficient_facts(facts))
     for seed, seed_rows in table.groupby("seed"):
         figure.add_scatter(
             x=seed_rows["step"],
             y=seed_rows[name],
             mode="lines",
-            line={"color": with_opacity(colour, 0.35), "width": 1},
+            line={"color": with_opacity(style.colour, 0.35), "width": 1},
             hovertemplate=f"seed {seed}, step %{{x}}: %{{y:.4g}}<extra></extra>",
             showlegend=False,
         )
-    add_line_with_band(
-        figure, means["step"], means, colour, "Mean of seeds", "solid", "circle", ".4g"
-    )
+    add_line_with_band(figure, means["step"], means, style, ".4g")
     figure.update_xaxes(title_text="Training step")
     figure.update_yaxes(title_text=MEASURE_TITLES[name])
     return figure

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from app.figures.atoms_tables import add_line_with_band, score_facts, titled_chart
 from app.figures.compare import find_measure, metric_axis_title, value_format
-from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, style_of_method, with_opacity
+from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, RunStyle, style_of_method, with_opacity
 from peftcore.analysis.comparison import interval
 from peftcore.labs.atoms.request import ORDERS
 
@@ -46,17 +46,10 @@ def pruning_curves(
     for nth, order in enumerate(o for o in ORDERS if o in set(bands["order"])):
         order_bands = bands[bands["order"] == order].sort_values("k")
         xs = [x_by_count[each] for each in order_bands["k"]]
-        symbol = SYMBOLS[nth]
-        add_line_with_band(
-            figure,
-            xs,
-            order_bands,
-            ORDER_COLOURS[order],
-            ORDER_TITLES[order],
-            ORDER_DASHES[order],
-            symbol,
-            form,
+        style = RunStyle(
+            ORDER_TITLES[order], ORDER_COLOURS[order], SYMBOLS[nth], ORDER_DASHES[order]
         )
+        add_line_with_band(figure, xs, order_bands, style, form)
     if marked_count in x_by_count:
         figure.add_vline(
             x=x_by_count[int(marked_count or 0)],
@@ -179,6 +172,7 @@ def _point_labels(path_rows: pd.DataFrame) -> list[str]:
 
 
 def _error_bars(table: pd.DataFrame, name: str) -> dict[str, Any]:
+    """Return the bars from each mean to its limits."""
     mean = table[name].astype(float)
     return {
         "array": (table[f"{name}_high"].astype(float) - mean).fillna(0),
@@ -205,7 +199,7 @@ MIX_COLOURS = {
     "first": EXTRA_COLOURS[1],
     "second": EXTRA_COLOURS[2],
     "none": NEUTRAL,
-}  # colours
+}
 
 
 def combined_scores_chart(

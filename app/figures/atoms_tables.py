@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, plotly_text, with_opacity
+from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
 
 ARITHMETIC_TITLES = {"fp32": "single precision", "bf16": "bfloat16"}
 TITLE_WIDTH, SUBTITLE_WIDTH = 36, 58  # characters of a line that fits a phone
@@ -46,6 +46,7 @@ def score_facts(facts: Mapping[str, Any]) -> str:
 
 
 def _data_facts(facts: Mapping[str, Any]) -> str:
+    """Return data hash and arithmetic in words."""
     arithmetic = str(facts.get("arithmetic", ""))
     return (
         f"data {str(facts.get('data_hash', ''))[:8]}, "
@@ -54,16 +55,9 @@ def _data_facts(facts: Mapping[str, Any]) -> str:
 
 
 def add_line_with_band(
-    figure: go.Figure,
-    x: Any,
-    means: pd.DataFrame,
-    colour: str,
-    name: str,
-    dash: str,
-    symbol: str,
-    value_form: str,
+    figure: go.Figure, x: Any, means: pd.DataFrame, style: RunStyle, value_form: str
 ) -> None:
-    """A line with its interval as a band."""
+    """Add a line over x with its interval, columns low and high of `means`, as a band."""
     with_limits = means["low"].notna()
     band_x = list(np.asarray(x)[with_limits])
     figure.add_scatter(
@@ -71,7 +65,7 @@ def add_line_with_band(
         y=[*means.loc[with_limits, "high"], *means.loc[with_limits, "low"][::-1]],
         mode="lines",
         fill="toself",
-        fillcolor=with_opacity(colour, 0.16),
+        fillcolor=with_opacity(style.colour, 0.16),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
@@ -82,9 +76,9 @@ def add_line_with_band(
         y=means["mean"],
         customdata=limits,
         mode="lines+markers",
-        name=name,
-        line={"color": colour, "dash": dash, "width": 2.5},
-        marker={"symbol": symbol, "size": 8},
-        hovertemplate=f"{name}: %{{y:{value_form}}} "
+        name=style.name,
+        line={"color": style.colour, "dash": style.dash, "width": 2.5},
+        marker={"symbol": style.symbol, "size": 8},
+        hovertemplate=f"{style.name}: %{{y:{value_form}}} "
         f"(%{{customdata[0]:{value_form}}} to %{{customdata[1]:{value_form}}})<extra></extra>",
     )

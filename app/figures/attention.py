@@ -7,7 +7,7 @@ that can be chosen carry invisible markers, which hold the hover text, too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from peftcore.analysis.attention import (
 )
 
 LESS_COLOUR, MORE_COLOUR = "#D55E00", "#0072B2"
-# Between the two the page's own ground shows through, so that one scale fits light and dark.  It
+# Between the two the page's own background shows, so that one scale fits light and dark.  It
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
 COLOUR_EXPONENT = 0.6
 TILE_SIZE, TILE_GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
@@ -34,7 +34,6 @@ MAX_CLICKABLE_CELLS = (
     4000  # cells up to which each is a mark of its own; more are slow to send and to find
 )
 MAX_LABELS = 20  # labels below one of several pictures side by side
-MAX_LABEL_CHARACTERS = 14  # characters of a word beside an axis
 OVERVIEW_MARGIN = panel_layout.fixed_margin(40, 52, 48)  # of the overview
 # Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
 # ones would take longer than all the rest.
@@ -56,11 +55,7 @@ def _axis_labels(tokens: Sequence[AttentionToken]) -> list[str]:
 
 
 def _shortened(token: AttentionToken) -> str:
-    return (
-        token.text
-        if len(token.text) <= MAX_LABEL_CHARACTERS
-        else f"{token.text[: MAX_LABEL_CHARACTERS - 1]}…"
-    )
+    return panel_layout.shortened(token.text)
 
 
 def max_weight(*patterns: AttentionPattern) -> float:
@@ -70,7 +65,7 @@ def max_weight(*patterns: AttentionPattern) -> float:
 
 
 def _colour_axis(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
-    """A colour axis from nought, or from minus the top; strength below one keeps text legible."""
+    """A colour axis from zero, or from minus the top; strength below one keeps text legible."""
     positions = [i / 40 for i in range(41)]
     signed_positions = [2 * position - 1 if signed else position for position in positions]
     return {
@@ -99,7 +94,7 @@ def head_overview(
 ) -> go.Figure:
     """All layers (rows) and heads (columns) as small pictures; a click on one reports its numbers.
 
-    notes: what is said of every head on hover.  Which head is chosen is no part of the figure, so
+    notes: the hover text of every head.  Which head is chosen is no part of the figure, so
     that it stays as it is when another one is: `frame` lies above it.
     """
     weights = _max_pooled(_max_pooled(pattern.weights, 2), 3)
@@ -179,7 +174,7 @@ def _cell_edges(tiles: int, cells: int) -> np.ndarray:
 
 
 def _gap_cells(cells: int) -> int:
-    """How many cells the gap beside a tile is wide."""
+    """Return how many cells the gap beside a tile is wide."""
     return max(1, round(cells * TILE_GAP / (1 - TILE_GAP)))
 
 
@@ -219,7 +214,7 @@ def head_overview_alt(pattern: AttentionPattern, moved: np.ndarray | None, title
         f"layer {y + 1} head {x + 1} ({moved[y, x]:.2f})"
         for y, x in zip(*np.unravel_index(order, moved.shape), strict=True)
     ]
-    return f"{size}. Attention that looks elsewhere now is largest in {', '.join(parts)}."
+    return f"{size}. The total variation distance is largest in {', '.join(parts)}."
 
 
 Panel = tuple[str, AttentionPattern]
@@ -302,9 +297,8 @@ def _cell_traces(
         "coloraxis": "coloraxis",
         "hoverinfo": "skip",
     }
-    if not _has_cell_marks(
-        values
-    ):  # the first of each row still takes clicks; the picture has words
+    if not _has_cell_marks(values):
+        # The first cell of each row still takes clicks; the picture has the texts.
         picture["text"] = [[f"{query} → {key}" for key in keys] for query in queries]
         picture["hovertemplate"] = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
         del picture["hoverinfo"]
@@ -323,18 +317,16 @@ def _cell_traces(
 
 
 def _has_cell_marks(values: np.ndarray) -> bool:
-    """Whether every cell of a picture is a mark of its own."""
+    """Return whether every cell of a picture is a mark of its own."""
     return bool(np.isfinite(values).sum() <= MAX_CLICKABLE_CELLS)
 
 
 def _named_axes(
     pattern: AttentionPattern, number: int, domain: Sequence[float], small: bool
 ) -> dict[str, dict[str, Any]]:
-    """Both axes of one picture, with the words of its tokens."""
+    """Return both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
-    label_step = (
-        -(-len(pattern.keys) // MAX_LABELS) if small else 1
-    )  # labels that would lie on each other
+    label_step = -(-len(pattern.keys) // MAX_LABELS) if small else 1  # labels do not overlap
     x = panel_layout.x_axis(
         number,
         domain,
@@ -360,7 +352,7 @@ def _named_axes(
 
 
 def _learnt_borders(pattern: AttentionPattern) -> list[float]:
-    """Both sides of every stretch of learnt columns."""
+    """Return both sides of every stretch of learnt columns."""
     learnt = [token.kind in LEARNED_KINDS for token in pattern.keys]
     return [index - 0.5 for index in range(1, len(learnt)) if learnt[index] != learnt[index - 1]]
 
@@ -370,7 +362,7 @@ def head_heatmap_alt(
 ) -> str:
     """One head in words: its size and its largest values."""
     learnt = sum(token.kind in LEARNED_KINDS for token in pattern.keys)
-    also = f", {learnt} of them learnt positions" if learnt else ""
+    also = f", {learnt} of them virtual tokens" if learnt else ""
     return (
         f"Layer {layer + 1}, head {number + 1}: {len(pattern.queries)} queries, "
         f"{len(pattern.keys)} keys"
@@ -387,16 +379,15 @@ def head_measure_table(
     """One number for each head as a shaded table; a click on a cell reports the head."""
     measure_info = MEASURES[measure]
     layers, head_count = max(r.layer for r in rows) + 1, max(r.head for r in rows) + 1
+    signed = side == "change"
     values = np.full((layers, head_count), np.nan)
     words = {}
     for row in rows:
         statistic = getattr(row, side)
         if statistic.mean is not None:
             values[row.layer, row.head] = statistic.mean
-        words[row.layer, row.head] = _interval_text(statistic, side == "change", measure_info.unit)
-    signed = side == "change"
-    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    top = top or 1.0
+        words[row.layer, row.head] = _interval_text(statistic, signed, measure_info.unit)
+    top = float(np.nanmax(np.abs(values), initial=0)) or 1.0
     figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 46 * layers})
     figure.add_heatmap(
         z=values,
@@ -407,19 +398,7 @@ def head_measure_table(
         xgap=2,
         ygap=2,
     )
-    cells = list(words)
-    form = "+.2f" if signed else ".2f"
-    figure.add_scatter(
-        x=[head for _, head in cells],
-        y=[layer for layer, _ in cells],
-        mode="markers+text",
-        marker={"size": 34, "symbol": "square", "color": with_opacity(MORE_COLOUR, 0.004)},
-        selected={"marker": {"opacity": 0.01}},
-        unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
-        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in cells],
-        customdata=[[*at, words[at]] for at in cells],
-        hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
-    )
+    _add_cell_values(figure, values, words, "+.2f" if signed else ".2f")
     layer, number = chosen
     figure.add_shape(
         type="rect",
@@ -447,6 +426,24 @@ def head_measure_table(
         dragmode=False,
     )
     return figure
+
+
+def _add_cell_values(
+    figure: go.Figure, values: np.ndarray, words: Mapping[tuple[int, int], str], form: str
+) -> None:
+    """Add the number of each cell (layer, head); a click on it reports the cell."""
+    cells = list(words)
+    figure.add_scatter(
+        x=[head for _, head in cells],
+        y=[layer for layer, _ in cells],
+        mode="markers+text",
+        marker={"size": 34, "symbol": "square", "color": with_opacity(MORE_COLOUR, 0.004)},
+        selected={"marker": {"opacity": 0.01}},
+        unselected={"marker": {"opacity": 0.01}, "textfont": {"color": None}},
+        text=[f"{values[at]:{form}}" if np.isfinite(values[at]) else "–" for at in cells],
+        customdata=[[*at, words[at]] for at in cells],
+        hovertemplate="layer %{y}, head %{x}<br>%{customdata[2]}<extra></extra>",
+    )
 
 
 def _interval_text(statistic: Any, signed: bool, unit: str) -> str:
@@ -480,7 +477,7 @@ def head_measure_alt(rows: Sequence[HeadRow], side: Side, measure: str) -> str:
 
 
 def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
-    """How one query's weights came about: products, scores, powers and weights, key by key."""
+    """Draw one query's products, scores, powers and weights, key by key."""
     names = _axis_labels(trace.keys)
     positions = list(range(len(names)))
     columns = ["Query × key, element by element", "Score", "e^(score − largest)", "Weight"]

@@ -23,7 +23,7 @@ SEED_STEP = 0.11  # how far equal seeds stand below one another
 
 
 def find_measure(metric: str) -> MetricInfo:
-    """How a metric is called and which way is better; unknown ones keep their name."""
+    """Return a metric's title and direction; an unknown one keeps its name."""
     return METRICS.get(metric) or MetricInfo(metric, 1, "")
 
 
@@ -174,6 +174,7 @@ def _on_front(rows: pd.DataFrame, metric: str) -> list[bool]:
 
 
 def _run_point(row: pd.Series, metric: str, style: RunStyle) -> go.Scatter:
+    """Return one run at its size and score, with its interval."""
     limited = pd.notna(row["low"])
     mean_text = _mean_in_words(row, value_format(metric))
     words = f"{row['trainable']:,.0f} trainable parameters<br>{mean_text}"
@@ -253,7 +254,7 @@ def difference_intervals_alt(
 
 
 def _seed_count_text(rows: pd.DataFrame) -> str:
-    """How many seeds the rows have: "4 seeds", "3 to 5 seeds"."""
+    """Return how many seeds the rows have: "4 seeds", "3 to 5 seeds"."""
     counts: list[Any] = sorted(set(rows["n"]))
     if not counts:
         return "no seeds"

@@ -62,6 +62,7 @@ def _add_heatmap(
 
 
 def _label_axes(figure: go.Figure, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Label rows from the top down, and columns above them."""
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
         ticktext=[plotly_text(name) for name in rows],
@@ -77,6 +78,7 @@ def _label_axes(figure: go.Figure, rows: Sequence[str], columns: Sequence[str]) 
 
 
 def _mean_in_words(row: Any, form: str) -> str:
+    """Return a mean with its interval in words."""
     if row["mean"] is None or pd.isna(row["mean"]):
         return "no value"
     if row["low"] is None or pd.isna(row["low"]):
@@ -126,7 +128,7 @@ def _column_title(metric: str) -> str:
 
 
 def _row_label(name: str, more: str = "") -> str:
-    """What stands before a row: a name, and in small below it what it differs in."""
+    """Return a row's name, and in small letters below it what it differs in."""
     head, _, rest = name.partition(" · ")
     lines = wrap_title(rest, 30).split("<br>") if rest else []
     if len(lines) > 1 and more:  # it would run into the next row; the hover has the whole name
@@ -320,7 +322,7 @@ PART_SYMBOLS = {"accuracy": "circle", "ratio": "diamond", "normalised": "square"
 def score_parts_chart(
     table: pd.DataFrame, titles: Mapping[str, str], styles: Mapping[str, RunStyle]
 ) -> go.Figure:
-    """For each run the accuracy, the score of right answers, and their product, all in [0, 1].
+    """Draw each run's accuracy, score of right answers, and their product, all in [0, 1].
 
     Columns of the table: run, accuracy, ratio, normalised.
     """

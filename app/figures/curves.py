@@ -36,7 +36,7 @@ def learning_curves(
 
 
 def _seeds_in_words(seeds: set[int]) -> str:
-    """How many seeds a mean is taken over, in words."""
+    """Return in words how many seeds a mean is taken over."""
     if not seeds:
         return "no values yet"
     if seeds == {1}:
@@ -98,7 +98,7 @@ def _mean_traces(means: pd.DataFrame, style: RunStyle) -> list[go.Scatter]:
 def learning_curves_table(
     histories: Mapping[str, pd.DataFrame], styles: Mapping[str, RunStyle], value: LossColumn
 ) -> pd.DataFrame:
-    """What the chart shows, as a table: method, step, mean, low, high, seeds."""
+    """Return the chart as a table: method, step, mean, low, high, seeds."""
     parts = []
     for run, history in histories.items():
         means = interval_by_step(history, value).rename(columns={"n": "seeds"})

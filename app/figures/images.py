@@ -1,4 +1,4 @@
-"""Pictures side by side, what atoms change in them, and how well they show what was asked for."""
+"""Images side by side, what atoms change in them, and how well they match the prompt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),
 }
 FRAME_COLOUR = "#E4572E"  # around a chosen cell
-GAP_COLOUR = (122, 130, 140)  # between pictures, visible on light and on dark ground
+GAP_COLOUR = (122, 130, 140)  # between pictures, visible on light and on a dark page
 CHART_WIDTH = 900  # of a chart on a page, about; decides how high rows of panels are
 
 
@@ -80,8 +80,8 @@ def image_table(
 
 
 ORDER_TITLES = {
-    "earned": "Earns most",
-    "loss": "Most missed",
+    "earned": "Largest gain when added",
+    "loss": "Largest loss when removed",
     "importance": "Largest",
     "random": "At random",
 }
@@ -93,24 +93,20 @@ ORDER_COLOURS = {
 }
 ORDER_DASHES = {"earned": "solid", "loss": "dashdot", "importance": "dash", "random": "dot"}
 ORDERS_WITH_OLD_PROMPTS = ("earned", "random")  # orders whose old prompts are shown, too
-CURVE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = (
-    280,
-    52,
-    64,
-)  # pixels of a curve, of the words below it, and of its legend
-BELIEF_TITLES = {"digits": "Classifier's chance", "scenes": "Facts as asked"}
+CURVE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = 280, 52, 64  # pixels; the axis with its labels
+BELIEF_TITLES = {"digits": "Classifier's chance", "scenes": "Facts that match the prompt"}
 AXIS_TITLES = {
-    ("alignment", "digits"): "Share of pictures as asked",
-    ("alignment", "scenes"): "Share of pictures as asked",
-    ("belief", "digits"): "Classifier's mean chance of what was asked",
-    ("belief", "scenes"): "Mean share of facts as asked",
+    ("alignment", "digits"): "Share of images that match the prompt",
+    ("alignment", "scenes"): "Share of images that match the prompt",
+    ("belief", "digits"): "Classifier's mean chance of the prompt",
+    ("belief", "scenes"): "Mean share of facts that match the prompt",
     ("evidence", "digits"): "Mean log₁₀ of the classifier's chance",
 }
-METRIC_TITLES = {"alignment": "Read as asked", "evidence": "Logarithm of the chance"}
+METRIC_TITLES = {"alignment": "Match", "evidence": "Logarithm of the chance"}
 
 
 def metric_title(world: str, metric: str) -> str:
-    """What a metric of new prompts is called in a world."""
+    """Return the title of a metric of new prompts in a world."""
     return BELIEF_TITLES[world] if metric == "belief" else METRIC_TITLES[metric]
 
 
@@ -119,7 +115,7 @@ def kept_atoms_curves(
 ) -> go.Figure:
     """A metric of new prompts (up) by number of atoms kept (across), with 95 % bands over seeds.
 
-    Beside the share as asked of new prompts stands that of old ones, in thin lines.  Lines have no
+    Thin lines give the share of old prompts that match.  Lines have no
     marks, for every tick is a point that was measured and marks would double a click's wait.
     """
     counts = sorted(band.k.unique())
@@ -224,7 +220,7 @@ def _mean_trace(
 
 
 def _legend_group(metric: str, order: str) -> str:
-    """What a click on the legend hides together."""
+    """Return what a click on the legend hides together."""
     return metric if metric == "old_alignment" else order
 
 
@@ -239,7 +235,7 @@ def kept_atoms_curves_alt(band: pd.DataFrame, world: str, metric: str = "alignme
 
 
 def alignment_intervals(table: pd.DataFrame) -> go.Figure:
-    """Share as asked by name, of new and of old prompts, with 95 % intervals over seeds."""
+    """Share that matches the prompt by name, new and old prompts, with 95 % intervals."""
     names = list(dict.fromkeys(table["name"]))
     domains = panel_layout.panel_domains([1, 1], 0.04)
     data: list[dict[str, Any]] = []
@@ -256,7 +252,7 @@ def alignment_intervals(table: pd.DataFrame) -> go.Figure:
             side,
             domains[side],
             range=[-0.05, 1.1],
-            title=panel_layout.axis_title("Share as asked"),
+            title=panel_layout.axis_title("Share that matches the prompt"),
             automargin=True,
         )
         axes[panel_layout.axis_name("yaxis", side)] = panel_layout.y_axis(
@@ -311,7 +307,7 @@ def alignment_intervals_alt(table: pd.DataFrame) -> str:
 
 
 def atom_effect_heatmaps(change: np.ndarray, world: str) -> go.Figure:
-    """What an atom adds to the chance of the levels it changes most, pixel by pixel."""
+    """Draw what an atom adds to the chance of the levels it changes most, by pixel."""
     total = change.sum(0)
     levels = sorted(range(len(total)), key=lambda level: -abs(total[level]))[:3]
     sums = {level: f"{total[level]:+.2f}".replace("-", "−") for level in levels}
@@ -366,11 +362,11 @@ def mix_intervals_alt(band: pd.DataFrame) -> str:
     return "Alignment by atoms in force: " + ", ".join(f"{n} {m:.2f}" for n, m in pairs)
 
 
-MIX_METRIC_TITLES = {"alignment": "Everything as asked", "facts": "Share of facts"}
+MIX_METRIC_TITLES = {"alignment": "Everything matches", "facts": "Share of facts"}
 
 
 def share_grid_heatmap(table: pd.DataFrame, metric: str, chosen: Sequence[float]) -> go.Figure:
-    """What each pair of shares of two runs' atoms is worth; a frame around the chosen one."""
+    """Draw the metric at each pair of shares of two runs' atoms; a frame marks the chosen one."""
     grid_values = table.pivot_table(index="style", columns="concept", values=metric).sort_index()
     xs, ys = [f"{x:g}" for x in grid_values.columns], [f"{y:g}" for y in grid_values.index]
     top = max(0.1, float(np.ceil(grid_values.to_numpy().max() * 20) / 20))

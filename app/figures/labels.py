@@ -58,7 +58,7 @@ def confusion_heatmap_alt(counts: pd.DataFrame, name: str) -> str:
 
 
 def confusion_counts(answers: pd.DataFrame, label_names: Sequence[str]) -> pd.DataFrame:
-    """How often each gold label (row) got each answer (column); unreadable answers come last."""
+    """Count how often each gold label (row) got each answer (column), unreadable ones last."""
     readable = answers["predicted"].isin(list(label_names))
     predicted = answers["predicted"].where(readable, UNREADABLE).astype(object)
     columns = [*label_names, *([] if readable.all() else [UNREADABLE])]

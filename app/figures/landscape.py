@@ -23,15 +23,15 @@ BEST_COLOUR = "#CC0049"  # the lowest point
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7B3FE4", *EXTRA_COLOURS)
 RASTER_SIZE = 111  # of the picture that is drawn between the points
 SPLIT_NAMES = {
-    "dev": "validation draw",
-    "train": "training draw",
+    "dev": "validation sample",
+    "train": "training sample",
     "validation": "validation split",
     "test": "test split",
 }
 
 
 def value_title(value: str, facts: Mapping[str, Any]) -> str:
-    """What is drawn: the loss, or the task's own metric."""
+    """Return the title of the loss, or of the task's own metric."""
     if value == "loss":
         return "Loss (nats)"
     return find_measure(str(facts.get("metric", "score"))).title
@@ -85,34 +85,9 @@ def surface_map(
     x, y, z = simplex.raster(
         measured[["x", "y"]].to_numpy(), measured[value].to_numpy(), RASTER_SIZE
     )
-    low, high = scale or value_limits([measured], value) or (0.0, 1.0)
     if z.size:
-        # Contours could carry colours, too, but would work them out for every pixel of the screen;
-        # every second line is enough for them, since they guess all that is missing at the rim.
-        figure.add_heatmap(
-            x=x,
-            y=y,
-            z=z.astype(np.float32),
-            zmin=low,
-            zmax=high,
-            colorscale=COLOUR_SCALE,
-            zsmooth="fast",
-            hoverinfo="skip",
-            colorbar={"title": {"text": value_title(value, facts), "side": "right"}, "len": 0.9},
-        )
-        figure.add_contour(
-            x=x[::2],
-            y=y[::2],
-            z=z[::2, ::2].astype(np.float32),
-            zmin=low,
-            zmax=high,
-            ncontours=18,
-            contours={"coloring": "none"},
-            line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
-            hoverinfo="skip",
-            showscale=False,
-            showlegend=False,
-        )
+        limits = scale or value_limits([measured], value) or (0.0, 1.0)
+        _add_raster(figure, (x, y, z.astype(np.float32)), limits, value_title(value, facts))
     if "corners" in facts:
         _add_outline(figure)
     _add_sampled_points(figure, facts)
@@ -134,13 +109,47 @@ def surface_map(
     return figure
 
 
+def _add_raster(
+    figure: go.Figure,
+    raster: tuple[np.ndarray, np.ndarray, np.ndarray],
+    limits: tuple[float, float],
+    title: str,
+) -> None:
+    """Add colours and contours of a raster x (x,), y (y,), z (y, x) between the limits."""
+    x, y, z = raster
+    scale = {"zmin": limits[0], "zmax": limits[1], "hoverinfo": "skip"}
+    figure.add_heatmap(
+        x=x,
+        y=y,
+        z=z,
+        colorscale=COLOUR_SCALE,
+        zsmooth="fast",
+        colorbar={"title": {"text": title, "side": "right"}, "len": 0.9},
+        **scale,
+    )
+    # Contours could carry colours, too, but would work them out for every pixel of the screen;
+    # every second line is enough for them, since they guess all that is missing at the rim.
+    figure.add_contour(
+        x=x[::2],
+        y=y[::2],
+        z=z[::2, ::2],
+        ncontours=18,
+        contours={"coloring": "none"},
+        line={"width": 0.6, "color": "rgba(255,255,255,0.55)"},
+        showscale=False,
+        showlegend=False,
+        **scale,
+    )
+
+
 def _true_proportions_fit(points: pd.DataFrame) -> bool:
-    """Whether true proportions leave both sides wide enough to be read."""
+    """Return whether true proportions leave both sides wide enough to be read."""
     wide, high = np.ptp(points["x"]), np.ptp(points["y"])
     return bool(high > 0 and 1 / 4 < wide / high < 4)
 
 
 def _add_outline(figure: go.Figure) -> None:
+    """Add the border of the triangle."""
     corners = simplex.triangle_coords(np.eye(3))[[0, 1, 2, 0]]
     figure.add_scatter(
         x=corners[:, 0],
@@ -153,6 +162,7 @@ def _add_outline(figure: go.Figure) -> None:
 
 
 def _add_sampled_points(figure: go.Figure, facts: Mapping[str, Any]) -> None:
+    """Add the points of the simplex that training sampled."""
     points = facts.get("sampled") or []
     if points:
         figure.add_scatter(
@@ -194,6 +204,7 @@ def named_points(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
+    """Add the named points with their labels."""
     rows = named_points(points)
     if rows.empty:
         return
@@ -212,7 +223,7 @@ def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
         showlegend=False,
     )
     mean_y = points["y"].mean()
-    for _, row in rows.iterrows():  # with a ground of their own: colours below go light and dark
+    for _, row in rows.iterrows():  # with a background, for colours below go light and dark
         figure.add_annotation(
             x=row["x"],
             y=row["y"],
@@ -242,6 +253,7 @@ def best_point(
 def _add_best_point(
     figure: go.Figure, measured: pd.DataFrame, value: str, facts: Mapping[str, Any]
 ) -> None:
+    """Mark the lowest loss or the highest score."""
     best_row = best_point(measured, value, facts)
     if best_row is None:
         return
@@ -274,7 +286,7 @@ def _add_click_targets(
         marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "maxdisplayed": 1},
         customdata=[[int(i)] for i in measured.index],
         text=[f"{v:.4f}" for v in measured[value]],
-        hovertemplate=f"{name} %{{text}}<extra>click to ask it</extra>",
+        hovertemplate=f"{name} %{{text}}<extra>click to ask this adapter</extra>",
         showlegend=False,
         selected={"marker": {"opacity": 0.001}},
         unselected={"marker": {"opacity": 0.001}},

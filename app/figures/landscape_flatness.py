@@ -112,8 +112,8 @@ def validation_histogram(
                 "color": with_opacity(LINE_COLOURS[nth], 0.6),
                 "line": {"color": LINE_COLOURS[nth], "width": 1},
             },
-            name=f"{name}, {len(values)} draws",
-            hovertemplate="%{x}: %{y} draws<extra></extra>",
+            name=f"{name}, {len(values)} random points",
+            hovertemplate="%{x}: %{y} random points<extra></extra>",
         )
     figure.add_vline(
         x=centroid,
@@ -121,8 +121,8 @@ def validation_histogram(
         annotation={"text": f"centroid {centroid:.4f}", "font": {"color": BEST_COLOUR}},
         annotation_position="top",
     )
-    figure.update_xaxes(title_text="Loss on the validation draw (nats)")
-    figure.update_yaxes(title_text="Draws")
+    figure.update_xaxes(title_text="Loss on the validation sample (nats)")
+    figure.update_yaxes(title_text="Random points")
     figure.update_layout(margin={"t": 84})  # room for the centroid's label below the title
     title_with_facts(figure, "What random points say, and the one deterministic value", facts)
     return figure
@@ -134,7 +134,7 @@ def validation_histogram_alt(
     """The histogram in words."""
     parts = [
         f"{name}: mean {np.mean(values):.4f}, standard deviation {np.std(values, ddof=1):.4f}, "
-        f"{len(values)} draws"
+        f"{len(values)} random points"
         for name, values in (("One point for all", points), ("A point each", copies))
         if len(values) > 1
     ]
@@ -142,7 +142,7 @@ def validation_histogram_alt(
 
 
 def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """How far the mean of R random copies still strays."""
+    """Draw the error of the mean of R random copies."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
     figure.add_scatter(
         x=table["R"],
@@ -159,7 +159,7 @@ def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figu
         name="Drawn again and again",
     )
     figure.update_xaxes(
-        title_text="Copies of the validation draw, R", type="log", tickvals=list(table["R"])
+        title_text="Copies of the validation sample, R", type="log", tickvals=list(table["R"])
     )
     figure.update_yaxes(title_text="Standard deviation of the mean (nats)", rangemode="tozero")
     title_with_facts(figure, "How the estimate tightens", facts)
@@ -167,7 +167,7 @@ def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figu
 
 
 def estimates_by_step_chart(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """Both estimates and the test loss at every kept step, means over seeds."""
+    """Draw both estimates and the test loss at every kept step, means over seeds."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
     names = {
         "stochastic": "Validation at random points, 10 copies",

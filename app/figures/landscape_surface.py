@@ -1,4 +1,4 @@
-"""A landscape in relief, as triangles in a box that the browser turns (see components/relief.js).
+"""A landscape as a 3D surface of triangles that the browser turns (app/frontend/loss_surface.js).
 
 Tables and facts are those of `app.figures.landscape`.
 """
@@ -18,11 +18,7 @@ from app.figures import landscape
 from peftcore.analysis import simplex
 
 Array = NDArray[np.float64]
-MAX_SIDE, MIN_SIDE, MAX_HEIGHT = (
-    1.2,
-    0.6,
-    0.7,
-)  # the floor's longer side, its shorter one at least, the height
+MAX_SIDE, MIN_SIDE, MAX_HEIGHT = 1.2, 0.6, 0.7  # the floor's sides, longer and at least; height
 MIN_TRIANGLES = 600  # triangles that are enough; fewer are cut in four, so that colours flow
 LIGHT_DIRECTION = np.array([-0.35, -0.35, 0.87])  # where light comes from
 SHADE_STRENGTH = 0.3  # what is lost of a colour that light only touches
@@ -35,7 +31,7 @@ def surface_scene(
     scale: tuple[float, float] | None = None,
     chosen: int | None = None,
 ) -> dict[str, Any]:
-    """What the browser draws: points, triangles with their colours, marks, ticks and words."""
+    """Return what the browser draws: points, coloured triangles, marks, ticks and texts."""
     measured = table.dropna(subset=["x", "y", value])
     low, high = scale or landscape.value_limits([measured], value) or (0.0, 1.0)
     floor_points, sides, axes = _floor_plan(measured)
@@ -48,8 +44,8 @@ def surface_scene(
     unit = landscape.value_title(value, facts)
     face = "corners" in facts
     return {
-        "title": f"{unit} in relief",
-        "said": landscape.facts_text(facts),
+        "title": f"{unit} as a 3D surface",
+        "facts": landscape.facts_text(facts),
         "unit": unit,
         "sides": sides,
         "top": MAX_HEIGHT,
@@ -107,11 +103,10 @@ def _mark_data(
     marks = [(row, label, "#FFFFFF", False) for row, label in names.items()]
     best_row = landscape.best_point(measured, value, facts)
     if best_row:
-        marks.append(
-            (*best_row, landscape.BEST_COLOUR, True)
-        )  # below it, for the best may have a name
+        # Its label stands below, because the best point may have a name above.
+        marks.append((*best_row, landscape.BEST_COLOUR, True))
     return [
-        {"at": points[index_by_row[row]].round(4).tolist(), "said": label}
+        {"at": points[index_by_row[row]].round(4).tolist(), "text": label}
         | {"colour": colour, "below": below}
         for row, label, colour, below in marks
     ]
@@ -120,12 +115,12 @@ def _mark_data(
 def _tick_data(low: float, high: float, side: float, start: float) -> list[dict[str, Any]]:
     """About four round numbers between both, and where they stand on a side."""
     if not high > low:
-        return [{"at": start, "said": f"{low:.4g}"}]
+        return [{"at": start, "text": f"{low:.4g}"}]
     rough_step = (high - low) / 4
     power = 10 ** math.floor(math.log10(rough_step))
     step = next(each * power for each in (1, 2, 5, 10) if each * power >= rough_step * 0.8)
     numbers = step * np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
     return [
-        {"at": round(start + side * (n - low) / (high - low), 4), "said": f"{n + 0.0:.4g}"}
+        {"at": round(start + side * (n - low) / (high - low), 4), "text": f"{n + 0.0:.4g}"}
         for n in numbers
     ]

@@ -2,23 +2,27 @@
 
 plotly's `make_subplots`, `add_…` and `update_…` check and copy the figure at every call, five times
 the work of checking it once when it is whole.  A browser, too, draws a figure twice whose margins
-it has to find out; here they are reckoned from the words.
+it has to find out; here they are computed from the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from app.theme import AXIS, plotly_text
+import numpy as np
+
+from app.theme import AXIS, TEMPLATE, plotly_text, with_opacity
 
 NARROW_LETTERS, BROAD_LETTERS = frozenset("iljftrI.,:;'|!()[] "), frozenset("mwMW@%—…")
 COLOUR_BAR_WIDTH = 92  # pixels for a colour bar with its title, right of the pictures
 LINE_HEIGHT = 18  # pixels of a line of text beside an axis
+MAX_LABEL_CHARACTERS = 12  # of a word beside an axis
 
 
 def panel_domains(widths: Sequence[float], gap: float) -> list[list[float]]:
-    """Where each of several pictures begins and ends, as shares of the whole."""
+    """Return where each of several pictures begins and ends, as shares of the whole."""
     unit = (1 - gap * (len(widths) - 1)) / sum(widths)
     intervals, start = [], 0.0
     for width in widths:
@@ -28,7 +32,7 @@ def panel_domains(widths: Sequence[float], gap: float) -> list[list[float]]:
 
 
 def axis_name(axis: str, number: int) -> str:
-    """plotly's name of an axis, counted from nought: xaxis, xaxis2; x, x2."""
+    """plotly's name of an axis, counted from zero: xaxis, xaxis2; x, x2."""
     return f"{axis}{number + 1}" if number else axis
 
 
@@ -73,7 +77,7 @@ def vertical_line(x: float, number: int, colour: str, width: float) -> dict[str,
 
 
 def axis_title(words: str) -> dict[str, Any]:
-    """What stands beside an axis."""
+    """Return the title of an axis."""
     return {**AXIS["title"], "text": words}
 
 
@@ -83,6 +87,7 @@ def label_width(words: Sequence[str], size: int) -> float:
 
 
 def _text_width(word: str, size: int) -> float:
+    """Estimate the width of a text in pixels from its letters."""
     ems = sum(
         0.36 if character in NARROW_LETTERS else 0.95 if character in BROAD_LETTERS else 0.64
         for character in word
@@ -95,3 +100,91 @@ def fixed_margin(
 ) -> dict[str, Any]:
     """Margins that nothing widens any more."""
     return {"t": top, "l": left, "b": bottom, "r": right, "autoexpand": False}
+
+
+def shortened(text: str) -> str:
+    """The text in as many characters as there is space for beside an axis."""
+    return text if len(text) <= MAX_LABEL_CHARACTERS else f"{text[: MAX_LABEL_CHARACTERS - 1]}…"
+
+
+@dataclass(frozen=True)
+class AttentionPanel:
+    """One picture of attention weights (q, p + k): p positions of a prefix, then k keys."""
+
+    title: str
+    weights: np.ndarray
+    queries: Sequence[str]  # q
+    keys: Sequence[str]  # k
+    prefix_length: int = 0  # p
+    colour_axis: str = "coloraxis"
+
+    @property
+    def columns(self) -> list[int]:
+        """Numbers of the columns; those of the prefix are negative."""
+        return list(range(-self.prefix_length, len(self.keys)))
+
+    def heatmap(self, number: int) -> dict[str, Any]:
+        """Return the trace of the picture that stands `number` places from the left."""
+        prefix = [f"P{n + 1}" for n in range(self.prefix_length)]
+        keys = [*prefix, *map(plotly_text, self.keys)]
+        return {
+            "type": "heatmap",
+            "z": self.weights.astype(np.float32),
+            "x": self.columns,
+            "y": list(range(len(self.queries))),
+            "xaxis": axis_name("x", number),
+            "yaxis": axis_name("y", number),
+            "coloraxis": self.colour_axis,
+            "customdata": [
+                [f"{plotly_text(q)} looks at {key}" for key in keys] for q in self.queries
+            ],
+            "hovertemplate": "%{customdata}: %{z:.4f}<extra></extra>",
+        }
+
+    def axes(self, number: int, domain: Sequence[float], **key_axis: Any) -> dict[str, Any]:
+        """Return its two axes by plotly's names for them."""
+        prefix = [f"<i>P{n + 1}</i>" for n in range(self.prefix_length)]
+        x = x_axis(
+            number,
+            domain,
+            tickvals=self.columns,
+            ticktext=prefix + [plotly_text(shortened(key)) for key in self.keys],
+            range=[self.columns[0] - 0.5, self.columns[-1] + 0.5],
+            showgrid=False,
+            **key_axis,
+        )
+        y = y_axis(
+            number,
+            tickvals=list(range(len(self.queries))),
+            ticktext=[plotly_text(shortened(query)) for query in self.queries],
+            range=[len(self.queries) - 0.5, -0.5],
+            showgrid=False,
+        )
+        return {axis_name("xaxis", number): x, axis_name("yaxis", number): y}
+
+
+def attention_figure(
+    panels: Sequence[AttentionPanel], colour: str, gap: float, **key_axis: Any
+) -> dict[str, Any]:
+    """Return heat maps side by side on one scale from 0 to 1, as the fields of a plotly figure."""
+    domains = panel_domains([len(panel.columns) for panel in panels], gap)
+    key_axis = {"title": axis_title("Key"), "tickangle": -90} | key_axis
+    axes: dict[str, Any] = {}
+    for number, (panel, domain) in enumerate(zip(panels, domains, strict=True)):
+        axes |= panel.axes(number, domain, **key_axis)
+    axes["yaxis"]["title"] = axis_title("Query")
+    layout = {
+        "template": TEMPLATE,
+        **axes,
+        "annotations": [
+            panel_heading(panel.title, domain)
+            for panel, domain in zip(panels, domains, strict=True)
+        ],
+        "coloraxis": {
+            "cmin": 0,
+            "cmax": 1,
+            "colorscale": [[0, with_opacity(colour, 0)], [1, colour]],
+            "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
+        },
+    }
+    return {"data": [panel.heatmap(n) for n, panel in enumerate(panels)], "layout": layout}

@@ -7,7 +7,6 @@ repeated word keeps its own column.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,20 +17,12 @@ from app.theme import NEUTRAL, TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, USED_SHARE, LayerComparison
 
 PREFIX_COLOUR, CONTENT_COLOUR, OLD_COLOUR = "#009E73", "#0072B2", "#D55E00"
-MAX_LABEL_CHARACTERS = 12  # characters of a word beside an axis
 LABEL_SIZE = 13  # of the words beside an axis
-SMALLEST_ERROR = 1e-17  # where an error of exactly nought stands on a logarithmic axis
+SMALLEST_ERROR = 1e-17  # where an error of exactly zero stands on a logarithmic axis
 
 
 def _axis_labels(words: Sequence[str]) -> list[str]:
-    return [plotly_text(word) for word in _shortened(words)]
-
-
-def _shortened(words: Sequence[str]) -> list[str]:
-    return [
-        word if len(word) <= MAX_LABEL_CHARACTERS else f"{word[: MAX_LABEL_CHARACTERS - 1]}…"
-        for word in words
-    ]
+    return [plotly_text(panel_layout.shortened(word)) for word in words]
 
 
 def prefix_share_bars(comparison: LayerComparison, head: int, queries: Sequence[str]) -> go.Figure:
@@ -85,75 +76,27 @@ def pattern_heatmaps(
 
     Prefix positions are columns of their own, at the left of the second picture.
     """
-    p, k = comparison.length, len(keys)
-    titles = ["Before", adapted_title, "With it, renormalised" if p else "Difference"]
-    third_weights = (
-        comparison.renormalised[head]
-        if p
-        else comparison.renormalised[head] - comparison.before[head]
-    )
+    p = comparison.length
+    before, renormalised = comparison.before[head], comparison.renormalised[head]
+    adapted = comparison.adapted.weights[head]
     panels = [
-        (comparison.before[head], 0),
-        (comparison.adapted.weights[head], p),
-        (third_weights, 0),
+        panel_layout.AttentionPanel("Before", before, queries, keys),
+        panel_layout.AttentionPanel(adapted_title, adapted, queries, keys, p),
+        panel_layout.AttentionPanel("Renormalised", renormalised, queries, keys)
+        if p
+        else panel_layout.AttentionPanel(
+            "Difference", renormalised - before, queries, keys, colour_axis="coloraxis2"
+        ),
     ]
-    domains = panel_layout.panel_domains([k, k + p, k], 0.03)
-    data: list[dict[str, Any]] = []
-    axes: dict[str, dict[str, Any]] = {}
-    for number, ((values, shift), domain) in enumerate(zip(panels, domains, strict=True)):
-        data.append(
-            {
-                "type": "heatmap",
-                "z": values.astype(np.float32),
-                "x": list(range(-shift, k)),
-                "y": list(range(len(queries))),
-                "xaxis": panel_layout.axis_name("x", number),
-                "yaxis": panel_layout.axis_name("y", number),
-                "coloraxis": "coloraxis2" if number == 2 and not p else "coloraxis",
-                "customdata": _hover_texts(
-                    queries, [f"P{n + 1}" for n in range(shift)] + list(keys)
-                ),
-                "hovertemplate": "%{customdata}: %{z:.4f}<extra></extra>",
-            }
-        )
-        axes[panel_layout.axis_name("xaxis", number)] = panel_layout.x_axis(
-            number,
-            domain,
-            tickvals=list(range(-shift, k)),
-            ticktext=[f"<i>P{n + 1}</i>" for n in range(shift)] + _axis_labels(keys),
-            tickangle=-90,
-            range=[-shift - 0.5, k - 0.5],
-            showgrid=False,
-            title=panel_layout.axis_title("Key"),
-        )
-        axes[panel_layout.axis_name("yaxis", number)] = panel_layout.y_axis(
-            number,
-            tickvals=list(range(len(queries))),
-            ticktext=_axis_labels(queries),
-            range=[len(queries) - 0.5, -0.5],
-            showgrid=False,
-        )
-    axes["yaxis"]["title"] = panel_layout.axis_title("Query")
-    layout = {
-        "template": TEMPLATE,
+    figure = panel_layout.attention_figure(panels, CONTENT_COLOUR, 0.03)
+    figure["layout"] |= {
         "height": max(340, min(760, 150 + 20 * len(queries))),
-        **axes,
-        "annotations": [
-            panel_layout.panel_heading(words, domain)
-            for words, domain in zip(titles, domains, strict=True)
-        ],
         "shapes": [panel_layout.vertical_line(-0.5, 1, PREFIX_COLOUR, 2)] if p else [],
         "margin": panel_layout.fixed_margin(
             40,
-            panel_layout.label_width(_shortened(queries), LABEL_SIZE),
-            panel_layout.label_width(_shortened(keys), LABEL_SIZE),
+            panel_layout.label_width([panel_layout.shortened(q) for q in queries], LABEL_SIZE),
+            panel_layout.label_width([panel_layout.shortened(k) for k in keys], LABEL_SIZE),
         ),
-        "coloraxis": {
-            "cmin": 0,
-            "cmax": 1,
-            "colorscale": [[0, with_opacity(CONTENT_COLOUR, 0)], [1, CONTENT_COLOUR]],
-            "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
-        },
         "coloraxis2": {
             "cmin": -1,
             "cmax": 1,
@@ -166,13 +109,7 @@ def pattern_heatmaps(
             "showscale": False,
         },
     }
-    return go.Figure({"data": data, "layout": layout})
-
-
-def _hover_texts(queries: Sequence[str], keys: Sequence[str]) -> list[list[str]]:
-    return [
-        [f"{plotly_text(query)} looks at {plotly_text(key)}" for key in keys] for query in queries
-    ]
+    return go.Figure(figure)
 
 
 def pattern_heatmaps_alt(comparison: LayerComparison, head: int) -> str:
@@ -308,9 +245,7 @@ def layer_distances_chart(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -
         text="rounding in single precision",
         x=1,
         xref="paper",
-        y=float(
-            np.log10(ROUNDING_TOLERANCE)
-        ),  # annotations on a logarithmic axis are placed by exponents
+        y=float(np.log10(ROUNDING_TOLERANCE)),  # a logarithmic axis places texts by exponents
         yanchor="bottom",
         showarrow=False,
         font={"size": 11},

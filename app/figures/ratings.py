@@ -1,4 +1,4 @@
-"""What people said, drawn: means with intervals, shares of verdicts, shortcomings, rankings.
+"""Raters' verdicts as charts: means with intervals, shares of verdicts, shortcomings, rankings.
 
 Tables come from `peftcore.analysis.preference` and `agreement`; looks say what is drawn how.
 """
@@ -17,7 +17,7 @@ from app.figures.rows import empty_chart, label_rows, two_line_name, wrap_title
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 
 ROW_HEIGHT = 52  # pixels
-# From yes to no; dark enough on white and light enough on black, and told apart by place and words.
+# From yes to no; dark enough on white, light enough on black; position and words tell them, too.
 VERDICT_COLOURS = ("#2F7D5B", "#7FB89C", "#E0A868", "#C4573A", "#8C5FB0")
 
 
@@ -75,7 +75,7 @@ def interval_chart(
 
 
 def _is_one_sided(row: IntervalRow) -> bool:
-    """Whether one of two limits is missing."""
+    """Return whether one of two limits is missing."""
     return row.value is not None and (row.low is None) != (row.high is None)
 
 
@@ -110,6 +110,7 @@ def _interval_bar(row: IntervalRow, y: float, span: tuple[float, float]) -> go.S
 
 
 def _row_in_words(row: IntervalRow, form: str) -> str:
+    """Return a value with its limits and note in words."""
     if row.value is None:
         return row.note
     limits = ""
@@ -279,7 +280,7 @@ def human_against_metric_chart(
 
 
 def win_chance_heatmap(table: pd.DataFrame, names: Mapping[str, str], title: str) -> go.Figure:
-    """How likely the row's method beats the column's, ties aside."""
+    """Draw how likely the row's method beats the column's, ties aside."""
     figure = empty_chart(180 + 48 * len(table))
     ticks = [plotly_text(names.get(str(method), str(method))) for method in table.index]
     figure.add_heatmap(

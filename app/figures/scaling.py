@@ -161,7 +161,7 @@ def token_lengths_table(scale: np.ndarray, before: np.ndarray) -> pd.DataFrame:
 
 
 def scale_histogram(scale: np.ndarray) -> go.Figure:
-    """How the scales (s, p) of all seeds are spread, a bar of its own for each seed stacked."""
+    """Draw the spread of the scales (s, p) of all seeds, a stacked bar for each seed."""
     figure = blank_chart(300)
     edges = np.histogram_bin_edges(scale[np.isfinite(scale)], bins=24)
     middle = (edges[1:] + edges[:-1]) / 2

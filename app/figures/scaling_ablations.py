@@ -26,9 +26,7 @@ def scores_by_value_chart(
     span = float(table["place"].max() - table["place"].min()) or 1.0
     for nth, (line, rows) in enumerate(table.groupby("line", sort=False)):
         style = styles[str(line)]
-        x_offset = (
-            0.008 * span * (nth - (len(lines) - 1) / 2)
-        )  # so that intervals can be told apart
+        x_offset = 0.008 * span * (nth - (len(lines) - 1) / 2)  # so that intervals do not overlap
         estimates = {x_value: interval(part[metric]) for x_value, part in rows.groupby("place")}
         seeds |= {estimate.n for estimate in estimates.values()}
         figure.add_scatter(
@@ -184,23 +182,22 @@ def transfer_heatmap(
         hoverinfo="skip",
         showlegend=False,
     )
-    names = ["<br>".join(map(plotly_text, wrap(titles[task], 24))) for task in tasks]
-    below = [
-        f"{name}<br><sup>{plotly_text(find_measure(metrics[task]).title)}</sup>"
-        for name, task in zip(names, tasks, strict=True)
-    ]
-    ticks = list(size)
-    figure.update_xaxes(title_text="Target task", tickvals=ticks, ticktext=below, showgrid=False)
-    figure.update_yaxes(
-        title_text="Source task",
-        tickvals=ticks,
-        ticktext=names,
-        autorange="reversed",
-        showgrid=False,
-    )
+    _name_transfer_axes(figure, [titles[task] for task in tasks], [metrics[task] for task in tasks])
     counts = {field.n for field in gains.values() if field.n}
     title = f"Gain from starting where the source ended, {_seed_count_text(counts)}"
     return figure.update_layout(title={"text": title, "x": 0})
+
+
+def _name_transfer_axes(figure: go.Figure, titles: Sequence[str], metrics: Sequence[str]) -> None:
+    """Name tasks at both axes, targets with the metric they are scored by."""
+    names = ["<br>".join(map(plotly_text, wrap(title, 24))) for title in titles]
+    below = [
+        f"{name}<br><sup>{plotly_text(find_measure(metric).title)}</sup>"
+        for name, metric in zip(names, metrics, strict=True)
+    ]
+    axis = {"tickvals": list(range(len(names))), "showgrid": False}
+    figure.update_xaxes(title_text="Target task", ticktext=below, **axis)
+    figure.update_yaxes(title_text="Source task", ticktext=names, autorange="reversed", **axis)
 
 
 def transfer_heatmap_alt(
@@ -226,6 +223,7 @@ def _gain_share(field: PairedDifference | None, metric: str) -> float | None:
 
 
 def _gain_text(field: PairedDifference | None, metric: str) -> str:
+    """Return a gain with its interval, as a cell shows it."""
     if field is None or field.mean is None:
         return "–"
     form = f"+{value_format(metric)}"

@@ -120,6 +120,19 @@ def word_gap_table(
     return pd.DataFrame(rows)
 
 
+PLANE_MARKERS: dict[str, dict[str, Any]] = {
+    "Other words": {"color": with_opacity(NEUTRAL, 0.5), "size": 5},
+    "Words in the data": {"color": method_colour("prefix_tuning"), "size": 6, "opacity": 0.65},
+    "Soft tokens without scale": {
+        "color": BEFORE_COLOUR,
+        "size": 9,
+        "symbol": "circle-open",
+        "line": {"width": 2},
+    },
+    "Scaled soft tokens": {"color": AFTER_COLOUR, "size": 9, "symbol": "diamond"},
+}
+
+
 def word_plane(
     words: np.ndarray,
     named: Sequence[str],
@@ -139,33 +152,9 @@ def word_plane(
     for one, other in zip(start, end, strict=True):
         add_segment(figure, [one[0], other[0]], [one[1], other[1]])
     number = [str(token) for token in range(1, len(before) + 1)]
-    groups: list[tuple[np.ndarray, str, dict[str, Any], Sequence[str]]] = [
-        (
-            plane.project(others),
-            "Other words",
-            {"color": with_opacity(NEUTRAL, 0.5), "size": 5},
-            [""] * len(others),
-        ),
-        (
-            plane.project(words),
-            "Words in the data",
-            {"color": method_colour("prefix_tuning"), "size": 6, "opacity": 0.65},
-            [plotly_text(name) for name in named],
-        ),
-        (
-            start,
-            "Soft tokens without scale",
-            {"color": BEFORE_COLOUR, "size": 9, "symbol": "circle-open", "line": {"width": 2}},
-            number,
-        ),
-        (
-            end,
-            "Scaled soft tokens",
-            {"color": AFTER_COLOUR, "size": 9, "symbol": "diamond"},
-            number,
-        ),
-    ]
-    for rows, name, marker, labels in groups:
+    groups = (plane.project(others), plane.project(words), start, end)
+    names = ([""] * len(others), [plotly_text(name) for name in named], number, number)
+    for rows, labels, (name, marker) in zip(groups, names, PLANE_MARKERS.items(), strict=True):
         figure.add_scatter(
             x=rows[:, 0],
             y=rows[:, 1],
@@ -180,9 +169,9 @@ def word_plane(
     figure.update_xaxes(title_text=f"First principal axis ({first})")
     figure.update_yaxes(title_text=f"Second principal axis ({second})", scaleanchor="x")
     if near:
-        seen = plane.project(np.concatenate([words, others]))
-        edge = PLANE_MARGIN * np.ptp(seen, axis=0) + 1e-9
-        (left, bottom), (right, top) = seen.min(0) - edge, seen.max(0) + edge
+        spots = plane.project(np.concatenate([words, others]))
+        edge = PLANE_MARGIN * np.ptp(spots, axis=0) + 1e-9
+        (left, bottom), (right, top) = spots.min(0) - edge, spots.max(0) + edge
         figure.update_xaxes(range=[left, right])
         figure.update_yaxes(range=[bottom, top])
     return with_title(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")

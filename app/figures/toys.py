@@ -58,7 +58,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
         xgap=3,
         ygap=3,
     )
-    # Words of their own: those of a heat map take no colour from the page's ground.
+    # Words of their own: those of a heat map take no colour from the page's text.
     figure.add_scatter(
         x=[column for _ in adaptations for column in range(len(tasks))],
         y=[line for line in range(len(adaptations)) for _ in tasks],
@@ -95,6 +95,7 @@ def _cell_text(row: ResultRow) -> str:
 
 
 def _hover_text(row: ResultRow) -> str:
+    """Return a cell's text on hover: seeds, trained numbers, the constant answer."""
     seeds = ", ".join(f"{value:.1f}" for value in row.seeds)
     constant = "" if row.constant is None else f"<br>a constant answer reaches {row.constant:.1f}"
     return (
@@ -179,68 +180,35 @@ def stage_loss_curves_alt(losses: Mapping[str, Sequence[Sequence[Any]]]) -> str:
 def variant_heatmaps(
     pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int
 ) -> go.Figure:
-    """What one head looks at in several variants, side by side.
+    """Draw the attention of one head in several variants, side by side.
 
     pictures: variant → weights (q, m + k), the last of which are the queries; words: all digits.
     """
-    keys = [f"<i>P{n + 1}</i>" for n in range(pads)] + list(words)
-    domains = panel_layout.panel_domains([1] * len(pictures), 0.04)
-    labels_turned = len(keys) > MAX_LEVEL_LABELS
-    data: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {"template": TEMPLATE, "height": 360, "shapes": []}
-    for number, (weights, domain) in enumerate(zip(pictures.values(), domains, strict=True)):
-        queries = list(words)[len(words) - len(weights) :]
-        x, y = panel_layout.axis_name("x", number), panel_layout.axis_name("y", number)
-        data.append(
-            {
-                "type": "heatmap",
-                "z": weights,
-                "x": list(range(-pads, len(words))),
-                "y": list(range(len(queries))),
-                "xaxis": x,
-                "yaxis": y,
-                "coloraxis": "coloraxis",
-                "customdata": [[f"{q} looks at {k}" for k in keys] for q in queries],
-                "hovertemplate": "%{customdata}: %{z:.3f}<extra></extra>",
-            }
+    panels = [
+        panel_layout.AttentionPanel(
+            adaptation_title(name), weights, words[len(words) - len(weights) :], words, pads
         )
-        layout[panel_layout.axis_name("xaxis", number)] = panel_layout.x_axis(
-            number,
-            domain,
-            tickvals=list(range(-pads, len(words))),
-            ticktext=keys,
-            range=[-pads - 0.5, len(words) - 0.5],
-            showgrid=False,
-            title=panel_layout.axis_title("Key") | ({"standoff": 26} if labels_turned else {}),
-            tickangle=-90 if labels_turned else 0,
-        )
-        layout[panel_layout.axis_name("yaxis", number)] = panel_layout.y_axis(
-            number,
-            tickvals=list(range(len(queries))),
-            ticktext=queries,
-            range=[len(queries) - 0.5, -0.5],
-            showgrid=False,
-        )
-        layout["shapes"].append(
+        for name, weights in pictures.items()
+    ]
+    turned = pads + len(words) > MAX_LEVEL_LABELS
+    figure = panel_layout.attention_figure(
+        panels,
+        CHART_COLOUR,
+        0.04,
+        title=panel_layout.axis_title("Key") | ({"standoff": 26} if turned else {}),
+        tickangle=-90 if turned else 0,
+    )
+    figure["layout"] |= {
+        "height": 360,
+        "shapes": [
             panel_layout.vertical_line(-0.5, number, ADAPTATION_COLOURS["prefix"], 2)
-        )
-    layout["yaxis"]["title"] = panel_layout.axis_title("Query")
-    layout |= {
-        "annotations": [
-            panel_layout.panel_heading(adaptation_title(name), domain)
-            for name, domain in zip(pictures, domains, strict=True)
+            for number in range(len(panels))
         ],
         "margin": panel_layout.fixed_margin(
-            44, panel_layout.label_width(words, 13), 68 if labels_turned else 52
+            44, panel_layout.label_width(words, 13), 68 if turned else 52
         ),
-        "coloraxis": {
-            "cmin": 0,
-            "cmax": 1,
-            "colorscale": [[0, with_opacity(CHART_COLOUR, 0)], [1, CHART_COLOUR]],
-            "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
-        },
     }
-    return go.Figure({"data": data, "layout": layout})
+    return go.Figure(figure)
 
 
 def variant_heatmaps_alt(pictures: Mapping[str, np.ndarray], pads: int) -> str:
@@ -267,7 +235,7 @@ def symbol_scores_chart(position: PositionTrace) -> go.Figure:
         marker={"color": with_opacity(CHART_COLOUR, 0.4)},
         **trace_style,
     )
-    figure.add_scatter(  # the highest score is nearly nought, which no bar would show
+    figure.add_scatter(  # the highest score is nearly zero, which no bar would show
         x=[best_index],
         y=[position.logits[best_index]],
         mode="markers+text",

@@ -1,12 +1,12 @@
 // A map of buttons, one per cell; tells the server which are on.  The page's state lives on the
 // server: a new version replaces what is on here, an echo of our own choice does not.
 
-const held = new WeakMap();
+const states = new WeakMap();
 
 export default function (component) {
   const { data, parentElement: root, setStateValue } = component;
-  const state = held.get(root) ?? { version: null, on: new Set(), drawn: "" };
-  held.set(root, state);
+  const state = states.get(root) ?? { version: null, on: new Set(), drawn: "" };
+  states.set(root, state);
   if (state.version !== data.version) {
     state.version = data.version;
     state.on = new Set(data.on);

@@ -1,7 +1,7 @@
-// A landscape in relief: triangles drawn from back to front as SVG, turned by hand or by keys.
+// A loss surface in 3D: triangles drawn from back to front as SVG, turned by hand or by keys.
 //
 // It needs no graphics card: without one a browser takes a second to set up WebGL, this a moment.
-// Python gives `data` (see app/figures/landscape_surface.py) and is told the point that was clicked.
+// Python gives `data` (see app/figures/landscape_surface.py) and receives the point that was clicked.
 
 const SVG = "http://www.w3.org/2000/svg";
 const TALL = 640; // pixels, and less where it is narrow
@@ -9,33 +9,33 @@ const START = { turn: -0.37, tilt: 0.72 }; // radians: about the upright axis, a
 const REACH = 18; // pixels between a pointer and the point it means
 const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-const reliefs = new WeakMap(); // shadow root → Relief: this module is called again at every change
+const surfaces = new WeakMap(); // shadow root → LossSurface: this module is called again at every change
 
 export default function (component) {
   const root = component.parentElement;
-  if (!reliefs.has(root)) reliefs.set(root, new Relief(root));
-  const relief = reliefs.get(root);
-  relief.tell = (point) => component.setTriggerValue("point", point);
-  relief.show(component.data);
+  if (!surfaces.has(root)) surfaces.set(root, new LossSurface(root));
+  const surface = surfaces.get(root);
+  surface.report = (point) => component.setTriggerValue("point", point);
+  surface.show(component.data);
   return () => {
-    relief.watch.disconnect();
-    reliefs.delete(root);
+    surface.watch.disconnect();
+    surfaces.delete(root);
   };
 }
 
-class Relief {
+class LossSurface {
   constructor(root) {
-    this.box = root.querySelector(".relief");
+    this.box = root.querySelector(".loss-surface");
     this.view = { ...START };
     this.svg = make("svg", { role: "img", tabindex: 0 });
     this.box.append(this.svg, this.buttons());
     this.watch = new ResizeObserver(() => this.data && this.draw());
     this.watch.observe(this.box);
     this.svg.addEventListener("mousedown", (event) => event.preventDefault()); // no focus ring
-    this.svg.addEventListener("pointerdown", (event) => this.hold(event));
+    this.svg.addEventListener("pointerdown", (event) => this.startDrag(event));
     this.svg.addEventListener("pointermove", (event) => this.move(event));
     this.svg.addEventListener("pointerup", (event) => this.release(event));
-    this.svg.addEventListener("pointercancel", () => (this.held = null));
+    this.svg.addEventListener("pointercancel", () => (this.drag = null));
     this.svg.addEventListener("pointerleave", () => this.point(null));
     this.svg.addEventListener("keydown", (event) => this.key(event));
   }
@@ -57,25 +57,25 @@ class Relief {
     });
   }
 
-  hold(event) {
-    this.held = { x: event.clientX, y: event.clientY, moved: 0 };
+  startDrag(event) {
+    this.drag = { x: event.clientX, y: event.clientY, moved: 0 };
     this.svg.setPointerCapture(event.pointerId);
   }
 
   release(event) {
-    const still = this.held && this.held.moved < 4;
-    this.held = null;
+    const still = this.drag && this.drag.moved < 4;
+    this.drag = null;
     const point = still ? this.nearest(event) : null;
-    if (point !== null) this.tell(this.data.rows[point]);
+    if (point !== null) this.report(this.data.rows[point]);
   }
 
   move(event) {
-    if (!this.held) return this.point(this.nearest(event));
-    const [across, down] = [event.clientX - this.held.x, event.clientY - this.held.y];
-    this.held = {
+    if (!this.drag) return this.point(this.nearest(event));
+    const [across, down] = [event.clientX - this.drag.x, event.clientY - this.drag.y];
+    this.drag = {
       x: event.clientX,
       y: event.clientY,
-      moved: this.held.moved + Math.abs(across) + Math.abs(down),
+      moved: this.drag.moved + Math.abs(across) + Math.abs(down),
     };
     this.turn(across / 150, down / 150);
   }
@@ -122,15 +122,15 @@ class Relief {
     this.at = data.points.map(this.project);
     svg.replaceChildren();
     words(svg, data.title, { x: 0, y: 18, class: "title" });
-    words(svg, data.said, { x: 0, y: 34, class: "said" });
+    words(svg, data.facts, { x: 0, y: 34, class: "facts" });
     this.walls();
-    this.ground();
+    this.surface();
     const deep = (mark) => this.project(mark.at)[2];
     for (const mark of [...data.marks].sort((one, other) => deep(other) - deep(one)))
       this.mark(mark);
   }
 
-  ground() {
+  surface() {
     const { at } = this;
     const deep = ([a, b, c]) => at[a][2] + at[b][2] + at[c][2];
     const order = [...this.data.triangles].sort((one, other) => deep(other) - deep(one));
@@ -139,12 +139,12 @@ class Relief {
       ([a, b, c, colour]) =>
         `<path d="M${place(a)} ${place(b)} ${place(c)}Z" fill="${colour}" stroke="${colour}"/>`,
     );
-    const group = make("g", { class: "ground" });
+    const group = make("g", { class: "surface" });
     group.innerHTML = drawn.join(""); // numbers and colours of our own, no text of anybody's
     this.svg.append(group);
   }
 
-  // Floor, two walls behind the ground with a line at every tick, and the axes' names.
+  // Floor, two walls behind the surface with a line at every tick, and the axes' names.
   walls() {
     const { sides, ticks, top } = this.data;
     const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([x, y]) => [
@@ -169,10 +169,10 @@ class Relief {
       this.project([...corner(one), 0])[0] < this.project([...corner(other), 0])[0] ? one : other,
     );
     let outer = Infinity;
-    for (const { at, said } of ticks.z) {
+    for (const { at, text } of ticks.z) {
       const [x, y] = this.project([...corner(left), at]);
-      const text = words(this.svg, said, { x: x - 8, y: y + 4, class: "tick end" });
-      outer = Math.min(outer, x - 12 - text.getComputedTextLength());
+      const node = words(this.svg, text, { x: x - 8, y: y + 4, class: "tick end" });
+      outer = Math.min(outer, x - 12 - node.getComputedTextLength());
     }
     const [, y] = this.project([...corner(left), top / 2]);
     const name = { class: "axis", transform: `translate(${outer - 4},${y}) rotate(-90)` };
@@ -187,9 +187,9 @@ class Relief {
     const [[nx], [ex]] = [this.project([...near, 0]), this.project([...end, 0])];
     const side = ex < nx ? "end" : "start";
     const out = ex < nx ? -1 : 1;
-    for (const { at, said } of ticks[axis]) {
+    for (const { at, text } of ticks[axis]) {
       const [x, y] = place(at);
-      words(this.svg, said, { x: x + 6 * out, y: y + 16, class: `tick ${side}` });
+      words(this.svg, text, { x: x + 6 * out, y: y + 16, class: `tick ${side}` });
     }
     const [[x, y], [fx, fy]] = [place(0), place(0.01)];
     const steep = Math.atan2(fy - y, fx - x);
@@ -199,22 +199,22 @@ class Relief {
     words(this.svg, this.data.axes[axis], { class: "axis", transform: turned });
   }
 
-  mark({ at, said, colour, below }) {
+  mark({ at, text, colour, below }) {
     const [x, y] = this.project(at);
     this.svg.append(
       make("circle", { cx: x, cy: y, r: 6, fill: colour, class: "mark" }),
-      this.label(x, below ? y + 24 : y - 14, said, "name"),
+      this.label(x, below ? y + 24 : y - 14, text, "name"),
     );
   }
 
-  // Words on a ground of their own, for the colours below go light and dark.
-  label(x, y, said, kind) {
+  // Words on a background of their own, for the colours below go light and dark.
+  label(x, y, text, kind) {
     const group = make("g", { class: kind });
     const box = make("rect", { rx: 2 });
     group.append(box);
     this.svg.append(group);
-    const text = words(group, said, { x, y });
-    const { x: left, y: high, width, height } = text.getBBox();
+    const node = words(group, text, { x, y });
+    const { x: left, y: high, width, height } = node.getBBox();
     for (const [name, value] of Object.entries({
       x: left - 3,
       y: high - 1,
@@ -229,11 +229,11 @@ class Relief {
 
   buttons() {
     const box = make("div", { class: "buttons" }, "http://www.w3.org/1999/xhtml");
-    const button = (icon, said, act) => {
+    const button = (icon, text, act) => {
       const made = document.createElement("button");
       made.type = "button";
-      made.title = said;
-      made.setAttribute("aria-label", said);
+      made.title = text;
+      made.setAttribute("aria-label", text);
       made.append(picture(icon));
       made.addEventListener("click", act);
       box.append(made);
@@ -262,11 +262,11 @@ class Relief {
 
   // What the page's style says, written into the copy, which leaves the page behind.
   inline(copy) {
-    const ground = getComputedStyle(this.box).backgroundColor;
-    const whole = { x: "-100%", y: "-100%", width: "300%", height: "300%", fill: ground };
+    const background = getComputedStyle(this.box).backgroundColor;
+    const whole = { x: "-100%", y: "-100%", width: "300%", height: "300%", fill: background };
     copy.prepend(make("rect", whole));
     const [here, there] = [this.svg, copy].map((svg) =>
-      svg.querySelectorAll("text, rect:not([width='300%']), polyline, circle, g.ground"),
+      svg.querySelectorAll("text, rect:not([width='300%']), polyline, circle, g.surface"),
     );
     here.forEach((each, nth) => {
       if (!there[nth]) return;
@@ -300,9 +300,9 @@ function make(tag, attributes = {}, space = SVG) {
   return made;
 }
 
-function words(parent, said, attributes) {
+function words(parent, text, attributes) {
   const made = make("text", attributes);
-  made.textContent = said;
+  made.textContent = text;
   parent.append(made);
   return made;
 }

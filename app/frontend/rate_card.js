@@ -74,11 +74,11 @@ class Card {
 
   receive(data) {
     // An older answer may come late; after the server was started anew the count begins again.
-    if (!data || (data.desk === this.desk && data.turn < this.turn)) return;
+    if (!data || (data.session === this.session && data.turn < this.turn)) return;
     if (data.rater !== this.rater) {
       Object.assign(this, { rater: data.rater, queue: null, typed: [], waitingFor: 0 });
     }
-    this.desk = data.desk;
+    this.session = data.session;
     this.turn = data.turn;
     this.data = data;
     if (this.queue === null) {
@@ -86,9 +86,9 @@ class Card {
       if (this.queue.length) this.push();
     }
     const before = this.queue.length;
-    this.queue = this.queue.filter((act) => act.n > (data.seen[act.client] || 0));
+    this.queue = this.queue.filter((act) => act.n > (data.applied[act.client] || 0));
     if (this.queue.length !== before) this.store();
-    this.acknowledged = Math.max(this.acknowledged, data.seen[this.client] || 0);
+    this.acknowledged = Math.max(this.acknowledged, data.applied[this.client] || 0);
     const waits = (act) => act.client === this.client && act.n === this.waitingFor;
     if (this.queue.some(waits)) return this.status();
     this.waitingFor = 0;
@@ -107,8 +107,8 @@ class Card {
     clearTimeout(this.pause);
     this.pause = 0;
     const screen = this.data.screen;
-    const said = screen && screen.state === "done" ? screen.judgement : screen && screen.draft;
-    const known = said || {};
+    const past = screen && screen.state === "done" ? screen.judgement : screen && screen.draft;
+    const known = past || {};
     this.draft = {
       answer: known.answer || "",
       verdict: known.verdict || "",
@@ -423,12 +423,12 @@ class Card {
 
   lesson() {
     this.heading.textContent = "About this practice item";
-    const said = this.data.said ? `You said: ${this.data.said}.` : "";
+    const verdict = this.data.verdict ? `Your verdict: ${this.data.verdict}.` : "";
     const go = this.button("Go on", "Enter", () => this.act("Enter"), "primary");
     const feet = make("div", { class: "feet" });
     feet.append(go);
     const words = make("p", { class: "lesson" }, this.data.screen.feedback);
-    return [this.heading, make("p", { class: "own" }, said), words, feet];
+    return [this.heading, make("p", { class: "own" }, verdict), words, feet];
   }
 
   end() {

@@ -1,6 +1,6 @@
 """The experimenter's side of the Rate page: projects, raters, their links, how far they are.
 
-A secret link is shown once, when it is made; the book keeps only its hash.
+A secret link is shown once, when it is made; the store keeps only its hash.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from urllib.parse import urlencode, urlsplit
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
 from app.rating import import_export
+from app.state import run_catalog
 from app.state.access import LINK_PARAM, login_configured
 from app.state.rating_store import current_experimenter, rating_store
-from app.ui import errors, forms, url_state, widgets
+from app.ui import errors, forms, pickers, url_state, widgets
 from app.ui.run_styles import styles_by_run
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
@@ -37,15 +37,7 @@ MODES = {
 
 def show(login: str = "") -> None:
     """Projects, or the form for a new one."""
-    view = st.segmented_control(
-        "View",
-        list(VIEWS),
-        default=VIEWS[0],
-        required=True,
-        key="rate.view",
-        label_visibility="collapsed",
-        bind="query-params",
-    )
+    view = widgets.view_switch("rate", VIEWS)
     if view == VIEWS[1]:
         _new_project(current_experimenter(login))
         return
@@ -58,7 +50,7 @@ def show(login: str = "") -> None:
 
 
 def pick_project(login: str = "") -> Project | None:
-    """A choice among the projects, in the address too; None, said on the page, if there is none."""
+    """Offer the projects, in the address too; None, with a note on the page, if there is none."""
     projects_by_id = {
         project.id: project
         for project in rating.list_projects(rating_store(), current_experimenter(login))
@@ -89,6 +81,7 @@ def pick_project(login: str = "") -> Project | None:
 
 
 def _new_project(user: RatingUser) -> None:
+    """Show the form for a project of ratings."""
     runs = runs_to_rate()
     if not runs:
         widgets.empty_state(
@@ -99,11 +92,11 @@ def _new_project(user: RatingUser) -> None:
         )
         return
     styles, runs_by_id = styles_by_run(runs), {run.id: run for run in runs}
-    linked_runs = selection.requested_runs(runs)  # by a link from the Compare page
+    linked_runs = pickers.requested_runs(runs)  # by a link from the Compare page
     task_names = list(dict.fromkeys(run.spec.task for run in [*linked_runs, *runs]))
-    task = st.selectbox("Task", task_names, format_func=selection.task_title, key="rate.task")
+    task = st.selectbox("Task", task_names, format_func=run_catalog.task_title, key="rate.task")
     of_task = [run for run in runs if run.spec.task == task]
-    preselected = [run for run in linked_runs if run.spec.task == task] or selection.suggest_runs(
+    preselected = [run for run in linked_runs if run.spec.task == task] or run_catalog.suggest_runs(
         of_task
     )
     chosen = st.multiselect(
@@ -117,7 +110,7 @@ def _new_project(user: RatingUser) -> None:
     name = st.text_input(
         "Name of the project",
         key="rate.name",
-        placeholder=f"Explanations of {selection.task_title(task)}",
+        placeholder=f"Explanations of {run_catalog.task_title(task)}",
         help="Raters do not see it.",
     )
     settings = forms.settings_form(ProjectSettings, "rate.settings", skip=("guidelines",))
@@ -136,7 +129,7 @@ def _new_project(user: RatingUser) -> None:
 
 
 def _workload_text(settings: ProjectSettings, runs: int) -> str:
-    """How much there will be to rate."""
+    """Say how much there will be to rate."""
     sources = runs + settings.gold
     each = math.comb(sources, 2) if settings.mode == "pairwise" else sources
     items = settings.items * each
@@ -150,8 +143,8 @@ def _workload_text(settings: ProjectSettings, runs: int) -> str:
 def runs_to_rate() -> list[Run]:
     """Finished runs of tasks with explanations, newest first."""
     runs = []
-    for run in selection.finished_runs():
-        task = selection.find_task(run.spec.task)
+    for run in run_catalog.finished_runs():
+        task = run_catalog.find_task(run.spec.task)
         if task is not None and task.kind == "explain":
             runs.append(run)
     return runs
@@ -164,6 +157,7 @@ def _create_project(
     settings: ProjectSettings | None,
     guidelines: str,
 ) -> None:
+    """Create the project, or show why it cannot be."""
     if settings is None:
         return
     values = settings.model_dump() | {"guidelines": guidelines}
@@ -191,7 +185,7 @@ def _open_project(project: str) -> None:
 
 
 def _show_sampling_summary(project: Project) -> None:
-    """What the draw found, in one line."""
+    """Say in one line what the sampling of items found."""
     table = rating.item_table(rating_store(), current_experimenter(), project.id)
     counts = table["kind"].value_counts()
     words = f"{counts.get('rating', 0)} items on {project.facts.get('examples', 0)} examples"
@@ -211,6 +205,7 @@ def _show_sampling_summary(project: Project) -> None:
 
 
 def _show_project(user: RatingUser, project: Project) -> None:
+    """Show a project's progress, raters, links and settings."""
     table = rating.item_table(rating_store(), user, project.id)
     rated_items = table[table["kind"] == "rating"]
     wanted = len(rated_items) * project.settings.overlap
@@ -223,7 +218,7 @@ def _show_project(user: RatingUser, project: Project) -> None:
         )
     open_leases = int(rated_items["held"].sum())
     words = f"**{done} of {wanted}** verdicts" + (
-        f", {open_leases} items held just now" if open_leases else ""
+        f", {open_leases} items reserved just now" if open_leases else ""
     )
     st.progress(done / wanted if wanted else 0.0, text=words)
     st.markdown(MODES[project.settings.mode])
@@ -237,6 +232,7 @@ def _show_project(user: RatingUser, project: Project) -> None:
 
 
 def _rater_table(user: RatingUser, project: Project) -> None:
+    """Show every rater with progress, checks and link."""
     rows = rating.list_raters(rating_store(), user, project.id)
     if not rows:
         st.caption("No rater has been invited yet.")
@@ -283,6 +279,7 @@ def _checks_passed_text(checked: pd.DataFrame, rater: str) -> str:
 
 
 def _invite_form(user: RatingUser, project: Project) -> None:
+    """Offer to invite raters; their links are shown once."""
     st.subheader("Invite raters", anchor=False)
     with st.form("rate.invite", border=False, clear_on_submit=True):
         st.text_area(
@@ -317,12 +314,13 @@ def _invite_all(user: RatingUser, project: Project) -> None:
 
 
 def _keep_links(project: Project, invitations: Sequence[Invitation]) -> None:
-    """Keep new links for this visit only; the book has none to show again."""
+    """Keep new links for this visit only; the store has none to show again."""
     kept: dict[str, Invitation] = st.session_state.setdefault(f"rate.links.{project.id}", {})
     kept |= {each.rater: each for each in invitations}
 
 
 def _show_links(project: Project) -> None:
+    """Show the links that were just created."""
     kept: dict[str, Invitation] = st.session_state.get(f"rate.links.{project.id}", {})
     if not kept:
         return
@@ -376,7 +374,7 @@ def _access_panel(user: RatingUser, project: Project) -> None:
             args=(user, project),
         )
         st.caption(
-            "This server listens on this machine only unless it was told otherwise. To let raters "
+            "This server listens on this machine only unless it is set otherwise. To let raters "
             "in from elsewhere, start a second one on the same workspace with "
             "`PEFTCORE_RATERS_ONLY=1`: it has the Rate page and nothing else."
         )

@@ -50,6 +50,7 @@ def show_agreement(project_results: ProjectResults) -> None:
 
 
 def _resampling_note(raters: int) -> str:
+    """Say what the intervals of agreement resample."""
     if raters < 2:
         return ""
     if raters == 2:
@@ -58,6 +59,7 @@ def _resampling_note(raters: int) -> str:
 
 
 def _pick_question(project_results: ProjectResults) -> str:
+    """Offer the dimension or scale that agreement is about."""
     kinds = questions.QUESTIONS_BY_MODE[project_results.mode]
     if len(kinds) == 1:
         return next(iter(kinds))

@@ -1,7 +1,7 @@
-"""The card in a rater's browser: a component of our own that loses no key (see components/).
+"""The card in a rater's browser: a component that loses no key (app/frontend/rate_card.js).
 
 Streamlit's own shortcuts lose keys that come fast, so the card numbers what a rater does and keeps
-it until `Desk.seen` says that it has arrived.
+it until `applied` in its data` says that it has arrived.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items on which raters disagree, to be settled; what each of them said stays as it is."""
+"""Items on which raters disagree, to be settled; their own verdicts stay as they are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.rating import results
 from app.rating.results import ProjectResults
 from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors
@@ -25,15 +26,19 @@ STYLE = """<style>
 .ratings-item dd {margin: 0 0 .35rem; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap}
 .ratings-text {border-left: 4px solid; padding: .15rem 0 .15rem .6rem; margin: .4rem 0;
   overflow-wrap: anywhere}
-.ratings-said {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
+.ratings-verdicts {display: flex; flex-wrap: wrap; gap: .3rem 1rem; font-size: .92rem;
   margin-top: .5rem}
 </style>"""
 
 
 def show_disagreements(project_results: ProjectResults) -> None:
-    """The items with the widest spread first, each with what was said and a form to settle it."""
+    """The items with the widest spread first, each with the verdicts and a form to settle it."""
     table = questions.verdict_spread(
-        project_results.verdicts, project_results.mode, _pick_dimension(project_results)
+        project_results.verdicts,
+        project_results.mode,
+        results.pick_dimension(
+            project_results, "Dimension", "Whichever they differ on most", "ratings.apart.dimension"
+        ),
     )
     settled = rating.adjudication_table(
         rating_store(), current_experimenter(), project_results.project.id
@@ -64,20 +69,8 @@ def show_disagreements(project_results: ProjectResults) -> None:
         _settle_form(project_results, item, settled)
 
 
-def _pick_dimension(project_results: ProjectResults) -> str:
-    """Which dimension the spread is about; empty for the widest, and in other modes."""
-    if project_results.mode != "likert":
-        return ""
-    dimension: str = st.selectbox(
-        "Dimension",
-        ["", *rating.DIMENSIONS],
-        format_func=lambda name: rating.DIMENSIONS.get(name, "Whichever they differ on most"),
-        key="ratings.apart.dimension",
-    )
-    return dimension
-
-
 def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -> str:
+    """Return one item with its verdicts as HTML."""
     row = project_results.items.set_index("item").loc[item]
     fields = "".join(
         f"<dt>{escape(name.capitalize())}</dt><dd>{escape(text)}</dd>"
@@ -103,11 +96,12 @@ def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -
     )
     return (
         f'<div class="ratings-item"><dl style="margin:0;padding:0">{fields}</dl>{"".join(texts)}'
-        f'<div class="ratings-said">{verdicts_html}</div></div>'
+        f'<div class="ratings-verdicts">{verdicts_html}</div></div>'
     )
 
 
 def _verdict_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
+    """Return one rater's verdict in words."""
     if project_results.mode == "pairwise":
         outcome = questions.pairwise_outcomes(pd.DataFrame([row])).iloc[0]
         return {"first": "1 is better", "second": "2 is better"}.get(outcome, "tie")
@@ -124,6 +118,7 @@ def _shortcomings_text(row: dict[str, Any]) -> str:
 
 @errors.guarded
 def _settle_form(project_results: ProjectResults, item: str, settled: pd.DataFrame) -> None:
+    """Show the form that settles an item."""
     if item in settled.index:
         row = settled.loc[item].to_dict()
         st.caption(
@@ -160,6 +155,7 @@ def _settled_text(project_results: ProjectResults, row: dict[str, Any]) -> str:
 
 
 def _pick_verdict(project_results: ProjectResults, item: str) -> dict[str, Any]:
+    """Offer a verdict to settle the item with."""
     verdict = st.segmented_control(
         "Verdict",
         rating.verdict_choices(project_results.mode),

@@ -120,6 +120,7 @@ def _rows_by_kind(
 
 
 def _with_names(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataFrame:
+    """Return the table with the names that the page shows in front."""
     if not names:
         return table
     shown = table.copy()
@@ -128,7 +129,7 @@ def _with_names(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataF
 
 
 def show_raters(project_results: ProjectResults) -> None:
-    """How mildly and how fast each rater rates, and whether the checks were passed."""
+    """Show how mildly and fast each rater rates, and whether the checks were passed."""
     table = rating_results.rater_effects(project_results)
     pairs = project_results.mode == "pairwise"
     rows = [
@@ -186,7 +187,7 @@ def show_raters(project_results: ProjectResults) -> None:
 
 
 def show_metrics(project_results: ProjectResults) -> None:
-    """How the human score goes with each automatic metric, item by item."""
+    """Show the human score against each automatic metric, item by item."""
     if project_results.mode == "pairwise":
         st.info("Pairs have no score of their own, so there is nothing to correlate.")
         return
@@ -247,6 +248,7 @@ def show_metrics(project_results: ProjectResults) -> None:
 
 
 def _pearson_note(correlation: preference.Correlation) -> str:
+    """Return Pearson's correlation with its n, or why there is none."""
     if correlation.pearson is None:
         return correlation.reason
     return (

@@ -18,7 +18,7 @@ from peftcore.rating import RatingUser
 
 
 def show(visitor: Visitor) -> None:
-    """Everything a rater sees, or a stranger."""
+    """Show everything that a rater, or a stranger, sees."""
     if visitor.signed_in:
         sign_out_button()
     if visitor.role == "stranger":
@@ -68,12 +68,13 @@ def _sign_in(visitor: Visitor) -> RatingUser | None:
 
 
 def _session_of(user: RatingUser) -> RaterSession:
-    """The desk of this visit, one for each rater."""
-    sessions: dict[str, RaterSession] = st.session_state.setdefault("rate.desks", {})
+    """Return the session of this visit, one for each rater."""
+    sessions: dict[str, RaterSession] = st.session_state.setdefault("rate.sessions", {})
     return sessions.setdefault(user.rater, RaterSession())
 
 
 def _welcome(visitor: Visitor) -> None:
+    """Say how a stranger gets in: by signing in with a verified address, or by a link."""
     if visitor.signed_in:
         st.warning(
             "You signed in, but your provider has not verified your e-mail address, or does not "

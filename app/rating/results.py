@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache, heavy_imports
+from app.state import cache, heavy_imports, run_catalog
 from app.state.rating_store import current_experimenter, rating_store
+from app.state.run_catalog import method_title
 from app.theme import NEUTRAL, RunStyle, style_of_method
-from app.ui.run_styles import method_title, styles_by_run
+from app.ui.run_styles import styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference
 from peftcore.errors import BadInput
@@ -85,7 +85,7 @@ class ProjectResults:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from this page are called."""
+        """Return the start of the names of saved files."""
         return f"ratings-{self.project.id}"
 
     @cached_property
@@ -97,12 +97,12 @@ class ProjectResults:
 
     @cached_property
     def correct_share(self) -> float | None:
-        """In which share of the methods' explanations the answer is right; None if not told."""
+        """Share of the methods' explanations whose answer is right; None if not recorded."""
         correct = self.origins.loc[self.origins["source"] != GOLD, "correct"].dropna()
         return float(correct.mean()) if len(correct) else None
 
     def counts_text(self) -> str:
-        """What the numbers rest on, in words."""
+        """Say in words what the numbers rest on."""
         kind = "simulated rater" if self.project.simulated else "rater"
         verdicts, raters = (
             count_text(len(self.verdicts), "verdict"),
@@ -111,7 +111,7 @@ class ProjectResults:
         return f"{verdicts} on {count_text(self.verdicts['item'].nunique(), 'item')} by {raters}"
 
     def interval_note(self) -> str:
-        """What the intervals of scores and rankings draw anew, in a sentence."""
+        """Say in a sentence what the intervals of scores and rankings resample."""
         if len(self.rater_names) == 1:
             return "Intervals draw examples anew; one rater says nothing about other people."
         few = f"; with {len(self.rater_names)} raters their part in it is rough" * (
@@ -161,6 +161,7 @@ def source_scores(project_results: ProjectResults, dimension: str = "") -> pd.Da
 
 
 def _rows_scored_on(project_results: ProjectResults, dimension: str) -> pd.DataFrame:
+    """Return the rows that have a value of a dimension."""
     rows = project_results.scored
     if not dimension:
         return rows
@@ -175,7 +176,7 @@ def _source_scores(cache_key: tuple[object, ...], _rows: pd.DataFrame) -> pd.Dat
 def source_differences(
     project_results: ProjectResults, reference: str, dimension: str = ""
 ) -> pd.DataFrame:
-    """How much higher each source scores than another, as `preference.differences`."""
+    """Return how much higher each source scores than another, as `preference.differences`."""
     rows = _rows_scored_on(project_results, dimension)
     return _source_differences((*project_results.cache_key, reference, dimension), rows, reference)
 
@@ -238,6 +239,7 @@ def rater_agreement(
 def _rater_agreement(
     cache_key: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
 ) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:
+    """Compute the agreement of all raters."""
     table = agreement.pivot_verdicts(_rows, item="item", rater="rater", verdict="category")
     table = table[[rater for rater in raters if rater in table]]
     example_by_item = dict(zip(_rows["item"], _rows["example"], strict=True))
@@ -290,13 +292,15 @@ def _metric_scores(
     _references: Mapping[str, list[str]],
     with_models: bool,
 ) -> pd.DataFrame:
+    """Score every explanation by the automatic metrics."""
     if with_models:
         heavy_imports.import_all()
     return per_item.item_scores(_key, _references, with_models)
 
 
 def _explanation_references(project_results: ProjectResults) -> dict[str, list[str]]:
-    task = selection.find_task(project_results.project.task)
+    """Return the gold explanations of every item."""
+    task = run_catalog.find_task(project_results.project.task)
     if task is None:
         return per_item.gold_explanations(project_results.origins_with_examples, None)
     name = task.name
@@ -307,7 +311,7 @@ def _explanation_references(project_results: ProjectResults) -> dict[str, list[s
 
 
 def metric_correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:
-    """How the human score goes with each automatic metric of `beside_metrics`."""
+    """Correlate the human score with each automatic metric of `beside_metrics`."""
     names = [name for name in per_item.TITLES if name in table]
     human, examples = table["human"], table["example"]
     return {
@@ -331,5 +335,18 @@ def number_or_none(value: Any) -> float | None:
 
 
 def reason_suffix(reason: object) -> str:
-    """Why something is missing, to follow other words."""
+    """Say why something is missing, to follow other words."""
     return f"; {reason}" if reason else ""
+
+
+def pick_dimension(project_results: ProjectResults, label: str, none: str, key: str) -> str:
+    """Offer the dimensions of a Likert project, and `none`, which is empty as in other modes."""
+    if project_results.mode != "likert":
+        return ""
+    dimension: str = st.selectbox(
+        label,
+        ["", *rating.DIMENSIONS],
+        format_func=lambda name: rating.DIMENSIONS.get(name, none),
+        key=key,
+    )
+    return dimension

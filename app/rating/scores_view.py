@@ -16,11 +16,13 @@ from peftcore import rating
 
 
 def show_scores(project_results: ProjectResults) -> None:
-    """What each method's explanations are worth to people; for pairs the ranking."""
+    """Show the score of each method's explanations; for pairs the ranking."""
     if project_results.mode == "pairwise":
         show_ranking(project_results)
         return
-    dimension = _pick_dimension(project_results)
+    dimension = results.pick_dimension(
+        project_results, "Score", "The mean of all dimensions", "ratings.score"
+    )
     table = results.source_scores(project_results, dimension)
     rows = [
         IntervalRow(
@@ -97,7 +99,7 @@ def _interval_text(low: float, high: float) -> str:
 
 
 def _correctness_note(project_results: ProjectResults) -> str:
-    """Which answers the explanations stand beside, on which the score depends."""
+    """Say which answers stand beside the explanations, on which the score depends."""
     if project_results.correct_share is None:
         return ""
     if project_results.correct_share < 1:
@@ -109,7 +111,7 @@ def _correctness_note(project_results: ProjectResults) -> str:
 
 
 def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dimension: str) -> None:
-    """How far each is from one of them, with what both share left out."""
+    """Show how far each is from one of them, with what both share left out."""
     st.subheader("Differences", anchor=False)
     sources = table["source"].tolist()
     reference = st.selectbox(
@@ -146,19 +148,6 @@ def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dime
         "example or how strict a rater is drops out. A bar across the line may be chance; bars "
         "are not corrected for how many there are."
     )
-
-
-def _pick_dimension(project_results: ProjectResults) -> str:
-    """The dimension whose score is shown; empty for their mean, and in other modes."""
-    if project_results.mode != "likert":
-        return ""
-    dimension: str = st.selectbox(
-        "Score",
-        ["", *rating.DIMENSIONS],
-        format_func=lambda name: rating.DIMENSIONS.get(name, "The mean of all dimensions"),
-        key="ratings.score",
-    )
-    return dimension
 
 
 def show_ranking(project_results: ProjectResults) -> None:

@@ -1,7 +1,7 @@
-"""What a rater's acts do: the desk of one visit, between the card in the browser and the book.
+"""What a rater's acts do: the session of one visit, between the card and the store of ratings.
 
-An act is numbered by the card that sent it and applied once; the desk remembers the numbers, and
-the book refuses a key it has seen, so acts that arrive again after a broken connection do no harm.
+An act is numbered by the card that sent it and applied once; the session remembers the numbers, and
+the store refuses a key it has already, so acts that arrive twice do no harm.
 Everything here goes through `peftcore.rating`, which checks who may do what.  No Streamlit.
 """
 
@@ -43,19 +43,15 @@ class CardAction(Settings):
 
 @dataclass
 class RaterSession:
-    """What one visit looks at; everything that matters is in the book."""
+    """What one visit looks at; everything that matters is in the store."""
 
     current_lease: str | None = None  # the lease shown; None: whatever comes next
     note: str = ""
     payload_number: int = 0  # counts what was sent to the card, so that it can tell old from new
     id: str = field(default_factory=lambda: secrets.token_hex(4))  # another after a restart
     feedback_lease: str = ""  # the practice item that was just rated
-    last_applied: dict[str, int] = field(
-        default_factory=dict
-    )  # client → number of the last act applied
-    finished_leases: list[str] = field(
-        default_factory=list
-    )  # leases rated or skipped in this visit
+    last_applied: dict[str, int] = field(default_factory=dict)  # client → number of its last act
+    finished_leases: list[str] = field(default_factory=list)  # rated or skipped in this visit
 
 
 def apply_actions(
@@ -64,7 +60,7 @@ def apply_actions(
     session: RaterSession,
     actions: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Do what is new among the acts, in order; what cannot be done becomes the desk's note."""
+    """Do what is new among the acts, in order; what cannot be done becomes the session's note."""
     for values in actions:
         try:
             action = CardAction.make(values)
@@ -90,6 +86,7 @@ def _as_sentence(error: BadInput) -> str:
 def _apply_action(
     store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
 ) -> None:
+    """Apply one act of the card to the store."""
     if action.do == "draft":
         rating.save_draft(store, user, action.lease, action.content, action.version)
     elif action.do == "answer":
@@ -110,6 +107,7 @@ def _apply_action(
 def _submit_rating(
     store: RatingStore, user: RatingUser, session: RaterSession, action: CardAction
 ) -> None:
+    """Submit a verdict, with the time it took."""
     judgement = Judgement.make(action.judgement)
     stored = rating.submit_rating(store, user, action.lease, judgement, action.key, action.seconds)
     _finish_item(session, action.lease)
@@ -140,6 +138,7 @@ def _undo_last(
 
 
 def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> None:
+    """Show the item before this one."""
     past = rating.past_items(store, user)
     current_position = next(
         (each.position for each in past if each.lease == session.current_lease), len(past) + 1
@@ -154,7 +153,7 @@ def _go_back(store: RatingStore, user: RatingUser, session: RaterSession) -> Non
 
 
 def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) -> Screen | None:
-    """What the desk shows now; None if there is nothing for this rater."""
+    """Return what the session shows now; None if there is nothing for this rater."""
     if session.current_lease is not None:
         return rating.read_screen(store, user, session.current_lease)
     next_screen = rating.next_item(store, user)
@@ -163,7 +162,7 @@ def current_screen(store: RatingStore, user: RatingUser, session: RaterSession) 
 
 
 def card_stage(session: RaterSession, shown: Screen | None) -> CardStage:
-    """Which of its faces the card shows."""
+    """Return which of its faces the card shows."""
     if shown is None:
         return "end"
     if shown.answer is None:
@@ -172,14 +171,14 @@ def card_stage(session: RaterSession, shown: Screen | None) -> CardStage:
 
 
 def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) -> dict[str, Any]:
-    """All that the card in the rater's browser is told."""
+    """All that the card in the rater's browser receives."""
     shown = current_screen(store, user, session)
     past, briefing = rating.past_items(store, user), rating.briefing(store, user)
     session.payload_number += 1
     return {
-        "desk": session.id,
+        "session": session.id,
         "turn": session.payload_number,
-        "seen": dict(session.last_applied),
+        "applied": dict(session.last_applied),
         "note": session.note,
         "rater": user.rater,
         "stage": card_stage(session, shown),
@@ -192,7 +191,7 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
         "dimensions": [list(pair) for pair in rating.DIMENSIONS.items()],
         "steps": list(rating.STEPS),
         "shortcomings": [list(pair) for pair in rating.SHORTCOMINGS.items()],
-        "said": _current_verdict(past, shown),
+        "verdict": _current_verdict(past, shown),
         "welcome": len(past) <= 1 and bool(shown) and not (shown and shown.draft),
         "back": bool(past) and (shown is None or shown.position > 1),
         "undo": any(each.state != "open" for each in past),
@@ -200,6 +199,7 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
 
 
 def _screen_values(shown: Screen) -> dict[str, Any]:
+    """Return the screen as plain values for the browser."""
     values = asdict(shown) | {"judgement": None, "draft": dict(shown.draft)}
     if shown.judgement:
         values["judgement"] = shown.judgement.model_dump(mode="json")

@@ -57,7 +57,7 @@ def _signed_in_visitor() -> Visitor:
 
 
 def _email_verified(user: Mapping[str, Any]) -> bool:
-    """Whether the address is surely theirs: some providers let people claim any, and say nothing.
+    """Return whether the address is verified; some providers let people claim any.
 
     Where a provider never says, though its addresses can be trusted, `[rating] trust_addresses`
     in the secrets lets its silence count; a plain no never counts.
@@ -74,12 +74,12 @@ def sign_out_button() -> None:
 
 
 def raters_only() -> bool:
-    """Whether this server has no page but Rate; also when secrets exist that cannot be read."""
+    """Return whether only Rate is served; so too if secrets exist that cannot be read."""
     return os.environ.get("PEFTCORE_RATERS_ONLY", "0") not in ("", "0") or _secrets_broken()
 
 
 def login_configured() -> bool:
-    """Whether signing in is configured."""
+    """Return whether signing in is configured."""
     return st.secrets.load_if_toml_exists() and "auth" in st.secrets
 
 

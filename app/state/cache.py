@@ -11,8 +11,9 @@ import gc
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -24,14 +25,14 @@ from peftcore import tasks as task_list
 from peftcore.data import sources
 from peftcore.data.task import Example, Split, Task
 from peftcore.errors import BadInput
-from peftcore.runs.store import RunStore
+from peftcore.runs.store import Run, RunStore
+from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.base import Adapter
     from peftcore.analysis.attention import AttentionPattern
     from peftcore.jobs.queue import Queue
-    from peftcore.labs.landscape.request import LandscapeRequest
     from peftcore.models.base_model import BaseModel
     from peftcore.models.catalog import BaseInfo
 
@@ -55,6 +56,7 @@ def warm_up(delay: float = 1.0) -> None:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _start_warm_up(delay: float, _done: threading.Event) -> threading.Thread:
+    """Start the thread that imports the heavy packages."""
     target, name = _import_heavy, "warm-up"
     thread = threading.Thread(target=target, args=(delay, _done), daemon=True, name=name)
     thread.start()
@@ -75,7 +77,7 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
 
 
 def imports_ready() -> bool:
-    """Whether heavy work can start without a long wait for imports."""
+    """Return whether heavy work can start without a long wait for imports."""
     return _imports_done().is_set()
 
 
@@ -87,7 +89,7 @@ def list_methods() -> list[type[Adapter]]:
 
 
 def list_bases() -> list[BaseInfo]:
-    """Every base model at hand, described without loading it; those that write come first."""
+    """Describe every base model of this machine without loading it, those that write first."""
     from peftcore.models.catalog import base_names, describe_base
 
     return sorted(
@@ -110,7 +112,7 @@ def list_tasks() -> list[Task]:
 
 
 def has_local_data(task: str) -> bool:
-    """Whether a task's rows can be read without a network."""
+    """Return whether a task's rows can be read without a network."""
     return task.startswith(("miniworld_", "pictures_", "table_")) or sources.is_available(task)
 
 
@@ -169,7 +171,7 @@ def _job_queue(home: str, database: str) -> Queue:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def cost_estimator() -> CostEstimator:
-    """What runs will cost, counted in a thread of its own."""
+    """Return the estimator of costs, which counts in a thread of its own."""
     return CostEstimator()
 
 
@@ -179,39 +181,35 @@ def base_model(name: str) -> BaseModel:
     return load_base_model(name)
 
 
-def adapted_model(run_id: str) -> AdaptedModel:
-    """The base wearing what a run learnt, kept in memory."""
-    weights = run_store().open(run_id).folder / "adapter.safetensors"
-    version = weights.stat().st_mtime_ns if weights.is_file() else 0
-    return _adapted_model(run_id, str(paths.workspace_folder()), version)
+def adapter_version(run: Run) -> tuple[str, str, int, int]:
+    """Return what tells a run's adapter from the one that it had before it was resumed."""
+    weights = atomic_files.modified_ns(run.folder / "adapter.safetensors")
+    return str(run.folder), str(paths.data_folder()), weights, len(run.intermediate_steps())
 
 
-@st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…")
-def _adapted_model(run_id: str, home: str, version: int) -> AdaptedModel:
+# How Streamlit's caches tell runs apart where a result depends on the run's adapter.
+BY_ADAPTER: dict[str | type, Callable[[Any], Any]] = {Run: adapter_version}
+
+
+@st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…", hash_funcs=BY_ADAPTER)
+def adapted_model(run: Run) -> AdaptedModel:
+    """Return the base model with a run's trained adapter."""
     from peftcore.training.checkpoint import load_adapter
 
-    run = run_store().open(run_id)
     return load_adapter(run, base_model(run.spec.base))
 
 
-def adapter_answer(run_id: str, text: str, seed_index: int = 0) -> str:
-    """What a trained adapter answers to a text; a resumed run answers anew."""
-    weights = run_store().open(run_id).folder / "adapter.safetensors"
-    version = weights.stat().st_mtime_ns if weights.is_file() else 0
-    return _adapter_answer(run_id, text, seed_index, str(paths.workspace_folder()), version)
-
-
-@st.cache_data(max_entries=512, show_spinner=False)
-def _adapter_answer(run_id: str, text: str, seed_index: int, home: str, version: int) -> str:
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_ADAPTER)
+def adapter_answer(run: Run, text: str, seed_index: int = 0) -> str:
+    """Return a trained adapter's answer to a text."""
     from peftcore.training import predict
 
-    run = run_store().open(run_id)
-    return predict.answer_texts(run, adapted_model(run_id), [text], seed_index=seed_index)[0]
+    return predict.answer_texts(run, adapted_model(run), [text], seed_index=seed_index)[0]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def base_answer(name: str, text: str) -> str:
-    """What the untouched base writes after a text."""
+    """Return what the untouched base writes after a text."""
     from peftcore.training import predict
 
     return predict.answer_base(base_model(name), [text])[0]
@@ -225,76 +223,24 @@ def untouched_model(base_name: str) -> AdaptedModel:
     return capture.unadapted_model(base_model(base_name))
 
 
-def adapted_or_untouched(run_id: str | None, base_name: str) -> AdaptedModel:
-    """What a run learnt, or the untouched base if there is no run."""
-    return adapted_model(run_id) if run_id else untouched_model(base_name)
+def adapted_or_untouched(run: Run | None, base_name: str) -> AdaptedModel:
+    """Return the model of a run, or the untouched base if there is no run."""
+    return adapted_model(run) if run else untouched_model(base_name)
 
 
+@st.cache_resource(max_entries=24, show_spinner="Recording the attention…", hash_funcs=BY_ADAPTER)
 def attention_pattern(
-    run_id: str | None, base_name: str, example: Example, seed_index: int
+    run: Run | None, base_name: str, example: Example, seed_index: int
 ) -> dict[str, AttentionPattern]:
-    """What every head looks at while one seed reads an example; place → layers and heads."""
-    return _attention_pattern(run_id, base_name, example, seed_index, *_adapter_version(run_id))
-
-
-def _adapter_version(run_id: str | None) -> tuple[str, int]:
-    """Tells a run's adapter from the one that it had before it was resumed."""
-    weights = run_store().open(run_id).folder / "adapter.safetensors" if run_id else None
-    version = weights.stat().st_mtime_ns if weights and weights.is_file() else 0
-    return str(paths.workspace_folder()), version
-
-
-@st.cache_resource(max_entries=24, show_spinner="Recording the attention…")
-def _attention_pattern(
-    run_id: str | None, base_name: str, example: Example, seed_index: int, home: str, version: int
-) -> dict[str, AttentionPattern]:
+    """Return the attention of every head while one seed reads an example, by attention kind."""
     from peftcore.labs.attention import capture
 
-    return capture.capture_attention(adapted_or_untouched(run_id, base_name), example, seed_index)
+    return capture.capture_attention(adapted_or_untouched(run, base_name), example, seed_index)
 
 
-def greedy_answer(run_id: str | None, base_name: str, example: Example, seed_index: int) -> str:
-    """The greedy answer of one seed, for its decoder to read again."""
-    return _greedy_answer(run_id, base_name, example, seed_index, *_adapter_version(run_id))
-
-
-@st.cache_data(max_entries=256, show_spinner="Answering…")
-def _greedy_answer(
-    run_id: str | None, base_name: str, example: Example, seed_index: int, home: str, version: int
-) -> str:
+@st.cache_data(max_entries=256, show_spinner="Answering…", hash_funcs=BY_ADAPTER)
+def greedy_answer(run: Run | None, base_name: str, example: Example, seed_index: int) -> str:
+    """Return the greedy answer of one seed, for its decoder to read again."""
     from peftcore.labs.attention import capture
 
-    return capture.generate_answer(adapted_or_untouched(run_id, base_name), example, seed_index, 48)
-
-
-def point_answer(request: LandscapeRequest, weights: tuple[float, ...], text: str) -> str:
-    """What the adapter at a point of a landscape answers to a text."""
-    return _point_answer(request.model_dump_json(), weights, text, str(paths.workspace_folder()))
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _point_answer(request_json: str, weights: tuple[float, ...], text: str, home: str) -> str:
-    from peftcore.labs.landscape import compute
-
-    return compute.answer_at_point(
-        _parse_request(request_json), weights, base_model(_base_name_of(request_json)), text
-    )
-
-
-def point_adapter_file(request: LandscapeRequest, weights: tuple[float, ...]) -> bytes:
-    """The adapter at a point of a landscape as a safetensors file."""
-    from peftcore.labs.landscape import compute
-
-    return compute.export_point(
-        request, weights, base_model(_base_name_of(request.model_dump_json()))
-    )
-
-
-def _parse_request(request_json: str) -> LandscapeRequest:
-    from peftcore.labs.landscape.request import LandscapeRequest
-
-    return LandscapeRequest.model_validate_json(request_json)
-
-
-def _base_name_of(request_json: str) -> str:
-    return run_store().open(_parse_request(request_json).adapter_refs()[0].run).spec.base
+    return capture.generate_answer(adapted_or_untouched(run, base_name), example, seed_index, 48)

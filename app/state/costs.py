@@ -34,7 +34,7 @@ class CostEstimator:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="costs")
 
     def estimates_so_far(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput | None]:
-        """For each spec its cost, why it cannot run, or None while it is being counted."""
+        """Return each spec's cost, why it cannot run, or None while it is being counted."""
         futures = self._futures(specs)
         return [
             future.result() if future.done() and not future.cancelled() else None
@@ -50,6 +50,7 @@ class CostEstimator:
                 continue
 
     def _futures(self, specs: Sequence[RunSpec]) -> list[Future[Estimate | BadInput]]:
+        """Return the pending estimate of each spec, beginning new ones."""
         with self._lock:
             wanted = [self._future(spec) for spec in specs]
             for key, future in list(self._futures_by_spec.items()):
@@ -66,6 +67,7 @@ class CostEstimator:
         return self._futures_by_spec[spec.id]
 
     def _estimate_or_error(self, spec: RunSpec) -> Estimate | BadInput:
+        """Estimate a cost, or return why the run cannot work."""
         try:
             return self._estimate(spec)
         except BadInput as error:

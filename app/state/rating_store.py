@@ -1,4 +1,4 @@
-"""The book of ratings as pages open it: one for the whole server."""
+"""The store of ratings as pages open it: one for the whole server."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from peftcore.rating.demo import open_rating_store
 
 
 def rating_store() -> RatingStore:
-    """The book of this workspace, with the demo project in it."""
+    """The store of this workspace, with the demo project in it."""
     return _rating_store(str(paths.workspace_folder()), os.environ.get("PEFTCORE_DATABASE", ""))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the book of ratings…")
+@st.cache_resource(max_entries=4, show_spinner="Opening the ratings…")
 def _rating_store(home: str, database: str) -> RatingStore:
     return open_rating_store()
 

@@ -8,7 +8,7 @@ from app.state import cache, heavy_imports
 
 
 def ready_or_wait(name: str) -> bool:
-    """Whether a page may start heavy work; until then it says why not, and goes on by itself.
+    """Return whether a page may start heavy work; say why not, and go on by itself.
 
     The button starts it at once, which makes the page wait for the imports.
     """
@@ -25,6 +25,7 @@ def ready_or_wait(name: str) -> bool:
 
 @st.fragment(run_every=1.0)
 def _show_wait(key: str) -> None:
+    """Say what is loading, and draw the page again when it is done."""
     if cache.imports_ready():
         st.rerun()
     st.caption("The models' libraries are being loaded in the background; this takes a while once.")

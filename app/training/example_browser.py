@@ -69,7 +69,7 @@ def example_table(rows: Sequence[Example]) -> pd.DataFrame:
     return frame[columns]
 
 
-def select_example(matches: Sequence[Example], rows: Sequence[Example], split: Split) -> None:
+def select_example(matches: Sequence[Example], rows: Sequence[Example], split: str) -> None:
     """The table of what was found; ticking a row shows that example in full."""
     key = f"data.table.{split}"
 
@@ -120,7 +120,7 @@ def word_counts_alt(counts: Mapping[str, Sequence[int]], split: str) -> str:
 
 
 def balance_table(labels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """How many examples each split has of each label."""
+    """Count the examples of each label in each split."""
     counts = {split: Counter(found) for split, found in labels.items()}
     names = sorted({name for found in counts.values() for name in found})
     columns = {split: [found[name] for name in names] for split, found in counts.items()}
@@ -143,6 +143,7 @@ def offer_deletion(task: Task) -> None:
 @st.dialog("Delete this table?")
 @errors.guarded
 def _confirm(task: Task) -> None:
+    """Ask once more before a table is deleted."""
     st.write(
         f"{widgets.escape_markdown(task.title)} will no longer be a task. Runs made with it stay."
     )

@@ -79,6 +79,7 @@ def export_section(run: Run) -> None:
 
 
 def _pick_export(run: Run) -> ExportRequest:
+    """Offer the kinds of export, and the seed."""
     numbers = run.spec.population.seed_numbers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind: ExportKind = st.segmented_control(
@@ -112,7 +113,7 @@ def _pick_export(run: Run) -> ExportRequest:
 
 
 def _has_learned_positions(run: Run) -> bool:
-    """Whether this is a prefix on a decoder with learned positions."""
+    """Return whether this is a prefix on a decoder with learned positions."""
     if run.spec.method != "prefix_tuning":
         return False
     try:

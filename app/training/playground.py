@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.compare.selection import suggest_runs, task_title
 from app.state import cache, heavy_imports
+from app.state.run_catalog import suggest_runs, task_title
 from app.theme import NEUTRAL, RunStyle
 from app.ui import answer_html
 from app.ui.run_styles import styles_by_run
@@ -161,9 +161,7 @@ def _answers(question: PlaygroundQuestion, runs: Sequence[Run]) -> Iterator[answ
     styles = styles_by_run(runs)
     for run in runs:
         try:
-            answer_text = cache.adapter_answer(
-                run.id, question.text_for(run.spec.base), question.seed
-            )
+            answer_text = cache.adapter_answer(run, question.text_for(run.spec.base), question.seed)
         except BadInput as error:
             yield answer_html.AnswerCell(styles[run.id], note=str(error))
         else:

@@ -14,16 +14,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.compare.recent_results import metric_title
 from app.figures import curves
-from app.figures.compare import value_format
+from app.figures.compare import find_measure, value_format
 from app.state import cache
+from app.state.run_catalog import method_title, run_title, task_title
 from app.training import specs_from_form
 from app.ui import charts, errors, widgets
-from app.ui.run_styles import method_title, styles_by_run
-from peftcore import tasks
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis.comparison import interval
-from peftcore.errors import BadInput
 from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
 from peftcore.runs.store import Run, RunStatus
 
@@ -54,22 +52,9 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def task_title(name: str) -> str:
-    """A task's title; an imported table that is gone keeps its name."""
-    try:
-        return tasks.find_task(name).title
-    except BadInput:
-        return name
-
-
 def time_text(moment: float | None) -> str:
     """A time of day here, with the date."""
     return time.strftime("%d %b %H:%M", time.localtime(moment)) if moment else ""
-
-
-def run_title(run: Run) -> str:
-    """How a run is called in a list."""
-    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
 
 
 def show_run(run: Run) -> None:
@@ -82,10 +67,8 @@ def show_run(run: Run) -> None:
         status = run.status()
         if is_running and status.state not in ("queued", "training", "answering"):
             st.rerun()  # the rest of the page has something new to show
-        if status.state == "queued":
-            restart_missing_workers(
-                cache.job_queue()
-            )  # its worker may have been killed in the meantime
+        if status.state == "queued":  # its worker may have been killed in the meantime
+            restart_missing_workers(cache.job_queue())
         _show_state(run, status)
         _action_buttons(run, status)
         _show_curves(run)
@@ -95,6 +78,7 @@ def show_run(run: Run) -> None:
 
 
 def _show_state(run: Run, status: RunStatus) -> None:
+    """Show state, progress and buttons of a run."""
     with st.container(horizontal=True, vertical_alignment="center"):
         widgets.state_badge(status.state)
         if run.demo:
@@ -115,7 +99,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
     st.progress(share, text=f"Step {status.step:,} of {steps:,}")
     facts = {
         "Seeds": str(run.spec.population.seeds),
-        "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
+        "Trainable parameters": f"{status.trainable:,}" if status.trainable else "not yet",
         "Time worked": widgets.format_duration(status.seconds),
         "Time left": _time_left(status, steps),
     }
@@ -125,6 +109,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
 
 
 def _state_hint(status: RunStatus) -> str:
+    """Say in a sentence what a state means."""
     return {
         "queued": "Waits for its turn; one job runs at a time.",
         "training": "Training.",
@@ -172,6 +157,7 @@ def _action_buttons(run: Run, status: RunStatus) -> None:
 
 
 def _priority_input(job: QueueJob) -> None:
+    """Offer the priority of a queued run."""
     value = st.number_input(
         "Priority",
         -100,
@@ -197,6 +183,7 @@ def _resume(run_id: str) -> None:
 
 
 def _show_curves(run: Run) -> None:
+    """Show the losses of a run over its steps."""
     history = run.history()
     if history.empty:
         st.caption("Curves appear after the first look at the validation examples.")
@@ -240,7 +227,8 @@ def _show_scores(run: Run) -> None:
     st.caption("95 % intervals are Student's t over seeds.")
     with st.expander("Every seed", icon=charts.TABLE_ICON):
         names = run.spec.population.seed_numbers()
-        frame = pd.DataFrame({metric_title(name): values for name, values in scores.items()})
+        titles = {name: find_measure(name).title for name in scores}
+        frame = pd.DataFrame({titles[name]: values for name, values in scores.items()})
         frame.insert(0, "Seed", names[: len(frame)])
         widgets.table_with_download(
             frame,
@@ -248,8 +236,8 @@ def _show_scores(run: Run) -> None:
             name=f"{run.id}-scores",
             alt="Every score of every seed",
             column_config={
-                metric_title(name): st.column_config.NumberColumn(format=f"%{value_format(name)}")
-                for name in scores
+                column: st.column_config.NumberColumn(format=f"%{value_format(name)}")
+                for name, column in titles.items()
             },
         )
 
@@ -266,7 +254,7 @@ def mean_table(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
         )
         rows.append(
             {
-                "Metric": metric_title(name),
+                "Metric": find_measure(name).title,
                 "Mean": "–" if estimate.mean is None else f"{estimate.mean:{form}}",
                 "95 % interval": limits if estimate.n else "–",
                 "Seeds": estimate.n,
@@ -280,7 +268,7 @@ def show_results(run: Run) -> None:
     if run.scores():
         st.header("Scores", anchor=False)
         _show_scores(run)
-    st.header("Take away", anchor=False)
+    st.header("Export", anchor=False)
     with st.container(horizontal=True):
         answers = run.answers()
         if not answers.empty:
@@ -316,6 +304,7 @@ def show_results(run: Run) -> None:
 @st.dialog("Delete this run?")
 @errors.guarded
 def _confirm(run: Run) -> None:
+    """Ask once more before a run is deleted."""
     st.write(
         f"{widgets.escape_markdown(run_title(run))} and all its answers will be gone for good."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -26,6 +26,20 @@ OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the comm
 
 
 @dataclass(frozen=True)
+class TrainForm:
+    """What is chosen on the Train page: a base, a task, methods, and how they are trained."""
+
+    base: str
+    task: str
+    settings: Mapping[str, Settings]  # by method
+    learning_rates: Mapping[str, float | None] = field(default_factory=dict)  # None: its own
+    start_runs: Mapping[str, str] = field(default_factory=dict)  # whose adapter a method goes on
+    population: Members = field(default_factory=Members)
+    training: Training = field(default_factory=Training)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+
+
+@dataclass(frozen=True)
 class FormSpecs:
     """Specs by method, and for methods that cannot be used the reason."""
 
@@ -33,34 +47,22 @@ class FormSpecs:
     problems: dict[str, str]
 
 
-def build_specs(
-    base: str,
-    task: str,
-    settings: Mapping[str, Settings],
-    learning_rates: Mapping[str, float | None],
-    population: Members,
-    training: Training,
-    evaluation: Evaluation,
-    start_runs: Mapping[str, str] | None = None,
-) -> FormSpecs:
-    """One spec for each method in `settings`, each with its own learning rate if it has one.
-
-    starts: method → run whose adapter it starts from; empty for a start of its own.
-    """
+def build_specs(form: TrainForm) -> FormSpecs:
+    """Build one spec for each method, or keep the reason why it cannot be used."""
     specs: dict[str, RunSpec] = {}
     problems: dict[str, str] = {}
-    for method, chosen in settings.items():
-        method_training = training.model_copy(update={"learning_rate": learning_rates.get(method)})
+    for method, settings in form.settings.items():
+        learning_rate = form.learning_rates.get(method)
         try:
             specs[method] = planning.build_spec(
-                base,
-                task,
+                form.base,
+                form.task,
                 method,
-                chosen,
-                population,
-                method_training,
-                evaluation,
-                (start_runs or {}).get(method, ""),
+                settings,
+                form.population,
+                form.training.model_copy(update={"learning_rate": learning_rate}),
+                form.evaluation,
+                form.start_runs.get(method, ""),
             )
         except BadInput as error:
             problems[method] = str(error)
@@ -68,7 +70,7 @@ def build_specs(
 
 
 def startable_runs(base: str, method: str, runs: Iterable[Run]) -> dict[str, str]:
-    """Runs whose adapter a method could start from, with what they are in words.
+    """Return the runs whose adapter a method can start from, by id, with their titles.
 
     Those of the method on the same base, and between plain and scaled prompts either way.
     """
@@ -85,7 +87,7 @@ def startable_runs(base: str, method: str, runs: Iterable[Run]) -> dict[str, str
 
 
 def group_problems(problems: Mapping[str, str]) -> dict[str, list[str]]:
-    """Problem → the methods that have it."""
+    """Return the methods of each problem."""
     groups: dict[str, list[str]] = {}
     for method, problem in problems.items():
         groups.setdefault(problem, []).append(method)
@@ -95,7 +97,7 @@ def group_problems(problems: Mapping[str, str]) -> dict[str, list[str]]:
 def costs_table(
     specs: Mapping[str, RunSpec], costs: Sequence[Estimate | BadInput | None]
 ) -> pd.DataFrame:
-    """What each method will cost, in words; methods still being counted say so."""
+    """Return the cost of each method in words; those still being counted say so."""
     return pd.DataFrame(
         [
             {"Method": METHODS[method].title} | _cost_cells(spec, cost)
@@ -105,13 +107,14 @@ def costs_table(
 
 
 def learning_rate_text(spec: RunSpec) -> str:
-    """The learning rate as text; specs not made by `plan` may leave it to the method."""
+    """Return the learning rate as text; a spec may leave it to the method."""
     learning_rate = spec.training.learning_rate
     return "the method's own" if learning_rate is None else f"{learning_rate:g}"
 
 
 def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
-    names = ("Trained numbers", "Share of the base", "Time", "Memory")
+    """Return the cells of one method in the table of costs."""
+    names = ("Trainable parameters", "Share of the base", "Time", "Memory")
     if cost is None:
         return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "counting…")
     if isinstance(cost, BadInput):
@@ -127,7 +130,7 @@ def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, st
 
 
 def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
-    """How long all of them take one after the other, as a sentence; empty while unknown."""
+    """Say in a sentence how long all take, one after the other; empty while unknown."""
     known = [cost for cost in costs if cost is not None and not isinstance(cost, BadInput)]
     seconds = [cost.seconds for cost in known if cost.seconds is not None]
     if not known or len(seconds) < len(costs):
@@ -136,7 +139,7 @@ def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
 
 
 def training_command(spec: RunSpec) -> str:
-    """The command line that trains the same run."""
+    """Return the command line that trains the same run."""
     words = ["python", "-m", "peftcore", "train"]
     words += ["--base", spec.base, "--task", spec.task, "--method", spec.method]
     words += ["--shots", str(spec.training.shots), "--seeds", str(spec.population.seeds)]

@@ -65,6 +65,7 @@ def show_sweep() -> None:
 
 
 def _sweep_table(runs: Sequence[Run], states: Sequence[str]) -> None:
+    """Show the validation loss of every learning rate, and the best of each method."""
     st.header("Sweep over learning rates", anchor=False)
     trials = learning_rate.finished_trials(runs)
     rows, best = [], {}

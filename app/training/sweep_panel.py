@@ -6,6 +6,7 @@ A sweep is done by a process of its own, which outlives the page; its file is of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,10 +14,10 @@ import streamlit as st
 
 from app.state import cache
 from app.state.costs import CostEstimator
+from app.training.specs_from_form import TrainForm
 from app.ui import errors, job_panel, widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import costs, execute
 from peftcore.sweeps import spec as sweep_spec
@@ -27,7 +28,6 @@ from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
-    from peftcore.runs.spec import RunSpec
     from peftcore.training.planning import Estimate
 
 VARY_NOTHING = "nothing"
@@ -36,61 +36,91 @@ STATES = {"waiting": "Waiting", "training": "Training", "answering": "Answering"
 STATES |= {"failed": "Failed", "queued": "Queued"}
 
 
-def show(
-    base: str,
-    task: str,
-    settings: Mapping[str, Settings],
-    learning_rates: Mapping[str, float | None],
-    population: Members,
-    training: Training,
-    evaluation: Evaluation,
-) -> None:
-    """The panel: more of everything, what it costs, and the sweeps of this workspace."""
+@dataclass(frozen=True)
+class Variation:
+    """What a sweep varies in the methods of the form: learning rates, and one setting of one."""
+
+    learning_rates: str = ""  # with commas between them; empty: each method's own
+    setting: str = VARY_NOTHING  # "method: setting"
+    values: str = ""
+
+    def method_entry(self, form: TrainForm, name: str) -> dict[str, Any]:
+        """Return one method as a sweep's file has it; BadInput for values that are none."""
+        settings = _non_defaults(form.settings[name])
+        method, _, setting = self.setting.partition(": ")
+        if method == name and self.values:
+            settings[setting] = sweep_spec.parse_values(self.values)
+        rate = None if self.learning_rates else form.learning_rates.get(name)
+        training = {} if rate is None else {"learning_rate": rate}
+        return {"method": name, "settings": settings, "training": training}
+
+
+def show(form: TrainForm) -> None:
+    """Show the panel: more of everything, what it costs, and the sweeps of this workspace."""
     with st.expander("Sweep: many bases, tasks and settings at once", icon=":material/grid_view:"):
-        sweep = _form(base, task, settings, learning_rates, population, training, evaluation)
+        sweep = _pick_sweep(form)
         if sweep:
             _offer_sweep(sweep)
         _watch_sweeps()
 
 
-def _form(
-    base: str,
-    task: str,
-    settings: Mapping[str, Settings],
-    learning_rates: Mapping[str, float | None],
-    population: Members,
-    training: Training,
-    evaluation: Evaluation,
-) -> Sweep | None:
-    """The sweep of what is chosen above and here; None, said at the form, if it cannot be."""
+def _pick_sweep(form: TrainForm) -> Sweep | None:
+    """Return the sweep of what is chosen above and here; None, with the reason shown, if bad."""
     st.caption(
         "The methods ticked above with their settings and seeds, also on more bases and tasks, and "
         "with more values of a setting. Each combination becomes a run."
     )
     left, right = st.columns(2)
-    more = [info.name for info in cache.list_bases() if info.name != base]
-    bases = [base, *left.multiselect("More bases", more, key="sweep.bases")]
-    more = [each.name for each in cache.list_tasks() if each.name != task]
-    tasks = [task, *right.multiselect("More tasks", more, key="sweep.tasks")]
+    more = [info.name for info in cache.list_bases() if info.name != form.base]
+    bases = [form.base, *left.multiselect("More bases", more, key="sweep.bases")]
+    more = [each.name for each in cache.list_tasks() if each.name != form.task]
+    tasks = [form.task, *right.multiselect("More tasks", more, key="sweep.tasks")]
+    variation = _pick_variation(form)
+    seeds_per_shard, processes = _pick_execution()
+    training = _non_defaults(form.training)
+    try:
+        if variation.learning_rates:
+            training["learning_rate"] = sweep_spec.parse_values(variation.learning_rates)
+        return Sweep.make(
+            {
+                "bases": bases,
+                "tasks": tasks,
+                "methods": [variation.method_entry(form, name) for name in form.settings],
+                "episodes": _non_defaults(form.population) | {"seeds": form.population.seeds},
+                "training": training,
+                "evaluation": _non_defaults(form.evaluation),
+                "chunk": seeds_per_shard,
+                "where": {"processes": processes},
+            }
+        )
+    except BadInput as error:
+        st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
+        return None
+
+
+def _pick_variation(form: TrainForm) -> Variation:
+    """Offer the learning rates and the setting to vary."""
     first, second, third = st.columns(3)
-    rates_text = first.text_input(
+    learning_rates = first.text_input(
         "Learning rates",
         key="sweep.rates",
         placeholder="each method's own",
         help="With commas between them, such as 0.001, 0.005",
     )
-    options = [
-        VARY_NOTHING,
-        *(f"{m}: {n}" for m in settings for n in METHODS[m].Config.model_fields),
-    ]
-    varied_setting = second.selectbox("Vary as well", options, key="sweep.vary")
-    values_text = third.text_input(
+    settings = [f"{m}: {n}" for m in form.settings for n in METHODS[m].Config.model_fields]
+    setting = second.selectbox("Vary as well", [VARY_NOTHING, *settings], key="sweep.vary")
+    values = third.text_input(
         "Its values",
         key="sweep.values",
-        disabled=varied_setting == VARY_NOTHING,
+        disabled=setting == VARY_NOTHING,
         placeholder="4, 8, 16",
         help="With commas between them; a setting that takes a list wants [one], [another, third]",
     )
+    return Variation(learning_rates, setting, values)
+
+
+def _pick_execution() -> tuple[int, int]:
+    """Return how many seeds a part has, and how many processes train parts."""
     first, second, _ = st.columns(3)
     seeds_per_shard = first.number_input(
         "Seeds in a part",
@@ -108,57 +138,15 @@ def _form(
         key="sweep.processes",
         help="Parts trained at once; one for each processor core is best",
     )
-    try:
-        return Sweep.make(
-            {
-                "bases": bases,
-                "tasks": tasks,
-                "methods": [
-                    _method_entry(
-                        name,
-                        chosen,
-                        None if rates_text else learning_rates.get(name),
-                        varied_setting,
-                        values_text,
-                    )
-                    for name, chosen in settings.items()
-                ],
-                "episodes": _non_defaults(population) | {"seeds": population.seeds},
-                "training": _non_defaults(training)
-                | ({"learning_rate": _parse_values(rates_text)} if rates_text else {}),
-                "evaluation": _non_defaults(evaluation),
-                "chunk": int(seeds_per_shard),
-                "where": {"processes": int(processes)},
-            }
-        )
-    except BadInput as error:
-        st.error(widgets.escape_markdown(str(error)), icon=":material/error:")
-        return None
+    return int(seeds_per_shard), int(processes)
 
 
 def _non_defaults(settings: Settings) -> dict[str, Any]:
     return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _method_entry(
-    name: str, chosen: Settings, learning_rate: float | None, varied_setting: str, values_text: str
-) -> dict[str, Any]:
-    """One method as a sweep's file has it."""
-    settings = _non_defaults(chosen)
-    method, _, setting = varied_setting.partition(": ")
-    if method == name and values_text:
-        settings[setting] = _parse_values(values_text)
-    training = {} if learning_rate is None else {"learning_rate": learning_rate}
-    return {"method": name, "settings": settings, "training": training}
-
-
-def _parse_values(text: str) -> list[Any]:
-    """Values with commas between them, as YAML reads them."""
-    return sweep_spec.parse_values(text)
-
-
 def _offer_sweep(sweep: Sweep) -> None:
-    """What it comes to, and the buttons that count its cost, save it and start it."""
+    """Show how many runs a sweep has, and the buttons that count its cost, save and start it."""
     try:
         cells = sweep.cells()
     except BadInput as error:
@@ -224,14 +212,8 @@ def _show_cost(states: Sequence[CellState], processes: int) -> None:
     wanted = [specs[0] for specs in waiting_specs if specs]
 
     def known_costs() -> dict[str, Estimate | BadInput | None]:
-        ids = [spec.id for spec in wanted]
-        return dict(
-            zip(
-                ids,
-                _cost_estimator().estimates_so_far(wanted) if cache.imports_ready() else [],
-                strict=False,
-            )
-        )
+        known = _cost_estimator().estimates_so_far(wanted) if cache.imports_ready() else []
+        return dict(zip([spec.id for spec in wanted], known, strict=False))
 
     counting = len(known_costs()) < len(wanted) or None in known_costs().values()
 
@@ -242,20 +224,15 @@ def _show_cost(states: Sequence[CellState], processes: int) -> None:
         if counting and len(estimates) == len(wanted) and None not in estimates.values():
             st.rerun()
         _show_preview(
-            costs.preview_cost(states, lambda spec: _estimate_of(estimates, spec), processes),
+            costs.preview_cost(states, lambda spec: estimates.get(spec.id), processes),
             estimates,
         )
 
     live()
 
 
-def _estimate_of(
-    estimates: Mapping[str, Estimate | BadInput | None], spec: RunSpec
-) -> Estimate | BadInput | None:
-    return estimates.get(spec.id)
-
-
 def _show_preview(preview: SweepPreview, estimates: Mapping[str, Any]) -> None:
+    """Show the time that is left, and the problems found."""
     if preview.minutes is not None:
         st.caption(
             f"About {widgets.format_duration(60 * preview.minutes)} for what is left, "
@@ -310,7 +287,7 @@ def sweep_title(sweep: Sweep) -> str:
 
 
 def _show_progress(job: SweepJob) -> None:
-    """How far a sweep is, what failed, and where to look at what it made."""
+    """Show how far a sweep is, what failed, and links to its runs."""
     status = job.status()
     states = sweep_status.cell_states(job.request.cells(), cache.run_store())
     failed = [part for state in states for part in state.failed]
@@ -359,6 +336,7 @@ def _show_progress(job: SweepJob) -> None:
 
 
 def _run_table(states: Sequence[CellState]) -> None:
+    """Show the runs of a sweep with their state."""
     rows = [
         {
             "Method": METHODS[row["method"]].title,

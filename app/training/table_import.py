@@ -71,6 +71,7 @@ def show_import_form(page: str) -> None:
 
 
 def _show_preview(preview: TablePreview, name: str) -> None:
+    """Show the first rows of the file."""
     rows = [dict(row) for row in preview.rows[:PREVIEW_ROWS]]
     frame = pd.DataFrame(rows, columns=list(preview.columns))
     frame.insert(0, "Line", list(preview.lines[:PREVIEW_ROWS]))
@@ -79,7 +80,7 @@ def _show_preview(preview: TablePreview, name: str) -> None:
 
 
 def _pick_columns(preview: TablePreview, kind: TaskKind, page: str) -> ColumnMapping | None:
-    """The mapping that was chosen; None, said at the form, while it cannot work."""
+    """Offer the mapping of columns; None, with the reason shown, while it cannot work."""
     names = list(preview.columns)
     left, right = st.columns(2)
     with left:
@@ -138,6 +139,7 @@ def _guess_column(role: str, names: Sequence[str], otherwise: int) -> str:
 def _parse_rows(
     preview: TablePreview, columns: ColumnMapping, kind: TaskKind
 ) -> MappedTable | None:
+    """Parse every row with the chosen columns."""
     try:
         return table.map_columns(preview, columns, kind)
     except BadInput as error:
@@ -146,7 +148,7 @@ def _parse_rows(
 
 
 def _show_parsed(parsed: MappedTable, lines: int) -> None:
-    """How the first row reads, how many are used, and every line that is left out."""
+    """Show how the first row reads, how many are used, and every line that is left out."""
     item = parsed.items[0]
     left, right = st.columns(2)
     with left:
@@ -173,6 +175,7 @@ def _show_parsed(parsed: MappedTable, lines: int) -> None:
 def _import_table(
     content: bytes, name: str, columns: ColumnMapping, kind: TaskKind, filename: str
 ) -> None:
+    """Import the table as a task, and remember its name."""
     try:
         task = table.import_table(content, name, columns, kind, filename=filename)
     except BadInput as error:
@@ -184,7 +187,7 @@ def _import_table(
 
 
 def _show_last_import(page: str) -> None:
-    """What the last import made, and where to go with it."""
+    """Show the result of the last import, and links to it."""
     task = st.session_state.pop(f"{page}.imported", None)
     if task:
         st.success(f"Imported as {widgets.escape_markdown(task)}.", icon=":material/check_circle:")

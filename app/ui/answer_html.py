@@ -64,6 +64,7 @@ def example_card(
 
 
 def _cell_html(cell: AnswerCell, against: str | None, gold: Sequence[str]) -> str:
+    """Return the answer of one run as HTML."""
     verdict = {True: "✓ right", False: "✗ wrong", None: ""}[cell.correct]
     other = closest_text(cell.text, gold) if against is None else against
     body = mark_differences(other, cell.text) if cell.text.strip() else "<em>(nothing)</em>"

@@ -28,12 +28,11 @@ def chart(
     name: str,
     alt: str,
     table: Table | None = None,
-    columns: dict[str, Any] | None = None,
     on_select: Callable[[list[Any]], None] | None = None,
 ) -> None:
     """The figure in the page's width, its numbers below; saved files are called `name`.
 
-    `on_select` is told the custom data of the point that was clicked.  A table given as a function
+    `on_select` gets the custom data of the point that was clicked.  A table given as a function
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
     file_format = image_format()
@@ -62,10 +61,10 @@ def chart(
         selection_mode="points",
     )
     if callable(table):
-        lazy_table(table, key, name, alt, columns)
+        lazy_table(table, key, name, alt)
     elif table is not None:
         with st.expander(TABLE_TITLE, icon=TABLE_ICON):
-            _table_with_download(table, key, name, alt, columns)
+            _table_with_download(table, key, name, alt)
 
 
 @st.fragment
@@ -75,18 +74,15 @@ def lazy_table(
     key: str,
     name: str,
     alt: str,
-    columns: dict[str, Any] | None = None,
 ) -> None:
-    """What a chart shows as a table, made once somebody opens it."""
+    """Show a chart as a table, made once somebody opens it."""
     with st.expander(TABLE_TITLE, icon=TABLE_ICON, key=f"{key}.opened", on_change="rerun") as box:
         if box.open:
-            _table_with_download(make_table(), key, name, alt, columns)
+            _table_with_download(make_table(), key, name, alt)
 
 
-def _table_with_download(
-    table: pd.DataFrame, key: str, name: str, alt: str, columns: dict[str, Any] | None
-) -> None:
-    st.dataframe(table, hide_index=True, alt=alt, column_config=columns)
+def _table_with_download(table: pd.DataFrame, key: str, name: str, alt: str) -> None:
+    st.dataframe(table, hide_index=True, alt=alt)
     download(table, key=f"{key}.table", name=name)
 
 

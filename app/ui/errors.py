@@ -27,7 +27,7 @@ R = TypeVar("R")
 
 
 def log_file() -> Path:
-    """Where the tracebacks go."""
+    """Return the file with the tracebacks."""
     return paths.workspace_folder() / "logs" / "app.log"
 
 

@@ -40,7 +40,7 @@ def settings_form(
     skip: Collection[str] = (),
     columns: int = 3,
 ) -> S | None:
-    """Widgets for the fields of `model` and the settings they make; None, said at the form, if bad.
+    """Offer widgets for the fields of `model`; None, with the reason shown, if they do not fit.
 
     `values` replace the defaults and stand for the fields in `skip`, which get no widget.
     Widget keys are `key.field`.
@@ -117,6 +117,7 @@ def widget_for(name: str, field: FieldInfo, key: str, value: Any, placeholder: s
 def _number_widget(
     kind: type, field: FieldInfo, value: Any, common: dict[str, Any]
 ) -> float | int | None:
+    """Offer a number between the limits of the field."""
     limits = _limits(field)
     options: dict[str, Any] = {
         "min_value": None if limits.low is None else kind(limits.low),
@@ -129,6 +130,7 @@ def _number_widget(
 
 
 def _choice_widget(choices: list[Any], value: Any, optional: bool, common: dict[str, Any]) -> Any:
+    """Offer closed choices, side by side if they are few."""
     if optional:
         index = choices.index(value) if value in choices else None
         return st.selectbox(
@@ -186,6 +188,7 @@ def _closed_choices(kind: Any) -> list[Any]:
 
 
 def _limits(field: FieldInfo) -> NumberLimits:
+    """Return the lowest and highest value that a field allows."""
     limit_values: dict[str, Any] = {}
     for part in field.metadata:
         for name in ("ge", "gt", "le", "lt"):

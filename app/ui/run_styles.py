@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.state.run_catalog import method_title
 from app.theme import RunStyle, style_of_method
-from peftcore.adapters.base import METHODS
 from peftcore.analysis.comparability import Comparable
 from peftcore.runs.spec import RunSpec
 
@@ -42,13 +42,8 @@ def styles_by_run(runs: Sequence[Comparable]) -> dict[str, RunStyle]:
     }
 
 
-def method_title(method: str) -> str:
-    """A method's name in words; methods that are gone keep the name they were run under."""
-    return METHODS[method].title if method in METHODS else method
-
-
 def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:
-    """For each spec the settings, as words, in which it differs from any of the others."""
+    """Return for each spec the settings, in words, in which it differs from the others."""
     flat = [_flat_settings(spec) for spec in specs]
     names = list(dict.fromkeys(name for values in flat for name in values))
     differing = [name for name in names if _count_distinct(flat, [name]) > 1]
@@ -81,7 +76,7 @@ def _fewest_distinguishing(flat: Sequence[dict[str, Any]], names: Sequence[str])
 
 
 def _count_distinct(flat: Sequence[dict[str, Any]], names: Sequence[str]) -> int:
-    """How many different runs there are as far as these settings say."""
+    """Count the runs that differ in these settings."""
     return len({tuple(repr(values.get(name)) for name in names) for values in flat})
 
 
@@ -90,7 +85,7 @@ def _is_list(value: object) -> bool:
 
 
 def _flat_settings(spec: RunSpec) -> dict[str, Any]:
-    """Everything but base, task and method by dotted name."""
+    """Return everything but base, task and method by dotted name."""
     sections = {
         "settings": spec.settings,
         "training": spec.training.model_dump(),
@@ -107,6 +102,7 @@ def _setting_name(name: str) -> str:
 
 
 def _setting_value(value: object) -> str:
+    """Return a setting's value in words."""
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):

@@ -9,36 +9,37 @@ widget's `on_change`:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
-from app.state import cache
 from app.ui import widgets
-from peftcore.errors import BadInput
-
-if TYPE_CHECKING:
-    from peftcore.data.task import Task
-    from peftcore.models.catalog import BaseInfo
 
 T = TypeVar("T")
+RENAMED_VIEWS = {("landscape.view", "Ground"): "Loss surface"}  # key and old value → value of today
+
+
+def open_renamed_views() -> None:
+    """Let an address with a view's old name open the view of today; call before the page runs."""
+    for (key, old), new in RENAMED_VIEWS.items():
+        if st.query_params.get(key) == old:
+            st.session_state[key] = new
 
 
 def sync_with_url(
-    what: str,
+    what: str | Callable[[str], str],
     key: str,
     options: Sequence[T],
     *,
     name: str = "",
     format_option: Callable[[T], str] = str,
     first: T | None = None,
-    missing: Callable[[str], str] | None = None,
 ) -> Callable[[], None]:
     """Let the widget `key`, drawn next, show what the address names; returns its `on_change`.
 
     `name` is the part of the address, the key unless given; `first` is chosen where the address
     names nothing, else the first option.  Where the address asks for something else the page says
-    so, in the sentence of `missing` if given.
+    so: `what` is a noun for the options, or makes the whole sentence of what was asked for.
     """
     name = name or key
     requested = st.query_params.get(name, "")
@@ -48,9 +49,9 @@ def sync_with_url(
             st.session_state[key] = option
     elif requested:
         message = (
-            missing(requested)
-            if missing
-            else f"There is no {what.lower()} “{requested[:60]}” here."
+            f"There is no {what.lower()} “{requested[:60]}” here."
+            if isinstance(what, str)
+            else what(requested)
         )
         st.warning(
             widgets.escape_markdown(
@@ -117,40 +118,3 @@ def _find_option(
     if requested in ids:
         return ids[requested]
     return next((option for option in options if format_option(option) == requested), None)
-
-
-def why_run_missing(needed: str) -> Callable[[str], str]:
-    """Why the run that an address asks for cannot be shown; `needed` says which runs can."""
-
-    def explain(requested: str) -> str:
-        try:
-            run = cache.run_store().open(requested)
-        except BadInput as error:  # has the ids that are close
-            return widgets.as_sentence(str(error))
-        return f"Run {run.id} ({run.spec.method}, {run.status().state}) does not fit: {needed}."
-
-    return explain
-
-
-def pick_task(key: str) -> Task:
-    """A choice among all tasks, in the address too."""
-    known = {task.name: task for task in cache.list_tasks()}
-    names = list(known)
-
-    def title(name: str) -> str:
-        return known[name].title
-
-    change = sync_with_url("Task", key, names, format_option=title)
-    name = st.selectbox("Task", names, format_func=title, key=key, on_change=change)
-    return known[name]
-
-
-def pick_base(key: str) -> BaseInfo:
-    """A choice among the base models at hand, in the address too."""
-    known = {info.name: info for info in cache.list_bases()}
-    if not known:
-        raise BadInput(
-            "no base model is at hand: assets/models is empty and PEFTCORE_MODELS names none"
-        )
-    change = sync_with_url("Base model", key, list(known))
-    return known[st.selectbox("Base model", list(known), key=key, on_change=change)]

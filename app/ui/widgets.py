@@ -6,7 +6,7 @@ Nothing here computes results; what is shown comes from the caller.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import pandas as pd
@@ -126,6 +126,21 @@ def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download
     )
 
 
+def view_switch(page: str, views: Iterable[str]) -> str:
+    """Offer a page's views, the first unless the address names another; return the chosen one."""
+    options = list(views)
+    view: str = st.segmented_control(
+        "View",
+        options,
+        default=options[0],
+        required=True,
+        key=f"{page}.view",
+        label_visibility="collapsed",
+        bind="query-params",
+    )
+    return view
+
+
 def page_link(page: str, label: str, **query: str) -> None:
     """A link to another page of the app, with what it should show."""
     entry = nav.find_page(page)
@@ -135,7 +150,7 @@ def page_link(page: str, label: str, **query: str) -> None:
 
 
 def empty_state(title: str, advice: str, page: str | None = None) -> None:
-    """What a page shows while it has nothing: a heading, what to do next, and where."""
+    """Show a heading, what to do next, and where, on a page that has nothing yet."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.caption(advice)

@@ -210,7 +210,7 @@ class HeadMeasure:
 
 MEASURES = {
     "learnt": HeadMeasure(
-        "Learnt positions", "share", "Attention that prefix positions and soft tokens take"
+        "Virtual tokens", "share", "Attention that prefix positions and soft tokens take"
     ),
     "special": HeadMeasure("Special tokens", "share", "Attention that special tokens take"),
     "entropy": HeadMeasure(

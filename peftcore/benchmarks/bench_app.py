@@ -277,7 +277,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "landscape",
         "in relief, and from above",
         CHART,
-        (_choose_option("Seen", "In relief"), _choose_option("Seen", "From above")),
+        (_choose_option("Shown as", "3D surface"), _choose_option("Shown as", "Map")),
     ),
     ("landscape", "a click on a point", CHART, (_chart_click(0.5, 0.6), _chart_click(0.45, 0.8))),
     (

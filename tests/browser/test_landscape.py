@@ -1,4 +1,4 @@
-"""Clicks on points of a landscape, from above and in relief, in a real browser."""
+"""Clicks on points of a landscape, on a map and on a 3D surface, in a real browser."""
 
 from __future__ import annotations
 
@@ -60,25 +60,25 @@ def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
     ask.click()
     expect(here.page.get_by_text("Answer:")).to_be_visible(timeout=200_000)
     here.shot("landscape-point")
-    relief_can_be_turned_and_clicked(here)
+    surface_can_be_turned_and_clicked(here)
     here.sound()
 
 
-def relief_can_be_turned_and_clicked(here):
-    here.page.get_by_role("radio", name="In relief").click()
-    relief = here.page.locator(".relief svg").first
-    contours = relief.locator(".ground path")
-    first = contours.first.get_attribute("d")
-    relief.evaluate("box => box.scrollIntoView({block: 'center'})")
-    frame = relief.bounding_box()
+def surface_can_be_turned_and_clicked(here):
+    here.page.get_by_role("radio", name="3D surface").click()
+    surface = here.page.locator(".loss-surface svg").first
+    triangles = surface.locator(".surface path")
+    first = triangles.first.get_attribute("d")
+    surface.evaluate("box => box.scrollIntoView({block: 'center'})")
+    frame = surface.bounding_box()
     x, y = frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2
     here.page.mouse.move(x, y)
     here.page.mouse.down()
     here.page.mouse.move(x + 90, y, steps=3)
     here.page.mouse.up()
-    expect(contours.first).not_to_have_attribute("d", first)
-    mark = relief.locator(".mark").first
+    expect(triangles.first).not_to_have_attribute("d", first)
+    mark = surface.locator(".mark").first
     mark.wait_for()
     spot = mark.bounding_box()
     here.page.mouse.click(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
-    expect(relief.get_by_text("chosen")).to_be_visible(timeout=60_000)
+    expect(surface.get_by_text("chosen")).to_be_visible(timeout=60_000)

@@ -194,7 +194,7 @@ async ([code, data, next]) => {
   for (const key of ["1", "Enter", "1", "Enter"]) press(key); // the last two wait
   const before = sent.at(-1).map((act) => act.do);
   const client = sent.at(-1)[0].client;
-  next.seen = { [client]: 2 };
+  next.applied = { [client]: 2 };
   const young = component(next);
   mount(young);
   leave();

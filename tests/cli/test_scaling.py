@@ -90,7 +90,7 @@ def test_a_study_lists_its_cells_and_queues_what_is_missing(runs, monkeypatch):
     told = printed("experiment", "scaling", runs["spt"].id, "variants")
     states = {cell["name"]: cell["state"] for cell in told["cells"]}
     assert states["Scale of each token"] == states["Scale fixed at one"] == "done"
-    assert len(result["missing"]) == 4
+    assert len(told["missing"]) == 4
     assert not Queue().jobs()
     again = printed("experiment", "scaling", runs["spt"].id, "variants", "--queue")
     assert len(again["queued"]) == len(Queue().jobs()) == 4

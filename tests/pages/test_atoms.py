@@ -1,10 +1,9 @@
 """The Atoms page, run in full without a browser; measuring is stood in for."""
 
-import json
-
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.pages import charts, html, open_page, sound, words
 from support.runs import make_run
 
 from app.labs.atoms import selection
@@ -13,7 +12,6 @@ from peftcore import paths
 from peftcore.analysis import sparsity
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
-from peftcore.runs.store import RunStore
 
 SITES = [
     f"{component}:decoder.block.{layer}.layer.{part}.q"
@@ -42,11 +40,9 @@ KS = [1, 2, 4]
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
+def alone(monkeypatch, tmp_path, no_demo_runs):
     """No demo runs, nothing shipped, no process started; the asks that were begun."""
     begun = []
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr("app.state.cache.run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
     monkeypatch.setattr(AtomsJob, "assets", lambda: tmp_path)
     monkeypatch.setattr(AtomsJob, "start", begun.append)
@@ -99,51 +95,21 @@ def pruned(run, state="done"):
     return study
 
 
-def opened(view="", **query):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.switch_page(str(paths.ROOT / "pages" / "atoms.py"))
-    for key, value in query.items():
-        page.query_params[key] = value
-    page.run()
-    if view:
-        page.segmented_control(key="atoms.view").set_value(view).run()
-    return sound(page)
-
-
-def sound(page):
-    assert not page.exception
-    assert "Something went wrong" not in words(page)
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.subheader)
-    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
-
-
-def charts(page):
-    return [json.loads(each.proto.spec) for each in page.get("plotly_chart")]
-
-
-def html(page):
-    return "\n".join(each.proto.body for each in page.get("html"))
-
-
 def test_without_runs_it_says_what_to_do_next():
     make_run("lora")
-    assert "No sparse atoms have been trained yet" in words(opened())
+    assert "No sparse atoms have been trained yet" in words(open_page("atoms"))
 
 
 @pytest.mark.parametrize("view", ["Map", "Sparsity", "Pruning", "One atom", "Two runs", "Density"])
 def test_every_view_opens_before_anything_was_measured(view):
     atoms_run()
-    opened(view)
+    open_page("atoms", view)
 
 
 def test_the_button_begins_what_is_shown(alone):
     run = atoms_run()
     ask = AtomsRequest.make({"kind": "map", "runs": [run.id]})
-    page = opened()
+    page = open_page("atoms")
     page.button(key=f"atoms.start.{ask.id}").click().run()
     sound(page)
     assert alone == [ask]
@@ -152,7 +118,7 @@ def test_the_button_begins_what_is_shown(alone):
 def test_the_map_draws_one_seed_and_its_numbers():
     run = atoms_run()
     study = mapped(run)
-    page = opened()
+    page = open_page("atoms")
     (chart,) = charts(page)
     entry = request.coefficient_entries(study)[0]
     assert chart["layout"]["yaxis"]["ticktext"][1] == "Decoder 1, cross query"
@@ -177,7 +143,7 @@ def test_an_atom_that_was_clicked_is_taken_to_the_other_views():
 
 def test_sparsity_shows_inequality_usage_and_the_course():
     study = mapped(atoms_run())
-    page = opened("Sparsity")
+    page = open_page("atoms", "Sparsity")
     lorenz, usage, course = charts(page)
     weight = request.entry_importance(request.coefficient_entries(study)[1]).ravel()
     assert lorenz["data"][2]["name"] == f"Seed 1, Gini {sparsity.gini(weight):.2f}"
@@ -190,7 +156,7 @@ def test_sparsity_shows_inequality_usage_and_the_course():
 def test_the_slider_moves_through_curves_and_answers():
     mapped(run := atoms_run())
     study = pruned(run)
-    page = opened("Pruning")
+    page = open_page("atoms", "Pruning")
     score, _ = charts(page)
     assert [line["name"] for line in score["data"] if "name" in line] == [
         "By importance",
@@ -206,7 +172,7 @@ def test_the_slider_moves_through_curves_and_answers():
 
 def test_a_stopped_measurement_can_be_gone_on_with():
     study = pruned(atoms_run(), state="stopped")
-    page = opened("Pruning")
+    page = open_page("atoms", "Pruning")
     assert "5 of 9 measured" in words(page)
     assert page.button(key=f"atoms.start.{study.request.id}").label == "Go on with pruning"
     assert len(charts(page)) == 2
@@ -222,7 +188,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
         lambda subject, *given: asked.append(given) or ["yes", "no <i>", "x"],
     )
     foremost = int(request.entry_importance(request.coefficient_entries(study)[0]).argmax())
-    page = opened("One atom")
+    page = open_page("atoms", "One atom")
     assert "its removal costs +0.2500 nats" in words(page)
     page.slider(key="atoms.gain").set_value(2.0).run()
     assert not asked
@@ -240,7 +206,7 @@ def test_two_runs_need_equal_sites(monkeypatch):
     for change in ({"stacks": ["encoder"]}, {"rounds": 2}):
         other = make_run("atoms", settings=make | change, population={"seeds": 2})
         (other.folder / "adapter.safetensors").touch()
-    page = opened("Two runs", run=first.id)
+    page = open_page("atoms", "Two runs", run=first.id)
     assert "there is no second run like that yet" in words(page)
 
 
@@ -256,7 +222,7 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
     study.write_status(state="done")
     names = ("both, 1 and 1 times", "first alone", "second alone", "no atoms (the base)")
     monkeypatch.setattr(selection, "combined_answers", lambda *given: dict.fromkeys(names, "yes"))
-    page = opened("Two runs", run=first.id)
+    page = open_page("atoms", "Two runs", run=first.id)
     (chart,) = charts(sound(page))
     assert "2 seeds, n = 24" in chart["layout"]["title"]["text"]
     page.button(key="atoms.both").click().run()
@@ -275,11 +241,11 @@ def test_density_is_drawn_for_every_run_of_a_path():
         extra = {"value": value, "run": run.id, "scores": [0.7, 0.8], "zeros": [zero, zero]}
         study.append_value({"what": "run", "effective": [3.0, 4.0]} | extra)
     study.write_status(state="done")
-    (chart,) = charts(opened("Density"))
+    (chart,) = charts(open_page("atoms", "Density"))
     (line,) = chart["data"]
     assert line["text"] == ["1", "0"]
     assert "LoRA of equal rank 0.850" in chart["layout"]["annotations"][0]["text"]
-    page = opened("Density")
+    page = open_page("atoms", "Density")
     assert "No run of this path comes within 0.02 of LoRA's mean, 0.850" in words(page)
     page.segmented_control(key="atoms.begins").set_value(page_words.START_TITLES[1]).run()
     asked = AtomsRequest.make({"kind": "path", "runs": [run.id], "warm": True})
@@ -290,10 +256,10 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
     from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
     run = atoms_run()
-    coefficients = np.array([[0.0, 0.5], [0.25, -1.0]])
-    extra = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), coefficients) for site in SITES))
-    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: extra)
-    page = opened("Text")
+    held = np.array([[0.0, 0.5], [0.25, -1.0]])
+    told = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), held) for site in SITES))
+    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: told)
+    page = open_page("atoms", "Text")
     (chart,) = charts(page)
     assert chart["layout"]["xaxis"]["ticktext"][0] == "&lt;s&gt;"
     assert chart["data"][0]["z"] is not None
@@ -306,4 +272,4 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
 def test_an_address_of_another_run_gets_a_sentence():
     atoms_run()
     lora = make_run("lora")
-    assert "finished runs of sparse atoms have" in words(opened(run=lora.id))
+    assert "finished runs of sparse atoms have" in words(open_page("atoms", run=lora.id))

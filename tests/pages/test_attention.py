@@ -1,14 +1,9 @@
 """The Attention page, run in full without a browser."""
 
-import json
-
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import charts, open_page, show_view, sound, words
 
 from app.labs.attention import views
-from app.state import cache
-from app.ui.errors import log_file
-from peftcore import paths
 from peftcore.runs.store import RunStore
 
 
@@ -23,16 +18,6 @@ def shipped(method):
     )
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
-@pytest.fixture
-def no_runs(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
-
-
 @pytest.fixture
 def models(tiny, tmp_path, monkeypatch):
     """A random encoder of one's own."""
@@ -41,36 +26,8 @@ def models(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
 
 
-def opened(**query):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.switch_page(str(paths.ROOT / "pages" / "attention.py"))
-    for name, value in query.items():
-        page.query_params[name] = value
-    return sound(page.run())
-
-
 def started(**query):
-    page = opened(**query)
-    return sound(page.button(key="attention.start").click().run())
-
-
-def sound(page):
-    assert not log_file().exists(), log_file().read_text()
-    assert not page.exception
-    return page
-
-
-def charts(page):
-    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.text)
-    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
-
-
-def view(page, name):
-    return sound(page.segmented_control(key="attention.view").set_value(name).run())
+    return sound(open_page("attention", **query).button(key="attention.start").click().run())
 
 
 def tabled(page, chart):
@@ -80,7 +37,7 @@ def tabled(page, chart):
 
 
 def test_first_paint_offers_everything_and_records_nothing():
-    page = opened()
+    page = open_page("attention")
     assert page.selectbox(key="attention.run").value == shipped("prefix_tuning")
     assert "being loaded in the background" in words(page)
     assert not charts(page)
@@ -140,7 +97,7 @@ def test_layer_and_head_are_chosen_by_number():
 
 
 def test_one_query_goes_from_scores_to_weights():
-    page = view(started(), "One query, step by step")
+    page = show_view(started(), "attention", "One query, step by step")
     (chart,) = charts(page)
     weights = chart["data"][-1]["x"]
     assert chart["data"][-1]["type"] == "bar"
@@ -153,12 +110,12 @@ def test_one_query_goes_from_scores_to_weights():
 
 
 def test_heads_are_measured_over_a_data_set_with_intervals():
-    page = view(started(), "Over a data set")
+    page = show_view(started(), "attention", "Over a data set")
     assert "Not measured yet" in words(page)
     page.number_input(key="attention.count.miniworld_nli").set_value(2).run()
     page.button(key="attention.measure").click().run()
     (chart,) = charts(sound(page))
-    assert "Learnt positions (share), change" in chart["layout"]["title"]["text"]
+    assert "Virtual tokens (share), change" in chart["layout"]["title"]["text"]
     assert "n = 2 test examples" in words(page)
     assert "4 seeds" in words(page)
     table = tabled(page, "attention.heads")
@@ -166,8 +123,8 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     assert table["Before"].max() == 0
 
 
-def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_runs, models):
-    page = opened()
+def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, shelf):
+    page = open_page("attention")
     page.selectbox(key="attention.run").set_value("base:random-bert").run()
     page.segmented_control(key="attention.source").set_value("My own text").run()
     page.text_area(key="attention.text").set_value("</script><s> || a cat").run()
@@ -191,18 +148,18 @@ def test_text_too_long_to_be_seen_is_refused_with_a_way_out():
     assert "measure whole data sets" in words(sound(page))
 
 
-def test_without_text_it_says_what_to_do(no_runs):
-    page = opened()
+def test_without_text_it_says_what_to_do(no_demo_runs):
+    page = open_page("attention")
     page.segmented_control(key="attention.source").set_value("My own text").run()
     assert "Type a text" in words(sound(page))
 
 
 def test_an_unknown_run_in_the_address_is_said():
-    assert "No run '000000000000'" in words(opened(run="000000000000"))
+    assert "No run '000000000000'" in words(open_page("attention", run="000000000000"))
 
 
 def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
-    page = view(started(), "Lines")
+    page = show_view(started(), "attention", "Lines")
     (frame,) = page.get("iframe")
     assert 'sandbox="allow-scripts"' in frame.proto.srcdoc
     page.segmented_control(key="attention.source").set_value("My own text").run()

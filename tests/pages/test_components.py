@@ -1,14 +1,11 @@
 """The Components page, run in full without a browser."""
 
-import json
-
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import charts, open_page, sound, words
 from support.runs import make_run
 
 from app.labs.components import picker_component
 from app.state import cache
-from peftcore import paths
 from peftcore.adapters import component_map
 from peftcore.labs.components import grid
 from peftcore.labs.components.grid import SHIPPED_PRESETS
@@ -24,59 +21,31 @@ def begun(work):
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
+def alone(monkeypatch, tmp_path, no_demo_runs):
     """No demo runs, no shipped grid, no worker, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr(grid, "shipped_store", lambda: RunStore(tmp_path / "x", tmp_path / "y"))
     monkeypatch.setattr(SweepJob, "launch", begun)
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
-def opened(view="", **query):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.switch_page(str(paths.ROOT / "pages" / "components.py"))
-    for name, value in query.items():
-        page.query_params[name.replace("_", ".")] = value
-    page.run()
-    if view:
-        page.segmented_control(key="components.view").set_value(view).run()
-    return sound(page)
-
-
-def sound(page):
-    assert not page.exception
-    assert "Something went wrong" not in words(page)
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.header)
-    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
 
 
 def figures(page):
     return [metric.value for metric in page.metric]
 
 
-def charts(page):
-    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
-
-
 def test_the_map_starts_at_the_papers_best_mix_and_counts_it():
-    page = opened()
+    page = open_page("components")
     assert figures(page) == ["261,696", "4,157,376", "6.295 %"]
     assert page.selectbox(key="components.preset.tiny-t5").value == "LayerNorm + Query"
 
 
 def test_a_published_base_is_counted_and_not_trained():
-    page = opened(components_base="t5-large")
+    page = open_page("components", components__base="t5-large")
     assert figures(page) == ["50,456,576", "737,668,096", "6.840 %"]
     assert "not on this machine" in words(page)
     assert not [button for button in page.button if button.key == "components.train"]
 
 
 def test_a_preset_switches_the_map_and_the_map_the_preset():
-    page = opened()
+    page = open_page("components")
     page.selectbox(key="components.preset.tiny-t5").set_value("LayerNorm").run()
     assert figures(sound(page))[0] == f"{(4 * 2 + 1 + 3 * 3 + 1) * 192:,}"
     page.session_state["components.on.tiny-t5"] = frozenset({"encoder.0.ffn", "decoder.1.ffn"})
@@ -91,14 +60,14 @@ def test_a_preset_switches_the_map_and_the_map_the_preset():
 
 
 def test_nothing_on_is_said_and_not_trained():
-    page = opened()
+    page = open_page("components")
     page.button(key="components.clear").click().run()
     assert figures(page)[0] == "0"
     assert "Nothing is on" in words(page)
 
 
 def test_train_this_fills_in_the_train_page():
-    page = opened()
+    page = open_page("components")
     page.session_state["components.on.tiny-t5"] = frozenset({"encoder.0.ffn", "decoder.1.ffn"})
     page.run()
     page.button(key="components.train").click().run()
@@ -132,7 +101,7 @@ def planned(names=SHIPPED_PRESETS):
 
 def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
     preset_runs(SHIPPED_PRESETS[:3])
-    page = opened("Grid")
+    page = open_page("components", "Grid")
     heat, front, pairs = charts(page)
     assert [name.partition("<br>")[0] for name in heat["layout"]["yaxis"]["ticktext"]] == [
         *SHIPPED_PRESETS[:3]
@@ -154,7 +123,7 @@ def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
 
 
 def test_layers_take_the_map_apart():
-    page = opened("Grid")
+    page = open_page("components", "Grid")
     page.segmented_control(key="components.kind").set_value("layers").run()
     assert "Takes apart what is on in the map" in words(sound(page))
     assert page.button(key="components.train.layers").label == "Train 15 missing runs"
@@ -171,7 +140,7 @@ def test_layers_take_the_map_apart():
 def test_explanations_are_flagged_taken_apart_and_shown():
     for method in ("lora", "prompt_tuning"):
         make_run(method, population={"seeds": 1})
-    page = opened("Explanations")
+    page = open_page("components", "Explanations")
     flags, parts, published = charts(page)
     assert {row.partition("<br>")[0] for row in flags["layout"]["yaxis"]["ticktext"]} == {
         "LoRA",
@@ -185,4 +154,4 @@ def test_explanations_are_flagged_taken_apart_and_shown():
 
 
 def test_explanations_without_runs_say_what_to_do():
-    assert "No run has explained anything yet" in words(opened("Explanations"))
+    assert "No run has explained anything yet" in words(open_page("components", "Explanations"))

@@ -4,59 +4,29 @@ import shutil
 from dataclasses import asdict
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import open_page, sound, words
 
-from app import nav
 from app.labs.images import selection
-from app.ui.errors import log_file
-from peftcore import paths
 from peftcore.labs.images import results_store, summary
 from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
-def opened(view, **more):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.run()
-    page.query_params.clear()
-    page.query_params["images.view"] = view
-    for name, value in more.items():
-        page.query_params[f"images.{name}"] = value
-    page.switch_page(nav.find_page("images").script_path).run()
-    return sound(page)
-
-
-def sound(page):
-    assert not page.exception
-    assert not log_file().exists(), log_file().read_text()
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
-    return "\n".join(str(found.value) for kind in kinds for found in kind)
-
-
 def test_methods_stand_side_by_side_with_their_scores():
-    page = opened("Methods")
-    text = words(page)
-    assert "10 new examples for training, and 20 old ones beside them" in text
-    assert "The base alone" in text
-    assert "New is the digit three, which the base never saw" in text
-    assert "on old prompts, 5 seeds paired" in text
-    assert "draw a three" in text
+    page = open_page("images", images__view="Methods")
+    told = words(page)
+    assert "10 new examples for training, and 20 old ones beside them" in told
+    assert "The base alone" in told
+    assert "New is the digit three, which pretraining left out" in told
+    assert "on old prompts, 5 seeds paired" in told
+    assert "draw a three" in told
     page.segmented_control(key="images.age").set_value("Old").run()
     assert "draw an eight" in words(sound(page))
 
 
 def test_editing_shows_what_was_measured_on_the_shipped_atoms():
-    page = opened("Editing")
+    page = open_page("images", images__view="Editing")
     run = results_store.finished_runs("pictures_digit")
     ids = [each.id for each in run if each.spec.method == "atoms"]
     figure = results_store.load_figure(f"prune-{ids[0]}")
@@ -68,50 +38,51 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
 
 
 def test_an_address_names_the_task_by_its_id():
-    page = opened("Editing", task="pictures_style")
+    page = open_page("images", images__view="Editing", images__task="pictures_style")
     style = next(
         r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
     )
     assert page.selectbox[0].value == style.id
-    assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
+    options = page.segmented_control(key=f"images.eye.{style.id}").options
+    assert "Facts that match the prompt" in options
     page.segmented_control(key="images.view").set_value("Methods").run()
     assert page.segmented_control(key="images.task").value == "pictures_style"
 
 
 def test_an_address_of_old_names_its_task_still():
-    page = opened("Editing", weighed="pictures_concept")
+    page = open_page("images", images__view="Editing", images__weighed="pictures_concept")
     assert page.segmented_control(key="images.task").value == "pictures_concept"
     assert page.query_params["images.task"] == "pictures_concept"
     assert "images.weighed" not in page.query_params
 
 
 def test_a_view_of_atoms_says_which_task_has_none():
-    page = opened("Editing", task="pictures_digit_alone")
-    text = words(page).replace("\\", "")
-    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in text
+    page = open_page("images", images__view="Editing", images__task="pictures_digit_alone")
+    told = words(page).replace("\\", "")
+    assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in told
     assert page.segmented_control(key="images.task").value == "pictures_digit"
 
 
 def test_every_view_asks_to_wait_before_it_loads_a_model():
     for view in ("Fewer atoms", "Layers", "Single atoms", "Concept and style"):
-        page = opened(view)
+        page = open_page("images", images__view=view)
         assert any(button.label == "Start now" for button in page.button), view
 
 
 def test_the_slider_draws_with_fewer_atoms():
-    page = opened("Fewer atoms")
+    page = open_page("images", images__view="Fewer atoms")
     page.button(key="images.start").click().run()
     sound(page)
     line = page.dataframe[-1].value
     assert list(line["Atoms kept"])[:3] == [0, 1, 2]
     assert line["Pictures changed"].iloc[0] == 0
-    share = line["As asked (%)"]
+    share = line["Match the prompt (%)"]
     assert share.iloc[0] <= 20
     assert share.iloc[-1] >= 70
 
 
 def test_words_the_base_does_not_know_are_refused_in_a_sentence():
-    page = opened("Layers")
+    page = open_page("images", images__view="Layers")
     page.button(key="images.start").click().run()
     page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN_WORDS).run()
     page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
@@ -148,7 +119,7 @@ def measured(run, seeds=(0, 1)):
 def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monkeypatch):
     begun = []
     monkeypatch.setattr(ImagesJob, "start", begun.append)
-    page = opened("Editing")
+    page = open_page("images", images__view="Editing")
     ask = ImagesRequest.make({"kind": "prune", "runs": [own_run.id]})
     key = f"picture_studies.start.{ask.id}"
     assert page.selectbox[0].value == own_run.id
@@ -167,7 +138,7 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     text = words(sound(page))
     assert "16 pictures of new ones a point and seed; 2 seeds" in text
     line = page.dataframe[-1].value.iloc[0]
-    assert line["Kept first"] == "Earns most"
+    assert line["Kept first"] == "Largest gain when added"
     assert line["Spearman (95 %)"] == "1.000 (1.000 to 1.000)"
     assert (line["Steps up"], line["Deepest fall"]) == ("2 of 2", "0.000")
     assert not [button for button in page.button if button.key and key in button.key]

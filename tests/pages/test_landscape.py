@@ -4,15 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import charts, open_page, show_view, sound, words
 from support.runs import make_run
 
 from app.labs.landscape import point_panel
-from peftcore import paths
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
-from peftcore.runs.store import RunStore
 
 SEEDS = {"seeds": 2, "vertices": 3}
 FACTS = {
@@ -31,11 +29,9 @@ FACTS = {
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path):
+def alone(monkeypatch, tmp_path, no_demo_runs):
     """No demo runs, no shipped landscapes, no process started; the asks that were begun."""
     begun = []
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr("app.state.cache.run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr(LandscapeJob, "assets", lambda: tmp_path)
     monkeypatch.setattr(LandscapeJob, "start", begun.append)
     return begun
@@ -45,30 +41,6 @@ def simplex_run(**more):
     run = make_run("prefix_tuning", population=SEEDS, **more)
     (run.folder / "adapter.safetensors").touch()
     return run
-
-
-def opened(**query):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    for key, value in query.items():
-        page.query_params[key.replace("_", ".")] = value
-    page.switch_page(str(paths.ROOT / "pages" / "landscape.py")).run()
-    return sound(page)
-
-
-def sound(page):
-    assert not page.exception
-    assert "Something went wrong" not in words(page)
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.subheader)
-    return "\n".join(str(found.value) for kind in kinds for found in kind)
-
-
-def view(page, name):
-    page.segmented_control(key="landscape.view").set_value(name).run()
-    return sound(page)
 
 
 def measured(ask, known=None):
@@ -92,16 +64,12 @@ def measured(ask, known=None):
     return landscape
 
 
-def charts(page):
-    return [json.loads(each.proto.spec) for each in page.get("plotly_chart")]
-
-
 def test_without_runs_it_says_what_to_do_next():
-    assert "No adapter has been trained yet" in words(opened())
+    assert "No adapter has been trained yet" in words(open_page("landscape"))
 
 
 @pytest.mark.parametrize(
-    "name", ["Ground", "Cuts", "Between two", "Flatness", "Validation", "Vertices"]
+    "name", ["Loss surface", "Cuts", "Between two", "Flatness", "Validation", "Vertices"]
 )
 @pytest.mark.parametrize("simplex_", [True, False])
 def test_every_view_opens_before_anything_was_measured(name, simplex_):
@@ -109,12 +77,12 @@ def test_every_view_opens_before_anything_was_measured(name, simplex_):
         simplex_run()
     else:
         (make_run("lora").folder / "adapter.safetensors").touch()
-    view(opened(), name)
+    show_view(open_page("landscape"), "landscape", name)
 
 
 def test_the_button_begins_what_is_shown(alone):
     run = simplex_run()
-    page = opened()
+    page = open_page("landscape")
     ask = LandscapeRequest.make({"kind": "face", "runs": [run.id]})
     page.button(key=f"landscapes.start.{ask.id}").click().run()
     sound(page)
@@ -124,22 +92,22 @@ def test_the_button_begins_what_is_shown(alone):
 def test_a_measured_face_is_drawn_with_its_facts():
     run = simplex_run()
     measured(LandscapeRequest.make({"kind": "face", "runs": [run.id]}))
-    page = opened()
+    page = open_page("landscape")
     (figure,) = charts(page)
     assert "n = 24 examples" in figure["layout"]["title"]["text"]
     assert "contour" in {trace["type"] for trace in figure["data"]}
     assert "Click a point" in words(page)
-    page.segmented_control(key="landscape.shape").set_value("In relief").run()
+    page.segmented_control(key="landscape.shape").set_value("3D surface").run()
     assert not charts(sound(page))
-    relief = json.loads(page.get("bidi_component")[0].proto.json)
-    assert "n = 24 examples" in relief["said"]
-    assert len(relief["rows"]) == 190
+    surface = json.loads(page.get("bidi_component")[0].proto.json)
+    assert "n = 24 examples" in surface["facts"]
+    assert len(surface["rows"]) == 190
 
 
 def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
     run = simplex_run()
     measured(LandscapeRequest.make({"kind": "face", "runs": [run.id]}), known=50)
-    page = opened()
+    page = open_page("landscape")
     assert "50 of 190 measured" in words(page)
     assert any(button.label.startswith("Go on") for button in page.button)
     assert len(charts(page)) == 1
@@ -151,16 +119,17 @@ def test_a_clicked_point_can_be_asked(monkeypatch):
     asked = []
     monkeypatch.setattr("app.state.wait_for_imports.ready_or_wait", lambda name: True)
     monkeypatch.setattr(
-        "app.state.cache.point_answer", lambda *given: asked.append(given) or "yes <b>because</b>"
+        "app.labs.landscape.point_panel.point_answer",
+        lambda *given: asked.append(given) or "yes <b>because</b>",
     )
-    page = opened()
+    page = open_page("landscape")
     page.session_state[point_panel.CHOSEN_KEY] = (found.id, 17)
     page.run()
     weights = tuple(found.table()["weights"][17])
     page.button(key="landscape.ask").click().run()
     sound(page)
-    assert [(each[0], each[1]) for each in asked] == [(found.request, weights)]
-    assert r"\<b\>because" in words(page)
+    assert [(each[0].request, each[1]) for each in asked] == [(found.request, weights)]
+    assert any(r"\<b\>because" in text.value for text in page.markdown)
 
 
 def test_with_more_vertices_faces_are_offered():
@@ -177,7 +146,7 @@ def test_with_more_vertices_faces_are_offered():
     losses = [1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 3.0, 0.8]
     scan.append_value({"what": "loss", "at": list(range(8)), "values": losses})
     scan.write_status(state="done")
-    page = opened()
+    page = open_page("landscape")
     page.button(key="landscape.offer.best").click().run()
     sound(page)
     shown = [page.selectbox(key=f"landscape.face.4.{nth}").value for nth in range(3)]
@@ -195,7 +164,7 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
         for seed in (0, 1):
             found.append_value({"measure": "rise", "seed": seed, "value": nth + seed / 10})
         found.write_status(state="done")
-    page = view(opened(), "Flatness")
+    page = show_view(open_page("landscape"), "landscape", "Flatness")
     table = page.dataframe[0].value
     assert table["Measure"].tolist() == ["Mean rise (nats)"]
     assert table["Seeds"].tolist() == [2]
@@ -222,7 +191,7 @@ def test_validation_shows_the_distribution_and_the_rank_agreement():
                 | {"test_loss": loss, "test_score": step / 100}
             )
     found.write_status(state="done")
-    page = view(opened(), "Validation")
+    page = show_view(open_page("landscape"), "landscape", "Validation")
     assert len(charts(page)) == 3
     table = next(d.value for d in page.dataframe if "Kendall" in d.value)
     assert table["Kendall"].tolist() == [1.0] * 4
@@ -238,7 +207,7 @@ def test_vertices_are_trained_as_one_job(monkeypatch):
             return type("Job", (), {"live": False})()
 
     monkeypatch.setattr("app.state.cache.job_queue", Queue)
-    page = view(opened(), "Vertices")
+    page = show_view(open_page("landscape"), "landscape", "Vertices")
     page.button(key="landscape.ablate").click().run()
     counts = [spec.population.vertices for spec in submitted]
     assert counts in ([1, 2, 4, 6], [1, 2, 3, 4, 6])
@@ -247,7 +216,7 @@ def test_vertices_are_trained_as_one_job(monkeypatch):
 
 def test_an_unknown_run_in_the_address_is_a_sentence():
     simplex_run()
-    page = opened(landscape_run="0" * 12)
+    page = open_page("landscape", landscape__run="0" * 12)
     assert "No run" in words(page)
 
 

@@ -21,12 +21,6 @@ from peftcore.runs.store import RunStore
 NAMES = [entry.name for entry in nav.page_entries()]
 
 
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    """No background import of torch, and no demo runs but those a test makes."""
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
 @pytest.fixture
 def no_demos(monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "ASSETS", _assets_without_demos(tmp_path))

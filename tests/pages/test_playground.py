@@ -1,60 +1,40 @@
 """The Playground, run in full without a browser; answers are stood in for."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import html, open_page, words
 from support.runs import make_run, make_runs
 
 from app.state import cache
-from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.models import catalog
-from peftcore.runs.store import RunStore
 
 
 @pytest.fixture(autouse=True)
-def asked(monkeypatch, tmp_path):
+def asked(monkeypatch, no_demo_runs):
     """Answers that say what was asked; the list of all questions."""
     questions = []
 
     def answer(run, text, seed=0):
-        questions.append((run, text, seed))
-        return f"<b>{text[:9]}</b> by {run} at {seed}"
+        questions.append((run.id, text, seed))
+        return f"<b>{text[:9]}</b> by {run.id} at {seed}"
 
     def answer_base(name, text):
         raise BadInput(f"{name} cannot write <this>")
 
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr(cache, "adapter_answer", answer)
     monkeypatch.setattr(cache, "base_answer", answer_base)
     return questions
 
 
-def opened():
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    page.switch_page(str(paths.ROOT / "pages" / "playground.py")).run()
-    assert "Something went wrong" not in words(page)
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
-    return "\n".join(str(found.value) for kind in kinds for found in kind)
-
-
-def card(page):
-    return "\n".join(found.proto.body for found in page.get("html"))
-
-
 def test_without_runs_it_says_what_to_do_next():
-    page = opened()
+    page = open_page("playground")
     assert not page.exception
     assert "No adapter has been trained yet" in words(page)
 
 
 def test_nothing_is_computed_before_the_question_is_sent(asked):
     make_runs()
-    page = opened()
+    page = open_page("playground")
     assert not page.exception
     assert "Nothing has been sent yet" in words(page)
     assert asked == []
@@ -62,13 +42,13 @@ def test_nothing_is_computed_before_the_question_is_sent(asked):
 
 def test_every_adapter_and_the_base_answer_side_by_side(asked):
     runs = make_runs(methods=("lora", "spt"))
-    page = opened()
+    page = open_page("playground")
     page.text_area(key="playground.text").set_value("a <cat> sleeps")
     page.button(key="playground.send").click().run()
     assert not page.exception
     assert {run for run, _, _ in asked} == {run.id for run in runs}
     assert {text for _, text, _ in asked} == {"a <cat> sleeps"}
-    shown = card(page)
+    shown = html(page)
     assert "tiny-t5, untouched" in shown
     assert "cannot write &lt;this&gt;" in shown
     assert "&lt;b&gt;a &lt;cat&gt; s&lt;/b&gt;" in shown
@@ -76,28 +56,28 @@ def test_every_adapter_and_the_base_answer_side_by_side(asked):
 
 def test_the_seed_and_the_base_can_be_chosen(asked):
     make_run("lora")
-    page = opened()
+    page = open_page("playground")
     page.text_area(key="playground.text").set_value("a")
     page.selectbox(key="playground.seed").set_value(3)
     page.toggle(key="playground.base").set_value(False)
     page.button(key="playground.send").click().run()
     assert [seed for _, _, seed in asked] == [3]
-    assert "untouched" not in card(page)
+    assert "untouched" not in html(page)
 
 
 def test_a_long_text_is_sent_whole_and_leaves_the_answers_in_sight(asked):
     make_runs()
-    page = opened()
+    page = open_page("playground")
     page.text_area(key="playground.text").set_value("word " * 400 + "end").run()
     page.button(key="playground.send").click().run()
     assert asked[0][1].endswith("end")
-    assert "word …" in card(page)
-    assert "end" not in card(page)
+    assert "word …" in html(page)
+    assert "end" not in html(page)
 
 
 def test_an_empty_text_is_not_sent(asked):
     make_run("lora")
-    page = opened()
+    page = open_page("playground")
     page.button(key="playground.send").click().run()
     assert "nothing to answer yet" in words(page)
     assert asked == []
@@ -105,7 +85,7 @@ def test_an_empty_text_is_not_sent(asked):
 
 def test_an_example_fills_the_text_and_brings_its_reference(asked):
     make_run("lora")
-    page = opened()
+    page = open_page("playground")
     page.button(key="playground.example").click().run()
     text = page.text_area(key="playground.text").value
     examples = {
@@ -113,11 +93,11 @@ def test_an_example_fills_the_text_and_brings_its_reference(asked):
     }
     assert text in examples
     page.button(key="playground.send").click().run()
-    assert "Reference</span>" in card(page)
+    assert "Reference</span>" in html(page)
     assert "Underlined words" in words(page)
     page.text_area(key="playground.text").set_value(f"{text} now")
     page.button(key="playground.send").click().run()
-    assert "Reference</span>" not in card(page)
+    assert "Reference</span>" not in html(page)
 
 
 def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
@@ -128,7 +108,7 @@ def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
         lambda name: type("Info", (), {"kind": "encoder"})() or known(name),
     )
     make_run("lora", base="tiny-bert")
-    page = opened()
+    page = open_page("playground")
     page.button(key="playground.example").click().run()
     page.button(key="playground.send").click().run()
     source = page.text_area(key="playground.text").value
@@ -139,7 +119,7 @@ def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
 
 def test_missing_data_are_said_when_an_example_is_wanted(monkeypatch):
     make_run("lora")
-    page = opened()
+    page = open_page("playground")
     monkeypatch.setattr(
         cache, "split_examples", lambda *_: cache.SplitExamples(problem="no folder here")
     )
@@ -150,6 +130,6 @@ def test_missing_data_are_said_when_an_example_is_wanted(monkeypatch):
 
 def test_adapters_of_several_tasks_are_told_apart():
     make_run("lora"), make_run("lora", "miniworld_venues")
-    page = opened()
+    page = open_page("playground")
     names = page.multiselect[0].options
     assert sorted(names) == ["LoRA · miniworld_nli", "LoRA · miniworld_venues"]

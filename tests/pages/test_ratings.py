@@ -1,25 +1,15 @@
 """The Rate and Ratings pages of whoever runs the lab, and the doors that raters come by."""
 
-import json
 from urllib.parse import parse_qs
 
 import pytest
-from streamlit.testing.v1 import AppTest
 from support import ratings as rated
+from support.pages import charts, open_page, show_view, sound, words
 from support.runs import make_runs
 
 from app import nav
-from app.state import cache, rating_store
-from app.ui.errors import log_file
-from peftcore import paths, rating
-from peftcore.runs.store import RunStore
-
-MAIN = str(paths.ROOT / "app" / "main.py")
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch):
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
+from app.state import rating_store
+from peftcore import rating
 
 
 @pytest.fixture
@@ -29,35 +19,8 @@ def book():
     return store
 
 
-def opened(name, **query):
-    page = AppTest.from_file(MAIN, default_timeout=90)
-    page.switch_page(nav.find_page(name).script_path)
-    for key, value in query.items():
-        page.query_params[key.replace("__", ".")] = value
-    return sound(page.run())
-
-
-def sound(page):
-    assert not page.exception
-    assert not log_file().exists(), log_file().read_text()
-    return page
-
-
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.success)
-    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
-
-
-def charts(page):
-    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
-
-
-def view(page, name):
-    return sound(page.segmented_control(key="ratings.view").set_value(name).run())
-
-
 def test_every_view_shows_the_demo_at_first_start():
-    page = opened("ratings")
+    page = open_page("ratings")
     assert "Simulated raters, not people" in words(page)
     assert "has the highest score" in words(page)
     assert "49 items, 4 raters" in charts(page)[0]["layout"]["title"]["text"]
@@ -69,37 +32,36 @@ def test_every_view_shows_the_demo_at_first_start():
     assert "The data set's own" in " ".join(chart["layout"]["yaxis"]["ticktext"]).replace(
         "&#x27;", "'"
     )
-    view(page, "Verdicts")
+    show_view(page, "ratings", "Verdicts")
     assert "n = " in charts(page)[0]["layout"]["title"]["text"]
     for by in ("Label", "Answer"):
         sound(page.segmented_control(key="ratings.by").set_value(by).run())
         assert len(charts(page)) == 2
-    view(page, "Agreement")
+    show_view(page, "ratings", "Agreement")
     assert len(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == 5
     assert len(page.dataframe[-1].value) == 6  # pairs of four raters
-    view(page, "Raters")
+    show_view(page, "ratings", "Raters")
     assert len(page.dataframe[0].value) == 4
-    view(page, "Disagreements")
+    show_view(page, "ratings", "Disagreements")
     assert "Raters differ on" in words(page)
     assert "cannot be changed" in words(page)
-    view(page, "Metrics")
+    show_view(page, "ratings", "Metrics")
     assert "chrF to the closest gold explanation" in charts(page)[0]["layout"]["yaxis"]["ticktext"]
-    view(page, "Export")
+    show_view(page, "ratings", "Export")
     page.toggle(key="ratings.key").set_value(True).run()
     assert "method" in sound(page).dataframe[0].value
 
 
 def test_compare_shows_what_raters_said_with_its_n():
-    page = opened("compare")
+    page = open_page("compare")
     table = page.dataframe[0].value
     assert table["Human score"].str.fullmatch(r"0\.\d\d \(0\.\d\d to [01]\.\d\d\)").any()
     assert table["Rated"].str.contains("simulated").any()
 
 
-def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+def test_a_project_is_made_from_runs_and_raters_get_links(no_demo_runs):
     make_runs(methods=("lora", "spt"))
-    page = opened("rate", rate__view="New project")
+    page = open_page("rate", rate__view="New project")
     page.number_input(key="rate.settings.items").set_value(4)
     page.segmented_control(key="rate.settings.mode").set_value("pairwise").run()
     assert "At most 12 pairs, which is 36 verdicts with 3 raters each" in words(page)
@@ -121,15 +83,14 @@ def test_a_project_is_made_from_runs_and_raters_get_links(monkeypatch, tmp_path)
     assert not made(rating_store.rating_store()).open
 
 
-def test_a_link_from_the_comparison_offers_just_the_runs_compared(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+def test_a_link_from_the_comparison_offers_just_the_runs_compared(no_demo_runs):
     first, _other, last = make_runs(methods=("lora", "prefix_tuning", "spt"))
     asked = [first.id, last.id]
-    page = opened("compare", runs=",".join(asked))
+    page = open_page("compare", runs=",".join(asked))
     offered = [each.proto for each in page.get("page_link") if "rate these" in each.proto.label]
-    address = parse_qs(offered[0].query_string)
-    assert address == {"rate.view": ["New project"], "runs": [",".join(asked)]}
-    page = opened("rate", **{name: values[0] for name, values in address.items()})
+    told = parse_qs(offered[0].query_string)
+    assert told == {"rate.view": ["New project"], "runs": [",".join(asked)]}
+    page = open_page("rate", **{name: values[0] for name, values in told.items()})
     assert page.multiselect(key=f"rate.runs.{first.spec.task}").value == asked
 
 
@@ -137,15 +98,13 @@ def made(book):
     return next(each for each in rating.list_projects(book, rated.ME) if not each.demo)
 
 
-def test_without_runs_a_new_project_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
-    assert "No explanations to rate yet" in words(opened("rate", rate__view="New project"))
+def test_without_runs_a_new_project_says_what_to_do(no_demo_runs):
+    assert "No explanations to rate yet" in words(open_page("rate", rate__view="New project"))
 
 
-def test_too_few_examples_are_said_in_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+def test_too_few_examples_are_said_in_a_sentence(no_demo_runs):
     make_runs(methods=("lora",))
-    page = opened("rate", rate__view="New project")
+    page = open_page("rate", rate__view="New project")
     page.number_input(key="rate.settings.items").set_value(500)
     sound(page.button(key="rate.make").click().run())
     assert "500 were asked for" in page.error[0].value.replace("\\", "")
@@ -155,9 +114,9 @@ def test_pairs_are_ranked_and_their_items_settled(book):
     project = rated.project(book, [rated.pair(n) for n in range(6)], mode="pairwise")
     for name, side in (("Ann", "left"), ("Bo", "right")):
         rated.rate_all(book, rated.rater(book, project, name), side)
-    page = opened("ratings", project=project.id)
+    page = open_page("ratings", project=project.id)
     assert set(charts(page)[0]["layout"]["yaxis"]["ticktext"]) == set(rated.METHODS)
-    view(page, "Disagreements")
+    show_view(page, "ratings", "Disagreements")
     item = rating.item_table(book, rated.ME, project.id)["item"]
     forms = [each for each in page.text_input if each.key.startswith("ratings.reason.")]
     assert forms
@@ -170,7 +129,7 @@ def test_pairs_are_ranked_and_their_items_settled(book):
     assert settled["verdict"].tolist() == ["left"]
     assert len(rating.verdict_table(book, rated.ME, project.id)) == 12
     for name in ("Verdicts", "Agreement", "Raters", "Metrics", "Export"):
-        view(page, name)
+        show_view(page, "ratings", name)
 
 
 def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
@@ -183,7 +142,7 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
         rating.submit_rating(
             book, who, shown.lease, rating.Judgement(verdict=second), f"r {shown.lease}"
         )
-    page = view(opened("ratings", project=project.id), "Verdicts")
+    page = show_view(open_page("ratings", project=project.id), "ratings", "Verdicts")
     (shares,) = charts(page)  # no chart of shortcomings, since none was ticked
     rows = [tick.partition("<br>") for tick in shares["layout"]["yaxis"]["ticktext"]]
     assert [name for name, _, _ in rows] == [rated.METHODS[1], rated.METHODS[0]]
@@ -194,29 +153,31 @@ def test_methods_of_pairs_stand_in_the_order_of_what_they_won(book):
 def test_one_verdict_is_told_as_one_and_why_nothing_more_follows_from_it(book):
     project = rated.project(book, 1)
     rated.rate_all(book, rated.rater(book, project))
-    page = opened("ratings", project=project.id)
+    page = open_page("ratings", project=project.id)
     assert "1 verdict on 1 item by 1 rater" in words(page)
     assert "**zebra_tuning** scores **1.00**" in words(page)
-    view(page, "Agreement")
+    show_view(page, "ratings", "Agreement")
     assert words(page).count("no item has verdicts of two raters") == 1
-    assert "None of these explanations has a gold explanation" in words(view(page, "Metrics"))
+    assert "None of these explanations has a gold explanation" in words(
+        show_view(page, "ratings", "Metrics")
+    )
 
 
 def test_raters_who_failed_a_check_can_be_left_out(book):
     check = rated.item(9, kind="check", origins=(), expected=("yes",))
     project = rated.project(book, [rated.item(0), rated.item(1), check])
     rated.rate_all(book, rated.rater(book, project, "Ann"), "yes")
-    page = opened("ratings", project=project.id)
+    page = open_page("ratings", project=project.id)
     assert not [each for each in page.toggle if each.key == "ratings.careful"]
     rated.rate_all(book, rated.rater(book, project, "Bo"), "no")
-    page = opened("ratings", project=project.id)
+    page = open_page("ratings", project=project.id)
     assert "4 verdicts on 2 items by 2 raters" in words(page)
     page.toggle(key="ratings.careful").set_value(True).run()
     assert "2 verdicts on 2 items by 1 rater" in words(sound(page))
     assert "one rater says nothing about other people" in words(page)
     for name in ("Verdicts", "Agreement"):
-        view(page, name)
-    assert "Bo" in list(view(page, "Raters").dataframe[0].value["Rater"])
+        show_view(page, "ratings", name)
+    assert "Bo" in list(show_view(page, "ratings", "Raters").dataframe[0].value["Rater"])
 
 
 def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
@@ -226,9 +187,9 @@ def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
         rating.submit_answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
         texts = rating.read_screen(book, who, shown.lease).texts
         second = next(text.side for text in texts if text.explanation.startswith("other"))
-        judgement = rating.Judgement(verdict=second, shortcomings=("trivial",))
-        rating.submit_rating(book, who, shown.lease, judgement, f"r {shown.lease}")
-    page = view(opened("ratings", project=project.id), "Verdicts")
+        said = rating.Judgement(verdict=second, shortcomings=("trivial",))
+        rating.submit_rating(book, who, shown.lease, said, f"r {shown.lease}")
+    page = show_view(open_page("ratings", project=project.id), "ratings", "Verdicts")
     _, shortcomings = charts(page)
     assert shortcomings["layout"]["yaxis"]["ticktext"] == [rated.METHODS[0]]
     assert "4 lost or tied" in shortcomings["layout"]["title"]["text"]
@@ -240,17 +201,17 @@ def test_likert_projects_have_every_view(book):
     for name, step in (("Ann", 4), ("Bo", 5)):
         scales = dict.fromkeys(rating.DIMENSIONS, step)
         rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
-    page = opened("ratings", project=project.id)
+    page = open_page("ratings", project=project.id)
     assert "0.88" in words(page)  # (4 + 5) / 2 on 1 to 5 is 3.5 of 4
     page.selectbox(key="ratings.score").set_value("fluent").run()
     assert "“It reads well”, 1 to 5 stretched" in words(sound(page))
     for name in ("Verdicts", "Raters", "Metrics", "Export"):
-        view(page, name)
-    view(page, "Agreement")
+        show_view(page, "ratings", name)
+    show_view(page, "ratings", "Agreement")
     one, every = charts(page)
     assert len(one["layout"]["yaxis"]["ticktext"]) == 5
     assert every["layout"]["yaxis"]["ticktext"] == list(rating.DIMENSIONS.values())
-    view(page, "Disagreements")
+    show_view(page, "ratings", "Disagreements")
     keys = [each.key for each in page.text_input if each.key.startswith("ratings.reason.")]
     first = keys[0].rpartition(".")[2]
     submit = next(each for each in page.button if each.label == "Settle")
@@ -265,23 +226,23 @@ def test_likert_projects_have_every_view(book):
 
 def test_a_project_nobody_has_rated_says_what_to_do(book):
     project = rated.project(book)
-    assert "Nobody has rated yet" in words(opened("ratings", project=project.id))
+    assert "Nobody has rated yet" in words(open_page("ratings", project=project.id))
 
 
 def test_a_link_names_one_of_several_projects_of_one_name(book):
     first, second = (rated.project(book) for _ in range(2))
     for wanted in (first, second):
-        page = opened("ratings", project=wanted.id)
+        page = open_page("ratings", project=wanted.id)
         choice = page.selectbox(key="rate.project")
         assert choice.value == wanted.id
         assert f"Made up ({wanted.id})" in choice.options
-    assert "no project “nosuch” here" in words(opened("ratings", project="nosuch"))
+    assert "no project “nosuch” here" in words(open_page("ratings", project="nosuch"))
 
 
 def test_a_raters_link_opens_the_card_and_no_other_page(book):
     project = rated.project(book)
     token = rating.invite(book, rated.ME, project.id, "Ann").token
-    page = opened("rate", r=token)
+    page = open_page("rate", r=token)
     assert [each.value for each in page.title] == ["Rate"]
     assert not page.selectbox
     card = page.get("bidi_component")
@@ -291,7 +252,7 @@ def test_a_raters_link_opens_the_card_and_no_other_page(book):
 
 
 def test_a_wrong_link_gets_a_sentence():
-    page = opened("rate", r="nobody.nothing")
+    page = open_page("rate", r="nobody.nothing")
     assert "This link is not valid: a part" in words(page)
 
 
@@ -299,11 +260,11 @@ def test_a_closed_project_says_so(book):
     project = rated.project(book)
     token = rating.invite(book, rated.ME, project.id, "Ann").token
     rating.set_project_open(book, rated.ME, project.id, False)
-    assert "closed" in words(opened("rate", r=token))
+    assert "closed" in words(open_page("rate", r=token))
 
 
 def test_a_server_for_raters_has_no_other_page(monkeypatch):
     monkeypatch.setenv("PEFTCORE_RATERS_ONLY", "1")
-    page = opened("rate")
+    page = open_page("rate")
     assert "link that was sent to you" in words(page)
     assert not page.selectbox

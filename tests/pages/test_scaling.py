@@ -1,15 +1,13 @@
 """The Scaling page, run in full without a browser, on real runs of a tiny random base."""
 
-import json
 import shutil
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import charts, open_page, words
 from support.runs import make_run
 
 from app.labs.scaling import ablation_views
 from app.state import cache
-from peftcore import paths
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
 from peftcore.training.planning import build_spec
@@ -46,13 +44,11 @@ def asked(method, task="miniworld_nli", **settings):
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, tmp_path, models):
+def alone(monkeypatch, shelf, no_demo_runs):
     """No demo runs, no worker, and nothing loaded in the background."""
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
     monkeypatch.setattr(cache, "imports_ready", lambda: True)
     monkeypatch.setattr(ablation_views, "ensure_worker", lambda **_: False)
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-    monkeypatch.setenv("PEFTCORE_MODELS", str(models))
+    monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
 
 
 @pytest.fixture
@@ -62,43 +58,21 @@ def runs(trained, home):
     return {run.spec.method: run for run in RunStore().all(include_demos=False)}
 
 
-def opened(view="", **query):
-    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
-    page.switch_page(str(paths.ROOT / "pages" / "scaling.py"))
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    if view:
-        page.segmented_control(key="scaling.view").set_value(view).run()
-    assert not page.exception
-    assert "Something went wrong" not in words(page)
-    return page
-
-
-def charts(page):
-    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
-
-
 def titles(page):
     return [chart["layout"]["title"]["text"] for chart in charts(page)]
 
 
-def words(page):
-    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
-    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
-
-
 def test_without_runs_it_says_what_to_do_next():
-    assert "No soft prompt has been trained yet" in words(opened())
+    assert "No soft prompt has been trained yet" in words(open_page("scaling"))
 
 
 def test_a_run_without_soft_tokens_is_not_offered():
     make_run("lora")
-    assert "No soft prompt has been trained yet" in words(opened())
+    assert "No soft prompt has been trained yet" in words(open_page("scaling"))
 
 
 def test_scales_follow_the_slider_and_the_drift_needs_both_methods(runs):
-    page = opened()
+    page = open_page("scaling")
     assert page.selectbox(key="scaling.run").value == runs["spt"].id
     heat, tokens, histogram, drift = charts(page)
     assert len(heat["data"][0]["y"]) == 5
@@ -111,14 +85,14 @@ def test_scales_follow_the_slider_and_the_drift_needs_both_methods(runs):
 
 
 def test_prompt_tuning_says_that_it_has_no_scales(runs):
-    page = opened(run=runs["prompt_tuning"].id)
+    page = open_page("scaling", run=runs["prompt_tuning"].id)
     assert page.selectbox(key="scaling.run").value == runs["prompt_tuning"].id
     assert "every scale is one" in words(page)
     assert "Needs kept steps" in words(page)
 
 
 def test_the_gap_names_the_nearest_words_of_the_chosen_seed(runs):
-    page = opened("Gap to words")
+    page = open_page("scaling", "Gap to words")
     gaps, plane = charts(page)
     assert "2 seeds" in gaps["layout"]["title"]["text"]
     assert "5 soft tokens" in plane["layout"]["title"]["text"]
@@ -129,7 +103,7 @@ def test_the_gap_names_the_nearest_words_of_the_chosen_seed(runs):
 
 
 def test_what_a_scale_can_do_is_said_and_measured(runs):
-    page = opened("Learning rate")
+    page = open_page("scaling", "Learning rate")
     assert "scales fold into the prompt" in words(page).replace("\n", " ")
     assert "AdamW" in titles(page)[0]
     page.segmented_control(key="scaling.optimiser").set_value("sgd").run()
@@ -138,7 +112,7 @@ def test_what_a_scale_can_do_is_said_and_measured(runs):
 
 
 def test_ablations_show_what_there_is_and_queue_the_rest(runs):
-    page = opened("Ablations")
+    page = open_page("scaling", "Ablations")
     assert titles(page)[0] == "95 % interval, 2 seeds"
     scored = charts(page)[0]["layout"]["yaxis"]["ticktext"]
     assert set(scored) == {"Scale fixed at one", "Scale of each token"}
@@ -153,13 +127,13 @@ def test_ablations_show_what_there_is_and_queue_the_rest(runs):
 
 @pytest.mark.parametrize(("view", "axis"), [("Lengths", "length"), ("Shots", "examples")])
 def test_both_methods_are_drawn_over_the_axis(runs, view, axis):
-    (chart,) = charts(opened(view))
+    (chart,) = charts(open_page("scaling", view))
     assert [line["name"] for line in chart["data"]] == ["Scaled prompt tuning", "Prompt tuning"]
     assert axis in chart["layout"]["xaxis"]["title"]["text"]
 
 
 def test_stability_compares_every_run_of_the_task(runs):
-    (chart,) = charts(opened("Stability"))
+    (chart,) = charts(open_page("scaling", "Stability"))
     assert len(chart["layout"]["yaxis"]["ticktext"]) == 2
     assert "2 seeds" in chart["layout"]["title"]["text"]
 
@@ -171,7 +145,7 @@ def test_transfer_fills_the_matrix_from_runs_that_start_where_others_ended(runs)
         whole = cell.spec.model_dump(exclude={"base", "task", "method"})
         made = make_run("spt", cell.spec.task, "random-t5", **whole)
         made.write_scores({"accuracy": [0.5, 0.9] if cell.source else [0.4, 0.6]})
-    page = opened("Transfer", run=runs["spt"].id)
+    page = open_page("scaling", "Transfer", run=runs["spt"].id)
     assert page.multiselect[0].value == [first, second]
     (chart,) = charts(page)
     assert chart["data"][1]["text"][3].startswith("+0.200<br>")
@@ -179,13 +153,13 @@ def test_transfer_fills_the_matrix_from_runs_that_start_where_others_ended(runs)
 
 
 def test_transfer_asks_for_two_tasks(runs):
-    page = opened("Transfer")
+    page = open_page("scaling", "Transfer")
     page.multiselect[0].set_value(["miniworld_nli"]).run()
     assert "Choose two tasks" in words(page)
 
 
 def test_an_address_of_another_run_gets_a_sentence(runs):
     lora = make_run("lora")
-    page = opened(run=lora.id)
+    page = open_page("scaling", run=lora.id)
     assert "finished runs with soft tokens can be read" in words(page)
     assert page.selectbox(key="scaling.run").value in {run.id for run in runs.values()}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
 from app import nav
@@ -11,23 +14,42 @@ from peftcore import paths
 MAIN = str(paths.ROOT / "app" / "main.py")
 
 
-def open_page(name: str, **query: str) -> AppTest:
-    """Open a page of the whole app, as a browser does by its address."""
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    app.run()
-    app.query_params.clear()
+def open_page(name: str, view: str = "", **query: str) -> AppTest:
+    """A page of the whole app, as a browser opens it by its address; "__" in a key means "."."""
+    page = AppTest.from_file(MAIN, default_timeout=120)
+    page.switch_page(nav.find_page(name).script_path)
     for key, value in query.items():
-        app.query_params[key] = value
-    return app.switch_page(nav.find_page(name).script_path).run() if name != "home" else app.run()
+        page.query_params[key.replace("__", ".")] = value
+    sound(page.run())
+    return show_view(page, name, view) if view else page
 
 
-def words(app: AppTest) -> str:
-    """Return all text that a reader sees."""
-    kinds = (app.title, app.header, app.subheader, app.markdown, app.caption, app.error)
-    return "\n".join(element.value for kind in kinds for element in kind)
+def show_view(page: AppTest, name: str, view: str) -> AppTest:
+    """The page with another of its views."""
+    return sound(page.segmented_control(key=f"{name}.view").set_value(view).run())
 
 
-def sound(app: AppTest) -> bool:
-    """Return whether there is no exception, and no fault of ours behind an error id."""
+def words(page: AppTest) -> str:
+    """Everything a reader sees as text, without what keeps it from being read as Markdown."""
+    headings, texts = (page.title, page.header, page.subheader), (page.markdown, page.caption)
+    notes = (page.info, page.warning, page.error, page.success, page.text)
+    kinds = (*headings, *texts, *notes)
+    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
+
+
+def sound(page: AppTest) -> AppTest:
+    """The page, which has no exception and no fault of ours behind an error id."""
     assert not log_file().exists(), log_file().read_text()
-    return not app.exception and "went wrong" not in words(app)
+    assert not page.exception
+    assert "went wrong" not in words(page)
+    return page
+
+
+def charts(page: AppTest) -> list[dict[str, Any]]:
+    """Every chart as plotly's fields."""
+    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
+
+
+def html(page: AppTest) -> str:
+    """What the page writes as HTML."""
+    return "\n".join(found.proto.body for found in page.get("html"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection as compare_selection
 from app.figures import atoms as figures
 from app.figures import atoms_scores as score_figures
 from app.labs.atoms import selection
 from app.labs.atoms.selection import AtomsSubject
-from app.state import cache, wait_for_imports
+from app.state import cache, run_catalog, wait_for_imports
 from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import chart
@@ -104,7 +103,7 @@ def show_one_atom(subject: AtomsSubject) -> None:
             width=200,
         )
         gain = st.slider(
-            "Its gain", -2.0, 4.0, 0.0, 0.25, key="atoms.gain", help="0 removes it, 1 leaves it"
+            "Gain", -2.0, 4.0, 0.0, 0.25, key="atoms.gain", help="0 removes it, 1 leaves it"
         )
     if number != chosen_atom:
         selection.choose_atom(subject, number)
@@ -138,7 +137,7 @@ def show_one_atom(subject: AtomsSubject) -> None:
 
 
 def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
-    """What is known of an atom before anybody is asked."""
+    """Show what is known of an atom before a question is asked."""
     parts = []
     for entry in selection.final_entries(job):
         if entry["seed"] == subject.seed_number:
@@ -157,7 +156,7 @@ def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
 
 def _show_card(subject: AtomsSubject, text: str, answers: list[tuple[str, str, str]]) -> None:
     """Answers side by side, words marked that differ from the first."""
-    task = compare_selection.find_task(subject.run.spec.task)
+    task = run_catalog.find_task(subject.run.spec.task)
     gold = [
         e for e in cache.split_examples(subject.run.spec.task, "test").examples if e.source == text
     ]
@@ -176,7 +175,7 @@ def _is_right(task: Task | None, answer: str, gold: list[Example]) -> bool | Non
 
 
 def show_two_runs(subject: AtomsSubject) -> None:
-    """The atoms of two runs worn at once."""
+    """Show the atoms of two runs applied at once."""
     others = [run for run in selection.candidate_runs() if _can_combine(subject, run)]
     runs_by_id = {run.id: run for run in others}
     if not runs_by_id:
@@ -213,7 +212,7 @@ def show_two_runs(subject: AtomsSubject) -> None:
 
 
 def _can_combine(subject: AtomsSubject, run: Run) -> bool:
-    """Whether two runs' atoms can be worn at once."""
+    """Return whether two runs' atoms can be applied at once."""
     own_spec, other_spec = subject.run.spec, run.spec
     shared_settings = ("components", "stacks", "relative", "rounds")
     return (
@@ -247,6 +246,7 @@ def _show_shares(first: AtomsSubject, second: AtomsSubject) -> None:
 
 
 def _show_scores(subject: AtomsSubject, job: AtomsJob) -> None:
+    """Show for each task the scores of both together, each alone, and none."""
     rows = pd.DataFrame(selection.job_entries(job, "combined"))
     if rows.empty:
         return
@@ -255,7 +255,7 @@ def _show_scores(subject: AtomsSubject, job: AtomsJob) -> None:
         figure_args = (
             rows,
             str(task),
-            compare_selection.task_title(str(task)),
+            run_catalog.task_title(str(task)),
             str(first["metric"]),
         )
         chart(

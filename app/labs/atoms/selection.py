@@ -1,21 +1,19 @@
 """What the Atoms page is about: a run of atoms, one of its seeds, and what was measured of it.
 
-What lies on disk is read again only when its file has changed; adapters worn are kept in memory.
+What lies on disk is read again only when its file has changed; adapted models are kept in memory.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import url_state
-from peftcore import paths
+from app.state import cache, run_catalog
+from app.ui import pickers
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.runs.store import Run
@@ -42,61 +40,41 @@ class AtomsSubject:
         return self.run.spec.population.seed_numbers()[self.seed]
 
     def job_request(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
-        """What is asked of this run, and of another beside it."""
+        """Return the request for a measurement of this run, and of another if named."""
         return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
+
+
+BY_SUBJECT: dict[str | type, Callable[[Any], Any]] = {
+    AtomsSubject: lambda subject: (*cache.adapter_version(subject.run), subject.seed)
+}
 
 
 def candidate_runs() -> list[Run]:
     """Finished runs of atoms; those of which most is known come first."""
-    finished_runs = [
-        run
-        for run in selection.finished_runs()
-        if run.spec.method == METHOD and (run.folder / "adapter.safetensors").is_file()
-    ]
+    runs = [run for run in run_catalog.runs_with_adapter() if run.spec.method == METHOD]
     measured_counts = Counter(
         part.run for job in AtomsJob.list_all() for part in job.request.adapter_refs()
     )
-    return sorted(finished_runs, key=lambda run: -measured_counts[run.id])
+    return sorted(runs, key=lambda run: -measured_counts[run.id])
 
 
 def run_label(run: Run) -> str:
-    """How a run is called in a list."""
-    spec, settings = run.spec, run.spec.settings
-    threshold = f"threshold {settings.get('threshold', 0):g}"
-    parts = [selection.task_title(spec.task), spec.base, f"{settings.get('atoms')} atoms a matrix"]
-    return " · ".join([*parts, threshold, run.id])
+    """Return what a run is called in a list."""
+    settings, task = run.spec.settings, run_catalog.task_title(run.spec.task)
+    atoms, threshold = settings.get("atoms"), settings.get("threshold", 0)
+    return f"{task} · {run.spec.base} · {atoms} atoms a matrix · threshold {threshold:g} · {run.id}"
 
 
 def pick_subject(runs: Sequence[Run]) -> AtomsSubject:
     """A choice of run and seed, kept in the address."""
-    runs_by_id = {run.id: run for run in runs}
-
-    def title_of(run: str) -> str:
-        return run_label(runs_by_id[run])
-
-    on_change = url_state.sync_with_url(
-        "Run",
-        "atoms.run",
-        list(runs_by_id),
-        name="run",
-        format_option=title_of,
-        missing=url_state.why_run_missing(
-            "finished runs of sparse atoms have coefficients to look at"
-        ),
-    )
     left, right = st.columns([5, 1])
     with left:
-        run_id = st.selectbox(
-            "Run", list(runs_by_id), format_func=title_of, key="atoms.run", on_change=on_change
-        )
-    run = runs_by_id[run_id]
-    numbers = run.spec.population.seed_numbers()
+        needed = "finished runs of sparse atoms have coefficients to look at"
+        run = pickers.pick_run(runs, "atoms.run", run_label, needed)
     with right:
-        seed = st.selectbox(
-            "Seed",
-            range(len(numbers)),
-            format_func=lambda index: str(numbers[index]),
-            key=f"atoms.seed.{run.id}",
+        seed = pickers.pick_seed(
+            [run],
+            f"atoms.seed.{run.id}",
             help="Atoms of different seeds have nothing in common, so each seed has its own map.",
         )
     return AtomsSubject(run, seed)
@@ -110,6 +88,7 @@ def job_entries(job: AtomsJob, entry_type: str) -> list[dict[str, Any]]:
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _job_entries(path: str, entry_type: str, modified: int) -> list[dict[str, Any]]:
+    """Read the entries of one sort from a job's file."""
     from pathlib import Path
 
     return [
@@ -120,7 +99,7 @@ def _job_entries(path: str, entry_type: str, modified: int) -> list[dict[str, An
 
 
 def final_entries(job: AtomsJob) -> list[dict[str, Any]]:
-    """What was read of every seed of the finished run."""
+    """Return the entries of every seed of the finished run."""
     return [entry for entry in job_entries(job, "codes") if entry["step"] is None]
 
 
@@ -149,82 +128,40 @@ def choose_atom(subject: AtomsSubject, number: int) -> None:
     st.session_state[CHOSEN_KEY] = (subject.run.id, number)
 
 
-def _adapter_version(run: Run) -> int:
-    return atomic_files.modified_ns(run.folder / "adapter.safetensors")
-
-
+@st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…", hash_funcs=cache.BY_ADAPTER)
 def atom_dictionary(run: Run) -> AtomDictionary:
-    """The atoms of a run on its base, kept in memory."""
-    return _atom_dictionary(run.id, str(paths.workspace_folder()), _adapter_version(run))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…")
-def _atom_dictionary(run_id: str, home: str, adapter_version: int) -> AtomDictionary:
+    """Return the atoms of a run on its base."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
     return interventions.load_atoms(run, cache.base_model(run.spec.base))
 
 
+@st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True, hash_funcs=BY_SUBJECT)
 def text_coefficients(subject: AtomsSubject, text: str) -> AnswerCodes:
-    """Coefficients over a text and the answer to it."""
-    return _text_coefficients(
-        subject.run.id,
-        subject.seed,
-        text,
-        str(paths.workspace_folder()),
-        _adapter_version(subject.run),
-    )
-
-
-@st.cache_data(max_entries=64, show_spinner="Reading…", show_time=True)
-def _text_coefficients(
-    run_id: str, seed: int, text: str, home: str, adapter_version: int
-) -> AnswerCodes:
+    """Return the coefficients over a text and the answer to it."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
-    return interventions.codes_of_answer(run, atom_dictionary(run), seed, text)
-
-
-def answers_with_gain(subject: AtomsSubject, atom: int, gain: float, text: str) -> list[str]:
-    """Answers to a text with all atoms, with one at another gain, and with none."""
     run = subject.run
-    return _answers_with_gain(
-        run.id, subject.seed, atom, gain, text, str(paths.workspace_folder()), _adapter_version(run)
-    )
+    return interventions.codes_of_answer(run, atom_dictionary(run), subject.seed, text)
 
 
-@st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True)
-def _answers_with_gain(
-    run_id: str, seed: int, atom: int, gain: float, text: str, home: str, adapter_version: int
-) -> list[str]:
+@st.cache_data(max_entries=256, show_spinner="Answering…", show_time=True, hash_funcs=BY_SUBJECT)
+def answers_with_gain(subject: AtomsSubject, atom: int, gain: float, text: str) -> list[str]:
+    """Answer a text with all atoms, with one at another gain, and with none."""
     from peftcore.labs.atoms import interventions
 
-    run = cache.run_store().open(run_id)
-    return interventions.answers_with_gains(run, atom_dictionary(run), seed, {atom: gain}, text)
+    run = subject.run
+    atoms = atom_dictionary(run)
+    return interventions.answers_with_gains(run, atoms, subject.seed, {atom: gain}, text)
 
 
+@st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True, hash_funcs=BY_SUBJECT)
 def combined_answers(
     first: AtomsSubject, second: AtomsSubject, shares: tuple[float, float], text: str
 ) -> dict[str, str]:
-    """Answers to a text with the atoms of two runs at these shares, with each alone and none."""
-    names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
-    adapter_versions = (_adapter_version(first.run), _adapter_version(second.run))
-    return _combined_answers(names, shares, text, str(paths.workspace_folder()), adapter_versions)
-
-
-@st.cache_data(max_entries=128, show_spinner="Answering…", show_time=True)
-def _combined_answers(
-    names: tuple[str, str],
-    shares: tuple[float, float],
-    text: str,
-    home: str,
-    adapter_versions: tuple[int, int],
-) -> dict[str, str]:
+    """Answer a text with the atoms of two runs at these shares, with each alone and none."""
     from peftcore.labs.atoms import interventions
 
-    dictionaries = [
-        atom_dictionary(cache.run_store().open(name.partition("/")[0])) for name in names
-    ]
+    names = (f"{first.run.id}/{first.seed}", f"{second.run.id}/{second.seed}")
+    dictionaries = [atom_dictionary(first.run), atom_dictionary(second.run)]
     return interventions.answers_with_joined_atoms(names, text, shares, dictionaries)

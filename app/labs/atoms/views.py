@@ -78,6 +78,7 @@ def show_atom_map(subject: AtomsSubject) -> None:
 
 
 def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any]) -> None:
+    """Show one quantity of every atom; a click chooses an atom."""
     quantity = st.segmented_control(
         "Shown",
         list(MAP_TITLES),
@@ -199,6 +200,7 @@ def _lorenz_points(weights: Any) -> tuple[Any, Any]:
 
 
 def _show_evolution(subject: AtomsSubject, job: AtomsJob) -> None:
+    """Show a measure of sparsity over training."""
     table = _measures_by_step(job)
     if table.empty:
         st.caption("This run kept no adapters on its way, so nothing is known of its training.")
@@ -219,6 +221,7 @@ def _show_evolution(subject: AtomsSubject, job: AtomsJob) -> None:
 
 
 def _measures_by_step(job: AtomsJob) -> pd.DataFrame:
+    """Return the measures of every seed at every kept step."""
     steps = [entry for entry in selection.job_entries(job, "codes") if entry["step"] is not None]
     rows = [
         {"step": entry["step"], "seed": entry["seed"], **vars(request.entry_sparsity(entry))}
@@ -261,6 +264,7 @@ def show_pruning(subject: AtomsSubject) -> None:
 def _show_intervals(
     subject: AtomsSubject, job: AtomsJob, table: pd.DataFrame, quantity: str, count: int
 ) -> None:
+    """Show a quantity by the number of atoms kept, with intervals."""
     bands = request.curve_intervals(table, quantity)
     if bands.empty:
         return
@@ -298,7 +302,7 @@ def _interval_text(row: Any, form: str) -> str:
 
 
 def _show_answers(subject: AtomsSubject, job: AtomsJob, count: int) -> None:
-    """What the chosen seed answers with the k most important atoms, beside all and none."""
+    """Show the answers with the k most important atoms, with all and with none."""
     answers_by_count: dict[int, list[str]] = {}
     for entry in selection.job_entries(job, "score"):
         if entry["seed"] == subject.seed_number and "answers" in entry:
@@ -399,7 +403,7 @@ def show_density(subject: AtomsSubject) -> None:
 
 
 def _is_path_of(job: AtomsJob, subject: AtomsSubject) -> bool:
-    """Whether a path was made around this run, or one that differs in sparsity alone."""
+    """Return whether a path was made around this run, or one that differs in sparsity alone."""
     spec, facts = subject.run.spec, job.facts
     if subject.run.id in {part.run for part in job.request.adapter_refs()}:
         return True

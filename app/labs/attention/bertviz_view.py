@@ -35,14 +35,14 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 
 def why_not_drawn(pattern: AttentionPattern, view: View) -> str:
-    """Why these lines are not drawn and what to do instead; empty if they can be."""
+    """Say why these lines are not drawn and what to do instead; empty if they can be."""
     _, heads, q, k = pattern.weights.shape
     longest = max(q, k)
     if longest > MAX_TOKENS:
         return (
-            f"{longest} positions are too many for lines; up to {MAX_TOKENS} can be told apart. "
-            "The view Patterns shows any input, and a shorter text or leaving out learnt "
-            "positions shows here."
+            f"{longest} positions are too many for lines; up to {MAX_TOKENS} can be read. "
+            "The view Patterns shows any input, and a shorter text or leaving out virtual "
+            "tokens shows here."
         )
     line_count = heads * q * k * (pattern.layers if view == "model" else 1)
     if line_count > MAX_LINES[view]:
@@ -82,11 +82,11 @@ def view_height(pattern: AttentionPattern, view: View) -> int:
 def _bertviz_html(
     pattern: AttentionPattern, view: View, layer: int, head: int, background: str
 ) -> str:
-    """What bertviz writes, with our tokens in it."""
+    """Return bertviz's page, with our tokens in it."""
     import torch
     from bertviz import head_view, model_view
 
-    # Layers and heads are numbered from one everywhere else: an empty one takes number nought.
+    # Layers and heads are numbered from one everywhere else: an empty one takes number zero.
     first_head = {"head": 0, "model": 1}[view]
     padded = np.pad(pattern.weights.astype(float), ((1, 0), (first_head, 0), (0, 0), (0, 0)))
     numbers = torch.from_numpy(padded.round(4))
@@ -117,7 +117,7 @@ def _escaped_texts(tokens: Sequence[AttentionToken]) -> list[str]:
 
 def _sandboxed_page(content: str, background: Literal["light", "dark"]) -> str:
     """A page that may run what it brings along and fetch nothing."""
-    # Long words stand out to the left of bertviz's box, and its grey mark is made for white ground.
+    # Long words stand out to the left of bertviz's box, and its grey mark is made for a white page.
     mark = {"light": "#D5DBE3", "dark": "#3A4452"}[background]
     style = (
         f"body{{margin:4px 4px 4px 56px;font-size:14px}}"

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import run_styles, url_state, widgets
+from app.state import cache, run_catalog
+from app.ui import pickers, run_styles, url_state, widgets
 from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
 from peftcore.models import catalog
@@ -50,7 +49,7 @@ class AttentionSubject:
 
     @property
     def seeds(self) -> int:
-        """How many seeds it has."""
+        """Return the number of seeds."""
         return self.run.spec.population.seeds if self.run else 1
 
     def seed_number(self, seed: int) -> str:
@@ -58,8 +57,8 @@ class AttentionSubject:
         return str(self.run.spec.population.seed_numbers()[seed] if self.run else seed)
 
     def attention_patterns(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
-        """What its heads look at; a subject with fewer seeds shows its last."""
-        return cache.attention_pattern(self.run_id, self.base, example, min(seed, self.seeds - 1))
+        """Return the attention of its heads; a subject with fewer seeds shows its last."""
+        return cache.attention_pattern(self.run, self.base, example, min(seed, self.seeds - 1))
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ class AttentionComparison:
 
 
 def subjects_by_id() -> dict[str, AttentionSubject]:
-    """Every finished run on a base at hand, then every base; by id."""
+    """Return every finished run with a base here, then every base, by id."""
     base_names = {info.name for info in cache.list_bases()}
-    runs = [run for run in selection.finished_runs() if run.spec.base in base_names]
+    runs = [run for run in run_catalog.finished_runs() if run.spec.base in base_names]
     styles = run_styles.styles_by_run(runs)
     run_subjects = {
         run.id: AttentionSubject(_subject_title(styles[run.id].name, run), run.spec.base, run)
@@ -96,7 +95,7 @@ def subjects_by_id() -> dict[str, AttentionSubject]:
 
 def _subject_title(name: str, run: Run) -> str:
     """A run's name with what it was trained for, unless its name says so already."""
-    task = selection.task_title(run.spec.task)
+    task = run_catalog.task_title(run.spec.task)
     additions = [part for part in (task, run.spec.base) if part not in name and run.spec.task]
     return " · ".join([name.replace(f" · {run.spec.task}", ""), *additions])
 
@@ -107,13 +106,12 @@ def pick_subjects(
     """The model to look into, the one to compare it with, and the seed."""
     names = {name: subject.name for name, subject in subjects.items()}
     on_change = url_state.sync_with_url(
-        "Model",
+        pickers.why_run_missing("it needs a base model of this machine"),
         "attention.run",
         list(subjects),
         name="run",
         format_option=names.__getitem__,
         first=_default_subject(subjects),
-        missing=url_state.why_run_missing("finished runs on a base at hand can be looked into"),
     )
     left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
     after = left.selectbox(
@@ -123,14 +121,9 @@ def pick_subjects(
         key="attention.run",
         on_change=on_change,
     )
-    same_base = [
-        name
-        for name, subject in subjects.items()
-        if subject.base == subjects[after].base and name != after
-    ]
-    same_base.sort(
-        key=lambda name: not name.startswith(BASE_PREFIX)
-    )  # the untouched base comes first
+    base = subjects[after].base
+    same_base = [name for name, other in subjects.items() if other.base == base and name != after]
+    same_base.sort(key=lambda name: not name.startswith(BASE_PREFIX))  # the untouched base first
     before_options = [*same_base, NO_MODEL] if subjects[after].run else [NO_MODEL, *same_base]
     before = right.selectbox(
         "Compare with",
@@ -161,7 +154,7 @@ def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
 
 
 def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
-    """The task whose examples are at hand, and the text to read: one of them, or typed."""
+    """Offer a task's examples and typed text; return the task's name and the text to read."""
     names = [task.name for task in cache.list_tasks() if cache.has_local_data(task.name)]
     first_task = after.run.spec.task if after.run else names[0]
     names = [first_task, *(name for name in names if name != first_task)]
@@ -177,7 +170,7 @@ def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
         task: str = st.selectbox(
             "Examples of",
             names,
-            format_func=selection.task_title,
+            format_func=run_catalog.task_title,
             key=f"attention.task.{first_task}",
         )
     rows = cache.split_examples(task, "test")
@@ -212,6 +205,7 @@ def _pick_random_example(key: str, example_count: int) -> None:
 
 
 def _type_example(task: str) -> tuple[str, Example] | None:
+    """Offer a text of one's own; None while it is empty."""
     from peftcore.training.predict import typed_example
 
     text = st.text_area(
@@ -255,7 +249,7 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
         )
         blank_example = replace(comparison.example, target="")
         text = cache.greedy_answer(
-            answerer.run_id, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
+            answerer.run, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
         )
         source_words = f"the greedy answer of {answerer.name}"
     st.caption(
@@ -283,7 +277,7 @@ def head_statistics(
         def report(done: int, total: int) -> None:
             bar.progress(done / total, f"{words}: {done} of {total}")
 
-        model = cache.adapted_or_untouched(subject.run_id, subject.base)
+        model = cache.adapted_or_untouched(subject.run, subject.base)
         remembered[key] = capture.head_statistics(model, examples[:count], report)
         bar.empty()
         while len(remembered) > MAX_REMEMBERED:

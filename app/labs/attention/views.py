@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 import streamlit as st
 
 from app.figures import attention as figures
 from app.labs.attention import bertviz_view, selection
+from app.labs.attention.selection import AttentionComparison
 from app.state import cache
 from app.ui import charts
 from peftcore.analysis import attention as analysis
@@ -33,7 +34,7 @@ class SelectedHead:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from here are called."""
+        """Return the start of the names of saved files."""
         return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
 
     @property
@@ -68,7 +69,7 @@ def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
 
 
 def _pick_number(title: str, name: str, count: int) -> int:
-    """A layer or head, counted from one for people and from nought in here."""
+    """A layer or head, counted from one for people and from zero in the code."""
     key = f"attention.{name}"
     if st.session_state.get(key, 1) > count:
         st.session_state[key] = count
@@ -80,7 +81,7 @@ def _select_head(layer: int, head: int) -> None:
 
 
 def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
-    """What is left out of the pictures: special tokens, learnt positions, one text of a pair."""
+    """Offer to leave out special tokens, virtual tokens, or one text of a pair."""
     display_titles = {
         "shown": "Shown",
         "hidden": "Hidden",
@@ -91,7 +92,7 @@ def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
         left, right = st.columns(2)
         for column, name, title, advice in (
             (left, "special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
-            (right, "learnt", "Learnt positions", "Positions of a prefix or a soft prompt."),
+            (right, "learnt", "Virtual tokens", "Positions of a prefix or a soft prompt."),
         ):
             options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
             chosen[name] = column.segmented_control(
@@ -191,13 +192,13 @@ def _pattern_panels(
 
 
 def _hover_notes(after: AttentionPattern, variation: Any) -> list[list[str]]:
-    """What is said of every head on hover."""
+    """Return the hover text of every head."""
     measures = analysis.measure_heads(after)
     return [
         [
-            f"learnt positions take {measures['learnt'][y, x]:.2f}, special tokens "
+            f"virtual tokens take {measures['learnt'][y, x]:.2f}, special tokens "
             f"{measures['special'][y, x]:.2f}"
-            + (f"; {variation[y, x]:.2f} looks elsewhere now" if variation is not None else "")
+            + (f"; {variation[y, x]:.2f} total variation" if variation is not None else "")
             for x in range(after.heads)
         ]
         for y in range(after.layers)
@@ -213,7 +214,7 @@ def _overview_table(after: AttentionPattern, variation: Any) -> pd.DataFrame:
             row: dict[str, Any] = {"Layer": y + 1, "Head": x + 1}
             row |= {MEASURES[name].title: values[y, x] for name, values in measures.items()}
             if variation is not None:
-                row["Looks elsewhere now"] = variation[y, x]
+                row["Total variation"] = variation[y, x]
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -243,10 +244,10 @@ def _show_measures(selected: SelectedHead) -> None:
     if selected.before is not None:
         variation = analysis.total_variation(selected.before, selected.after)[at]
         advice = (
-            "Share of attention that looks elsewhere than before (total variation): half the "
+            "Total variation distance between the rows before and after: half the "
             "summed change of each query, the mean over queries"
         )
-        next(columns).metric("Looks elsewhere", f"{variation:.1%}", help=advice)
+        next(columns).metric("Total variation", f"{variation:.1%}", help=advice)
     for name, values in after_measures.items():
         measure, share = MEASURES[name], MEASURES[name].unit == "share"
         unit = "" if share else f" ({measure.unit})"
@@ -281,7 +282,7 @@ def _show_caption(selected: SelectedHead, show: ShownSide) -> None:
     words = [f"n = 1 input, {seed}. P and S number the positions of a prefix or a soft prompt."]
     if show in ("Change", "Side by side"):
         words.append(
-            "Blue is attention gained, orange lost, all on one scale; a learnt position had none "
+            "Blue is attention gained, orange lost, all on one scale; a virtual token had none "
             "before."
         )
     if selected.after.attention_kind != "cross" and selected.before is not None and selected.layer:
@@ -321,7 +322,7 @@ def show_one_query(selected: SelectedHead) -> None:
     if side == "Before" and selected.before is not None:
         pattern, query = selected.before, _counterpart(selected, query)
         if query < 0:
-            st.info("This query is a learnt position, which the other model does not have.")
+            st.info("This query is a virtual token, which the other model does not have.")
             return
     trace = analysis.trace_query(pattern, selected.layer, selected.head, query)
     title = f"{trace.query.text} ({query + 1}) in {selected.position_text}, {side.lower()}"
@@ -338,12 +339,12 @@ def show_one_query(selected: SelectedHead) -> None:
         f"The query's vector times a key's, element by element (left), summed, times {scale:.3g}, "
         "plus what the model adds for the distance of two positions, is the score. e to the "
         "power of the score, divided by the sum over all keys, is the weight. Orange bars are "
-        "learnt positions; keys without a bar may not be looked at."
+        "virtual tokens; keys without a bar may not be looked at."
     )
 
 
 def _counterpart(selected: SelectedHead, query: int) -> int:
-    """The same token among the other model's queries; -1 for a learnt position."""
+    """The same token among the other model's queries; -1 for a virtual token."""
     assert selected.before is not None
     text = [i for i, t in enumerate(selected.after.queries) if t.kind not in analysis.LEARNED_KINDS]
     other_text = [
@@ -353,12 +354,55 @@ def _counterpart(selected: SelectedHead, query: int) -> int:
 
 
 def show_head_statistics(selected: SelectedHead) -> None:
-    """Every head in numbers over test examples, with intervals over seeds."""
-    comparison = selected.comparison
+    """Show every head in numbers over test examples, with intervals over seeds."""
+    after, before = _measure_heads(selected.comparison)
+    if after is None or (selected.comparison.before and before is None):
+        return
+    attention_kind = selected.after.attention_kind
+    statistics = after[attention_kind]
+    measure = st.segmented_control(
+        "Number",
+        list(statistics.measures),
+        default=next(iter(statistics.measures)),
+        required=True,
+        format_func=lambda name: MEASURES[name].title,
+        key=f"attention.measure.{len(statistics.measures)}",
+    )
+    sides: list[figures.Side] = ["after", "before", "change"] if before else ["after"]
+    side: figures.Side = st.segmented_control(
+        "Show",
+        sides,
+        default=sides[-1],
+        required=True,
+        format_func=str.capitalize,
+        key=f"attention.statistics.{len(sides)}",
+    )
+    head_rows = analysis.head_rows(before[attention_kind] if before else None, statistics, measure)
+    charts.chart(
+        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
+        key="attention.heads",
+        name=f"attention-{attention_kind}-{measure}-{side}",
+        alt=figures.head_measure_alt(head_rows, side, measure),
+        table=lambda: _rows_table(head_rows),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
+    )
+    st.caption(
+        f"{MEASURES[measure].help}. n = {statistics.examples} test examples, mean over their "
+        f"tokens; {statistics.seeds} seeds, 95 % intervals over seeds on hover and in the table. "
+        "Decoders read the gold target. A click on a cell chooses that head."
+    )
+    charts.image_format_control()
+
+
+Statistics: TypeAlias = dict[str, analysis.HeadStatistics]  # by kind of attention
+
+
+def _measure_heads(comparison: AttentionComparison) -> tuple[Statistics | None, Statistics | None]:
+    """Return what was measured of the model and of the one to compare with; None until asked."""
     examples = cache.split_examples(comparison.task, "test").examples
     if not examples:
-        st.info("This task has no test examples at hand.")
-        return
+        st.info("This task has no test examples on this machine.")
+        return None, None
     max_examples = min(len(examples), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.number_input(
@@ -375,57 +419,15 @@ def show_head_statistics(selected: SelectedHead) -> None:
             key="attention.measure",
             icon=":material/bar_chart:",
         )
-    after_statistics = selection.head_statistics(
-        comparison.after, comparison.task, count, examples, pressed
-    )
-    before_statistics = comparison.before and selection.head_statistics(
-        comparison.before, comparison.task, count, examples, pressed
-    )
-    if after_statistics is None or (comparison.before and not before_statistics):
+    options = (comparison.task, count, examples, pressed)
+    after = selection.head_statistics(comparison.after, *options)
+    before = selection.head_statistics(comparison.before, *options) if comparison.before else None
+    if after is None or (comparison.before and before is None):
         st.caption(
             f"Not measured yet. Every seed reads the first {count} test examples; the numbers "
             "stay for as long as this browser window."
         )
-        return
-    attention_kind = selected.after.attention_kind
-    measure = st.segmented_control(
-        "Number",
-        list(after_statistics[attention_kind].measures),
-        default=next(iter(after_statistics[attention_kind].measures)),
-        required=True,
-        format_func=lambda name: MEASURES[name].title,
-        key=f"attention.measure.{len(after_statistics[attention_kind].measures)}",
-    )
-    sides: list[figures.Side] = ["after", "before", "change"] if before_statistics else ["after"]
-    side: figures.Side = st.segmented_control(
-        "Show",
-        sides,
-        default="change" if before_statistics else "after",
-        required=True,
-        format_func=str.capitalize,
-        key=f"attention.statistics.{len(sides)}",
-    )
-    head_rows = analysis.head_rows(
-        before_statistics[attention_kind] if before_statistics else None,
-        after_statistics[attention_kind],
-        measure,
-    )
-    charts.chart(
-        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
-        key="attention.heads",
-        name=f"attention-{attention_kind}-{measure}-{side}",
-        alt=figures.head_measure_alt(head_rows, side, measure),
-        table=lambda: _rows_table(head_rows),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
-    st.caption(
-        f"{MEASURES[measure].help}. n = {after_statistics[attention_kind].examples} test "
-        "examples, mean over their "
-        f"tokens; {after_statistics[attention_kind].seeds} seeds, 95 % intervals over seeds on "
-        "hover and in the table. "
-        "Decoders read the gold target. A click on a cell chooses that head."
-    )
-    charts.image_format_control()
+    return after, before
 
 
 def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:

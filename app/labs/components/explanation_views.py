@@ -9,16 +9,15 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
-from app.compare.selection import task_title
 from app.figures import components as figures
 from app.figures.compare import find_measure
 from app.labs.components import selection as components_selection
-from app.state import cache
+from app.state import cache, run_catalog
+from app.state.run_catalog import method_title, task_title
 from app.theme import RunStyle
 from app.ui import widgets
 from app.ui.charts import chart
-from app.ui.run_styles import method_title, styles_by_run
+from app.ui.run_styles import styles_by_run
 from peftcore import paths
 from peftcore.analysis import explanations
 from peftcore.analysis.explanations import FLAGS
@@ -94,7 +93,7 @@ def show() -> None:
 
 
 def _styles_by_run(runs: Sequence[Run]) -> dict[str, RunStyle]:
-    """What runs are called and drawn with; those of SparseFit by what of the base they train."""
+    """Return how runs are drawn; those of SparseFit are called by the weights they train."""
     styles = styles_by_run(runs)
     names = {
         run.id: f"{method_title(run.spec.method)} · {weights_title}"
@@ -118,12 +117,13 @@ def _default_run_ids(runs: Sequence[Run]) -> list[str]:
         components_selection.trained_weights_title(run): run.id for run in sparsefit_runs
     }
     of_grid = [newest_by_name[name] for name in grid.SHIPPED_PRESETS if name in newest_by_name]
-    return [run.id for run in selection.suggest_runs(other_runs)] + of_grid
+    return [run.id for run in run_catalog.suggest_runs(other_runs)] + of_grid
 
 
 def _show_flags(
     task: str, qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
 ) -> None:
+    """Show how often each fault occurs in the explanations of each run."""
     st.header("Flags", anchor=False)
     shares = {styles[run].name: quality.shares for run, quality in qualities.items()}
     counts = {styles[run].name: len(quality.answers) for run, quality in qualities.items()}
@@ -299,6 +299,7 @@ def _show_examples(
 
 
 def _filter_title(name: str, answers: pd.DataFrame) -> str:
+    """Return the title of a filter, of flags with their number."""
     titles = {
         "best": "Right label, explanation nearest to gold",
         "worst": "Right label, explanation furthest from gold",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app.compare.selection import task_title
 from app.figures import compare
 from app.figures import components as figures
 from app.labs.components import picker_component, selection
 from app.state import cache
+from app.state.run_catalog import task_title
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, url_state, widgets
 from app.ui.charts import chart
@@ -41,7 +41,7 @@ class ScoredGrid:
 
     @property
     def file_stem(self) -> str:
-        """How files saved from here are called."""
+        """Return the start of the names of saved files."""
         return f"{self.spec.base}-{self.spec.task}-{self.grid.kind}"
 
 
@@ -79,7 +79,7 @@ def show() -> None:
 
 
 def _pick_spec() -> RunSpec:
-    """What every subset has in common."""
+    """Offer what every subset has in common."""
     kinds = METHODS[METHOD].kinds
     base_names = [info.name for info in cache.list_bases() if info.kind in kinds]
     mapped_bases = [name for name in base_names if selection.has_shipped_map(name)]
@@ -122,7 +122,7 @@ def _pick_spec() -> RunSpec:
 
 
 def _pick_presets(base: str) -> list[str]:
-    """Which of the paper's configurations are set side by side."""
+    """Offer the paper's configurations to set side by side."""
     presets = component_map.find_map(base).presets
     chosen: list[str] = st.multiselect(
         "Configurations",
@@ -135,6 +135,7 @@ def _pick_presets(base: str) -> list[str]:
 
 
 def _pick_metric(grid: SubsetGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:
+    """Offer the metrics that the runs of a grid have."""
     metrics = [name for name in GRID_METRICS if name in table]
     main_metric = tasks.find_task(spec.task).main_metric
     metrics = metrics if main_metric in metrics else [main_metric, *metrics]
@@ -149,6 +150,7 @@ def _pick_metric(grid: SubsetGrid, spec: RunSpec, table: pd.DataFrame) -> Scored
 
 
 def _show_charts(scored_grid: ScoredGrid) -> None:
+    """Show the scores of the subsets and their tests."""
     summary = subsets.subset_scores(scored_grid.table, scored_grid.metrics)
     chart(
         figures.subset_heatmap(summary, scored_grid.metrics),
@@ -218,7 +220,7 @@ def _show_differences(scored_grid: ScoredGrid) -> None:
 
 
 def _show_layer_effects(scored_grid: ScoredGrid) -> None:
-    """What each layer does."""
+    """Show what each layer does."""
     full_runs = scored_grid.table[scored_grid.table["name"] == component_grid.ALL_WEIGHTS]
     if full_runs.empty:
         st.info("Layers are judged against all of them together, and that run is not done yet.")
@@ -239,7 +241,7 @@ def _show_layer_effects(scored_grid: ScoredGrid) -> None:
 
 
 def _show_runs(grid: SubsetGrid) -> None:
-    """What of a grid is there, and the one job that trains the rest."""
+    """Show which runs of a grid exist, and the one job that trains the rest."""
     job = component_grid.grid_job(grid)
     title = f"Runs of this grid: {len(grid.done)} of {len(grid.subsets)} are done"
     with st.expander(title, expanded=bool(grid.missing)):
@@ -251,6 +253,7 @@ def _show_runs(grid: SubsetGrid) -> None:
 
 
 def _run_states(grid: SubsetGrid) -> pd.DataFrame:
+    """Return the state of every run of a grid."""
     rows = [
         {
             "Subset": subset.name,
@@ -285,6 +288,7 @@ def _count_done(cells: list[SweepCell]) -> int:
 
 
 def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
+    """Offer to train the missing runs in one job."""
     missing, status = len(grid.missing), job.status()
     if status.state == "failed":
         st.error(widgets.escape_markdown(status.message), icon=":material/error:")
@@ -309,7 +313,7 @@ def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
 
 
 def _show_progress(grid: SubsetGrid, job: SweepJob) -> None:
-    """How many runs are trained, which are under way, and the button that stops them all."""
+    """Show how many runs are trained, which are running, and a button that stops them all."""
     total, status = len(grid.subsets), job.status()
     statuses = [
         run.status() for subset in grid.missing if (run := cache.run_store().find(subset.spec))

@@ -78,18 +78,15 @@ def show_component_map(cell_map: ComponentMap) -> None:
 
     def changed() -> None:
         choice = (st.session_state.get(key) or {}).get("chosen")
-        if (
-            choice and choice["version"] == payload["version"]
-        ):  # not of a map that has been replaced
-            st.session_state[_session_key(cell_map)] = (
-                frozenset(choice["on"]) & cell_map.sizes.keys()
-            )
+        if choice and choice["version"] == payload["version"]:  # not of a map replaced since
+            chosen = frozenset(choice["on"]) & cell_map.sizes.keys()
+            st.session_state[_session_key(cell_map)] = chosen
 
     COMPONENT_MAP(key=key, data=payload, on_chosen_change=changed)
 
 
 def map_data(cell_map: ComponentMap) -> dict[str, Any]:
-    """What the browser draws: stacks of rows of cells, and what is on."""
+    """Return what the browser draws: stacks of rows of cells, and what is on."""
     stacks = [
         {
             "title": stack.capitalize(),
@@ -120,6 +117,7 @@ def map_data(cell_map: ComponentMap) -> dict[str, Any]:
 
 
 def _cell_data(cell_map: ComponentMap, cell: ComponentCell) -> dict[str, Any] | None:
+    """Return a cell as the browser shows it; None if the base has no such cell."""
     if cell not in cell_map.cells:
         return None
     size = cell_map.sizes[cell.name]

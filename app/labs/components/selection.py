@@ -34,12 +34,12 @@ def find_cell_map(name: str) -> ComponentMap:
 
 
 def has_shipped_map(name: str) -> bool:
-    """Whether counting needs no model library."""
+    """Return whether counting needs no model library."""
     return name in component_map.shipped_bases()
 
 
 def pick_base() -> str:
-    """A choice among the bases at hand and the published ones."""
+    """Offer the bases of this machine and the published ones."""
     local_bases = sorted(
         (info.name for info in cache.list_bases()), key=lambda name: not has_shipped_map(name)
     )
@@ -107,19 +107,20 @@ def settings_in_words(settings: Mapping[str, Any]) -> str:
 
 
 def trained_weights_title(run: Run) -> str:
-    """What a run of SparseFit trained, as short as it can be said; empty if its base is gone."""
+    """Return a short title of what a run of SparseFit trained; empty if its base is gone."""
     if not has_shipped_map(run.spec.base):
         return ""
     return find_cell_map(run.spec.base).title(run.spec.settings)
 
 
 def counts_on_other_bases(settings: Mapping[str, Any]) -> pd.DataFrame:
-    """What the same settings train in every base that ships; bases that lack them are left out."""
+    """Count what the same settings train in every other base that has such weights."""
     return _counts_on_other_bases(json.dumps(settings))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _counts_on_other_bases(settings_json: str) -> pd.DataFrame:
+    """Count what these settings train in every other base."""
     values, rows = json.loads(settings_json), []
     for name in component_map.shipped_bases():
         cell_map = component_map.shipped_map(name)
@@ -141,7 +142,7 @@ def _counts_on_other_bases(settings_json: str) -> pd.DataFrame:
 
 
 def can_train(name: str) -> bool:
-    """Whether a base can be trained here, and not only counted."""
+    """Return whether a base can be trained here, and not only counted."""
     return name in catalog.base_names()
 
 
@@ -161,6 +162,6 @@ def open_train_page(base: str, settings: Mapping[str, Any]) -> None:
 
 
 def show_count_note(base: str) -> None:
-    """What a published base's count leaves out or adds."""
+    """Say what a published base's count leaves out or adds."""
     if text := parameter_counts.NOTES.get(base):
         st.caption(widgets.escape_markdown(text))

@@ -49,7 +49,7 @@ def _show_counts(cell_map: ComponentMap, selected: frozenset[str]) -> None:
     """Numerator, denominator and share of what is on."""
     count = cell_map.count(selected)
     with st.container(horizontal=True):
-        st.metric("Trained numbers", f"{count:,}")
+        st.metric("Trainable parameters", f"{count:,}")
         st.metric("Of the base's", f"{cell_map.total:,}")
         st.metric("Share", f"{cell_map.percent(count):.3f} %")
     selection.show_count_note(cell_map.base)

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from app.state import cache
-from peftcore import paths
+from peftcore import paths, tasks
 from peftcore.labs.images import results_store, summary
+from peftcore.runs.store import Run, RunStore
 
 if TYPE_CHECKING:
     from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.labs.images.atom_interventions import AtomEffect
     from peftcore.labs.images.queries import GeneratedImages
-    from peftcore.runs.store import Run, RunStore
+
+
+IMAGES_PER_PROMPT = 8
+
+
+@dataclass(frozen=True)
+class ImagesSubject:
+    """A run, the index of one of its seeds, and the prompt that it draws."""
+
+    run: Run
+    seed: int
+    prompt: str
+
+    @property
+    def world(self) -> str:
+        """The kind of images that it draws."""
+        return tasks.find_task(self.run.spec.task).image_world
+
+
+BY_SUBJECT: dict[str | type, Callable[[Any], Any]] = cache.BY_ADAPTER | {
+    ImagesSubject: lambda asked: (*cache.adapter_version(asked.run), asked.seed, asked.prompt)
+}
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -30,7 +54,7 @@ def runs_of_task(task: str) -> list[Run]:
 
 
 def atom_runs_by_task() -> dict[str, list[Run]]:
-    """Runs whose atoms are at hand, by task; tasks without any are left out."""
+    """Return runs with atoms on this machine by task, leaving out tasks without any."""
     runs_by_task: dict[str, list[Run]] = {task: [] for task in results_store.TASKS}
     for run in _image_store(str(paths.workspace_folder())).all():
         is_atom_run = run.spec.method == "atoms" and run.spec.task in runs_by_task
@@ -43,158 +67,82 @@ def _is_done(run: Run) -> bool:
     return run.status().state == "done"
 
 
-def _cache_key(run: Run) -> tuple[str, str, int]:
-    file = run.folder / "adapter.safetensors"
-    return run.id, str(paths.workspace_folder()), file.stat().st_mtime_ns
-
-
+@st.cache_resource(max_entries=6, show_spinner="Putting the atoms on…", hash_funcs=cache.BY_ADAPTER)
 def atom_dictionary(run: Run) -> AtomDictionary:
-    """The atoms of every seed of a run."""
-    return _atom_dictionary(*_cache_key(run))
-
-
-@st.cache_resource(max_entries=6, show_spinner="Putting the atoms on…")
-def _atom_dictionary(run_id: str, home: str, adapter_version: int) -> AtomDictionary:
+    """Return the atoms of every seed of a run."""
     from peftcore.labs.images import compute
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
     return compute.load_dictionary(run, cache.base_model(run.spec.base))
 
 
-def ranked_atoms(run: Run, seed: int, by: str) -> list[int]:
-    """A seed's atoms, those needed most first."""
-    return _ranked_atoms(*_cache_key(run), seed, by)
-
-
-@st.cache_data(max_entries=64, show_spinner="Weighing the atoms…")
-def _ranked_atoms(run_id: str, home: str, adapter_version: int, seed: int, by: str) -> list[int]:
+@st.cache_data(max_entries=64, show_spinner="Ranking the atoms…", hash_funcs=BY_SUBJECT)
+def ranked_atoms(subject: ImagesSubject, by: str) -> list[int]:
+    """Return a seed's atoms, those needed most first."""
     from peftcore.labs.images import compute
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
-    return [
-        int(atom)
-        for atom in compute.rank_run_atoms(run, atom_dictionary(run), seed, compute.parse_order(by))
-    ]
+    run, order = subject.run, compute.parse_order(by)
+    return list(map(int, compute.rank_run_atoms(run, atom_dictionary(run), subject.seed, order)))
 
 
-def images_with_fewer_atoms(
-    run: Run, seed: int, by: str, prompt: str, count: int
-) -> dict[int, GeneratedImages]:
-    """Pictures of a prompt with fewer and fewer atoms, by their number; all are drawn at once."""
-    return _images_with_fewer_atoms(*_cache_key(run), seed, by, prompt, count)
-
-
-@st.cache_data(max_entries=128, show_spinner="Drawing with fewer and fewer atoms…")
-def _images_with_fewer_atoms(
-    run_id: str, home: str, adapter_version: int, seed: int, by: str, prompt: str, count: int
-) -> dict[int, GeneratedImages]:
+@st.cache_data(
+    max_entries=128, show_spinner="Drawing with fewer and fewer atoms…", hash_funcs=BY_SUBJECT
+)
+def images_with_fewer_atoms(subject: ImagesSubject, by: str) -> dict[int, GeneratedImages]:
+    """Draw with fewer and fewer atoms, by their number; all are drawn at once."""
     from peftcore.labs.images import compute, queries
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
-    dictionary = atom_dictionary(run)
-    counts = compute.kept_counts(dictionary.size)
+    atoms, order = atom_dictionary(subject.run), ranked_atoms(subject, by)
+    counts = compute.kept_counts(atoms.size)
     images = queries.generate_with_fewer_atoms(
-        dictionary, ranked_atoms(run, seed, by), seed, counts, prompt, count
+        atoms, order, subject.seed, counts, subject.prompt, IMAGES_PER_PROMPT
     )
     return dict(zip(counts, images, strict=True))
 
 
-def images_by_layer(
-    run: Run, seed: int, prompt: str, count: int, first: int
-) -> dict[str, GeneratedImages]:
-    """Pictures of a prompt with each layer's atoms alone, and with all but those."""
-    return _images_by_layer(*_cache_key(run), seed, prompt, count, first)
-
-
-@st.cache_data(max_entries=128, show_spinner="Drawing layer by layer…")
-def _images_by_layer(
-    run_id: str, home: str, adapter_version: int, seed: int, prompt: str, count: int, first: int
-) -> dict[str, GeneratedImages]:
+@st.cache_data(max_entries=128, show_spinner="Drawing layer by layer…", hash_funcs=BY_SUBJECT)
+def images_by_layer(subject: ImagesSubject) -> dict[str, GeneratedImages]:
+    """Draw with each layer's atoms alone, and with all but those."""
     from peftcore.labs.images import queries
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
-    return queries.generate_by_layer(atom_dictionary(run), seed, prompt, count, first)
+    atoms = atom_dictionary(subject.run)
+    return queries.generate_by_layer(atoms, subject.seed, subject.prompt, IMAGES_PER_PROMPT, 0)
 
 
+@st.cache_resource(
+    max_entries=64, show_spinner="Leaving out atoms one by one…", hash_funcs=cache.BY_ADAPTER
+)
 def atom_effects(run: Run, seed: int, most: int) -> list[AtomEffect]:
-    """What each of a seed's most important atoms does."""
-    return _atom_effects(*_cache_key(run), seed, most)
-
-
-@st.cache_resource(max_entries=64, show_spinner="Taking atoms away one by one…")
-def _atom_effects(
-    run_id: str, home: str, adapter_version: int, seed: int, most: int
-) -> list[AtomEffect]:
+    """Describe what each of a seed's most important atoms does."""
     from peftcore.labs.images import queries
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
     return queries.describe_atoms(run, atom_dictionary(run), seed, most)
 
 
-def images_at_strengths(
-    run: Run, seed: int, atom: int, prompt: str, count: int, first: int
-) -> dict[str, GeneratedImages]:
-    """Pictures of a prompt with one atom off, as it is, and stronger."""
-    return _images_at_strengths(*_cache_key(run), seed, atom, prompt, count, first)
-
-
-@st.cache_data(max_entries=128, show_spinner="Drawing with the atom at several strengths…")
-def _images_at_strengths(
-    run_id: str,
-    home: str,
-    adapter_version: int,
-    seed: int,
-    atom: int,
-    prompt: str,
-    count: int,
-    first: int,
-) -> dict[str, GeneratedImages]:
+@st.cache_data(
+    max_entries=128,
+    show_spinner="Drawing with the atom at several strengths…",
+    hash_funcs=BY_SUBJECT,
+)
+def images_at_strengths(subject: ImagesSubject, atom: int) -> dict[str, GeneratedImages]:
+    """Draw with one atom off, as it is, and stronger."""
     from peftcore.labs.images import queries
 
-    run = results_store.open_image_run(run_id, with_atoms=True)
-    dictionary = atom_dictionary(run)
-    return queries.generate_at_strengths(dictionary, seed, atom, prompt, count, first)
-
-
-def images_with_both(
-    concept: Run, style: Run, seed: int, shares: tuple[float, float], prompt: str, count: int
-) -> dict[str, GeneratedImages]:
-    """Pictures of a prompt with two runs' atoms at shares, with each alone, and with none."""
-    return _images_with_both(*_cache_key(concept), *_cache_key(style), seed, shares, prompt, count)
-
-
-@st.cache_data(max_entries=128, show_spinner="Drawing with both…")
-def _images_with_both(
-    concept: str,
-    home: str,
-    adapter_version: int,
-    style: str,
-    other_home: str,
-    other_adapter_version: int,
-    seed: int,
-    shares: tuple[float, float],
-    prompt: str,
-    count: int,
-) -> dict[str, GeneratedImages]:
-    from peftcore.labs.images import queries
-
-    first, second = (
-        atom_dictionary(results_store.open_image_run(name, with_atoms=True))
-        for name in (concept, style)
+    return queries.generate_at_strengths(
+        atom_dictionary(subject.run), subject.seed, atom, subject.prompt, IMAGES_PER_PROMPT, 0
     )
-    return queries.generate_with_joined_atoms(first, second, seed, shares, prompt, count)
 
 
-def images_of_base(base: str, prompt: str, count: int) -> GeneratedImages:
-    """What the untouched base draws."""
-    return _images_of_base(base, prompt, count)
-
-
-@st.cache_data(max_entries=64, show_spinner="Drawing…")
-def _images_of_base(base: str, prompt: str, count: int) -> GeneratedImages:
+@st.cache_data(max_entries=128, show_spinner="Drawing with both…", hash_funcs=BY_SUBJECT)
+def images_with_both(
+    subject: ImagesSubject, other: Run, shares: tuple[float, float]
+) -> dict[str, GeneratedImages]:
+    """Draw with two runs' atoms at shares, with each alone, and with none."""
     from peftcore.labs.images import queries
 
-    return queries.generate_from_base(cache.base_model(base), prompt, count)
+    first, second = atom_dictionary(subject.run), atom_dictionary(other)
+    return queries.generate_with_joined_atoms(
+        first, second, subject.seed, shares, subject.prompt, IMAGES_PER_PROMPT
+    )
 
 
 def pruning_intervals(run: Run) -> pd.DataFrame:
@@ -211,7 +159,7 @@ def _pruning_intervals(figure_name: str, home: str, figure_version: float) -> pd
 
 
 def metric_rise(run: Run, metric: str, order: str) -> summary.Monotonicity:
-    """How steadily a metric rises along an order of a run's atoms."""
+    """Measure how steadily a metric rises along an order of a run's atoms."""
     figure_name = f"prune-{run.id}"
     return _metric_rise(
         figure_name,

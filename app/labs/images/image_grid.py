@@ -6,8 +6,8 @@ A chart of fixed panels would shrink with its window until titles run into one a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 import streamlit as st
 
@@ -26,100 +26,85 @@ STYLE = """<style>
 @media (max-width: 640px) {
   .pictures {gap: .6rem; grid-template-columns: repeat(var(--narrow), minmax(0, 1fr))}}
 </style>"""
-PANEL_SIDE, CAPTION_HEIGHT, PANEL_GAP = (
-    216,
-    44,
-    18,
-)  # pixels of a saved panel's width, its words, and between panels
+PANEL_SIDE, CAPTION_HEIGHT, PANEL_GAP = 216, 44, 18  # pixels, in a saved file
 
 
-def show(
-    world: str,
-    panels: Panels,
-    notes: Mapping[str, str],
-    descriptions: Mapping[str, Sequence[str]],
-    *,
-    key: str,
-    name: str,
-    columns: int = 4,
-    across: int = 3,
-) -> None:
-    """A panel of pictures for every name with a note, the same as a table, and both to save."""
-    st.html(STYLE + panels_html(world, panels, notes, columns, across))
-    with st.expander(charts.TABLE_TITLE, icon=charts.TABLE_ICON):
-        widgets.table_with_download(
-            figures.image_table(panels, descriptions),
-            key=f"{key}.table",
-            name=name,
-            alt="Every picture",
+@dataclass(frozen=True)
+class ImageGrid:
+    """Panels of images by name, each with a note and what a reader sees in every image."""
+
+    world: str
+    panels: Panels
+    notes: Mapping[str, str]
+    descriptions: Mapping[str, Sequence[str]]
+    columns: int = 4  # images side by side in a panel
+    across: int = 3  # panels side by side where there is space
+
+    def show(self, key: str, name: str) -> None:
+        """Show the panels, the same as a table, and both as files called `name`."""
+        st.html(STYLE + self.html())
+        with st.expander(charts.TABLE_TITLE, icon=charts.TABLE_ICON):
+            widgets.table_with_download(
+                figures.image_table(self.panels, self.descriptions),
+                key=f"{key}.table",
+                name=name,
+                alt="Every picture",
+            )
+            st.download_button(
+                "Download the pictures as SVG",
+                self.svg(),
+                file_name=f"{name}.svg",
+                mime="image/svg+xml",
+                key=f"{key}.svg",
+                on_click="ignore",
+                icon=":material/image:",
+            )
+
+    def html(self) -> str:
+        """Return the panels as HTML."""
+        panels = "".join(
+            f"<figure><figcaption><b>{escape(name)}</b>{self._note_html(name)}</figcaption>"
+            f'<img src="{self._image_url(name)}" alt="{escape(self._alt_text(name))}"></figure>'
+            for name in self.panels
         )
-        st.download_button(
-            "Download the pictures as SVG",
-            panels_svg(world, panels, notes, columns, across),
-            file_name=f"{name}.svg",
-            mime="image/svg+xml",
-            key=f"{key}.svg",
-            on_click="ignore",
-            icon=":material/image:",
+        narrow_columns = 3 if self.across > 4 else 2  # on a phone
+        style = f"--across: {self.across}; --narrow: {narrow_columns}"
+        return f'<div class="pictures" style="{style}">{panels}</div>'
+
+    def svg(self) -> bytes:
+        """Return the panels as one SVG file on white."""
+        heights = [-(-len(images) // self.columns) for images in self.panels.values()]  # in rows
+        panel_height = CAPTION_HEIGHT + PANEL_SIDE * max(heights) / self.columns + PANEL_GAP
+        rows, across = -(-len(heights) // self.across), min(self.across, len(heights))
+        width, height = (
+            across * (PANEL_SIDE + PANEL_GAP) + PANEL_GAP,
+            rows * panel_height + PANEL_GAP,
         )
+        parts = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
+            'font-family="sans-serif" font-size="13" fill="#1B2430">'
+            '<rect width="100%" height="100%" fill="#FFFFFF"/>'
+        ]
+        for index, (name, image_rows) in enumerate(zip(self.panels, heights, strict=True)):
+            row, column = divmod(index, self.across)
+            x, y = PANEL_GAP + column * (PANEL_SIDE + PANEL_GAP), PANEL_GAP + row * panel_height
+            parts.append(
+                f'<text x="{x:g}" y="{y + 12:g}" font-weight="bold">{escape(name)}</text>'
+                f'<text x="{x:g}" y="{y + 30:g}">{escape(self.notes.get(name, ""))}</text>'
+                f'<image x="{x:g}" y="{y + CAPTION_HEIGHT:g}" width="{PANEL_SIDE}" '
+                f'height="{PANEL_SIDE * image_rows / self.columns:g}" '
+                f'preserveAspectRatio="xMinYMin" style="image-rendering: pixelated" '
+                f'href="{self._image_url(name)}"/>'
+            )
+        return "".join([*parts, "</svg>"]).encode()
 
+    def _image_url(self, name: str) -> str:
+        tiled = figures.tile_images(self.world, self.panels[name], self.columns)
+        return figures.png_data_url(tiled)
 
-def panels_html(
-    world: str, panels: Panels, notes: Mapping[str, str], columns: int = 4, across: int = 3
-) -> str:
-    """The panels as HTML, so many across where there is room."""
-    figures_html = "".join(
-        f"<figure><figcaption><b>{escape(name)}</b>{_note_html(notes.get(name, ''))}</figcaption>"
-        f'<img src="{_image_url(world, pictures, columns)}" alt="{escape(_alt_text(name, notes))}">'
-        "</figure>"
-        for name, pictures in panels.items()
-    )
-    narrow_columns = 3 if across > 4 else 2  # on a phone
-    style = f"--across: {across}; --narrow: {narrow_columns}"
-    return f'<div class="pictures" style="{style}">{figures_html}</div>'
+    def _note_html(self, name: str) -> str:
+        return f"<br>{escape(self.notes[name])}" if self.notes.get(name) else ""
 
-
-def panels_svg(
-    world: str, panels: Panels, notes: Mapping[str, str], columns: int = 4, across: int = 3
-) -> bytes:
-    """The panels as one SVG file on white."""
-    max_rows = max(-(-len(pictures) // columns) for pictures in panels.values())
-    panel_height = CAPTION_HEIGHT + PANEL_SIDE * max_rows / columns + PANEL_GAP
-    rows, panels_across = -(-len(panels) // across), min(across, len(panels))
-    width, height = (
-        panels_across * (PANEL_SIDE + PANEL_GAP) + PANEL_GAP,
-        rows * panel_height + PANEL_GAP,
-    )
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
-        'font-family="sans-serif" font-size="13" fill="#1B2430">'
-        '<rect width="100%" height="100%" fill="#FFFFFF"/>'
-    ]
-    for index, (name, pictures) in enumerate(panels.items()):
-        x, y = (
-            PANEL_GAP + (index % across) * (PANEL_SIDE + PANEL_GAP),
-            PANEL_GAP + (index // across) * panel_height,
-        )
-        image_height = PANEL_SIDE * -(-len(pictures) // columns) / columns
-        parts.append(
-            f'<text x="{x:g}" y="{y + 12:g}" font-weight="bold">{escape(name)}</text>'
-            f'<text x="{x:g}" y="{y + 30:g}">{escape(notes.get(name, ""))}</text>'
-            f'<image x="{x:g}" y="{y + CAPTION_HEIGHT:g}" width="{PANEL_SIDE}" '
-            f'height="{image_height:g}" '
-            f'preserveAspectRatio="xMinYMin" style="image-rendering: pixelated" '
-            f'href="{_image_url(world, pictures, columns)}"/>'
-        )
-    return "".join([*parts, "</svg>"]).encode()
-
-
-def _image_url(world: str, pictures: Sequence[Picture], columns: int) -> Any:
-    return figures.png_data_url(figures.tile_images(world, pictures, columns))
-
-
-def _note_html(words: str) -> str:
-    return f"<br>{escape(words)}" if words else ""
-
-
-def _alt_text(name: str, notes: Mapping[str, str]) -> str:
-    note = notes.get(name, "")
-    return f"Pictures drawn with {name}" + (f": {note}" if note else "")
+    def _alt_text(self, name: str) -> str:
+        note = self.notes.get(name)
+        return f"Pictures drawn with {name}" + (f": {note}" if note else "")

@@ -12,14 +12,13 @@ from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection, views
 from app.labs.images.views import MIX_TITLES
 from app.state import wait_for_imports
-from app.ui import widgets
+from app.ui import pickers, widgets
 from app.ui.charts import chart
 from peftcore.labs.images import results_store, summary
 
 if TYPE_CHECKING:
     from peftcore.labs.images.queries import GeneratedImages
 
-IMAGES_PER_PROMPT = 8  # pictures of a prompt
 ORDER_HELP: Mapping[str, str] = {
     "earned": "its share of the loss's fall while all atoms come in together, on new examples of "
     "training and validation",
@@ -54,9 +53,7 @@ def show_fewer_atoms() -> None:
             f"{figures.ORDER_TITLES[name]}: {words}" for name, words in ORDER_HELP.items()
         ),
     )
-    images_by_count = cache.images_with_fewer_atoms(
-        run, subject.seed, by, subject.prompt, IMAGES_PER_PROMPT
-    )
+    images_by_count = cache.images_with_fewer_atoms(subject, by)
     atoms_kept = st.select_slider(
         "Atoms kept",
         list(images_by_count),
@@ -87,19 +84,19 @@ def show_fewer_atoms() -> None:
         alt="What is read at every slider place",
     )
     st.caption(
-        f"The {IMAGES_PER_PROMPT} pictures of this prompt and seed at every place of the slider."
+        f"The {cache.IMAGES_PER_PROMPT} pictures of this prompt and seed at every number of atoms."
     )
 
 
 def _slider_table(world: str, images_by_count: Mapping[int, GeneratedImages]) -> pd.DataFrame:
-    """What is read in the pictures at every number of atoms, and how many changed."""
+    """Return what is read in the images at every number of atoms, and how many changed."""
     rows = []
     for count, images in images_by_count.items():
         pairs = zip(images.pictures, images_by_count[0].pictures, strict=True)
         rows.append(
             {
                 "Atoms kept": count,
-                "As asked (%)": _in_percent(images.alignment),
+                "Match the prompt (%)": _in_percent(images.alignment),
                 f"{figures.BELIEF_TITLES[world]} (%)": _in_percent(images.belief),
                 "Pictures changed": sum(one != other for one, other in pairs),
                 "Read as": ", ".join(sorted(set(images.descriptions))),
@@ -117,9 +114,7 @@ def show_layers() -> None:
     subject = selection.pick_subject()
     if subject is None:
         return
-    images_by_panel = cache.images_by_layer(
-        subject.run, subject.seed, subject.prompt, IMAGES_PER_PROMPT, 0
-    )
+    images_by_panel = cache.images_by_layer(subject)
     # None and all begin the two rows, each layer alone above all but it.
     none, all_atoms = list(images_by_panel)[0 :: len(images_by_panel) - 1]
     half_count = len(images_by_panel) // 2
@@ -192,9 +187,7 @@ def show_single_atoms() -> None:
         name=f"{run.id}-atom-{atom}",
         alt=f"Atom {atom}: {effects[atom].describe(world)}",
     )
-    images_by_panel = cache.images_at_strengths(
-        run, seed, atom, subject.prompt, IMAGES_PER_PROMPT, 0
-    )
+    images_by_panel = cache.images_at_strengths(subject, atom)
     _show_panels(
         world,
         {name.capitalize(): images for name, images in images_by_panel.items()},
@@ -215,11 +208,13 @@ def show_combined_runs() -> None:
         return
     left, middle, right = st.columns([3, 3, 1])
     with left:
-        concept = selection.pick_run("Shape", runs_by_task["pictures_concept"], "images.concept")
+        concept = selection.pick_run_of_atoms(
+            "Shape", runs_by_task["pictures_concept"], "images.concept"
+        )
     with middle:
-        style = selection.pick_run("Style", runs_by_task["pictures_style"], "images.style")
+        style = selection.pick_run_of_atoms("Style", runs_by_task["pictures_style"], "images.style")
     with right:
-        seed = selection.pick_seed([concept, style], "images.together.seed")
+        seed = pickers.pick_seed([concept, style], "images.together.seed")
     prompt = selection.pick_prompt("scenes", selection.COMBINED_PROMPT, "together")
     left, right = st.columns(2)
     concept_share = left.slider(
@@ -231,7 +226,7 @@ def show_combined_runs() -> None:
     if not prompt:
         return
     images_by_panel = cache.images_with_both(
-        concept, style, seed, (concept_share, style_share), prompt, IMAGES_PER_PROMPT
+        cache.ImagesSubject(concept, seed, prompt), style, (concept_share, style_share)
     )
     _show_panels(
         "scenes",
@@ -256,17 +251,15 @@ def _show_panels(
     columns: int = 4,
     across: int,
 ) -> None:
-    """Pictures side by side, what share of each panel is as asked, and who says so."""
-    image_grid.show(
+    """Show images side by side, the share of each panel that matches the prompt, and the judge."""
+    image_grid.ImageGrid(
         world,
         {panel: images.pictures for panel, images in images_by_panel.items()},
         {panel: _alignment_note(images.alignment) for panel, images in images_by_panel.items()},
         {panel: images.descriptions for panel, images in images_by_panel.items()},
-        key=key,
-        name=name,
-        columns=columns,
-        across=across,
-    )
+        columns,
+        across,
+    ).show(key, name)
     st.caption(
         "Every panel is drawn with the same chance, so pictures in the same place differ only by "
         f"the atoms in force. {views.reader_note(world)}"
@@ -276,5 +269,7 @@ def _show_panels(
 
 
 def _alignment_note(alignment: float | None) -> str:
-    """What share is as asked, if the prompt asks for something that can be read back."""
-    return "not judged" if alignment is None else f"{figures.format_percent(alignment)} as asked"
+    """Return the share that matches the prompt in words, if a classifier can judge it."""
+    if alignment is None:
+        return "not judged"
+    return f"{figures.format_percent(alignment)} match the prompt"

@@ -6,13 +6,13 @@ The task lives in the address and is the same in every view.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
 from app.labs.images import cache
+from app.labs.images.cache import ImagesSubject
 from app.state import wait_for_imports
-from app.ui import url_state, widgets
+from app.ui import pickers, url_state, widgets
 from peftcore import tasks
 from peftcore.labs.images import results_store
 from peftcore.pretraining import image_models
@@ -30,14 +30,14 @@ TASK_TITLES = {
     "pictures_digit_alone": "Unseen digit, nothing rehearsed",
 }
 TASK_NOTES = {
-    "pictures_digit": f"New is the digit {digits.UNSEEN_DIGIT}, which the base never saw; old "
-    "digits are rehearsed beside it.",
-    "pictures_digit_alone": f"The digit {digits.UNSEEN_DIGIT} again, with no old digits beside it: "
+    "pictures_digit": f"New is the digit {digits.UNSEEN_DIGIT}, which pretraining left out; old "
+    "digits are rehearsed with it.",
+    "pictures_digit_alone": f"The digit {digits.UNSEEN_DIGIT} again, without old digits: "
     "what is forgotten shows among old prompts.",
-    "pictures_concept": f"New is the shape {scenes.UNSEEN_SHAPE}, which no scene that the base saw "
-    "has; old scenes are rehearsed beside it.",
+    "pictures_concept": f"New is the shape {scenes.UNSEEN_SHAPE}, which pretraining left out; "
+    "old scenes are rehearsed with it.",
     "pictures_style": f"New are scenes “{scenes.UNSEEN_STYLE}”, in which every shape is black; old "
-    "scenes are rehearsed beside them.",
+    "scenes are rehearsed with them.",
 }
 PROMPTS: Mapping[str, tuple[str, ...]] = {
     "digits": tuple(digits.digit_prompt(w) for w in (digits.UNSEEN_DIGIT, *digits.SEEN_DIGITS)),
@@ -57,32 +57,14 @@ COMBINED_PROMPT = 5  # the prompt that asks for an unseen shape in an unseen sty
 OWN_WORDS = "My own words"
 
 
-@dataclass(frozen=True)
-class ImagesSubject:
-    """A run, one of its seeds by place, and what it is asked to draw."""
-
-    run: Run
-    seed: int
-    prompt: str
-
-    @property
-    def world(self) -> str:
-        """What kind of pictures it draws."""
-        return tasks.find_task(self.run.spec.task).image_world
-
-
 def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
-    """Which of these tasks is looked at."""
+    """Offer these tasks; return the name of the chosen one."""
     if FORMER_TASK_PARAM in st.query_params:
         requested = st.query_params[FORMER_TASK_PARAM]
         del st.query_params[FORMER_TASK_PARAM]
         st.query_params[TASK_PARAM] = requested
     on_change = url_state.sync_with_url(
-        "Task",
-        TASK_PARAM,
-        task_names,
-        format_option=TASK_TITLES.__getitem__,
-        missing=_why_task_missing,
+        _why_task_missing, TASK_PARAM, task_names, format_option=TASK_TITLES.__getitem__
     )
     task_name = st.segmented_control(
         "Task",
@@ -98,14 +80,15 @@ def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
 
 
 def _why_task_missing(requested: str) -> str:
+    """Explain why the task that an address asks for is not shown."""
     title = TASK_TITLES.get(requested)
     if title is None:
         return f"There is no task “{requested[:60]}” here."
-    return f"No atoms of “{title}” are at hand: train sparse atoms on it to see them."
+    return f"There are no atoms of “{title}” yet: train sparse atoms on it first."
 
 
 def pick_task_with_atoms() -> tuple[str, list[Run]]:
-    """A task that has a run whose atoms are at hand, and these runs; empty while none has."""
+    """A task that has a run with atoms, and these runs; empty while none has."""
     runs_by_task = cache.atom_runs_by_task()
     if not runs_by_task:
         show_no_runs("pictures_digit")
@@ -121,14 +104,14 @@ def pick_subject() -> ImagesSubject | None:
         return None
     left, right = st.columns([3, 1])
     with left:
-        run = pick_run("Run", runs, f"images.run.{task}")
+        run = pick_run_of_atoms("Run", runs, f"images.run.{task}")
     with right:
-        seed = pick_seed([run], f"images.seed.{task}")
+        seed = pickers.pick_seed([run], f"images.seed.{task}")
     prompt = pick_prompt(tasks.find_task(task).image_world, DEFAULT_PROMPTS.get(task, 0), task)
     return ImagesSubject(run, seed, prompt) if prompt else None
 
 
-def pick_run(label: str, runs: Sequence[Run], key: str) -> Run:
+def pick_run_of_atoms(label: str, runs: Sequence[Run], key: str) -> Run:
     """One of several runs."""
     runs_by_id = {run.id: run for run in runs}
     return runs_by_id[
@@ -141,17 +124,6 @@ def pick_run(label: str, runs: Sequence[Run], key: str) -> Run:
 def _run_label(run: Run) -> str:
     spec = run.spec
     return f"{spec.training.shots} examples, {spec.training.steps} steps · {run.id}"
-
-
-def pick_seed(runs: Sequence[Run], key: str) -> int:
-    """The place of a seed in runs that are looked at together; shown are the seeds' numbers."""
-    numbers = list(zip(*(run.spec.population.seed_numbers() for run in runs), strict=False))
-    return st.selectbox(
-        "Seed",
-        range(len(numbers)),
-        format_func=lambda index: " and ".join(map(str, dict.fromkeys(numbers[index]))),
-        key=key,
-    )
 
 
 def pick_prompt(world: str, first: int, key: str) -> str:
@@ -177,7 +149,7 @@ def pick_prompt(world: str, first: int, key: str) -> str:
 
 
 def show_no_runs(task: str) -> None:
-    """What a view shows while there is no run of a task to look at."""
+    """Say what to do while there is no run of a task."""
     widgets.empty_state(
         "No run to look at yet",
         f"Train sparse atoms on “{tasks.find_task(task).title}”, and other methods beside them.",

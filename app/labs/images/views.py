@@ -11,9 +11,9 @@ import streamlit as st
 
 from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection
+from app.state.run_catalog import method_title
 from app.ui import job_panel, widgets
 from app.ui.charts import chart
-from app.ui.run_styles import method_title
 from app.ui.widgets import escape_markdown
 from peftcore import tasks
 from peftcore.analysis.comparison import Interval, interval
@@ -26,7 +26,7 @@ MIX_TITLES = {"none": "No atoms", "concept": "The shape's", "style": "The style'
 
 
 def show_methods() -> None:
-    """What every method drew for the same prompts, and how often that was right."""
+    """Show what every method drew for the same prompts, and how often that was right."""
     task = selection.pick_image_task()
     runs = _newest_per_method(cache.runs_of_task(task))
     if not runs:
@@ -41,7 +41,7 @@ def show_methods() -> None:
             default="New",
             required=True,
             key="images.age",
-            help="New: what the base never saw. Old: what it could draw before",
+            help="New: what pretraining left out. Old: what the base could draw before",
         )
         seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}", width=120)
     panels, notes, descriptions = {}, {}, {}
@@ -60,17 +60,10 @@ def show_methods() -> None:
             correct = [
                 bool(recognise.matches_prompt(world, prompt, picture)) for prompt, picture in pairs
             ]
-        notes[name] = f"{sum(correct)} of {len(correct)} as asked"
+        notes[name] = f"{sum(correct)} of {len(correct)} match the prompt"
     prompts = rows.source.tolist()
-    image_grid.show(
-        world,
-        panels,
-        notes,
-        descriptions,
-        key=f"images.methods.{task}.{age}",
-        name=f"{task}-{age.lower()}",
-        columns=4,
-        across=3,
+    image_grid.ImageGrid(world, panels, notes, descriptions).show(
+        f"images.methods.{task}.{age}", f"{task}-{age.lower()}"
     )
     st.caption(
         f"The same {len(prompts)} prompts, drawn with the same chance by every method, seed "
@@ -81,6 +74,7 @@ def show_methods() -> None:
 
 
 def _show_scores(task: str, runs: list[Run]) -> None:
+    """Show the scores of every method on new and old prompts."""
     stored_figures = {run.id: results_store.load_figure(f"prune-{run.id}") for run in runs}
     figures_by_run = {run_id: figure for run_id, figure in stored_figures.items() if figure}
     table = summary.scores_by_method(runs, figures_by_run)
@@ -101,7 +95,7 @@ def _show_scores(task: str, runs: list[Run]) -> None:
         f"{_base_scores_text(cache.runs_of_task(task))}"
     )
     st.caption(
-        "Share of pictures as asked, of new and of old prompts: mean and 95 % interval over "
+        "Share of images that match the prompt, new and old: mean and 95 % interval over "
         f"{spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
         f"{_old_examples_per_new(task) * spec.training.shots or 'no'} old ones beside them."
@@ -111,13 +105,13 @@ def _show_scores(task: str, runs: list[Run]) -> None:
 
 
 def _pruning_gain_text(figure: Mapping[str, Any]) -> str:
-    """What removing the atoms that earn least brings to new prompts, in words."""
+    """Say what removing the atoms that add least brings to new prompts."""
     table = summary.cross_validated_pruning(figure)
     new, old = (_signed_interval(interval(table[name])) for name in ("gain", "old_gain"))
     return (
-        f"Without the atoms that are needed least, the share as asked changes by {new} on new and "
-        f"by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for each "
-        "seed by the others."
+        f"Without the atoms that are needed least, the share that matches changes by {new} on new "
+        f"and by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for "
+        "each seed by the others."
     )
 
 
@@ -131,7 +125,7 @@ def _old_examples_per_new(task: str) -> int:
 
 
 def _base_scores_text(runs: list[Run]) -> str:
-    """What the base alone reaches on the same prompts, where atoms were pruned to nothing."""
+    """Say what the base alone reaches on the same prompts, where no atom was left."""
     for run in runs:
         figure = (
             results_store.load_figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
@@ -146,11 +140,11 @@ def _base_scores_text(runs: list[Run]) -> str:
 
 
 def show_editing() -> None:
-    """How many atoms pictures need: alignment against atoms removed."""
+    """Show how many atoms images need: alignment against atoms removed."""
     task, runs = selection.pick_task_with_atoms()
     if not task:
         return
-    run = selection.pick_run("Run", runs, f"images.editing.{task}")
+    run = selection.pick_run_of_atoms("Run", runs, f"images.editing.{task}")
     figure = results_store.load_figure(f"prune-{run.id}")
     if figure is None:
         offer_measurement("prune", run.id)
@@ -198,7 +192,7 @@ def show_pruning_curve(
 
 
 def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
-    """How steadily pictures become what was asked for as atoms are added in an order, in words."""
+    """Describe how steadily images approach the prompt as atoms are added in an order."""
     metric = summary.headline_metric(figure)
     rise = cache.metric_rise(run, metric, by)
     metric_title = figures.metric_title(tasks.find_task(run.spec.task).image_world, metric).lower()
@@ -216,7 +210,7 @@ def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
 
 
 def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
-    """How steadily a metric rises along every order, as a table."""
+    """Show in a table how steadily a metric rises along every order."""
     band = cache.pruning_intervals(run)
     rows = []
     for by in summary.ranked_orders(figure):
@@ -243,7 +237,7 @@ def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
         "Rank correlations of the number of atoms with the mean over seeds; 1 is monotone. "
         "Intervals by drawing seeds again and again. Steps up: from one number of atoms to the "
         "next without a fall; deepest fall: below what fewer atoms gave. Enough: from so many of "
-        f"{figure['atoms']} atoms on, the interval of the share as asked reaches that of all."
+        f"{figure['atoms']} atoms on, the interval of the share that matches reaches that of all."
     )
 
 
@@ -253,7 +247,7 @@ def _interval_text(value: float, low: float, high: float) -> str:
 
 
 def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
-    """What was measured of two runs' atoms at once, and at which shares they do best."""
+    """Show what was measured of two runs' atoms at once, and the best shares."""
     band = summary.mix_scores(figure)
     names = MIX_TITLES | {"chosen": _chosen_mix_title(figure)}
     chart(
@@ -267,7 +261,7 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
-        f"on new prompts of its own the shape's run draws {one:.2f} as asked and the style's "
+        f"on new prompts of its own the shape's run matches in {one:.2f} and the style's "
         f"{other:.2f}; were the two independent, both together would reach {independent:.2f}."
     )
     if "grid" not in figure:
@@ -290,7 +284,7 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     )
     st.caption(
         "Shares are tried on as many other prompts of the same kind, mean of "
-        f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes are as asked, "
+        f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes match, "
         "then most facts; above they are judged on the prompts that were not used to choose them."
     )
 
@@ -333,6 +327,6 @@ def reader_note(world: str) -> str:
         )
         return f"A classifier fitted on real digits says what is shown{accuracy_text}."
     return (
-        "A picture counts only if every pixel belongs to a shape that was asked for, in its colour "
+        "A picture counts only if every pixel belongs to a shape of the prompt, in its colour "
         f"and place. Shapes: {', '.join(scenes.SHAPES)}."
     )

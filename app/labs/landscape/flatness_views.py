@@ -9,13 +9,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
 from app.figures import landscape_flatness as figures
 from app.figures.compare import find_measure
 from app.figures.landscape import facts_text
 from app.labs.landscape import selection as landscape_selection
 from app.labs.landscape.selection import LandscapeSubject
-from app.state import cache
+from app.state import cache, run_catalog
 from app.ui import charts, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis import flatness
@@ -61,14 +60,14 @@ def show_flatness(subject: LandscapeSubject) -> None:
 
     st.caption(
         "How fast the loss rises around what each seed learnt: the smaller the numbers, the "
-        "flatter the ground."
+        "flatter the loss surface."
     )
     job_panel.show_job(LandscapeJob, job_request, show, "the flatness of every seed")
     _show_score_correlation(job_request, subject.run)
 
 
 def _show_score_correlation(job_request: LandscapeRequest, run: Run) -> None:
-    """Does flatness go with the test score?  Over the runs of this task that were measured."""
+    """Show flatness against the test score, over the measured runs of this task."""
     st.subheader("Do flatter adapters score higher?", anchor=False)
     metric = _main_metric(run)
     measured = _measured_rows(job_request, run, metric)
@@ -132,7 +131,7 @@ def _same_base_and_task(one: Run, other: Run) -> bool:
 
 
 def _main_metric(run: Run) -> str:
-    scores, task = run.scores(), selection.find_task(run.spec.task)
+    scores, task = run.scores(), run_catalog.find_task(run.spec.task)
     return task.main_metric if task and task.main_metric in scores else next(iter(scores), "")
 
 
@@ -171,7 +170,7 @@ def _measured_rows(job_request: LandscapeRequest, run: Run, metric: str) -> pd.D
 
 
 def show_validation(subject: LandscapeSubject) -> None:
-    """What random points of the simplex say of the validation draw, against one value."""
+    """Show the validation loss at random points of the simplex against one value."""
     if subject.vertices == 1:
         widgets.empty_state(
             "This run has one point only",
@@ -183,9 +182,8 @@ def show_validation(subject: LandscapeSubject) -> None:
 
     def show(landscape: LandscapeJob) -> None:
         measures = landscape.measures()
-        facts = {
-            k: v for k, v in landscape.facts.items() if k != "normalisation"
-        }  # none is used here
+        facts = dict(landscape.facts)
+        facts.pop("normalisation", None)  # none is used here
         if measures.empty:
             return
         _show_spread(landscape, measures, facts, subject)
@@ -193,8 +191,8 @@ def show_validation(subject: LandscapeSubject) -> None:
 
     st.caption(
         "Validation can be read once, at the centroid, or at random points of the simplex: one for "
-        "the whole draw, or one for each example. A copy is the draw read once at random points; "
-        "the mean of R copies strays less than one. Every seed and kept step is measured."
+        "the whole sample, or one for each example. A copy reads the sample once at random points; "
+        "the mean of R copies varies less than one. Every seed and kept step is measured."
     )
     job_request = subject.job_request("validation", seed=0, copies=60)
     job_panel.show_job(LandscapeJob, job_request, show, "the validation distribution")
@@ -206,6 +204,7 @@ def _show_spread(
     facts: dict[str, Any],
     subject: LandscapeSubject,
 ) -> None:
+    """Show the spread of validation losses at random points."""
     seed_number = subject.run.spec.population.seed_numbers()[subject.seed]
     seed_rows = measures[measures["seed"] == seed_number]
     row_by_look = {
@@ -237,7 +236,7 @@ def _show_spread(
 
 
 def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict[str, Any]) -> None:
-    """Does the stochastic estimate order checkpoints more like the test score does?"""
+    """Show which estimate orders checkpoints more as the test score does."""
     steps = measures[measures["look"] == "step"]
     st.subheader("Which estimate picks the better step?", anchor=False)
     if steps.empty:
@@ -279,26 +278,17 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
 
 
 def show_vertex_ablation(subject: LandscapeSubject) -> None:
-    """The same run with other numbers of vertices, all at once."""
-    run = subject.run
+    """Show the same run with other numbers of vertices, and offer to train those missing."""
     counts = " and ".join(", ".join(map(str, VERTEX_COUNTS)).rsplit(", ", 1))
     st.caption(f"The same run with {counts} vertices: does a larger simplex score higher?")
     try:
-        specs = request.specs_by_vertices(run.spec, VERTEX_COUNTS)
+        specs = request.specs_by_vertices(subject.run.spec, VERTEX_COUNTS)
     except BadInput as error:
         st.info(widgets.escape_markdown(str(error)))
         return
-    runs_by_vertices = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
-    states = {
-        vertices: vertex_run.status().state if vertex_run else ""
-        for vertices, vertex_run in runs_by_vertices.items()
-    }
+    runs = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
+    states = {vertices: run.status().state if run else "" for vertices, run in runs.items()}
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
-    done = {
-        vertices: vertex_run
-        for vertices, vertex_run in runs_by_vertices.items()
-        if vertex_run and vertex_run.status().state == "done"
-    }
     if missing:
         missing_counts = ", ".join(str(spec.population.vertices) for spec in missing)
         st.button(
@@ -310,44 +300,44 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
             args=(missing,),
             help="Everything else stays as this run has it; one run after the other",
         )
+    table = pd.DataFrame(
+        {
+            "Vertices": list(runs),
+            "State": [widgets.state_name(s) if s else "Not trained" for s in states.values()],
+            "Run": [f"/runs?run={run.id}" if run else None for run in runs.values()],
+        }
+    )
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Vertices": list(runs_by_vertices),
-                "State": [widgets.state_name(s) if s else "Not trained" for s in states.values()],
-                "Run": [
-                    f"/runs?run={vertex_run.id}" if vertex_run else None
-                    for vertex_run in runs_by_vertices.values()
-                ],
-            }
-        ),
+        table,
         hide_index=True,
         alt="State of the run with each number of vertices",
         column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
     )
+    done = [run for vertices, run in runs.items() if run and states[vertices] == "done"]
     if len(done) < 2:
         st.caption("Two finished runs make a chart.")
-        return
+    else:
+        _show_scores_by_vertices(subject.run, done)
+
+
+def _show_scores_by_vertices(run: Run, runs: Sequence[Run]) -> None:
+    """Show the score of runs by their number of vertices."""
     metric = _main_metric(run)
-    table = summarize_runs(cache.run_store().table(list(done.values())), metric)
-    table["vertices"] = [
-        next(vertices for vertices, vertex_run in done.items() if vertex_run.id == each)
-        for each in table["run"]
-    ]
+    table = summarize_runs(cache.run_store().table(runs), metric)
+    vertices = {each.id: each.spec.population.vertices for each in runs}
+    table["vertices"] = table["run"].map(vertices)
     table = table.sort_values("vertices", ignore_index=True)
     charts.chart(
         figures.score_by_vertices_chart(table, metric),
         key="landscape.ablation",
         name=f"vertices-{run.id}",
-        alt="; ".join(
-            f"{vertex_run.vertices} vertices: {vertex_run.mean:.3f}"
-            for vertex_run in table.itertuples()
-        ),
+        alt="; ".join(f"{row.vertices} vertices: {row.mean:.3f}" for row in table.itertuples()),
         table=table,
     )
 
 
 def _train_all(specs: Sequence[Any]) -> None:
+    """Queue runs, and start a worker for them."""
     queue = cache.job_queue()
     jobs = [queue.submit(spec) for spec in specs]
     if any(job.active for job in jobs):

@@ -1,16 +1,19 @@
-"""The point of a landscape that was clicked: it answers a text, and can be taken along."""
+"""The point of a landscape that was clicked: its answers, and its adapter as a file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache, wait_for_imports
+from app.state import cache, run_catalog, wait_for_imports
 from app.ui import widgets
 from peftcore.labs.landscape.request import LandscapeJob
+
+if TYPE_CHECKING:
+    from peftcore.models.base_model import BaseModel
 
 CHOSEN_KEY = "landscape.chosen"  # in the session: id of the landscape, number of the point
 
@@ -31,7 +34,7 @@ def chosen_point(landscape: LandscapeJob) -> int | None:
 
 
 def show_chosen_point(landscape: LandscapeJob, table: pd.DataFrame) -> None:
-    """Ask the clicked adapter, or take it along."""
+    """Offer a question to the clicked adapter, and its file."""
     point = chosen_point(landscape)
     if point is None or point >= len(table):
         st.caption("Click a point of the picture to put a question to the adapter there.")
@@ -50,6 +53,7 @@ def show_chosen_point(landscape: LandscapeJob, table: pd.DataFrame) -> None:
 
 
 def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> None:
+    """Offer a text to answer, and the adapter as a file."""
     run = cache.run_store().open(landscape.request.adapter_refs()[0].run)
     rows = cache.split_examples(run.spec.task, "test")
     text = st.text_area(
@@ -63,8 +67,8 @@ def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> 
     with st.container(horizontal=True, vertical_alignment="center"):
         pressed = st.button("Ask this point", key="landscape.ask", icon=":material/send:")
         st.download_button(
-            "Take this adapter along",
-            lambda: cache.point_adapter_file(landscape.request, weights),
+            "Download this adapter",
+            lambda: _point_adapter_file(landscape, weights),
             file_name=f"adapter-{landscape.id}-{chosen_point(landscape)}.safetensors",
             key="landscape.take",
             icon=":material/download:",
@@ -73,9 +77,30 @@ def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> 
         )
     if pressed and text.strip():
         with st.spinner("Answering…", show_time=True):
-            answer = cache.point_answer(landscape.request, weights, text)
-        task = selection.find_task(run.spec.task)
+            answer = point_answer(landscape, weights, text)
+        task = run_catalog.find_task(run.spec.task)
         gold = next((example.target for example in rows.examples if example.source == text), "")
         st.markdown(f"**Answer**: {widgets.escape_markdown(answer) or 'nothing'}")
         if gold and task:
             st.caption(widgets.escape_markdown(f"Reference: {gold}"))
+
+
+def _base_of(landscape: LandscapeJob) -> BaseModel:
+    run = cache.run_store().open(landscape.request.adapter_refs()[0].run)
+    return cache.base_model(run.spec.base)
+
+
+@st.cache_data(
+    max_entries=256, show_spinner=False, hash_funcs={LandscapeJob: lambda job: str(job.folder)}
+)
+def point_answer(landscape: LandscapeJob, weights: tuple[float, ...], text: str) -> str:
+    """Return the answer of the adapter at a point to a text."""
+    from peftcore.labs.landscape import compute
+
+    return compute.answer_at_point(landscape.request, weights, _base_of(landscape), text)
+
+
+def _point_adapter_file(landscape: LandscapeJob, weights: tuple[float, ...]) -> bytes:
+    from peftcore.labs.landscape import compute
+
+    return compute.export_point(landscape.request, weights, _base_of(landscape))

@@ -7,15 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.compare import selection
-from app.ui import url_state
-from app.ui.run_styles import method_title
+from app.state import run_catalog
+from app.ui import pickers
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
 SPLIT_TITLES = {
-    "dev": "Validation draw",
-    "train": "Training draw",
+    "dev": "Validation sample",
+    "train": "Training sample",
     "validation": "Validation split",
     "test": "Test split",
 }
@@ -37,7 +36,7 @@ class LandscapeSubject:
         return self.run.spec.population.vertices
 
     def job_request(self, kind: LandscapeKind, *more: str, **fields: Any) -> LandscapeRequest:
-        """What is asked of this run, and of other adapters beside it."""
+        """Return the request for a landscape of this run, with other adapters if named."""
         defaults = {"seed": self.seed, "split": self.split, "examples": self.examples}
         return LandscapeRequest.make(
             {"kind": kind, "runs": (self.run.id, *more)} | defaults | fields
@@ -46,48 +45,29 @@ class LandscapeSubject:
 
 def candidate_runs() -> list[Run]:
     """Finished runs with an adapter; those that trained a simplex come first."""
-    runs = [
-        run for run in selection.finished_runs() if (run.folder / "adapter.safetensors").is_file()
-    ]
+    runs = run_catalog.runs_with_adapter()
     return sorted(runs, key=lambda run: run.spec.population.vertices == 1)
 
 
 def run_label(run: Run) -> str:
-    """How a run is called in a list."""
-    vertices = run.spec.population.vertices
-    text = (
-        f"{method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · {run.spec.base}"
-    )
-    return f"{text} · {f'{vertices} vertices' if vertices > 1 else 'single adapter'} · {run.id}"
+    """Return what a run is called in a list."""
+    spec, vertices = run.spec, run.spec.population.vertices
+    method, task = run_catalog.method_title(spec.method), run_catalog.task_title(spec.task)
+    size = f"{vertices} vertices" if vertices > 1 else "single adapter"
+    return f"{method} · {task} · {spec.base} · {size} · {run.id}"
 
 
 def pick_subject(runs: list[Run]) -> LandscapeSubject:
     """The run and the examples, kept in the address."""
-    runs_by_id = {run.id: run for run in runs}
-
-    def title_of(run: str) -> str:
-        return run_label(runs_by_id[run])
-
-    on_change = url_state.sync_with_url(
-        "Run",
+    run = pickers.pick_run(
+        runs,
         "landscape.run",
-        list(runs_by_id),
-        format_option=title_of,
-        missing=url_state.why_run_missing("finished runs with an adapter have a landscape"),
+        run_label,
+        "finished runs with an adapter have a landscape",
+        name="landscape.run",
     )
-    run_id = st.selectbox(
-        "Run", list(runs_by_id), format_func=title_of, key="landscape.run", on_change=on_change
-    )
-    run = runs_by_id[run_id]
-    numbers = run.spec.population.seed_numbers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.selectbox(
-            "Seed",
-            range(len(numbers)),
-            format_func=lambda index: str(numbers[index]),
-            key=f"landscape.seed.{len(numbers)}",
-            width=120,
-        )
+        seed = pickers.pick_seed([run], f"landscape.seed.{run.spec.population.seeds}")
         split = st.selectbox(
             "Examples of",
             list(SPLIT_TITLES),

@@ -1,4 +1,4 @@
-"""The relief of a landscape on its page: turned by hand, and its points can be clicked."""
+"""The 3D loss surface on its page: it can be turned, and its points can be clicked."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.ui import charts
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 LOSS_SURFACE = st.components.v2.component(
-    "relief",
-    html='<div class="relief"></div>',
+    "loss_surface",
+    html='<div class="loss_surface"></div>',
     css=(FRONTEND / "loss_surface.css").read_text(encoding="utf-8"),
     js=(FRONTEND / "loss_surface.js").read_text(encoding="utf-8"),
 )
@@ -22,7 +22,7 @@ LOSS_SURFACE = st.components.v2.component(
 def show_loss_surface(
     figure: dict[str, Any], *, key: str, name: str, alt: str, on_select: Callable[[int], None]
 ) -> None:
-    """Put a relief on the page; `on_select` is told the row of the point that was clicked."""
+    """Put a surface on the page; `on_select` gets the row of the point that was clicked."""
 
     def clicked() -> None:
         point = (st.session_state.get(key) or {}).get("point")

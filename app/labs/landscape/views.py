@@ -1,4 +1,4 @@
-"""Pictures of the Landscape page: ground from above and in relief, cuts, the way between two."""
+"""Views of the Landscape page: loss surfaces, cuts, and the way between two adapters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import landscape as figures
-from app.figures.landscape_surface import surface_scene as in_relief
+from app.figures.landscape_surface import surface_scene
 from app.labs.landscape import point_panel, selection, surface_component
 from app.labs.landscape.selection import LandscapeSubject
 from app.ui import charts, job_panel, widgets
@@ -38,22 +38,22 @@ SURFACE_NOTES: dict[LandscapeKind, str] = {
 
 
 def show_surface(subject: LandscapeSubject) -> None:
-    """Loss or score from above or in relief."""
+    """Show loss or score as a map or a 3D surface."""
     kinds = [k for k in SURFACE_TITLES if subject.vertices > 2 or k not in ("face", "vertices")]
     if not subject.run.intermediate_steps():
         kinds.remove("path")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.selectbox(
-            "Ground",
+            "Surface",
             kinds,
             format_func=SURFACE_TITLES.__getitem__,
-            key=f"landscape.ground.{len(kinds)}",
+            key=f"landscape.surface.{len(kinds)}",
             width=260,
         )
         display = st.segmented_control(
-            "Seen",
-            ["From above", "In relief"],
-            default="From above",
+            "Shown as",
+            ["Map", "3D surface"],
+            default="Map",
             required=True,
             key="landscape.shape",
         )
@@ -67,7 +67,7 @@ def show_surface(subject: LandscapeSubject) -> None:
         return
 
     def show(landscape: LandscapeJob) -> None:
-        _show_pictures(landscape, display == "In relief")
+        _show_pictures(landscape, display == "3D surface")
 
     job_panel.show_job(
         LandscapeJob, job_request, show, SURFACE_TITLES[kind].lower(), SURFACE_NOTES[kind]
@@ -77,7 +77,7 @@ def show_surface(subject: LandscapeSubject) -> None:
 def _pick_request(
     subject: LandscapeSubject, kind: LandscapeKind, metric: bool
 ) -> LandscapeRequest | None:
-    """The ask of a ground, after its own choices."""
+    """Return the request for a surface of this kind, after its own choices."""
     if kind == "face":
         face = _pick_face(subject)
         if face is None:
@@ -92,7 +92,7 @@ def _pick_request(
                 key="landscape.radius",
             )
             direction_seed = st.number_input(
-                "Draw",
+                "Random seed",
                 0,
                 1000,
                 0,
@@ -197,7 +197,7 @@ def _pick_others(subject: LandscapeSubject, count: int) -> list[str]:
 
 
 def _other_adapters(subject: LandscapeSubject, runs: Sequence[Run]) -> dict[str, str]:
-    """Every other adapter by its name in an ask, with words for people.
+    """Return every other adapter by its name in a request, with a title.
 
     Seeds of the same run and results of runs of the same method come first: their shapes agree.
     """
@@ -213,8 +213,8 @@ def _other_adapters(subject: LandscapeSubject, runs: Sequence[Run]) -> dict[str,
     return titles
 
 
-def _show_pictures(landscape: LandscapeJob, as_relief: bool) -> None:
-    """One or two pictures of a ground, on one scale with its kin, and the clicked point."""
+def _show_pictures(landscape: LandscapeJob, as_surface: bool) -> None:
+    """Show one or two surfaces, on one scale with comparable ones, and the clicked point."""
     table, facts = landscape.table(), landscape.facts
     values = ["loss"] + ["score"] * bool(table["score"].notna().any())
     similar_tables = [
@@ -228,11 +228,11 @@ def _show_pictures(landscape: LandscapeJob, as_relief: bool) -> None:
             table,
             value,
             figures.value_limits([*similar_tables, table], value),
-            as_relief,
+            as_surface,
         )
     note = SURFACE_NOTES.get(landscape.request.kind, "")
-    if as_relief:
-        note += " Drag the relief to turn it, or use the arrow keys."
+    if as_surface:
+        note += " Drag the surface to turn it, or use the arrow keys."
     if len(similar_tables) > 1:
         note += f" Colours span {len(similar_tables)} pictures of this run."
     if "shares" in facts:
@@ -249,9 +249,9 @@ def _show_picture(
     table: pd.DataFrame,
     value: str,
     scale: tuple[float, float] | None,
-    as_relief: bool,
+    as_surface: bool,
 ) -> None:
-    """A ground from above or in relief, its numbers below."""
+    """Show a map or a 3D surface, its numbers below."""
     key, name = (
         f"landscape.{landscape.id}.{value}",
         f"landscape-{landscape.request.kind}-{landscape.id}-{value}",
@@ -259,10 +259,10 @@ def _show_picture(
     alt = figures.surface_map_alt(table, landscape.facts, value)
     on_point = point_panel.point_setter(landscape)
     point = point_panel.chosen_point(landscape)
-    if as_relief:
-        surface = in_relief(table, landscape.facts, value, scale, point)
+    if as_surface:
+        surface = surface_scene(table, landscape.facts, value, scale, point)
         surface_component.show_loss_surface(
-            surface, key=f"{key}.relief", name=name, alt=alt, on_select=on_point
+            surface, key=f"{key}.surface", name=name, alt=alt, on_select=on_point
         )
     else:
         figure = figures.surface_map(table, landscape.facts, value, scale)
@@ -356,7 +356,7 @@ def show_connection(subject: LandscapeSubject) -> None:
             f"The curve is quadratic; its bend was trained for {facts['bend_steps']} steps on the "
             "seed's training examples, its ends are the two adapters as they are."
         )
-        _show_pictures(landscape, as_relief=False)
+        _show_pictures(landscape, as_surface=False)
 
     st.caption(
         "Are two trained adapters connected by a way of low loss? The straight one, and a curve "

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from peftcore import paths as paths_
+from app.state import cache, run_catalog
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
-    from peftcore.labs.attention.layer_probe import LayerProbe
+    from peftcore.labs.attention.layer_probe import LayerProbe, Precision
     from peftcore.models.structure import AttentionBlock
 
-SMALL_BASE_PARAMETERS = (
-    30_000_000  # parameters: up to here a block more takes some hundredths of a second
-)
-PRECISION_TITLES = {"fp32": "Single precision", "fp64": "Double precision", "bf16": "bfloat16"}
+SMALL_BASE_PARAMETERS = 30_000_000  # up to here one more block takes some hundredths of a second
+PRECISION_TITLES: dict[Precision, str] = {
+    "fp32": "Single precision",
+    "fp64": "Double precision",
+    "bf16": "bfloat16",
+}
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class LimitsInput:
 
 
 def candidate_runs() -> list[Run]:
-    """Finished runs that change attention layers, on bases at hand; prefixes first."""
+    """Return finished runs that change attention layers, prefixes first."""
     base_names = {info.name for info in cache.list_bases()}
     runs = [
         run
-        for run in selection.finished_runs()
+        for run in run_catalog.finished_runs()
         if run.spec.base in base_names
         and run.spec.method in METHODS
         and _works_inside_layers(run.spec.method)
@@ -61,12 +61,12 @@ def candidate_runs() -> list[Run]:
 
 
 def _works_inside_layers(method: str) -> bool:
-    """Whether a method works inside the layers, by a prefix or by changed weights."""
+    """Return whether a method works inside layers, by a prefix or by changed weights."""
     return METHODS[method].injects in ("prefix", "output")
 
 
 def has_prefix(run: Run) -> bool:
-    """Whether a run puts a prefix into attention."""
+    """Return whether a run puts a prefix into attention."""
     return METHODS[run.spec.method].injects == "prefix"
 
 
@@ -95,53 +95,44 @@ def attention_blocks(base: str) -> tuple[AttentionBlock, ...]:
     return cache.base_model(base).structure.attention_blocks
 
 
-@st.cache_resource(max_entries=9, show_spinner="Preparing the model…")
-def _layer_probe(run_id: str, precision: str, home: str, adapter_version: int) -> LayerProbe:
+@st.cache_resource(max_entries=9, show_spinner="Preparing the model…", hash_funcs=cache.BY_ADAPTER)
+def _layer_probe(run: Run, precision: Precision) -> LayerProbe:
     from peftcore.labs.attention.layer_probe import LayerProbe
 
-    return LayerProbe(cache.adapted_model(run_id), precision)  # type: ignore[arg-type]
+    return LayerProbe(cache.adapted_model(run), precision)
 
 
 def compare_layers(
-    run: Run, block_paths: Sequence[str], limits_input: LimitsInput, precision: str
+    run: Run, block_paths: Sequence[str], limits_input: LimitsInput, precision: Precision = "fp32"
 ) -> dict[str, LayerComparison]:
-    """Each of these attention blocks beside itself without the run's adapter.
+    """Compare each of these attention blocks with itself without the run's adapter.
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
     """
     base = cache.base_model(run.spec.base)
     if base.parameter_count <= SMALL_BASE_PARAMETERS:
         block_paths = [block.path for block in base.structure.attention_blocks]
-    adapter_file = run.folder / "adapter.safetensors"
-    adapter_version = adapter_file.stat().st_mtime_ns if adapter_file.is_file() else 0
-    home = str(paths_.workspace_folder())
-    return _compare_layers(
-        run.id, tuple(block_paths), limits_input, precision, home, adapter_version
-    )
+    return _compare_layers(run, tuple(block_paths), limits_input, precision)
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)  # up to 25 MB each
+# Each entry has up to 25 MB.
+@st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=cache.BY_ADAPTER)
 def _compare_layers(
-    run_id: str,
-    block_paths: tuple[str, ...],
-    limits_input: LimitsInput,
-    precision: str,
-    home: str,
-    adapter_version: int,
+    run: Run, block_paths: tuple[str, ...], limits_input: LimitsInput, precision: Precision
 ) -> dict[str, LayerComparison]:
     from peftcore.labs.attention.layer_probe import ProbeOptions, probe_layers
 
     options = ProbeOptions(
         limits_input.single_layer, limits_input.shift_positions, limits_input.prefix_length
     )
-    layer_probe = _layer_probe(run_id, precision, home, adapter_version)
-    return probe_layers(layer_probe, limits_input.example, block_paths, options, limits_input.seed)
+    probe = _layer_probe(run, precision)
+    return probe_layers(probe, limits_input.example, block_paths, options, limits_input.seed)
 
 
 def query_and_key_texts(
     base: str, example: Example, attention_kind: str
 ) -> tuple[list[str], list[str]]:
-    """What queries and keys of a kind of attention read."""
+    """Return the tokens that queries and keys of a kind of attention read."""
     from peftcore.labs.attention.capture import example_tokens
 
     input_tokens, decoder_tokens = example_tokens(cache.base_model(base), example)

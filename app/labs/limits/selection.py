@@ -5,28 +5,24 @@ The run lives in the address (`?run=…`), so that other pages can link to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app.compare import selection
 from app.labs.limits import cache as limits_cache
 from app.labs.limits.views import ATTENTION_KINDS, LimitsSubject, measure_head
-from app.state import cache
-from app.ui import run_styles, url_state, widgets
+from app.state import cache, run_catalog
+from app.ui import pickers, widgets
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
-T = TypeVar("T")
-MAX_SIDE_BY_SIDE = 12  # choices up to this many stand side by side
 ONE_LAYER, WHOLE_STACK = "This layer alone", "Whole stack"
 CONTROLLED_POSITIONS, SHIFTED_POSITIONS = "Controlled", "Naive"
 SWITCH_HELP = {
-    ONE_LAYER: "Only this layer wears the adapter, so its inputs are the base's. "
+    ONE_LAYER: "Only this layer has the adapter, so its inputs are the base's. "
     "Here the theory is exact.",
-    WHOLE_STACK: "Every layer wears the adapter. From the second one on inputs differ, and so do "
+    WHOLE_STACK: "Every layer has the adapter. From the second one on inputs differ, and so do "
     "patterns: effects compound.",
     CONTROLLED_POSITIONS: "Content keeps its positions in both passes, as the theory demands.",
     SHIFTED_POSITIONS: "The prefix moves the content to later positions, as it does where a "
@@ -36,43 +32,24 @@ SWITCH_HELP = {
 
 
 def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
-    """The run in question and one to hold against it."""
-    runs_by_id = {run.id: run for run in runs}
-    titles = {name: _run_label(run) for name, run in runs_by_id.items()}
-    on_change = url_state.sync_with_url(
-        "Run",
-        "limits.run",
-        list(runs_by_id),
-        name="run",
-        format_option=titles.__getitem__,
-        missing=url_state.why_run_missing(
-            "finished runs that work inside attention layers can be measured"
-        ),
-    )
+    """Offer a run, and another to compare it with."""
     left, right = st.columns(2)
-    run_id = left.selectbox(
-        "Run",
-        list(runs_by_id),
-        format_func=titles.__getitem__,
-        key="limits.run",
-        on_change=on_change,
-    )
-    other_runs = {run.id: run for run in limits_cache.comparable_runs(runs_by_id[run_id], runs)}
+    with left:
+        run = pickers.pick_run(
+            runs,
+            "limits.run",
+            run_catalog.run_title,
+            "finished runs that work inside attention layers can be measured",
+        )
+    others = {other.id: other for other in limits_cache.comparable_runs(run, runs)}
     other_id = right.selectbox(
-        "Beside it",
-        [*other_runs, ""],
-        format_func=lambda name: _run_label(other_runs[name]) if name else "Nothing",
-        key=f"limits.beside.{run_id}",
+        "Compare with",
+        [*others, ""],
+        format_func=lambda name: run_catalog.run_title(others[name]) if name else "Nothing",
+        key=f"limits.beside.{run.id}",
         help="Another method on the same base, such as LoRA, which can reorder attention.",
     )
-    return runs_by_id[run_id], other_runs.get(other_id)
-
-
-def _run_label(run: Run) -> str:
-    return (
-        f"{run_styles.method_title(run.spec.method)} · {selection.task_title(run.spec.task)} · "
-        f"{run.id}"
-    )
+    return run, others.get(other_id)
 
 
 def pick_text(run: Run) -> Example | None:
@@ -131,7 +108,7 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
     default_index = attention_kinds.index("decoder") if "decoder" in attention_kinds else 0
     first, second, third = st.columns([21, 20, 21])
     with first:
-        attention_kind = _pick_one(
+        attention_kind = pickers.pick_one(
             "Attention",
             attention_kinds,
             f"limits.place.{len(attention_kinds)}",
@@ -139,21 +116,16 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
             default_index,
         )
         layer_count = sum(block.attention_kind == attention_kind for block in blocks)
-        layer = _pick_one(
-            "Layer",
-            list(range(layer_count)),
-            f"limits.layer.{attention_kind}.{layer_count}",
-            _one_based,
+        layer = pickers.pick_index(
+            "Layer", layer_count, f"limits.layer.{attention_kind}.{layer_count}"
         )
     with second:
-        head = _pick_one(
-            "Head", list(range(structure.heads)), f"limits.head.{structure.heads}", _one_based
-        )
+        head = pickers.pick_index("Head", structure.heads, f"limits.head.{structure.heads}")
         seeds = run.spec.population.seeds
-        seed = _pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
+        seed = pickers.pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
     with third:
-        inputs = _pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
-        positions = _pick_one(
+        inputs = pickers.pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
+        positions = pickers.pick_one(
             "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS], "limits.positions"
         )
     st.caption(f"{SWITCH_HELP[inputs]} {SWITCH_HELP[positions]}")
@@ -163,33 +135,8 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
     return measure_head(run, other_run, limits_input, attention_kind, layer, head)
 
 
-def _pick_one(
-    label: str,
-    options: Sequence[T],
-    key: str,
-    option_text: Callable[[T], str] = str,
-    default_index: int = 0,
-) -> T:
-    """One of several, side by side if they are few."""
-    if len(options) > MAX_SIDE_BY_SIDE:
-        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
-    return st.segmented_control(
-        label,
-        options,
-        default=options[default_index],
-        required=True,
-        format_func=option_text,
-        key=key,
-    )
-
-
-def _one_based(number: int) -> str:
-    """Layers and heads count from one on the screen."""
-    return str(number + 1)
-
-
 def _pick_prefix_length(run: Run) -> int | None:
-    """How many of the prefix's positions are used; None for all, and where there is no prefix."""
+    """Offer the number of prefix positions; None for all, and where there is no prefix."""
     full_length = limits_cache.prefix_length(run)
     if full_length < 2:
         return None

@@ -74,11 +74,11 @@ def compare_other_run(
     """The same layers of another run; its own prefix, if it has one, is used whole."""
     seed = min(subject.limits_input.seed, run.spec.population.seeds - 1)
     limits_input = replace(subject.limits_input, seed=seed, prefix_length=None)
-    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input, "fp32")
+    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input)
 
 
 def _explain_verdict(subject: LimitsSubject) -> str:
-    """What explains the verdict, given the switches."""
+    """Explain the verdict, given the switches."""
     if not cache.has_prefix(subject.run):
         return (
             "This adapter changes weights. Where it changes queries or keys, attention among the "
@@ -98,7 +98,7 @@ def _explain_verdict(subject: LimitsSubject) -> str:
         )
     if not subject.limits_input.single_layer and not subject.summary.keeps_order:
         return (
-            "The order moved because the layers below, which wear the prefix too, hand this layer "
+            "The order moved because the layers below, which have the prefix too, hand this layer "
             "other inputs. The theory is about one layer on the same inputs: switch to this layer "
             "alone to see it hold."
         )
@@ -173,7 +173,7 @@ def show_pattern(subject: LimitsSubject) -> None:
 
 
 def show_prefix_share(subject: LimitsSubject) -> None:
-    """What each query gives to the prefix."""
+    """Show the share of attention that each query gives to the prefix."""
     if not subject.comparison.length:
         st.info("This adapter has no prefix, so all attention stays on the content.")
         return
@@ -243,7 +243,7 @@ def show_all_layers(subject: LimitsSubject) -> None:
         is_subject_run = run.id == subject.run.id
         block_paths = tuple(block.path for block in blocks)
         comparisons = (
-            cache.compare_layers(run, block_paths, subject.limits_input, "fp32")
+            cache.compare_layers(run, block_paths, subject.limits_input)
             if is_subject_run
             else compare_other_run(subject, run, block_paths)
         )
@@ -298,7 +298,7 @@ def measure_head(
             f"{run.spec.base} has no layer {layer + 1} in its {attention_kind} attention"
         )
     block_path = block_paths[attention_kind, layer]
-    comparison = cache.compare_layers(run, (block_path,), limits_input, "fp32")[block_path]
+    comparison = cache.compare_layers(run, (block_path,), limits_input)[block_path]
     texts = cache.query_and_key_texts(run.spec.base, limits_input.example, attention_kind)
     return LimitsSubject(
         run, other_run, limits_input, attention_kind, block_path, layer, head, comparison, *texts

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.compare.selection import task_title
 from app.figures import compare
 from app.figures import scaling_ablations as figures
 from app.labs.scaling.selection import ScalingSubject
 from app.state import cache
+from app.state.run_catalog import task_title
 from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
 from app.ui.charts import chart
@@ -28,7 +28,7 @@ BUSY_STATES = ("queued", "training", "answering")
 
 
 def show_ablations(subject: ScalingSubject) -> None:
-    """What is trained, what shares a scale, where it stands: side by side."""
+    """Show what is trained, what shares a scale and where it stands, side by side."""
     ablation = _build_ablation("variants", subject)
     metric = _main_metric(subject.run.spec.task)
     scores = ablation.scores(metric)
@@ -100,6 +100,7 @@ def show_shots(subject: ScalingSubject) -> None:
 
 
 def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
+    """Show scores against the value that the runs vary."""
     ablation = _build_ablation(name, subject)
     metric = _main_metric(subject.run.spec.task)
     scores = ablation.scores(metric)
@@ -123,7 +124,7 @@ def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
 
 
 def show_stability(subject: ScalingSubject) -> None:
-    """How far the seeds of every comparable run scatter."""
+    """Show how far the seeds of every comparable run scatter."""
     runs = prompt_ablations.comparable_runs(cache.run_store().all(), subject.run)
     metric = _main_metric(subject.run.spec.task)
     run_table = cache.run_store().table(runs)
@@ -143,7 +144,7 @@ def show_stability(subject: ScalingSubject) -> None:
     st.caption(
         "All finished runs with this run's task, data, examples and seeds. Bars are 95 % "
         "chi-square intervals, as for normal scores: with few seeds they are wide, and runs whose "
-        "bars overlap cannot be told apart."
+        "bars overlap cannot be distinguished."
     )
     widgets.page_link("train", "Train another method on this task")
 
@@ -196,7 +197,7 @@ def show_transfer(subject: ScalingSubject) -> None:
 
 
 def _tasks_for_base(base: str) -> list[str]:
-    """Tasks whose data are at hand and that this base can do."""
+    """Return the tasks with local data that this base can do."""
     encoder = base in catalog.base_names() and catalog.describe_base(base).kind == "encoder"
     at_hand = [task for task in cache.list_tasks() if cache.has_local_data(task.name)]
     return [task.name for task in at_hand if task.labels or not encoder]
@@ -228,7 +229,7 @@ def _main_metric(task: str) -> str:
 
 
 def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
-    """What of a study is there, and the button that queues the rest."""
+    """Show which runs of an ablation exist, and the button that queues the rest."""
     rows = [
         {
             "Run": cell.name,

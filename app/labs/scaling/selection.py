@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.compare import selection
-from app.state import cache
-from app.ui import url_state
-from app.ui.run_styles import method_title
-from peftcore import paths
+from app.state import cache, run_catalog
+from app.state.run_catalog import method_title
+from app.ui import pickers
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
 
@@ -40,7 +38,7 @@ class ScalingSubject:
 def candidate_runs() -> list[Run]:
     """Finished runs with soft tokens: scaled ones first, those that kept steps before others."""
     soft_prompt_runs = [
-        run for run in selection.finished_runs() if readout.has_soft_prompt(run.spec.method)
+        run for run in run_catalog.finished_runs() if readout.has_soft_prompt(run.spec.method)
     ]
     return sorted(
         soft_prompt_runs,
@@ -49,34 +47,25 @@ def candidate_runs() -> list[Run]:
 
 
 def _shows_less(run: Run) -> tuple[bool, bool]:
-    """Whether there is less to see: no kept steps, or a start from another run."""
+    """Return whether a run shows less: no kept steps, or a start from another run."""
     return not run.intermediate_steps(), bool(run.spec.start)
 
 
-def pick_run(runs: Sequence[Run]) -> Run:
-    """A choice of run, kept in the address; says so if the address names another."""
-    runs_by_id, titles = {run.id: run for run in runs}, _run_labels(runs)
-    on_change = url_state.sync_with_url(
-        "Run",
-        "scaling.run",
-        list(runs_by_id),
-        name="run",
-        format_option=titles.__getitem__,
-        missing=url_state.why_run_missing("finished runs with soft tokens can be read"),
+def pick_subject(runs: Sequence[Run]) -> ScalingSubject:
+    """Offer runs and their seeds; the run stands in the address."""
+    titles = _run_labels(runs)
+    needed = "finished runs with soft tokens can be read"
+    run = pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
+    seed = pickers.pick_seed(
+        [run],
+        f"scaling.seed.{run.id}",
+        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
     )
-    run_id: str = st.selectbox(
-        "Run",
-        list(runs_by_id),
-        format_func=titles.__getitem__,
-        key="scaling.run",
-        on_change=on_change,
-        help="Finished runs with soft tokens; the address keeps the choice.",
-    )
-    return runs_by_id[run_id]
+    return ScalingSubject(run, seed)
 
 
 def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """What sets soft prompts apart at a glance; runs that read alike carry their id."""
+    """Return short titles of soft prompts; runs with equal titles get their id."""
     titles = {run.id: _run_label(run) for run in runs}
     return {
         run: f"{name} · {run}" if list(titles.values()).count(name) > 1 else name
@@ -85,70 +74,32 @@ def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def _run_label(run: Run) -> str:
+    """Return method, task, base, prompt length and examples of a run."""
     spec = run.spec
-    parts = [method_title(spec.method), selection.task_title(spec.task), spec.base]
+    parts = [method_title(spec.method), run_catalog.task_title(spec.task), spec.base]
     parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
     return " · ".join([*parts, *(["after another task"] if spec.start else [])])
 
 
-def pick_seed(run: Run) -> int:
-    """The place of the seed to look at; tokens of different seeds have nothing in common."""
-    numbers = run.spec.population.seed_numbers()
-    number: int = st.selectbox(
-        "Seed",
-        numbers,
-        key=f"scaling.seed.{run.id}",
-        width=120,
-        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
-    )
-    return numbers.index(number)
-
-
-def _adapter_version(run: Run) -> tuple[float, int]:
-    """What changes when a run is trained on."""
-    weights = run.folder / "adapter.safetensors"
-    return (weights.stat().st_mtime if weights.is_file() else 0.0, len(run.intermediate_steps()))
-
-
+@st.cache_resource(
+    max_entries=8, show_spinner="Reading the soft prompt…", hash_funcs=cache.BY_ADAPTER
+)
 def soft_prompt_readout(run: Run) -> SoftPromptReadout:
-    """Everything about the soft prompt of a run that needs its base."""
-    return _soft_prompt_readout(
-        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
-    )
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _soft_prompt_readout(
-    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
-) -> SoftPromptReadout:
-    run = cache.run_store().open(run_id)
+    """Read everything about the soft prompt of a run that needs its base."""
     return readout.build_readout(run, cache.base_model(run.spec.base))
 
 
+@st.cache_resource(
+    max_entries=8, show_spinner="Measuring the gap to words…", hash_funcs=cache.BY_ADAPTER
+)
 def word_gaps(run: Run) -> list[SeedGap]:
-    """The gap to words of every seed."""
-    return _word_gaps(
-        run.id, str(paths.workspace_folder()), str(paths.data_folder()), _adapter_version(run)
-    )
+    """Measure the gap to words of every seed."""
+    return readout.seed_gaps(soft_prompt_readout(run), cache.base_model(run.spec.base))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Measuring the gap to words…")
-def _word_gaps(
-    run_id: str, home: str, data: str, adapter_version: tuple[float, int]
-) -> list[SeedGap]:
-    run = cache.run_store().open(run_id)
-    soft_prompt = _soft_prompt_readout(run_id, home, data, adapter_version)
-    return readout.seed_gaps(soft_prompt, cache.base_model(run.spec.base))
-
-
+@st.cache_resource(
+    max_entries=8, show_spinner="Reading the soft prompt…", hash_funcs=cache.BY_ADAPTER
+)
 def prompt_history(run: Run) -> SoftPromptHistory:
-    """The soft prompt of a run at every kept step."""
-    return _prompt_history(run.id, str(paths.workspace_folder()), _adapter_version(run))
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading the soft prompt…")
-def _prompt_history(
-    run_id: str, home: str, adapter_version: tuple[float, int]
-) -> SoftPromptHistory:
-    run = cache.run_store().open(run_id)
+    """Read the soft prompt of a run at every kept step."""
     return readout.read_history(run, cache.base_model(run.spec.base))

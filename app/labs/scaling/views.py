@@ -94,7 +94,7 @@ def _find_plain_run(run: Run) -> Run | None:
 
 
 def _show_drift(run: Run, history: SoftPromptHistory) -> None:
-    """How far the product went from plain prompt tuning of the same seeds."""
+    """Show how far the product went from plain prompt tuning of the same seeds."""
     st.subheader("Drift from prompt tuning", anchor=False)
     plain_run = _find_plain_run(run)
     if plain_run is None or len(history.steps) < 2:
@@ -118,7 +118,7 @@ def _show_drift(run: Run, history: SoftPromptHistory) -> None:
     )
     st.caption(
         "Equal seeds begin at equal prompts and read equal batches, so the distance between the "
-        "two starts at nought. Bands are 95 % intervals over seeds."
+        "two starts at zero. Bands are 95 % intervals over seeds."
     )
 
 
@@ -200,7 +200,7 @@ def _nearest_words_table(
 
 
 def show_learning_rate(subject: ScalingSubject) -> None:
-    """What a scale can and cannot do: how it changes the steps of training."""
+    """Show how a scale changes the steps of training."""
     st.markdown(
         "**What a scale cannot do:** express more. A scaled token is a token, so the scales fold "
         "into the prompt after training, with not one answer changed.\n\n"
@@ -222,6 +222,7 @@ def show_learning_rate(subject: ScalingSubject) -> None:
 
 
 def _show_step_factors(subject: ScalingSubject, rate_ratio: float) -> None:
+    """Show by which factor scales change steps, as computed and as measured."""
     final = selection.soft_prompt_readout(subject.run).final
     optimiser_titles = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
     trained_with = subject.run.spec.training.optimiser
@@ -252,7 +253,7 @@ def _show_step_factors(subject: ScalingSubject, rate_ratio: float) -> None:
 
 
 def _show_speeds(run: Run, history: SoftPromptHistory) -> None:
-    """What was measured: growth of length and sideways movement per step."""
+    """Show growth of length and sideways movement per step, as measured."""
     st.subheader("Movement that was measured", anchor=False)
     if len(history.steps) < 2:
         st.caption("This run kept no steps on its way, so its movement cannot be measured.")

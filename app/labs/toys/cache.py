@@ -74,7 +74,7 @@ def _variants(source: ResultSource) -> Variants:
 
 
 def variant_answers(source: ResultSource, typed: Sequence[int]) -> list[VariantAnswer]:
-    """What the first seed of every variant answers."""
+    """Return what the first seed of every variant answers."""
     return _variant_answers(source.folder, source.recipe.shape, _variants(source), tuple(typed))
 
 
@@ -98,7 +98,7 @@ def _variant_answers(
 
 
 def variant_attention(source: ResultSource, digits: Sequence[int]) -> dict[str, list[np.ndarray]]:
-    """What the heads of every variant look at while reading the same digits: layers (h, q, m + k).
+    """Return the attention of every variant to the same digits, by layers (h, q, m + k).
 
     digits: the input and the answer, whose last digit is never read.
     """

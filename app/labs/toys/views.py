@@ -10,7 +10,7 @@ import streamlit as st
 from app.figures import toys as figures
 from app.labs.toys import cache
 from app.state import wait_for_imports
-from app.ui import job_panel
+from app.ui import job_panel, pickers
 from app.ui.charts import chart
 from peftcore.labs.toys import capacity
 from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
@@ -25,21 +25,21 @@ QUESTIONS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
     "pattern of attention among the digits. Fine-tuning can install it; a prefix only scales the "
     "pattern there is, and may not be able to learn the task.",
-    "02": "A model has seen four tasks in pretraining without being told which one is meant, so "
-    "it hedges. A prefix cannot teach it anything new, but it can tell it which of its skills is "
+    "02": "A model has seen four tasks in pretraining without a sign of which one is meant, so "
+    "it hedges. A prefix cannot teach it anything new, but it can select which of its skills is "
     "wanted.",
     "03": "Two things no sequence of pretraining ever asked for: a composition of two skills that "
     "were seen, and counting, which is foreign. At full size and with half a million steps a "
     "prefix learns the composition; at this size it looks unlearnable for a prefix.",
     "04": "The same counting task, once with a prefix and once with rank-1 LoRA on the perceptron, "
-    "with equally many trained numbers and steps. What matters is what the numbers can reach, not "
+    "with equally many trainable parameters and steps. What matters is what they can reach, not "
     "how many there are.",
 }
 DEFAULT_TEXT = "One_token,20_signs!!"
 
 
 def experiment_title(choice: str) -> str:
-    """What an experiment, or the capacity construction, is called on the page."""
+    """Return the title of an experiment, or of the capacity construction."""
     return EXPERIMENT_TITLES.get(choice, choice)
 
 
@@ -69,6 +69,7 @@ def show_experiment(number: str) -> None:
 
 
 def _show_results(source: cache.ResultSource) -> None:
+    """Show the scores of every variant as a table of cells."""
     rows = source.rows()
     st.markdown(results_in_words(source.recipe.number, rows))
     chart(
@@ -93,7 +94,7 @@ def _count_stages(rows: Sequence[ResultRow]) -> int:
 
 
 def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
-    """What came out, in a sentence made of the numbers."""
+    """Sum the results up in a sentence made of the numbers."""
     means = {(row.adaptation, row.task): row.mean for row in rows}
     constant = next((row.constant for row in rows if row.constant is not None), None)
 
@@ -198,16 +199,21 @@ def _show_attention(
     variant_answers: Sequence[cache.VariantAnswer],
     typed_digits: tuple[int, ...],
 ) -> None:
+    """Show the attention of one head in several variants."""
     shape, number = source.recipe.shape, source.recipe.number
     layer = head = 0
     with st.container(horizontal=True):
         if shape.layers > 1:
-            layer = _pick_one("Layer", shape.layers, f"toys.layer.{number}")
+            layer = pickers.pick_one(
+                "Layer", range(shape.layers), f"toys.layer.{number}", pickers.one_based
+            )
         if shape.heads > 1:
-            head = _pick_one("Head", shape.heads, f"toys.head.{number}")
+            head = pickers.pick_one(
+                "Head", range(shape.heads), f"toys.head.{number}", pickers.one_based
+            )
     names = [variant_answer.adaptation for variant_answer in variant_answers]
     variant = st.selectbox(
-        "Beside the pretrained model",
+        "Compare the pretrained model with",
         names[1:] or names,
         index=len(names[1:]) - 1 if len(names) > 1 else 0,
         format_func=figures.adaptation_title,
@@ -227,18 +233,6 @@ def _show_attention(
         "Both models read the input and the variant's answer. P positions hold the prefix, or a "
         "constant where there is none."
     )
-
-
-def _pick_one(label: str, count: int, key: str) -> int:
-    choice = st.segmented_control(
-        label,
-        list(range(count)),
-        default=0,
-        required=True,
-        format_func=lambda index: str(index + 1),
-        key=key,
-    )
-    return int(choice)
 
 
 def show_capacity() -> None:

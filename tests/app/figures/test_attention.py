@@ -160,7 +160,7 @@ def test_words_name_the_extremes():
     assert "largest 0.500 in layer 1, head 1" in figures.head_measure_alt(ROWS, "after", "learnt")
     moved = np.array([[0.1, 0.2, 0.9], [0, 0, 0]])
     assert "layer 1 head 3 (0.90)" in figures.head_overview_alt(pattern(), moved, "x")
-    assert "1 of them learnt" in figures.head_heatmap_alt(pattern(), 0, 0, ["a to b: 1"])
+    assert "1 of them virtual tokens" in figures.head_heatmap_alt(pattern(), 0, 0, ["a to b: 1"])
 
 
 def test_steps_draw_scores_powers_and_weights_of_every_key():

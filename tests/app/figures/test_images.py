@@ -65,7 +65,8 @@ def test_the_curve_names_every_order_and_marks_the_chosen_number(band):
     assert len({line.line.color for line in means[:2]}) == 2
     assert figure.layout.shapes[0].x0 == 1
     assert figures.kept_atoms_curves_alt(band, "scenes") == (
-        "Share of pictures as asked, new prompts: 0.00 with 0 atoms, 1.00 with 4; 2 seeds"
+        "Share of images that match the prompt, new prompts: "
+        "0.00 with 0 atoms, 1.00 with 4; 2 seeds"
     )
 
 
@@ -79,7 +80,7 @@ def test_the_classifiers_chance_has_a_scale_of_its_own(band):
         "At random",
     }
     assert figures.metric_title("digits", "belief") == "Classifier's chance"
-    assert figures.metric_title("scenes", "belief") == "Facts as asked"
+    assert figures.metric_title("scenes", "belief") == "Facts that match the prompt"
 
 
 def test_scores_put_new_and_old_side_by_side():

@@ -55,17 +55,17 @@ def test_triangles_cover_the_floor_and_run_from_dark_to_light():
 
 def test_marks_name_the_points_the_best_and_the_chosen_one():
     marks = surface_scene(plane(), PLANE, "loss", None, 8)["marks"]
-    assert [mark["said"] for mark in marks] == ["<start>", "Chosen point", "Lowest point, 1.000"]
+    assert [mark["text"] for mark in marks] == ["<start>", "Chosen point", "Lowest point, 1.000"]
     assert marks[1]["at"] == pytest.approx([0.6, 0.3, MAX_HEIGHT])
     assert [mark["colour"] == BEST_COLOUR for mark in marks] == [False, False, True]
-    assert surface_scene(plane(), PLANE, chosen=0)["marks"][0]["said"] == "<start>, chosen"
+    assert surface_scene(plane(), PLANE, chosen=0)["marks"][0]["text"] == "<start>, chosen"
 
 
 def test_ticks_are_round_and_stand_where_they_say():
     ticks = surface_scene(plane(), PLANE)["ticks"]
-    assert [tick["said"] for tick in ticks["x"]] == ["-10", "-5", "0", "5", "10"]
+    assert [tick["text"] for tick in ticks["x"]] == ["-10", "-5", "0", "5", "10"]
     assert [tick["at"] for tick in ticks["x"]] == pytest.approx([-0.6, -0.3, 0, 0.3, 0.6])
-    assert [tick["said"] for tick in ticks["z"]] == ["1", "1.2", "1.4", "1.6", "1.8", "2"]
+    assert [tick["text"] for tick in ticks["z"]] == ["1", "1.2", "1.4", "1.6", "1.8", "2"]
     assert ticks["z"][-1]["at"] == pytest.approx(MAX_HEIGHT)
 
 
@@ -77,7 +77,7 @@ def test_a_shared_scale_leaves_room_above_and_a_triangle_has_no_axes():
     assert max(z for _, _, z in drawn["points"]) == pytest.approx(MAX_HEIGHT / 2, abs=1e-3)
     assert drawn["axes"] == {"x": "", "y": ""}
     assert drawn["ticks"]["x"] == []
-    assert "n = 24" in drawn["said"]
+    assert "n = 24" in drawn["facts"]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])

@@ -54,7 +54,7 @@ def test_heads_share_a_scale_and_keep_positions_in_front_apart():
     pictures = {"pretrained": weights, "prefix: histogram": weights}
     figure = figures.variant_heatmaps(pictures, ["1", "1", "3"], pads=1)
     assert [list(trace.x) for trace in figure.data] == [[-1, 0, 1, 2]] * 2
-    assert figure.data[0].customdata[1][0] == "3 looks at <i>P1</i>"
+    assert figure.data[0].customdata[1][0] == "3 looks at P1"
     assert "25% on the positions in front" in figures.variant_heatmaps_alt(pictures, 1)
 
 

@@ -23,17 +23,17 @@ class Visit:
 
     def __init__(self, book, who, client="c1"):
         self.book, self.who, self.client, self.n = book, who, client, 0
-        self.rater_session, self.payloads = RaterSession(), []
+        self.session, self.sent_data = RaterSession(), []
         self.look()
 
     def look(self):
-        self.data = card_payload(self.book, self.who, self.rater_session)
-        self.payloads.append(json.dumps(self.data))
+        self.data = card_payload(self.book, self.who, self.session)
+        self.sent_data.append(json.dumps(self.data))
         return self.data
 
     def act(self, do, **values):
         self.n += 1
-        apply_actions(self.book, self.who, self.rater_session, [self.sent(self.n, do, **values)])
+        apply_actions(self.book, self.who, self.session, [self.sent(self.n, do, **values)])
         return self.look()
 
     def sent(self, n, do, **values):
@@ -82,10 +82,9 @@ def test_acts_that_arrive_twice_count_once(book):
     project, visit = sit(book)
     visit.act("answer", lease=visit.lease, text="neutral")
     again = visit.sent(2, "rate", lease=visit.lease, judgement={"verdict": "no"}, seconds=1)
-    after_reload = RaterSession()
-    for rater_session in (visit.rater_session, visit.rater_session, after_reload):
-        apply_actions(book, visit.who, rater_session, [again])
-        assert rater_session.last_applied == {"c1": 2}
+    for visited in (visit.session, visit.session, RaterSession()):  # the last as after a reload
+        apply_actions(book, visit.who, visited, [again])
+        assert visited.last_applied == {"c1": 2}
     assert len(rating.verdict_table(book, rated.ME, project.id, history=True)) == 1
 
 
@@ -95,14 +94,14 @@ def test_acts_of_a_whole_item_may_come_in_one_message(book):
     apply_actions(
         book,
         visit.who,
-        visit.rater_session,
+        visit.session,
         [
             visit.sent(1, "draft", lease=lease, content={"answer": "neutral"}, version=1),
             visit.sent(2, "answer", lease=lease, text="neutral"),
             visit.sent(3, "rate", lease=lease, judgement={"verdict": "weak no"}),
         ],
     )
-    assert visit.look()["seen"] == {"c1": 3}
+    assert visit.look()["applied"] == {"c1": 3}
     assert current(book, project)["verdict"].tolist() == ["weak no"]
     assert visit.lease != lease
 
@@ -187,7 +186,7 @@ def test_a_practice_item_teaches_before_the_next(book):
     data = visit.rate("yes")
     assert data["stage"] == "lesson"
     assert data["screen"]["feedback"] == "It repeats the question."
-    assert data["said"] == "yes"
+    assert data["verdict"] == "yes"
     assert visit.act("next")["stage"] == "answer"
     assert not visit.data["screen"]["training"]
 
@@ -213,7 +212,7 @@ def test_a_lesson_on_dimensions_repeats_every_step(book):
         book, [rated.item(0, kind="training", feedback="So."), rated.item(1)], mode="likert"
     )
     data = visit.rate("", scales=dict.fromkeys(rating.DIMENSIONS, 2) | {"fluent": 5})
-    assert data["said"] == "justifies 2, makes sense 2, new information 2, fluent 5"
+    assert data["verdict"] == "justifies 2, makes sense 2, new information 2, fluent 5"
 
 
 def test_an_item_that_went_to_others_is_said_and_left(book):
@@ -237,8 +236,8 @@ def test_what_no_card_would_send_is_left_out(book):
         {"client": "c1", "n": -1, "do": "next"},
         {"client": "c1", "n": 1, "do": "delete", "lease": visit.lease},
     ]
-    apply_actions(book, visit.who, visit.rater_session, strange)
-    assert visit.rater_session.last_applied == {}
+    apply_actions(book, visit.who, visit.session, strange)
+    assert visit.session.last_applied == {}
     other = Visit(book, rated.rater(book, project, "Bo"), "c9")
     data = other.act("rate", lease=visit.lease, judgement={"verdict": "yes"})
     assert "yours to see" in data["note"]
@@ -252,7 +251,7 @@ def test_nothing_a_card_is_told_names_a_method(book, mode):
     verdict = {"single": "no", "pairwise": "left", "likert": ""}[mode]
     while visit.data["stage"] != "end":
         assert not visit.rate(verdict, scales=scales)["note"]
-    whole = "".join(visit.payloads)
+    whole = "".join(visit.sent_data)
     assert "reason 0" in whole
     for name in (*rated.METHODS, "aaaaaaaaaaaa", "Made up", "method"):
         assert name not in whole

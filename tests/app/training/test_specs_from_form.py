@@ -9,10 +9,10 @@ from support.bases import build_tiny
 from support.runs import make_run
 
 from app.training import specs_from_form
+from app.training.specs_from_form import TrainForm, build_specs
 from peftcore.adapters.base import METHODS
 from peftcore.cli import options
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.training import planning
 from peftcore.training.planning import Estimate
 
@@ -64,15 +64,7 @@ def test_defaults_are_left_out_of_the_command():
 
 def test_each_method_keeps_its_own_learning_rate():
     settings = {name: METHODS[name].Config() for name in ("lora", "spt")}
-    made = specs_from_form.build_specs(
-        "random-t5",
-        "miniworld_nli",
-        settings,
-        {"lora": 0.5},
-        Members(),
-        Training(),
-        Evaluation(),
-    )
+    made = build_specs(TrainForm("random-t5", "miniworld_nli", settings, {"lora": 0.5}))
     assert made.specs["lora"].training.learning_rate == 0.5
     assert made.specs["spt"].training.learning_rate == METHODS["spt"].learning_rate
     assert not made.problems
@@ -86,19 +78,15 @@ def test_a_method_starts_from_its_own_kind_and_the_command_says_so(tmp_path):
     assert set(offered) == {made[1].id, made[2].id}
     assert set(specs_from_form.startable_runs("random-t5", "lora", [*made, other])) == {made[0].id}
     settings = {"lora": METHODS["lora"].Config()}
-    parts = (Members(), Training(), Evaluation())
-    spec = specs_from_form.build_specs(
-        "random-t5", "miniworld_sentiment", settings, {}, *parts, {"lora": made[0].id}
-    ).specs["lora"]
+    form = TrainForm("random-t5", "miniworld_sentiment", settings, start_runs={"lora": made[0].id})
+    spec = build_specs(form).specs["lora"]
     assert spec.start == made[0].id
     assert f"--start {made[0].id}" in specs_from_form.training_command(spec)
 
 
 def test_a_base_that_is_gone_is_a_problem_of_each_method():
     settings = {name: METHODS[name].Config() for name in ("lora", "spt")}
-    made = specs_from_form.build_specs(
-        "random-t6", "miniworld_nli", settings, {}, Members(), Training(), Evaluation()
-    )
+    made = build_specs(TrainForm("random-t6", "miniworld_nli", settings))
     assert not made.specs
     (problem,) = specs_from_form.group_problems(made.problems)
     assert "random-t5" in problem  # the close match
@@ -109,7 +97,7 @@ def test_costs_are_told_in_words():
     specs = {"lora": spec, "spt": spec, "prompt_tuning": spec}
     found = [Estimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
     table = specs_from_form.costs_table(specs, found)
-    assert list(table["Trained numbers"]) == ["2,048", "counting…", "cannot run"]
+    assert list(table["Trainable parameters"]) == ["2,048", "counting…", "cannot run"]
     assert table["Time"][0] == "1 min 15 s"
     assert table["Share of the base"][0] == "2 %"
     assert table["Memory"][0] == "1.5 MB"

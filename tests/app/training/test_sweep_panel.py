@@ -3,21 +3,16 @@
 import json
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from support.pages import open_page, sound, words
 from support.runs import make_run
 
-from app import nav
 from app.training import sweep_panel
-from app.ui.errors import log_file
-from peftcore import paths
 from peftcore.adapters.base import METHODS
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.training.planning import Estimate
-
-MAIN = str(paths.ROOT / "app" / "main.py")
 
 
 @pytest.fixture(autouse=True)
@@ -30,40 +25,28 @@ def alone(monkeypatch):
 
 
 def opened():
-    app = AppTest.from_file(MAIN, default_timeout=60)
-    app.run()
-    app = app.switch_page(nav.find_page("train").script_path).run()
+    app = open_page("train")
     app.selectbox(key="train.base").set_value("tiny-t5")
     app.number_input(key="train.steps").set_value(7)  # unlike any run that ships
     return app.pills(key="train.methods").set_value(["lora", "prompt_tuning"]).run()
 
 
-def sound(app):
-    assert not log_file().exists(), log_file().read_text()
-    return not app.exception
-
-
-def captions(app):
-    kinds = (app.markdown, app.caption, app.error)
-    return "\n".join(element.value for kind in kinds for element in kind)
-
-
 def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, monkeypatch):
     app = opened()
-    assert "**2 runs** of 4 seeds, 0 of them done; 2 parts to train." in captions(app)
+    assert "**2 runs** of 4 seeds, 0 of them done; 2 parts to train." in words(app)
     app.multiselect(key="sweep.tasks").set_value(["miniworld_venues"])
     app.text_input(key="sweep.rates").set_value("0.001, 0.002")
     app.selectbox(key="sweep.vary").set_value("lora: rank").run()
     app.text_input(key="sweep.values").set_value("2, 4")
     app.number_input(key="train.seeds").set_value(6)
     app.number_input(key="sweep.chunk").set_value(3).run()
-    assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in captions(app)
+    assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in words(app)
     cost = lambda specs: [Estimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
     monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
     monkeypatch.setattr(sweep_panel._cost_estimator(), "estimates_so_far", cost)
     app.number_input(key="sweep.processes").set_value(2).run()
     app.button(key="sweep.count").click().run()
-    assert "About 2 min" in captions(app)
+    assert "About 2 min" in words(app)
     app.button(key="sweep.start").click().run()
     assert sound(app)
     [asked] = alone
@@ -72,7 +55,7 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     assert sweep_spec.read(SweepJob.find(asked).folder / "ask.json").id == asked.id
     assert app.selectbox(key="sweep.watched").value == asked.id
     app.text_input(key="sweep.values").set_value("2, nine").run()
-    assert "rank" in captions(app)
+    assert "rank" in words(app)
     assert sound(app)
 
 
@@ -98,7 +81,7 @@ def test_a_sweep_shows_what_is_done_and_failed_and_is_retried(alone):
     app = opened()
     assert sound(app)
     assert app.selectbox(key="sweep.watched").options == [f"Two methods ({asked.id})"]
-    assert f"part {bad.id}\\: It \\*broke\\*\\." in captions(app)
+    assert f"part {bad.id}: It *broke*." in words(app)
     table = next(t.value for t in app.dataframe if "Parts" in t.value)
     assert list(table["State"]) == ["Done", "Done", "Failed"]
     assert list(table["Parts"]) == ["2 of 2", "2 of 2", "0 of 2"]

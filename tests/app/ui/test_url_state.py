@@ -2,13 +2,9 @@
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.pages import open_page, sound
 
-from app import nav
-from app.ui.errors import log_file
-from peftcore import paths
-from peftcore.runs.store import RunStore
-
-LAST = "the last run of LoRA"
+from app.ui import url_state
 
 
 @pytest.fixture(autouse=True)
@@ -125,50 +121,28 @@ def test_an_address_that_names_something_else_among_several_gets_a_sentence():
     assert "no thing “😀” here" in app.warning[0].value
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "part", "value"),
-    [
-        ("data", "data.task", "data.task", "miniworld_venues"),
-        ("train", "train.task", "train.task", "miniworld_sentiment"),
-        ("train", "train.base", "train.base", "tiny-bert"),
-        ("components", "components.base", "components.base", "t5-large"),
-        ("components", "components.grid.task", "components.grid.task", "miniworld_nonsense"),
-        ("landscape", "landscape.run", "landscape.run", LAST),
-        ("runs", "runs.run", "run", LAST),
-    ],
-)
-def test_pages_show_what_their_address_names(name, key, part, value):
-    if value == LAST:
-        value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
-    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find_page(name).script_path)
-    app.query_params[part] = value
-    if "grid" in key:
-        app.query_params["components.view"] = "Grid"
-    app.run()
-    assert not app.exception
-    assert not log_file().exists(), log_file().read_text()
-    assert not app.warning
-    assert app.selectbox(key=key).value == value
-
-
 def test_a_split_is_chosen_by_its_id_and_written_so():
-    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find_page("data").script_path)
-    app.query_params["data.split"] = "test"
-    app.run()
+    app = open_page("data", data__split="test")
     assert app.segmented_control(key="data.split").value == "test"
-    app.segmented_control(key="data.split").set_value("validation").run()
+    sound(app.segmented_control(key="data.split").set_value("validation").run())
     assert app.query_params["data.split"] == "validation"
-    assert not app.exception
 
 
 def test_methods_to_train_stand_in_the_address_by_their_ids():
-    app = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=60)
-    app.switch_page(nav.find_page("train").script_path)
-    app.query_params["train.methods"] = ["LoRA", "spt"]
-    app.run()
+    app = open_page("train", train__methods="LoRA,spt")
     assert app.pills(key="train.methods").value == ["lora", "spt"]
-    app.pills(key="train.methods").set_value(["ia3"]).run()
+    sound(app.pills(key="train.methods").set_value(["ia3"]).run())
     assert app.query_params["train.methods"] == "ia3"
-    assert not app.exception
+
+
+@pytest.mark.parametrize(("key", "old"), url_state.RENAMED_VIEWS)
+def test_an_address_with_an_old_name_of_a_view_opens_the_view_of_today(key, old):
+    page = open_page(key.partition(".")[0], **{key: old})
+    assert page.segmented_control(key=key).value == url_state.RENAMED_VIEWS[key, old]
+
+
+def test_a_view_of_today_that_is_not_the_first_replaces_an_old_name(monkeypatch):
+    monkeypatch.setitem(url_state.RENAMED_VIEWS, ("landscape.view", "Way"), "Between two")
+    page = open_page("landscape", **{"landscape.view": "Way"})
+    assert page.segmented_control(key="landscape.view").value == "Between two"
+    assert sound(page)

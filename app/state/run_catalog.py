@@ -1,0 +1,63 @@
+"""The runs that pages offer, and the titles of their methods and tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.state import cache
+from peftcore import tasks
+from peftcore.adapters.base import METHODS
+from peftcore.analysis import comparability
+from peftcore.data.task import Task
+from peftcore.errors import BadInput
+from peftcore.runs.store import Run
+
+
+def find_task(name: str) -> Task | None:
+    """Return the task of a run; None if it is an imported table that is gone."""
+    try:
+        return tasks.find_task(name)
+    except BadInput:
+        return None
+
+
+def task_title(name: str) -> str:
+    """Return a task's title, or its name if it is gone."""
+    task = find_task(name)
+    return task.title if task else name
+
+
+def method_title(method: str) -> str:
+    """Return a method's title; one that is gone keeps the name it was run under."""
+    return METHODS[method].title if method in METHODS else method
+
+
+def run_title(run: Run) -> str:
+    """Return what a run is called in a list: method, task and id."""
+    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
+
+
+def finished_runs() -> list[Run]:
+    """Return every finished run, newest first."""
+    return [run for run in cache.run_store().all() if run.status().state == "done"]
+
+
+def runs_with_adapter() -> list[Run]:
+    """Return every finished run whose adapter is stored, newest first."""
+    return [run for run in finished_runs() if (run.folder / "adapter.safetensors").is_file()]
+
+
+def suggest_runs(runs: Sequence[Run], across_bases: bool = False) -> list[Run]:
+    """Return the newest run of each method in the newest comparable group with several methods."""
+    groups = [
+        _newest_per_method(group)
+        for group in comparability.comparable_groups(runs, across_bases=across_bases)
+    ]
+    return next((group for group in groups if len(group) > 1), groups[0] if groups else [])
+
+
+def _newest_per_method(runs: Sequence[Run]) -> list[Run]:
+    newest: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        newest.setdefault((run.spec.method, run.spec.base), run)
+    return sorted(newest.values(), key=lambda run: (method_title(run.spec.method), run.spec.base))

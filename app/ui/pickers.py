@@ -1,0 +1,144 @@
+"""Choices that several pages offer: a task, a base model, a run, a seed; most stand in the address.
+
+A choice in the address is an id (`?run=…`), so that other pages can link to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import streamlit as st
+
+from app.state import cache
+from app.ui import url_state, widgets
+from peftcore.errors import BadInput
+from peftcore.runs.store import Run
+
+if TYPE_CHECKING:
+    from peftcore.data.task import Task
+    from peftcore.models.catalog import BaseInfo
+
+T = TypeVar("T")
+MAX_SIDE_BY_SIDE = 12  # options; more become a list
+
+
+def pick_task(key: str) -> Task:
+    """Offer all tasks; the choice stands in the address."""
+    known = {task.name: task for task in cache.list_tasks()}
+
+    def title(name: str) -> str:
+        return known[name].title
+
+    change = url_state.sync_with_url("Task", key, list(known), format_option=title)
+    return known[st.selectbox("Task", list(known), format_func=title, key=key, on_change=change)]
+
+
+def pick_base(key: str) -> BaseInfo:
+    """Offer the base models of this machine; the choice stands in the address."""
+    known = {info.name: info for info in cache.list_bases()}
+    if not known:
+        raise BadInput(
+            "there is no base model: assets/models is empty and PEFTCORE_MODELS names none"
+        )
+    change = url_state.sync_with_url("Base model", key, list(known))
+    return known[st.selectbox("Base model", list(known), key=key, on_change=change)]
+
+
+def pick_run(
+    runs: Sequence[Run],
+    key: str,
+    title: Callable[[Run], str],
+    needed: str,
+    *,
+    name: str = "run",
+) -> Run:
+    """Offer runs by their titles; the choice stands in the address as `name`.
+
+    needed: which runs can be offered, for an address that asks for another one.
+    """
+    titles = {run.id: title(run) for run in runs}
+    change = url_state.sync_with_url(
+        why_run_missing(needed), key, list(titles), name=name, format_option=titles.__getitem__
+    )
+    run_id = st.selectbox(
+        "Run",
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        on_change=change,
+        help="The address keeps the choice: send it, or come back to it",
+    )
+    return next(run for run in runs if run.id == run_id)
+
+
+def why_run_missing(needed: str) -> Callable[[str], str]:
+    """Explain why the run that an address asks for cannot be shown."""
+
+    def explain(requested: str) -> str:
+        try:
+            run = cache.run_store().open(requested)
+        except BadInput as error:  # has the ids that are close
+            return widgets.as_sentence(str(error))
+        return f"Run {run.id} ({run.spec.method}, {run.status().state}) does not fit: {needed}."
+
+    return explain
+
+
+def pick_seed(
+    runs: Sequence[Run], key: str, *, help: str | None = None, width: int | Literal["stretch"] = 120
+) -> int:
+    """Offer the seeds of runs shown together by their numbers; return the seed's index."""
+    numbers = list(zip(*(run.spec.population.seed_numbers() for run in runs), strict=False))
+    return st.selectbox(
+        "Seed",
+        range(len(numbers)),
+        format_func=lambda index: " and ".join(map(str, dict.fromkeys(numbers[index]))),
+        key=key,
+        help=help,
+        width=width,
+    )
+
+
+def requested_run_ids() -> list[str]:
+    """Return the ids of the runs that the address names (`?runs=…`)."""
+    return [part for part in st.query_params.get("runs", "").split(",") if part]
+
+
+def requested_runs(runs: Sequence[Run]) -> list[Run]:
+    """Return those of the runs that the address names; say so if it names others."""
+    requested = requested_run_ids()
+    runs_by_id = {run.id: run for run in runs}
+    missing = [part[:40] for part in requested if part not in runs_by_id]
+    if missing:
+        st.warning(
+            f"The address asks for runs that are not here or not finished: "
+            f"{widgets.escape_markdown(', '.join(missing))}. The rest is shown.",
+            icon=":material/link_off:",
+        )
+    return [runs_by_id[part] for part in requested if part in runs_by_id]
+
+
+def pick_one(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    default_index: int = 0,
+) -> T:
+    """Offer one of several options, side by side if they are few."""
+    if len(options) > MAX_SIDE_BY_SIDE:
+        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
+    return st.segmented_control(
+        label,
+        options,
+        default=options[default_index],
+        required=True,
+        format_func=option_text,
+        key=key,
+    )
+
+
+def pick_index(label: str, count: int, key: str) -> int:
+    """Offer numbers from one on, such as layers and heads; return the index of the chosen one."""
+    return pick_one(label, list(range(count)), key, lambda index: str(index + 1))
