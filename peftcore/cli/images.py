@@ -276,7 +276,8 @@ def _measure_figure(
 ) -> dict[str, Any]:
     """The figure of a measurement that was brought to its end; Ctrl+C keeps what there is."""
     from peftcore.labs.images import results_store
-    from peftcore.labs.images.request import ImagesJob, ImagesRequest, run_images_job
+    from peftcore.labs.images.compute import run_images_job
+    from peftcore.labs.images.request import ImagesJob, ImagesRequest
 
     job = ImagesJob.create_own(ImagesRequest.make(settings))
     if job.status().state == "done":  # asked for again: measured again
@@ -284,7 +285,9 @@ def _measure_figure(
         job.write_status(state="stopped", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     with _bar(what) as report:
-        status = run_images_job(job, base=base, report=report)
+        status = run_images_job(
+            job, preloaded_base=base, report=lambda status: report(status.done, status.of)
+        )
     if status.state != "done":
         typer.echo(status.message, err=True)
         raise typer.Exit(1)

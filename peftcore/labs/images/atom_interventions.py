@@ -73,15 +73,6 @@ def select_seed(adapted: AdaptedModel, seed: int) -> AdaptedModel:
     return span.with_tensors(tensors)
 
 
-def mean_importance(
-    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example]
-) -> sparsity.Array:
-    """Mean size of what each atom adds while a seed reads examples: |coefficient| · length."""
-    codes = atom_dict.read_coefficients(seed, examples, ExampleBatcher(atom_dict.base, ()))
-    pairs = zip(codes, atom_dict.norms()[seed], strict=True)
-    return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
-
-
 def ablation_increases(
     atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], block: int = 32
 ) -> sparsity.Array:
@@ -215,7 +206,7 @@ def atom_effects(
     """What each of some atoms adds, while the seed draws the pictures of these examples again."""
     batcher = ExampleBatcher(atom_dict.base, ())
     ids = sampling.pixel_token_ids(atom_dict.base.tokenizer)
-    weights = mean_importance(atom_dict, seed, examples)
+    weights = atom_dict.mean_importance(seed, examples, batcher)
     layer_by_atom = atom_layers(atom_dict)
     gains = torch.cat(
         [torch.ones(1, atom_dict.size), *(atom_dict.gains_without(atom) for atom in atoms)]
