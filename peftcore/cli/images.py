@@ -209,7 +209,7 @@ def combine_image_runs(
         ask.check_image_seed(second, seed)
         other = compute.load_dictionary(second, dictionary.base)
         drawn = ask.generate_with_joined_atoms(
-            dictionary, other, seed, _shares(shares), prompt, count
+            (dictionary, other), seed, _shares(shares), prompt, count
         )
         value = {name: each.to_json() for name, each in drawn.items()}
         _show(drawn, "scenes", value, as_json)

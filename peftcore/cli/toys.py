@@ -75,6 +75,8 @@ def _train(recipe: Recipe, seeds: tuple[int, ...], device: str) -> None:
             "first_seed": seeds[0],
         }
     )
-    status = experiments.run_job(ToyJob.create_own(request), recipe, device=resolve_device(device))
+    status = experiments.run_toys_job(
+        ToyJob.create_own(request), recipe, device=resolve_device(device)
+    )
     if status.state != "done":
         raise BadInput("the experiment was stopped; finished stages are kept")

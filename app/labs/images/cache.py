@@ -88,14 +88,13 @@ def images_with_fewer_atoms(
 def _images_with_fewer_atoms(
     run_id: str, home: str, adapter_version: int, seed: int, by: str, prompt: str, count: int
 ) -> dict[int, GeneratedImages]:
-    from peftcore.labs.images import compute, queries
+    from peftcore.labs.images import atom_interventions, compute, queries
 
     run = results_store.open_image_run(run_id, with_atoms=True)
     dictionary = atom_dictionary(run)
     counts = compute.kept_counts(dictionary.size)
-    images = queries.generate_with_fewer_atoms(
-        dictionary, ranked_atoms(run, seed, by), seed, counts, prompt, count
-    )
+    gains = atom_interventions.gains_keeping_first(ranked_atoms(run, seed, by), counts)
+    images = queries.generate_at_gains(dictionary, seed, gains, prompt, count)
     return dict(zip(counts, images, strict=True))
 
 
@@ -182,7 +181,7 @@ def _images_with_both(
         atom_dictionary(results_store.open_image_run(name, with_atoms=True))
         for name in (concept, style)
     )
-    return queries.generate_with_joined_atoms(first, second, seed, shares, prompt, count)
+    return queries.generate_with_joined_atoms((first, second), seed, shares, prompt, count)
 
 
 def images_of_base(base: str, prompt: str, count: int) -> GeneratedImages:
