@@ -183,8 +183,8 @@ class AdaptedModel:
             ACTIVE_MIXTURE.reset(reset_tokens[0])
             attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
-    def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
-        """The batch with soft tokens in front (after the first token in encoders)."""
+    def model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
+        """Return the arguments of the model: the batch, with soft tokens where the method has them."""
         soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
         inputs: dict[str, Any] = {"attention_mask": batch.attention_mask}
@@ -225,7 +225,7 @@ class AdaptedModel:
             return self._logits(batch, mix), mix.costs
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
-        inputs = self._model_inputs(batch, mix)
+        inputs = self.model_inputs(batch, mix)
         mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
         if self.base.kind == "encoder":
             known = inputs.get("encoder_outputs")
@@ -293,7 +293,7 @@ class AdaptedModel:
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
         """New token ids (n, t) for the sources of a batch."""
         with self.active(coords, len(batch.input_ids), None) as (mix, _):
-            inputs = self._model_inputs(batch, mix)
+            inputs = self.model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask
             out = self.model.generate(**inputs, **options)
         seen = (
