@@ -184,7 +184,10 @@ class AdaptedModel:
             attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
     def model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
-        """Return the arguments of the model: the batch, with soft tokens where the method has them."""
+        """Return the arguments of the model: the batch, with soft tokens where there are any.
+
+        They stand in front, in encoders after the first token.
+        """
         soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
         inputs: dict[str, Any] = {"attention_mask": batch.attention_mask}

@@ -124,8 +124,12 @@ class _SeedFlatness:
         ]
         product, point = interpolation.hessian_product(self.span, self.seed, batches, centre)
         rng = torch.Generator().manual_seed(context.seed_number(self.seed))
-        start = torch.randn(len(point), generator=rng).to(point)
-        return flatness.top_eigenvalue(product, start)[0]
+        start = torch.randn(len(point), generator=rng)  # (m,): the numbers one adapter has
+
+        def array_product(vector: flatness.Array) -> flatness.Array:
+            return product(torch.from_numpy(vector).to(point)).double().cpu().numpy()
+
+        return flatness.top_eigenvalue(array_product, start.double().numpy())[0]
 
     def barrier(self) -> float:
         """Return the highest barrier on an edge between two vertices."""
