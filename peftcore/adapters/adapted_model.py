@@ -192,10 +192,10 @@ class AdaptedModel:
             ACTIVE_MIXTURE.reset(reset_tokens[0])
             attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
-    def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
-        """Build the model's keyword inputs, with soft tokens in front.
+    def model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
+        """Return the arguments of the model: the batch, with soft tokens where there are any.
 
-        In an encoder they follow the first token, from which it classifies.
+        They stand in front, in encoders after the first token.
         """
         soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
@@ -238,8 +238,7 @@ class AdaptedModel:
             return self._logits(batch, mix), mix.costs
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
-        """Run one forward pass with the active mixture: (n, labels) or (n, t, words)."""
-        inputs = self._model_inputs(batch, mix)
+        inputs = self.model_inputs(batch, mix)
         mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
         if self.base.kind == "encoder":
             known = inputs.get("encoder_outputs")
@@ -308,7 +307,7 @@ class AdaptedModel:
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
         """Generate token ids (n, t) for the sources of a batch; options go to `model.generate`."""
         with self.active(coords, len(batch.input_ids), None) as (mix, _):
-            inputs = self._model_inputs(batch, mix)
+            inputs = self.model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask
             out = self.model.generate(**inputs, **options)
         seen = (

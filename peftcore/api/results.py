@@ -105,7 +105,7 @@ def evaluate(
     autocast = autocast_dtype(spec.training.precision, base.device)
     with torch.inference_mode():
         answers = evaluation.answer_examples(
-            trained.adapted, task, rows, batcher, options, autocast=autocast
+            trained.adapted, task, rows, batcher, options, evaluation.PassControl(autocast)
         )
     seeds = pd.Index(spec.population.seed_numbers(), name="seed")
     return pd.DataFrame([task.score(each, rows) for each in answers], index=seeds)

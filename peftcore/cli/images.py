@@ -203,7 +203,11 @@ def combine_image_runs(
             queries.check_image_seed(run, read.seed)
         other = compute.load_dictionary(second, dictionary.base)
         drawn = queries.generate_with_joined_atoms(
-            dictionary, other, read.seed, options.parse_shares(read.shares), read.prompt, read.count
+            (dictionary, other),
+            read.seed,
+            options.parse_shares(read.shares),
+            read.prompt,
+            read.count,
         )
         value = {name: each.to_json() for name, each in drawn.items()}
         _show(drawn, "scenes", value, as_json)

@@ -81,7 +81,9 @@ def train_experiment(experiment: ToyOptions, device: str) -> Recipe:
             "first_seed": experiment.first_seed,
         }
     )
-    status = experiments.run_job(ToyJob.create_own(request), recipe, device=resolve_device(device))
+    status = experiments.run_toys_job(
+        ToyJob.create_own(request), recipe, device=resolve_device(device)
+    )
     if status.state != "done":
         raise BadInput("the experiment was stopped; finished stages are kept")
     return recipe

@@ -1,4 +1,4 @@
-"""How much rides in one pass of a base: tokens, by what the device has room for, and so seeds.
+"""Says how much one pass of a base takes: tokens, by the room of the device, and so seeds.
 
 Larger passes save overhead until they leave a processor's cache: with 16 seeds of tiny-t5, groups
 of 8 (some 4,000 tokens) took .6 of the processor time of one at a time, and all 16 no less
@@ -19,14 +19,13 @@ from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 
-CPU_TOKENS = 4096  # tokens
-MAX_GPU_TOKENS = 65_536  # tokens at most; fewer where the free memory is less
-# Numbers that a token keeps for the backward pass, per layer and feature, roughly.
-BACKWARD_NUMBERS_PER_TOKEN = 40
+CPU_TOKENS = 4096
+MAX_GPU_TOKENS = 65_536  # fewer where less memory is free
+BACKWARD_NUMBERS_PER_TOKEN = 40  # kept for the backward pass per layer and feature, roughly
 
 
 def token_budget(base: BaseModel) -> int:
-    """Tokens of source in one pass; BadInput if PEFTCORE_TOKENS is no whole number from 1."""
+    """Return source tokens of one pass; BadInput if PEFTCORE_TOKENS is no whole number from 1."""
     if override := os.environ.get("PEFTCORE_TOKENS"):
         if not override.isdecimal() or int(override) < 1:
             raise BadInput(f"PEFTCORE_TOKENS must be a whole number from 1; got {override[:40]!r}")
@@ -34,7 +33,7 @@ def token_budget(base: BaseModel) -> int:
     if base.device.type == "cpu":
         return CPU_TOKENS
     free, _ = torch.cuda.mem_get_info(base.device)
-    each = 4 * (
+    each = 4 * (  # bytes of a token: states of all layers, and logits with their gradients
         base.structure.layers * base.structure.width * BACKWARD_NUMBERS_PER_TOKEN
         + len(base.embeddings) * 3
     )
@@ -44,6 +43,6 @@ def token_budget(base: BaseModel) -> int:
 def seeds_per_pass(
     spec: RunSpec, base: BaseModel, batcher: ExampleBatcher, episodes: Sequence[Episode]
 ) -> int:
-    """How many seeds of a spec ride in one training pass, at least 1."""
+    """Return how many seeds of a spec share one training pass, at least 1."""
     longest = max(len(batcher.tokenize(e).input_ids) for episode in episodes for e in episode.train)
     return max(1, token_budget(base) // (spec.training.batch * longest))

@@ -1,6 +1,6 @@
-"""What a run learnt, as a file: written in one step, read back only onto the weights it belongs to.
+"""Writes and reads what a run learnt; it is read back only onto the weights it belongs to.
 
-Tensors that are mostly exact zeros lie there as places and values.
+Tensors that are mostly exact zeros are stored as positions and values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | None = None) -> None:
     """Write the trained tensors, with the base they belong to, replacing the file in one step.
 
-    With a step it is a point of the path, in half precision, not the run's result.
+    With a step it is a point of the training path, in half precision, not the run's result.
     """
     import os
 
@@ -46,10 +46,10 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
 
 
 def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The tensor as it is stored: mostly exact zeros as the others' places and values."""
+    """Return a tensor as it is stored: mostly exact zeros as positions and values of the rest."""
     flat = tensor.flatten()
     positions = flat.nonzero()[:, 0]
-    if len(flat) - len(positions) <= 0.75 * len(flat):  # a place takes twice the room of a value
+    if len(flat) - len(positions) <= 0.75 * len(flat):  # a position takes the room of two values
         return {name: tensor}
     return {f"{name}#places": positions, f"{name}#values": flat[positions]}
 
@@ -57,7 +57,7 @@ def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
 def _read_tensors(
     file: Any, shapes: dict[str, list[int]], run_id: str
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every tensor of these shapes out of an open file; BadInput if it holds anything else."""
+    """Yield every tensor of these shapes from an open file; BadInput if it has anything else."""
     import torch
 
     wrong = BadInput(f"the adapter of run {run_id} does not have the shapes its spec asks for")
@@ -88,7 +88,7 @@ def _read_tensors(
 
 
 def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedModel:
-    """The base wearing what a run learnt, or had learnt at a step of its path.
+    """Adapt the base by what a run learnt, or had learnt at a step of its training path.
 
     BadInput if it was learnt on another base, or if that step was not kept.
     """
@@ -100,8 +100,7 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")
     if not path.is_file():
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
-    # A file that is wrong about its sizes is refused before anything is allocated for it.
-    safetensors_files.read_header(path)
+    safetensors_files.read_header(path)  # refuses a file whose header does not fit its size
     adapted = planning.build_adapted(base, run.spec, fresh=False)
     tensors = adapted.tensors | adapted.head_stats
     with safe_open(path, "pt") as file:

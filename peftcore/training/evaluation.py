@@ -1,15 +1,15 @@
-"""What trained members answer, and how it scores.
+"""Answers examples with trained members.
 
-All seeds answer the same examples, several seeds and examples in one forward pass; rows of like
-length ride together.
+All seeds answer the same examples, several seeds and examples in one forward pass; examples of
+similar length share a pass, so that little of it is padding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from peftcore.adapters import encoder_cache
 from peftcore.adapters.adapted_model import AdaptedModel
@@ -21,19 +21,29 @@ from peftcore.system import thread_pool
 from peftcore.training import batch_budget
 
 
+@dataclass(frozen=True)
+class PassControl:
+    """How many forward passes are carried out: in which precision, watched and stopped by whom."""
+
+    autocast: torch.dtype | None = None  # None: single precision
+    report: Callable[[int, int], None] = lambda done, of: None
+    stop: Callable[[], bool] = lambda: False  # asked between passes
+
+
 def length_batches(
     batcher: ExampleBatcher, examples: Sequence[Example], copies: int, tokens: int
 ) -> Iterator[list[int]]:
-    """Positions of examples of like length, so many that `copies` of them stay below `tokens`."""
+    """Yield positions of examples of similar length; `copies` of each group stay below `tokens`."""
     lengths = [len(batcher.tokenize(example).input_ids) for example in examples]
-    waiting: list[int] = []
+    group: list[int] = []
     for i in sorted(range(len(examples)), key=lambda i: lengths[i]):
-        if waiting and (len(waiting) + 1) * lengths[i] * copies > tokens:
-            yield waiting
-            waiting = []
-        waiting.append(i)
-    if waiting:
-        yield waiting
+        # Lengths rise, so the newest example is the one that all others are padded to.
+        if group and (len(group) + 1) * lengths[i] * copies > tokens:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
 
 
 def answer_examples(
@@ -42,51 +52,49 @@ def answer_examples(
     examples: Sequence[Example],
     batcher: ExampleBatcher,
     options: Evaluation,
-    *,
-    coords: Tensor | None = None,
-    autocast: torch.dtype | None = None,
-    report: Callable[[int, int], None] = lambda done, of: None,
-    stop: Callable[[], bool] = lambda: False,
+    control: PassControl | None = None,
 ) -> list[list[Answer]]:
-    """Each seed's answers (s, n), at the centroid unless coords (s, 1, v) say otherwise.
+    """Return each seed's answers, s lists of n, with the adapter at its centroid.
 
-    `stop` is asked between passes; InterruptedError if it says so, and no answers.
+    InterruptedError, and no answers, if `control` asks to stop.
     """
+    control = control or PassControl()
     seeds, device = adapted.seeds, adapted.base.device
-    coords = adapted.centroid() if coords is None else coords
     answers: list[list[Answer]] = [[Answer("")] * len(examples) for _ in range(seeds)]
-    budget = batch_budget.token_budget(adapted.base) // options.beams
     concurrent_passes = thread_pool.thread_count(device)
+    budget = batch_budget.token_budget(adapted.base) // options.beams  # each beam is a row
     waiting = list(length_batches(batcher, examples, seeds, budget))
-    cached_batcher = encoder_cache.choose_batcher(adapted, batcher, autocast)
+    cached_batcher = encoder_cache.choose_batcher(adapted, batcher, control.autocast)
 
-    def texts(picked: list[int]) -> list[str] | None:
-        """What the seeds answer to some examples, None if memory runs out."""
-        rows = [examples[i] for i in picked]
+    def texts(group: list[int]) -> list[str] | None:
+        """Return what the seeds answer to some examples; None if memory runs out."""
+        rows = [examples[i] for i in group]
         try:
-            with torch.autocast(device.type, autocast, enabled=autocast is not None):
-                return _texts(adapted, task, rows * seeds, cached_batcher, options, coords)
+            with torch.autocast(
+                device.type, control.autocast, enabled=control.autocast is not None
+            ):
+                return _texts(adapted, task, rows * seeds, cached_batcher, options)
         except torch.OutOfMemoryError:
-            if len(picked) == 1:
+            if len(group) == 1:
                 raise
             return None
 
     done = 0
     while waiting:
-        if stop():
+        if control.stop():
             raise InterruptedError
-        some, waiting = waiting[:concurrent_passes], waiting[concurrent_passes:]
-        for picked, outputs in zip(
-            some, thread_pool.map_in_threads(texts, some, concurrent_passes), strict=True
+        groups, waiting = waiting[:concurrent_passes], waiting[concurrent_passes:]
+        for group, outputs in zip(
+            groups, thread_pool.map_in_threads(texts, groups, concurrent_passes), strict=True
         ):
-            if outputs is None:  # in halves, then
-                waiting += [picked[: len(picked) // 2], picked[len(picked) // 2 :]]
+            if outputs is None:  # memory ran out: again, in halves
+                waiting += [group[: len(group) // 2], group[len(group) // 2 :]]
                 continue
             for index, text in enumerate(outputs):
-                s, i = divmod(index, len(picked))
-                answers[s][picked[i]] = task.parse(text)
-            done += len(picked)
-        report(done, len(examples))
+                s, i = divmod(index, len(group))  # rows are the group once for every seed
+                answers[s][group[i]] = task.parse(text)
+            done += len(group)
+        control.report(done, len(examples))
     return answers
 
 
@@ -96,10 +104,9 @@ def _texts(
     rows: Sequence[Example],
     batcher: ExampleBatcher | CachedEncoderBatcher,
     options: Evaluation,
-    coords: Tensor,
 ) -> list[str]:
-    """The answer of each row as text, the likeliest label for encoders."""
-    batch = batcher.batch(rows, with_targets=False)
+    """Return the answer of each row as text, the likeliest label for encoders."""
+    batch, coords = batcher.batch(rows, with_targets=False), adapted.centroid()
     if adapted.base.kind == "encoder":
         with torch.no_grad():
             return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]
@@ -118,7 +125,7 @@ def _texts(
 
 
 def examples_to_answer(task: Task, options: Evaluation) -> tuple[Example, ...]:
-    """The examples of the split, at most the limit, the same ones for every run."""
+    """Return the examples of the split, at most the limit, the same ones for every run."""
     rows = task.load(options.split)
     if options.limit >= len(rows):
         return tuple(rows)

@@ -1,6 +1,6 @@
-"""From what somebody asks for to a spec that can run: names checked, defaults filled in.
+"""Turns what is asked for into a spec that can run: names checked, defaults filled in.
 
-`plan` needs no torch; `check` and `estimate` look at the base itself.
+`build_spec` needs no torch; `check_spec` and `estimate_cost` look at the base itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def build_spec(
     evaluation: Settings | Mapping[str, Any] | None = None,
     start: str = "",
 ) -> RunSpec:
-    """A spec with every name checked and every default written out, so that equal means equal.
+    """Build a spec with every name checked and every default written out, so that equal is equal.
 
     A base that is in memory already goes by its name, whether or not it lies on this machine.
     """
@@ -72,7 +72,7 @@ def build_spec(
 
 
 def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
-    """A base's name, kind and the world it draws; of one on the hub only the name is known yet."""
+    """Return a base's name, kind and image world; of one on the hub only the name is known yet."""
     if not isinstance(base, str):
         return base.name, base.kind, str(getattr(base.model.config, "draws", ""))
     if isinstance(catalog.locate_base(base), str):
@@ -82,7 +82,7 @@ def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
 
 
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:
-    """BadInput where a base that draws meets a task of text, or the other way round."""
+    """Raise BadInput where a base that draws meets a task of text, or the other way round."""
     if image_world == task.image_world:
         return
     does = f"draws {image_world}" if image_world else "writes text"
@@ -91,13 +91,13 @@ def _check_same_modality(base: str, image_world: str, task: Task) -> None:
 
 
 def _with_defaults(settings: S, *names: str) -> S:
-    """The settings with these fields at their defaults."""
+    """Return the settings with these fields at their defaults."""
     fields = type(settings).model_fields
     return settings.model_copy(update={name: fields[name].default for name in names})
 
 
 def _check_start_run(run_id: str, base: str) -> None:
-    """BadInput unless this run has an adapter for this base."""
+    """Raise BadInput unless this run has an adapter for this base."""
     from peftcore.runs.store import RunStore
 
     run = RunStore().open(run_id)
@@ -120,7 +120,7 @@ def _make_settings(kind: type[S], values: Settings | Mapping[str, Any] | None) -
 def build_adapted(
     base: BaseModel, spec: RunSpec, device: str | None = None, *, fresh: bool = True
 ) -> AdaptedModel:
-    """The base wearing an adapter of this spec; on the device "meta" only shapes are made.
+    """Adapt a base as this spec says; on the device "meta" tensors have shapes only.
 
     With `fresh` all is ready for training, for which a head looks at the first training examples;
     without it a saved adapter is about to be filled in, and the data need not be there.
@@ -148,13 +148,13 @@ def build_adapted(
 
 
 def prompt_length(spec: RunSpec, base: BaseModel) -> int:
-    """Positions of the window that a soft prompt takes."""
+    """Return the positions of the window that a soft prompt takes, 0 without one."""
     method = METHODS[spec.method]
     return method.prompt_length(method.Config.make(spec.settings))
 
 
 def check_spec(spec: RunSpec, base: BaseModel) -> None:
-    """BadInput if this run cannot work: too few examples, or text longer than the window."""
+    """Raise BadInput if this run cannot work: too few examples, or text longer than the window."""
     from peftcore.models.batching import ExampleBatcher
 
     task = tasks.find_task(spec.task)
@@ -168,16 +168,16 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
 class Estimate:
     """What a run will cost."""
 
-    trainable: int  # per seed and vertex-complete: what one seed trains
+    trainable: int  # by one seed, all its vertices and its head
     total: int  # of the base, and of one head where there is one
     percent: float
     seconds: float | None  # None: nothing to go by yet
     memory_bytes: int
-    basis: str  # what the time rests on, in words
+    basis: str  # what the time was estimated from, in words
 
 
 def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
-    """Numbers one seed trains, all its vertices and heads; and numbers in the base and a head."""
+    """Count what one seed trains, with all vertices and heads; and parameters of base and head."""
     adapted = build_adapted(base, spec, "meta")
     head = sum(
         adapted.tensors[n][0, 0].numel() for n in ("head", "head_bias") if n in adapted.tensors
@@ -186,7 +186,7 @@ def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
 
 
 def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
-    """Trainable numbers exactly; time from two trial steps on this machine, memory by counting."""
+    """Estimate a run: trainable numbers exactly, time from two trial steps, memory by counting."""
     import time
 
     import torch

@@ -1,4 +1,4 @@
-"""A run from its spec to its scores: train, answer, score, and write every file of its folder.
+"""Carries out a run: trains, answers, scores, and writes every file of its folder.
 
 Resumes from the checkpoint if there is one.  Asked to stop, it keeps what was learnt.
 """
@@ -9,7 +9,8 @@ import importlib.metadata
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import Training
     from peftcore.runs.store import Run, RunStatus
-    from peftcore.training.trainer import Trainer, TrainingProgress
+    from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
 
-PATH_BYTES = 4_000_000  # what a run may spend on the adapters it had on its way
+PATH_BYTES = 4_000_000  # of adapters that a run may keep of its path
 PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
 
 
@@ -44,86 +45,98 @@ def execute_run(
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
     from peftcore.models.base_model import load
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.system import thread_pool
-    from peftcore.training import batch_budget
-    from peftcore.training.trainer import Trainer, TrainingStopped
+    from peftcore.training.trainer import TrainingStopped
 
     spec = run.spec
     run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
     base = base or load(spec.base, device)
     task = tasks.find_task(spec.task)
     planning.check_spec(spec, base)
-    adapted = planning.build_adapted(base, spec)
-    if spec.start:
-        initialize_from_run(adapted, _start_run(run), base)
-    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
-    t = spec.training
-    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
-    seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
-    trainer = Trainer(
-        adapted, episodes, batcher, spec, seeds_per_pass, thread_pool.thread_count(base.device)
-    )
-    trainable = adapted.trainable_count
-    run.write_manifest(_manifest(spec_task=task, base=base, trainer=trainer, trainable=trainable))
+    trainer = _build_trainer(run, task, base)
+    trainable, planned = trainer.adapted.trainable_count, trainer.seeds_per_pass
+    run.write_manifest(_manifest(task, base, trainer, trainable))
     checkpoint = run.folder / "checkpoint.safetensors"
     if checkpoint.is_file():
         trainer.restore(checkpoint)
         run.append_log(f"Resumed at step {trainer.step}")
     run.write_status(state="training", trainable=trainable, message="", error_id="")
-
-    stride = path_stride(adapted, t.steps, t.evaluate_every)
-
-    def handle_progress(progress: TrainingProgress) -> None:
-        _write_progress(run, progress)
-        if progress.dev is not None and stride and _is_saved_step(progress.step, t, stride):
-            save_adapter(run, adapted, base, progress.step)
-        report(progress)
-
     try:
+        handle_progress = partial(_handle_progress, run, trainer.adapted, report)
         trainer.run(handle_progress, stop, lambda it: it.save(checkpoint))
-        save_adapter(run, adapted, base)
-        _answer_test_examples(run, task, trainer, batcher, report, stop)
+        save_adapter(run, trainer.adapted, base)
+        _answer_test_examples(run, task, trainer, report, stop)
     except (TrainingStopped, InterruptedError):
-        save_adapter(run, adapted, base)
+        save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
-        return run.write_status(
-            state="cancelled",
-            step=trainer.step,
-            seconds=trainer.seconds,
-            message=f"Cancelled at step {trainer.step}; what was learnt is kept",
-            seeds=_seed_summaries(trainer),
-        )
+        message = f"Cancelled at step {trainer.step}; what was learnt is kept"
+        return _write_end(run, trainer, "cancelled", message)
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
-    stopped = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
-    if trainer.seeds_per_pass < min(seeds_per_pass, len(trainer.seeds)):
-        stopped.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
+    notes = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
+    if trainer.seeds_per_pass < planned:
+        notes.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
+    return _write_end(run, trainer, "done", "; ".join(notes))
+
+
+def _build_trainer(run: Run, task: Task, base: BaseModel) -> Trainer:
+    """Build the training loop of a run, with values of the run it starts from, if there is one."""
+    from peftcore.models.batching import ExampleBatcher
+    from peftcore.system import thread_pool
+    from peftcore.training import batch_budget
+    from peftcore.training.trainer import Trainer
+
+    spec, t = run.spec, run.spec.training
+    adapted = planning.build_adapted(base, spec)
+    if spec.start:
+        initialize_from_run(adapted, _start_run(run), base)
+    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
+    seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
+    concurrent_passes = thread_pool.thread_count(base.device)
+    return Trainer(adapted, episodes, batcher, spec, seeds_per_pass, concurrent_passes)
+
+
+def _handle_progress(
+    run: Run,
+    adapted: AdaptedModel,
+    report: Callable[[TrainingProgress], None],
+    progress: TrainingProgress,
+) -> None:
+    """Write a report of the loop, and keep the adapter of this step if its path has room."""
+    _write_progress(run, progress)
+    t = run.spec.training
+    stride = path_stride(adapted, t.steps, t.evaluate_every)
+    if progress.dev is not None and stride and _is_saved_step(progress.step, t, stride):
+        save_adapter(run, adapted, adapted.base, progress.step)
+    report(progress)
+
+
+def _write_end(run: Run, trainer: Trainer, state: str, message: str) -> RunStatus:
     return run.write_status(
-        state="done",
+        state=state,
         step=trainer.step,
         seconds=trainer.seconds,
-        message="; ".join(stopped),
-        seeds=_seed_summaries(trainer),
+        message=message,
+        seeds=_seed_summaries(trainer.seeds),
     )
 
 
-def _seed_summaries(trainer: Trainer) -> list[dict[str, Any]]:
+def _seed_summaries(seeds: Sequence[SeedState]) -> list[dict[str, Any]]:
     return [
         {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
-        for s in trainer.seeds
+        for s in seeds
     ]
 
 
 def _write_progress(run: Run, progress: TrainingProgress) -> None:
-    """Status at every report; a line of history for each seed at every look at dev."""
+    """Write the status, and a line of history for each seed where dev was evaluated."""
     left = "" if progress.seconds_left is None else f"about {progress.seconds_left:.0f} s left"
-    seeds = [
-        {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
-        for s in progress.seeds
-    ]
     run.write_status(
-        state="training", step=progress.step, seconds=progress.seconds, message=left, seeds=seeds
+        state="training",
+        step=progress.step,
+        seconds=progress.seconds,
+        message=left,
+        seeds=_seed_summaries(progress.seeds),
     )
     if progress.dev is None:
         return
@@ -145,7 +158,7 @@ def _write_progress(run: Run, progress: TrainingProgress) -> None:
 
 
 def _stochastic_validation(progress: TrainingProgress, index: int) -> dict[str, Any]:
-    """What stochastic validation saw of one seed, beside the mean that is its dev loss."""
+    """Return the losses of one seed that stochastic validation averaged, and its centroid's."""
     if progress.copies is None or progress.centroid is None:
         return {}
     return {"dev_copies": progress.copies[index], "dev_centroid": progress.centroid[index]}
@@ -158,10 +171,10 @@ def _start_run(run: Run) -> Run:
 
 
 def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> None:
-    """Give an adapter the values another run ended with, where names and shapes agree.
+    """Copy the values another run ended with into an adapter, where names and shapes agree.
 
     Seed i starts from the source's seed i, and begins again where the source has fewer.  Between
-    two methods effective values count: a scaled prompt passes on the product, not its parts.  What
+    two methods effective values are copied: of a scaled prompt the product, not its factors.  What
     the source lacks keeps its own initial value; BadInput if nothing agrees.
     """
     source_model = load_adapter(source, base)
@@ -194,7 +207,6 @@ def _answer_test_examples(
     run: Run,
     task: Task,
     trainer: Trainer,
-    batcher: Any,
     report: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
 ) -> None:
@@ -222,15 +234,9 @@ def _answer_test_examples(
         )
 
     run.write_status(state="answering", message=f"Answering {len(rows)} examples")
+    control = evaluation.PassControl(trainer.autocast, report_answered, stop)
     answers = evaluation.answer_examples(
-        trainer.adapted,
-        task,
-        rows,
-        batcher,
-        options,
-        autocast=trainer.autocast,
-        report=report_answered,
-        stop=stop,
+        trainer.adapted, task, rows, trainer.batcher, options, control
     )
     trainer.seconds = trained + time.monotonic() - began
     seed_numbers = run.spec.population.seed_numbers()
@@ -245,7 +251,7 @@ def _answer_test_examples(
 def answers_table(
     task: Task, rows: tuple[Example, ...], answers: list[Answer], seed: int
 ) -> pd.DataFrame:
-    """One seed's answers with the columns that runs keep."""
+    """Return one seed's answers with the columns that runs keep, a row for each example."""
     return pd.DataFrame(
         {
             "seed": seed,
@@ -268,10 +274,8 @@ def answers_table(
     )
 
 
-def _manifest(
-    *, spec_task: Task, base: BaseModel, trainer: Trainer, trainable: int
-) -> dict[str, Any]:
-    """What produced the results."""
+def _manifest(task: Task, base: BaseModel, trainer: Trainer, trainable: int) -> dict[str, Any]:
+    """Return what produced the results: weights, data, precision, device and versions."""
     return {
         "base": {
             "name": base.name,
@@ -279,7 +283,7 @@ def _manifest(
             "parameters": base.parameter_count,
             "kind": base.kind,
         },
-        "data_hash": spec_task.data_hash(),
+        "data_hash": task.data_hash(),
         "trainable": trainable,
         "precision": "fp32" if trainer.autocast is None else str(trainer.autocast).split(".")[-1],
         "device": str(base.device),
@@ -289,10 +293,13 @@ def _manifest(
 
 
 def path_stride(adapted: AdaptedModel, steps: int, every: int) -> int:
-    """Every which look at dev is kept so that a run's path fits in PATH_BYTES; 0: none is."""
+    """Return which evaluations of dev keep an adapter: every n-th, so that all fit in PATH_BYTES.
+
+    0 where not even three fit, since a path of fewer points shows nothing.
+    """
     size = sum(tensor.numel() for tensor in adapted.tensors.values()) * 2  # half precision
     max_saved = PATH_BYTES // max(1, size)
-    evaluations = 1 + -(-steps // every)
+    evaluations = 1 + -(-steps // every)  # the untrained adapter is one
     if max_saved < 3:
         return 0
     return max(1, -(-(evaluations - 1) // (max_saved - 1)))

@@ -1,13 +1,13 @@
 """The one training loop: every method, every base, many seeds in one pass.
 
 The objective is the sum over seeds of the mean loss of that seed's examples; gradients are clipped
-per seed, each seed has its own examples and order and keeps its own best step. The base stays in
-evaluation mode. So one pass over s seeds gives what s passes give, which is tested. Where the seeds
-are too many for the memory they are trained in groups, with the same result: the loop halves the
-groups when memory runs out. Everything random is a function of seed and step: a run resumes from
-its checkpoint to the same result.
+per seed, each seed has its own examples and order and keeps its own best step.  The base stays in
+evaluation mode.  So one pass over s seeds gives what s passes give, which is a test.  Where s are
+too many for the memory they are split into groups, with the same result: the loop itself finds out
+how many when memory runs out.  Everything random is a function of seed and step, so that a run
+resumes from its checkpoint to the same result.
 
-Axes: s seeds, v vertices, r rows of one seed.
+Axes: s seeds, v vertices, r rows of one seed, l layers.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ HEAD_LEARNING_RATE = 2e-2  # learning rate of a classification head, whatever th
 
 @dataclass
 class SeedState:
-    """Training state of one seed."""
+    """How far one seed is, and where it was best."""
 
     seed: int
     best_step: int = 0
     best_dev: float = math.inf
-    looks: int = 0  # validations since the best one
+    looks: int = 0  # evaluations of dev since the best one
     stopped: str | None = None  # why it trains no more
 
 
@@ -58,9 +58,9 @@ class TrainingProgress:
     step: int
     steps: int
     losses: list[float]  # per seed, mean since the last report; empty while answering
-    dev: list[float] | None  # per seed, if this step was validated
+    dev: list[float] | None  # per seed, if this step evaluated dev
     learning_rate: float
-    seconds: float  # since the start, without the time between a stop and its resumption
+    seconds: float  # since the start, before an interruption included
     seconds_left: float | None  # seconds, estimated
     seeds: list[SeedState]
     copies: list[list[float]] | None = None  # per seed, dev loss of each copy at random points
@@ -68,14 +68,14 @@ class TrainingProgress:
 
 
 class TrainingStopped(Exception):
-    """The loop was asked to stop; the best tensors so far are kept."""
+    """The loop was asked to stop; what was learnt is kept."""
 
 
 def lr_multiplier(training: Training, step: int) -> float:
     """Return the factor on the learning rate at a step counted from 0."""
     rise = training.warmup * training.steps
     if step < rise:
-        return (step + 1) / (rise + 1)
+        return (step + 1) / (rise + 1)  # never 0, which would waste the first step
     if training.schedule == "constant":
         return 1.0
     done = (step - rise) / max(1.0, training.steps - rise)  # from 0 to 1 after the warm-up
@@ -84,6 +84,7 @@ def lr_multiplier(training: Training, step: int) -> float:
 
 def step_examples(examples: Sequence[Example], seed: int, step: int, size: int) -> list[Example]:
     """Return the examples of one seed at one step: shuffled epochs, one after another."""
+    # Computed from the step alone, so that a resumed run needs no state of an iterator.
     batch: list[Example] = []
     position = step * size  # computed, not counted, so that resuming needs no state
     while len(batch) < size:
@@ -98,7 +99,7 @@ def step_examples(examples: Sequence[Example], seed: int, step: int, size: int) 
 
 
 def autocast_dtype(wanted: str, device: torch.device) -> torch.dtype | None:
-    """Return the dtype of autocast, or None for single precision.
+    """Return the autocast type for a precision of a spec, None for single precision.
 
     `auto` takes bfloat16 on a GPU that has it and on processors with instructions for it, where it
     halves the time; elsewhere on processors it is slower than single precision.
@@ -113,9 +114,9 @@ def autocast_dtype(wanted: str, device: torch.device) -> torch.dtype | None:
 
 
 def cosine_penalty(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) -> Tensor:
-    """Return the squared cosine (s,) between two vertices of each seed, over all numbers.
+    """Return the squared cosine (s,) between two vertices of each seed, over all their numbers.
 
-    stacked holds tensors (s, v, …), pairs the two vertices of each seed.
+    stacked: tensors (s, v, …).  pairs: two vertices of each seed.
     """
     flat = torch.cat([t.flatten(2) for t in stacked], 2)  # (s, v, numbers)
     one, other = (torch.stack([flat[s, pair[k]] for s, pair in enumerate(pairs)]) for k in (0, 1))
@@ -123,7 +124,7 @@ def cosine_penalty(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) ->
 
 
 class Trainer:
-    """The state of one training: tensors, optimiser, seeds, best values; `run` drives it."""
+    """Trains an adapted model: tensors, optimiser, seeds and the best values of each so far."""
 
     def __init__(
         self,
@@ -134,24 +135,22 @@ class Trainer:
         seeds_per_pass: int | None = None,
         concurrent_passes: int = 1,
     ) -> None:
-        """Prepare a training; each seed has an episode of its own.
+        """Tokenise all examples, and set up the optimiser.
 
-        seeds_per_pass: seeds in one pass of the base at most; None: all of them. concurrent_passes:
-        passes that run side by side, each with a share of the seeds.
+        seeds_per_pass: at most so many seeds share one pass of the base; None: all of them.
+        concurrent_passes: passes that run side by side, each with a share of the seeds.
         """
         self.adapted, self.episodes, self.batcher, self.spec = adapted, episodes, batcher, spec
         self.seeds = [SeedState(n) for n in spec.population.seed_numbers()]
         self.seeds_per_pass = max(1, min(seeds_per_pass or len(self.seeds), len(self.seeds)))
         self.concurrent_passes = concurrent_passes
         for example in {e for episode in episodes for e in (*episode.train, *episode.dev)}:
-            # Now, because threads share the batcher, and so that what is too long fails at once.
-            batcher.tokenize(example)
-        # The best values of each seed so far, (s, v, …) like the tensors.
+            batcher.tokenize(example)  # here, because threads would do it twice; too long: BadInput
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
         self._cached_batcher = encoder_cache.choose_batcher(adapted, batcher, self.autocast)
-        self.copies: list[list[float]] | None = None  # of the last validation, (s, copies)
+        self.copies: list[list[float]] | None = None  # of the last evaluation of dev
         self.centroid: list[float] | None = None
         self._learning_rates = self._base_learning_rates()
         self._views, self.optimiser = self._optimiser()
@@ -167,6 +166,7 @@ class Trainer:
             if learning_rate is None
             else learning_rate
         )
+        # A head starts from noise whatever the adapter does, so it has a rate of its own.
         return {
             name: HEAD_LEARNING_RATE
             if name.startswith("head")
@@ -175,7 +175,7 @@ class Trainer:
         }
 
     def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
-        """Build the optimiser, over views of the stacked tensors where seeds must not mix.
+        """Build the optimiser over each seed's own view of each tensor: (name, seed or -1, view).
 
         Views share memory with the stacked tensors. AdamW works number by number and needs none;
         Adafactor scales by a tensor's size and gets one view per seed.
@@ -195,15 +195,14 @@ class Trainer:
 
     @property
     def active_seeds(self) -> list[int]:
-        """Positions of the seeds that still train."""
+        """Return the positions of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
-        """Divide these seeds into groups that share a pass, as equal in size as possible."""
-        # As many groups as passes run side by side, or a multiple: no thread waits idle.
+        """Yield these seeds in groups that share a pass, as equal in size as can be."""
         rounds = -(-len(seeds) // (self.seeds_per_pass * self.concurrent_passes))
         count = min(len(seeds), rounds * self.concurrent_passes)
-        size, more = divmod(len(seeds), count)
+        size, more = divmod(len(seeds), count)  # the first `more` groups have one seed more
         at = 0
         for nth in range(count):
             end = at + size + (nth < more)
@@ -211,9 +210,10 @@ class Trainer:
             at = end
 
     def _tensors(self, seeds: list[int]) -> dict[str, Tensor]:
-        """Return these seeds' tensors; for some of the seeds copies that take gradients."""
+        """Return these seeds' tensors (s, v, …): the model's own for all seeds, copies for some."""
         if len(seeds) == len(self.seeds):
-            return self.adapted.tensors  # the leaves themselves, without a copy
+            return self.adapted.tensors
+        # Copies, because indexing a leaf would put all seeds into the gradient's graph.
         return {
             name: t.detach()[seeds].requires_grad_(t.requires_grad)
             for name, t in self.adapted.tensors.items()
@@ -226,17 +226,16 @@ class Trainer:
         tensors: dict[str, Tensor],
         with_costs: bool = False,
     ) -> Tensor:
-        """Return the mean loss of each seed's own rows (s,), for these tensors (s, v, …)."""
-        # Seed-major, as members are mixed: all rows of the first seed, then of the next.
+        """Return the mean loss (s,) of seeds with these tensors, each over its own rows."""
         batch = self._cached_batcher.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
             losses = self.adapted.losses(batch, coords, tensors, with_costs)
-        return losses.view(len(rows), -1).mean(1)  # (s r,) is seed-major → (s,)
+        return losses.view(len(rows), -1).mean(1)  # rows are seed-major: (s · r,) → (s, r) → (s,)
 
     def _row_points(self, seed_numbers: list[int], rows: int) -> Tensor:
-        """Return the simplex point of each row of a training step, (s, r, v) or (l, s, r, v)."""
+        """Draw the points (s, r, v) of the rows of a step; (l, s, r, v) if drawn by layer."""
         sampling, vertices = self.spec.population.draw, self.adapted.vertices
         layers = len(self.adapted.layer_keys()) if sampling == "layer" else 0
         return random_points(
@@ -248,74 +247,75 @@ class Trainer:
         )
 
     def _penalties(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor | float:
-        """Return what is added to each seed's loss (s,), beside the costs of its rows."""
+        """Return what is added to each seed's loss (s,): the method's penalty, and diversity's."""
         own = self.adapted.adapter.penalty(tensors)
         total: Tensor | float = 0.0 if own is None else own
         weight = self.spec.training.diversity
         if weight and self.adapted.vertices > 1:
             picks = [self._vertex_pair(self.seeds[i].seed) for i in seeds]
             effective = self.adapted.adapter.effective_tensors(tensors).values()
-            total = total + weight * cosine_penalty([t for t in effective if t.shape[1] > 1], picks)
+            # Tensors that all vertices share say nothing about how alike vertices are.
+            own_tensors = [t for t in effective if t.shape[1] > 1]  # (s, v, …)
+            total = total + weight * cosine_penalty(own_tensors, picks)
         return total
 
     def _vertex_pair(self, seed: int) -> list[int]:
-        """Sample two different vertices of a seed, new ones at every step."""
+        """Draw two different vertices of a seed, new ones at every step."""
         rng = random.Random(f"diversity/{seed}/{self.step}")
         return rng.sample(range(self.adapted.vertices), 2)
 
     def train_step(self) -> dict[int, float]:
-        """Do one step of every active seed; return their losses and stop those that diverged."""
+        """Train one step of every active seed; return losses, and stop seeds that diverged."""
         t, active = self.spec.training, self.active_seeds
-        # values (s,) of active seeds; grads (s, v, …) of all seeds, zero for stopped ones.
+        # values (active,); grads by name (s, v, …), zero for seeds that stopped.
         values, grads = self._within_memory(lambda: self._gradients(active))
         # One norm per seed: a norm over all would make seeds depend on each other.
         squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads.values()]).sum(0)
-        norms = squares.sqrt()  # (s,)
-        losses, sizes = torch.stack([values, norms[active]]).tolist()  # one synchronisation
+        norms = squares.sqrt()  # (s,): over all tensors of a seed, never across seeds
+        # Both numbers in one transfer: each one waits for the device.
+        losses, sizes = torch.stack([values, norms[active]]).tolist()
         for i, loss, size in zip(active, losses, sizes, strict=True):
             if not (math.isfinite(loss) and math.isfinite(size)):
                 self.seeds[i].stopped = (
                     f"diverged at step {self.step + 1}; the state of step "
                     f"{self.seeds[i].best_step} is kept: try a lower learning rate"
                 )
-        factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)  # (s,)
-        # A diverged seed takes no step, and its nan must not reach the optimiser's averages.
+        factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
+        # A seed that diverged must not spread its nan through the shared optimiser step.
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
         self._optimiser_step(grads, factors)
         self.step += 1
         return dict(zip(active, losses, strict=True))
 
     def _gradients(self, active: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return losses of these seeds (s,), and gradients of all; zeros for seeds that stopped."""
+        """Return losses (active,) of these seeds and gradients (s, v, …) of all; 0 if stopped."""
         groups = list(self._groups(active))
-        if len(groups[0]) == len(self.seeds):
+        if len(groups[0]) == len(self.seeds):  # one pass has them all: nothing to put together
             losses, seed_grads = self._losses_and_gradients(groups[0])
             return losses, dict(zip(self.adapted.trainable_tensors, seed_grads, strict=True))
         grads = {name: torch.zeros_like(t) for name, t in self.adapted.trainable_tensors.items()}
 
-        def into_place(group: list[int]) -> Tensor:
-            """Compute a group's losses (s,), and write its gradients into those of all seeds."""
+        def add_group(group: list[int]) -> Tensor:
             losses, group_grads = self._losses_and_gradients(group)
             for whole, part in zip(grads.values(), group_grads, strict=True):
-                whole[group] = part  # threads write different rows, so they need no lock
+                whole[group] = part  # safe among threads: each group has seeds of its own
             return losses
 
-        return torch.cat(
-            thread_pool.map_in_threads(into_place, groups, self.concurrent_passes)
-        ), grads
+        losses = thread_pool.map_in_threads(add_group, groups, self.concurrent_passes)
+        return torch.cat(losses), grads
 
     def _losses_and_gradients(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return losses (s,) and gradients (s, v, …) of seeds that share a pass."""
+        """Return losses (s,) and gradients (s, v, …) of seeds that share one pass."""
         tensors = self._tensors(seeds)
         losses = self._step_losses(seeds, tensors)
-        # A sum, not a mean: each seed's gradient is what it would be alone.
+        # A sum over seeds: no seed's gradient depends on how many others are trained with it.
         total = (losses + self._penalties(seeds, tensors)).sum()
         return losses.detach(), torch.autograd.grad(
             total, [tensors[name] for name in self.adapted.trainable_tensors]
         )
 
     def _step_losses(self, seeds: list[int], tensors: dict[str, Tensor]) -> Tensor:
-        """Return the mean loss of each of these seeds (s,) on its examples of this step."""
+        """Return the mean loss (s,) of each of these seeds on its examples of this step."""
         size, seed_numbers = self.spec.training.batch, [self.seeds[i].seed for i in seeds]
         rows = [
             step_examples(self.episodes[i].train, self.seeds[i].seed, self.step, size)
@@ -324,7 +324,7 @@ class Trainer:
         return self._losses(rows, self._row_points(seed_numbers, size), tensors, with_costs=True)
 
     def _within_memory(self, work: Callable[[], T]) -> T:
-        """Do the work, with half as many seeds in a pass each time memory runs out."""
+        """Do the work, again with half as many seeds in a pass whenever memory runs out."""
         while True:
             try:
                 return work()
@@ -332,14 +332,16 @@ class Trainer:
                 if self.seeds_per_pass == 1:
                     raise
                 self.seeds_per_pass = -(-self.seeds_per_pass // 2)
-            torch.cuda.empty_cache()  # once the error, which holds the tensors, is gone
+            # Here and not in the handler, because the error keeps the tensors alive.
+            torch.cuda.empty_cache()
 
     def _optimiser_step(self, grads: dict[str, Tensor], factors: Tensor) -> None:
-        """Scale each seed's gradients by factors (s,) and do the optimiser's step."""
+        """Clip each seed's gradients (s, v, …) by its factor (s,) and step."""
         multiplier = lr_multiplier(self.spec.training, self.step)
         # By `where`, since 0 times nan is nan.
         for name, grad in grads.items():
-            shaped = factors.view(-1, *[1] * (grad.dim() - 1))
+            shaped = factors.view(-1, *[1] * (grad.dim() - 1))  # (s, 1, …)
+            # Not a product alone, since 0 · nan is nan.
             grads[name] = torch.where(shaped > 0, grad * shaped, torch.zeros_like(grad))
         for (name, s, view), group in zip(self._views, self.optimiser.param_groups, strict=True):
             group["lr"] = self._learning_rates[name] * multiplier
@@ -349,10 +351,10 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate_dev(self) -> list[float]:
-        """Return dev loss of every seed (nan for those that stopped); keep the best state of each.
+        """Return the dev loss of every seed, nan where stopped, and keep the best state of each.
 
-        A simplex is judged by the mean over copies of dev in which every row has a random point
-        (stochastic validation, arXiv:2310.15793); each copy's loss is kept in `copies`.
+        A simplex is judged by the mean over copies of dev in which every row is at a random point
+        (stochastic validation, arXiv:2310.15793); the losses of each copy are kept in `copies`.
         """
         active, dev_losses = self.active_seeds, [math.nan] * len(self.seeds)
         t = self.spec.training
@@ -374,7 +376,7 @@ class Trainer:
         return dev_losses
 
     def _dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
-        """Return dev losses of these seeds: at the centroid, or at a random point per row."""
+        """Return the dev loss of these seeds: at the centroid, or of a copy at random points."""
 
         def all_groups() -> list[float]:
             """Compute group after group, side by side."""
@@ -388,10 +390,10 @@ class Trainer:
         return self._within_memory(all_groups)
 
     def _group_dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
-        """Return dev losses of seeds that share a pass."""
+        """Return the dev loss of each of these seeds, which share one pass."""
         size = len(self.episodes[0].dev)
         totals = [0.0] * len(seeds)
-        per = max(1, 2 * self.spec.training.batch)  # no gradients are kept, so twice the rows
+        per = max(1, 2 * self.spec.training.batch)  # twice a training step: no graph is kept
         seed_numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
         coords = self.adapted.centroid(len(seeds))  # (s, 1, v)
         for at in range(0, size, per):
@@ -400,11 +402,12 @@ class Trainer:
                 salt = validation_salt(self.step, copy, at)
                 coords = random_points(seed_numbers, len(rows[0]), self.adapted.vertices, salt)
             losses = self._losses(rows, coords, tensors)
+            # Weighted by rows: the last part of dev may be shorter.
             totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
         return [total / size for total in totals]
 
     def _update_best(self, i: int, dev: float) -> None:
-        """Keep a seed's tensors if its dev loss is the best so far, or stop it."""
+        """Keep a seed's values if its dev loss is the lowest so far, else maybe stop it."""
         state, t = self.seeds[i], self.spec.training
         if dev < state.best_dev:
             state.best_dev, state.best_step, state.looks = dev, self.step, 0
@@ -423,15 +426,16 @@ class Trainer:
         stop: Callable[[], bool],
         checkpoint: Callable[[Trainer], None] = lambda trainer: None,
     ) -> None:
-        """Train to the end and restore every seed's best tensors; TrainingStopped if stopped."""
+        """Train to the end and give every seed its best values; TrainingStopped if asked to."""
         t, began, first = self.spec.training, time.monotonic() - self.seconds, self.step
         recent: dict[int, list[float]] = {}
-        if self.step == 0:
+        if self.step == 0:  # the untrained adapter is a point of the history, too
             self._report_progress(report, recent, self.evaluate_dev(), began, first)
         while self.step < t.steps and self.active_seeds:
             if stop():
                 self.seconds = time.monotonic() - began
-                checkpoint(self)  # before the best is restored: training goes on from here
+                checkpoint(self)
+                # What was learnt since the last evaluation of dev may be the best.
                 if self.step > max(s.best_step for s in self.seeds):
                     self.evaluate_dev()
                 self._restore_best()
@@ -464,13 +468,14 @@ class Trainer:
         """Report the state, with mean losses since the last report."""
         elapsed = time.monotonic() - began
         t, done = self.spec.training, self.step - first
+        # The first steps pay for warming up and would predict too long a wait.
         seconds_left = None if done < 3 else (t.steps - self.step) * elapsed / max(1, self.step)
         losses = [
             sum(recent[i]) / len(recent[i]) if recent.get(i) else math.nan
             for i in range(len(self.seeds))
         ]
         learning_rate = max(self._learning_rates.values()) * lr_multiplier(t, max(0, self.step - 1))
-        states = [SeedState(**asdict(s)) for s in self.seeds]
+        states = [SeedState(**asdict(s)) for s in self.seeds]  # copies: ours go on changing
         copies, centroid = (self.copies, self.centroid) if dev is not None else (None, None)
         report(
             TrainingProgress(
@@ -489,7 +494,7 @@ class Trainer:
         )
 
     def save(self, path: Path) -> None:
-        """Write everything needed to continue; the file is replaced as a whole."""
+        """Write everything that going on needs; the file is replaced in one step."""
         tensors = {f"now/{k}": v.detach() for k, v in self.adapted.trainable_tensors.items()}
         tensors |= {f"best/{k}": v for k, v in self.best.items()}
         for number, state in self.optimiser.state_dict()["state"].items():
@@ -506,7 +511,7 @@ class Trainer:
         os.replace(part, path)
 
     def restore(self, path: Path) -> None:
-        """Continue from a file that `save` wrote."""
+        """Read a checkpoint, to go on where `save` was called."""
         device = self.adapted.base.device
         optimiser: dict[int, dict[str, Any]] = {}
         with safe_open(path, "pt") as file:

@@ -72,7 +72,7 @@ def ours(run, base, family, index=1):
     with adapted.active(adapted.centroid(1), 2, None) as (mix, _), torch.no_grad():
         types = torch.zeros_like(IDS) if family == "bert" else None
         batch = Batch(IDS, torch.ones_like(IDS), types)
-        inputs = adapted._model_inputs(batch, mix)
+        inputs = adapted.model_inputs(batch, mix)
         if family == "t5":
             inputs["decoder_input_ids"] = IDS.flip(1)
         return adapted.model(**inputs)[0]

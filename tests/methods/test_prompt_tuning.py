@@ -17,7 +17,7 @@ def test_soft_tokens_that_are_word_embeddings_equal_those_words_in_the_text(tiny
     encoder = ExampleBatcher(base, ["yes", "no"])
     soft = encoder.batch(EXAMPLES[:1], with_targets=False)
     with ours.active(ours.centroid(), 1, None) as (mix, _):
-        given = ours._model_inputs(soft, mix)
+        given = ours.model_inputs(soft, mix)
         extra = {"decoder_input_ids": soft.input_ids} if family == "t5" else {}
         mine = ours.model(**given, **extra)[0]
     at = int(family == "bert")
@@ -43,7 +43,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers():
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     targets = batch.targets.masked_fill(batch.targets < 0, 0)
     with ours.active(ours.centroid(), 3, None) as (mix, _):
-        mine = ours.model(**ours._model_inputs(batch, mix), decoder_input_ids=targets).logits
+        mine = ours.model(**ours.model_inputs(batch, mix), decoder_input_ids=targets).logits
     given = {
         "input_ids": batch.input_ids,
         "attention_mask": batch.attention_mask,

@@ -53,7 +53,7 @@ def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, sentenc
     make_run("lora").write_scores({"accuracy": [0.6, 0.7, 0.8, 0.9]})
     make_run("spt").write_scores({"accuracy": second})
     shown = words(open_page("compare"))
-    assert said in shown
+    assert sentence in shown
     assert "24 examples of the split test, seeds 0 to 3" in shown
 
 

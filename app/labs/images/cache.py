@@ -89,12 +89,13 @@ def ranked_atoms(subject: ImagesSubject, by: str) -> list[int]:
 )
 def images_with_fewer_atoms(subject: ImagesSubject, by: str) -> dict[int, GeneratedImages]:
     """Draw with fewer and fewer atoms, by their number; all are drawn at once."""
-    from peftcore.labs.images import compute, queries
+    from peftcore.labs.images import atom_interventions, compute, queries
 
     atoms, order = atom_dictionary(subject.run), ranked_atoms(subject, by)
     counts = compute.kept_counts(atoms.size)
-    images = queries.generate_with_fewer_atoms(
-        atoms, order, subject.seed, counts, subject.prompt, IMAGES_PER_PROMPT
+    gains = atom_interventions.gains_keeping_first(order, counts)
+    images = queries.generate_at_gains(
+        atoms, subject.seed, gains, subject.prompt, IMAGES_PER_PROMPT
     )
     return dict(zip(counts, images, strict=True))
 
@@ -141,7 +142,7 @@ def images_with_both(
 
     first, second = atom_dictionary(subject.run), atom_dictionary(other)
     return queries.generate_with_joined_atoms(
-        first, second, subject.seed, shares, subject.prompt, IMAGES_PER_PROMPT
+        (first, second), subject.seed, shares, subject.prompt, IMAGES_PER_PROMPT
     )
 
 

@@ -1,4 +1,4 @@
-"""Coefficients of atoms over examples: how sparse, how often used, how large, step by step."""
+"""Measures coefficients of atoms over examples: how sparse, how often used, how large, by step."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from peftcore.data.task import Example
 from peftcore.labs.atoms.context import AtomsContext
 from peftcore.labs.atoms.dictionary import AtomDictionary
 from peftcore.models.batching import ExampleBatcher
-from peftcore.training import checkpoint
 
-SIGNIFICANT_DIGITS = 5  # of what is written down
+SIGNIFICANT_DIGITS = 5  # of stored numbers
 
 
 def map_atoms(context: AtomsContext) -> None:
-    """Coefficients of every seed, of the result and of every step that was kept."""
-    run, job = context.runs[0], context.job
+    """Append coefficients of every seed, of the result and of every step that was kept."""
+    run, job = context.run, context.job
     seed_numbers = run.spec.population.seed_numbers()
     steps: list[int | None] = [None, *run.intermediate_steps()]
     known_entries = {(entry["step"], entry["seed"]) for entry in job.entries_of("codes")}
@@ -27,7 +26,7 @@ def map_atoms(context: AtomsContext) -> None:
     for step in steps:
         if all((step, number) in known_entries for number in seed_numbers):
             continue
-        atom_dict = AtomDictionary(checkpoint.load_adapter(run, context.base, step))
+        atom_dict = context.load_atoms(step=step)
         if step is None:
             context.write_facts(atom_dict)
         for seed, number in enumerate(seed_numbers):
@@ -35,19 +34,18 @@ def map_atoms(context: AtomsContext) -> None:
                 context.report_progress(
                     f"Seed {number}" + ("" if step is None else f", step {step}")
                 )
-                summary = summarize_coefficients(
-                    atom_dict, seed, context.validation_examples(seed), context.batcher_for()
-                )
+                rows = context.validation_examples(seed)
+                summary = summarize_coefficients(atom_dict, seed, rows, context.batcher)
                 job.append_value({"what": "codes", "step": step, "seed": number} | summary)
                 context.done += 1
     context.report_progress()
 
 
 def summarize_coefficients(
-    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], encoder: ExampleBatcher
+    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], batcher: ExampleBatcher
 ) -> dict[str, Any]:
-    """Sparsity, usage, mean sizes and lengths of a seed's atoms over examples."""
-    codes = atom_dict.read_coefficients(seed, examples, encoder)
+    """Return sparsity, usage, mean sizes and lengths of a seed's atoms over examples."""
+    codes = atom_dict.read_coefficients(seed, examples, batcher)  # one (positions, m) for each site
     coefficient_count = sum(site.size for site in codes)
     return {
         "zeros": round_significant(
@@ -64,13 +62,13 @@ def summarize_coefficients(
 
 
 def _finite_mean(values: Sequence[float]) -> float:
-    """Mean of the numbers there are, nan without any."""
+    """Return the mean of the finite numbers, nan without any."""
     finite = [value for value in values if np.isfinite(value)]
     return float(np.mean(finite)) if finite else float("nan")
 
 
 def round_significant(value: Any) -> Any:
-    """Numbers with as many digits as anybody reads; zero stays exactly zero."""
+    """Round an array of any shape to significant digits; zero stays exactly zero."""
     array = np.asarray(value, dtype=np.float64)
     rounded = np.vectorize(lambda x: float(f"{x:.{SIGNIFICANT_DIGITS}g}"), otypes=[float])(array)
     return rounded.tolist()

@@ -1,8 +1,10 @@
-"""An adapter's atoms as one dictionary: read their coefficients, weigh each of them, join two.
+"""An adapter's atoms as one dictionary: read their coefficients, scale each of them, join two.
 
-Only `atoms` (arXiv:2507.10855, reconstruction) has coefficients that depend on the text.  Weighing
+Only `atoms` (arXiv:2507.10855, reconstruction) has coefficients that depend on the text.  Scaling
 multiplies an atom by a gain: 0 removes it, 1 leaves it, anything else scales what it adds; the
 coefficients of its own matrix stay as they are unless atoms compete (`rounds` above 1).
+
+Axes: s seeds, p points (rows of gains), m atoms of a site; all atoms are sites · m, site by site.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.initializers import SeededInitializer
+from peftcore.analysis import sparsity
 from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
@@ -55,60 +58,59 @@ class AtomDictionary:
 
     @property
     def size(self) -> int:
-        """Atoms of all sites."""
+        """Return how many atoms all sites have together."""
         return len(self.sites) * self.atoms_per_site
 
     def norms(self) -> Array:
-        """Length of every atom (s, sites, m)."""
+        """Return the length of every atom, (s, sites, m)."""
         atom_tensors = [self.tensors[f"atoms:{site}"][:, 0] for site in self.sites]
         return torch.stack([t.double().norm(dim=-1) for t in atom_tensors], 1).cpu().numpy()
 
     def at_gains(self, seed: int, gains: Tensor) -> AdaptedModel:
-        """One seed at gains (p, sites · m), as p members of their own."""
+        """Return the model with one seed at gains (p, sites · m) as its p members."""
         return self.adapted.with_tensors(self.scaled_tensors(self.adapted, seed, gains))
 
     def evaluator(
         self,
         seed: int,
         examples: Sequence[Example],
-        encoder: ExampleBatcher,
+        batcher: ExampleBatcher,
         autocast: torch.dtype | None = None,
     ) -> PointEvaluator:
-        """Measures one seed at gains (p, sites · m) on these examples."""
-        return PointEvaluator(
-            self.adapted,
-            seed,
-            examples,
-            encoder,
-            autocast,
-            points_to_tensors=self.scaled_tensors,
-        )
+        """Build the evaluator of one seed on these examples, whose points are gains."""
+        return PointEvaluator(self.adapted, seed, examples, batcher, autocast, self.scaled_tensors)
 
     def scaled_tensors(self, adapted: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
-        """The tensors (p, 1, …) of one seed whose atoms are multiplied by gains (p, sites · m)."""
-        gains = points.to(adapted.base.device).view(
-            len(points), len(self.sites), self.atoms_per_site
-        )
-        scaled = {
+        """Return the tensors (p, 1, …) of one seed, atoms multiplied by gains (p, sites · m)."""
+        gains = points.to(adapted.base.device).view(-1, len(self.sites), self.atoms_per_site)
+        tensors = {  # views: members differ in their atoms alone
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
             for name, t in adapted.tensors.items()
         }
-        for place, site in enumerate(self.sites):
-            name = f"atoms:{site}"
-            scaled[name] = scaled[name] * gains[:, None, place, :, None].to(scaled[name].dtype)
-        return scaled
+        for index, site in enumerate(self.sites):
+            name = f"atoms:{site}"  # (p, 1, m, outputs)
+            tensors[name] = tensors[name] * gains[:, None, index, :, None].to(tensors[name].dtype)
+        return tensors
 
     def gains_without(self, *atoms: int) -> Tensor:
-        """Gains (1, sites · m) that remove these atoms and leave the others."""
+        """Return gains (1, sites · m) that remove these atoms and leave the others."""
         gains = torch.ones(1, self.size)
         gains[:, list(atoms)] = 0.0
         return gains
+
+    def mean_importance(
+        self, seed: int, examples: Sequence[Example], batcher: ExampleBatcher
+    ) -> Array:
+        """Return the mean of |coefficient| · length of each atom, (sites · m,), over examples."""
+        codes = self.read_coefficients(seed, examples, batcher)
+        pairs = zip(codes, self.norms()[seed], strict=True)  # (positions, m) and (m,) of a site
+        return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
 
     @torch.no_grad()
     def read_coefficients(
         self, seed: int, examples: Sequence[Example], batcher: ExampleBatcher
     ) -> list[Array]:
-        """Coefficients (positions, m) of every site while one seed reads examples and answers.
+        """Return coefficients (positions, m) of every site while a seed reads examples and answers.
 
         Positions are those of the text, or of the given answer in a decoder; padding is left out.
         """
@@ -124,7 +126,7 @@ class AtomDictionary:
         return [np.concatenate(site_codes) for site_codes in codes_by_site]
 
     def thresholds(self, site: str, seed: int) -> Tensor:
-        """The threshold of every atom of a site for one seed, (1, 1, 1, m)."""
+        """Return the threshold of every atom of a site for one seed, (1, 1, 1, m)."""
         name = f"threshold:{site}"
         if name in self.tensors:
             return self.tensors[name][[seed]].expand(1, 1, 1, self.atoms_per_site)
@@ -132,7 +134,7 @@ class AtomDictionary:
         return torch.full((1, 1, 1, self.atoms_per_site), self.config.threshold).to(atom_tensor)
 
     def _position_mask(self, part: TargetSlice, batch: Batch) -> Tensor:
-        """Which positions (n, t) of what a part reads are not padding."""
+        """Return which positions (n, t) of what a part reads are not padding."""
         if self.base.kind != "encoder-decoder":
             return batch.attention_mask
         reads_encoder = part.component in ("cross.key", "cross.value")
@@ -152,7 +154,10 @@ class TokenCodes:
 def token_codes(
     atom_dict: AtomDictionary, seed: int, example: Example, batcher: ExampleBatcher, site_index: int
 ) -> list[TokenCodes]:
-    """What every token of an example calls up at one site; a decoder's read the answer so far."""
+    """Return every token of an example with its coefficients at one site.
+
+    Sites of a decoder read the answer so far, except those that look across at the encoder.
+    """
     part = atom_dict.matrices[site_index]
     codes = atom_dict.read_coefficients(seed, [example], batcher)[site_index]
     row = batcher.tokenize(example)
@@ -170,9 +175,10 @@ def token_codes(
 def join_dictionaries(
     first: AtomDictionary, second: AtomDictionary, seeds: tuple[int, int] = (0, 0)
 ) -> AtomDictionary:
-    """One member with the atoms of both: at every site the first's, then the second's.
+    """Join one seed of each into one member: at every site the first's atoms, then the second's.
 
-    BadInput unless both rest on the same weights, have atoms at the same sites and count alike.
+    BadInput unless both belong to the same base, have atoms at the same sites and compute their
+    coefficients alike.
     """
     if first.base.fingerprint != second.base.fingerprint:
         raise BadInput("the atoms belong to different base models and cannot be put together")
@@ -190,6 +196,7 @@ def join_dictionaries(
     if first_config.top_k or second_config.top_k:
         raise BadInput("runs that keep the largest coefficients (top_k) would compete; set it to 0")
     config = first_config.model_copy(
+        # Thresholds become tensors, because the two runs may have set different ones.
         update={"atoms": first_config.atoms + second_config.atoms, "learned_threshold": True}
     )
     initializer = SeededInitializer([0], 1, str(first.base.device))
@@ -211,8 +218,11 @@ def join_dictionaries(
 def joined_gains(
     joined: AtomDictionary, first_atoms: int, shares: Sequence[tuple[float, float]]
 ) -> Tensor:
-    """Gains (p, sites · m) of joined atoms: of the first run's `first` at a site, and the rest."""
-    gains = torch.empty(len(shares), len(joined.sites), joined.atoms_per_site)
+    """Return gains (p, sites · m) of joined atoms at p pairs of shares, one for each run.
+
+    first_atoms: atoms of a site that the first run brought.
+    """
+    gains = torch.empty(len(shares), len(joined.sites), joined.atoms_per_site)  # (p, sites, m)
     for row, (first_share, second_share) in zip(gains, shares, strict=True):
         row[:, :first_atoms], row[:, first_atoms:] = first_share, second_share
     return gains.flatten(1)

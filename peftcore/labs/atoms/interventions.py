@@ -78,9 +78,7 @@ def answers_at_gains(
     )
     rows = [predict.typed_example(text) for text in texts]
     with torch.inference_mode():
-        answers = atom_dict.evaluator(seed, rows, batcher).answers(
-            gains, task, run.spec.evaluation, lambda: False
-        )
+        answers = atom_dict.evaluator(seed, rows, batcher).answers(gains, task, run.spec.evaluation)
     return [[answer.text for answer in point_answers] for point_answers in answers]
 
 

@@ -1,10 +1,10 @@
-"""One attention layer with and without an adapter, on inputs that can be kept the same.
+"""Runs one attention layer with and without an adapter, on inputs that can be kept the same.
 
-"Alone": only this layer wears the adapter, so that all below it, and hence its inputs, are those
-of the untouched base; then the prefix theory applies exactly.  "Whole stack": every layer wears it,
-and from the second one on inputs differ.  Positions of the content are the same in both passes,
-unless `naive` moves them by the prefix's length, as happens where a prefix is passed off as a cache
-of earlier tokens.
+"Single layer": only this layer has the adapter, so that all below it, and hence its inputs, are
+those of the untouched base; then the prefix theory applies exactly.  "Whole stack": every layer has
+it, and from the second one on inputs differ.  Positions of the content are the same in both passes,
+unless `shift_positions` moves them by the prefix's length, as happens where a prefix is passed off
+as a cache of earlier tokens.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from peftcore import tasks
 from peftcore.adapters.adapted_model import AdaptedModel, shared_copy
-from peftcore.adapters.base import Adapter
-from peftcore.adapters.mixing import MemberMixture
+from peftcore.adapters.initializers import SeededInitializer
+from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture
 from peftcore.analysis import limits
 from peftcore.errors import BadInput
-from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS
+from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, generate_answer
+from peftcore.methods.prefix_tuning import PrefixTuning
 from peftcore.models.batching import ExampleBatcher
+from peftcore.training.predict import typed_example
 
 if TYPE_CHECKING:
     from peftcore.data.task import Example
-    from peftcore.models.attention import AttentionRecord
+    from peftcore.models.attention import AttentionRecord, Prefix
     from peftcore.models.base_model import BaseModel
     from peftcore.models.batching import Batch
 
@@ -44,58 +47,43 @@ DTYPES: dict[str, torch.dtype] = {
 class ProbeOptions:
     """How the two passes are made."""
 
-    single_layer: bool = True  # only the layer in question wears the adapter
+    single_layer: bool = True  # only the layer in question has the adapter
     shift_positions: bool = False  # the prefix moves the content's positions
     length: int | None = None  # prefix positions used, the first ones; None: all
 
 
 @dataclass(frozen=True)
 class ActiveParts:
-    """What is worn in one pass: sites (None: all), positions of the prefix, shift of positions."""
+    """Which parts of an adapter are active in one pass, and how far positions are shifted."""
 
-    block_paths: frozenset[str] | None
-    length: int | None = None
+    block_paths: frozenset[str] | None  # attention blocks; None: all of the model
+    length: int | None = None  # prefix positions, the first ones; None: all
     position_shift: int = 0
 
+    def includes_module(self, path: str) -> bool:
+        """Return whether a module's output is adapted: all of them, or those in the blocks."""
+        return self.block_paths is None or any(
+            path.startswith(f"{block_path}.") for block_path in self.block_paths
+        )
 
+    def limit_prefix(self, block_path: str, prefix: Prefix | None) -> Prefix | None:
+        """Return what an attention block gets of its prefix, (n, h, p, e) key and value."""
+        if prefix is None or (self.block_paths is not None and block_path not in self.block_paths):
+            return None
+        key, value = prefix
+        return key[:, :, : self.length], value[:, :, : self.length]
+
+
+# A context variable, because pages share one probe among threads.
 ACTIVE_PARTS: ContextVar[ActiveParts] = ContextVar("peftcore_active_parts")
 
 
-class _PartialAdapter:
-    """An adapter of which only some sites are worn, as the context says."""
+class LayerProbe:
+    """Runs an adapted model in one precision with its adapter active in chosen layers only.
 
-    def __init__(self, adapter: Adapter) -> None:
-        self._adapter = adapter
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
-
-    def prefix(self, site: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:
-        active = ACTIVE_PARTS.get()
-        if active.block_paths is not None and site not in active.block_paths:
-            return None
-        prefix = self._adapter.prefix(site, mix, n)
-        if prefix is None:
-            return None
-        key, value = prefix
-        return key[:, :, : active.length], value[:, :, : active.length]
-
-    def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
-        active = ACTIVE_PARTS.get()
-        if active.block_paths is not None and not any(
-            _in_block(path, block_path) for block_path in active.block_paths
-        ):
-            return out
-        return self._adapter.transform_output(path, x, out, mix)
-
-
-def _in_block(path: str, block_path: str) -> bool:
-    """Whether a leaf belongs to an attention block."""
-    return path.startswith(f"{block_path}.")
-
-
-class LayerProbe(AdaptedModel):
-    """An adapted model of its own, in one precision, that can wear its adapter layer by layer."""
+    The adapter stays that of `adapted`; the probe has a copy of the module tree of its own, whose
+    hooks ask which parts are active.
+    """
 
     def __init__(self, adapted: AdaptedModel, precision: Precision = "fp32") -> None:
         if adapted.adapter.injects == "prompt":
@@ -103,48 +91,60 @@ class LayerProbe(AdaptedModel):
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
                 "attention layers; choose a run with a prefix or with changed weights"
             )
-        vars(self).update(vars(adapted))
+        self.adapted, self.seeds = adapted, adapted.seeds
         model = copy.deepcopy(adapted.base.model) if precision != "fp32" else adapted.base.model
         self.base = replace(adapted.base, model=model.to(DTYPES[precision]))
-        self.adapter: Any = _PartialAdapter(adapted.adapter)
-        self.model = shared_copy(model)
+        self.model: Any = shared_copy(model)
         for path in adapted.adapter.target_modules():
             self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
 
-    def _model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Tensor]:
-        inputs, shift = super()._model_inputs(batch, mix), ACTIVE_PARTS.get().position_shift
-        if not shift or self.base.kind == "encoder-decoder":  # relative: there is no number to move
+    def _output_hook(self, path: str) -> Any:
+        def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            mix = ACTIVE_MIXTURE.get()
+            if mix is None or not ACTIVE_PARTS.get().includes_module(path):
+                return out
+            return self.adapted.adapter.transform_output(path, args[0], out, mix)
+
+        return hook
+
+    def _model_inputs(self, batch: Batch, mix: MemberMixture, shift: int) -> dict[str, Any]:
+        inputs = self.adapted.model_inputs(batch, mix)
+        if self.base.kind == "encoder-decoder":
+            inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(
+                labels=batch.targets
+            )
+            return inputs  # positions are relative: there is no number to move
+        if not shift:
             return inputs
-        count = batch.input_ids.shape[1]
-        positions = torch.arange(count, device=batch.input_ids.device)[None]
-        inputs["position_ids"] = inputs.get("position_ids", positions) + shift
-        window = self.base.structure.window
+        count, window = batch.input_ids.shape[1], self.base.structure.window
         if window and count + shift > window:
             raise BadInput(
                 f"{count} tokens moved by {shift} positions do not fit into the {window} positions "
                 f"of {self.base.name}; shorten the text or the prefix"
             )
+        positions = torch.arange(count, device=batch.input_ids.device)[None]  # (1, t)
+        inputs["position_ids"] = inputs.get("position_ids", positions) + shift
         return inputs
 
     @torch.no_grad()
     def record_layers(
         self, batch: Batch, seed_index: int, block_paths: Sequence[str], active: ActiveParts
     ) -> dict[str, AttentionRecord]:
-        """What these attention blocks compute for one row under one seed's adapter."""
-        seed_tensors = {name: tensor[[seed_index]] for name, tensor in self.tensors.items()}
+        """Record these attention blocks for a batch of one row under one seed's adapter."""
+        adapted = self.adapted
+        seed_tensors = {name: tensor[[seed_index]] for name, tensor in adapted.tensors.items()}
         reset_token = ACTIVE_PARTS.set(active)
         try:
-            with self.active(self.centroid(1), 1, seed_tensors, block_paths) as (mix, recorded):
-                inputs = self._model_inputs(batch, mix)
-                if self.base.kind == "encoder-decoder":
-                    shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
-                    inputs |= {"decoder_input_ids": shifted}
-                extra = {} if self.base.kind == "encoder" else {"use_cache": False}
-                mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
-                self.model(**inputs, **extra)
+            with adapted.active(adapted.centroid(1), 1, seed_tensors, block_paths) as (mix, call):
+                whole_prefix = call.prefix
+                call.prefix = lambda path, n: active.limit_prefix(path, whole_prefix(path, n))
+                inputs = self._model_inputs(batch, mix, active.position_shift)
+                mix.token_masks = adapted.token_masks(batch, inputs["attention_mask"])
+                cache = {} if self.base.kind == "encoder" else {"use_cache": False}
+                self.model(**inputs, **cache)
         finally:
             ACTIVE_PARTS.reset(reset_token)
-        return {record.block_path: record for record in recorded.records}
+        return {record.block_path: record for record in call.records}
 
 
 def probe_layers(
@@ -154,11 +154,38 @@ def probe_layers(
     options: ProbeOptions,
     seed_index: int = 0,
 ) -> dict[str, limits.LayerComparison]:
-    """Each of these attention blocks beside itself without the adapter, for one example."""
+    """Compare each of these attention blocks with itself without the adapter, for one example.
+
+    BadInput for a block or seed that does not exist, or a text too long to be measured.
+    """
+    batch = _check_and_batch(layer_probe, example, block_paths, seed_index)
+    base_records = layer_probe.record_layers(
+        batch, seed_index, block_paths, ActiveParts(frozenset())
+    )
+    # One pass for each block where they are adapted alone, a single pass for the whole stack.
+    groups = [[path] for path in block_paths] if options.single_layer else [list(block_paths)]
+    shift = _prefix_length(layer_probe, options) if options.shift_positions else 0
+    comparisons = {}
+    for group in groups:
+        active_paths = frozenset(group) if options.single_layer else None
+        adapted_records = layer_probe.record_layers(
+            batch, seed_index, group, ActiveParts(active_paths, options.length, shift)
+        )
+        for path in group:
+            comparisons[path] = limits.compare_layers(
+                _layer_arrays(base_records[path]), _layer_arrays(adapted_records[path])
+            )
+    return comparisons
+
+
+def _check_and_batch(
+    layer_probe: LayerProbe, example: Example, block_paths: Sequence[str], seed_index: int
+) -> Batch:
+    """Return the example as a batch of one row; BadInput if the question makes no sense."""
     if not 0 <= seed_index < layer_probe.seeds:
         raise BadInput(f"seed must lie in [0, {layer_probe.seeds - 1}]; got {seed_index}")
-    known_paths = [block_path.path for block_path in layer_probe.base.structure.attention_blocks]
-    if unknown_paths := [block_path for block_path in block_paths if block_path not in known_paths]:
+    known_paths = [block.path for block in layer_probe.base.structure.attention_blocks]
+    if unknown_paths := [path for path in block_paths if path not in known_paths]:
         raise BadInput(
             f"no attention block {unknown_paths[0]!r}; there are: {', '.join(known_paths)}"
         )
@@ -170,35 +197,18 @@ def probe_layers(
         raise BadInput(
             f"this input has {tokens} tokens; up to {MAX_SHOWN_TOKENS} are measured, so shorten it"
         )
-    base_records = layer_probe.record_layers(
-        batch, seed_index, block_paths, ActiveParts(frozenset())
-    )
-    comparisons = {}
-    for path_group in (
-        [[block_path] for block_path in block_paths]
-        if options.single_layer
-        else [list(block_paths)]
-    ):
-        active_paths = frozenset(path_group) if options.single_layer else None
-        shift = _prefix_length(layer_probe, options) if options.shift_positions else 0
-        adapted_records = layer_probe.record_layers(
-            batch, seed_index, path_group, ActiveParts(active_paths, options.length, shift)
-        )
-        for block_path in path_group:
-            comparisons[block_path] = limits.compare_layers(
-                _layer_arrays(base_records[block_path]), _layer_arrays(adapted_records[block_path])
-            )
-    return comparisons
+    return batch
 
 
 def _prefix_length(layer_probe: LayerProbe, options: ProbeOptions) -> int:
-    """Positions the prefix takes where it is longest."""
-    full_length = layer_probe.adapter.virtual_tokens(layer_probe.adapter.config)
+    """Return how many positions the prefix takes where it is longest."""
+    adapter = layer_probe.adapted.adapter
+    full_length = adapter.virtual_tokens(adapter.config)
     return min(full_length, options.length or full_length)
 
 
 def _layer_arrays(record: AttentionRecord) -> limits.AttentionLayer:
-    """The only row of a record, in double precision from here on."""
+    """Return the only row of a record; from here on everything is in double precision."""
 
     def array(tensor: Tensor) -> limits.Array:
         return tensor[0].double().cpu().numpy()
@@ -209,10 +219,7 @@ def _layer_arrays(record: AttentionRecord) -> limits.AttentionLayer:
 
 
 def random_prefix(base: BaseModel, length: int, seed: int = 0) -> AdaptedModel:
-    """The base wearing a prefix of N(0, 1) keys and values in every attention block."""
-    from peftcore.adapters.initializers import SeededInitializer
-    from peftcore.methods.prefix_tuning import PrefixTuning
-
+    """Adapt a base by a prefix of N(0, 1) keys and values in every attention block."""
     initializer = SeededInitializer([seed], 1)
     adapter = PrefixTuning(base, PrefixTuning.Config.make({"length": length}), initializer)
     for name, tensor in adapter.tensors.items():
@@ -224,14 +231,10 @@ def random_prefix(base: BaseModel, length: int, seed: int = 0) -> AdaptedModel:
 
 
 def example_for(task: str, adapted: AdaptedModel, text: str | None, seed_index: int = 0) -> Example:
-    """The first test example of a task, or a typed text with the answer the adapter writes to it.
+    """Return a task's first test example, or a typed text with the answer the adapter writes to it.
 
-    A decoder's layers are looked at while it reads that answer.
+    A decoder's layers are measured while it reads that answer.
     """
-    from peftcore import tasks
-    from peftcore.labs.attention.capture import generate_answer
-    from peftcore.training.predict import typed_example
-
     if text is None:
         return tasks.find_task(task).load("test")[0]
     example = typed_example(text)

@@ -1,64 +1,75 @@
-"""Losses and answers at many points between adapters, stacked in few forward passes.
+"""Losses and answers at many points between adapters, many points in one forward pass.
 
-A point is a row of weights on corners; every point is worn as a member of its own, so one pass
-reads the same examples at many points.  What each seed starts from are effective values (what the
-seams read), so that any point is again a plain adapter and any two methods that enter the model in
-the same way and size can be corners of one plane.
+A point is a row of weights on corners: adapters of equal shape, which are the vertices of an
+AdaptedModel (the span).  Every point becomes a member of its own, so that one pass reads the same
+examples at many points.  Corners are effective values (what the base reads), so that any point is
+again a plain adapter, and two methods that inject tensors of equal names and sizes can be corners
+of one plane.
+
+Axes: s seeds, v corners, p points, n examples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from peftcore.adapters import encoder_cache
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points
+from peftcore.analysis.simplex import bezier_weights
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
 from peftcore.models.batching import Batch, ExampleBatcher
 from peftcore.runs.spec import Evaluation
 from peftcore.system import thread_pool
 from peftcore.training import batch_budget
-from peftcore.training.evaluation import answer_examples, length_batches
+from peftcore.training.evaluation import PassControl, answer_examples, length_batches
+from peftcore.training.trainer import step_examples
 
-CPU_BLOCK_POINTS = 8  # points that ride together on a processor
-MAX_BLOCK_BYTES = 2**28  # of adapters in one block
-# Share of the losses' spread by which half precision may change one of them.
-PRECISION_TOLERANCE = 0.02
+CPU_BLOCK_POINTS = 8  # points in one pass on a processor; a GPU takes 16 times as many
+MAX_BLOCK_BYTES = 2**28  # of adapters in one pass
+PRECISION_TOLERANCE = 0.02  # share of the losses' spread that half precision may move one of them
+CURVE_POINTS = 4  # points of a curve in one training step
 
 
 PointsToTensors = Callable[[AdaptedModel, int, Tensor], Mapping[str, Tensor]]
 
 
 def corner_mixtures(span: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
-    """The tensors (p, 1, …) at points (p, v) between the corners of one seed."""
+    """Return the tensors (p, 1, …) at points (p, v) between the corners of one seed."""
     points = points.to(span.base.device)
-    return {
+    return {  # seeds become points, and each has a single vertex
         name: torch.einsum("pv,v...->p...", points.to(t.dtype), t[seed])[:, None]
         for name, t in span.tensors.items()
     }
 
 
 def at_points(span: AdaptedModel, seed: int, points: Tensor) -> AdaptedModel:
-    """Points (p, v) of one seed as p members of their own."""
+    """Return the model with points (p, v) of one seed as its p members."""
     return span.with_tensors(corner_mixtures(span, seed, points))
 
 
 def gram(span: AdaptedModel, seed: int) -> Tensor:
-    """Inner products (v, v) of the corners of one seed, in double precision."""
-    flat = torch.cat(
+    """Return the inner products (v, v) of the corners of one seed, in double precision.
+
+    What is not trained is left out: it is equal in all corners and would only add a constant.
+    """
+    flat = torch.cat(  # (v, trained numbers)
         [t[seed].detach().double().flatten(1) for t in span.trainable_tensors.values()], 1
     )
     return (flat @ flat.T).cpu()
 
 
 def span_of_run(adapted: AdaptedModel) -> AdaptedModel:
-    """The simplexes a run trained, its vertices as corners: every effective tensor has them all."""
-    effective = adapted.effective_tensors(adapted.tensors)
+    """Return the span of the simplexes a run trained: the vertices of each seed as its corners."""
+    # Tensors that all vertices share have a vertex axis of 1; corners need their own.
+    effective = adapted.effective_tensors(adapted.tensors)  # (s, 1 or v, …)
     return adapted.with_tensors(
         {
             name: t.detach().expand(t.shape[0], adapted.vertices, *t.shape[2:])
@@ -68,7 +79,7 @@ def span_of_run(adapted: AdaptedModel) -> AdaptedModel:
 
 
 def centroid_span(span: AdaptedModel) -> AdaptedModel:
-    """The one adapter of each seed that is deployed: its centroid."""
+    """Return a span with one corner for each seed: the centroid, which is what is deployed."""
     centroids = {name: t.mean(1, keepdim=True) for name, t in span.tensors.items()}
     return span.with_tensors(centroids)
 
@@ -76,9 +87,10 @@ def centroid_span(span: AdaptedModel) -> AdaptedModel:
 def span_of_centroids(
     spans: Sequence[AdaptedModel], seeds: Sequence[Sequence[int]]
 ) -> AdaptedModel:
-    """The centroids of several adapters as corners; seeds[k] says which seed of part k.
+    """Return the span between the centroids of several adapters; they may be of different methods.
 
-    BadInput unless all enter the model with tensors of the same names and sizes.
+    seeds[k]: the seeds taken from adapter k, one for each seed of the result.  BadInput unless all
+    have effective tensors of the same names and sizes, and belong to the same base.
     """
     first = spans[0]
     shapes = {name: t.shape[2:] for name, t in first.tensors.items()}
@@ -91,19 +103,20 @@ def span_of_centroids(
         if other.base.fingerprint != first.base.fingerprint:
             raise BadInput("the adapters belong to different base models")
         for name, value in first.head_stats.items():
+            # One head is shared by all points, so all must mean the same by its input.
             if not torch.allclose(value, other.head_stats[name], rtol=1e-4, atol=1e-5):
                 raise BadInput("the heads of these adapters read differently standardised states")
     corners = {
         name: torch.stack(
             [part.tensors[name][list(s)].mean(1) for part, s in zip(spans, seeds, strict=True)], 1
-        )
+        )  # (s, number of adapters, …)
         for name in first.tensors
     }
     return first.with_tensors(corners)
 
 
 def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
-    """A random direction (s, 1, …) on the scale of the values it will be added to.
+    """Scale a random direction (s, 1, …) to the values `like` (s, 1, …) it will be added to.
 
     "filter": every vector along the last axis gets the length of the one it changes (a prefix
     position, a soft token, a row of a matrix), as in arXiv:1712.09913; "tensor": every tensor
@@ -111,38 +124,41 @@ def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
     """
     if way == "none":
         return direction
-    axes = (-1,) if way == "filter" else tuple(range(2, like.dim()))
+    axes = (-1,) if way == "filter" else tuple(range(2, like.dim()))  # never seeds or vertices
 
     def length(t: Tensor) -> Tensor:
         return torch.linalg.vector_norm(t, dim=axes, keepdim=True)
 
-    return direction * length(like) / (length(direction) + 1e-12)
+    return direction * length(like) / (length(direction) + 1e-12)  # the sum avoids 0 / 0
 
 
 def span_around(centre: AdaptedModel, count: int, way: str, salt: int = 0) -> AdaptedModel:
-    """Corners: the centre (s, 1, …) and the centre moved along `count` random directions."""
+    """Return the span of a centre (s, 1, …) and of it moved along `count` random directions.
+
+    salt: number that tells repetitions apart; a seed's directions do not depend on other seeds.
+    """
     corners, fixed = {}, centre.adapter.untrained_names()
     rngs = [torch.Generator().manual_seed(1_000_003 * (salt + 1) + s) for s in range(centre.seeds)]
-    for name, value in sorted(centre.tensors.items()):
+    for name, value in sorted(centre.tensors.items()):  # an order of its own keeps draws stable
         if name in fixed:
             corners[name] = value.expand(-1, 1 + count, *value.shape[2:])
             continue
-        directions = torch.stack(
+        directions = torch.stack(  # (s, count, …)
             [torch.randn(count, *value.shape[2:], generator=rng) for rng in rngs]
         )
         moved = [
             value + normalise_direction(directions[:, k : k + 1].to(value), value, way)
             for k in range(count)
         ]
-        corners[name] = torch.cat([value, *moved], 1)
+        corners[name] = torch.cat([value, *moved], 1)  # (s, 1 + count, …)
     return centre.with_tensors(corners)
 
 
 class PointEvaluator:
-    """Losses on the same examples at many points of one seed.
+    """Measures losses and answers on the same examples at many points of one seed.
 
-    A point is a row of weights on the corners of `span`, unless `points_to_tensors` says what else:
-    it takes model, seed and points (p, …) and gives the tensors (p, 1, …) of p members.
+    A point is a row of weights on the corners of `span`, unless `points_to_tensors` says otherwise:
+    it takes model, seed and points (p, …) and returns the tensors (p, 1, …) of p members.
     """
 
     def __init__(
@@ -152,38 +168,39 @@ class PointEvaluator:
         examples: Sequence[Example],
         batcher: ExampleBatcher,
         autocast: torch.dtype | None = None,
-        block: int | None = None,
         points_to_tensors: PointsToTensors = corner_mixtures,
     ) -> None:
         self.span, self.seed, self.examples = span, seed, list(examples)
         self.points_to_tensors = points_to_tensors
         self.batcher = batcher
         self.device = span.base.device
-        self.block = block or self._default_block()
+        self.block = self._block_size()  # points in one pass
         self.concurrent_passes = thread_pool.thread_count(self.device)
         self.set_precision(autocast)
 
     def set_precision(self, autocast: torch.dtype | None) -> None:
         """Compute in this precision from now on."""
         self.autocast = autocast
+        # States of an encoder that runs once were computed in the old precision: drop them.
         self._cached_batcher = encoder_cache.choose_batcher(self.span, self.batcher, autocast)
         self._passes: dict[int, list[tuple[list[int], Batch]]] = {}
 
-    def _default_block(self) -> int:
-        size = 4 * sum(t[0, 0].numel() for t in self.span.tensors.values())
+    def _block_size(self) -> int:
+        """Return how many points one pass has room for."""
+        point_bytes = 4 * sum(t[0, 0].numel() for t in self.span.tensors.values())
         most = CPU_BLOCK_POINTS if self.device.type == "cpu" else 16 * CPU_BLOCK_POINTS
-        return max(1, min(most, MAX_BLOCK_BYTES // max(1, size)))
+        return max(1, min(most, MAX_BLOCK_BYTES // max(1, point_bytes)))
 
-    def _prepared_batches(self, block: int) -> list[tuple[list[int], Batch]]:
-        """The examples in passes of like length, by position, for so many points at a time."""
-        if block not in self._passes:
-            # Concurrent passes share the processor's cache.
+    def _prepared_batches(self, points: int) -> list[tuple[list[int], Batch]]:
+        """Return the examples in passes of similar length, by position, for so many points."""
+        if points not in self._passes:
+            # Passes that run side by side share a processor's cache, and so the budget.
             budget = batch_budget.token_budget(self.span.base) // self.concurrent_passes
-            self._passes[block] = [
+            self._passes[points] = [
                 (indices, self._cached_batcher.batch([self.examples[i] for i in indices]))
-                for indices in length_batches(self.batcher, self.examples, block, budget)
+                for indices in length_batches(self.batcher, self.examples, points, budget)
             ]
-        return self._passes[block]
+        return self._passes[points]
 
     def _members(self, points: Tensor) -> AdaptedModel:
         return self.span.with_tensors(self.points_to_tensors(self.span, self.seed, points))
@@ -193,37 +210,42 @@ class PointEvaluator:
 
     @torch.no_grad()
     def example_losses(self, points: Tensor) -> Tensor:
-        """Loss of every example at every point (p, v) → (p, n)."""
+        """Return the loss of every example at every point, (p, v) → (p, n)."""
         rounds = -(-len(points) // (self.block * self.concurrent_passes))
-        # A multiple of the threads, so that every thread gets as many blocks.
+        # The same number of blocks for every thread, so that none waits for another.
         count = max(1, min(len(points), rounds * self.concurrent_passes))
         blocks = points.tensor_split(count)
-        for size in {len(some) for some in blocks}:
-            self._prepared_batches(size)  # once, before threads would
+        for size in {len(block) for block in blocks}:
+            self._prepared_batches(size)  # here, because threads would prepare them twice
         return torch.cat(
             thread_pool.map_in_threads(self._block_losses, blocks, self.concurrent_passes)
         )
 
     def _block_losses(self, points: Tensor) -> Tensor:
-        """Loss of every example at points (p, v) that ride together → (p, n)."""
+        """Return the loss of every example at the points of one pass, (p, v) → (p, n)."""
         result = torch.empty(len(points), len(self.examples))
         members = self._members(points)
+        coords = torch.ones(len(points), 1, 1)  # (p, 1, 1): members have a single vertex
         for indices, batch in self._prepared_batches(len(points)):
             with self._autocast():
-                losses = members.losses(batch.repeated(len(points)), torch.ones(len(points), 1, 1))
+                losses = members.losses(batch.repeated(len(points)), coords)  # (p · rows,)
             result[:, indices] = losses.float().cpu().view(len(points), -1)
         return result
 
     def losses(self, points: Tensor) -> list[float]:
-        """Mean loss at every point (p, v)."""
+        """Return the mean loss at every point (p, v)."""
         values: list[float] = self.example_losses(points).double().mean(1).tolist()
         return values
 
     @torch.no_grad()
     def random_point_losses(self, copy_numbers: Sequence[int], salt: int) -> list[float]:
-        """Mean loss of copies of the examples, every row of each at a random point of its own."""
+        """Return the mean loss of copies of the examples, every row at a random point of its own.
+
+        This is what stochastic validation sees: one pass over (copies · n) rows.
+        """
         v, n = self.span.vertices, len(self.examples)
         seed_tensors = {name: t[self.seed : self.seed + 1] for name, t in self.span.tensors.items()}
+        # (1, copies · n, v): a copy's points depend on its number alone, not on what rides along.
         coords = torch.cat([random_points([salt], n, v, number) for number in copy_numbers], 1)
         total = torch.zeros(len(copy_numbers), dtype=torch.float64)
         for indices in length_batches(
@@ -237,38 +259,34 @@ class PointEvaluator:
             )
             picked = [n * k + i for k in range(len(copy_numbers)) for i in indices]
             with self._autocast():
-                losses = self.span.losses(batch, coords[:, picked], seed_tensors)
+                losses = self.span.losses(
+                    batch, coords[:, picked], seed_tensors
+                )  # (copies · rows,)
             total += losses.double().cpu().view(len(copy_numbers), -1).sum(1)
         return (total / n).tolist()
 
     def answers(
-        self, points: Tensor, task: Task, options: Evaluation, stop: Callable[[], bool]
+        self, points: Tensor, task: Task, options: Evaluation, control: PassControl | None = None
     ) -> list[list[Answer]]:
-        """What each point (p, v) answers to the examples."""
+        """Return what each point (p, v) answers to the examples, in this evaluator's precision."""
+        control = replace(control or PassControl(), autocast=self.autocast)
         result: list[list[Answer]] = []
-        for at in range(0, len(points), self.block):
-            members = self._members(points[at : at + self.block])
-            result += answer_examples(
-                members,
-                task,
-                self.examples,
-                self.batcher,
-                options,
-                autocast=self.autocast,
-                stop=stop,
-            )
+        for start in range(0, len(points), self.block):
+            members = self._members(points[start : start + self.block])
+            result += answer_examples(members, task, self.examples, self.batcher, options, control)
         return result
 
     def safe_autocast(self, points: Tensor, wanted: torch.dtype | None) -> torch.dtype | None:
-        """Half precision if it leaves the losses at these points alone, else None."""
+        """Return the wanted type if it hardly moves the losses at points (p, v), else None."""
         if wanted is None:
             return None
         before, mean_losses = self.autocast, {}
-        for way in (None, wanted):  # an encoder that runs once must do so in the same arithmetic
+        for way in (None, wanted):
             self.set_precision(way)
             mean_losses[way] = self.example_losses(points).mean(1)
         self.set_precision(before)
         plain, half = mean_losses[None], mean_losses[wanted]
+        # Against their spread: a picture is about differences, however large the losses are.
         tolerance = PRECISION_TOLERANCE * float(plain.max() - plain.min())
         return wanted if float((half - plain).abs().max()) <= tolerance else None
 
@@ -276,13 +294,11 @@ class PointEvaluator:
 def hessian_product(
     span: AdaptedModel, seed: int, batches: Sequence[Batch], point: Tensor
 ) -> tuple[Callable[[Tensor], Tensor], Tensor]:
-    """Product of the loss's second derivative at a point (v,) with a vector, and the point itself.
+    """Return the product of the mean loss's Hessian at a point (v,) with a vector, and the values.
 
-    Both flat over the tensors that training can move.  Exact: attention runs in its plain form,
-    which can be differentiated twice.
+    Vectors and values (m,) are flat over the tensors that training can move.  The product is exact:
+    the gradient of the gradient's inner product with the vector.
     """
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
     members = at_points(span, seed, point[None])
     names = list(members.trainable_tensors)
     values = [members.tensors[name].detach().requires_grad_() for name in names]
@@ -292,13 +308,14 @@ def hessian_product(
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
         for batch in batches:
+            # Fused attention has no second derivative; its plain form has.
             with sdpa_kernel(SDPBackend.MATH):
                 loss = members.losses(batch, torch.ones(1, 1, 1), tensors).sum() / rows
                 first = torch.autograd.grad(loss, values, create_graph=True)
                 along = torch.cat([g.flatten() for g in first]) @ vector
                 second = torch.autograd.grad(along, values, allow_unused=True)
             total += torch.cat(
-                [
+                [  # a tensor in which the loss is linear has no second derivative
                     (torch.zeros_like(v) if g is None else g).flatten()
                     for g, v in zip(second, values, strict=True)
                 ]
@@ -308,58 +325,61 @@ def hessian_product(
     return product, torch.cat([value.detach().flatten() for value in values])
 
 
+@dataclass(frozen=True)
+class CurveTraining:
+    """How the bend of a curve is trained."""
+
+    steps: int
+    learning_rate: float  # for the first half of the steps; then it falls to zero
+    batch_size: int  # examples of a step, each read at CURVE_POINTS points
+    seed_number: int  # decides points and the order of examples
+    autocast: torch.dtype | None = None
+
+
 def train_bezier_curve(
     span: AdaptedModel,
     seed: int,
     examples: Sequence[Example],
     batcher: ExampleBatcher,
-    *,
-    steps: int,
-    learning_rate: float,
-    batch_size: int,
-    seed_number: int,
-    autocast: torch.dtype | None,
-    report: Callable[[int, float], None],
-    stop: Callable[[], bool],
+    training: CurveTraining,
+    report: Callable[[int, float], None] = lambda step, loss: None,
 ) -> AdaptedModel:
-    """Start, bend and end of a quadratic curve between two corners, the bend trained.
+    """Train the bend of a quadratic curve between two corners; returns start, bend and end.
 
     The bend starts half-way and learns, by Adam, the mean loss of training examples at random
-    points of the curve (arXiv:1802.10026); the ends stay.  InterruptedError if `stop` says so.
+    points of the curve (arXiv:1802.10026); the ends stay.  report: gets every step and its loss,
+    and ends the training by an exception.
     """
-    from peftcore.analysis.simplex import bezier_weights
-    from peftcore.training.trainer import step_examples
+    ends = {name: t[seed : seed + 1] for name, t in span.tensors.items()}  # (1, 2, …)
+    bend = {name: t.mean(1, keepdim=True).clone() for name, t in ends.items()}  # (1, 1, …)
+    optimiser = torch.optim.Adam(
+        [bend[name].requires_grad_() for name in span.trainable_tensors], lr=training.learning_rate
+    )
+    rng = torch.Generator().manual_seed(training.seed_number)
+    cached_batcher = encoder_cache.choose_batcher(span, batcher, training.autocast)
 
-    ends = {name: t[seed : seed + 1] for name, t in span.tensors.items()}
-    half = {name: t.mean(1, keepdim=True).clone() for name, t in ends.items()}
-    moving = [half[name].requires_grad_() for name in span.trainable_tensors]
-    optimiser = torch.optim.Adam(moving, lr=learning_rate)
-    rng = torch.Generator().manual_seed(seed_number)
-    points = 4
-    device = span.base.device
-    cached_batcher = encoder_cache.choose_batcher(span, batcher, autocast)
-    for step in range(steps):
-        if stop():
-            raise InterruptedError
-        corners = {name: torch.cat([t[:, :1], half[name], t[:, 1:]], 1) for name, t in ends.items()}
-        t = (torch.arange(points) + torch.rand(points, generator=rng)) / points
-        members = at_points(
-            span.with_tensors(corners),
-            0,
-            torch.from_numpy(bezier_weights(t.double().numpy())).float(),
+    def curve() -> AdaptedModel:
+        return span.with_tensors(
+            {name: torch.cat([t[:, :1], bend[name], t[:, 1:]], 1) for name, t in ends.items()}
         )
-        rows = step_examples(examples, seed_number, step, batch_size)
-        with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            loss = members.losses(
-                cached_batcher.batch(rows * points), torch.ones(points, 1, 1)
-            ).mean()
+
+    for step in range(training.steps):
+        # One point in each quarter of the curve: even cover costs less variance than free draws.
+        t = (torch.arange(CURVE_POINTS) + torch.rand(CURVE_POINTS, generator=rng)) / CURVE_POINTS
+        weights = torch.from_numpy(bezier_weights(t.double().numpy())).float()  # (p, 3)
+        rows = step_examples(examples, training.seed_number, step, training.batch_size)
+        batch = cached_batcher.batch(rows * CURVE_POINTS)  # every point reads all rows
+        members = at_points(curve(), 0, weights)
+        with torch.autocast(
+            span.base.device.type, training.autocast, enabled=training.autocast is not None
+        ):
+            loss = members.losses(batch, torch.ones(CURVE_POINTS, 1, 1)).mean()
         optimiser.zero_grad()
         loss.backward()
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate * min(1.0, 2 * (1 - step / steps))
+            group["lr"] = training.learning_rate * min(1.0, 2 * (1 - step / training.steps))
         optimiser.step()
         report(step + 1, float(loss.detach()))
-    final = {
-        name: torch.cat([t[:, :1], half[name].detach(), t[:, 1:]], 1) for name, t in ends.items()
-    }
-    return span.with_tensors(final)
+    for value in bend.values():
+        value.requires_grad_(False)
+    return curve()

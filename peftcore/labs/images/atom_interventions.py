@@ -1,7 +1,7 @@
-"""Pictures drawn with an adapter's atoms weighed: some kept, one switched off, one layer alone.
+"""Draws images with an adapter's atoms scaled, and measures what each atom contributes.
 
-Whoever draws two pictures with the same key gives them the same chance, so that all they differ in
-comes from the atoms.
+Images with the same key are sampled with the same random numbers, so that all they differ in comes
+from the atoms.  Axes: p rows of gains, m all atoms of an adapter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from torch import Tensor
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.analysis import sparsity
 from peftcore.data.task import Example
+from peftcore.errors import BadInput
 from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.labs.common.interpolation import span_of_run
 from peftcore.models.batching import ExampleBatcher
 from peftcore.tasks.images import canvas, sampling
 from peftcore.tasks.images.canvas import Picture
 from peftcore.tasks.images.recognise import LEVEL_NAMES
 
-MAX_BATCH_IMAGES = 640  # pictures drawn in one pass
+MAX_BATCH_IMAGES = 640  # images drawn in one pass
 
 
 def generate_images(
@@ -34,7 +36,10 @@ def generate_images(
     stop: Callable[[], bool] = lambda: False,
     autocast: torch.dtype | None = None,
 ) -> list[list[Picture]]:
-    """For every member a picture for every prompt, with the chance of its key."""
+    """Draw an image of every prompt by every member; InterruptedError if asked to stop.
+
+    keys: seed the sampling, one for each prompt.
+    """
     batcher = ExampleBatcher(adapted.base, (), prompt_length)
     rows = [Example(f"drawn:{p}", p, "") for p in prompts]
     images: list[list[Picture]] = [[] for _ in range(adapted.seeds)]
@@ -60,43 +65,31 @@ def generate_images(
             )
         texts = adapted.base.tokenizer.batch_decode(out)
         for index, text in enumerate(texts):
+            # Rows are the prompts of this batch once for every member.
             images[index // len(batch_rows)].append(canvas.words_to_picture(text))
     return images
 
 
 def select_seed(adapted: AdaptedModel, seed: int) -> AdaptedModel:
-    """One seed of an adapter that has several, alone."""
-    from peftcore.labs.common.interpolation import span_of_run
-
+    """Return a model with one seed of an adapter that has several."""
     span = span_of_run(adapted)
     tensors = {name: t[seed : seed + 1] for name, t in span.tensors.items()}
     return span.with_tensors(tensors)
 
 
-def mean_importance(
-    atom_dict: AtomDictionary, seed: int, examples: Sequence[Example]
-) -> sparsity.Array:
-    """Mean size of what each atom adds while a seed reads examples: |coefficient| · length."""
-    codes = atom_dict.read_coefficients(seed, examples, ExampleBatcher(atom_dict.base, ()))
-    pairs = zip(codes, atom_dict.norms()[seed], strict=True)
-    return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
-
-
 def ablation_increases(
     atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], block: int = 32
 ) -> sparsity.Array:
-    """How much a seed's mean loss on examples rises when each atom alone is taken away."""
+    """Return the rise (m,) of a seed's mean loss on examples when each atom alone is removed."""
     batcher = ExampleBatcher(atom_dict.base, ())
-    gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])
+    gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])  # (1 + m, m)
     losses: list[Tensor] = []
     for start in range(0, len(gains), block):
         adapted = atom_dict.at_gains(seed, gains[start : start + block])
         batch = batcher.batch(list(examples) * adapted.seeds)
         with torch.inference_mode():
-            example_losses = adapted.losses(batch, adapted.centroid()).view(
-                adapted.seeds, len(examples)
-            )
-        losses.append(example_losses.mean(1))
+            row_losses = adapted.losses(batch, adapted.centroid())  # (p · examples,)
+        losses.append(row_losses.view(adapted.seeds, len(examples)).mean(1))
     mean_losses = torch.cat(losses).double().cpu().numpy()
     return np.asarray(mean_losses[1:] - mean_losses[0])
 
@@ -104,11 +97,11 @@ def ablation_increases(
 def integrated_gradients(
     atom_dict: AtomDictionary, seed: int, examples: Sequence[Example], steps: int = 8
 ) -> sparsity.Array:
-    """What each atom earns of the loss's fall on examples, on the straight way from none to all.
+    """Return each atom's share (m,) of the loss's fall on examples, as all grow from 0 to 1.
 
-    The slope of a seed's loss by every atom's gain, at gains that are equal for all, averaged over
-    the middles of so many stretches of the way (integrated gradients, arXiv:1703.01365).  Together
-    the atoms earn the whole fall, up to the width of the stretches.
+    The negative slope of a seed's loss by every atom's gain, at gains that are equal for all,
+    averaged over the middles of `steps` intervals (integrated gradients, arXiv:1703.01365).  The
+    shares sum to the whole fall, up to the width of the intervals.
     """
     batch = ExampleBatcher(atom_dict.base, ()).batch(list(examples))
     total = torch.zeros(atom_dict.size)
@@ -121,7 +114,10 @@ def integrated_gradients(
 
 
 def gains_keeping_first(order: Sequence[int] | sparsity.IntArray, counts: Sequence[int]) -> Tensor:
-    """Gains (p, atoms) that keep the first so many atoms of an order."""
+    """Return gains (p, m) that keep the first atoms of an order (m,), one row for each count."""
+    for count in counts:
+        if not 0 <= count <= len(order):
+            raise BadInput(f"atoms kept must lie in [0, {len(order)}]; got {count}")
     gains = torch.zeros(len(counts), len(order))
     for row, count in zip(gains, counts, strict=True):
         row[[int(atom) for atom in order[:count]]] = 1.0
@@ -129,20 +125,20 @@ def gains_keeping_first(order: Sequence[int] | sparsity.IntArray, counts: Sequen
 
 
 def layer_of_site(site: str) -> int:
-    """The layer a site is in, counted from 1."""
+    """Return the layer a site is in, counted from 1."""
     match = re.search(r"\.h\.(\d+)\.|layers\.(\d+)\.", site)
     return int(match.group(1) or match.group(2)) + 1 if match else 1
 
 
 def atom_layers(atom_dict: AtomDictionary) -> list[int]:
-    """The layer of every atom, counted from 1."""
+    """Return the layer of every atom, counted from 1."""
     return [
         layer_of_site(site) for site in atom_dict.sites for _ in range(atom_dict.atoms_per_site)
     ]
 
 
 def layer_gains(atom_dict: AtomDictionary) -> tuple[list[str], Tensor]:
-    """Names and gains: none, each layer alone, all but each layer, all."""
+    """Return names and gains (p, m): no atoms, each layer alone, all but each layer, all atoms."""
     layer_by_atom = torch.tensor(atom_layers(atom_dict))
     layer_numbers = sorted(set(layer_by_atom.tolist()))
     rows = [("no atoms", torch.zeros(atom_dict.size))]
@@ -160,22 +156,21 @@ def layer_gains(atom_dict: AtomDictionary) -> tuple[list[str], Tensor]:
 
 @dataclass(frozen=True)
 class AtomEffect:
-    """What one atom adds to the chance of every level at every place, while pictures are drawn."""
+    """How one atom changes the probability of every level at every pixel while images are drawn."""
 
     atom: int
     layer: int
     component: str
     importance: float
-    # Probability with all atoms minus that without this one, (places, levels).
-    chance_change: sparsity.Array
+    chance_change: sparsity.Array  # (pixels, levels), probability with all atoms minus without it
 
     @property
     def size(self) -> float:
-        """Mean share of chance it moves, over the places: 0 for nothing, 1 for everything."""
+        """Return the mean share of probability it moves, over pixels: from 0 to 1."""
         return float(np.abs(self.chance_change).sum() / 2 / len(self.chance_change))
 
     def describe(self, world: str) -> str:
-        """What it does, in words: which level it brings most, which it takes, and where."""
+        """Describe in words which level it adds most, which it removes most, and where."""
         total = self.chance_change.sum(0)
         if self.size < 5e-4:
             return "hardly anything"
@@ -186,7 +181,7 @@ class AtomEffect:
 
 
 def describe_position(weights: sparsity.Array) -> str:
-    """Where on a picture most of some weight lies: "upper left", "middle", "everywhere"."""
+    """Describe where most of a weight (pixels,) lies: "upper left part", "in the middle" …"""
     grid = np.asarray(weights, dtype=float).reshape(canvas.SIDE, canvas.SIDE)
     total = grid.sum()
     if total == 0:
@@ -211,10 +206,10 @@ def atom_effects(
     atoms: Sequence[int],
     block: int = 32,
 ) -> list[AtomEffect]:
-    """What each of some atoms adds, while the seed draws the pictures of these examples again."""
+    """Return the effect of each of some atoms while a seed reads these images pixel by pixel."""
     batcher = ExampleBatcher(atom_dict.base, ())
     ids = sampling.pixel_token_ids(atom_dict.base.tokenizer)
-    weights = mean_importance(atom_dict, seed, examples)
+    weights = atom_dict.mean_importance(seed, examples, batcher)
     layer_by_atom = atom_layers(atom_dict)
     gains = torch.cat(
         [torch.ones(1, atom_dict.size), *(atom_dict.gains_without(atom) for atom in atoms)]
@@ -223,7 +218,7 @@ def atom_effects(
     for start in range(0, len(gains), block):
         adapted = atom_dict.at_gains(seed, gains[start : start + block])
         probabilities.append(_level_probabilities(adapted, batcher, examples, ids))
-    table = torch.cat(probabilities).double().numpy()  # (1 + atoms, places, levels)
+    table = torch.cat(probabilities).double().numpy()  # (1 + atoms, pixels, levels)
     return [
         AtomEffect(
             atom,
@@ -239,10 +234,10 @@ def atom_effects(
 def _level_probabilities(
     adapted: AdaptedModel, batcher: ExampleBatcher, examples: Sequence[Example], ids: Tensor
 ) -> Tensor:
-    """Mean chance (members, places, levels) of each level where the examples' pictures go on."""
+    """Return the mean probability (members, pixels, levels) of each level over the examples."""
     batch = batcher.batch(list(examples) * adapted.seeds)
     with torch.inference_mode():
-        # Without the end of the text, which follows the last place.
+        # The last position predicts the end of the image, not a pixel.
         logits = adapted.logits(batch, adapted.centroid())[:, : len(ids)]
     level_logits = logits.gather(2, ids.to(logits.device).expand(len(logits), -1, -1))
     probabilities = level_logits.float().softmax(-1).view(adapted.seeds, len(examples), *ids.shape)

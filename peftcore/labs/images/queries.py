@@ -1,4 +1,4 @@
-"""What the command line and the page ask of pictures: draw, split by layer, name atoms."""
+"""Draws images of a prompt: from the base, from a run, with some of its atoms; describes atoms."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
 
-MAX_IMAGES = 64  # pictures of one prompt
+MAX_IMAGES = 64  # of one prompt
+STRENGTHS = {"off": 0.0, "as it is": 1.0, "2 times": 2.0, "4 times": 4.0}  # gains of one atom
 
 
 @dataclass(frozen=True)
 class GeneratedImages:
-    """Pictures of one prompt and what each shows; None where nothing known is asked for.
+    """Images of one prompt and what each shows.
 
-    alignment: share that is as asked.  belief: how far they are, on average (`reading.beliefs`).
+    alignment: share that is as asked.  belief: mean of `recognise.match_scores`.  Both None where
+    nothing known is asked for.
     """
 
     prompt: str
@@ -39,14 +41,14 @@ class GeneratedImages:
     belief: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the images as codes, and what they show."""
         codes = [canvas.picture_to_code(picture) for picture in self.pictures]
         return {"prompt": self.prompt, "pictures": codes, "told": list(self.descriptions),
                 "alignment": self.alignment, "belief": self.belief}  # fmt: skip
 
 
 def image_world(base: str) -> str:
-    """What a base draws; BadInput if it writes text."""
+    """Return the world a base draws; BadInput if it writes text."""
     from peftcore.models import catalog
 
     world = catalog.describe_base(base).image_world
@@ -59,7 +61,7 @@ def image_world(base: str) -> str:
 
 
 def check_prompt(base: str, prompt: str) -> str:
-    """A typed prompt as the base reads it; BadInput names the words it does not know."""
+    """Return a typed prompt as the base reads it; BadInput names the words it does not know."""
     model_shape = next(
         shape for shape in image_models.IMAGE_MODELS.values() if shape.world == image_world(base)
     )
@@ -67,14 +69,14 @@ def check_prompt(base: str, prompt: str) -> str:
 
 
 def sampling_keys(count: int, first: int = 0) -> list[str]:
-    """The chance of so many pictures, the same whoever draws them."""
+    """Return keys that seed the sampling of so many images, the same for every model."""
     if not 1 <= count <= MAX_IMAGES:
         raise BadInput(f"count must lie in [1, {MAX_IMAGES}]; got {count}")
     return [f"asked/{first + i}" for i in range(count)]
 
 
 def score_images(world: str, prompt: str, pictures: Sequence[Picture]) -> GeneratedImages:
-    """Pictures with what they show."""
+    """Describe and score images of a prompt."""
     aligned = [recognise.matches_prompt(world, prompt, picture) for picture in pictures]
     known = [value for value in aligned if value is not None]
     alignment = sum(known) / len(known) if known else None
@@ -93,7 +95,7 @@ def score_images(world: str, prompt: str, pictures: Sequence[Picture]) -> Genera
 def generate_for_prompt(
     adapted: AdaptedModel, prompt: str, count: int, first: int = 0, prompt_length: int = 0
 ) -> list[GeneratedImages]:
-    """For every member so many pictures of a prompt, with the same chance for all members."""
+    """Draw so many images of a prompt by every member, with the same randomness for all."""
     checked_prompt = check_prompt(adapted.base.name, prompt)
     pictures_by_member = atom_interventions.generate_images(
         adapted, [checked_prompt] * count, sampling_keys(count, first), prompt_length
@@ -105,7 +107,7 @@ def generate_for_prompt(
 
 
 def generate_from_base(base: BaseModel, prompt: str, count: int, first: int = 0) -> GeneratedImages:
-    """What the untouched base draws."""
+    """Draw with the base as it is."""
     from peftcore.labs.attention import capture
 
     return generate_for_prompt(capture.unadapted_model(base), prompt, count, first)[0]
@@ -114,7 +116,7 @@ def generate_from_base(base: BaseModel, prompt: str, count: int, first: int = 0)
 def generate_from_run(
     run: Run, adapted: AdaptedModel, seed_index: int, prompt: str, count: int, first: int = 0
 ) -> GeneratedImages:
-    """What one seed of a run draws."""
+    """Draw with one seed of a run."""
     from peftcore.training import planning
 
     check_image_seed(run, seed_index)
@@ -132,45 +134,17 @@ def generate_at_gains(
     count: int,
     first: int = 0,
 ) -> list[GeneratedImages]:
-    """What one seed draws with its atoms at each row of gains."""
+    """Draw with a seed's atoms at each row of gains, (p, sites · m)."""
     return generate_for_prompt(atom_dict.at_gains(seed_index, gains), prompt, count, first)
-
-
-def generate_with_fewer_atoms(
-    atom_dict: AtomDictionary,
-    order: Sequence[int],
-    seed_index: int,
-    counts: Sequence[int],
-    prompt: str,
-    count: int,
-    first: int = 0,
-) -> list[GeneratedImages]:
-    """What one seed draws with so many of its most important atoms."""
-    for kept in counts:
-        if not 0 <= kept <= atom_dict.size:
-            raise BadInput(f"atoms kept must lie in [0, {atom_dict.size}]; got {kept}")
-    return generate_at_gains(
-        atom_dict,
-        seed_index,
-        atom_interventions.gains_keeping_first(order, counts),
-        prompt,
-        count,
-        first,
-    )
 
 
 def generate_by_layer(
     atom_dict: AtomDictionary, seed_index: int, prompt: str, count: int, first: int = 0
 ) -> dict[str, GeneratedImages]:
-    """What one seed draws with no atoms, one layer's, all but one layer's, and all."""
+    """Draw with no atoms of a seed, one layer's, all but one layer's, and all; by name."""
     names, gains = atom_interventions.layer_gains(atom_dict)
-    return dict(
-        zip(
-            names,
-            generate_at_gains(atom_dict, seed_index, gains, prompt, count, first),
-            strict=True,
-        )
-    )
+    images = generate_at_gains(atom_dict, seed_index, gains, prompt, count, first)
+    return dict(zip(names, images, strict=True))
 
 
 def generate_at_strengths(
@@ -180,57 +154,42 @@ def generate_at_strengths(
     prompt: str,
     count: int,
     first: int = 0,
-    gains: Sequence[float] = (0.0, 1.0, 2.0, 4.0),
 ) -> dict[str, GeneratedImages]:
-    """What one seed draws with one atom at several gains, all others as they are."""
+    """Draw with one atom of a seed at several gains, all others as they are."""
     import torch
 
     if not 0 <= atom < atom_dict.size:
         raise BadInput(f"atom must lie in [0, {atom_dict.size - 1}]; got {atom}")
-    points = torch.ones(len(gains), atom_dict.size)
-    points[:, atom] = torch.tensor(gains)
-    names = ["off" if gain == 0 else "as it is" if gain == 1 else f"{gain:g} times"
-             for gain in gains]  # fmt: skip
-    return dict(
-        zip(
-            names,
-            generate_at_gains(atom_dict, seed_index, points, prompt, count, first),
-            strict=True,
-        )
-    )
+    gains = torch.ones(len(STRENGTHS), atom_dict.size)
+    gains[:, atom] = torch.tensor([*STRENGTHS.values()])
+    images = generate_at_gains(atom_dict, seed_index, gains, prompt, count, first)
+    return dict(zip(STRENGTHS, images, strict=True))
 
 
 def generate_with_joined_atoms(
-    concept: AtomDictionary,
-    style: AtomDictionary,
+    dictionaries: tuple[AtomDictionary, AtomDictionary],
     seed_index: int,
     shares: tuple[float, float],
     prompt: str,
     count: int,
     first: int = 0,
 ) -> dict[str, GeneratedImages]:
-    """What two runs' atoms draw: none, the first's, the second's, and both at these shares."""
+    """Draw with two runs' atoms: none, the first's, the second's, and both at these shares."""
     from peftcore.labs.atoms import dictionary
 
-    joined = dictionary.join_dictionaries(concept, style, (seed_index, seed_index))
+    joined = dictionary.join_dictionaries(*dictionaries, (seed_index, seed_index))
     share_pairs = [(0.0, 0.0), (shares[0], 0.0), (0.0, shares[1]), shares]
-    generated = generate_at_gains(
-        joined,
-        0,
-        dictionary.joined_gains(joined, concept.atoms_per_site, share_pairs),
-        prompt,
-        count,
-        first,
-    )
-    return dict(zip(("none", "concept", "style", "both"), generated, strict=True))
+    gains = dictionary.joined_gains(joined, dictionaries[0].atoms_per_site, share_pairs)
+    images = generate_at_gains(joined, 0, gains, prompt, count, first)
+    return dict(zip(("none", "concept", "style", "both"), images, strict=True))
 
 
 def describe_atoms(
     run: Run, atom_dict: AtomDictionary, seed_index: int, count: int
 ) -> list[atom_interventions.AtomEffect]:
-    """What each of a seed's most important atoms does while test prompts of what is new are drawn.
+    """Return the effects of a seed's most important atoms on images of new test prompts.
 
-    The pictures are those the run drew itself.
+    The images are those the run drew itself.
     """
     check_image_seed(run, seed_index)
     order = compute.rank_run_atoms(run, atom_dict, seed_index)
@@ -240,7 +199,7 @@ def describe_atoms(
 
 
 def generated_examples(run: Run, seed_index: int, count: int = 8) -> list[Example]:
-    """New prompts with the pictures that one seed of a run drew for them."""
+    """Return new prompts with the images that one seed of a run drew for them."""
     table = run.answers()
     number = run.spec.population.seed_numbers()[seed_index]
     rows = table[(table.seed == number) & table.example.str.contains("/new/")][:count]
@@ -254,7 +213,7 @@ def generated_examples(run: Run, seed_index: int, count: int = 8) -> list[Exampl
 
 
 def check_image_seed(run: Run, seed_index: int) -> None:
-    """BadInput unless a run has a seed of this number, counted from 0."""
+    """Raise BadInput unless a run has a seed of this number, counted from 0."""
     seeds = run.spec.population.seeds
     if not 0 <= seed_index < seeds:
         raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")

@@ -1,24 +1,17 @@
-"""Measuring pictures as a job: what was asked, how far it is; figures end up on the shelf.
+"""Requests for measurements of image runs, and their jobs; figures go to `results_store`.
 
-Needs no torch: pages start and watch, a process of its own draws.
+Needs no torch: pages start a job and watch it, a process of its own draws.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from peftcore.errors import BadInput
 from peftcore.jobs import background
-from peftcore.jobs.background import BackgroundJob, JobStatus
-from peftcore.labs.images import results_store
-
-if TYPE_CHECKING:
-    from peftcore.models.base_model import BaseModel
+from peftcore.jobs.background import BackgroundJob
 
 ImagesKind = Literal["prune", "combine"]
 
@@ -48,7 +41,7 @@ class ImagesRequest(background.JobRequest):
 
     @property
     def figure_name(self) -> str:
-        """What the figure is called on the shelf."""
+        """Return the name the figure is stored under."""
         return "-".join((self.kind, *self.runs))
 
 
@@ -60,62 +53,3 @@ class ImagesJob(BackgroundJob):
 
     FOLDER_NAME: ClassVar[str] = "picture_studies"
     REQUEST: ClassVar[type[background.JobRequest]] = ImagesRequest
-
-
-def run_images_job(
-    job: ImagesJob,
-    *,
-    base: BaseModel | None = None,
-    report: Callable[[int, int], None] = lambda done, of: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> JobStatus:
-    """Bring a measurement to its end, or to where it is stopped; returns its status."""
-    return job.run(lambda: _compute(job, base, report, stop))
-
-
-def _compute(
-    job: ImagesJob,
-    base: BaseModel | None,
-    report: Callable[[int, int], None],
-    stop: Callable[[], bool],
-) -> None:
-    from peftcore.labs.images import compute
-    from peftcore.models.base_model import load
-
-    request, started_at, seconds_before = job.request, time.monotonic(), job.status().seconds
-    if len(request.runs) != 1 + (request.kind == "combine"):
-        raise BadInput(
-            f"{request.kind} needs {1 + (request.kind == 'combine')} run(s); got {request.runs}"
-        )
-    image_runs = [results_store.open_image_run(name, with_atoms=True) for name in request.runs]
-    base = base or load(image_runs[0].spec.base)
-
-    def write_progress(done: int, total: int) -> None:
-        seconds = seconds_before + time.monotonic() - started_at
-        job.write_status(state="working", done=done, of=total, seconds=seconds, message="")
-        report(done, total)
-
-    def should_stop() -> bool:
-        return stop() or job.stop_requested()
-
-    if request.kind == "prune":
-        known_rows: list[dict[str, Any]] = job.entries()
-        figure = compute.measure_pruning(
-            image_runs[0],
-            base,
-            write_progress,
-            should_stop,
-            request.examples,
-            known=known_rows,
-            note=job.append_value,
-        )
-    else:
-        figure = compute.measure_combination(
-            image_runs[0],
-            image_runs[1],
-            base,
-            write_progress,
-            should_stop,
-            request.examples or compute.COMBINED_PROMPTS,
-        )
-    results_store.save_figure(request.figure_name, figure)

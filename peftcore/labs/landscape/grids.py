@@ -1,4 +1,8 @@
-"""Which points a landscape has, and between which adapters: faces, cuts, planes, paths, curves."""
+"""Builds the points of a landscape and the adapters they lie between.
+
+A point is a row of weights on corners (adapters of equal shape); the weights sum to 1, and may be
+negative or above 1 outside the corners' hull.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +12,38 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
-from peftcore.jobs.background import AdapterRef
 from peftcore.labs.common import interpolation
+from peftcore.labs.common.interpolation import CurveTraining
 from peftcore.labs.landscape.context import LandscapeContext
 from peftcore.labs.landscape.request import LandscapeRequest
-from peftcore.runs.store import Run
 from peftcore.training.checkpoint import load_adapter
 
 PointRow = dict[str, Any]
 NORMALISATION_WORDS = {"filter": "each vector", "tensor": "each tensor", "none": "nothing"}
 CURVE_LEARNING_RATE_FACTOR = 0.5  # of the run's own learning rate: the ends are good already
 CURVE_BATCH_SIZE = 8
+ADAPTER_COUNTS = {"plane": 3, "curve": 2}  # adapters of a kind; all others take one
 
 
 @dataclass(frozen=True)
 class PointGrid:
-    """Corners, and the points on them that will be measured."""
+    """Corners, and the points between them that will be measured."""
 
     span: AdaptedModel
-    seed: int  # of the terrain
+    seed: int  # of the span: planes through several runs have a single one, 0
     rows: list[PointRow]
     facts: dict[str, Any]
 
     @property
     def weights(self) -> torch.Tensor:
-        """All points (p, v)."""
+        """Return the weights of all points, (p, v)."""
         return torch.tensor([row["weights"] for row in self.rows], dtype=torch.float32)
 
 
@@ -61,28 +66,26 @@ def _point_row(
     }
 
 
-def build_point_grid(
-    context: LandscapeContext, adapter_refs: Sequence[AdapterRef], runs: Sequence[Run]
-) -> PointGrid:
-    """The corners of an ask and its points, the same whenever it is called."""
+def build_point_grid(context: LandscapeContext) -> PointGrid:
+    """Return the corners of a request and its points, the same ones at every call.
+
+    BadInput if the runs have no such landscape.
+    """
     request = context.request
-    adapter_counts = {"plane": 3, "curve": 2}
-    needed = adapter_counts.get(request.kind, 1)
-    if len(adapter_refs) != needed:
-        raise BadInput(
-            f"{request.kind} needs {needed} adapter{'s' * (needed > 1)}; got {len(adapter_refs)}"
-        )
-    context.seed_number(request.seed)
+    context.require_runs(ADAPTER_COUNTS.get(request.kind, 1))
+    context.seed_number(request.seed)  # BadInput before anything is loaded
     if request.kind in ("plane", "curve"):
-        return _grid_between_runs(context, adapter_refs, runs)
+        return _grid_between_runs(context)
     if request.kind == "path":
-        return _path_plane_grid(context, runs[0])
-    run_span = interpolation.span_of_run(load_adapter(runs[0], context.base, adapter_refs[0].step))
+        return _path_plane_grid(context)
+    run_span = interpolation.span_of_run(
+        load_adapter(context.run, context.base, context.adapter_refs[0].step)
+    )
     if request.kind == "random":
         return _random_plane_grid(request, run_span)
     if run_span.vertices == 1:
         raise BadInput(
-            f"run {runs[0].id} trained a single adapter, not a simplex: ask for random, path, "
+            f"run {context.run.id} trained a single adapter, not a simplex: ask for random, path, "
             "plane or curve"
         )
     build = {
@@ -134,18 +137,19 @@ def _face_grid(context: LandscapeContext, run_span: AdaptedModel) -> PointGrid:
 
 
 def _validation_points(context: LandscapeContext, face: Sequence[str]) -> list[list[float]]:
-    """Where the first random copy of the validation set sat at the kept step, as x and y."""
+    """Return x and y of the points at which the first random copy of validation was read.
+
+    Those of the step that was kept, so that they are what the choice of the step rested on.
+    """
     status, training = context.run.status(), context.run.spec.training
     if training.validation != "stochastic" or context.request.seed >= len(status.seeds):
         return []
     step = status.seeds[context.request.seed]["best_step"]
     number = context.seed_number(context.request.seed)
-    points_per_copy, order = 2 * training.batch, [int(name) for name in face]
+    rows, order = 2 * training.batch, [int(name) for name in face]  # rows of one pass in training
     points = [
-        random_points(
-            [number], min(points_per_copy, training.dev - at), 3, validation_salt(step, 0, at)
-        )[0]
-        for at in range(0, training.dev, points_per_copy)
+        random_points([number], min(rows, training.dev - at), 3, validation_salt(step, 0, at))[0]
+        for at in range(0, training.dev, rows)
     ]
     at = simplex.triangle_coords(torch.cat(points).double().numpy()[:, order])
     return [[round(float(x), 4), round(float(y), 4)] for x, y in at]
@@ -184,7 +188,10 @@ def _plane_rows(
     steps: int,
     line: str,
 ) -> list[PointRow]:
-    """The corners where they fall on the plane, as themselves, and a grid of the plane around."""
+    """Return the corners at their places on the plane, and a grid of the plane around them.
+
+    A corner off the plane is still measured as itself, not at its projection.
+    """
     v = span.vertices
     coords = plane.project(interpolation.gram(span, seed).numpy(), np.eye(v))
     rows = [
@@ -233,8 +240,8 @@ def _random_plane_grid(request: LandscapeRequest, run_span: AdaptedModel) -> Poi
     return PointGrid(span, request.seed, rows, facts)
 
 
-def _path_plane_grid(context: LandscapeContext, run: Run) -> PointGrid:
-    request, steps = context.request, run.intermediate_steps()
+def _path_plane_grid(context: LandscapeContext) -> PointGrid:
+    request, run, steps = context.request, context.run, context.run.intermediate_steps()
     if len(steps) < 3:
         raise BadInput(f"run {run.id} kept {len(steps)} steps of its path; a plane needs three")
     spans = [interpolation.span_of_run(load_adapter(run, context.base, step)) for step in steps]
@@ -244,7 +251,7 @@ def _path_plane_grid(context: LandscapeContext, run: Run) -> PointGrid:
     plane = _checked_plane(lambda: simplex.main_plane(gram))
     names = [*(f"step {step}" for step in steps), "result"]
     rows = _plane_rows(span, 0, plane, names, request.steps, "path")
-    seed_statuses = context.run.status().seeds
+    seed_statuses = run.status().seeds
     facts = {
         "shares": list(plane.shares),
         "axes": ["First direction of the path", "Second direction of the path"],
@@ -255,13 +262,11 @@ def _path_plane_grid(context: LandscapeContext, run: Run) -> PointGrid:
     return PointGrid(span, 0, rows, facts)
 
 
-def _grid_between_runs(
-    context: LandscapeContext, adapter_refs: Sequence[AdapterRef], runs: Sequence[Run]
-) -> PointGrid:
-    """Plane through three adapters, or straight and trained way between two."""
+def _grid_between_runs(context: LandscapeContext) -> PointGrid:
+    """Return the plane through three adapters, or the straight and the trained way between two."""
     request = context.request
     spans, seeds, names = [], [], []
-    for part, run in zip(adapter_refs, runs, strict=True):
+    for part, run in zip(context.adapter_refs, context.runs, strict=True):
         seed = request.seed if part.seed is None else part.seed
         if seed >= run.spec.population.seeds:
             raise BadInput(
@@ -282,9 +287,7 @@ def _grid_between_runs(
 
 
 def _load_or_train_curve(context: LandscapeContext, ends: AdaptedModel) -> AdaptedModel:
-    """Start, bend and end of the curve, trained unless that was done before."""
-    from safetensors.torch import load_file, save_file
-
+    """Return start, bend and end of the curve, trained unless an earlier start did that."""
     path = context.job.folder / "bend.safetensors"
     if path.is_file():
         tensors = load_file(path)
@@ -292,31 +295,28 @@ def _load_or_train_curve(context: LandscapeContext, ends: AdaptedModel) -> Adapt
             {name: tensors[name].to(context.base.device) for name in ends.tensors}
         )
     request, spec = context.request, context.run.spec
-    number = context.seed_number(request.seed)
-    episode = context.task.few_shot(spec.training.shots, number, spec.training.dev).train
+    examples = context.episode(request.seed).train
 
     def report_step(step: int, loss: float) -> None:
-        context.write_progress(step, request.bend_steps, f"Bending the curve, loss {loss:.3f}")
+        context.done, context.total = step, request.bend_steps
+        context.report_progress(f"Training the curve, loss {loss:.3f}")
 
-    curve = interpolation.train_bezier_curve(
-        ends,
-        0,
-        episode,
-        context.batcher,
+    training = CurveTraining(
         steps=request.bend_steps,
         learning_rate=CURVE_LEARNING_RATE_FACTOR * (spec.training.learning_rate or 1e-3),
-        batch_size=min(CURVE_BATCH_SIZE, len(episode)),
-        seed_number=number,
+        batch_size=min(CURVE_BATCH_SIZE, len(examples)),
+        seed_number=context.seed_number(request.seed),
         autocast=context.run_dtype(),
-        report=report_step,
-        stop=context.job.stop_requested,
+    )
+    curve = interpolation.train_bezier_curve(
+        ends, 0, examples, context.batcher, training, report_step
     )
     save_file({name: t.detach().cpu().contiguous() for name, t in curve.tensors.items()}, path)
     return curve
 
 
 def _curve_grid(request: LandscapeRequest, span: AdaptedModel, names: Sequence[str]) -> PointGrid:
-    """Points along the straight and the curved way, and of the plane both lie in."""
+    """Return points along the straight and the curved way, and of the plane both lie in."""
     gram = interpolation.gram(span, 0).numpy()
     t = np.linspace(0, 1, request.steps + 1)
     weights_by_line = {

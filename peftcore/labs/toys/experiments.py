@@ -1,104 +1,87 @@
-"""A toy experiment from its recipe to its results; stages that are there already are kept."""
+"""Trains a toy experiment stage by stage; stages that have results already are kept."""
 
 from __future__ import annotations
 
 import platform
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
 
 from peftcore.jobs.background import JobStatus
-from peftcore.labs.toys import results
+from peftcore.labs.common.context import LabContext, run_job
+from peftcore.labs.toys import results, training
 from peftcore.labs.toys.recipes import TASKS, Recipe, Stage
 from peftcore.labs.toys.request import ToyJob
+from peftcore.labs.toys.training import StageControl, StageProgress
 
-if TYPE_CHECKING:
-    from peftcore.labs.toys.training import StageProgress
-
-
-STOP_CHECK_SECONDS = 0.5  # a step takes milliseconds, a look at the disk as well
+STOP_CHECK_SECONDS = 0.5  # between looks at the disk, which take as long as a step
 
 
-def run_job(job: ToyJob, recipe: Recipe, *, device: str = "cpu") -> JobStatus:
+class ToysContext(LabContext[ToyJob]):
+    """A toy experiment while it is trained; it has no run and no base model."""
+
+    checked_at = 0.0
+
+    def stop_requested(self) -> bool:
+        """Return whether the job was asked to stop, looking at most every half second."""
+        if time.monotonic() - self.checked_at < STOP_CHECK_SECONDS:
+            return False
+        self.checked_at = time.monotonic()
+        return super().stop_requested()
+
+
+def run_toys_job(job: ToyJob, recipe: Recipe, *, device: str = "cpu") -> JobStatus:
     """Bring a toy experiment to its end, or to where it is stopped; returns its status."""
     seeds = job.request.seed_numbers
     there = results.completed_stages(results.own_folder(), recipe, seeds)
     if job.status().state == "done" and len(there) < len(recipe.stages):
         job.write_status(state="stopped")  # results were deleted since
-    return job.run(lambda: _run_missing_stages(job, recipe, device))
+    return run_job(ToysContext, partial(_train_recipe, recipe), job, device=device)
 
 
-def _run_missing_stages(job: ToyJob, recipe: Recipe, device: str) -> None:
-    seeds, folder = job.request.seed_numbers, results.own_folder()
+def _train_recipe(recipe: Recipe, context: ToysContext) -> None:
+    job, seeds, folder = context.job, context.job.request.seed_numbers, results.own_folder()
     finished = sum(stage.steps for stage, _ in results.completed_stages(folder, recipe, seeds))
-    of = sum(stage.steps for stage in recipe.stages)
-    began, before, checked = time.monotonic(), job.status().seconds, 0.0
+    context.done, context.total = finished, sum(stage.steps for stage in recipe.stages)
     job.write_plan({"number": recipe.number, "size": recipe.size, "seeds": list(seeds)}, [])
-    job.write_status(state="working", done=finished, of=of, message="")
+    context.report_progress()
 
     def report(progress: StageProgress) -> None:
         nonlocal finished
-        entry = {
-            "what": "loss",
-            "stage": progress.stage,
-            "step": progress.step,
-            "values": progress.losses,
-        }
-        job.append_value(entry)
-        job.write_status(
-            done=finished + progress.step,
-            message=progress.stage,
-            seconds=before + time.monotonic() - began,
-        )
+        losses = {"step": progress.step, "values": progress.losses}
+        job.append_value({"what": "loss", "stage": progress.stage} | losses)
+        context.done = finished + progress.step
+        context.write_status(progress.stage)
         if progress.step == progress.steps:
             finished += progress.steps
             mean = sum(progress.losses) / len(progress.losses)
             sys.stderr.write(f"{progress.stage}: {progress.steps} steps, loss {mean:.3f}\n")
 
-    def stop() -> bool:
-        nonlocal checked
-        if time.monotonic() - checked < STOP_CHECK_SECONDS:
-            return False
-        checked = time.monotonic()
-        return job.stop_requested()
-
-    run_experiment(recipe, seeds, folder, report=report, stop=stop, device=device)
+    run_experiment(
+        recipe, seeds, folder, StageControl(context.device, report, context.stop_requested)
+    )
 
 
 def run_experiment(
-    recipe: Recipe,
-    seeds: Sequence[int],
-    folder: Path,
-    *,
-    report: Callable[[StageProgress], None] = lambda progress: None,
-    stop: Callable[[], bool] = lambda: False,
-    device: str = "cpu",
+    recipe: Recipe, seeds: Sequence[int], folder: Path, control: StageControl | None = None
 ) -> None:
-    """Train and test every stage that is missing from the folder; InterruptedError if asked to."""
+    """Train and test every stage the folder lacks; InterruptedError if asked to stop."""
     for stage in recipe.stages:
         if results.read_result(folder, recipe, stage, seeds) is None:
-            _run_stage(recipe, stage, seeds, folder, report, stop, device)
+            _run_stage(recipe, stage, seeds, folder, control)
 
 
 def _run_stage(
-    recipe: Recipe,
-    stage: Stage,
-    seeds: Sequence[int],
-    folder: Path,
-    report: Callable[[StageProgress], None],
-    stop: Callable[[], bool],
-    device: str,
+    recipe: Recipe, stage: Stage, seeds: Sequence[int], folder: Path, control: StageControl | None
 ) -> None:
-    import torch
-
-    from peftcore.labs.toys import training
-
     base = None
     if stage.kind != "pretrain":
         base = results.load_weights(folder, recipe.key(recipe.stages[0], tuple(seeds)))
-    trained = training.train_stage(recipe.shape, stage, seeds, base, report, stop, device)
+    trained = training.train_stage(recipe.shape, stage, seeds, base, control)
     scores = {
         task: training.exact_match(recipe.shape, stage.kind, trained.tensors, base, task)
         for task in TASKS

@@ -127,7 +127,9 @@ def logits(
             shape, tensors, layer, front, last or prefix is not None
         )
         # Only what follows the input is ever read, so the last layer computes no more than that.
-        x = _block(shape, tensors, layer, x, keys_front, shape.length - 1 if last else 0, trace)
+        start = shape.length - 1 if last else 0
+        heads = _attend(shape, _qkv(shape, tensors, layer, x), keys_front, start, trace)
+        x = _finish_layer(tensors, layer, x[:, :, start:], heads)  # (s, b, t - start, d)
         front = next_front
     x = _norm(x, tensors, "norm")
     return _linear(x, tensors["head"])
@@ -137,8 +139,7 @@ def _front_keys_values(
     shape: ToyShape, tensors: Tensors, layer: int, front: Tensor, dead_end: bool
 ) -> tuple[Tensor, Tensor]:
     """Keys and values (s, 1, m, 2 d) of the positions in front, and what they become."""
-    normed = _norm(front, tensors, f"{layer}.norm1") if shape.norm else front
-    qkv = _linear(normed, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
+    qkv = _qkv(shape, tensors, layer, front)
     keys_values = qkv[..., shape.width :]
     if dead_end:
         return keys_values, front
@@ -146,19 +147,10 @@ def _front_keys_values(
     return keys_values, _finish_layer(tensors, layer, front, _attend(shape, qkv, no_front, 0, None))
 
 
-def _block(
-    shape: ToyShape,
-    tensors: Tensors,
-    layer: int,
-    x: Tensor,
-    front: Tensor,
-    start: int,
-    trace: AttentionTrace | None,
-) -> Tensor:
-    """One layer, from position `start` on."""
+def _qkv(shape: ToyShape, tensors: Tensors, layer: int, x: Tensor) -> Tensor:
+    """Return queries, keys and values (s, b, t, 3 d) of a layer."""
     normed = _norm(x, tensors, f"{layer}.norm1") if shape.norm else x
-    qkv = _linear(normed, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
-    return _finish_layer(tensors, layer, x[:, :, start:], _attend(shape, qkv, front, start, trace))
+    return _linear(normed, tensors[f"{layer}.qkv"], tensors[f"{layer}.qkv.bias"])
 
 
 def _attend(

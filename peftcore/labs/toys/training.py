@@ -34,6 +34,15 @@ class TrainedStage:
     numbers: int  # trained by each seed
 
 
+@dataclass(frozen=True)
+class StageControl:
+    """Where a stage is trained, what gets its reports, and what may stop it."""
+
+    device: str = "cpu"
+    report: Callable[[StageProgress], None] = lambda progress: None
+    stop: Callable[[], bool] = lambda: False  # asked at every step
+
+
 @dataclass
 class StageProgress:
     """How far a stage is."""
@@ -81,11 +90,11 @@ def train_stage(
     stage: Stage,
     seeds: Sequence[int],
     base: model.Tensors | None = None,
-    report: Callable[[StageProgress], None] = lambda progress: None,
-    stop: Callable[[], bool] = lambda: False,
-    device: str = "cpu",
+    control: StageControl | None = None,
 ) -> TrainedStage:
-    """One stage of every seed; InterruptedError if asked to stop."""
+    """Train one stage of every seed; InterruptedError if asked to stop."""
+    control = control or StageControl()
+    device = control.device
     parameters = {
         name: tensor.to(device)
         for name, tensor in initial_tensors(shape, stage, seeds, base).items()
@@ -101,7 +110,7 @@ def train_stage(
     losses: list[tuple[int, list[float]]] = []
     started_at, report_every = time.monotonic(), max(1, stage.steps // 60)
     for step in range(1, stage.steps + 1):
-        if stop():
+        if control.stop():
             raise InterruptedError
         inputs, answers = _batch(shape.length, stage.task, rngs)
         tokens = torch.cat([inputs, answers[..., :-1]], -1).to(device)
@@ -119,7 +128,7 @@ def train_stage(
         optimiser.step()
         if step % report_every == 0 or step in (1, stage.steps):
             losses.append((step, [float(f"{value:.5g}") for value in loss.tolist()]))
-            report(StageProgress(stage.name, step, stage.steps, losses[-1][1]))
+            control.report(StageProgress(stage.name, step, stage.steps, losses[-1][1]))
     tensors = {name: tensor.detach().cpu() for name, tensor in parameters.items()}
     numbers = sum(tensor[0].numel() for tensor in tensors.values())
     return TrainedStage(tensors, losses, time.monotonic() - started_at, numbers)

@@ -1,9 +1,13 @@
-"""Sparse codes of a frozen matrix: each square block as a combination of few atoms.
+"""Codes a frozen matrix sparsely: every square block of it as a sum of a few atoms.
 
-The dictionary is learned from the matrix itself by turns: codes by accelerated shrinkage, then one
-atom after another (Mairal and others, 2009, arXiv:0908.0050). Everything runs in double precision
-from fixed random numbers, and every step is continuous in its input, so that another machine finds
-the same codes and an adapter need not carry them. They are stored in the workspace for next time.
+The dictionary is learned from the matrix itself, alternating codes (FISTA) with one update of each
+atom (Mairal and others, 2009, arXiv:0908.0050).  An adapter's file has atoms but no codes: they are
+computed again on whatever machine opens it, so they belong to the meaning of every stored run and
+must not change.  That is why this is not scikit-learn's `dict_learning`, which finds other codes; a
+test has the numbers.  Everything runs in double precision from fixed random numbers and is
+continuous in the matrix, so rounding moves codes by rounding only.  The workspace caches them.
+
+Axes: matrix (i, o), block side k, atoms a, rows n (blocks) of b = k · k numbers.
 """
 
 from __future__ import annotations
@@ -23,9 +27,9 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.models.structure import TargetSlice
 
-DICTIONARY_ROUNDS = 10
-SHRINKAGE_STEPS = 20  # in a round
-FINAL_SHRINKAGE_STEPS = 40  # after the last round
+DICTIONARY_ROUNDS = 10  # of codes, then atoms
+FISTA_STEPS = 20  # in a round
+FINAL_FISTA_STEPS = 40  # for the codes that are kept
 MAX_SAMPLE_BLOCKS = 1024  # blocks the dictionary is learned from
 
 
@@ -40,7 +44,7 @@ class SparseCoding:
 def cached_coding(
     base: BaseModel, part: TargetSlice, block: int, atoms: int, price: float
 ) -> SparseCoding:
-    """Return the coding of a slice's matrix, from this machine's store if it is there."""
+    """Return the coding of one part's matrix, from the workspace if it was computed before."""
     cache_key = (
         f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
     )
@@ -50,7 +54,7 @@ def cached_coding(
     if path.is_file():
         from safetensors.torch import load_file
 
-        stored = load_file(path)
+        stored = load_file(path)  # most codes are zero: positions and values of the others
         flat = torch.zeros(shape).flatten()
         flat[stored["places"].long()] = stored["values"]
         return SparseCoding(flat.view(shape), stored["atoms"])
@@ -71,26 +75,26 @@ def _store_coding(path: Path, new_coding: SparseCoding) -> None:
 
 
 def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
-    """Return a slice's weights (i, o) in double precision."""
+    """Return a part's weights (i, o) in double precision."""
     module = base.model.get_submodule(part.path)
     weight = module.weight.detach().cpu().double()
     if type(module).__name__ != "Conv1D":
-        weight = weight.mT
+        weight = weight.mT  # torch's linear layers store (o, i), GPT-2's Conv1D (i, o)
     return weight[:, part.start : part.stop]
 
 
 def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseCoding:
     """Code a matrix (i, o) whose sides the block divides.
 
-    price is what a coefficient of one costs against squared error, with the weights scaled to a
-    spread of 1.
+    price: what a code of 1 costs against half the squared error, with weights scaled to standard
+    deviation 1; so codes scale with the matrix and atoms do not.
     """
     i, o = weight.shape
     spread = weight.std().clamp(min=1e-12)
     blocks = (weight / spread).view(i // block, block, o // block, block).transpose(1, 2)
-    rows = blocks.reshape(-1, block * block)
+    rows = blocks.reshape(-1, block * block)  # (n, b)
     dictionary = _learn_dictionary(rows, atoms, price)
-    codes = _fista_codes(rows, dictionary, price, FINAL_SHRINKAGE_STEPS) * spread
+    codes = _fista_codes(rows, dictionary, price, FINAL_FISTA_STEPS) * spread  # (n, a)
     return SparseCoding(
         codes.view(i // block, o // block, atoms).float(),
         dictionary.view(atoms, block, block).float(),
@@ -98,32 +102,37 @@ def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseC
 
 
 def _learn_dictionary(rows: Tensor, atoms: int, price: float) -> Tensor:
-    """Learn unit-length atoms (a, b) that code these rows (n, b) well."""
+    """Learn unit atoms (a, b) that code these rows (n, b) well."""
     rng = torch.Generator().manual_seed(0)
     sample = rows[torch.randperm(len(rows), generator=rng)[:MAX_SAMPLE_BLOCKS]]
     initial = torch.randn(atoms, rows.shape[1], generator=rng).double()
     first = sample[: atoms // 2]
-    initial[: len(first)] += first * 3  # half of them near blocks that occur
+    # Half start near blocks that occur; the rest at random, for what the first ones leave.
+    initial[: len(first)] += first * 3
     dictionary = _normalize(initial)
     for _ in range(DICTIONARY_ROUNDS):
-        codes = _fista_codes(sample, dictionary, price, SHRINKAGE_STEPS)
-        usage, wanted = codes.mT @ codes, codes.mT @ sample
+        codes = _fista_codes(sample, dictionary, price, FISTA_STEPS)  # (n, a)
+        usage, wanted = codes.mT @ codes, codes.mT @ sample  # (a, a), (a, b)
         for j in range(atoms):
-            # The small number keeps an atom that is hardly used where it is.
+            # The small number keeps an atom that is hardly used where it is.  Replacing it by a
+            # random one, as is usual, would make the result jump with the rounding.
             step = (wanted[j] - usage[j] @ dictionary) / (usage[j, j] + 1e-3)
             dictionary[j] = _normalize(dictionary[j] + step)
     return dictionary
 
 
 def _fista_codes(rows: Tensor, dictionary: Tensor, price: float, steps: int) -> Tensor:
-    """Minimise ½‖row − code D‖² + price ‖code‖₁ by accelerated shrinkage: codes (n, a)."""
+    """Return codes (n, a) of rows (n, b) that minimise ½‖row − code D‖² + price ‖code‖₁, by FISTA.
+
+    A fixed number of steps rather than a tolerance, which rounding could meet a step earlier.
+    """
     overlap, read = dictionary @ dictionary.mT, rows @ dictionary.mT
-    bound = torch.linalg.matrix_norm(overlap, 1)  # no eigenvalue is larger
+    bound = torch.linalg.matrix_norm(overlap, 1)  # no eigenvalue is larger, so steps converge
     code = extrapolated = torch.zeros_like(read)
     momentum = 1.0
     for _ in range(steps):
         moved = extrapolated - (extrapolated @ overlap - read) / bound
-        new = moved - moved.clamp(-price / bound, price / bound)
+        new = moved - moved.clamp(-price / bound, price / bound)  # exact zeros come from here
         next_momentum = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
         extrapolated = new + (momentum - 1) / next_momentum * (new - code)
         code, momentum = new, next_momentum

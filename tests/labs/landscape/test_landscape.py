@@ -11,8 +11,9 @@ from peftcore.analysis import simplex
 from peftcore.cli import app
 from peftcore.errors import BadInput
 from peftcore.labs.common import interpolation
+from peftcore.labs.common.context import adapter_digest
 from peftcore.labs.common.interpolation import PointEvaluator
-from peftcore.labs.landscape import compute, context
+from peftcore.labs.landscape import compute
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.models.base_model import load
 from peftcore.models.batching import ExampleBatcher
@@ -464,6 +465,6 @@ def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
     for part, stamp in zip(ask.adapter_refs(), found.facts["adapters"], strict=True):
         run = RunStore().open(part.run)
         assert run.demo
-        assert context.adapter_digest(run, part.step) == stamp
+        assert adapter_digest(run, part.step) == stamp
     if ask.kind in compute.POINT_KINDS:
         assert found.table()["loss"].notna().all()

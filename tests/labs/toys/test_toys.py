@@ -22,6 +22,7 @@ from peftcore.labs.toys import (
 )
 from peftcore.labs.toys.recipes import Stage, ToyShape, find_recipe, reported_exact_match
 from peftcore.labs.toys.request import ToyJob, ToyRequest
+from peftcore.labs.toys.training import StageControl
 
 SMALL = ToyShape(layers=2, heads=2, width=16, length=3, pads=2)
 
@@ -178,14 +179,13 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
             raise Enough
 
     with pytest.raises(Enough):
-        experiments.run_experiment(short, (0, 1), tmp_path, report=stop_at_second)
+        experiments.run_experiment(short, (0, 1), tmp_path, StageControl(report=stop_at_second))
     assert [stage.name for stage, _ in results.completed_stages(tmp_path, short, (0, 1))] == [
         "pretrained"
     ]
     seen = []
-    experiments.run_experiment(
-        short, (0, 1), tmp_path, report=lambda progress: seen.append(progress.stage)
-    )
+    control = StageControl(report=lambda progress: seen.append(progress.stage))
+    experiments.run_experiment(short, (0, 1), tmp_path, control)
     assert "pretrained" not in seen
     rows = list(results.result_rows(tmp_path, short, (0, 1)))
     assert len(rows) == 3 * 2
@@ -195,7 +195,7 @@ def test_an_experiment_resumes_at_the_missing_stage_and_has_a_table(short, tmp_p
 
 def test_stopping_is_obeyed_at_once(short, tmp_path):
     with pytest.raises(InterruptedError):
-        experiments.run_experiment(short, (0,), tmp_path, stop=lambda: True)
+        experiments.run_experiment(short, (0,), tmp_path, StageControl(stop=lambda: True))
     assert not results.completed_stages(tmp_path, short, (0,))
 
 
@@ -214,7 +214,7 @@ def toy_job(**fields):
 
 def test_a_job_trains_counts_its_steps_and_keeps_its_losses(short):
     job = toy_job()
-    status = experiments.run_job(job, short)
+    status = experiments.run_toys_job(job, short)
     assert (status.state, status.done, status.of) == ("done", 9, 9)
     assert list(job.losses()) == [stage.name for stage in short.stages]
     assert [step for step, _ in job.losses()["pretrained"]] == [1, 2, 3]
@@ -233,9 +233,9 @@ def test_a_stopped_job_goes_on_after_its_finished_stages(short, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(ToyJob, "append_value", stop_in_second)
-        status = experiments.run_job(job, short)
+        status = experiments.run_toys_job(job, short)
     assert (status.state, status.done) == ("stopped", 4)
-    assert experiments.run_job(job, short).state == "done"
+    assert experiments.run_toys_job(job, short).state == "done"
     stages = [entry["stage"] for entry in job.entries()]
     assert stages.count("pretrained") == 3
     assert [step for step, _ in job.losses()[short.stages[1].name]] == [1, 2, 3]
@@ -243,10 +243,10 @@ def test_a_stopped_job_goes_on_after_its_finished_stages(short, monkeypatch):
 
 def test_a_job_that_is_done_trains_again_what_was_deleted(short):
     job = toy_job()
-    experiments.run_job(job, short)
+    experiments.run_toys_job(job, short)
     for path in results.own_folder().iterdir():
         path.unlink()
-    assert experiments.run_job(job, short).state == "done"
+    assert experiments.run_toys_job(job, short).state == "done"
     assert len(results.completed_stages(results.own_folder(), short, (0,))) == 3
 
 

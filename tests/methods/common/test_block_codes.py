@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import dict_learning
 
 from peftcore.methods.common import block_codes
 from peftcore.methods.common.block_codes import sparse_code, weight_matrix
@@ -45,6 +47,26 @@ def test_rounding_of_another_machine_changes_next_to_nothing():
     noise = 1e-12 * torch.randn(32, 32, generator=torch.Generator().manual_seed(5)).double()
     one, other = sparse_code(planted(), 4, 32, 0.3), sparse_code(planted() + noise, 4, 32, 0.3)
     torch.testing.assert_close(other.codes, one.codes, rtol=1e-4, atol=1e-6)
+
+
+def test_codes_are_those_that_stored_adapters_were_trained_with():
+    """An adapter's file has no codes: other numbers here would change what every run computes."""
+    codes = sparse_code(planted(), 4, 32, 0.3).codes
+    assert int((codes != 0).sum()) == 323
+    assert float(codes.abs().sum()) == pytest.approx(381.00876, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_librarys_learner_would_change_them():
+    """Why ours stays: scikit-learn's codes of equal price are others, for the same matrix."""
+    weight = planted()
+    rows = (weight / weight.std()).view(8, 4, 8, 4).transpose(1, 2).reshape(-1, 16).numpy()
+    theirs, _, _ = dict_learning(
+        rows, n_components=32, alpha=0.3, max_iter=10, method="cd", random_state=0
+    )
+    ours = sparse_code(weight, 4, 32, 0.3).codes.flatten(0, 1).numpy() / float(weight.std())
+    sizes = [np.sort(np.abs(codes).sum(1)) for codes in (ours, theirs)]  # whatever atoms' order
+    assert np.abs(sizes[0] - sizes[1]).max() > 0.05 * sizes[0].max()
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
