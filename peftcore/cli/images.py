@@ -15,7 +15,7 @@ from peftcore.cli.results import RunId
 from peftcore.errors import BadInput
 from peftcore.labs.images import atom_interventions, compute, queries, results_store, summary
 from peftcore.labs.images.queries import GeneratedImages
-from peftcore.labs.images.request import ImagesJob, ImagesRequest, run_images_job
+from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.models.base_model import BaseModel
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
@@ -251,8 +251,8 @@ def _measure_figure(
         job.clear()
         job.write_status(state="stopped", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
-    with printing.count_bar(what) as report:
-        status = run_images_job(job, base=base, report=report)
+    with printing.job_bar(what) as report:
+        status = compute.run_images_job(job, base=base, report=report)
     if status.state != "done":
         typer.echo(status.message, err=True)
         raise typer.Exit(1)
