@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from scipy.spatial.distance import cdist
 
 Array = NDArray[np.floating]
 PERMUTATIONS = 999  # random exchanges behind an interval: p has steps of a thousandth
@@ -97,8 +98,6 @@ def _contrast(matrix: Array, sides: Array) -> float:
 
 def _distances(rows: Array) -> Array:
     """Distance of every pair (n, n), from differences: exactly zero between equal rows."""
-    from scipy.spatial.distance import cdist  # a tenth of a second to import
-
     return cdist(rows, rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import statistics
 import sys
@@ -12,7 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from peftcore import tasks
 from peftcore.system import printing
+from peftcore.training import planning
 
 bench = typer.Typer(help="Time a quicker way of computing against the plain one.")
 
@@ -30,8 +33,6 @@ def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
 
 def machine_info() -> dict[str, Any]:
     """What stands beside every figure."""
-    import platform
-
     import torch
 
     return {
@@ -150,10 +151,8 @@ def _ways(
     """Each way of measuring the same losses, for a prefix as it is before training."""
     import torch
 
-    from peftcore import tasks
     from peftcore.labs.common import interpolation
     from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning
 
     spec = planning.build_spec(
         base.name,

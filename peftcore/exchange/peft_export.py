@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from peftcore.errors import BadInput
+from peftcore.methods.common.weight_deltas import ChosenWeights
+from peftcore.models.target_modules import ffn_slices_by_block
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,8 +84,6 @@ def to_peft_files(
 
 def _reason_not_expressible(adapter: Adapter) -> str:
     """What the package lacks, where that is known."""
-    from peftcore.methods.common.weight_deltas import ChosenWeights
-
     if isinstance(adapter, ChosenWeights):
         return ": it changes the base's own weights, which a merged model can hold"
     return ": coefficients are cut off at a threshold" if adapter.name == "atoms" else ""
@@ -276,8 +276,6 @@ def _lora_files(
 def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
     """Scales of outputs as they are; an inner activation's go to the matrix that reads it."""
     import torch
-
-    from peftcore.models.target_modules import ffn_slices_by_block
 
     scales = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
     tensors, inner = dict[str, torch.Tensor](), list[str]()

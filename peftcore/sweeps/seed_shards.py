@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.errors import BadInput
+from peftcore.jobs.worker import run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.training import checkpoint, planning
+from peftcore.training.run_training import PATH_BYTES
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -61,8 +64,6 @@ def join_shards(
 
     BadInput if a part is missing or unfinished, or saw other data or other weights.
     """
-    from peftcore.jobs.worker import run_recording_errors
-
     run = store.create(spec)
     if run.status().state != "done":
         run_recording_errors(run, lambda: write_joined_run(run, shards, base))
@@ -135,8 +136,6 @@ def _check_same(what: str, shards: Sequence[Run], read: Callable[[dict[str, Any]
 def _join_adapters(
     run: Run, shards: Sequence[Run], base: BaseModel, step: int | None = None
 ) -> None:
-    from peftcore.training import checkpoint, planning
-
     whole = planning.build_adapted(base, run.spec, fresh=False)
     _copy_seeds(whole, (checkpoint.load_adapter(part, base, step) for part in shards))
     checkpoint.save_adapter(run, whole, base, step)
@@ -155,8 +154,6 @@ def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
 
 def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
     """Keep the steps on the way that all parts kept, as many as a run may."""
-    from peftcore.training.run_training import PATH_BYTES
-
     common = sorted(set.intersection(*(set(part.intermediate_steps()) for part in shards)))
     if not common:
         return
