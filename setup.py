@@ -19,7 +19,7 @@ setup(
     ],
     package_dir={"peftcore.assets": "assets", "app.page_scripts": "pages"},
     package_data={
-        "peftcore": ["rating/migrations/*.mako", "api/README.md"],
+        "peftcore": ["rating/migrations/*.mako", "*/README.md"],
         "peftcore.assets": ["**/*"],
         "app": [".streamlit/*", "frontend/*"],
     },

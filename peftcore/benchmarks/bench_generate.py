@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from peftcore import tasks
 from peftcore.benchmarks.bench_training import bench_spec, load_bench_base
 from peftcore.benchmarks.common import bench, interleaved, with_machine_info
 from peftcore.system import printing
@@ -79,7 +80,6 @@ def _ways(
     """Return both variants, for untrained adapters moved a little so that they differ."""
     import torch
 
-    from peftcore import tasks
     from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation, planning
 

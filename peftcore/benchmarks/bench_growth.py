@@ -17,10 +17,16 @@ from typing import Annotated, Any
 
 import typer
 
-from peftcore import paths
-from peftcore.benchmarks.bench_training import bench_spec, build_trainer
+from peftcore import paths, tasks
+from peftcore.benchmarks.bench_training import (
+    bench_spec,
+    build_trainer,
+    load_bench_base,
+    peak_memory_mib,
+)
 from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.system import printing
+from peftcore.training import planning
 
 AXES: dict[str, tuple[int, ...]] = {
     "seeds": (1, 2, 4, 8, 16, 32, 64),
@@ -107,8 +113,6 @@ def growth_point(
     rounds: Annotated[int, typer.Option()],
 ) -> None:
     """Measure one value; a process of `bench growth`."""
-    from peftcore.benchmarks.bench_training import peak_memory_mib
-
     work = WORKS[axis](value, base)
     work()  # the first one pays for warming up
     times = []
@@ -157,12 +161,9 @@ def _shots(value: int, base: str) -> Callable[[], Any]:
 
 def _points(value: int, base: str) -> Callable[[], Any]:
     """Return a loss evaluation at so many points of a simplex."""
-    from peftcore import tasks
     from peftcore.adapters.simplex_points import random_points
-    from peftcore.benchmarks.bench_training import load_bench_base
     from peftcore.labs.common import interpolation
     from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning
 
     spec = bench_spec(base, "prefix_tuning", 1, 1000, "auto")
     spec = spec.model_copy(

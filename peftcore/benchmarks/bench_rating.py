@@ -17,8 +17,12 @@ from typing import Annotated, Any
 
 import typer
 
+from peftcore import rating
+from peftcore.benchmarks.browsers import rate_in_browsers
 from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.errors import BadInput
+from peftcore.rating.creation import save_project
+from peftcore.rating.item_sampling import RatingItem
 from peftcore.system import printing
 
 OPTIONS = ("yes", "no")
@@ -44,8 +48,6 @@ def rating_crowd(
         raters, items, browsers = 4, 5, min(browsers, 4)
     began, processor = time.perf_counter(), time.process_time()
     if browsers:
-        from peftcore.benchmarks.browsers import rate_in_browsers
-
         raters = browsers
         times, ratings = rate_in_browsers(
             lambda rating_store: create_rating_project(rating_store, raters, items), items, think
@@ -84,8 +86,6 @@ def rating_crowd(
 
 def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
     """Time every call by act; BadInput if the store does not hold exactly what was sent."""
-    from peftcore import rating
-
     rating_store = rating.RatingStore(url)
     project, tokens = create_rating_project(rating_store, raters, items)
     actors = [rating.sign_in(rating_store, token) for token in tokens]
@@ -114,10 +114,6 @@ def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[st
 
 def create_rating_project(rating_store: Any, raters: int, items: int) -> tuple[str, list[str]]:
     """Create a project with enough items for all raters; return its id and their links."""
-    from peftcore import rating
-    from peftcore.rating.creation import save_project
-    from peftcore.rating.item_sampling import RatingItem
-
     overlap = min(OVERLAP, raters)
     # Enough that the last rater, too, finds an item that is open and that they have not rated.
     count = -(-raters * items // overlap) + items
@@ -162,7 +158,6 @@ def _rate_all_items(
     rating_store: Any, who: Any, times: dict[str, list[float]], think: float
 ) -> None:
     """Let one rater rate from the first item to the last."""
-    from peftcore import rating
 
     def timed(act: str, call: Callable[..., Any], *arguments: Any) -> Any:
         """Time one act, then wait as long as a rater thinks."""

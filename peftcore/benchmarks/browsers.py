@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from peftcore import rating
 from peftcore.benchmarks.bench_app import find_chromium, serve_app
 from peftcore.errors import BadInput
 
@@ -50,8 +51,6 @@ def rate_in_browsers(
 
     create_project makes a project in a store and returns its id and the tokens of its raters.
     """
-    from peftcore import rating
-
     path = find_chromium()
     with tempfile.TemporaryDirectory() as home:
         rating_store = rating.RatingStore(f"sqlite:///{home}/lab.sqlite")

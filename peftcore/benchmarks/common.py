@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shlex
 import statistics
 import sys
@@ -12,7 +13,9 @@ from typing import Annotated, Any
 
 import typer
 
+from peftcore import tasks
 from peftcore.system import printing
+from peftcore.training import planning
 
 bench = typer.Typer(help="Time a quicker way of computing against the plain one.")
 
@@ -30,8 +33,6 @@ def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
 
 def machine_info() -> dict[str, Any]:
     """Describe this machine, as it is written beside every result."""
-    import platform
-
     import torch
 
     return {
@@ -153,10 +154,8 @@ def _ways(
     """Return each way of computing the same losses, for an untrained prefix."""
     import torch
 
-    from peftcore import tasks
     from peftcore.labs.common import interpolation
     from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning
 
     spec = planning.build_spec(
         base.name,

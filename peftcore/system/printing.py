@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import progress as rich
+from rich.console import Console
 
 from peftcore.system import atomic_files
 
@@ -53,9 +55,6 @@ def progress_bar(title: str) -> Iterator[Callable[[TrainingProgress], None]]:
     if not sys.stderr.isatty():
         yield lambda progress: None
         return
-    from rich import progress as rich
-    from rich.console import Console
-
     columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
     note_column = rich.TextColumn("{task.fields[note]}")
     with rich.Progress(

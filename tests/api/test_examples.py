@@ -1,4 +1,4 @@
-"""Every block of Python in the interface's README runs as it stands."""
+"""Every block of Python in the READMEs runs as it stands."""
 
 import re
 
@@ -6,7 +6,8 @@ import pytest
 
 from peftcore import paths
 
-README = (paths.ROOT / "peftcore" / "api" / "README.md").read_text("utf-8")
+FILES = (paths.ROOT / "README.md", paths.ROOT / "peftcore" / "api" / "README.md")
+README = "\n".join(file.read_text("utf-8") for file in FILES)
 BLOCKS = re.findall(r"^([^\n]+)\n\n```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 

@@ -10,6 +10,7 @@ from peftcore.experiments import studies
 from peftcore.runs.store import RunStore
 
 README = (paths.ROOT / "README.md").read_text("utf-8")
+SWEEPS = (paths.ROOT / "peftcore" / "sweeps" / "README.md").read_text("utf-8")
 ROWS = studies.read(report.TABLE)
 
 
@@ -92,4 +93,4 @@ def test_the_readme_tells_the_sweep_as_it_is():
         score, reason = (interval(run.scores()[name]) for name in ("accuracy", "normalised_chrf"))
         cells = [f"{score.mean:.3f} ({score.low:.3f}-{score.high:.3f})".replace("0.", ".")]
         cells.append(f"{reason.mean:.1f} ({reason.low:.1f}-{reason.high:.1f})")
-        assert f"| {run.status().trainable:,} | {' | '.join(cells)} |" in README
+        assert f"| {run.status().trainable:,} | {' | '.join(cells)} |" in SWEEPS

@@ -244,26 +244,13 @@ def _story_for_relation(
     rng: random.Random, statement: Event, relation: Relation
 ) -> tuple[Event, list[tuple[str, str]], str | None] | None:
     """Make a story for the statement, reasons with kinds, and a word to replace."""
-    story, reasons = statement, []
     details = dict(statement.details)
-    change = None
     excluded: frozenset[str] = frozenset()
-    if relation != "follows":
-        options = [*details, *details]
-        if statement.thing is None and relation == "clashes":
-            options += ["verb", "verb"]
-        options += ["subject"] + (["thing", "thing"] if statement.thing else [])
-        change = rng.choice(options)
-    for role, among in (("subject", _subjects(statement)), ("thing", None)):
-        word = getattr(story, role)
-        if word is None or word in world.NOUNS or change == role:
-            continue
-        if rng.random() < 0.65:
-            lower = _noun_of_kind(rng, word, among or _things(statement))
-            if lower is None:
-                return None
-            story = _with_role(story, role, lower)
-            reasons.append((f"{generic(lower)} is {generic(word)}", "kind"))
+    change = _role_to_change(rng, statement, relation) if relation != "follows" else None
+    narrowed = _narrow_nouns(rng, statement, change)
+    if narrowed is None:
+        return None
+    story, reasons = narrowed
     if relation == "clashes":
         changed = _clashing_story(rng, story, statement, change, details)
         if changed is None:
@@ -302,6 +289,33 @@ def _story_for_relation(
     if not reasons:
         reasons = [(_omission_reason(story, statement, extra), "drop")]
     return story, reasons, synonym
+
+
+def _role_to_change(rng: random.Random, statement: Event, relation: Relation) -> str:
+    """Draw which part of a statement its story says differently: a detail, a noun or the verb."""
+    options = [key for key, _ in statement.details] * 2
+    if statement.thing is None and relation == "clashes":
+        options += ["verb", "verb"]
+    options += ["subject"] + (["thing", "thing"] if statement.thing else [])
+    return rng.choice(options)
+
+
+def _narrow_nouns(
+    rng: random.Random, statement: Event, change: str | None
+) -> tuple[Event, list[tuple[str, str]]] | None:
+    """Put narrower nouns for most general ones, with the reasons; None where there is none."""
+    story, reasons = statement, []
+    for role, among in (("subject", _subjects(statement)), ("thing", None)):
+        word = getattr(story, role)
+        if word is None or word in world.NOUNS or change == role:
+            continue
+        if rng.random() < 0.65:
+            lower = _noun_of_kind(rng, word, among or _things(statement))
+            if lower is None:
+                return None
+            story = _with_role(story, role, lower)
+            reasons.append((f"{generic(lower)} is {generic(word)}", "kind"))
+    return story, reasons
 
 
 def _with_role(event: Event, role: str, word: str) -> Event:
