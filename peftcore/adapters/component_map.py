@@ -15,6 +15,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from peftcore import paths
+from peftcore.adapters import parameter_counts
+from peftcore.adapters.parameter_counts import SPARSEFIT_PRESETS
 from peftcore.errors import BadInput, unknown_name
 from peftcore.models.architectures import find_architecture
 from peftcore.models.structure import UNSTACKED, ModelStructure, Stack, Weight
@@ -211,8 +213,6 @@ class ComponentMap:
     @cached_property
     def presets(self) -> dict[str, dict[str, Any]]:
         """Return the configurations of SparseFit's paper that train something in this base."""
-        from peftcore.adapters.parameter_counts import SPARSEFIT_PRESETS
-
         configurations = {name: dict(settings) for name, settings in SPARSEFIT_PRESETS.items()}
         if not all(self.depth(stack) for stack in STACKS):
             configurations = {
@@ -315,7 +315,6 @@ def find_map(name: str) -> ComponentMap:
     """Return the map of any base: shipped, else loaded, else built without weights."""
     if name in _shipped():
         return shipped_map(name)
-    from peftcore.adapters import parameter_counts
     from peftcore.models.base_model import load
 
     return map_of_base(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput, unknown_name
+from peftcore.models.architectures import find_architecture
+from peftcore.models.structure import analyze
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -119,7 +121,6 @@ def meta_base(name: str) -> BaseModel:
     import torch
 
     from peftcore.models.base_model import BaseModel
-    from peftcore.models.structure import analyze
 
     with torch.device("meta"):
         model = _untrained_model(name)
@@ -156,7 +157,6 @@ def _untrained_model(name: str) -> Any:
     """Build the transformers model of a published configuration."""
     from transformers import AutoConfig
 
-    from peftcore.models.architectures import find_architecture
     from peftcore.models.base_model import AUTO_CLASSES
 
     if name not in MODEL_CONFIGS:

@@ -15,6 +15,8 @@ from peftcore.api.data import Rows, task_from_rows
 from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run, RunStore
+from peftcore.training.checkpoint import load_adapter
+from peftcore.training.predict import answer_texts
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -44,8 +46,6 @@ class TrainedAdapter:
     @cached_property
     def adapted(self) -> AdaptedModel:
         """The base with the trained adapter; BadInput if there is none yet."""
-        from peftcore.training.checkpoint import load_adapter
-
         return load_adapter(self.run, self.base)
 
     @property
@@ -67,8 +67,6 @@ class TrainedAdapter:
 
     def predict(self, texts: Sequence[str], seed_index: int = 0) -> list[str]:
         """Answer texts with one seed, counted from 0; two texts of a pair have || between them."""
-        from peftcore.training.predict import answer_texts
-
         return answer_texts(self.run, self.adapted, texts, seed_index=seed_index)
 
 

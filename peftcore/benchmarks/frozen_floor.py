@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from transformers.pytorch_utils import Conv1D
 
 from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import IGNORE_INDEX
@@ -71,8 +72,6 @@ def _logits_to_keep(targets: torch.Tensor | None) -> int:
 
 def _is_linear(module: Any) -> bool:
     """Return whether a module multiplies by a matrix."""
-    from transformers.pytorch_utils import Conv1D
-
     return isinstance(module, torch.nn.Linear | Conv1D)
 
 

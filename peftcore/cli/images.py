@@ -252,7 +252,7 @@ def _measure_figure(
         job.write_status(state="stopped", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     with printing.job_bar(what) as report:
-        status = compute.run_images_job(job, base=base, report=report)
+        status = compute.run_images_job(job, preloaded_base=base, report=report)
     if status.state != "done":
         typer.echo(status.message, err=True)
         raise typer.Exit(1)

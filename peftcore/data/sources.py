@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from huggingface_hub.constants import ENDPOINT
+
 from peftcore import paths
 from peftcore.errors import BadInput
 
@@ -176,8 +178,6 @@ def _from_hub(folder: str, split: str, hub: HubSource | None, directory: Path) -
 
 def _reachable() -> bool:
     """Return whether the hub can be reached; the library would try for half a minute."""
-    from huggingface_hub.constants import ENDPOINT
-
     if getproxies():
         return True  # the proxy knows
     address = urlsplit(ENDPOINT)

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput, unknown_name
+from peftcore.exchange import merge, peft_export, peft_import
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files, safetensors_files
 from peftcore.system.zip_files import zip_bytes
 from peftcore.training import planning
+from peftcore.training.checkpoint import load_adapter, save_adapter
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -45,8 +47,6 @@ def export_peft(
     """
     from safetensors.torch import save_file
 
-    from peftcore.exchange import peft_export
-
     index = seed_index(run, seed)
     adapted = _load_adapted(run, base)
     peft_files = peft_export.to_peft_files(adapted, index, moved_positions)
@@ -67,8 +67,6 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
 
     BadInput if the method does not only change weights.
     """
-    from peftcore.exchange import merge
-
     index = seed_index(run, seed)
     adapted = _load_adapted(run, base)
     model = merge.merged_model(adapted, index)
@@ -116,7 +114,6 @@ def seed_index(run: Run, seed: int) -> int:
 def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
     """Load a run's adapter, and its base unless given."""
     from peftcore.models.base_model import load
-    from peftcore.training.checkpoint import load_adapter
 
     return load_adapter(run, base or load(run.spec.base))
 
@@ -178,7 +175,6 @@ def import_peft(
     The same folder gives the same run. BadInput if it is damaged, foreign, for another base or not
     expressible.
     """
-    from peftcore.exchange import peft_import
     from peftcore.models.base_model import load
 
     source_folder = folder.expanduser()
@@ -274,8 +270,6 @@ def _store_imported_run(
     store: RunStore,
 ) -> Run:
     """Store an import as a run, named by a hash of what was imported: its spec says too little."""
-    from peftcore.training.checkpoint import save_adapter
-
     digest = hashlib.sha256(spec.canonical().encode())
     digest.update((folder / WEIGHTS).read_bytes())
     digest.update(json.dumps(config, sort_keys=True).encode())

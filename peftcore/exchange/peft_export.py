@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from peftcore.errors import BadInput
+from peftcore.methods.common.weight_deltas import ChosenWeights
+from peftcore.models.target_modules import ffn_slices_by_block
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,8 +83,6 @@ def to_peft_files(
 
 def _reason_not_expressible(adapter: Adapter) -> str:
     """Return what the package lacks for this method, where that is known."""
-    from peftcore.methods.common.weight_deltas import ChosenWeights
-
     if isinstance(adapter, ChosenWeights):
         return ": it changes the base's own weights, which a merged model can hold"
     return ": coefficients are cut off at a threshold" if adapter.name == "atoms" else ""
@@ -278,8 +278,6 @@ def _lora_files(
 def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
     """Convert scales of outputs; those of an inner activation go to the matrix that reads it."""
     import torch
-
-    from peftcore.models.target_modules import ffn_slices_by_block
 
     scales = {name: mix(name, 1)[0, 0] for name in mix.tensors if name.startswith("scale:")}
     tensors, inner = dict[str, torch.Tensor](), list[str]()

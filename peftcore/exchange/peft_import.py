@@ -17,6 +17,7 @@ from peftcore.exchange.peft_export import (
     key_rotation,
     output_width,
 )
+from peftcore.methods.lora import LoRA
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -205,8 +206,6 @@ def _matrix_pairs(
 
 def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSlice]:
     """Return the target slices with which our LoRA reaches all these paths, each once."""
-    from peftcore.methods.lora import LoRA
-
     components = get_args(get_args(LoRA.Config.model_fields["components"].annotation)[0])
     covered: set[tuple[str, int]] = set()
     names, stacks = [], set()

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from peftcore import paths, tasks
 from peftcore.errors import BadInput
 from peftcore.exchange.bundle import FORMAT, MEMBER_PATTERN, RUN_FILES
+from peftcore.jobs.worker import resolve_device, run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 from peftcore.system.zip_files import CheckedZip
+from peftcore.training.run_training import execute_run
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -214,9 +216,6 @@ def reproduce(
 
     BadInput names everything that makes an equal result impossible.
     """
-    from peftcore.jobs.worker import resolve_device, run_recording_errors
-    from peftcore.training.run_training import execute_run
-
     archive, runs = open_bundle(path)
     torch_device, bases = resolve_device(device), dict[str, Any]()
     findings = find_differences(archive, runs, torch_device, bases)

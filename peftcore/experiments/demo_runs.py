@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from peftcore.labs.landscape import request
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.planning import build_spec
@@ -68,7 +69,6 @@ def study_specs(store: RunStore) -> list[RunSpec]:
     Scaling, around the run on venues: ablations, prompt lengths, training examples, and transfer
     from and to entailment. Landscape, around the simplex: other numbers of vertices.
     """
-    from peftcore.labs.landscape import request
     from peftcore.labs.scaling import ablations
 
     centre = build_spec("tiny-t5", TRANSFER_TASKS[0], "spt", None, {"seeds": 4})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 def collect_answer_pool(runs: Sequence[Run]) -> item_sampling.AnswerPool:
     """Collect questions and answers of finished runs of one task with explanations."""
-    from peftcore import tasks
-
     if not runs:
         raise BadInput("choose at least one run whose explanations are to be rated")
     task_names = sorted({run.spec.task for run in runs})

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import event
 
@@ -83,10 +86,6 @@ class RatingStore(Database):
 
     def _upgrade(self) -> None:
         """Migrate to the newest step; BadInput if the tables are newer than this version."""
-        from alembic import command
-        from alembic.config import Config
-        from alembic.util import CommandError
-
         settings = Config()
         settings.set_main_option("script_location", "peftcore.rating:migrations")
         with self.write(exclusive=True) as connection:

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.errors import BadInput
+from peftcore.jobs.worker import run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.training import checkpoint, planning
+from peftcore.training.run_training import PATH_BYTES
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -61,8 +64,6 @@ def join_shards(
 
     BadInput if a shard is missing or unfinished, or saw other data or other weights.
     """
-    from peftcore.jobs.worker import run_recording_errors
-
     run = store.create(spec)
     if run.status().state != "done":
         run_recording_errors(run, lambda: write_joined_run(run, shards, base))
@@ -136,8 +137,6 @@ def _join_adapters(
     run: Run, shards: Sequence[Run], base: BaseModel, step: int | None = None
 ) -> None:
     """Write the whole adapter, at its end or at an intermediate step."""
-    from peftcore.training import checkpoint, planning
-
     whole = planning.build_adapted(base, run.spec, fresh=False)
     _copy_seeds(whole, (checkpoint.load_adapter(part, base, step) for part in shards))
     checkpoint.save_adapter(run, whole, base, step)
@@ -156,8 +155,6 @@ def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
 
 def _join_path(run: Run, shards: Sequence[Run], base: BaseModel) -> None:
     """Keep the intermediate steps that all shards kept, as many as a run may."""
-    from peftcore.training.run_training import PATH_BYTES
-
     common = sorted(set.intersection(*(set(part.intermediate_steps()) for part in shards)))
     if not common:
         return

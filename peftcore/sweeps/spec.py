@@ -22,8 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import yaml
 from pydantic import Field, field_validator
 
+from peftcore.adapters import parameter_counts
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.jobs import background
@@ -111,8 +113,6 @@ class Sweep(background.JobRequest):
 
     def cells_of_published_bases(self) -> list[SweepCell]:
         """The cells of published bases, whether they are on this machine or not."""
-        from peftcore.adapters import parameter_counts
-
         cells = []
         for base in self.bases:
             stand_in_sweep = self.model_copy(update={"bases": (parameter_counts.stand_in(base),)})
@@ -159,8 +159,6 @@ class SweepJob(BackgroundJob):
 
 def read(path: Path) -> Sweep:
     """The sweep a file describes, YAML or JSON; BadInput says where it is wrong."""
-    import yaml  # comes with transformers
-
     try:
         value = yaml.safe_load(path.read_text("utf-8"))
     except OSError:
@@ -199,8 +197,6 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
 
 def parse_values(text: str) -> list[Any]:
     """Values written with commas between them, as YAML reads them; BadInput if it cannot."""
-    import yaml
-
     try:
         parsed = yaml.safe_load(f"[{text}]")
     except yaml.YAMLError:
@@ -212,8 +208,6 @@ def parse_values(text: str) -> list[Any]:
 
 def to_yaml(sweep: Sweep) -> str:
     """The sweep as a file that `read` understands, without what is as it would be anyway."""
-    import yaml
-
     whole = sweep.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100))
 

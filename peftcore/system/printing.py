@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import progress as rich
+from rich.console import Console
 
 from peftcore.system import atomic_files
 
@@ -98,9 +100,6 @@ def _bar(title: str) -> Iterator[Callable[[str, int, int, str], None]]:
     if not sys.stderr.isatty():
         yield lambda *ignored: None
         return
-    from rich import progress as rich
-    from rich.console import Console
-
     columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn())
     note_column = rich.TextColumn("{task.fields[note]}")
     with rich.Progress(

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from peftcore.errors import BadInput
 
 FileContents = Mapping[str, Any]  # path inside the parcel → its bytes
@@ -30,8 +32,6 @@ class FolderSnapshot:
 
 def read_folder(folder: Path, inside: str = "") -> dict[str, Any]:
     """Read every file of a folder as a byte array, which object stores share without copying."""
-    import numpy as np
-
     return {
         str(Path(inside, path.relative_to(folder))): np.fromfile(path, np.uint8)
         for path in sorted(folder.rglob("*"))

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
+from peftcore.sweeps.engines.trainer_process import ShardTrainer
 from peftcore.system import malloc, thread_pool
 
 POLL_SECONDS = 0.3  # seconds between two checks of `stop`
@@ -151,8 +153,6 @@ class LocalEngine:
 
 def _mark_failed(shard: Shard, message: str) -> None:
     """Write to a shard's run the failure that its dead process could not."""
-    from peftcore.runs.store import RunStore
-
     run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
     run.append_log(message)
     run.write_status(state="failed", message=message)
@@ -171,8 +171,6 @@ def _worker_main(
     os.environ.setdefault("PEFTCORE_THREADS", str(threads))
     malloc.keep_freed_memory()
     if make_trainer is None:
-        from peftcore.sweeps.engines.trainer_process import ShardTrainer
-
         make_trainer = ShardTrainer
     trainer = make_trainer(device)
 

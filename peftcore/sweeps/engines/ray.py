@@ -25,6 +25,7 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.engines import folder_transfer
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
+from peftcore.sweeps.engines.trainer_process import ShardTrainer
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -354,8 +355,6 @@ def _node_name() -> str:
 
 def _shard_trainer(remote_shard: RemoteShard, device: str) -> ShardTrainer:
     """Return the trainer of a base, kept between tasks of this process."""
-    from peftcore.sweeps.engines.trainer_process import ShardTrainer
-
     key = (remote_shard.base[0], device)
     if key not in _TRAINERS:
         _TRAINERS.clear()  # one base at a time: a node's memory is its own business
