@@ -40,9 +40,8 @@ st.html(STYLE)
 visitor = access.current_visitor()
 is_experimenter = visitor.role == "experimenter"
 if is_experimenter:
-    page = st.navigation(
-        nav.navigation_pages(), expanded=True
-    )  # all of it, also above who is signed in
+    # All of it, also above who is signed in.
+    page = st.navigation(nav.navigation_pages(), expanded=True)
     if visitor.signed_in:
         with st.sidebar:
             st.text(visitor.login)

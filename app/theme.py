@@ -39,7 +39,7 @@ class RunStyle:
     dash: str = "solid"
 
     def variant(self, nth: int, name: str) -> RunStyle:
-        """The same colour for the nth other run of a method, told apart by dash and symbol."""
+        """The same colour for the nth other run of a method, set off by dash and symbol."""
         symbol_index = (SYMBOLS.index(self.symbol) + 3 * nth) % len(SYMBOLS)
         return replace(
             self, name=name, symbol=SYMBOLS[symbol_index], dash=DASHES[nth % len(DASHES)]
@@ -148,11 +148,7 @@ def _cube_root(value: float) -> float:
     return value ** (1 / 3) if value > 0.008856 else 7.787 * value + 16 / 116
 
 
-RGB_TO_XYZ = (
-    (0.4124, 0.3576, 0.1805),
-    (0.2126, 0.7152, 0.0722),
-    (0.0193, 0.1192, 0.9505),
-)  # from sRGB
+RGB_TO_XYZ = ((0.4124, 0.3576, 0.1805), (0.2126, 0.7152, 0.0722), (0.0193, 0.1192, 0.9505))  # sRGB
 CANDIDATE_COLOURS = _candidate_colours()
 
 

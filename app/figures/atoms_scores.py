@@ -199,7 +199,7 @@ MIX_COLOURS = {
     "first": EXTRA_COLOURS[1],
     "second": EXTRA_COLOURS[2],
     "none": NEUTRAL,
-}  # colours
+}
 
 
 def combined_scores_chart(

@@ -26,7 +26,7 @@ from peftcore.analysis.attention import (
 )
 
 LESS_COLOUR, MORE_COLOUR = "#D55E00", "#0072B2"
-# Between the two the page's own ground shows through, so that one scale fits light and dark.  It
+# Between the two the page's own background shows, so that one scale fits light and dark.  It
 # rises faster at first, since most attention is weak; the bar beside a picture shows the same.
 COLOUR_EXPONENT = 0.6
 TILE_SIZE, TILE_GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
@@ -297,9 +297,8 @@ def _cell_traces(
         "coloraxis": "coloraxis",
         "hoverinfo": "skip",
     }
-    if not _has_cell_marks(
-        values
-    ):  # the first of each row still takes clicks; the picture has words
+    if not _has_cell_marks(values):
+        # The first cell of each row still takes clicks; the picture has the texts.
         picture["text"] = [[f"{query} → {key}" for key in keys] for query in queries]
         picture["hovertemplate"] = f"%{{text}}: <b>%{{z:{form}}}</b><extra></extra>"
         del picture["hoverinfo"]
@@ -327,9 +326,7 @@ def _named_axes(
 ) -> dict[str, dict[str, Any]]:
     """Return both axes of one picture, with the words of its tokens."""
     font = {"size": 10 if small else 12}
-    label_step = (
-        -(-len(pattern.keys) // MAX_LABELS) if small else 1
-    )  # labels that would lie on each other
+    label_step = -(-len(pattern.keys) // MAX_LABELS) if small else 1  # labels do not overlap
     x = panel_layout.x_axis(
         number,
         domain,

@@ -25,7 +25,7 @@ PALETTES: dict[str, tuple[str, ...]] = {
     "scenes": ("#F4F1E6", "#D9352C", "#2E9E4F", "#2B66C9", "#F0C21B", "#8E44B8", "#1D2027"),
 }
 FRAME_COLOUR = "#E4572E"  # around a chosen cell
-GAP_COLOUR = (122, 130, 140)  # between pictures, visible on light and on dark ground
+GAP_COLOUR = (122, 130, 140)  # between pictures, visible on light and on a dark page
 CHART_WIDTH = 900  # of a chart on a page, about; decides how high rows of panels are
 
 
@@ -93,11 +93,7 @@ ORDER_COLOURS = {
 }
 ORDER_DASHES = {"earned": "solid", "loss": "dashdot", "importance": "dash", "random": "dot"}
 ORDERS_WITH_OLD_PROMPTS = ("earned", "random")  # orders whose old prompts are shown, too
-CURVE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = (
-    280,
-    52,
-    64,
-)  # pixels of a curve, of the words below it, and of its legend
+CURVE_HEIGHT, AXIS_HEIGHT, LEGEND_HEIGHT = 280, 52, 64  # pixels; the axis with its labels
 BELIEF_TITLES = {"digits": "Classifier's chance", "scenes": "Facts that match the prompt"}
 AXIS_TITLES = {
     ("alignment", "digits"): "Share of images that match the prompt",

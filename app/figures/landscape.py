@@ -223,7 +223,7 @@ def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
         showlegend=False,
     )
     mean_y = points["y"].mean()
-    for _, row in rows.iterrows():  # with a ground of their own: colours below go light and dark
+    for _, row in rows.iterrows():  # with a background, for colours below go light and dark
         figure.add_annotation(
             x=row["x"],
             y=row["y"],
@@ -286,7 +286,7 @@ def _add_click_targets(
         marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "maxdisplayed": 1},
         customdata=[[int(i)] for i in measured.index],
         text=[f"{v:.4f}" for v in measured[value]],
-        hovertemplate=f"{name} %{{text}}<extra>click to ask it</extra>",
+        hovertemplate=f"{name} %{{text}}<extra>click to ask this adapter</extra>",
         showlegend=False,
         selected={"marker": {"opacity": 0.001}},
         unselected={"marker": {"opacity": 0.001}},

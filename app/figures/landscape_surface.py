@@ -18,11 +18,7 @@ from app.figures import landscape
 from peftcore.analysis import simplex
 
 Array = NDArray[np.float64]
-MAX_SIDE, MIN_SIDE, MAX_HEIGHT = (
-    1.2,
-    0.6,
-    0.7,
-)  # the floor's longer side, its shorter one at least, the height
+MAX_SIDE, MIN_SIDE, MAX_HEIGHT = 1.2, 0.6, 0.7  # the floor's sides, longer and at least; height
 MIN_TRIANGLES = 600  # triangles that are enough; fewer are cut in four, so that colours flow
 LIGHT_DIRECTION = np.array([-0.35, -0.35, 0.87])  # where light comes from
 SHADE_STRENGTH = 0.3  # what is lost of a colour that light only touches
@@ -107,9 +103,8 @@ def _mark_data(
     marks = [(row, label, "#FFFFFF", False) for row, label in names.items()]
     best_row = landscape.best_point(measured, value, facts)
     if best_row:
-        marks.append(
-            (*best_row, landscape.BEST_COLOUR, True)
-        )  # below it, for the best may have a name
+        # Its label stands below, because the best point may have a name above.
+        marks.append((*best_row, landscape.BEST_COLOUR, True))
     return [
         {"at": points[index_by_row[row]].round(4).tolist(), "text": label}
         | {"colour": colour, "below": below}

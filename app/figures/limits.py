@@ -245,9 +245,7 @@ def layer_distances_chart(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -
         text="rounding in single precision",
         x=1,
         xref="paper",
-        y=float(
-            np.log10(ROUNDING_TOLERANCE)
-        ),  # annotations on a logarithmic axis are placed by exponents
+        y=float(np.log10(ROUNDING_TOLERANCE)),  # a logarithmic axis places texts by exponents
         yanchor="bottom",
         showarrow=False,
         font={"size": 11},

@@ -58,7 +58,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
         xgap=3,
         ygap=3,
     )
-    # Words of their own: those of a heat map take no colour from the page's ground.
+    # Words of their own: those of a heat map take no colour from the page's text.
     figure.add_scatter(
         x=[column for _ in adaptations for column in range(len(tasks))],
         y=[line for line in range(len(adaptations)) for _ in tasks],
@@ -235,7 +235,7 @@ def symbol_scores_chart(position: PositionTrace) -> go.Figure:
         marker={"color": with_opacity(CHART_COLOUR, 0.4)},
         **trace_style,
     )
-    figure.add_scatter(  # the highest score is nearly nought, which no bar would show
+    figure.add_scatter(  # the highest score is nearly zero, which no bar would show
         x=[best_index],
         y=[position.logits[best_index]],
         mode="markers+text",

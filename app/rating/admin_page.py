@@ -50,7 +50,7 @@ def show(login: str = "") -> None:
 
 
 def pick_project(login: str = "") -> Project | None:
-    """A choice among the projects, in the address too; None, said on the page, if there is none."""
+    """Offer the projects, in the address too; None, with a note on the page, if there is none."""
     projects_by_id = {
         project.id: project
         for project in rating.list_projects(rating_store(), current_experimenter(login))

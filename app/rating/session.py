@@ -50,12 +50,8 @@ class RaterSession:
     payload_number: int = 0  # counts what was sent to the card, so that it can tell old from new
     id: str = field(default_factory=lambda: secrets.token_hex(4))  # another after a restart
     feedback_lease: str = ""  # the practice item that was just rated
-    last_applied: dict[str, int] = field(
-        default_factory=dict
-    )  # client → number of the last act applied
-    finished_leases: list[str] = field(
-        default_factory=list
-    )  # leases rated or skipped in this visit
+    last_applied: dict[str, int] = field(default_factory=dict)  # client → number of its last act
+    finished_leases: list[str] = field(default_factory=list)  # rated or skipped in this visit
 
 
 def apply_actions(

@@ -67,10 +67,8 @@ def show_run(run: Run) -> None:
         status = run.status()
         if is_running and status.state not in ("queued", "training", "answering"):
             st.rerun()  # the rest of the page has something new to show
-        if status.state == "queued":
-            restart_missing_workers(
-                cache.job_queue()
-            )  # its worker may have been killed in the meantime
+        if status.state == "queued":  # its worker may have been killed in the meantime
+            restart_missing_workers(cache.job_queue())
         _show_state(run, status)
         _action_buttons(run, status)
         _show_curves(run)

@@ -80,7 +80,7 @@ def _show_preview(preview: TablePreview, name: str) -> None:
 
 
 def _pick_columns(preview: TablePreview, kind: TaskKind, page: str) -> ColumnMapping | None:
-    """The mapping that was chosen; None, said at the form, while it cannot work."""
+    """Offer the mapping of columns; None, with the reason shown, while it cannot work."""
     names = list(preview.columns)
     left, right = st.columns(2)
     with left:

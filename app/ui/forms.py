@@ -40,7 +40,7 @@ def settings_form(
     skip: Collection[str] = (),
     columns: int = 3,
 ) -> S | None:
-    """Widgets for the fields of `model` and the settings they make; None, said at the form, if bad.
+    """Offer widgets for the fields of `model`; None, with the reason shown, if they do not fit.
 
     `values` replace the defaults and stand for the fields in `skip`, which get no widget.
     Widget keys are `key.field`.

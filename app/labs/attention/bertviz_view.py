@@ -86,7 +86,7 @@ def _bertviz_html(
     import torch
     from bertviz import head_view, model_view
 
-    # Layers and heads are numbered from one everywhere else: an empty one takes number nought.
+    # Layers and heads are numbered from one everywhere else: an empty one takes number zero.
     first_head = {"head": 0, "model": 1}[view]
     padded = np.pad(pattern.weights.astype(float), ((1, 0), (first_head, 0), (0, 0), (0, 0)))
     numbers = torch.from_numpy(padded.round(4))
@@ -117,7 +117,7 @@ def _escaped_texts(tokens: Sequence[AttentionToken]) -> list[str]:
 
 def _sandboxed_page(content: str, background: Literal["light", "dark"]) -> str:
     """A page that may run what it brings along and fetch nothing."""
-    # Long words stand out to the left of bertviz's box, and its grey mark is made for white ground.
+    # Long words stand out to the left of bertviz's box, and its grey mark is made for a white page.
     mark = {"light": "#D5DBE3", "dark": "#3A4452"}[background]
     style = (
         f"body{{margin:4px 4px 4px 56px;font-size:14px}}"

@@ -121,14 +121,9 @@ def pick_subjects(
         key="attention.run",
         on_change=on_change,
     )
-    same_base = [
-        name
-        for name, subject in subjects.items()
-        if subject.base == subjects[after].base and name != after
-    ]
-    same_base.sort(
-        key=lambda name: not name.startswith(BASE_PREFIX)
-    )  # the untouched base comes first
+    base = subjects[after].base
+    same_base = [name for name, other in subjects.items() if other.base == base and name != after]
+    same_base.sort(key=lambda name: not name.startswith(BASE_PREFIX))  # the untouched base first
     before_options = [*same_base, NO_MODEL] if subjects[after].run else [NO_MODEL, *same_base]
     before = right.selectbox(
         "Compare with",

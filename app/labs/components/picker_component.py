@@ -78,12 +78,9 @@ def show_component_map(cell_map: ComponentMap) -> None:
 
     def changed() -> None:
         choice = (st.session_state.get(key) or {}).get("chosen")
-        if (
-            choice and choice["version"] == payload["version"]
-        ):  # not of a map that has been replaced
-            st.session_state[_session_key(cell_map)] = (
-                frozenset(choice["on"]) & cell_map.sizes.keys()
-            )
+        if choice and choice["version"] == payload["version"]:  # not of a map replaced since
+            chosen = frozenset(choice["on"]) & cell_map.sizes.keys()
+            st.session_state[_session_key(cell_map)] = chosen
 
     COMPONENT_MAP(key=key, data=payload, on_chosen_change=changed)
 

@@ -182,9 +182,8 @@ def show_validation(subject: LandscapeSubject) -> None:
 
     def show(landscape: LandscapeJob) -> None:
         measures = landscape.measures()
-        facts = {
-            k: v for k, v in landscape.facts.items() if k != "normalisation"
-        }  # none is used here
+        facts = dict(landscape.facts)
+        facts.pop("normalisation", None)  # none is used here
         if measures.empty:
             return
         _show_spread(landscape, measures, facts, subject)

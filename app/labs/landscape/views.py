@@ -47,7 +47,7 @@ def show_surface(subject: LandscapeSubject) -> None:
             "Surface",
             kinds,
             format_func=SURFACE_TITLES.__getitem__,
-            key=f"landscape.ground.{len(kinds)}",
+            key=f"landscape.surface.{len(kinds)}",
             width=260,
         )
         display = st.segmented_control(
@@ -197,7 +197,7 @@ def _pick_others(subject: LandscapeSubject, count: int) -> list[str]:
 
 
 def _other_adapters(subject: LandscapeSubject, runs: Sequence[Run]) -> dict[str, str]:
-    """Every other adapter by its name in an ask, with words for people.
+    """Return every other adapter by its name in a request, with a title.
 
     Seeds of the same run and results of runs of the same method come first: their shapes agree.
     """
