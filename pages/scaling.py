@@ -32,9 +32,7 @@ def show() -> None:
             "train",
         )
         return
-    run = selection.pick_run(found)
-    seed = selection.pick_seed(run)
-    explore_scaling(selection.ScalingSubject(run, seed))
+    explore_scaling(selection.pick_subject(found))
 
 
 @st.fragment

@@ -208,9 +208,11 @@ def show_combined_runs() -> None:
         return
     left, middle, right = st.columns([3, 3, 1])
     with left:
-        concept = selection.pick_run("Shape", runs_by_task["pictures_concept"], "images.concept")
+        concept = selection.pick_run_of_atoms(
+            "Shape", runs_by_task["pictures_concept"], "images.concept"
+        )
     with middle:
-        style = selection.pick_run("Style", runs_by_task["pictures_style"], "images.style")
+        style = selection.pick_run_of_atoms("Style", runs_by_task["pictures_style"], "images.style")
     with right:
         seed = pickers.pick_seed([concept, style], "images.together.seed")
     prompt = selection.pick_prompt("scenes", selection.COMBINED_PROMPT, "together")

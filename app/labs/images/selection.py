@@ -104,14 +104,14 @@ def pick_subject() -> ImagesSubject | None:
         return None
     left, right = st.columns([3, 1])
     with left:
-        run = pick_run("Run", runs, f"images.run.{task}")
+        run = pick_run_of_atoms("Run", runs, f"images.run.{task}")
     with right:
         seed = pickers.pick_seed([run], f"images.seed.{task}")
     prompt = pick_prompt(tasks.find_task(task).image_world, DEFAULT_PROMPTS.get(task, 0), task)
     return ImagesSubject(run, seed, prompt) if prompt else None
 
 
-def pick_run(label: str, runs: Sequence[Run], key: str) -> Run:
+def pick_run_of_atoms(label: str, runs: Sequence[Run], key: str) -> Run:
     """One of several runs."""
     runs_by_id = {run.id: run for run in runs}
     return runs_by_id[

@@ -144,7 +144,7 @@ def show_editing() -> None:
     task, runs = selection.pick_task_with_atoms()
     if not task:
         return
-    run = selection.pick_run("Run", runs, f"images.editing.{task}")
+    run = selection.pick_run_of_atoms("Run", runs, f"images.editing.{task}")
     figure = results_store.load_figure(f"prune-{run.id}")
     if figure is None:
         offer_measurement("prune", run.id)

@@ -51,11 +51,17 @@ def _shows_less(run: Run) -> tuple[bool, bool]:
     return not run.intermediate_steps(), bool(run.spec.start)
 
 
-def pick_run(runs: Sequence[Run]) -> Run:
-    """A choice of run, kept in the address; says so if the address names another."""
+def pick_subject(runs: Sequence[Run]) -> ScalingSubject:
+    """Offer runs and their seeds; the run stands in the address."""
     titles = _run_labels(runs)
     needed = "finished runs with soft tokens can be read"
-    return pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
+    run = pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
+    seed = pickers.pick_seed(
+        [run],
+        f"scaling.seed.{run.id}",
+        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
+    )
+    return ScalingSubject(run, seed)
 
 
 def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
@@ -73,15 +79,6 @@ def _run_label(run: Run) -> str:
     parts = [method_title(spec.method), run_catalog.task_title(spec.task), spec.base]
     parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
     return " · ".join([*parts, *(["after another task"] if spec.start else [])])
-
-
-def pick_seed(run: Run) -> int:
-    """Offer the seeds; return the index of the chosen one."""
-    return pickers.pick_seed(
-        [run],
-        f"scaling.seed.{run.id}",
-        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
-    )
 
 
 @st.cache_resource(

@@ -5,9 +5,6 @@ from streamlit.testing.v1 import AppTest
 from support.pages import open_page, sound
 
 from app.ui import url_state
-from peftcore.runs.store import RunStore
-
-LAST = "the last run of LoRA"
 
 
 @pytest.fixture(autouse=True)
@@ -122,27 +119,6 @@ def test_an_address_that_names_something_else_among_several_gets_a_sentence():
     app = opened_with("three,😀")
     assert app.pills[0].value == ["three"]
     assert "no thing “😀” here" in app.warning[0].value
-
-
-@pytest.mark.parametrize(
-    ("name", "key", "part", "value"),
-    [
-        ("data", "data.task", "data.task", "miniworld_venues"),
-        ("train", "train.task", "train.task", "miniworld_sentiment"),
-        ("train", "train.base", "train.base", "tiny-bert"),
-        ("components", "components.base", "components.base", "t5-large"),
-        ("components", "components.grid.task", "components.grid.task", "miniworld_nonsense"),
-        ("landscape", "landscape.run", "landscape.run", LAST),
-        ("runs", "runs.run", "run", LAST),
-    ],
-)
-def test_pages_show_what_their_address_names(name, key, part, value):
-    if value == LAST:
-        value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
-    view = {"components.view": "Grid"} if "grid" in key else {}
-    app = open_page(name, **view, **{part: value})
-    assert not app.warning
-    assert app.selectbox(key=key).value == value
 
 
 def test_a_split_is_chosen_by_its_id_and_written_so():
