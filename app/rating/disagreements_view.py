@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.rating import results
 from app.rating.results import ProjectResults
 from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors
@@ -33,7 +34,11 @@ STYLE = """<style>
 def show_disagreements(project_results: ProjectResults) -> None:
     """The items with the widest spread first, each with the verdicts and a form to settle it."""
     table = questions.verdict_spread(
-        project_results.verdicts, project_results.mode, _pick_dimension(project_results)
+        project_results.verdicts,
+        project_results.mode,
+        results.pick_dimension(
+            project_results, "Dimension", "Whichever they differ on most", "ratings.apart.dimension"
+        ),
     )
     settled = rating.adjudication_table(
         rating_store(), current_experimenter(), project_results.project.id
@@ -62,19 +67,6 @@ def show_disagreements(project_results: ProjectResults) -> None:
     for item in shown["item"].iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
         st.html(_item_html(project_results, item, show_sources))
         _settle_form(project_results, item, settled)
-
-
-def _pick_dimension(project_results: ProjectResults) -> str:
-    """Offer the dimension of the spread; empty for the widest, and in other modes."""
-    if project_results.mode != "likert":
-        return ""
-    dimension: str = st.selectbox(
-        "Dimension",
-        ["", *rating.DIMENSIONS],
-        format_func=lambda name: rating.DIMENSIONS.get(name, "Whichever they differ on most"),
-        key="ratings.apart.dimension",
-    )
-    return dimension
 
 
 def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -> str:

@@ -337,3 +337,16 @@ def number_or_none(value: Any) -> float | None:
 def reason_suffix(reason: object) -> str:
     """Say why something is missing, to follow other words."""
     return f"; {reason}" if reason else ""
+
+
+def pick_dimension(project_results: ProjectResults, label: str, none: str, key: str) -> str:
+    """Offer the dimensions of a Likert project, and `none`, which is empty as in other modes."""
+    if project_results.mode != "likert":
+        return ""
+    dimension: str = st.selectbox(
+        label,
+        ["", *rating.DIMENSIONS],
+        format_func=lambda name: rating.DIMENSIONS.get(name, none),
+        key=key,
+    )
+    return dimension

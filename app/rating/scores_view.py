@@ -20,7 +20,9 @@ def show_scores(project_results: ProjectResults) -> None:
     if project_results.mode == "pairwise":
         show_ranking(project_results)
         return
-    dimension = _pick_dimension(project_results)
+    dimension = results.pick_dimension(
+        project_results, "Score", "The mean of all dimensions", "ratings.score"
+    )
     table = results.source_scores(project_results, dimension)
     rows = [
         IntervalRow(
@@ -146,19 +148,6 @@ def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dime
         "example or how strict a rater is drops out. A bar across the line may be chance; bars "
         "are not corrected for how many there are."
     )
-
-
-def _pick_dimension(project_results: ProjectResults) -> str:
-    """The dimension whose score is shown; empty for their mean, and in other modes."""
-    if project_results.mode != "likert":
-        return ""
-    dimension: str = st.selectbox(
-        "Score",
-        ["", *rating.DIMENSIONS],
-        format_func=lambda name: rating.DIMENSIONS.get(name, "The mean of all dimensions"),
-        key="ratings.score",
-    )
-    return dimension
 
 
 def show_ranking(project_results: ProjectResults) -> None:

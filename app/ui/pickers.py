@@ -6,7 +6,7 @@ A choice in the address is an id (`?run=…`), so that other pages can link to i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import streamlit as st
 
@@ -18,6 +18,9 @@ from peftcore.runs.store import Run
 if TYPE_CHECKING:
     from peftcore.data.task import Task
     from peftcore.models.catalog import BaseInfo
+
+T = TypeVar("T")
+MAX_SIDE_BY_SIDE = 12  # options; more become a list
 
 
 def pick_task(key: str) -> Task:
@@ -114,3 +117,28 @@ def requested_runs(runs: Sequence[Run]) -> list[Run]:
             icon=":material/link_off:",
         )
     return [runs_by_id[part] for part in requested if part in runs_by_id]
+
+
+def pick_one(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    default_index: int = 0,
+) -> T:
+    """Offer one of several options, side by side if they are few."""
+    if len(options) > MAX_SIDE_BY_SIDE:
+        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
+    return st.segmented_control(
+        label,
+        options,
+        default=options[default_index],
+        required=True,
+        format_func=option_text,
+        key=key,
+    )
+
+
+def pick_index(label: str, count: int, key: str) -> int:
+    """Offer numbers from one on, such as layers and heads; return the index of the chosen one."""
+    return pick_one(label, list(range(count)), key, lambda index: str(index + 1))

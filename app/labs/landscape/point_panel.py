@@ -77,7 +77,7 @@ def _show_question_form(landscape: LandscapeJob, weights: tuple[float, ...]) -> 
         )
     if pressed and text.strip():
         with st.spinner("Answering…", show_time=True):
-            answer = _point_answer(landscape, weights, text)
+            answer = point_answer(landscape, weights, text)
         task = run_catalog.find_task(run.spec.task)
         gold = next((example.target for example in rows.examples if example.source == text), "")
         st.markdown(f"**Answer**: {widgets.escape_markdown(answer) or 'nothing'}")
@@ -93,7 +93,8 @@ def _base_of(landscape: LandscapeJob) -> BaseModel:
 @st.cache_data(
     max_entries=256, show_spinner=False, hash_funcs={LandscapeJob: lambda job: str(job.folder)}
 )
-def _point_answer(landscape: LandscapeJob, weights: tuple[float, ...], text: str) -> str:
+def point_answer(landscape: LandscapeJob, weights: tuple[float, ...], text: str) -> str:
+    """Return the answer of the adapter at a point to a text."""
     from peftcore.labs.landscape import compute
 
     return compute.answer_at_point(landscape.request, weights, _base_of(landscape), text)

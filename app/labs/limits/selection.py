@@ -5,8 +5,7 @@ The run lives in the address (`?run=…`), so that other pages can link to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -18,8 +17,6 @@ from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
-T = TypeVar("T")
-MAX_SIDE_BY_SIDE = 12  # choices up to this many stand side by side
 ONE_LAYER, WHOLE_STACK = "This layer alone", "Whole stack"
 CONTROLLED_POSITIONS, SHIFTED_POSITIONS = "Controlled", "Naive"
 SWITCH_HELP = {
@@ -111,7 +108,7 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
     default_index = attention_kinds.index("decoder") if "decoder" in attention_kinds else 0
     first, second, third = st.columns([21, 20, 21])
     with first:
-        attention_kind = _pick_one(
+        attention_kind = pickers.pick_one(
             "Attention",
             attention_kinds,
             f"limits.place.{len(attention_kinds)}",
@@ -119,21 +116,16 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
             default_index,
         )
         layer_count = sum(block.attention_kind == attention_kind for block in blocks)
-        layer = _pick_one(
-            "Layer",
-            list(range(layer_count)),
-            f"limits.layer.{attention_kind}.{layer_count}",
-            _one_based,
+        layer = pickers.pick_index(
+            "Layer", layer_count, f"limits.layer.{attention_kind}.{layer_count}"
         )
     with second:
-        head = _pick_one(
-            "Head", list(range(structure.heads)), f"limits.head.{structure.heads}", _one_based
-        )
+        head = pickers.pick_index("Head", structure.heads, f"limits.head.{structure.heads}")
         seeds = run.spec.population.seeds
-        seed = _pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
+        seed = pickers.pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
     with third:
-        inputs = _pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
-        positions = _pick_one(
+        inputs = pickers.pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
+        positions = pickers.pick_one(
             "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS], "limits.positions"
         )
     st.caption(f"{SWITCH_HELP[inputs]} {SWITCH_HELP[positions]}")
@@ -141,31 +133,6 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
         example, seed, inputs == ONE_LAYER, positions == SHIFTED_POSITIONS, _pick_prefix_length(run)
     )
     return measure_head(run, other_run, limits_input, attention_kind, layer, head)
-
-
-def _pick_one(
-    label: str,
-    options: Sequence[T],
-    key: str,
-    option_text: Callable[[T], str] = str,
-    default_index: int = 0,
-) -> T:
-    """One of several, side by side if they are few."""
-    if len(options) > MAX_SIDE_BY_SIDE:
-        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
-    return st.segmented_control(
-        label,
-        options,
-        default=options[default_index],
-        required=True,
-        format_func=option_text,
-        key=key,
-    )
-
-
-def _one_based(number: int) -> str:
-    """Layers and heads count from one on the screen."""
-    return str(number + 1)
 
 
 def _pick_prefix_length(run: Run) -> int | None:

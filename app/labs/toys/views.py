@@ -10,7 +10,7 @@ import streamlit as st
 from app.figures import toys as figures
 from app.labs.toys import cache
 from app.state import wait_for_imports
-from app.ui import job_panel
+from app.ui import job_panel, pickers
 from app.ui.charts import chart
 from peftcore.labs.toys import capacity
 from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
@@ -204,9 +204,13 @@ def _show_attention(
     layer = head = 0
     with st.container(horizontal=True):
         if shape.layers > 1:
-            layer = _pick_one("Layer", shape.layers, f"toys.layer.{number}")
+            layer = pickers.pick_one(
+                "Layer", range(shape.layers), f"toys.layer.{number}", pickers.one_based
+            )
         if shape.heads > 1:
-            head = _pick_one("Head", shape.heads, f"toys.head.{number}")
+            head = pickers.pick_one(
+                "Head", range(shape.heads), f"toys.head.{number}", pickers.one_based
+            )
     names = [variant_answer.adaptation for variant_answer in variant_answers]
     variant = st.selectbox(
         "Compare the pretrained model with",
@@ -229,19 +233,6 @@ def _show_attention(
         "Both models read the input and the variant's answer. P positions hold the prefix, or a "
         "constant where there is none."
     )
-
-
-def _pick_one(label: str, count: int, key: str) -> int:
-    """Offer one of several numbers, counted from one."""
-    choice = st.segmented_control(
-        label,
-        list(range(count)),
-        default=0,
-        required=True,
-        format_func=lambda index: str(index + 1),
-        key=key,
-    )
-    return int(choice)
 
 
 def show_capacity() -> None:
