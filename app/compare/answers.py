@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.compare.selection import Comparison
-from app.ui import answer_html
+from app.ui import answer_html, pickers
 from app.ui.widgets import download
 
 PAGE_SIZE = 8  # examples on one page
@@ -48,9 +48,7 @@ def _controls(
 ) -> tuple[int, str, str | None]:
     """Seed, filter, and the run differences are marked against (None: the references)."""
     choices = [EVERY, DISAGREE, *([WRONG, SPLIT] if labelled else [])]
-    answer_filter = st.segmented_control(
-        "Examples", choices, default=EVERY, required=True, key="compare.filter"
-    )
+    answer_filter = pickers.pick_one("Examples", choices, "compare.filter", default=EVERY)
     left, right = st.columns([1, 3])
     seeds = sorted(answers["seed"].unique().tolist())
     seed = left.selectbox("Seed", seeds, key="compare.seed")

@@ -10,6 +10,7 @@ from app.figures.ratings import IntervalRow
 from app.rating import results
 from app.rating.results import ProjectResults
 from app.theme import NEUTRAL, RunStyle
+from app.ui import pickers
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import agreement
@@ -64,14 +65,7 @@ def _pick_question(project_results: ProjectResults) -> str:
     if len(kinds) == 1:
         return next(iter(kinds))
     if project_results.mode == "single":
-        chosen: str = st.segmented_control(
-            "Verdicts as",
-            list(kinds),
-            default=next(iter(kinds)),
-            required=True,
-            format_func=kinds.__getitem__,
-            key="ratings.as",
-        )
+        chosen: str = pickers.pick_one("Verdicts as", list(kinds), "ratings.as", kinds.__getitem__)
         return chosen
     dimension: str = st.selectbox(
         "Dimension", list(kinds), format_func=kinds.__getitem__, key="ratings.agree.dimension"

@@ -13,6 +13,7 @@ from app.rating import agreement_view, disagreements_view, import_export, scores
 from app.rating import results as rating_results
 from app.rating.results import ProjectResults
 from app.theme import NEUTRAL, RunStyle
+from app.ui import pickers
 from app.ui.charts import chart
 from app.ui.widgets import as_sentence, escape_markdown, format_metric
 from peftcore import rating
@@ -27,12 +28,11 @@ GROUP_COLUMNS = {"Method": "source", "Label": "label", "Answer": "correct"}
 
 def show_verdicts(project_results: ProjectResults) -> None:
     """Shares of each verdict, and shortcomings by method, label or correctness."""
-    group = st.segmented_control(
+    group = pickers.pick_one(
         "By",
         list(GROUP_COLUMNS),
+        "ratings.by",
         default="Method",
-        required=True,
-        key="ratings.by",
         help="Answer: whether the label beside the explanation is right.",
     )
     by, rows = GROUP_COLUMNS[group], project_results.scored

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import streamlit as st
 
 from app.state import cache
-from app.ui import errors, widgets
+from app.ui import errors, pickers, widgets
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
@@ -82,13 +82,12 @@ def _pick_export(run: Run) -> ExportRequest:
     """Offer the kinds of export, and the seed."""
     numbers = run.spec.population.seed_numbers()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind: ExportKind = st.segmented_control(
+        kind: ExportKind = pickers.pick_one(
             "What to take",
             get_args(ExportKind),
+            "runs.export.kind",
+            lambda kind: TITLES[kind],
             default="peft",
-            required=True,
-            format_func=lambda kind: TITLES[kind],
-            key="runs.export.kind",
         )
         seed = numbers[0]
         if kind != "bundle":

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state import cache
-from app.ui import widgets
+from app.ui import pickers, widgets
 from peftcore.data import tables
 from peftcore.data.tables import TablePreview
 from peftcore.errors import BadInput
@@ -49,13 +49,12 @@ def show_import_form(page: str) -> None:
     st.header("What is in the file", anchor=False)
     _show_preview(preview, file.name)
     st.header("Which column is what", anchor=False)
-    kind = st.segmented_control(
+    kind = pickers.pick_one(
         "The model should write",
         list(KINDS),
+        f"{page}.kind",
+        lambda kind: KINDS[kind],
         default="classify",
-        required=True,
-        format_func=lambda kind: KINDS[kind],
-        key=f"{page}.kind",
     )
     columns = _pick_columns(preview, kind, page)
     if columns is None:

@@ -124,18 +124,25 @@ def pick_one(
     options: Sequence[T],
     key: str,
     option_text: Callable[[T], str] = str,
-    default_index: int = 0,
+    *,
+    default: T | None = None,
+    help: str | None = None,
 ) -> T:
-    """Offer one of several options, side by side if they are few."""
+    """Offer one of several options, the first unless `default` is another; a list if many."""
+    chosen = options[0] if default is None else default
     if len(options) > MAX_SIDE_BY_SIDE:
-        return st.selectbox(label, options, index=default_index, format_func=option_text, key=key)
+        index = options.index(chosen)
+        return st.selectbox(
+            label, options, index=index, format_func=option_text, key=key, help=help
+        )
     return st.segmented_control(
         label,
         options,
-        default=options[default_index],
+        default=chosen,
         required=True,
         format_func=option_text,
         key=key,
+        help=help,
     )
 
 

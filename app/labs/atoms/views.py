@@ -14,7 +14,7 @@ from app.figures.compare import find_measure, value_format
 from app.labs.atoms import selection
 from app.labs.atoms.selection import AtomsSubject
 from app.theme import NEUTRAL, RunStyle, style_of_method
-from app.ui import answer_html, job_panel, widgets
+from app.ui import answer_html, job_panel, pickers, widgets
 from app.ui.charts import chart
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
@@ -79,13 +79,12 @@ def show_atom_map(subject: AtomsSubject) -> None:
 
 def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any]) -> None:
     """Show one quantity of every atom; a click chooses an atom."""
-    quantity = st.segmented_control(
+    quantity = pickers.pick_one(
         "Shown",
         list(MAP_TITLES),
+        "atoms.mapped",
+        lambda key: MAP_TITLES[key].split(":")[0],
         default="importance",
-        required=True,
-        format_func=lambda key: MAP_TITLES[key].split(":")[0],
-        key="atoms.mapped",
     )
     values = {"importance": request.entry_importance(entry)}
     values |= {key: np.asarray(entry[key]) for key in MAP_TITLES if key != "importance"}
@@ -351,12 +350,10 @@ def show_density(subject: AtomsSubject) -> None:
         help=f"Usual values: {', '.join(f'{value:g}' for value in PATH_VALUES['threshold'])}",
     )
     from_dense = START_TITLES.index(
-        st.segmented_control(
+        pickers.pick_one(
             "Training begins",
             START_TITLES,
-            default=START_TITLES[0],
-            required=True,
-            key="atoms.begins",
+            "atoms.begins",
             help="Second: the same run, and LoRA for LoRA, has been trained once before with all "
             "coefficients in force, and the threshold comes in when the atoms are there",
         )

@@ -160,13 +160,7 @@ def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
     names = [first_task, *(name for name in names if name != first_task)]
     left, right = st.columns([1, 2])
     with left:
-        source = st.segmented_control(
-            "Input",
-            ["An example", "My own text"],
-            default="An example",
-            required=True,
-            key="attention.source",
-        )
+        source = pickers.pick_one("Input", ["An example", "My own text"], "attention.source")
         task: str = st.selectbox(
             "Examples of",
             names,
@@ -228,12 +222,10 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
         return comparison
     choices = [GOLD_TARGET] if comparison.example.target else []
     choices += [AFTER_ANSWER, *([BEFORE_ANSWER] if comparison.before else []), OWN_TEXT]
-    source = st.segmented_control(
+    source = pickers.pick_one(
         "The decoder reads",
         choices,
-        default=choices[0],
-        required=True,
-        key=f"attention.reads.{len(choices)}.{choices[0]}",
+        f"attention.reads.{len(choices)}.{choices[0]}",
         help="Both models read the same, else their patterns could not be compared.",
     )
     if source == GOLD_TARGET:

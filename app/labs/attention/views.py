@@ -13,7 +13,7 @@ from app.figures import attention as figures
 from app.labs.attention import bertviz_view, selection
 from app.labs.attention.selection import AttentionComparison
 from app.state import cache
-from app.ui import charts
+from app.ui import charts, pickers
 from peftcore.analysis import attention as analysis
 from peftcore.analysis.attention import MEASURES, AttentionPattern, TokenDisplay
 
@@ -52,13 +52,11 @@ def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
         else None
     )
     with st.container(horizontal=True):
-        attention_kind = st.segmented_control(
+        attention_kind = pickers.pick_one(
             "Attention",
             list(after),
-            default=next(iter(after)),
-            required=True,
-            format_func=ATTENTION_KINDS.__getitem__,
-            key=f"attention.place.{len(after)}.{next(iter(after))}",
+            f"attention.place.{len(after)}.{next(iter(after))}",
+            ATTENTION_KINDS.__getitem__,
         )
         pattern = after[attention_kind]
         layer = _pick_number("Layer", "layer", pattern.layers)
@@ -129,9 +127,7 @@ def show_patterns(selected: SelectedHead) -> None:
     show_options: list[ShownSide] = ["After", "Before", "Change", "Side by side"]
     show: ShownSide = "After"
     if selected.before is not None:
-        show = st.segmented_control(
-            "Show", show_options, default="After", required=True, key="attention.show"
-        )
+        show = pickers.pick_one("Show", show_options, "attention.show", default="After")
     filters = _pick_filters(selected)
     after = analysis.filter_pattern(selected.after, **filters)
     panels: list[figures.Panel] = [("After", after)]
@@ -315,9 +311,7 @@ def show_one_query(selected: SelectedHead) -> None:
             key=f"attention.query.{len(queries)}",
             width=260,
         )
-        side = st.segmented_control(
-            "Model", sides, default="After", required=True, key="attention.side"
-        )
+        side = pickers.pick_one("Model", sides, "attention.side", default="After")
     pattern = selected.after
     if side == "Before" and selected.before is not None:
         pattern, query = selected.before, _counterpart(selected, query)
@@ -360,22 +354,15 @@ def show_head_statistics(selected: SelectedHead) -> None:
         return
     attention_kind = selected.after.attention_kind
     statistics = after[attention_kind]
-    measure = st.segmented_control(
+    measure = pickers.pick_one(
         "Number",
         list(statistics.measures),
-        default=next(iter(statistics.measures)),
-        required=True,
-        format_func=lambda name: MEASURES[name].title,
-        key=f"attention.measure.{len(statistics.measures)}",
+        f"attention.measure.{len(statistics.measures)}",
+        lambda name: MEASURES[name].title,
     )
     sides: list[figures.Side] = ["after", "before", "change"] if before else ["after"]
-    side: figures.Side = st.segmented_control(
-        "Show",
-        sides,
-        default=sides[-1],
-        required=True,
-        format_func=str.capitalize,
-        key=f"attention.statistics.{len(sides)}",
+    side: figures.Side = pickers.pick_one(
+        "Show", sides, f"attention.statistics.{len(sides)}", str.capitalize, default=sides[-1]
     )
     head_rows = analysis.head_rows(before[attention_kind] if before else None, statistics, measure)
     charts.chart(
@@ -461,18 +448,11 @@ def show_lines(selected: SelectedHead) -> None:
     """The same attention as lines between tokens, drawn by bertviz in a closed frame."""
     names: dict[bertviz_view.View, str] = {"head": "Head view", "model": "Model view"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view: bertviz_view.View = st.segmented_control(
-            "Lines",
-            list(names),
-            default="head",
-            required=True,
-            format_func=names.__getitem__,
-            key="attention.lines",
+        view: bertviz_view.View = pickers.pick_one(
+            "Lines", list(names), "attention.lines", names.__getitem__, default="head"
         )
         sides = ["After", "Before"] if selected.before is not None else ["After"]
-        side = st.segmented_control(
-            "Model", sides, default="After", required=True, key="attention.lines.side"
-        )
+        side = pickers.pick_one("Model", sides, "attention.lines.side", default="After")
     filters = _pick_filters(selected)
     unfiltered = (
         selected.before if side == "Before" and selected.before is not None else selected.after

@@ -15,7 +15,7 @@ from app.labs.components import selection as components_selection
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title, task_title
 from app.theme import RunStyle
-from app.ui import widgets
+from app.ui import pickers, widgets
 from app.ui.charts import chart
 from app.ui.run_styles import styles_by_run
 from peftcore import paths
@@ -199,13 +199,11 @@ def _show_score_parts(
         return
     kind = kinds[0]
     if len(kinds) > 1:
-        kind = st.segmented_control(
+        kind = pickers.pick_one(
             "Explanation score",
             kinds,
-            default=kinds[0],
-            required=True,
-            format_func=lambda name: find_measure(f"explanation_{name}").title,
-            key="components.score",
+            "components.score",
+            lambda name: find_measure(f"explanation_{name}").title,
         )
     table = pd.DataFrame(
         [

@@ -13,7 +13,7 @@ from app.labs.components import picker_component, selection
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
-from app.ui import errors, forms, url_state, widgets
+from app.ui import errors, forms, pickers, url_state, widgets
 from app.ui.charts import chart
 from peftcore import tasks
 from peftcore.adapters import component_map
@@ -48,13 +48,8 @@ class ScoredGrid:
 def show() -> None:
     """Choose base, task and subsets; what is done is drawn, what is missing can be trained."""
     spec = _pick_spec()
-    kind: str = st.segmented_control(
-        "Subsets",
-        list(KINDS),
-        default="presets",
-        required=True,
-        format_func=KINDS.__getitem__,
-        key="components.kind",
+    kind: str = pickers.pick_one(
+        "Subsets", list(KINDS), "components.kind", KINDS.__getitem__, default="presets"
     )
     presets = _pick_presets(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
     if kind == "layers":

@@ -42,13 +42,12 @@ def show_fewer_atoms() -> None:
     if subject is None:
         return
     run, world = subject.run, subject.world
-    by: str = st.segmented_control(
+    by: str = pickers.pick_one(
         "Kept first",
         list(ORDER_HELP),
+        "images.order",
+        figures.ORDER_TITLES.__getitem__,
         default="earned",
-        required=True,
-        format_func=figures.ORDER_TITLES.__getitem__,
-        key="images.order",
         help="; ".join(
             f"{figures.ORDER_TITLES[name]}: {words}" for name, words in ORDER_HELP.items()
         ),

@@ -12,7 +12,7 @@ import streamlit as st
 from app.figures import images as figures
 from app.labs.images import cache, image_grid, selection
 from app.state.run_catalog import method_title
-from app.ui import job_panel, widgets
+from app.ui import job_panel, pickers, widgets
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore import tasks
@@ -35,12 +35,10 @@ def show_methods() -> None:
     world = tasks.find_task(task).image_world
     numbers = runs[0].spec.population.seed_numbers()
     with st.container(horizontal=True):
-        age = st.segmented_control(
+        age = pickers.pick_one(
             "Prompts",
             ["New", "Old"],
-            default="New",
-            required=True,
-            key="images.age",
+            "images.age",
             help="New: what pretraining left out. Old: what the base could draw before",
         )
         seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}", width=120)
@@ -151,13 +149,12 @@ def show_editing() -> None:
         return
     world = tasks.find_task(task).image_world
     metrics = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
-    metric = st.segmented_control(
+    metric = pickers.pick_one(
         "Shown",
         metrics,
+        f"images.eye.{run.id}",
+        lambda name: figures.metric_title(world, name),
         default=summary.headline_metric(figure),
-        required=True,
-        format_func=lambda name: figures.metric_title(world, name),
-        key=f"images.eye.{run.id}",
         help="The logarithm tells steps towards a digit that no picture shows yet",
     )
     show_pruning_curve(run, figure, metric)
@@ -267,13 +264,12 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     if "grid" not in figure:
         return
     table = summary.share_grid_scores(figure)
-    metric = st.segmented_control(
+    metric = pickers.pick_one(
         "Shown",
         list(figures.MIX_METRIC_TITLES),
+        "images.worth",
+        figures.MIX_METRIC_TITLES.__getitem__,
         default="facts",
-        required=True,
-        format_func=figures.MIX_METRIC_TITLES.__getitem__,
-        key="images.worth",
     )
     chart(
         figures.share_grid_heatmap(table, metric, figure["chosen"]),

@@ -12,7 +12,7 @@ from app.figures import landscape as figures
 from app.figures.landscape_surface import surface_scene
 from app.labs.landscape import point_panel, selection, surface_component
 from app.labs.landscape.selection import LandscapeSubject
-from app.ui import charts, job_panel, widgets
+from app.ui import charts, job_panel, pickers, widgets
 from peftcore.analysis import simplex
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
@@ -50,13 +50,7 @@ def show_surface(subject: LandscapeSubject) -> None:
             key=f"landscape.surface.{len(kinds)}",
             width=260,
         )
-        display = st.segmented_control(
-            "Shown as",
-            ["Map", "3D surface"],
-            default="Map",
-            required=True,
-            key="landscape.shape",
-        )
+        display = pickers.pick_one("Shown as", ["Map", "3D surface"], "landscape.shape")
         metric = st.toggle(
             "Score the answers, too",
             key="landscape.metric",

@@ -58,13 +58,7 @@ def pick_text(run: Run) -> Example | None:
     rows = cache.split_examples(task, "test")
     example_count = len(rows.examples)
     with st.container(horizontal=True):
-        source = st.segmented_control(
-            "Input",
-            ["An example", "My own text"],
-            default="An example",
-            required=True,
-            key="limits.source",
-        )
+        source = pickers.pick_one("Input", ["An example", "My own text"], "limits.source")
         number = 1
         if source == "An example" and example_count:
             key = f"limits.example.{task}"
@@ -104,8 +98,7 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
     blocks = limits_cache.attention_blocks(run.spec.base)
     structure = cache.base_model(run.spec.base).structure
     attention_kinds = list(dict.fromkeys(block.attention_kind for block in blocks))
-    # The decoder first: that is where LoRA sits by default, which the page holds against prefixes.
-    default_index = attention_kinds.index("decoder") if "decoder" in attention_kinds else 0
+    # The decoder first: that is where LoRA sits by default, which the page compares with prefixes.
     first, second, third = st.columns([21, 20, 21])
     with first:
         attention_kind = pickers.pick_one(
@@ -113,7 +106,7 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
             attention_kinds,
             f"limits.place.{len(attention_kinds)}",
             ATTENTION_KINDS.__getitem__,
-            default_index,
+            default="decoder" if "decoder" in attention_kinds else None,
         )
         layer_count = sum(block.attention_kind == attention_kind for block in blocks)
         layer = pickers.pick_index(

@@ -13,6 +13,7 @@ from app.figures import scaling_word_gaps
 from app.labs.scaling import selection
 from app.labs.scaling.selection import ScalingSubject
 from app.state import cache
+from app.ui import pickers
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown, table_with_download
 from peftcore.analysis import scaling
@@ -146,13 +147,7 @@ def show_word_gap(subject: ScalingSubject) -> None:
     )
     rows = (soft_prompt.words.vectors, soft_prompt.words.names, soft_prompt.unseen_words.vectors)
     pair = (soft_prompt.final.before[seed_index], soft_prompt.final.after[seed_index])
-    view = st.segmented_control(
-        "Look at",
-        ["Everything", "Around the words"],
-        default="Everything",
-        required=True,
-        key="scaling.near",
-    )
+    view = pickers.pick_one("Look at", ["Everything", "Around the words"], "scaling.near")
     chart(
         scaling_word_gaps.word_plane(*rows, *pair, near=view != "Everything"),
         key="scaling.plane",
@@ -226,13 +221,12 @@ def _show_step_factors(subject: ScalingSubject, rate_ratio: float) -> None:
     final = selection.soft_prompt_readout(subject.run).final
     optimiser_titles = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
     trained_with = subject.run.spec.training.optimiser
-    optimiser: str = st.segmented_control(
+    optimiser: str = pickers.pick_one(
         "Optimiser",
         list(optimiser_titles),
+        "scaling.optimiser",
+        optimiser_titles.__getitem__,
         default=trained_with if trained_with in optimiser_titles else "sgd",
-        required=True,
-        format_func=optimiser_titles.__getitem__,
-        key="scaling.optimiser",
     )
     step_factors = scaling.step_factors(
         final.scale, scaling.row_norms(final.before), rate_ratio, optimiser

@@ -52,12 +52,11 @@ def show_experiment(number: str) -> None:
         if len(sources) > 1:
             by_name = {one.name: one for one in sources}
             source = by_name[
-                st.segmented_control(
+                pickers.pick_one(
                     "Results",
                     list(by_name),
+                    f"toys.source.{number}.{len(sources)}",
                     default=source.name,
-                    required=True,
-                    key=f"toys.source.{number}.{len(sources)}",
                 )
             ]
         _show_results(source)
@@ -132,12 +131,10 @@ def _show_run_panel(number: str) -> None:
     """Start the experiment in a process of its own, and watch it."""
     with st.expander("Run it yourself", icon=":material/play_circle:"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            size = st.segmented_control(
+            size = pickers.pick_one(
                 "Recipe",
                 ["quick", "cpu", "full"],
-                default="quick",
-                required=True,
-                key=f"toys.size.{number}",
+                f"toys.size.{number}",
                 help="quick: a taste, with a twentieth of the steps; cpu: what is shipped; full: "
                 "the paper's size, for a GPU and patience.",
             )
@@ -204,13 +201,9 @@ def _show_attention(
     layer = head = 0
     with st.container(horizontal=True):
         if shape.layers > 1:
-            layer = pickers.pick_one(
-                "Layer", range(shape.layers), f"toys.layer.{number}", pickers.one_based
-            )
+            layer = pickers.pick_index("Layer", shape.layers, f"toys.layer.{number}")
         if shape.heads > 1:
-            head = pickers.pick_one(
-                "Head", range(shape.heads), f"toys.head.{number}", pickers.one_based
-            )
+            head = pickers.pick_index("Head", shape.heads, f"toys.head.{number}")
     names = [variant_answer.adaptation for variant_answer in variant_answers]
     variant = st.selectbox(
         "Compare the pretrained model with",
