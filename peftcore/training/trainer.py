@@ -301,8 +301,8 @@ class Trainer:
                 whole[group] = part  # safe among threads: each group has seeds of its own
             return losses
 
-        parts = thread_pool.map_in_threads(add_group, groups, self.concurrent_passes)
-        return torch.cat(parts), grads
+        group_losses = thread_pool.map_in_threads(add_group, groups, self.concurrent_passes)
+        return torch.cat(group_losses), grads
 
     def _losses_and_gradients(self, seeds: list[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return losses (s,) and gradients (s, v, …) of seeds that share one pass."""

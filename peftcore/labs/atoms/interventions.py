@@ -1,4 +1,4 @@
-"""Answers with atoms removed, scaled or put together, beside the answers without that."""
+"""Answers texts with atoms removed, scaled or joined, and without that."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL_ATOMS, NO_ATOMS = "all atoms", "no atoms (the base)"
 
 
 def load_atoms(run: Run, base: BaseModel | None = None) -> AtomDictionary:
-    """The atoms of a run on its base, loaded unless it is given."""
+    """Load the atoms of a run, with its base unless that is passed in."""
     from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.models.base_model import load
     from peftcore.training.checkpoint import load_adapter
@@ -33,7 +33,7 @@ def load_atoms(run: Run, base: BaseModel | None = None) -> AtomDictionary:
 def answers_with_changed_atoms(
     run_id: str, seed: int, atoms: Sequence[str], gain: float, text: str
 ) -> dict[str, str]:
-    """Answers of one seed with all atoms, with some at another gain, and with none."""
+    """Answer a text by one seed with all atoms, with some at another gain, and with none."""
     run = RunStore().open(run_id)
     atom_dict = load_atoms(run)
     atom_numbers = [
@@ -47,7 +47,7 @@ def answers_with_changed_atoms(
 def answers_with_gains(
     run: Run, atom_dict: AtomDictionary, seed: int, gains: dict[int, float], text: str
 ) -> list[str]:
-    """Answers of one seed to a text: all atoms as they are, some at these gains, none at all."""
+    """Answer a text by one seed: all atoms as they are, some at these gains, none at all."""
     import torch
 
     if not 0 <= seed < atom_dict.seeds:
@@ -65,7 +65,7 @@ def answers_with_gains(
 def answers_at_gains(
     run: Run, atom_dict: AtomDictionary, seed: int, gains: Tensor, texts: Sequence[str]
 ) -> list[list[str]]:
-    """What one seed at each of several gains (p, …) answers to texts."""
+    """Answer texts by one seed at each row of gains (p, sites · m): p lists of answers."""
     import torch
 
     from peftcore import tasks
@@ -88,7 +88,7 @@ def answers_with_joined_atoms(
     shares: tuple[float, float] = (1.0, 1.0),
     loaded: Sequence[AtomDictionary] = (),
 ) -> dict[str, str]:
-    """Answers to a text with two runs' atoms at these shares, with each alone, and with none."""
+    """Answer a text with two runs' atoms at these shares, with each alone, and with none."""
     from peftcore.labs.atoms import dictionary
 
     if len(run_names) != 2:
@@ -117,13 +117,13 @@ def answers_with_joined_atoms(
 
 
 def same_base(first: Run, second: Run) -> bool:
-    """Whether two runs rest on a base of the same name."""
+    """Return whether two runs rest on a base of the same name."""
     return first.spec.base == second.spec.base
 
 
 @dataclass(frozen=True)
 class SiteCodes:
-    """What one matrix's atoms did at every token: tokens (t), coefficients (t, m)."""
+    """The coefficients (t, m) of one matrix's atoms at every token."""
 
     site: str
     tokens: tuple[str, ...]
@@ -132,14 +132,14 @@ class SiteCodes:
 
 @dataclass(frozen=True)
 class AnswerCodes:
-    """A text, what was answered to it, and the coefficients of every site on the way."""
+    """The answer to a text, and the coefficients of every site while it was written."""
 
     answer: str
     sites: tuple[SiteCodes, ...]
 
 
 def codes_of_answer(run: Run, atom_dict: AtomDictionary, seed: int, text: str) -> AnswerCodes:
-    """Coefficients while one seed reads a text and writes its own answer."""
+    """Read the coefficients while one seed reads a text and writes its own answer."""
     from dataclasses import replace
 
     import numpy as np

@@ -1,8 +1,8 @@
-"""What was asked about atoms, and what is known: measurements as folders on disk.
+"""Requests for measurements of atoms, and their jobs: folders on disk.
 
 Kinds: coefficients read from text (`map`), scores with few atoms (`prune`), runs along a setting
-that makes coefficients sparse (`path`), the atoms of two runs worn at once (`combine`).  Needs no
-torch: pages read what `atom_measuring` computes in a process of its own.
+that makes coefficients sparse (`path`), the atoms of two runs in one model (`combine`).  Needs no
+torch: pages read what `compute` measures in a process of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS: dict[AtomsKind, str] = {
     "map": "How large, how frequent and how sparse the coefficients of every atom are",
     "prune": "Loss and score with few atoms: the important ones, or random ones",
     "path": "Runs along a setting that makes coefficients sparse: density against quality",
-    "combine": "Scores with the atoms of two runs worn at once, and with each alone",
+    "combine": "Scores with the atoms of two runs at once, and with each alone",
 }
 ORDERS = {
     "importance": "by mean |coefficient| × length",
@@ -47,7 +47,7 @@ FAMILY_NAMES = {"attention": "self", "cross": "cross", "ffn": "feed-forward"}
 
 
 class AtomsRequest(background.JobRequest):
-    """Everything that decides a measurement; equal asks are computed once."""
+    """Everything that decides a measurement; equal requests are computed once."""
 
     kind: AtomsKind = Field("map", description="What is measured")
     runs: tuple[str, ...] = Field(
@@ -73,11 +73,11 @@ class AtomsRequest(background.JobRequest):
     )
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells asks of different sorts apart."""
+        """Return what tells requests of different labs apart."""
         return {"of": "atoms"}
 
     def command(self) -> list[str]:
-        """The arguments that compute this, without its settings."""
+        """Return the arguments of the command, without settings."""
         return ["atoms", self.kind, *self.runs]
 
 
@@ -91,17 +91,17 @@ class AtomsJob(BackgroundJob):
     REQUEST: ClassVar[type[background.JobRequest]] = AtomsRequest
 
     def entries_of(self, what: str) -> list[dict[str, Any]]:
-        """The entries of one sort."""
+        """Return the entries of one kind."""
         return [entry for entry in self.entries() if entry.get("what") == what]
 
     @property
     def sites(self) -> list[str]:
-        """The matrices that have atoms, as "component:path"."""
+        """Return the matrices that have atoms, as "component:path"."""
         return list(self.facts.get("sites", []))
 
     @property
     def seed_numbers(self) -> list[int]:
-        """Seeds of the run."""
+        """Return the seeds of the run."""
         return list(self.facts.get("seeds", []))
 
 
@@ -116,13 +116,13 @@ class AtomSite:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Return the name for people."""
         family, _, part = self.component.partition(".")
         matrix_name = f"{FAMILY_NAMES.get(family, family)} {part}".strip()
         return f"{STACKS.get(self.stack, 'Layer')} {self.layer}, {matrix_name}"
 
     def atom_name(self, index: int) -> str:
-        """One atom's name, in the paper's manner: layer and index."""
+        """Return one atom's name as the paper writes it: layer and index."""
         family, _, part = self.component.partition(".")
         letter = {"encoder": "E", "decoder": "D"}.get(self.stack, "L")
         kind = {"attention": "", "cross": "x"}.get(family, "f") + part[:1]
@@ -130,7 +130,7 @@ class AtomSite:
 
 
 def parse_site(key: str) -> AtomSite:
-    """What a key "component:path" says."""
+    """Parse the key "component:path" of a site."""
     component, _, path = key.partition(":")
     layer = re.search(r"\.(\d+)\.", f".{path}.")
     stack = path.split(".")[0] if path.split(".")[0] in STACKS else ""
@@ -138,7 +138,7 @@ def parse_site(key: str) -> AtomSite:
 
 
 def parse_atom(key: str, sites: list[str], atoms_per_site: int) -> int:
-    """The number of an atom given as SITE:INDEX, a site by its place, key or short name."""
+    """Parse the number of an atom given as SITE:INDEX, a site by its place, key or short name."""
     site_name, _, index = key.rpartition(":")
     names = [str(index) for index in range(len(sites))]
     index_by_name = dict(zip([*names, *sites], [*range(len(sites))] * 2, strict=True))
@@ -160,17 +160,17 @@ def parse_atom(key: str, sites: list[str], atoms_per_site: int) -> int:
 
 
 def coefficient_entries(job: AtomsJob, step: int | None = None) -> list[dict[str, Any]]:
-    """What was read of every seed at the result, or at a step of the path."""
+    """Return the coefficients read of every seed, at the result or at a kept step."""
     return [entry for entry in job.entries_of("codes") if entry["step"] == step]
 
 
 def entry_importance(entry: dict[str, Any]) -> Array:
-    """Importance (sites, m) out of what was read of a seed."""
+    """Compute the importance (sites, m) of a seed's atoms from an entry."""
     return np.asarray(entry["size"]) * np.asarray(entry["norm"])
 
 
 def entry_sparsity(entry: dict[str, Any]) -> sparsity.Sparsity:
-    """The numbers of a seed out of what was read."""
+    """Summarize how sparse a seed is from an entry."""
     usage, importance = np.ravel(entry["usage"]), entry_importance(entry).ravel()
     return sparsity.summarize_sparsity(
         entry["zeros"], entry["l0"], entry["hoyer"], usage, importance
@@ -178,7 +178,7 @@ def entry_sparsity(entry: dict[str, Any]) -> sparsity.Sparsity:
 
 
 def sparsity_by_step(job: AtomsJob) -> pd.DataFrame:
-    """One row per step kept on the way and seed: step, seed and every measure of sparsity."""
+    """Return one row per kept step and seed: step, seed and every measure of sparsity."""
     rows = [
         {"step": entry["step"], "seed": entry["seed"]} | vars(entry_sparsity(entry))
         for entry in job.entries_of("codes")
@@ -189,15 +189,16 @@ def sparsity_by_step(job: AtomsJob) -> pd.DataFrame:
 
 
 def pruning_curves(job: AtomsJob) -> pd.DataFrame:
-    """One row per value: what (loss, score), order, draw, seed, k, value; both ends in each order.
+    """Return one row per value: what (loss, score), order, draw, seed, k, value.
 
-    With all atoms, and with none, the order does not matter: those are measured once.
+    With all atoms, and with none, the order does not matter: those were measured once and are
+    repeated in each order.
     """
     return pruning_curves_from(job.entries())
 
 
 def pruning_curves_from(entries: list[dict[str, Any]]) -> pd.DataFrame:
-    """The same out of entries that were read already."""
+    """Return the rows of `pruning_curves` from entries that were read already."""
     ends = [e for e in entries if e.get("order") == "ends"]
     rows = []
     for entry in entries:
@@ -215,7 +216,7 @@ def pruning_curves_from(entries: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """The curves' means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
+    """Return means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
     keys = ["order", "k", "seed", "draw"]
     means = table[table["what"] == what].groupby(keys)["value"].mean()
     values_by_draw: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
@@ -237,7 +238,7 @@ def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
 
 
 def separated_counts(table: pd.DataFrame, first: str, second: str) -> list[int]:
-    """At which k two orders' intervals do not overlap."""
+    """Return the counts k at which two orders' intervals do not overlap."""
     from peftcore.analysis.comparison import Interval
 
     def intervals_of(order: str) -> dict[int, Interval]:
@@ -256,7 +257,7 @@ def separated_counts(table: pd.DataFrame, first: str, second: str) -> list[int]:
 def specs_along(
     spec: RunSpec, setting: PathSetting, values: tuple[float, ...], start: str = ""
 ) -> list[tuple[float, RunSpec]]:
-    """The same run of atoms at each value of a setting, beginning from another run if one is named.
+    """Build specs of a run of atoms at each value of a setting, starting from another run if named.
 
     A threshold that is learnt would come from there as well, so then it stays as it is set.
     """
@@ -273,7 +274,7 @@ def specs_along(
 
 
 def lora_spec(spec: RunSpec, start: str = "") -> RunSpec:
-    """LoRA of equal rank on the same matrices, at its own learning rate and otherwise alike.
+    """Build the spec of LoRA of equal rank on the same matrices, at its own learning rate.
 
     Where LoRA does not offer those matrices it is atoms without a threshold, which is the same.
     """
@@ -290,7 +291,7 @@ def lora_spec(spec: RunSpec, start: str = "") -> RunSpec:
 
 
 def dense_spec(spec: RunSpec, start: str = "") -> RunSpec:
-    """The same atoms with every coefficient in force: no threshold, no price, none left out."""
+    """Build the spec of the same atoms without threshold or penalty: every coefficient counts."""
     from peftcore.training import planning
 
     unpenalised = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
@@ -309,11 +310,11 @@ def _vary_spec(
     return varied
 
 
-LORA_MARGIN = 0.02  # below LoRA that still counts as good
+LORA_MARGIN = 0.02  # below LoRA's mean that still counts as close to it
 
 
 def describe_sparsest(points: Sequence[Mapping[str, Any]]) -> str:
-    """In words: the run of a path with most exact zeros whose mean score is close to LoRA's."""
+    """Describe the run of a path with most exact zeros whose mean score is close to LoRA's."""
     lora = [interval(point["scores"]).mean for point in points if point["value"] is None]
     results = [
         (interval(point["zeros"]).mean or 0.0, interval(point["scores"]).mean, point["value"])

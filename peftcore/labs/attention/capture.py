@@ -1,4 +1,4 @@
-"""Records what a model looks at while it reads one input, ready for `analysis.attention`.
+"""Records the attention of a model while it reads one input, ready for `analysis.attention`.
 
 All seeds of an adapter read the input in one forward pass, which is the one that a loss would take:
 a decoder reads a given answer, the gold target or one that was written before, and no cache is in
@@ -46,16 +46,16 @@ class NoAdapter(Adapter):
     Config = Settings
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """No tensors."""
+        """Return no tensors."""
         return {}
 
 
 def unadapted_model(base: BaseModel) -> AdaptedModel:
-    """The base as it is; encoders get a head of noughts, which nothing that is recorded sees."""
+    """Wrap the base as it is; encoders get an untrained head, which no recording depends on."""
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.initializers import SeededInitializer
 
-    initializer = SeededInitializer([0], 1)
+    initializer = SeededInitializer([0], 1)  # one seed, one vertex
     labels = 2 if base.kind == "encoder" else 0
     return AdaptedModel(base, NoAdapter(base, Settings(), initializer), initializer, labels).to(
         str(base.device)
@@ -65,7 +65,7 @@ def unadapted_model(base: BaseModel) -> AdaptedModel:
 def generate_answer(
     adapted: AdaptedModel, example: Example, seed_index: int, max_new_tokens: int
 ) -> str:
-    """The greedy answer of one seed to an example, as the decoder's side of a recording."""
+    """Generate the greedy answer of one seed to an example, which a decoder then reads."""
     base, tokenizer = adapted.base, adapted.base.tokenizer
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
@@ -87,7 +87,7 @@ def generate_answer(
 def capture_attention(
     adapted: AdaptedModel, example: Example, seed_index: int = 0
 ) -> dict[str, AttentionPattern]:
-    """All attention of one seed while it reads an example: place → layers and heads.
+    """Capture all attention of one seed while it reads an example: place → layers and heads.
 
     A decoder reads the example's target.  BadInput if the text is too long to be shown.
     """
@@ -103,7 +103,7 @@ def head_statistics(
     examples: Sequence[Example],
     report: Callable[[int, int], None] = lambda done, of: None,
 ) -> dict[str, HeadStatistics]:
-    """Every head in numbers over a data set, of every seed: place → measures.
+    """Measure every head of every seed over a data set: place → statistics.
 
     Decoders read the gold targets, so that all models are asked about the same text.
     """
@@ -132,7 +132,7 @@ QueryKeyTokens = tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]
 def _capture_records(
     adapted: AdaptedModel, example: Example, limit: int = 0
 ) -> Iterator[tuple[str, list[AttentionRecord], QueryKeyTokens]]:
-    """The records of each place, one for each layer, with the texts of queries and keys."""
+    """Yield the records of each place, one for each layer, with the texts of queries and keys."""
     base = adapted.base
     input_tokens, answer_tokens = example_tokens(base, example)
     if limit and len(input_tokens) + len(answer_tokens) > limit:
@@ -168,14 +168,14 @@ def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
 
 
 def _batcher_for(adapted: AdaptedModel) -> ExampleBatcher:
-    """Tokenises for the base, with room in the window for the adapter's soft tokens."""
+    """Build a batcher with room in the window for the adapter's soft tokens."""
     return ExampleBatcher(adapted.base, (), adapted.adapter.prompt_length(adapted.adapter.config))
 
 
 def _insert_soft_tokens(
     tokens: tuple[AttentionToken, ...], count: int, base: BaseModel
 ) -> tuple[AttentionToken, ...]:
-    """The tokens with soft ones where `Adapted` puts them."""
+    """Insert soft tokens where AdaptedModel puts them."""
     position = int(base.kind == "encoder")
     return (
         *tokens[:position],
@@ -191,12 +191,12 @@ def _build_pattern(
     tokens: QueryKeyTokens,
     with_score_inputs: bool = True,
 ) -> AttentionPattern:
-    """One row of the records of a place; layers with a shorter prefix got no attention there."""
+    """Stack one row of the records of a place; a shorter prefix is padded with attention 0."""
     longest = max(record.prefix_length for record in records)
     queries, keys = tokens
 
     def stack(tensors: Sequence[Tensor], axis: int, fill: float) -> np.ndarray:
-        """All layers (l, …) with room for the longest prefix in front of an axis."""
+        """Stack layers (l, …), padded to the longest prefix in front of an axis."""
         padded = []
         for record, tensor in zip(records, tensors, strict=True):
             padding = [(0, 0)] * tensor.dim()
@@ -222,7 +222,7 @@ def _build_pattern(
 
 
 def _score_bias(record: AttentionRecord, row: int) -> Tensor:
-    """What was added to the scores of one row, (h, q, k)."""
+    """Return what was added to the scores of one row, (h, q, k)."""
     shape = record.weights.shape
     if record.bias is None:
         return torch.zeros(shape[1:])
@@ -236,9 +236,9 @@ def _score_bias(record: AttentionRecord, row: int) -> Tensor:
 def example_tokens(
     base: BaseModel, example: Example
 ) -> tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]:
-    """What a model reads of an example, and what an encoder-decoder's decoder reads of its answer.
+    """Return the tokens a model reads of an example, and those its decoder reads of the answer.
 
-    In the same order and number as `batching.Encoder` makes them.
+    In the same order and number as ExampleBatcher makes them.
     """
     tokenizer = base.tokenizer
     if base.kind == "encoder":
@@ -285,7 +285,7 @@ def example_tokens(
 def _displayed_tokens(
     base: BaseModel, encoding: Any, texts: Sequence[str]
 ) -> tuple[AttentionToken, ...]:
-    """Tokens as they were typed; a dot says that one goes on with the word before it."""
+    """Return tokens as they were typed; a dot in front continues the word before."""
     special = set(base.tokenizer.all_special_ids)
     token_names = base.tokenizer.convert_ids_to_tokens(encoding["input_ids"])
     tokens = []
@@ -309,7 +309,7 @@ def _displayed_tokens(
 def _mark_parts(
     tokens: tuple[AttentionToken, ...], encoding: Any, example: Example
 ) -> tuple[AttentionToken, ...]:
-    """The tokens with the number of the part of a pair that they lie in."""
+    """Mark every token with the number of the part of a pair that it lies in."""
     if len(example.parts) < 2:
         return tokens
     marked = list(tokens)
@@ -324,7 +324,7 @@ def _mark_parts(
                 for i, (first, last) in enumerate(encoding["offset_mapping"])
                 if marked[i].kind == "content" and begin <= first < last <= stop
             ]
-            # A short text may also be a piece of a longer one, whose tokens are taken by now.
+            # A short text may also be a piece of a longer one, whose tokens are marked already.
             if indices and all(not marked[i].part for i in indices):
                 for i in indices:
                     marked[i] = replace(marked[i], part=number)

@@ -245,7 +245,7 @@ class PointEvaluator:
         """
         v, n = self.span.vertices, len(self.examples)
         seed_tensors = {name: t[self.seed : self.seed + 1] for name, t in self.span.tensors.items()}
-        # (1, copies · n, v): a copy's points depend on its number alone, not on what rides along.
+        # (1, copies · n, v): a copy's points depend on its number alone, not on other copies.
         coords = torch.cat([random_points([salt], n, v, number) for number in copy_numbers], 1)
         total = torch.zeros(len(copy_numbers), dtype=torch.float64)
         for indices in length_batches(

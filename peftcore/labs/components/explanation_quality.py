@@ -1,4 +1,4 @@
-"""How good the explanations of a run's answers are: flags, nearness to gold, best and worst.
+"""Judges the explanations of a run's answers: flags, nearness to gold, best and worst.
 
 Reads what a run wrote and the task's gold explanations; the rules are in `analysis.explanations`.
 No model is loaded: tokens are counted with the base's tokenizer file.
@@ -45,7 +45,7 @@ class ExplanationQuality:
 
 
 def evaluate_explanations(run: Run) -> ExplanationQuality:
-    """The explanations of a finished run; BadInput if its task asks for none."""
+    """Judge the explanations of a finished run; BadInput if its task asks for none."""
     task = _explanation_task(run.spec)
     answers = run.answers()
     if answers.empty:
@@ -72,7 +72,7 @@ def evaluate_explanations(run: Run) -> ExplanationQuality:
 
 
 def gold_flag_shares(task_name: str, limit: int = 500) -> dict[str, float]:
-    """How often each flag is raised by the task's own gold answers, which are sound."""
+    """Return how often each flag is raised by the task's own gold answers, which are sound."""
     task = tasks.find_task(task_name)
     rows = [example for example in task.load("test") if example.references][:limit]
     explained_answers = [
@@ -82,7 +82,7 @@ def gold_flag_shares(task_name: str, limit: int = 500) -> dict[str, float]:
 
 
 def learn_label_reader(task: Task) -> LabelReader | None:
-    """What tells a label from an explanation's wording, learnt from the task's training rows."""
+    """Learn to tell a label from an explanation's wording, from the task's training rows."""
     if not task.labels:
         return None
     rows = [example for example in task.load("train") if example.references and example.label]
@@ -90,7 +90,7 @@ def learn_label_reader(task: Task) -> LabelReader | None:
 
 
 def has_explanations(spec: RunSpec) -> bool:
-    """Whether a run's task asks for explanations, and is still there."""
+    """Return whether a run's task exists and asks for explanations."""
     try:
         return tasks.find_task(spec.task).kind == "explain"
     except BadInput:
@@ -105,7 +105,7 @@ def _explanation_task(spec: RunSpec) -> Task:
 
 
 def _token_counts(base: str, texts: Sequence[str]) -> list[int | None]:
-    """How many tokens each text has, its end sign left out; None where no tokenizer is at hand."""
+    """Count each text's tokens without the end sign; None where there is no tokenizer."""
     folder = catalog.base_folders().get(base)
     if folder is None or not (folder / "tokenizer.json").is_file():
         return [None] * len(texts)

@@ -1,1 +1,1 @@
-"""Models that draw: trained, measured, asked."""
+"""Models that draw images: their runs, measurements and queries."""

@@ -1,4 +1,4 @@
-"""The runs and figures of the pictures lab that ship, and how they are made again.
+"""Makes the runs and figures of the images lab that ship.
 
 `python -m peftcore ship images --out assets/pictures` trains every method on every task with five
 seeds, measures what the page shows, and keeps what is needed for it: adapters of atoms only.
@@ -39,7 +39,7 @@ SHIPPED_FILES = ("spec.json", "status.json", "history.jsonl", "answers.parquet",
 
 
 def shipped_spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> RunSpec:
-    """What a shipped run asks for."""
+    """Build the spec of a shipped run."""
     from peftcore import tasks
 
     world = tasks.find_task(task).image_world
@@ -54,7 +54,7 @@ def shipped_spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> 
 
 
 def shipped_specs() -> list[RunSpec]:
-    """Everything that ships: all methods on three tasks, two of them without rehearsal."""
+    """Build the specs of all shipped runs: every method on three tasks, two without rehearsal."""
     tasks = [task for task in results_store.TASKS if task != "pictures_digit_alone"]
     specs = [shipped_spec(task, method) for task in tasks for method in results_store.METHODS]
     return specs + [shipped_spec("pictures_digit_alone", method) for method in ("atoms", "lora")]
@@ -63,7 +63,7 @@ def shipped_specs() -> list[RunSpec]:
 def ship_image_runs(
     out: Path, train_run: Callable[[Run], object], log: Callable[[str], None]
 ) -> list[Run]:
-    """Do what is missing of the runs and figures, then put them into `out`."""
+    """Train and measure what is missing of the runs and figures, and copy them to `out`."""
     from peftcore.labs.images import compute
     from peftcore.models.base_model import load
 

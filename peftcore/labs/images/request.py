@@ -17,7 +17,7 @@ ImagesKind = Literal["prune", "combine"]
 
 
 class ImagesRequest(background.JobRequest):
-    """Everything that decides a measurement; equal asks are computed once."""
+    """Everything that decides a measurement; equal requests are computed once."""
 
     kind: ImagesKind = Field("prune", description="What is measured")
     runs: tuple[str, ...] = Field(
@@ -28,15 +28,15 @@ class ImagesRequest(background.JobRequest):
     )
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells asks of different sorts apart."""
+        """Return what tells requests of different labs apart."""
         return {"of": "pictures"}
 
     def command(self) -> list[str]:
-        """The arguments that compute this, without its settings."""
+        """Return the arguments of the command, without settings."""
         return ["images", self.kind, *self.runs]
 
     def command_arguments(self) -> list[str]:
-        """The arguments of the command that computes this."""
+        """Return the arguments of the command that computes this."""
         return [*self.command(), *(("--examples", str(self.examples)) if self.examples else ())]
 
     @property

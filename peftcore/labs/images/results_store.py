@@ -1,6 +1,6 @@
-"""Where the pictures lab finds its runs and figures: the workspace's own, then what ships.
+"""Finds runs and figures of the images lab: the workspace's own, then what ships.
 
-`assets/pictures/runs` holds finished runs as any others, but adapters only where the page weighs
+`assets/pictures/runs` holds finished runs as any others, but adapters only where the page scales
 their atoms; `assets/pictures/figures` what was measured on them.
 """
 
@@ -23,28 +23,28 @@ BASES = {"digits": "tiny-digits", "scenes": "tiny-scenes"}
 
 
 def assets_folder() -> Path:
-    """The folder of what ships."""
+    """Return the folder of what ships."""
     return paths.ASSETS / "pictures"
 
 
 def image_store() -> RunStore:
-    """The runs of the workspace, and beside them those of pictures that ship."""
+    """Open the runs of the workspace together with the image runs that ship."""
     return RunStore(demo_folder=assets_folder() / "runs")
 
 
 def finished_runs(task: str = "") -> list[Run]:
-    """Finished runs on pictures, of one task if it is named, those that ship last."""
+    """List finished image runs, of one task if it is named, shipped ones last."""
     wanted = (task,) if task else TASKS
     return [r for r in image_store().all() if r.spec.task in wanted and r.status().state == "done"]
 
 
 def open_image_run(run_id: str, *, with_atoms: bool = False) -> Run:
-    """A run on pictures; BadInput unless it is one, and with `atoms` unless its atoms are here."""
+    """Open an image run; BadInput for others, and with `with_atoms` for one without atoms here."""
     run = image_store().open(run_id)
     if not tasks.find_task(run.spec.task).image_world:
         raise BadInput(f"run {run_id} answers with text; choose one of a task of pictures")
     if with_atoms and run.spec.method != "atoms":
-        raise BadInput(f"run {run_id} was trained by {run.spec.method} and has no atoms to weigh")
+        raise BadInput(f"run {run_id} was trained by {run.spec.method} and has no atoms to scale")
     if with_atoms and not (run.folder / "adapter.safetensors").is_file():
         raise BadInput(f"run {run_id} ships without its adapter; train it again with --again")
     return run
@@ -57,25 +57,25 @@ def _figure_path(name: str) -> Path:
 
 
 def load_figure(name: str) -> dict[str, Any] | None:
-    """What was measured under this name, one's own before what ships; None if nothing was."""
+    """Load the figure of this name, the workspace's before a shipped one; None if there is none."""
     own_figure = atomic_files.read_json(paths.workspace_folder() / "pictures" / _figure_path(name))
     return own_figure or atomic_files.read_json(assets_folder() / _figure_path(name)) or None
 
 
 def figure_modified(name: str) -> float:
-    """When the figure of this name was written, to tell what is remembered of it from news."""
+    """Return when the figure of this name was written, so that caches notice a new one."""
     own_path = paths.workspace_folder() / "pictures" / _figure_path(name)
     path = own_path if own_path.is_file() else assets_folder() / _figure_path(name)
     return atomic_files.modified_ns(path)
 
 
 def figure_exists(name: str, out: Path) -> bool:
-    """Whether a figure lies in a folder of one's own."""
+    """Return whether a folder has a figure."""
     return (out / _figure_path(name)).is_file()
 
 
 def save_figure(name: str, figure: Mapping[str, Any], out: Path | None = None) -> Path:
-    """Write what was measured into the workspace, or into a folder of one's own."""
+    """Write a figure into the workspace, or into another folder."""
     path = (out or paths.workspace_folder() / "pictures") / _figure_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_files.replace_file(path, json.dumps(figure, separators=(",", ":")).encode())

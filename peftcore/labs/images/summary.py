@@ -22,7 +22,7 @@ METRICS = ("alignment", "old_alignment", "facts", "belief", "evidence")
 def scores_by_method(
     runs: Iterable[Run], figures: Mapping[str, Mapping[str, Any]] | None = None
 ) -> pd.DataFrame:
-    """One row for each run and metric: method, run, kept, trainable, metric, mean, low, high, n.
+    """Return a row per run and metric: method, run, kept, trainable, metric, mean, low, high, n.
 
     Runs that have a figure of pruning come a second time, pruned: kept tells to how many atoms.
     """
@@ -44,7 +44,7 @@ def scores_by_method(
 
 
 def pruning_curve(figure: Mapping[str, Any]) -> pd.DataFrame:
-    """Alignment by number of atoms kept: order, k, metric, mean, low, high, n.
+    """Return alignment by number of atoms kept: order, k, metric, mean, low, high, n.
 
     Random orders of one seed are averaged before seeds are.  None and all atoms belong to every
     order.
@@ -59,12 +59,12 @@ def pruning_curve(figure: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def mix_scores(figure: Mapping[str, Any]) -> pd.DataFrame:
-    """Alignment with both runs' atoms, one run's and none: with, metric, mean, low, high, n."""
+    """Return alignment with both runs' atoms, one's and none: with, metric, mean, low, high, n."""
     return _intervals(pd.DataFrame(figure["rows"]), ["with"])
 
 
 def share_grid_scores(figure: Mapping[str, Any]) -> pd.DataFrame:
-    """The grid of shares, a mean over seeds at each: concept, style, alignment, facts, n."""
+    """Return the grid of shares, means over seeds: concept, style, alignment, facts, n."""
     table = pd.DataFrame(figure["grid"])
     grouped = table.groupby(["concept", "style"]).agg(
         alignment=("alignment", "mean"), facts=("facts", "mean"), n=("seed", "nunique")
@@ -73,7 +73,7 @@ def share_grid_scores(figure: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def independent_alignment(concept: Run, style: Run) -> tuple[float, float, float]:
-    """Mean alignment of each run with its own new prompts, and of both were they independent."""
+    """Return each run's mean alignment with its new prompts, and both's if independent."""
     concept_scores, style_scores = (np.array(run.scores()["alignment"]) for run in (concept, style))
     seed_count = min(len(concept_scores), len(style_scores))
     return (
@@ -119,7 +119,7 @@ BOOTSTRAP_SAMPLES = 2000  # of seeds, for an interval
 def measure_monotonicity(
     figure: Mapping[str, Any], metric: str = "", order: str = ""
 ) -> Monotonicity:
-    """How steadily a metric rises along an order; without names the first of a figure's own.
+    """Measure how steadily a metric rises along an order; by default the figure's first ones.
 
     nan where every number of atoms is as good as the next.
     """
@@ -156,23 +156,23 @@ def measure_monotonicity(
 
 
 def headline_metric(figure: Mapping[str, Any]) -> str:
-    """The metric that tells most about a picture: how far it is as asked, where that was kept."""
+    """Return the metric that says most about an image: the belief, where that was kept."""
     return "belief" if "belief" in figure["rows"][0] else "alignment"
 
 
 def ranked_orders(figure: Mapping[str, Any]) -> list[str]:
-    """The orders that a figure's atoms were kept in, without the random ones."""
+    """Return the orders that a figure's atoms were kept in, without the random ones."""
     names = dict.fromkeys(row["order"] for row in figure["rows"])
     return [order for order in names if order != "random"]
 
 
 def _spearman(ks: FloatArray, curves: FloatArray) -> FloatArray:
-    """Rank correlation of each curve (n, k) with ks."""
+    """Return the rank correlation (n,) of each curve (n, k) with ks (k,)."""
     return _pearson(_ranks(ks[None]), _ranks(curves))
 
 
 def _ranks(values: FloatArray) -> FloatArray:
-    """Ranks along each row (n, k), ties sharing their mean."""
+    """Return ranks along each row (n, k), ties sharing their mean."""
     other = values[:, None, :]
     below = (other < values[:, :, None]).sum(-1)
     ranks: FloatArray = below + ((other == values[:, :, None]).sum(-1) + 1) / 2
@@ -180,7 +180,7 @@ def _ranks(values: FloatArray) -> FloatArray:
 
 
 def _kendall(ks: FloatArray, curves: FloatArray) -> FloatArray:
-    """Kendall's τ-b of each curve (n, k) with ks: ordered pairs less disordered ones."""
+    """Return Kendall's τ-b (n,) of each curve (n, k) with ks (k,)."""
     upper = np.triu_indices(len(ks), 1)
     directions = np.sign(ks[:, None] - ks)[upper]
     signs = np.sign(curves[:, :, None] - curves[:, None, :])[:, *upper]
@@ -200,7 +200,7 @@ def _pearson(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def cross_validated_pruning(figure: Mapping[str, Any], order: str = "") -> pd.DataFrame:
-    """Every seed with as many atoms as suit the others best: seed, k, metrics, gain and old_gain.
+    """Return seeds with as many atoms as suit the others best: seed, k, metrics, gain, old_gain.
 
     How many are kept is chosen by the alignment of the other seeds, so that no seed chooses for
     itself; gains are alignment above that with all atoms, of new prompts and of old ones.
@@ -228,7 +228,7 @@ def cross_validated_pruning(figure: Mapping[str, Any], order: str = "") -> pd.Da
 def fewest_sufficient_atoms(
     intervals: pd.DataFrame, metric: str = "alignment", order: str = "importance"
 ) -> int | None:
-    """Fewest atoms, in an order, whose interval reaches the mean of all atoms; None: unknown."""
+    """Return the fewest atoms in an order whose interval reaches all atoms' mean; None: unknown."""
     line = intervals[(intervals.order == order) & (intervals.metric == metric)].sort_values("k")
     if line.empty:
         return None

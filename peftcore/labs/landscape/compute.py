@@ -67,7 +67,7 @@ def _measure_grid(context: LandscapeContext) -> None:
 
 
 def _measuring_order(rows: Sequence[PointRow]) -> list[int]:
-    """Marked points first, the others shuffled, the same way every time."""
+    """Return positions of the points: marked ones first, the others shuffled by a fixed seed."""
     others = [i for i, row in enumerate(rows) if not row["mark"]]
     random.Random(0).shuffle(others)
     return [i for i, row in enumerate(rows) if row["mark"]] + others

@@ -184,7 +184,7 @@ def measure_validation(context: LandscapeContext) -> None:
 def _estimate(
     context: LandscapeContext, run_span: AdaptedModel, seed: int, estimate: str
 ) -> dict[str, Any]:
-    """Return what one estimate of validation says of a seed, beside its centroid's loss."""
+    """Return what one estimate of validation says of a seed, with its centroid's loss."""
     seed_flatness, number = _SeedFlatness(context, run_span, seed), context.seed_number(seed)
     evaluator, copies = seed_flatness.evaluator, context.request.copies
     centroid = {"centroid": seed_flatness.loss()}

@@ -1,7 +1,7 @@
-"""What landscapes were asked for, and what is known of them: measurements whose rows are points.
+"""Requests for landscapes, and their jobs: measurements whose rows are points.
 
-The plan has every point with its place in the picture; beside it may lie bend.safetensors, the
-trained corner of a curve.  Needs no torch: pages read what `compute` measures.
+The plan has every point with its place in the picture; a curve's job also has bend.safetensors, its
+trained corner.  Needs no torch: pages read what `compute` measures.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ KINDS: dict[LandscapeKind, str] = {
     "path": "Loss on the plane in which the training path spreads most, with the path on it",
     "plane": "Loss on the plane through three adapters of equal shape",
     "curve": "Loss between two adapters: straight, and along a trained curve",
-    "flatness": "How flat the ground around an adapter is, in numbers, for every seed",
+    "flatness": "How flat the loss around an adapter is, in numbers, for every seed",
     "validation": "What random points of the simplex say of the validation set",
 }
 
 
 class LandscapeRequest(background.JobRequest):
-    """Everything that decides a landscape; equal asks are computed once."""
+    """Everything that decides a landscape; equal requests are computed once."""
 
     kind: LandscapeKind = Field("face", description="What is looked at")
     runs: tuple[str, ...] = Field(
@@ -70,7 +70,7 @@ class LandscapeRequest(background.JobRequest):
     @field_validator("face", mode="before")
     @classmethod
     def _parse_corners(cls, value: object) -> object:
-        """Three different corners, however they were written."""
+        """Parse three different corners, however they are written."""
         names = value.strip("[]() ").split(",") if isinstance(value, str) else value
         if not isinstance(names, Sequence):
             return names
@@ -80,7 +80,7 @@ class LandscapeRequest(background.JobRequest):
         return corners
 
     def command(self) -> list[str]:
-        """The arguments that compute this, without its settings."""
+        """Return the arguments of the command, without settings."""
         return ["landscape", *self.runs, "--kind", self.kind]
 
 
@@ -95,7 +95,7 @@ class LandscapeJob(BackgroundJob):
     EXTRA_FILES: ClassVar[tuple[str, ...]] = ("bend.safetensors",)
 
     def table(self) -> pd.DataFrame:
-        """One row per point: line, t, x, y, mark, weights, and loss and score where known."""
+        """Return a row per point: line, t, x, y, mark, weights, and loss and score where known."""
         rows = self.plan().get("rows", [])
         table = pd.DataFrame(rows, columns=["line", "t", "x", "y", "mark", "weights"])
         table = table.astype({"t": float, "x": float, "y": float})
@@ -112,7 +112,7 @@ class LandscapeJob(BackgroundJob):
 
 
 def specs_by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[RunSpec]:
-    """The same run with each of these numbers of vertices."""
+    """Build specs of the same run with each of these numbers of vertices."""
     from peftcore.training import planning
 
     return [

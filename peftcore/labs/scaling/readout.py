@@ -1,4 +1,4 @@
-"""The soft prompt of a run as arrays, and the words its data are made of.
+"""Reads the soft prompt of a run as arrays, and the words of its data.
 
 "Before" is a token without its scale, "after" the product that the base reads; prompt tuning has no
 scale, so both are the same.  A simplex is read at its centroid, the adapter that is kept.  What the
@@ -41,7 +41,7 @@ class SoftPrompt:
 
     @property
     def scale(self) -> FloatArray:
-        """The scale of every token (s, p)."""
+        """Return the scale of every token, (s, p)."""
         return scaling.best_scales(self.before, self.after)
 
 
@@ -56,7 +56,7 @@ class SoftPromptHistory:
 
     @property
     def scale(self) -> FloatArray:
-        """The scale of every token at every step (t, s, p)."""
+        """Return the scale of every token at every step, (t, s, p)."""
         return scaling.best_scales(self.before, self.after)
 
 
@@ -101,12 +101,12 @@ class SeedGap:
 
 
 def has_soft_prompt(method: str) -> bool:
-    """Whether a method puts soft tokens before the input."""
+    """Return whether a method puts soft tokens before the input."""
     return method in METHODS and METHODS[method].injects == "prompt"
 
 
 def require_soft_prompt(run: Run) -> None:
-    """BadInput unless the run has soft tokens to look at."""
+    """Raise BadInput unless the run has soft tokens."""
     if not has_soft_prompt(run.spec.method):
         methods = ", ".join(name for name in METHODS if has_soft_prompt(name))
         raise BadInput(
@@ -116,7 +116,7 @@ def require_soft_prompt(run: Run) -> None:
 
 
 def read_soft_prompt(run: Run, base: BaseModel, step: int | None = None) -> SoftPrompt:
-    """The soft prompt a run ended with, or had at a kept step."""
+    """Load the soft prompt a run ended with, or had at a kept step."""
     from peftcore.training.checkpoint import load_adapter
 
     require_soft_prompt(run)
@@ -124,7 +124,7 @@ def read_soft_prompt(run: Run, base: BaseModel, step: int | None = None) -> Soft
 
 
 def read_history(run: Run, base: BaseModel) -> SoftPromptHistory:
-    """The soft prompt at every kept step; where none was kept, only at the end.
+    """Load the soft prompt at every kept step; where none was kept, only at the end.
 
     Kept steps are stored in half precision, so they are exact to about three digits.
     """
@@ -141,7 +141,7 @@ def read_history(run: Run, base: BaseModel) -> SoftPromptHistory:
 def shared_history(
     first: SoftPromptHistory, second: SoftPromptHistory
 ) -> tuple[tuple[int, ...], FloatArray, FloatArray]:
-    """Steps and seeds that two courses have in common: what the base read at each (t, s, p, d)."""
+    """Return common steps of two histories, and both prompts (t, s, p, d) of common seeds."""
     steps = tuple(step for step in first.steps if step in second.steps)
     seeds = [seed for seed in first.seeds if seed in second.seeds]
 
@@ -156,7 +156,7 @@ def _soft_prompt(adapted: AdaptedModel, run: Run) -> SoftPrompt:
     adapter, tensors = adapted.adapter, adapted.tensors
     unscaled = dict(tensors)
     if "scale" in tensors:
-        unscaled["scale"] = tensors["scale"].detach() * 0 + 1
+        unscaled["scale"] = tensors["scale"].detach() * 0 + 1  # so the product is the token alone
     return SoftPrompt(
         tuple(run.spec.population.seed_numbers()),
         _effective_tokens(adapter, unscaled),
@@ -165,16 +165,16 @@ def _soft_prompt(adapted: AdaptedModel, run: Run) -> SoftPrompt:
 
 
 def _effective_tokens(adapter: Adapter, tensors: Mapping[str, Tensor]) -> FloatArray:
-    """What the base reads of these tensors (s, p, d), at the centroid."""
+    """Return the soft tokens (s, p, d) that the base reads, at the centroid."""
     tokens = adapter.effective_tensors(tensors)["tokens"].detach().float().mean(1)
     return tokens.cpu().numpy()
 
 
 def build_readout(run: Run, base: BaseModel) -> SoftPromptReadout:
-    """A run's soft prompt, its course, the words it saw, and the words it is nearest to."""
+    """Load a run's soft prompt, its history, the words it saw, and the words it is nearest to."""
     final, seen_words = read_soft_prompt(run, base), training_words(run, base)
     nearest = nearest_words(final.before, base)
-    has_scale = (final.before != final.after).any()
+    has_scale = (final.before != final.after).any()  # without one, both searches are the same
     return SoftPromptReadout(
         run.id,
         final,
@@ -188,7 +188,7 @@ def build_readout(run: Run, base: BaseModel) -> SoftPromptReadout:
 
 
 def seed_gaps(readout: SoftPromptReadout, base: BaseModel) -> list[SeedGap]:
-    """The gap of every seed, measured against the same sample of words."""
+    """Measure the gap to words of every seed, against the same sample of them."""
     rows, table = sample_rows(readout.words.vectors), word_embeddings(base)[_ordinary_ids(base)]
     has_scale = (readout.final.before != readout.final.after).any()
     gaps = []
@@ -207,7 +207,7 @@ def seed_gaps(readout: SoftPromptReadout, base: BaseModel) -> list[SeedGap]:
 
 
 def unseen_words(base: BaseModel, seen_words: WordSet, count: int = SAMPLE_SIZE) -> WordSet:
-    """Words of the vocabulary that are not among those seen, always the same sample."""
+    """Sample words of the vocabulary that are not among those seen, always the same ones."""
     ids = _ordinary_ids(base)
     seen_names = set(seen_words.names)
     candidate_ids = [
@@ -222,7 +222,7 @@ def unseen_words(base: BaseModel, seen_words: WordSet, count: int = SAMPLE_SIZE)
 
 
 def training_words(run: Run, base: BaseModel) -> WordSet:
-    """The words of the training examples that any seed of the run has seen."""
+    """Return the words of the training examples that any seed of the run has seen."""
     from peftcore.models.batching import ExampleBatcher
 
     task, training = tasks.find_task(run.spec.task), run.spec.training
@@ -244,12 +244,12 @@ def training_words(run: Run, base: BaseModel) -> WordSet:
 
 
 def word_embeddings(base: BaseModel) -> FloatArray:
-    """The embeddings of all words (n, d)."""
+    """Return the embeddings of all words, (n, d)."""
     return base.embeddings.detach().float().cpu().numpy()
 
 
 def token_names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
-    """Tokens of the vocabulary as a reader spells them; one dot says that a word goes on."""
+    """Spell tokens of the vocabulary as a reader would; a dot in front continues a word."""
     pieces = [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(ids))]
     sample_pieces = _sample_pieces(base)
     if any(piece.startswith("##") for piece in sample_pieces):
@@ -266,13 +266,13 @@ def token_names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
 
 
 def _sample_pieces(base: BaseModel) -> list[str]:
-    """The first few thousand tokens: enough to see how a tokenizer marks words."""
+    """Return the first few thousand tokens: enough to see how a tokenizer marks words."""
     count = min(len(base.tokenizer), 5000)
     return [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(range(count)))]
 
 
 def nearest_words(prompt: FloatArray, base: BaseModel, count: int = 3) -> NearestWords:
-    """The words nearest to every soft token (s, p, d) among the vocabulary's ordinary words."""
+    """Find the words nearest to every soft token (s, p, d) among the ordinary ones."""
     ids = _ordinary_ids(base)
     table = word_embeddings(base)[ids]
     nearest_by_seed = [scaling.nearest_rows(rows, table, count) for rows in prompt]
@@ -288,21 +288,21 @@ def nearest_words(prompt: FloatArray, base: BaseModel, count: int = 3) -> Neares
 
 
 def _ordinary_ids(base: BaseModel) -> NDArray[np.intp]:
-    """Places of the words of the vocabulary that are not special."""
+    """Return the ids (n,) of the words of the vocabulary that are not special."""
     special_ids = set(base.tokenizer.all_special_ids)
     vocabulary_size = min(len(base.embeddings), len(base.tokenizer))  # some tables have spare rows
     return np.array([i for i in range(vocabulary_size) if i not in special_ids])
 
 
 def sample_rows(rows: NDArray[Any], count: int = SAMPLE_SIZE) -> NDArray[Any]:
-    """At most `count` of the rows, always the same ones."""
+    """Sample at most `count` of the rows (n, …), always the same ones."""
     if len(rows) <= count:
         return rows
     return rows[np.sort(np.random.default_rng(0).choice(len(rows), count, replace=False))]
 
 
 def learning_rate_ratio(run: Run, base: BaseModel) -> float | None:
-    """Learning rate of the scale over that of the tokens; None if either is not trained."""
+    """Return the learning rate of the scale over that of the tokens; None if one is not trained."""
     adapter = _shape_only_adapter(run, base)
     trainable_names = set(adapter.tensors) - adapter.untrained_names()
     if not {"scale", "tokens"} <= trainable_names:
@@ -312,7 +312,7 @@ def learning_rate_ratio(run: Run, base: BaseModel) -> float | None:
 
 
 def _shape_only_adapter(run: Run, base: BaseModel) -> Adapter:
-    """The run's adapter without any values."""
+    """Build the run's adapter without any values."""
     from peftcore.adapters.initializers import SeededInitializer
 
     method_class = METHODS[run.spec.method]

@@ -38,7 +38,7 @@ class PositionTrace:
 
 
 def encode_text(text: str) -> FloatArray:
-    """The virtual token of a text: coordinate i is the number of its i-th symbol, over V."""
+    """Return the virtual token of a text: coordinate i is the number of its i-th symbol, over V."""
     if not 1 <= len(text) <= MAX_TEXT_LENGTH:
         raise BadInput(f"the text must have 1 to {MAX_TEXT_LENGTH} characters; it has {len(text)}")
     for character in text:
@@ -74,7 +74,7 @@ def _position(
 
 
 def output_layer(value: float) -> FloatArray:
-    """Logits (V,), linear in the value and largest for the symbol j with j / V nearest to it."""
+    """Return logits (V,) of a value, the largest for the symbol j with j / V nearest to it."""
     j = np.arange(len(SYMBOLS)) / len(SYMBOLS)
     return 0.25 - j**2 + (2 * j - 1) * value
 

@@ -25,14 +25,14 @@ ANSWERS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 
 def held_out(inputs: Tensor) -> Tensor:
-    """Which inputs (…, n) are for testing only: a quarter of them, by a multiplicative hash."""
+    """Return which inputs (…, n) are for testing only: a quarter, by a multiplicative hash."""
     powers = DIGITS ** torch.arange(inputs.shape[-1], device=inputs.device)
     code = (inputs * powers).sum(-1) + 1
     return (code * 2_654_435_761) % 2**32 < 2**30
 
 
 def sample_inputs(rows: int, length: int, rng: Generator, *, test: bool) -> Tensor:
-    """Inputs (rows, length), all for testing or all for training."""
+    """Draw inputs (rows, length), all for testing or all for training."""
     batches: list[Tensor] = []
     while sum(map(len, batches)) < rows:
         candidates = torch.randint(DIGITS, (4 * rows, length), generator=rng)
@@ -46,7 +46,7 @@ def sample_inputs(rows: int, length: int, rng: Generator, *, test: bool) -> Tens
 
 
 def task_answers(inputs: Tensor, task: str, rng: Generator | None = None) -> Tensor:
-    """What should come out (rows, length); a mixture draws one of its tasks for every row."""
+    """Return right answers (rows, length); a mixture draws one of its tasks for every row."""
     if task != "mixture":
         return ANSWERS[task](inputs)
     assert rng is not None, "a mixture is drawn"

@@ -8,7 +8,7 @@ from peftcore.labs.toys.recipes import DIGITS
 
 
 def constant_answer(length: int) -> float:
-    """Share of inputs that one constant answer, the best there is, gets right when counting.
+    """Return the share of inputs that the best constant answer gets right when counting.
 
     Exact, over all inputs with the weights they are drawn with.  The answer to an input lists how
     often each digit occurs, so one constant list fits every input whose list is that one.
@@ -34,7 +34,7 @@ def constant_answer(length: int) -> float:
 
 
 def _partitions(total: int, largest: int, max_parts: int) -> list[tuple[int, ...]]:
-    """Ways to write a number as a sum of at most `parts` numbers, each at most `largest`."""
+    """List the ways to write a number as a sum of at most `parts` numbers up to `largest`."""
     if total == 0:
         return [()]
     if max_parts == 0:

@@ -24,7 +24,7 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass
 class AttentionTrace:
-    """What attention looked like: weights (s, b, h, query, m + digits) of each layer."""
+    """Records of attention: weights (s, b, h, query, m + digits) of each layer."""
 
     weights: list[Tensor] = field(default_factory=list)
 
@@ -34,7 +34,7 @@ def _generators(seeds: Sequence[int], salt: int) -> list[Generator]:
 
 
 def init_model(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """A model for each seed, as GPT-2 starts: N(0, 0.02), less where a layer writes its result."""
+    """Draw a model for each seed as GPT-2 starts: N(0, 0.02), less where a layer ends."""
     d, window = shape.width, shape.pads + 2 * shape.length - 1
     residual_std = 0.02 / (2 * shape.layers) ** 0.5
     sizes: dict[str, tuple[tuple[int, ...], float]] = {
@@ -67,19 +67,19 @@ def init_model(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
 
 
 def has_weight_decay(name: str) -> bool:
-    """Whether weight decay applies: to matrices of linear layers only."""
+    """Return whether weight decay applies: to matrices of linear layers only."""
     return name == "head" or name.rpartition(".")[2] in ("qkv", "out", "up", "down")
 
 
 def init_prefix(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """A prefix (s, layer, m, d) from N(0, 1)."""
+    """Draw a prefix (s, layer, m, d) from N(0, 1)."""
     size = (shape.layers, shape.pads, shape.width)
     rngs = _generators(seeds, 2)
     return {"prefix": torch.stack([torch.randn(size, generator=rng) for rng in rngs])}
 
 
 def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Rank-1 changes of both matrices of each layer's perceptron, at first without effect."""
+    """Draw rank-1 changes of both matrices of each layer's perceptron, at first without effect."""
     d, tensors = shape.width, {}
     rngs = _generators(seeds, 3)
     for layer in range(shape.layers):
@@ -91,7 +91,7 @@ def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
 
 
 def apply_lora(tensors: Tensors, lora: Tensors) -> dict[str, Tensor]:
-    """The tensors with the rank-1 changes added."""
+    """Return the tensors with the rank-1 changes (s, i, o) added."""
     deltas = {
         name.removesuffix(".a"): lora[name] @ lora[f"{name.removesuffix('.a')}.b"]
         for name in lora
@@ -110,7 +110,7 @@ def logits(
     prefix: Tensor | None = None,
     trace: AttentionTrace | None = None,
 ) -> Tensor:
-    """Scores (s, b, t - n + 1, words) of what follows each position from the last input digit on.
+    """Return scores (s, b, t - n + 1, words) of what follows each position after the input.
 
     tokens (s, b, t): the n input digits, then the answer's digits so far.
     """
@@ -138,7 +138,7 @@ def logits(
 def _front_keys_values(
     shape: ToyShape, tensors: Tensors, layer: int, front: Tensor, dead_end: bool
 ) -> tuple[Tensor, Tensor]:
-    """Keys and values (s, 1, m, 2 d) of the positions in front, and what they become."""
+    """Return keys and values (s, 1, m, 2 d) of the positions in front, and their next states."""
     qkv = _qkv(shape, tensors, layer, front)
     keys_values = qkv[..., shape.width :]
     if dead_end:
@@ -156,7 +156,7 @@ def _qkv(shape: ToyShape, tensors: Tensors, layer: int, x: Tensor) -> Tensor:
 def _attend(
     shape: ToyShape, qkv: Tensor, front: Tensor, start: int, trace: AttentionTrace | None
 ) -> Tensor:
-    """What the heads bring (s, b, t - start, d), looking at what is in front and at the past."""
+    """Return the heads' outputs (s, b, t - start, d), which attend to the front and the past."""
     s, b, t, _ = qkv.shape
     h, m = shape.heads, front.shape[2]
     query, key, value = qkv.chunk(3, -1)
@@ -175,7 +175,7 @@ def _attend(
 
 
 def _finish_layer(tensors: Tensors, layer: int, x: Tensor, head_outputs: Tensor) -> Tensor:
-    """What a layer does after its heads: add what they brought, then the perceptron."""
+    """Add the heads' outputs (s, b, t, d) to the states, then those of the perceptron."""
 
     def linear(x: Tensor, part: str) -> Tensor:
         return _linear(x, tensors[f"{layer}.{part}"], tensors[f"{layer}.{part}.bias"])
@@ -191,7 +191,7 @@ def _norm(x: Tensor, tensors: Tensors, name: str) -> Tensor:
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x (s, b, t, i) times each seed's matrix (s, i, o)."""
+    """Multiply x (s, b, t, i) by each seed's matrix (s, i, o)."""
     s, b, t, i = x.shape
     flat = x.reshape(s, b * t, i)
     out = torch.bmm(flat, weight) if bias is None else torch.baddbmm(bias, flat, weight)

@@ -1,4 +1,4 @@
-"""What a toy experiment is: a shape of transformer, a pretraining, and adaptations of it.
+"""Describes toy experiments: a shape of transformer, a pretraining, and adaptations of it.
 
 Experiments 01 to 04 of arXiv:2310.19698 at full size, and at a size for one processor core, which
 the project has measured.  Sizes, rates and steps of the full recipes are those of the authors'
@@ -34,7 +34,7 @@ TASKS: Mapping[str, str] = {
     "ascending_add1": "sort ascending, then add one",
     "histogram": "count how often each digit occurs",
 }
-# The tasks of pretraining; the input does not say which one it is.
+# Tasks of the pretraining; a sequence does not say which one it follows.
 MIXTURE: tuple[ToyTask, ...] = ("ascending", "descending", "add1", "add2")
 
 
@@ -59,7 +59,7 @@ class Stage(Settings):
 
     @property
     def name(self) -> str:
-        """The stage in a few words, unique in its recipe."""
+        """Describe the stage in a few words, unique in its recipe."""
         if self.kind == "pretrain":
             return "pretrained"
         how = {"full": "fine-tuned", "prefix": "prefix", "lora": "rank-1 LoRA"}[self.kind]
@@ -77,7 +77,7 @@ class Recipe(Settings):
     tasks: tuple[str, ...] = Field(description="What every stage is tested on")
 
     def key(self, stage: Stage, seeds: tuple[int, ...]) -> str:
-        """Names what this stage makes; equal keys are equal trainings, whichever recipe asks."""
+        """Return the key of this stage's result; equal trainings of two recipes have equal keys."""
         parts = (self.shape, *((self.stages[0],) if stage.kind != "pretrain" else ()), stage)
         text = "|".join(part.model_dump_json() for part in parts) + f"|{seeds}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -92,7 +92,7 @@ TITLES: Mapping[ExperimentNumber, str] = {
 
 
 def _prefixes(steps: int, rate: float) -> tuple[tuple[StageKind, ToyTask, int, float], ...]:
-    """A prefix for each task of the mixture."""
+    """Return a prefix for each task of the mixture."""
     return tuple(("prefix", task, steps, rate) for task in MIXTURE)
 
 
@@ -158,7 +158,7 @@ QUICK_DIVISOR = 20  # a quick recipe takes this share of the processor recipe's 
 
 
 def find_recipe(number: str, size: str = "cpu") -> Recipe:
-    """The recipe of an experiment; BadInput if there is none."""
+    """Return the recipe of an experiment; BadInput if there is none."""
     if number not in TITLES:
         raise unknown_name("toy experiment", number, TITLES)
     if size not in get_args(RecipeSize):
@@ -235,7 +235,7 @@ REPORTED: tuple[ReportedResult, ...] = (
 
 
 def reported_exact_match(number: str, stage: str, task: str) -> float | None:
-    """What the authors' notebook shows for this cell, in percent, if it shows it."""
+    """Return what the authors' notebook shows for this cell, in percent; None if it does not."""
     for row in REPORTED:
         if (row.number, row.stage, row.task) == (number, stage, task):
             return row.exact_match

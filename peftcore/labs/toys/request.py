@@ -1,4 +1,4 @@
-"""A toy experiment as a background job: what is asked, how far it is, its losses so far.
+"""Requests for toy experiments, and their jobs with the losses so far.
 
 Results lie elsewhere, in `results`.  Needs no torch: pages start and watch, a process of its own
 trains.
@@ -28,20 +28,20 @@ class ToyRequest(background.JobRequest):
 
     @property
     def recipe(self) -> Recipe:
-        """What is trained."""
+        """Return what is trained."""
         return recipes.find_recipe(self.number, self.size)
 
     @property
     def seed_numbers(self) -> tuple[int, ...]:
-        """The number of every seed."""
+        """Return the number of every seed."""
         return tuple(range(self.first_seed, self.first_seed + self.seeds))
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells requests of different kinds apart."""
+        """Return what tells requests of different labs apart."""
         return {"of": "toys"}
 
     def command(self) -> list[str]:
-        """The arguments that train this."""
+        """Return the arguments of the command that trains this."""
         arguments = ["toys", self.number, "--recipe", self.size, "--seeds", str(self.seeds)]
         return [*arguments, *(("--first-seed", str(self.first_seed)) if self.first_seed else ())]
 

@@ -26,12 +26,12 @@ SHIPPED_SEEDS = (0, 1, 2, 3, 4)
 
 
 def shipped_folder() -> Path:
-    """The folder of results that come with the project."""
+    """Return the folder of results that come with the project."""
     return paths.ASSETS / "toys"
 
 
 def own_folder() -> Path:
-    """The folder of results made on this machine."""
+    """Return the folder of results made on this machine."""
     folder = paths.workspace_folder() / "toys" / "stages"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
@@ -67,13 +67,13 @@ def write_result(folder: Path, result: StageResult, tensors: Mapping[str, Tensor
 def read_result(
     folder: Path, recipe: Recipe, stage: Stage, seeds: Sequence[int]
 ) -> StageResult | None:
-    """What a stage reached, if it is there."""
+    """Read the result of a stage; None if there is none."""
     stored = atomic_files.read_json(folder / f"{recipe.key(stage, tuple(seeds))}.json")
     return StageResult(**stored) if stored else None
 
 
 def load_weights(folder: Path, key: str) -> dict[str, Tensor]:
-    """The tensors of a stage, seeds in front."""
+    """Load the tensors of a stage, (s, …) each."""
     from safetensors.torch import load_file
 
     return load_file(folder / f"{key}.safetensors")
@@ -82,13 +82,13 @@ def load_weights(folder: Path, key: str) -> dict[str, Tensor]:
 def completed_stages(
     folder: Path, recipe: Recipe, seeds: Sequence[int]
 ) -> list[tuple[Stage, StageResult]]:
-    """The stages of an experiment that are there, in its order."""
+    """Return the stages of an experiment that have results, in its order."""
     pairs = ((stage, read_result(folder, recipe, stage, seeds)) for stage in recipe.stages)
     return [(stage, result) for stage, result in pairs if result]
 
 
 def seed_sets(folder: Path, recipe: Recipe) -> list[tuple[int, ...]]:
-    """The seeds with which an adaptation of this experiment was trained, every set once.
+    """Return the sets of seeds with which an adaptation of this experiment was trained.
 
     The pretraining does not count: experiments share it.
     """
@@ -123,14 +123,14 @@ class ResultRow:
     constant: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """The row as the command line prints it."""
+        """Return the row as the command line prints it."""
         value = {"mean": self.mean, "low": self.low, "high": self.high, "seeds": self.seeds}
         fields = ("model", "adaptation", "trained_on", "task", "numbers", "paper", "constant")
         return {name: getattr(self, name) for name in fields} | {"exact_match": value}
 
 
 def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[ResultRow]:
-    """The table of an experiment, as far as it has come; intervals cannot leave 0 to 100."""
+    """Yield the table of an experiment as far as it is trained; intervals stay within 0 to 100."""
     shape = recipe.shape
     model = f"{shape.layers} layer{'s' * (shape.layers > 1)}, {shape.heads} head"
     model += f"{'s' * (shape.heads > 1)}, width {shape.width}"

@@ -26,7 +26,7 @@ BETAS = (0.9, 0.95)
 
 @dataclass(frozen=True)
 class TrainedStage:
-    """What a stage made: tensors with seeds in front, losses on the way, seconds it took."""
+    """The result of a stage: tensors (s, …), losses on the way, seconds it took."""
 
     tensors: dict[str, Tensor]
     losses: list[tuple[int, list[float]]]
@@ -56,7 +56,7 @@ class StageProgress:
 def initial_tensors(
     shape: ToyShape, stage: Stage, seeds: Sequence[int], base: model.Tensors | None
 ) -> Tensors:
-    """What a stage trains, at its initial values."""
+    """Return what a stage trains, at its initial values (s, …)."""
     if stage.kind == "pretrain":
         return model.init_model(shape, seeds)
     assert base is not None, "an adaptation needs a pretrained model"
@@ -77,7 +77,7 @@ def stage_logits(
     tokens: Tensor,
     trace: model.AttentionTrace | None = None,
 ) -> Tensor:
-    """Scores of the adapted model: what a stage of this kind trained, on top of the base."""
+    """Return scores (s, b, t, words) of the base adapted by what a stage of this kind trained."""
     if kind in ("pretrain", "full") or base is None:
         return model.logits(shape, trained, tokens, trace=trace)
     if kind == "prefix":
@@ -135,7 +135,7 @@ def train_stage(
 
 
 def _optimiser(stage: Stage, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:
-    """AdamW; a model's linear layers decay by 0.1, an adapter by its usual 0.01."""
+    """Build AdamW; a model's linear layers decay by 0.1, an adapter by its usual 0.01."""
     full_model = stage.kind in ("pretrain", "full")
     groups = [
         {
@@ -148,7 +148,7 @@ def _optimiser(stage: Stage, parameters: Mapping[str, Tensor]) -> torch.optim.Op
 
 
 def _batch(length: int, task: str, rngs: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
-    """Inputs and answers (s, b, n), each seed its own."""
+    """Draw inputs and answers (s, b, n), each seed its own."""
     inputs = [digits.sample_inputs(BATCH_SIZE, length, rng, test=False) for rng in rngs]
     answers = [digits.task_answers(x, task, rng) for x, rng in zip(inputs, rngs, strict=True)]
     return torch.stack(inputs), torch.stack(answers)
@@ -158,7 +158,7 @@ def _batch(length: int, task: str, rngs: Sequence[torch.Generator]) -> tuple[Ten
 def exact_match(
     shape: ToyShape, kind: str, trained: Mapping[str, Tensor], base: model.Tensors | None, task: str
 ) -> list[float]:
-    """Percent of test sequences each seed answers right in full; the same ones for all seeds."""
+    """Return the percentage of test sequences that each seed answers right in full."""
     rng = torch.Generator().manual_seed(20_231_019)
     inputs = digits.sample_inputs(TEST_SEQUENCES, shape.length, rng, test=True)
     answers = digits.task_answers(inputs, task)
@@ -169,7 +169,7 @@ def exact_match(
 
 
 def _first_seed(tensors: Mapping[str, Tensor]) -> Tensors:
-    """The tensors of the first seed alone."""
+    """Return the tensors (1, …) of the first seed."""
     return {name: tensor[:1] for name, tensor in tensors.items()}
 
 
@@ -181,7 +181,7 @@ def greedy_answers(
     base: model.Tensors | None,
     inputs: Tensor,
 ) -> Tensor:
-    """Greedy answers (b, n) of the first seed to inputs (b, n)."""
+    """Answer inputs (b, n) by the first seed, greedily: (b, n)."""
     base, tokens = None if base is None else _first_seed(base), inputs[None]
     for _ in range(shape.length):
         logits = stage_logits(shape, kind, _first_seed(trained), base, tokens)
@@ -197,7 +197,7 @@ def attention_weights(
     base: model.Tensors | None,
     input_digits: Tensor,
 ) -> list[Tensor]:
-    """What each layer's heads of the first seed look at, (h, q, m + t), reading digits (t,)."""
+    """Return each layer's attention weights (h, q, m + t) of the first seed over digits (t,)."""
     trace = model.AttentionTrace()
     base = None if base is None else _first_seed(base)
     stage_logits(shape, kind, _first_seed(trained), base, input_digits[None, None], trace)
