@@ -19,6 +19,7 @@ class DataToTextTask(Task):
     """Something with a structure → text."""
 
     kind = "generate"
+    downloaded = True
     main_metric = "bleu"
     max_new_tokens = 128
 
