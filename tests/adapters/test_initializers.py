@@ -35,14 +35,14 @@ def test_rows_of_a_table_come_twice_only_where_it_is_too_short():
 
 def test_given_values_go_to_every_member_and_can_be_changed_alone():
     values = torch.tensor([1.0, 2.0])
-    made = SeededInitializer([0, 1], 2).repeat_values(values)
-    made[0, 0] += 1
+    drawn = SeededInitializer([0, 1], 2).repeat_values(values)
+    drawn[0, 0] += 1
     assert values.tolist() == [1, 2]
-    assert made[1, 1].tolist() == [1, 2]
+    assert drawn[1, 1].tolist() == [1, 2]
 
 
 def test_on_meta_there_are_shapes_and_no_numbers():
     initializer = SeededInitializer([0, 1], 3, "meta")
-    for made in (initializer.normal(4, std=1.0), initializer.constant(4, value=1.0)):
-        assert made.shape == (2, 3, 4)
-        assert made.device.type == "meta"
+    for drawn in (initializer.normal(4, std=1.0), initializer.constant(4, value=1.0)):
+        assert drawn.shape == (2, 3, 4)
+        assert drawn.device.type == "meta"

@@ -221,13 +221,13 @@ def make_images(runs):
 
 
 def make_toy():
-    """The quick recipe's three stages, of one step each in name only: as many as they say."""
+    """Train the three stages of the quick recipe, one seed."""
     from peftcore.toys import experiments, live, recipes, results
 
     chosen, seeds = recipes.recipe("01", "quick"), (0,)
-    told = live.Teller(chosen, seeds)
-    experiments.perform(chosen, seeds, results.own(), report=told.report, stop=told.stop)
-    told.end("done")
+    reporter = live.Teller(chosen, seeds)
+    experiments.perform(chosen, seeds, results.own(), report=reporter.report, stop=reporter.stop)
+    reporter.end("done")
 
 
 def make_sweep(runs):

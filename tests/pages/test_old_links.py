@@ -1,4 +1,4 @@
-"""Every address that pages of commit e6a3bd9 made opens its page and shows what it did then."""
+"""Every address of the pages of commit e6a3bd9 opens its page and shows what it did then."""
 
 import pytest
 from streamlit.testing.v1 import AppTest

@@ -1,4 +1,4 @@
-"""The workspace that the code of commit e6a3bd9 made (tests/old_workspace), unpacked for a test."""
+"""The workspace of commit e6a3bd9 (tests/old_workspace), unpacked for a test."""
 
 import json
 import os

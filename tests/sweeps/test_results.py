@@ -27,7 +27,7 @@ def test_equal_runs_are_equal_in_scores_and_in_every_number(stores):
     assert (row.largest, row.adapters) == (0.0, True)
 
 
-def test_the_largest_difference_of_a_score_is_told(stores):
+def test_the_largest_difference_of_a_score_is_named(stores):
     here, there, cell = stores
     run = there.open(cell.spec.id)
     scores = run.scores()

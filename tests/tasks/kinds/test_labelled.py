@@ -17,7 +17,7 @@ def rows(*labels):
     return [{"one": " a ", "two": "b", "label": label} for label in labels]
 
 
-def test_fields_are_told_by_their_words_and_kept_as_parts(invented):
+def test_fields_are_named_by_their_words_and_kept_as_parts(invented):
     invented("pairs", train=rows(0, 1))
     first, second = Pairs().load("train")
     assert first.source == "pair first: a second: b"
