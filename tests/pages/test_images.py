@@ -1,15 +1,46 @@
-"""Methods side by side, and what editing found."""
+"""The Images page, run in full without a browser, on the runs and figures that ship."""
 
 import shutil
 from dataclasses import asdict
 
 import pytest
-from support.images_page import opened, sound, words
+from streamlit.testing.v1 import AppTest
 
+from app import nav
+from app.labs.images import selection
+from app.ui.errors import log_file
+from peftcore import paths
 from peftcore.labs.images import results_store, summary
 from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def opened(view, **more):
+    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
+    page.run()
+    page.query_params.clear()
+    page.query_params["images.view"] = view
+    for name, value in more.items():
+        page.query_params[f"images.{name}"] = value
+    page.switch_page(nav.find_page("images").script_path).run()
+    return sound(page)
+
+
+def sound(page):
+    assert not page.exception
+    assert not log_file().exists(), log_file().read_text()
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    return "\n".join(str(found.value) for kind in kinds for found in kind)
 
 
 def test_methods_stand_side_by_side_with_their_scores():
@@ -34,6 +65,59 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
     table = page.dataframe[-1].value
     assert len(table) == len(summary.ranked_orders(figure))
     assert "5 seeds" in words(page)
+
+
+def test_an_address_names_the_task_by_its_id():
+    page = opened("Editing", task="pictures_style")
+    style = next(
+        r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
+    )
+    assert page.selectbox[0].value == style.id
+    assert "Facts as asked" in page.segmented_control(key=f"images.eye.{style.id}").options
+    page.segmented_control(key="images.view").set_value("Methods").run()
+    assert page.segmented_control(key="images.task").value == "pictures_style"
+
+
+def test_an_address_of_old_names_its_task_still():
+    page = opened("Editing", weighed="pictures_concept")
+    assert page.segmented_control(key="images.task").value == "pictures_concept"
+    assert page.query_params["images.task"] == "pictures_concept"
+    assert "images.weighed" not in page.query_params
+
+
+def test_a_view_of_atoms_says_which_task_has_none():
+    page = opened("Editing", task="pictures_digit_alone")
+    told = words(page).replace("\\", "")
+    assert "No atoms of “Unseen digit, nothing rehearsed” are at hand" in told
+    assert page.segmented_control(key="images.task").value == "pictures_digit"
+
+
+def test_every_view_asks_to_wait_before_it_loads_a_model():
+    for view in ("Fewer atoms", "Layers", "Single atoms", "Concept and style"):
+        page = opened(view)
+        assert any(button.label == "Start now" for button in page.button), view
+
+
+def test_the_slider_draws_with_fewer_atoms():
+    page = opened("Fewer atoms")
+    page.button(key="images.start").click().run()
+    sound(page)
+    line = page.dataframe[-1].value
+    assert list(line["Atoms kept"])[:3] == [0, 1, 2]
+    assert line["Pictures changed"].iloc[0] == 0
+    share = line["As asked (%)"]
+    assert share.iloc[0] <= 20
+    assert share.iloc[-1] >= 70
+
+
+def test_words_the_base_does_not_know_are_refused_in_a_sentence():
+    page = opened("Layers")
+    page.button(key="images.start").click().run()
+    page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN_WORDS).run()
+    page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
+    assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
+    page.text_input(key="images.own.pictures_digit").set_value("draw a three five").run()
+    assert "Not judged: the prompt does not name just one digit" in words(sound(page))
 
 
 @pytest.fixture

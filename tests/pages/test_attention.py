@@ -1,9 +1,36 @@
-"""Heads before and after an adapter, shown."""
+"""The Attention page, run in full without a browser."""
+
+import json
 
 import pytest
-from support.attention_page import charts, opened, sound, started, words
+from streamlit.testing.v1 import AppTest
 
 from app.labs.attention import views
+from app.state import cache
+from app.ui.errors import log_file
+from peftcore import paths
+from peftcore.runs.store import RunStore
+
+
+def shipped(method):
+    """The id of the shipped run of a method on the entailment task, a single adapter per seed."""
+    return next(
+        run.id
+        for run in RunStore().all()
+        if run.demo
+        and (run.spec.method, run.spec.task, run.spec.base) == (method, "miniworld_nli", "tiny-t5")
+        and run.spec.population.vertices == 1
+    )
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+@pytest.fixture
+def no_runs(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
 
 
 @pytest.fixture
@@ -14,6 +41,34 @@ def shelf(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
 
 
+def opened(**query):
+    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
+    page.switch_page(str(paths.ROOT / "pages" / "attention.py"))
+    for name, value in query.items():
+        page.query_params[name] = value
+    return sound(page.run())
+
+
+def started(**query):
+    page = opened(**query)
+    return sound(page.button(key="attention.start").click().run())
+
+
+def sound(page):
+    assert not log_file().exists(), log_file().read_text()
+    assert not page.exception
+    return page
+
+
+def charts(page):
+    return [json.loads(found.proto.spec) for found in page.get("plotly_chart")]
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error, page.text)
+    return "\n".join(str(found.value) for kind in kinds for found in kind).replace("\\", "")
+
+
 def view(page, name):
     return sound(page.segmented_control(key="attention.view").set_value(name).run())
 
@@ -22,6 +77,13 @@ def tabled(page, chart):
     """A chart's numbers, which are made once somebody opens them."""
     page.session_state[f"{chart}.opened"] = True
     return sound(page.run()).dataframe[0].value
+
+
+def test_first_paint_offers_everything_and_records_nothing():
+    page = opened()
+    assert page.selectbox(key="attention.run").value == shipped("prefix_tuning")
+    assert "being loaded in the background" in words(page)
+    assert not charts(page)
 
 
 def test_a_shipped_prefix_is_shown_beside_its_text():
@@ -59,6 +121,15 @@ def test_learnt_positions_can_be_left_out():
     ticks = charts(page)[1]["layout"]["xaxis"]["ticktext"]
     assert "<i>P1</i>" not in ticks
     assert "<i>&lt;/s&gt;</i>" in ticks
+
+
+def test_two_runs_are_compared_on_the_union_of_their_positions():
+    prefix = shipped("prefix_tuning")
+    page = started(run=prefix)
+    page.selectbox(key=f"attention.against.{prefix}").set_value(shipped("prompt_tuning")).run()
+    page.segmented_control(key="attention.show").set_value("Change").run()
+    ticks = charts(sound(page))[1]["layout"]["xaxis"]["ticktext"]
+    assert {"<i>P1</i>", "<i>S1</i>"} <= set(ticks)
 
 
 def test_layer_and_head_are_chosen_by_number():
@@ -104,6 +175,30 @@ def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_runs, shelf)
     overview, head = charts(sound(page))
     assert "untouched" in overview["layout"]["title"]["text"]
     assert not any("<s" in label for label in head["layout"]["xaxis"]["ticktext"])
+
+
+def test_an_own_answer_is_said_to_be_one():
+    page = started()
+    reads = next(c for c in page.segmented_control if c.label == "The decoder reads")
+    sound(reads.set_value("Its own answer").run())
+    assert "greedy answer of Prefix tuning" in words(page)
+
+
+def test_text_too_long_to_be_seen_is_refused_with_a_way_out():
+    page = started()
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("a dog and " * 100).run()
+    assert "measure whole data sets" in words(sound(page))
+
+
+def test_without_text_it_says_what_to_do(no_runs):
+    page = opened()
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    assert "Type a text" in words(sound(page))
+
+
+def test_an_unknown_run_in_the_address_is_said():
+    assert "No run '000000000000'" in words(opened(run="000000000000"))
 
 
 def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():

@@ -1,9 +1,34 @@
-"""What a prefix can and cannot do, shown."""
+"""The Limits page, run in full without a browser, on the demo runs and on none."""
 
 import json
 
 import pytest
-from support.limits_page import opened, words
+from streamlit.testing.v1 import AppTest
+
+from app.labs.limits import cache as limits_cache
+from app.state import cache
+from peftcore import paths
+from peftcore.runs.store import RunStore
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+
+
+def opened(started=True):
+    page = AppTest.from_file(str(paths.ROOT / "app" / "main.py"), default_timeout=120)
+    page.switch_page(str(paths.ROOT / "pages" / "limits.py")).run()
+    if started:
+        page.button(key="limits.start").click().run()
+    assert not page.exception
+    assert "Something went wrong" not in words(page)
+    return page
+
+
+def words(page):
+    kinds = (page.markdown, page.caption, page.info, page.warning, page.error)
+    return "\n".join(str(found.value) for kind in kinds for found in kind)
 
 
 def choose(page, key, value):
@@ -19,6 +44,18 @@ def residuals(page):
 
 def spec(page, place=0):
     return json.loads(page.get("plotly_chart")[place].proto.spec)
+
+
+def test_without_runs_it_says_what_to_do_next(monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+    assert "No adapter to look into yet" in words(opened(started=False))
+
+
+def test_methods_without_effect_on_layers_are_not_offered():
+    methods = {run.spec.method for run in limits_cache.candidate_runs()}
+    assert {"prefix_tuning", "lora"} <= methods
+    assert not {"prompt_tuning", "spt", "linear_probe"} & methods
+    assert limits_cache.has_prefix(limits_cache.candidate_runs()[0])
 
 
 def test_a_trained_prefix_keeps_the_order_and_lora_does_not():
