@@ -23,7 +23,7 @@ st.caption(
     f"{example_browser.KINDS[task.kind]} Main measure: {find_measure(task.main_metric).title}. "
     f"Source: {widgets.escape_markdown(task.source_note.rstrip('.'))}."
 )
-if not cache.has_local_data(task.name):
+if not task.available():
     widgets.empty_state(
         "These examples are not on this machine",
         f"Set PEFTCORE_DATA to a folder that holds `{task.name}`, or fetch them over the network.",

@@ -11,6 +11,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import pytest
 from support.bases import build_tiny
 
+collect_ignore = ["additions"]  # files that a test puts into a copy of the tree
+
 
 @pytest.hookimpl(tryfirst=True)  # before groups are read
 def pytest_collection_modifyitems(items):

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import setuptools
 
-from peftcore import paths
-
 PROJECT = Path(__file__).parents[1]
 
 
@@ -40,22 +38,6 @@ def test_every_folder_of_source_is_installed(arguments):
     }
     assert found <= set(arguments["packages"])
     assert all((PROJECT / folder).is_dir() for folder in arguments["package_dir"].values())
-
-
-def test_run_from_its_folder_everything_lies_in_it(monkeypatch):
-    monkeypatch.delenv("PEFTCORE_DATA", raising=False)
-    assert not paths.INSTALLED
-    assert paths.data_folder() == PROJECT / "data"
-    assert (paths.PAGES / "home.py").is_file()
-
-
-def test_installed_data_lie_in_the_users_own_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "INSTALLED", True)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    for name in ("PEFTCORE_DATA", "PEFTCORE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    assert paths.data_folder() == tmp_path / "adapter-lab" / "data"
-    assert paths.workspace_folder() == tmp_path / "adapter-lab" / "workspace"
 
 
 @pytest.mark.slow

@@ -22,7 +22,6 @@ from app.state import heavy_imports
 from app.state.costs import CostEstimator, load_base_model
 from peftcore import paths
 from peftcore import tasks as task_list
-from peftcore.data import sources
 from peftcore.data.task import Example, Split, Task
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run, RunStore
@@ -107,13 +106,8 @@ def list_tasks() -> list[Task]:
     found = [task_list.find_task(name) for name in task_list.task_names()]
     return sorted(
         found,
-        key=lambda task: (not has_local_data(task.name), not task.name.startswith("miniworld_")),
+        key=lambda task: (not task.available(), not task.name.startswith("miniworld_")),
     )
-
-
-def has_local_data(task: str) -> bool:
-    """Return whether a task's rows can be read without a network."""
-    return task.startswith(("miniworld_", "pictures_", "table_")) or sources.is_available(task)
 
 
 @dataclass(frozen=True)

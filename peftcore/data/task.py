@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from peftcore.data import sources
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
 
@@ -79,6 +80,7 @@ class Task(ABC):
     labels: ClassVar[tuple[str, ...]] = ()
     open_labels: ClassVar[bool] = False
     protocol: ClassVar[EpisodeProtocol | None] = None
+    downloaded: ClassVar[bool] = False  # rows lie in the data folder under `name`, or on the hub
     dev_split: ClassVar[Split] = "validation"  # the split that validation examples are sampled from
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
@@ -95,6 +97,10 @@ class Task(ABC):
 
         Shares, accuracies and ROUGE lie in [0, 1], BLEU and chrF in [0, 100].
         """
+
+    def available(self) -> bool:
+        """Return whether the rows can be read now without a network."""
+        return not self.downloaded or sources.is_available(self.name)
 
     def generation_options(self, rows: Sequence[Example], tokenizer: Any) -> dict[str, Any]:
         """Return what `generate` needs beyond the run's own options to answer these rows."""

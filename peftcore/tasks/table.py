@@ -171,6 +171,10 @@ class TableTask(Task):
 
     folder: Path
 
+    def available(self) -> bool:
+        """Return whether the table is still there; somebody may have deleted it."""
+        return self.folder.is_dir()
+
     def load(self, split: Split) -> list[Example]:
         """Return a split's rows in the file's order; to score, texts of one input are grouped."""
         rows, bad = parse_json_lines((self.folder / f"{split}.jsonl").read_bytes())

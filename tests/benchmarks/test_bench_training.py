@@ -51,21 +51,3 @@ def test_a_step_is_held_against_its_floor_for_every_method(mine):
     } - {"spt", "prefix_tuning"}
     assert {row["floor"] for row in rows if row["method"] == "sparsefit"} == {"floor, with weights"}
     assert all(row["times_the_floor"] > 0 for row in rows)
-
-
-def test_half_precision_is_held_against_single_from_the_same_start(mine):
-    words = ["--method", "lora", "--count", "2", "--steps", "4", "--looks", "2"]
-    rows = asked("precision", *mine, *words)["rows"]
-    assert [row["step"] for row in rows] == [0, 2, 4]
-    assert all(0 <= row["apart"] < 0.05 * row["fp32"] for row in rows)
-    assert all(row["times_faster"] > 0 for row in rows)
-
-
-@pytest.mark.filterwarnings("ignore")  # of the tracer's own
-def test_a_compiled_model_is_held_against_a_plain_one(tmp_path, monkeypatch):
-    words = ["--alone", "--rounds", "1", "--count", "1"]
-    words += ["--backend", "eager"]  # which needs no compiler
-    [row] = asked("compile", *saved("bert", tmp_path, monkeypatch), *words)["rows"]
-    assert row["what"] == "model alone"
-    assert row["graphs"] > 0
-    assert row["times_faster"] > 0

@@ -36,6 +36,21 @@ class Toy(Task):
         return {}
 
 
+def test_rows_a_task_makes_itself_can_be_had_at_any_time(monkeypatch, tmp_path):
+    monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path / "nothing"))
+    assert Toy(["no"]).available()
+
+
+def test_downloaded_rows_can_be_had_once_their_folder_is_there(monkeypatch, tmp_path):
+    class Fetched(Toy):
+        name, downloaded = "fetched", True
+
+    monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
+    assert not Fetched(["no"]).available()
+    (tmp_path / "fetched").mkdir()
+    assert Fetched(["no"]).available()
+
+
 given_labels = some.lists(some.sampled_from(Toy.labels), min_size=1, max_size=40)
 
 

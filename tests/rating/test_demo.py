@@ -1,11 +1,9 @@
-import json
-
 import pytest
 from support.ratings import ME, counted, item, project
 
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import bundle, demo, simulation
+from peftcore.rating import demo, simulation
 from peftcore.runs.store import RunStore
 
 
@@ -87,47 +85,6 @@ def test_the_demo_cannot_be_changed(book):
             change()
 
 
-def test_a_bundle_carries_the_whole_history(home, tmp_path):
-    book = rating.RatingStore()
-    made = project(book, 3)
-    who = rating.sign_in(book, rating.invite(book, ME, made.id, "Ann").token)
-    shown = rating.next_item(book, who)
-    rating.submit_answer(book, who, shown.lease, "neutral", "a")
-    for verdict in ("yes", "no", "weak no"):
-        rating.submit_rating(book, who, shown.lease, rating.Judgement(verdict=verdict), verdict)
-    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
-    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
-    lines = list(bundle.dump_project(book, ME, made.id))
-    other = rating.RatingStore(f"sqlite:///{tmp_path / 'other.sqlite'}")
-    project(other, 2)  # so that numbers differ
-    assert bundle.load_project(other, ME, lines) == made
-    assert bundle.load_project(other, ME, lines) == made  # again: left as it is
-    table = rating.verdict_table(other, ME, made.id, history=True)
-    assert list(table["verdict"]) == ["yes", "no", "weak no"]
-    assert list(table["current"]) == [False, False, True]
-    assert len(rating.origin_table(other, ME, made.id)) == 3
-    with pytest.raises(rating.NotAllowed):
-        rating.sign_in(other, f"{who.rater}.")
-
-
-def yes():
-    return rating.Judgement(verdict="yes")
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "line 1 is not a row"),
-        ('{"table": "jobs", "id": 1}', "line 1 is not a row"),
-        ('{"table": "rating_items", "x": 1}', "the field 'x'"),
-        ('{"table": "rating_items", "id": "x"}', "holds 0"),
-    ],
-)
-def test_what_is_no_bundle_is_refused(home, line, message):
-    with pytest.raises(BadInput, match=message):
-        bundle.load_project(rating.RatingStore(), ME, [line])
-
-
 def simulated(home, name):
     """A small project rated by the simulation, with ids that count up."""
     book = rating.RatingStore(f"sqlite:///{home / name}", lambda: 1.0, counted())
@@ -135,16 +92,3 @@ def simulated(home, name):
     known = {f"sentence {n} | claim {n}": ("neutral", f"reason {n}") for n in range(3)}
     assert simulation.simulate_raters(book, ME, made.id, known, raters=2) == 6
     return book, made
-
-
-def test_the_simulation_is_seeded_and_says_what_it_is(home):
-    (book, made), (other, _) = simulated(home, "one"), simulated(home, "two")
-    lines = list(bundle.dump_project(book, ME, made.id))
-    assert lines == list(bundle.dump_project(other, ME, made.id))
-    assert rating.find_project(book, ME, made.id).simulated
-    assert json.loads(lines[0])["facts"]["simulated"] is True
-
-
-def test_common_words_are_counted_as_often_as_they_occur():
-    assert simulation.word_overlap_f1("a b b", "a b c") == pytest.approx(2 * 2 / 6)
-    assert simulation.word_overlap_f1("", "a") == 0

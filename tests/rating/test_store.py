@@ -24,10 +24,6 @@ def differences(book):
         return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
 
-def test_the_migrations_make_the_tables(home):
-    assert differences(rating.RatingStore()) == []
-
-
 def test_the_newest_migration_is_the_one_the_book_asks_for():
     settings = Config()
     settings.set_main_option("script_location", "peftcore.rating:migrations")

@@ -3,7 +3,6 @@ from support.ratings import ME, counted, pair, project, rate_next, rater
 
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import scales
 
 
 @pytest.fixture
@@ -13,17 +12,6 @@ def book(home):
 
 def judge(verdict="yes", **more):
     return rating.Judgement(verdict=verdict, **more)
-
-
-def test_nothing_is_shown_or_rated_before_the_own_answer(book):
-    who = rater(book, project(book))
-    shown = rating.next_item(book, who)
-    assert (shown.texts, shown.right_answer) == ((), None)
-    with pytest.raises(rating.NotAllowed, match="answer the question first"):
-        rating.submit_rating(book, who, shown.lease, judge(), "r")
-    shown = rating.submit_answer(book, who, shown.lease, " NEUTRAL ", "a")
-    assert (shown.answer, len(shown.texts)) == ("neutral", 1)
-    assert rating.submit_rating(book, who, shown.lease, judge(), "r").id
 
 
 def test_the_first_answer_stays(book):
@@ -88,14 +76,6 @@ def test_undo_opens_the_item_again_and_keeps_what_was_said(book):
     assert list(every["act"]) == ["rated", "withdrawn"]
 
 
-def test_going_back_shows_what_was_said(book):
-    who = rater(book, project(book))
-    lease = rate_next(book, who, "weak yes")
-    rate_next(book, who)
-    assert [past.verdict for past in rating.past_items(book, who)] == ["weak yes", "yes"]
-    assert rating.go_to_item(book, who, lease).judgement == judge("weak yes")
-
-
 def test_drafts_keep_the_newest_version(book):
     who = rater(book, project(book))
     lease = rating.next_item(book, who).lease
@@ -133,29 +113,3 @@ def test_pairs_are_judged_by_side_and_read_back_by_method(book):
     verdicts = rating.comparison_table(book, ME, made.id)
     assert set(verdicts["winner"]) == {"first"}
     assert list(verdicts["shown_left"] == "second") == lefts
-
-
-@pytest.mark.parametrize(
-    ("mode", "judgement", "message"),
-    [
-        ("single", {"verdict": "yess"}, "did you mean 'yes'"),
-        ("single", {"verdict": "yes", "shortcomings": ["wrong"]}, "no shortcoming 'wrong'"),
-        ("pairwise", {"verdict": "yes"}, "known: left, right, tie"),
-        ("likert", {"scales": {"fluent": 3}}, "missing: justifies, makes_sense, new_information"),
-        ("likert", {"scales": dict.fromkeys(rating.DIMENSIONS, 6)}, r"must lie in \[1, 5\]; got 6"),
-    ],
-)
-def test_a_judgement_that_the_mode_does_not_know_is_refused(mode, judgement, message):
-    with pytest.raises(BadInput, match=message):
-        scales.check_judgement(rating.Judgement(**judgement), mode)
-
-
-def test_the_four_points_are_those_of_the_benchmark():
-    scores = [scales.judgement_score({"verdict": verdict}, "single") for verdict in scales.VERDICTS]
-    assert scores == [1, 2 / 3, 1 / 3, 0]
-    four = {"scales": dict.fromkeys(rating.DIMENSIONS, 4)}
-    assert (scales.judgement_score(four, "likert"), scales.judgement_word(four, "likert")) == (
-        0.75,
-        "4.0",
-    )
-    assert scales.judgement_score({"verdict": "tie"}, "pairwise") is None

@@ -179,7 +179,10 @@ def test_importing_twice_is_one_task_and_another_mapping_is_another():
 
 def test_deleting_forgets_the_task():
     name = table.import_table(reviews(), "a", COLUMNS, "classify")
+    task = tasks.find_task(name)
+    assert task.available()
     table.delete_table(name)
+    assert not task.available()
     assert name not in tasks.task_names()
     with pytest.raises(BadInput, match="no task"):
         tasks.find_task(name)

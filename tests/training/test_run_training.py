@@ -1,15 +1,11 @@
-import json
-
 import pytest
 import torch
 from support.bases import build_tiny
 
-from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
-from peftcore.training.checkpoint import load_adapter, save_adapter
-from peftcore.training.planning import build_spec, estimate_cost
-from peftcore.training.predict import PAIR_SEPARATOR, answer_base, answer_texts
+from peftcore.training.checkpoint import load_adapter
+from peftcore.training.planning import build_spec
 from peftcore.training.run_training import execute_run, initialize_from_run
 
 SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
@@ -55,33 +51,6 @@ def test_a_run_ends_with_answers_scores_and_an_adapter(own, base, task):
     assert not (run.folder / "checkpoint.safetensors").exists()
 
 
-@pytest.mark.parametrize("base", ["mine", "reader"])
-def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
-    from peftcore.models.base_model import load
-
-    run = RunStore().create(small(base, task="miniworld_sentiment"))
-    execute_run(run)
-    adapted = load_adapter(run, load(base))
-    answers = run.answers()
-    rows = {row.id: row for row in tasks.find_task("miniworld_sentiment").load("test")}
-    for seed in (0, 1):
-        mine = answers[answers.seed == seed]
-        typed = [
-            PAIR_SEPARATOR.join(rows[i].parts) if base == "reader" else rows[i].source
-            for i in mine.example
-        ]
-        assert answer_texts(run, adapted, typed, seed_index=seed) == list(mine.text)
-
-
-def test_an_adapter_is_refused_on_another_base_of_the_same_shape(own):
-    from peftcore.models.base_model import load
-
-    run = RunStore().create(small())
-    execute_run(run)
-    with pytest.raises(BadInput, match="same shape is not the same model"):
-        load_adapter(run, load("stranger"))
-
-
 def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_result(
     own, tmp_path
 ):
@@ -96,62 +65,6 @@ def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_r
     read = lambda run: (run.folder / "adapter.safetensors").read_bytes()
     assert read(cut) == read(whole)
     assert cut.scores() == whole.scores()
-
-
-def test_what_cannot_work_is_refused_with_the_reason(own):
-    with pytest.raises(BadInput, match="reads but cannot write"):
-        build_spec("reader", "miniworld_venues", "prefix_tuning")
-    with pytest.raises(BadInput, match="needs a base of kind encoder"):
-        build_spec("mine", "miniworld_nli", "linear_probe")
-    with pytest.raises(BadInput, match=r"shots must lie in \[1, 5000\]; got 0"):
-        build_spec("mine", "miniworld_nli", "lora", training={"shots": 0})
-
-
-def test_a_prompt_and_text_longer_than_the_window_are_refused_before_training(own):
-    spec = build_spec(
-        "reader", "miniworld_nli", "prompt_tuning", {"length": 200}, {"seeds": 1}, SMALL
-    )
-    with pytest.raises(BadInput, match="reader has 256: shorten the text or the prompt"):
-        execute_run(RunStore().create(spec))
-
-
-def test_equal_requests_are_one_run(own):
-    rate = build_spec("mine", "miniworld_nli", "lora").training.learning_rate
-    asked = build_spec(
-        "mine", "miniworld_nli", "lora", {"rank": 8}, training={"learning_rate": rate}
-    )
-    assert asked.id == build_spec("mine", "miniworld_nli", "lora").id
-    assert json.loads(asked.canonical())["settings"]["alpha"] == 16.0
-
-
-def test_an_estimate_states_exact_numbers(own):
-    from peftcore.models.base_model import load
-
-    found = estimate_cost(small(), load("mine"))
-    sites, heads, length, width = 6, 2, 10, 8
-    assert found.trainable == sites * 2 * heads * length * width
-    assert found.total == build_tiny("t5").parameter_count
-    assert found.seconds > 0
-
-
-def test_typed_text_is_answered_by_the_untouched_base_or_refused():
-    assert isinstance(answer_base(build_tiny("t5"), ["hello"], 4)[0], str)
-    with pytest.raises(BadInput, match="cannot write"):
-        answer_base(build_tiny("bert"), ["hello"])
-    with pytest.raises(BadInput, match="type a text first"):
-        answer_base(build_tiny("t5"), [" "])
-
-
-def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):
-    on_writer = build_spec("mine", "miniworld_nli", "lora").training.learning_rate
-    on_reader = build_spec("reader", "miniworld_nli", "lora").training.learning_rate
-    assert (on_writer, on_reader) == (0.005, 0.002)
-    assert (
-        build_spec(
-            "reader", "miniworld_nli", "lora", training={"learning_rate": 0.1}
-        ).training.learning_rate
-        == 0.1
-    )
 
 
 def test_a_simplex_keeps_what_every_copy_of_dev_said(own):
@@ -206,36 +119,6 @@ def test_a_start_that_does_not_fit_is_refused(own):
         initialize_from_run(build_adapted(base, small(start=first.id)), first, base)
     with pytest.raises(BadInput, match="trained on mine"):
         small("stranger", start=first.id)
-
-
-def test_exact_zeros_are_not_stored(own):
-    from safetensors import safe_open
-
-    from peftcore.models.base_model import load
-
-    base, run = load("mine"), RunStore().create(small(method="lora"))
-    execute_run(run)
-    adapted = load_adapter(run, base)
-    full = (run.folder / "adapter.safetensors").stat().st_size
-    name = next(iter(adapted.tensors))
-    kept = torch.zeros_like(adapted.tensors[name])
-    kept.flatten()[::9] = adapted.tensors[name].flatten()[::9].detach()
-    adapted.tensors[name].data = kept
-    save_adapter(run, adapted, base)
-    with safe_open(run.folder / "adapter.safetensors", "pt") as file:
-        assert name not in file.keys()  # noqa: SIM118
-    assert torch.equal(load_adapter(run, base).tensors[name], kept)
-    assert (run.folder / "adapter.safetensors").stat().st_size < full
-
-
-def test_settings_that_only_a_simplex_has_make_no_other_run_of_a_single_adapter(own):
-    other = build_spec("mine", "miniworld_nli", "lora", None, {"draw": "layer"}, {"copies": 4})
-    assert other.id == build_spec("mine", "miniworld_nli", "lora").id
-    simplex = [
-        build_spec("mine", "miniworld_nli", "lora", None, {"vertices": 2, "draw": draw}).id
-        for draw in ("row", "layer")
-    ]
-    assert simplex[0] != simplex[1]
 
 
 def test_a_run_keeps_the_adapters_it_had_on_its_way(own):

@@ -155,7 +155,7 @@ def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
 
 def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
     """Offer a task's examples and typed text; return the task's name and the text to read."""
-    names = [task.name for task in cache.list_tasks() if cache.has_local_data(task.name)]
+    names = [task.name for task in cache.list_tasks() if task.available()]
     first_task = after.run.spec.task if after.run else names[0]
     names = [first_task, *(name for name in names if name != first_task)]
     left, right = st.columns([1, 2])

@@ -78,9 +78,7 @@ def _pick_spec() -> RunSpec:
     kinds = METHODS[METHOD].kinds
     base_names = [info.name for info in cache.list_bases() if info.kind in kinds]
     mapped_bases = [name for name in base_names if selection.has_shipped_map(name)]
-    task_names = [
-        task.name for task in cache.list_tasks() if task.labels and cache.has_local_data(task.name)
-    ]
+    task_names = [task.name for task in cache.list_tasks() if task.labels and task.available()]
     left, right = st.columns(2)
     key = "components.grid.base"
     base = left.selectbox(

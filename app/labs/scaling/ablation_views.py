@@ -199,7 +199,7 @@ def show_transfer(subject: ScalingSubject) -> None:
 def _tasks_for_base(base: str) -> list[str]:
     """Return the tasks with local data that this base can do."""
     encoder = base in catalog.base_names() and catalog.describe_base(base).kind == "encoder"
-    at_hand = [task for task in cache.list_tasks() if cache.has_local_data(task.name)]
+    at_hand = [task for task in cache.list_tasks() if task.available()]
     return [task.name for task in at_hand if task.labels or not encoder]
 
 

@@ -19,6 +19,7 @@ class DataToTextTask(Task):
     """Structured data → text."""
 
     kind = "generate"
+    downloaded = True
     main_metric = "bleu"
     max_new_tokens = 128
 

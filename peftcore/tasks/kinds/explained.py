@@ -20,6 +20,7 @@ class ExplainedTask(Task):
     """A label and its explanation; the benchmark reports its validation split."""
 
     kind = "explain"
+    downloaded = True
     main_metric = "accuracy"
     max_new_tokens = 100
     protocol: ClassVar[EpisodeProtocol | None] = EpisodeProtocol(train=48, dev=350)

@@ -15,6 +15,7 @@ class LabelledTextTask(Task):
     """One or two texts → one of a few labels, which the data number from 0."""
 
     kind = "classify"
+    downloaded = True
     max_new_tokens = 16
     columns: ClassVar[tuple[str, ...]]  # fields of the texts, in the order of the template
     words: ClassVar[tuple[str, ...]] = ()  # what the template calls them; empty: as the fields

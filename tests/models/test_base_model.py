@@ -1,0 +1,49 @@
+"""A loaded base is frozen, known by its weights, and computes what the library does."""
+
+import copy
+
+import pytest
+import torch
+from support.bases import build_tiny
+
+from peftcore.errors import BadInput
+from peftcore.models.base_model import FusedGELU, load, restore_library_modules
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A folder of models of one's own with one random T5."""
+    base = build_tiny("t5")
+    base.model.save_pretrained(tmp_path / "mine")
+    base.tokenizer.save_pretrained(tmp_path / "mine")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+    return tmp_path
+
+
+def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(shelf):
+    base = load("mine")
+    assert not base.model.training
+    assert not any(p.requires_grad for p in base.model.parameters())
+    assert base.fingerprint == build_tiny("t5").fingerprint
+    assert base.fingerprint != build_tiny("t5", seed=1).fingerprint
+
+
+def test_pickled_weights_are_not_read(shelf):
+    import torch
+
+    (shelf / "mine" / "model.safetensors").unlink()
+    torch.save({}, shelf / "mine" / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="cannot be loaded"):
+        load(str(shelf / "mine"))
+
+
+def test_a_base_computes_what_the_library_does(tiny):
+    ours = tiny("gpt2").model
+    theirs = restore_library_modules(copy.deepcopy(ours))
+    ids = torch.tensor([[3, 4, 5]])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            ours(input_ids=ids).logits, theirs(input_ids=ids).logits, rtol=1e-4, atol=1e-5
+        )
+    assert any(isinstance(m, FusedGELU) for m in ours.modules())
+    assert not any(isinstance(m, FusedGELU) for m in theirs.modules())

@@ -1,0 +1,58 @@
+"""Examples as batches of every kind of base: padding, masks, targets, and the window."""
+
+import pytest
+
+from peftcore.data.task import Example
+from peftcore.errors import BadInput
+from peftcore.models.batching import IGNORE_INDEX, ExampleBatcher
+
+SHORT = Example("1", "ab", "c", "yes", parts=("a", "b"))
+LONG = Example("2", "abcd", "de", "no", parts=("ab", "cd"))
+
+
+def test_an_encoder_decoder_reads_the_source_and_writes_the_target_to_its_end(tiny):
+    batch = ExampleBatcher(tiny("t5"), ()).batch([SHORT, LONG])
+    assert batch.attention_mask.tolist() == [[1, 1, 1, 0, 0], [1] * 5]  # two or four signs, and eos
+    assert batch.input_ids[0, 3:].tolist() == [0, 0]
+    eos = tiny("t5").tokenizer.eos_token_id
+    assert batch.targets[0].tolist()[1:] == [eos, IGNORE_INDEX]
+    assert batch.targets[1, -1] == eos
+
+
+def test_a_decoder_is_padded_on_the_left_and_asked_for_its_target_alone(tiny):
+    base = tiny("gpt2")
+    batch = ExampleBatcher(base, ()).batch([SHORT, LONG])
+    assert batch.attention_mask[0].tolist() == [0, 0, 0, *[1] * 6]  # bos, ab, line break, c, eos
+    assert batch.input_ids[:, -1].tolist() == [base.tokenizer.eos_token_id] * 2
+    assert batch.targets[0, 0] == IGNORE_INDEX
+    assert batch.targets.shape == (2, 3)
+
+
+def test_an_encoder_knows_which_text_a_token_is_of_and_the_number_of_the_label(tiny):
+    batch = ExampleBatcher(tiny("bert"), ["no", "yes"]).batch([SHORT, LONG])
+    assert batch.class_labels.tolist() == [1, 0]
+    assert batch.text_numbers[1].tolist() == [0, 1, 1, 0, 2, 2, 0]  # cls ab sep cd sep
+    assert batch.token_type_ids[1].tolist() == [0, 0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("family", ["t5", "bert", "gpt2"])
+def test_without_targets_there_are_none(tiny, family):
+    batch = ExampleBatcher(tiny(family), ["no", "yes"]).batch([SHORT], with_targets=False)
+    assert batch.targets is None
+    assert batch.class_labels is None
+
+
+def test_text_prompt_and_answer_must_fit_into_the_window(tiny):
+    base = tiny("gpt2")  # 256 positions
+    text = Example("3", "a" * 250, "b")  # bos, text, line break; then b and eos
+    assert ExampleBatcher(base, (), prompt_length=2).batch([text]).input_ids.shape == (1, 254)
+    with pytest.raises(BadInput, match=r"needs 257 positions .*252 of text, 3 of soft prompt"):
+        ExampleBatcher(base, (), prompt_length=3).batch([text])
+
+
+def test_repeating_puts_all_rows_one_after_another(tiny):
+    batch = ExampleBatcher(tiny("t5"), ()).batch([SHORT, LONG])
+    again = batch.repeated(2)
+    assert again.input_ids[:2].equal(batch.input_ids)
+    assert again.input_ids[2:].equal(batch.input_ids)
+    assert again.class_labels is None

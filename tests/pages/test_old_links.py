@@ -1,0 +1,52 @@
+"""Every address of the pages of commit e6a3bd9 opens its page and shows what it did then."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+from support.old_workspace import EXPECTED, old, old_home  # noqa: F401
+from support.pages import MAIN, open_page, sound, words
+
+from app.ui.errors import log_file
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """Nothing is loaded in the background, and no worker takes the job that waits."""
+    monkeypatch.setenv("PEFTCORE_WARM", "0")
+    monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
+    monkeypatch.setattr("app.training.run_panel.restart_missing_workers", lambda *_: 0)
+
+
+def test_toy_results_of_ones_own_can_be_chosen():
+    app = open_page("toys", **{"toys.experiment": "01"})
+    [key] = [key for key in app.session_state._state.filtered_state if ".source." in key]
+    app.session_state[key] = "Yours, quick"
+    app.run()
+    assert sound(app)
+    assert any(frame.value.shape[0] >= 3 for frame in app.dataframe)  # a row for each stage
+
+
+def as_rater(query):
+    """The app as a rater's link opens it."""
+    app = AppTest.from_file(MAIN, default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def name(link):
+    return "-".join((link["page"], *link["query"].values()))[:60]
+
+
+@pytest.mark.parametrize("link", EXPECTED["links"], ids=name)
+def test_an_old_address_shows_what_it_did(link):
+    query = link["query"]
+    app = as_rater(query) if "r" in query else open_page(link["page"], **query)
+    assert sound(app), log_file().read_text() if log_file().exists() else app.exception
+    assert [title.value for title in app.title] == link["titles"]
+    chosen = app.session_state._state.filtered_state
+    assert {key: chosen.get(key) for key in link["state"]} == link["state"]
+    assert "asks for" not in words(app)  # nothing in the address was refused
+    # A toy experiment has its curves from its job, and was none then; its results are there.
+    curves = query == {"toys.experiment": "01"}
+    assert len(app.get("plotly_chart")) == link["charts"] - curves
+    assert len(app.dataframe) == link["tables"]

@@ -1,0 +1,54 @@
+"""Projects as files: whole histories, and nothing believed."""
+
+import pytest
+from support.ratings import ME, project
+
+from peftcore import rating
+from peftcore.errors import BadInput
+from peftcore.rating import bundle, demo
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    return demo.open_rating_store(f"sqlite:///{tmp_path_factory.mktemp('book') / 'lab.sqlite'}")
+
+
+def test_a_bundle_carries_the_whole_history(home, tmp_path):
+    book = rating.RatingStore()
+    made = project(book, 3)
+    who = rating.sign_in(book, rating.invite(book, ME, made.id, "Ann").token)
+    shown = rating.next_item(book, who)
+    rating.submit_answer(book, who, shown.lease, "neutral", "a")
+    for verdict in ("yes", "no", "weak no"):
+        rating.submit_rating(book, who, shown.lease, rating.Judgement(verdict=verdict), verdict)
+    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
+    rating.adjudicate(book, ME, rating.item_table(book, ME, made.id)["item"][0], yes())
+    lines = list(bundle.dump_project(book, ME, made.id))
+    other = rating.RatingStore(f"sqlite:///{tmp_path / 'other.sqlite'}")
+    project(other, 2)  # so that numbers differ
+    assert bundle.load_project(other, ME, lines) == made
+    assert bundle.load_project(other, ME, lines) == made  # again: left as it is
+    told = rating.verdict_table(other, ME, made.id, history=True)
+    assert list(told["verdict"]) == ["yes", "no", "weak no"]
+    assert list(told["current"]) == [False, False, True]
+    assert len(rating.origin_table(other, ME, made.id)) == 3
+    with pytest.raises(rating.NotAllowed):
+        rating.sign_in(other, f"{who.rater}.")
+
+
+def yes():
+    return rating.Judgement(verdict="yes")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 1 is not a row"),
+        ('{"table": "jobs", "id": 1}', "line 1 is not a row"),
+        ('{"table": "rating_items", "x": 1}', "the field 'x'"),
+        ('{"table": "rating_items", "id": "x"}', "holds 0"),
+    ],
+)
+def test_what_is_no_bundle_is_refused(home, line, message):
+    with pytest.raises(BadInput, match=message):
+        bundle.load_project(rating.RatingStore(), ME, [line])

@@ -1,0 +1,81 @@
+"""Adapters as files."""
+
+import pytest
+import torch
+from support.bases import build_tiny
+
+from peftcore import tasks
+from peftcore.errors import BadInput
+from peftcore.runs.store import RunStore
+from peftcore.training.checkpoint import load_adapter, save_adapter
+from peftcore.training.planning import build_spec
+from peftcore.training.predict import PAIR_SEPARATOR, answer_texts
+from peftcore.training.run_training import execute_run
+
+SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """Random bases "mine" (T5), "reader" (BERT) and "stranger" (T5 with other weights)."""
+    for name, family, seed in (("mine", "t5", 0), ("reader", "bert", 0), ("stranger", "t5", 1)):
+        base = build_tiny(family, seed)
+        base.model.save_pretrained(tmp_path / name)
+        base.tokenizer.save_pretrained(tmp_path / name)
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+
+
+def small(
+    base="mine", method="prefix_tuning", task="miniworld_nli", start="", vertices=1, **evaluation
+):
+    return build_spec(
+        base, task, method, None, {"seeds": 2, "vertices": vertices}, SMALL,
+        {"limit": 6, "max_new_tokens": 5} | evaluation, start,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("base", ["mine", "reader"])
+def test_a_saved_adapter_gives_the_answers_of_the_run(own, base):
+    from peftcore.models.base_model import load
+
+    run = RunStore().create(small(base, task="miniworld_sentiment"))
+    execute_run(run)
+    adapted = load_adapter(run, load(base))
+    answers = run.answers()
+    rows = {row.id: row for row in tasks.find_task("miniworld_sentiment").load("test")}
+    for seed in (0, 1):
+        mine = answers[answers.seed == seed]
+        typed = [
+            PAIR_SEPARATOR.join(rows[i].parts) if base == "reader" else rows[i].source
+            for i in mine.example
+        ]
+        assert answer_texts(run, adapted, typed, seed_index=seed) == list(mine.text)
+
+
+def test_an_adapter_is_refused_on_another_base_of_the_same_shape(own):
+    from peftcore.models.base_model import load
+
+    run = RunStore().create(small())
+    execute_run(run)
+    with pytest.raises(BadInput, match="same shape is not the same model"):
+        load_adapter(run, load("stranger"))
+
+
+def test_exact_zeros_are_not_stored(own):
+    from safetensors import safe_open
+
+    from peftcore.models.base_model import load
+
+    base, run = load("mine"), RunStore().create(small(method="lora"))
+    execute_run(run)
+    adapted = load_adapter(run, base)
+    full = (run.folder / "adapter.safetensors").stat().st_size
+    name = next(iter(adapted.tensors))
+    kept = torch.zeros_like(adapted.tensors[name])
+    kept.flatten()[::9] = adapted.tensors[name].flatten()[::9].detach()
+    adapted.tensors[name].data = kept
+    save_adapter(run, adapted, base)
+    with safe_open(run.folder / "adapter.safetensors", "pt") as file:
+        assert name not in file.keys()  # noqa: SIM118
+    assert torch.equal(load_adapter(run, base).tensors[name], kept)
+    assert (run.folder / "adapter.safetensors").stat().st_size < full
