@@ -13,7 +13,7 @@ from app.ui import charts
 FRONTEND = Path(__file__).parents[2] / "frontend"
 LOSS_SURFACE = st.components.v2.component(
     "loss_surface",
-    html='<div class="loss_surface"></div>',
+    html='<div class="loss-surface"></div>',
     css=(FRONTEND / "loss_surface.css").read_text(encoding="utf-8"),
     js=(FRONTEND / "loss_surface.js").read_text(encoding="utf-8"),
 )
