@@ -1,6 +1,6 @@
 """Runs that train different subsets of a base's weights, side by side: grids, pairs, layers.
 
-Tables come in as `prompt_studies.Study.table` makes them: one row per subset and seed.  Intervals
+Tables come in as `sweeps.grid.RunGrid.table` makes them: one row per subset and seed.  Intervals
 are those of `comparison`, over seeds, and pairs of subsets are paired by seed.
 """
 

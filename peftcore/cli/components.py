@@ -16,8 +16,8 @@ from peftcore.system import printing
 if TYPE_CHECKING:
     from peftcore.adapters.component_map import ComponentMap
     from peftcore.jobs.background import JobStatus
-    from peftcore.labs.components.grid import SubsetGrid
     from peftcore.runs.store import RunStore
+    from peftcore.sweeps.grid import RunGrid
     from peftcore.sweeps.spec import SweepJob
 
 components = typer.Typer(
@@ -172,14 +172,14 @@ def _train(sweep_job: SweepJob, store: RunStore, device: str) -> None:
 
 
 def _print_grid(
-    subset_grid: SubsetGrid, sweep_job: SweepJob | None, metric: str | None, as_json: bool
+    subset_grid: RunGrid, sweep_job: SweepJob | None, metric: str | None, as_json: bool
 ) -> None:
     from peftcore import tasks
     from peftcore.analysis import subsets
     from peftcore.labs.components import grid as component_grid
 
     table = subset_grid.table()
-    main = metric or tasks.find_task(subset_grid.subsets[0].spec.task).main_metric
+    main = metric or tasks.find_task(subset_grid.specs[0].task).main_metric
     shown = [name for name in dict.fromkeys((main, *METRICS)) if name in table]
     scores = subsets.subset_scores(table, shown)
     state = [
@@ -189,9 +189,9 @@ def _print_grid(
             "state": run.status().state if run else "not trained",
             "settings": one.spec.settings,
         }
-        for one, run in zip(subset_grid.subsets, subset_grid.runs, strict=True)
+        for one, run in subset_grid.pairs
     ]
-    judged = subset_grid.kind == "layers"
+    judged = subset_grid.name == "layers"
     compared = (
         subsets.layer_effects(table, main, component_grid.ALL_WEIGHTS)
         if judged
@@ -199,7 +199,7 @@ def _print_grid(
     )
     status = sweep_job.status() if sweep_job else None
     value = {
-        "grid": subset_grid.kind,
+        "grid": subset_grid.name,
         "sweep": sweep_job.id if sweep_job else None,
         "state": status.state if status and status.updated else None,
         "missing": len(subset_grid.missing),

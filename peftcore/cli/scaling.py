@@ -13,10 +13,11 @@ from peftcore.system import printing
 
 if TYPE_CHECKING:
     from peftcore.analysis.scaling import PermutationResult, RepresentationGap
-    from peftcore.labs.scaling.ablations import PromptAblation, TransferGain
+    from peftcore.labs.scaling.ablations import TransferGain
     from peftcore.labs.scaling.readout import NearestWords, SeedGap, SoftPromptReadout
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.store import Run
+    from peftcore.sweeps.grid import RunGrid
 
 Tasks = Annotated[str, typer.Option(help="Tasks of a transfer matrix, with commas between them.")]
 
@@ -172,7 +173,7 @@ def show_ablation(
     task_names = [part.strip() for part in tasks.split(",") if part.strip()]
     spec = store.open(run).spec
     ablation = ablations.build_ablation(name, spec, store, task_names)
-    queued = [job.run_id for job in ablations.queue_missing(ablation, Queue())] if queue else []
+    queued = [job.run_id for job in ablation.queue(Queue())] if queue else []
     if queued:
         ensure_worker()
         ablation = ablations.build_ablation(name, spec, store, task_names)
@@ -180,7 +181,7 @@ def show_ablation(
     value: dict[str, Any] = {
         "study": name,
         "cells": _cells(ablation, metrics),
-        "missing": [cell.name for cell in ablation.missing],
+        "missing": [cell.name for cell in ablation.startable],
         "queued": queued,
     }
     if name == "transfer":
@@ -196,11 +197,11 @@ def _metric(task: str) -> str:
     return tasks.find_task(task).main_metric
 
 
-def _cells(ablation: PromptAblation, metrics: dict[str, str]) -> list[dict[str, Any]]:
+def _cells(ablation: RunGrid, metrics: dict[str, str]) -> list[dict[str, Any]]:
     from peftcore.analysis import comparison, scaling
 
     rows = []
-    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
+    for cell, run in ablation.pairs:
         metric = metrics[cell.spec.task]
         values: Sequence[float] = run.scores().get(metric, []) if run else []
         estimate, spread = comparison.interval(values), scaling.deviation_interval(values)
