@@ -1,7 +1,7 @@
 """Compare runs that train different subsets of a base's weights: scores, pairs, layers.
 
-Tables have one row per subset and seed. Intervals are those of `comparison`, over seeds, and pairs
-of subsets are paired by seed.
+Tables come in as `sweeps.grid.RunGrid.table` makes them: one row per subset and seed.  Intervals
+are those of `comparison`, over seeds, and pairs of subsets are paired by seed.
 """
 
 from __future__ import annotations

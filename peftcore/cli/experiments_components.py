@@ -17,13 +17,13 @@ from peftcore.cli.sweeps import train_sweep
 from peftcore.labs.components.grid import (
     ALL_WEIGHTS,
     SHIPPED_PRESETS,
-    SubsetGrid,
     build_subset_grid,
     grid_job,
     start_grid_job,
 )
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.local import LocalEngine, default_processes
+from peftcore.sweeps.grid import RunGrid
 from peftcore.sweeps.spec import SweepJob
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
@@ -55,7 +55,7 @@ class GridOptions:
     sets: options.Sets = None
     metric: Annotated[str | None, typer.Option(help="What pairs and layers are judged by.")] = None
 
-    def build(self) -> SubsetGrid:
+    def build(self) -> RunGrid:
         """Find the runs of the grid; BadInput names what does not exist or fit."""
         spec = options.SpecOptions(
             self.base, self.task, "sparsefit", self.shots, self.seeds, self.steps, self.sets
@@ -83,7 +83,7 @@ def run_grid(
     print_grid(train_grid(grid, resources), grid.metric, as_json)
 
 
-def train_grid(grid: GridOptions, resources: options.Resources) -> SubsetGrid:
+def train_grid(grid: GridOptions, resources: options.Resources) -> RunGrid:
     """Bring the grid's sweep to its end, or to where somebody stops it."""
     resources.use_data()
     subset_grid = grid.build()
@@ -121,11 +121,11 @@ def stop_grid(
     print_grid(grid.build(), grid.metric, as_json)
 
 
-def print_grid(subset_grid: SubsetGrid, metric: str | None, as_json: bool) -> None:
+def print_grid(subset_grid: RunGrid, metric: str | None, as_json: bool) -> None:
     """Print the runs of a grid, their scores, and what differs between them."""
     sweep_job = grid_job(subset_grid)
     table = subset_grid.table()
-    main = metric or find_task(subset_grid.subsets[0].spec.task).main_metric
+    main = metric or find_task(subset_grid.specs[0].task).main_metric
     shown = [name for name in dict.fromkeys((main, *METRICS)) if name in table]
     scores = subsets.subset_scores(table, shown)
     state = [
@@ -135,9 +135,9 @@ def print_grid(subset_grid: SubsetGrid, metric: str | None, as_json: bool) -> No
             "state": run.status().state if run else "not trained",
             "settings": one.spec.settings,
         }
-        for one, run in zip(subset_grid.subsets, subset_grid.runs, strict=True)
+        for one, run in subset_grid.pairs
     ]
-    judged = subset_grid.kind == "layers"
+    judged = subset_grid.name == "layers"
     compared = (
         subsets.layer_effects(table, main, ALL_WEIGHTS)
         if judged
@@ -145,7 +145,7 @@ def print_grid(subset_grid: SubsetGrid, metric: str | None, as_json: bool) -> No
     )
     status = sweep_job.status() if sweep_job else None
     value = {
-        "grid": subset_grid.kind,
+        "grid": subset_grid.name,
         "sweep": sweep_job.id if sweep_job else None,
         "state": status.state if status and status.updated else None,
         "missing": len(subset_grid.missing),

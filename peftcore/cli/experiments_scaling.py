@@ -13,8 +13,9 @@ from peftcore.cli.experiments import experiment
 from peftcore.cli.results import RunId
 from peftcore.jobs import queue as run_queue
 from peftcore.labs.scaling import ablations
-from peftcore.labs.scaling.ablations import PromptAblation, TransferGain
+from peftcore.labs.scaling.ablations import TransferGain
 from peftcore.runs.store import RunStore
+from peftcore.sweeps.grid import RunGrid
 from peftcore.system import printing
 from peftcore.tasks import find_task
 
@@ -40,7 +41,7 @@ def show_ablation(
     task_names = [part.strip() for part in tasks.split(",") if part.strip()]
     spec = store.open(run).spec
     ablation = ablations.build_ablation(name, spec, store, task_names)
-    jobs = ablations.queue_missing(ablation, run_queue.Queue()) if queue else []
+    jobs = ablation.queue(run_queue.Queue()) if queue else []
     if jobs:
         run_queue.ensure_worker()
         ablation = ablations.build_ablation(name, spec, store, task_names)
@@ -48,7 +49,7 @@ def show_ablation(
     value: dict[str, Any] = {
         "study": name,
         "cells": _cells(ablation, metrics),
-        "missing": [cell.name for cell in ablation.missing],
+        "missing": [cell.name for cell in ablation.startable],
         "queued": [job.run_id for job in jobs],
     }
     if name == "transfer":
@@ -58,9 +59,9 @@ def show_ablation(
     printing.print_result(value, as_json, lambda: _ablation_lines(value))
 
 
-def _cells(ablation: PromptAblation, metrics: dict[str, str]) -> list[dict[str, Any]]:
+def _cells(ablation: RunGrid, metrics: dict[str, str]) -> list[dict[str, Any]]:
     rows = []
-    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
+    for cell, run in ablation.pairs:
         metric = metrics[cell.spec.task]
         values: Sequence[float] = run.scores().get(metric, []) if run else []
         estimate, spread = comparison.interval(values), scaling.deviation_interval(values)

@@ -1,1 +1,1 @@
-"""Named sets of runs: the demo runs and the studies of assets/measured.md."""
+"""Named experiments, those of assets/measured.md among them, and the demo runs."""

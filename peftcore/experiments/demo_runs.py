@@ -1,6 +1,6 @@
-"""The demo runs that ship with the project, so that every page has results at first start.
+"""The runs that ship with the project, so that every page has results to show at first start.
 
-`python -m peftcore ship demo-runs` makes them again, `ship study-runs` those behind studies of the
+`python -m peftcore demos` makes them again, and `demos --studies` those behind the grids of the
 Scaling and Landscape pages.  Miniworld runs only: no third party's text enters the tree, not even
 inside a run's answers.
 """
@@ -11,85 +11,81 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from peftcore.labs.landscape import request
-from peftcore.runs.spec import RunSpec
+from peftcore.labs.landscape.request import specs_by_vertices
+from peftcore.labs.scaling import ablations
+from peftcore.runs.ship import ADAPTER_FILE, ship
+from peftcore.runs.spec import Members, RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import build_spec
+from peftcore.sweeps.grid import RunGrid, Variation
 
-DEMO_RUNS = (  # base, task, method, corners of the simplex
-    ("tiny-t5", "miniworld_nli", "prompt_tuning", 1),
-    ("tiny-t5", "miniworld_nli", "spt", 1),
-    ("tiny-t5", "miniworld_nli", "prefix_tuning", 1),
-    ("tiny-t5", "miniworld_nli", "prefix_tuning", 3),
-    ("tiny-t5", "miniworld_nli", "lora", 1),
-    ("tiny-t5", "miniworld_nli", "atoms", 1),
-    ("tiny-t5", "miniworld_venues", "prompt_tuning", 1),
-    ("tiny-t5", "miniworld_venues", "spt", 1),
-    ("tiny-t5", "miniworld_venues", "prefix_tuning", 1),
+DEMO_RUNS = (  # task, method, corners of the simplex
+    ("miniworld_nli", "prompt_tuning", 1),
+    ("miniworld_nli", "spt", 1),
+    ("miniworld_nli", "prefix_tuning", 1),
+    ("miniworld_nli", "prefix_tuning", 3),
+    ("miniworld_nli", "lora", 1),
+    ("miniworld_nli", "atoms", 1),
+    ("miniworld_venues", "prompt_tuning", 1),
+    ("miniworld_venues", "spt", 1),
+    ("miniworld_venues", "prefix_tuning", 1),
 )
-SPARSE_ATOMS = {  # few atoms, so that the Atoms page can show those of two tasks
-    "atoms": 8,
-    "components": ["attention.query", "attention.value", "cross.query", "cross.value"],
-    "stacks": ["decoder"],
-    "threshold": 3.0,
-    "learned_threshold": False,
+SPARSE_ATOMS = {  # of which the Atoms page shows the few that matter, and two tasks' at once
+    "method": "atoms",
+    "settings.atoms": 8,
+    "settings.components": ["attention.query", "attention.value", "cross.query", "cross.value"],
+    "settings.stacks": ["decoder"],
+    "settings.threshold": 3.0,
+    "settings.learned_threshold": False,
+    "population.seeds": 5,
 }
-# Larger adapters of studies do not ship: pages show the scores of these runs.
-MAX_ADAPTER_BYTES = 1_000_000
-SHIPPED_FILES = (
-    *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
-    *("adapter.safetensors", "manifest.json", "log.txt"),
-)
+TRANSFER_TASKS = ("miniworld_venues", "miniworld_nli")
+MAX_ADAPTER_BYTES = 1_000_000  # of a run behind a grid, where pages show scores and few adapters
 
 
 def demo_specs() -> list[RunSpec]:
-    """List the specs of the demo runs: all defaults, four seeds; sparse atoms with five."""
+    """Return the specs of the demo runs: every default, four seeds; then sparse atoms with five."""
     plain = [
-        build_spec(base, task, method, None, {"seeds": 4, "vertices": vertices})
-        for base, task, method, vertices in DEMO_RUNS
+        Variation(changes={"task": task, "method": method, "population.vertices": vertices})
+        for task, method, vertices in DEMO_RUNS
     ]
     sparse = [
-        build_spec("tiny-t5", task, "atoms", SPARSE_ATOMS, {"seeds": 5})
+        Variation(changes={"task": task, **SPARSE_ATOMS})
         for task in ("miniworld_nli", "miniworld_sentiment")
     ]
-    return plain + sparse
+    return RunGrid.around(_base_spec("miniworld_nli", "spt"), [*plain, *sparse]).specs
+
+
+def _base_spec(task: str, method: str) -> RunSpec:
+    return RunSpec(base="tiny-t5", task=task, method=method, population=Members(seeds=4))
 
 
 def _keeps_path(spec: RunSpec) -> bool:
-    """Return whether a page shows this run's steps: scales of a prompt, a simplex."""
+    """Whether a page shows the training path of this run: scales of a prompt, a simplex."""
     return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 
-TRANSFER_TASKS = ("miniworld_venues", "miniworld_nli")
-
-
 def study_specs(store: RunStore) -> list[RunSpec]:
-    """List the specs of the studies around demo runs, without the demo runs themselves.
+    """Return the runs that pages set beside demo runs, without the demo runs themselves.
 
     Scaling, around the run on venues: ablations, prompt lengths, training examples, and transfer
     from and to entailment. Landscape, around the simplex: other numbers of vertices.
     """
-    from peftcore.labs.scaling import ablations
-
-    centre = build_spec("tiny-t5", TRANSFER_TASKS[0], "spt", None, {"seeds": 4})
-    cells = [
-        cell
+    demo = {spec.id: spec for spec in demo_specs()}
+    [centre] = [s for s in demo.values() if (s.task, s.method) == (TRANSFER_TASKS[0], "spt")]
+    [simplex] = [spec for spec in demo.values() if spec.population.vertices > 1]
+    wanted = [
+        spec
         for name in ablations.ABLATIONS
-        for cell in ablations.build_ablation(name, centre, store, TRANSFER_TASKS).cells
+        for spec in ablations.build_ablation(name, centre, store, TRANSFER_TASKS).specs
     ]
-    known = {run.id for run in store.all() if run.demo}
-    wanted = {cell.spec.id: cell.spec for cell in cells}
-    simplex_spec = build_spec(
-        "tiny-t5", "miniworld_nli", "prefix_tuning", None, {"seeds": 4, "vertices": 3}
-    )
-    wanted |= {spec.id: spec for spec in request.specs_by_vertices(simplex_spec)}
-    return [spec for spec in wanted.values() if spec.id not in known]
+    by_id = {spec.id: spec for spec in (*wanted, *specs_by_vertices(simplex))}
+    return [spec for spec in by_id.values() if spec.id not in demo]
 
 
 def write_demo_runs(
     out: Path, train: Callable[[Run], object], wanted: Sequence[RunSpec] | None = None
 ) -> list[Run]:
-    """Train every demo run (or the wanted ones) with `train`, and replace those in `out`.
+    """Train every demo run (or those wanted), and put them in `out` in place of what is there.
 
     Runs that an earlier call finished before it was stopped are not trained again.
     """
@@ -98,17 +94,12 @@ def write_demo_runs(
     for run in runs:
         if run.status().state != "done":
             train(run)
-        kept = (
-            {*SHIPPED_FILES, "path"}
-            if wanted is None and _keeps_path(run.spec)
-            else set(SHIPPED_FILES)
-        )
-        adapter = run.folder / "adapter.safetensors"
-        if wanted is not None and adapter.is_file() and adapter.stat().st_size > MAX_ADAPTER_BYTES:
-            kept.remove(adapter.name)
-        for path in run.folder.iterdir():
-            if path.name not in kept:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.rmtree(out, ignore_errors=True)
-    store.folder.rename(out)
-    return [RunStore(out).open(run.id) for run in runs]
+    shipped_runs = []
+    for run in runs:
+        adapter = run.folder / ADAPTER_FILE
+        small = adapter.is_file() and adapter.stat().st_size <= MAX_ADAPTER_BYTES
+        with_path = wanted is None and _keeps_path(run.spec)
+        shipped_runs.append(ship(run, out, adapter=wanted is None or small, path=with_path))
+    shutil.rmtree(store.folder)
+    return shipped_runs

@@ -1,102 +1,119 @@
-"""Studies: named sets of runs whose table is shown beside the papers' figures.
+"""Named experiments: grids of runs that the command line trains by name, and their tables.
 
-`python -m peftcore experiment NAME` makes the runs that are missing, one after another, and writes
-the table; stopped, it goes on where it was.  What a study asks for is decided here and not on its
-results: methods run at their defaults.  How far those defaults were chosen on a study's own task
-is said in its note.
+Those of `EXPERIMENTS` stand beside figures of papers in assets/measured.md.  What they train is
+decided here and not on their results: methods run at their defaults.  How far those defaults were
+chosen on an experiment's own task is in its note.  Those of `AROUND_A_RUN` vary any run, as the
+pages of the labs do.  An experiment that was stopped trains the runs that are missing.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
-from peftcore.errors import unknown_name
-from peftcore.runs.spec import RunSpec
+from peftcore.errors import BadInput, unknown_name
+from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, build_subset_grid
+from peftcore.labs.scaling.ablations import ABLATIONS, SCALED_METHOD, build_ablation
+from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.runs.store import Run, RunStore
-from peftcore.training.planning import build_spec
+from peftcore.sweeps.grid import RunGrid, Variation, axis
 
 ENCODER_SHOTS = (50, 100, 200, 500)  # arXiv:2310.15793
 SEEDS = 5
-SIMPLEX_POPULATION: Mapping[str, Any] = {"vertices": 6}
-
-
-@dataclass(frozen=True)
-class ExperimentArm:
-    """One method of a study, under the name its table gives it."""
-
-    label: str
-    method: str
-    population: Mapping[str, Any] | None = None
-    training: Mapping[str, Any] | None = None
+MAX_DEV = 50  # validation examples, and no more than there are for training
+SIX_VERTICES: Mapping[str, Any] = {"population.vertices": 6}
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A base, tasks, numbers of examples and arms; every combination is a run."""
+    """A base, tasks, numbers of examples and arms; every combination is a run.
+
+    An arm is a method under the name its table gives it.
+    """
 
     title: str
     note: str
     base: str
     tasks: tuple[str, ...]
     shots: tuple[int, ...]
-    arms: tuple[ExperimentArm, ...]
+    arms: tuple[Variation, ...]
     steps: int
 
-    def runs(self) -> Iterator[tuple[ExperimentArm, RunSpec]]:
-        """Yield every run of the study, the smallest numbers of examples first."""
-        for shots in self.shots:
-            for task in self.tasks:
-                for arm in self.arms:
-                    yield arm, self._spec(task, arm, shots)
+    @property
+    def method(self) -> str:
+        """Empty: it is built around no run."""
+        return ""
 
-    def _spec(self, task: str, arm: ExperimentArm, shots: int) -> RunSpec:
-        """Build the spec of one combination."""
-        training = {"shots": shots, "dev": min(shots, 50), "steps": self.steps}
-        return build_spec(
-            self.base,
-            task,
-            arm.method,
-            None,
-            {"seeds": SEEDS, **(arm.population or {})},
-            {**training, **(arm.training or {})},
+    def grid(self, around: RunSpec | None = None, names: Sequence[str] = ()) -> RunGrid:
+        """Return every run, the smallest numbers of examples first; a cell is called by its arm."""
+        base_spec = RunSpec(
+            base=self.base,
+            task=self.tasks[0],
+            method=self.arms[0].changes["method"],
+            population=Members(seeds=SEEDS),
+            training=Training(steps=self.steps),
         )
+        shots = [
+            Variation(changes={"training.shots": n, "training.dev": min(n, MAX_DEV)})
+            for n in self.shots
+        ]
+        grid = RunGrid.around(base_spec, shots, axis("task", self.tasks), self.arms)
+        return grid.find_runs(RunStore())
+
+
+@dataclass(frozen=True)
+class ExperimentAroundRun:
+    """A grid around a run of a method, as a page of a lab shows it."""
+
+    title: str
+    method: str  # of the run; its variants are taken as well
+    build: Callable[[RunSpec, RunStore, Sequence[str]], RunGrid]
+
+    def grid(self, around: RunSpec | None = None, names: Sequence[str] = ()) -> RunGrid:
+        """Return the grid around a run; `names` are the tasks or configurations it is about."""
+        if around is None:
+            raise BadInput(f"{self.title[0].lower()}{self.title[1:]}: name the run to vary")
+        return self.build(around, RunStore(), names)
+
+
+def _arm(label: str, method: str, changes: Mapping[str, Any] | None = None) -> Variation:
+    return Variation(label, {"method": method, **(changes or {})})
 
 
 _ENCODER_ARMS = (
-    ExperimentArm("Linear probe", "linear_probe"),
-    ExperimentArm("Prefix tuning", "prefix_tuning"),
-    ExperimentArm("Prefix subspace, stochastic validation", "prefix_tuning", SIMPLEX_POPULATION),
-    ExperimentArm(
+    _arm("Linear probe", "linear_probe"),
+    _arm("Prefix tuning", "prefix_tuning"),
+    _arm("Prefix subspace, stochastic validation", "prefix_tuning", SIX_VERTICES),
+    _arm(
         "Prefix subspace, deterministic validation",
         "prefix_tuning",
-        SIMPLEX_POPULATION,
-        {"validation": "deterministic"},
+        {**SIX_VERTICES, "training.validation": "deterministic"},
     ),
-    ExperimentArm("LoRA", "lora"),
-    ExperimentArm("SparseFit", "sparsefit"),
-    ExperimentArm("Full fine-tuning", "full_fine_tuning"),
+    _arm("LoRA", "lora"),
+    _arm("SparseFit", "sparsefit"),
+    _arm("Full fine-tuning", "full_fine_tuning"),
 )
 _PROMPT_ARMS = (
-    ExperimentArm("Prompt tuning", "prompt_tuning"),
-    ExperimentArm("Scaled prompt tuning", "spt"),
-    ExperimentArm("Prefix tuning", "prefix_tuning"),
+    _arm("Prompt tuning", "prompt_tuning"),
+    _arm("Scaled prompt tuning", "spt"),
+    _arm("Prefix tuning", "prefix_tuning"),
 )
 _GENERATION_ARMS = (
     *_PROMPT_ARMS,
-    ExperimentArm("Prefix subspace of 3", "prefix_tuning", {"vertices": 3}),
-    ExperimentArm("LoRA", "lora"),
-    ExperimentArm("(IA)³", "ia3"),
-    ExperimentArm("Bottleneck adapter", "bottleneck"),
-    ExperimentArm("Sparse atoms", "atoms"),
-    ExperimentArm("Block atoms", "block_atoms"),
-    ExperimentArm("SparseFit", "sparsefit"),
-    ExperimentArm("Full fine-tuning", "full_fine_tuning"),
+    _arm("Prefix subspace of 3", "prefix_tuning", {"population.vertices": 3}),
+    _arm("LoRA", "lora"),
+    _arm("(IA)³", "ia3"),
+    _arm("Bottleneck adapter", "bottleneck"),
+    _arm("Sparse atoms", "atoms"),
+    _arm("Block atoms", "block_atoms"),
+    _arm("SparseFit", "sparsefit"),
+    _arm("Full fine-tuning", "full_fine_tuning"),
 )
 EXPERIMENTS: Mapping[str, Experiment] = {
     "encoder": Experiment(
@@ -128,8 +145,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         ("miniworld_venues",),
         (5, 10, 20, 50, 100),
         (
-            ExperimentArm("Prompt tuning", "prompt_tuning"),
-            ExperimentArm("Scaled prompt tuning", "spt"),
+            _arm("Prompt tuning", "prompt_tuning"),
+            _arm("Scaled prompt tuning", "spt"),
         ),
         150,
     ),
@@ -142,8 +159,8 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         (100,),
         (
             *_PROMPT_ARMS,
-            ExperimentArm("LoRA", "lora"),
-            ExperimentArm("Linear probe", "linear_probe"),
+            _arm("LoRA", "lora"),
+            _arm("Linear probe", "linear_probe"),
         ),
         100,
     ),
@@ -154,15 +171,37 @@ EXPERIMENTS: Mapping[str, Experiment] = {
         "tiny-t5",
         ("e2e_nlg",),
         (100,),
-        (*_PROMPT_ARMS, ExperimentArm("LoRA", "lora")),
+        (*_PROMPT_ARMS, _arm("LoRA", "lora")),
         150,
     ),
 }
 
 
+def _ablation(name: str, spec: RunSpec, store: RunStore, names: Sequence[str]) -> RunGrid:
+    return build_ablation(name, spec, store, names)
+
+
+def _subsets(kind: str, spec: RunSpec, store: RunStore, names: Sequence[str]) -> RunGrid:
+    return build_subset_grid(kind, spec, store, names or SHIPPED_PRESETS)
+
+
+AROUND_A_RUN: Mapping[str, ExperimentAroundRun] = {
+    **{
+        f"prompt-{name}": ExperimentAroundRun(
+            f"Soft prompts by {name}", SCALED_METHOD, partial(_ablation, name)
+        )
+        for name in ABLATIONS
+    },
+    **{
+        f"component-{kind}": ExperimentAroundRun(title, METHOD, partial(_subsets, kind))
+        for kind, title in KINDS.items()
+    },
+}
+
+
 @dataclass(frozen=True)
 class ExperimentRow:
-    """One cell of a study's table: mean and 95 % t interval over seeds."""
+    """One cell of an experiment's table: mean and 95 % t interval over seeds."""
 
     study: str
     base: str
@@ -183,25 +222,35 @@ class ExperimentRow:
 INTERVAL_COLUMNS = ("mean", "low", "high")
 
 
-def find(name: str) -> Experiment:
-    """Return a study by name; BadInput names those there are."""
-    if name not in EXPERIMENTS:
-        raise unknown_name("study", name, EXPERIMENTS)
-    return EXPERIMENTS[name]
+def names() -> list[str]:
+    """Return the names of all experiments."""
+    return [*EXPERIMENTS, *AROUND_A_RUN]
+
+
+def find(name: str) -> Experiment | ExperimentAroundRun:
+    """Return an experiment by name; BadInput names those there are."""
+    known: dict[str, Experiment | ExperimentAroundRun] = {**EXPERIMENTS, **AROUND_A_RUN}
+    if name not in known:
+        raise unknown_name("experiment", name, known)
+    return known[name]
 
 
 def run_experiment(
-    name: str, train: Callable[[RunSpec], Run], on_row: Callable[[int, int, ExperimentRow], None]
+    name: str,
+    train: Callable[[RunSpec], Run],
+    on_row: Callable[[int, int, ExperimentRow], None],
+    around: RunSpec | None = None,
+    names: Sequence[str] = (),
 ) -> list[ExperimentRow]:
-    """Train what is missing with `train` and return the table; on_row gets every row.
+    """Train what is missing with `train` and return the table; `on_row` is called with every row.
 
     Numbers of examples that a task does not have are left out.
     """
-    wanted = [(arm, spec) for arm, spec in find(name).runs() if _has_enough_examples(spec)]
+    grid = find(name).grid(around, names).only(_has_enough_examples)
     rows: list[ExperimentRow] = []
-    for arm, spec in wanted:
-        rows.append(result_row(name, arm, train(spec)))
-        on_row(len(rows), len(wanted), rows[-1])
+    for cell in grid.cells:
+        rows.append(result_row(name, cell.name, train(cell.spec)))
+        on_row(len(rows), len(grid.cells), rows[-1])
     return rows
 
 
@@ -210,18 +259,16 @@ def _has_enough_examples(spec: RunSpec) -> bool:
     return spec.training.shots <= len(tasks.find_task(spec.task).load("train"))
 
 
-def finished_rows(name: str) -> list[ExperimentRow]:
-    """Return the rows whose runs are finished, without training any."""
-    store, rows = RunStore(), []
-    for arm, spec in find(name).runs():
-        run = store.find(spec)
-        if run and run.status().state == "done":
-            rows.append(result_row(name, arm, run))
-    return rows
+def finished_rows(
+    name: str, around: RunSpec | None = None, names: Sequence[str] = ()
+) -> list[ExperimentRow]:
+    """Return the rows whose runs are done, without training any."""
+    done = find(name).grid(around, names).done
+    return [result_row(name, cell.name, run) for cell, run in done]
 
 
-def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
-    """Summarise a finished run as a row."""
+def result_row(name: str, label: str, run: Run) -> ExperimentRow:
+    """Return the row of a finished run."""
     spec, metric = run.spec, tasks.find_task(run.spec.task).main_metric
     values = run.scores().get(metric, [])
     estimate = interval(values)
@@ -230,7 +277,7 @@ def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
         spec.base,
         spec.task,
         spec.training.shots,
-        arm.label,
+        label,
         spec.method,
         metric,
         estimate.mean,
@@ -244,7 +291,7 @@ def result_row(name: str, arm: ExperimentArm, run: Run) -> ExperimentRow:
 
 
 def read(path: Path) -> list[ExperimentRow]:
-    """Read the rows of a CSV file that `write` wrote."""
+    """Return the rows of a CSV file that `write` wrote."""
     with path.open(newline="", encoding="utf-8") as file:
         return [_row_of(cells) for cells in csv.DictReader(file)]
 
@@ -257,7 +304,7 @@ def _row_of(cells: Mapping[str, Any]) -> ExperimentRow:
 
 
 def write(rows: list[ExperimentRow], path: Path) -> None:
-    """Write rows to a CSV file, in place of what it has of the same studies."""
+    """Write rows into a CSV file, in place of those of the same experiments."""
     names = list(ExperimentRow.__dataclass_fields__)
     kept: list[dict[str, Any]] = []
     if path.is_file():

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from peftcore.errors import BadInput
+from peftcore.runs.ship import ship
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.spec import SweepCell, spec_label
-
-SHIPPED_FILES = (
-    *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
-    *("manifest.json", "log.txt"),
-)
 
 
 def ship_sweep_runs(cells: Sequence[SweepCell], store: RunStore, folder: Path) -> list[Run]:
@@ -28,12 +23,7 @@ def ship_sweep_runs(cells: Sequence[SweepCell], store: RunStore, folder: Path) -
             raise BadInput(
                 f"{cell.spec.id} ({spec_label(cell.spec)}) is not done; finish the sweep"
             )
-        target = folder / run.id
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        for name in SHIPPED_FILES:
-            shutil.copyfile(run.folder / name, target / name)
-        shipped_runs.append(RunStore(folder).open(run.id))
+        shipped_runs.append(ship(run, folder))
     return shipped_runs
 
 

@@ -1,9 +1,9 @@
 """Sweeps: every method on every task and base with every setting, from one file, in any order.
 
 A file names bases, tasks, methods with their settings, and episodes; each combination is a cell,
-and a cell is a run like any other.  Cells are done in parts of `chunk` seeds, which engines spread
-over processes or machines.  Parts are runs too: a sweep goes on where it was stopped, and nothing
-equal is done twice.  Needs no torch until something is joined.
+and a cell is a run like any other.  Cells are trained in shards of `chunk` seeds, which engines
+spread over processes or machines.  Shards are runs too: a sweep goes on where it was stopped, and
+equal runs are trained once.  Needs no torch until shards are joined.
 
     bases: [tiny-t5]
     tasks: [miniworld_nli]
@@ -17,7 +17,7 @@ equal is done twice.  Needs no torch until something is joined.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -33,13 +33,13 @@ from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
-from peftcore.training.planning import build_spec
+from peftcore.sweeps.grid import Axis, Variation, grid_cells
 
-MAX_CELLS = 5000  # cells of one sweep: more are a slip of the pen
+MAX_CELLS = 5000  # of one sweep: more are a typing error
 
 
 class SweepMethod(Settings):
-    """One method of a sweep; what it says of training goes before what the sweep says."""
+    """One method of a sweep; its own training goes before that of the sweep."""
 
     method: str = Field(description="Method")
     settings: dict[str, Any] = Field(default_factory=dict, description="The method's settings")
@@ -48,7 +48,7 @@ class SweepMethod(Settings):
 
 
 class EngineChoice(Settings):
-    """Who does the work; it decides no result."""
+    """The engine that trains; it decides no result."""
 
     engine: Literal["local", "ray"] = Field("local", description="Processes here, or a Ray cluster")
     address: str = Field("", description="Address of the Ray cluster; empty starts one here")
@@ -58,7 +58,7 @@ class EngineChoice(Settings):
 
 
 class Sweep(background.JobRequest):
-    """Everything that decides a sweep, as its file says it."""
+    """Everything that decides a sweep, as its file has it."""
 
     runs: tuple[str, ...] = Field((), description="Unused: a sweep measures what it trains")
     title: str = Field("", description="What it is called")
@@ -76,26 +76,26 @@ class Sweep(background.JobRequest):
     @field_validator("methods", mode="before")
     @classmethod
     def _names_as_methods(cls, value: Any) -> Any:
-        """A method alone may stand as its name."""
+        """Read a name alone as a method without settings."""
         if isinstance(value, (list, tuple)):
             return [{"method": each} if isinstance(each, str) else each for each in value]
         return value
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits; who does the work does not count."""
+        """Twelve hexadecimal digits; the engine does not enter them."""
         return super(Sweep, self.model_copy(update={"where": EngineChoice()})).id
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells sweeps from other asks."""
+        """Return what tells sweeps from other requests."""
         return {"sort": "sweep"}
 
     def command_arguments(self) -> list[str]:
-        """The arguments of the command that does it."""
+        """Return the arguments of the command that runs it."""
         return ["sweep", str(SweepJob.home() / self.id / "ask.json")]
 
     def specs(self) -> list[RunSpec]:
-        """One run for each combination, equal ones once; BadInput names what cannot be."""
+        """Return one spec for each combination, equal ones once; BadInput names what is wrong."""
         by_id: dict[str, RunSpec] = {}
         for base, task, entry in itertools.product(self.bases, self.tasks, self.methods):
             for spec in self._specs_of_method(base, task, entry):
@@ -105,14 +105,15 @@ class Sweep(background.JobRequest):
         return list(by_id.values())
 
     def cells(self) -> list[SweepCell]:
-        """The runs with their parts."""
+        """Return the runs with their shards."""
         return [
             SweepCell(spec, tuple(seed_shards.split_into_shards(spec, self.chunk)))
             for spec in self.specs()
         ]
 
     def cells_of_published_bases(self) -> list[SweepCell]:
-        """The cells of published bases, whether they are on this machine or not."""
+        """Return the cells of published bases, whether they are on this machine or not."""
+
         cells = []
         for base in self.bases:
             stand_in_sweep = self.model_copy(update={"bases": (parameter_counts.stand_in(base),)})
@@ -124,23 +125,23 @@ class Sweep(background.JobRequest):
         return cells
 
     def _specs_of_method(self, base: str, task: str, entry: SweepMethod) -> Iterator[RunSpec]:
-        population = self.episodes | ({"vertices": entry.vertices} if entry.vertices else {})
-        config = METHODS[entry.method].Config
-        for settings, training, members, evaluation in itertools.product(
-            expand_grid(config, entry.settings),
-            expand_grid(Training, self.training | entry.training),
-            expand_grid(Members, population),
-            expand_grid(Evaluation, self.evaluation),
-        ):
-            try:
-                yield build_spec(base, task, entry.method, settings, members, training, evaluation)
-            except BadInput as error:
-                raise BadInput(f"{entry.method} on {task} with {base}: {error}") from None
+        members = self.episodes | ({"vertices": entry.vertices} if entry.vertices else {})
+        axes = [
+            *_axes("settings", METHODS[entry.method].Config, entry.settings),
+            *_axes("training", Training, self.training | entry.training),
+            *_axes("population", Members, members),
+            *_axes("evaluation", Evaluation, self.evaluation),
+        ]
+        try:
+            for cell in grid_cells(RunSpec(base=base, task=task, method=entry.method), axes):
+                yield cell.spec
+        except BadInput as error:
+            raise BadInput(f"{entry.method} on {task} with {base}: {error}") from None
 
 
 @dataclass(frozen=True)
 class SweepCell:
-    """One run of a sweep and the parts it is done in; one part, where that is the whole."""
+    """One run of a sweep and the shards it is trained in; one shard, where that is the whole."""
 
     spec: RunSpec
     shards: tuple[RunSpec, ...]
@@ -148,7 +149,7 @@ class SweepCell:
 
 @dataclass(frozen=True)
 class SweepJob(BackgroundJob):
-    """A sweep being done: its folder holds the file, the state and one line per part."""
+    """A sweep at work: its folder has the file, the state and one line per shard."""
 
     request: Sweep
 
@@ -158,7 +159,8 @@ class SweepJob(BackgroundJob):
 
 
 def read(path: Path) -> Sweep:
-    """The sweep a file describes, YAML or JSON; BadInput says where it is wrong."""
+    """Return the sweep that a YAML or JSON file describes; BadInput says where it is wrong."""
+
     try:
         value = yaml.safe_load(path.read_text("utf-8"))
     except OSError:
@@ -171,14 +173,31 @@ def read(path: Path) -> Sweep:
     return Sweep.make(value)
 
 
-def expand_grid(kind: type[Settings], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every combination of values; a list stands for several where the field takes no list.
+def sweep_of(specs: Sequence[RunSpec], title: str) -> Sweep:
+    """Return the sweep that trains these specs, which differ in method and settings alone."""
+    first = specs[0].model_dump(mode="json")
+    return Sweep.make(
+        {
+            "title": title,
+            "bases": [first["base"]],
+            "tasks": [first["task"]],
+            "methods": [{"method": spec.method, "settings": spec.settings} for spec in specs],
+            "episodes": first["population"],
+            "training": first["training"],
+            "evaluation": first["evaluation"],
+        }
+    )
+
+
+def _axes(part: str, kind: type[Settings], values: Mapping[str, Any]) -> list[Axis]:
+    """Return an axis for each field; a list stands for several values where the field takes none.
 
     A field that takes a list is spread by a list of lists.
     """
-    names = list(values)
-    choices = [_choices(kind, name, values[name]) for name in names]
-    return [dict(zip(names, chosen, strict=True)) for chosen in itertools.product(*choices)]
+    return [
+        [Variation(changes={f"{part}.{name}": each}) for each in _choices(kind, name, value)]
+        for name, value in values.items()
+    ]
 
 
 def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
@@ -188,7 +207,7 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
         kind.make({name: value})
     except BadInput:
         if name not in kind.model_fields:
-            return [value]  # refused where the run is planned, with the names there are
+            return [value]  # build_spec refuses it, with the names there are
         if not value:
             raise BadInput(f"{name} has an empty list: name a value or leave it out") from None
         return value
@@ -196,7 +215,8 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
 
 
 def parse_values(text: str) -> list[Any]:
-    """Values written with commas between them, as YAML reads them; BadInput if it cannot."""
+    """Return values written with commas between them, as YAML reads them; BadInput if it cannot."""
+
     try:
         parsed = yaml.safe_load(f"[{text}]")
     except yaml.YAMLError:
@@ -207,11 +227,12 @@ def parse_values(text: str) -> list[Any]:
 
 
 def to_yaml(sweep: Sweep) -> str:
-    """The sweep as a file that `read` understands, without what is as it would be anyway."""
+    """Return the sweep as a file that `read` understands, without defaults."""
+
     whole = sweep.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100))
 
 
 def spec_label(spec: RunSpec) -> str:
-    """A cell in a few words."""
+    """Return a cell in a few words."""
     return f"{spec.method} on {spec.task} with {spec.base}"

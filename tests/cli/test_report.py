@@ -36,7 +36,7 @@ def test_what_a_study_asks_for_is_what_its_rows_are_of():
     for name, study in studies.EXPERIMENTS.items():
         ids = {row.run for row in ROWS if row.study == name}
         assert ids
-        assert ids <= {spec.id for _, spec in study.runs()}
+        assert ids <= {spec.id for spec in study.grid().specs}
 
 
 def pairs(study, first, second):

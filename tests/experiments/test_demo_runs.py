@@ -4,11 +4,11 @@ from peftcore import paths
 from peftcore.data.task import TASKS
 from peftcore.experiments.demo_runs import (
     MAX_ADAPTER_BYTES,
-    SHIPPED_FILES,
     demo_specs,
     study_specs,
     write_demo_runs,
 )
+from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
 from peftcore.runs.store import RunStore
 
 
@@ -68,7 +68,7 @@ SHIPPED = [run for run in RunStore().all(include_studies=True) if run.demo]
 def test_a_shipped_run_is_whole_done_and_made_of_our_own_text(run):
     assert run.status().state == "done"
     assert run.spec.task.startswith("miniworld_")
-    assert {p.name for p in run.folder.iterdir()} <= {*SHIPPED_FILES, "path"}
+    assert {p.name for p in run.folder.iterdir()} <= {*SHIPPED_FILES, ADAPTER_FILE, "path"}
     assert run.manifest()["data_hash"] == TASKS[run.spec.task]().data_hash()
     assert len(run.scores()[TASKS[run.spec.task].main_metric]) == run.spec.population.seeds >= 4
 

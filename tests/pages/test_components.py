@@ -95,7 +95,7 @@ def preset_runs(names=SHIPPED_PRESETS):
 
 def planned(names=SHIPPED_PRESETS):
     around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
-    subsets = grid.build_subset_grid("presets", around, cache.run_store()).subsets
+    subsets = grid.build_subset_grid("presets", around, cache.run_store()).cells
     return [one.spec for one in subsets if one.name in names]
 
 
@@ -128,7 +128,7 @@ def test_layers_take_the_map_apart():
     assert "Takes apart what is on in the map" in words(sound(page))
     assert page.button(key="components.train.layers").label == "Train 15 missing runs"
     around = grid.subset_spec("tiny-t5", "miniworld_nli", {})
-    for one in grid.build_subset_grid("layers", around, cache.run_store()).subsets[:5]:
+    for one in grid.build_subset_grid("layers", around, cache.run_store()).cells[:5]:
         whole = one.spec.model_dump(exclude={"base", "task", "method"})
         make_run("sparsefit", one.spec.task, one.spec.base, **whole)
     page.run()

@@ -144,7 +144,7 @@ def test_transfer_fills_the_matrix_from_runs_that_start_where_others_ended(runs)
     for cell in found.missing:
         whole = cell.spec.model_dump(exclude={"base", "task", "method"})
         made = make_run("spt", cell.spec.task, "random-t5", **whole)
-        made.write_scores({"accuracy": [0.5, 0.9] if cell.source else [0.4, 0.6]})
+        made.write_scores({"accuracy": [0.5, 0.9] if cell.labels["source"] else [0.4, 0.6]})
     page = open_page("scaling", "Transfer", run=runs["spt"].id)
     assert page.multiselect[0].value == [first, second]
     (chart,) = charts(page)

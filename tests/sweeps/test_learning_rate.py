@@ -3,12 +3,13 @@ import math
 import pytest
 
 from peftcore.errors import BadInput
-from peftcore.runs.spec import RunSpec, Training
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import learning_rate
+from peftcore.sweeps.grid import vary
 from peftcore.sweeps.learning_rate import LearningRateTrial
+from peftcore.training.planning import build_spec
 
-SPEC = RunSpec(base="b", task="t", method="m", training=Training(learning_rate=0.002))
+SPEC = build_spec("tiny-t5", "miniworld_nli", "lora", training={"learning_rate": 0.002})
 
 
 def test_rates_lie_around_the_default_in_two_digits():
@@ -17,7 +18,7 @@ def test_rates_lie_around_the_default_in_two_digits():
 
 
 def test_no_rate_passes_the_limit_of_the_setting():
-    fast = SPEC.model_copy(update={"training": Training(learning_rate=5)})
+    fast = vary(SPEC, {"training.learning_rate": 5})
     assert [s.training.learning_rate for s in learning_rate.search_specs(fast)] == [0.5, 1.5, 5.0]
 
 

@@ -20,9 +20,10 @@ from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison, subsets
 from peftcore.labs.components import grid as component_grid
-from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, SubsetGrid
+from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS
 from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.sweeps import status as sweep_status
+from peftcore.sweeps.grid import RunGrid
 from peftcore.sweeps.spec import SweepCell, SweepJob
 
 DEFAULT_TASK = "miniworld_nli"  # the task whose grids ship
@@ -33,7 +34,7 @@ GRID_METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplai
 class ScoredGrid:
     """A grid and the metric it is judged by."""
 
-    grid: SubsetGrid
+    grid: RunGrid
     spec: RunSpec
     table: pd.DataFrame
     metrics: list[str]
@@ -42,7 +43,7 @@ class ScoredGrid:
     @property
     def file_stem(self) -> str:
         """Return the start of the names of saved files."""
-        return f"{self.spec.base}-{self.spec.task}-{self.grid.kind}"
+        return f"{self.spec.base}-{self.spec.task}-{self.grid.name}"
 
 
 def show() -> None:
@@ -127,7 +128,7 @@ def _pick_presets(base: str) -> list[str]:
     return chosen
 
 
-def _pick_metric(grid: SubsetGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:
+def _pick_metric(grid: RunGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:
     """Offer the metrics that the runs of a grid have."""
     metrics = [name for name in GRID_METRICS if name in table]
     main_metric = tasks.find_task(spec.task).main_metric
@@ -160,7 +161,7 @@ def _show_charts(scored_grid: ScoredGrid) -> None:
         "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
         "their ratio, which no number of right labels can lift. ↓: lower is better."
     )
-    if scored_grid.grid.kind == "layers":
+    if scored_grid.grid.name == "layers":
         _show_layer_effects(scored_grid)
     else:
         _show_score_by_parameters(scored_grid)
@@ -233,10 +234,10 @@ def _show_layer_effects(scored_grid: ScoredGrid) -> None:
     )
 
 
-def _show_runs(grid: SubsetGrid) -> None:
+def _show_runs(grid: RunGrid) -> None:
     """Show which runs of a grid exist, and the one job that trains the rest."""
     job = component_grid.grid_job(grid)
-    title = f"Runs of this grid: {len(grid.done)} of {len(grid.subsets)} are done"
+    title = f"Runs of this grid: {len(grid.done)} of {len(grid.cells)} are done"
     with st.expander(title, expanded=bool(grid.missing)):
         st.dataframe(
             _run_states(grid), hide_index=True, alt="Every run of this grid with its state"
@@ -245,7 +246,7 @@ def _show_runs(grid: SubsetGrid) -> None:
             _show_job(grid, job)
 
 
-def _run_states(grid: SubsetGrid) -> pd.DataFrame:
+def _run_states(grid: RunGrid) -> pd.DataFrame:
     """Return the state of every run of a grid."""
     rows = [
         {
@@ -253,12 +254,12 @@ def _run_states(grid: SubsetGrid) -> pd.DataFrame:
             "State": widgets.state_name(run.status().state) if run else "Not run yet",
             "Run": run.id if run else "",
         }
-        for subset, run in zip(grid.subsets, grid.runs, strict=True)
+        for subset, run in grid.pairs
     ]
     return pd.DataFrame(rows)
 
 
-def _show_job(grid: SubsetGrid, job: SweepJob) -> None:
+def _show_job(grid: RunGrid, job: SweepJob) -> None:
     """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
     cells = job.request.cells()
     working, done_before = job.status().busy, _count_done(cells)
@@ -280,7 +281,7 @@ def _count_done(cells: list[SweepCell]) -> int:
     return sum(cell_state.done for cell_state in sweep_status.cell_states(cells, cache.run_store()))
 
 
-def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
+def _start_button(grid: RunGrid, job: SweepJob) -> None:
     """Offer to train the missing runs in one job."""
     missing, status = len(grid.missing), job.status()
     if status.state == "failed":
@@ -290,7 +291,7 @@ def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
         f"{verb} {missing} missing run{'s' * (missing > 1)}",
         type="primary",
         icon=":material/play_arrow:",
-        key=f"components.train.{grid.kind}",
+        key=f"components.train.{grid.name}",
         on_click=component_grid.start_grid_job,
         args=(job, cache.run_store()),
         help="One job for all of them; it goes on if you close the page",
@@ -305,9 +306,9 @@ def _start_button(grid: SubsetGrid, job: SweepJob) -> None:
         )
 
 
-def _show_progress(grid: SubsetGrid, job: SweepJob) -> None:
+def _show_progress(grid: RunGrid, job: SweepJob) -> None:
     """Show how many runs are trained, which are running, and a button that stops them all."""
-    total, status = len(grid.subsets), job.status()
+    total, status = len(grid.cells), job.status()
     statuses = [
         run.status() for subset in grid.missing if (run := cache.run_store().find(subset.spec))
     ]

@@ -21,8 +21,9 @@ from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.scaling import ablations as prompt_ablations
-from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD, PromptAblation
+from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD
 from peftcore.models import catalog
+from peftcore.sweeps.grid import RunGrid
 
 BUSY_STATES = ("queued", "training", "answering")
 
@@ -218,9 +219,7 @@ def _default_tasks(subject: ScalingSubject, task_names: Sequence[str]) -> list[s
     return [own_task, *(others or [name for name in task_names if name != own_task][:1])]
 
 
-def _build_ablation(
-    name: str, subject: ScalingSubject, task_names: Sequence[str] = ()
-) -> PromptAblation:
+def _build_ablation(name: str, subject: ScalingSubject, task_names: Sequence[str] = ()) -> RunGrid:
     return prompt_ablations.build_ablation(name, subject.run.spec, cache.run_store(), task_names)
 
 
@@ -228,7 +227,7 @@ def _main_metric(task: str) -> str:
     return tasks.find_task(task).main_metric
 
 
-def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
+def _show_runs(ablation: RunGrid, subject: ScalingSubject) -> None:
     """Show which runs of an ablation exist, and the button that queues the rest."""
     rows = [
         {
@@ -236,10 +235,9 @@ def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
             "State": widgets.state_name(run.status().state) if run else "Not run yet",
             "Open": f"/runs?run={run.id}" if run else "",
         }
-        for cell, run in zip(ablation.cells, ablation.runs, strict=True)
+        for cell, run in ablation.pairs
     ]
-    missing = len(ablation.missing)
-    done_count = len(ablation.cells) - missing - len(ablation.unfinished)
+    missing, done_count = len(ablation.startable), len(ablation.done)
     with st.expander(
         f"Runs of this study: {done_count} of {len(ablation.cells)} are done", expanded=missing > 0
     ):
@@ -254,7 +252,7 @@ def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
     _watch_runs(ablation)
 
 
-def _queue_button(ablation: PromptAblation, subject: ScalingSubject, missing_count: int) -> None:
+def _queue_button(ablation: RunGrid, subject: ScalingSubject, missing_count: int) -> None:
     """The button, with what it will take judged by this run."""
     run_seconds = subject.run.status().seconds
     if st.button(
@@ -263,7 +261,7 @@ def _queue_button(ablation: PromptAblation, subject: ScalingSubject, missing_cou
         icon=":material/playlist_add:",
         key=f"scaling.queue.{ablation.name}",
     ):
-        prompt_ablations.queue_missing(ablation, cache.job_queue())
+        ablation.queue(cache.job_queue())
         ensure_worker(queue=cache.job_queue())
         st.rerun()
     if run_seconds:
@@ -273,7 +271,7 @@ def _queue_button(ablation: PromptAblation, subject: ScalingSubject, missing_cou
         )
 
 
-def _watch_runs(ablation: PromptAblation) -> None:
+def _watch_runs(ablation: RunGrid) -> None:
     """Draw the page again when a run that is under way changes its state."""
     states_before = [run.status().state for run in ablation.unfinished]
     if not set(states_before) & set(BUSY_STATES):

@@ -1,4 +1,4 @@
-"""Paths of runs: trained again and again along a setting, and how dense their coefficients are."""
+"""Regularization paths: runs along one setting, and how dense the coefficients of each are."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from peftcore.training.trainer import TrainingProgress
 
 
 def train_path(context: AtomsContext) -> None:
-    """Train the runs of a path that are missing, with LoRA beside them, and read their density."""
+    """Train the missing runs of a path, with LoRA as a baseline, and read their density."""
     job_request, store = context.request, RunStore()
     spec = context.runs[0].spec
-    # Called for its BadInput, before anything is trained.
-    request.specs_along(spec, job_request.over, job_request.values)
-    point_count = 1 + len(job_request.values or request.PATH_VALUES[job_request.over])
+    along = request.specs_along(spec, job_request.over, job_request.values)  # or BadInput
     steps = spec.training.steps
-    context.total, context.done = (point_count + 2 * job_request.warm) * steps, 0
+    context.total, context.done = (1 + len(along) + 2 * job_request.warm) * steps, 0
     start_runs = {"lora": "", "atoms": ""}
     if job_request.warm:
         for name, start_spec in (
@@ -64,7 +62,7 @@ def train_path(context: AtomsContext) -> None:
 
 
 def _load_or_train(context: AtomsContext, store: RunStore, spec: RunSpec, label: str) -> Run:
-    """The finished run of a spec, trained now unless it is there; stops where it is asked to."""
+    """Return the finished run of a spec, trained now unless it is; InterruptedError if stopped."""
     from peftcore.jobs.worker import run_recording_errors
 
     run = store.find(spec) or store.create(spec)
@@ -104,7 +102,7 @@ def _load_or_train(context: AtomsContext, store: RunStore, spec: RunSpec, label:
 
 
 def _scores_and_sparsity(context: AtomsContext, run: Run) -> dict[str, Any]:
-    """Scores of a run by seed, and how sparse its coefficients are on each validation draw."""
+    """Return scores by seed, and how sparse the coefficients are on each validation draw."""
     entry: dict[str, Any] = {
         "metric": context.tasks[0].main_metric,
         "scores": run.scores()[context.tasks[0].main_metric],

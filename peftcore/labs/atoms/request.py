@@ -23,6 +23,7 @@ from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
+from peftcore.sweeps.grid import RunGrid, Variation, axis, vary
 
 AtomsKind = Literal["map", "prune", "path", "combine"]
 PathSetting = Literal["threshold", "l1", "top_k"]
@@ -255,59 +256,38 @@ def separated_counts(table: pd.DataFrame, first: str, second: str) -> list[int]:
 
 
 def specs_along(
-    spec: RunSpec, setting: PathSetting, values: tuple[float, ...], start: str = ""
+    spec: RunSpec, setting: PathSetting, values: Sequence[float], start: str = ""
 ) -> list[tuple[float, RunSpec]]:
-    """Build specs of a run of atoms at each value of a setting, starting from another run if named.
+    """Return the same run of atoms at each value of a setting, from another run if one is named.
 
     A threshold that is learnt would come from there as well, so then it stays as it is set.
     """
-    from peftcore.training import planning
-
     if spec.method != "atoms":
         raise BadInput(f"a path varies a run of atoms; this one was made by {spec.method}")
-    fixed = {"learned_threshold": False} if start else {}
-    specs = []
-    for value in sorted(values or PATH_VALUES[setting]):
-        settings = spec.settings | fixed | {setting: int(value) if setting == "top_k" else value}
-        specs.append((value, _vary_spec(spec, "atoms", settings, planning, start)))
-    return specs
+    changes = {"start": start} | ({"settings.learned_threshold": False} if start else {})
+    values = sorted(values or PATH_VALUES[setting])
+    along = axis(f"settings.{setting}", map(int if setting == "top_k" else float, values))
+    grid = RunGrid.around(spec, [Variation(changes=changes)], along)
+    return list(zip(values, grid.specs, strict=True))
 
 
 def lora_spec(spec: RunSpec, start: str = "") -> RunSpec:
-    """Build the spec of LoRA of equal rank on the same matrices, at its own learning rate.
+    """Return LoRA of equal rank on the same matrices, at its own learning rate, otherwise alike.
 
     Where LoRA does not offer those matrices it is atoms without a threshold, which is the same.
     """
-    from peftcore.training import planning
-
     rank = spec.settings["atoms"]
-    placement = {name: spec.settings[name] for name in ("components", "stacks")}
+    size = {"settings.rank": rank, "settings.alpha": 2 * rank}
     try:
-        return _vary_spec(
-            spec, "lora", {"rank": rank, "alpha": 2 * rank} | placement, planning, start
-        )
+        return vary(spec, size | {"method": "lora", "training.learning_rate": None, "start": start})
     except BadInput:
         return dense_spec(spec, start)
 
 
 def dense_spec(spec: RunSpec, start: str = "") -> RunSpec:
-    """Build the spec of the same atoms without threshold or penalty: every coefficient counts."""
-    from peftcore.training import planning
-
-    unpenalised = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
-    return _vary_spec(spec, "atoms", spec.settings | unpenalised, planning, start)
-
-
-def _vary_spec(
-    spec: RunSpec, method: str, settings: dict[str, Any], planning: Any, start: str
-) -> RunSpec:
-    training = spec.training.model_dump()
-    if method != spec.method:
-        training.pop("learning_rate")
-    varied: RunSpec = planning.build_spec(
-        spec.base, spec.task, method, settings, spec.population, training, spec.evaluation, start
-    )
-    return varied
+    """Return the same atoms with every coefficient in force: no threshold, no price, all kept."""
+    dense = {"threshold": 0.0, "learned_threshold": False, "l1": 0.0, "top_k": 0, "rounds": 1}
+    return vary(spec, {"start": start} | {f"settings.{name}": v for name, v in dense.items()})
 
 
 LORA_MARGIN = 0.02  # below LoRA's mean that still counts as close to it

@@ -7,12 +7,12 @@ Figures that lie in the folder already are taken as they are; take them away to 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from peftcore.labs.images import results_store
+from peftcore.runs.ship import ship
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.planning import build_spec
@@ -34,12 +34,10 @@ LEARNING_RATES: Mapping[str, Mapping[str, float]] = {
     "scenes": {"atoms": 0.004, "lora": 0.002, "full_fine_tuning": 0.0005, "prefix_tuning": 0.1,
                "prompt_tuning": 0.3},
 }  # fmt: skip
-SHIPPED_FILES = ("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json",
-        "manifest.json", "log.txt")  # fmt: skip
 
 
-def shipped_spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> RunSpec:
-    """Build the spec of a shipped run."""
+def shipped_spec(task: str, method: str) -> RunSpec:
+    """Return the spec of a shipped run."""
     from peftcore import tasks
 
     world = tasks.find_task(task).image_world
@@ -48,7 +46,7 @@ def shipped_spec(task: str, method: str, seeds: int = SEEDS, first: int = 0) -> 
         task,
         method,
         None,
-        {"seeds": seeds, "first_seed": first},
+        {"seeds": SEEDS},
         {**TRAINING[world], "learning_rate": LEARNING_RATES[world][method]},
     )
 
@@ -73,7 +71,8 @@ def ship_image_runs(
         if run.status().state != "done":
             log(f"{run.spec.task}, {run.spec.method}: training run {run.id}")
             train_run(run)
-        _copy_run(run, out / "runs" / run.id)
+        with_adapter = run.spec.method == "atoms" and run.spec.task != "pictures_digit_alone"
+        ship(run, out / "runs", adapter=with_adapter)
     atom_runs = {run.spec.task: run for run in runs if run.spec.method == "atoms"}
     bases = {name: load(name) for name in results_store.BASES.values()}
     for task in (t for t in results_store.TASKS if t != "pictures_digit_alone"):
@@ -91,10 +90,3 @@ def ship_image_runs(
             name, compute.measure_combination(concept, style, bases["tiny-scenes"]), out
         )
     return runs
-
-
-def _copy_run(run: Run, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with_adapter = run.spec.method == "atoms" and run.spec.task != "pictures_digit_alone"
-    for name in (*SHIPPED_FILES, "adapter.safetensors") if with_adapter else SHIPPED_FILES:
-        shutil.copyfile(run.folder / name, folder / name)

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from peftcore.jobs import background
 from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import RunSpec
+from peftcore.sweeps.grid import RunGrid, axis
 
 LandscapeKind = Literal[
     "face", "scan", "cuts", "vertices", "random", "path", "plane", "curve", "flatness", "validation"
@@ -112,19 +113,5 @@ class LandscapeJob(BackgroundJob):
 
 
 def specs_by_vertices(spec: RunSpec, counts: Sequence[int] = (1, 2, 3, 4, 6)) -> list[RunSpec]:
-    """Build specs of the same run with each of these numbers of vertices."""
-    from peftcore.training import planning
-
-    return [
-        planning.build_spec(
-            spec.base,
-            spec.task,
-            spec.method,
-            spec.settings,
-            spec.population.model_dump() | {"vertices": count},
-            spec.training,
-            spec.evaluation,
-            spec.start,
-        )
-        for count in counts
-    ]
+    """Return the same run with each of these numbers of vertices."""
+    return RunGrid.around(spec, axis("population.vertices", counts)).specs

@@ -1,8 +1,6 @@
-"""Sets of runs that answer one question about soft prompts: which they are, and what they came to.
+"""Grids of runs that answer one question about soft prompts, around one run.
 
-Ablations, prompt lengths, training examples, and transfer between tasks.  A study is a plan made
-around one run: everything not under study stays as that run has it.  Runs that exist are found,
-the missing ones can be queued; nothing is trained here.
+Variants of the scales, prompt lengths, training examples, and transfer between tasks.
 """
 
 from __future__ import annotations
@@ -11,17 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
 from peftcore.errors import BadInput, unknown_name
-from peftcore.runs.spec import RunSpec, Training
-from peftcore.training import planning
+from peftcore.runs.spec import RunSpec
+from peftcore.sweeps.grid import RunGrid, Variation, axis, find_run, grid_cells, vary
 
 if TYPE_CHECKING:
-    from peftcore.jobs.queue import Queue, QueueJob
     from peftcore.runs.store import Run, RunStore
 
 SCALED_METHOD, PLAIN_METHOD = "spt", "prompt_tuning"
@@ -35,150 +30,83 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Scale after a layer norm": {"normalised": True},
 }
 FIXED_SCALE = "Scale fixed at one"  # prompt tuning
+ABLATIONS = ("variants", "lengths", "shots", "transfer")
 
 
-@dataclass(frozen=True)
-class AblationCell:
-    """One run of a study: what it is called, its place on an axis, and what decides it.
+def build_ablation(
+    name: str, spec: RunSpec, store: RunStore, task_names: Sequence[str] = ()
+) -> RunGrid:
+    """Return a grid around a spec, with the runs there are; `task_names` are those of a transfer.
 
-    `line` groups the cells of a chart; source and target are the tasks of a transfer.
+    Labels: line and place of a cell in a chart; source and target of a transfer.
     """
-
-    name: str
-    line: str
-    axis_position: float
-    spec: RunSpec
-    source: str = ""
-    target: str = ""
-
-
-@dataclass(frozen=True)
-class PromptAblation:
-    """A question, its cells, and the run of each where there is one."""
-
-    name: str
-    cells: tuple[AblationCell, ...]
-    runs: tuple[Run | None, ...]
-
-    @property
-    def missing(self) -> list[AblationCell]:
-        """Cells that nobody has started, or whose run failed."""
-        pairs = zip(self.cells, self.runs, strict=True)
-        return [cell for cell, run in pairs if run is None or run.status().state == "failed"]
-
-    @property
-    def unfinished(self) -> list[Run]:
-        """Runs that were started and are not done."""
-        return [run for run in self.runs if run and run.status().state not in ("done", "failed")]
-
-    def scores(self, metric: str) -> pd.DataFrame:
-        """One row per finished cell and seed: cell, line, place, run, seed, and the metric."""
-        rows = [
-            {"cell": number, "name": cell.name, "line": cell.line, "place": cell.axis_position}
-            | {"run": run.id, "seed": seed, "source": cell.source, "target": cell.target}
-            | {metric: value}
-            for number, (cell, run) in enumerate(zip(self.cells, self.runs, strict=True))
-            if run is not None and run.status().state == "done"
-            for seed, value in zip(
-                run.spec.population.seed_numbers(), run.scores().get(metric, []), strict=False
-            )
-        ]
-        columns = ["cell", "name", "line", "place", "run", "seed", "source", "target", metric]
-        return pd.DataFrame(rows, columns=columns)
+    if name not in ABLATIONS:
+        raise unknown_name("study", name, ABLATIONS)
+    base_spec = spec.model_copy(update={"start": ""})
+    if name == "transfer":
+        grid = _transfer_grid(base_spec, task_names)
+    else:
+        _check_method(spec)
+        build = {"variants": _variants_grid, "lengths": _lengths_grid, "shots": _shots_grid}[name]
+        grid = build(base_spec)
+    return grid.find_runs(store)
 
 
-def vary_spec(spec: RunSpec, method: str, **changes: Any) -> RunSpec:
-    """The spec with another method or other settings; settings the method lacks are dropped.
-
-    The learning rate stays as it is, so that one thing changes at a time.
-    """
-    method_settings = METHODS[method].Config.model_fields
-    kept = {name: value for name, value in spec.settings.items() if name in method_settings}
-    return planning.build_spec(
-        spec.base,
-        spec.task,
-        method,
-        kept | changes,
-        spec.population,
-        spec.training,
-        spec.evaluation,
-    )
-
-
-def variant_cells(spec: RunSpec) -> list[AblationCell]:
+def _variants_grid(spec: RunSpec) -> RunGrid:
     """What is trained, what shares a scale, where the scale stands: one run for each."""
-    _check_method(spec)
-    varied_settings = {name for changes in VARIANTS.values() for name in changes}
-    base_spec = spec.model_copy(
-        update={"settings": {k: v for k, v in spec.settings.items() if k not in varied_settings}}
-    )
-    cells = [AblationCell(FIXED_SCALE, FIXED_SCALE, 0, vary_spec(base_spec, PLAIN_METHOD))]
-    for number, (name, changes) in enumerate(VARIANTS.items(), 1):
-        cells.append(
-            AblationCell(name, name, number, vary_spec(base_spec, SCALED_METHOD, **changes))
-        )
-    return cells
+    varied = {name for changes in VARIANTS.values() for name in changes}
+    kept = {name: value for name, value in spec.settings.items() if name not in varied}
+    variations = [Variation(FIXED_SCALE, {"method": PLAIN_METHOD})]
+    for name, settings in VARIANTS.items():
+        changes = {f"settings.{field}": value for field, value in settings.items()}
+        variations.append(Variation(name, {"method": SCALED_METHOD, **changes}))
+    return RunGrid.around(spec.model_copy(update={"settings": kept}), variations, name="variants")
 
 
-def length_cells(spec: RunSpec, counts: Sequence[int] = LENGTHS) -> list[AblationCell]:
+def _lengths_grid(spec: RunSpec) -> RunGrid:
     """Both methods at several prompt lengths, the run's own among them."""
-    _check_method(spec)
-    counts = sorted({*counts, spec.settings["length"]})
-    return [
-        AblationCell(
-            f"{METHODS[method].title}, {count} tokens",
-            METHODS[method].title,
-            count,
-            vary_spec(spec, method, length=count),
-        )
-        for method in (SCALED_METHOD, PLAIN_METHOD)
-        for count in counts
-    ]
+    lengths = axis(
+        "settings.length", sorted({*LENGTHS, spec.settings["length"]}), "{} tokens", "place"
+    )
+    return RunGrid.around(spec, _both_methods(), lengths, name="lengths")
 
 
-def shot_cells(spec: RunSpec, counts: Sequence[int] = SHOTS) -> list[AblationCell]:
+def _shots_grid(spec: RunSpec) -> RunGrid:
     """Both methods with more and fewer training examples, as far as the task has them."""
-    _check_method(spec)
     available = len(tasks.find_task(spec.task).load("train"))
-    cells = []
-    for method in (SCALED_METHOD, PLAIN_METHOD):
-        for count in sorted(
-            {count for count in (*counts, spec.training.shots) if count <= available}
-        ):
-            training = Training.make(spec.training.model_dump() | {"shots": count})
-            varied = vary_spec(spec.model_copy(update={"training": training}), method)
-            title = METHODS[method].title
-            cells.append(AblationCell(f"{title}, {count} examples", title, count, varied))
-    return cells
+    counts = [n for n in sorted({*SHOTS, spec.training.shots}) if n <= available]
+    shots = axis("training.shots", counts, "{} examples", "place")
+    return RunGrid.around(spec, _both_methods(), shots, name="shots")
 
 
-def transfer_cells(spec: RunSpec, names: Sequence[str], store: RunStore) -> list[AblationCell]:
-    """Every task directly, then every task started from what each of them taught.
+def _both_methods() -> list[Variation]:
+    titles = {method: METHODS[method].title for method in (SCALED_METHOD, PLAIN_METHOD)}
+    return [Variation(title, {"method": m}, {"line": title}) for m, title in titles.items()]
+
+
+def _transfer_grid(spec: RunSpec, names: Sequence[str]) -> RunGrid:
+    """Every task directly, then every task started from the adapter of each of them.
 
     The diagonal starts from the same task: a control for having trained twice as long.  Direct
-    cells come first, so that a queue works them off before those that start from them.
+    cells come first, so that a queue trains them before those that start from them.
     """
     if len(names) < 2:
         raise BadInput("a transfer matrix needs two tasks or more")
-    direct = {name: _spec_on_task(spec, name) for name in names}
-    runs_by_key = _runs_by_key(store)
-    cells = [
-        AblationCell(f"{name}, directly", "direct", 0, direct_spec, "", name)
-        for name, direct_spec in direct.items()
+    direct = [
+        Variation(f"{name}, directly", {"task": name}, {"source": "", "target": name})
+        for name in names
     ]
-    for source in names:
-        existing = runs_by_key.get(_spec_key(direct[source]))
-        start = existing.id if existing else direct[source].id
-        for target in names:
-            started_spec = direct[target].model_copy(update={"start": start})
-            cells.append(
-                AblationCell(f"{source} → {target}", "transfer", 0, started_spec, source, target)
-            )
-    return cells
-
-
-def _spec_on_task(spec: RunSpec, task: str) -> RunSpec:
-    return vary_spec(spec.model_copy(update={"task": task, "start": ""}), spec.method)
+    starts = [(cell.labels["target"], cell.spec.id) for cell in grid_cells(spec, [direct])]
+    started = [
+        Variation(
+            f"{source} → {target}",
+            {"task": target, "start": start},
+            {"source": source, "target": target},
+        )
+        for source, start in starts
+        for target in names
+    ]
+    return RunGrid.around(spec, [*direct, *started], name="transfer")
 
 
 def _check_method(spec: RunSpec) -> None:
@@ -189,57 +117,10 @@ def _check_method(spec: RunSpec) -> None:
         )
 
 
-ABLATIONS = ("variants", "lengths", "shots", "transfer")
-
-
-def build_ablation(
-    name: str, spec: RunSpec, store: RunStore, task_names: Sequence[str] = ()
-) -> PromptAblation:
-    """A study around a spec, with the runs there are; `among` are the tasks of a transfer."""
-    if name not in ABLATIONS:
-        raise unknown_name("study", name, ABLATIONS)
-    if name == "transfer":
-        cells = transfer_cells(spec, task_names, store)
-    else:
-        cells = {"variants": variant_cells, "lengths": length_cells, "shots": shot_cells}[name](
-            spec
-        )
-    runs_by_key = _runs_by_key(store)
-    return PromptAblation(
-        name, tuple(cells), tuple(runs_by_key.get(_spec_key(cell.spec)) for cell in cells)
-    )
-
-
-def queue_missing(ablation: PromptAblation, queue: Queue) -> list[QueueJob]:
-    """A job for every missing cell, in an order in which each finds what it starts from."""
-    return [queue.submit(cell.spec) for cell in ablation.missing]
-
-
 def find_unscaled_run(run: Run, store: RunStore) -> Run | None:
-    """The finished run of prompt tuning that is equal to this run but for the scale."""
-    partner = _runs_by_key(store).get(_spec_key(vary_spec(run.spec, PLAIN_METHOD)))
-    return partner if partner and partner.status().state == "done" else None
-
-
-def _runs_by_key(store: RunStore) -> Mapping[str, Run]:
-    """Runs by what decides them; of two that say the same, one that is done."""
-    runs: dict[str, Run] = {}
-    for run in store.all(include_studies=True):
-        key = _spec_key(run.spec)
-        if key not in runs or runs[key].status().state != "done":
-            runs[key] = run
-    return runs
-
-
-def _spec_key(spec: RunSpec) -> str:
-    """What decides a result, with the settings that came after a run was made at their defaults."""
-    if spec.method not in METHODS:
-        return spec.canonical()
-    try:
-        settings = METHODS[spec.method].Config.make(spec.settings).model_dump(mode="json")
-    except BadInput:  # a setting that is gone
-        return spec.canonical()
-    return spec.model_copy(update={"settings": settings}).canonical()
+    """Return the finished run of prompt tuning that is equal to this run but for the scale."""
+    unscaled = find_run(vary(run.spec, {"method": PLAIN_METHOD, "start": ""}), store)
+    return unscaled if unscaled and unscaled.status().state == "done" else None
 
 
 @dataclass(frozen=True)
@@ -253,37 +134,26 @@ class TransferGain:
     gain: comparison.PairedDifference
 
 
-def transfer_gains(ablation: PromptAblation, metric_of: Mapping[str, str]) -> list[TransferGain]:
-    """The matrix of a transfer study, paired by seed; metric_of: target → metric."""
-    scores_by_cell: dict[tuple[str, str], dict[int, float]] = {}
-    for cell, run in zip(ablation.cells, ablation.runs, strict=True):
-        if run is not None and run.status().state == "done":
-            values = run.scores().get(metric_of[cell.target], [])
-            scores_by_cell[cell.source, cell.target] = dict(
-                zip(run.spec.population.seed_numbers(), values, strict=False)
-            )
-    return [
-        _transfer_gain(
-            cell,
-            scores_by_cell.get(("", cell.target), {}),
-            scores_by_cell.get((cell.source, cell.target), {}),
+def transfer_gains(ablation: RunGrid, metric_of: Mapping[str, str]) -> list[TransferGain]:
+    """Return the matrix of a transfer, paired by seed; metric_of: target → metric."""
+    seed_scores: dict[tuple[str, str], dict[int, float]] = {}
+    for cell, run in ablation.done:
+        values = run.scores().get(metric_of[cell.labels["target"]], [])
+        seed_scores[cell.labels["source"], cell.labels["target"]] = dict(
+            zip(run.spec.population.seed_numbers(), values, strict=False)
         )
-        for cell in ablation.cells
-        if cell.source
-    ]
-
-
-def _transfer_gain(
-    cell: AblationCell, direct: Mapping[int, float], started: Mapping[int, float]
-) -> TransferGain:
-    before, after = (comparison.interval(scores.values()).mean for scores in (direct, started))
-    return TransferGain(
-        cell.source, cell.target, before, after, comparison.paired_difference(direct, started)
-    )
+    gains = []
+    for source, target in ((c.labels["source"], c.labels["target"]) for c in ablation.cells):
+        if source:
+            both = [seed_scores.get(key, {}) for key in (("", target), (source, target))]
+            before, after = (comparison.interval(scores.values()).mean for scores in both)
+            gain = comparison.paired_difference(*both)
+            gains.append(TransferGain(source, target, before, after, gain))
+    return gains
 
 
 def comparable_runs(runs: Iterable[Run], run: Run) -> list[Run]:
-    """Finished runs whose scores may stand beside this one's, itself among them."""
+    """Return finished runs whose scores may stand beside this one's, itself among them."""
     from peftcore.analysis import comparability
 
     done = [other for other in runs if other.status().state == "done"]

@@ -7,6 +7,7 @@ from peftcore.adapters import component_map
 from peftcore.errors import BadInput
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.components.grid import SHIPPED_PRESETS, build_subset_grid, subset_spec
+from peftcore.runs.ship import SHIPPED_FILES
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import execute
 from peftcore.sweeps.engines.base import ShardOutcome
@@ -34,14 +35,14 @@ def made(wanted):
 
 def test_presets_differ_only_in_what_is_trained(store):
     found = build_subset_grid("presets", around(), store)
-    assert [one.name for one in found.subsets] == list(SHIPPED_PRESETS)
-    assert len({one.spec.id for one in found.subsets}) == len(SHIPPED_PRESETS)
-    assert len({one.spec.model_copy(update={"settings": {}}).id for one in found.subsets}) == 1
+    assert [one.name for one in found.cells] == list(SHIPPED_PRESETS)
+    assert len({one.spec.id for one in found.cells}) == len(SHIPPED_PRESETS)
+    assert len({one.spec.model_copy(update={"settings": {}}).id for one in found.cells}) == 1
 
 
 def test_each_component_alone_makes_up_the_base(store):
     found, tiny = build_subset_grid("kinds", around(), store), component_map.shipped_map("tiny-t5")
-    counts = {one.name: tiny.count(tiny.trained_cells(one.spec.settings)) for one in found.subsets}
+    counts = {one.name: tiny.count(tiny.trained_cells(one.spec.settings)) for one in found.cells}
     tied = counts.pop("head")
     assert tied == counts["embeddings"]
     assert sum(counts.values()) == tiny.total
@@ -50,20 +51,20 @@ def test_each_component_alone_makes_up_the_base(store):
 def test_layers_alone_and_without_complement_each_other(store):
     whole = component_map.shipped_map("tiny-t5")
     found = build_subset_grid("layers", around(components=("layernorm", "attention.query")), store)
-    assert [one.name for one in found.subsets][:3] == [
+    assert [one.name for one in found.cells][:3] == [
         component_grid.ALL_WEIGHTS,
         "Encoder layer 1 alone",
         "Encoder layer 1 without",
     ]
-    assert len(found.subsets) == 1 + 2 * 7
-    everything = whole.count(whole.trained_cells(found.subsets[0].spec.settings))
-    for alone, without in zip(found.subsets[1::2], found.subsets[2::2], strict=True):
+    assert len(found.cells) == 1 + 2 * 7
+    everything = whole.count(whole.trained_cells(found.cells[0].spec.settings))
+    for alone, without in zip(found.cells[1::2], found.cells[2::2], strict=True):
         parts = [whole.count(whole.trained_cells(one.spec.settings)) for one in (alone, without)]
         assert sum(parts) == everything
 
 
 def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
-    there = made(build_subset_grid("presets", around(), store).subsets[1].spec)
+    there = made(build_subset_grid("presets", around(), store).cells[1].spec)
     found = build_subset_grid("presets", around(), store)
     assert [run and run.id for run in found.runs] == [None, there.id, None, None, None]
     table = found.table()
@@ -88,7 +89,7 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
     assert (own.status().done, own.status().of) == (3, 5)
     again = build_subset_grid("presets", around(), store)
     assert component_grid.grid_job(again).id == work.id
-    assert trained == [found.subsets[0].spec.id, found.subsets[2].spec.id]
+    assert trained == [found.cells[0].spec.id, found.cells[2].spec.id]
     assert [one.name for one in again.missing] == list(SHIPPED_PRESETS[3:])
     assert execute.run_sweep(own, Engine(), store).state == "done"
     assert not build_subset_grid("presets", around(), store).missing
@@ -98,12 +99,12 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
 def test_the_job_trains_the_very_runs_of_the_grid(store, kind):
     found = build_subset_grid(kind, around(components=("layernorm", "attention.query")), store)
     asked = component_grid.grid_sweep(found)
-    assert [one.id for one in asked.specs()] == [one.spec.id for one in found.subsets]
+    assert [one.id for one in asked.specs()] == [one.spec.id for one in found.cells]
 
 
 def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
     found = build_subset_grid("presets", around(), store)
-    broken = store.create(found.subsets[0].spec)
+    broken = store.create(found.cells[0].spec)
     broken.write_status(state="failed", message="memory")
     launched = []
     monkeypatch.setattr(SweepJob, "launch", lambda work: launched.append(work.id))
@@ -115,11 +116,11 @@ def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
 
 
 def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch):
-    shipped = RunStore(tmp_path / "own", tmp_path / "shelf")
-    wanted = build_subset_grid("presets", around(), RunStore(demo_folder=tmp_path)).subsets[0].spec
+    shipped = RunStore(tmp_path / "own", tmp_path / "shipped")
+    wanted = build_subset_grid("presets", around(), RunStore(demo_folder=tmp_path)).cells[0].spec
     run = make_run(
         wanted.method,
-        store=RunStore(tmp_path / "shelf"),
+        store=RunStore(tmp_path / "shipped"),
         base="tiny-t5",
         **wanted.model_dump(exclude={"base", "task", "method"}),
     )
@@ -131,12 +132,12 @@ def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch)
 
 
 def test_what_ships_is_the_run_without_its_adapter(store, tmp_path):
-    run = made(build_subset_grid("presets", around(), store).subsets[0].spec)
+    run = made(build_subset_grid("presets", around(), store).cells[0].spec)
     (run.folder / "adapter.safetensors").touch()
-    (to,) = component_grid.ship_grid_runs(
+    (shipped,) = component_grid.ship_grid_runs(
         build_subset_grid("presets", around(), store), tmp_path / "shelf"
     )
-    assert {file.name for file in to.iterdir()} <= set(component_grid.SHIPPED_FILES)
+    assert {file.name for file in shipped.folder.iterdir()} <= set(SHIPPED_FILES)
     again = RunStore(tmp_path / "none", tmp_path / "shelf").open(run.id)
     assert again.scores() == run.scores()
     assert again.answers().equals(run.answers())

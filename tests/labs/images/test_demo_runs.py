@@ -6,6 +6,7 @@ import pytest
 
 from peftcore.labs.images import compute, demo_runs, results_store
 from peftcore.models import base_model
+from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def made(monkeypatch):
 
     def work(run):
         done.append(f"{run.spec.task}/{run.spec.method}")
-        for name in (*demo_runs.SHIPPED_FILES, "adapter.safetensors"):
+        for name in (*SHIPPED_FILES, ADAPTER_FILE):
             if name not in ("spec.json", "status.json"):
                 (run.folder / name).write_text("{}")
         run.write_status(state="done")

@@ -28,6 +28,11 @@ def made(found):
     return make_run(found.method, found.task, found.base, **whole)
 
 
+def ends(cell):
+    """Source and target of a transfer."""
+    return cell.labels["source"], cell.labels["target"]
+
+
 def test_variants_differ_in_one_thing_each_and_hold_plain_prompt_tuning(store):
     own = spec(length=7)
     found = ablations.build_ablation("variants", own, store)
@@ -41,9 +46,11 @@ def test_variants_differ_in_one_thing_each_and_hold_plain_prompt_tuning(store):
 
 
 def test_variants_are_the_same_around_any_of_them(store):
-    one = {cell.spec.id for cell in ablations.variant_cells(spec())}
-    assert one == {cell.spec.id for cell in ablations.variant_cells(spec(share="feature"))}
-    assert one == {cell.spec.id for cell in ablations.variant_cells(spec("prompt_tuning"))}
+    wanted = [
+        ablations.build_ablation("variants", each, store).specs
+        for each in (spec(), spec(share="feature"), spec("prompt_tuning"))
+    ]
+    assert wanted[0] == wanted[1] == wanted[2]
 
 
 def test_a_study_finds_the_runs_there_are_and_queues_the_rest_once(store):
@@ -51,10 +58,10 @@ def test_a_study_finds_the_runs_there_are_and_queues_the_rest_once(store):
     found = ablations.build_ablation("variants", mine.spec, store)
     assert [run and run.id for run in found.runs] == [plain.id, mine.id, None, None, None, None]
     queue = Queue(store=store)
-    jobs = ablations.queue_missing(found, queue)
-    assert [job.spec.id for job in jobs] == [cell.spec.id for cell in found.missing]
+    jobs = found.queue(queue)
+    assert [job.spec.id for job in jobs] == [cell.spec.id for cell in found.startable]
     again = ablations.build_ablation("variants", mine.spec, store)
-    assert not again.missing
+    assert not again.startable
     assert [run.status().state for run in again.unfinished] == ["queued"] * 4
 
 
@@ -62,7 +69,7 @@ def test_a_failed_run_can_be_queued_again(store):
     run = made(spec())
     run.write_status(state="failed")
     found = ablations.build_ablation("variants", run.spec, store)
-    assert run.spec.id in {cell.spec.id for cell in found.missing}
+    assert run.spec.id in {cell.spec.id for cell in found.startable}
 
 
 def test_runs_made_before_a_setting_existed_are_found(store):
@@ -74,15 +81,16 @@ def test_runs_made_before_a_setting_existed_are_found(store):
 
 def test_lengths_hold_the_runs_own_for_both_methods(store):
     found = ablations.build_ablation("lengths", spec(length=20), store)
-    places = [(cell.spec.method, cell.axis_position) for cell in found.cells]
+    places = [(cell.spec.method, cell.labels["place"]) for cell in found.cells]
     assert places == [(m, n) for m in ("spt", "prompt_tuning") for n in (10, 20, 30, 50, 60)]
-    assert all(cell.spec.settings["length"] == cell.axis_position for cell in found.cells)
+    assert all(cell.spec.settings["length"] == cell.labels["place"] for cell in found.cells)
 
 
-def test_shots_beyond_what_the_task_has_are_left_out():
+def test_shots_beyond_what_the_task_has_are_left_out(store, monkeypatch):
     own = spec()
-    counts = {cell.spec.training.shots for cell in ablations.shot_cells(own, (6, 10**6))}
-    assert counts == {6, own.training.shots}
+    monkeypatch.setattr(ablations, "SHOTS", (6, 10**6))
+    found = ablations.build_ablation("shots", own, store)
+    assert {each.training.shots for each in found.specs} == {6, own.training.shots}
 
 
 def test_scores_have_a_row_for_every_finished_seed(store):
@@ -96,17 +104,16 @@ def test_scores_have_a_row_for_every_finished_seed(store):
 def test_a_transfer_starts_every_task_from_what_every_task_taught(store):
     run = made(spec())
     found = ablations.build_ablation("transfer", run.spec, store, TASKS)
-    assert [(cell.source, cell.target) for cell in found.cells] == [
+    assert [ends(cell) for cell in found.cells] == [
         *(("", name) for name in TASKS),
         *((source, target) for source in TASKS for target in TASKS),
     ]
-    direct = {cell.target: cell.spec for cell in found.cells if not cell.source}
-    for cell in found.cells:
-        if cell.source:
-            assert cell.spec.start == direct[cell.source].id
-            assert cell.spec.task == cell.target
+    specs = {ends(cell): cell.spec for cell in found.cells}
+    for (source, target), each in specs.items():
+        assert each.start == (specs["", source].id if source else "")
+        assert each.task == target
     assert found.runs[0].id == run.id
-    assert [cell.source == "" for cell in found.missing] == [True, *[False] * 4]
+    assert [ends(cell)[0] == "" for cell in found.missing] == [True, *[False] * 4]
 
 
 def test_the_gain_of_a_transfer_is_paired_by_seed(store):
@@ -114,8 +121,8 @@ def test_the_gain_of_a_transfer_is_paired_by_seed(store):
     found = ablations.build_ablation("transfer", spec(), store, TASKS)
     wanted = {("", second): [0.2, 0.4, 0.6], (first, second): [0.5, 0.6, 0.7]}
     for cell in found.cells:
-        if (cell.source, cell.target) in wanted:
-            made(cell.spec).write_scores({"accuracy": wanted[cell.source, cell.target]})
+        if ends(cell) in wanted:
+            made(cell.spec).write_scores({"accuracy": wanted[ends(cell)]})
     found = ablations.build_ablation("transfer", spec(), store, TASKS)
     matrix = {
         (field.source, field.target): field
