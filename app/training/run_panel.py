@@ -38,7 +38,7 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
         status, spec = run.status(), run.spec
         rows.append(
             {
-                "State": widgets.state_name(status.state),
+                "State": widgets.state_name(status.label),
                 "Task": task_title(spec.task),
                 "Method": method_title(spec.method),
                 "Run": f"/runs?run={run.id}",
@@ -74,13 +74,13 @@ def run_title(run: Run) -> str:
 
 def show_run(run: Run) -> None:
     """The live part of a run; stops its own clock when the run has ended."""
-    is_running = run.status().state in ("queued", "training", "answering")
+    is_running = run.status().active
 
     @st.fragment(run_every=2.0 if is_running else None)
     @errors.guarded
     def live() -> None:
         status = run.status()
-        if is_running and status.state not in ("queued", "training", "answering"):
+        if is_running and not status.active:
             st.rerun()  # the rest of the page has something new to show
         if status.state == "queued":
             restart_missing_workers(
@@ -96,7 +96,7 @@ def show_run(run: Run) -> None:
 
 def _show_state(run: Run, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.state_badge(status.state)
+        widgets.state_badge(status.label)
         if run.demo:
             st.badge("Demo run, ships with the app", color="gray", icon=":material/inventory_2:")
         st.caption(
@@ -117,7 +117,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
         "Seeds": str(run.spec.population.seeds),
         "Trained numbers": f"{status.trainable:,}" if status.trainable else "not yet",
         "Time worked": widgets.format_duration(status.seconds),
-        "Time left": _time_left(status, steps),
+        "Time left": _time_left(status),
     }
     with st.container(horizontal=True, gap="large"):
         for name, value in facts.items():
@@ -130,15 +130,13 @@ def _state_hint(status: RunStatus) -> str:
         "training": "Training.",
         "answering": "Trained; now answering the test examples.",
         "done": "Finished.",
-    }.get(status.state, "")
+    }.get(status.label, "")
 
 
-def _time_left(status: RunStatus, steps: int) -> str:
+def _time_left(status: RunStatus) -> str:
     """An estimate from the speed so far."""
-    if status.state == "training" and status.step:
-        return (
-            f"about {widgets.format_duration(status.seconds / status.step * (steps - status.step))}"
-        )
+    if status.phase == "training" and status.left is not None:
+        return f"about {widgets.format_duration(status.left)}"
     return "none" if status.state == "done" else "not known"
 
 

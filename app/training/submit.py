@@ -51,15 +51,15 @@ def show_sweep() -> None:
     runs = _session_runs(SWEPT_RUNS)
     if not runs:
         return
-    waiting = any(run.status().state in ("queued", "training", "answering") for run in runs)
+    waiting = any(run.status().active for run in runs)
 
     @st.fragment(run_every=2.0 if waiting else None)
     @errors.guarded
     def live() -> None:
-        states = [run.status().state for run in runs]
-        if waiting and not {"queued", "training", "answering"} & set(states):
+        statuses = [run.status() for run in runs]
+        if waiting and not any(status.active for status in statuses):
             st.rerun()
-        _sweep_table(runs, states)
+        _sweep_table(runs, [status.label for status in statuses])
 
     live()
 

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 VARY_NOTHING = "nothing"
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
-STATES = {"waiting": "Waiting", "training": "Training", "answering": "Answering", "done": "Done"}
-STATES |= {"failed": "Failed", "queued": "Queued"}
 
 
 def show(
@@ -205,7 +203,7 @@ def start_sweep(sweep: Sweep) -> None:
     execute.reset_failed_shards(sweep.cells(), cache.run_store())
     job = SweepJob.create_own(sweep)
     if job.status().state == "done":  # runs were deleted since
-        job.write_status(state="stopped")
+        job.write_status(state="cancelled")
     job.launch()
     st.session_state["sweep.watched"] = job.id
 
@@ -366,7 +364,7 @@ def _run_table(states: Sequence[CellState]) -> None:
             "Base": row["base"],
             "Task": row["task"],
             "Parts": f"{row['done']} of {row['parts']}",
-            "State": STATES[row["state"]],
+            "State": widgets.state_name(row["state"]),
             "Run": row["run"],
         }
         for row in sweep_status.status_table(states)

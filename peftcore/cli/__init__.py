@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from peftcore.errors import BadInput
+from peftcore.system.job_folder import JobFailed
 
 
 class BadInputGroup(TyperGroup):
@@ -23,6 +24,9 @@ class BadInputGroup(TyperGroup):
         except BadInput as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(2) from None
+        except JobFailed as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
 
 
 app = typer.Typer(

@@ -114,7 +114,6 @@ def reproduce(
 ) -> None:
     """Check a bundle against this machine, train its runs again, and compare the scores."""
     from peftcore.exchange import reproduce as reproduction
-    from peftcore.jobs.worker import RunFailed
 
     options.use_data(data)
     if check:
@@ -122,12 +121,8 @@ def reproduce(
             reproduction.find_differences(*reproduction.open_bundle(bundle))
         )
     else:
-        try:
-            with printing.progress_bar("reproducing") as tell:
-                report = reproduction.reproduce(bundle, device=device, report=tell)
-        except RunFailed as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(1) from None
+        with printing.progress_bar("reproducing") as tell:
+            report = reproduction.reproduce(bundle, device=device, report=tell)
     printing.print_result(_value(report), as_json, lambda: _lines(report))
     if any(finding.fatal for finding in report.findings):
         raise typer.Exit(1)

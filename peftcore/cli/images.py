@@ -281,7 +281,7 @@ def _measure_figure(
     job = ImagesJob.create_own(ImagesRequest.make(settings))
     if job.status().state == "done":  # asked for again: measured again
         job.clear()
-        job.write_status(state="stopped", done=0, seconds=0.0)
+        job.write_status(state="cancelled", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     with _bar(what) as report:
         status = run_images_job(job, base=base, report=report)

@@ -18,6 +18,7 @@ from peftcore.api import training as api
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput
 from peftcore.system import printing
+from peftcore.system.job_folder import JobFailed
 
 if TYPE_CHECKING:
     from peftcore.adapters.parameter_counts import ParameterCount
@@ -98,12 +99,10 @@ def train_or_load(spec: RunSpec, device: str, again: bool = False) -> Run:
 
 def _train_here(run: Run, torch_device: str) -> Run:
     """The run after training it here, with a bar on a terminal."""
-    from peftcore.jobs.worker import RunFailed
-
     try:
         with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
             api.train_run(run, torch_device, report=report, stop=stop.is_set)
-    except RunFailed as error:
+    except JobFailed as error:
         typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)
         raise typer.Exit(1) from None
     return run

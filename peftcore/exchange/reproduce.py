@@ -21,6 +21,7 @@ from peftcore.exchange.bundle import FORMAT, MEMBER_PATTERN, RUN_FILES
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.system.job_folder import run_recording_errors
 from peftcore.system.zip_files import CheckedZip
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def reproduce(
 
     BadInput names everything that makes an equal result impossible.
     """
-    from peftcore.jobs.worker import resolve_device, run_recording_errors
+    from peftcore.jobs.worker import resolve_device
     from peftcore.training.run_training import execute_run
 
     archive, runs = open_bundle(path)

@@ -5,19 +5,20 @@
 | ask.json | what was asked; its hash names the folder |
 | plan.json | the facts that stand on the figure, and rows for what will be measured |
 | values.jsonl | numbers as they come in; only appended to, so a stop loses nothing |
-| status.json | state, how much is done, which process is at it |
 
-A measurement is carried out in a process of its own, one at a time on a machine.  Needs no torch.
+Status, lock, stop and log are those of every job (`system.job_folder`).  A measurement is done in
+a process of its own, one at a time on a machine.  Needs no torch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -29,11 +30,9 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
 from peftcore.system import atomic_files, file_locks, processes
+from peftcore.system.job_folder import JobFolder, run_recording_errors
+from peftcore.system.job_folder import JobStatus as JobStatus
 
-STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
-HEARTBEAT_TIMEOUT_SECONDS = (
-    300.0  # seconds without a sign of life after which a process counts as hung
-)
 JOB_ID_PATTERN = re.compile(r"[0-9a-f]{12}")
 ADAPTER_REF_PATTERN = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
 
@@ -96,30 +95,7 @@ class JobRequest(Settings):
 
 
 @dataclass(frozen=True)
-class JobStatus:
-    """How far a measurement is."""
-
-    state: str = "stopped"
-    done: int = 0
-    of: int = 0
-    message: str = ""
-    seconds: float = 0.0  # of work so far
-    updated: float = 0.0
-    process: dict[str, Any] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a living process is at it, or waits for its turn."""
-        return self.state in ("waiting", "working")
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that it will still take, by the speed so far."""
-        return self.seconds / self.done * (self.of - self.done) if self.done else None
-
-
-@dataclass(frozen=True)
-class BackgroundJob:
+class BackgroundJob(JobFolder[JobStatus]):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
     folder: Path
@@ -134,21 +110,9 @@ class BackgroundJob:
     PROGRESS_WORDS: ClassVar[str] = "measured"  # what is counted as done: "3 of 7 measured"
 
     @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits."""
-        return self.folder.name
-
-    def status(self) -> JobStatus:
-        """The state as it is now: what claims to work but has no living process is "lost"."""
-        stored = atomic_files.read_json(self.folder / "status.json")
-        known = {part.name for part in fields(JobStatus)}
-        status = JobStatus(**{k: v for k, v in stored.items() if k in known})
-        if self.shipped or not status.busy or status.process is None:
-            return status
-        alive = processes.ProcessIdentity(**status.process).is_alive(
-            time.time() - status.updated, HEARTBEAT_TIMEOUT_SECONDS
-        )
-        return status if alive else replace(status, state="lost")
+    def fixed(self) -> bool:
+        """Whether it ships with the project and cannot be changed."""
+        return self.shipped
 
     def plan(self) -> dict[str, Any]:
         """Facts and rows as they were written; empty before it has begun."""
@@ -184,34 +148,13 @@ class BackgroundJob:
         text = json.dumps(atomic_files.to_jsonable({"facts": facts, "rows": rows}))
         atomic_files.replace_file(self.folder / "plan.json", text.encode())
 
-    def write_status(self, **changes: Any) -> JobStatus:
-        """Change some fields of the status."""
-        stored = atomic_files.read_json(self.folder / "status.json")
-        now = stored | changes | {"updated": time.time()}
-        atomic_files.replace_file(
-            self.folder / "status.json", json.dumps(atomic_files.to_jsonable(now)).encode()
-        )
-        return self.status()
-
     def stop(self) -> None:
-        """Ask the process to stop; what was measured is kept."""
+        """Stop it; what was measured is kept."""
         if self.shipped:
             return
-        (self.folder / "stop").touch()
+        self.request_stop()
         if self.status().state == "lost":
-            self.write_status(state="stopped", process=None)
-
-    def stop_requested(self) -> bool:
-        """Whether somebody asked the process to stop."""
-        return (self.folder / "stop").exists()
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep every other process from working on this one; BadInput if one already does."""
-        with file_locks.hold_or_refuse(
-            self.folder / "lock", f"{self.id} is being computed already"
-        ):
-            yield
+            self.write_status(state="cancelled")
 
     @classmethod
     def home(cls) -> Path:
@@ -279,7 +222,7 @@ class BackgroundJob:
         (self.folder / "stop").unlink(missing_ok=True)
         arguments = ["-m", "peftcore", *self.request.command_arguments(), "--json"]
         identity = processes.start_python(arguments, self.folder / "log.txt")
-        self.write_status(state="waiting", message="Starting", process=asdict(identity))
+        self.write_status(state="queued", message="Starting", process=asdict(identity))
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
@@ -288,7 +231,11 @@ class BackgroundJob:
         while not file_locks.try_acquire(lock):
             if self.stop_requested():
                 raise InterruptedError
-            self.write_status(state="waiting", message="Waits for another one to finish")
+            self.write_status(
+                state="queued",
+                message="Waits for another one to finish",
+                process=asdict(processes.current_process()),
+            )
             time.sleep(0.5)
         with file_locks.released_after(lock):
             yield
@@ -296,29 +243,19 @@ class BackgroundJob:
     def run(self, work: Callable[[], None]) -> JobStatus:
         """Do the work, to its end or to where it is stopped, and write down how it went.
 
-        Nothing if it is done already.  What `work` raises reaches the caller, except for a stop.
+        Nothing if it is done already.  BadInput reaches the caller, any other error as JobFailed.
         """
         if self.shipped or self.status().state == "done":
             return self.status()
-        with self.hold():
-            identity = vars(processes.current_process())
-            if (self.status().process or {}).get("pid") != identity["pid"]:
-                (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
-            self.write_status(state="waiting", message="Loading the base model", process=identity)
-            try:
-                if self.stop_requested():  # between the launch and now
-                    raise InterruptedError
-                with self.wait_for_turn():
-                    work()
-            except (InterruptedError, KeyboardInterrupt):
-                return self.write_status(
-                    state="stopped", process=None, message="Stopped; what was measured is kept."
-                )
-            except BadInput as error:
-                self.write_status(state="failed", process=None, message=str(error))
-                raise
-            except Exception as error:
-                kind = type(error).__name__
-                self.write_status(state="failed", process=None, message=f"An error: {kind}")
-                raise
-            return self.write_status(state="done", process=None, message="")
+
+        def work_to_the_end() -> None:
+            if self.stop_requested():  # between the launch and now
+                raise InterruptedError
+            with self.wait_for_turn():
+                self.write_status(state="running", message="Loading the base model")
+                work()
+            self.write_status(state="done")
+
+        with contextlib.suppress(InterruptedError, KeyboardInterrupt):
+            run_recording_errors(self, work_to_the_end)
+        return self.status()

@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -22,11 +22,9 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS, Database
+from peftcore.system.job_folder import ACTIVE_STATES, HEARTBEAT_TIMEOUT_SECONDS, JobState
 from peftcore.system.processes import ProcessIdentity
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
-ACTIVE_STATES = ("queued", "running")
-HEARTBEAT_TIMEOUT_SECONDS = 60.0  # seconds without a heartbeat after which a worker counts as gone
 WORKER_COMMAND = ["-m", "peftcore", "worker"]
 UNCLAIMED_COLUMNS = {
     "pid": None,

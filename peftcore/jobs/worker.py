@@ -2,39 +2,32 @@
 
 It outlives the app.  What goes wrong with a job is written to its run, and the next job begins.
 SIGTERM hands the current job back to the queue; after SIGKILL the job reads as lost.  How a run is
-trained is in `training.run_training`; `attempt` is what the worker and the command line have in
-common.
+trained is in `training.run_training`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import JobState, Queue, QueueJob
+from peftcore.jobs.queue import Queue, QueueJob
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import Run, RunStatus
-from peftcore.system import malloc, processes
+from peftcore.system import processes
+from peftcore.system.job_folder import JobFailed, JobState, heartbeat_thread, run_recording_errors
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
-HEARTBEAT_SECONDS = 2.0  # seconds between two signs of life
 POLL_SECONDS = 0.3  # seconds between two looks at an empty queue
-
-
-class RunFailed(RuntimeError):
-    """Our own fault while working on a run; the run's log has the traceback under the error id."""
 
 
 class Worker:
@@ -100,7 +93,7 @@ class Worker:
         os.environ["PEFTCORE_DATA"] = job.data
         try:
             status = run_recording_errors(run, lambda: self._train(run, job))
-        except (BadInput, RunFailed) as error:
+        except (BadInput, JobFailed) as error:
             self.queue.finish(job, "failed", str(error))
         else:
             self._finish_job(job, run, status)
@@ -161,42 +154,6 @@ class Worker:
             signal.signal(signal.SIGTERM, before)
 
 
-def run_recording_errors(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
-    """Work on a run that nobody else is at, and write down whatever goes wrong.
-
-    BadInput passes through, with its sentence in the status; anything else becomes Failed.
-    """
-    try:
-        return _run_locked(run, work)
-    finally:
-        malloc.return_freed_memory()
-
-
-def _run_locked(run: Run, work: Callable[[], RunStatus]) -> RunStatus:
-    with run.lock():
-        run.claim()
-        with heartbeat_thread(run.heartbeat):
-            try:
-                return work()
-            except BadInput as error:
-                run.append_log(str(error))
-                run.write_status(state="failed", message=str(error))
-                raise
-            except KeyboardInterrupt:
-                run.write_status(state="cancelled", message="Interrupted; it can be resumed.")
-                raise
-            except Exception as error:
-                raise _record_error(run, error) from error
-
-
-def _record_error(run: Run, error: Exception) -> RunFailed:
-    error_id = secrets.token_hex(4)
-    run.append_log(f"error {error_id}\n{traceback.format_exc()}")
-    message = f"Stopped by an error of type {type(error).__name__}; the log has it as {error_id}."
-    run.write_status(state="failed", message=message, error_id=error_id)
-    return RunFailed(message)
-
-
 def resolve_device(device: str) -> str:
     """The device meant: "auto" is the GPU if there is one.  BadInput if it is not there."""
     if device == "cpu":
@@ -212,23 +169,3 @@ def resolve_device(device: str) -> str:
             f"no device {device!r} here; known: auto, cpu and, with a GPU, cuda"
         ) from None
     return device
-
-
-@contextlib.contextmanager
-def heartbeat_thread(
-    send_heartbeat: Callable[[], None], interval_seconds: float = HEARTBEAT_SECONDS
-) -> Iterator[None]:
-    """Call `beat` from a thread for as long as the block lasts."""
-    finished = threading.Event()
-
-    def keep_on() -> None:
-        while not finished.wait(interval_seconds):
-            send_heartbeat()
-
-    thread = threading.Thread(target=keep_on, daemon=True, name="heartbeat")
-    thread.start()
-    try:
-        yield
-    finally:
-        finished.set()
-        thread.join()

@@ -50,7 +50,9 @@ def execute_run(
     from peftcore.training.trainer import Trainer, TrainingStopped
 
     spec = run.spec
-    run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
+    run.write_status(
+        state="running", phase="training", of=spec.training.steps, message="Loading the base model"
+    )
     base = base or load(spec.base, device)
     task = tasks.find_task(spec.task)
     planning.check_spec(spec, base)
@@ -70,7 +72,7 @@ def execute_run(
     if checkpoint.is_file():
         trainer.restore(checkpoint)
         run.append_log(f"Resumed at step {trainer.step}")
-    run.write_status(state="training", trainable=trainable, message="", error_id="")
+    run.write_status(trainable=trainable, message="", error_id="")
 
     stride = path_stride(adapted, t.steps, t.evaluate_every)
 
@@ -80,16 +82,19 @@ def execute_run(
             save_adapter(run, adapted, base, progress.step)
         report(progress)
 
+    def should_stop() -> bool:
+        return stop() or run.stop_requested()
+
     try:
-        trainer.run(handle_progress, stop, lambda it: it.save(checkpoint))
+        trainer.run(handle_progress, should_stop, lambda it: it.save(checkpoint))
         save_adapter(run, adapted, base)
-        _answer_test_examples(run, task, trainer, batcher, report, stop)
+        _answer_test_examples(run, task, trainer, batcher, report, should_stop)
     except (TrainingStopped, InterruptedError):
         save_adapter(run, adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
         return run.write_status(
             state="cancelled",
-            step=trainer.step,
+            done=trainer.step,
             seconds=trainer.seconds,
             message=f"Cancelled at step {trainer.step}; what was learnt is kept",
             seeds=_seed_summaries(trainer),
@@ -101,7 +106,7 @@ def execute_run(
         stopped.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
     return run.write_status(
         state="done",
-        step=trainer.step,
+        done=trainer.step,
         seconds=trainer.seconds,
         message="; ".join(stopped),
         seeds=_seed_summaries(trainer),
@@ -122,9 +127,7 @@ def _write_progress(run: Run, progress: TrainingProgress) -> None:
         {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
         for s in progress.seeds
     ]
-    run.write_status(
-        state="training", step=progress.step, seconds=progress.seconds, message=left, seeds=seeds
-    )
+    run.write_status(done=progress.step, seconds=progress.seconds, message=left, seeds=seeds)
     if progress.dev is None:
         return
     run.append_history(
@@ -211,7 +214,6 @@ def _answer_test_examples(
         left = (of - done) * spent / max(1, done)
         trainer.seconds = trained + spent
         run.write_status(
-            state="answering",
             seconds=trainer.seconds,
             message=f"Answered {done} of {of} examples, about {left:.0f} s left",
         )
@@ -221,7 +223,7 @@ def _answer_test_examples(
             )
         )
 
-    run.write_status(state="answering", message=f"Answering {len(rows)} examples")
+    run.write_status(phase="answering", message=f"Answering {len(rows)} examples")
     answers = evaluation.answer_examples(
         trainer.adapted,
         task,

@@ -68,7 +68,7 @@ def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
     assert printed("grid", "--seeds", "2", "--start")["sweep"] == found["sweep"]
     assert launched == [found["sweep"]]
     (work,) = SweepJob.list_all()
-    work.write_status(state="working", process=vars(processes.current_process()), done=1, of=5)
+    work.write_status(state="running", process=vars(processes.current_process()), done=1, of=5)
     said = CliRunner().invoke(app, ["components", "grid", "--seeds", "2", "--stop"])
     assert "1 of 5 runs trained" in said.stdout
     assert work.stop_requested()

@@ -16,6 +16,7 @@ from peftcore.jobs.background import AdapterRef, BackgroundJob
 from peftcore.labs.atoms.request import AtomsRequest as AtomAsk
 from peftcore.labs.landscape.request import LandscapeRequest as LandscapeAsk
 from peftcore.system import atomic_files, processes
+from peftcore.system.job_folder import JobFailed
 
 RUN = "0123456789ab"
 
@@ -93,7 +94,7 @@ def test_work_is_done_once_and_what_came_in_is_kept():
 
     assert count.run(work).state == "done"
     assert count.run(work).state == "done"
-    assert done == ["waiting"]
+    assert done == ["running"]
     assert len(count.entries()) == 2
     assert count.measures()["value"].tolist() == [2.0]
     (count.folder / "extra.bin").touch()
@@ -103,20 +104,23 @@ def test_work_is_done_once_and_what_came_in_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("fault", "state", "message"),
+    ("fault", "error", "message"),
     [
-        (BadInput("width must be 1 to 4; got 5"), "failed", "width must be 1 to 4; got 5"),
-        (ZeroDivisionError("x"), "failed", "An error: ZeroDivisionError"),
+        (BadInput("width must be 1 to 4; got 5"), BadInput, "width must be 1 to 4; got 5"),
+        (ZeroDivisionError("x"), JobFailed, "an error of type ZeroDivisionError; the log has it"),
     ],
 )
-def test_a_fault_is_written_down_and_reaches_the_caller(fault, state, message):
+def test_a_fault_is_written_down_and_reaches_the_caller(fault, error, message):
     def work():
         raise fault
 
-    with pytest.raises(type(fault)):
-        Count.create_own(ask()).run(work)
-    status = Count.create_own(ask()).status()
-    assert (status.state, status.message, status.process) == (state, message, None)
+    count = Count.create_own(ask())
+    with pytest.raises(error, match=message):
+        count.run(work)
+    status = count.status()
+    assert (status.state, status.process) == ("failed", None)
+    assert message in status.message
+    assert status.error_id in count.log()
 
 
 def test_a_stop_keeps_what_was_measured():
@@ -129,7 +133,7 @@ def test_a_stop_keeps_what_was_measured():
             raise InterruptedError
 
     status = count.run(work)
-    assert status.state == "stopped"
+    assert status.state == "cancelled"
     assert "kept" in status.message
     assert len(count.entries()) == 1
 
@@ -137,17 +141,17 @@ def test_a_stop_keeps_what_was_measured():
 def test_a_stop_before_the_launched_process_has_begun_is_heeded():
     count, done = Count.create_own(ask()), []
     count.write_status(
-        state="waiting", process=vars(processes.current_process())
+        state="queued", process=vars(processes.current_process())
     )  # as `launch` does
     count.stop()
-    assert count.run(lambda: done.append(1)).state == "stopped"
+    assert count.run(lambda: done.append(1)).state == "cancelled"
     assert count.run(lambda: done.append(2)).state == "done"  # the next one starts afresh
     assert done == [2]
 
 
 def test_nobody_else_works_on_one_at_the_same_time():
     count = Count.create_own(ask())
-    with count.hold(), pytest.raises(BadInput, match="already"):
+    with count.lock(), pytest.raises(BadInput, match="another process"):
         count.run(lambda: None)
 
 
@@ -162,10 +166,10 @@ def test_one_that_waits_for_its_turn_can_be_stopped():
 def test_what_claims_to_work_without_a_process_is_lost():
     count = Count.create_own(ask())
     gone = replace(processes.current_process(), started=1.0)
-    count.write_status(state="working", process=vars(gone))
+    count.write_status(state="running", process=vars(gone))
     assert count.status().state == "lost"
     count.stop()
-    assert count.status().state == "stopped"
+    assert count.status().state == "cancelled"
 
 
 def test_time_left_goes_by_the_speed_so_far():

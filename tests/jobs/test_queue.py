@@ -85,7 +85,7 @@ def test_a_done_run_is_not_queued_again(queue):
 
 
 def test_a_run_trained_from_a_terminal_cannot_be_queued(queue):
-    queue.store.create(spec()).write_status(state="training")
+    queue.store.create(spec()).write_status(state="running")
     with pytest.raises(BadInput, match="trained by another process"):
         queue.submit(spec())
 

@@ -1,6 +1,5 @@
 import os
 import signal
-import threading
 import time
 
 import pytest
@@ -8,11 +7,8 @@ import pytest
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import Queue, _worker_of_row, ensure_worker
 from peftcore.jobs.worker import (
-    RunFailed,
     Worker,
-    heartbeat_thread,
     resolve_device,
-    run_recording_errors,
 )
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.runs.store import RunStore
@@ -55,7 +51,7 @@ def quick(steps=1):
 
 
 def finish(run, **_):
-    run.write_status(state="training")
+    run.write_status(state="running")
     return run.write_status(state="done", step=1)
 
 
@@ -165,43 +161,6 @@ def test_sigterm_hands_the_job_back_to_the_queue(queue):
 def test_a_worker_leaves_when_nothing_comes(queue):
     assert Worker(queue, "cpu", finish).run(idle_seconds=0) == 0
     assert queue.register_worker("cpu", processes.identify(os.getppid()))  # the place is free
-
-
-def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
-    run = RunStore().create(quick())
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_recording_errors(run, interrupted)
-    assert run.status().state == "cancelled"
-
-
-def test_an_attempt_at_a_run_somebody_has_changes_nothing(home):
-    run = RunStore().create(quick())
-    with run.lock(), pytest.raises(BadInput, match="another process"):
-        run_recording_errors(run, lambda: finish(run))
-    assert run.status().state == "queued"
-
-
-def test_an_attempt_that_fails_leaves_the_run_free(home):
-    run = RunStore().create(quick())
-    with pytest.raises(RunFailed, match="RuntimeError"):
-        run_recording_errors(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
-    with run.lock():
-        assert run.status().state == "failed"
-
-
-def test_a_heartbeat_lasts_as_long_as_its_block():
-    beats, twice = [], threading.Event()
-    with heartbeat_thread(
-        lambda: beats.append(1) or (len(beats) > 1 and twice.set()), interval_seconds=0.001
-    ):
-        assert twice.wait(10)
-    count = len(beats)
-    assert not [t for t in threading.enumerate() if t.name == "heartbeat"]
-    assert len(beats) == count
 
 
 def test_a_device_that_is_not_there_is_bad_input():

@@ -214,7 +214,7 @@ def test_a_lost_run_explains_itself_and_offers_to_resume():
 
     run = make_run("lora")
     gone = {"pid": 2**22 + 1, "started": 1.0, "token": "", "host": processes.current_process().host}
-    run.write_status(state="training", step=50, process=gone)
+    run.write_status(state="running", step=50, process=gone)
     app = open_page("runs", run=run.id)
     assert "Everything up to its last checkpoint is kept" in words(app)
     assert app.button(key=f"runs.resume.{run.id}")

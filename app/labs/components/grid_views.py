@@ -254,7 +254,7 @@ def _run_states(grid: SubsetGrid) -> pd.DataFrame:
     rows = [
         {
             "Subset": subset.name,
-            "State": widgets.state_name(run.status().state) if run else "Not run yet",
+            "State": widgets.state_name(run.status().label) if run else "Not run yet",
             "Run": run.id if run else "",
         }
         for subset, run in zip(grid.subsets, grid.runs, strict=True)
@@ -314,7 +314,7 @@ def _show_progress(grid: SubsetGrid, job: SweepJob) -> None:
     statuses = [
         run.status() for subset in grid.missing if (run := cache.run_store().find(subset.spec))
     ]
-    active = [each for each in statuses if each.state in ("training", "answering")]
+    active = [each for each in statuses if each.state == "running"]
     partial = sum(each.step / each.steps for each in active if each.steps)
     words = f"{len(grid.done)} of {total} runs trained, {len(active)} under way"
     words += f", about {widgets.format_duration(status.left)} left" if status.left else ""

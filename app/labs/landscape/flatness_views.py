@@ -290,7 +290,7 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
         return
     runs_by_vertices = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
     states = {
-        vertices: vertex_run.status().state if vertex_run else ""
+        vertices: vertex_run.status().label if vertex_run else ""
         for vertices, vertex_run in runs_by_vertices.items()
     }
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]

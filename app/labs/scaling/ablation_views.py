@@ -24,7 +24,7 @@ from peftcore.labs.scaling import ablations as prompt_ablations
 from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD, PromptAblation
 from peftcore.models import catalog
 
-BUSY_STATES = ("queued", "training", "answering")
+BUSY_STATES = ("queued", "running")
 
 
 def show_ablations(subject: ScalingSubject) -> None:
@@ -232,7 +232,7 @@ def _show_runs(ablation: PromptAblation, subject: ScalingSubject) -> None:
     rows = [
         {
             "Run": cell.name,
-            "State": widgets.state_name(run.status().state) if run else "Not run yet",
+            "State": widgets.state_name(run.status().label) if run else "Not run yet",
             "Open": f"/runs?run={run.id}" if run else "",
         }
         for cell, run in zip(ablation.cells, ablation.runs, strict=True)

@@ -92,7 +92,7 @@ def _compute(
 
     def write_progress(done: int, total: int) -> None:
         seconds = seconds_before + time.monotonic() - started_at
-        job.write_status(state="working", done=done, of=total, seconds=seconds, message="")
+        job.write_status(done=done, of=total, seconds=seconds, message="")
         report(done, total)
 
     def should_stop() -> bool:

@@ -26,7 +26,7 @@ def run_job(job: ToyJob, recipe: Recipe, *, device: str = "cpu") -> JobStatus:
     seeds = job.request.seed_numbers
     there = results.completed_stages(results.own_folder(), recipe, seeds)
     if job.status().state == "done" and len(there) < len(recipe.stages):
-        job.write_status(state="stopped")  # results were deleted since
+        job.write_status(state="cancelled")  # results were deleted since
     return job.run(lambda: _run_missing_stages(job, recipe, device))
 
 
@@ -36,7 +36,7 @@ def _run_missing_stages(job: ToyJob, recipe: Recipe, device: str) -> None:
     of = sum(stage.steps for stage in recipe.stages)
     began, before, checked = time.monotonic(), job.status().seconds, 0.0
     job.write_plan({"number": recipe.number, "size": recipe.size, "seeds": list(seeds)}, [])
-    job.write_status(state="working", done=finished, of=of, message="")
+    job.write_status(done=finished, of=of, message="")
 
     def report(told: StageProgress) -> None:
         nonlocal finished

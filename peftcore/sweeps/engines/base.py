@@ -13,12 +13,7 @@ from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
 
-NOT_STARTABLE_STATES = (
-    "done",
-    "failed",
-    "training",
-    "answering",
-)  # nothing to begin: over, or at work elsewhere
+NOT_STARTABLE_STATES = ("done", "failed", "running")  # over, or at work elsewhere
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """How a part ended: done, failed, or stopped with what was learnt kept."""
+    """How a part ended: done, failed, or cancelled with what was learnt kept."""
 
     shard_id: str
     state: str
