@@ -6,7 +6,6 @@ The panel is drawn again every two seconds while the run is at work; nothing is 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -19,16 +18,14 @@ from app.figures import curves
 from app.figures.compare import value_format
 from app.state import cache
 from app.training import specs_from_form
-from app.ui import charts, errors, widgets
+from app.ui import charts, errors, job_panel, widgets
 from app.ui.run_styles import method_title, styles_by_run
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
+from peftcore.jobs.background import TrainingJob
+from peftcore.jobs.queue import QueueJob
 from peftcore.runs.store import Run, RunStatus
-
-LOG_LINES = 40
-DATED_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:
@@ -74,24 +71,16 @@ def run_title(run: Run) -> str:
 
 def show_run(run: Run) -> None:
     """The live part of a run; stops its own clock when the run has ended."""
-    is_running = run.status().active
 
-    @st.fragment(run_every=2.0 if is_running else None)
-    @errors.guarded
-    def live() -> None:
+    def draw() -> None:
         status = run.status()
-        if is_running and not status.active:
-            st.rerun()  # the rest of the page has something new to show
-        if status.state == "queued":
-            restart_missing_workers(
-                cache.job_queue()
-            )  # its worker may have been killed in the meantime
+        job_panel.keep_queue_going(status)
         _show_state(run, status)
         _action_buttons(run, status)
         _show_curves(run)
-        _show_log(run)
+        job_panel.show_log(run)
 
-    live()
+    job_panel.watch(lambda: run.status().active, draw)
 
 
 def _show_state(run: Run, status: RunStatus) -> None:
@@ -146,25 +135,10 @@ def _action_buttons(run: Run, status: RunStatus) -> None:
         return
     job = cache.job_queue().job_for(run.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if job and job.active:
-            st.button(
-                "Cancel",
-                icon=":material/cancel:",
-                key=f"runs.cancel.{run.id}",
-                on_click=_cancel,
-                args=(job,),
-                disabled=job.cancel,
-                help="Stops within a step and keeps what was learnt",
-            )
+        if status.active:
+            job_panel.stop_button(TrainingJob.of(run), f"runs.cancel.{run.id}", "Cancel")
         if status.resumable:
-            st.button(
-                "Resume",
-                type="primary",
-                icon=":material/resume:",
-                key=f"runs.resume.{run.id}",
-                on_click=_resume,
-                args=(run.id,),
-            )
+            job_panel.resume_button(TrainingJob.of(run), f"runs.resume.{run.id}", "Resume")
         if job and job.state == "queued":
             _priority_input(job)
 
@@ -181,17 +155,6 @@ def _priority_input(job: QueueJob) -> None:
     )
     if value != job.priority:
         cache.job_queue().set_priority(job.id, value)
-
-
-@errors.guarded
-def _cancel(job: QueueJob) -> None:
-    cache.job_queue().cancel(job.id)
-
-
-@errors.guarded
-def _resume(run_id: str) -> None:
-    cache.job_queue().resume(run_id)
-    ensure_worker(queue=cache.job_queue())
 
 
 def _show_curves(run: Run) -> None:
@@ -214,17 +177,6 @@ def _show_curves(run: Run) -> None:
                 alt=curves.learning_curves_alt(histories, styles, value),
                 table=curves.learning_curves_table(histories, styles, value),
             )
-
-
-def _show_log(run: Run) -> None:
-    with st.expander("Log", icon=":material/notes:"):
-        lines = dated_lines(run.log())
-        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
-
-
-def dated_lines(log: str) -> list[str]:
-    """The dated lines of a log; what a fault left behind stays in the file."""
-    return [line for line in log.splitlines() if DATED_LINE.match(line)]
 
 
 def _show_scores(run: Run) -> None:

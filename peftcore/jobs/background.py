@@ -13,23 +13,26 @@ a process of its own, one at a time on a machine.  Needs no torch.
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import json
+import pkgutil
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
-from filelock import FileLock
 from pydantic import Field
 
 from peftcore import paths
-from peftcore.errors import BadInput
+from peftcore.errors import BadInput, unknown_name
+from peftcore.jobs.queue import Queue, ensure_worker
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run, RunStatus, RunStore
 from peftcore.settings import Settings
-from peftcore.system import atomic_files, file_locks, processes
+from peftcore.system import atomic_files
 from peftcore.system.job_folder import JobFolder, run_recording_errors
 from peftcore.system.job_folder import JobStatus as JobStatus
 
@@ -99,15 +102,23 @@ class BackgroundJob(JobFolder[JobStatus]):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
     folder: Path
-    request: JobRequest
+    request: Any  # of the class REQUEST
     shipped: bool = False
 
+    KIND: ClassVar[str]  # given with the class, as kind="…"
+    LANE: ClassVar[str] = "measure"  # jobs of one lane wait for each other
     FOLDER_NAME: ClassVar[str]  # name of the folder they lie in
-    REQUEST: ClassVar[type[JobRequest]]
+    REQUEST: ClassVar[type[Settings]]
     EXTRA_FILES: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
-    TURN_LOCK_FILE: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
     START_VERB: ClassVar[str] = "Measure"  # on the button that starts it
     PROGRESS_WORDS: ClassVar[str] = "measured"  # what is counted as done: "3 of 7 measured"
+
+    def __init_subclass__(cls, kind: str, **rest: Any) -> None:
+        """Register the class as the one of its kind."""
+        super().__init_subclass__(**rest)
+        cls.KIND = kind
+        if _KINDS.setdefault(kind, cls).__qualname__ != cls.__qualname__:
+            raise TypeError(f"two kinds of jobs are called {kind!r}")
 
     @property
     def fixed(self) -> bool:
@@ -148,14 +159,6 @@ class BackgroundJob(JobFolder[JobStatus]):
         text = json.dumps(atomic_files.to_jsonable({"facts": facts, "rows": rows}))
         atomic_files.replace_file(self.folder / "plan.json", text.encode())
 
-    def stop(self) -> None:
-        """Stop it; what was measured is kept."""
-        if self.shipped:
-            return
-        self.request_stop()
-        if self.status().state == "lost":
-            self.write_status(state="cancelled")
-
     @classmethod
     def home(cls) -> Path:
         """Where those of this workspace lie."""
@@ -193,52 +196,57 @@ class BackgroundJob(JobFolder[JobStatus]):
         return cls(folder, request)
 
     @classmethod
-    def list_all(cls) -> list[Self]:
+    def list_all(cls) -> Sequence[Self]:
         """All that were begun here or come with the project."""
         jobs: dict[str, Self] = {}
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             for path in sorted(root.glob("*/ask.json")):
-                if not JOB_ID_PATTERN.fullmatch(path.parent.name) or path.parent.name in jobs:
-                    continue
-                try:
-                    request = cls.REQUEST.make(atomic_files.read_json(path))
-                except BadInput:  # of another version
-                    continue
-                jobs[path.parent.name] = cls(path.parent, request, shipped)
+                job = cls._load(path.parent, shipped)
+                if job and job.id not in jobs:
+                    jobs[job.id] = job
         return list(jobs.values())
 
     @classmethod
+    def open(cls, job_id: str) -> Self:
+        """The one of this workspace with this id; BadInput if there is none."""
+        job = cls._load(cls.home() / job_id)
+        if job is None:
+            raise BadInput(f"no job {job_id!r} of kind {cls.KIND}")
+        return job
+
+    @classmethod
+    def _load(cls, folder: Path, shipped: bool = False) -> Self | None:
+        """The one in a folder; None if its request cannot be read, as of another version."""
+        if not JOB_ID_PATTERN.fullmatch(folder.name):  # before it becomes part of a path
+            return None
+        try:
+            request = cls.REQUEST.make(atomic_files.read_json(folder / "ask.json"))
+        except BadInput:
+            return None
+        return cls(folder, request, shipped)
+
+    @classmethod
     def start(cls, request: JobRequest) -> Self:
-        """Compute in a process that outlives this one; nothing if one is at it or it is done."""
+        """Queue the job of a request; nothing if it is done or under way."""
         job = cls.create(request)
         job.launch()
         return job
 
     def launch(self) -> None:
-        """Run its command in a process that outlives this one, unless it is done."""
+        """Queue it for a worker that outlives this process; nothing if it is done or at work."""
         status = self.status()
-        if self.shipped or status.busy or status.state == "done":
+        if self.fixed or status.busy or status.state == "done":
             return
-        (self.folder / "stop").unlink(missing_ok=True)
-        arguments = ["-m", "peftcore", *self.request.command_arguments(), "--json"]
-        identity = processes.start_python(arguments, self.folder / "log.txt")
-        self.write_status(state="queued", message="Starting", process=asdict(identity))
+        queue = Queue()
+        queue.enqueue(self, self.KIND, self.request, self.LANE)
+        ensure_worker(self.LANE, queue)
 
-    @contextmanager
-    def wait_for_turn(self) -> Iterator[None]:
-        """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        lock = FileLock(paths.workspace_folder() / self.TURN_LOCK_FILE)
-        while not file_locks.try_acquire(lock):
-            if self.stop_requested():
-                raise InterruptedError
-            self.write_status(
-                state="queued",
-                message="Waits for another one to finish",
-                process=asdict(processes.current_process()),
-            )
-            time.sleep(0.5)
-        with file_locks.released_after(lock):
-            yield
+    def stop(self) -> None:
+        """Take it out of the queue, or ask its process to stop; what was done is kept."""
+        if self.fixed:
+            return
+        if self.status().busy or not Queue().withdraw(self):
+            self.request_stop()
 
     def run(self, work: Callable[[], None]) -> JobStatus:
         """Do the work, to its end or to where it is stopped, and write down how it went.
@@ -251,11 +259,72 @@ class BackgroundJob(JobFolder[JobStatus]):
         def work_to_the_end() -> None:
             if self.stop_requested():  # between the launch and now
                 raise InterruptedError
-            with self.wait_for_turn():
-                self.write_status(state="running", message="Loading the base model")
-                work()
+            self.write_status(state="running", message="Loading the base model")
+            work()
             self.write_status(state="done")
 
         with contextlib.suppress(InterruptedError, KeyboardInterrupt):
             run_recording_errors(self, work_to_the_end)
         return self.status()
+
+
+_KINDS: dict[str, type[BackgroundJob]] = {}  # filled by the classes themselves
+
+
+@dataclass(frozen=True)
+class TrainingJob(BackgroundJob, kind="train"):
+    """A training run as a job like the others; its folder is the run's."""
+
+    request: RunSpec
+
+    LANE: ClassVar[str] = "auto"  # a device, whichever there is
+    FOLDER_NAME: ClassVar[str] = "runs"
+    REQUEST: ClassVar[type[Settings]] = RunSpec
+    STATUS: ClassVar[Any] = RunStatus
+    PROGRESS_WORDS: ClassVar[str] = "steps trained"
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """A run as a job."""
+        return cls(run.folder, run.spec, run.demo)
+
+    @classmethod
+    def list_all(cls) -> Sequence[Self]:
+        """All runs of this workspace, and the demo runs."""
+        return [cls.of(run) for run in RunStore().all()]
+
+    @classmethod
+    def open(cls, job_id: str) -> Self:
+        """The run with this id; BadInput with similar ids if there is none."""
+        return cls.of(RunStore().open(job_id))
+
+
+def job_kinds() -> Mapping[str, type[BackgroundJob]]:
+    """Every kind of job by name; a lab's class is in its module `request`."""
+    labs = importlib.import_module("peftcore.labs")
+    requests = (f"peftcore.labs.{lab.name}.request" for lab in pkgutil.iter_modules(labs.__path__))
+    for module in ("peftcore.sweeps.spec", *requests):
+        if importlib.util.find_spec(module):  # some labs have no jobs
+            importlib.import_module(module)
+    return _KINDS
+
+
+def open_job(kind: str, job_id: str) -> BackgroundJob:
+    """One job of this workspace; BadInput if there is none."""
+    kinds = job_kinds()
+    if kind not in kinds:
+        raise unknown_name("kind of job", kind, kinds)
+    return kinds[kind].open(job_id)
+
+
+def find_job(job_id: str) -> BackgroundJob:
+    """The job of this workspace with this id, of any kind; BadInput if there is none."""
+    other_kinds = (kind for kind in job_kinds().values() if kind is not TrainingJob)
+    jobs = (job for kind in other_kinds for job in kind.list_all() if job.id == job_id)
+    return next(jobs, None) or TrainingJob.open(job_id)
+
+
+def all_jobs() -> list[BackgroundJob]:
+    """Every job of every kind that was begun in this workspace, newest first."""
+    jobs = [job for kind in job_kinds().values() for job in kind.list_all() if not job.fixed]
+    return sorted(jobs, key=lambda job: -job.status().updated)

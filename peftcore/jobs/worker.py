@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
-from peftcore.jobs.queue import Queue, QueueJob
+from peftcore.jobs.background import BackgroundJob, open_job
+from peftcore.jobs.queue import COMMAND_LANES, Queue, QueueJob
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import Run, RunStatus
 from peftcore.system import processes
-from peftcore.system.job_folder import JobFailed, JobState, heartbeat_thread, run_recording_errors
+from peftcore.system.job_folder import JobFailed, JobStatus, heartbeat_thread, run_recording_errors
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -82,23 +83,33 @@ class Worker:
     def _process_job(self, job: QueueJob) -> None:
         """One job from claim to end; nothing that happens to it ends the worker."""
         try:
-            run = self.queue.store.open(job.run_id)
-        except BadInput as error:
+            folder = self._open_folder(job)
+        except BadInput as error:  # deleted while it waited
             self.queue.finish(job, "cancelled", str(error))
             return
-        if run.status().state == "done":  # trained from a terminal while it waited here
+        if folder.status().state == "done":  # done from a terminal while it waited here
             self.queue.finish(job, "done")
             return
-        self._job = job
+        self._job = job  # the heartbeats are for it from here on
         os.environ["PEFTCORE_DATA"] = job.data
         try:
-            status = run_recording_errors(run, lambda: self._train(run, job))
+            if isinstance(folder, Run):
+                run = folder
+                status: JobStatus = run_recording_errors(run, lambda: self._train(run, job))
+            else:
+                status = self._run_command(folder, job)
         except (BadInput, JobFailed) as error:
             self.queue.finish(job, "failed", str(error))
         else:
-            self._finish_job(job, run, status)
+            self._finish_job(job, folder, status)
         finally:
             self._job = None
+
+    def _open_folder(self, job: QueueJob) -> Run | BackgroundJob:
+        # Runs come from the queue's own store, which tests and engines put elsewhere.
+        if job.kind == "train":
+            return self.queue.store.open(job.run_id)
+        return open_job(job.kind, job.run_id)
 
     def _train(self, run: Run, job: QueueJob) -> RunStatus:
         if self._run_training is None:
@@ -106,26 +117,53 @@ class Worker:
 
             self._run_training = execute_run
         base = self._base_model(run.spec.base)
+        # A stop that somebody asked for is in the run's folder, where `execute_run` looks itself.
         return self._run_training(
             run, device=self.device, base=base, stop=lambda: self._should_stop(job)
         )
 
-    def _finish_job(self, job: QueueJob, run: Run, status: RunStatus) -> None:
+    def _run_command(self, folder: BackgroundJob, job: QueueJob) -> JobStatus:
+        """Do a job as the command that anybody could type, in a process of its own.
+
+        So a fault in it, or the memory it takes, ends with it and not with the worker.
+        """
+        arguments = ["-m", "peftcore", *folder.request.command_arguments(), "--json"]
+        child = processes.start_python(arguments, folder.folder / "log.txt")
+        stopped_here = False
+        while child.find_process() is not None:
+            if self._should_stop(job) and not folder.stop_requested():
+                folder.request_stop()
+                stopped_here = True
+            time.sleep(POLL_SECONDS)
+        if stopped_here:  # the stop was the worker's own, and must not count as somebody's
+            folder.withdraw_stop()
+        status = folder.status()
+        if status.busy:
+            raise BadInput(f"{folder.id} is being worked on by another process")
+        if status.state == "queued":  # it did not come so far as to sign its folder
+            message = "Its process ended before it began; the log may say why."
+            folder.write_status(state="failed", message=message)
+            raise JobFailed(message)
+        return status
+
+    def _finish_job(self, job: QueueJob, folder: Run | BackgroundJob, status: JobStatus) -> None:
+        # Cut short by SIGTERM alone, the job goes back to the queue, for the next worker to go on.
         if (
             status.state == "cancelled"
             and self._stopping.is_set()
-            and not self.queue.stop_requested(job)
+            and not folder.stop_requested()
+            and self.queue.is_claimed(job)
         ):
-            run.write_status(
+            folder.write_status(
                 state="queued", message="Waits for a worker; goes on where it stopped."
             )
             self.queue.finish(job, "queued")
         else:
-            state: JobState = "done" if status.state == "done" else "cancelled"
-            self.queue.finish(job, state, status.message)
+            self.queue.finish(job, status.state, status.message)
 
     def _should_stop(self, job: QueueJob) -> bool:
-        return self._stopping.is_set() or self.queue.stop_requested(job)
+        # A worker that was silent too long counts as gone, and its job may be another one's by now.
+        return self._stopping.is_set() or not self.queue.is_claimed(job)
 
     def _base_model(self, name: str) -> BaseModel:
         """The base model, loaded once; the one that was not used for longest makes room."""
@@ -156,7 +194,7 @@ class Worker:
 
 def resolve_device(device: str) -> str:
     """The device meant: "auto" is the GPU if there is one.  BadInput if it is not there."""
-    if device == "cpu":
+    if device == "cpu" or device in COMMAND_LANES:  # torch is not needed to know
         return device
     import torch
 

@@ -147,14 +147,14 @@ class SweepCell:
 
 
 @dataclass(frozen=True)
-class SweepJob(BackgroundJob):
+class SweepJob(BackgroundJob, kind="sweep"):
     """A sweep being done: its folder holds the file, the state and one line per part."""
 
     request: Sweep
 
+    LANE: ClassVar[str] = "sweep"  # measurements need not wait for sweeps
     FOLDER_NAME: ClassVar[str] = "sweeps"
     REQUEST: ClassVar[type[background.JobRequest]] = Sweep
-    TURN_LOCK_FILE: ClassVar[str] = "sweeping.lock"  # landscapes and atoms need not wait for sweeps
 
 
 def read(path: Path) -> Sweep:
