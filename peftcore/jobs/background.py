@@ -1,8 +1,8 @@
-"""Long measurements: what was asked for, how far each is, and what is known; folders on disk.
+"""Kinds of background jobs: the request, the folder with what came in, start and stop.
 
 | file | holds |
 | --- | --- |
-| ask.json | what was asked; its hash names the folder |
+| ask.json | the request; its hash names the folder |
 | plan.json | the facts that stand on the figure, and rows for what will be measured |
 | values.jsonl | numbers as they come in; only appended to, so a stop loses nothing |
 
@@ -61,25 +61,25 @@ class AdapterRef:
 
 
 class JobRequest(Settings):
-    """Everything that decides a measurement; equal asks are computed once."""
+    """Everything that decides a job's results; equal requests are computed once."""
 
     runs: tuple[str, ...] = Field(description="What is measured, as `Part.read` reads it")
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits: equal asks have equal ids."""
+        """Twelve hexadecimal digits: equal requests have equal ids."""
         return self.digest()
 
     def canonical_values(self) -> dict[str, Any]:
-        """The fields that enter the digest, and what tells sorts of asks apart."""
+        """Return the fields that enter the digest, and what tells kinds of requests apart."""
         return super().canonical_values() | self.kind_fields()
 
     def adapter_refs(self) -> list[AdapterRef]:
-        """What is measured by run, step and seed."""
+        """Read `runs` as adapters by run, step and seed."""
         return [AdapterRef.parse(text) for text in self.runs]
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells asks of different sorts apart."""
+        """Return what tells requests of different kinds apart in the digest."""
         return {}
 
     def command(self) -> list[str]:
@@ -99,7 +99,7 @@ class JobRequest(Settings):
 
 @dataclass(frozen=True)
 class BackgroundJob(JobFolder[JobStatus]):
-    """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
+    """The folder of one request; shipped ones lie among the assets and cannot be changed."""
 
     folder: Path
     request: Any  # of the class REQUEST
@@ -126,7 +126,7 @@ class BackgroundJob(JobFolder[JobStatus]):
         return self.shipped
 
     def plan(self) -> dict[str, Any]:
-        """Facts and rows as they were written; empty before it has begun."""
+        """Read facts and rows as they were written; empty before it has begun."""
         return atomic_files.read_json(self.folder / "plan.json")
 
     @property
@@ -136,15 +136,15 @@ class BackgroundJob(JobFolder[JobStatus]):
         return facts
 
     def entries(self) -> list[dict[str, Any]]:
-        """Everything that was measured, in the order it came in."""
+        """Read everything that was measured, in the order it came in."""
         return atomic_files.read_json_lines(self.folder / "values.jsonl")
 
     def measures(self) -> pd.DataFrame:
-        """What has been measured beside points: one row per entry, columns as they were written."""
+        """Tabulate what has been measured beside points: a row per entry, columns as written."""
         return pd.DataFrame([e for e in self.entries() if e.get("what") not in ("loss", "score")])
 
     def clear(self) -> None:
-        """Forget everything but the ask."""
+        """Forget everything but the request."""
         for name in ("plan.json", "values.jsonl", *self.EXTRA_FILES):
             (self.folder / name).unlink(missing_ok=True)
 
@@ -171,7 +171,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def find(cls, request: JobRequest) -> Self | None:
-        """The one of an ask, if it was ever begun; the workspace's own comes first."""
+        """Find the job of a request, if it was ever begun; the workspace's own comes first."""
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             if (root / request.id / "ask.json").is_file():
                 return cls(root / request.id, request, shipped)
@@ -179,7 +179,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def create(cls, request: JobRequest) -> Self:
-        """The folder of an ask, made if there is none; a shipped one that is done will do."""
+        """Make the folder of a request, unless there is one; a finished shipped one will do."""
         existing = cls.find(request)
         if existing and (existing.status().state == "done" or not existing.shipped):
             return existing
@@ -187,7 +187,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def create_own(cls, request: JobRequest) -> Self:
-        """The folder of an ask in this workspace, made if there is none."""
+        """Make the folder of a request in this workspace, unless there is one."""
         folder = cls.home() / request.id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic_files.replace_file(
@@ -197,7 +197,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def list_all(cls) -> Sequence[Self]:
-        """All that were begun here or come with the project."""
+        """List those that were begun here or come with the project."""
         jobs: dict[str, Self] = {}
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             for path in sorted(root.glob("*/ask.json")):

@@ -1,7 +1,8 @@
 """The process that works off the queue: one job after the other, base models kept warm.
 
-It outlives the app.  What goes wrong with a job is written to its run, and the next job begins.
-SIGTERM hands the current job back to the queue; after SIGKILL the job reads as lost.  How a run is
+It outlives the app.  Training runs are done here, other jobs by a child process each.  What goes
+wrong with a job is written to its folder, and the next job begins.  SIGTERM hands the current job
+back to the queue; after SIGKILL the job reads as lost.  How a run is
 trained is in `training.run_training`.
 """
 
@@ -32,7 +33,7 @@ POLL_SECONDS = 0.3  # seconds between two looks at an empty queue
 
 
 class Worker:
-    """Works off the jobs of one device.  `perform` and `load` are replaced in tests."""
+    """Works off the jobs of a device or lane; tests replace `run_training` and `load_base`."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Worker:
         self.identity = processes.current_process()
         self._run_training = run_training
         self._base_models = BaseModelCache(load_base)
-        self._job: QueueJob | None = None
+        self._job: QueueJob | None = None  # read by the thread that sends heartbeats
         self._stopping = threading.Event()
 
     def run(self, once: bool = False, idle_seconds: float = 900.0) -> int:
@@ -57,24 +58,24 @@ class Worker:
         if not self.queue.register_worker(self.requested_device, self.identity):
             raise BadInput(f"a worker is alive on device {self.requested_device!r} already")
         finished_jobs, idle_deadline = 0, time.monotonic() + idle_seconds
+        # Heartbeats come first: importing torch takes seconds, in which the worker must not seem to
+        # be gone, or a second one would be started beside it.
         with self._handling_sigterm(), heartbeat_thread(self._send_heartbeats):
             try:
-                self.device = resolve_device(
-                    self.requested_device
-                )  # inside: importing torch takes seconds
+                self.device = resolve_device(self.requested_device)
                 while not self._stopping.is_set():
                     job = self.queue.claim(self.device, self.identity)
                     if job:
                         self._process_job(job)
-                        finished_jobs, idle_deadline = (
-                            finished_jobs + 1,
-                            time.monotonic() + idle_seconds,
-                        )
+                        finished_jobs += 1
+                        idle_deadline = time.monotonic() + idle_seconds
+                    # Leaving takes the database's word that nothing waits: a job submitted now
+                    # either keeps this worker or finds none and starts another.
                     elif (once or time.monotonic() > idle_deadline) and self._unregister_if_idle():
                         break
                     else:
                         self._stopping.wait(POLL_SECONDS)
-            finally:
+            finally:  # whatever ended it, the next worker need not wait for the timeout
                 self.queue.unregister_worker(
                     self.requested_device, self.device, self.identity, force=True
                 )
@@ -91,7 +92,7 @@ class Worker:
             self.queue.finish(job, "done")
             return
         self._job = job  # the heartbeats are for it from here on
-        os.environ["PEFTCORE_DATA"] = job.data
+        os.environ["PEFTCORE_DATA"] = job.data  # it may have been queued from another folder
         try:
             if isinstance(folder, Run):
                 run = folder
