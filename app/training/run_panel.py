@@ -6,7 +6,6 @@ The panel is drawn again every two seconds while the run is at work; nothing is 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -19,14 +18,12 @@ from app.figures.compare import find_measure, value_format
 from app.state import cache
 from app.state.run_catalog import method_title, run_title, task_title
 from app.training import specs_from_form
-from app.ui import charts, errors, widgets
+from app.ui import charts, errors, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis.comparison import interval
-from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
+from peftcore.jobs.background import TrainingJob
+from peftcore.jobs.queue import QueueJob
 from peftcore.runs.store import Run, RunStatus
-
-LOG_LINES = 40
-DATED_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
 def runs_table(runs: list[Run]) -> pd.DataFrame:
@@ -36,7 +33,7 @@ def runs_table(runs: list[Run]) -> pd.DataFrame:
         status, spec = run.status(), run.spec
         rows.append(
             {
-                "State": widgets.state_name(status.state),
+                "State": widgets.state_name(status.label),
                 "Task": task_title(spec.task),
                 "Method": method_title(spec.method),
                 "Run": f"/runs?run={run.id}",
@@ -59,28 +56,22 @@ def time_text(moment: float | None) -> str:
 
 def show_run(run: Run) -> None:
     """The live part of a run; stops its own clock when the run has ended."""
-    is_running = run.status().state in ("queued", "training", "answering")
 
-    @st.fragment(run_every=2.0 if is_running else None)
-    @errors.guarded
-    def live() -> None:
+    def draw() -> None:
         status = run.status()
-        if is_running and status.state not in ("queued", "training", "answering"):
-            st.rerun()  # the rest of the page has something new to show
-        if status.state == "queued":  # its worker may have been killed in the meantime
-            restart_missing_workers(cache.job_queue())
+        job_panel.keep_queue_going(status)
         _show_state(run, status)
         _action_buttons(run, status)
         _show_curves(run)
-        _show_log(run)
+        job_panel.show_log(run)
 
-    live()
+    job_panel.watch(lambda: run.status().active, draw)
 
 
 def _show_state(run: Run, status: RunStatus) -> None:
     """Show state, progress and buttons of a run."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        widgets.state_badge(status.state)
+        widgets.state_badge(status.label)
         if run.demo:
             st.badge("Demo run, ships with the app", color="gray", icon=":material/inventory_2:")
         st.caption(
@@ -101,7 +92,7 @@ def _show_state(run: Run, status: RunStatus) -> None:
         "Seeds": str(run.spec.population.seeds),
         "Trainable parameters": f"{status.trainable:,}" if status.trainable else "not yet",
         "Time worked": widgets.format_duration(status.seconds),
-        "Time left": _time_left(status, steps),
+        "Time left": _time_left(status),
     }
     with st.container(horizontal=True, gap="large"):
         for name, value in facts.items():
@@ -115,15 +106,13 @@ def _state_hint(status: RunStatus) -> str:
         "training": "Training.",
         "answering": "Trained; now answering the test examples.",
         "done": "Finished.",
-    }.get(status.state, "")
+    }.get(status.label, "")
 
 
-def _time_left(status: RunStatus, steps: int) -> str:
+def _time_left(status: RunStatus) -> str:
     """An estimate from the speed so far."""
-    if status.state == "training" and status.step:
-        return (
-            f"about {widgets.format_duration(status.seconds / status.step * (steps - status.step))}"
-        )
+    if status.phase == "training" and status.left is not None:
+        return f"about {widgets.format_duration(status.left)}"
     return "none" if status.state == "done" else "not known"
 
 
@@ -133,25 +122,10 @@ def _action_buttons(run: Run, status: RunStatus) -> None:
         return
     job = cache.job_queue().job_for(run.id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if job and job.active:
-            st.button(
-                "Cancel",
-                icon=":material/cancel:",
-                key=f"runs.cancel.{run.id}",
-                on_click=_cancel,
-                args=(job,),
-                disabled=job.cancel,
-                help="Stops within a step and keeps what was learnt",
-            )
+        if status.active:
+            job_panel.stop_button(TrainingJob.of(run), f"runs.cancel.{run.id}", "Cancel")
         if status.resumable:
-            st.button(
-                "Resume",
-                type="primary",
-                icon=":material/resume:",
-                key=f"runs.resume.{run.id}",
-                on_click=_resume,
-                args=(run.id,),
-            )
+            job_panel.resume_button(TrainingJob.of(run), f"runs.resume.{run.id}", "Resume")
         if job and job.state == "queued":
             _priority_input(job)
 
@@ -169,17 +143,6 @@ def _priority_input(job: QueueJob) -> None:
     )
     if value != job.priority:
         cache.job_queue().set_priority(job.id, value)
-
-
-@errors.guarded
-def _cancel(job: QueueJob) -> None:
-    cache.job_queue().cancel(job.id)
-
-
-@errors.guarded
-def _resume(run_id: str) -> None:
-    cache.job_queue().resume(run_id)
-    ensure_worker(queue=cache.job_queue())
 
 
 def _show_curves(run: Run) -> None:
@@ -203,17 +166,6 @@ def _show_curves(run: Run) -> None:
                 alt=curves.learning_curves_alt(histories, styles, value),
                 table=curves.learning_curves_table(histories, styles, value),
             )
-
-
-def _show_log(run: Run) -> None:
-    with st.expander("Log", icon=":material/notes:"):
-        lines = dated_lines(run.log())
-        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
-
-
-def dated_lines(log: str) -> list[str]:
-    """The dated lines of a log; what a fault left behind stays in the file."""
-    return [line for line in log.splitlines() if DATED_LINE.match(line)]
 
 
 def _show_scores(run: Run) -> None:

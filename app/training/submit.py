@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state import cache
-from app.ui import errors, widgets
+from app.ui import job_panel, widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import ensure_worker
@@ -51,17 +51,10 @@ def show_sweep() -> None:
     runs = _session_runs(SWEPT_RUNS)
     if not runs:
         return
-    waiting = any(run.status().state in ("queued", "training", "answering") for run in runs)
-
-    @st.fragment(run_every=2.0 if waiting else None)
-    @errors.guarded
-    def live() -> None:
-        states = [run.status().state for run in runs]
-        if waiting and not {"queued", "training", "answering"} & set(states):
-            st.rerun()
-        _sweep_table(runs, states)
-
-    live()
+    job_panel.watch(
+        lambda: any(run.status().active for run in runs),
+        lambda: _sweep_table(runs, [run.status().label for run in runs]),
+    )
 
 
 def _sweep_table(runs: Sequence[Run], states: Sequence[str]) -> None:

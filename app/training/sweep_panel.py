@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 VARY_NOTHING = "nothing"
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
-STATES = {"waiting": "Waiting", "training": "Training", "answering": "Answering", "done": "Done"}
-STATES |= {"failed": "Failed", "queued": "Queued"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,7 @@ def _offer_sweep(sweep: Sweep) -> None:
         return
     states = sweep_status.cell_states(cells, cache.run_store())
     job = SweepJob.find(sweep)
-    busy = bool(job and job.status().busy)
+    busy = bool(job and job.status().active)
     done = sum(state.done for state in states)
     parts = sum(part.state != "done" for state in states for part in state.shards)
     st.markdown(
@@ -193,7 +191,7 @@ def start_sweep(sweep: Sweep) -> None:
     execute.reset_failed_shards(sweep.cells(), cache.run_store())
     job = SweepJob.create_own(sweep)
     if job.status().state == "done":  # runs were deleted since
-        job.write_status(state="stopped")
+        job.write_status(state="cancelled")
     job.launch()
     st.session_state["sweep.watched"] = job.id
 
@@ -259,21 +257,12 @@ def _watch_sweeps() -> None:
         key="sweep.watched",
     )
     job = jobs[chosen]
-    busy = job.status().busy
-
-    @st.fragment(run_every=2.0 if busy else None)
-    @errors.guarded
-    def live() -> None:
-        if busy != job.status().busy:
-            st.rerun()
-        _show_progress(job)
-
-    live()
+    job_panel.watch(lambda: job.status().active, lambda: _show_progress(job))
 
 
 def _latest_job(jobs: Sequence[SweepJob]) -> str:
     """The one that works, or else the one that worked last."""
-    return max(jobs, key=lambda job: (job.status().busy, job.status().updated)).id
+    return max(jobs, key=lambda job: (job.status().active, job.status().updated)).id
 
 
 def sweep_title(sweep: Sweep) -> str:
@@ -289,6 +278,7 @@ def sweep_title(sweep: Sweep) -> str:
 def _show_progress(job: SweepJob) -> None:
     """Show how far a sweep is, what failed, and links to its runs."""
     status = job.status()
+    job_panel.keep_queue_going(status)
     states = sweep_status.cell_states(job.request.cells(), cache.run_store())
     failed = [part for state in states for part in state.failed]
     total = sum(len(state.cell.shards) for state in states)
@@ -305,14 +295,8 @@ def _show_progress(job: SweepJob) -> None:
         st.progress(
             min(1.0, (done + partly_done) / total), text=f"{done} of {total} parts trained{left}"
         )
-        if status.busy:
-            st.button(
-                "Stop",
-                icon=":material/stop_circle:",
-                key="sweep.stop",
-                on_click=job.stop,
-                help="What was learnt is kept, and can be gone on with",
-            )
+        if status.active:
+            job_panel.stop_button(job, "sweep.stop")
         elif done < total:
             st.button(
                 "Retry what failed" if failed else "Go on",
@@ -344,7 +328,7 @@ def _run_table(states: Sequence[CellState]) -> None:
             "Base": row["base"],
             "Task": row["task"],
             "Parts": f"{row['done']} of {row['parts']}",
-            "State": STATES[row["state"]],
+            "State": widgets.state_name(row["state"]),
             "Run": row["run"],
         }
         for row in sweep_status.status_table(states)

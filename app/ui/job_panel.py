@@ -1,20 +1,44 @@
-"""Measurements on a page: a panel that starts, watches, stops and shows one.
+"""Jobs on a page: watch one, stop it, go on with it, and read its log; any kind of job.
 
-Measuring happens in a process of its own, which outlives the page.
+Work is done by other processes, which outlive the page; nothing is computed here.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
 
+from app.state import cache
 from app.ui import errors, widgets
 from peftcore.jobs.background import BackgroundJob, JobRequest
+from peftcore.jobs.queue import restart_missing_workers
+from peftcore.system.job_folder import JobFolder, JobStatus
 
 JobType = TypeVar("JobType", bound=BackgroundJob)
+REDRAW_SECONDS = 2.0
+LOG_LINES = 40
+DATED_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+
+def watch(is_active: Callable[[], bool], draw: Callable[[], None]) -> None:
+    """Draw a part of the page, again every two seconds while something is at work.
+
+    The whole page is drawn anew when that begins or ends, since other parts may show it, too.
+    """
+    active = is_active()
+
+    @st.fragment(run_every=REDRAW_SECONDS if active else None)
+    @errors.guarded
+    def live() -> None:
+        if is_active() != active:
+            st.rerun()
+        draw()
+
+    live()
 
 
 def show_job(
@@ -24,28 +48,68 @@ def show_job(
     what: str,
     empty: str = "",
 ) -> None:
-    """What is known of a measurement, with the buttons that go on with it or stop it.
+    """Show what is known of a measurement, with the buttons that start, resume or stop it."""
 
-    Drawn again every two seconds while it is being measured.
-    """
-    job = kind.find(request)
-    is_running = bool(job and job.status().busy)
-
-    @st.fragment(run_every=2.0 if is_running else None)
-    @errors.guarded
-    def live() -> None:
+    def is_active() -> bool:
         job = kind.find(request)
-        status = job.status() if job else None
-        if is_running != bool(status and status.busy):
-            st.rerun()  # begun or ended: the clock of this panel must start or stop
-        if job and status and status.busy:
+        return bool(job and job.status().active)
+
+    def draw() -> None:
+        job = kind.find(request)
+        if job and job.status().active:
             _progress(job)
         else:
             _start_button(kind, request, job, what, empty)
         if job and job.plan():
             show(job)
 
-    live()
+    watch(is_active, draw)
+
+
+def keep_queue_going(status: JobStatus) -> None:
+    """Start the worker that a waiting job misses: it may have been killed in the meantime."""
+    if status.state == "queued":
+        restart_missing_workers(cache.job_queue())
+
+
+def _progress(job: BackgroundJob) -> None:
+    status = job.status()
+    keep_queue_going(status)
+    share = status.done / status.of if status.of else 0.0
+    left = "" if status.left is None else f", about {widgets.format_duration(status.left)} left"
+    words = f"{status.done:,} of {status.of:,} {job.PROGRESS_WORDS}{left}"
+    if not status.of:
+        words = "Starting"
+    if status.state == "queued" and not status.message:
+        words = "Waits for its turn; one job runs at a time"
+    if status.message:
+        words += f". {status.message}"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, share), text=widgets.escape_markdown(words))
+        stop_button(job, f"{job.FOLDER_NAME}.stop.{job.id}")
+
+
+def stop_button(job: BackgroundJob, key: str, label: str = "Stop") -> None:
+    """Offer to stop a job, be it that it waits or that it runs."""
+    st.button(
+        label,
+        icon=":material/stop_circle:",
+        key=key,
+        on_click=errors.guarded(job.stop),
+        disabled=job.stop_requested(),
+        help="Stops within a step; what was done is kept, and can be gone on with",
+    )
+
+
+def resume_button(job: BackgroundJob, key: str, label: str = "Resume") -> None:
+    """Offer to go on with a job that stopped short of its end."""
+    st.button(
+        label,
+        type="primary",
+        icon=":material/resume:",
+        key=key,
+        on_click=errors.guarded(job.launch),
+    )
 
 
 def _start_button(
@@ -55,8 +119,9 @@ def _start_button(
     status = job.status() if job else None
     if status and status.state == "done":
         return
-    if status and status.state == "failed":
+    if job and status and status.state == "failed":
         st.error(widgets.escape_markdown(status.message), icon=":material/error:")
+        show_log(job)
     has_begun = bool(status and status.done)
     if status and has_begun:
         st.caption(
@@ -70,46 +135,33 @@ def _start_button(
         type="primary",
         icon=":material/play_arrow:",
         key=f"{kind.FOLDER_NAME}.start.{request.id}",
-        on_click=start_job,
+        on_click=errors.guarded(start_job),
         args=(kind, request),
     )
     show_command(request)
 
 
 def start_job(kind: type[BackgroundJob], request: JobRequest) -> None:
-    """Measure in a process of its own."""
+    """Queue the job of a request."""
     kind.start(request)
 
 
 def show_command(request: JobRequest) -> None:
-    """The same on the command line."""
+    """Show the same on the command line."""
     with st.expander("The same on the command line", icon=":material/terminal:"):
         words = " ".join(map(shlex.quote, request.command_arguments()))
         st.code(f"python -m peftcore {words}", language="bash", wrap_lines=True)
 
 
-def _progress(job: BackgroundJob) -> None:
-    status = job.status()
-    share = status.done / status.of if status.of else 0.0
-    left = "" if status.left is None else f", about {widgets.format_duration(status.left)} left"
-    words = f"{status.done:,} of {status.of:,} {job.PROGRESS_WORDS}{left}"
-    if not status.of:
-        words = "Starting"
-    if status.message:
-        words += f". {status.message}"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(min(1.0, share), text=widgets.escape_markdown(words))
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            key=f"{job.FOLDER_NAME}.stop.{job.id}",
-            on_click=job.stop,
-            help="What was measured is kept, and can be gone on with",
-        )
+def show_log(job: JobFolder[Any]) -> None:
+    """Show the last dated lines of a job's log; what a fault left behind stays in the file."""
+    with st.expander("Log", icon=":material/notes:"):
+        lines = [line for line in job.log().splitlines() if DATED_LINE.match(line)]
+        st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
 
 
 def measurement_caption(facts: Mapping[str, Any]) -> None:
-    """Where the adapters and data come from, below a figure."""
+    """Say below a figure where its adapters and data come from."""
     st.caption(
         widgets.escape_markdown(
             f"Measured on {facts.get('base')} ({facts.get('fingerprint')}), "

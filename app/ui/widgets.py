@@ -19,6 +19,7 @@ Colour = Literal["blue", "green", "gray", "orange", "red", "violet"]
 
 STATES: dict[str, tuple[str, Colour, str]] = {
     "queued": ("Queued", "gray", "schedule"),
+    "running": ("Running", "blue", "play_circle"),
     "training": ("Training", "blue", "model_training"),
     "answering": ("Answering", "violet", "edit_note"),
     "done": ("Done", "green", "check_circle"),

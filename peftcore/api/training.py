@@ -16,10 +16,11 @@ from peftcore.adapters.base import METHODS
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.api.results import TrainedAdapter
 from peftcore.errors import BadInput, unknown_name
-from peftcore.jobs.worker import resolve_device, run_recording_errors
+from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.runs.store import Run, RunStore
 from peftcore.settings import Settings
+from peftcore.system.job_folder import run_recording_errors
 from peftcore.training import planning
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ def train_run(
 ) -> RunStatus:
     """Bring a run to its end, or to where `stop` says, in this process.
 
-    No other process may be at it.  BadInput if its spec cannot run; jobs.worker.RunFailed for any
-    other error, which the run's log has in full.
+    No other process may be at it.  BadInput if its spec cannot run; JobFailed for any other
+    error, which the run's log has in full.
     """
 
     def work() -> RunStatus:

@@ -15,7 +15,6 @@ from peftcore.errors import unknown_name
 from peftcore.exchange import bundle as bundles
 from peftcore.exchange import folders
 from peftcore.exchange import reproduce as reproduction
-from peftcore.jobs.worker import RunFailed
 from peftcore.runs.store import RunStore
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
@@ -117,12 +116,8 @@ def reproduce(
             reproduction.find_differences(*reproduction.open_bundle(bundle))
         )
     else:
-        try:
-            with printing.progress_bar("reproducing") as tell:
-                report = reproduction.reproduce(bundle, device=resources.device, report=tell)
-        except RunFailed as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(1) from None
+        with printing.progress_bar("reproducing") as tell:
+            report = reproduction.reproduce(bundle, device=resources.device, report=tell)
     printing.print_result(_value(report), as_json, lambda: _lines(report))
     if any(finding.fatal for finding in report.findings):
         raise typer.Exit(1)

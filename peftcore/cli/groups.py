@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from peftcore.cli import aliases
 from peftcore.errors import BadInput, unknown_name
+from peftcore.system.job_folder import JobFailed
 
 FOLDER = Path(__file__).parent
 PACKAGE = __name__.rpartition(".")[0]
@@ -100,6 +101,9 @@ class LazyGroup(TyperGroup):
         except BadInput as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(2) from None
+        except JobFailed as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
 
 
 class DefaultGroup(TyperGroup):

@@ -249,7 +249,7 @@ def _measure_figure(
     job = ImagesJob.create_own(ImagesRequest.make(settings))
     if job.status().state == "done":  # asked for again: measured again
         job.clear()
-        job.write_status(state="stopped", done=0, seconds=0.0)
+        job.write_status(state="cancelled", done=0, seconds=0.0)
     signal.signal(signal.SIGTERM, lambda *_: job.stop())
     with printing.job_bar(what) as report:
         status = compute.run_images_job(job, preloaded_base=base, report=report)

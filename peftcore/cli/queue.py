@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from peftcore.cli import app, options
-from peftcore.cli.results import RunId
 from peftcore.errors import BadInput
 from peftcore.jobs import queue as run_queue
+from peftcore.jobs.background import all_jobs, find_job
 from peftcore.jobs.worker import Worker
 from peftcore.system import printing
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a run, a measurement or a sweep.")]
 
 
 @app.command()
@@ -31,12 +33,17 @@ def worker(
 
 @app.command()
 def jobs(as_json: printing.AsJson = False) -> None:
-    """List what is being worked on, what waits, and what was."""
-    names = ["job", "run", "state", "device", "priority", "message"]
-    rows = [
-        (job.id, job.run_id, job.state, job.device, job.priority, job.message)
-        for job in run_queue.Queue().jobs()
-    ]
+    """What is being worked on, what waits, and what was: runs, measurements and sweeps."""
+    queued = run_queue.Queue().jobs()
+    latest = {row.run_id: row for row in sorted(queued, key=lambda row: row.id)}
+    order = {row.run_id: n for n, row in enumerate(row for row in queued if row.active)}
+    names = ["job", "kind", "run", "state", "device", "priority", "message"]
+    rows: list[tuple[Any, ...]] = []
+    for job in sorted(all_jobs(), key=lambda job: order.get(job.id, len(order))):
+        status, row = job.status(), latest.get(job.id)
+        place = (row.device, row.priority) if row else ("", None)
+        number = row.id if row else None
+        rows.append((number, job.KIND, job.id, status.state, *place, status.message))
 
     def lines() -> Iterator[str]:
         yield from (
@@ -49,24 +56,29 @@ def jobs(as_json: printing.AsJson = False) -> None:
 
 
 @app.command()
-def cancel(run: RunId, as_json: printing.AsJson = False) -> None:
-    """Stop a run within one step; what was learnt is kept, and it can be resumed."""
-    queue = run_queue.Queue()
-    queue.store.open(run)
-    job = queue.job_for(run)
-    if job is None:
-        raise BadInput(f"run {run} is not in the queue; press Ctrl+C where it is being trained")
-    job = queue.cancel(job.id)
-    say = "is asked to stop" if job.active else "is cancelled"
-    value = {"run": run, "job": job.id, "state": job.state, "cancel": job.cancel}
-    printing.print_result(value, as_json, lambda: iter([f"run {run} {say}"]))
+def cancel(job: JobId, as_json: printing.AsJson = False) -> None:
+    """Stop a job within one step; what was done is kept, and it can be resumed."""
+    found = find_job(job)
+    state = found.status().state
+    if state not in ("queued", "running", "lost"):
+        raise BadInput(f"{found.KIND} {job} is {state} already")
+    found.stop()
+    status, row = found.status(), run_queue.Queue().job_for(job)
+    say = "is asked to stop" if status.active else "is cancelled"
+    value = {"run": job, "job": row.id if row else None, "state": status.state}
+    value["cancel"] = found.stop_requested()
+    printing.print_result(value, as_json, lambda: iter([f"{found.KIND} {job} {say}"]))
 
 
 @app.command()
-def resume(run: RunId, device: options.Device = "auto", as_json: printing.AsJson = False) -> None:
-    """Queue a run that was lost, cancelled or failed; it goes on from its checkpoint."""
-    queue = run_queue.Queue()
-    job = queue.resume(run, device=device)
-    run_queue.ensure_worker(device, queue)
-    value = {"run": run, "job": job.id, "state": job.state}
-    printing.print_result(value, as_json, lambda: iter([f"run {run} waits for a worker"]))
+def resume(job: JobId, device: options.Device = "auto", as_json: printing.AsJson = False) -> None:
+    """Queue a job that was lost, cancelled or failed; it goes on from where it stopped."""
+    queue, found = run_queue.Queue(), find_job(job)
+    if found.KIND == "train":
+        queue.resume(job, device=device)
+        run_queue.ensure_worker(device, queue)
+    else:
+        found.launch()
+    row = queue.job_for(job)
+    value = {"run": job, "job": row.id if row else None, "state": found.status().state}
+    printing.print_result(value, as_json, lambda: iter([f"{found.KIND} {job} waits for a worker"]))

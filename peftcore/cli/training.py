@@ -21,12 +21,13 @@ from peftcore.api.bases import load_base
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput
 from peftcore.jobs import queue as run_queue
-from peftcore.jobs.worker import RunFailed, resolve_device
+from peftcore.jobs.worker import resolve_device
 from peftcore.models import catalog
 from peftcore.pretraining.text import TOKENS, pretrain_base
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
 from peftcore.system import printing
+from peftcore.system.job_folder import JobFailed
 from peftcore.system.option_groups import grouped
 from peftcore.training import planning
 
@@ -94,7 +95,7 @@ def train_here(run: Run, torch_device: str) -> Run:
     try:
         with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
             api.train_run(run, torch_device, report=report, stop=stop.is_set)
-    except RunFailed as error:
+    except JobFailed as error:
         typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)
         raise typer.Exit(1) from None
     return run

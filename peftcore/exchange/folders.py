@@ -298,8 +298,8 @@ def _store_imported_run(
     run.append_log(f"Imported from a folder of the peft package called {folder.name[:80]}")
     run.write_status(
         state="done",
-        step=spec.training.steps,
-        steps=spec.training.steps,
+        done=spec.training.steps,
+        of=spec.training.steps,
         trainable=sum(t[0].numel() for t in adapted.tensors.values()),
         message="Imported; trained elsewhere, and how is not known",
         started=time.time(),

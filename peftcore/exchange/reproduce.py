@@ -22,6 +22,7 @@ from peftcore.jobs.worker import resolve_device, run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.system.job_folder import run_recording_errors
 from peftcore.system.zip_files import CheckedZip
 from peftcore.training.run_training import execute_run
 

@@ -1,38 +1,41 @@
-"""Long measurements: what was asked for, how far each is, and what is known; folders on disk.
+"""Kinds of background jobs: the request, the folder with what came in, start and stop.
 
 | file | holds |
 | --- | --- |
-| ask.json | what was asked; its hash names the folder |
+| ask.json | the request; its hash names the folder |
 | plan.json | the facts that stand on the figure, and rows for what will be measured |
 | values.jsonl | numbers as they come in; only appended to, so a stop loses nothing |
-| status.json | state, how much is done, which process is at it |
 
-A measurement is carried out in a process of its own, one at a time on a machine.  Needs no torch.
+Status, lock, stop and log are those of every job (`system.job_folder`).  A measurement is done in
+a process of its own, one at a time on a machine.  Needs no torch.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.util
 import json
+import pkgutil
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pandas as pd
-from filelock import FileLock
 from pydantic import Field
 
 from peftcore import paths
-from peftcore.errors import BadInput
+from peftcore.errors import BadInput, unknown_name
+from peftcore.jobs.queue import Queue, ensure_worker
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import Run, RunStatus, RunStore
 from peftcore.settings import Settings
-from peftcore.system import atomic_files, file_locks, processes
+from peftcore.system import atomic_files
+from peftcore.system.job_folder import JobFolder, run_recording_errors
+from peftcore.system.job_folder import JobStatus as JobStatus
 
-STATES = ("waiting", "working", "done", "stopped", "failed", "lost")
-# Without a sign of life for so long a process counts as hung.
-HEARTBEAT_TIMEOUT_SECONDS = 300.0
 JOB_ID_PATTERN = re.compile(r"[0-9a-f]{12}")
 ADAPTER_REF_PATTERN = re.compile(r"([0-9a-f]{12})(?:@(\d+))?(?:/(\d+))?")
 
@@ -58,25 +61,25 @@ class AdapterRef:
 
 
 class JobRequest(Settings):
-    """Everything that decides a measurement; equal asks are computed once."""
+    """Everything that decides a job's results; equal requests are computed once."""
 
     runs: tuple[str, ...] = Field(description="What is measured, as `Part.read` reads it")
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits: equal asks have equal ids."""
+        """Twelve hexadecimal digits: equal requests have equal ids."""
         return self.digest()
 
     def canonical_values(self) -> dict[str, Any]:
-        """The fields that enter the digest, and what tells sorts of asks apart."""
+        """Return the fields that enter the digest, and what tells kinds of requests apart."""
         return super().canonical_values() | self.kind_fields()
 
     def adapter_refs(self) -> list[AdapterRef]:
-        """What is measured by run, step and seed."""
+        """Read `runs` as adapters by run, step and seed."""
         return [AdapterRef.parse(text) for text in self.runs]
 
     def kind_fields(self) -> dict[str, str]:
-        """What tells asks of different sorts apart."""
+        """Return what tells requests of different kinds apart in the digest."""
         return {}
 
     def command(self) -> list[str]:
@@ -95,62 +98,35 @@ class JobRequest(Settings):
 
 
 @dataclass(frozen=True)
-class JobStatus:
-    """How far a measurement is."""
-
-    state: str = "stopped"
-    done: int = 0
-    of: int = 0
-    message: str = ""
-    seconds: float = 0.0  # of work so far
-    updated: float = 0.0
-    process: dict[str, Any] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a living process is at it, or waits for its turn."""
-        return self.state in ("waiting", "working")
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that it will still take, by the speed so far."""
-        return self.seconds / self.done * (self.of - self.done) if self.done else None
-
-
-@dataclass(frozen=True)
-class BackgroundJob:
-    """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
+class BackgroundJob(JobFolder[JobStatus]):
+    """The folder of one request; shipped ones lie among the assets and cannot be changed."""
 
     folder: Path
-    request: JobRequest
+    request: Any  # of the class REQUEST
     shipped: bool = False
 
+    KIND: ClassVar[str]  # given with the class, as kind="…"
+    LANE: ClassVar[str] = "measure"  # jobs of one lane wait for each other
     FOLDER_NAME: ClassVar[str]  # name of the folder they lie in
-    REQUEST: ClassVar[type[JobRequest]]
+    REQUEST: ClassVar[type[Settings]]
     EXTRA_FILES: ClassVar[tuple[str, ...]] = ()  # files of its own that go when it is cleared
-    TURN_LOCK_FILE: ClassVar[str] = "measuring.lock"  # those with the same one wait for each other
     START_VERB: ClassVar[str] = "Measure"  # on the button that starts it
     PROGRESS_WORDS: ClassVar[str] = "measured"  # what is counted as done: "3 of 7 measured"
 
-    @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits."""
-        return self.folder.name
+    def __init_subclass__(cls, kind: str, **rest: Any) -> None:
+        """Register the class as the one of its kind."""
+        super().__init_subclass__(**rest)
+        cls.KIND = kind
+        if _KINDS.setdefault(kind, cls).__qualname__ != cls.__qualname__:
+            raise TypeError(f"two kinds of jobs are called {kind!r}")
 
-    def status(self) -> JobStatus:
-        """The state as it is now: what claims to work but has no living process is "lost"."""
-        stored = atomic_files.read_json(self.folder / "status.json")
-        known = {part.name for part in fields(JobStatus)}
-        status = JobStatus(**{k: v for k, v in stored.items() if k in known})
-        if self.shipped or not status.busy or status.process is None:
-            return status
-        alive = processes.ProcessIdentity(**status.process).is_alive(
-            time.time() - status.updated, HEARTBEAT_TIMEOUT_SECONDS
-        )
-        return status if alive else replace(status, state="lost")
+    @property
+    def fixed(self) -> bool:
+        """Whether it ships with the project and cannot be changed."""
+        return self.shipped
 
     def plan(self) -> dict[str, Any]:
-        """Facts and rows as they were written; empty before it has begun."""
+        """Read facts and rows as they were written; empty before it has begun."""
         return atomic_files.read_json(self.folder / "plan.json")
 
     @property
@@ -160,15 +136,15 @@ class BackgroundJob:
         return facts
 
     def entries(self) -> list[dict[str, Any]]:
-        """Everything that was measured, in the order it came in."""
+        """Read everything that was measured, in the order it came in."""
         return atomic_files.read_json_lines(self.folder / "values.jsonl")
 
     def measures(self) -> pd.DataFrame:
-        """What has been measured beside points: one row per entry, columns as they were written."""
+        """Tabulate what has been measured beside points: a row per entry, columns as written."""
         return pd.DataFrame([e for e in self.entries() if e.get("what") not in ("loss", "score")])
 
     def clear(self) -> None:
-        """Forget everything but the ask."""
+        """Forget everything but the request."""
         for name in ("plan.json", "values.jsonl", *self.EXTRA_FILES):
             (self.folder / name).unlink(missing_ok=True)
 
@@ -183,35 +159,6 @@ class BackgroundJob:
         text = json.dumps(atomic_files.to_jsonable({"facts": facts, "rows": rows}))
         atomic_files.replace_file(self.folder / "plan.json", text.encode())
 
-    def write_status(self, **changes: Any) -> JobStatus:
-        """Change some fields of the status."""
-        stored = atomic_files.read_json(self.folder / "status.json")
-        now = stored | changes | {"updated": time.time()}
-        atomic_files.replace_file(
-            self.folder / "status.json", json.dumps(atomic_files.to_jsonable(now)).encode()
-        )
-        return self.status()
-
-    def stop(self) -> None:
-        """Ask the process to stop; what was measured is kept."""
-        if self.shipped:
-            return
-        (self.folder / "stop").touch()
-        if self.status().state == "lost":
-            self.write_status(state="stopped", process=None)
-
-    def stop_requested(self) -> bool:
-        """Whether somebody asked the process to stop."""
-        return (self.folder / "stop").exists()
-
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep every other process from working on this one; BadInput if one already does."""
-        with file_locks.hold_or_refuse(
-            self.folder / "lock", f"{self.id} is being computed already"
-        ):
-            yield
-
     @classmethod
     def home(cls) -> Path:
         """Where those of this workspace lie."""
@@ -224,7 +171,7 @@ class BackgroundJob:
 
     @classmethod
     def find(cls, request: JobRequest) -> Self | None:
-        """The one of an ask, if it was ever begun; the workspace's own comes first."""
+        """Find the job of a request, if it was ever begun; the workspace's own comes first."""
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             if (root / request.id / "ask.json").is_file():
                 return cls(root / request.id, request, shipped)
@@ -232,7 +179,7 @@ class BackgroundJob:
 
     @classmethod
     def create(cls, request: JobRequest) -> Self:
-        """The folder of an ask, made if there is none; a shipped one that is done will do."""
+        """Make the folder of a request, unless there is one; a finished shipped one will do."""
         existing = cls.find(request)
         if existing and (existing.status().state == "done" or not existing.shipped):
             return existing
@@ -240,7 +187,7 @@ class BackgroundJob:
 
     @classmethod
     def create_own(cls, request: JobRequest) -> Self:
-        """The folder of an ask in this workspace, made if there is none."""
+        """Make the folder of a request in this workspace, unless there is one."""
         folder = cls.home() / request.id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic_files.replace_file(
@@ -249,75 +196,135 @@ class BackgroundJob:
         return cls(folder, request)
 
     @classmethod
-    def list_all(cls) -> list[Self]:
-        """All that were begun here or come with the project."""
+    def list_all(cls) -> Sequence[Self]:
+        """List those that were begun here or come with the project."""
         jobs: dict[str, Self] = {}
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             for path in sorted(root.glob("*/ask.json")):
-                if not JOB_ID_PATTERN.fullmatch(path.parent.name) or path.parent.name in jobs:
-                    continue
-                try:
-                    request = cls.REQUEST.make(atomic_files.read_json(path))
-                except BadInput:  # of another version
-                    continue
-                jobs[path.parent.name] = cls(path.parent, request, shipped)
+                job = cls._load(path.parent, shipped)
+                if job and job.id not in jobs:
+                    jobs[job.id] = job
         return list(jobs.values())
 
     @classmethod
+    def open(cls, job_id: str) -> Self:
+        """The one of this workspace with this id; BadInput if there is none."""
+        job = cls._load(cls.home() / job_id)
+        if job is None:
+            raise BadInput(f"no job {job_id!r} of kind {cls.KIND}")
+        return job
+
+    @classmethod
+    def _load(cls, folder: Path, shipped: bool = False) -> Self | None:
+        """The one in a folder; None if its request cannot be read, as of another version."""
+        if not JOB_ID_PATTERN.fullmatch(folder.name):  # before it becomes part of a path
+            return None
+        try:
+            request = cls.REQUEST.make(atomic_files.read_json(folder / "ask.json"))
+        except BadInput:
+            return None
+        return cls(folder, request, shipped)
+
+    @classmethod
     def start(cls, request: JobRequest) -> Self:
-        """Compute in a process that outlives this one; nothing if one is at it or it is done."""
+        """Queue the job of a request; nothing if it is done or under way."""
         job = cls.create(request)
         job.launch()
         return job
 
     def launch(self) -> None:
-        """Run its command in a process that outlives this one, unless it is done."""
+        """Queue it for a worker that outlives this process; nothing if it is done or at work."""
         status = self.status()
-        if self.shipped or status.busy or status.state == "done":
+        if self.fixed or status.busy or status.state == "done":
             return
-        (self.folder / "stop").unlink(missing_ok=True)
-        arguments = ["-m", "peftcore", *self.request.command_arguments(), "--json"]
-        identity = processes.start_python(arguments, self.folder / "log.txt")
-        self.write_status(state="waiting", message="Starting", process=asdict(identity))
+        queue = Queue()
+        queue.enqueue(self, self.KIND, self.request, self.LANE)
+        ensure_worker(self.LANE, queue)
 
-    @contextmanager
-    def wait_for_turn(self) -> Iterator[None]:
-        """One measurement at a time on a machine; InterruptedError if stopped while waiting."""
-        lock = FileLock(paths.workspace_folder() / self.TURN_LOCK_FILE)
-        while not file_locks.try_acquire(lock):
-            if self.stop_requested():
-                raise InterruptedError
-            self.write_status(state="waiting", message="Waits for another one to finish")
-            time.sleep(0.5)
-        with file_locks.released_after(lock):
-            yield
+    def stop(self) -> None:
+        """Take it out of the queue, or ask its process to stop; what was done is kept."""
+        if self.fixed:
+            return
+        if self.status().busy or not Queue().withdraw(self):
+            self.request_stop()
 
     def run(self, work: Callable[[], None]) -> JobStatus:
         """Do the work, to its end or to where it is stopped, and write down how it went.
 
-        Nothing if it is done already.  What `work` raises reaches the caller, except for a stop.
+        Nothing if it is done already.  BadInput reaches the caller, any other error as JobFailed.
         """
         if self.shipped or self.status().state == "done":
             return self.status()
-        with self.hold():
-            identity = vars(processes.current_process())
-            if (self.status().process or {}).get("pid") != identity["pid"]:
-                (self.folder / "stop").unlink(missing_ok=True)  # of an earlier time
-            self.write_status(state="waiting", message="Loading the base model", process=identity)
-            try:
-                if self.stop_requested():  # between the launch and now
-                    raise InterruptedError
-                with self.wait_for_turn():
-                    work()
-            except (InterruptedError, KeyboardInterrupt):
-                return self.write_status(
-                    state="stopped", process=None, message="Stopped; what was measured is kept."
-                )
-            except BadInput as error:
-                self.write_status(state="failed", process=None, message=str(error))
-                raise
-            except Exception as error:
-                kind = type(error).__name__
-                self.write_status(state="failed", process=None, message=f"An error: {kind}")
-                raise
-            return self.write_status(state="done", process=None, message="")
+
+        def work_to_the_end() -> None:
+            if self.stop_requested():  # between the launch and now
+                raise InterruptedError
+            self.write_status(state="running", message="Loading the base model")
+            work()
+            self.write_status(state="done")
+
+        with contextlib.suppress(InterruptedError, KeyboardInterrupt):
+            run_recording_errors(self, work_to_the_end)
+        return self.status()
+
+
+_KINDS: dict[str, type[BackgroundJob]] = {}  # filled by the classes themselves
+
+
+@dataclass(frozen=True)
+class TrainingJob(BackgroundJob, kind="train"):
+    """A training run as a job like the others; its folder is the run's."""
+
+    request: RunSpec
+
+    LANE: ClassVar[str] = "auto"  # a device, whichever there is
+    FOLDER_NAME: ClassVar[str] = "runs"
+    REQUEST: ClassVar[type[Settings]] = RunSpec
+    STATUS: ClassVar[Any] = RunStatus
+    PROGRESS_WORDS: ClassVar[str] = "steps trained"
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """A run as a job."""
+        return cls(run.folder, run.spec, run.demo)
+
+    @classmethod
+    def list_all(cls) -> Sequence[Self]:
+        """All runs of this workspace, and the demo runs."""
+        return [cls.of(run) for run in RunStore().all()]
+
+    @classmethod
+    def open(cls, job_id: str) -> Self:
+        """The run with this id; BadInput with similar ids if there is none."""
+        return cls.of(RunStore().open(job_id))
+
+
+def job_kinds() -> Mapping[str, type[BackgroundJob]]:
+    """Every kind of job by name; a lab's class is in its module `request`."""
+    labs = importlib.import_module("peftcore.labs")
+    requests = (f"peftcore.labs.{lab.name}.request" for lab in pkgutil.iter_modules(labs.__path__))
+    for module in ("peftcore.sweeps.spec", *requests):
+        if importlib.util.find_spec(module):  # some labs have no jobs
+            importlib.import_module(module)
+    return _KINDS
+
+
+def open_job(kind: str, job_id: str) -> BackgroundJob:
+    """One job of this workspace; BadInput if there is none."""
+    kinds = job_kinds()
+    if kind not in kinds:
+        raise unknown_name("kind of job", kind, kinds)
+    return kinds[kind].open(job_id)
+
+
+def find_job(job_id: str) -> BackgroundJob:
+    """The job of this workspace with this id, of any kind; BadInput if there is none."""
+    other_kinds = (kind for kind in job_kinds().values() if kind is not TrainingJob)
+    jobs = (job for kind in other_kinds for job in kind.list_all() if job.id == job_id)
+    return next(jobs, None) or TrainingJob.open(job_id)
+
+
+def all_jobs() -> list[BackgroundJob]:
+    """Every job of every kind that was begun in this workspace, newest first."""
+    jobs = [job for kind in job_kinds().values() for job in kind.list_all() if not job.fixed]
+    return sorted(jobs, key=lambda job: -job.status().updated)

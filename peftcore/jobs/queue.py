@@ -1,8 +1,9 @@
-"""The queue: a job is a row that says which run should be worked on, and who is at it.
+"""The queue: a row says which job of which kind should be worked on, and who is at it.
 
-A queued job becomes running when a worker claims it, by priority and then by age, one at a time on
-a device.  A running job whose worker is gone is lost; `resume` queues its run again.  The process
-that works is in `worker`, the results are in `runs.store`.
+A queued job becomes running when a worker claims it, by priority and then by age.  A worker takes
+one job at a time: the training runs of a device, or the commands of a lane ("measure", "sweep").  A
+running job whose worker is gone is lost, and can be queued again.  The process that works is in
+`worker`; how far a job is stands in its own folder (`system.job_folder`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -19,15 +20,20 @@ from sqlalchemy.exc import IntegrityError
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.runs.store import Run, RunStore
+from peftcore.runs.store import RunStore
+from peftcore.settings import Settings
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS, Database
+from peftcore.system.job_folder import (
+    ACTIVE_STATES,
+    HEARTBEAT_TIMEOUT_SECONDS,
+    JobFolder,
+    JobState,
+)
 from peftcore.system.processes import ProcessIdentity
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
-ACTIVE_STATES = ("queued", "running")
-HEARTBEAT_TIMEOUT_SECONDS = 60.0  # seconds without a heartbeat after which a worker counts as gone
 WORKER_COMMAND = ["-m", "peftcore", "worker"]
+COMMAND_LANES = ("measure", "sweep")  # stand in place of a device; their jobs are commands
 UNCLAIMED_COLUMNS = {
     "pid": None,
     "process_started": None,
@@ -42,8 +48,9 @@ class QueueJob:
     """A row of the queue.  Times are epoch seconds; `worker` is who has or had it."""
 
     id: int
-    run_id: str
-    spec: RunSpec
+    kind: str
+    run_id: str  # the job's id, of any kind
+    spec: dict[str, Any]  # the request as JSON
     data: str
     device: str
     state: JobState
@@ -53,7 +60,6 @@ class QueueJob:
     finished: float | None
     worker: ProcessIdentity | None
     heartbeat: float | None
-    cancel: bool
     message: str
 
     @property
@@ -70,40 +76,49 @@ class Queue:
         self.store = store or RunStore()
 
     def submit(self, spec: RunSpec, priority: int = 0, device: str = "auto") -> QueueJob:
-        """A job for the run of this spec: the one it has, or a new one unless the run is done."""
-        run = self.store.create(spec)
+        """Queue the run of a spec: the row it has, or a new one."""
+        return self.enqueue(self.store.create(spec), "train", spec, device, priority)
+
+    def enqueue(
+        self, job: JobFolder[Any], kind: str, request: Settings, device: str, priority: int = 0
+    ) -> QueueJob:
+        """Queue a job: the row it has while it is active or done, otherwise a new one."""
         with self.database.write(exclusive=True) as connection:
-            job = _latest_job(connection, run.id)
-            if job and job.active:
-                return job
-            done = run.status().state == "done"
-            if done and job and job.state == "done":
-                return job
-            return self._insert_job(connection, run, job, priority, device, done=done)
+            previous = _latest_job(connection, job.id)
+            done = job.status().state == "done"
+            if previous and (previous.active or (done and previous.state == "done")):
+                return previous
+            row = {
+                "kind": kind,
+                "run_id": job.id,
+                "spec": request.model_dump(mode="json"),
+                "data": str(paths.data_folder()),
+                "device": device,
+                "priority": priority,
+            }
+            return _insert_job(connection, job, previous, row)
 
     def resume(self, run_id: str, priority: int = 0, device: str = "auto") -> QueueJob:
         """Queue a run that stopped short of its end; it goes on from its checkpoint."""
-        run = self.store.open(run_id)
+        run, row = self.store.open(run_id), self.job_for(run_id)
         if run.demo:
             raise BadInput(f"run {run_id} is a demo run, which cannot be trained")
         if run.status().state == "done":
             raise BadInput(f"run {run_id} is done; there is nothing to resume")
-        with self.database.write(exclusive=True) as connection:
-            job = _latest_job(connection, run_id)
-            if job and job.active:
-                raise BadInput(f"run {run_id} is {job.state} already")
-            return self._insert_job(connection, run, job, priority, device)
+        if row and row.active:
+            raise BadInput(f"run {run_id} is {row.state} already")
+        return self.submit(run.spec, priority, device)
 
-    def cancel(self, job_id: int) -> QueueJob:
-        """Take a waiting job out of the queue, or ask its worker to stop within a step."""
+    def withdraw(self, job: JobFolder[Any]) -> bool:
+        """Cancel a job that waits or is lost; False if there is something else to stop."""
         with self.database.write(exclusive=True) as connection:
-            job = _job_by_id(connection, job_id)
-            if not job.active and job.state != "lost":
-                raise BadInput(f"job {job_id} is {job.state} already")
-            if job.state == "running":
-                return _update_job(connection, job, cancel=True)
-            self.store.open(job.run_id).write_status(state="cancelled", message="Cancelled.")
-            return _update_job(connection, job, state="cancelled", finished=time.time())
+            row = _latest_job(connection, job.id)
+            if (row and row.state == "running") or job.status().state not in ("queued", "lost"):
+                return False
+            if row and row.state in ("queued", "lost"):
+                _update_job(connection, row, state="cancelled", finished=time.time())
+            job.write_status(state="cancelled", message="Cancelled.")
+            return True
 
     def set_priority(self, job_id: int, priority: int) -> QueueJob:
         """Move a waiting job: higher numbers come first."""
@@ -145,7 +160,7 @@ class Queue:
             return None
         query = (
             sa.select(JOBS)
-            .where(JOBS.c.state == "queued", JOBS.c.device.in_((device, "auto")))
+            .where(JOBS.c.state == "queued", JOBS.c.device.in_(_lanes(device)))
             .order_by(JOBS.c.priority.desc(), JOBS.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)  # SQLite has no row locks and ignores it
@@ -168,10 +183,9 @@ class Queue:
             change = sa.update(JOBS).where(*_still_claimed(job)).values(heartbeat=time.time())
             return connection.execute(change).rowcount == 1
 
-    def stop_requested(self, job: QueueJob) -> bool:
-        """Whether the job should stop: cancelled, or no longer this worker's."""
-        rows = self.database.read(sa.select(JOBS.c.cancel).where(*_still_claimed(job)))
-        return not rows or rows[0]["cancel"]
+    def is_claimed(self, job: QueueJob) -> bool:
+        """Whether the job is still this worker's."""
+        return bool(self.database.read(sa.select(JOBS.c.id).where(*_still_claimed(job))))
 
     def finish(self, job: QueueJob, state: JobState, message: str = "") -> bool:
         """Record how a job ended; False, and nothing changed, if it is no longer this worker's."""
@@ -210,44 +224,37 @@ class Queue:
     ) -> bool:
         """Take a worker off the list; False if work came in the meantime, unless forced."""
         with self.database.write(exclusive=True) as connection:
-            for_this_worker = JOBS.c.device.in_((requested_device, device, "auto"))
+            for_this_worker = JOBS.c.device.in_(_lanes(requested_device, device))
             query = sa.select(JOBS.c.id).where(JOBS.c.state == "queued", for_this_worker)
             if not force and connection.execute(query).first():
                 return False
             connection.execute(_where_worker(sa.delete(WORKERS), requested_device, worker))
             return True
 
-    def _insert_job(
-        self,
-        connection: sa.Connection,
-        run: Run,
-        previous: QueueJob | None,
-        priority: int,
-        device: str,
-        done: bool = False,
-    ) -> QueueJob:
-        """A new row.  The run is marked first: once the row is seen, a worker may be at it."""
-        if run.status().busy:
-            raise BadInput(f"run {run.id} is being trained by another process")
-        _mark_lost(connection)
-        if previous and previous.state == "lost":
-            _kill_hung(connection, previous)
-        if not done:
-            run.write_status(state="queued", message="", error_id="")
-        now = time.time()
-        values = {
-            "run_id": run.id,
-            "spec": run.spec.model_dump(mode="json"),
-            "data": str(paths.data_folder()),
-            "device": device,
-            "state": "done" if done else "queued",
-            "priority": priority,
-            "created": now,
-            "finished": now if done else None,
-            "message": "This run had been done before." if done else "",
-        }
-        row = connection.execute(sa.insert(JOBS).values(values).returning(JOBS)).mappings().one()
-        return _job_of_row(row)
+
+def _insert_job(
+    connection: sa.Connection, job: JobFolder[Any], previous: QueueJob | None, row: dict[str, Any]
+) -> QueueJob:
+    """A new row.  The folder is marked first: once the row is seen, a worker may be at it."""
+    status, now = job.status(), time.time()
+    if status.busy:
+        raise BadInput(f"{job.id} is being worked on by another process")
+    _mark_lost(connection)
+    if previous and previous.state == "lost":
+        _kill_hung(connection, previous)
+    end: dict[str, Any] = {"state": "queued", "created": now}
+    if status.state == "done":
+        end |= {"state": "done", "finished": now, "message": "This job had been done before."}
+    else:
+        job.withdraw_stop()
+        job.write_status(state="queued", message="", error_id="")
+    inserted = connection.execute(sa.insert(JOBS).values(row | end).returning(JOBS))
+    return _job_of_row(inserted.mappings().one())
+
+
+def _lanes(*devices: str) -> tuple[str, ...]:
+    """What the jobs of a worker may be queued for: any training for whoever trains."""
+    return devices if set(devices) & set(COMMAND_LANES) else (*devices, "auto")
 
 
 def ensure_worker(device: str = "auto", queue: Queue | None = None) -> bool:
@@ -272,6 +279,8 @@ def _spawn_worker(device: str, queue: Queue) -> ProcessIdentity:
     """Start the process in a session of its own, so that nobody's Ctrl+C or end reaches it."""
     environment = {"PEFTCORE_DATABASE": queue.database.url}
     arguments, log = [*WORKER_COMMAND, "--device", device], paths.workspace_folder() / "worker.log"
+    if device in COMMAND_LANES:
+        arguments.append("--once")  # nothing is kept warm, so nothing is gained by waiting
     return processes.start_python(arguments, log, secrets.token_hex(8), environment)
 
 
@@ -367,9 +376,7 @@ def _job_of_row(row: sa.RowMapping) -> QueueJob:
     ):
         state = "lost"
     columns = {name: row[name] for name in QueueJob.__dataclass_fields__ if name in row}
-    return QueueJob(
-        **columns | {"spec": RunSpec.make(row["spec"]), "state": state, "worker": worker}
-    )
+    return QueueJob(**columns | {"state": state, "worker": worker})
 
 
 def _sort_key(job: QueueJob) -> tuple[int, float, int]:

@@ -3,43 +3,38 @@
 | file | holds |
 | --- | --- |
 | spec.json | the spec; its hash names the folder |
-| status.json | state, step, message, and the working process; replaced as a whole |
 | history.jsonl | one line per step at which losses were measured; only appended to |
 | answers.parquet, scores.json | every answer of every seed; metric → one value per seed |
 | adapter.safetensors, checkpoint.safetensors | written by training |
 | path/ | adapters at intermediate steps, in half precision |
-| manifest.json, log.txt | what produced it; what happened |
+| manifest.json | what produced it |
 
-A process that dies half-way leaves files that can be read: a torn last line is skipped, and a
-working state whose process is gone reads as "lost". Queueing is in `jobs`, training elsewhere.
+Status, lock, stop and log are those of every job (`system.job_folder`).  A process that dies half-way
+leaves files that can be read: a torn last line is skipped.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.system import atomic_files, file_locks, processes
+from peftcore.system import atomic_files
+from peftcore.system.job_folder import JobFolder, JobState, JobStatus
 
-RunState = Literal["queued", "training", "answering", "done", "cancelled", "failed", "lost"]
-WORKING_STATES = ("training", "answering")
-HEARTBEAT_TIMEOUT = 120.0  # seconds without a sign of life after which a working run counts as lost
 HISTORY_COLUMNS = ["step", "seed", "train_loss", "dev_loss", "learning_rate", "seconds"]
 ANSWER_COLUMNS = [
     *("seed", "example", "source", "target", "references", "label"),
@@ -49,62 +44,39 @@ RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
-class RunStatus:
-    """State and progress of a run; times are epoch seconds, `seconds` is work done so far."""
+class RunStatus(JobStatus):
+    """State and progress of a run; `done` and `of` count optimiser steps."""
 
-    state: RunState = "queued"
-    step: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    message: str = ""
-    error_id: str = ""
+    state: JobState = "queued"
     seeds: list[dict[str, Any]] = field(default_factory=list)
     started: float | None = None
-    updated: float = 0.0
     trainable: int | None = None
-    process: dict[str, Any] | None = None  # the ProcessIdentity that works on it, as a dict
 
     @property
-    def busy(self) -> bool:
-        """True if a living process works on it."""
-        return self.state in WORKING_STATES or (self.state == "queued" and self.process is not None)
+    def step(self) -> int:
+        """Steps that are done."""
+        return self.done
 
     @property
-    def resumable(self) -> bool:
-        """True if it stopped before its end and can continue from its checkpoint."""
-        return self.state in ("lost", "cancelled", "failed")
+    def steps(self) -> int:
+        """Steps in all."""
+        return self.of
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(JobFolder[RunStatus]):
     """The folder of one run; `demo` runs ship with the project and cannot be changed."""
 
     folder: Path
     spec: RunSpec
     demo: bool = False
 
+    STATUS: ClassVar[Any] = RunStatus
+
     @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits."""
-        return self.folder.name
-
-    def status(self) -> RunStatus:
-        """Read the state as it is now: a working state without a living process is "lost"."""
-        status = self._stored_status()
-        if self.demo or status.process is None or not status.busy:
-            return status
-        silent = time.time() - atomic_files.modified_ns(self.folder / "status.json") / 1e9
-        if processes.ProcessIdentity(**status.process).is_alive(silent, HEARTBEAT_TIMEOUT):
-            return status
-        return replace(
-            status, state="lost", message="The process that trained it is gone; resume it."
-        )
-
-    def _stored_status(self) -> RunStatus:
-        """Read the state as it was written."""
-        stored = atomic_files.read_json(self.folder / "status.json")
-        known = {part.name for part in fields(RunStatus)}
-        return RunStatus(**{name: value for name, value in stored.items() if name in known})
+    def fixed(self) -> bool:
+        """Return whether it ships with the project and cannot be changed."""
+        return self.demo
 
     def history(self) -> pd.DataFrame:
         """Read the losses, one row per step and seed; of a repeated step the last."""
@@ -157,49 +129,15 @@ class Run:
         """Read what produced the results: fingerprint of the base, hash of the data, versions."""
         return atomic_files.read_json(self.folder / "manifest.json")
 
-    def log(self) -> str:
-        """Read what happened, a line each, with the traceback of a failure."""
-        path = self.folder / "log.txt"
-        return path.read_text("utf-8", errors="replace") if path.is_file() else ""
-
-    def write_status(self, **changes: Any) -> RunStatus:
-        """Change some fields; a working state is signed with this process, others are not."""
-        before = self._stored_status()
-        status = replace(before, **changes)
-        if status.state != before.state and "message" not in changes:
-            status = replace(status, message="")
-        if status.state not in get_args(RunState):
-            raise ValueError(f"no state {status.state!r}; known: {', '.join(get_args(RunState))}")
-        if "process" not in changes:
-            signed = asdict(processes.current_process()) if status.state in WORKING_STATES else None
-            status = replace(status, process=signed)
-        self._write_json("status.json", asdict(replace(status, updated=time.time())))
-        return status
-
-    def claim(self) -> RunStatus:
-        """Sign a waiting run with this process, so that it reads as lost if this process dies."""
-        process = asdict(processes.current_process())
-        return self.write_status(state="queued", process=process, message="Starting", error_id="")
-
-    def heartbeat(self) -> None:
-        """Give a sign of life between two changes of the status."""
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(self.folder / "status.json")
-
     def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows with the columns of `history`."""
-        self._append(
-            "history.jsonl",
-            "".join(f"{json.dumps(atomic_files.to_jsonable(row))}\n" for row in rows),
-        )
-
-    def append_log(self, line: str) -> None:
-        """Append a line to the log, with the time."""
-        self._append("log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line.rstrip()}\n")
+        self.refuse_if_fixed()
+        text = "".join(f"{json.dumps(atomic_files.to_jsonable(row))}\n" for row in rows)
+        atomic_files.append_lines(self.folder / "history.jsonl", text)
 
     def write_answers(self, table: pd.DataFrame) -> None:
         """Replace the answers."""
-        self._refuse_demo()
+        self.refuse_if_fixed()
         atomic_files.replace_file(self.folder / "answers.parquet", table.to_parquet(index=False))
 
     def write_scores(self, scores: Mapping[str, Iterable[float]]) -> None:
@@ -210,43 +148,21 @@ class Run:
         """Replace the manifest."""
         self._write_json("manifest.json", manifest)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Lock the run for this process inside the block; BadInput if another works on it.
-
-        The operating system keeps the lock, so it ends with its process however that ends.
-        """
-        self._refuse_demo()
-        with file_locks.hold_or_refuse(
-            self.folder / "lock", f"run {self.id} is being trained by another process"
-        ):
-            yield
-
     def reset(self) -> None:
         """Delete every result and checkpoint, but not the spec and the log."""
-        self._refuse_demo()
+        self.refuse_if_fixed()
         for path in self.folder.iterdir():
             if path.is_file() and path.name not in ("spec.json", "log.txt", "lock"):
                 path.unlink()
         steps = self.spec.training.steps
-        self.write_status(state="queued", steps=steps, started=time.time())
-
-    def _refuse_demo(self) -> None:
-        """Raise BadInput if this is a demo run."""
-        if self.demo:
-            raise BadInput(f"run {self.id} is a demo run, which cannot be changed")
+        self.write_status(state="queued", of=steps, started=time.time())
 
     def _write_json(self, name: str, value: Any) -> None:
         """Replace a JSON file of the folder."""
-        self._refuse_demo()
+        self.refuse_if_fixed()
         atomic_files.replace_file(
             self.folder / name, json.dumps(atomic_files.to_jsonable(value), indent=1).encode()
         )
-
-    def _append(self, name: str, text: str) -> None:
-        """Append text to a file of the folder."""
-        self._refuse_demo()
-        atomic_files.append_lines(self.folder / name, text)
 
 
 class RunStore:
@@ -306,7 +222,7 @@ class RunStore:
     def delete(self, run_id: str) -> None:
         """Delete a run for good; BadInput for demo runs and runs being worked on."""
         run = self.open(run_id)
-        run._refuse_demo()
+        run.refuse_if_fixed()
         if run.status().busy:
             raise BadInput(f"run {run_id} is {run.status().state}; cancel it before deleting it")
         trash = tempfile.mkdtemp(prefix=".deleted-", dir=self.folder)
@@ -396,4 +312,4 @@ def _load_run(folder: Path, is_demo: bool) -> Run | None:
 
 def _start_time(run: Run) -> float:
     """Return when a run started, 0 if it has not."""
-    return run._stored_status().started or 0.0
+    return run.stored_status().started or 0.0

@@ -27,7 +27,7 @@ def run_sweep(
     """
     cells = sweep_job.request.cells()
     if sweep_job.status().state == "done" and not all(s.done for s in cell_states(cells, store)):
-        sweep_job.write_status(state="stopped")  # runs were deleted since
+        sweep_job.write_status(state="cancelled")  # runs were deleted since
     return sweep_job.run(
         lambda: _run_missing_shards(sweep_job, cells, engine, store, retry, report)
     )
@@ -48,7 +48,7 @@ def _run_missing_shards(
     of = sum(len(cell.shards) for cell in cells)
     done = of - sum(part.state != "done" for state in states for part in state.shards)
     began, before = time.monotonic(), sweep_job.status().seconds
-    report(sweep_job.write_status(state="working", done=done, of=of, message=""))
+    report(sweep_job.write_status(done=done, of=of, message=""))
     cell_of_shard = {part.id: cell for cell in cells for part in cell.shards}
     problems = [problem for cell in cells if (problem := _join_if_complete(cell, store))]
     todo = [

@@ -19,6 +19,7 @@ from peftcore.jobs.worker import run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.system.job_folder import run_recording_errors
 from peftcore.training import checkpoint, planning
 from peftcore.training.run_training import PATH_BYTES
 
@@ -76,7 +77,7 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
 
     _check_shards_fit(run.spec, shards)
     states = [part.status() for part in shards]
-    run.write_status(state="answering", message=f"Joining {len(shards)} parts")
+    run.write_status(state="running", phase="answering", message=f"Joining {len(shards)} parts")
     base = base or load(run.spec.base)
     _join_adapters(run, shards, base)
     _join_path(run, shards, base)
@@ -88,8 +89,8 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
     run.append_log(f"Joined from {', '.join(part.id for part in shards)}")
     return run.write_status(
         state="done",
-        step=max(state.step for state in states),
-        steps=run.spec.training.steps,
+        done=max(state.step for state in states),
+        of=run.spec.training.steps,
         seconds=sum(state.seconds for state in states),
         started=min((s.started for s in states if s.started), default=None),
         message="; ".join(state.message for state in states if state.message),

@@ -148,14 +148,14 @@ class SweepCell:
 
 
 @dataclass(frozen=True)
-class SweepJob(BackgroundJob):
-    """A sweep at work: its folder has the file, the state and one line per shard."""
+class SweepJob(BackgroundJob, kind="sweep"):
+    """A sweep and its state: its folder has the file, the status and one line per shard."""
 
     request: Sweep
 
+    LANE: ClassVar[str] = "sweep"  # measurements need not wait for sweeps
     FOLDER_NAME: ClassVar[str] = "sweeps"
     REQUEST: ClassVar[type[background.JobRequest]] = Sweep
-    TURN_LOCK_FILE: ClassVar[str] = "sweeping.lock"  # landscapes and atoms need not wait for sweeps
 
 
 def read(path: Path) -> Sweep:

@@ -11,6 +11,7 @@ from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps.spec import SweepCell
+from peftcore.system.job_folder import JobState
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ShardState:
     """How a part of a cell stands."""
 
     spec: RunSpec
-    state: str  # of its run; "waiting" before there is one
+    state: JobState  # of its run; "queued" before there is one
     message: str
     seconds: float
     progress: float = 0.0  # of its steps that are done
@@ -62,7 +63,7 @@ def cell_states(cells: Sequence[SweepCell], store: RunStore) -> list[CellState]:
 
 def _shard_state(spec: RunSpec, run: Run | None) -> ShardState:
     if run is None:
-        return ShardState(spec, "waiting", "", 0.0)
+        return ShardState(spec, "queued", "", 0.0)
     status = run.status()
     progress = status.step / status.steps if status.steps else 0.0
     return ShardState(spec, status.state, status.message, status.seconds, progress)
@@ -88,10 +89,7 @@ def status_table(states: Sequence[CellState]) -> list[dict[str, Any]]:
 
 def _cell_state_name(state: CellState) -> str:
     shard_states = {part.state for part in state.shards}
-    for name in ("failed", "training", "answering", "queued"):
-        if name in shard_states:
-            return name
-    return "waiting"
+    return next((name for name in ("failed", "running") if name in shard_states), "queued")
 
 
 def _varied_settings(specs: Sequence[RunSpec]) -> dict[str, str]:

@@ -30,10 +30,11 @@ JOBS = sa.Table(
     "jobs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run_id", sa.String(12), nullable=False, index=True),
-    sa.Column("spec", sa.JSON, nullable=False),
+    sa.Column("kind", sa.String, nullable=False, server_default="train"),
+    sa.Column("run_id", sa.String(12), nullable=False, index=True),  # the job's id, of any kind
+    sa.Column("spec", sa.JSON, nullable=False),  # the request
     sa.Column("data", sa.String, nullable=False),  # the folder of data sets it was submitted with
-    sa.Column("device", sa.String, nullable=False),
+    sa.Column("device", sa.String, nullable=False),  # or the lane of jobs that are commands
     sa.Column("state", sa.String, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
@@ -44,7 +45,7 @@ JOBS = sa.Table(
     sa.Column("token", sa.String),
     sa.Column("host", sa.String),
     sa.Column("heartbeat", sa.Float),
-    sa.Column("cancel", sa.Boolean, nullable=False, default=False),
+    sa.Column("cancel", sa.Boolean, nullable=False, default=False),  # read by earlier versions
     sa.Column("message", sa.String, nullable=False, default=""),
     sqlite_autoincrement=True,  # a number is never used again
 )
@@ -103,6 +104,11 @@ class Database:
         """Create the tables that are missing."""
         with self.write(exclusive=True) as connection:
             metadata.create_all(connection)
+            columns = {column["name"] for column in sa.inspect(connection).get_columns("jobs")}
+            if "kind" not in columns:  # made when the queue held training runs only
+                connection.exec_driver_sql(
+                    "ALTER TABLE jobs ADD COLUMN kind VARCHAR NOT NULL DEFAULT 'train'"
+                )
 
     @contextmanager
     def write(self, exclusive: bool = False) -> Iterator[sa.Connection]:

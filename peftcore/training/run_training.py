@@ -48,7 +48,9 @@ def execute_run(
     from peftcore.training.trainer import TrainingStopped
 
     spec = run.spec
-    run.write_status(state="training", steps=spec.training.steps, message="Loading the base model")
+    run.write_status(
+        state="running", phase="training", of=spec.training.steps, message="Loading the base model"
+    )
     base = base or load(spec.base, device)
     task = tasks.find_task(spec.task)
     planning.check_spec(spec, base)
@@ -59,12 +61,16 @@ def execute_run(
     if checkpoint.is_file():
         trainer.restore(checkpoint)
         run.append_log(f"Resumed at step {trainer.step}")
-    run.write_status(state="training", trainable=trainable, message="", error_id="")
+    run.write_status(trainable=trainable, message="", error_id="")
+
+    def should_stop() -> bool:
+        return stop() or run.stop_requested()
+
     try:
         handle_progress = partial(_handle_progress, run, trainer.adapted, report)
-        trainer.run(handle_progress, stop, lambda it: it.save(checkpoint))
+        trainer.run(handle_progress, should_stop, lambda it: it.save(checkpoint))
         save_adapter(run, trainer.adapted, base)
-        _answer_test_examples(run, task, trainer, report, stop)
+        _answer_test_examples(run, task, trainer, report, should_stop)
     except (TrainingStopped, InterruptedError):
         save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
@@ -114,7 +120,7 @@ def _handle_progress(
 def _write_end(run: Run, trainer: Trainer, state: str, message: str) -> RunStatus:
     return run.write_status(
         state=state,
-        step=trainer.step,
+        done=trainer.step,
         seconds=trainer.seconds,
         message=message,
         seeds=_seed_summaries(trainer.seeds),
@@ -131,13 +137,8 @@ def _seed_summaries(seeds: Sequence[SeedState]) -> list[dict[str, Any]]:
 def _write_progress(run: Run, progress: TrainingProgress) -> None:
     """Write the status, and a line of history for each seed where dev was evaluated."""
     left = "" if progress.seconds_left is None else f"about {progress.seconds_left:.0f} s left"
-    run.write_status(
-        state="training",
-        step=progress.step,
-        seconds=progress.seconds,
-        message=left,
-        seeds=_seed_summaries(progress.seeds),
-    )
+    seeds = _seed_summaries(progress.seeds)
+    run.write_status(done=progress.step, seconds=progress.seconds, message=left, seeds=seeds)
     if progress.dev is None:
         return
     run.append_history(
@@ -223,7 +224,6 @@ def _answer_test_examples(
         left = (of - done) * spent / max(1, done)
         trainer.seconds = trained + spent
         run.write_status(
-            state="answering",
             seconds=trainer.seconds,
             message=f"Answered {done} of {of} examples, about {left:.0f} s left",
         )
@@ -233,7 +233,7 @@ def _answer_test_examples(
             )
         )
 
-    run.write_status(state="answering", message=f"Answering {len(rows)} examples")
+    run.write_status(phase="answering", message=f"Answering {len(rows)} examples")
     control = evaluation.PassControl(trainer.autocast, report_answered, stop)
     answers = evaluation.answer_examples(
         trainer.adapted, task, rows, trainer.batcher, options, control

@@ -129,9 +129,10 @@ def test_bad_input_is_one_sentence(words, sentence, monkeypatch):
 
 def test_a_stopped_measurement_ends_with_status_one(monkeypatch):
     monkeypatch.setattr(
-        compute, "run_atoms_job", lambda study, **_: study.write_status(state="stopped")
+        compute, "run_atoms_job", lambda study, **_: study.write_status(state="cancelled")
     )
     assert printed_lines("map", RUN)[0] == 1
     assert (
-        AtomsJob.find(AtomsRequest.make({"kind": "map", "runs": [RUN]})).status().state == "stopped"
+        AtomsJob.find(AtomsRequest.make({"kind": "map", "runs": [RUN]})).status().state
+        == "cancelled"
     )

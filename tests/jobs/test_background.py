@@ -1,8 +1,6 @@
 """Measurements as folders: asks and their ids, states, stops, turns, and what comes in."""
 
 import json
-import sys
-import time
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,9 +11,13 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.jobs.background import AdapterRef, BackgroundJob
+from peftcore.jobs.queue import Queue
 from peftcore.labs.atoms.request import AtomsRequest as AtomAsk
+from peftcore.labs.landscape.request import LandscapeJob
 from peftcore.labs.landscape.request import LandscapeRequest as LandscapeAsk
+from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files, processes
+from peftcore.system.job_folder import JobFailed
 
 RUN = "0123456789ab"
 
@@ -29,7 +31,7 @@ class Ask(background.JobRequest):
 
 
 @dataclass(frozen=True)
-class Count(BackgroundJob):
+class Count(BackgroundJob, kind="counts"):
     request: Ask
     FOLDER_NAME: ClassVar[str] = "counts"
     REQUEST: ClassVar[type[background.JobRequest]] = Ask
@@ -38,6 +40,14 @@ class Count(BackgroundJob):
 
 def ask(**fields):
     return Ask.make({"runs": [RUN]} | fields)
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    """The lanes that a worker would have been started for."""
+    lanes = []
+    monkeypatch.setattr(background, "ensure_worker", lambda lane, _: lanes.append(lane))
+    return lanes
 
 
 def test_equal_asks_are_one_whatever_is_written_out():
@@ -93,7 +103,7 @@ def test_work_is_done_once_and_what_came_in_is_kept():
 
     assert count.run(work).state == "done"
     assert count.run(work).state == "done"
-    assert done == ["waiting"]
+    assert done == ["running"]
     assert len(count.entries()) == 2
     assert count.measures()["value"].tolist() == [2.0]
     (count.folder / "extra.bin").touch()
@@ -103,20 +113,23 @@ def test_work_is_done_once_and_what_came_in_is_kept():
 
 
 @pytest.mark.parametrize(
-    ("fault", "state", "message"),
+    ("fault", "error", "message"),
     [
-        (BadInput("width must be 1 to 4; got 5"), "failed", "width must be 1 to 4; got 5"),
-        (ZeroDivisionError("x"), "failed", "An error: ZeroDivisionError"),
+        (BadInput("width must be 1 to 4; got 5"), BadInput, "width must be 1 to 4; got 5"),
+        (ZeroDivisionError("x"), JobFailed, "an error of type ZeroDivisionError; the log has it"),
     ],
 )
-def test_a_fault_is_written_down_and_reaches_the_caller(fault, state, message):
+def test_a_fault_is_written_down_and_reaches_the_caller(fault, error, message):
     def work():
         raise fault
 
-    with pytest.raises(type(fault)):
-        Count.create_own(ask()).run(work)
-    status = Count.create_own(ask()).status()
-    assert (status.state, status.message, status.process) == (state, message, None)
+    count = Count.create_own(ask())
+    with pytest.raises(error, match=message):
+        count.run(work)
+    status = count.status()
+    assert (status.state, status.process) == ("failed", None)
+    assert message in status.message
+    assert status.error_id in count.log()
 
 
 def test_a_stop_keeps_what_was_measured():
@@ -129,7 +142,7 @@ def test_a_stop_keeps_what_was_measured():
             raise InterruptedError
 
     status = count.run(work)
-    assert status.state == "stopped"
+    assert status.state == "cancelled"
     assert "kept" in status.message
     assert len(count.entries()) == 1
 
@@ -137,35 +150,57 @@ def test_a_stop_keeps_what_was_measured():
 def test_a_stop_before_the_launched_process_has_begun_is_heeded():
     count, done = Count.create_own(ask()), []
     count.write_status(
-        state="waiting", process=vars(processes.current_process())
+        state="queued", process=vars(processes.current_process())
     )  # as `launch` does
     count.stop()
-    assert count.run(lambda: done.append(1)).state == "stopped"
+    assert count.run(lambda: done.append(1)).state == "cancelled"
     assert count.run(lambda: done.append(2)).state == "done"  # the next one starts afresh
     assert done == [2]
 
 
 def test_nobody_else_works_on_one_at_the_same_time():
     count = Count.create_own(ask())
-    with count.hold(), pytest.raises(BadInput, match="already"):
+    with count.lock(), pytest.raises(BadInput, match="another process"):
         count.run(lambda: None)
 
 
-def test_one_that_waits_for_its_turn_can_be_stopped():
-    first, second = Count.create_own(ask()), Count.create_own(ask(most=4))
-    with first.wait_for_turn():
-        second.stop()
-        with pytest.raises(InterruptedError), second.wait_for_turn():
-            pass
+def test_one_that_waits_in_the_queue_is_stopped_at_once(no_worker):
+    count = Count.start(ask())
+    assert (count.status().state, no_worker) == ("queued", ["measure"])
+    count.stop()
+    assert count.status().state == Queue().job_for(count.id).state == "cancelled"
+    count.launch()
+    assert count.status().state == "queued"
+    assert len(Queue().jobs()) == 2
+
+
+def test_every_job_of_every_kind_is_listed_newest_first(no_worker):
+    measured = LandscapeJob.start(LandscapeAsk.make({"runs": [RUN]}))
+    trained = Queue().submit(RunSpec(base="b", task="t", method="m"))
+    assert [(job.KIND, job.id) for job in background.all_jobs()] == [
+        ("train", trained.run_id),
+        ("landscape", measured.id),
+    ]
+    assert {job.status().state for job in background.all_jobs()} == {"queued"}
+    assert background.find_job(measured.id) == measured
+    with pytest.raises(BadInput, match="no run"):
+        background.find_job("0" * 12)
+    kinds = {"train", "landscape", "atoms", "images", "toys", "sweep"}
+    assert background.job_kinds().keys() >= kinds
+
+
+def test_a_kind_has_one_class():
+    with pytest.raises(TypeError, match="two kinds of jobs are called 'counts'"):
+        type("Other", (BackgroundJob,), {}, kind="counts")
 
 
 def test_what_claims_to_work_without_a_process_is_lost():
     count = Count.create_own(ask())
     gone = replace(processes.current_process(), started=1.0)
-    count.write_status(state="working", process=vars(gone))
+    count.write_status(state="running", process=vars(gone))
     assert count.status().state == "lost"
     count.stop()
-    assert count.status().state == "stopped"
+    assert count.status().state == "cancelled"
 
 
 def test_time_left_goes_by_the_speed_so_far():
@@ -174,13 +209,10 @@ def test_time_left_goes_by_the_speed_so_far():
     assert count.write_status(done=10, of=40, seconds=5.0).left == 15.0
 
 
-def test_starting_runs_the_command_in_a_process_of_its_own(monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/echo")
-    count = Count.start(ask())
-    until = time.monotonic() + 20
-    while count.status().busy and time.monotonic() < until:
-        time.sleep(0.05)
-    assert count.status().state == "lost"  # echo never said that it was done
-    count.write_status(state="done")
-    count.launch()
-    assert count.status().state == "done"
+def test_what_is_done_or_under_way_is_not_queued(no_worker):
+    count = Count.create_own(ask())
+    for state in ("done", "running"):
+        count.write_status(state=state)
+        count.launch()
+        assert count.status().state == state
+    assert Queue().jobs() == []

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import queue as job_queue
+from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import (
     HEARTBEAT_TIMEOUT_SECONDS,
     Queue,
@@ -54,6 +55,11 @@ def kill(identity):
         os.waitpid(identity.pid, 0)
 
 
+def stop(job):
+    """Stop the run of a row, as a page does."""
+    TrainingJob.open(job.run_id).stop()
+
+
 def silent(queue, seconds):
     """Let the heartbeats of all jobs and workers grow old."""
     with queue.database.write() as connection:
@@ -63,7 +69,8 @@ def silent(queue, seconds):
 
 def test_a_submitted_run_waits_and_can_be_found(queue):
     job = queue.submit(spec(), priority=3)
-    assert (job.state, job.priority, job.spec) == ("queued", 3, spec())
+    assert (job.state, job.priority, job.kind) == ("queued", 3, "train")
+    assert RunSpec.make(job.spec) == spec()
     assert queue.store.open(job.run_id).status().state == "queued"
     assert queue.job_for(job.run_id) == job
     assert queue.job_for("0" * 12) is None
@@ -85,8 +92,8 @@ def test_a_done_run_is_not_queued_again(queue):
 
 
 def test_a_run_trained_from_a_terminal_cannot_be_queued(queue):
-    queue.store.create(spec()).write_status(state="training")
-    with pytest.raises(BadInput, match="trained by another process"):
+    queue.store.create(spec()).write_status(state="running")
+    with pytest.raises(BadInput, match="another process"):
         queue.submit(spec())
 
 
@@ -121,7 +128,7 @@ def test_a_job_for_another_device_is_left_alone(queue):
 
 def test_what_runs_is_listed_before_what_waits_and_what_is_over(queue):
     over, waits, runs = (queue.submit(spec(n), p) for n, p in enumerate((0, 0, 9)))
-    queue.cancel(over.id)
+    stop(over)
     queue.claim("cpu", ME)
     assert [job.id for job in queue.jobs()] == [runs.id, waits.id, over.id]
 
@@ -151,7 +158,7 @@ def test_a_heartbeat_keeps_a_job_and_a_lost_job_has_none(queue):
     silent(queue, HEARTBEAT_TIMEOUT_SECONDS + 5)
     queue.claim("cpu", ME)  # buries what is lost
     assert not queue.job_heartbeat(job)
-    assert queue.stop_requested(job)
+    assert not queue.is_claimed(job)
     assert not queue.finish(job, "done")
     assert queue.job_for(job.run_id).state == "lost"
 
@@ -204,30 +211,50 @@ def test_neither_done_nor_demo_nor_unknown_runs_are_resumed(queue):
 
 
 def test_a_waiting_job_is_cancelled_at_once(queue):
-    job = queue.cancel(queue.submit(spec()).id)
-    assert job.state == "cancelled"
+    job = queue.submit(spec())
+    stop(job)
+    assert queue.job_for(job.run_id).state == "cancelled"
     assert queue.store.open(job.run_id).status().state == "cancelled"
     assert queue.claim("cpu", ME) is None
-    with pytest.raises(BadInput, match="cancelled already"):
-        queue.cancel(job.id)
 
 
 def test_a_running_job_is_asked_to_stop(queue):
     queue.submit(spec())
     job = queue.claim("cpu", ME)
-    assert not queue.stop_requested(job)
-    assert queue.cancel(job.id).state == "running"
-    assert queue.stop_requested(job)
+    run = queue.store.open(job.run_id)
+    stop(job)  # claimed, though nobody has signed the run yet
+    assert run.stop_requested()
+    assert (run.status().state, queue.job_for(run.id).state) == ("queued", "running")
 
 
-def test_a_cancelled_run_can_be_resumed(queue):
-    job = queue.cancel(queue.submit(spec()).id)
+def test_a_lost_job_is_cancelled_at_once(queue, other):
+    job = queue.submit(spec())
+    queue.claim("cpu", other)
+    run = queue.store.open(job.run_id)
+    run.write_status(state="running", process=vars(other))
+    kill(other)
+    stop(job)
+    assert (run.status().state, queue.job_for(run.id).state) == ("cancelled", "cancelled")
+
+
+def test_a_cancelled_run_can_be_resumed_without_the_old_stop(queue):
+    job = queue.submit(spec())
+    stop(job)
+    run = queue.store.open(job.run_id)
+    run.request_stop()
     assert queue.resume(job.run_id).state == "queued"
+    assert not run.stop_requested()
 
 
-def test_an_unknown_job_is_bad_input(queue):
-    with pytest.raises(BadInput, match="no job 7"):
-        queue.cancel(7)
+def test_commands_and_trainings_wait_in_lanes_of_their_own(queue):
+    training = queue.submit(spec(1))
+    sweep = queue.enqueue(queue.store.create(spec(2)), "sweep", spec(2), "sweep")
+    assert queue.claim("measure", ME) is None
+    assert queue.claim("sweep", ME).id == sweep.id
+    assert queue.claim("cpu", ME).id == training.id
+    assert queue.register_worker("measure", ME)
+    queue.submit(spec(3))
+    assert queue.unregister_worker("measure", "measure", ME)  # trainings are nothing to it
 
 
 def test_a_worker_does_not_leave_while_work_waits(queue):

@@ -1,19 +1,19 @@
 import os
 import signal
-import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from peftcore.errors import BadInput
+from peftcore.jobs import worker as job_worker
+from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import Queue, _worker_of_row, ensure_worker
 from peftcore.jobs.worker import (
-    RunFailed,
     Worker,
-    heartbeat_thread,
     resolve_device,
-    run_recording_errors,
 )
+from peftcore.labs.toys.request import ToyJob, ToyRequest
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.runs.store import RunStore
 from peftcore.system import processes
@@ -55,7 +55,7 @@ def quick(steps=1):
 
 
 def finish(run, **_):
-    run.write_status(state="training")
+    run.write_status(state="running")
     return run.write_status(state="done", step=1)
 
 
@@ -162,46 +162,85 @@ def test_sigterm_hands_the_job_back_to_the_queue(queue):
     assert queue.job_for(job.run_id).state == "done"
 
 
+TOY = ToyRequest.make({"size": "quick", "seeds": 1})
+
+
+@pytest.fixture
+def command(monkeypatch, queue):
+    """A queued measurement, and what its process will do in place of training."""
+
+    def do(lines):
+        job = ToyJob.create_own(TOY)
+        code = f"""
+import os, time
+from peftcore.labs.toys.request import ToyJob
+job = ToyJob.open({job.id!r})
+def work():
+    {lines}
+job.run(work)
+"""
+        real = processes.start_python
+        python = lambda _, log: real(["-c", code], log)
+        monkeypatch.setattr(job_worker.processes, "start_python", python)
+        queue.enqueue(job, job.KIND, job.request, job.LANE)
+        assert job.status().state == "queued"
+        return job
+
+    return do
+
+
+def test_a_measurement_is_done_by_a_command_of_its_own(command, queue):
+    job = command("job.append_value({'pid': os.getpid()})")
+    assert Worker(queue, "measure").run(once=True) == 1
+    assert job.status().state == queue.job_for(job.id).state == "done"
+    assert job.entries()[0]["pid"] != os.getpid()
+    assert (queue.job_for(job.id).kind, queue.job_for(job.id).device) == ("toys", "measure")
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [("raise KeyError('inside')", "failed"), ("os.kill(os.getpid(), 9)", "lost")],
+)
+def test_what_becomes_of_a_measurement_is_what_its_folder_says(command, queue, fault, state):
+    job = command(fault)
+    Worker(queue, "measure").run(once=True)
+    assert job.status().state == queue.job_for(job.id).state == state
+    assert ("KeyError: 'inside'" in job.log()) == (state == "failed")
+
+
+def test_a_command_that_never_begins_fails(command, queue, monkeypatch):
+    job = command("pass")
+    gone = replace(processes.current_process(), started=1.0)
+    monkeypatch.setattr(job_worker.processes, "start_python", lambda *_: gone)
+    Worker(queue, "measure").run(once=True)
+    assert "ended before it began" in job.status().message
+    assert queue.job_for(job.id).state == "failed"
+
+
+def test_a_measurement_is_stopped_and_goes_on(command, queue):
+    job = command("job.request_stop() if not job.entries() else None; job.append_value({}); "
+                  "exec('if job.stop_requested(): raise InterruptedError')")  # fmt: skip
+    Worker(queue, "measure").run(once=True)
+    assert job.status().state == queue.job_for(job.id).state == "cancelled"
+    queue.enqueue(job, job.KIND, job.request, job.LANE)
+    Worker(queue, "measure").run(once=True)
+    assert job.status().state == queue.job_for(job.id).state == "done"
+    assert len(job.entries()) == 2
+
+
+def test_sigterm_hands_a_measurement_back_to_the_queue(command, queue):
+    waits = "while not job.stop_requested(): time.sleep(0.02)"
+    job = command(f"""os.kill({os.getpid()}, {int(signal.SIGTERM)})
+    {waits}
+    raise InterruptedError""")
+    assert Worker(queue, "measure").run() == 1
+    assert job.status().state == queue.job_for(job.id).state == "queued"
+    assert not job.stop_requested()
+
+
 def test_a_worker_leaves_when_nothing_comes(queue):
     assert Worker(queue, "cpu", finish).run(idle_seconds=0) == 0
     assert queue.register_worker("cpu", processes.identify(os.getppid()))  # the place is free
-
-
-def test_an_attempt_cut_short_by_the_keyboard_can_be_resumed(home):
-    run = RunStore().create(quick())
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run_recording_errors(run, interrupted)
-    assert run.status().state == "cancelled"
-
-
-def test_an_attempt_at_a_run_somebody_has_changes_nothing(home):
-    run = RunStore().create(quick())
-    with run.lock(), pytest.raises(BadInput, match="another process"):
-        run_recording_errors(run, lambda: finish(run))
-    assert run.status().state == "queued"
-
-
-def test_an_attempt_that_fails_leaves_the_run_free(home):
-    run = RunStore().create(quick())
-    with pytest.raises(RunFailed, match="RuntimeError"):
-        run_recording_errors(run, lambda: (_ for _ in ()).throw(RuntimeError("x")))
-    with run.lock():
-        assert run.status().state == "failed"
-
-
-def test_a_heartbeat_lasts_as_long_as_its_block():
-    beats, twice = [], threading.Event()
-    with heartbeat_thread(
-        lambda: beats.append(1) or (len(beats) > 1 and twice.set()), interval_seconds=0.001
-    ):
-        assert twice.wait(10)
-    count = len(beats)
-    assert not [t for t in threading.enumerate() if t.name == "heartbeat"]
-    assert len(beats) == count
 
 
 def test_a_device_that_is_not_there_is_bad_input():
@@ -269,7 +308,7 @@ def test_a_cancelled_run_keeps_what_it_learnt_and_resumes_to_the_same_result(
     run = queue.store.open(job.run_id)
     worker()
     until(lambda: run.status().step >= 20)
-    queue.cancel(job.id)
+    TrainingJob.open(run.id).stop()
     status = until(lambda: (s := run.status()).state == "cancelled" and s)
     assert status.step < STEPS
     assert (run.folder / "adapter.safetensors").is_file()
@@ -291,7 +330,8 @@ def test_cancel_stops_within_one_step(models, queue):
     def stop_soon(run, **given):
         def report(progress):
             if progress.step == 10 and not asked:
-                asked.append(queue.cancel(job.id))
+                TrainingJob.open(run.id).stop()
+                asked.append(run.id)
 
         return execute_run(run, report=report, **given)
 

@@ -171,7 +171,7 @@ def test_the_slider_moves_through_curves_and_answers():
 
 
 def test_a_stopped_measurement_can_be_gone_on_with():
-    study = pruned(atoms_run(), state="stopped")
+    study = pruned(atoms_run(), state="cancelled")
     page = open_page("atoms", "Pruning")
     assert "5 of 9 measured" in words(page)
     assert page.button(key=f"atoms.start.{study.request.id}").label == "Go on with pruning"

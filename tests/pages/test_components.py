@@ -17,7 +17,7 @@ from peftcore.system import processes
 def begun(work):
     """What starting does, but for the process."""
     alive = vars(processes.current_process())
-    work.write_status(state="working", done=3, of=5, seconds=60.0, process=alive)
+    work.write_status(state="running", done=3, of=5, seconds=60.0, process=alive)
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +117,7 @@ def test_a_grid_draws_what_is_done_and_trains_the_rest_as_one_job():
     assert "3 of 5 runs trained, 0 under way, about 40 s left" in bar.proto.text
     page.button(key="components.stop").click().run()
     assert work.stop_requested()
-    work.write_status(state="stopped", process=None)
+    work.write_status(state="cancelled", process=None)
     button = sound(page.run()).button(key="components.train.presets")
     assert button.label == "Go on with 2 missing runs"
 

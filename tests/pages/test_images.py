@@ -127,7 +127,7 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     page.button(key=key).click().run()
     assert begun == [ask]
     study = ImagesJob.create_own(ask)
-    study.write_status(state="working", done=3, of=25, process=asdict(processes.current_process()))
+    study.write_status(state="running", done=3, of=25, process=asdict(processes.current_process()))
     page.run()
     assert page.button(key=f"picture_studies.stop.{study.id}").label == "Stop"
     page.button(key=f"picture_studies.stop.{study.id}").click().run()

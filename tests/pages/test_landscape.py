@@ -59,7 +59,7 @@ def measured(ask, known=None):
     chosen = list(range(len(rows)))[:known]
     losses = [float((at[i] ** 2).sum()) for i in chosen]
     landscape.append_value({"what": "loss", "at": chosen, "values": losses})
-    state = "done" if known is None else "stopped"
+    state = "done" if known is None else "cancelled"
     landscape.write_status(state=state, done=len(chosen), of=len(rows))
     return landscape
 

@@ -159,7 +159,7 @@ def test_train_queues_one_job_for_each_method(base, monkeypatch):
     app.number_input(key="train.seeds").set_value(1).run()
     app.button(key="train.start").click().run()
     assert sound(app)
-    assert {job.spec.method for job in cache.job_queue().jobs()} == {"prompt_tuning", "lora"}
+    assert {job.spec["method"] for job in cache.job_queue().jobs()} == {"prompt_tuning", "lora"}
     assert {run.status().state for run in RunStore().all(include_demos=False)} == {"queued"}
     assert "2 started" in app.success[0].value
 
@@ -208,7 +208,7 @@ def test_a_lost_run_explains_itself_and_offers_to_resume():
 
     run = make_run("lora")
     gone = {"pid": 2**22 + 1, "started": 1.0, "token": "", "host": processes.current_process().host}
-    run.write_status(state="training", step=50, process=gone)
+    run.write_status(state="running", step=50, process=gone)
     app = open_page("runs", run=run.id)
     assert "Everything up to its last checkpoint is kept" in words(app)
     assert app.button(key=f"runs.resume.{run.id}")
@@ -217,10 +217,10 @@ def test_a_lost_run_explains_itself_and_offers_to_resume():
 
 def test_a_waiting_run_can_be_cancelled_and_moved(monkeypatch):
     from app.state import cache
-    from app.training import run_panel
+    from app.ui import job_panel
 
     # A worker would outlive the tests.
-    monkeypatch.setattr(run_panel, "restart_missing_workers", lambda queue: 0)
+    monkeypatch.setattr(job_panel, "restart_missing_workers", lambda queue: 0)
     run = make_run("lora")
     run.reset()
     job = cache.job_queue().submit(run.spec)

@@ -106,7 +106,7 @@ def test_a_start_is_watched_and_stopped(monkeypatch):
         job.write_plan({"number": "01"}, [])
         job.append_value({"what": "loss", "stage": "pretrained", "step": 50, "values": [1.0, 2.0]})
         own = asdict(processes.current_process())
-        job.write_status(state="working", done=50, of=325, message="pretrained", process=own)
+        job.write_status(state="running", done=50, of=325, message="pretrained", process=own)
 
     monkeypatch.setattr(ToyJob, "launch", launch)
     page = open_page("toys")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
-from peftcore.runs.store import ANSWER_COLUMNS, HEARTBEAT_TIMEOUT, HISTORY_COLUMNS, RunStore
+from peftcore.runs.store import ANSWER_COLUMNS, HISTORY_COLUMNS, RunStore
 from peftcore.system import atomic_files, processes
+from peftcore.system.job_folder import HEARTBEAT_TIMEOUT_SECONDS
 
 
 def spec(**changes):
@@ -85,13 +86,13 @@ def test_a_fresh_run_waits(run):
 
 
 def test_a_run_trained_by_this_process_is_training(run):
-    run.write_status(state="training", step=3)
-    assert (run.status().state, run.status().step) == ("training", 3)
+    run.write_status(state="running", step=3)
+    assert (run.status().state, run.status().step) == ("running", 3)
 
 
 def test_a_change_of_state_drops_the_old_message(run):
-    run.write_status(state="training", message="Loading")
-    assert run.write_status(step=1).message == "Loading"
+    run.write_status(state="running", message="Loading")
+    assert run.write_status(done=1).message == "Loading"
     assert run.write_status(state="done").message == ""
 
 
@@ -109,29 +110,29 @@ def test_a_run_whose_process_has_ended_is_lost(run, state):
 
 def test_a_recycled_process_number_does_not_keep_a_run_alive(run):
     mine = processes.current_process()
-    run.write_status(state="training", process=asdict(replace(mine, started=mine.started - 60)))
+    run.write_status(state="running", process=asdict(replace(mine, started=mine.started - 60)))
     assert run.status().state == "lost"
 
 
 def test_a_process_with_another_token_does_not_keep_a_run_alive(run):
     run.write_status(
-        state="training", process=asdict(replace(processes.current_process(), token="x"))
+        state="running", process=asdict(replace(processes.current_process(), token="x"))
     )
     assert run.status().state == "lost"
 
 
 def test_a_silent_run_is_lost_until_it_beats_again(run):
-    run.write_status(state="training")
-    old = time.time() - HEARTBEAT_TIMEOUT - 10
+    run.write_status(state="running")
+    old = time.time() - HEARTBEAT_TIMEOUT_SECONDS - 10
     os.utime(run.folder / "status.json", (old, old))
     assert run.status().state == "lost"
     run.heartbeat()
-    assert run.status().state == "training"
+    assert run.status().state == "running"
 
 
 def test_a_process_of_another_machine_lives_as_long_as_it_beats(run):
-    run.write_status(state="training", process=asdict(replace(gone(), host="elsewhere")))
-    assert run.status().state == "training"
+    run.write_status(state="running", process=asdict(replace(gone(), host="elsewhere")))
+    assert run.status().state == "running"
 
 
 def test_a_claimed_run_is_busy_before_its_first_step(run):
@@ -140,7 +141,7 @@ def test_a_claimed_run_is_busy_before_its_first_step(run):
 
 
 def test_a_finished_run_needs_no_process(run):
-    run.write_status(state="training")
+    run.write_status(state="running")
     run.write_status(state="done")
     assert (run.status().state, run.status().process) == ("done", None)
 
@@ -216,7 +217,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(run, monkeypatch):
 
 
 def test_two_cannot_hold_one_run(run):
-    with run.lock(), pytest.raises(BadInput, match="trained by another process"), run.lock():
+    with run.lock(), pytest.raises(BadInput, match="another process"), run.lock():
         pass
     with run.lock():
         pass
@@ -265,17 +266,17 @@ def test_a_deleted_run_is_gone_with_its_folder(store, run):
 
 
 def test_a_run_at_work_is_not_deleted(store, run):
-    run.write_status(state="training")
-    with pytest.raises(BadInput, match="is training; cancel it"):
+    run.write_status(state="running")
+    with pytest.raises(BadInput, match="is running; cancel it"):
         store.delete(run.id)
     assert run.folder.is_dir()
 
 
 def test_demo_runs_are_neither_deleted_nor_changed(store, demo):
-    with pytest.raises(BadInput, match="demo run"):
+    with pytest.raises(BadInput, match="ships with the project"):
         store.delete(demo.id)
     for change in (demo.reset, demo.claim, lambda: demo.append_log("x")):
-        with pytest.raises(BadInput, match="demo run"):
+        with pytest.raises(BadInput, match="ships with the project"):
             change()
     assert demo.status().state == "done"
 
@@ -299,9 +300,9 @@ def test_the_table_has_a_row_for_each_seed(store, run):
 
 
 def test_the_table_follows_the_files(store, run):
-    run.write_status(state="training")
-    assert set(store.table()["state"]) == {"training"}
-    run.write_status(state="training", process=asdict(gone()))
+    run.write_status(state="running")
+    assert set(store.table()["state"]) == {"running"}
+    run.write_status(state="running", process=asdict(gone()))
     assert set(store.table()["state"]) == {"lost"}
     run.write_scores({"accuracy": [0.5, 1.0]})
     assert store.table()["accuracy"].mean() == 0.75

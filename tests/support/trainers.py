@@ -24,6 +24,6 @@ class FakeTrainer:
         while shots == self.WAITS:
             sign.touch()
             if stop():
-                return ShardOutcome(shard.spec.id, "stopped", worker=worker)
+                return ShardOutcome(shard.spec.id, "cancelled", worker=worker)
             time.sleep(0.01)
         return ShardOutcome(shard.spec.id, "done", worker=worker)

@@ -192,7 +192,7 @@ def test_a_preview_counts_what_is_left():
 def test_cells_that_share_their_names_are_told_apart_by_what_was_varied():
     rows = sweep_status.status_table(sweep_status.cell_states(Sweep.make(TINY).cells(), RunStore()))
     assert [row["varied"] for row in rows] == ["", "length=2", "length=3"]
-    assert {row["state"] for row in rows} == {"waiting"}
+    assert {row["state"] for row in rows} == {"queued"}
 
 
 @pytest.mark.slow

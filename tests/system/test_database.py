@@ -114,6 +114,18 @@ def test_the_database_itself_refuses_a_second_job_of_a_run(url, tmp_path):
         connection.execute(sa.insert(JOBS).values(again))
 
 
+def test_a_queue_of_an_earlier_version_opens_with_its_jobs(url, tmp_path):
+    """Its table has no kinds: every row of it is a training run."""
+    queue = Queue(url, RunStore(tmp_path / "runs"))
+    job = queue.submit(spec("old"))
+    with queue.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN kind")
+    queue.database.close()
+    again = Queue(url, RunStore(tmp_path / "runs"))
+    assert again.job_for(job.run_id) == job
+    assert again.claim("cpu", processes.current_process()).kind == "train"
+
+
 def test_a_reader_does_not_wait_for_a_writer(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'lab.sqlite'}")
     with database.write() as connection:

@@ -13,7 +13,7 @@ from app.labs.components import picker_component, selection
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
-from app.ui import errors, forms, pickers, url_state, widgets
+from app.ui import errors, forms, job_panel, pickers, url_state, widgets
 from app.ui.charts import chart
 from peftcore import tasks
 from peftcore.adapters import component_map
@@ -251,7 +251,7 @@ def _run_states(grid: RunGrid) -> pd.DataFrame:
     rows = [
         {
             "Subset": subset.name,
-            "State": widgets.state_name(run.status().state) if run else "Not run yet",
+            "State": widgets.state_name(run.status().label) if run else "Not run yet",
             "Run": run.id if run else "",
         }
         for subset, run in grid.pairs
@@ -262,12 +262,12 @@ def _run_states(grid: RunGrid) -> pd.DataFrame:
 def _show_job(grid: RunGrid, job: SweepJob) -> None:
     """Start it, or watch and stop it; the page is drawn again whenever a run is done."""
     cells = job.request.cells()
-    working, done_before = job.status().busy, _count_done(cells)
+    working, done_before = job.status().active, _count_done(cells)
 
     @st.fragment(run_every=2.0 if working else None)
     @errors.guarded
     def live() -> None:
-        if job.status().busy != working or _count_done(cells) != done_before:
+        if job.status().active != working or _count_done(cells) != done_before:
             st.rerun()
         if working:
             _show_progress(grid, job)
@@ -309,22 +309,15 @@ def _start_button(grid: RunGrid, job: SweepJob) -> None:
 def _show_progress(grid: RunGrid, job: SweepJob) -> None:
     """Show how many runs are trained, which are running, and a button that stops them all."""
     total, status = len(grid.cells), job.status()
+    job_panel.keep_queue_going(status)
     statuses = [
         run.status() for subset in grid.missing if (run := cache.run_store().find(subset.spec))
     ]
-    active = [each for each in statuses if each.state in ("training", "answering")]
+    active = [each for each in statuses if each.state == "running"]
     partial = sum(each.step / each.steps for each in active if each.steps)
     words = f"{len(grid.done)} of {total} runs trained, {len(active)} under way"
     words += f", about {widgets.format_duration(status.left)} left" if status.left else ""
-    stopping = job.stop_requested()
-    words += ", stopping…" if stopping else ""
+    words += ", stopping…" if job.stop_requested() else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, (len(grid.done) + partial) / total), text=words)
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            key="components.stop",
-            on_click=job.stop,
-            disabled=stopping,
-            help="What was learnt is kept, and can be gone on with",
-        )
+        job_panel.stop_button(job, "components.stop")

@@ -287,7 +287,7 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
         st.info(widgets.escape_markdown(str(error)))
         return
     runs = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
-    states = {vertices: run.status().state if run else "" for vertices, run in runs.items()}
+    states = {vertices: run.status().label if run else "" for vertices, run in runs.items()}
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
     if missing:
         missing_counts = ", ".join(str(spec.population.vertices) for spec in missing)

@@ -25,7 +25,7 @@ from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD
 from peftcore.models import catalog
 from peftcore.sweeps.grid import RunGrid
 
-BUSY_STATES = ("queued", "training", "answering")
+BUSY_STATES = ("queued", "running")
 
 
 def show_ablations(subject: ScalingSubject) -> None:
@@ -232,7 +232,7 @@ def _show_runs(ablation: RunGrid, subject: ScalingSubject) -> None:
     rows = [
         {
             "Run": cell.name,
-            "State": widgets.state_name(run.status().state) if run else "Not run yet",
+            "State": widgets.state_name(run.status().label) if run else "Not run yet",
             "Open": f"/runs?run={run.id}" if run else "",
         }
         for cell, run in ablation.pairs

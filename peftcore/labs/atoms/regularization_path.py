@@ -11,6 +11,7 @@ from peftcore.labs.atoms.context import AtomsContext
 from peftcore.labs.atoms.dictionary import AtomDictionary
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
+from peftcore.system.job_folder import run_recording_errors
 from peftcore.training import checkpoint, run_training
 from peftcore.training.evaluation import examples_to_answer
 from peftcore.training.trainer import TrainingProgress
@@ -63,8 +64,6 @@ def train_path(context: AtomsContext) -> None:
 
 def _load_or_train(context: AtomsContext, store: RunStore, spec: RunSpec, label: str) -> Run:
     """Return the finished run of a spec, trained now unless it is; InterruptedError if stopped."""
-    from peftcore.jobs.worker import run_recording_errors
-
     run = store.find(spec) or store.create(spec)
     if run.status().state == "done":
         return run
@@ -77,7 +76,6 @@ def _load_or_train(context: AtomsContext, store: RunStore, spec: RunSpec, label:
         seconds = context.seconds_before + time.monotonic() - context.started_at
         context.report(
             context.job.write_status(
-                state="working",
                 done=context.done,
                 of=context.total,
                 message=f"{label}, {progress.phase}",

@@ -83,7 +83,7 @@ class AtomsRequest(background.JobRequest):
 
 
 @dataclass(frozen=True)
-class AtomsJob(BackgroundJob):
+class AtomsJob(BackgroundJob, kind="atoms"):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
     request: AtomsRequest

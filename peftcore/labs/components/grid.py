@@ -159,5 +159,5 @@ def start_grid_job(job: SweepJob, store: RunStore) -> None:
     execute.reset_failed_shards(job.request.cells(), store)
     own_job = type(job).create_own(job.request)
     if own_job.status().state == "done":  # runs were deleted since
-        own_job.write_status(state="stopped")
+        own_job.write_status(state="cancelled")
     own_job.launch()

@@ -46,7 +46,7 @@ class ImagesRequest(background.JobRequest):
 
 
 @dataclass(frozen=True)
-class ImagesJob(BackgroundJob):
+class ImagesJob(BackgroundJob, kind="images"):
     """The folder of one ask."""
 
     request: ImagesRequest

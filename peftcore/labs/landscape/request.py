@@ -86,7 +86,7 @@ class LandscapeRequest(background.JobRequest):
 
 
 @dataclass(frozen=True)
-class LandscapeJob(BackgroundJob):
+class LandscapeJob(BackgroundJob, kind="landscape"):
     """The folder of one ask; shipped ones lie among the assets and cannot be changed."""
 
     request: LandscapeRequest

@@ -39,7 +39,7 @@ def run_toys_job(job: ToyJob, recipe: Recipe, *, device: str = "cpu") -> JobStat
     seeds = job.request.seed_numbers
     there = results.completed_stages(results.own_folder(), recipe, seeds)
     if job.status().state == "done" and len(there) < len(recipe.stages):
-        job.write_status(state="stopped")  # results were deleted since
+        job.write_status(state="cancelled")  # results were deleted since
     return run_job(ToysContext, partial(_train_recipe, recipe), job, device=device)
 
 

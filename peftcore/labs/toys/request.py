@@ -51,7 +51,7 @@ class ToyRequest(background.JobRequest):
 
 
 @dataclass(frozen=True)
-class ToyJob(BackgroundJob):
+class ToyJob(BackgroundJob, kind="toys"):
     """The folder of one request: steps done and losses on the way."""
 
     request: ToyRequest

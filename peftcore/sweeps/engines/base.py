@@ -13,8 +13,7 @@ from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
 
-# Over, or being trained elsewhere.
-NOT_STARTABLE_STATES = ("done", "failed", "training", "answering")
+NOT_STARTABLE_STATES = ("done", "failed", "running")  # over, or being trained elsewhere
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardOutcome:
-    """The end of a shard: done, failed, or stopped with its checkpoint kept."""
+    """The end of a shard: done, failed, or cancelled with its checkpoint kept."""
 
     shard_id: str
     state: str

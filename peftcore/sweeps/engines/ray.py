@@ -36,7 +36,7 @@ POLL_SECONDS = 1.0  # seconds between two polls
 SHUTDOWN_SECONDS = 120.0  # seconds tasks have to end their step once they are asked to stop
 EXTRA_TASKS = 2  # tasks that wait at the cluster beyond those it has room for
 EXCLUDED_FILES = ("lock",)
-PROGRESS_FIELDS = ("step", "steps", "seconds", "message", "seeds", "trainable")
+PROGRESS_FIELDS = ("phase", "done", "of", "seconds", "message", "seeds", "trainable")
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -232,7 +232,7 @@ class RayEngine:
         if run.status().state != "done":
             store_returned_files(run, files)
         status = run.status()
-        state = status.state if status.state in ("done", "failed") else "stopped"
+        state = status.state if status.state in ("done", "failed") else "cancelled"
         return ShardOutcome(run.id, state, status.message if state != "done" else "", worker=node)
 
     def _stop_running(self, ray: Any, channel: ProgressChannel, running: dict[Any, Shard]) -> None:
@@ -255,13 +255,10 @@ def _write_progress(shards: Any, progress: dict[str, dict[str, Any]]) -> None:
         shard_progress = progress.get(shard.spec.id)
         if shard_progress is None:
             continue
-        run = RunStore(shard.store).create(shard.spec, include_demos=False)
-        state = (
-            shard_progress["state"]
-            if shard_progress["state"] in ("training", "answering")
-            else "training"
+        run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
+        run.write_status(
+            state="running", **{name: shard_progress[name] for name in PROGRESS_FIELDS}
         )
-        run.write_status(state=state, **{name: shard_progress[name] for name in PROGRESS_FIELDS})
 
 
 def store_returned_files(run: Run, files: dict[str, bytes]) -> None:

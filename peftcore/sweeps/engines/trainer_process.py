@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from peftcore.errors import BadInput
-from peftcore.jobs.worker import RunFailed, run_recording_errors
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
+from peftcore.system.job_folder import JobFailed, run_recording_errors
 from peftcore.training.run_training import execute_run
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class ShardTrainer:
                     run, device=self.device, base=self.base_model(run.spec.base), stop=stop
                 ),
             )
-        except (BadInput, RunFailed) as error:
+        except (BadInput, JobFailed) as error:
             return ShardOutcome(run.id, "failed", str(error), worker)
-        state = "done" if status.state == "done" else "stopped"
+        state = "done" if status.state == "done" else "cancelled"
         return ShardOutcome(run.id, state, status.message if state != "done" else "", worker)
 
     def base_model(self, name: str) -> BaseModel:

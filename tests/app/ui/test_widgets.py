@@ -40,9 +40,9 @@ def test_quoting_leaves_the_table_itself_alone():
 def test_every_state_of_a_run_has_words():
     from typing import get_args
 
-    from peftcore.runs.store import RunState
+    from peftcore.system.job_folder import PHASES, JobState
 
-    assert set(widgets.STATES) == set(get_args(RunState))
+    assert set(widgets.STATES) == {*get_args(JobState), *PHASES}
 
 
 @pytest.mark.parametrize(

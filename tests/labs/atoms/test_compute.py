@@ -175,7 +175,7 @@ def test_a_stopped_measurement_goes_on_where_it_was(runs, monkeypatch):
     def stop():
         return study.status().done > 20
 
-    assert compute.run_atoms_job(study, stop=stop).state == "stopped"
+    assert compute.run_atoms_job(study, stop=stop).state == "cancelled"
     before = study.entries()
     assert before
     assert compute.run_atoms_job(study, report=seen.append).state == "done"
@@ -189,7 +189,7 @@ def test_measurements_of_an_adapter_that_changed_are_forgotten(runs):
     run = runs["atoms"]
     study = done("map", run.id)
     shutil.copyfile(run.intermediate_file(2), run.folder / "adapter.safetensors")
-    study.write_status(state="stopped")
+    study.write_status(state="cancelled")
     assert compute.run_atoms_job(study).state == "done"
     seen = {(e["step"], e["seed"]): e["zeros"] for e in study.entries_of("codes")}
     assert len(seen) == len(study.entries_of("codes"))

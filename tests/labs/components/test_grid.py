@@ -85,7 +85,7 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
                 own.stop()
 
     own = SweepJob.create_own(work.request)
-    assert execute.run_sweep(own, Engine(), store).state == "stopped"
+    assert execute.run_sweep(own, Engine(), store).state == "cancelled"
     assert (own.status().done, own.status().of) == (3, 5)
     again = build_subset_grid("presets", around(), store)
     assert component_grid.grid_job(again).id == work.id
@@ -112,7 +112,7 @@ def test_starting_again_tries_what_failed_once_more(store, monkeypatch):
     component_grid.start_grid_job(work, store)
     assert launched == [work.id]
     assert broken.status().state == "cancelled"
-    assert SweepJob.find(work.request).status().state == "stopped"
+    assert SweepJob.find(work.request).status().state == "cancelled"
 
 
 def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch):

@@ -49,7 +49,7 @@ def test_the_figure_is_stored_once_all_is_drawn(run, drawing):
 def test_what_was_drawn_before_a_stop_is_not_drawn_again(run, drawing):
     study = ImagesJob.create_own(ImagesRequest.make({"runs": [run.id]}))
     status = run_images_job(study, preloaded_base=object(), stop=lambda: bool(drawing))
-    assert status.state == "stopped"
+    assert status.state == "cancelled"
     assert study.entries() == ROWS[:1]
     assert run_images_job(study, preloaded_base=object()).state == "done"
     assert drawing == ROWS

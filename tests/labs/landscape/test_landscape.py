@@ -191,7 +191,7 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(runs, monkeypatch
         calls.append(1)
         return len(calls) == 4
 
-    assert compute.run_landscape_job(landscape, stop=stop).state == "stopped"
+    assert compute.run_landscape_job(landscape, stop=stop).state == "cancelled"
     first = landscape.table()["loss"]
     assert 0 < first.notna().sum() < len(first)
     assert at(landscape.table(), "vertex 2") > 0  # corners come first
@@ -213,7 +213,7 @@ def test_a_torn_last_line_costs_that_line_only(runs):
     landscape = done("face", runs["simplex"].id, draw=7)
     values = landscape.folder / "values.jsonl"
     values.write_bytes(values.read_bytes()[:-9])
-    landscape.write_status(state="stopped")
+    landscape.write_status(state="cancelled")
     assert landscape.table()["loss"].isna().any()
     assert compute.run_landscape_job(landscape).state == "done"
     assert landscape.table()["loss"].notna().all()
@@ -224,7 +224,7 @@ def test_a_retrained_adapter_is_measured_anew(runs):
     plan_ = landscape.plan()
     landscape.write_plan(plan_["facts"] | {"adapters": ["0" * 12]}, plan_["rows"])
     landscape.append_value({"what": "loss", "at": [0], "values": [99.0]})
-    landscape.write_status(state="stopped")
+    landscape.write_status(state="cancelled")
     compute.run_landscape_job(landscape)
     assert landscape.table()["loss"].max() < 99
 

@@ -166,7 +166,7 @@ def test_a_stopped_job_goes_on_after_its_finished_stages(short, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ToyJob, "append_value", stop_in_second)
         status = experiments.run_toys_job(job, short)
-    assert (status.state, status.done) == ("stopped", 4)
+    assert (status.state, status.done) == ("cancelled", 4)
     assert experiments.run_toys_job(job, short).state == "done"
     stages = [entry["stage"] for entry in job.entries()]
     assert stages.count("pretrained") == 3

@@ -43,6 +43,6 @@ def test_a_stop_ends_what_is_at_work_and_begins_nothing_more(tmp_path):
     begun = Path(f"{store}-{todo[0].spec.id}")
     found = list(LocalEngine(1, trainer=FakeTrainer).run_shards(todo, begun.exists))
     assert [(outcome.shard_id, outcome.state) for outcome in found] == [
-        (todo[0].spec.id, "stopped")
+        (todo[0].spec.id, "cancelled")
     ]
     assert not Path(f"{store}-{todo[1].spec.id}").exists()

@@ -73,7 +73,7 @@ def test_a_node_is_killed_and_every_part_arrives_once(own, cluster, monkeypatch,
         workers.pop(ray.get_runtime_context().get_node_id()[:8], None)  # which the driver needs
         for part, found in news.items():
             node = workers.get(found["node"].removeprefix("node "))
-            if node and not killed and found["state"] == "training":
+            if node and not killed and found["phase"] == "training":
                 killed.append((node.node_id[:8], part))
                 kill = partial(cluster.remove_node, node, allow_graceful=False)
                 threading.Thread(target=kill).start()
@@ -124,7 +124,7 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
 
     monkeypatch.setattr(ray_engine, "_write_progress", spy)
     engine = RayEngine(cluster.address, processes=1)
-    assert execute.run_sweep(work, engine, store).state == "stopped"
+    assert execute.run_sweep(work, engine, store).state == "cancelled"
     shard_runs = seed_shards.shard_store(store)
     cut = [run for run in shard_runs.all(include_demos=False) if run.status().step > 20]
     assert cut
@@ -133,6 +133,6 @@ def test_a_stop_brings_back_what_was_learnt_and_it_goes_on_from_there(own, clust
     assert reached < 3000
     assert (cut[0].folder / "checkpoint.safetensors").is_file()
     assert (cut[0].folder / "adapter.safetensors").is_file()
-    assert execute.run_sweep(work, engine, store).state == "stopped"
+    assert execute.run_sweep(work, engine, store).state == "cancelled"
     assert cut[0].status().step > reached
     assert f"Resumed at step {reached}" in cut[0].log()
