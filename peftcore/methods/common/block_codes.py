@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from peftcore import paths
@@ -52,9 +53,7 @@ def cached_coding(
     path = paths.workspace_folder() / "codes" / f"{name}.safetensors"
     shape = (part.inputs // block, (part.stop - part.start) // block, atoms)
     if path.is_file():
-        from safetensors.torch import load_file
-
-        stored = load_file(path)  # most codes are zero: positions and values of the others
+        stored = load_file(path)
         flat = torch.zeros(shape).flatten()
         flat[stored["places"].long()] = stored["values"]
         return SparseCoding(flat.view(shape), stored["atoms"])
@@ -64,8 +63,6 @@ def cached_coding(
 
 
 def _store_coding(path: Path, new_coding: SparseCoding) -> None:
-    from safetensors.torch import save
-
     flat = new_coding.codes.flatten()
     indices = flat.nonzero()[:, 0]
     path.parent.mkdir(exist_ok=True)
