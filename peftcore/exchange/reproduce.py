@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from peftcore import paths, tasks
 from peftcore.errors import BadInput
 from peftcore.exchange.bundle import FORMAT, MEMBER_PATTERN, RUN_FILES
-from peftcore.jobs.worker import resolve_device, run_recording_errors
+from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files

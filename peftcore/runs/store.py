@@ -9,8 +9,8 @@
 | path/ | adapters at intermediate steps, in half precision |
 | manifest.json | what produced it |
 
-Status, lock, stop and log are those of every job (`system.job_folder`).  A process that dies half-way
-leaves files that can be read: a torn last line is skipped.
+Status, lock, stop and log are those of every job (`system.job_folder`).  A process that dies
+half-way leaves files that can be read: a torn last line is skipped.
 """
 
 from __future__ import annotations

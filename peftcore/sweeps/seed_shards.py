@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.errors import BadInput
-from peftcore.jobs.worker import run_recording_errors
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files

@@ -142,7 +142,7 @@ class LabContext(Generic[J]):
         seconds = self.seconds_before + time.monotonic() - self.started_at
         self.report(
             self.job.write_status(
-                state="working", done=self.done, of=self.total, message=message, seconds=seconds
+                state="running", done=self.done, of=self.total, message=message, seconds=seconds
             )
         )
 

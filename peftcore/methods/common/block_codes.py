@@ -63,7 +63,6 @@ def cached_coding(
 
 
 def _store_coding(path: Path, new_coding: SparseCoding) -> None:
-    """Write a coding to the store, of its codes only the non-zero ones."""
     flat = new_coding.codes.flatten()
     indices = flat.nonzero()[:, 0]
     path.parent.mkdir(exist_ok=True)
