@@ -35,7 +35,7 @@ COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was aske
 
 
 @dataclass(frozen=True)
-class Variation:
+class FormVariation:
     """What a sweep varies in the methods of the form: learning rates, and one setting of one."""
 
     learning_rates: str = ""  # with commas between them; empty: each method's own
@@ -96,7 +96,7 @@ def _pick_sweep(form: TrainForm) -> Sweep | None:
         return None
 
 
-def _pick_variation(form: TrainForm) -> Variation:
+def _pick_variation(form: TrainForm) -> FormVariation:
     """Offer the learning rates and the setting to vary."""
     first, second, third = st.columns(3)
     learning_rates = first.text_input(
@@ -114,7 +114,7 @@ def _pick_variation(form: TrainForm) -> Variation:
         placeholder="4, 8, 16",
         help="With commas between them; a setting that takes a list wants [one], [another, third]",
     )
-    return Variation(learning_rates, setting, values)
+    return FormVariation(learning_rates, setting, values)
 
 
 def _pick_execution() -> tuple[int, int]:

@@ -296,6 +296,7 @@ class Trainer:
         grads = {name: torch.zeros_like(t) for name, t in self.adapted.trainable_tensors.items()}
 
         def add_group(group: list[int]) -> Tensor:
+            """Return the losses (s,) of a group of seeds, and put its gradients (s, v, …) in."""
             losses, group_grads = self._losses_and_gradients(group)
             for whole, part in zip(grads.values(), group_grads, strict=True):
                 whole[group] = part  # safe among threads: each group has seeds of its own

@@ -4,7 +4,7 @@ Only `atoms` (arXiv:2507.10855, reconstruction) has coefficients that depend on 
 multiplies an atom by a gain: 0 removes it, 1 leaves it, anything else scales what it adds; the
 coefficients of its own matrix stay as they are unless atoms compete (`rounds` above 1).
 
-Axes: s seeds, p points (rows of gains), m atoms of a site; all atoms are sites · m, site by site.
+Axes: s seeds, p points (rows of gains), m atoms of a site, a atoms in all (sites · m), site by site.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class AtomDictionary:
         return torch.stack([t.double().norm(dim=-1) for t in atom_tensors], 1).cpu().numpy()
 
     def at_gains(self, seed: int, gains: Tensor) -> AdaptedModel:
-        """Return the model with one seed at gains (p, sites · m) as its p members."""
+        """Return the model with one seed at gains (p, a) as its p members."""
         return self.adapted.with_tensors(self.scaled_tensors(self.adapted, seed, gains))
 
     def evaluator(
@@ -81,7 +81,7 @@ class AtomDictionary:
         return PointEvaluator(self.adapted, seed, examples, batcher, autocast, self.scaled_tensors)
 
     def scaled_tensors(self, adapted: AdaptedModel, seed: int, points: Tensor) -> dict[str, Tensor]:
-        """Return the tensors (p, 1, …) of one seed, atoms multiplied by gains (p, sites · m)."""
+        """Return the tensors (p, 1, …) of one seed, atoms multiplied by gains (p, a)."""
         gains = points.to(adapted.base.device).view(-1, len(self.sites), self.atoms_per_site)
         tensors = {  # views: members differ in their atoms alone
             name: t[seed : seed + 1].expand(len(points), *t.shape[1:])
@@ -93,7 +93,7 @@ class AtomDictionary:
         return tensors
 
     def gains_without(self, *atoms: int) -> Tensor:
-        """Return gains (1, sites · m) that remove these atoms and leave the others."""
+        """Return gains (1, a) that remove these atoms and leave the others."""
         gains = torch.ones(1, self.size)
         gains[:, list(atoms)] = 0.0
         return gains
@@ -101,7 +101,7 @@ class AtomDictionary:
     def mean_importance(
         self, seed: int, examples: Sequence[Example], batcher: ExampleBatcher
     ) -> Array:
-        """Return the mean of |coefficient| · length of each atom, (sites · m,), over examples."""
+        """Return the mean of |coefficient| · length of each atom, (a,), over examples."""
         codes = self.read_coefficients(seed, examples, batcher)
         pairs = zip(codes, self.norms()[seed], strict=True)  # (positions, m) and (m,) of a site
         return np.concatenate([sparsity.atom_importance(code, norm) for code, norm in pairs])
@@ -218,7 +218,7 @@ def join_dictionaries(
 def joined_gains(
     joined: AtomDictionary, first_atoms: int, shares: Sequence[tuple[float, float]]
 ) -> Tensor:
-    """Return gains (p, sites · m) of joined atoms at p pairs of shares, one for each run.
+    """Return gains (p, a) of joined atoms at p pairs of shares, one for each run.
 
     first_atoms: atoms of a site that the first run brought.
     """

@@ -65,7 +65,7 @@ def answers_with_gains(
 def answers_at_gains(
     run: Run, atom_dict: AtomDictionary, seed: int, gains: Tensor, texts: Sequence[str]
 ) -> list[list[str]]:
-    """Answer texts by one seed at each row of gains (p, sites · m): p lists of answers."""
+    """Answer texts by one seed at each row of gains (p, a): p lists of answers."""
     import torch
 
     from peftcore import tasks

@@ -46,7 +46,7 @@ class NoAdapter(Adapter):
     Config = Settings
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Return no tensors."""
+        """Return no tensors, where a method has (s, v, …)."""
         return {}
 
 

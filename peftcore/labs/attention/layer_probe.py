@@ -100,6 +100,7 @@ class LayerProbe:
 
     def _output_hook(self, path: str) -> Any:
         def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+            """Let the adapter transform the output (n, t, d) where its module is active."""
             mix = ACTIVE_MIXTURE.get()
             if mix is None or not ACTIVE_PARTS.get().includes_module(path):
                 return out
@@ -211,6 +212,7 @@ def _layer_arrays(record: AttentionRecord) -> limits.AttentionLayer:
     """Return the only row of a record; from here on everything is in double precision."""
 
     def array(tensor: Tensor) -> limits.Array:
+        """Return the row of (1, h, …) in double precision."""
         return tensor[0].double().cpu().numpy()
 
     return limits.AttentionLayer(

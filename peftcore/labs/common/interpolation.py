@@ -127,6 +127,7 @@ def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
     axes = (-1,) if way == "filter" else tuple(range(2, like.dim()))  # never seeds or vertices
 
     def length(t: Tensor) -> Tensor:
+        """Return the norms of (s, v, …) over the axes of a filter, kept as axes of one."""
         return torch.linalg.vector_norm(t, dim=axes, keepdim=True)
 
     return direction * length(like) / (length(direction) + 1e-12)  # the sum avoids 0 / 0
@@ -306,6 +307,7 @@ def hessian_product(
     rows = sum(len(batch.input_ids) for batch in batches)
 
     def product(vector: Tensor) -> Tensor:
+        """Multiply the Hessian of the mean loss with a vector (parameters,)."""
         total = torch.zeros_like(vector)
         for batch in batches:
             # Fused attention has no second derivative; its plain form has.

@@ -134,7 +134,7 @@ def generate_at_gains(
     count: int,
     first: int = 0,
 ) -> list[GeneratedImages]:
-    """Draw with a seed's atoms at each row of gains, (p, sites · m)."""
+    """Draw with a seed's atoms at each row of gains (p, a)."""
     return generate_for_prompt(atom_dict.at_gains(seed_index, gains), prompt, count, first)
 
 

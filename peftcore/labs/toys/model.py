@@ -34,7 +34,10 @@ def _generators(seeds: Sequence[int], salt: int) -> list[Generator]:
 
 
 def init_model(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Draw a model for each seed as GPT-2 starts: N(0, 0.02), less where a layer ends."""
+    """Draw a model for each seed as GPT-2 starts: N(0, 0.02), less where a layer ends.
+
+    Every tensor has the seeds in front: (s, …).
+    """
     d, window = shape.width, shape.pads + 2 * shape.length - 1
     residual_std = 0.02 / (2 * shape.layers) ** 0.5
     sizes: dict[str, tuple[tuple[int, ...], float]] = {
@@ -79,7 +82,7 @@ def init_prefix(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
 
 
 def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Draw rank-1 changes of both matrices of each layer's perceptron, at first without effect."""
+    """Draw rank-1 changes of both matrices of each layer's perceptron, (s, …), at first without effect."""
     d, tensors = shape.width, {}
     rngs = _generators(seeds, 3)
     for layer in range(shape.layers):
@@ -178,6 +181,7 @@ def _finish_layer(tensors: Tensors, layer: int, x: Tensor, head_outputs: Tensor)
     """Add the heads' outputs (s, b, t, d) to the states, then those of the perceptron."""
 
     def linear(x: Tensor, part: str) -> Tensor:
+        """Apply a part's weight and bias to states (s, b, t, d)."""
         return _linear(x, tensors[f"{layer}.{part}"], tensors[f"{layer}.{part}.bias"])
 
     x = x + linear(head_outputs, "out")

@@ -54,7 +54,7 @@ class StageResult:
 
 
 def write_result(folder: Path, result: StageResult, tensors: Mapping[str, Tensor]) -> None:
-    """Keep a stage: weights first, so that a result is never without them."""
+    """Keep a stage: weights (s, …) first, so that a result is never without them."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def train_stage(
     base: model.Tensors | None = None,
     control: StageControl | None = None,
 ) -> TrainedStage:
-    """Train one stage of every seed; InterruptedError if asked to stop."""
+    """Train one stage of every seed, tensors (s, …); InterruptedError if asked to stop."""
     control = control or StageControl()
     device = control.device
     parameters = {
@@ -158,7 +158,7 @@ def _batch(length: int, task: str, rngs: Sequence[torch.Generator]) -> tuple[Ten
 def exact_match(
     shape: ToyShape, kind: str, trained: Mapping[str, Tensor], base: model.Tensors | None, task: str
 ) -> list[float]:
-    """Return the percentage of test sequences that each seed answers right in full."""
+    """Return the percentage of test sequences that each seed, tensors (s, …), answers in full."""
     rng = torch.Generator().manual_seed(20_231_019)
     inputs = digits.sample_inputs(TEST_SEQUENCES, shape.length, rng, test=True)
     answers = digits.task_answers(inputs, task)
