@@ -27,7 +27,6 @@ from support.commands import printed
 from support.runs import make_run
 from app import theme
 from peftcore.adapters.base import METHODS
-import peftcore.cli.norms  # so that it is there before commands are asked for
 
 train = open_page("train", **{"train.task": "parity", "train.methods": "gain,lora"})
 assert sound(train), train.exception

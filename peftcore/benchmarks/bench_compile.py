@@ -31,7 +31,7 @@ WARMUP_ROUNDS = 3  # rounds that do not count: shapes that come later are compil
 
 @dataclass(frozen=True)
 class CompileLoad:
-    """What is compiled, and how often it runs."""
+    """The method, seeds and rounds that are compiled and timed."""
 
     method: Annotated[str, typer.Option(help="Method.")] = "lora"
     count: Annotated[int, typer.Option(min=1, help="Seeds in one pass.")] = 4

@@ -20,7 +20,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True)
 class CurveLoad:
-    """How many seeds train for how long, and how often dev is looked at."""
+    """The seeds, steps and interval of validation of each training."""
 
     count: Annotated[int, typer.Option(min=2, help="Seeds.")] = 4
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 100

@@ -33,7 +33,7 @@ OVERLAP = 3  # raters of an item
 
 @dataclass(frozen=True)
 class CrowdLoad:
-    """Who rates how much, and how fast."""
+    """The number of raters, their items, and their pace."""
 
     raters: Annotated[int, typer.Option(min=1, help="Raters at once.")] = 20
     items: Annotated[int, typer.Option(min=1, help="Items each of them rates.")] = 30
@@ -96,7 +96,7 @@ def rating_crowd(
 
 
 def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
-    """Act → seconds of every call; BadInput if the book does not hold exactly what was said."""
+    """Return act → seconds of every call; BadInput if the store has not exactly what was rated."""
     rating_store = rating.RatingStore(url)
     project, tokens = create_rating_project(rating_store, raters, items)
     actors = [rating.sign_in(rating_store, token) for token in tokens]

@@ -44,7 +44,7 @@ STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "spars
 
 @dataclass(frozen=True)
 class TrainingLoad:
-    """How much each way trains, and how often."""
+    """The seeds, steps and rounds of each variant."""
 
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of every seed.")] = 24
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of all ways, in random order.")] = 3
@@ -121,7 +121,7 @@ def load_bench_base(name: str) -> BaseModel:
 def bench_spec(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
-    """What is trained; published shapes get the rates of an embedded base of their kind."""
+    """Build the spec to time; published shapes get the rates of an embedded base of their kind."""
     kind = load_bench_base(name).kind
     settings: dict[str, Any] | None = None
     if method == "prefix_tuning" and kind == "encoder-decoder":

@@ -32,7 +32,7 @@ Counts = Annotated[list[int] | None, typer.Option(help="Seeds; repeat it for mor
 
 @dataclass(frozen=True)
 class Subjects:
-    """What is timed: every method on every base with every number of seeds."""
+    """The bases, methods and numbers of seeds to time, in every combination."""
 
     base: Bases = None
     method: Methods = None

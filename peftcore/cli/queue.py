@@ -33,7 +33,7 @@ def worker(
 
 @app.command()
 def jobs(as_json: printing.AsJson = False) -> None:
-    """What is being worked on, what waits, and what was: runs, measurements and sweeps."""
+    """List running, queued and finished jobs: runs, measurements and sweeps."""
     queued = run_queue.Queue().jobs()
     latest = {row.run_id: row for row in sorted(queued, key=lambda row: row.id)}
     order = {row.run_id: n for n, row in enumerate(row for row in queued if row.active)}

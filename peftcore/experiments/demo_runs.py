@@ -60,7 +60,7 @@ def _base_spec(task: str, method: str) -> RunSpec:
 
 
 def _keeps_path(spec: RunSpec) -> bool:
-    """Whether a page shows the training path of this run: scales of a prompt, a simplex."""
+    """Return whether a page shows this run's training path: scales of a prompt, a simplex."""
     return spec.method in ("prompt_tuning", "spt") or spec.population.vertices > 1
 
 

@@ -50,7 +50,7 @@ class AdapterRef:
 
     @classmethod
     def parse(cls, text: str) -> AdapterRef:
-        """RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; BadInput otherwise."""
+        """Parse RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED; BadInput otherwise."""
         match = ADAPTER_REF_PATTERN.fullmatch(text)
         if not match:
             raise BadInput(
@@ -61,7 +61,7 @@ class AdapterRef:
 
 
 class JobRequest(Settings):
-    """Everything that decides a job's results; equal requests are computed once."""
+    """All that decides a background computation; equal requests are computed once."""
 
     runs: tuple[str, ...] = Field(description="What is measured, as `Part.read` reads it")
 
@@ -71,23 +71,23 @@ class JobRequest(Settings):
         return self.digest()
 
     def canonical_values(self) -> dict[str, Any]:
-        """Return the fields that enter the digest, and what tells kinds of requests apart."""
+        """Return the fields that enter the digest, with the request's kind."""
         return super().canonical_values() | self.kind_fields()
 
     def adapter_refs(self) -> list[AdapterRef]:
-        """Read `runs` as adapters by run, step and seed."""
+        """List the adapters that are used, by run, step and seed."""
         return [AdapterRef.parse(text) for text in self.runs]
 
     def kind_fields(self) -> dict[str, str]:
-        """Return what tells requests of different kinds apart in the digest."""
+        """Return the fields that distinguish kinds of requests."""
         return {}
 
     def command(self) -> list[str]:
-        """The arguments that compute this, without its settings."""
+        """Return the arguments that compute this, without its settings."""
         raise NotImplementedError
 
     def command_arguments(self) -> list[str]:
-        """The arguments of the command that computes this."""
+        """Return the arguments of the command that computes this."""
         explicit_values = self.model_dump(
             mode="json", exclude={"kind", "runs"}, exclude_defaults=True
         )
@@ -99,7 +99,7 @@ class JobRequest(Settings):
 
 @dataclass(frozen=True)
 class BackgroundJob(JobFolder[JobStatus]):
-    """The folder of one request; shipped ones lie among the assets and cannot be changed."""
+    """The folder of one request; shipped ones are among the assets and cannot be changed."""
 
     folder: Path
     request: Any  # of the class REQUEST
@@ -122,34 +122,34 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @property
     def fixed(self) -> bool:
-        """Whether it ships with the project and cannot be changed."""
+        """Return whether it ships with the project and cannot be changed."""
         return self.shipped
 
     def plan(self) -> dict[str, Any]:
-        """Read facts and rows as they were written; empty before it has begun."""
+        """Read the facts and rows; empty before it has begun."""
         return atomic_files.read_json(self.folder / "plan.json")
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What stands on the figure: examples, seed, data hash, normalisation and so on."""
+        """Read what is written on the figure: examples, seed, data hash and so on."""
         facts: dict[str, Any] = self.plan().get("facts", {})
         return facts
 
     def entries(self) -> list[dict[str, Any]]:
-        """Read everything that was measured, in the order it came in."""
+        """Read every entry, in the order in which it came in."""
         return atomic_files.read_json_lines(self.folder / "values.jsonl")
 
     def measures(self) -> pd.DataFrame:
-        """Tabulate what has been measured beside points: a row per entry, columns as written."""
+        """Read the entries that are not points, one row each."""
         return pd.DataFrame([e for e in self.entries() if e.get("what") not in ("loss", "score")])
 
     def clear(self) -> None:
-        """Forget everything but the request."""
+        """Delete everything but the request."""
         for name in ("plan.json", "values.jsonl", *self.EXTRA_FILES):
             (self.folder / name).unlink(missing_ok=True)
 
     def append_value(self, entry: Mapping[str, Any]) -> None:
-        """Add one line of values."""
+        """Append one entry."""
         atomic_files.append_lines(
             self.folder / "values.jsonl", json.dumps(atomic_files.to_jsonable(entry)) + "\n"
         )
@@ -161,17 +161,17 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def home(cls) -> Path:
-        """Where those of this workspace lie."""
+        """Return the folder of this workspace's jobs of this kind."""
         return paths.workspace_folder() / cls.FOLDER_NAME
 
     @classmethod
     def assets(cls) -> Path:
-        """Where those that come with the project lie."""
+        """Return the folder of shipped jobs of this kind."""
         return paths.ASSETS / cls.FOLDER_NAME
 
     @classmethod
     def find(cls, request: JobRequest) -> Self | None:
-        """Find the job of a request, if it was ever begun; the workspace's own comes first."""
+        """Return the job of a request, or None; the workspace's own comes first."""
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             if (root / request.id / "ask.json").is_file():
                 return cls(root / request.id, request, shipped)
@@ -179,7 +179,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def create(cls, request: JobRequest) -> Self:
-        """Make the folder of a request, unless there is one; a finished shipped one will do."""
+        """Return the job of a request, created if there is none; a finished shipped one will do."""
         existing = cls.find(request)
         if existing and (existing.status().state == "done" or not existing.shipped):
             return existing
@@ -187,7 +187,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def create_own(cls, request: JobRequest) -> Self:
-        """Make the folder of a request in this workspace, unless there is one."""
+        """Return the job of a request in this workspace, created if there is none."""
         folder = cls.home() / request.id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         atomic_files.replace_file(
@@ -197,7 +197,7 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def list_all(cls) -> Sequence[Self]:
-        """List those that were begun here or come with the project."""
+        """List all jobs of this workspace and the shipped ones."""
         jobs: dict[str, Self] = {}
         for root, shipped in ((cls.home(), False), (cls.assets(), True)):
             for path in sorted(root.glob("*/ask.json")):
@@ -227,13 +227,13 @@ class BackgroundJob(JobFolder[JobStatus]):
 
     @classmethod
     def start(cls, request: JobRequest) -> Self:
-        """Queue the job of a request; nothing if it is done or under way."""
+        """Compute in a process that outlives this one, unless it is busy or done."""
         job = cls.create(request)
         job.launch()
         return job
 
     def launch(self) -> None:
-        """Queue it for a worker that outlives this process; nothing if it is done or at work."""
+        """Run the job's command in a process that outlives this one, unless it is done."""
         status = self.status()
         if self.fixed or status.busy or status.state == "done":
             return
@@ -242,7 +242,7 @@ class BackgroundJob(JobFolder[JobStatus]):
         ensure_worker(self.LANE, queue)
 
     def stop(self) -> None:
-        """Take it out of the queue, or ask its process to stop; what was done is kept."""
+        """Ask the process to stop; its entries are kept."""
         if self.fixed:
             return
         if self.status().busy or not Queue().withdraw(self):

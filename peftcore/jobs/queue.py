@@ -45,7 +45,7 @@ UNCLAIMED_COLUMNS = {
 
 @dataclass(frozen=True)
 class QueueJob:
-    """A row of the queue.  Times are epoch seconds; `worker` is who has or had it."""
+    """A row of the queue; times are epoch seconds, `worker` is who has or had it."""
 
     id: int
     kind: str
@@ -64,7 +64,7 @@ class QueueJob:
 
     @property
     def active(self) -> bool:
-        """Whether it waits or is being worked on."""
+        """True if it waits or is being worked on."""
         return self.state in ACTIVE_STATES
 
 
@@ -76,7 +76,7 @@ class Queue:
         self.store = store or RunStore()
 
     def submit(self, spec: RunSpec, priority: int = 0, device: str = "auto") -> QueueJob:
-        """Queue the run of a spec: the row it has, or a new one."""
+        """Return the run's job, a new one unless it has one or is done."""
         return self.enqueue(self.store.create(spec), "train", spec, device, priority)
 
     def enqueue(
@@ -129,18 +129,18 @@ class Queue:
             return _update_job(connection, job, priority=priority)
 
     def jobs(self) -> list[QueueJob]:
-        """Every job: what runs, what waits in the order it will be taken, then the past."""
+        """List every job: running, then waiting in their order, then finished."""
         jobs = [_job_of_row(row) for row in self.database.read(sa.select(JOBS))]
         return sorted(jobs, key=_sort_key)
 
     def job_for(self, run_id: str) -> QueueJob | None:
-        """The latest job of a run, if it ever had one."""
+        """Return the latest job of a run, or None."""
         query = sa.select(JOBS).where(JOBS.c.run_id == run_id).order_by(JOBS.c.id.desc()).limit(1)
         rows = self.database.read(query)
         return _job_of_row(rows[0]) if rows else None
 
     def claim(self, device: str, worker: ProcessIdentity) -> QueueJob | None:
-        """The next job for a worker on this device, now running; None if there is none."""
+        """Claim the next job for a worker on this device; None if there is none."""
         try:
             with self.database.write() as connection:
                 return self._claim(connection, device, worker)
@@ -177,14 +177,14 @@ class Queue:
         return _update_job(connection, _job_of_row(row), state="running", **claim_columns)
 
     def job_heartbeat(self, job: QueueJob) -> bool:
-        """A sign of life; False if the job is no longer this worker's."""
+        """Send a sign of life; False if the job is no longer this worker's."""
         assert job.worker is not None
         with self.database.write() as connection:
             change = sa.update(JOBS).where(*_still_claimed(job)).values(heartbeat=time.time())
             return connection.execute(change).rowcount == 1
 
     def is_claimed(self, job: QueueJob) -> bool:
-        """Whether the job is still this worker's."""
+        """Return whether the job is still claimed by this worker."""
         return bool(self.database.read(sa.select(JOBS.c.id).where(*_still_claimed(job))))
 
     def finish(self, job: QueueJob, state: JobState, message: str = "") -> bool:
@@ -203,7 +203,7 @@ class Queue:
             return connection.execute(change).rowcount == 1
 
     def waiting_devices(self) -> list[str]:
-        """The devices that jobs wait for; empty if no job waits."""
+        """List the devices that jobs wait for."""
         query = sa.select(JOBS.c.device).where(JOBS.c.state == "queued").distinct()
         return [row["device"] for row in self.database.read(query)]
 
@@ -213,7 +213,7 @@ class Queue:
             return _register_worker(connection, device, worker)
 
     def worker_heartbeat(self, device: str, worker: ProcessIdentity) -> None:
-        """A worker's sign of life."""
+        """Send a worker's sign of life."""
         with self.database.write() as connection:
             connection.execute(
                 _where_worker(sa.update(WORKERS), device, worker).values(heartbeat=time.time())
@@ -253,7 +253,7 @@ def _insert_job(
 
 
 def _lanes(*devices: str) -> tuple[str, ...]:
-    """What the jobs of a worker may be queued for: any training for whoever trains."""
+    """Return the lanes and devices whose jobs a worker may claim."""
     return devices if set(devices) & set(COMMAND_LANES) else (*devices, "auto")
 
 
@@ -276,7 +276,7 @@ def restart_missing_workers(queue: Queue) -> int:
 
 
 def _spawn_worker(device: str, queue: Queue) -> ProcessIdentity:
-    """Start the process in a session of its own, so that nobody's Ctrl+C or end reaches it."""
+    """Start a worker in a session of its own, which no Ctrl+C or end of ours reaches."""
     environment = {"PEFTCORE_DATABASE": queue.database.url}
     arguments, log = [*WORKER_COMMAND, "--device", device], paths.workspace_folder() / "worker.log"
     if device in COMMAND_LANES:

@@ -24,7 +24,7 @@ ANSWER_LIMIT = 8  # examples answered by a run whose answers nobody reads
 
 @dataclass(frozen=True)
 class LearningRateTrial:
-    """The result of one rate: mean over seeds of the best dev loss, None if there is none."""
+    """The result of one rate: mean over seeds of the best dev loss, None without any."""
 
     learning_rate: float
     dev_loss: float | None
@@ -33,7 +33,7 @@ class LearningRateTrial:
 
 
 def parse_learning_rates(text: str) -> list[float]:
-    """Return rates written with commas between them; BadInput where one is no number."""
+    """Parse rates with commas between them."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
@@ -41,14 +41,14 @@ def parse_learning_rates(text: str) -> list[float]:
 
 
 def learning_rates_around(default: float, factors: Sequence[float] = RATE_FACTORS) -> list[float]:
-    """Return rates around a default, rounded to two digits so that they can be typed again."""
+    """Return rates around a default, rounded to two digits so that they can be typed."""
     return [float(f"{default * factor:.2g}") for factor in factors]
 
 
 def search_specs(
     spec: RunSpec, learning_rates: Sequence[float] | None = None, steps: int = SEARCH_STEPS
 ) -> list[RunSpec]:
-    """Return one short run of a spec for each rate."""
+    """Build one short run of a spec for each rate."""
     rates = learning_rates or [r for r in learning_rates_around(_rate(spec)) if r <= 10]
     evaluate_every = min(spec.training.evaluate_every, max(1, steps // 4))
     short_spec = vary(
@@ -102,7 +102,7 @@ def guided_search(
 
 
 def finished_trials(runs: Iterable[Run]) -> list[LearningRateTrial]:
-    """Return the result of each finished run of a search."""
+    """Summarise each finished run of a search."""
     return [_trial_of_run(run) for run in runs]
 
 

@@ -48,7 +48,7 @@ class SweepMethod(Settings):
 
 
 class EngineChoice(Settings):
-    """The engine that trains; it decides no result."""
+    """The engine and its processes; they do not change a result."""
 
     engine: Literal["local", "ray"] = Field("local", description="Processes here, or a Ray cluster")
     address: str = Field("", description="Address of the Ray cluster; empty starts one here")
@@ -87,15 +87,15 @@ class Sweep(background.JobRequest):
         return super(Sweep, self.model_copy(update={"where": EngineChoice()})).id
 
     def kind_fields(self) -> dict[str, str]:
-        """Return what tells sweeps from other requests."""
+        """Return the fields that distinguish sweeps from other requests."""
         return {"sort": "sweep"}
 
     def command_arguments(self) -> list[str]:
-        """Return the arguments of the command that runs it."""
+        """Return the arguments of the command that executes the sweep."""
         return ["sweep", str(SweepJob.home() / self.id / "ask.json")]
 
     def specs(self) -> list[RunSpec]:
-        """Return one spec for each combination, equal ones once; BadInput names what is wrong."""
+        """Build one run for each combination, equal ones once; BadInput for impossible ones."""
         by_id: dict[str, RunSpec] = {}
         for base, task, entry in itertools.product(self.bases, self.tasks, self.methods):
             for spec in self._specs_of_method(base, task, entry):
@@ -105,14 +105,14 @@ class Sweep(background.JobRequest):
         return list(by_id.values())
 
     def cells(self) -> list[SweepCell]:
-        """Return the runs with their shards."""
+        """List the runs with their shards."""
         return [
             SweepCell(spec, tuple(seed_shards.split_into_shards(spec, self.chunk)))
             for spec in self.specs()
         ]
 
     def cells_of_published_bases(self) -> list[SweepCell]:
-        """Return the cells of published bases, whether they are on this machine or not."""
+        """List the cells of published bases, whether they are on this machine or not."""
 
         cells = []
         for base in self.bases:
@@ -159,7 +159,7 @@ class SweepJob(BackgroundJob, kind="sweep"):
 
 
 def read(path: Path) -> Sweep:
-    """Return the sweep that a YAML or JSON file describes; BadInput says where it is wrong."""
+    """Read a sweep from YAML or JSON; BadInput says where it is wrong."""
 
     try:
         value = yaml.safe_load(path.read_text("utf-8"))
@@ -215,7 +215,7 @@ def _choices(kind: type[Settings], name: str, value: Any) -> list[Any]:
 
 
 def parse_values(text: str) -> list[Any]:
-    """Return values written with commas between them, as YAML reads them; BadInput if it cannot."""
+    """Parse values with commas between them, as YAML; BadInput if that fails."""
 
     try:
         parsed = yaml.safe_load(f"[{text}]")
@@ -227,12 +227,12 @@ def parse_values(text: str) -> list[Any]:
 
 
 def to_yaml(sweep: Sweep) -> str:
-    """Return the sweep as a file that `read` understands, without defaults."""
+    """Write the sweep as YAML that `read` understands, without defaults."""
 
     whole = sweep.model_dump(mode="json", exclude_defaults=True)
     return str(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100))
 
 
 def spec_label(spec: RunSpec) -> str:
-    """Return a cell in a few words."""
+    """Describe a cell in a few words."""
     return f"{spec.method} on {spec.task} with {spec.base}"

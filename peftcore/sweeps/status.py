@@ -1,4 +1,4 @@
-"""How the cells of a sweep stand, read from the runs themselves."""
+"""The state of a sweep's cells, read from the runs themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from peftcore.system.job_folder import JobState
 
 @dataclass(frozen=True)
 class ShardState:
-    """How a part of a cell stands."""
+    """The state of one shard."""
 
     spec: RunSpec
     state: JobState  # of its run; "queued" before there is one
@@ -27,7 +27,7 @@ class ShardState:
 
 @dataclass(frozen=True)
 class CellState:
-    """How a cell stands: its run, if it is there, and its parts."""
+    """The state of a cell: its run, if it is there, and its shards."""
 
     cell: SweepCell
     run: Run | None
@@ -35,17 +35,17 @@ class CellState:
 
     @property
     def done(self) -> bool:
-        """Whether the whole run is there."""
+        """True if the whole run is there."""
         return self.run is not None
 
     @property
     def failed(self) -> list[ShardState]:
-        """Parts that ended with an error."""
+        """Shards that ended with an error."""
         return [part for part in self.shards if part.state == "failed"]
 
 
 def cell_states(cells: Sequence[SweepCell], store: RunStore) -> list[CellState]:
-    """How each cell stands, read from the runs themselves."""
+    """Read the state of each cell from the runs themselves."""
     shards = seed_shards.shard_store(store)
     cell_states_found = []
     for cell in cells:
@@ -70,7 +70,7 @@ def _shard_state(spec: RunSpec, run: Run | None) -> ShardState:
 
 
 def status_table(states: Sequence[CellState]) -> list[dict[str, Any]]:
-    """Cells as a table: names, what was varied, how each stands."""
+    """Tabulate the cells: names, what was varied, state."""
     varied = _varied_settings([state.cell.spec for state in states])
     return [
         {
@@ -93,7 +93,7 @@ def _cell_state_name(state: CellState) -> str:
 
 
 def _varied_settings(specs: Sequence[RunSpec]) -> dict[str, str]:
-    """What tells cells of one base, task and method apart, in words."""
+    """Describe in words how cells of one base, task and method differ."""
     groups: dict[tuple[str, str, str], list[RunSpec]] = {}
     for spec in specs:
         groups.setdefault((spec.base, spec.task, spec.method), []).append(spec)

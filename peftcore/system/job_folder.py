@@ -1,9 +1,9 @@
-"""The folder of a job of any kind: its status, who is at it, its heartbeat, its stop, its log.
+"""The folder of a job of any kind: its status, process, heartbeat, stop and log.
 
 | file | holds |
 | --- | --- |
-| status.json | state, how much is done, and the process that is at it; replaced in one go |
-| lock | held by the process that works, for as long as it lives |
+| status.json | state, how much is done, and the process that works on it; replaced as a whole |
+| lock | locked by the process that works, for as long as it lives |
 | stop | empty; there when somebody asked the process to stop |
 | log.txt | what happened, with the traceback of a failure |
 
@@ -47,7 +47,7 @@ class JobFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How far a job is.  Times are epoch seconds; `seconds` is work done so far."""
+    """State and progress of a job.  Times are epoch seconds; `seconds` is work done so far."""
 
     state: JobState = "cancelled"  # of what was never begun as well
     phase: str = ""  # of a run that is running: one of PHASES
@@ -74,17 +74,17 @@ class JobStatus:
 
     @property
     def active(self) -> bool:
-        """Whether it waits or is being worked on."""
+        """Return whether it waits or is being worked on."""
         return self.state in ACTIVE_STATES
 
     @property
     def busy(self) -> bool:
-        """Whether a living process is at it, be it that it has only just begun."""
+        """Return whether a living process works on it, or has just begun to."""
         return self.state == "running" or (self.state == "queued" and self.process is not None)
 
     @property
     def resumable(self) -> bool:
-        """Whether it stopped short of its end and can go on from there."""
+        """Return whether it stopped before its end and can go on from there."""
         return self.state in ("lost", "cancelled", "failed")
 
     @property
@@ -99,7 +99,7 @@ class JobStatus:
 
 
 class JobFolder(Generic[StatusType]):
-    """What the folders of all kinds of jobs can do; those that ship with the project are fixed."""
+    """The folder of a job of any kind; those that ship with the project are fixed."""
 
     STATUS: ClassVar[Any] = JobStatus  # the type of its status
     folder: Path
@@ -111,7 +111,7 @@ class JobFolder(Generic[StatusType]):
 
     @property
     def fixed(self) -> bool:
-        """Whether it ships with the project and cannot be changed."""
+        """Return whether it ships with the project and cannot be changed."""
         raise NotImplementedError
 
     def refuse_if_fixed(self) -> None:
@@ -172,11 +172,11 @@ class JobFolder(Generic[StatusType]):
         (self.folder / "stop").unlink(missing_ok=True)
 
     def stop_requested(self) -> bool:
-        """Whether somebody asked the process to stop."""
+        """Return whether the process was asked to stop."""
         return (self.folder / "stop").exists()
 
     def log(self) -> str:
-        """What happened, one line each, with the traceback of a failure."""
+        """Read what happened, one line each, with the traceback of a failure."""
         path = self.folder / "log.txt"
         return path.read_text("utf-8", errors="replace") if path.is_file() else ""
 

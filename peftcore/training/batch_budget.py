@@ -1,9 +1,9 @@
-"""Says how much one pass of a base takes: tokens, by the room of the device, and so seeds.
+"""The size of one pass of a base, in tokens that the device has memory for, and so in seeds.
 
 Larger passes save overhead until they leave a processor's cache: with 16 seeds of tiny-t5, groups
-of 8 (some 4,000 tokens) took .6 of the processor time of one at a time, and all 16 no less
-(`bench growth --axis together`).  PEFTCORE_TOKENS overrides the number.  Results do not depend on
-it in single precision; in half precision by the noise of its rounding.
+of 8 (some 4,000 tokens) took .6 of the processor time of one at a time, and all 16 no less (`bench
+growth --axis together`). PEFTCORE_TOKENS overrides the number. Results do not depend on it in
+single precision; in half precision by the noise of its rounding.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BACKWARD_NUMBERS_PER_TOKEN = 40  # kept for the backward pass per layer and feat
 
 
 def token_budget(base: BaseModel) -> int:
-    """Return source tokens of one pass; BadInput if PEFTCORE_TOKENS is no whole number from 1."""
+    """Return the source tokens of one pass; BadInput if PEFTCORE_TOKENS is wrong."""
     if override := os.environ.get("PEFTCORE_TOKENS"):
         if not override.isdecimal() or int(override) < 1:
             raise BadInput(f"PEFTCORE_TOKENS must be a whole number from 1; got {override[:40]!r}")

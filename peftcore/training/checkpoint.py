@@ -1,6 +1,6 @@
-"""Writes and reads what a run learnt; it is read back only onto the weights it belongs to.
+"""Adapter files: written as a whole, and loaded only onto the weights they belong to.
 
-Tensors that are mostly exact zeros are stored as positions and values.
+Tensors that are mostly exact zeros are stored as indices and values.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | None = None) -> None:
-    """Write the trained tensors, with the base they belong to, replacing the file in one step.
+    """Write the trained tensors, with the base they belong to, replacing the file as a whole.
 
-    With a step it is a point of the training path, in half precision, not the run's result.
+    With a step it is an intermediate adapter, in half precision, not the run's result.
     """
     import os
 
@@ -46,7 +46,7 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
 
 
 def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return a tensor as it is stored: mostly exact zeros as positions and values of the rest."""
+    """Return a tensor as it is stored: a mostly zero one as indices and values."""
     flat = tensor.flatten()
     positions = flat.nonzero()[:, 0]
     if len(flat) - len(positions) <= 0.75 * len(flat):  # a position takes the room of two values
@@ -57,7 +57,7 @@ def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
 def _read_tensors(
     file: Any, shapes: dict[str, list[int]], run_id: str
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield every tensor of these shapes from an open file; BadInput if it has anything else."""
+    """Yield every tensor of these shapes from an open file; BadInput if it holds others."""
     import torch
 
     wrong = BadInput(f"the adapter of run {run_id} does not have the shapes its spec asks for")
@@ -88,9 +88,9 @@ def _read_tensors(
 
 
 def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedModel:
-    """Adapt the base by what a run learnt, or had learnt at a step of its training path.
+    """Load the adapted model of a run, at its end or at an intermediate step.
 
-    BadInput if it was learnt on another base, or if that step was not kept.
+    BadInput if it was trained on another base, or if that step was not kept.
     """
     from safetensors import safe_open
 

@@ -1,7 +1,7 @@
-"""Answers examples with trained members.
+"""Let trained members answer examples.
 
-All seeds answer the same examples, several seeds and examples in one forward pass; examples of
-similar length share a pass, so that little of it is padding.
+All seeds answer the same examples, several seeds and examples in one forward pass; rows of similar
+length share a pass.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from peftcore.training import batch_budget
 
 @dataclass(frozen=True)
 class PassControl:
-    """How many forward passes are carried out: in which precision, watched and stopped by whom."""
+    """The precision of forward passes, who gets their progress, and what may stop them."""
 
     autocast: torch.dtype | None = None  # None: single precision
     report: Callable[[int, int], None] = lambda done, of: None
@@ -33,7 +33,7 @@ class PassControl:
 def length_batches(
     batcher: ExampleBatcher, examples: Sequence[Example], copies: int, tokens: int
 ) -> Iterator[list[int]]:
-    """Yield positions of examples of similar length; `copies` of each group stay below `tokens`."""
+    """Yield positions of examples of similar length, as many as fit `tokens` in `copies`."""
     lengths = [len(batcher.tokenize(example).input_ids) for example in examples]
     group: list[int] = []
     for i in sorted(range(len(examples)), key=lambda i: lengths[i]):
@@ -54,9 +54,9 @@ def answer_examples(
     options: Evaluation,
     control: PassControl | None = None,
 ) -> list[list[Answer]]:
-    """Return each seed's answers, s lists of n, with the adapter at its centroid.
+    """Return each seed's answers (s, n), at the centroid unless coords (s, 1, v) are given.
 
-    InterruptedError, and no answers, if `control` asks to stop.
+    `stop` is called between passes; InterruptedError if it returns true.
     """
     control = control or PassControl()
     seeds, device = adapted.seeds, adapted.base.device
@@ -67,7 +67,7 @@ def answer_examples(
     cached_batcher = encoder_cache.choose_batcher(adapted, batcher, control.autocast)
 
     def texts(group: list[int]) -> list[str] | None:
-        """Return what the seeds answer to some examples; None if memory runs out."""
+        """Return the seeds' answers to some examples, None if memory runs out."""
         rows = [examples[i] for i in group]
         try:
             with torch.autocast(
@@ -125,7 +125,7 @@ def _texts(
 
 
 def examples_to_answer(task: Task, options: Evaluation) -> tuple[Example, ...]:
-    """Return the examples of the split, at most the limit, the same ones for every run."""
+    """Return the examples of the split, at most the limit, the same for every run."""
     rows = task.load(options.split)
     if options.limit >= len(rows):
         return tuple(rows)

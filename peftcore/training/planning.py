@@ -1,4 +1,4 @@
-"""Turns what is asked for into a spec that can run: names checked, defaults filled in.
+"""Build run specs from a user's choices: names checked, defaults filled in.
 
 `build_spec` needs no torch; `check_spec` and `estimate_cost` look at the base itself.
 """
@@ -34,9 +34,9 @@ def build_spec(
     evaluation: Settings | Mapping[str, Any] | None = None,
     start: str = "",
 ) -> RunSpec:
-    """Build a spec with every name checked and every default written out, so that equal is equal.
+    """Build a spec with every name checked and every default filled in.
 
-    A base that is in memory already goes by its name, whether or not it lies on this machine.
+    A base that is in memory already goes by its name, whether or not it is on this machine.
     """
     method_class, task_definition = METHODS[method], tasks.find_task(task)
     name, kind, image_world = _name_kind_world(base)
@@ -72,7 +72,7 @@ def build_spec(
 
 
 def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
-    """Return a base's name, kind and image world; of one on the hub only the name is known yet."""
+    """Return a base's name, kind and image world; of one on the hub only the name."""
     if not isinstance(base, str):
         return base.name, base.kind, str(getattr(base.model.config, "draws", ""))
     if isinstance(catalog.locate_base(base), str):
@@ -82,7 +82,7 @@ def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
 
 
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:
-    """Raise BadInput where a base that draws meets a task of text, or the other way round."""
+    """Raise BadInput where a base for images meets a task of text, or the reverse."""
     if image_world == task.image_world:
         return
     does = f"draws {image_world}" if image_world else "writes text"
@@ -120,10 +120,10 @@ def _make_settings(kind: type[S], values: Settings | Mapping[str, Any] | None) -
 def build_adapted(
     base: BaseModel, spec: RunSpec, device: str | None = None, *, fresh: bool = True
 ) -> AdaptedModel:
-    """Adapt a base as this spec says; on the device "meta" tensors have shapes only.
+    """Build the adapted model of a spec; on the device "meta" only shapes are made.
 
-    With `fresh` all is ready for training, for which a head looks at the first training examples;
-    without it a saved adapter is about to be filled in, and the data need not be there.
+    With `fresh` all is ready for training, for which a head reads the first training examples;
+    without it a saved adapter is loaded next, and the data need not be there.
     """
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.initializers import SeededInitializer
@@ -148,13 +148,13 @@ def build_adapted(
 
 
 def prompt_length(spec: RunSpec, base: BaseModel) -> int:
-    """Return the positions of the window that a soft prompt takes, 0 without one."""
+    """Return how many positions of the window a soft prompt takes."""
     method = METHODS[spec.method]
     return method.prompt_length(method.Config.make(spec.settings))
 
 
 def check_spec(spec: RunSpec, base: BaseModel) -> None:
-    """Raise BadInput if this run cannot work: too few examples, or text longer than the window."""
+    """Raise BadInput if this run cannot work: too few examples, or text beyond the window."""
     from peftcore.models.batching import ExampleBatcher
 
     task = tasks.find_task(spec.task)
@@ -166,7 +166,7 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will cost."""
+    """The expected cost of a run."""
 
     trainable: int  # by one seed, all its vertices and its head
     total: int  # of the base, and of one head where there is one
@@ -177,7 +177,7 @@ class Estimate:
 
 
 def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
-    """Count what one seed trains, with all vertices and heads; and parameters of base and head."""
+    """Return the numbers one seed trains, and the numbers in the base and a head."""
     adapted = build_adapted(base, spec, "meta")
     head = sum(
         adapted.tensors[n][0, 0].numel() for n in ("head", "head_bias") if n in adapted.tensors
@@ -186,7 +186,7 @@ def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
 
 
 def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
-    """Estimate a run: trainable numbers exactly, time from two trial steps, memory by counting."""
+    """Estimate a run: parameters exactly, time from two trial steps, memory by counting."""
     import time
 
     import torch

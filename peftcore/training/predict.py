@@ -1,4 +1,4 @@
-"""Answers typed text: by a finished run, or by the untouched base."""
+"""Answer texts that a user types: by a finished run, or by the untouched base."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIR_SEPARATOR = "||"  # between the two texts of a pair, for encoders
 
 
 def typed_example(text: str, task_parts: int = 2) -> Example:
-    """Make typed text an example without an answer; encoders may get a pair, split at ||."""
+    """Make a typed text an example; encoders may get a pair, split at ||."""
     if not text.strip():
         raise BadInput("there is nothing to answer: type a text first")
     parts = tuple(part.strip() for part in text.split(PAIR_SEPARATOR, task_parts - 1))
@@ -28,7 +28,7 @@ def typed_example(text: str, task_parts: int = 2) -> Example:
 def answer_texts(
     run: Run, adapted: AdaptedModel, texts: Sequence[str], *, seed_index: int = 0
 ) -> list[str]:
-    """Answer each text by one seed of a run, adapted by `checkpoint.load_adapter`."""
+    """Return one seed's answer to each text; `checkpoint.load_adapter` loads the model."""
     import torch
 
     from peftcore.models.batching import ExampleBatcher
@@ -46,7 +46,7 @@ def answer_texts(
 
 
 def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48) -> list[str]:
-    """Answer each text by the untouched base; BadInput for encoders, which write nothing."""
+    """Return the untouched base's continuation of each text; BadInput for encoders."""
     import torch
 
     from peftcore.models.batching import ExampleBatcher

@@ -40,7 +40,7 @@ def execute_run(
     report: Callable[[TrainingProgress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RunStatus:
-    """Bring a run to its end, or to where `stop` says; returns its status.
+    """Do a run to its end, or until `stop` returns true; return its status.
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
@@ -135,7 +135,7 @@ def _seed_summaries(seeds: Sequence[SeedState]) -> list[dict[str, Any]]:
 
 
 def _write_progress(run: Run, progress: TrainingProgress) -> None:
-    """Write the status, and a line of history for each seed where dev was evaluated."""
+    """Write the status at every report, and a line per seed at every validation."""
     left = "" if progress.seconds_left is None else f"about {progress.seconds_left:.0f} s left"
     seeds = _seed_summaries(progress.seeds)
     run.write_status(done=progress.step, seconds=progress.seconds, message=left, seeds=seeds)
@@ -159,7 +159,7 @@ def _write_progress(run: Run, progress: TrainingProgress) -> None:
 
 
 def _stochastic_validation(progress: TrainingProgress, index: int) -> dict[str, Any]:
-    """Return the losses of one seed that stochastic validation averaged, and its centroid's."""
+    """Return a seed's losses of stochastic validation, beside their mean."""
     if progress.copies is None or progress.centroid is None:
         return {}
     return {"dev_copies": progress.copies[index], "dev_centroid": progress.centroid[index]}
@@ -172,11 +172,11 @@ def _start_run(run: Run) -> Run:
 
 
 def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> None:
-    """Copy the values another run ended with into an adapter, where names and shapes agree.
+    """Copy the values that another run ended with, where names and shapes agree.
 
-    Seed i starts from the source's seed i, and begins again where the source has fewer.  Between
-    two methods effective values are copied: of a scaled prompt the product, not its factors.  What
-    the source lacks keeps its own initial value; BadInput if nothing agrees.
+    Seed i starts from the source's seed i, and begins again where the source has fewer. Between two
+    methods effective values count: a scaled prompt passes on the product, not its parts. What the
+    source lacks keeps its own initial value; BadInput if nothing agrees.
     """
     source_model = load_adapter(source, base)
     source_tensors = dict(source_model.tensors)
@@ -251,7 +251,7 @@ def _answer_test_examples(
 def answers_table(
     task: Task, rows: tuple[Example, ...], answers: list[Answer], seed: int
 ) -> pd.DataFrame:
-    """Return one seed's answers with the columns that runs keep, a row for each example."""
+    """Return one seed's answers with the columns that runs keep."""
     return pd.DataFrame(
         {
             "seed": seed,
@@ -275,7 +275,7 @@ def answers_table(
 
 
 def _manifest(task: Task, base: BaseModel, trainer: Trainer, trainable: int) -> dict[str, Any]:
-    """Return what produced the results: weights, data, precision, device and versions."""
+    """Return what produced the results."""
     return {
         "base": {
             "name": base.name,
@@ -293,7 +293,7 @@ def _manifest(task: Task, base: BaseModel, trainer: Trainer, trainable: int) -> 
 
 
 def path_stride(adapted: AdaptedModel, steps: int, every: int) -> int:
-    """Return which evaluations of dev keep an adapter: every n-th, so that all fit in PATH_BYTES.
+    """Return every how many validations an adapter is kept within PATH_BYTES; 0: none is.
 
     0 where not even three fit, since a path of fewer points shows nothing.
     """

@@ -41,7 +41,7 @@ HEAD_LEARNING_RATE = 2e-2  # learning rate of a classification head, whatever th
 
 @dataclass
 class SeedState:
-    """How far one seed is, and where it was best."""
+    """The progress of one seed, and its best step."""
 
     seed: int
     best_step: int = 0

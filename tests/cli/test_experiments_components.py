@@ -40,9 +40,9 @@ def test_a_grid_is_one_job_that_is_started_and_stopped(monkeypatch):
     assert printed(*GRID, "start", "--seeds", "2")["sweep"] == found["sweep"]
     assert launched == [found["sweep"]]
     (work,) = SweepJob.list_all()
-    work.write_status(state="working", process=vars(processes.current_process()), done=1, of=5)
-    said = call(*GRID, "stop", "--seeds", "2")
-    assert "1 of 5 runs trained" in said.stdout
+    work.write_status(state="running", process=vars(processes.current_process()), done=1, of=5)
+    stopped = call(*GRID, "stop", "--seeds", "2")
+    assert "1 of 5 runs trained" in stopped.stdout
     assert work.stop_requested()
 
 

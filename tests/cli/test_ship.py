@@ -48,7 +48,7 @@ def test_a_grid_ships_what_it_trained(home, tmp_path, monkeypatch):
         lambda job, engine, retry: trained.append(job.request),
     )
     found = printed("ship", "components", "kinds", "--seeds", "2", "--device", "cpu")
-    assert found["grid"] == shipped[0].kind == "kinds"
+    assert found["grid"] == shipped[0].name == "kinds"
     assert len(trained) == 1
     assert trained[0].episodes["seeds"] == 2
 

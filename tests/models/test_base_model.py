@@ -11,7 +11,7 @@ from peftcore.models.base_model import FusedGELU, load, restore_library_modules
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch):
+def model_folder(tmp_path, monkeypatch):
     """A folder of models of one's own with one random T5."""
     base = build_tiny("t5")
     base.model.save_pretrained(tmp_path / "mine")
@@ -20,7 +20,7 @@ def shelf(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(shelf):
+def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(model_folder):
     base = load("mine")
     assert not base.model.training
     assert not any(p.requires_grad for p in base.model.parameters())
@@ -28,13 +28,13 @@ def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(she
     assert base.fingerprint != build_tiny("t5", seed=1).fingerprint
 
 
-def test_pickled_weights_are_not_read(shelf):
+def test_pickled_weights_are_not_read(model_folder):
     import torch
 
-    (shelf / "mine" / "model.safetensors").unlink()
-    torch.save({}, shelf / "mine" / "pytorch_model.bin")
+    (model_folder / "mine" / "model.safetensors").unlink()
+    torch.save({}, model_folder / "mine" / "pytorch_model.bin")
     with pytest.raises(BadInput, match="cannot be loaded"):
-        load(str(shelf / "mine"))
+        load(str(model_folder / "mine"))
 
 
 def test_a_base_computes_what_the_library_does(tiny):

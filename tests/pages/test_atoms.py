@@ -256,9 +256,9 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
     from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
     run = atoms_run()
-    held = np.array([[0.0, 0.5], [0.25, -1.0]])
-    told = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), held) for site in SITES))
-    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: told)
+    stored = np.array([[0.0, 0.5], [0.25, -1.0]])
+    shown_text = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), stored) for site in SITES))
+    monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: shown_text)
     page = open_page("atoms", "Text")
     (chart,) = charts(page)
     assert chart["layout"]["xaxis"]["ticktext"][0] == "&lt;s&gt;"

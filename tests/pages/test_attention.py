@@ -123,7 +123,7 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     assert table["Before"].max() == 0
 
 
-def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, shelf):
+def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, models):
     page = open_page("attention")
     page.selectbox(key="attention.run").set_value("base:random-bert").run()
     page.segmented_control(key="attention.source").set_value("My own text").run()

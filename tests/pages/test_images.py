@@ -15,12 +15,12 @@ from peftcore.system import processes
 
 def test_methods_stand_side_by_side_with_their_scores():
     page = open_page("images", images__view="Methods")
-    told = words(page)
-    assert "10 new examples for training, and 20 old ones beside them" in told
-    assert "The base alone" in told
-    assert "New is the digit three, which pretraining left out" in told
-    assert "on old prompts, 5 seeds paired" in told
-    assert "draw a three" in told
+    shown_text = words(page)
+    assert "10 new examples for training, and 20 old ones beside them" in shown_text
+    assert "The base alone" in shown_text
+    assert "New is the digit three, which pretraining left out" in shown_text
+    assert "on old prompts, 5 seeds paired" in shown_text
+    assert "draw a three" in shown_text
     page.segmented_control(key="images.age").set_value("Old").run()
     assert "draw an eight" in words(sound(page))
 
@@ -58,8 +58,8 @@ def test_an_address_of_old_names_its_task_still():
 
 def test_a_view_of_atoms_says_which_task_has_none():
     page = open_page("images", images__view="Editing", images__task="pictures_digit_alone")
-    told = words(page).replace("\\", "")
-    assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in told
+    shown_text = words(page).replace("\\", "")
+    assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in shown_text
     assert page.segmented_control(key="images.task").value == "pictures_digit"
 
 

@@ -13,7 +13,7 @@ def alone(monkeypatch):
     """Nothing is loaded in the background, and no worker takes the job that waits."""
     monkeypatch.setenv("PEFTCORE_WARM", "0")
     monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
-    monkeypatch.setattr("app.training.run_panel.restart_missing_workers", lambda *_: 0)
+    monkeypatch.setattr("app.ui.job_panel.restart_missing_workers", lambda *_: 0)
 
 
 def test_toy_results_of_ones_own_can_be_chosen():

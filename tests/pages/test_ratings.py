@@ -88,9 +88,9 @@ def test_a_link_from_the_comparison_offers_just_the_runs_compared(no_demo_runs):
     asked = [first.id, last.id]
     page = open_page("compare", runs=",".join(asked))
     offered = [each.proto for each in page.get("page_link") if "rate these" in each.proto.label]
-    told = parse_qs(offered[0].query_string)
-    assert told == {"rate.view": ["New project"], "runs": [",".join(asked)]}
-    page = open_page("rate", **{name: values[0] for name, values in told.items()})
+    shown_text = parse_qs(offered[0].query_string)
+    assert shown_text == {"rate.view": ["New project"], "runs": [",".join(asked)]}
+    page = open_page("rate", **{name: values[0] for name, values in shown_text.items()})
     assert page.multiselect(key=f"rate.runs.{first.spec.task}").value == asked
 
 
@@ -187,8 +187,8 @@ def test_shortcomings_of_a_pair_are_those_of_the_one_that_lost(book):
         rating.submit_answer(book, who, shown.lease, shown.options[0], f"a {shown.lease}")
         texts = rating.read_screen(book, who, shown.lease).texts
         second = next(text.side for text in texts if text.explanation.startswith("other"))
-        said = rating.Judgement(verdict=second, shortcomings=("trivial",))
-        rating.submit_rating(book, who, shown.lease, said, f"r {shown.lease}")
+        answers = rating.Judgement(verdict=second, shortcomings=("trivial",))
+        rating.submit_rating(book, who, shown.lease, answers, f"r {shown.lease}")
     page = show_view(open_page("ratings", project=project.id), "ratings", "Verdicts")
     _, shortcomings = charts(page)
     assert shortcomings["layout"]["yaxis"]["ticktext"] == [rated.METHODS[0]]

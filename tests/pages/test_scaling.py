@@ -44,11 +44,11 @@ def asked(method, task="miniworld_nli", **settings):
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch, shelf, no_demo_runs):
+def alone(monkeypatch, models, no_demo_runs):
     """No demo runs, no worker, and nothing loaded in the background."""
     monkeypatch.setattr(cache, "imports_ready", lambda: True)
     monkeypatch.setattr(ablation_views, "ensure_worker", lambda **_: False)
-    monkeypatch.setenv("PEFTCORE_MODELS", str(shelf))
+    monkeypatch.setenv("PEFTCORE_MODELS", str(models))
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ def test_a_bundle_carries_the_whole_history(home, tmp_path):
     project(other, 2)  # so that numbers differ
     assert bundle.load_project(other, ME, lines) == made
     assert bundle.load_project(other, ME, lines) == made  # again: left as it is
-    told = rating.verdict_table(other, ME, made.id, history=True)
-    assert list(told["verdict"]) == ["yes", "no", "weak no"]
-    assert list(told["current"]) == [False, False, True]
+    table_here = rating.verdict_table(other, ME, made.id, history=True)
+    assert list(table_here["verdict"]) == ["yes", "no", "weak no"]
+    assert list(table_here["current"]) == [False, False, True]
     assert len(rating.origin_table(other, ME, made.id)) == 3
     with pytest.raises(rating.NotAllowed):
         rating.sign_in(other, f"{who.rater}.")

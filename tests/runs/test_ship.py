@@ -21,8 +21,8 @@ def contents(folder):
 
 @pytest.mark.parametrize("name", SHELVES)
 def test_a_shipped_run_ships_again_byte_by_byte(name, tmp_path):
-    shelf = paths.ASSETS / name
-    runs = RunStore(tmp_path / "none", shelf).all(include_studies=name == "study_runs")
+    folder_here = paths.ASSETS / name
+    runs = RunStore(tmp_path / "none", folder_here).all(include_studies=name == "study_runs")
     assert runs
     for run in runs:
         before = contents(run.folder)

@@ -17,7 +17,7 @@ def test_there_is_no_progress_bar_outside_a_terminal(capsys):
     with printing.progress_bar("lora") as report:
         report(progress)
     with printing.job_bar("atoms") as report:
-        report(JobStatus("working", 1, 2, "loss"))
+        report(JobStatus(state="running", done=1, of=2, message="loss"))
     with printing.count_bar("images") as report:
         report(1, 2)
     assert capsys.readouterr() == ("", "")

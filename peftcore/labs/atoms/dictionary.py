@@ -4,7 +4,7 @@ Only `atoms` (arXiv:2507.10855, reconstruction) has coefficients that depend on 
 multiplies an atom by a gain: 0 removes it, 1 leaves it, anything else scales what it adds; the
 coefficients of its own matrix stay as they are unless atoms compete (`rounds` above 1).
 
-Axes: s seeds, p points (rows of gains), m atoms of a site, a atoms in all (sites · m), site by site.
+Axes: s seeds, p points (rows of gains), m atoms of a site, a atoms in all, site by site.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class AtomsJob(BackgroundJob, kind="atoms"):
 
 @dataclass(frozen=True)
 class AtomSite:
-    """Where atoms sit, in words: "Decoder 2, cross query"; short: "D2 cross.q"."""
+    """The place of a matrix with atoms, in words: "Decoder 2, cross query"; short: "D2 cross.q"."""
 
     key: str
     stack: str

@@ -45,7 +45,7 @@ DTYPES: dict[str, torch.dtype] = {
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """How the two passes are made."""
+    """The options of the two passes."""
 
     single_layer: bool = True  # only the layer in question has the adapter
     shift_positions: bool = False  # the prefix moves the content's positions

@@ -158,7 +158,7 @@ class LabContext(Generic[J]):
 
 
 class JobOptions(TypedDict, total=False):
-    """How a job is carried out, without influence on its numbers; the fields of LabContext."""
+    """Options of carrying out a job that leave its numbers alone; the fields of LabContext."""
 
     device: str
     preloaded_base: BaseModel | None

@@ -329,7 +329,7 @@ def hessian_product(
 
 @dataclass(frozen=True)
 class CurveTraining:
-    """How the bend of a curve is trained."""
+    """The training of a curve's middle point."""
 
     steps: int
     learning_rate: float  # for the first half of the steps; then it falls to zero

@@ -156,7 +156,7 @@ def layer_gains(atom_dict: AtomDictionary) -> tuple[list[str], Tensor]:
 
 @dataclass(frozen=True)
 class AtomEffect:
-    """How one atom changes the probability of every level at every pixel while images are drawn."""
+    """One atom's change of the probability of every level at every pixel of generated images."""
 
     atom: int
     layer: int

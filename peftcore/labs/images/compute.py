@@ -313,7 +313,7 @@ def _generate_images(
 
 @dataclass(frozen=True)
 class _Pruned:
-    """What pruning draws and scores: a run's task, atoms, examples and precision."""
+    """The task, atoms, examples and precision with which pruning draws and scores."""
 
     task: ImageTask
     atom_dict: AtomDictionary

@@ -96,7 +96,7 @@ def _intervals(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Monotonicity:
-    """How steadily a metric rises with the atoms kept, on the mean over seeds.
+    """The monotonicity of a metric over the atoms kept, on the mean over seeds.
 
     The intervals are of 95 % by drawing seeds again (bootstrap).
     """

@@ -53,7 +53,7 @@ def build_ablation(
 
 
 def _variants_grid(spec: RunSpec) -> RunGrid:
-    """What is trained, what shares a scale, where the scale stands: one run for each."""
+    """Vary what is trained, what shares a scale, and where the scale is applied: one run each."""
     varied = {name for changes in VARIANTS.values() for name in changes}
     kept = {name: value for name, value in spec.settings.items() if name not in varied}
     variations = [Variation(FIXED_SCALE, {"method": PLAIN_METHOD})]

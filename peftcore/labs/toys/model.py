@@ -82,7 +82,7 @@ def init_prefix(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
 
 
 def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Draw rank-1 changes of both matrices of each layer's perceptron, (s, …), at first without effect."""
+    """Draw rank-1 changes (s, …) of both matrices of each layer's perceptron, without effect."""
     d, tensors = shape.width, {}
     rngs = _generators(seeds, 3)
     for layer in range(shape.layers):

@@ -39,7 +39,7 @@ def own_folder() -> Path:
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage reached.  exact_match: task → percent for each seed."""
+    """The result of one stage.  exact_match: task → percent for each seed."""
 
     key: str
     stage: dict[str, Any]

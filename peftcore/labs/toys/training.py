@@ -36,7 +36,7 @@ class TrainedStage:
 
 @dataclass(frozen=True)
 class StageControl:
-    """Where a stage is trained, what gets its reports, and what may stop it."""
+    """The device of a stage, who gets its reports, and what may stop it."""
 
     device: str = "cpu"
     report: Callable[[StageProgress], None] = lambda progress: None
@@ -45,7 +45,7 @@ class StageControl:
 
 @dataclass
 class StageProgress:
-    """How far a stage is."""
+    """Step, steps and losses of a stage so far."""
 
     stage: str
     step: int

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures import atoms_tables
+from app.theme import RunStyle
 
 FACTS = {"seeds": [0, 1], "read": 48, "n": 24, "split": "test", "data_hash": "00ff00ff11"}
 
@@ -42,7 +43,7 @@ def test_a_band_goes_there_and_back_where_there_are_limits():
     )
     figure = go.Figure()
     atoms_tables.add_line_with_band(
-        figure, [0, 1, 2], means, "#112233", "x", "dot", "circle", ".2f"
+        figure, [0, 1, 2], means, RunStyle("x", "#112233", "circle", "dot"), ".2f"
     )
     band, line = figure.data
     assert list(band.x) == [0, 2, 2, 0]

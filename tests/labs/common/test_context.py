@@ -24,7 +24,7 @@ def test_a_lab_writes_a_function_and_its_job_is_carried_out(job):
     status = run_job(LabContext, compute, job, report=statuses.append)
     assert (status.state, status.done, status.of) == ("done", 3, 3)
     assert [each.message for each in statuses] == ["Part 1", "Part 2", "Part 3"]
-    assert {each.state for each in statuses} == {"working"}
+    assert {each.state for each in statuses} == {"running"}
 
 
 def test_a_stop_is_obeyed_at_the_next_report_and_time_adds_up(job):
@@ -34,7 +34,7 @@ def test_a_stop_is_obeyed_at_the_next_report_and_time_adds_up(job):
         raise AssertionError("a stop was requested")
 
     first = run_job(LabContext, compute, job, stop=lambda: True)
-    assert (first.state, first.done) == ("stopped", 1)
+    assert (first.state, first.done) == ("cancelled", 1)
     assert LabContext(job).seconds_before == first.seconds
 
 

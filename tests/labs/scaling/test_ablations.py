@@ -59,7 +59,7 @@ def test_a_study_finds_the_runs_there_are_and_queues_the_rest_once(store):
     assert [run and run.id for run in found.runs] == [plain.id, mine.id, None, None, None, None]
     queue = Queue(store=store)
     jobs = found.queue(queue)
-    assert [job.spec.id for job in jobs] == [cell.spec.id for cell in found.startable]
+    assert [job.run_id for job in jobs] == [cell.spec.id for cell in found.startable]
     again = ablations.build_ablation("variants", mine.spec, store)
     assert not again.startable
     assert [run.status().state for run in again.unfinished] == ["queued"] * 4

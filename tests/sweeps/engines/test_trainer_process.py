@@ -64,5 +64,5 @@ def test_a_fault_of_ours_fails_the_shard_and_is_in_the_log(shard):
 
 def test_a_shard_that_is_asked_to_stop_says_so_and_keeps_its_checkpoint(shard):
     outcome = ShardTrainer("cpu", lambda *_: build_tiny("t5")).train_shard(shard, lambda: True)
-    assert outcome.state == "stopped"
+    assert outcome.state == "cancelled"
     assert RunStore(shard.store_folder).open(shard.spec.id).status().resumable

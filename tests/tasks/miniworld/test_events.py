@@ -57,8 +57,8 @@ def test_what_follows_keeps_every_content_word_or_a_kind_or_synonym_of_it(pairs)
     for pair in pairs:
         if pair.relation != "follows" or pair.story.split()[0] in world.VALUES["number"]:
             continue
-        said = set(pair.statement.split()) - {"a", "an", "some", "the", "there"}
-        missing = {w for w in said - set(pair.story.split())
+        sentences = set(pair.statement.split()) - {"a", "an", "some", "the", "there"}
+        missing = {w for w in sentences - set(pair.story.split())
                    if grammar.plural(w) not in pair.story.split()}  # fmt: skip
         kinds = {k for noun in world.NOUNS for k in world.kinds_of(noun)}
         named = kinds | {grammar.plural(k) for k in kinds}

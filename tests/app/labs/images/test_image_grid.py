@@ -20,11 +20,11 @@ def grid(notes, columns, across):
 
 
 def test_every_panel_has_its_name_its_note_and_its_pictures():
-    told = grid(NOTES, 2, 3).html()
-    assert "<b>LoRA</b><br>50 % match" in told
-    assert "<b>A &lt;b&gt;</b></figcaption>" in told
-    assert 'alt="Pictures drawn with LoRA: 50 % match"' in told
-    sources = re.findall(r'src="([^"]+)"', told)
+    html_here = grid(NOTES, 2, 3).html()
+    assert "<b>LoRA</b><br>50 % match" in html_here
+    assert "<b>A &lt;b&gt;</b></figcaption>" in html_here
+    assert 'alt="Pictures drawn with LoRA: 50 % match"' in html_here
+    sources = re.findall(r'src="([^"]+)"', html_here)
     assert sources == [
         figures.png_data_url(figures.tile_images("scenes", each, 2)) for each in PANELS.values()
     ]
