@@ -6,6 +6,7 @@ from support.old_workspace import EXPECTED, old, old_home  # noqa: F401
 from support.pages import MAIN, open_page, sound, words
 
 from app.ui.errors import log_file
+from app.ui.url_state import RENAMED_VIEWS
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,8 @@ def test_an_old_address_shows_what_it_did(link):
     assert sound(app), log_file().read_text() if log_file().exists() else app.exception
     assert [title.value for title in app.title] == link["titles"]
     chosen = app.session_state._state.filtered_state
-    assert {key: chosen.get(key) for key in link["state"]} == link["state"]
+    state = {key: RENAMED_VIEWS.get((key, value), value) for key, value in link["state"].items()}
+    assert {key: chosen.get(key) for key in state} == state
     assert "asks for" not in words(app)  # nothing in the address was refused
     # A toy experiment has its curves from its job, and was none then; its results are there.
     curves = query == {"toys.experiment": "01"}
