@@ -45,7 +45,9 @@ def test_an_old_address_shows_what_it_did(link):
     assert sound(app), log_file().read_text() if log_file().exists() else app.exception
     assert [title.value for title in app.title] == link["titles"]
     chosen = app.session_state._state.filtered_state
-    state = {key: RENAMED_VIEWS.get((key, value), value) for key, value in link["state"].items()}
+    state = link["state"] | {
+        key: new for (key, old), new in RENAMED_VIEWS.items() if link["state"].get(key) == old
+    }
     assert {key: chosen.get(key) for key in state} == state
     assert "asks for" not in words(app)  # nothing in the address was refused
     # A toy experiment has its curves from its job, and was none then; its results are there.
