@@ -3,7 +3,7 @@
 import pytest
 from support.runs import make_run, make_runs
 
-from app.compare.recent_results import latest_results, metric_title
+from app.compare.recent_results import latest_results
 from app.state import cache
 from peftcore.runs.store import RunStore
 
@@ -33,8 +33,3 @@ def test_runs_that_are_not_done_are_left_out_and_the_limit_holds():
     runs[0].write_status(state="cancelled")
     assert len(latest_results(10)) == len(runs) - 1
     assert len(latest_results(2)) == 2
-
-
-def test_a_measure_that_nobody_named_is_called_as_it_is():
-    assert metric_title("accuracy") == "Accuracy"
-    assert metric_title("of_my_own") == "of_my_own"

@@ -1,4 +1,4 @@
-"""The Images page, run in full without a browser, on the runs and figures that ship."""
+"""Scores of methods and of edited runs, on the runs and figures that ship."""
 
 import shutil
 from dataclasses import asdict
@@ -6,7 +6,6 @@ from dataclasses import asdict
 import pytest
 from support.pages import open_page, sound, words
 
-from app.labs.images import selection
 from peftcore.labs.images import results_store, summary
 from peftcore.labs.images.request import ImagesJob, ImagesRequest
 from peftcore.runs.store import RunStore
@@ -35,60 +34,6 @@ def test_editing_shows_what_was_measured_on_the_shipped_atoms():
     table = page.dataframe[-1].value
     assert len(table) == len(summary.ranked_orders(figure))
     assert "5 seeds" in words(page)
-
-
-def test_an_address_names_the_task_by_its_id():
-    page = open_page("images", images__view="Editing", images__task="pictures_style")
-    style = next(
-        r for r in results_store.finished_runs("pictures_style") if r.spec.method == "atoms"
-    )
-    assert page.selectbox[0].value == style.id
-    options = page.segmented_control(key=f"images.eye.{style.id}").options
-    assert "Facts that match the prompt" in options
-    page.segmented_control(key="images.view").set_value("Methods").run()
-    assert page.segmented_control(key="images.task").value == "pictures_style"
-
-
-def test_an_address_of_old_names_its_task_still():
-    page = open_page("images", images__view="Editing", images__weighed="pictures_concept")
-    assert page.segmented_control(key="images.task").value == "pictures_concept"
-    assert page.query_params["images.task"] == "pictures_concept"
-    assert "images.weighed" not in page.query_params
-
-
-def test_a_view_of_atoms_says_which_task_has_none():
-    page = open_page("images", images__view="Editing", images__task="pictures_digit_alone")
-    told = words(page).replace("\\", "")
-    assert "There are no atoms of “Unseen digit, nothing rehearsed” yet" in told
-    assert page.segmented_control(key="images.task").value == "pictures_digit"
-
-
-def test_every_view_asks_to_wait_before_it_loads_a_model():
-    for view in ("Fewer atoms", "Layers", "Single atoms", "Concept and style"):
-        page = open_page("images", images__view=view)
-        assert any(button.label == "Start now" for button in page.button), view
-
-
-def test_the_slider_draws_with_fewer_atoms():
-    page = open_page("images", images__view="Fewer atoms")
-    page.button(key="images.start").click().run()
-    sound(page)
-    line = page.dataframe[-1].value
-    assert list(line["Atoms kept"])[:3] == [0, 1, 2]
-    assert line["Pictures changed"].iloc[0] == 0
-    share = line["Match the prompt (%)"]
-    assert share.iloc[0] <= 20
-    assert share.iloc[-1] >= 70
-
-
-def test_words_the_base_does_not_know_are_refused_in_a_sentence():
-    page = open_page("images", images__view="Layers")
-    page.button(key="images.start").click().run()
-    page.selectbox(key="images.prompt.pictures_digit").set_value(selection.OWN_WORDS).run()
-    page.text_input(key="images.own.pictures_digit").set_value("draw a castle").run()
-    assert "does not know 'castle'" in words(sound(page)).replace("\\", "")
-    page.text_input(key="images.own.pictures_digit").set_value("draw a three five").run()
-    assert "Not judged: the prompt does not name just one digit" in words(sound(page))
 
 
 @pytest.fixture

@@ -1,21 +1,10 @@
-"""The Attention page, run in full without a browser."""
+"""Heads before and after an adapter, shown."""
 
 import pytest
+from support.attention_page import started
 from support.pages import charts, open_page, show_view, sound, words
 
 from app.labs.attention import views
-from peftcore.runs.store import RunStore
-
-
-def shipped(method):
-    """The id of the shipped run of a method on the entailment task, a single adapter per seed."""
-    return next(
-        run.id
-        for run in RunStore().all()
-        if run.demo
-        and (run.spec.method, run.spec.task, run.spec.base) == (method, "miniworld_nli", "tiny-t5")
-        and run.spec.population.vertices == 1
-    )
 
 
 @pytest.fixture
@@ -26,21 +15,10 @@ def models(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
 
 
-def started(**query):
-    return sound(open_page("attention", **query).button(key="attention.start").click().run())
-
-
 def tabled(page, chart):
     """A chart's numbers, which are made once somebody opens them."""
     page.session_state[f"{chart}.opened"] = True
     return sound(page.run()).dataframe[0].value
-
-
-def test_first_paint_offers_everything_and_records_nothing():
-    page = open_page("attention")
-    assert page.selectbox(key="attention.run").value == shipped("prefix_tuning")
-    assert "being loaded in the background" in words(page)
-    assert not charts(page)
 
 
 def test_a_shipped_prefix_is_shown_beside_its_text():
@@ -80,15 +58,6 @@ def test_learnt_positions_can_be_left_out():
     assert "<i>&lt;/s&gt;</i>" in ticks
 
 
-def test_two_runs_are_compared_on_the_union_of_their_positions():
-    prefix = shipped("prefix_tuning")
-    page = started(run=prefix)
-    page.selectbox(key=f"attention.against.{prefix}").set_value(shipped("prompt_tuning")).run()
-    page.segmented_control(key="attention.show").set_value("Change").run()
-    ticks = charts(sound(page))[1]["layout"]["xaxis"]["ticktext"]
-    assert {"<i>P1</i>", "<i>S1</i>"} <= set(ticks)
-
-
 def test_layer_and_head_are_chosen_by_number():
     page = started()
     page.number_input(key="attention.layer").set_value(3).run()
@@ -123,7 +92,7 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     assert table["Before"].max() == 0
 
 
-def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, shelf):
+def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, models):
     page = open_page("attention")
     page.selectbox(key="attention.run").set_value("base:random-bert").run()
     page.segmented_control(key="attention.source").set_value("My own text").run()
@@ -132,30 +101,6 @@ def test_an_untouched_encoder_reads_hostile_text_as_it_was_typed(no_demo_runs, s
     overview, head = charts(sound(page))
     assert "untouched" in overview["layout"]["title"]["text"]
     assert not any("<s" in label for label in head["layout"]["xaxis"]["ticktext"])
-
-
-def test_an_own_answer_is_said_to_be_one():
-    page = started()
-    reads = next(c for c in page.segmented_control if c.label == "The decoder reads")
-    sound(reads.set_value("Its own answer").run())
-    assert "greedy answer of Prefix tuning" in words(page)
-
-
-def test_text_too_long_to_be_seen_is_refused_with_a_way_out():
-    page = started()
-    page.segmented_control(key="attention.source").set_value("My own text").run()
-    page.text_area(key="attention.text").set_value("a dog and " * 100).run()
-    assert "measure whole data sets" in words(sound(page))
-
-
-def test_without_text_it_says_what_to_do(no_demo_runs):
-    page = open_page("attention")
-    page.segmented_control(key="attention.source").set_value("My own text").run()
-    assert "Type a text" in words(sound(page))
-
-
-def test_an_unknown_run_in_the_address_is_said():
-    assert "No run '000000000000'" in words(open_page("attention", run="000000000000"))
 
 
 def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():

@@ -1,35 +1,12 @@
-"""The Limits page, run in full without a browser, on the demo runs and on none."""
-
-import json
+"""What an adapter can and cannot change in attention, shown."""
 
 import pytest
-from support.pages import charts, open_page, sound, words
-
-from app.labs.limits import cache as limits_cache
-
-
-def opened():
-    return sound(open_page("limits").button(key="limits.start").click().run())
-
-
-def choose(page, key, value):
-    found = next(one for one in page.segmented_control if one.key.startswith(key))
-    sound(found.set_value(value).run())
+from support.limits_page import choose, opened
+from support.pages import charts, words
 
 
 def residuals(page):
     return [float(metric.value) for metric in page.metric]
-
-
-def test_without_runs_it_says_what_to_do_next(no_demo_runs):
-    assert "No adapter to look into yet" in words(open_page("limits"))
-
-
-def test_methods_without_effect_on_layers_are_not_offered():
-    methods = {run.spec.method for run in limits_cache.candidate_runs()}
-    assert {"prefix_tuning", "lora"} <= methods
-    assert not {"prompt_tuning", "spt", "linear_probe"} & methods
-    assert limits_cache.has_prefix(limits_cache.candidate_runs()[0])
 
 
 def test_a_trained_prefix_keeps_the_order_and_lora_does_not():
@@ -71,15 +48,3 @@ def test_every_view_draws(view):
     page = opened()
     choose(page, "limits.view", view)
     assert page.get("plotly_chart")
-
-
-def test_a_typed_text_is_shown_as_typed():
-    page = open_page("limits")
-    choose(page, "limits.source", "My own text")
-    page.text_input(key="limits.text").set_value("<s> the <b>cat</b> the cat").run()
-    assert "it reads the sign it starts with" in words(page)
-    page.text_input(key="limits.answer").set_value("yes </script>").run()
-    page.button(key="limits.start").click().run()
-    assert not page.exception
-    assert "Something went wrong" not in words(page)
-    assert "<b>cat" not in json.dumps(charts(page)[0])

@@ -1,4 +1,4 @@
-"""The Toys page, run in full without a browser: shipped results, a run, answers, capacity."""
+"""The Toys page: shipped results, a run, answers, capacity."""
 
 import json
 from dataclasses import asdict
@@ -6,9 +6,7 @@ from dataclasses import asdict
 import pytest
 from support.pages import charts, open_page, words
 
-from app.labs.toys import cache
 from peftcore.labs.toys import results
-from peftcore.labs.toys.recipes import find_recipe
 from peftcore.labs.toys.request import ToyJob, ToyRequest
 from peftcore.system import processes
 
@@ -29,40 +27,6 @@ def test_an_address_names_the_experiment(asked):
     page.segmented_control(key="toys.experiment").set_value("Capacity").run()
     assert page.query_params["toys.experiment"] == "Capacity"
     assert "The fixed network prints" in words(page)
-
-
-def test_what_is_shipped_supports_what_the_page_says():
-    rows = {
-        (row.adaptation, row.task): row
-        for row in results.result_rows(
-            results.shipped_folder(), find_recipe("01"), results.SHIPPED_SEEDS
-        )
-    }
-    assert len(rows["pretrained", "ascending"].seeds) == 5
-    assert rows["pretrained", "ascending"].mean >= 90
-    assert rows["fine-tuned: descending", "descending"].mean >= 90
-    assert rows["prefix: descending", "descending"].mean <= 2
-
-
-@pytest.mark.parametrize("number", ["02", "03", "04"])
-def test_every_experiment_is_shipped_whole_with_five_seeds(number):
-    rows = list(
-        results.result_rows(results.shipped_folder(), find_recipe(number), results.SHIPPED_SEEDS)
-    )
-    found = {(row.adaptation, row.task): row for row in rows}
-    assert {row.adaptation for row in rows} == {stage.name for stage in find_recipe(number).stages}
-    assert all(len(row.seeds) == 5 for row in rows)
-    if number == "02":  # what a prefix elicits is the skill it was made for
-        for task in ("ascending", "descending", "add1", "add2"):
-            own = found[f"prefix: {task}", task].mean
-            assert own > found["pretrained", task].mean + 30
-            others = [row.mean for row in rows if row.adaptation == f"prefix: {task}"]
-            assert sorted(others)[-2] < 6
-    if number == "04":  # equally many numbers
-        prefix, lora = (found[f"{w}: histogram", "histogram"] for w in ("prefix", "rank-1 LoRA"))
-        assert prefix.numbers == lora.numbers
-        assert prefix.high < prefix.constant < lora.low
-        assert found["rank-1 LoRA: ascending_add1", "ascending_add1"].mean > 90
 
 
 def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
@@ -130,18 +94,3 @@ def test_capacity_prints_what_was_typed():
     assert not page.exception
     page.text_input(key="toys.text").set_value("two words").run()
     assert "printable ASCII" in "".join(error.value for error in page.error)
-
-
-def test_own_results_stand_beside_the_shipped_ones():
-    assert [source.name for source in cache.result_sources("01")] == ["Shipped"]
-    chosen = find_recipe("01", "quick")
-    stored = results.read_result(
-        results.shipped_folder(), find_recipe("01"), find_recipe("01").stages[1], (0, 1, 2, 3, 4)
-    )
-    for seeds in ((0, 1), (2, 3)):
-        key = chosen.key(chosen.stages[1], seeds)
-        own = asdict(stored) | {"key": key, "seeds": list(seeds)}
-        (results.own_folder() / f"{key}.json").write_text(json.dumps(own))
-        names = [source.name for source in cache.result_sources("01")]
-        assert names[1] == "Yours, quick" + (", seeds 0 to 1" if len(names) > 2 else "")
-    assert len(names) == 3
