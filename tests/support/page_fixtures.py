@@ -3,6 +3,7 @@
 import pytest
 
 from app.state import cache
+from peftcore import paths
 from peftcore.runs.store import RunStore
 
 
@@ -15,3 +16,15 @@ def nothing_in_the_background(monkeypatch):
 def no_demo_runs(monkeypatch, tmp_path):
     """The only runs are those that a test makes."""
     monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+
+
+@pytest.fixture
+def no_demos(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "ASSETS", _assets_without_demos(tmp_path))
+
+
+def _assets_without_demos(folder):
+    for part in ("models", "logo.svg", "icon.svg"):
+        if (paths.ASSETS / part).exists():
+            (folder / part).symlink_to(paths.ASSETS / part)
+    return folder
