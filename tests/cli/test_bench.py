@@ -11,7 +11,5 @@ from peftcore.benchmarks.common import bench
 def test_every_file_of_a_benchmark_has_a_command():
     assert call("bench", "--help").exit_code == 0
     found = {command.callback.__module__ for command in bench.registered_commands}
-    files = (
-        f"{benchmarks.__name__}.{each.name}" for each in pkgutil.iter_modules(benchmarks.__path__)
-    )
-    assert found == {name for name in files if ".bench_" in name}
+    files = [each.name for each in pkgutil.iter_modules(benchmarks.__path__)]
+    assert {f"{benchmarks.__name__}.{name}" for name in files if name.startswith("bench_")} <= found
