@@ -40,7 +40,7 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     assert (preview["cells"], preview["parts"]) == (1, 2)
     assert preview["minutes"] > 0
     waiting = json.loads(call("sweep", "status").stdout)
-    assert (waiting["state"], waiting["cells"][0]["state"]) == ("stopped", "waiting")
+    assert (waiting["state"], waiting["cells"][0]["state"]) == ("cancelled", "queued")
     assert not SweepJob.list_all()
     done = call("sweep")
     assert done.exit_code == 0, done.output
