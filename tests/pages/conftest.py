@@ -1,17 +1,4 @@
 """What all tests of pages run under."""
 
-import pytest
-
-from app.state import cache
-from peftcore.runs.store import RunStore
-
-
-@pytest.fixture(autouse=True)
-def nothing_in_the_background(monkeypatch):
-    monkeypatch.setenv("PEFTCORE_WARM", "0")
-
-
-@pytest.fixture
-def no_demo_runs(monkeypatch, tmp_path):
-    """The only runs are those that a test makes."""
-    monkeypatch.setattr(cache, "run_store", lambda: RunStore(demo_folder=tmp_path))
+from support.page_fixtures import no_demo_runs, no_demos, nothing_in_the_background  # noqa: F401
+from support.rating_pages import book  # noqa: F401

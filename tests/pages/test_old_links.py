@@ -46,7 +46,7 @@ def test_an_old_address_shows_what_it_did(link):
     assert [title.value for title in app.title] == link["titles"]
     chosen = app.session_state._state.filtered_state
     state = link["state"] | {
-        key: new for (key, old), new in RENAMED_VIEWS.items() if link["state"].get(key) == old
+        key: new for (key, before), new in RENAMED_VIEWS.items() if link["state"].get(key) == before
     }
     assert {key: chosen.get(key) for key in state} == state
     assert "asks for" not in words(app)  # nothing in the address was refused

@@ -36,3 +36,13 @@ def refused(*arguments):
     line = done.stderr.strip().splitlines()
     assert len(line) == 1
     return line[0]
+
+
+def own_runs():
+    """What `runs` prints, less the runs that ship with the project."""
+    return [row for row in printed("runs") if not row["demo"]]
+
+
+def train(method, *more):
+    """Train a method for a few steps and return what the command prints."""
+    return printed("train", *RANDOM, "--method", method, *SHORT, *more)

@@ -127,3 +127,8 @@ def test_large_scales_are_read_with_fewer_digits():
     assert compare.value_format("bleu") == ".1f"
     assert compare.value_format("accuracy") == ".3f"
     assert compare.metric_axis_title("bleu") == "BLEU (0 to 100)"
+
+
+def test_a_measure_that_nobody_named_is_called_as_it_is():
+    assert compare.find_measure("accuracy").title == "Accuracy"
+    assert compare.find_measure("of_my_own").title == "of_my_own"

@@ -1,0 +1,38 @@
+"""Answers of several runs side by side."""
+
+from support.pages import html, open_page, words
+from support.runs import make_run, make_runs
+
+
+def test_answers_stand_side_by_side_and_are_filtered():
+    runs = make_runs(methods=("lora", "prompt_tuning"))
+    page = open_page("compare", "Answers")
+    first = runs[0].answers().iloc[0]
+    assert first["source"] in html(page).replace("&#x27;", "'")
+    assert "24 of 24 examples" in words(page)
+    page.segmented_control(key="compare.filter").set_value("Someone is wrong").run()
+    wrong = {
+        row["example"]
+        for run in runs
+        for _, row in run.answers().iterrows()
+        if row["seed"] == 0 and not row["correct"]
+    }
+    assert f"{len(wrong)} of 24 examples" in words(page)
+    page.selectbox(key="compare.seed").set_value(2).run()
+    assert "seed 2" in words(page)
+
+
+def test_answers_to_free_text_can_be_filtered_by_difference_only():
+    make_runs("miniworld_venues", ("lora", "spt"))
+    page = open_page("compare", "Answers")
+    assert list(page.segmented_control(key="compare.filter").options) == ["All", "Answers differ"]
+
+
+def test_hostile_answers_stay_text():
+    run = make_run("lora")
+    answers = run.answers()
+    answers["text"] = answers["source"] = "<script>alert(1)</script>"
+    run.write_answers(answers)
+    shown = html(open_page("compare", "Answers"))
+    assert "&lt;script&gt;" in shown.replace("<ins>", "").replace("</ins>", "")
+    assert "<script>" not in shown

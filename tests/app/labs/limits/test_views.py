@@ -1,0 +1,50 @@
+"""What an adapter can and cannot change in attention, shown."""
+
+import pytest
+from support.limits_page import choose, opened
+from support.pages import charts, words
+
+
+def residuals(page):
+    return [float(metric.value) for metric in page.metric]
+
+
+def test_a_trained_prefix_keeps_the_order_and_lora_does_not():
+    page = opened()
+    choose(page, "limits.place", "decoder")
+    text = words(page)
+    assert "Order of content unchanged" in text
+    assert "Content attention changed" in text
+    single, double, half = residuals(page)
+    assert double < 1e-12 < single < 1e-4 < half < 1
+    titles = [note["text"] for note in charts(page)[0]["layout"]["annotations"]]
+    assert titles[:3] == ["Before", "With the prefix", "Renormalised"]
+
+
+def test_in_the_whole_stack_a_deeper_layer_changes_and_the_page_says_why():
+    page = opened()
+    choose(page, "limits.layer", 1)
+    assert "Order of content unchanged" in words(page)
+    choose(page, "limits.inputs", "Whole stack")
+    assert "layers below, which have the prefix too" in words(page)
+
+
+def test_naive_positions_change_nothing_on_relative_ones():
+    page = opened()
+    choose(page, "limits.positions", "Naive")
+    assert "Positions make no difference here" in words(page)
+
+
+def test_one_prefix_position_moves_along_one_line():
+    page = opened()
+    page.slider[0].set_value(1).run()
+    choose(page, "limits.view", "Bias")
+    assert "along one line" in words(page)
+    assert "1 of 1 directions carry" in charts(page)[1]["layout"]["title"]["text"]
+
+
+@pytest.mark.parametrize("view", ["Share", "All layers"])
+def test_every_view_draws(view):
+    page = opened()
+    choose(page, "limits.view", view)
+    assert page.get("plotly_chart")

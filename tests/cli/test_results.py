@@ -1,0 +1,67 @@
+"""`list`, `runs`, `compare`, `answers` and `delete`."""
+
+import pytest
+from support.commands import call, own_runs, printed, refused, train
+from typer.testing import CliRunner
+
+from peftcore.cli import app
+
+
+def test_list_names_everything(models):
+    names = printed("list")
+    assert set(names) == {"methods", "tasks", "bases"}
+    assert {"prompt_tuning", "spt", "prefix_tuning", "lora"} <= set(names["methods"])
+    assert {"e2e_nlg", "esnli", "glue_qnli", "miniworld_nli"} <= set(names["tasks"])
+    assert "random-t5" in names["bases"]
+    assert "Scaled prompt tuning" in call("list").stdout
+
+
+def test_runs_are_listed_with_their_scores(three, trained):
+    rows = {row["run"]: row for row in printed("runs")}
+    assert set(three) <= set(rows)
+    row = rows[three[0]]
+    assert (row["state"], row["method"], row["step"]) == ("done", "lora", 3)
+    assert row["scores"] == trained[1]["scores"]
+    assert three[0] in call("runs").stdout
+
+
+def test_compare_shows_intervals_and_paired_differences(three):
+    lora, prompt, _ = three
+    found = printed("compare", lora, prompt)
+    assert found["metric"] == "accuracy"
+    assert {row["run"] for row in found["runs"]} == {lora, prompt}
+    assert {"mean", "low", "high", "n"} <= set(found["runs"][0])
+    assert [row["run"] for row in found["differences"]] == [prompt]
+    assert prompt in call("compare", lora, prompt).stdout
+
+
+def test_compare_takes_another_metric_and_refuses_an_unknown_one(three):
+    assert printed("compare", *three[:2], "--metric", "f1")["metric"] == "f1"
+    assert "did you mean 'accuracy'" in refused("compare", *three[:2], "--metric", "acuracy")
+
+
+def test_compare_refuses_unlike_runs_with_the_reason(three):
+    line = refused("compare", three[0], three[2])
+    assert "training examples" in line
+    assert "6 in" in line
+    assert "9 in" in line
+
+
+def test_answers_show_every_example_of_every_seed(three):
+    rows = printed("answers", three[0])
+    assert len(rows) == 2 * 3
+    assert {"seed", "source", "target", "text", "correct"} <= set(rows[0])
+    assert {row["seed"] for row in printed("answers", three[0], "--seed", "1")} == {1}
+    assert "no seed '7'" in refused("answers", three[0], "--seed", "7")
+
+
+def test_deleting_asks_first(models, home):
+    train("lora")
+    run = own_runs()[0]["run"]
+    assert CliRunner().invoke(app, ["delete", run], input="n\n").exit_code == 1
+    assert len(own_runs()) == 1
+
+
+@pytest.mark.parametrize("command", ["answers", "compare", "delete", "cancel", "resume"])
+def test_an_unknown_run_is_bad_input(home, command):
+    assert "no run 'abc'" in refused(command, "abc")

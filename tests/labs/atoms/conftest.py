@@ -1,0 +1,3 @@
+"""Trained runs of atoms."""
+
+from support.atom_runs import runs, workspace  # noqa: F401

@@ -1,0 +1,5 @@
+"""The Components page."""
+
+
+def figures(page):
+    return [metric.value for metric in page.metric]

@@ -1,0 +1,3 @@
+"""A base for sweeps."""
+
+from support.sweeps import mine  # noqa: F401

@@ -1,0 +1,62 @@
+"""Sweeps carried out: what is done when, and what survives failures and stops."""
+
+import pytest
+from support.sweeps import TINY, Here, carried
+
+from peftcore.runs.store import RunStore
+from peftcore.sweeps import seed_shards
+from peftcore.sweeps import status as sweep_status
+from peftcore.sweeps.spec import Sweep
+
+pytestmark = pytest.mark.usefixtures("mine")
+
+
+def test_a_sweep_is_done_part_by_part_and_goes_on_where_it_was_stopped():
+    asked, store = Sweep.make(TINY), RunStore()
+    first = Here(most=3)
+    assert carried(asked, first).state == "failed"  # an engine that gave up half-way
+    states = sweep_status.cell_states(asked.cells(), store)
+    assert [s.done for s in states] == [True, False, False]
+    second = Here()
+    status = carried(asked, second)
+    assert (status.state, status.done, status.of) == ("done", 6, 6)
+    assert not set(first.seen) & set(second.seen)
+    assert len(first.seen) + len(second.seen) == 6
+    whole = [s.run for s in sweep_status.cell_states(asked.cells(), store)]
+    assert {run.spec.id for run in whole} == {s.id for s in asked.specs()}
+    assert all(len(run.scores()["accuracy"]) == 3 for run in whole)
+    assert {run.id for run in store.all(include_demos=False)} == {run.id for run in whole}
+    third = Here()
+    assert carried(asked, third).state == "done"
+    assert third.seen == []
+    store.delete(whole[0].id)
+    assert carried(asked, third).state == "done"
+    assert third.seen == []  # its parts are there still
+    assert len(store.all(include_demos=False)) == 3
+
+
+def test_failed_parts_are_listed_left_alone_and_retried_alone():
+    asked = Sweep.make(TINY | {"methods": ["lora"]})
+    bad = asked.cells()[0].shards[1].id
+    status = carried(asked, Here([bad]))
+    assert status.state == "failed"
+    assert "1 parts failed" in status.message
+    assert "It broke." in status.message
+    again = Here()
+    assert carried(asked, again).state == "failed"
+    assert again.seen == []
+    assert carried(asked, again, retry=True).state == "done"
+    assert again.seen == [bad]
+
+
+def test_a_run_that_cannot_be_put_together_does_not_hold_up_the_others():
+    asked, store = Sweep.make(TINY), RunStore()
+    first = asked.cells()[0].shards[0]
+    carried(asked, Here(most=1))
+    part = seed_shards.shard_store(store).open(first.id)
+    part.write_manifest(part.manifest() | {"data_hash": "other"})
+    status = carried(asked, Here())
+    assert status.state == "failed"
+    assert "1 runs could not be put together" in status.message
+    assert "different data" in status.message
+    assert [s.done for s in sweep_status.cell_states(asked.cells(), store)] == [False, True, True]
