@@ -1,36 +1,10 @@
 """Benchmarks of training: the ways compute the same, and every ratio is told with its range."""
 
-import json
-
 import pytest
-from support.bases import build_tiny
-from typer.testing import CliRunner
-
-from peftcore.cli import app
-
-
-def saved(family, tmp_path, monkeypatch):
-    """A tiny base by the name of mine; the words that ask for it."""
-    base = build_tiny(family)
-    base.model.save_pretrained(tmp_path / "mine")
-    base.tokenizer.save_pretrained(tmp_path / "mine")
-    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
-    return ["--base", "mine", "--json"]
-
-
-@pytest.fixture
-def mine(tmp_path, monkeypatch):
-    return saved("t5", tmp_path, monkeypatch)
-
-
-def asked(*words):
-    done = CliRunner().invoke(app, ["bench", *words], catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.filterwarnings("ignore")  # the package still uses a name that is going away
-def test_one_pass_has_the_losses_of_its_own_loop_and_is_held_against_the_peft_package(mine):
+def test_one_pass_has_the_losses_of_its_own_loop_and_is_held_against_the_peft_package(mine, asked):
     few = ("--count", "2", "--steps", "2", "--rounds", "1", "--precision", "fp32")
     found = asked("seeds", *mine, "--method", "lora", *few)
     row = found["rows"][0]
@@ -44,7 +18,7 @@ def test_one_pass_has_the_losses_of_its_own_loop_and_is_held_against_the_peft_pa
     assert ways["processes"] == pytest.approx(ways["peft"], rel=1e-5)
 
 
-def test_a_step_is_held_against_its_floor_for_every_method(mine):
+def test_a_step_is_held_against_its_floor_for_every_method(mine, asked):
     rows = asked("step", *mine, "--count", "2", "--rounds", "2")["rows"]
     assert {"prompt_tuning", "lora", "atoms", "prefix simplex of 3", "sparsefit"} == {
         row["method"] for row in rows
