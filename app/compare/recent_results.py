@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from app.figures.compare import find_measure
 from app.state import cache
 from app.state.run_catalog import method_title
 from app.ui.widgets import format_metric
+from peftcore.metrics.scores import find_measure
 
 
 def latest_results(limit: int) -> pd.DataFrame:

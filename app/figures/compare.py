@@ -15,16 +15,11 @@ import plotly.graph_objects as go
 from app.figures.rows import empty_chart, label_rows
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import pareto
-from peftcore.metrics.scores import METRICS, MetricInfo
+from peftcore.metrics.scores import find_measure as find_measure
 
 ROW_HEIGHT = 58  # pixels of a run's row
 SEED_OFFSET = 0.19  # how far below the mean the single seeds stand, in rows
 SEED_STEP = 0.11  # how far equal seeds stand below one another
-
-
-def find_measure(metric: str) -> MetricInfo:
-    """Return a metric's title and direction; an unknown one keeps its name."""
-    return METRICS.get(metric) or MetricInfo(metric, 1, "")
 
 
 def metric_axis_title(metric: str) -> str:

@@ -18,7 +18,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy import special
-from statsmodels.stats.multitest import multipletests
 
 from peftcore.analysis.comparability import caveats as caveats
 
@@ -169,6 +168,8 @@ def holm_correction(ps: Sequence[float | None]) -> list[float | None]:
     known = [p for p in ps if p is not None and not math.isnan(p)]
     if not known:
         return [None] * len(ps)
+    from statsmodels.stats.multitest import multipletests  # takes a second to import
+
     corrected = iter(multipletests(known, method="holm")[1])
     return [None if p is None or math.isnan(p) else float(next(corrected)) for p in ps]
 

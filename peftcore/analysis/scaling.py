@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.spatial.distance import cdist
 
 Array = NDArray[np.floating]
 PERMUTATIONS = 999  # random exchanges behind an interval: p has steps of a thousandth
@@ -103,6 +102,8 @@ def _contrast(matrix: Array, sides: Array) -> float:
 
 def _distances(rows: Array) -> Array:
     """Return the distance of every pair (n, n), exactly zero between equal rows."""
+    from scipy.spatial.distance import cdist  # a tenth of a second to import
+
     return cdist(rows, rows)
 
 

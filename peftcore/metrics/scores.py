@@ -87,6 +87,11 @@ METRICS: dict[str, MetricInfo] = {
 }
 
 
+def find_measure(metric: str) -> MetricInfo:
+    """Return a metric's title and direction; an unknown one keeps its name."""
+    return METRICS.get(metric) or MetricInfo(metric, 1, "")
+
+
 def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:
     """Return the share of answers with the gold label; an unreadable answer is wrong."""
     return fmean(_labels_right(answers, gold))

@@ -15,6 +15,7 @@ from app import nav
 from app.state import cache
 from app.ui.errors import log_file
 from peftcore import paths
+from peftcore.adapters import component_map  # noqa: F401  (takes the place of assets at import)
 from peftcore.runs.store import RunStore
 
 NAMES = [entry.name for entry in nav.page_entries()]
