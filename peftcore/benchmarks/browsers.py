@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT_MS = 180_000  # milliseconds; longer than anything should take
 ACTS = {"answer": "answer → explanation painted", "judge": "rating → next item painted"}
 CLOCK_JS = """(box) => {
-  const seen = window.crowd = {times: [], began: 0, act: "", told: null};
+  const seen = window.crowd = {times: [], began: 0, act: "", resolve: null};
   addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || seen.began) return;
     seen.began = event.timeStamp;
@@ -35,12 +35,12 @@ CLOCK_JS = """(box) => {
     seen.began = 0;
     requestAnimationFrame(() => requestAnimationFrame(() => {
       seen.times.push([act, performance.now() - began]);
-      if (seen.told) seen.told();
+      if (seen.resolve) seen.resolve();
     }));
   }).observe(box, {childList: true});
 }"""
-PAINTED_JS = """(count) => new Promise((told) => {
-  if (window.crowd.times.length >= count) told(); else window.crowd.told = told;
+PAINTED_JS = """(count) => new Promise((resolve) => {
+  if (window.crowd.times.length >= count) resolve(); else window.crowd.resolve = resolve;
 })"""
 
 

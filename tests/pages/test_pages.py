@@ -137,6 +137,24 @@ for entry in nav.page_entries():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_home_loads_no_statistics(tmp_path):
+    """They take a second to import, which whoever starts the app would wait for."""
+    script = f"""
+import sys
+sys.path[:0] = [{str(paths.ROOT)!r}]
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({MAIN!r}, default_timeout=60).run()
+assert app.title
+print(sorted({{"scipy", "statsmodels", "torch"}} & set(sys.modules)))
+"""
+    environment = os.environ | {"PEFTCORE_WARM": "0", "PEFTCORE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == "[]"
+
+
 def test_pages_import_only_the_app_and_the_core():
     import ast
 

@@ -1,33 +1,11 @@
 import pytest
 import torch
-from support.bases import build_tiny
+from support.short_runs import small
 
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 from peftcore.training.checkpoint import load_adapter
-from peftcore.training.planning import build_spec
 from peftcore.training.run_training import execute_run, initialize_from_run
-
-SMALL = {"shots": 9, "dev": 6, "steps": 4, "batch": 3, "evaluate_every": 2, "precision": "fp32"}
-
-
-@pytest.fixture
-def own(tmp_path, monkeypatch):
-    """Random bases "mine" (T5), "reader" (BERT) and "stranger" (T5 with other weights)."""
-    for name, family, seed in (("mine", "t5", 0), ("reader", "bert", 0), ("stranger", "t5", 1)):
-        base = build_tiny(family, seed)
-        base.model.save_pretrained(tmp_path / name)
-        base.tokenizer.save_pretrained(tmp_path / name)
-    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
-
-
-def small(
-    base="mine", method="prefix_tuning", task="miniworld_nli", start="", vertices=1, **evaluation
-):
-    return build_spec(
-        base, task, method, None, {"seeds": 2, "vertices": vertices}, SMALL,
-        {"limit": 6, "max_new_tokens": 5} | evaluation, start,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("base", "task"), [("mine", "miniworld_nli"), ("reader", "miniworld_nli")])

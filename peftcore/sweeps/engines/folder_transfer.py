@@ -19,7 +19,7 @@ import numpy as np
 
 from peftcore.errors import BadInput
 
-FileContents = Mapping[str, Any]  # path inside the parcel → its bytes
+FileContents = Mapping[str, Any]  # path inside the snapshot → its bytes
 
 
 @dataclass(frozen=True)
