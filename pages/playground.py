@@ -11,7 +11,7 @@ st.title("Playground", anchor=False)
 
 def show() -> None:
     """Choose adapters, write or take a text, send it, read the answers side by side."""
-    finished_runs = run_catalog.finished_runs()
+    finished_runs = run_catalog.runs_with_base()
     if not finished_runs:
         widgets.empty_state(
             "No adapter has been trained yet",

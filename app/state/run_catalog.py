@@ -10,6 +10,7 @@ from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparability
 from peftcore.data.task import Task
 from peftcore.errors import BadInput
+from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 
@@ -40,6 +41,12 @@ def run_title(run: Run) -> str:
 def finished_runs() -> list[Run]:
     """Return every finished run, newest first."""
     return [run for run in cache.run_store().all() if run.status().state == "done"]
+
+
+def runs_with_base() -> list[Run]:
+    """Return every finished run whose base is on this machine, so that it can be asked anew."""
+    here = {name: catalog.is_at_hand(name) for name in {run.spec.base for run in finished_runs()}}
+    return [run for run in finished_runs() if here[run.spec.base]]
 
 
 def runs_with_adapter() -> list[Run]:

@@ -13,6 +13,7 @@ import streamlit as st
 from app.state import cache
 from app.ui import url_state, widgets
 from peftcore.errors import BadInput
+from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ def why_run_missing(needed: str) -> Callable[[str], str]:
             run = cache.run_store().open(requested)
         except BadInput as error:  # has the ids that are close
             return widgets.as_sentence(str(error))
+        if not catalog.is_at_hand(run.spec.base):
+            base = run.spec.base
+            return f"Run {run.id} rests on the base {base}, which is not on this machine."
         return f"Run {run.id} ({run.spec.method}, {run.status().state}) does not fit: {needed}."
 
     return explain

@@ -73,6 +73,15 @@ def locate_base(name: str) -> Path | str:
     raise unknown_name("base", name, known)
 
 
+def is_at_hand(name: str) -> bool:
+    """Return whether a base can be loaded: it is on this machine, or there is a hub to ask."""
+    try:
+        locate_base(name)
+    except BadInput:
+        return False
+    return True
+
+
 def describe_base(name: str) -> BaseInfo:
     """Describe a base on this machine from its files, without torch."""
     folder = locate_base(name)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pandas as pd
+
 from peftcore.errors import BadInput
-from peftcore.runs.store import Run, RunStore
+from peftcore.runs.store import EXAMPLE_TEXTS, Run, RunStore
+from peftcore.system import atomic_files
 
 ADAPTER_FILE = "adapter.safetensors"
 SHIPPED_FILES = (
@@ -15,7 +18,9 @@ SHIPPED_FILES = (
 )
 
 
-def ship(run: Run, into: Path, *, adapter: bool = False, path: bool = False) -> Run:
+def ship(
+    run: Run, into: Path, *, adapter: bool = False, path: bool = False, texts: bool = True
+) -> Run:
     """Copy a finished run into a folder of runs that ship, in place of what is there of it.
 
     adapter: with the trained adapter.  path: with the adapters at steps of the training, too.
@@ -32,4 +37,12 @@ def ship(run: Run, into: Path, *, adapter: bool = False, path: bool = False) -> 
                 shutil.copyfile(run.folder / name, target / name)
         if path and (run.folder / "path").is_dir():
             shutil.copytree(run.folder / "path", target / "path")
+        if not texts:
+            _drop_example_texts(target / "answers.parquet")
     return RunStore(into).open(run.id)
+
+
+def _drop_example_texts(answers: Path) -> None:
+    """Leave ids, labels and what the models wrote: the texts belong to others."""
+    table = pd.read_parquet(answers).drop(columns=list(EXAMPLE_TEXTS), errors="ignore")
+    atomic_files.replace_file(answers, table.to_parquet(index=False))

@@ -30,6 +30,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from peftcore import paths
+from peftcore.data.task import TASKS
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files
@@ -40,6 +41,7 @@ ANSWER_COLUMNS = [
     *("seed", "example", "source", "target", "references", "label"),
     *("text", "predicted", "explanation", "correct"),
 ]
+EXAMPLE_TEXTS = ("source", "target", "references")  # of the data, not of the run
 RUN_ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -115,6 +117,8 @@ class Run(JobFolder[RunStatus]):
         if not path.is_file():
             return pd.DataFrame(columns=ANSWER_COLUMNS)
         table = pd.read_parquet(path)
+        if not set(EXAMPLE_TEXTS) <= set(table.columns):
+            return _with_example_texts(table, self.spec)
         table["references"] = [list(texts) for texts in table["references"]]
         return table
 
@@ -166,7 +170,7 @@ class Run(JobFolder[RunStatus]):
 
 
 class RunStore:
-    """All runs of a folder, the demo runs, and the runs of shipped studies.
+    """All runs of a folder, the demo runs, those on a real base, and the runs of shipped studies.
 
     Runs of studies are found by id and by spec; lists name them only if asked, since they are many
     and alike.
@@ -177,6 +181,7 @@ class RunStore:
         self.folder = (folder or paths.workspace_folder() / "runs").resolve()
         self.demo_folder = (demo_folder or paths.ASSETS / "demo_runs").resolve()
         self.study_folder = self.demo_folder.with_name("study_runs")
+        self.real_folder = self.demo_folder.with_name("real_runs")
         self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
 
     def create(self, spec: RunSpec, include_demos: bool = True) -> Run:
@@ -210,8 +215,12 @@ class RunStore:
         raise BadInput(f"no run {run_id[:40]!r}; {hint}")
 
     def all(self, include_demos: bool = True, include_studies: bool = False) -> list[Run]:
-        """List every readable run, newest first; then demo runs, then those of studies."""
-        shipped = ((self.demo_folder, include_demos), (self.study_folder, include_studies))
+        """List every readable run, newest first; then those that ship: demo, real base, studies."""
+        shipped = (
+            (self.demo_folder, include_demos),
+            (self.real_folder, include_demos),
+            (self.study_folder, include_studies),
+        )
         runs_by_id: dict[str, Run] = {}
         for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
             runs = _runs_in(folder, folder != self.folder)
@@ -247,7 +256,7 @@ class RunStore:
             return None
         for folder in (
             self.folder,
-            *((self.demo_folder, self.study_folder) if include_demos else ()),
+            *((self.demo_folder, self.real_folder, self.study_folder) if include_demos else ()),
         ):
             run = _load_run(self._path(folder, run_id), folder != self.folder)
             if run:
@@ -267,6 +276,29 @@ TABLE_COLUMNS = [
     *("run", "base", "task", "method", "seed", "trainable", "seconds"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
+
+
+def _with_example_texts(answers: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
+    """Add the texts of the examples that were answered, from the data on this machine.
+
+    Runs on data that others own ship without them. Where the data are not at hand either, a
+    source says which example it is, and there is neither target nor reference.
+    """
+    try:
+        examples = {e.id: e for e in TASKS[spec.task]().load(spec.evaluation.split)}
+    except BadInput:
+        examples = {}
+    found = [examples.get(example) for example in answers["example"]]
+    missing = "({} {}: its text does not ship, and the data are not on this machine)"
+    texts = {
+        "source": [
+            e.source if e else missing.format(spec.task, example)
+            for e, example in zip(found, answers["example"], strict=True)
+        ],
+        "target": [e.target if e else "" for e in found],
+        "references": [list(e.references) if e else [] for e in found],
+    }
+    return answers.assign(**texts)[ANSWER_COLUMNS]
 
 
 def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:

@@ -58,3 +58,12 @@ def test_a_base_is_described_by_its_card_below_title_and_links(model_folders):
     text = "A [small](https://example.org) model\nof mine.\n\n```\nx\n```\n\nMore."
     (model_folders / "mine" / "README.md").write_text(front + title + text)
     assert catalog.describe_base("mine").note == "A small model of mine."
+
+
+def test_a_base_is_at_hand_if_it_lies_here_or_a_hub_can_be_asked(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert catalog.is_at_hand("tiny-t5")
+    assert not catalog.is_at_hand("someone/model")
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert catalog.is_at_hand("someone/model")
+    assert not catalog.is_at_hand("nothing-of-this-name")

@@ -1,12 +1,15 @@
 """Runs as they ship: which files, and that these are what they were."""
 
+import json
+
+import pandas as pd
 import pytest
 from support.runs import make_run
 
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES, ship
-from peftcore.runs.store import RunStore
+from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
 
 SHELVES = ("demo_runs", "study_runs", "component_runs", "sweep_runs", "pictures/runs")
 
@@ -53,3 +56,40 @@ def test_an_unfinished_run_does_not_ship(tmp_path):
     run.write_status(state="cancelled")
     with pytest.raises(BadInput, match="is cancelled"):
         ship(run, tmp_path)
+
+
+def test_texts_that_belong_to_others_stay_behind_and_come_back_from_the_data(tmp_path, monkeypatch):
+    folder = tmp_path / "data" / "comve"
+    folder.mkdir(parents=True)
+    rows = [
+        {"sent0": f"He drinks {n} cups", "sent1": f"He drinks {n} stones", "label": n % 2}
+        | {"explanation_1": f"{n} stones are solid"}
+        for n in range(8)
+    ]
+    (folder / "test.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    monkeypatch.setenv("PEFTCORE_DATA", str(folder.parent))
+    run = make_run("lora", "comve")
+    shipped = ship(run, tmp_path, texts=False)
+    stored = (shipped.folder / "answers.parquet").read_bytes()
+    gold = run.answers()
+    assert not any(text.encode() in stored for text in gold["source"])
+    pd.testing.assert_frame_equal(shipped.answers(), gold)
+    monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    alone = shipped.answers()
+    assert alone["source"].str.contains("its text does not ship").all()
+    assert all(references == [] for references in alone["references"])
+    pd.testing.assert_frame_equal(
+        alone.drop(columns=list(EXAMPLE_TEXTS)), gold.drop(columns=list(EXAMPLE_TEXTS))
+    )
+
+
+def test_runs_on_a_real_base_are_listed_after_the_demo_runs(tmp_path):
+    store = RunStore(tmp_path / "runs", tmp_path / "demo_runs")
+    for name, method in (("real_runs", "lora"), ("demo_runs", "spt")):
+        ship(make_run(method), tmp_path / name)
+    assert [run.spec.method for run in store.all()] == ["spt", "lora"]
+    assert all(run.demo for run in store.all())
+    real = store.all()[1]
+    assert store.open(real.id).folder.parent == store.real_folder
+    assert store.all(include_demos=False) == []

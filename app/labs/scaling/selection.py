@@ -38,7 +38,7 @@ class ScalingSubject:
 def candidate_runs() -> list[Run]:
     """Finished runs with soft tokens: scaled ones first, those that kept steps before others."""
     soft_prompt_runs = [
-        run for run in run_catalog.finished_runs() if readout.has_soft_prompt(run.spec.method)
+        run for run in run_catalog.runs_with_base() if readout.has_soft_prompt(run.spec.method)
     ]
     return sorted(
         soft_prompt_runs,

@@ -36,3 +36,9 @@ def test_the_newest_run_of_each_method_is_suggested():
     assert {run.id for run in run_catalog.suggest_runs(run_catalog.finished_runs())} == {
         run.id for run in runs
     }
+
+
+def test_a_run_whose_base_is_gone_is_listed_and_not_asked():
+    here, gone = make_run("lora"), make_run("lora", base="a-base-that-is-gone")
+    assert {run.id for run in run_catalog.finished_runs()} == {here.id, gone.id}
+    assert [run.id for run in run_catalog.runs_with_base()] == [here.id]
