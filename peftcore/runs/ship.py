@@ -19,7 +19,13 @@ SHIPPED_FILES = (
 
 
 def ship(
-    run: Run, into: Path, *, adapter: bool = False, path: bool = False, texts: bool = True
+    run: Run,
+    into: Path,
+    *,
+    adapter: bool = False,
+    path: bool = False,
+    texts: bool = True,
+    half: bool = False,
 ) -> Run:
     """Copy a finished run into a folder of runs that ship, in place of what is there of it.
 
@@ -37,9 +43,27 @@ def ship(
                 shutil.copyfile(run.folder / name, target / name)
         if path and (run.folder / "path").is_dir():
             shutil.copytree(run.folder / "path", target / "path")
+        if adapter and half:
+            _halve(target / ADAPTER_FILE)
         if not texts:
             _drop_example_texts(target / "answers.parquet")
     return RunStore(into).open(run.id)
+
+
+def _halve(adapter: Path) -> None:
+    """Store an adapter's numbers in half precision; loading brings them back to single."""
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save
+
+    with safe_open(adapter, "pt") as file:
+        note = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    halves = {
+        name: tensor.to(torch.float16) if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    atomic_files.replace_file(adapter, save(halves, metadata=note))
 
 
 def _drop_example_texts(answers: Path) -> None:

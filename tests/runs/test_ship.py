@@ -4,6 +4,9 @@ import json
 
 import pandas as pd
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from support.runs import make_run
 
 from peftcore import paths
@@ -93,3 +96,15 @@ def test_runs_on_a_real_base_are_listed_after_the_demo_runs(tmp_path):
     real = store.all()[1]
     assert store.open(real.id).folder.parent == store.real_folder
     assert store.all(include_demos=False) == []
+
+
+def test_an_adapter_ships_in_half_precision_with_its_note(tmp_path):
+    run, note = make_run(), {"peftcore": '{"fingerprint": "f0"}'}
+    tensors = {"a": torch.linspace(-3, 3, 50), "a#places": torch.arange(4)}
+    save_file(tensors, run.folder / ADAPTER_FILE, metadata=note)
+    shipped = ship(run, tmp_path, adapter=True, half=True).folder / ADAPTER_FILE
+    with safe_open(shipped, "pt") as file:
+        assert file.metadata() == note
+        assert torch.equal(file.get_tensor("a"), tensors["a"].half())
+        assert torch.equal(file.get_tensor("a#places"), tensors["a#places"])
+    assert torch.equal(load_file(run.folder / ADAPTER_FILE)["a"], tensors["a"])
