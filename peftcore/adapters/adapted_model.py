@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
+from peftcore.adapters import lower_layers
 from peftcore.adapters.base import Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
@@ -85,6 +86,11 @@ class AdaptedModel:
         for path in adapter.target_modules():
             self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
         adapter.edit_model(self.model)
+        self.first_touched = lower_layers.find_first_touched(adapter)
+        # Whether passes can begin at the first layer that is touched.
+        self.can_resume = lower_layers.make_skippable(
+            self.model, base.structure, self.first_touched
+        )
 
     def _output_hook(self, path: str) -> Any:
         """Return the forward hook that lets the adapter change this module's output."""
@@ -110,13 +116,7 @@ class AdaptedModel:
     @property
     def encoder_untouched(self) -> bool:
         """True if encoder states are the base's: nothing is injected in or before it."""
-        edited = type(self.adapter).edit_model is not Adapter.edit_model
-        changed = edited or self.adapter.injects == "prompt"
-        if self.base.kind == "decoder" or changed:
-            return False
-        with torch.no_grad():
-            names = [*self.effective_tensors(self.tensors), *self.adapter.target_modules()]
-        return all(name.rpartition(":")[2].startswith(("decoder.", "head")) for name in names)
+        return self.base.kind != "decoder" and self.first_touched.stack != "encoder"
 
     def with_tensors(self, effective: Mapping[str, Tensor]) -> AdaptedModel:
         """Return this model with other effective tensors (s, v, …) as its members.
@@ -192,12 +192,12 @@ class AdaptedModel:
             ACTIVE_MIXTURE.reset(reset_tokens[0])
             attention.ACTIVE_CONTEXT.reset(reset_tokens[1])
 
-    def model_inputs(self, batch: Batch, mix: MemberMixture) -> dict[str, Any]:
+    def model_inputs(self, batch: Batch, mix: MemberMixture | None = None) -> dict[str, Any]:
         """Return the arguments of the model: the batch, with soft tokens where there are any.
 
-        They stand in front, in encoders after the first token.
+        They stand in front, in encoders after the first token. Without a mixture there are none.
         """
-        soft = self.adapter.soft_tokens(mix, len(batch.input_ids))
+        soft = None if mix is None else self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
         inputs: dict[str, Any] = {"attention_mask": batch.attention_mask}
         if batch.encoder_states is not None:
@@ -237,24 +237,45 @@ class AdaptedModel:
         with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
             return self._logits(batch, mix), mix.costs
 
+    def states_below(self, batch: Batch) -> Tensor:
+        """Return the states (n, t, d) that enter the first touched layer, computed by the base."""
+
+        def run() -> None:
+            """Pass through the layers below; no adapter is active, none would be met."""
+            if self.first_touched.stack == "encoder" and self.base.kind == "encoder-decoder":
+                self.model.get_encoder()(batch.input_ids, attention_mask=batch.attention_mask)
+            else:
+                self._outputs(batch, self.model_inputs(batch))
+
+        return lower_layers.compute(self.first_touched.layer, run)
+
+    def _outputs(self, batch: Batch, inputs: dict[str, Any]) -> Any:
+        """Return what the model returns for its inputs: final states of encoders, else logits."""
+        if self.base.kind == "encoder":
+            known = inputs.get("encoder_outputs")
+            return self.model(**inputs) if known is None else known
+        assert batch.targets is not None, "logits need targets"
+        if self.base.kind == "encoder-decoder":
+            shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
+            return self.model(**inputs, decoder_input_ids=shifted, use_cache=False)
+        length = batch.targets.shape[1]
+        # Position t predicts t + 1, and soft tokens stand in front: count from the right.
+        return self.model(**inputs, use_cache=False, logits_to_keep=length + 1)
+
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
         inputs = self.model_inputs(batch, mix)
         mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
+        with lower_layers.resume(self.first_touched.layer, batch.lower_states):
+            outputs = self._outputs(batch, inputs)
         if self.base.kind == "encoder":
-            known = inputs.get("encoder_outputs")
-            states = (self.model(**inputs) if known is None else known).last_hidden_state
+            states = outputs.last_hidden_state
             extra = states.shape[1] - batch.input_ids.shape[1]
             states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
             read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs).float()
             read = (read - self.head_stats["head_mean"]) / self.head_stats["head_scale"]
             return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
-        assert batch.targets is not None, "logits need targets"
-        if self.base.kind == "encoder-decoder":
-            shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
-            return self.model(**inputs, decoder_input_ids=shifted, use_cache=False).logits
-        length = batch.targets.shape[1]
-        # Position t predicts t + 1, and soft tokens stand in front: count from the right.
-        return self.model(**inputs, use_cache=False, logits_to_keep=length + 1).logits[:, :-1]
+        logits: Tensor = outputs.logits
+        return logits if self.base.kind == "encoder-decoder" else logits[:, :-1]
 
     def losses(
         self,
@@ -309,7 +330,8 @@ class AdaptedModel:
         with self.active(coords, len(batch.input_ids), None) as (mix, _):
             inputs = self.model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask
-            out = self.model.generate(**inputs, **options)
+            with lower_layers.resume(self.first_touched.layer, batch.lower_states):
+                out = self.model.generate(**inputs, **options)
         seen = (
             batch.input_ids.shape[1] if "input_ids" in inputs and self.base.kind == "decoder" else 0
         )

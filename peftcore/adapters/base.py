@@ -13,7 +13,7 @@ head width, i inputs, o outputs.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from peftcore.errors import BadInput
@@ -135,6 +135,16 @@ class Adapter(ABC):
     def target_modules(self) -> list[str]:
         """List the paths of the modules whose output this method changes."""
         return []
+
+    def injection_paths(self) -> Sequence[str] | None:
+        """List the paths of the modules whose work this method changes; None: already the input.
+
+        The layers below the first of them are computed once for each example.
+        """
+        if self.injects in ("prompt", "prefix"):
+            return None
+        edited = type(self).edit_model is not Adapter.edit_model
+        return None if edited else self.target_modules()
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         """Return the changed output (n, t, o) of the module at `path` for input x (n, t, i)."""

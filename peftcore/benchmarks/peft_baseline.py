@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers.pytorch_utils import Conv1D
 
 from peftcore import tasks
 from peftcore.adapters.adapted_model import pool_states
@@ -31,11 +32,6 @@ PEFT_TASK_TYPES = {
     "encoder": "FEATURE_EXTRACTION",
 }
 METHODS = ("prompt_tuning", "prefix_tuning", "lora")
-LORA_MODULES: dict[str, Any] = {
-    "encoder-decoder": r"decoder\..*\.(q|v)",
-    "decoder": ["c_attn"],
-    "encoder": ["query", "value"],
-}
 
 
 @dataclass(frozen=True)
@@ -69,12 +65,14 @@ class PeftLoop:
 
         kind, settings = PEFT_TASK_TYPES[self.base.kind], self.spec.settings
         if self.spec.method == "lora":
+            # The very modules that our own adapter enters.
+            paths = planning.build_adapted(self.base, self.spec).adapter.target_modules()
             config: Any = peft.LoraConfig(
                 task_type=kind,
                 r=settings["rank"],
                 lora_alpha=settings["alpha"],
-                target_modules=LORA_MODULES[self.base.kind],
-                fan_in_fan_out=self.base.kind == "decoder",
+                target_modules=paths,
+                fan_in_fan_out=isinstance(model.get_submodule(paths[0]), Conv1D),
             )
         elif self.spec.method == "prefix_tuning":
             config = peft.PrefixTuningConfig(task_type=kind, num_virtual_tokens=settings["length"])
@@ -109,23 +107,27 @@ class PeftLoop:
 
     def train(self, episode: Episode, encoder: ExampleBatcher) -> TrainingCost:
         """Train the spec's steps on one seed's examples."""
-        t, last = self.spec.training, 0.0
+        last = 0.0
         wall, processor = time.perf_counter(), time.process_time()
-        for step in range(t.steps):
-            batch = encoder.batch(step_examples(episode.train, self.seed, step, t.batch))
-            device = self.base.device.type
-            with torch.autocast(
-                device, self.autocast_dtype, enabled=self.autocast_dtype is not None
-            ):
-                loss = self.loss(batch)
-            self.optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.trainable_parameters, t.clip)
-            for group in self.optimiser.param_groups:
-                group["lr"] = self.learning_rate * lr_multiplier(t, step)
-            self.optimiser.step()
-            last = loss.item()
+        for step in range(self.spec.training.steps):
+            last = self.train_step(step, episode, encoder)
         return TrainingCost(time.perf_counter() - wall, time.process_time() - processor, [last])
+
+    def train_step(self, step: int, episode: Episode, encoder: ExampleBatcher) -> float:
+        """Train one step of the spec on one seed's examples; return its loss."""
+        t = self.spec.training
+        batch = encoder.batch(step_examples(episode.train, self.seed, step, t.batch))
+        with torch.autocast(
+            self.base.device.type, self.autocast_dtype, enabled=self.autocast_dtype is not None
+        ):
+            loss = self.loss(batch)
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.trainable_parameters, t.clip)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * lr_multiplier(t, step)
+        self.optimiser.step()
+        return loss.item()
 
 
 def _learning_rate(base: BaseModel, spec: RunSpec) -> float:

@@ -18,7 +18,6 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +48,7 @@ class SparseAtoms(Adapter):
     # minilm, QNLI with 100 examples, one seed, 30 steps: dev loss .62, .62 and .68 at these rates.
     encoder_learning_rate = 0.005
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of sparse atoms."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
@@ -118,7 +117,7 @@ class SparseAtoms(Adapter):
     def matrices(self) -> list[TargetSlice]:
         """Target slices that get atoms."""
         return target_modules.select_target_slices(
-            self.base, self.config.components, self.config.stacks
+            self.base, self.config.components, self.config.stacks, self.config
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:

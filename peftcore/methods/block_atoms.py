@@ -18,7 +18,6 @@ from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +44,7 @@ class BlockAtoms(Adapter):
     learning_rate = 0.06
     encoder_learning_rate = 0.02  # dev loss on QNLI, minilm, 2 seeds: .54 .56 .68 at .005 .02 .08
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of block atoms."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
@@ -81,7 +80,7 @@ class BlockAtoms(Adapter):
     def matrices(self) -> list[TargetSlice]:
         """Target slices that change; BadInput if blocks of this size do not divide one of them."""
         targets = target_modules.select_target_slices(
-            self.base, self.config.components, self.config.stacks
+            self.base, self.config.components, self.config.stacks, self.config
         )
         k = self.config.block
         for part in targets:

@@ -15,7 +15,6 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +42,7 @@ class Bottleneck(Adapter):
     learning_rate = 0.02
     encoder_learning_rate = 0.005  # dev loss on QNLI, minilm, 2 seeds: .56 .58 .65 at .001 .005 .02
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of bottleneck adapters."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
@@ -75,7 +74,9 @@ class Bottleneck(Adapter):
     def matrices(self) -> list[TargetSlice]:
         """Target slices after which an adapter is placed."""
         names = [COMPONENTS[block] for block in self.config.behind]
-        return target_modules.select_target_slices(self.base, names, self.config.stacks)
+        return target_modules.select_target_slices(
+            self.base, names, self.config.stacks, self.config
+        )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """Create down (s, v, d, b), up (s, v, b, d) and their biases (s, v, 1, ·); up is zero."""

@@ -17,7 +17,6 @@ from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +45,7 @@ class IA3(Adapter):
     learning_rate = 0.05
     encoder_learning_rate = 0.03  # dev loss on QNLI, minilm, 2 seeds: .55 .55 .60 at .008 .03 .12
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of (IA)³."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"targets", "stacks"})
@@ -65,7 +64,7 @@ class IA3(Adapter):
         """Key and value slices that are scaled."""
         names = [name for t in self.config.targets for name in TARGET_COMPONENTS.get(t, ())]
         return (
-            target_modules.select_target_slices(self.base, names, self.config.stacks)
+            target_modules.select_target_slices(self.base, names, self.config.stacks, self.config)
             if names
             else []
         )
@@ -75,7 +74,8 @@ class IA3(Adapter):
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
-        inner = {block[0].path: block[0] for block in target_modules.ffn_slices_by_block(self.base)}
+        blocks = target_modules.ffn_slices_by_block(self.base)
+        inner = {b[0].path: b[0] for b in blocks if self.config.includes_layer(b[0].layer)}
         both, widths = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
@@ -88,8 +88,8 @@ class IA3(Adapter):
                     widths[path] = part.stop - part.start
         if not widths:
             raise BadInput(
-                f"{self.base.name} has no feed-forward whose inner activation could be scaled; "
-                "targets must name one of: keys, values"
+                f"{self.base.name} has no feed-forward whose inner activation could be scaled"
+                f"{self.config.layers_in_words()}; targets must name one of: keys, values"
             )
         return widths
 

@@ -12,7 +12,6 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Component, Stack
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +31,7 @@ class LoRA(Adapter):
     learning_rate = 0.005
     encoder_learning_rate = 0.002
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of LoRA."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset(
@@ -58,7 +57,7 @@ class LoRA(Adapter):
     def targets(self) -> list[TargetSlice]:
         """Return the target slices that get a product."""
         return target_modules.select_target_slices(
-            self.base, self.config.components, self.config.stacks
+            self.base, self.config.components, self.config.stacks, self.config
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:

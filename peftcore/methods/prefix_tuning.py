@@ -14,7 +14,7 @@ from pydantic import Field
 from peftcore.adapters.base import Adapter, register
 from peftcore.errors import BadInput
 from peftcore.models.architectures import AttentionKind
-from peftcore.settings import Settings
+from peftcore.models.target_modules import LayerRange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class PrefixTuning(Adapter):
     learning_rate = 0.05
     encoder_learning_rate = 0.01
 
-    class Config(Settings):
+    class Config(LayerRange):
         """Settings of prefix tuning."""
 
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"length", "places", "perceptron"})
@@ -80,15 +80,15 @@ class PrefixTuning(Adapter):
         blocks = [
             s
             for s in self.base.structure.attention_blocks
-            if s.attention_kind in self.config.places
+            if s.attention_kind in self.config.places and self.config.includes_layer(s.layer)
         ]
         if not blocks:
             have = ", ".join(
                 sorted({s.attention_kind for s in self.base.structure.attention_blocks})
             )
             raise BadInput(
-                f"{self.base.name} has no {' or '.join(self.config.places)} attention; "
-                f"places must name one of: {have}"
+                f"{self.base.name} has no {' or '.join(self.config.places)} attention"
+                f"{self.config.layers_in_words()}; places must name one of: {have}"
             )
         return blocks
 
@@ -139,6 +139,10 @@ class PrefixTuning(Adapter):
             for path in paths
             for index, kind in enumerate(("key", "value"))
         }
+
+    def injection_paths(self) -> list[str]:
+        """List the paths of the attention blocks that get a prefix."""
+        return [block.path for block in self.attention_blocks()]
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return keys and values (s, v, h, p, e), from the perceptron if there is one."""

@@ -16,7 +16,6 @@ from peftcore.adapters.base import Adapter, register
 from peftcore.models import target_modules
 from peftcore.models.structure import Stack
 from peftcore.models.target_modules import LinearComponent
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +40,7 @@ class VeRA(Adapter):
     # 5.13 at 0.01, 0.03, 0.1 and 0.3.
     learning_rate = 0.1
 
-    class Config(Settings):
+    class Config(target_modules.LayerRange):
         """Settings of VeRA."""
 
         rank: int = Field(64, ge=1, le=1024, description="Rank of the shared random product")
@@ -64,7 +63,7 @@ class VeRA(Adapter):
     def parts(self) -> list[TargetSlice]:
         """Target slices that get the product."""
         return target_modules.select_target_slices(
-            self.base, self.config.components, self.config.stacks
+            self.base, self.config.components, self.config.stacks, self.config
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:

@@ -32,11 +32,18 @@ class Batch:
     targets: Tensor | None = None  # (n, t')
     class_labels: Tensor | None = None  # (n,) label numbers, for encoders
     encoder_states: Tensor | None = None  # (n, t, d) where they are known beforehand
+    # (n, t, d) or (n, t', d) that enter the first layer an adapter touches, where known
+    lower_states: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Move all tensors (n, …) to a device."""
         moved = {k: v.to(device) for k, v in vars(self).items() if v is not None}
         return Batch(**moved)
+
+    def rows(self, picked: Sequence[int]) -> Batch:
+        """Return the batch of some of its rows, in this order and with the same padding."""
+        fields = {k: v for k, v in vars(self).items() if v is not None}
+        return Batch(**{k: v[list(picked)] for k, v in fields.items()})
 
     def repeated(self, times: int) -> Batch:
         """Repeat the whole batch (n, …) so many times along its rows."""

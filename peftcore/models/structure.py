@@ -38,6 +38,13 @@ class TargetSlice:
     start: int
     stop: int
 
+    @property
+    def layer(self) -> int:
+        """Number of its layer in the stack, counted from 0."""
+        number = re.search(r"\.(\d+)\.", self.path)
+        assert number, "target slices lie in layers"
+        return int(number[1])
+
 
 @dataclass(frozen=True)
 class Weight:

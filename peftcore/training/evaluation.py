@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import torch
 
-from peftcore.adapters import encoder_cache
+from peftcore.adapters import frozen_states
 from peftcore.adapters.adapted_model import AdaptedModel
-from peftcore.adapters.encoder_cache import CachedEncoderBatcher
+from peftcore.adapters.frozen_states import FrozenStateBatcher
 from peftcore.data.task import Answer, Example, Task
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import Evaluation
@@ -64,7 +64,7 @@ def answer_examples(
     concurrent_passes = thread_pool.thread_count(device)
     budget = batch_budget.token_budget(adapted.base) // options.beams  # each beam is a row
     waiting = list(length_batches(batcher, examples, seeds, budget))
-    cached_batcher = encoder_cache.choose_batcher(adapted, batcher, control.autocast)
+    cached_batcher = frozen_states.choose_batcher(adapted, batcher, control.autocast)
 
     def texts(group: list[int]) -> list[str] | None:
         """Return the seeds' answers to some examples, None if memory runs out."""
@@ -102,7 +102,7 @@ def _texts(
     adapted: AdaptedModel,
     task: Task,
     rows: Sequence[Example],
-    batcher: ExampleBatcher | CachedEncoderBatcher,
+    batcher: ExampleBatcher | FrozenStateBatcher,
     options: Evaluation,
 ) -> list[str]:
     """Return the answer of each row as text, the likeliest label for encoders."""

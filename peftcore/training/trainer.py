@@ -27,7 +27,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from peftcore.adapters import encoder_cache
+from peftcore.adapters import frozen_states
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.data.task import Episode, Example
@@ -149,7 +149,7 @@ class Trainer:
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
-        self._cached_batcher = encoder_cache.choose_batcher(adapted, batcher, self.autocast)
+        self._cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last evaluation of dev
         self.centroid: list[float] | None = None
         self._learning_rates = self._base_learning_rates()

@@ -41,3 +41,20 @@ def test_the_last_matrix_of_a_block_writes_to_the_residual_stream(tiny, family, 
     last = [part.path.rpartition(".")[2] for part in target_modules.ffn_output_slices(base)]
     assert set(last) == {name}
     assert len(last) == len(target_modules.ffn_slices_by_block(base))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"), [(0, None, [0, 1]), (1, None, [1]), (0, 0, [0])]
+)
+def test_a_range_of_layers_keeps_the_parts_within(tiny, first, last, found):
+    layers = target_modules.LayerRange(first_layer=first, last_layer=last)
+    parts = target_modules.select_target_slices(
+        tiny("llama"), ["attention.query"], ["decoder"], layers
+    )
+    assert [part.layer for part in parts] == found
+
+
+def test_layers_a_base_does_not_have_are_refused_with_how_many_it_has(tiny):
+    layers = target_modules.LayerRange(first_layer=7)
+    with pytest.raises(BadInput, match=r"from layer 7 on; it has 2 layers"):
+        target_modules.select_target_slices(tiny("llama"), ["attention.query"], ["decoder"], layers)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from peftcore.adapters import encoder_cache
+from peftcore.adapters import frozen_states
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.simplex_points import random_points
 from peftcore.analysis.simplex import bezier_weights
@@ -182,8 +182,8 @@ class PointEvaluator:
     def set_precision(self, autocast: torch.dtype | None) -> None:
         """Compute in this precision from now on."""
         self.autocast = autocast
-        # States of an encoder that runs once were computed in the old precision: drop them.
-        self._cached_batcher = encoder_cache.choose_batcher(self.span, self.batcher, autocast)
+        # States that are kept were computed in the old precision: drop them.
+        self._cached_batcher = frozen_states.choose_batcher(self.span, self.batcher, autocast)
         self._passes: dict[int, list[tuple[list[int], Batch]]] = {}
 
     def _block_size(self) -> int:
@@ -358,7 +358,7 @@ def train_bezier_curve(
         [bend[name].requires_grad_() for name in span.trainable_tensors], lr=training.learning_rate
     )
     rng = torch.Generator().manual_seed(training.seed_number)
-    cached_batcher = encoder_cache.choose_batcher(span, batcher, training.autocast)
+    cached_batcher = frozen_states.choose_batcher(span, batcher, training.autocast)
 
     def curve() -> AdaptedModel:
         return span.with_tensors(

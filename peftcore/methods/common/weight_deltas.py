@@ -52,6 +52,10 @@ class ChosenWeights(Adapter):
         """List every module that computes with a chosen weight."""
         return [path for path in self._weights_by_module if not path.endswith(RELATIVE_BIAS)]
 
+    def injection_paths(self) -> list[str]:
+        """List every module that computes with a chosen weight, T5's position bias among them."""
+        return list(self._weights_by_module)
+
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return the differences, and those of matrices also as (s, v, i, o)."""
         result = {f"delta:{w.key}": tensors[f"delta:{w.key}"] for w in self.chosen_weights}
