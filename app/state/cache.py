@@ -97,6 +97,13 @@ def list_bases() -> list[BaseInfo]:
     )
 
 
+def unusable_bases() -> dict[str, str]:
+    """Return name → why not, for folders of one's own that cannot be used as bases."""
+    from peftcore.models import catalog
+
+    return catalog.unusable_bases()
+
+
 def _ships_with_app(info: BaseInfo) -> bool:
     return (paths.ASSETS / "models" / info.name).is_dir()
 

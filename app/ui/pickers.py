@@ -43,7 +43,10 @@ def pick_base(key: str) -> BaseInfo:
             "there is no base model: assets/models is empty and PEFTCORE_MODELS names none"
         )
     change = url_state.sync_with_url("Base model", key, list(known))
-    return known[st.selectbox("Base model", list(known), key=key, on_change=change)]
+    chosen = st.selectbox("Base model", list(known), key=key, on_change=change)
+    for reason in cache.unusable_bases().values():
+        st.caption(widgets.escape_markdown(f"Not offered: {reason}"))
+    return known[chosen]
 
 
 def pick_run(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def list_bases() -> pd.DataFrame:
     """List the base models on this machine: kind, family, parameters, width, layers, window, note.
 
+    Folders that cannot be used are left out; `peftcore list` names them with the reason.
+
     >>> import peftcore
     >>> peftcore.list_bases().loc["tiny-t5", "kind"]
     'encoder-decoder'

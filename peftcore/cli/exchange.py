@@ -68,9 +68,11 @@ def import_folder(
         "method": run.spec.method,
         "settings": run.spec.settings,
         "trainable": run.status().trainable,
+        "notes": run.manifest()["imported"].get("notes", []),
     }
     say = f"run {run.id}: {run.spec.method} for {base}, imported without scores"
-    printing.print_result(value, as_json, lambda: iter([say]))
+    notes = [f"note: {note}" for note in value["notes"]]
+    printing.print_result(value, as_json, lambda: iter([say, *notes]))
 
 
 @app.command()

@@ -24,6 +24,7 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
     """List methods, tasks and base models, by name."""
     options.use_data(data)
     value = {"methods": list(METHODS), "tasks": tasks.task_names(), "bases": catalog.base_names()}
+    unusable = catalog.unusable_bases()
 
     def lines() -> Iterator[str]:
         titles = {
@@ -34,8 +35,11 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
         for kind, named in titles.items():
             yield f"{kind}:"
             yield from (f"  {name:24} {title[:70]}".rstrip() for name, title in named.items())
+        if unusable:
+            yield "folders that are no usable base:"
+            yield from (f"  {reason}" for reason in unusable.values())
 
-    printing.print_result(value, as_json, lines)
+    printing.print_result({**value, "unusable": unusable}, as_json, lines)
 
 
 @app.command()

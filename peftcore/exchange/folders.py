@@ -11,6 +11,7 @@ import hashlib
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,7 @@ from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput, unknown_name
 from peftcore.exchange import merge, peft_export, peft_import
+from peftcore.models import plain_text
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files, safetensors_files
@@ -73,7 +75,7 @@ def export_merged(run: Run, seed: int, folder: Path, base: BaseModel | None = No
     note = _origin_note(run, seed, adapted.base)
     target = new_folder(folder)
     model.save_pretrained(target)
-    adapted.base.tokenizer.save_pretrained(target)
+    plain_text.with_special_words(adapted.base.tokenizer).save_pretrained(target)
     notes = _write_head(adapted, index, run, target, note)
     atomic_files.replace_file(
         target / "README.md", _readme(run, seed, adapted.base, notes).encode()
@@ -164,6 +166,15 @@ def _readme(run: Run, seed: int, base: BaseModel, notes: list[str]) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+@dataclass(frozen=True)
+class ImportSource:
+    """A folder of the peft package, its configuration, and notes on how it was read."""
+
+    folder: Path
+    config: dict[str, Any]
+    notes: tuple[str, ...]
+
+
 def import_peft(
     folder: Path,
     base: BaseModel | str,
@@ -192,7 +203,8 @@ def import_peft(
     spec = _minimal_spec(imported.method, imported.settings, base.name, task)
     adapted = planning.build_adapted(base, spec, fresh=False)
     _copy_into_adapter(adapted, imported.tensors, source_folder, task_info.labels)
-    return _store_imported_run(spec, adapted, base, source_folder, config, store or RunStore())
+    source = ImportSource(source_folder, config, imported.notes)
+    return _store_imported_run(spec, adapted, base, source, store or RunStore())
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -265,11 +277,11 @@ def _store_imported_run(
     spec: RunSpec,
     adapted: AdaptedModel,
     base: BaseModel,
-    folder: Path,
-    config: dict[str, Any],
+    source: ImportSource,
     store: RunStore,
 ) -> Run:
     """Store an import as a run, named by a hash of what was imported: its spec says too little."""
+    folder, config = source.folder, source.config
     digest = hashlib.sha256(spec.canonical().encode())
     digest.update((folder / WEIGHTS).read_bytes())
     digest.update(json.dumps(config, sort_keys=True).encode())
@@ -292,16 +304,19 @@ def _store_imported_run(
                 "type": str(config.get("peft_type"))[:40],
                 "base_in_file": str(config.get("base_model_name_or_path"))[:200],
                 "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+                "notes": list(source.notes),
             },
         }
     )
     run.append_log(f"Imported from a folder of the peft package called {folder.name[:80]}")
+    for note in source.notes:
+        run.append_log(f"Note: {note}")
     run.write_status(
         state="done",
         done=spec.training.steps,
         of=spec.training.steps,
         trainable=sum(t[0].numel() for t in adapted.tensors.values()),
-        message="Imported; trained elsewhere, and how is not known",
+        message="; ".join(("Imported; trained elsewhere, and how is not known", *source.notes)),
         started=time.time(),
     )
     text = json.dumps(spec.model_dump(mode="json"), indent=1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from peftcore.errors import BadInput
+from peftcore.exchange import lora_start
+from peftcore.exchange.module_patterns import product_scale
 from peftcore.exchange.peft_export import (
     TASK_TYPES,
     check_prefix_expressible,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from peftcore.models.structure import TargetSlice
 
 
+PEFT_RELEASE = "0.21"
+
+
 @dataclass(frozen=True)
 class ImportedAdapter:
     """One of our methods with its settings, and tensors without seed and vertex axes."""
@@ -33,6 +38,7 @@ class ImportedAdapter:
     method: str
     settings: dict[str, Any]
     tensors: dict[str, Tensor]
+    notes: tuple[str, ...] = ()  # what whoever imports it should know
 
 
 def read(
@@ -130,22 +136,27 @@ IGNORED_CONFIG_KEYS = {  # what describes the file, or only matters while traini
     *("loftq_config", "eva_config", "corda_config", "ensure_weight_tying", "megatron_core"),
     *("runtime_config", "qalora_group_size", "lora_ga_config"),
 }
+UNSUPPORTED_CONFIG_KEYS = {  # other settings of the release; what is set changes the product
+    *("use_dora", "use_qalora", "use_bdlora", "lora_bias", "modules_to_save", "layer_replication"),
+    *("trainable_token_indices", "target_parameters", "megatron_config", "arrow_config"),
+    *("alora_invocation_tokens", "kasa_config", "monteclora_config", "velora_config"),
+}
 
 
 def _read_lora(
     config: Mapping[str, Any], tensors: Mapping[str, Tensor], base: BaseModel
 ) -> ImportedAdapter:
     """Read LoRA on matrices of known components; lower ranks are filled up with zeros."""
-    unsupported = sorted(
-        name for name, value in config.items() if value and name not in IGNORED_CONFIG_KEYS
-    )
+    unsupported = sorted(name for name in UNSUPPORTED_CONFIG_KEYS if config.get(name))
     if unsupported or config.get("bias", "none") != "none":
         raise BadInput(
-            f"the adapter uses {', '.join(s[:40] for s in unsupported) or 'biases'}, which our "
-            "LoRA "
-            "does not have"
+            f"the adapter uses {', '.join(unsupported) or 'biases'}, which our LoRA does not have"
         )
-    pairs = _matrix_pairs(tensors, base)
+    pairs = {
+        path: (down, up * product_scale(config, path, down.shape[1]))
+        for path, (down, up) in _matrix_pairs(tensors, base).items()
+    }
+    pairs, start_notes = lora_start.on_unchanged_base(config, pairs, base)
     rank = max(down.shape[1] for down, _ in pairs.values())
     if rank > 256:
         raise BadInput(f"rank must lie in [1, 256]; got {rank}")
@@ -159,7 +170,7 @@ def _read_lora(
             first, second = pairs[part.path]
             own = first.shape[1]
             down[:, :own] = first
-            up[:own] = second[:, part.start : part.stop] * _product_scale(config, part.path, own)
+            up[:own] = second[:, part.start : part.stop]
         imported_tensors |= {f"down:{key}": down, f"up:{key}": up}
     settings = {
         "rank": rank,
@@ -167,7 +178,21 @@ def _read_lora(
         "components": list(dict.fromkeys(part.component for part in parts)),
         "stacks": sorted({part.stack for part in parts}),
     }
-    return ImportedAdapter("lora", settings, imported_tensors)
+    notes = (*_unknown_key_notes(config), *start_notes)
+    return ImportedAdapter("lora", settings, imported_tensors, notes)
+
+
+def _unknown_key_notes(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Note settings of a later release, which the package at 0.21 ignores with a warning too."""
+    known = IGNORED_CONFIG_KEYS | UNSUPPORTED_CONFIG_KEYS
+    unknown = {name: value for name, value in sorted(config.items()) if name not in known and value}
+    if not unknown:
+        return ()
+    named = ", ".join(f"{n[:40]} ({str(value)[:40]})" for n, value in list(unknown.items())[:10])
+    return (
+        f"ignored, as the peft package {PEFT_RELEASE} ignores them: settings of another release "
+        f"that are not known here: {named}; where one of them changes the product, answers differ",
+    )
 
 
 def _matrix_pairs(
@@ -222,19 +247,3 @@ def _needed_targets(pairs: Mapping[str, Any], base: BaseModel) -> list[TargetSli
     return [
         p for n in names for p in base.structure.target_slices[n] if p.stack in stacks or not both
     ]
-
-
-def _product_scale(config: Mapping[str, Any], path: str, rank: int) -> float:
-    """Return the factor that the package multiplies a product with."""
-    alpha = config.get("lora_alpha", 8)
-    patterns = config.get("alpha_pattern") or {}
-    for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
-        # Compared as text: a stranger's expression could take for ever.
-        if not re.fullmatch(r"[\w.]+", pattern):
-            raise BadInput(f"alpha_pattern must name modules in full; got {pattern[:60]!r}")
-        if path == pattern or path.endswith(f".{pattern}"):
-            alpha = value
-            break
-    if not isinstance(alpha, (int, float)) or not 0 < alpha < 1e6:
-        raise BadInput(f"lora_alpha must be a positive number; got {str(alpha)[:40]}")
-    return float(alpha) / (rank**0.5 if config.get("use_rslora") else rank)

@@ -6,12 +6,14 @@ Only safetensors are read, and no code that comes with a model is run.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -26,11 +28,17 @@ from transformers.activations import NewGELUActivation
 from transformers.utils import logging
 
 from peftcore.errors import BadInput
-from peftcore.models import attention, catalog
+from peftcore.models import attention, base_report, catalog, consistency, decoding, plain_text
 from peftcore.models.architectures import ModelKind, find_architecture
+from peftcore.models.base_report import BaseReport, Finding
 from peftcore.models.structure import ModelStructure, analyze
 
 logging.disable_progress_bar()
+# Whatever a folder that was put together by hand makes the library raise.
+LOADING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError),
+    *(ArithmeticError, SafetensorError),
+)
 AUTO_CLASSES: dict[ModelKind, Any] = {
     "encoder": AutoModel,
     "decoder": AutoModelForCausalLM,
@@ -57,6 +65,8 @@ class BaseModel:
     fingerprint: str  # of the weights; stored with every run
     # Trained so that the cosine of two texts measures their similarity.
     is_sentence_encoder: bool = False
+    # Of the base's own generation settings, those that would change its answers and are not used.
+    settings_set_aside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def kind(self) -> ModelKind:
@@ -83,7 +93,11 @@ class BaseModel:
 def freeze(
     name: str, model: Any, tokenizer: PreTrainedTokenizerBase, is_sentence_encoder: bool = False
 ) -> BaseModel:
-    """Make a base model of a transformers model, which stays in evaluation mode for good."""
+    """Make a base model of a transformers model, which stays in evaluation mode for good.
+
+    Model and tokenizer are changed in place: attention, neutral generation settings, texts whose
+    special words are plain text.
+    """
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
     _replace_modules(model, NewGELUActivation, FusedGELU)
@@ -92,7 +106,11 @@ def freeze(
         model.get_submodule(block.path).peftcore_site = block.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return BaseModel(name, model, tokenizer, structure, fingerprint(model), is_sentence_encoder)
+    plain_text.read_special_words_as_text(tokenizer)
+    set_aside = decoding.set_neutral(model)
+    return BaseModel(
+        name, model, tokenizer, structure, fingerprint(model), is_sentence_encoder, set_aside
+    )
 
 
 def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
@@ -127,23 +145,87 @@ def load(name: str, device: str = "cpu") -> BaseModel:
     """Load the base of this name on this device; BadInput says what is wrong and what exists."""
     source, _, revision = str(catalog.locate_base(name)).partition("@")
     local = Path(source).is_dir()
-    safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
-    if revision and not local:
-        safe["revision"] = revision
+    if local and not (report := catalog.glance(name, Path(source))).usable:
+        raise BadInput(report.reason)
     try:
-        architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
-        extra = {"add_pooling_layer": False} if architecture.kind == "encoder" else {}
-        model = AUTO_CLASSES[architecture.kind].from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, **safe, **extra
-        )
-        tokenizer = AutoTokenizer.from_pretrained(source, **safe)
-    except (OSError, ValueError) as error:
+        model, loading_info = load_model(source, revision if not local else "")
+        _refuse_errors(name, source, consistency.check_weights(model, loading_info))
+        tokenizer = load_tokenizer(source, revision if not local else "")
+        _refuse_errors(name, source, consistency.check_tokenizer(model, tokenizer))
+    except LOADING_ERRORS as error:
         if isinstance(error, BadInput):
             raise
         known = ", ".join(catalog.base_names())
-        reason = str(error).strip().splitlines()[0]
-        raise BadInput(f"base {name!r} cannot be loaded: {reason} (here: {known})") from error
+        raise BadInput(
+            f"base {name!r} cannot be loaded: {first_line(error)} (here: {known})"
+        ) from error
     is_sentence_encoder = Path(
         source, "modules.json"
     ).is_file()  # how sentence encoders are published
     return freeze(name, model.to(device), tokenizer, is_sentence_encoder)
+
+
+def _refuse_errors(name: str, source: str, findings: Iterable[Finding]) -> None:
+    """Raise BadInput with the first error, and keep it so that lists leave the base out."""
+    report = BaseReport(name, tuple(findings), complete=False)
+    if report.usable:
+        return
+    if Path(source).is_dir():
+        base_report.keep_report(Path(source), report)
+    raise BadInput(report.reason)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or what kind of error it is."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+
+
+def _safe_options(source: str, revision: str) -> dict[str, Any]:
+    """Return options for the library: no code of the model's, no network for a folder."""
+    local = Path(source).is_dir()
+    pinned = {"revision": revision} if revision else {}
+    return {"trust_remote_code": False, "local_files_only": local, **pinned}
+
+
+def load_model(
+    source: str, revision: str = "", headers_only: bool = False
+) -> tuple[Any, Mapping[str, Any]]:
+    """Load a transformers model in single precision, and what the library says of its weights.
+
+    headers_only: compare names and shapes without reading numbers; the model is on "meta".
+    """
+    safe = _safe_options(source, revision)
+    architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
+    extra: dict[str, Any] = {}
+    if architecture.kind == "encoder":
+        extra["add_pooling_layer"] = False
+    if headers_only:
+        extra["device_map"] = "meta"
+    # Sizes that do not match are named by `consistency`, and refused.
+    with _library_reports_left_out():
+        model, loading_info = AUTO_CLASSES[architecture.kind].from_pretrained(
+            source,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **safe,
+            **extra,
+        )
+    return model, loading_info
+
+
+@contextmanager
+def _library_reports_left_out() -> Iterator[None]:
+    """Leave out the library's tables of missing and surplus tensors, which we say in a sentence."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def load_tokenizer(source: str, revision: str = "") -> Any:
+    """Load the tokenizer of a base without running code that comes with it."""
+    return AutoTokenizer.from_pretrained(source, **_safe_options(source, revision))

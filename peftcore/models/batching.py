@@ -18,6 +18,7 @@ from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
 
 IGNORE_INDEX = -100  # label of a position that does not count, as everywhere in transformers
+NAMED_EXAMPLES = 5  # of those that do not fit; more are counted
 JOINER = "\n"  # between source and target in a decoder's text
 
 
@@ -71,22 +72,70 @@ class ExampleBatcher:
         self._tokenized: dict[tuple[str, ...], TokenizedExample] = {}
 
     def tokenize(self, example: Example, check_window: bool = True) -> TokenizedExample:
-        """Tokenise an example; BadInput if it does not fit into the model's window."""
+        """Tokenise an example; BadInput if it does not fit into the model's window.
+
+        Words in it that look like special tokens are plain text, as in `models.plain_text`.
+        """
         key = (example.id, example.source, example.target)
         if key not in self._tokenized:
             self._tokenized[key] = self._tokenize(example)
-        row = self._tokenized[key]
+        if check_window:
+            self.check_fit([example])
+        return self._tokenized[key]
+
+    def fits(self, example: Example) -> bool:
+        """Return whether an example lies within the model's window."""
         limit = self.base.structure.window
+        return not limit or self._positions(example) <= limit
+
+    def _positions(self, example: Example) -> int:
+        """Count the positions an example takes; two stacks have a window each."""
+        row = self.tokenize(example, check_window=False)
+        read, written = len(row.input_ids) + self.prompt_length, len(row.target_ids)
+        return read + written if self.base.kind == "decoder" else max(read, written)
+
+    def check_fit(self, examples: Sequence[Example]) -> None:
+        """Raise one BadInput that counts all examples beyond the window and names the first."""
+        beyond = [example for example in examples if not self.fits(example)]
+        if not beyond:
+            return
+        named = "; ".join(
+            f"{example.id} needs {self._positions(example)} positions"
+            f"{self._position_shares(example) if number == 0 else ''}"
+            for number, example in enumerate(beyond[:NAMED_EXAMPLES])
+        )
+        more = f"; and {len(beyond) - NAMED_EXAMPLES} more" if beyond[NAMED_EXAMPLES:] else ""
+        many = f"{len(beyond)} of {len(examples)} examples do not fit: "
+        raise BadInput(
+            f"{many if len(beyond) > 1 else 'example '}{named}{more}, but "
+            f"{self.base.name} has {self.base.structure.window}: shorten the text or the prompt"
+        )
+
+    def _position_shares(self, example: Example) -> str:
+        """Say what an example's positions are used for."""
         decoder = self.base.kind == "decoder"
-        length = len(row.input_ids) + self.prompt_length + (len(row.target_ids) if decoder else 0)
-        if check_window and limit and length > limit:
-            raise BadInput(
-                f"example {example.id} needs {length} positions ({len(row.input_ids)} of text, "
-                f"{self.prompt_length} of soft "
-                f"prompt{', the rest to write' if decoder else ''}), but "
-                f"{self.base.name} has {limit}: shorten the text or the prompt"
+        length = len(self.tokenize(example, check_window=False).input_ids)
+        return (
+            f" ({length} of text, {self.prompt_length} of soft "
+            f"prompt{', the rest to write' if decoder else ''})"
+        )
+
+    def unwritable_labels(self) -> tuple[str, ...]:
+        """List the labels that a base which writes cannot write: its vocabulary lacks a sign.
+
+        White space and case do not count, since tasks read answers without them.
+        """
+        if self.base.kind == "encoder":  # its head names them
+            return ()
+        tok = self.base.tokenizer
+        squeeze = lambda text: "".join(text.lower().split())
+        written = {
+            label: tok.decode(
+                tok(label, add_special_tokens=False)["input_ids"], skip_special_tokens=True
             )
-        return row
+            for label in self.labels
+        }
+        return tuple(label for label in self.labels if squeeze(written[label]) != squeeze(label))
 
     def _tokenize(self, example: Example) -> TokenizedExample:
         """Tokenise an example as its kind of base reads it."""

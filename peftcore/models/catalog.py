@@ -10,13 +10,16 @@ import importlib.util
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from peftcore import paths
 from peftcore.errors import BadInput, unknown_name
+from peftcore.models import base_report
 from peftcore.models.architectures import ModelKind, find_architecture
+from peftcore.models.base_report import BaseReport
+from peftcore.models.positions import usable_window
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
@@ -39,11 +42,7 @@ class BaseInfo:
 def base_folders() -> dict[str, Path]:
     """Return name → folder of every base on this machine."""
     folder_by_name: dict[str, Path] = {}
-    own_models = os.environ.get("PEFTCORE_MODELS")
-    for models_folder in (
-        Path(own_models).expanduser() if own_models else None,
-        paths.ASSETS / "models",
-    ):
+    for models_folder in (_own_models_folder(), paths.ASSETS / "models"):
         for config in sorted(models_folder.glob("*/config.json")) if models_folder else ():
             if any(config.parent.glob("*.safetensors")):  # a tokenizer alone is no base
                 folder_by_name[config.parent.name] = config.parent
@@ -54,8 +53,52 @@ def base_folders() -> dict[str, Path]:
 
 
 def base_names() -> list[str]:
-    """List the bases that can be used offline."""
-    return sorted(base_folders())
+    """List the bases that can be used offline, by what a glance at their folders shows."""
+    return sorted(name for name, folder in base_folders().items() if glance(name, folder).usable)
+
+
+def glance(name: str, folder: Path) -> BaseReport:
+    """Return the kept report on a base's folder, or what a glance at it shows, under its name."""
+    return replace(base_report.glance(folder), name=name)
+
+
+def unusable_bases() -> dict[str, str]:
+    """Return name → why not, in one sentence, for folders that look like bases and are none.
+
+    A foreign family, missing weights, pickles, no tokenizer: one such folder never stands in the
+    way of others.
+    """
+    folders = _broken_folders() | base_folders()
+    reports = [glance(name, folder) for name, folder in sorted(folders.items())]
+    return {report.name: report.reason for report in reports if not report.usable}
+
+
+def unusable_folder(name: str) -> Path | None:
+    """Return the folder of a base that `unusable_bases` names and `base_folders` does not."""
+    return None if name in base_folders() else _broken_folders().get(name)
+
+
+def _broken_folders() -> dict[str, Path]:
+    """Return name → folder of the user's own that hold weights, but none as safetensors.
+
+    A tokenizer alone is no base, and none that is broken.
+    """
+    own_models = _own_models_folder()
+    return {
+        config.parent.name: config.parent
+        for config in (sorted(own_models.glob("*/config.json")) if own_models else ())
+        if not any(config.parent.glob("*.safetensors"))
+        and any(
+            any(config.parent.glob(pattern))
+            for pattern in (base_report.INDEX, *base_report.PICKLES)
+        )
+    }
+
+
+def _own_models_folder() -> Path | None:
+    """Return the folder of the user's own models, if one is named."""
+    named = os.environ.get("PEFTCORE_MODELS")
+    return Path(named).expanduser() if named else None
 
 
 def locate_base(name: str) -> Path | str:
@@ -70,7 +113,9 @@ def locate_base(name: str) -> Path | str:
         return Path(name).expanduser().resolve()
     if HUB_NAME.fullmatch(name) and not os.environ.get("HF_HUB_OFFLINE"):
         return name
-    raise unknown_name("base", name, known)
+    if reason := unusable_bases().get(name):
+        raise BadInput(reason)
+    raise unknown_name("base", name, base_names())
 
 
 def is_at_hand(name: str) -> bool:
@@ -83,12 +128,14 @@ def is_at_hand(name: str) -> bool:
 
 
 def describe_base(name: str) -> BaseInfo:
-    """Describe a base on this machine from its files, without torch."""
+    """Describe a base on this machine from its files, without torch; BadInput if unusable."""
     folder = locate_base(name)
     if isinstance(folder, str):
         raise BadInput(f"{name} lies on the hub; it is described once it has been loaded")
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    architecture = find_architecture(config.get("model_type", ""))
+    if not (report := glance(name, folder)).usable:
+        raise BadInput(report.reason)
+    config = base_report.read_config(folder)
+    architecture = find_architecture(config["model_type"])
     card = folder / "README.md"
     return BaseInfo(
         name=name,
@@ -97,9 +144,7 @@ def describe_base(name: str) -> BaseInfo:
         parameter_count=stored_parameter_count(folder),
         width=_first_present(config, "hidden_size", "d_model", "n_embd"),
         layers=_first_present(config, "num_hidden_layers", "num_layers", "n_layer"),
-        window=None
-        if architecture.kind == "encoder-decoder"
-        else _first_present(config, "max_position_embeddings", "n_positions"),
+        window=usable_window(architecture, config),
         note=_card_summary(card.read_text("utf-8")) if card.is_file() else "",
         image_world=str(config.get("draws", "")),
     )

@@ -23,6 +23,7 @@ from peftcore.models.architectures import (
 )
 from peftcore.models.architectures import Component as Component
 from peftcore.models.architectures import Stack as Stack
+from peftcore.models.positions import usable_window
 
 UNSTACKED = frozenset({"embeddings", "head"})
 
@@ -191,7 +192,7 @@ def analyze(model: Any) -> ModelStructure:
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_width=head_width or config.hidden_size // heads,
         layers=config.num_hidden_layers,
-        window=None if architecture.kind == "encoder-decoder" else config.max_position_embeddings,
+        window=usable_window(architecture, config.to_dict()),
         attention_blocks=tuple(attention_blocks),
         target_slices=target_slices,
         weights=tuple(_weights(model, architecture)),

@@ -15,6 +15,7 @@ from peftcore.adapters import frozen_states
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.frozen_states import FrozenStateBatcher
 from peftcore.data.task import Answer, Example, Task
+from peftcore.models import decoding
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import Evaluation
 from peftcore.system import thread_pool
@@ -111,13 +112,8 @@ def _texts(
         with torch.no_grad():
             return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]
     tokenizer = adapted.base.tokenizer
-    generate_options = {
-        "max_new_tokens": options.max_new_tokens or task.max_new_tokens,
-        "num_beams": options.beams,
-        "do_sample": False,
-        "pad_token_id": tokenizer.pad_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-    }
+    longest = options.max_new_tokens or task.max_new_tokens
+    generate_options = decoding.search_options(tokenizer, longest, options.beams)
     out = adapted.generate(
         batch, coords, **(generate_options | task.generation_options(rows, tokenizer))
     )

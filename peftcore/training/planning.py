@@ -143,7 +143,9 @@ def build_adapted(
         return adapted
     adapted.to(str(base.device))
     if labels and fresh:
-        adapted.fit_head_stats(ExampleBatcher(base, labels).batch(task.load("train")[:64]))
+        batcher, first = ExampleBatcher(base, labels), task.load("train")[:64]
+        # A row beyond the window may stand here without being used: it is left out.
+        adapted.fit_head_stats(batcher.batch([r for r in first if batcher.fits(r)] or first))
     return adapted
 
 
@@ -154,14 +156,26 @@ def prompt_length(spec: RunSpec, base: BaseModel) -> int:
 
 
 def check_spec(spec: RunSpec, base: BaseModel) -> None:
-    """Raise BadInput if this run cannot work: too few examples, or text beyond the window."""
-    from peftcore.models.batching import ExampleBatcher
+    """Raise BadInput if this run cannot work.
 
-    task = tasks.find_task(spec.task)
-    episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
+    Too few examples, labels that the base cannot write, or examples beyond the window among those
+    that are used; all of these are named at once.
+    """
+    from peftcore.models.batching import ExampleBatcher
+    from peftcore.training import evaluation
+
+    task, t = tasks.find_task(spec.task), spec.training
     batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))
-    for example in (*episode.train, *episode.dev, *task.load(spec.evaluation.split)):
-        batcher.tokenize(example)
+    if labels := batcher.unwritable_labels():
+        raise BadInput(
+            f"{base.name} cannot write {'these labels' if len(labels) > 1 else 'the label'} of "
+            f"{task.title}: {', '.join(map(repr, labels))}; its vocabulary lacks a sign of "
+            f"{'each' if len(labels) > 1 else 'it'}: rename what it lacks, or choose another base"
+        )
+    episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
+    answered = evaluation.examples_to_answer(task, spec.evaluation)
+    used = [row for episode in episodes for row in (*episode.train, *episode.dev)]
+    batcher.check_fit(list({(row.id, row.source): row for row in (*used, *answered)}.values()))
 
 
 @dataclass(frozen=True)

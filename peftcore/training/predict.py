@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from peftcore import tasks
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
+from peftcore.models import decoding
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48)
             out = base.model.generate(
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask,
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=tokenizer.pad_token_id,
-                eos_token_id=tokenizer.eos_token_id,
+                **decoding.search_options(tokenizer, max_new_tokens),
             )
             new = out[:, batch.input_ids.shape[1] :] if base.kind == "decoder" else out
             answers.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())

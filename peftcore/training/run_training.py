@@ -24,7 +24,7 @@ from peftcore.training.checkpoint import load_adapter, save_adapter
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.models.base_model import BaseModel
-    from peftcore.runs.spec import Training
+    from peftcore.runs.spec import RunSpec, Training
     from peftcore.runs.store import Run, RunStatus
     from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
 
@@ -56,7 +56,7 @@ def execute_run(
     planning.check_spec(spec, base)
     trainer = _build_trainer(run, task, base)
     trainable, planned = trainer.adapted.trainable_count, trainer.seeds_per_pass
-    run.write_manifest(_manifest(task, base, trainer, trainable))
+    run.write_manifest(_manifest(spec, task, trainer))
     checkpoint = run.folder / "checkpoint.safetensors"
     if checkpoint.is_file():
         trainer.restore(checkpoint)
@@ -274,8 +274,9 @@ def answers_table(
     )
 
 
-def _manifest(task: Task, base: BaseModel, trainer: Trainer, trainable: int) -> dict[str, Any]:
+def _manifest(spec: RunSpec, task: Task, trainer: Trainer) -> dict[str, Any]:
     """Return what produced the results."""
+    base = trainer.adapted.base
     return {
         "base": {
             "name": base.name,
@@ -284,11 +285,26 @@ def _manifest(task: Task, base: BaseModel, trainer: Trainer, trainable: int) -> 
             "kind": base.kind,
         },
         "data_hash": task.data_hash(),
-        "trainable": trainable,
+        "trainable": trainer.adapted.trainable_count,
+        "decoding": _decoding(spec, task, base),
         "precision": "fp32" if trainer.autocast is None else str(trainer.autocast).split(".")[-1],
         "device": str(base.device),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _decoding(spec: RunSpec, task: Task, base: BaseModel) -> dict[str, Any]:
+    """Return how answers are made, and which settings of the base's own were not used."""
+    if base.kind == "encoder":
+        return {"search": "likeliest label"}
+    beams = spec.evaluation.beams
+    search = "greedy" if beams == 1 else "beams"
+    return {
+        "search": "sampled pixel by pixel" if task.image_world else search,
+        "beams": beams,
+        "max_new_tokens": spec.evaluation.max_new_tokens or task.max_new_tokens,
+        "settings_of_the_base_not_used": dict(base.settings_set_aside),
     }
 
 

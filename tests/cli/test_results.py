@@ -1,6 +1,7 @@
 """`list`, `runs`, `compare`, `answers` and `delete`."""
 
 import pytest
+from support.base_folders import edit_json, write_base
 from support.commands import call, own_runs, printed, refused, train
 from typer.testing import CliRunner
 
@@ -9,11 +10,29 @@ from peftcore.cli import app
 
 def test_list_names_everything(models):
     names = printed("list")
-    assert set(names) == {"methods", "tasks", "bases"}
+    assert set(names) == {"methods", "tasks", "bases", "unusable"}
     assert {"prompt_tuning", "spt", "prefix_tuning", "lora"} <= set(names["methods"])
     assert {"e2e_nlg", "esnli", "glue_qnli", "miniworld_nli"} <= set(names["tasks"])
     assert "random-t5" in names["bases"]
     assert "Scaled prompt tuning" in call("list").stdout
+
+
+def test_one_bad_folder_takes_no_other_down_and_is_named_with_the_reason(tmp_path, monkeypatch):
+    """Case A01 (huggingface/peft#378, #40)."""
+    write_base(tmp_path / "good", "t5")
+    for name in ("foreign", "cut"):
+        write_base(tmp_path / name, "bert")
+    edit_json(tmp_path / "foreign" / "config.json", model_type="no-such")
+    (tmp_path / "cut" / "model.safetensors").write_bytes(b"cut")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+    names = printed("list")
+    assert "good" in names["bases"]
+    assert set(names["unusable"]) == {"foreign", "cut"}
+    assert not set(names["unusable"]) & set(names["bases"])
+    lines = call("list").stdout
+    assert "  foreign cannot be used: no model family 'no-such'" in lines
+    assert "no-such" in refused("train", "--base", "foreign", "--task", "miniworld_nli",
+                                "--method", "lora")  # fmt: skip
 
 
 def test_runs_are_listed_with_their_scores(three, trained):

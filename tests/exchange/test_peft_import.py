@@ -1,5 +1,6 @@
 """Adapters of the peft package as runs, and those we have no equal for."""
 
+import dataclasses
 import json
 
 import pytest
@@ -15,7 +16,7 @@ from support.exchanged_adapters import (
     theirs,
 )
 
-from peftcore.exchange import folders
+from peftcore.exchange import folders, peft_import
 from peftcore.models.base_model import load
 from peftcore.runs.store import RunStore
 
@@ -58,6 +59,68 @@ def test_a_folder_the_package_itself_wrote_is_imported(models, tmp_path, kind):
     model.save_pretrained(tmp_path / "out")
     run = folders.import_peft(tmp_path / "out", "my-t5", TASK)
     close(ours(run, load("my-t5"), "t5", 0), theirs(models, "t5", tmp_path / "out"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "pattern", ["^model.layers.0.self_attn.q_proj", r"layers\.1\..*v_proj", "self_attn.v_proj"]
+)
+def test_patterns_of_modules_mean_what_they_mean_in_the_package(models, tmp_path, pattern):
+    """Case A10 (huggingface/peft pull 2419)."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM
+
+    config = peft.LoraConfig(
+        task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"],
+        rank_pattern={pattern: 2}, alpha_pattern={pattern: 32}, init_lora_weights=False,
+    )  # fmt: skip
+    plain = AutoModelForCausalLM.from_pretrained(models / "my-llama")
+    peft.get_peft_model(plain, config).save_pretrained(tmp_path / "out")
+    run = folders.import_peft(tmp_path / "out", "my-llama", TASK)
+    close(ours(run, load("my-llama"), "llama", 0), theirs(models, "llama", tmp_path / "out"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("projection", [False, True])
+def test_a_prefix_of_the_package_on_grouped_heads_is_imported(models, tmp_path, projection):
+    """Case A18 (huggingface/peft#1901, #2881), with and without the package's projection."""
+    peft = pytest.importorskip("peft")
+    from transformers import AutoModelForCausalLM
+
+    config = peft.PrefixTuningConfig(
+        task_type="CAUSAL_LM", num_virtual_tokens=5, prefix_projection=projection,
+        encoder_hidden_size=16 if projection else None,
+    )  # fmt: skip
+    plain = AutoModelForCausalLM.from_pretrained(models / "my-llama")
+    assert plain.config.num_key_value_heads < plain.config.num_attention_heads
+    peft.get_peft_model(plain, config).save_pretrained(tmp_path / "out")
+    run = folders.import_peft(tmp_path / "out", "my-llama", TASK)
+    close(ours(run, load("my-llama"), "llama", 0), theirs(models, "llama", tmp_path / "out"))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_settings_of_a_later_release_are_ignored_with_a_note_as_in_the_package(folder, models):
+    """Case A24 (huggingface/peft pull 2038)."""
+    before = folders.import_peft(folder, "my-t5", TASK)
+    path = folder / "adapter_config.json"
+    later = {"future_mode": "default", "future_size": 16, "future_use": False}
+    path.write_text(json.dumps(json.loads(path.read_text()) | later))
+    run = folders.import_peft(folder, "my-t5", TASK)
+    (note,) = run.manifest()["imported"]["notes"]
+    assert "future_mode (default), future_size (16)" in note
+    assert "future_use" not in note
+    assert note in run.status().message
+    assert before.manifest()["imported"]["notes"] == []
+    close(ours(run, load("my-t5"), "t5", 0), theirs(models, "t5", folder))
+
+
+def test_every_setting_of_the_release_is_known():
+    """So that what is unknown is of another one."""
+    peft = pytest.importorskip("peft")
+    if not peft.__version__.startswith(peft_import.PEFT_RELEASE):
+        pytest.skip("another release")
+    known = peft_import.IGNORED_CONFIG_KEYS | peft_import.UNSUPPORTED_CONFIG_KEYS
+    assert {field.name for field in dataclasses.fields(peft.LoraConfig)} == known
 
 
 @pytest.mark.parametrize(

@@ -56,3 +56,24 @@ def test_repeating_puts_all_rows_one_after_another(tiny):
     assert again.input_ids[:2].equal(batch.input_ids)
     assert again.input_ids[2:].equal(batch.input_ids)
     assert again.class_labels is None
+
+
+@pytest.mark.parametrize("family", ["t5", "bert", "gpt2", "llama"])
+def test_a_text_of_special_words_holds_no_special_token(tiny, family):
+    """Case A15 (huggingface/transformers#31336); structure is only what we put around it."""
+    base = tiny(family)
+    tok = base.tokenizer
+    text = "a</s><s><cls><sep><pad>b"
+    row = ExampleBatcher(base, ()).tokenize(Example("4", text, text, parts=(text,)))
+    around = {"t5": 1, "bert": 2, "gpt2": 1, "llama": 1}[family]
+    special = set(tok.all_special_ids) - {tok.unk_token_id}
+    assert sum(i in special for i in row.input_ids) == around
+    assert sum(i in special for i in row.target_ids) == (family != "bert")
+
+
+def test_labels_without_a_sign_of_the_vocabulary_cannot_be_written(tiny):
+    """Case A09 (google-research/text-to-text-transfer-transformer#390)."""
+    labels = ["yes", "{no}", "No", "so\u00df"]
+    assert ExampleBatcher(tiny("t5"), labels).unwritable_labels() == ("{no}", "so\u00df")
+    assert ExampleBatcher(tiny("gpt2"), labels).unwritable_labels() == ("{no}", "so\u00df")
+    assert ExampleBatcher(tiny("bert"), labels).unwritable_labels() == ()

@@ -3,10 +3,12 @@ import subprocess
 import sys
 
 import pytest
+from support.base_folders import edit_json, write_base
 from support.bases import build_tiny
 
 from peftcore.errors import BadInput
 from peftcore.models import catalog
+from peftcore.models.base_model import load
 
 
 @pytest.fixture
@@ -67,3 +69,36 @@ def test_a_base_is_at_hand_if_it_lies_here_or_a_hub_can_be_asked(monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert catalog.is_at_hand("someone/model")
     assert not catalog.is_at_hand("nothing-of-this-name")
+
+
+def test_a_bad_folder_is_left_out_with_a_reason_and_others_stay(model_folders):
+    """Case A01 (huggingface/peft#378)."""
+    bad = write_base(model_folders / "bad", "bert")
+    edit_json(bad / "config.json", model_type="no-such")
+    assert "mine" in catalog.base_names()
+    assert "bad" not in catalog.base_names()
+    assert set(catalog.unusable_bases()) == {"bad"}
+    reason = catalog.unusable_bases()["bad"]
+    assert reason.startswith("bad cannot be used: ")
+    for ask in (catalog.describe_base, load):
+        with pytest.raises(BadInput) as refused:
+            ask("bad")
+        assert str(refused.value) == reason
+
+
+def test_nothing_that_ships_is_unusable():
+    assert catalog.unusable_bases() == {}
+
+
+def test_a_tokenizer_alone_is_no_unusable_base_either(model_folders):
+    (model_folders / "half").mkdir()
+    edit_json(model_folders / "half" / "config.json", model_type="bert")
+    assert catalog.unusable_bases() == {}
+
+
+def test_a_window_is_what_a_text_may_use(model_folders):
+    """Case A04 (huggingface/transformers#14243)."""
+    write_base(model_folders / "reader", "bert")
+    assert catalog.describe_base("reader").window == 256
+    edit_json(model_folders / "reader" / "config.json", model_type="roberta", pad_token_id=1)
+    assert catalog.describe_base("reader").window == 254

@@ -6,9 +6,13 @@ import pytest
 from support.bases import build_tiny
 from support.short_runs import SMALL, small
 
+from peftcore import tasks
 from peftcore.errors import BadInput
+from peftcore.models.base_model import load
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import build_spec, estimate_cost
+from peftcore.tasks import table
+from peftcore.training.evaluation import examples_to_answer
+from peftcore.training.planning import build_spec, check_spec, estimate_cost
 from peftcore.training.run_training import execute_run
 
 
@@ -29,6 +33,69 @@ def test_a_prompt_and_text_longer_than_the_window_are_refused_before_training(ow
         execute_run(RunStore().create(spec))
 
 
+def own_table(rows, kind="classify", name="own rows"):
+    """Store rows (split, text, label) as a task; return its name."""
+    content = "\n".join(json.dumps(dict(zip(KEYS, row, strict=True))) for row in rows).encode()
+    columns = {"text": ["text"], "target": "label", "split": "split"}
+    return table.import_table(content, name, columns, kind, filename="x.jsonl")
+
+
+KEYS = ("split", "text", "label")
+TINY = {"shots": 2, "dev": 2, "steps": 1, "batch": 2, "evaluate_every": 1, "precision": "fp32"}
+
+
+def rows_of(split, texts):
+    return [(split, text, ("yes", "no")[i % 2]) for i, text in enumerate(texts)]
+
+
+def test_a_row_beyond_the_window_stops_a_run_only_where_the_run_uses_it(own):
+    """Case A14 (huggingface/transformers#1726), for training, validation and test rows."""
+    base, long, used = load("reader"), "b" * 300, []
+    for number in range(6):
+        rows = rows_of("train", ["aa", long, "cc", "dd", "ee", "ff"])
+        rows += rows_of("validation", ["aa", long, "cc", "dd"])
+        rows += rows_of("test", [long, "bb", "cc", "dd", "ee", "ff"])
+        task = own_table(rows, name=f"table {number}")
+        spec = build_spec("reader", task, "lora", None, {"seeds": 1}, TINY, {"limit": 2})
+        episode = tasks.find_task(task).few_shot(2, 0, 2)
+        answered = examples_to_answer(tasks.find_task(task), spec.evaluation)
+        beyond = [e.id for e in (*episode.train, *episode.dev, *answered) if len(e.source) > 256]
+        used.append(bool(beyond))
+        if beyond:
+            with pytest.raises(BadInput) as refused:
+                check_spec(spec, base)
+            assert all(name in str(refused.value) for name in beyond)
+        elif False in used[:-1]:
+            check_spec(spec, base)
+        else:
+            assert execute_run(RunStore().create(spec), base=base).state == "done"
+    assert set(used) == {True, False}
+
+
+def test_all_used_rows_beyond_the_window_are_named_at_once(own):
+    """Case A14: counted, the first ones by name, with the limit."""
+    long = [letter * 300 for letter in "abcdefg"]
+    rows = rows_of("train", ["aa", "bb"]) + rows_of("validation", ["cc", "dd"])
+    task = own_table(rows + rows_of("test", [*long, "ee"]))
+    spec = build_spec("reader", task, "lora", None, {"seeds": 1}, TINY)
+    with pytest.raises(BadInput) as refused:
+        check_spec(spec, load("reader"))
+    assert "7 of 12 examples do not fit" in str(refused.value)
+    assert str(refused.value).count("needs 302 positions") == 5
+    assert "and 2 more, but reader has 256" in str(refused.value)
+
+
+def test_labels_that_a_base_cannot_write_are_refused_before_training(own):
+    """Case A09 (google-research/text-to-text-transfer-transformer#390)."""
+    braces = [(s, t, "{" + label + "}") for s, t, label in rows_of("train", "abcdef")]
+    task = own_table([*braces, *[("validation", t, label) for _, t, label in braces[:2]],
+                      *[("test", t, label) for _, t, label in braces[:2]]])  # fmt: skip
+    with pytest.raises(BadInput, match=r"mine cannot write these labels of .*'\{no\}', '\{yes\}'"):
+        check_spec(build_spec("mine", task, "lora", None, {"seeds": 1}, TINY), load("mine"))
+    reader = build_spec("reader", task, "lora", None, {"seeds": 1}, TINY)
+    check_spec(reader, load("reader"))  # a head names them
+
+
 def test_equal_requests_are_one_run(own):
     rate = build_spec("mine", "miniworld_nli", "lora").training.learning_rate
     asked = build_spec(
@@ -39,8 +106,6 @@ def test_equal_requests_are_one_run(own):
 
 
 def test_an_estimate_states_exact_numbers(own):
-    from peftcore.models.base_model import load
-
     found = estimate_cost(small(), load("mine"))
     sites, heads, length, width = 6, 2, 10, 8
     assert found.trainable == sites * 2 * heads * length * width

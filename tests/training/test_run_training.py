@@ -1,5 +1,6 @@
 import pytest
 import torch
+from support.base_folders import edit_json
 from support.short_runs import small
 
 from peftcore.errors import BadInput
@@ -26,7 +27,28 @@ def test_a_run_ends_with_answers_scores_and_an_adapter(own, base, task):
     assert list(run.history().step.unique()) == [0, 2, 4]
     assert run.manifest()["base"]["fingerprint"]
     assert run.manifest()["data_hash"]
+    greedy = {"search": "greedy", "beams": 1, "max_new_tokens": 5}
+    unused = {"settings_of_the_base_not_used": {}}
+    writes = base == "mine"
+    assert run.manifest()["decoding"] == (
+        greedy | unused if writes else {"search": "likeliest label"}
+    )
     assert not (run.folder / "checkpoint.safetensors").exists()
+
+
+def test_a_run_scores_the_same_whatever_generation_settings_the_base_brings(own, tmp_path):
+    """Case A08 (PrimeIntellect-ai/prime-rl#886): said in the manifest, and of no effect."""
+    spec = small()
+    plain = RunStore(tmp_path / "a").create(spec)
+    execute_run(plain)
+    edit_json(tmp_path / "mine" / "generation_config.json", no_repeat_ngram_size=1)
+    other = RunStore(tmp_path / "b").create(spec)
+    execute_run(other)
+    assert other.id == plain.id
+    assert other.answers().text.to_list() == plain.answers().text.to_list()
+    assert other.scores() == plain.scores()
+    unused = other.manifest()["decoding"]["settings_of_the_base_not_used"]
+    assert unused == {"no_repeat_ngram_size": 1}
 
 
 def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_result(

@@ -25,6 +25,7 @@ from peftcore.analysis.attention import (
 )
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
+from peftcore.models import decoding
 from peftcore.models.batching import JOINER, ExampleBatcher
 from peftcore.settings import Settings
 
@@ -76,10 +77,7 @@ def generate_answer(
         out = adapted.generate(
             batch,
             adapted.centroid(),
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            pad_token_id=tokenizer.pad_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            **decoding.search_options(tokenizer, max_new_tokens),
         )
     return str(tokenizer.decode(out[seed_index], skip_special_tokens=True)).strip()
 

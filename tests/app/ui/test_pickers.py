@@ -2,7 +2,8 @@
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.pages import open_page
+from support.base_folders import edit_json, write_base
+from support.pages import open_page, sound, words
 from support.runs import make_run
 
 from peftcore.runs.store import RunStore
@@ -58,3 +59,15 @@ def test_seeds_of_runs_shown_together_have_their_numbers_and_runs_that_are_gone_
     page.selectbox[0].select_index(1).run()
     assert [caption.value for caption in page.caption] == ["1", "1"]
     assert "gone" in page.warning[0].value
+
+
+@pytest.mark.parametrize("name", ["train", "attention", "limits", "components"])
+def test_a_bad_folder_takes_no_page_down(name, tmp_path, monkeypatch):
+    """Case A01 (huggingface/peft#378)."""
+    edit_json(write_base(tmp_path / "foreign", "bert") / "config.json", model_type="no-such")
+    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
+    app = open_page(name)
+    assert sound(app)
+    if name == "train":
+        assert "foreign" not in app.selectbox(key="train.base").options
+        assert "Not offered: foreign cannot be used" in words(app)
