@@ -19,7 +19,7 @@ from peftcore.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.training.planning import Estimate
+    from peftcore.training.estimate import Estimate
 
 MAX_KEPT = 256
 

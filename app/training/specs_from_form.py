@@ -19,7 +19,7 @@ from peftcore.training import planning
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
-    from peftcore.training.planning import Estimate
+    from peftcore.training.estimate import Estimate
 
 
 OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the command line

@@ -29,6 +29,7 @@ from peftcore.sweeps.spec import EngineChoice, Sweep, SweepJob
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.training import planning
+from peftcore.training.estimate import Estimate, estimate_cost
 
 sweep = typer.Typer(cls=DefaultGroup)
 app.add_typer(
@@ -113,11 +114,11 @@ def preview_sweep(
     request, device = sweep_spec.read(file), resources.torch_device()
     trainer = ShardTrainer(device)
 
-    def cost(spec: RunSpec) -> planning.Estimate | BadInput:
+    def cost(spec: RunSpec) -> Estimate | BadInput:
         try:
             base = trainer.base_model(spec.base)
             planning.check_spec(spec, base)
-            return planning.estimate_cost(spec, base)
+            return estimate_cost(spec, base)
         except BadInput as error:
             return error
 

@@ -6,8 +6,9 @@ length share a pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -73,7 +74,7 @@ def answer_examples(
             with torch.autocast(
                 device.type, control.autocast, enabled=control.autocast is not None
             ):
-                return _texts(adapted, task, rows * seeds, cached_batcher, options)
+                return answer_rows(adapted, task, rows * seeds, cached_batcher, options)
         except torch.OutOfMemoryError:
             if len(group) == 1:
                 raise
@@ -98,29 +99,32 @@ def answer_examples(
     return answers
 
 
-def _texts(
+def answer_rows(
     adapted: AdaptedModel,
     task: Task,
     rows: Sequence[Example],
     batcher: ExampleBatcher | CachedEncoderBatcher,
     options: Evaluation,
+    more_options: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return the answer of each row as text, the likeliest label for encoders."""
+    """Return the answer of each row as text, the likeliest label for encoders.
+
+    rows: the same examples for each seed, seed after seed. more_options go to `generate`.
+    """
     batch, coords = batcher.batch(rows, with_targets=False), adapted.centroid()
     if adapted.base.kind == "encoder":
         with torch.no_grad():
             return [task.labels[i] for i in adapted.logits(batch, coords).argmax(-1).tolist()]
     tokenizer = adapted.base.tokenizer
-    generate_options = {
+    generate_options: dict[str, Any] = {
         "max_new_tokens": options.max_new_tokens or task.max_new_tokens,
         "num_beams": options.beams,
         "do_sample": False,
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    out = adapted.generate(
-        batch, coords, **(generate_options | task.generation_options(rows, tokenizer))
-    )
+    generate_options |= task.generation_options(rows, tokenizer) | dict(more_options or {})
+    out = adapted.generate(batch, coords, **generate_options)
     return [text.strip() for text in tokenizer.batch_decode(out, skip_special_tokens=True)]
 
 

@@ -7,7 +7,7 @@ import threading
 from app.state.costs import CostEstimator
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.training.planning import Estimate
+from peftcore.training.estimate import Estimate
 
 
 def spec(shots: int) -> RunSpec:
