@@ -71,7 +71,9 @@ for tab, name in zip(
 ):
     with tab:
         st.caption(f"{methods_by_name[name].summary} Source: {methods_by_name[name].source}.")
-        default_rate = f"{methods_by_name[name].default_learning_rate(base.kind):g}"
+        default_rate = (
+            f"{methods_by_name[name].default_learning_rate(base.kind, base.parameter_count):g}"
+        )
         rate_column, start_column, _ = st.columns(3)
         with rate_column:
             learning_rates[name] = forms.field_widget(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
@@ -38,10 +39,11 @@ def build_spec(
     A base that is in memory already goes by its name, whether or not it is on this machine.
     """
     method_class, task_definition = METHODS[method], tasks.find_task(task)
-    name, kind, image_world = _name_kind_world(base)
+    facts = _base_facts(base)
+    name, kind = facts.name, facts.kind
     if kind:
         method_class.check_base_kind(name, kind)
-        _check_same_modality(name, image_world, task_definition)
+        _check_same_modality(name, facts.image_world, task_definition)
         if kind == "encoder" and not task_definition.labels:
             raise BadInput(
                 f"{name} reads but cannot write, and {task_definition.title} asks for text: "
@@ -50,7 +52,7 @@ def build_spec(
     training_settings = _make_settings(Training, training)
     if training_settings.learning_rate is None:
         training_settings = training_settings.model_copy(
-            update={"learning_rate": method_class.default_learning_rate(kind)}
+            update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )
     population_settings = _make_settings(Members, population)
     if population_settings.vertices == 1:  # what only a simplex has decides nothing
@@ -70,14 +72,25 @@ def build_spec(
     )
 
 
-def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
-    """Return a base's name, kind and image world; of one on the hub only the name."""
+@dataclass(frozen=True)
+class _BaseFacts:
+    """What the defaults and checks of a spec need to know of a base; of one on the hub the name."""
+
+    name: str
+    kind: str = ""
+    image_world: str = ""
+    parameters: int = 0
+
+
+def _base_facts(base: str | BaseModel) -> _BaseFacts:
+    """Return what is known of a base, without loading it."""
     if not isinstance(base, str):
-        return base.name, base.kind, str(getattr(base.model.config, "draws", ""))
+        world = str(getattr(base.model.config, "draws", ""))
+        return _BaseFacts(base.name, base.kind, world, base.parameter_count)
     if isinstance(catalog.locate_base(base), str):
-        return base, "", ""
+        return _BaseFacts(base)
     info = catalog.describe_base(base)
-    return base, info.kind, info.image_world
+    return _BaseFacts(base, info.kind, info.image_world, info.parameter_count)
 
 
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:

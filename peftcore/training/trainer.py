@@ -162,7 +162,9 @@ class Trainer:
             self.adapted.adapter.learning_rate_factors(),
         )
         learning_rate = (
-            self.adapted.adapter.default_learning_rate(self.adapted.base.kind)
+            self.adapted.adapter.default_learning_rate(
+                self.adapted.base.kind, self.adapted.base.parameter_count
+            )
             if learning_rate is None
             else learning_rate
         )
