@@ -93,6 +93,11 @@ def _base_facts(base: str | BaseModel) -> _BaseFacts:
     return _BaseFacts(base, info.kind, info.image_world, info.parameter_count)
 
 
+def parameters_of_base(base: str | BaseModel) -> int:
+    """Return the numbers in a base without loading it; 0 for one on the hub."""
+    return _base_facts(base).parameters
+
+
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:
     """Raise BadInput where a base for images meets a task of text, or the reverse."""
     if image_world == task.image_world:
