@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peftcore.analysis.comparison import Interval, interval
+from peftcore.analysis.comparison import ANY_VALUE, Interval, interval
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -118,12 +118,14 @@ def pruning_counts(atoms: int) -> list[int]:
     return [0, *between, atoms]
 
 
-def interval_over_seeds(values: ArrayLike) -> Interval:
+def interval_over_seeds(values: ArrayLike, within: tuple[float, float] = ANY_VALUE) -> Interval:
     """Return mean and 95 % interval over seeds of values (s, draws), draws averaged first.
+
+    within: the smallest and largest value there can be.
 
     Draws of one seed share its adapter, so they are not independent and do not count as such.
     """
-    return interval(np.asarray(values, dtype=np.float64).mean(1).tolist())
+    return interval(np.asarray(values, dtype=np.float64).mean(1).tolist(), within)
 
 
 def intervals_disjoint(first: Interval, second: Interval) -> bool:

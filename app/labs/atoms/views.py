@@ -19,6 +19,7 @@ from app.ui.charts import chart
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
+from peftcore.metrics.scores import metric_range
 
 MEASURED_TITLE = "coefficients"
 MAP_TITLES = {
@@ -132,7 +133,7 @@ def _show_measures(entries: list[dict[str, Any]]) -> None:
             for key, words in COLUMN_TITLES.items()
         },
     )
-    zeros = comparison.interval(table["zeros"])
+    zeros = comparison.interval(table["zeros"], (0.0, 1.0))
     if zeros.mean is not None and zeros.low is not None and zeros.high is not None:
         st.caption(
             f"Exactly zero: {100 * zeros.mean:.1f} % of all coefficients, 95 % interval "
@@ -264,7 +265,8 @@ def _show_intervals(
     subject: AtomsSubject, job: AtomsJob, table: pd.DataFrame, quantity: str, count: int
 ) -> None:
     """Show a quantity by the number of atoms kept, with intervals."""
-    bands = request.curve_intervals(table, quantity)
+    metric = "loss" if quantity == "loss" else str(job.facts["metric"])
+    bands = request.curve_intervals(table, quantity, metric_range(metric))
     if bands.empty:
         return
     chart(
@@ -378,7 +380,7 @@ def show_density(subject: AtomsSubject) -> None:
             key="atoms.density",
             name=f"{subject.run.id}-density-{over}",
             alt=score_figures.density_chart_alt(points, over, metric),
-            table=score_figures.density_table(points),
+            table=score_figures.density_table(points, metric),
         )
         st.caption(
             widgets.escape_markdown(

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import Field
 
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import interval
+from peftcore.analysis.comparison import ANY_VALUE, interval
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
 from peftcore.jobs import background
@@ -216,8 +216,13 @@ def pruning_curves_from(entries: list[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["what", "order", "draw", "seed", "k"], ignore_index=True)
 
 
-def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
+def curve_intervals(
+    table: pd.DataFrame, what: str, within: tuple[float, float] = ANY_VALUE
+) -> pd.DataFrame:
+    """Return means and 95 % intervals over seeds: order, k, mean, low, high, n, draws.
+
+    within: the smallest and largest value there can be.
+    """
     keys = ["order", "k", "seed", "draw"]
     means = table[table["what"] == what].groupby(keys)["value"].mean()
     values_by_draw: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
@@ -232,7 +237,7 @@ def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
             if len(by_draw) == len(draws)
         ]
         if complete_seeds:
-            summary_interval = sparsity.interval_over_seeds(np.array(complete_seeds))
+            summary_interval = sparsity.interval_over_seeds(np.array(complete_seeds), within)
             rows.append({"order": order, "k": k, **vars(summary_interval), "draws": len(draws)})
     rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])

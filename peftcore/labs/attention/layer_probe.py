@@ -24,7 +24,7 @@ from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture
 from peftcore.analysis import limits
 from peftcore.errors import BadInput
-from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, generate_answer
+from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, check_length, generate_answer
 from peftcore.methods.prefix_tuning import PrefixTuning
 from peftcore.models.batching import ExampleBatcher
 from peftcore.training.predict import typed_example
@@ -242,4 +242,5 @@ def example_for(task: str, adapted: AdaptedModel, text: str | None, seed_index: 
     example = typed_example(text)
     if adapted.base.kind == "encoder":
         return example
+    check_length(adapted.base, example)  # before it is answered
     return replace(example, target=generate_answer(adapted, example, seed_index, 40))
