@@ -100,6 +100,20 @@ def rank_atoms(weights: ArrayLike) -> IntArray:
     return np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
 
 
+def fill_untried(values: Array, tried: IntArray, importance: Array) -> Array:
+    """Return values (m,) of all atoms from those of the tried ones (k,), the rest below them.
+
+    importance: (m,), by which the rest are ordered among themselves.
+    """
+    filled = np.zeros(len(importance))
+    filled[tried] = values
+    rest = np.setdiff1d(np.arange(len(importance)), tried)
+    order = rest[rank_atoms(np.asarray(importance)[rest])]
+    step = max(1e-6, float(np.ptp(values))) / (len(importance) + 1)
+    filled[order] = values.min() - step * np.arange(1, len(rest) + 1)
+    return filled
+
+
 def shuffle_atoms(atoms: int, draw_index: int, seed: int) -> IntArray:
     """Return all atoms in random order (m,), another one for every draw and seed."""
     return np.random.default_rng([draw_index, seed]).permutation(atoms)
