@@ -109,7 +109,7 @@ def preview_sweep(
     processes: Processes = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Count runs, parts and minutes, by two trial steps of a part of each run."""
+    """Count runs, parts and minutes, by a trial of a part of each run."""
     resources.use_data()
     request, device = sweep_spec.read(file), resources.torch_device()
     trainer = ShardTrainer(device)

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from peftcore.training.trainer import Trainer
 
 Clock = Callable[[], float]  # seconds
-TRIAL_WORK = 4e10  # numbers of the base times tokens that a trial step may read: some 3 s of a core
+TRIAL_WORK = 1.5e10  # numbers of the base times tokens that a trial step may read: about a second
 TRIAL_ANSWER_TOKENS = 3  # new tokens of a trial answer after the first
+# The last of many answers ends between the longest gold one and the limit, which a row that repeats
+# itself reaches; how near to which is told by whether there are enough steps to learn to stop.
+STOPPING_STEPS, LEARNT_WEIGHT, UNLEARNT_WEIGHT = 50, 0.8, 0.5
 COUNTED_STEPS = 64  # steps whose examples are looked at for their length, spread over the run
 WRITTEN_BYTES_PER_SECOND = 3e8  # of checkpoints
 # Memory of a process: Python with its packages, what a pass keeps, and what is read at once.
@@ -249,8 +252,7 @@ class _Trial:
             for group in evaluation.length_batches(self.batcher, rows, seeds, budget)
         ]
         middle = groups[len(groups) // 2]
-        # Reading is a forward pass without gradients: twice the rows of a step cost no more.
-        tried = middle[: self._size(max(1, len(middle) // 2))[1] * 2]
+        tried = middle[: self._size(len(middle))[1]]
         side_by_side = min(self.passes, len(groups))
         timed = thread_pool.map_in_threads(
             lambda part: self._time_answers(trainer, part), [tried] * side_by_side, side_by_side
@@ -295,8 +297,10 @@ class _Trial:
         if self.base.kind == "encoder":
             return 1
         limit = self.spec.evaluation.max_new_tokens or self.task.max_new_tokens
-        gold = max(_token_counts(self.batcher, row)[1] for row in rows)
-        return min(limit, gold)
+        gold = min(limit, max(_token_counts(self.batcher, row)[1] for row in rows))
+        learnt = self.spec.training.steps >= STOPPING_STEPS
+        weight = LEARNT_WEIGHT if learnt else UNLEARNT_WEIGHT
+        return round(gold**weight * limit ** (1 - weight))
 
 
 @dataclass(frozen=True)

@@ -130,3 +130,20 @@ def test_memory_grows_with_the_rows_of_a_pass(tiny):
         return estimate.count_memory(spec, base, batcher, 1000)
 
     assert memory(8) > memory(2) > estimate.PROCESS_BYTES
+
+
+def test_the_last_answer_ends_between_the_longest_gold_one_and_the_limit(own):
+    from peftcore.models.base_model import load
+
+    base, spec = load("mine"), small(max_new_tokens=400)
+
+    def tokens(spec):
+        trial = estimate._Trial(spec, base, FakeClock())
+        return trial._new_tokens(trial.episode.train)
+
+    few = tokens(spec)
+    many = tokens(
+        spec.model_copy(update={"training": spec.training.model_copy(update={"steps": 200})})
+    )
+    assert 1 < many < few < 400
+    assert tokens(small(max_new_tokens=3)) == 3
