@@ -73,7 +73,7 @@ def _lead_text(chosen: Comparison, best: str, second: str) -> str:
         return "."
     name, ahead = escape_markdown(chosen.styles[second].name), f"{abs(difference.mean):{form}}"
     if float(ahead) == 0:
-        return f"; {name} has the same.{_floor_text(chosen, best)}"
+        return f"; {name} has the same mean.{_floor_text(chosen, best)}"
     if difference.low is None or difference.high is None:
         return (
             f", {ahead} ahead of {name}; one seed says nothing about others."
