@@ -35,7 +35,16 @@ def show() -> None:
 @errors.guarded
 def explore_attention(question: selection.AttentionComparison) -> None:
     """Show everything below the choice of models; changes here leave the rest alone."""
-    recorded = views.pick_head(selection.pick_decoder_text(question))
+    from peftcore.labs.attention.capture import TextTooLong
+
+    try:
+        recorded = views.pick_head(selection.pick_decoder_text(question))
+    except TextTooLong as error:
+        st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
+        if short := selection.with_short_example(question):
+            st.caption("Heads can be measured over the test examples all the same:")
+            views.show_head_statistics(views.pick_head(short))
+        return
     view = widgets.view_switch("attention", views.VIEWS)
     views.VIEWS[view](recorded)
 

@@ -3,14 +3,14 @@
 import streamlit as st
 
 from app.state import cache
-from app.training import specs_from_form, submit, sweep_panel
+from app.training import run_size, specs_from_form, submit, sweep_panel
 from app.training.specs_from_form import TrainForm
 from app.ui import errors, forms, pickers, url_state, widgets
 from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import learning_rate
-from peftcore.training.planning import Estimate
+from peftcore.training.estimate import Estimate
 
 DEFAULT_METHODS = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
 
@@ -40,22 +40,29 @@ chosen = st.pills(
         "Method", "train.methods", suited, format_option=method_name, first=DEFAULT_METHODS
     ),
 )
+size = run_size.pick_size(base)
+form_key = run_size.form_key(base, size)
 first, second, third = st.columns(3)
 with first:
-    shots = forms.field_widget(Training, "shots", "train")
+    shots = forms.field_widget(Training, "shots", form_key, value=size.values["shots"])
 with second:
-    seeds = forms.field_widget(Members, "seeds", "train")
+    seeds = forms.field_widget(Members, "seeds", form_key, value=size.values["seeds"])
 with third:
-    steps = forms.field_widget(Training, "steps", "train")
+    steps = forms.field_widget(Training, "steps", form_key, value=size.values["steps"])
 with st.expander("Training, population and evaluation", icon=":material/tune:"):
     skipped_fields = {"shots", "steps", "learning_rate"}
     training = forms.settings_form(
-        Training, "train.training", values={"shots": shots, "steps": steps}, skip=skipped_fields
+        Training,
+        f"{form_key}.training",
+        values=size.section("training") | {"shots": shots, "steps": steps},
+        skip=skipped_fields,
     )
     population = forms.settings_form(
-        Members, "train.population", values={"seeds": seeds}, skip={"seeds"}
+        Members, f"{form_key}.population", values={"seeds": seeds}, skip={"seeds"}
     )
-    evaluation = forms.settings_form(Evaluation, "train.evaluation")
+    evaluation = forms.settings_form(
+        Evaluation, f"{form_key}.evaluation", values=size.section("evaluation")
+    )
 if "linear_probe" in suited and "linear_probe" not in chosen:
     st.caption("Tick linear probe too: it is the baseline an adapter on an encoder has to beat.")
 if not chosen:
@@ -71,7 +78,9 @@ for tab, name in zip(
 ):
     with tab:
         st.caption(f"{methods_by_name[name].summary} Source: {methods_by_name[name].source}.")
-        default_rate = f"{methods_by_name[name].default_learning_rate(base.kind):g}"
+        default_rate = (
+            f"{methods_by_name[name].default_learning_rate(base.kind, base.parameter_count):g}"
+        )
         rate_column, start_column, _ = st.columns(3)
         with rate_column:
             learning_rates[name] = forms.field_widget(
@@ -114,7 +123,7 @@ specs = list(form_specs.specs.values())
 def known_costs() -> list[Estimate | BadInput | None]:
     return (
         cache.cost_estimator().estimates_so_far(specs)
-        if cache.imports_ready()
+        if cache.counts_costs()
         else [None] * len(specs)
     )
 
@@ -133,8 +142,10 @@ def show_costs() -> None:
     st.dataframe(specs_from_form.costs_table(form_specs.specs, found), hide_index=True, alt=alt)
     st.caption(
         specs_from_form.total_time_text(found)
-        or "Time and memory are counted with two trial steps."
+        or "Time and memory are counted from trial steps and answers."
     )
+    if long_text := specs_from_form.long_time_text(found):
+        st.warning(long_text, icon=":material/timer:")
     for name, cost in zip(form_specs.specs, found, strict=True):
         if isinstance(cost, BadInput):
             st.error(

@@ -56,4 +56,7 @@ def _mean_text(row: pd.Series, digits: str) -> str:
     mean = f"{row['mean']:{digits}}"
     if pd.isna(row["low"]):
         return mean
-    return f"${mean} \\pm {row['high'] - row['mean']:{digits}}$"
+    above, below = (f"{abs(row[end] - row['mean']):{digits}}" for end in ("high", "low"))
+    if above == below:
+        return f"${mean} \\pm {above}$"
+    return f"${mean}^{{+{above}}}_{{-{below}}}$"  # the range of the metric ends on one side

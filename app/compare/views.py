@@ -45,7 +45,10 @@ def show_headline(chosen: Comparison) -> None:
     words += f"{'lowest' if kind.better == 'lower' else 'highest'} mean, **{best['mean']:{form}}**"
     if pd.notna(best["low"]):
         words += f" (95 % interval {best['low']:{form}} to {best['high']:{form}})"
-    words += "." if len(rows) < 2 else _lead_text(chosen, best["run"], rows.iloc[1]["run"])
+    if len(rows) < 2:
+        words += f".{_floor_text(chosen, best['run'])}"
+    else:
+        words += _lead_text(chosen, best["run"], rows.iloc[1]["run"])
     st.markdown(words)
     spec, answers = chosen.runs[0].spec, chosen.runs[0].answers()
     examples_text = (
@@ -69,13 +72,35 @@ def _lead_text(chosen: Comparison, best: str, second: str) -> str:
     if difference.mean is None:
         return "."
     name, ahead = escape_markdown(chosen.styles[second].name), f"{abs(difference.mean):{form}}"
+    if float(ahead) == 0:
+        return f"; {name} has the same mean.{_floor_text(chosen, best)}"
     if difference.low is None or difference.high is None:
-        return f", {ahead} ahead of {name}; one seed says nothing about others."
+        return (
+            f", {ahead} ahead of {name}; one seed says nothing about others."
+            f"{_floor_text(chosen, best)}"
+        )
     ends = sorted((abs(difference.low), abs(difference.high)))
     if difference.low * difference.high > 0:
-        return f", {ahead} ahead of {name} (95 % interval {ends[0]:{form}} to {ends[1]:{form}})."
+        return (
+            f", {ahead} ahead of {name} (95 % interval {ends[0]:{form}} to {ends[1]:{form}})."
+            f"{_floor_text(chosen, best)}"
+        )
     limits = f"{difference.low:+{form}} to {difference.high:+{form}}"
-    return f". That it differs from {name} may be chance: {difference.mean:+{form}} ({limits})."
+    return (
+        f". That it differs from {name} may be chance: {difference.mean:+{form}} ({limits})."
+        f"{_floor_text(chosen, best)}"
+    )
+
+
+def _floor_text(chosen: Comparison, best: str) -> str:
+    """Say so where even the best run is not above what guessing scores."""
+    rows = chosen.summary[chosen.summary["run"] == best]
+    mean = float(rows["mean"].iloc[0])
+    for words, level in _chance_levels(chosen).items():
+        if mean <= level:
+            form = compare.value_format(chosen.metric)
+            return f" No run is above {words[:1].lower()}{words[1:]} ({level:{form}})."
+    return ""
 
 
 def _seeds_text(numbers: list[int]) -> str:

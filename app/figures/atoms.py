@@ -5,6 +5,7 @@ Arrays and tables come from `peftcore.labs.atoms.request`; facts are what a figu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from peftcore.labs.atoms.request import AtomSite
 COLOUR_SCALE = "Cividis"
 SIGNED_SCALE = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
 ROW_HEIGHT = 26  # pixels of a matrix's row
+MEASURE_RANGE = (0.0, math.inf)  # of every measure; what none of them can be is below zero
 MEASURE_TITLES = {
     "zeros": "Exact zeros (share of coefficients)",
     "l0": "Atoms used at a position (L0)",
@@ -254,7 +256,7 @@ def usage_histogram_alt(frequency: Mapping[int, ArrayLike]) -> str:
 
 def sparsity_by_step_chart(table: pd.DataFrame, name: str, facts: Mapping[str, Any]) -> go.Figure:
     """A measure of sparsity over training: mean, 95 % interval over seeds, and every seed."""
-    means = interval_by_step(table, name)
+    means = interval_by_step(table, name, MEASURE_RANGE)
     style = style_of_method("atoms", "Mean of seeds")
     figure = titled_chart(400, MEASURE_TITLES[name], coefficient_facts(facts))
     for seed, seed_rows in table.groupby("seed"):
@@ -274,7 +276,7 @@ def sparsity_by_step_chart(table: pd.DataFrame, name: str, facts: Mapping[str, A
 
 def sparsity_by_step_alt(table: pd.DataFrame, name: str) -> str:
     """First and last mean of a measure."""
-    means = interval_by_step(table, name)
+    means = interval_by_step(table, name, MEASURE_RANGE)
     if means.empty:
         return f"{MEASURE_TITLES[name]}: nothing measured."
     first, last = means.iloc[0], means.iloc[-1]

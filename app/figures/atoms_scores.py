@@ -16,6 +16,7 @@ from app.figures.compare import find_measure, metric_axis_title, value_format
 from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, RunStyle, style_of_method, with_opacity
 from peftcore.analysis.comparison import interval
 from peftcore.labs.atoms.request import ORDERS
+from peftcore.metrics.scores import metric_range
 
 ORDER_COLOURS = {"importance": "#5A76F5", "ablation": "#D55E00", "random": NEUTRAL}
 ORDER_DASHES = {"importance": "solid", "ablation": "dash", "random": "dot"}
@@ -78,12 +79,12 @@ def pruning_curves_alt(bands: pd.DataFrame, quantity: str, facts: Mapping[str, A
     return f"{'Loss' if quantity == 'loss' else 'Score'} by atoms kept. {'; '.join(parts)}."
 
 
-def density_table(points: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def density_table(points: Sequence[Mapping[str, Any]], metric: str) -> pd.DataFrame:
     """One row per run of a path: name, density and score with intervals, effective number."""
     rows = []
     for point in points:
-        score = interval(point["scores"])
-        used = interval([1 - zero for zero in point.get("zeros", [])])
+        score = interval(point["scores"], metric_range(metric))
+        used = interval([1 - zero for zero in point.get("zeros", [])], (0.0, 1.0))
         rows.append(
             {
                 "point": "LoRA" if point["value"] is None else f"{point['value']:g}",
@@ -106,7 +107,7 @@ def density_chart(
     points: Sequence[Mapping[str, Any]], over: str, metric: str, facts: Mapping[str, Any]
 ) -> go.Figure:
     """Score against the share of coefficients that are not zero; LoRA of equal rank as a band."""
-    table = density_table(points)
+    table = density_table(points, metric)
     figure = titled_chart(
         460,
         f"Density against quality by {over}",
@@ -188,7 +189,7 @@ def density_chart_alt(points: Sequence[Mapping[str, Any]], over: str, metric: st
     parts = [
         f"{row.point if row.point == 'LoRA' else f'{over} {row.point}'}: {row.score:{form}}"
         + (f" at density {row.density:.0%}" if pd.notna(row.density) else "")
-        for row in density_table(points).itertuples()
+        for row in density_table(points, metric).itertuples()
     ]
     return f"{find_measure(metric).title} against density. {'; '.join(parts)}."
 
@@ -211,10 +212,8 @@ def combined_scores_chart(
     figure = titled_chart(300, title, f"{seeds}, n = {n} examples, 95 % intervals")
     form = value_format(metric)
     for index, (name, words) in enumerate(MIX_TITLES.items()):
-        estimate = interval(task_rows[name])
-        half = (
-            0.0 if estimate.high is None or estimate.mean is None else estimate.high - estimate.mean
-        )
+        estimate = interval(task_rows[name], metric_range(metric))
+        mean, low, high = estimate.mean or 0.0, estimate.low, estimate.high
         colour = MIX_COLOURS[name]
         figure.add_scatter(
             x=task_rows[name],
@@ -229,7 +228,11 @@ def combined_scores_chart(
             y=[index],
             mode="markers",
             marker={"color": colour, "size": 11, "symbol": SYMBOLS[index]},
-            error_x={"array": [half], "thickness": 2},
+            error_x={
+                "array": [0.0 if high is None else high - mean],
+                "arrayminus": [0.0 if low is None else mean - low],
+                "thickness": 2,
+            },
             hovertemplate=f"{words}: %{{x:{form}}}<extra></extra>",
             showlegend=False,
         )

@@ -19,7 +19,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state import heavy_imports
-from app.state.costs import CostEstimator, load_base_model
+from app.state.costs import CostEstimator, estimate_process, load_base_model
 from peftcore import paths
 from peftcore import tasks as task_list
 from peftcore.data.task import Example, Split, Task
@@ -49,7 +49,7 @@ def warm_up(delay: float = 1.0) -> None:
 
     The delay lets the browser fetch the first page before the import takes the processor.
     """
-    if os.environ.get("PEFTCORE_WARM") != "0":
+    if counts_costs():
         _start_warm_up(delay, _imports_done())
 
 
@@ -73,6 +73,12 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
         gc.freeze()
     finally:
         done.set()  # if an import failed, the page that needs it says so
+    estimate_process().start()  # it imports them, too, and the Train page should not wait for it
+
+
+def counts_costs() -> bool:
+    """Return whether costs are counted while a page is looked at, and not only when asked."""
+    return os.environ.get("PEFTCORE_WARM") != "0"
 
 
 def imports_ready() -> bool:
@@ -172,13 +178,13 @@ def _job_queue(home: str, database: str) -> Queue:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def cost_estimator() -> CostEstimator:
-    """Return the estimator of costs, which counts in a thread of its own."""
+    """Return the estimator of costs, which counts in a process of its own."""
     return CostEstimator()
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the base model…")
 def base_model(name: str) -> BaseModel:
-    """A frozen base model, the same one that costs are counted with."""
+    """A frozen base model."""
     return load_base_model(name)
 
 

@@ -23,6 +23,7 @@ from app.ui.run_styles import styles_by_run
 from peftcore.analysis.comparison import interval
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import QueueJob
+from peftcore.metrics.scores import metric_range
 from peftcore.runs.store import Run, RunStatus
 
 
@@ -198,7 +199,7 @@ def mean_table(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Metric → a row with mean, 95 % interval and n, as words."""
     rows = []
     for name, values in scores.items():
-        estimate, form = interval(values), value_format(name)
+        estimate, form = interval(values, metric_range(name)), value_format(name)
         limits = (
             "one seed"
             if estimate.low is None

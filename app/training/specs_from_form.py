@@ -15,13 +15,19 @@ from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
-from peftcore.training import planning
+from peftcore.training import planning, presets
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
-    from peftcore.training.planning import Estimate
+    from peftcore.training.estimate import Estimate
 
 
+LONG_SECONDS = 20 * 60  # of all runs, from which the page says what to cut
+CUTS = {  # part of an estimate → what makes it shorter
+    "training": "fewer steps, a smaller batch or fewer seeds",
+    "validation": "fewer validation examples, rarer looks at them, for a simplex fewer copies",
+    "answering": "fewer examples answered, or shorter answers",
+}
 OPTIONS = ("shots", "seeds", "steps")  # have an option of their own on the command line
 
 
@@ -135,7 +141,28 @@ def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
     seconds = [cost.seconds for cost in known if cost.seconds is not None]
     if not known or len(seconds) < len(costs):
         return ""
-    return f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}."
+    start = max(cost.start_seconds for cost in known)
+    first = f", and up to {widgets.format_duration(start)} before the first" if start >= 1 else ""
+    return f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}{first}."
+
+
+def long_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
+    """Say what to cut where all together take long; empty where they do not."""
+    known = [cost for cost in costs if cost is not None and not isinstance(cost, BadInput)]
+    seconds = sum(cost.seconds or 0.0 for cost in known)
+    if seconds < LONG_SECONDS:
+        return ""
+    by_part = {name: sum(cost.parts.get(name, 0.0) for cost in known) for name in CUTS}
+    parts = sorted(by_part, key=by_part.__getitem__, reverse=True)
+    worth_cutting = [name for name in parts if by_part[name] >= seconds / 5]
+    cuts = "; ".join(
+        f"{name} takes {widgets.format_duration(by_part[name])}: {CUTS[name]}"
+        for name in worth_cutting
+    )
+    return (
+        f"This takes long: {widgets.format_duration(seconds)}. A smaller size above shows an "
+        f"effect sooner{'. ' if cuts else ''}{cuts[:1].upper()}{cuts[1:]}."
+    )
 
 
 def training_command(spec: RunSpec) -> str:
@@ -154,7 +181,9 @@ def training_command(spec: RunSpec) -> str:
 def _changed_settings(spec: RunSpec) -> list[tuple[str, Any]]:
     """Settings that are not at their defaults and have no option of their own."""
     try:
-        defaults = planning.build_spec(spec.base, spec.task, spec.method)
+        size = presets.find_preset(presets.USUAL, planning.parameters_of_base(spec.base))
+        parts = {part: size.section(part) for part in presets.SECTIONS}
+        defaults = planning.build_spec(spec.base, spec.task, spec.method, **parts)
     except BadInput:  # the base, table or method of an old run is gone: say everything
         defaults = spec.model_copy(update={"settings": {}})
     changed = _differing_items(defaults.settings, spec.settings)

@@ -28,7 +28,7 @@ from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
-    from peftcore.training.planning import Estimate
+    from peftcore.training.estimate import Estimate
 
 VARY_NOTHING = "nothing"
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
@@ -203,14 +203,14 @@ def _cost_estimator() -> CostEstimator:
 
 
 def _show_cost(states: Sequence[CellState], processes: int) -> None:
-    """Time and problems, counted with two trial steps of each cell."""
+    """Time and problems, counted with a trial of each cell."""
     waiting_specs = [
         [part.spec for part in state.shards if part.state != "done"] for state in states
     ]
     wanted = [specs[0] for specs in waiting_specs if specs]
 
     def known_costs() -> dict[str, Estimate | BadInput | None]:
-        known = _cost_estimator().estimates_so_far(wanted) if cache.imports_ready() else []
+        known = _cost_estimator().estimates_so_far(wanted) if cache.counts_costs() else []
         return dict(zip([spec.id for spec in wanted], known, strict=False))
 
     counting = len(known_costs()) < len(wanted) or None in known_costs().values()
@@ -234,7 +234,7 @@ def _show_preview(preview: SweepPreview, estimates: Mapping[str, Any]) -> None:
     if preview.minutes is not None:
         st.caption(
             f"About {widgets.format_duration(60 * preview.minutes)} for what is left, "
-            "from two trial steps of each run on this machine."
+            "from a trial of each run on this machine."
         )
     elif not preview.problems:
         estimated = sum(value is not None for value in estimates.values())

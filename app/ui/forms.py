@@ -60,10 +60,16 @@ def settings_form(
         return None
 
 
-def field_widget(model: type[Settings], name: str, page: str, placeholder: str = "") -> Any:
-    """The widget of one field on its own, with the key `page.name`, and what was entered."""
+def field_widget(
+    model: type[Settings], name: str, page: str, placeholder: str = "", *, value: Any = None
+) -> Any:
+    """The widget of one field on its own, with the key `page.name`, and what was entered.
+
+    value: what it begins with in place of the field's default.
+    """
     info = model.model_fields[name]
-    return widget_for(name, info, f"{page}.{name}", info.get_default(), placeholder)
+    begin = info.get_default() if value is None else value
+    return widget_for(name, info, f"{page}.{name}", begin, placeholder)
 
 
 def field_label(name: str, field: FieldInfo | None = None) -> str:

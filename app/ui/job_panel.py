@@ -47,8 +47,12 @@ def show_job(
     show: Callable[[JobType], None],
     what: str,
     empty: str = "",
+    seconds: float | None = None,
 ) -> None:
-    """Show what is known of a measurement, with the buttons that start, resume or stop it."""
+    """Show what is known of a measurement, with the buttons that start, resume or stop it.
+
+    seconds: about how long all of it takes, said before it is started.
+    """
 
     def is_active() -> bool:
         job = kind.find(request)
@@ -59,11 +63,23 @@ def show_job(
         if job and job.status().active:
             _progress(job)
         else:
-            _start_button(kind, request, job, what, empty)
+            _start_button(kind, request, job, what, f"{empty} {cost_text(seconds)}".strip())
         if job and job.plan():
             show(job)
 
     watch(is_active, draw)
+
+
+def cost_text(seconds: float | None) -> str:
+    """Say about how long a measurement takes; empty where that is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 5:
+        return "It takes a few seconds."
+    return (
+        f"It takes about {widgets.format_duration(seconds)}, judged by how long the run itself "
+        "took; it goes on if you close the page, and a stop loses nothing."
+    )
 
 
 def keep_queue_going(status: JobStatus) -> None:

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from peftcore.adapters import measured_rates
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
 from peftcore.runs import spec
@@ -69,8 +70,13 @@ class Adapter(ABC):
         self.tensors: dict[str, Tensor] = self.create(initializer)
 
     @classmethod
-    def default_learning_rate(cls, kind: str) -> float:
-        """Return the learning rate for bases of this kind, used unless a run sets its own."""
+    def default_learning_rate(cls, kind: str, parameters: int = 0) -> float:
+        """Return the learning rate for bases of this kind and size, unless a run sets its own.
+
+        parameters: the numbers in the base; 0 where they are not known.
+        """
+        if measured := measured_rates.find_rate(cls.name, kind, parameters):
+            return measured
         return (
             cls.encoder_learning_rate
             if kind == "encoder" and cls.encoder_learning_rate

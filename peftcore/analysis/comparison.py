@@ -20,9 +20,11 @@ import pandas as pd
 from scipy import special
 
 from peftcore.analysis.comparability import caveats as caveats
+from peftcore.metrics.scores import metric_range
 
 MAX_EXACT_SEEDS = 16  # up to this many every sign pattern is counted
 SIGN_SAMPLES = 100_000  # above that, as many random patterns
+ANY_VALUE = (-math.inf, math.inf)  # the range of values of which nothing is known
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,11 @@ class Interval:
     n: int
 
 
-def interval(values: Iterable[float]) -> Interval:
+def interval(values: Iterable[float], within: tuple[float, float] = ANY_VALUE) -> Interval:
     """Return mean and 95 % Student t interval of independent seeds, without what is not finite.
 
-    The limits are those of the t distribution and may pass the ends of a metric's range.
+    within: the smallest and largest value there can be (`metrics.scores.metric_range`), where the
+    limits end, since those of the t distribution go on.
     """
     seen = np.array([value for value in values if value is not None], dtype=float)
     seen = seen[np.isfinite(seen)]
@@ -49,7 +52,9 @@ def interval(values: Iterable[float]) -> Interval:
     if n == 1:
         return Interval(mean, None, None, 1)
     half = float(special.stdtrit(n - 1, 0.975) * seen.std(ddof=1) / math.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    # A mean beyond the range, as by rounding, still lies in its interval.
+    low, high = max(mean - half, min(within[0], mean)), min(mean + half, max(within[1], mean))
+    return Interval(mean, low, high, n)
 
 
 def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
@@ -61,7 +66,7 @@ def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = Fal
     """
     rows = []
     for run, seeds in table.groupby("run", sort=False):
-        estimate = interval(seeds[metric])
+        estimate = interval(seeds[metric], metric_range(metric))
         first = seeds.iloc[0]
         row = {"run": run, "base": first["base"], "task": first["task"], "method": first["method"]}
         row |= {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "n": estimate.n}
@@ -73,9 +78,12 @@ def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = Fal
     return frame.sort_values("mean", ascending=lowest_first, kind="stable", ignore_index=True)
 
 
-def interval_by_step(history: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Return mean and 95 % interval of a value over seeds at each step.
+def interval_by_step(
+    history: pd.DataFrame, value: str, within: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """Return mean and 95 % interval of a value over seeds at each step, within its range.
 
+    within: the smallest and largest value there can be; by default those of the metric `value`.
     Columns step, mean, low, high, n. Seeds that stopped early drop out of later steps; n says how
     many are left. Limits are missing for a single seed.
     """
@@ -83,7 +91,9 @@ def interval_by_step(history: pd.DataFrame, value: str) -> pd.DataFrame:
     frame = by_step.agg(mean="mean", spread="std", n="count").reset_index()
     free = np.maximum(frame["n"] - 1, 1)
     half = special.stdtrit(free, 0.975) * frame["spread"] / np.sqrt(frame["n"])
-    frame["low"], frame["high"] = frame["mean"] - half, frame["mean"] + half
+    smallest, largest = metric_range(value) if within is None else within
+    frame["low"] = np.maximum(frame["mean"] - half, np.minimum(smallest, frame["mean"]))
+    frame["high"] = np.minimum(frame["mean"] + half, np.maximum(largest, frame["mean"]))
     return frame[["step", "mean", "low", "high", "n"]]
 
 
@@ -103,7 +113,11 @@ class PairedDifference:
     n: int
 
 
-def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> PairedDifference:
+def paired_difference(
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    within: tuple[float, float] = ANY_VALUE,
+) -> PairedDifference:
     """Test second − first, paired by seed number, by an exact sign-flip permutation test.
 
     Under the hypothesis of equal methods each seed's difference could as well have had the other
@@ -113,7 +127,7 @@ def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -
     seeds = sorted(set(first) & set(second))
     gaps = np.array([second[seed] - first[seed] for seed in seeds], dtype=float)
     gaps = gaps[np.isfinite(gaps)]
-    estimate, n = interval(gaps), len(gaps)
+    estimate, n = interval(gaps, within), len(gaps)
     if n == 0:
         return PairedDifference(None, None, None, None, None, 0)
     sums = np.abs(_signs(n) @ gaps)
@@ -127,7 +141,13 @@ def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -
 def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
     """Return the interval of second − first for two runs' metric, paired by seed."""
     seeds = table.pivot(index="seed", columns="run", values=metric)
-    return interval(seeds[first] - seeds[second])
+    return interval(seeds[first] - seeds[second], difference_range(metric))
+
+
+def difference_range(metric: str) -> tuple[float, float]:
+    """Return the smallest and largest difference that two values of a metric can have."""
+    smallest, largest = metric_range(metric)
+    return smallest - largest, largest - smallest
 
 
 def _signs(n: int) -> np.ndarray:
@@ -150,7 +170,7 @@ def differences_from_reference(table: pd.DataFrame, metric: str, reference: str)
     rows = []
     for run in scores:
         if run != reference:
-            gap = paired_difference(scores[reference], scores[run])
+            gap = paired_difference(scores[reference], scores[run], difference_range(metric))
             row = {"run": run, "difference": gap.mean, "low": gap.low, "high": gap.high}
             rows.append(row | {"p": gap.p, "smallest_p": gap.smallest_p, "n": gap.n})
     frame = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])

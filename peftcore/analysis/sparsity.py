@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from peftcore.analysis.comparison import Interval, interval
+from peftcore.analysis.comparison import ANY_VALUE, Interval, interval
 
 Array = NDArray[np.floating]
 IntArray = NDArray[np.integer]
@@ -100,6 +100,20 @@ def rank_atoms(weights: ArrayLike) -> IntArray:
     return np.argsort(-np.asarray(weights, dtype=np.float64), kind="stable")
 
 
+def fill_untried(values: Array, tried: IntArray, importance: Array) -> Array:
+    """Return values (m,) of all atoms from those of the tried ones (k,), the rest below them.
+
+    importance: (m,), by which the rest are ordered among themselves.
+    """
+    filled = np.zeros(len(importance))
+    filled[tried] = values
+    rest = np.setdiff1d(np.arange(len(importance)), tried)
+    order = rest[rank_atoms(np.asarray(importance)[rest])]
+    step = max(1e-6, float(np.ptp(values))) / (len(importance) + 1)
+    filled[order] = values.min() - step * np.arange(1, len(rest) + 1)
+    return filled
+
+
 def shuffle_atoms(atoms: int, draw_index: int, seed: int) -> IntArray:
     """Return all atoms in random order (m,), another one for every draw and seed."""
     return np.random.default_rng([draw_index, seed]).permutation(atoms)
@@ -118,12 +132,14 @@ def pruning_counts(atoms: int) -> list[int]:
     return [0, *between, atoms]
 
 
-def interval_over_seeds(values: ArrayLike) -> Interval:
+def interval_over_seeds(values: ArrayLike, within: tuple[float, float] = ANY_VALUE) -> Interval:
     """Return mean and 95 % interval over seeds of values (s, draws), draws averaged first.
+
+    within: the smallest and largest value there can be.
 
     Draws of one seed share its adapter, so they are not independent and do not count as such.
     """
-    return interval(np.asarray(values, dtype=np.float64).mean(1).tolist())
+    return interval(np.asarray(values, dtype=np.float64).mean(1).tolist(), within)
 
 
 def intervals_disjoint(first: Interval, second: Interval) -> bool:

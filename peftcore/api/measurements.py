@@ -66,6 +66,8 @@ def with_answer(adapted: AdaptedModel, example: Example, target: str, seed_index
 
     if not target and (example.target or adapted.base.kind == "encoder"):
         return example
+    if not target:
+        capture.check_length(adapted.base, example)  # before it is answered
     answer = target or capture.generate_answer(adapted, example, seed_index, MAX_ANSWER_TOKENS)
     return replace(example, target=answer)
 

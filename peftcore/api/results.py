@@ -13,6 +13,7 @@ from peftcore import tasks
 from peftcore.analysis import comparability, comparison
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.errors import BadInput, unknown_name
+from peftcore.metrics.scores import metric_range
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.checkpoint import load_adapter
@@ -51,7 +52,10 @@ class TrainedAdapter:
     @property
     def scores(self) -> pd.DataFrame:
         """Every metric with its mean, 95 % interval over seeds, and n seeds."""
-        rows = {name: vars(comparison.interval(v)) for name, v in self.run.scores().items()}
+        rows = {
+            name: vars(comparison.interval(values, metric_range(name)))
+            for name, values in self.run.scores().items()
+        }
         columns = ["mean", "low", "high", "n"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("metric")
 

@@ -134,7 +134,9 @@ def _learning_rate(base: BaseModel, spec: RunSpec) -> float:
     """Return the learning rate of our own adapter's first tensor."""
     own_adapter = planning.build_adapted(base, spec).adapter
     rate = spec.training.learning_rate
-    rate = own_adapter.default_learning_rate(base.kind) if rate is None else rate
+    rate = (
+        own_adapter.default_learning_rate(base.kind, base.parameter_count) if rate is None else rate
+    )
     return float(rate * next(iter(own_adapter.learning_rate_factors().values()), 1.0))
 
 

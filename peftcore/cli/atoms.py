@@ -14,6 +14,7 @@ from peftcore.cli import app, options
 from peftcore.cli.results import RunId
 from peftcore.labs.atoms import interventions, request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
+from peftcore.metrics.scores import metric_range
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 
@@ -69,7 +70,11 @@ def prune_atoms(
     """Score with few atoms: the important, the costly to remove, and random ones."""
     job = _run_job("prune", [run], sets, resources)
     table = request.pruning_curves(job)
-    bands = {what: request.curve_intervals(table, what) for what in ("loss", "score")}
+    metrics = {"loss": "loss", "score": str(job.facts.get("metric", ""))}
+    bands = {
+        what: request.curve_intervals(table, what, metric_range(metric))
+        for what, metric in metrics.items()
+    }
     value = _job_value(job) | {
         "curves": {w: json.loads(band.to_json(orient="records")) for w, band in bands.items()},
         "apart_from_random": {
@@ -109,7 +114,8 @@ def show_regularization_path(
         yield _first_line(job)
         rows = []
         for point in points:
-            score, zeros = interval(point["scores"]), interval(point.get("zeros", []))
+            score = interval(point["scores"], metric_range(str(job.facts.get("metric", ""))))
+            zeros = interval(point.get("zeros", []))
             name = "LoRA" if point["value"] is None else f"{over} {point['value']:g}"
             rows.append((name, point["run"], zeros.mean, score.mean, score.low, score.high))
         yield from printing.format_table(["point", "run", "zeros", "score", "low", "high"], rows)

@@ -16,7 +16,7 @@ from peftcore.errors import BadInput, unknown_name
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
-from peftcore.training import planning
+from peftcore.training import planning, presets
 
 Base = Annotated[str, typer.Option(help="Base model, as in `list`.")]
 Task = Annotated[str, typer.Option(help="Task, as in `list`.")]
@@ -28,6 +28,10 @@ Vertices = Annotated[int | None, typer.Option(help="Corners of the simplex of ad
 Rate = Annotated[float | None, typer.Option(help="Peak learning rate.")]
 Start = Annotated[
     str | None, typer.Option(help="Run whose adapter is the starting point (transfer).")
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--preset", help="Size of the run: quick, usual or thorough, as fits the base."),
 ]
 Sets = Annotated[
     list[str] | None,
@@ -60,7 +64,7 @@ class Resources:
 
 @dataclass(frozen=True)
 class SpecOptions:
-    """Options that decide a run; all others stay at their defaults."""
+    """Options that decide a run; all others are those of the preset."""
 
     base: Base
     task: Task
@@ -69,6 +73,7 @@ class SpecOptions:
     seeds: Seeds = None
     steps: Steps = None
     sets: Sets = None
+    preset: Size = None
 
     def build(self) -> RunSpec:
         """Complete the spec; BadInput names what does not exist or fit."""
@@ -90,10 +95,13 @@ def spec_from_options(
     method: str,
     sets: Sequence[str] | None = None,
     start: str | None = None,
+    preset: str | None = None,
     **options: Any,
 ) -> RunSpec:
-    """Complete the spec that was asked for; options that are None leave a default in place."""
+    """Complete the spec that was asked for; options that are None are left to the preset."""
     sections = spec_sections(method, sets, **options)
+    size = presets.find_preset(preset or presets.USUAL, planning.parameters_of_base(base))
+    sections |= {part: size.section(part) | sections[part] for part in SPEC_SECTIONS}
     return planning.build_spec(base, task, method, start=start or "", **sections)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from peftcore.analysis.comparison import interval
+from peftcore.metrics.scores import metric_range
 from peftcore.runs.store import Run
 from peftcore.system.printing import format_cell, format_table
 
@@ -14,7 +15,7 @@ def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
     """Read metric → mean, 95 % interval and the value of each seed."""
     by_metric = {}
     for metric, values in run.scores().items():
-        estimate = interval(values)
+        estimate = interval(values, metric_range(metric))
         by_metric[metric] = {
             "mean": estimate.mean,
             "low": estimate.low,

@@ -29,6 +29,7 @@ from peftcore.sweeps.spec import EngineChoice, Sweep, SweepJob
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.training import planning
+from peftcore.training.estimate import Estimate, estimate_cost
 
 sweep = typer.Typer(cls=DefaultGroup)
 app.add_typer(
@@ -108,16 +109,16 @@ def preview_sweep(
     processes: Processes = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Count runs, parts and minutes, by two trial steps of a part of each run."""
+    """Count runs, parts and minutes, by a trial of a part of each run."""
     resources.use_data()
     request, device = sweep_spec.read(file), resources.torch_device()
     trainer = ShardTrainer(device)
 
-    def cost(spec: RunSpec) -> planning.Estimate | BadInput:
+    def cost(spec: RunSpec) -> Estimate | BadInput:
         try:
             base = trainer.base_model(spec.base)
             planning.check_spec(spec, base)
-            return planning.estimate_cost(spec, base)
+            return estimate_cost(spec, base)
         except BadInput as error:
             return error
 

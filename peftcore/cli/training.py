@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peftcore.adapters import parameter_counts
+from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.adapters.parameter_counts import ParameterCount
 from peftcore.api import training as api
 from peftcore.api.bases import load_base
@@ -29,7 +30,7 @@ from peftcore.runs.store import Run
 from peftcore.system import printing
 from peftcore.system.job_folder import JobFailed
 from peftcore.system.option_groups import grouped
-from peftcore.training import planning
+from peftcore.training import planning, presets
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -59,6 +60,8 @@ def train(
     """Train one method on one task, and score it.  A run that is done is not trained again."""
     resources.use_data()
     wanted = spec.build()
+    if note := _size_note(spec, wanted):
+        typer.echo(note, err=True)
     if queue:
         _enqueue(wanted, resources.device, again, as_json)
         return
@@ -67,6 +70,18 @@ def train(
     if run.status().state != "done":
         typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
         raise typer.Exit(1)
+
+
+def _size_note(options_given: TrainOptions, spec: RunSpec) -> str:
+    """Say what a large base was given where nothing was asked for, since defaults differ there."""
+    parameters = planning.parameters_of_base(spec.base)
+    if parameters < LARGE_BASE or options_given.preset:
+        return ""
+    size = presets.find_preset(presets.USUAL, parameters)
+    return (
+        f"{spec.base} has {parameters / 1e6:.0f} M numbers; what is not set is that of its usual "
+        f"size ({size.text()}). --preset quick or thorough takes another."
+    )
 
 
 def _enqueue(spec: RunSpec, device: str, again: bool, as_json: bool) -> None:

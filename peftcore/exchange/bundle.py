@@ -160,6 +160,7 @@ def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
 def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
     """Tabulate every score of every run, and the means with their intervals."""
     from peftcore.analysis.comparison import interval
+    from peftcore.metrics.scores import metric_range
 
     singles, means = [], []
     for run in runs:
@@ -168,7 +169,7 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
         for metric, values in sorted(run.scores().items()):
             pairs = zip(numbers, values, strict=False)
             singles += [(*names, metric, seed, value) for seed, value in pairs]
-            estimate = interval(values)
+            estimate = interval(values, metric_range(metric))
             means.append((*names, metric, estimate.mean, estimate.low, estimate.high, estimate.n))
     heads = ("run", "base", "task", "method", "metric")
     return {

@@ -20,6 +20,7 @@ from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput, unknown_name
 from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, build_subset_grid
 from peftcore.labs.scaling.ablations import ABLATIONS, SCALED_METHOD, build_ablation
+from peftcore.metrics.scores import metric_range
 from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.grid import RunGrid, Variation, axis
@@ -271,7 +272,7 @@ def result_row(name: str, label: str, run: Run) -> ExperimentRow:
     """Return the row of a finished run."""
     spec, metric = run.spec, tasks.find_task(run.spec.task).main_metric
     values = run.scores().get(metric, [])
-    estimate = interval(values)
+    estimate = interval(values, metric_range(metric))
     return ExperimentRow(
         name,
         spec.base,

@@ -7,6 +7,7 @@ TER counts edits and may exceed 100. Scores that need a neural network are in `s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -20,19 +21,23 @@ UNREADABLE_LABEL = "(not readable)"  # what an answer without a readable label c
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """Presentation of a metric: title, largest value, and what it measures in one sentence."""
+    """A metric: title, range, and what it measures in one sentence."""
 
     title: str
     maximum: float
     description: str
     better: str = "higher"
+    minimum: float = 0.0
+    passes_maximum: bool = False  # the largest value is usual, not the largest that there can be
 
 
 METRICS: dict[str, MetricInfo] = {
     "accuracy": MetricInfo("Accuracy", 1, "Share of examples whose label is right."),
     "f1": MetricInfo("F1, macro", 1, "F1 of each gold label, averaged with equal weights."),
     "f1_positive": MetricInfo("F1 of the positive label", 1, "F1 of the second label alone."),
-    "matthews": MetricInfo("Matthews correlation", 1, "Zero for guessing, one for all right."),
+    "matthews": MetricInfo(
+        "Matthews correlation", 1, "Zero for guessing, one for all right.", minimum=-1
+    ),
     "broken": MetricInfo(
         "Broken", 1, "Share of answers without label or without “because”.", "lower"
     ),
@@ -75,21 +80,33 @@ METRICS: dict[str, MetricInfo] = {
     ),
     "bleu": MetricInfo("BLEU", 100, "sacrebleu's corpus BLEU against all references."),
     "chrf": MetricInfo("chrF", 100, "sacrebleu's corpus chrF against all references."),
-    "ter": MetricInfo("TER", 100, "Edits per 100 words of the closest reference.", "lower"),
+    "ter": MetricInfo(
+        "TER", 100, "Edits per 100 words of the closest reference.", "lower", passes_maximum=True
+    ),
     "rougeL": MetricInfo("ROUGE-L", 1, "F measure against the closest reference, averaged."),
     "alignment": MetricInfo("Alignment", 1, "Share of new prompts that are drawn as asked."),
     "old_alignment": MetricInfo(
         "Alignment, old prompts", 1, "The same for prompts that the base could draw before."
     ),
     "facts": MetricInfo("Facts", 1, "Share of what new prompts ask for that their pictures show."),
-    "pearson": MetricInfo("Pearson", 1, "Linear correlation with the gold values."),
-    "spearman": MetricInfo("Spearman", 1, "Rank correlation with the gold values."),
+    "pearson": MetricInfo("Pearson", 1, "Linear correlation with the gold values.", minimum=-1),
+    "spearman": MetricInfo("Spearman", 1, "Rank correlation with the gold values.", minimum=-1),
 }
 
 
 def find_measure(metric: str) -> MetricInfo:
     """Return a metric's title and direction; an unknown one keeps its name."""
     return METRICS.get(metric) or MetricInfo(metric, 1, "")
+
+
+def metric_range(metric: str) -> tuple[float, float]:
+    """Return the smallest and largest value that a metric or loss can have, infinite if unknown."""
+    if metric == "loss" or metric.endswith("_loss"):
+        return 0.0, math.inf
+    info = METRICS.get(metric)
+    if info is None:
+        return -math.inf, math.inf
+    return info.minimum, math.inf if info.passes_maximum else info.maximum
 
 
 def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:

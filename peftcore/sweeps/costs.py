@@ -10,7 +10,7 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.spec import spec_label
 from peftcore.sweeps.status import CellState
-from peftcore.training.planning import Estimate
+from peftcore.training.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def preview_cost(
     estimate: Callable[[RunSpec], Estimate | BadInput | None],
     processes: int,
 ) -> SweepPreview:
-    """Estimate the work left from two trial steps of one shard of each cell."""
+    """Estimate the work left from a trial of one shard of each cell."""
     seconds, problems, unknown, parts = 0.0, [], False, 0
     for state in states:
         left = [part.spec for part in state.shards if part.state != "done"]

@@ -84,17 +84,9 @@ def start_python(
     It works on this workspace and this data, with one thread, from the project's folder. Its
     standard error is appended to `log`, its output discarded.
     """
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "PEFTCORE_HOME": str(paths.workspace_folder()),  # whole paths: it works from another folder
-        "PEFTCORE_DATA": str(paths.data_folder()),
-        **({TOKEN_VARIABLE: token} if token else {}),
-        **(extra_environment or {}),
-    }
-    if own_models := os.environ.get("PEFTCORE_MODELS"):
-        environment["PEFTCORE_MODELS"] = str(Path(own_models).expanduser().resolve())
+    environment = python_environment() | dict(extra_environment or {})
+    if token:
+        environment[TOKEN_VARIABLE] = token
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -109,6 +101,20 @@ def start_python(
     # Somebody must wait for it, or it stays a zombie when it ends.
     threading.Thread(target=process.wait, daemon=True).start()
     return identity
+
+
+def python_environment() -> dict[str, str]:
+    """Return the environment of a process of ours: one thread, this workspace and this data."""
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PEFTCORE_HOME": str(paths.workspace_folder()),  # whole paths: it works from another folder
+        "PEFTCORE_DATA": str(paths.data_folder()),
+    }
+    if own_models := os.environ.get("PEFTCORE_MODELS"):
+        environment["PEFTCORE_MODELS"] = str(Path(own_models).expanduser().resolve())
+    return environment
 
 
 def identify(pid: int) -> ProcessIdentity:

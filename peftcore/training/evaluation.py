@@ -6,8 +6,9 @@ length share a pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -74,7 +75,7 @@ def answer_examples(
             with torch.autocast(
                 device.type, control.autocast, enabled=control.autocast is not None
             ):
-                return _texts(adapted, task, rows * seeds, cached_batcher, options)
+                return answer_rows(adapted, task, rows * seeds, cached_batcher, options)
         except torch.OutOfMemoryError:
             if len(group) == 1:
                 raise
@@ -99,14 +100,18 @@ def answer_examples(
     return answers
 
 
-def _texts(
+def answer_rows(
     adapted: AdaptedModel,
     task: Task,
     rows: Sequence[Example],
     batcher: ExampleBatcher | FrozenStateBatcher,
     options: Evaluation,
+    more_options: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Return the answer of each row as text, the likeliest label for encoders."""
+    """Return the answer of each row as text, the likeliest label for encoders.
+
+    rows: the same examples for each seed, seed after seed. more_options go to `generate`.
+    """
     batch, coords = batcher.batch(rows, with_targets=False), adapted.centroid()
     if adapted.base.kind == "encoder":
         with torch.no_grad():
@@ -114,9 +119,8 @@ def _texts(
     tokenizer = adapted.base.tokenizer
     longest = options.max_new_tokens or task.max_new_tokens
     generate_options = decoding.search_options(tokenizer, longest, options.beams)
-    out = adapted.generate(
-        batch, coords, **(generate_options | task.generation_options(rows, tokenizer))
-    )
+    generate_options |= task.generation_options(rows, tokenizer) | dict(more_options or {})
+    out = adapted.generate(batch, coords, **generate_options)
     return [text.strip() for text in tokenizer.batch_decode(out, skip_special_tokens=True)]
 
 

@@ -1,6 +1,6 @@
 """Build run specs from a user's choices: names checked, defaults filled in.
 
-`build_spec` needs no torch; `check_spec` and `estimate_cost` look at the base itself.
+`build_spec` needs no torch; `check_spec` looks at the base itself.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ def build_spec(
     A base that is in memory already goes by its name, whether or not it is on this machine.
     """
     method_class, task_definition = METHODS[method], tasks.find_task(task)
-    name, kind, image_world = _name_kind_world(base)
+    facts = _base_facts(base)
+    name, kind = facts.name, facts.kind
     if kind:
         method_class.check_base_kind(name, kind)
-        _check_same_modality(name, image_world, task_definition)
+        _check_same_modality(name, facts.image_world, task_definition)
         if kind == "encoder" and not task_definition.labels:
             raise BadInput(
                 f"{name} reads but cannot write, and {task_definition.title} asks for text: "
@@ -51,7 +52,7 @@ def build_spec(
     training_settings = _make_settings(Training, training)
     if training_settings.learning_rate is None:
         training_settings = training_settings.model_copy(
-            update={"learning_rate": method_class.default_learning_rate(kind)}
+            update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )
     population_settings = _make_settings(Members, population)
     if population_settings.vertices == 1:  # what only a simplex has decides nothing
@@ -71,14 +72,30 @@ def build_spec(
     )
 
 
-def _name_kind_world(base: str | BaseModel) -> tuple[str, str, str]:
-    """Return a base's name, kind and image world; of one on the hub only the name."""
+@dataclass(frozen=True)
+class _BaseFacts:
+    """What the defaults and checks of a spec need to know of a base; of one on the hub the name."""
+
+    name: str
+    kind: str = ""
+    image_world: str = ""
+    parameters: int = 0
+
+
+def _base_facts(base: str | BaseModel) -> _BaseFacts:
+    """Return what is known of a base, without loading it."""
     if not isinstance(base, str):
-        return base.name, base.kind, str(getattr(base.model.config, "draws", ""))
+        world = str(getattr(base.model.config, "draws", ""))
+        return _BaseFacts(base.name, base.kind, world, base.parameter_count)
     if isinstance(catalog.locate_base(base), str):
-        return base, "", ""
+        return _BaseFacts(base)
     info = catalog.describe_base(base)
-    return base, info.kind, info.image_world
+    return _BaseFacts(base, info.kind, info.image_world, info.parameter_count)
+
+
+def parameters_of_base(base: str | BaseModel) -> int:
+    """Return the numbers in a base without loading it; 0 for one on the hub."""
+    return _base_facts(base).parameters
 
 
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:
@@ -178,18 +195,6 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
     batcher.check_fit(list({(row.id, row.source): row for row in (*used, *answered)}.values()))
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The expected cost of a run."""
-
-    trainable: int  # by one seed, all its vertices and its head
-    total: int  # of the base, and of one head where there is one
-    percent: float
-    seconds: float | None  # None: nothing to go by yet
-    memory_bytes: int
-    basis: str  # what the time was estimated from, in words
-
-
 def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
     """Return the numbers one seed trains, and the numbers in the base and a head."""
     adapted = build_adapted(base, spec, "meta")
@@ -197,51 +202,3 @@ def count_parameters(spec: RunSpec, base: BaseModel) -> tuple[int, int]:
         adapted.tensors[n][0, 0].numel() for n in ("head", "head_bias") if n in adapted.tensors
     )
     return adapted.trainable_count, base.parameter_count + head
-
-
-def estimate_cost(spec: RunSpec, base: BaseModel) -> Estimate:
-    """Estimate a run: parameters exactly, time from two trial steps, memory by counting."""
-    import time
-
-    import torch
-
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.system import thread_pool
-    from peftcore.training import batch_budget
-    from peftcore.training.trainer import Trainer
-
-    trainable, total = count_parameters(spec, base)
-    task, s = tasks.find_task(spec.task), spec.population.seeds
-    batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))
-    episode = task.few_shot(spec.training.shots, spec.population.first_seed, spec.training.dev)
-    episodes = [episode] * s
-    seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
-    concurrent_passes = thread_pool.thread_count(base.device)
-    trainer = Trainer(
-        build_adapted(base, spec), episodes, batcher, spec, seeds_per_pass, concurrent_passes
-    )
-    trainer.train_step()  # the first one pays for warming up
-    began = time.perf_counter()
-    trainer.train_step()
-    step = time.perf_counter() - began
-    dev_evaluations = 1 + spec.training.steps // spec.training.evaluate_every
-    dev = dev_evaluations * spec.training.dev / spec.training.batch * step * 0.4
-    answers = min(spec.evaluation.limit, len(task.load(spec.evaluation.split)))
-    # Reading an answer's source costs about 0.4 of a step; writing it about as much again per beam.
-    writing = 1 if base.kind == "encoder" else 1 + 3 * spec.evaluation.beams
-    answering = answers / spec.training.batch * step * 0.4 * writing
-    if torch.cuda.is_available() and base.device.type == "cuda":
-        memory = torch.cuda.max_memory_allocated()
-    else:
-        width, layers = base.structure.width, base.structure.layers
-        longest = max(len(batcher.tokenize(e).input_ids) for e in episode.train)
-        tokens = s * spec.training.batch * (longest + prompt_length(spec, base))
-        memory = 4 * total + 16 * s * trainable + tokens * (layers * width * 100 + 24 * 4096)
-    return Estimate(
-        trainable,
-        total,
-        100 * trainable / total,
-        spec.training.steps * step + dev + answering,
-        memory,
-        "two trial steps on this machine",
-    )

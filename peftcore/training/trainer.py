@@ -149,7 +149,7 @@ class Trainer:
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
-        self._cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
+        self.cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last evaluation of dev
         self.centroid: list[float] | None = None
         self._learning_rates = self._base_learning_rates()
@@ -162,7 +162,9 @@ class Trainer:
             self.adapted.adapter.learning_rate_factors(),
         )
         learning_rate = (
-            self.adapted.adapter.default_learning_rate(self.adapted.base.kind)
+            self.adapted.adapter.default_learning_rate(
+                self.adapted.base.kind, self.adapted.base.parameter_count
+            )
             if learning_rate is None
             else learning_rate
         )
@@ -198,6 +200,11 @@ class Trainer:
         """Return the positions of the seeds that still train."""
         return [i for i, state in enumerate(self.seeds) if state.stopped is None]
 
+    @property
+    def keeps_states(self) -> bool:
+        """Return whether states of examples are kept, so that only the first meeting costs."""
+        return self.cached_batcher is not self.batcher
+
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
         """Yield these seeds in groups that share a pass, as equal in size as can be."""
         rounds = -(-len(seeds) // (self.seeds_per_pass * self.concurrent_passes))
@@ -227,7 +234,7 @@ class Trainer:
         with_costs: bool = False,
     ) -> Tensor:
         """Return the mean loss (s,) of seeds with these tensors, each over its own rows."""
-        batch = self._cached_batcher.batch([row for block in rows for row in block])
+        batch = self.cached_batcher.batch([row for block in rows for row in block])
         with torch.autocast(
             self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
         ):
@@ -361,10 +368,10 @@ class Trainer:
         t = self.spec.training
         if not active:
             return dev_losses
-        centroid_losses = self._dev_losses(active, None)  # with one vertex, the adapter itself
+        centroid_losses = self.dev_losses(active, None)  # with one vertex, the adapter itself
         selection_losses = centroid_losses
         if self.adapted.vertices > 1 and t.validation == "stochastic":
-            copy_losses = [self._dev_losses(active, copy) for copy in range(t.copies)]
+            copy_losses = [self.dev_losses(active, copy) for copy in range(t.copies)]
             selection_losses = [sum(each) / t.copies for each in zip(*copy_losses, strict=True)]
             self.copies = [[math.nan] * t.copies for _ in self.seeds]
             self.centroid = [math.nan] * len(self.seeds)
@@ -376,7 +383,7 @@ class Trainer:
             self._update_best(i, dev_losses[i])
         return dev_losses
 
-    def _dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
+    def dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
         """Return the dev loss of these seeds: at the centroid, or of a copy at random points."""
 
         def all_groups() -> list[float]:

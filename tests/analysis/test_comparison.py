@@ -12,6 +12,7 @@ from peftcore.analysis.comparison import (
     differences_from_reference,
     holm_correction,
     interval,
+    interval_by_step,
     paired_difference,
     pareto,
     run_difference,
@@ -97,8 +98,8 @@ def test_identical_runs_do_not_differ():
 
 def test_a_lead_is_the_mean_of_the_gaps_of_common_seeds():
     rows = [("a", 0, 0.5), ("a", 1, 0.9), ("a", 2, 0.4), ("b", 0, 0.4), ("b", 1, 0.6)]
-    made = pd.DataFrame(rows, columns=["run", "seed", "accuracy"])
-    found = run_difference(made, "accuracy", "a", "b")
+    made = pd.DataFrame(rows, columns=["run", "seed", "points"])
+    found = run_difference(made, "points", "a", "b")
     assert (found.mean, found.n) == (pytest.approx(0.2), 2)  # gaps 0.1 and 0.3
     assert found.high - 0.2 == pytest.approx(12.706 * 0.1, rel=1e-4)
 
@@ -170,3 +171,19 @@ def test_pieces_put_both_texts_together_again(first, second):
     pieces = diff_words(first, second)
     assert [w for p in pieces if p.side != "second" for w in p.words] == first
     assert [w for p in pieces if p.side != "first" for w in p.words] == second
+
+
+def test_no_interval_passes_the_range_of_its_metric():
+    wide = table(a=[0.1, 0.9], b=[0.0, 1.0])
+    row = summarize_runs(wide, "accuracy").iloc[0]
+    assert (row["low"], row["high"]) == (0.0, 1.0)
+    difference = run_difference(wide, "accuracy", "a", "b")
+    assert -1 <= difference.low <= difference.high <= 1
+    against = differences_from_reference(wide, "accuracy", "a").iloc[0]
+    assert -1 <= against["low"] <= against["high"] <= 1
+    history = pd.DataFrame({"step": [1, 1], "seed": [0, 1], "dev_loss": [0.1, 2.0]})
+    (step,) = interval_by_step(history, "dev_loss").itertuples()
+    assert step.low == 0.0
+    assert step.high > 2.0  # a loss has no largest value
+    assert interval([0.1, 0.9]).low < 0  # of a value of which nothing is known
+    assert interval([1.2, 1.3], (0.0, 1.0)).high == pytest.approx(1.25)  # beyond by rounding

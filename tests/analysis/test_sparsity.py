@@ -111,3 +111,12 @@ def test_the_summary_of_one_adapter():
     assert (found.dead, found.always, found.atoms) == (1, 2, 4)
     assert found.effective == pytest.approx(16 / 6)
     assert found.gini == pytest.approx(0.375)
+
+
+def test_atoms_that_were_not_tried_come_after_those_that_were():
+    importance = np.array([5.0, 1.0, 4.0, 3.0, 2.0])
+    filled = sparsity.fill_untried(np.array([0.2, -0.4]), np.array([0, 2]), importance)
+    assert filled[[0, 2]].tolist() == [0.2, -0.4]
+    assert sparsity.rank_atoms(filled).tolist() == [0, 2, 3, 4, 1]
+    whole = sparsity.fill_untried(np.arange(5.0), np.arange(5), importance)
+    assert whole.tolist() == [0, 1, 2, 3, 4]

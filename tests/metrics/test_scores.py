@@ -1,6 +1,7 @@
 """Metrics agree with hand-worked numbers and with the libraries' own command lines."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -209,3 +210,12 @@ def test_importing_metrics_stays_light():
     code += "print({'torch', 'sklearn', 'sacrebleu'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_every_metric_has_a_range_that_is_declared_once():
+    assert text_scores.metric_range("accuracy") == (0, 1)
+    assert text_scores.metric_range("matthews") == (-1, 1)
+    assert text_scores.metric_range("chrf") == (0, 100)
+    assert text_scores.metric_range("ter") == (0, math.inf)
+    assert text_scores.metric_range("dev_loss") == text_scores.metric_range("loss") == (0, math.inf)
+    assert text_scores.metric_range("points of my own") == (-math.inf, math.inf)

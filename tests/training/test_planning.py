@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from support.bases import build_tiny
-from support.short_runs import SMALL, small
+from support.short_runs import SMALL
 
 from peftcore import tasks
 from peftcore.errors import BadInput
@@ -12,7 +11,7 @@ from peftcore.models.base_model import load
 from peftcore.runs.store import RunStore
 from peftcore.tasks import table
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.planning import build_spec, check_spec, estimate_cost
+from peftcore.training.planning import build_spec, check_spec
 from peftcore.training.run_training import execute_run
 
 
@@ -103,14 +102,6 @@ def test_equal_requests_are_one_run(own):
     )
     assert asked.id == build_spec("mine", "miniworld_nli", "lora").id
     assert json.loads(asked.canonical())["settings"]["alpha"] == 16.0
-
-
-def test_an_estimate_states_exact_numbers(own):
-    found = estimate_cost(small(), load("mine"))
-    sites, heads, length, width = 6, 2, 10, 8
-    assert found.trainable == sites * 2 * heads * length * width
-    assert found.total == build_tiny("t5").parameter_count
-    assert found.seconds > 0
 
 
 def test_a_method_learns_at_the_rate_that_suits_the_kind_of_base(own):

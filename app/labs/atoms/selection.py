@@ -16,8 +16,9 @@ from app.state import cache, run_catalog
 from app.ui import pickers
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
+from peftcore.labs.common import cost
 from peftcore.runs.store import Run
-from peftcore.system import atomic_files
+from peftcore.system import atomic_files, safetensors_files
 
 if TYPE_CHECKING:
     from peftcore.labs.atoms.dictionary import AtomDictionary
@@ -42,6 +43,19 @@ class AtomsSubject:
     def job_request(self, kind: AtomsKind, *more: str, **fields: Any) -> AtomsRequest:
         """Return the request for a measurement of this run, and of another if named."""
         return AtomsRequest.make({"kind": kind, "runs": (self.run.id, *more)} | fields)
+
+    @property
+    def atoms(self) -> int:
+        """How many atoms a seed has, by the shapes (s, v, m, o) in the run's file."""
+        header = safetensors_files.read_header(self.run.folder / "adapter.safetensors")
+        shapes = header.shapes.items()
+        return sum(shape[-2] for name, shape in shapes if name.startswith("atoms:"))
+
+    def pruning_seconds(self, job_request: AtomsRequest) -> float | None:
+        """Return about how long pruning takes; None where it is not known."""
+        spec = self.run.spec
+        rows = job_request.count_rows(self.atoms, spec.population.seeds, spec.training.dev)
+        return cost.measurement_seconds(self.run, rows)
 
 
 BY_SUBJECT: dict[str | type, Callable[[Any], Any]] = {

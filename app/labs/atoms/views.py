@@ -19,8 +19,11 @@ from app.ui.charts import chart
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
+from peftcore.metrics.scores import metric_range
 
 MEASURED_TITLE = "coefficients"
+MANY_ATOMS = 128  # atoms of a seed from which not all are removed one by one unless asked for
+SAMPLED_PRUNING = {"tried": MANY_ATOMS, "examples": 24, "draws": 1}
 MAP_TITLES = {
     "importance": "Importance: mean |coefficient| × length",
     "usage": "Share of positions at which it is used",
@@ -132,7 +135,7 @@ def _show_measures(entries: list[dict[str, Any]]) -> None:
             for key, words in COLUMN_TITLES.items()
         },
     )
-    zeros = comparison.interval(table["zeros"])
+    zeros = comparison.interval(table["zeros"], (0.0, 1.0))
     if zeros.mean is not None and zeros.low is not None and zeros.high is not None:
         st.caption(
             f"Exactly zero: {100 * zeros.mean:.1f} % of all coefficients, 95 % interval "
@@ -250,21 +253,41 @@ def show_pruning(subject: AtomsSubject) -> None:
         _show_answers(subject, job, int(count))
         job_panel.measurement_caption(job.facts)
 
+    job_request = _pick_pruning(subject)
     job_panel.show_job(
         AtomsJob,
-        subject.job_request("prune"),
+        job_request,
         show,
         "pruning",
         "Atoms are ranked on validation examples and judged on others: the important ones kept, "
         "those whose removal costs most, and random ones. Every seed answers at every number.",
+        subject.pruning_seconds(job_request),
     )
+
+
+def _pick_pruning(subject: AtomsSubject) -> request.AtomsRequest:
+    """Return the request for pruning; where there are many atoms a sample of them is offered."""
+    whole = subject.job_request("prune")
+    known = AtomsJob.find(whole)
+    if subject.atoms <= MANY_ATOMS or (known and known.status().state == "done"):
+        return whole
+    sampled = pickers.pick_one(
+        "Removed one by one",
+        [True, False],
+        "atoms.tried",
+        lambda few: f"The {MANY_ATOMS} most important" if few else f"All {subject.atoms:,}",
+        help="Each atom that is removed alone takes a pass over the validation examples; the rest "
+        "are ranked by importance. The sampled measurement judges on fewer examples, too.",
+    )
+    return subject.job_request("prune", **SAMPLED_PRUNING) if sampled else whole
 
 
 def _show_intervals(
     subject: AtomsSubject, job: AtomsJob, table: pd.DataFrame, quantity: str, count: int
 ) -> None:
     """Show a quantity by the number of atoms kept, with intervals."""
-    bands = request.curve_intervals(table, quantity)
+    metric = "loss" if quantity == "loss" else str(job.facts["metric"])
+    bands = request.curve_intervals(table, quantity, metric_range(metric))
     if bands.empty:
         return
     chart(
@@ -378,7 +401,7 @@ def show_density(subject: AtomsSubject) -> None:
             key="atoms.density",
             name=f"{subject.run.id}-density-{over}",
             alt=score_figures.density_chart_alt(points, over, metric),
-            table=score_figures.density_table(points),
+            table=score_figures.density_table(points, metric),
         )
         st.caption(
             widgets.escape_markdown(

@@ -220,6 +220,8 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
     """The question with what decoders read settled: gold, an answer, or a text of one's own."""
     if comparison.kind == "encoder":
         return comparison
+    from peftcore.labs.attention import capture
+
     choices = [GOLD_TARGET] if comparison.example.target else []
     choices += [AFTER_ANSWER, *([BEFORE_ANSWER] if comparison.before else []), OWN_TEXT]
     source = pickers.pick_one(
@@ -240,6 +242,9 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
             else comparison.before
         )
         blank_example = replace(comparison.example, target="")
+        capture.check_length(
+            cache.base_model(answerer.base), blank_example
+        )  # before it is answered
         text = cache.greedy_answer(
             answerer.run, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
         )
@@ -251,6 +256,15 @@ def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
     return replace(
         comparison, example=replace(comparison.example, target=text), decoder_source=source_words
     )
+
+
+def with_short_example(comparison: AttentionComparison) -> AttentionComparison | None:
+    """The same question about the task's shortest test example; None where it has none."""
+    examples = cache.split_examples(comparison.task, "test").examples
+    if not examples:
+        return None
+    shortest = min(examples, key=lambda each: len(each.source) + len(each.target))
+    return replace(comparison, example=shortest, decoder_source="the gold target")
 
 
 def head_statistics(

@@ -261,7 +261,7 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
                 flatness.kendall_tau(-seed[column], way * seed[target])
                 for _, seed in steps.groupby("seed")
             ]
-            agreement = interval([math.nan if a is None else a for a in agreements])
+            agreement = interval([math.nan if a is None else a for a in agreements], (-1.0, 1.0))
             rows.append((words, goal, agreement.mean, agreement.low, agreement.high, agreement.n))
     table = pd.DataFrame(rows, columns=["Judged by", "Against", "Kendall", "Low", "High", "Seeds"])
     widgets.table_with_download(

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.state import run_catalog
 from app.ui import pickers
+from peftcore.labs.common import cost
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
@@ -41,6 +42,11 @@ class LandscapeSubject:
         return LandscapeRequest.make(
             {"kind": kind, "runs": (self.run.id, *more)} | defaults | fields
         )
+
+    def seconds(self, job_request: LandscapeRequest) -> float | None:
+        """Return about how long a landscape of this run takes; None where it is not known."""
+        rows = job_request.count_rows(self.vertices, self.run.spec.training.dev)
+        return cost.measurement_seconds(self.run, rows)
 
 
 def candidate_runs() -> list[Run]:

@@ -64,7 +64,12 @@ def show_surface(subject: LandscapeSubject) -> None:
         _show_pictures(landscape, display == "3D surface")
 
     job_panel.show_job(
-        LandscapeJob, job_request, show, SURFACE_TITLES[kind].lower(), SURFACE_NOTES[kind]
+        LandscapeJob,
+        job_request,
+        show,
+        SURFACE_TITLES[kind].lower(),
+        SURFACE_NOTES[kind],
+        subject.seconds(job_request),
     )
 
 
@@ -138,6 +143,7 @@ def _suggest_faces(subject: LandscapeSubject) -> None:
             lambda _: None,
             "the middle of every face",
             f"There are {count} faces; their middles tell which are worth a look.",
+            subject.seconds(job_request),
         )
         return
     table = scan.table()
@@ -326,7 +332,9 @@ def show_cuts(subject: LandscapeSubject) -> None:
     st.caption(
         "Loss along every edge and from the centroid to every vertex, a little beyond both ends."
     )
-    job_panel.show_job(LandscapeJob, subject.job_request("cuts", steps=12), show, "the edges")
+    job_request = subject.job_request("cuts", steps=12)
+    seconds = subject.seconds(job_request)
+    job_panel.show_job(LandscapeJob, job_request, show, "the edges", seconds=seconds)
 
 
 def show_connection(subject: LandscapeSubject) -> None:
@@ -357,4 +365,5 @@ def show_connection(subject: LandscapeSubject) -> None:
         "whose bend is trained for it."
     )
     job_request = subject.job_request("curve", *others, steps=16)
-    job_panel.show_job(LandscapeJob, job_request, show, "the way between them")
+    seconds = subject.seconds(job_request)
+    job_panel.show_job(LandscapeJob, job_request, show, "the way between them", seconds=seconds)

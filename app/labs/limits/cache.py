@@ -5,7 +5,8 @@ Nothing here imports torch before a result is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
     from peftcore.labs.attention.layer_probe import LayerProbe, Precision
+    from peftcore.models.base_model import BaseModel
     from peftcore.models.structure import AttentionBlock
 
 SMALL_BASE_PARAMETERS = 30_000_000  # up to here one more block takes some hundredths of a second
+LAYERS_AT_ONCE = 6  # layers of a large base between two looks at how far it is
 PRECISION_TITLES: dict[Precision, str] = {
     "fp32": "Single precision",
     "fp64": "Double precision",
@@ -95,11 +98,22 @@ def attention_blocks(base: str) -> tuple[AttentionBlock, ...]:
     return cache.base_model(base).structure.attention_blocks
 
 
-@st.cache_resource(max_entries=9, show_spinner="Preparing the model…", hash_funcs=cache.BY_ADAPTER)
+# One copy of a base for all its runs: in double precision it is twice the size of the base.
+@st.cache_resource(max_entries=2, show_spinner="Converting the model…")
+def _base_in_precision(base: str, precision: Precision) -> BaseModel:
+    from peftcore.labs.attention.layer_probe import base_in_precision
+
+    return base_in_precision(cache.base_model(base), precision)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Preparing the model…", hash_funcs=cache.BY_ADAPTER)
 def _layer_probe(run: Run, precision: Precision) -> LayerProbe:
     from peftcore.labs.attention.layer_probe import LayerProbe
 
-    return LayerProbe(cache.adapted_model(run), precision)
+    adapted = cache.adapted_model(run)
+    if precision == "fp32":
+        return LayerProbe(adapted, precision, adapted.base)
+    return LayerProbe(adapted, precision, _base_in_precision(run.spec.base, precision))
 
 
 def compare_layers(
@@ -109,24 +123,59 @@ def compare_layers(
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
     """
-    base = cache.base_model(run.spec.base)
-    if base.parameter_count <= SMALL_BASE_PARAMETERS:
-        block_paths = [block.path for block in base.structure.attention_blocks]
-    return _compare_layers(run, tuple(block_paths), limits_input, precision)
+    if is_small(run.spec.base):
+        block_paths = [block.path for block in attention_blocks(run.spec.base)]
+    return _compare_layers(run, tuple(block_paths), limits_input, precision).comparisons
+
+
+def is_small(base: str) -> bool:
+    """Return whether a base is so small that all of it is measured at the first question."""
+    return cache.base_model(base).parameter_count <= SMALL_BASE_PARAMETERS
+
+
+def seconds_of_layer(run: Run, block_path: str, limits_input: LimitsInput) -> float:
+    """Return how long one layer of a large base took to be measured in single precision."""
+    return _compare_layers(run, (block_path,), limits_input, "fp32").seconds
+
+
+def compare_in_parts(
+    run: Run,
+    block_paths: Sequence[str],
+    limits_input: LimitsInput,
+    report: Callable[[int], None],
+) -> dict[str, LayerComparison]:
+    """The same of many blocks, a few at a time; `report` is told how many are done."""
+    size = LAYERS_AT_ONCE if limits_input.single_layer else len(block_paths)
+    comparisons: dict[str, LayerComparison] = {}
+    for start in range(0, len(block_paths), size):
+        part = tuple(block_paths[start : start + size])
+        comparisons |= compare_layers(run, part, limits_input)
+        report(len(comparisons))
+    return comparisons
+
+
+@dataclass(frozen=True)
+class TimedComparisons:
+    """Comparisons by block, and how long they took."""
+
+    comparisons: dict[str, LayerComparison]
+    seconds: float
 
 
 # Each entry has up to 25 MB.
 @st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=cache.BY_ADAPTER)
 def _compare_layers(
     run: Run, block_paths: tuple[str, ...], limits_input: LimitsInput, precision: Precision
-) -> dict[str, LayerComparison]:
+) -> TimedComparisons:
     from peftcore.labs.attention.layer_probe import ProbeOptions, probe_layers
 
     options = ProbeOptions(
         limits_input.single_layer, limits_input.shift_positions, limits_input.prefix_length
     )
     probe = _layer_probe(run, precision)
-    return probe_layers(probe, limits_input.example, block_paths, options, limits_input.seed)
+    began = time.perf_counter()
+    comparisons = probe_layers(probe, limits_input.example, block_paths, options, limits_input.seed)
+    return TimedComparisons(comparisons, time.perf_counter() - began)
 
 
 def query_and_key_texts(

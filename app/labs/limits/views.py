@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -17,6 +17,7 @@ from peftcore.analysis.limits import ROUNDING_TOLERANCE, HeadSummary, LayerCompa
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run
 
+PRECISION_COST = 8.0  # times single precision, for both others together with their conversion
 DIFFERENCE_NOTE = "In the difference, blue is attention gained and orange is attention lost."
 ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
@@ -68,13 +69,15 @@ def show_verdict(subject: LimitsSubject) -> None:
     st.caption(_explain_verdict(subject))
 
 
-def compare_other_run(
-    subject: LimitsSubject, run: Run, block_paths: tuple[str, ...] = ()
-) -> dict[str, LayerComparison]:
-    """The same layers of another run; its own prefix, if it has one, is used whole."""
+def input_of_other(subject: LimitsSubject, run: Run) -> cache.LimitsInput:
+    """What another run is asked: its own prefix, if it has one, is used whole."""
     seed = min(subject.limits_input.seed, run.spec.population.seeds - 1)
-    limits_input = replace(subject.limits_input, seed=seed, prefix_length=None)
-    return cache.compare_layers(run, block_paths or (subject.block_path,), limits_input)
+    return replace(subject.limits_input, seed=seed, prefix_length=None)
+
+
+def compare_other_run(subject: LimitsSubject, run: Run) -> dict[str, LayerComparison]:
+    """The same layer of another run."""
+    return cache.compare_layers(run, (subject.block_path,), input_of_other(subject, run))
 
 
 def _explain_verdict(subject: LimitsSubject) -> str:
@@ -116,8 +119,19 @@ def _explain_verdict(subject: LimitsSubject) -> str:
 
 
 def show_precision(subject: LimitsSubject) -> None:
-    """The largest departures from the theory, in three kinds of arithmetic."""
-    for column, (name, title) in zip(st.columns(3), cache.PRECISION_TITLES.items(), strict=True):
+    """The largest departures from the theory, in three kinds of arithmetic.
+
+    A large base is copied for two of them, so those are measured when they are asked for.
+    """
+    run, titles = subject.run, cache.PRECISION_TITLES
+    if not cache.is_small(run.spec.base) and not _asked_for(
+        subject,
+        "precision",
+        "Measure in double and half precision, too",
+        PRECISION_COST * cache.seconds_of_layer(run, subject.block_path, subject.limits_input),
+    ):
+        titles = {"fp32": titles["fp32"]}
+    for column, (name, title) in zip(st.columns(3), titles.items(), strict=False):
         comparison = cache.compare_layers(
             subject.run, (subject.block_path,), subject.limits_input, name
         )[subject.block_path]
@@ -131,6 +145,24 @@ def show_precision(subject: LimitsSubject) -> None:
             "should be left.",
             border=True,
         )
+
+
+def _asked_for(subject: LimitsSubject, what: str, label: str, seconds: float) -> bool:
+    """Return whether something slow was asked for on this subject; offer it, with its cost, if not.
+
+    It stays asked for while run and input are the same.
+    """
+    key = f"limits.asked.{what}.{subject.run.id}.{hash(subject.limits_input)}"
+    if st.session_state.get(key):
+        return True
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(label, key=f"limits.ask.{what}", icon=":material/play_arrow:")
+        st.caption(f"About {widgets.format_duration(max(1.0, seconds))}")
+    if pressed:
+        st.session_state[key] = True
+        place.empty()
+    return pressed
 
 
 def show_pattern(subject: LimitsSubject) -> None:
@@ -239,14 +271,15 @@ def show_all_layers(subject: LimitsSubject) -> None:
     rows = []
     blocks = cache.attention_blocks(subject.run.spec.base)
     runs = [subject.run, *([subject.other_run] if subject.other_run else [])]
-    for run in runs:
-        is_subject_run = run.id == subject.run.id
-        block_paths = tuple(block.path for block in blocks)
-        comparisons = (
-            cache.compare_layers(run, block_paths, subject.limits_input)
-            if is_subject_run
-            else compare_other_run(subject, run, block_paths)
-        )
+    if not cache.is_small(subject.run.spec.base):
+        passes = len(blocks) if subject.limits_input.single_layer else 1
+        each = cache.seconds_of_layer(subject.run, subject.block_path, subject.limits_input)
+        if not _asked_for(
+            subject, "layers", f"Measure all {len(blocks)} layers", passes * len(runs) * each
+        ):
+            return
+    measured = _measure_all_layers(subject, runs, [block.path for block in blocks])
+    for run, comparisons in zip(runs, measured, strict=True):
         rows += [
             {
                 "run": run.id,
@@ -270,6 +303,24 @@ def show_all_layers(subject: LimitsSubject) -> None:
         "only rounding "
         "is left. Layers that an adapter leaves alone stand at the bottom."
     )
+
+
+def _measure_all_layers(
+    subject: LimitsSubject, runs: Sequence[Run], block_paths: Sequence[str]
+) -> list[dict[str, LayerComparison]]:
+    """Measure every layer of each run, with a bar that says how far it is."""
+    total, bar = len(runs) * len(block_paths), st.empty()
+    measured = []
+    for index, run in enumerate(runs):
+
+        def report(done: int, before: int = index * len(block_paths)) -> None:
+            bar.progress((before + done) / total, f"{before + done} of {total} layers measured")
+
+        own = run.id == subject.run.id
+        limits_input = subject.limits_input if own else input_of_other(subject, run)
+        measured.append(cache.compare_in_parts(run, block_paths, limits_input, report))
+    bar.empty()
+    return measured
 
 
 VIEWS: dict[str, Callable[[LimitsSubject], None]] = {

@@ -52,8 +52,9 @@ def _prune(context: AtomsContext) -> None:
     known = {_entry_key(entry): entry for entry in job.entries()}
     # Both ends of every curve are measured once, all other counts once for each order.
     curve_cost = len(quantities) * (2 + len(inner_counts) * (2 + context.request.draws))
-    context.total = len(seed_numbers) * (atom_dict.size + 1 + curve_cost)
-    context.done = sum(_entry_cost(atom_dict, entry) for entry in known.values())
+    tried = context.request.count_tried(atom_dict.size)
+    context.total = len(seed_numbers) * (tried + 1 + curve_cost)
+    context.done = sum(_entry_cost(tried, entry) for entry in known.values())
     for seed, number in enumerate(seed_numbers):
         weights = _atom_weights(context, atom_dict, seed, known)
         evaluator = context.evaluator_for(atom_dict, seed, context.examples())
@@ -87,9 +88,9 @@ def _entry_key(entry: dict[str, Any]) -> EntryKey:
     return "curve", entry["what"], entry["seed"], entry["order"], entry["draw"]
 
 
-def _entry_cost(atom_dict: AtomDictionary, entry: dict[str, Any]) -> int:
+def _entry_cost(tried: int, entry: dict[str, Any]) -> int:
     if entry["what"] == "weights":
-        return atom_dict.size if entry["order"] == "ablation" else 1
+        return tried if entry["order"] == "ablation" else 1
     return len(entry["k"])
 
 
@@ -102,9 +103,9 @@ def _atom_weights(
         "importance": lambda: atom_dict.mean_importance(
             seed, context.validation_examples(seed), context.batcher
         ),
-        "ablation": lambda: _ablation_increase(context, atom_dict, seed),
+        "ablation": lambda: _ablation_increase(context, atom_dict, seed, weights["importance"]),
     }
-    weights = {}
+    weights: dict[str, sparsity.Array] = {}
     for name, compute in compute_by_name.items():
         entry = known.get(("weights", name, number))
         if entry is None:
@@ -118,18 +119,25 @@ def _atom_weights(
 
 
 def _ablation_increase(
-    context: AtomsContext, atom_dict: AtomDictionary, seed: int
+    context: AtomsContext, atom_dict: AtomDictionary, seed: int, importance: sparsity.Array
 ) -> sparsity.Array:
-    """Return the rise (atoms,) of the loss on validation when each atom is removed alone."""
+    """Return the rise (atoms,) of the loss on validation when each atom is removed alone.
+
+    importance: (atoms,). Where not all are tried the most important ones are, and the rest come
+    after them in the order of importance.
+    """
     evaluator = context.evaluator_for(atom_dict, seed, context.validation_examples(seed))
-    gains = torch.cat([torch.ones(1, atom_dict.size), 1 - torch.eye(atom_dict.size)])  # (1 + m, m)
+    tried = sparsity.rank_atoms(importance)[: context.request.count_tried(atom_dict.size)]
+    tried = np.sort(tried)
+    removed = 1 - torch.eye(atom_dict.size)[torch.from_numpy(tried)]  # (tried, m)
+    gains = torch.cat([torch.ones(1, atom_dict.size), removed])
     values: list[float] = []
     for start in range(0, len(gains), evaluator.block):
         values += evaluator.losses(gains[start : start + evaluator.block])
         # The first row has all atoms and is not counted.
-        context.done += max(0, min(evaluator.block, atom_dict.size - start))
+        context.done += max(0, min(evaluator.block, len(tried) - start))
         context.report_progress(f"Seed {context.seed_number(seed)}, removing atoms one by one")
-    return np.asarray(values[1:]) - values[0]
+    return sparsity.fill_untried(np.asarray(values[1:]) - values[0], tried, importance)
 
 
 def _measure_curve(

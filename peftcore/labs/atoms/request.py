@@ -17,11 +17,12 @@ import pandas as pd
 from pydantic import Field
 
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import interval
+from peftcore.analysis.comparison import ANY_VALUE, interval
 from peftcore.analysis.sparsity import Array
 from peftcore.errors import BadInput
 from peftcore.jobs import background
 from peftcore.jobs.background import BackgroundJob
+from peftcore.labs.common.cost import RowCounts
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.grid import RunGrid, Variation, axis, vary
 
@@ -65,6 +66,12 @@ class AtomsRequest(background.JobRequest):
     )
     draws: int = Field(3, ge=1, le=50, description="Random orders of each seed")
     answers: bool = Field(True, description="Let it answer, too, and score the answers")
+    tried: int = Field(
+        0,
+        ge=0,
+        le=10**6,
+        description="Atoms of each seed removed one by one, the most important first; 0: all",
+    )
     over: PathSetting = Field("threshold", description="The setting that varies along a path")
     values: tuple[float, ...] = Field((), max_length=12, description="Its values; none: the usual")
     warm: bool = Field(
@@ -76,6 +83,17 @@ class AtomsRequest(background.JobRequest):
     def kind_fields(self) -> dict[str, str]:
         """Return what tells requests of different labs apart."""
         return {"of": "atoms"}
+
+    def count_tried(self, atoms: int) -> int:
+        """Return how many of so many atoms are removed one by one."""
+        return min(self.tried or atoms, atoms)
+
+    def count_rows(self, atoms: int, seeds: int, dev: int) -> RowCounts:
+        """Return how many rows pruning reads and answers; dev: validation rows of a seed."""
+        points = 2 + len(sparsity.pruning_counts(atoms)[1:-1]) * (2 + self.draws)
+        judged = seeds * points * (self.examples or dev)
+        removed = seeds * (1 + self.count_tried(atoms)) * (min(self.read, dev) or dev)
+        return RowCounts(judged + removed, judged if self.answers else 0)
 
     def command(self) -> list[str]:
         """Return the arguments of the command, without settings."""
@@ -216,8 +234,13 @@ def pruning_curves_from(entries: list[dict[str, Any]]) -> pd.DataFrame:
     return table.sort_values(["what", "order", "draw", "seed", "k"], ignore_index=True)
 
 
-def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return means and 95 % intervals over seeds: order, k, mean, low, high, n, draws."""
+def curve_intervals(
+    table: pd.DataFrame, what: str, within: tuple[float, float] = ANY_VALUE
+) -> pd.DataFrame:
+    """Return means and 95 % intervals over seeds: order, k, mean, low, high, n, draws.
+
+    within: the smallest and largest value there can be.
+    """
     keys = ["order", "k", "seed", "draw"]
     means = table[table["what"] == what].groupby(keys)["value"].mean()
     values_by_draw: dict[tuple[str, int], dict[int, dict[int, float]]] = {}
@@ -232,7 +255,7 @@ def curve_intervals(table: pd.DataFrame, what: str) -> pd.DataFrame:
             if len(by_draw) == len(draws)
         ]
         if complete_seeds:
-            summary_interval = sparsity.interval_over_seeds(np.array(complete_seeds))
+            summary_interval = sparsity.interval_over_seeds(np.array(complete_seeds), within)
             rows.append({"order": order, "k": k, **vars(summary_interval), "draws": len(draws)})
     rows.sort(key=lambda row: (list(ORDERS).index(str(row["order"])), row["k"]))
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])

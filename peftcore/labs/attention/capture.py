@@ -63,6 +63,10 @@ def unadapted_model(base: BaseModel) -> AdaptedModel:
     )
 
 
+class TextTooLong(BadInput):
+    """A text whose attention would be too large for a screen; data sets can still be measured."""
+
+
 def generate_answer(
     adapted: AdaptedModel, example: Example, seed_index: int, max_new_tokens: int
 ) -> str:
@@ -92,7 +96,7 @@ def capture_attention(
     _check_seed(adapted, seed_index)
     return {
         attention_kind: _build_pattern(attention_kind, stacked, seed_index, tokens)
-        for attention_kind, stacked, tokens in _capture_records(adapted, example, MAX_SHOWN_TOKENS)
+        for attention_kind, stacked, tokens in _capture_records(adapted, example, limited=True)
     }
 
 
@@ -124,21 +128,28 @@ def head_statistics(
     }
 
 
+def check_length(base: BaseModel, example: Example) -> None:
+    """Raise TextTooLong if the attention of a text cannot be shown; no pass is made for it."""
+    input_tokens, answer_tokens = example_tokens(base, example)
+    count = len(input_tokens) + len(answer_tokens)
+    if count > MAX_SHOWN_TOKENS:
+        raise TextTooLong(
+            f"this input has {count} tokens; up to {MAX_SHOWN_TOKENS} can be shown, so shorten it, "
+            "or measure whole data sets with the statistics of heads"
+        )
+
+
 QueryKeyTokens = tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]
 
 
 def _capture_records(
-    adapted: AdaptedModel, example: Example, limit: int = 0
+    adapted: AdaptedModel, example: Example, limited: bool = False
 ) -> Iterator[tuple[str, list[AttentionRecord], QueryKeyTokens]]:
     """Yield the records of each place, one for each layer, with the texts of queries and keys."""
     base = adapted.base
+    if limited:
+        check_length(base, example)
     input_tokens, answer_tokens = example_tokens(base, example)
-    if limit and len(input_tokens) + len(answer_tokens) > limit:
-        raise BadInput(
-            f"this input has {len(input_tokens) + len(answer_tokens)} tokens; up to {limit} can "
-            "be shown, so "
-            "shorten it, or measure whole data sets with the statistics of heads"
-        )
     batch = _batcher_for(adapted).batch([example] * adapted.seeds)
     assert batch.input_ids.shape[1] == len(input_tokens), "every token has a name"
     blocks = base.structure.attention_blocks

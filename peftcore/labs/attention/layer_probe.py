@@ -24,7 +24,7 @@ from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture
 from peftcore.analysis import limits
 from peftcore.errors import BadInput
-from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, generate_answer
+from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, check_length, generate_answer
 from peftcore.methods.prefix_tuning import PrefixTuning
 from peftcore.models.batching import ExampleBatcher
 from peftcore.training.predict import typed_example
@@ -78,6 +78,13 @@ class ActiveParts:
 ACTIVE_PARTS: ContextVar[ActiveParts] = ContextVar("peftcore_active_parts")
 
 
+def base_in_precision(base: BaseModel, precision: Precision) -> BaseModel:
+    """Return a base whose model computes in this precision: itself, or with a copy of the model."""
+    if precision == "fp32":
+        return base
+    return replace(base, model=copy.deepcopy(base.model).to(DTYPES[precision]))
+
+
 class LayerProbe:
     """Runs an adapted model in one precision with its adapter active in chosen layers only.
 
@@ -85,16 +92,21 @@ class LayerProbe:
     hooks ask which parts are active.
     """
 
-    def __init__(self, adapted: AdaptedModel, precision: Precision = "fp32") -> None:
+    def __init__(
+        self,
+        adapted: AdaptedModel,
+        precision: Precision = "fp32",
+        base: BaseModel | None = None,
+    ) -> None:
+        """Take an adapted model, and its base in that precision if there is one already."""
         if adapted.adapter.injects == "prompt":
             raise BadInput(
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
                 "attention layers; choose a run with a prefix or with changed weights"
             )
         self.adapted, self.seeds = adapted, adapted.seeds
-        model = copy.deepcopy(adapted.base.model) if precision != "fp32" else adapted.base.model
-        self.base = replace(adapted.base, model=model.to(DTYPES[precision]))
-        self.model: Any = shared_copy(model)
+        self.base = base or base_in_precision(adapted.base, precision)
+        self.model: Any = shared_copy(self.base.model)
         for path in adapted.adapter.target_modules():
             self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
 
@@ -242,4 +254,5 @@ def example_for(task: str, adapted: AdaptedModel, text: str | None, seed_index: 
     example = typed_example(text)
     if adapted.base.kind == "encoder":
         return example
+    check_length(adapted.base, example)  # before it is answered
     return replace(example, target=generate_answer(adapted, example, seed_index, 40))

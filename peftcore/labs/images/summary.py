@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from peftcore.analysis.comparison import interval
+from peftcore.metrics.scores import metric_range
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -38,7 +39,7 @@ def scores_by_method(
             for metric, values in scores.items():
                 rows.append({"method": run.spec.method, "run": run.id, "kept": kept,
                              "trainable": run.status().trainable, "metric": metric,
-                             **vars(interval(values))})  # fmt: skip
+                             **vars(interval(values, metric_range(metric)))})  # fmt: skip
     columns = ["method", "run", "kept", "trainable", "metric", "mean", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -87,7 +88,7 @@ def _intervals(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     rows = []
     for key_values, group in table.groupby(list(keys), sort=False):
         for metric in (name for name in METRICS if name in group):
-            summary = interval(group[metric])
+            summary = interval(group[metric], metric_range(metric))
             rows.append(
                 dict(zip(keys, key_values, strict=True)) | {"metric": metric} | vars(summary)
             )

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 
 from peftcore.jobs import background
 from peftcore.jobs.background import BackgroundJob
+from peftcore.labs.common.cost import RowCounts
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.grid import RunGrid, axis
 
@@ -79,6 +80,25 @@ class LandscapeRequest(background.JobRequest):
         if len(set(corners)) != 3 or len(corners) != 3:
             raise ValueError("three different corners are needed, such as 0,1,c")
         return corners
+
+    def count_points(self, vertices: int) -> int:
+        """Return about how many points a picture has, with a run of so many vertices."""
+        side = self.steps + 1 + 2 * self.beyond
+        edges = vertices * (vertices - 1) // 2
+        faces = edges * (vertices - 2) // 3
+        triangle = self.steps + 1 + 3 * self.beyond
+        points = {
+            "face": triangle * (triangle + 1) // 2,
+            "scan": vertices + faces,
+            "cuts": (edges + vertices) * side,
+            "curve": 2 * side + 2 * self.bend_steps,  # a step of the bend reads its rows and back
+        }
+        return points.get(self.kind, side**2)
+
+    def count_rows(self, vertices: int, dev: int) -> RowCounts:
+        """Return about how many rows are read and answered; dev: validation rows of the run."""
+        rows = self.count_points(vertices) * (self.examples or dev)
+        return RowCounts(rows, rows if self.metric else 0)
 
     def command(self) -> list[str]:
         """Return the arguments of the command, without settings."""

@@ -137,7 +137,7 @@ def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[
     for stage, result in completed_stages(folder, recipe, seeds):
         for task in recipe.tasks:
             values = result.exact_match[task]
-            summary = interval(values)
+            summary = interval(values, (0.0, 100.0))
             yield ResultRow(
                 model=model,
                 adaptation=stage.name,
@@ -145,8 +145,8 @@ def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[
                 task=task,
                 numbers=result.numbers,
                 mean=sum(values) / len(values),
-                low=None if summary.low is None else max(0.0, summary.low),
-                high=None if summary.high is None else min(100.0, summary.high),
+                low=summary.low,
+                high=summary.high,
                 seeds=values,
                 paper=reported_exact_match(recipe.number, stage.name, task),
                 constant=100 * constant_answer(shape.length) if task == "histogram" else None,

@@ -44,6 +44,20 @@ def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, sentenc
     assert "24 examples of the split test, seeds 0 to 3" in shown
 
 
+def test_a_tie_is_called_one_and_runs_that_are_no_better_than_guessing_are_told():
+    make_run("lora").write_scores({"accuracy": [0.2, 0.3, 0.3, 0.2]})
+    make_run("spt").write_scores({"accuracy": [0.3, 0.2, 0.2, 0.3]})
+    shown = words(open_page("compare"))
+    assert "has the same mean" in shown
+    assert "ahead" not in shown
+    assert "No run is above guessing among 3 labels (0.333)" in shown
+
+
+def test_a_run_above_guessing_is_not_said_to_guess():
+    make_run("lora").write_scores({"accuracy": [0.6, 0.7, 0.8, 0.9]})
+    assert "No run is above" not in words(open_page("compare"))
+
+
 def test_a_lead_on_one_seed_says_that_it_says_nothing_about_others():
     make_run("lora", population={"seeds": 1}), make_run("spt", population={"seeds": 1})
     assert "one seed says nothing about others" in words(open_page("compare"))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 
+from app.state import costs as costs_module
 from app.state.costs import CostEstimator
 from peftcore.errors import BadInput
+from peftcore.jobs.estimate_process import NotWanted
 from peftcore.runs.spec import RunSpec
-from peftcore.training.planning import Estimate
+from peftcore.training.estimate import Estimate
 
 
 def spec(shots: int) -> RunSpec:
@@ -21,7 +25,7 @@ def cost(seconds: float) -> Estimate:
 def test_nothing_is_known_until_it_has_been_counted():
     go = threading.Event()
 
-    def count(asked: RunSpec) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
         go.wait(10)
         return cost(asked.training.shots)
 
@@ -35,7 +39,7 @@ def test_nothing_is_known_until_it_has_been_counted():
 def test_each_spec_is_counted_once():
     seen = []
 
-    def count(asked: RunSpec) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
         seen.append(asked.id)
         return cost(1)
 
@@ -46,7 +50,7 @@ def test_each_spec_is_counted_once():
 
 
 def test_a_run_that_cannot_work_has_the_reason_instead():
-    def count(asked: RunSpec) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
         raise BadInput("the prompt is longer than the window")
 
     (found,) = CostEstimator(count).wait_for_estimates([spec(1)])
@@ -57,7 +61,7 @@ def test_a_run_that_cannot_work_has_the_reason_instead():
 def test_specs_nobody_asks_for_any_more_are_not_counted():
     go, seen = threading.Event(), []
 
-    def count(asked: RunSpec) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
         go.wait(10)
         seen.append(asked.training.shots)
         return cost(1)
@@ -69,3 +73,34 @@ def test_specs_nobody_asks_for_any_more_are_not_counted():
     go.set()
     costs.wait_for_estimates([spec(3)])
     assert seen == [1, 3]
+
+
+def test_what_is_under_way_is_dropped_when_nobody_asks_and_counted_when_somebody_does(monkeypatch):
+    monkeypatch.setattr(costs_module, "WANTED_SECONDS", 0.2)
+    begun, dropped = [], threading.Event()
+
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+        begun.append(asked.id)
+        if len(begun) > 1:
+            return cost(1)
+        while wanted():
+            time.sleep(0.01)
+        dropped.set()
+        raise NotWanted
+
+    costs = CostEstimator(count)
+    assert costs.estimates_so_far([spec(1)]) == [None]
+    assert dropped.wait(10)
+    assert costs.wait_for_estimates([spec(1)]) == [cost(1)]
+    assert len(begun) == 2
+
+
+def test_one_who_waits_goes_on_wanting(monkeypatch):
+    monkeypatch.setattr(costs_module, "WANTED_SECONDS", 0.2)
+
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+        time.sleep(0.6)
+        assert wanted()
+        return cost(2)
+
+    assert CostEstimator(count).wait_for_estimates([spec(1)]) == [cost(2)]

@@ -13,8 +13,8 @@ from app.training.specs_from_form import TrainForm, build_specs
 from peftcore.adapters.base import METHODS
 from peftcore.cli import options
 from peftcore.errors import BadInput
-from peftcore.training import planning
-from peftcore.training.planning import Estimate
+from peftcore.training import planning, presets
+from peftcore.training.estimate import Estimate
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,28 @@ def test_costs_are_told_in_words():
     assert table["Memory"][0] == "1.5 MB"
     assert specs_from_form.total_time_text(found) == ""
     assert specs_from_form.total_time_text(found[:1]) == "About 1 min 15 s in all, from trial."
+
+
+def test_a_command_for_a_large_base_says_what_differs_from_its_usual_size(monkeypatch):
+    monkeypatch.setattr(presets, "LARGE_BASE", 1)
+    size = presets.find_preset(presets.USUAL, 10)
+    parts = {part: size.section(part) for part in presets.SECTIONS}
+    usual = planning.build_spec("random-t5", "miniworld_nli", "lora", **parts)
+    assert "--set" not in specs_from_form.training_command(usual)
+    other = planning.build_spec("random-t5", "miniworld_nli", "lora")
+    for spec in (usual, other):
+        assert spoken(specs_from_form.training_command(spec)).id == spec.id
+
+
+def test_what_takes_long_is_said_with_what_makes_it_shorter():
+    parts = {"training": 1000.0, "validation": 3000.0, "answering": 100.0, "saving": 0.0}
+    slow = Estimate(1, 1, 1.0, 4100.0, 0, "trial", parts, 12.0)
+    text = specs_from_form.long_time_text([slow, None])
+    assert "1 h 8 min" in text
+    assert "Validation takes 50 min" in text
+    assert "answering" not in text
+    quick = Estimate(1, 1, 1.0, 60.0, 0, "trial", parts)
+    assert specs_from_form.long_time_text([quick, BadInput("no")]) == ""
+    assert specs_from_form.total_time_text([slow]).endswith(
+        "from trial, and up to 12 s before the first."
+    )

@@ -2,11 +2,13 @@
 
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from support.atom_runs import TASK, done, reported
 
 from peftcore import tasks
+from peftcore.analysis import sparsity
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import compute, interventions, request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
@@ -139,3 +141,21 @@ def test_the_reference_is_lora_where_it_offers_the_matrices(runs):
     assert (lora.method, lora.settings["rank"]) == ("lora", 3)
     assert lora.settings["components"] == ["cross.value"]
     assert lora.training.learning_rate == 0.005
+
+
+def test_a_sample_of_atoms_is_removed_one_by_one_and_the_rest_follow_by_importance(runs):
+    run = runs["atoms"]
+    whole = done("prune", run.id, examples=2, draws=1, answers=False)
+    few = done("prune", run.id, examples=2, draws=1, answers=False, tried=3)
+    assert few.status().of == whole.status().of - 2 * (12 - 3)
+    for seed in (0, 1):
+        weights, all_weights = (
+            {e["order"]: np.array(e["values"]) for e in each.entries_of("weights")
+             if e["seed"] == seed}
+            for each in (few, whole)
+        )  # fmt: skip
+        order = sparsity.rank_atoms(weights["importance"])
+        tried = sorted(order[:3])
+        exact = all_weights["ablation"][tried]
+        assert weights["ablation"][tried] == pytest.approx(exact, abs=1e-5)
+        assert sparsity.rank_atoms(weights["ablation"])[3:].tolist() == order[3:].tolist()

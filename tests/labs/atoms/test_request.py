@@ -159,3 +159,17 @@ def test_the_sparsest_run_that_is_as_good_as_lora_is_told():
     )
     assert "No run of this path" in request.describe_sparsest([lora, most])
     assert request.describe_sparsest([dense, half]) == ""
+
+
+def test_pruning_counts_its_rows_before_it_starts_and_a_sample_has_few():
+    whole = AtomsRequest.make({"kind": "prune", "runs": ["0" * 12]})
+    few = AtomsRequest.make(
+        {"kind": "prune", "runs": ["0" * 12], "tried": 128, "examples": 24, "draws": 1}
+    )
+    assert "tried" not in whole.canonical_values()
+    counted = whole.count_rows(atoms=960, seeds=2, dev=48)
+    points = 2 + 10 * (2 + 3)  # both ends; 1, 2, 4 … 512 in each order
+    assert counted.answered == 2 * points * 100
+    assert counted.read == counted.answered + 2 * 961 * 48
+    assert few.count_rows(atoms=960, seeds=2, dev=48).read < counted.read / 6
+    assert few.count_tried(12) == 12

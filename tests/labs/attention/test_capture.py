@@ -139,3 +139,14 @@ def test_heads_over_a_data_set_are_the_means_of_single_inputs(tiny):
     assert found["cross"].measures["entropy"][1] == pytest.approx(np.mean(each, axis=0), abs=1e-6)
     assert found["encoder"].seeds == 2
     assert (found["encoder"].measures["learnt"] > 0).all()
+
+
+def test_a_text_that_is_too_long_is_refused_before_any_pass(tiny, monkeypatch):
+    adapted = capture.unadapted_model(tiny("llama"))
+    long = typed_example("a cat " * 90)
+    capture.check_length(adapted.base, typed_example("a cat"))
+    with pytest.raises(capture.TextTooLong, match="up to 160 can be shown"):
+        capture.check_length(adapted.base, long)
+    monkeypatch.setattr(adapted, "record_attention", None)
+    with pytest.raises(capture.TextTooLong):
+        capture.capture_attention(adapted, long)

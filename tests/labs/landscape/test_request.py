@@ -36,3 +36,12 @@ def test_a_run_without_a_plane_says_so():
 
     with pytest.raises(BadInput, match="vertices"):
         specs_by_vertices(simplex_run().spec, [99])
+
+
+def test_a_landscape_counts_its_rows_before_it_starts():
+    face = LandscapeRequest.make({"runs": ["0" * 12], "steps": 10, "beyond": 0, "examples": 12})
+    assert face.count_points(3) == 66
+    assert face.count_rows(3, 48).read == 66 * 12
+    assert face.count_rows(3, 48).answered == 0
+    plane = face.model_copy(update={"kind": "random", "metric": True, "examples": 0})
+    assert plane.count_rows(1, 48).answered == 11 * 11 * 48

@@ -124,3 +124,15 @@ def test_lines_are_drawn_in_a_closed_frame_and_refused_when_too_many():
 )
 def test_a_change_that_rounds_to_none_is_not_shown(change, share, shown):
     assert views._delta_text(change, share) == shown
+
+
+def test_a_text_that_is_too_long_leaves_the_data_set_to_be_measured(monkeypatch):
+    from peftcore.labs.attention import capture
+
+    page = started()
+    monkeypatch.setattr(capture, "generate_answer", None)  # nothing is answered first
+    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.text_area(key="attention.text").set_value("a cat and a dog " * 60).run()
+    assert sound(page)
+    assert "up to 160 can be shown" in page.error[0].value
+    assert page.button(key="attention.measure")

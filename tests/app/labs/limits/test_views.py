@@ -4,6 +4,8 @@ import pytest
 from support.limits_page import choose, opened
 from support.pages import charts, words
 
+from app.labs.limits import cache as limits_cache
+
 
 def residuals(page):
     return [float(metric.value) for metric in page.metric]
@@ -47,4 +49,20 @@ def test_one_prefix_position_moves_along_one_line():
 def test_every_view_draws(view):
     page = opened()
     choose(page, "limits.view", view)
+    assert page.get("plotly_chart")
+
+
+def test_on_a_large_base_what_is_slow_is_measured_when_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(limits_cache, "SMALL_BASE_PARAMETERS", 1)
+    page = opened()
+    assert len(page.metric) == 1
+    assert page.button(key="limits.ask.precision").label.startswith("Measure in double")
+    page.button(key="limits.ask.precision").click().run()
+    assert len(residuals(page)) == 3
+    choose(page, "limits.view", "All layers")
+    assert not page.get("plotly_chart")
+    assert "About" in words(page)
+    page.button(key="limits.ask.layers").click().run()
+    assert page.get("plotly_chart")
+    choose(page, "limits.layer", 1)  # asked for already
     assert page.get("plotly_chart")
