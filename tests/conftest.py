@@ -11,6 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+from support.at_once import at_once  # noqa: F401
 from support.bases import build_tiny
 
 collect_ignore = ["additions"]  # files that a test puts into a copy of the tree
