@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
+# Where it is set, each of the forty processes that tests start would compile the tree anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two processes: one drives the browser while the other goes through everything else.
 PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
 

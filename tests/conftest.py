@@ -1,5 +1,7 @@
 """Tiny random models of every family, and settings every test runs under."""
 
+import functools
+import gc
 import os
 import sys
 
@@ -9,6 +11,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+from support.at_once import at_once  # noqa: F401
 from support.bases import build_tiny
 
 collect_ignore = ["additions"]  # files that a test puts into a copy of the tree
@@ -28,6 +31,32 @@ def pytest_collection_modifyitems(items):
     for item in items:
         group = "browser" if in_browser(item) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """While tests are imported, nothing goes through torch and all else to look for garbage; and
+    what is imported by then stays, so that nothing does later: every job does at its end, in a
+    second each time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_finish():
+    """Streamlit's driver of pages searches the installed packages for components once, not for
+    each page, which was half of a page's time.
+    """
+    if "streamlit.testing.v1" in sys.modules:
+        from streamlit.components.v2 import manifest_scanner
+
+        search = functools.cache(manifest_scanner.scan_component_manifests)
+        manifest_scanner.scan_component_manifests = search
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The layers of the project: who may import whom, and what stays unloaded until it is needed."""
 
 import ast
+import functools
 import graphlib
 import re
 import subprocess
@@ -91,6 +92,7 @@ LIGHT = [  # what pages import at first paint
 ]
 
 
+@functools.cache
 def imported(path):
     """Every module that a file imports, anywhere in it; types only for checkers do not count."""
     tree = ast.parse(path.read_text("utf-8"), str(path))
@@ -100,15 +102,16 @@ def imported(path):
         if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
         for node in ast.walk(block)
     }
+    found = []
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name}: write imports in full"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return found
 
 
 def within(module, packages):
@@ -190,7 +193,7 @@ def test_no_files_import_each_other_in_a_circle(folder):
 
 def test_the_walk_sees_imports_inside_functions(tmp_path):
     (tmp_path / "a.py").write_text("def f():\n    from torch.nn import Linear\n")
-    assert "torch.nn" in list(imported(tmp_path / "a.py"))
+    assert "torch.nn" in imported(tmp_path / "a.py")
     assert within("torch.nn", {"torch"})
     assert not within("torchvision", {"torch"})
 

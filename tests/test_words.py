@@ -4,6 +4,7 @@ What pages say is in tests/app/test_texts.py.
 """
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -43,7 +44,14 @@ def sources(*folders):
         for path in sorted((ROOT / folder).rglob("*.py")) or [ROOT / f"{folder}.py"]:
             # what made the old workspace runs on the old tree, and so in its words
             if "migrations" not in path.parts and path.parent.name != "old_workspace":
-                yield path, ast.parse(path.read_text("utf-8"))
+                yield path, *read(path)
+
+
+@functools.cache
+def read(path):
+    """The identifiers of a file, and its docstrings as (name, text); a module has no name."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return {*identifiers(tree), path.stem}, docstrings(tree)
 
 
 def parts(name):
@@ -62,18 +70,18 @@ def identifiers(tree):
 
 
 def docstrings(tree):
-    """Pairs of node and docstring."""
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     nodes = (node for node in ast.walk(tree) if isinstance(node, kinds))
-    return [(node, text) for node in nodes if (text := ast.get_docstring(node, clean=False))]
+    found = ((getattr(n, "name", None), ast.get_docstring(n, clean=False)) for n in nodes)
+    return [(name, text) for name, text in found if text]
 
 
 @pytest.mark.parametrize("folder", ["peftcore", "app", "pages", "tests"])
 def test_no_identifier_is_a_metaphor(folder):
     found = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path, tree in sources(folder)
-        for name in {*identifiers(tree), path.stem}
+        for path, names, _ in sources(folder)
+        for name in names
         if METAPHORS.difference(PLAIN_ENGLISH if name.startswith("test_") else ()) & {*parts(name)}
     }
     assert not found
@@ -89,8 +97,8 @@ def test_words_of_the_field_are_no_metaphors():
 def test_docstrings_of_the_core_are_plain(name):
     found = {
         f"{path.relative_to(ROOT)}: {match[0]!r} in {text.strip().splitlines()[0]!r}"
-        for path, tree in sources(f"peftcore/{name}")
-        for _, text in docstrings(tree)
+        for path, _, texts in sources(f"peftcore/{name}")
+        for _, text in texts
         for pattern in (METAPHORS_IN_TEXT, RIDDLES)
         for match in [pattern.search(text)]
         if match
@@ -101,10 +109,10 @@ def test_docstrings_of_the_core_are_plain(name):
 @pytest.mark.parametrize("name", CORE)
 def test_a_function_of_the_core_says_what_it_does(name):
     found = {
-        f"{path.relative_to(ROOT)}: {node.name}"
-        for path, tree in sources(f"peftcore/{name}")
-        for node, text in docstrings(tree)
-        if not isinstance(node, ast.Module) and NO_ACT.match(text)
+        f"{path.relative_to(ROOT)}: {function}"
+        for path, _, texts in sources(f"peftcore/{name}")
+        for function, text in texts
+        if function and NO_ACT.match(text)
     }
     assert not found
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.commands import printed, refused
 
 from peftcore import paths
 from peftcore.tasks.comve import ComVE
@@ -23,22 +24,18 @@ def data(tmp_path, monkeypatch):
         (folder / f"{split}.jsonl").write_text("\n".join(lines), "utf-8")
 
 
-def asked(*options, seed="0"):
+def asked_anew(*options, seed):
+    """What a process of its own prints."""
     command = [sys.executable, "-m", "peftcore", "examples", "comve", *options]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        cwd=paths.ROOT,
-        env=os.environ | {"PYTHONHASHSEED": seed},
-    )
-    return done.returncode, done.stdout, done.stderr
+    environment = os.environ | {"PYTHONHASHSEED": seed}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_examples_are_shown_as_they_are_read(data):
-    code, out, _ = asked("--split", "validation", "--limit", "2", "--json")
-    result = json.loads(out)
-    assert (code, result["rows"]) == (0, 360)
+    result = printed("examples", "comve", "--split", "validation", "--limit", "2")
+    assert result["rows"] == 360
     assert [row["id"] for row in result["examples"]] == ["validation-0", "validation-1"]
     assert result["examples"][0]["target"] == "choice1 because x"
 
@@ -55,9 +52,8 @@ def independently_drawn(number):
 
 
 def test_an_episode_is_the_same_in_every_process(data):
-    first, second = asked("--episode", "7", "--json"), asked("--episode", "7", "--json", seed="9")
-    assert first == second
-    result = json.loads(first[1])
+    result = asked_anew("--episode", "7", "--json", seed="9")
+    assert result == asked_anew("--episode", "7", "--json", seed="0")
     here = ComVE().episode(7)
     assert result["train"] == [row.id for row in here.train] == independently_drawn(7)
     assert result["dev"] == [row.id for row in here.dev]
@@ -65,5 +61,5 @@ def test_an_episode_is_the_same_in_every_process(data):
 
 
 def test_there_are_sixty_episodes(data):
-    code, _, error = asked("--episode", "60")
-    assert (code, error) == (2, "Error: ComVE nonsense has episodes 0 to 59; got 60\n")
+    error = refused("examples", "comve", "--episode", "60")
+    assert error == "Error: ComVE nonsense has episodes 0 to 59; got 60"

@@ -1,6 +1,5 @@
 """Eight raters at the same moment, and a rater's server that dies: on both databases."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,13 +8,12 @@ from collections import Counter
 
 import pytest
 import sqlalchemy as sa
+from support.at_once import PROCESSES
 from support.postgres import postgres  # noqa: F401
 from support.ratings import ME, project
 
 from peftcore import rating
 from peftcore.rating.schema import ANSWERS, LEASES, RATINGS
-
-PROCESSES = 8
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -23,26 +21,6 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'lab.sqlite'}"
     return request.getfixturevalue("postgres")
-
-
-@pytest.fixture(scope="module")
-def at_once():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["peftcore.rating", "alembic.command", "pytest"])  # once, not 8×
-    barrier = context.Barrier(PROCESSES)
-    with context.Pool(PROCESSES, _share, (barrier,)) as pool:
-        yield lambda target, arguments: pool.starmap(
-            _together, [(target, *own) for own in arguments], chunksize=1
-        )
-
-
-def _share(barrier):
-    _together.barrier = barrier
-
-
-def _together(target, *arguments):
-    _together.barrier.wait(120)
-    return target(*arguments)
 
 
 def open_new(url):

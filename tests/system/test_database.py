@@ -1,10 +1,10 @@
 """The same promises on SQLite and on PostgreSQL, with eight processes at once."""
 
-import multiprocessing
 import time
 
 import pytest
 import sqlalchemy as sa
+from support.at_once import PROCESSES
 from support.postgres import postgres  # noqa: F401
 
 from peftcore.errors import BadInput
@@ -14,7 +14,7 @@ from peftcore.runs.store import RunStore
 from peftcore.system import processes
 from peftcore.system.database import JOBS, Database, database_url
 
-PROCESSES, WANTED = 8, 40
+WANTED = 40
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -26,26 +26,6 @@ def url(request, tmp_path):
 
 def spec(n):
     return RunSpec(base="b", task="t", method=f"m{n}")
-
-
-@pytest.fixture(scope="module")
-def at_once():
-    """Call a function in eight processes at the same moment; what each returned comes back."""
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    with context.Pool(PROCESSES, _share, (barrier,)) as pool:
-        yield lambda target, *arguments: pool.starmap(
-            _together, [(target, arguments, n) for n in range(PROCESSES)], chunksize=1
-        )
-
-
-def _share(barrier):
-    _together.barrier = barrier
-
-
-def _together(target, arguments, n):
-    _together.barrier.wait(60)  # each of the eight tasks keeps a process of its own
-    return target(n, *arguments)
 
 
 def work_off(n, url, folder, device):
@@ -69,14 +49,14 @@ def work_off(n, url, folder, device):
 def test_eight_workers_take_every_job_once(url, tmp_path, at_once, device):
     queue = Queue(url, RunStore(tmp_path / "runs"))
     wanted = sorted(queue.submit(spec(f"{device}{n}")).id for n in range(WANTED))
-    each = at_once(work_off, url, tmp_path / "runs", device)
+    each = at_once(work_off, [(n, url, tmp_path / "runs", device) for n in range(PROCESSES)])
     taken = [job for jobs in each for job in jobs]
     assert sorted(job for job, _ in taken) == wanted
     assert {others for _, others in taken} == {1}  # itself: one job at a time on a device
     assert {job.state for job in queue.jobs()} == {"done"}
 
 
-def count_up(n, url, number):
+def count_up(url, number):
     """Read a number, write it plus one, many times."""
     database = Database(url)
     for _ in range(25):
@@ -89,18 +69,18 @@ def count_up(n, url, number):
 def test_no_update_of_eight_processes_is_lost(url, tmp_path, at_once):
     queue = Queue(url, RunStore(tmp_path / "runs"))
     job = queue.submit(spec("counted"))
-    at_once(count_up, url, job.id)
+    at_once(count_up, [(url, job.id)] * PROCESSES)
     assert queue.job_for(job.run_id).priority == 25 * PROCESSES
 
 
-def open_new(n, url):
+def open_new(url):
     Database(url).close()
-    return n
+    return True
 
 
 def test_eight_processes_may_be_the_first_to_open_it(tmp_path, at_once):
     url = f"sqlite:///{tmp_path / 'new.sqlite'}"
-    assert at_once(open_new, url) == list(range(PROCESSES))
+    assert at_once(open_new, [(url,)] * PROCESSES) == [True] * PROCESSES
     with Database(url).write() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
