@@ -90,9 +90,14 @@ def files_of(tree):
     }
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """A copy of the tree as it is."""
+    return copied(tmp_path_factory.mktemp("before"))
+
+
 @pytest.mark.parametrize("kind", NAMES)
-def test_an_addition_touches_the_files_that_the_readme_lists_and_no_other(kind, tmp_path):
-    before = copied(tmp_path / "before")
+def test_an_addition_touches_the_files_that_the_readme_lists_and_no_other(kind, before, tmp_path):
     after = Path(shutil.copytree(before, tmp_path / "after", symlinks=True))
     add(kind, after)
     names = files_of(after)
@@ -103,9 +108,10 @@ def test_an_addition_touches_the_files_that_the_readme_lists_and_no_other(kind, 
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def tree(before, tmp_path_factory):
     """A copy of the tree with all four additions."""
-    folder = copied(tmp_path_factory.mktemp("tree"))
+    folder = tmp_path_factory.mktemp("tree")
+    shutil.copytree(before, folder, symlinks=True, dirs_exist_ok=True)
     for kind in NAMES:
         add(kind, folder)
     return folder
@@ -114,6 +120,7 @@ def tree(tmp_path_factory):
 def in_tree(tree, *arguments):
     """What Python prints in the copy, whose packages are its own."""
     variables = {"PEFTCORE_HOME": str(tree / "workspace"), "PEFTCORE_WARM": "0"}
+    variables["PYTHONDONTWRITEBYTECODE"] = ""  # what one process compiles, the next one reads
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, random_adapted
+from support.adapters import EXAMPLES, model_inputs, random_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.base import METHODS
@@ -181,9 +181,7 @@ def test_settings_outside_their_limits_name_field_limits_and_value(method):
 def test_our_attention_equals_the_librarys_on_a_padded_batch(tiny, family):
     base = tiny(family)
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if family == "t5":
-        given["decoder_input_ids"] = batch.input_ids
+    given = model_inputs(base, batch)
     ours = base.model(**given)[0]
     base.model.set_attn_implementation("eager")
     try:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.bases import build_tiny
+from support.commands import printed
 
 from peftcore import paths, rating
 
@@ -52,15 +54,23 @@ def chromium():
 def workspace(tmp_path_factory):
     """The server's own folder, and a shelf with one tiny random base."""
     folder = tmp_path_factory.mktemp("browser")
-    script = (
-        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/tests']\n"
-        "from support.bases import build_tiny\n"
-        "made = build_tiny('t5')\n"
-        "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])\n"
-    )
-    model_folder = folder / "models" / "random-t5"
-    subprocess.run([sys.executable, "-c", script, str(paths.ROOT), str(model_folder)], check=True)
+    made = build_tiny("t5")
+    made.model.save_pretrained(folder / "models" / "random-t5")
+    made.tokenizer.save_pretrained(folder / "models" / "random-t5")
     return folder
+
+
+@pytest.fixture
+def command(workspace):
+    """Runs a command in the server's own workspace; returns what it printed as JSON."""
+
+    def run(*words):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PEFTCORE_HOME", str(workspace / "home"))
+            patch.setenv("PEFTCORE_MODELS", str(workspace / "models"))
+            return printed(*words)
+
+    return run
 
 
 class Served:

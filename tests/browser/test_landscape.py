@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import expect
 
-from peftcore import paths
-
-
-def command(workspace, *words):
-    """A command in the server's own workspace; what it printed as JSON."""
-    environment = os.environ | {
-        "PEFTCORE_HOME": str(workspace / "home"),
-        "PEFTCORE_MODELS": str(workspace / "models"),
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "peftcore", *words, "--json"],
-        cwd=paths.ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
 
 @pytest.mark.timeout(900)
-def test_the_adapter_at_a_clicked_point_answers(visit, workspace):
+def test_the_adapter_at_a_clicked_point_answers(visit, command):
     settings = ("dev=4", "batch=2", "limit=4", "max_new_tokens=3", "length=2")
     run = command(
-        workspace, "train", "--base", "random-t5", "--task", "miniworld_nli",
+        "train", "--base", "random-t5", "--task", "miniworld_nli",
         "--method", "prefix_tuning", "--vertices", "3", "--seeds", "1", "--steps", "2",
         "--shots", "4", *(word for each in settings for word in ("--set", each)),
     )["run"]  # fmt: skip
-    command(workspace, "landscape", run)
+    command("landscape", run)
     here = visit()
     here.open(f"landscape?landscape.run={run}")
     chart = here.page.locator(".js-plotly-plot").first

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -237,8 +233,8 @@ def test_a_card_that_streamlit_builds_anew_keeps_the_keys_that_wait(chromium, ho
 
 
 @pytest.mark.timeout(900)
-def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
-    run = trained(workspace)
+def test_from_training_over_rating_to_the_comparison(visit, book, command):
+    run = trained(command)
     here = visit()
     here.open("rate?rate.view=New+project")
     page = here.page
@@ -278,19 +274,10 @@ def test_from_training_over_rating_to_the_comparison(visit, book, workspace):
     here.sound()
 
 
-def trained(workspace):
+def trained(command):
     """A short training on the random base, by the command line in the server's workspace."""
     settings = ("dev=2", "batch=2", "limit=6", "max_new_tokens=3", "length=2")
     words = ["--base", "random-t5", "--task", "miniworld_nonsense", "--method", "prompt_tuning"]
     words += ["--seeds", "1", "--steps", "2", "--shots", "4"]
     words += [word for each in settings for word in ("--set", each)]
-    environment = os.environ | {
-        "PEFTCORE_HOME": str(workspace / "home"),
-        "PEFTCORE_MODELS": str(workspace / "models"),
-        "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "peftcore", "train", *words, "--json"]
-    done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["run"]
+    return command("train", *words)["run"]

@@ -280,44 +280,57 @@ def results(run):
     return (run.folder / "adapter.safetensors").read_bytes(), run.scores()
 
 
-def test_a_killed_worker_leaves_a_lost_run_that_resumes_to_the_same_result(
+def test_a_run_that_is_cancelled_or_whose_worker_is_killed_resumes_to_the_same_result(
     models, queue, worker, undisturbed
 ):
-    job = queue.submit(a_spec(), device="cpu")
-    run = queue.store.open(job.run_id)
-    first = worker()
-    until(lambda: run.status().step >= 20)
-    os.kill(first.pid, signal.SIGKILL)
-    until(lambda: first.find_process() is None)
-    assert run.status().state == "lost"
-    assert queue.job_for(run.id).state == "lost"
-    assert 10 <= run.status().step < STEPS
+    """First cancelled, then from the beginning and killed, by the same worker: a process that
+    imports torch is what costs.
+    """
+    run, _ = begin(queue, worker)
+    cancelled_keeps_what_it_learnt(queue, run)
+    queue.resume(run.id, device="cpu")
+    worker()
+    done(queue, run)
+    assert results(run) == undisturbed
+    queue.store.delete(run.id)
+    run, first = begin(queue, worker)
+    killed_leaves_it_lost(queue, run, first)
     queue.resume(run.id, device="cpu")
     assert run.status().state == "queued"
     assert worker() != first
-    until(lambda: run.status().state == "done")
+    done(queue, run)
     assert "Resumed at step" in run.log()
     assert results(run) == undisturbed
-    until(lambda: queue.job_for(run.id).state == "done")
 
 
-def test_a_cancelled_run_keeps_what_it_learnt_and_resumes_to_the_same_result(
-    models, queue, worker, undisturbed
-):
-    job = queue.submit(a_spec(), device="cpu")
-    run = queue.store.open(job.run_id)
-    worker()
+def begin(queue, worker):
+    """Queue the run, and wait until it is some steps on; also return whose work it is."""
+    run = queue.store.open(queue.submit(a_spec(), device="cpu").run_id)
+    process = worker()
     until(lambda: run.status().step >= 20)
+    return run, process
+
+
+def cancelled_keeps_what_it_learnt(queue, run):
     TrainingJob.open(run.id).stop()
     status = until(lambda: (s := run.status()).state == "cancelled" and s)
     assert status.step < STEPS
     assert (run.folder / "adapter.safetensors").is_file()
     assert run.history()["step"].max() <= status.step
     until(lambda: queue.job_for(run.id).state == "cancelled")
-    queue.resume(run.id, device="cpu")
-    worker()
+
+
+def killed_leaves_it_lost(queue, run, worker):
+    os.kill(worker.pid, signal.SIGKILL)
+    until(lambda: worker.find_process() is None)
+    assert run.status().state == "lost"
+    assert queue.job_for(run.id).state == "lost"
+    assert 10 <= run.status().step < STEPS
+
+
+def done(queue, run):
     until(lambda: run.status().state == "done")
-    assert results(run) == undisturbed
+    until(lambda: queue.job_for(run.id).state == "done")
 
 
 def test_cancel_stops_within_one_step(models, queue):

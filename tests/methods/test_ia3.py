@@ -1,9 +1,8 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, random_adapted
+from support.adapters import EXAMPLES, model_inputs, outputs_before_training, random_adapted
 from support.bases import FAMILIES, build_tiny
 
-from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
 from peftcore.methods.ia3 import IA3
@@ -69,9 +68,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
     keys = sum("attention" in n or "cross" in n for n in ours.tensors)
     assert filled == keys // shared + sum("activation" in n for n in ours.tensors)
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if family == "t5":
-        given["decoder_input_ids"] = batch.input_ids
+    given = model_inputs(base, batch)
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     plain = base.model(**given)[0]
@@ -82,14 +79,8 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
-    base, draw = tiny(family), SeededInitializer([0], 1)
-    adapted = AdaptedModel(base, IA3(base, IA3.Config(), draw), draw)
-    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if family == "t5":
-        given["decoder_input_ids"] = batch.input_ids
-    with adapted.active(adapted.centroid(), 3, None):
-        assert torch.equal(adapted.model(**given)[0], base.model(**given)[0])
+    before, plain = outputs_before_training(tiny(family), "ia3")
+    assert torch.equal(before, plain)
 
 
 def test_it_trains_a_number_per_key_value_and_inner_unit(tiny):

@@ -1,10 +1,9 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, random_adapted
+from support.adapters import EXAMPLES, model_inputs, outputs_before_training, random_adapted
 from support.bases import build_tiny
 
 from peftcore.errors import BadInput
-from peftcore.methods.lora import LoRA
 from peftcore.models.batching import ExampleBatcher
 
 
@@ -31,9 +30,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
                 module.lora_B["default"].weight.data = ours.tensors[f"up:{key}"][0, 0].mT.data
                 filled += 1
     assert filled == len(ours.adapter.targets())
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if family == "t5":
-        given["decoder_input_ids"] = batch.input_ids
+    given = model_inputs(base, batch)
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     seen = batch.attention_mask.bool()
@@ -41,16 +38,8 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
 
 
 def test_training_starts_at_the_base_model(tiny):
-    from peftcore.adapters.adapted_model import AdaptedModel
-    from peftcore.adapters.initializers import SeededInitializer
-
-    base = tiny("gpt2")
-    draw = SeededInitializer([0], 1)
-    adapted = AdaptedModel(base, LoRA(base, LoRA.Config(), draw), draw)
-    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    with adapted.active(adapted.centroid(), 3, None):
-        assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
+    before, plain = outputs_before_training(tiny("gpt2"), "lora")
+    assert torch.equal(before, plain)
 
 
 def test_gpt2_query_and_value_leave_the_key_columns_alone(tiny):

@@ -1,6 +1,12 @@
 import pytest
 import torch
-from support.adapters import EXAMPLES, random_adapted, untrained_adapted
+from support.adapters import (
+    EXAMPLES,
+    model_inputs,
+    outputs_before_training,
+    random_adapted,
+    untrained_adapted,
+)
 from support.bases import FAMILIES, build_tiny
 
 from peftcore.models.batching import ExampleBatcher
@@ -35,9 +41,7 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
         filled += 1
     assert filled == len(parts) > 0
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    if family == "t5":
-        given["decoder_input_ids"] = batch.input_ids
+    given = model_inputs(base, batch)
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
     seen = batch.attention_mask.bool()
@@ -57,12 +61,8 @@ def test_parts_of_one_shape_share_a_product_that_is_not_trained(tiny, family):
 
 
 def test_training_starts_at_the_base_model(tiny):
-    base = tiny("gpt2")
-    adapted = untrained_adapted(base, "vera", rank=4)
-    batch = ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False)
-    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-    with adapted.active(adapted.centroid(), 3, None):
-        assert torch.equal(adapted.model(**given).logits, base.model(**given).logits)
+    before, plain = outputs_before_training(tiny("gpt2"), "vera", rank=4)
+    assert torch.equal(before, plain)
 
 
 def test_seeds_draw_random_products_of_their_own_that_vertices_share(tiny):

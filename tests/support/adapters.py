@@ -6,6 +6,7 @@ from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.base import METHODS
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.data.task import Example
+from peftcore.models.batching import ExampleBatcher
 
 EXAMPLES = (
     Example("1", "a cat sat", "yes because it did.", "yes", parts=("a cat", "sat")),
@@ -33,6 +34,21 @@ def untrained_adapted(base, method, seeds=(0,), **settings):
     recipe, draw = METHODS[method], SeededInitializer(seeds, 1)
     adapter = recipe(base, recipe.Config.make(settings), draw)
     return AdaptedModel(base, adapter, draw, 2 if base.kind == "encoder" else 0)
+
+
+def model_inputs(base, batch):
+    """What the library's own model is given of a batch."""
+    given = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+    decoder = {"decoder_input_ids": batch.input_ids} if base.kind == "encoder-decoder" else {}
+    return given | decoder
+
+
+def outputs_before_training(base, method, **settings):
+    """What the model gives for the examples with an untrained adapter, and without one."""
+    adapted = untrained_adapted(base, method, **settings)
+    given = model_inputs(base, ExampleBatcher(base, ()).batch(EXAMPLES, with_targets=False))
+    with adapted.active(adapted.centroid(), len(EXAMPLES), None):
+        return adapted.model(**given)[0], base.model(**given)[0]
 
 
 def train(adapted, trained, batch, steps=3):
