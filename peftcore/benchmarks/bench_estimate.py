@@ -1,4 +1,4 @@
-"""`bench estimate`: what estimates say against what runs then take, in time and memory.
+"""`bench estimate`: estimates against what runs then take, in time and memory.
 
 Both in processor time of one thread, which other work on the machine hardly changes; every run is
 in a process of its own, so that its peak memory is its own.
@@ -49,16 +49,16 @@ def estimate(
     case: Annotated[list[str] | None, typer.Option(help="Run; repeat it for more.")] = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Compare the estimates of seven short runs with the runs: said and taken, and the ratio."""
+    """Compare the estimates of seven short runs with the runs: time, memory and their ratios."""
     rows = []
     for name in case or CASES:
         typer.echo(name, err=True)
-        rows.append({"run": name, **_measure_in_process(name, base, task)})
+        rows.append({"case": name, **_measure_in_process(name, base, task)})
 
     def lines() -> Iterator[str]:
         """Yield the lines of the table."""
-        heads = ["run", "said s", "took s", "ratio", "said MiB", "peak MiB", "ratio of memory"]
-        heads += ["estimating took s"]
+        heads = ["case", "estimate s", "run s", "ratio", "estimate MiB", "peak MiB", "ratio"]
+        heads += ["estimating s"]
         yield f"{base}, {task}: {SMALL['steps']} steps of {SMALL['batch']}, {ANSWERS} answers"
         yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
@@ -96,7 +96,7 @@ def case_spec(case: str, base: str, task: str) -> RunSpec:
 
 
 def compare_with_run(spec: RunSpec) -> dict[str, float]:
-    """Train a run, then estimate it: processor seconds said and taken, memory in MiB, ratios."""
+    """Train a run, then estimate it: processor seconds, memory in MiB, and their ratios."""
     base = load(spec.base)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
@@ -106,8 +106,8 @@ def compare_with_run(spec: RunSpec) -> dict[str, float]:
     began = time.process_time()
     found = estimate_cost(spec, base, time.process_time)
     estimating = time.process_time() - began
-    said = (found.seconds or 0.0) + found.start_seconds
+    estimated = (found.seconds or 0.0) + found.start_seconds
     memory = found.memory_bytes / 2**20
-    numbers: dict[str, Any] = {"said": said, "took": took, "ratio": said / took}
-    numbers |= {"said_mib": memory, "peak_mib": peak, "memory_ratio": memory / peak}
+    numbers: dict[str, Any] = {"estimate": estimated, "run": took, "ratio": estimated / took}
+    numbers |= {"estimate_mib": memory, "peak_mib": peak, "memory_ratio": memory / peak}
     return {key: round(value, 3) for key, value in numbers.items()} | {"estimating": estimating}

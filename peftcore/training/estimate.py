@@ -198,7 +198,7 @@ class _Trial:
 
     @property
     def _rounds(self) -> float:
-        """How many times as many seeds the run has as the trial, one after the other."""
+        """Return how many times as many seeds the run has as the trial, one after the other."""
         rounds, tried = (-(-n // self.passes) for n in (self.spec.population.seeds, self.seeds))
         return rounds / tried if self.seeds < self.spec.population.seeds else 1.0
 
@@ -305,7 +305,7 @@ class _Trial:
 
 @dataclass(frozen=True)
 class AnswerTimes:
-    """How long so many rows take to be read up to their first new token, and each token after."""
+    """Seconds of a pass of so many rows: to their first new token, and for each token after."""
 
     rows: int
     first: float  # seconds

@@ -74,7 +74,7 @@ def build_spec(
 
 @dataclass(frozen=True)
 class _BaseFacts:
-    """What the defaults and checks of a spec need to know of a base; of one on the hub the name."""
+    """Facts of a base that defaults and checks of a spec need; of one on the hub the name."""
 
     name: str
     kind: str = ""

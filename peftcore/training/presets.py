@@ -14,9 +14,14 @@ from typing import Any
 from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.errors import unknown_name
 from peftcore.runs.spec import Evaluation, Members, Training
+from peftcore.settings import Settings
 
 USUAL = "usual"
-SECTIONS = {"population": Members, "training": Training, "evaluation": Evaluation}
+SECTIONS: Mapping[str, type[Settings]] = {
+    "population": Members,
+    "training": Training,
+    "evaluation": Evaluation,
+}
 FIELDS = {  # what a preset sets → the part of a spec it belongs to
     "seeds": "population",
     "shots": "training",

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.state import cache, run_catalog
 from app.ui import pickers
+from peftcore.errors import BadInput
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.labs.common import cost
@@ -46,14 +47,19 @@ class AtomsSubject:
 
     @property
     def atoms(self) -> int:
-        """How many atoms a seed has, by the shapes (s, v, m, o) in the run's file."""
-        header = safetensors_files.read_header(self.run.folder / "adapter.safetensors")
+        """How many atoms a seed has, by the shapes (s, v, m, o) in its file; 0 if that is bad."""
+        try:
+            header = safetensors_files.read_header(self.run.folder / "adapter.safetensors")
+        except BadInput:  # whoever reads the adapter says what is wrong with it
+            return 0
         shapes = header.shapes.items()
         return sum(shape[-2] for name, shape in shapes if name.startswith("atoms:"))
 
     def pruning_seconds(self, job_request: AtomsRequest) -> float | None:
         """Return about how long pruning takes; None where it is not known."""
         spec = self.run.spec
+        if not self.atoms:
+            return None
         rows = job_request.count_rows(self.atoms, spec.population.seeds, spec.training.dev)
         return cost.measurement_seconds(self.run, rows)
 

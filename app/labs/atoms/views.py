@@ -268,8 +268,7 @@ def show_pruning(subject: AtomsSubject) -> None:
 def _pick_pruning(subject: AtomsSubject) -> request.AtomsRequest:
     """Return the request for pruning; where there are many atoms a sample of them is offered."""
     whole = subject.job_request("prune")
-    known = AtomsJob.find(whole)
-    if subject.atoms <= MANY_ATOMS or (known and known.status().state == "done"):
+    if subject.atoms <= MANY_ATOMS or AtomsJob.find(whole):  # begun before: go on with it
         return whole
     sampled = pickers.pick_one(
         "Removed one by one",

@@ -99,13 +99,13 @@ def _atom_weights(
 ) -> dict[str, sparsity.Array]:
     """Return both weights (atoms,) of a seed's atoms on its validation examples, by name."""
     number = context.seed_number(seed)
+    weights: dict[str, sparsity.Array] = {}
     compute_by_name: dict[str, Callable[[], sparsity.Array]] = {
         "importance": lambda: atom_dict.mean_importance(
             seed, context.validation_examples(seed), context.batcher
         ),
         "ablation": lambda: _ablation_increase(context, atom_dict, seed, weights["importance"]),
     }
-    weights: dict[str, sparsity.Array] = {}
     for name, compute in compute_by_name.items():
         entry = known.get(("weights", name, number))
         if entry is None:

@@ -6,6 +6,7 @@ from support.pages import charts, html, open_page, sound, words
 from support.runs import make_run
 
 from app.labs.atoms import views as page_words
+from app.labs.atoms.selection import AtomsSubject
 from peftcore.analysis import sparsity
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
@@ -99,3 +100,15 @@ def test_density_is_drawn_for_every_run_of_a_path():
     page.segmented_control(key="atoms.begins").set_value(page_words.START_TITLES[1]).run()
     asked = AtomsRequest.make({"kind": "path", "runs": [run.id], "warm": True})
     assert page.button(key=f"atoms.start.{asked.id}").label == "Measure the path"
+
+
+def test_where_there_are_many_atoms_a_sample_of_them_is_offered(monkeypatch):
+    run = atoms_run()
+    monkeypatch.setattr(AtomsSubject, "atoms", 960)
+    page = open_page("atoms", "Pruning")
+    subject = AtomsSubject(run, 0)
+    few = subject.job_request("prune", **page_words.SAMPLED_PRUNING)
+    assert page.button(key=f"atoms.start.{few.id}")
+    page.segmented_control(key="atoms.tried").set_value(False).run()
+    assert page.button(key=f"atoms.start.{subject.job_request('prune').id}")
+    assert "It takes" in words(page)
