@@ -41,7 +41,7 @@ ORDER = """
     peftcore/methods peftcore/analysis
     peftcore/training
     peftcore/jobs
-    peftcore/exchange
+    peftcore/exchange peftcore/intake
     peftcore/sweeps
     peftcore/pretraining
     peftcore/labs/common
@@ -65,7 +65,7 @@ ORDER = """
     app/labs/attention
     app/labs/limits app/labs/landscape app/labs/scaling app/labs/components app/labs/atoms
     app/labs/images app/labs/toys app/labs/*
-    app/compare app/rating
+    app/compare app/rating app/models
     app/main
     pages
 """

