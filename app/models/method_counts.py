@@ -60,7 +60,7 @@ def method_counter() -> MethodCounter:
 
 
 def counts_table(info: BaseInfo, counts: Counts) -> pd.DataFrame:
-    """Return a row for each method: trainable parameters, their share, memory beside activations."""
+    """Return a row for each method: trainable parameters, share, memory but activations."""
     titles = {method.name: method.title for method in cache.list_methods()}
     rows = []
     for name, count in counts.items():

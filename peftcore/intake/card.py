@@ -22,7 +22,7 @@ MADE_BY_US = "models add"  # a folder that was copied keeps the card it came wit
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a base comes from: what goes into `added.json`."""
+    """The origin of a base, as it goes into `added.json`."""
 
     summary: str  # one sentence without its full stop
     source: str  # in words

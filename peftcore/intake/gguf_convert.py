@@ -52,7 +52,7 @@ TYPE_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"
 
 @dataclass(frozen=True)
 class GgufFamily:
-    """How files of one architecture are laid out."""
+    """The layout of files of one architecture."""
 
     config: type[PretrainedConfig]
     model_class: str
@@ -81,7 +81,7 @@ class ModelShape:
 
 @dataclass(frozen=True)
 class TargetTensor:
-    """Where a tensor of the file goes, and the heads whose halves are interleaved (0: none)."""
+    """The place of a tensor of the file, and the heads whose halves alternate (0: none)."""
 
     name: str
     shape: tuple[int, ...]

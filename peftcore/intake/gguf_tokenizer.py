@@ -48,7 +48,7 @@ QWEN2_PATTERN = "|".join(
 
 @dataclass(frozen=True)
 class TextSplit:
-    """How texts are normalised and split before pieces are merged."""
+    """The normalising and splitting of texts before pieces are merged."""
 
     pre_tokenizer: Callable[[], Any]
     normalizer: Callable[[], Any] | None = None

@@ -1,10 +1,12 @@
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 from support.bases import build_tiny
 
+from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 
@@ -58,3 +60,15 @@ def test_a_base_is_described_by_its_card_below_title_and_links(model_folders):
     text = "A [small](https://example.org) model\nof mine.\n\n```\nx\n```\n\nMore."
     (model_folders / "mine" / "README.md").write_text(front + title + text)
     assert catalog.describe_base("mine").note == "A small model of mine."
+
+
+def test_bases_of_the_workspace_are_listed_and_never_take_another_ones_place(
+    model_folders, home, tmp_path
+):
+    for name in ("mine", "added", "tiny-gpt", ".adding-0123"):
+        shutil.copytree(model_folders / "mine", home / "models" / name)
+    folders = catalog.base_folders()
+    assert folders["added"] == home / "models" / "added"
+    assert folders["mine"] == model_folders / "mine"
+    assert folders["tiny-gpt"].is_relative_to(paths.ASSETS)
+    assert ".adding-0123" not in folders
