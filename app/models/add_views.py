@@ -86,6 +86,8 @@ def _show_files() -> None:
     if not sources:
         st.caption("No file has been laid into the folder yet.")
         return
+    if st.session_state.get("models.incoming") not in sources:  # it may have been deleted
+        st.session_state["models.incoming"] = sources[0]
     source = st.selectbox(
         "File",
         sources,

@@ -35,7 +35,8 @@ class Origin:
 
 def plain_text(text: str, limit: int = 120) -> str:
     """Return a foreign text on one line, without signs that Markdown or HTML acts on."""
-    return " ".join(re.sub(r"[^\w\s.,:;/()@+-]|_(?=_)", " ", text).split())[:limit]
+    shown = re.sub(r"[^\w\s.,:;/()@+-]|(?<![^\W_])_|_(?![^\W_])", " ", text)
+    return " ".join(shown.split())[:limit]
 
 
 def write_record(folder: Path, name: str, origin: Origin) -> None:

@@ -219,7 +219,8 @@ def run_intake_job(
 def verify(folder: Path, known: KnownBase | None = None) -> None:
     """Load a new base and let it read; BadInput if it does not, or not as it should.
 
-    A known base must split texts and continue prompts as the published model does.
+    A known base must split texts and continue prompts as the published model does. Checks of a
+    whole folder belong here, before it is moved to its place.
     """
     import torch
 

@@ -97,8 +97,10 @@ def test_a_file_in_the_workspace_is_offered_under_a_plain_name(lanes, file):
     (job,) = IntakeJob.list_all()
     assert job.request.source == source
     assert install.run_intake_job(job).state == "done"
-    assert "my-model is on this machine" in words(open_page("models", ADD))
     page = open_page("models", ADD)
+    page.selectbox(key="models.incoming").set_value(source).run()
+    assert "my-model is on this machine" in words(page)
+    page.selectbox(key="models.incoming").set_value("incoming/my-model-2.gguf").run()
     sound(page.button(key="models.discard.incoming/my-model-2.gguf").click().run())
     assert places.incoming_files() == [source]
 
