@@ -63,14 +63,7 @@ def show_base(entry: BaseEntry) -> None:
     info = entry.info
     st.header(widgets.escape_markdown(info.name), anchor=False)
     st.caption(widgets.escape_markdown(info.note or "Its folder has no card."))
-    with st.container(horizontal=True, gap="large"):
-        st.metric("Parameters", _millions(info.parameter_count), width="content")
-        st.metric("Layers × heads", entry.heads_text, width="content")
-        st.metric("Width", f"{info.width:,}", width="content")
-        window = f"{info.window:,}" if info.window else "no limit"
-        st.metric("Context (tokens)", window, width="content")
-        st.metric("On disk", widgets.format_bytes(entry.disk_bytes), width="content")
-        st.metric("Origin", ORIGIN_WORDS[entry.origin], width="content")
+    st.markdown(widgets.escape_markdown(facts_text(entry)))
     with st.container(horizontal=True):
         widgets.page_link("train", "Train on it", **{"train.base": info.name})
     show_check(entry)
@@ -88,8 +81,21 @@ def show_check(entry: BaseEntry) -> None:
     # The place for the report of a whole-base check; without one there is nothing to show.
 
 
-def _millions(count: int) -> str:
-    return f"{count / 1e6:,.1f} M" if count >= 1e5 else f"{count:,}"
+def facts_text(entry: BaseEntry) -> str:
+    """Return kind, sizes and origin of a base in one line."""
+    info = entry.info
+    million = info.parameter_count >= 1e5
+    count = f"{info.parameter_count / 1e6:,.1f} million" if million else f"{info.parameter_count:,}"
+    facts = [
+        f"{info.kind.capitalize()} of the family {info.family}",
+        f"{count} parameters",
+        f"{entry.heads_text} layers × heads",
+        f"width {info.width:,}",
+        f"context {info.window:,} tokens" if info.window else "no limit of length",
+        f"{widgets.format_bytes(entry.disk_bytes)} on disk",
+        ORIGIN_WORDS[entry.origin].lower(),
+    ]
+    return " · ".join(facts)
 
 
 def _show_counts(entry: BaseEntry) -> None:

@@ -83,7 +83,7 @@ class Intake:
             with file_locks.hold_or_refuse(models_folder / ".lock", "another base is coming in"):
                 refuse_taken_name(name)
                 os.rename(folder, models_folder / name)
-            self.done = self.total
+            self.job.write_status(state="running", done=self.total, of=self.total)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
