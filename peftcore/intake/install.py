@@ -23,7 +23,7 @@ from peftcore.intake.request import IntakeJob
 from peftcore.models import catalog
 from peftcore.models.architectures import find_architecture
 from peftcore.runs.store import RunStore
-from peftcore.system import atomic_files, file_locks, safetensors_files
+from peftcore.system import atomic_files, file_locks, malloc, safetensors_files
 from peftcore.system.job_folder import JobStatus
 
 TEMPORARY = ".adding-"  # begins the name of a folder in which a base is made
@@ -78,6 +78,7 @@ class Intake:
             origin = self._fill(folder, work)
             self.done = max(0, self.total - 1)
             self.tell("Checking that it loads and answers")
+            malloc.return_freed_memory()  # of the conversion, before the weights are loaded
             verify(folder, self.known)
             card.write_record(folder, name, origin)
             with file_locks.hold_or_refuse(models_folder / ".lock", "another base is coming in"):

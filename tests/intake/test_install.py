@@ -9,7 +9,7 @@ from support.gguf_files import tiny_model, write_gguf
 from support.runs import make_run
 
 from peftcore.errors import BadInput
-from peftcore.intake import gguf_convert, install, overview, places
+from peftcore.intake import install, overview, places
 from peftcore.intake.request import IntakeJob, IntakeRequest
 from peftcore.models import base_model, catalog
 from peftcore.runs.store import RunStore
@@ -201,6 +201,5 @@ def test_the_real_file_becomes_the_published_model_in_little_memory(monkeypatch)
     status = install.run_intake_job(job_for("smollm2-135m", "smollm2-135m", file=source))
     assert status.state == "done"  # next tokens and splits are compared on the way
     assert catalog.describe_base("smollm2-135m").parameter_count == 134_515_008
-    assert gguf_convert.TYPE_NAMES
     if sys.platform == "linux":
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1_500_000  # kB
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1.5 * 2**20  # of kB
