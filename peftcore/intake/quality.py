@@ -11,6 +11,7 @@ sense and nonsense.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,9 +68,14 @@ def run_quality_job(
         request = job.request
         pair_sets, texts = load_pairs(request), load_texts(request.sentences)
         base = base_model.load(request.base)
+        began = time.monotonic()
 
         def tell(done: int, total: int) -> None:
-            report(job.write_status(state="running", done=done, of=total))
+            seconds = time.monotonic() - began
+            status = job.write_status(
+                state="running", done=done, of=total, seconds=seconds, message=""
+            )
+            report(status)
             if job.stop_requested():
                 raise InterruptedError
 
