@@ -13,7 +13,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from peftcore.errors import BadInput
 from peftcore.intake.known_bases import KnownBase
@@ -92,7 +92,7 @@ def unpack_known_file(known: KnownBase, source: Path, target: Path, tell: Tell) 
         )
 
 
-def _copy(source: BinaryIO | zipfile.ZipExtFile, target: Path, limit: int, tell: Tell) -> str:
+def _copy(source: IO[bytes], target: Path, limit: int, tell: Tell) -> str:
     """Copy at most one byte more than `limit`, and return the SHA-256 of what was copied."""
     digest, left = hashlib.sha256(), limit + 1
     with target.open("wb") as file:
