@@ -152,7 +152,7 @@ def _show_quality(entry: BaseEntry) -> None:
         lambda job: None,
         entry.info.name,
         "Which of two sentences it finds likelier (BLiMP, ComVE), and its perplexity on real "
-        "sentences; about a minute for a base of 135 million parameters.",
+        "sentences; two to five minutes for a base of 135 million parameters.",
     )
 
 
