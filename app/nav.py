@@ -48,6 +48,12 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "Read a task's examples and splits, or bring your own file",
         ),
         PageEntry(
+            "models",
+            "Models",
+            "deployed_code",
+            "Base models: what each is, and what each method trains on it; add one",
+        ),
+        PageEntry(
             "train", "Train", "model_training", "Train several adapters on one task, side by side"
         ),
         PageEntry(

@@ -17,10 +17,7 @@ def show() -> None:
     """Choose models and input, record what they look at, and show it."""
     known = selection.subjects_by_id()
     if not known:
-        widgets.empty_state(
-            "There is no model yet",
-            "Base models lie in `assets/models`; PEFTCORE_MODELS can name a folder of your own.",
-        )
+        widgets.missing_base("There is no base model yet")
         return
     after, before, seed = selection.pick_subjects(known)
     asked = selection.pick_input(after)

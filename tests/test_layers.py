@@ -42,7 +42,7 @@ ORDER = """
     peftcore/methods peftcore/analysis
     peftcore/training
     peftcore/jobs
-    peftcore/exchange
+    peftcore/exchange peftcore/intake
     peftcore/sweeps
     peftcore/pretraining
     peftcore/labs/common
@@ -66,7 +66,7 @@ ORDER = """
     app/labs/attention
     app/labs/limits app/labs/landscape app/labs/scaling app/labs/components app/labs/atoms
     app/labs/images app/labs/toys app/labs/*
-    app/compare app/rating
+    app/compare app/rating app/models
     app/main
     pages
 """

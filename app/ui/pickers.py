@@ -39,9 +39,8 @@ def pick_base(key: str) -> BaseInfo:
     """Offer the base models of this machine; the choice stands in the address."""
     known = {info.name: info for info in cache.list_bases()}
     if not known:
-        raise BadInput(
-            "there is no base model: assets/models is empty and PEFTCORE_MODELS names none"
-        )
+        widgets.missing_base("There is no base model yet")
+        st.stop()
     change = url_state.sync_with_url("Base model", key, list(known))
     chosen = st.selectbox("Base model", list(known), key=key, on_change=change)
     for reason in cache.unusable_bases().values():

