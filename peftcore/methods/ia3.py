@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.structure import TargetSlice
 
-ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
+ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn|activation|activation_fn)"  # in all families
 Target = Literal["keys", "values", "feed-forwards"]
 TARGET_COMPONENTS = {
     "keys": ("attention.key", "cross.key"),
@@ -75,7 +75,10 @@ class IA3(Adapter):
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
-        inner = {block[0].path: block[0] for block in target_modules.ffn_slices_by_block(self.base)}
+        # The last matrix reads what is scaled; the first may compute the gate as well.
+        inner = {
+            block[0].path: block[-1] for block in target_modules.ffn_slices_by_block(self.base)
+        }
         both, widths = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
@@ -85,7 +88,7 @@ class IA3(Adapter):
                 if matrix.startswith(f"{parent}.") and (
                     part.stack in self.config.stacks or not both
                 ):
-                    widths[path] = part.stop - part.start
+                    widths[path] = part.inputs
         if not widths:
             raise BadInput(
                 f"{self.base.name} has no feed-forward whose inner activation could be scaled; "
@@ -95,7 +98,7 @@ class IA3(Adapter):
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """Create scales (s, v, 1, o) of one."""
-        widths = {target_modules.layer_key(part): part.stop - part.start for part in self.linears}
+        widths = {target_modules.layer_key(part): part.outputs for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
         return {
             f"scale:{key}": initializer.constant(1, width, value=1.0)
@@ -113,6 +116,6 @@ class IA3(Adapter):
             return out * mix(inner, len(out)).to(out.dtype)
         for part in (p for p in self.linears if p.path == path):
             scale = mix(f"scale:{target_modules.layer_key(part)}", len(out)).to(out.dtype)
-            change = out[..., part.start : part.stop] * (scale - 1)
-            out = out + mix.pad_columns(change, part.start, out.shape[-1])
+            change = part.columns.take(out) * (scale - 1)
+            out = out + mix.pad_columns(change, part.columns, out.shape[-1])
         return out

@@ -16,6 +16,7 @@ from torch import Tensor
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
+from peftcore.models.token_spans import sequence_numbers
 
 IGNORE_INDEX = -100  # label of a position that does not count, as everywhere in transformers
 JOINER = "\n"  # between source and target in a decoder's text
@@ -72,6 +73,12 @@ class ExampleBatcher:
         limit = self.base.structure.window
         decoder = self.base.kind == "decoder"
         length = len(row.input_ids) + self.prompt_length + (len(row.target_ids) if decoder else 0)
+        written = len(row.target_ids) if self.base.kind == "encoder-decoder" else 0
+        if check_window and limit and written > limit:  # it has positions of its own
+            raise BadInput(
+                f"the answer of example {example.id} needs {written} positions, but "
+                f"{self.base.name} has {limit}: shorten it"
+            )
         if check_window and limit and length > limit:
             raise BadInput(
                 f"example {example.id} needs {length} positions ({len(row.input_ids)} of text, "
@@ -88,9 +95,14 @@ class ExampleBatcher:
             parts = example.parts or (example.source,)
             encoding = tok(*parts)
             label = self.labels.index(example.label) if example.label in self.labels else -1
-            texts = [0 if part is None else part + 1 for part in encoding.sequence_ids(0)]
+            numbers = sequence_numbers(tok, encoding, parts)
+            texts = [0 if part is None else part + 1 for part in numbers]
             return TokenizedExample(
-                encoding["input_ids"], encoding.get("token_type_ids"), texts, [], label
+                encoding["input_ids"],
+                encoding.get("token_type_ids") if self.base.structure.token_types else None,
+                texts,
+                [],
+                label,
             )
         eos = [tok.eos_token_id]
         if kind == "encoder-decoder":

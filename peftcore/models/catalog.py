@@ -18,6 +18,7 @@ from peftcore import paths
 from peftcore.errors import BadInput, unknown_name
 from peftcore.models.architectures import ModelKind, find_architecture
 
+LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
@@ -79,18 +80,19 @@ def describe_base(name: str) -> BaseInfo:
     if isinstance(folder, str):
         raise BadInput(f"{name} lies on the hub; it is described once it has been loaded")
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    architecture = find_architecture(config.get("model_type", ""))
+    architecture = find_architecture(config.get("model_type", ""), name)
+    # A configuration for each stack of some encoder-decoders; both are as wide and as deep.
+    own = config["decoder"] if isinstance(config.get("decoder"), dict) else config
+    positions = _first_present(own, "max_position_embeddings", "n_positions")
     card = folder / "README.md"
     return BaseInfo(
         name=name,
         kind=architecture.kind,
         family=config["model_type"],
         parameter_count=stored_parameter_count(folder),
-        width=_first_present(config, "hidden_size", "d_model", "n_embd"),
-        layers=_first_present(config, "num_hidden_layers", "num_layers", "n_layer"),
-        window=None
-        if architecture.kind == "encoder-decoder"
-        else _first_present(config, "max_position_embeddings", "n_positions"),
+        width=_first_present(own, "hidden_size", "d_model", "n_embd", "dim"),
+        layers=_first_present(own, *LAYER_COUNTS),
+        window=architecture.usable_window(positions, config.get("pad_token_id")),
         note=_card_summary(card.read_text("utf-8")) if card.is_file() else "",
         image_world=str(config.get("draws", "")),
     )
