@@ -12,13 +12,14 @@ refuse(
 refuse(
     "its attention reads positions through the same matrices as words, in a pass without rows, "
     "where adapters of several members cannot be kept apart",
-    {"deberta": "DeBERTa", "deberta-v2": "DeBERTa-v2 and v3"},
+    {"deberta-v2": "DeBERTa-v2 and v3"},
 )
 refuse(
     "the library computes its attention inside the module, where no prefix can enter and nothing "
     "can be recorded",
     {
         "bloom": "BLOOM",
+        "deberta": "DeBERTa",
         "falcon": "Falcon",
         "led": "LED",
         "longformer": "Longformer",
