@@ -33,7 +33,9 @@ from peftcore.models.batching import Batch, ExampleBatcher
 
 SUPPORTED = supported_families()
 KIND = {name: find_architecture(name).kind for name in SUPPORTED}
-DECODERS = [name for name in SUPPORTED if KIND[name] == "decoder"]
+# The library makes the code of these from that of others; the first two tests do for them.
+TWINS = {"mt5", "xlm-roberta", "camembert"}
+OWN = [name for name in SUPPORTED if name not in TWINS]
 SHORT, LONG = EXAMPLES[2], dataclasses.replace(EXAMPLES[1], source="what is the rest of it? " * 2)
 
 
@@ -103,7 +105,7 @@ def recorded(adapted, batch):
     return found
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_lora_on_a_component_changes_this_component_alone(name):
     """In the first block that has it; what lies behind sees other inputs."""
     base = build_family(name)
@@ -140,7 +142,7 @@ def keep_block(adapted, path):
             tensor.data.zero_()
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_a_prefix_enters_every_block_and_keeps_the_theorem(name):
     probe = LayerProbe(random_prefix(build_family(name, windowed=True), 3))
     blocks = [block.path for block in probe.base.structure.attention_blocks]
@@ -152,7 +154,7 @@ def test_a_prefix_enters_every_block_and_keeps_the_theorem(name):
         assert comparison.residual < 1e-5, path
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_moved_positions_change_attention_only_where_they_are_learned(name):
     probe = LayerProbe(random_prefix(build_family(name, windowed=True), 3))
     structure = probe.base.structure
@@ -169,7 +171,7 @@ def test_moved_positions_change_attention_only_where_they_are_learned(name):
         assert comparison.content_drift < 1e-5
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_what_enters_matters_and_a_row_depends_on_its_own_seed_alone(name):
     """Two seeds in one pass with unlike rows equal each seed with each row alone."""
     base = build_family(name, windowed=True)
@@ -186,7 +188,7 @@ def test_what_enters_matters_and_a_row_depends_on_its_own_seed_alone(name):
         torch.testing.assert_close(together[2], alone[0], rtol=1e-4, atol=1e-5, msg=method)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_a_soft_token_that_is_a_words_embedding_acts_as_that_word(name):
     """Also where words are scaled as they enter."""
     base = build_family(name, windowed=True)
@@ -207,7 +209,7 @@ def test_a_soft_token_that_is_a_words_embedding_acts_as_that_word(name):
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", OWN)
 def test_changed_weights_are_those_of_a_model_that_holds_them(name):
     """Differences of all weights, mixed at a point of a simplex, against a merged model."""
     base = build_family(name)
@@ -231,6 +233,8 @@ def test_changed_weights_are_those_of_a_model_that_holds_them(name):
 def test_an_answer_does_not_depend_on_the_rows_beside_it(name, method):
     """A row shorter than the window beside one that is far longer, greedily, with a cache."""
     base = build_family(name, windowed=True)
+    if not base.structure.sees_window:
+        pytest.skip("no layer of this family sees a window")
     adapted = random_adapted(base, method, (0,), 1)
     batcher = ExampleBatcher(base, ())
     options = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
