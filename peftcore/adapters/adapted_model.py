@@ -20,6 +20,7 @@ from peftcore.adapters import lower_layers
 from peftcore.adapters.base import Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
+from peftcore.adapters.module_hooks import add_output_hook
 from peftcore.models import attention
 from peftcore.models.batching import IGNORE_INDEX, Batch
 
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 def shared_copy(model: nn.Module) -> nn.Module:
     """Copy the module tree but share every tensor, so that hooks never touch the original."""
     return copy.deepcopy(model, {id(t): t for t in (*model.parameters(), *model.buffers())})
+
+
+def insert_at(rows: Tensor, new: Tensor, places: Tensor) -> Tensor:
+    """Insert new (n, p, …) into rows (n, t, …), each before its own place (n,): (n, t + p, …)."""
+    count, total = new.shape[1], rows.shape[1] + new.shape[1]
+    column = torch.arange(total, device=rows.device).expand(len(rows), -1)
+    behind = column - places[:, None]  # how far behind the place
+    # Taken from new and rows, one after the other: a row up to its place, the new, the rest.
+    source = torch.where(behind < 0, column + count, torch.where(behind < count, behind, column))
+    both = torch.cat([new, rows], 1)
+    return both[torch.arange(len(rows), device=rows.device)[:, None], source]
 
 
 def pool_states(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> Tensor:
@@ -84,23 +96,13 @@ class AdaptedModel:
             tensor.requires_grad_()
         self.model: Any = shared_copy(base.model)
         for path in adapter.target_modules():
-            self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
+            add_output_hook(self.model, adapter, path)
         adapter.edit_model(self.model)
         self.first_touched = lower_layers.find_first_touched(adapter)
         # Whether passes can begin at the first layer that is touched.
         self.can_resume = lower_layers.make_skippable(
             self.model, base.structure, self.first_touched
         )
-
-    def _output_hook(self, path: str) -> Any:
-        """Return the forward hook that lets the adapter change this module's output."""
-
-        def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-            """Return the output (n, t, o), changed if an adapter is active."""
-            mix = ACTIVE_MIXTURE.get()
-            return out if mix is None else self.adapter.transform_output(path, args[0], out, mix)
-
-        return hook
 
     @property
     def trainable_tensors(self) -> dict[str, Tensor]:
@@ -195,7 +197,9 @@ class AdaptedModel:
     def model_inputs(self, batch: Batch, mix: MemberMixture | None = None) -> dict[str, Any]:
         """Return the arguments of the model: the batch, with soft tokens where there are any.
 
-        They stand in front, in encoders after the first token. Without a mixture there are none.
+        They stand in front, in encoders after the first token; without a mixture there are none. In
+        a decoder whose layers look no further back than a window they stand directly before the
+        text: in front of the padding, how far away they are would depend on the longest row.
         """
         soft = None if mix is None else self.adapter.soft_tokens(mix, len(batch.input_ids))
         kind: str = self.base.kind
@@ -205,15 +209,19 @@ class AdaptedModel:
         elif soft is None:
             inputs["input_ids"] = batch.input_ids
         else:
-            at = int(kind == "encoder")
-            table = self.base.model.get_input_embeddings()
+            mask, at = batch.attention_mask, int(kind == "encoder")
+            in_text = kind == "decoder" and self.base.structure.sees_window
+            padding = (mask == 0).sum(1) if in_text else None
 
             def insert(rows: Tensor, new: Tensor) -> Tensor:
                 """Insert new (n, p, …) among rows (n, t, …): (n, t + p, …)."""
+                if padding is not None:
+                    return insert_at(rows, new, padding)
                 return torch.cat([rows[:, :at], new, rows[:, at:]], 1)
 
-            words = table(batch.input_ids)
-            inputs["inputs_embeds"] = insert(words, soft.to(words.dtype))
+            words = self.base.model.get_input_embeddings()(batch.input_ids)
+            soft = soft.to(words.dtype) * self.base.embedding_factor
+            inputs["inputs_embeds"] = insert(words, soft)
             ones = batch.attention_mask.new_ones(soft.shape[:2])
             inputs["attention_mask"] = insert(batch.attention_mask, ones)
             if batch.token_type_ids is not None:
@@ -326,7 +334,13 @@ class AdaptedModel:
 
     @torch.no_grad()
     def generate(self, batch: Batch, coords: Tensor, **options: Any) -> Tensor:
-        """Generate token ids (n, t) for the sources of a batch; options go to `model.generate`."""
+        """Generate token ids (n, t) for the sources of a batch; options go to `model.generate`.
+
+        An encoder-decoder with learned positions stops where its table ends.
+        """
+        window = self.base.structure.window
+        if self.base.kind == "encoder-decoder" and window:
+            options["max_new_tokens"] = min(options.get("max_new_tokens", window), window)
         with self.active(coords, len(batch.input_ids), None) as (mix, _):
             inputs = self.model_inputs(batch, mix)
             inputs.pop("position_ids", None)  # the library counts them from the mask

@@ -18,6 +18,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from peftcore.models.structure import OutputColumns
+
 ACTIVE_MIXTURE: ContextVar[MemberMixture | None] = ContextVar("peftcore_mix", default=None)
 
 
@@ -50,6 +52,11 @@ class MemberMixture:
         self.token_masks: dict[str, Tensor] = {}  # stack → which positions (n, t) are not padding
         self.notes: dict[str, Tensor] | None = None  # None: notes are not kept
         self._cached_rows: dict[tuple[str, int], Tensor] = {}
+
+    @property
+    def rows(self) -> int:
+        """Number of rows n that have coordinates; beam search multiplies it."""
+        return self.coords.shape[-3] * self.coords.shape[-2]
 
     def add_cost(self, cost: Tensor) -> None:
         """Add a cost of each row (n,) to the training loss, beside the task's own."""
@@ -103,16 +110,22 @@ class MemberMixture:
         return product.view(*x.shape[:-1], -1)
 
     def add_linear_output(
-        self, out: Tensor, x: Tensor, name: str, start: int = 0, scale: float = 1.0
+        self,
+        out: Tensor,
+        x: Tensor,
+        name: str,
+        columns: OutputColumns | None = None,
+        scale: float = 1.0,
     ) -> Tensor:
-        """Add scale · x W to the columns of out (n, …, w) from `start` on.
+        """Add scale · x W to these columns of out (n, …, w); None: to all.
 
-        x is (n, …, i); W is each row's own matrix (i, o) of this name, with o at most w - start.
+        x is (n, …, i); W is each row's own matrix (i, o) of this name, with o the columns' number.
         """
         weight = self._weight_matrices(name, x)
         # GPT-2 keeps query, key and value in one output, of which W may be one third.
-        if weight.shape[-1] < out.shape[-1]:
-            return out + self.pad_columns(self.linear_output(x, name) * scale, start, out.shape[-1])
+        if columns is not None and weight.shape[-1] < out.shape[-1]:
+            change = self.linear_output(x, name) * scale
+            return out + self.pad_columns(change, columns, out.shape[-1])
         flat, rows = (t.reshape(len(weight), -1, t.shape[-1]) for t in (out, x))
         # Product and sum in one kernel, without the product in memory.
         return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # (n, …, w)
@@ -124,8 +137,12 @@ class MemberMixture:
         return (stacked[:, 0] if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
 
     @staticmethod
-    def pad_columns(change: Tensor, start: int, width: int) -> Tensor:
-        """Place change (…, c) in the columns [start, start + c) of zeros (…, width)."""
+    def pad_columns(change: Tensor, columns: OutputColumns, width: int) -> Tensor:
+        """Place change (…, c) in these columns of zeros (…, width)."""
         if change.shape[-1] == width:
             return change  # without a copy
-        return nn.functional.pad(change, (start, width - start - change.shape[-1]))
+        if columns.groups == 1:
+            return nn.functional.pad(change, (columns.start, width - columns.stop))
+        parts = change.unflatten(-1, (columns.groups, -1))  # (…, groups, c / groups)
+        rest = width // columns.groups - columns.stop
+        return nn.functional.pad(parts, (columns.start, rest)).flatten(-2)

@@ -35,12 +35,16 @@ class AttentionToken:
 
 @dataclass(frozen=True)
 class ScoreInputs:
-    """Inputs of the weights: softmax(scale · query · key + added)."""
+    """Inputs of the weights: softmax(scale · query · key + added).
+
+    Where scores are capped at c, the scaled product s is c tanh(s / c).
+    """
 
     query: np.ndarray  # (l, h, q, e)
     key: np.ndarray  # (l, h, k, e)
     added: np.ndarray  # (l, h, q, k), minus infinity where a query may not look
     scale: tuple[float, ...]  # of each layer
+    softcap: tuple[float | None, ...] = ()  # of each layer; empty: none is capped
 
 
 @dataclass(frozen=True)
@@ -325,6 +329,9 @@ def trace_query(attention: AttentionPattern, layer: int, head: int, query: int) 
     products = inputs.query[layer, head, query].astype(float) * inputs.key[layer, head]
     dots = products.sum(-1)
     scaled, added = dots * inputs.scale[layer], inputs.added[layer, head, query].astype(float)
+    cap = inputs.softcap[layer] if inputs.softcap else None
+    if cap is not None:
+        scaled = cap * np.tanh(scaled / cap)
     scores = scaled + added
     powers = np.exp(scores - scores.max())
     return QueryTrace(

@@ -61,5 +61,5 @@ def _add_products(
         # GPT-2 stores its matrices (inputs, outputs), everyone else transposed.
         inputs_first = type(module).__name__ == "Conv1D"
         columns = new_weights[name] if inputs_first else new_weights[name].mT
-        columns[:, part.start : part.stop] += down @ up * scale
+        part.columns.add(columns, down @ up * scale)
     return new_weights

@@ -121,7 +121,8 @@ def _prompt_files(adapted: AdaptedModel, mix: MemberMixture) -> PeftFiles:
         "num_layers": base.structure.layers,
         "prompt_tuning_init": "RANDOM",
     }
-    return PeftFiles(config, {"prompt_embeddings": soft_tokens[0]})
+    # The package puts what it stores behind the layer that scales words as they enter.
+    return PeftFiles(config, {"prompt_embeddings": soft_tokens[0] * base.embedding_factor})
 
 
 def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bool) -> PeftFiles:
@@ -147,6 +148,11 @@ def _prefix_files(adapted: AdaptedModel, mix: MemberMixture, moved_positions: bo
             )
         notes.append(
             f"Call the model with position_ids that begin at {-length}: the package adds {length}."
+        )
+    if base.structure.sees_window:
+        notes.append(
+            f"Some layers of {base.name} look no further back than a window: there the package's "
+            "prefix is out of sight once the text is longer, and this adapter's was not."
         )
     turned = key_rotation(base, length)
     rows = [t[0] for key, value in kept for t in (turned(key), value)]  # layers 2 of (h, p, e)
@@ -189,9 +195,14 @@ def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
     """
     import torch
 
-    rotary = next((m for _, m in base.model.named_modules() if hasattr(m, "inv_freq")), None)
-    if rotary is None:
+    if base.structure.architecture.positions != "rotary":
         return lambda keys: keys
+    rotary = next((m for _, m in base.model.named_modules() if hasattr(m, "inv_freq")), None)
+    if rotary is None or not all(getattr(base.model.config, "no_rope_layers", None) or (1,)):
+        raise BadInput(
+            f"the layers of {base.name} rotate keys by different angles, and the peft package has "
+            f"no prefix for that. {OWN_FORMAT_HINT}"
+        )
     if getattr(rotary, "rope_type", "default") in ("dynamic", "longrope"):
         raise BadInput(
             f"{base.name} counts positions by the length of the text; no prefix of the peft "
@@ -202,8 +213,10 @@ def key_rotation(base: BaseModel, positions: int) -> Callable[[Tensor], Tensor]:
 
     def turned(keys: Tensor) -> Tensor:
         """Rotate keys (n, h, p, e) by the fixed angle."""
-        left, right = keys.chunk(2, -1)
-        return keys * angle.cos() + torch.cat([-right, left], -1) * angle.sin()
+        turning, still = keys[..., : len(angle)], keys[..., len(angle) :]  # NeoX turns a part
+        left, right = turning.chunk(2, -1)
+        turned_part = turning * angle.cos() + torch.cat([-right, left], -1) * angle.sin()
+        return torch.cat([turned_part, still], -1) if still.shape[-1] else turned_part
 
     return turned
 
@@ -246,7 +259,8 @@ def _lora_files(
 ) -> PeftFiles:
     """Convert products to LoRA; several on one matrix become one of the sum of their ranks."""
     import torch
-    from torch.nn.functional import pad
+
+    from peftcore.adapters.mixing import MemberMixture
 
     by_path: dict[str, list[LowRankProduct]] = {}
     for product in low_rank_products_found:
@@ -254,7 +268,7 @@ def _lora_files(
     tensors, ranks = {}, {}
     for path, shares in by_path.items():
         width = output_width(base, path)
-        placed = [pad(up, (part.start, width - part.stop)) for part, _, up in shares]
+        placed = [MemberMixture.pad_columns(up, part.columns, width) for part, _, up in shares]
         tensors[f"{PEFT_MODULE_PREFIX}{path}.lora_A.weight"] = torch.cat(
             [down for _, down, _ in shares], 1
         ).mT
@@ -293,7 +307,7 @@ def _ia3_files(base: BaseModel, mix: MemberMixture) -> PeftFiles:
         part = next(p for p in base.structure.target_slices[component] if p.path == path)
         key = f"{PEFT_MODULE_PREFIX}{path}.ia3_l"
         column = tensors.setdefault(key, scale.new_ones(output_width(base, path), 1))
-        column[part.start : part.stop, 0] = scale
+        part.columns.view(column[:, 0]).copy_(scale.view(part.groups, -1))
     paths = [key.removeprefix(PEFT_MODULE_PREFIX).removesuffix(".ia3_l") for key in tensors]
     config = {
         "peft_type": "IA3",

@@ -87,12 +87,14 @@ def _read_prompt(
         )
     table, length = _single_tensor(tensors, "prompt_embeddings"), _prompt_length(config)
     # For two stacks the package stores a second prompt that it never uses.
-    rows, width = (length, 2 * length), base.structure.width
+    rows, width = (length, 2 * length), base.embeddings.shape[1]
     if table.dim() != 2 or len(table) not in rows or table.shape[1] != width:
         raise BadInput(
             f"the prompt has shape {tuple(table.shape)}; {base.name} needs ({length}, {width})"
         )
-    return ImportedAdapter("prompt_tuning", {"length": length}, {"tokens": table[:length]})
+    return ImportedAdapter(
+        "prompt_tuning", {"length": length}, {"tokens": table[:length] / base.embedding_factor}
+    )
 
 
 def _read_prefix(
@@ -165,12 +167,12 @@ def _read_lora(
     for part in parts:
         key = f"{part.component}:{part.path}"
         down = base.embeddings.new_zeros(part.inputs, rank)
-        up = base.embeddings.new_zeros(rank, part.stop - part.start)
+        up = base.embeddings.new_zeros(rank, part.outputs)
         if part.path in pairs:
             first, second = pairs[part.path]
             own = first.shape[1]
             down[:, :own] = first
-            up[:own] = second[:, part.start : part.stop]
+            up[:own] = part.columns.take(second)
         imported_tensors |= {f"down:{key}": down, f"up:{key}": up}
     settings = {
         "rank": rank,

@@ -126,7 +126,7 @@ class SparseAtoms(Adapter):
         for part in self.matrices:
             key = target_modules.layer_key(part)
             tensors[f"encode:{key}"] = initializer.normal(part.inputs, count, std=part.inputs**-0.5)
-            tensors[f"atoms:{key}"] = initializer.constant(count, part.stop - part.start, value=0.0)
+            tensors[f"atoms:{key}"] = initializer.constant(count, part.outputs, value=0.0)
             if self.config.learned_threshold:
                 tensors[f"threshold:{key}"] = initializer.constant(
                     1, 1, value=self.config.threshold
@@ -149,7 +149,7 @@ class SparseAtoms(Adapter):
             code = self._coefficients(x, key, mix)
             mix.note(key, code)
             self._add_l1_cost(code, part, mix)
-            out = mix.add_linear_output(out, code, f"atoms:{key}", part.start)
+            out = mix.add_linear_output(out, code, f"atoms:{key}", part.columns)
         return out
 
     def _coefficients(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:

@@ -84,7 +84,7 @@ class BlockAtoms(Adapter):
         )
         k = self.config.block
         for part in targets:
-            sides = part.inputs, part.stop - part.start
+            sides = part.inputs, part.outputs
             if any(side % k for side in sides):
                 fit = [n for n in range(2, 33) if not any(side % n for side in sides)]
                 raise BadInput(
@@ -144,6 +144,6 @@ class BlockAtoms(Adapter):
         """Add x (n, t, i) times the matrix's change to the output (n, t, o)."""
         for part in (p for p in self.matrices if p.path == path):
             out = mix.add_linear_output(
-                out, x, f"change:{target_modules.layer_key(part)}", part.start
+                out, x, f"change:{target_modules.layer_key(part)}", part.columns
             )
         return out

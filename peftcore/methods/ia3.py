@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.structure import TargetSlice
 
-ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn)"  # how transformers calls them, all families
+ACTIVATION = r".*\.(act|act_fn|intermediate_act_fn|activation|activation_fn)"  # in all families
 Target = Literal["keys", "values", "feed-forwards"]
 TARGET_COMPONENTS = {
     "keys": ("attention.key", "cross.key"),
@@ -74,8 +74,9 @@ class IA3(Adapter):
         """Path of each non-linear function that is scaled → its width."""
         if "feed-forwards" not in self.config.targets:
             return {}
+        # The last matrix reads what is scaled; the first may compute the gate as well.
         blocks = target_modules.ffn_slices_by_block(self.base)
-        inner = {b[0].path: b[0] for b in blocks if self.config.includes_layer(b[0].layer)}
+        inner = {b[0].path: b[-1] for b in blocks if self.config.includes_layer(b[0].layer)}
         both, widths = self.base.kind == "encoder-decoder", {}
         for path, _ in self.base.model.named_modules():
             if not re.fullmatch(ACTIVATION, path):
@@ -85,7 +86,7 @@ class IA3(Adapter):
                 if matrix.startswith(f"{parent}.") and (
                     part.stack in self.config.stacks or not both
                 ):
-                    widths[path] = part.stop - part.start
+                    widths[path] = part.inputs
         if not widths:
             raise BadInput(
                 f"{self.base.name} has no feed-forward whose inner activation could be scaled"
@@ -95,7 +96,7 @@ class IA3(Adapter):
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """Create scales (s, v, 1, o) of one."""
-        widths = {target_modules.layer_key(part): part.stop - part.start for part in self.linears}
+        widths = {target_modules.layer_key(part): part.outputs for part in self.linears}
         widths |= {f"ffn.activation:{path}": width for path, width in self.activations.items()}
         return {
             f"scale:{key}": initializer.constant(1, width, value=1.0)
@@ -113,6 +114,6 @@ class IA3(Adapter):
             return out * mix(inner, len(out)).to(out.dtype)
         for part in (p for p in self.linears if p.path == path):
             scale = mix(f"scale:{target_modules.layer_key(part)}", len(out)).to(out.dtype)
-            change = out[..., part.start : part.stop] * (scale - 1)
-            out = out + mix.pad_columns(change, part.start, out.shape[-1])
+            change = part.columns.take(out) * (scale - 1)
+            out = out + mix.pad_columns(change, part.columns, out.shape[-1])
         return out

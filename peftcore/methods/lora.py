@@ -66,7 +66,7 @@ class LoRA(Adapter):
         for part in self.targets():
             key = target_modules.layer_key(part)
             tensors[f"down:{key}"] = initializer.normal(part.inputs, rank, std=part.inputs**-0.5)
-            tensors[f"up:{key}"] = initializer.constant(rank, part.stop - part.start, value=0.0)
+            tensors[f"up:{key}"] = initializer.constant(rank, part.outputs, value=0.0)
         return tensors
 
     def target_modules(self) -> list[str]:
@@ -79,6 +79,6 @@ class LoRA(Adapter):
         for part in (p for p in self.targets() if p.path == path):
             key = target_modules.layer_key(part)
             out = mix.add_linear_output(
-                out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.start, scale
+                out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.columns, scale
             )
         return out

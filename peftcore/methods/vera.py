@@ -71,7 +71,7 @@ class VeRA(Adapter):
         tensors: dict[str, Tensor] = {}
         rank = self.config.rank
         for part in self.parts:
-            shape, outputs = _shape(part), part.stop - part.start
+            shape, outputs = _shape(part), part.outputs
             if f"down:{shape}" not in tensors:  # Gaussian with the variance of Kaiming's rule
                 frozen = initializer.shared
                 tensors[f"down:{shape}"] = frozen.normal(
@@ -99,10 +99,10 @@ class VeRA(Adapter):
             inner = inner * mix(f"d:{key}", len(x)).to(inner.dtype)
             change = mix.linear_output(inner, f"up:{shape}")  # (n, t, o)
             change = change * mix(f"b:{key}", len(x)).to(change.dtype)
-            out = out + mix.pad_columns(change, part.start, out.shape[-1])
+            out = out + mix.pad_columns(change, part.columns, out.shape[-1])
         return out
 
 
 def _shape(part: TargetSlice) -> str:
     """Return "inputs x outputs" of a slice, by which slices share their random product."""
-    return f"{part.inputs}x{part.stop - part.start}"
+    return f"{part.inputs}x{part.outputs}"

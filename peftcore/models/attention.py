@@ -42,6 +42,7 @@ class AttentionRecord:
     prefix_length: int  # p
     scale: float = 1.0  # of query times key, before the softmax
     bias: Tensor | None = None  # added to that; or a mask, True where a key is seen
+    softcap: float | None = None  # scores are bent so as to stay below it, before bias or mask
 
 
 @dataclass
@@ -65,13 +66,15 @@ def attend(
     scaling: float | None = None,
     dropout: float = 0.0,
     position_bias: Tensor | None = None,
+    softcap: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Attend over prefix and content: outputs (b, q, h, e), and the weights if recorded.
 
     query is (b, h, q, e); key and value are (b, g, k, e) with g dividing h. attention_mask is
     boolean (b, 1, q, k), True where a key may be seen; position_bias (1 or b, h, q, k) is added to
-    the scores. Weights are (b, h, q, p + k) with p prefix positions.
+    the scores. softcap c bends scores s to c tanh(s / c) before the mask, as Gemma 2 does, those of
+    the prefix like all others. Weights are (b, h, q, p + k) with p prefix positions.
     """
     # The path is set on the module by `freeze`; a model that is not ours has none.
     context, block_path = ACTIVE_CONTEXT.get(), getattr(module, "peftcore_site", "")
@@ -91,18 +94,21 @@ def attend(
     bias = _bias(attention_mask, position_bias, query.dtype)  # (b or 1, h or 1, q, p + k)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     recorded = context is not None and block_path in context.recorded_blocks
-    if not recorded and not _slow_when_fused(query, key):
+    # The fused kernel cannot bend scores.
+    if not recorded and softcap is None and not _slow_when_fused(query, key):
         out = scaled_dot_product_attention(
             query, key, value, attn_mask=bias, dropout_p=dropout, scale=scale
         )
         return out.transpose(1, 2).contiguous(), None  # (b, q, h, e), as the library expects
     # The fused kernel never forms the weights, so a recorded block computes them openly.
-    weights = _weights(query, key, bias, scale)  # (b, h, q, p + k)
+    weights = _weights(query, key, bias, scale, softcap)  # (b, h, q, p + k)
     out = drop(weights, dropout, module.training) @ value  # (b, h, q, e)
     if context is None or not recorded:
         return out.transpose(1, 2).contiguous(), None
     context.records.append(
-        AttentionRecord(block_path, query, key, value, weights, out, prefix_length, scale, bias)
+        AttentionRecord(
+            block_path, query, key, value, weights, out, prefix_length, scale, bias, softcap
+        )
     )
     return out.transpose(1, 2).contiguous(), weights
 
@@ -117,11 +123,15 @@ def _slow_when_fused(query: Tensor, key: Tensor) -> bool:
     return narrow and torch.is_grad_enabled() and max(query.shape[2], key.shape[2]) <= 512
 
 
-def _weights(query: Tensor, key: Tensor, bias: Tensor | None, scale: float) -> Tensor:
+def _weights(
+    query: Tensor, key: Tensor, bias: Tensor | None, scale: float, softcap: float | None
+) -> Tensor:
     """Return the softmax of the scores (b, h, q, k), computed in float32 at least."""
     scores = query @ key.mT  # (b, h, q, p + k)
     # bf16 has eight bits of mantissa: too few for the sum of a softmax.
     scores = (scores.float() if scores.dtype == torch.bfloat16 else scores) * scale
+    if softcap is not None:
+        scores = softcap * torch.tanh(scores / softcap)
     if bias is not None:
         # Not -inf: a row without any key would become nan, and so would its gradients.
         lowest = torch.finfo(scores.dtype).min

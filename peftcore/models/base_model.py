@@ -80,6 +80,11 @@ class BaseModel:
         return weight
 
     @property
+    def embedding_factor(self) -> float:
+        """Factor by which the model's input layer multiplies the embeddings as they enter."""
+        return float(getattr(self.model.get_input_embeddings(), "embed_scale", 1.0))
+
+    @property
     def device(self) -> torch.device:
         """Device of the weights."""
         return self.embeddings.device
@@ -99,7 +104,12 @@ def freeze(
     special words are plain text.
     """
     model.eval().requires_grad_(False)
-    model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
+    if find_architecture(model.config.model_type).own_attention:
+        from peftcore.models import own_attention  # of two families only
+
+        own_attention.reach(model)
+    else:
+        model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
     _replace_modules(model, NewGELUActivation, FusedGELU)
     structure = analyze(model)
     for block in structure.attention_blocks:
@@ -127,7 +137,12 @@ def restore_library_modules(model: Any) -> Any:
     `freeze` replaces them: by attention that knows of prefixes, and by PyTorch's form of an
     activation that the library spells out, which takes a quarter to a half of the time.
     """
-    model.set_attn_implementation("sdpa")
+    if find_architecture(model.config.model_type).own_attention:
+        from peftcore.models import own_attention
+
+        own_attention.restore(model)
+    else:  # where scores are capped, the library itself has no fused form
+        model.set_attn_implementation("sdpa" if model._supports_sdpa else "eager")
     _replace_modules(model, FusedGELU, NewGELUActivation)
     return model
 
@@ -197,7 +212,7 @@ def load_model(
     safe = _safe_options(source, revision)
     architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
     extra: dict[str, Any] = {}
-    if architecture.kind == "encoder":
+    if architecture.has_pooler:
         extra["add_pooling_layer"] = False
     if headers_only:
         extra["device_map"] = "meta"

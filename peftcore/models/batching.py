@@ -16,6 +16,7 @@ from torch import Tensor
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
+from peftcore.models.token_spans import sequence_numbers
 
 IGNORE_INDEX = -100  # label of a position that does not count, as everywhere in transformers
 NAMED_EXAMPLES = 5  # of those that do not fit; more are counted
@@ -144,9 +145,14 @@ class ExampleBatcher:
             parts = example.parts or (example.source,)
             encoding = tok(*parts)
             label = self.labels.index(example.label) if example.label in self.labels else -1
-            texts = [0 if part is None else part + 1 for part in encoding.sequence_ids(0)]
+            numbers = sequence_numbers(tok, encoding, parts)
+            texts = [0 if part is None else part + 1 for part in numbers]
             return TokenizedExample(
-                encoding["input_ids"], encoding.get("token_type_ids"), texts, [], label
+                encoding["input_ids"],
+                encoding.get("token_type_ids") if self.base.structure.token_types else None,
+                texts,
+                [],
+                label,
             )
         eos = [tok.eos_token_id]
         if kind == "encoder-decoder":

@@ -22,6 +22,7 @@ from peftcore.models.architectures import ModelKind, find_architecture
 from peftcore.models.base_report import BaseReport
 from peftcore.models.positions import usable_window
 
+LAYER_COUNTS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 
 
@@ -109,7 +110,7 @@ def _broken_folders() -> dict[str, Path]:
 
 
 def _own_model_folders() -> tuple[Path, ...]:
-    """Return the folders that hold models of the user's own: of the workspace, and the one named."""
+    """Return the folders of the user's own models: of the workspace, and the one named."""
     named = os.environ.get("PEFTCORE_MODELS")
     return (own_models_folder(), *([Path(named).expanduser()] if named else ()))
 
@@ -148,15 +149,17 @@ def describe_base(name: str) -> BaseInfo:
     if not (report := glance(name, folder)).usable:
         raise BadInput(report.reason)
     config = base_report.read_config(folder)
-    architecture = find_architecture(config["model_type"])
+    architecture = find_architecture(config["model_type"], name)
+    # A configuration for each stack of some encoder-decoders; both are as wide and as deep.
+    own = config["decoder"] if isinstance(config.get("decoder"), dict) else config
     card = folder / "README.md"
     return BaseInfo(
         name=name,
         kind=architecture.kind,
         family=config["model_type"],
         parameter_count=stored_parameter_count(folder),
-        width=_first_present(config, "hidden_size", "d_model", "n_embd"),
-        layers=_first_present(config, "num_hidden_layers", "num_layers", "n_layer"),
+        width=_first_present(own, "hidden_size", "d_model", "n_embd", "dim"),
+        layers=_first_present(own, *LAYER_COUNTS),
         window=usable_window(architecture, config),
         note=_card_summary(card.read_text("utf-8")) if card.is_file() else "",
         image_world=str(config.get("draws", "")),

@@ -12,7 +12,7 @@ from typing import Any
 
 from peftcore.models.architectures import ModelKind, find_architecture
 from peftcore.models.base_report import Finding
-from peftcore.models.positions import COUNTED_BEHIND_PADDING, usable_window
+from peftcore.models.positions import usable_window
 
 # Tensors that nothing here reads, or that the library computes anew.
 UNREAD = re.compile(r"(^|\.)(pooler\.|position_ids$|inv_freq$|masked_bias$)")
@@ -166,7 +166,8 @@ def _differing_tokens(model: Any, tokenizer: Any, kind: ModelKind) -> Iterator[F
     """Warn where config and tokenizer name different tokens and it matters."""
     ids = {"end": tokenizer.eos_token_id}
     padding = getattr(model.config, "pad_token_id", None)
-    if model.config.model_type in COUNTED_BEHIND_PADDING and padding != tokenizer.pad_token_id:
+    architecture = find_architecture(model.config.model_type)
+    if architecture.positions_after_padding and padding != tokenizer.pad_token_id:
         sentence = (
             f"config.json pads with {padding}, the tokenizer with {tokenizer.pad_token_id}: "
             "positions are counted by the former"

@@ -11,26 +11,69 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, get_args
 
 from peftcore.errors import BadInput, unknown_name
 from peftcore.models.architectures import (
+    FUSED_PARTS,
     Architecture,
     AttentionKind,
+    FusedPart,
     ModelKind,
+    Rule,
     WeightChoice,
     find_architecture,
 )
 from peftcore.models.architectures import Component as Component
 from peftcore.models.architectures import Stack as Stack
-from peftcore.models.positions import usable_window
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 UNSTACKED = frozenset({"embeddings", "head"})
 
 
 @dataclass(frozen=True)
+class OutputColumns:
+    """Columns [start, stop) of each of `groups` equal parts of an output.
+
+    Most matrices are one part. Where a matrix holds query, key and value of each head in turn,
+    every head is one.
+    """
+
+    start: int
+    stop: int
+    groups: int = 1
+
+    @property
+    def count(self) -> int:
+        """Number of columns."""
+        return self.groups * (self.stop - self.start)
+
+    def view(self, values: Tensor) -> Tensor:
+        """Return a view of these columns of values (…, w): (…, groups, stop - start)."""
+        return values.unflatten(-1, (self.groups, -1))[..., self.start : self.stop]
+
+    def take(self, values: Tensor) -> Tensor:
+        """Return these columns of values (…, w): (…, c)."""
+        return (
+            values[..., self.start : self.stop]
+            if self.groups == 1
+            else self.view(values).flatten(-2)
+        )
+
+    def add(self, values: Tensor, change: Tensor) -> None:
+        """Add a change (…, c) to these columns of values (…, w), in place."""
+        self.view(values).add_(change.unflatten(-1, (self.groups, -1)))
+
+
+@dataclass(frozen=True)
 class TargetSlice:
-    """Columns [start, stop) of one module's output, computed from `inputs` numbers."""
+    """Columns [start, stop) of one module's output, computed from `inputs` numbers.
+
+    With several groups these are the columns in each of so many equal parts of the output.
+    """
 
     path: str
     component: str
@@ -38,6 +81,17 @@ class TargetSlice:
     inputs: int
     start: int
     stop: int
+    groups: int = 1
+
+    @property
+    def columns(self) -> OutputColumns:
+        """Its columns in the module's output."""
+        return OutputColumns(self.start, self.stop, self.groups)
+
+    @property
+    def outputs(self) -> int:
+        """Number of its columns."""
+        return self.columns.count
 
     @property
     def layer(self) -> int:
@@ -61,11 +115,23 @@ class Weight:
     shape: tuple[int, ...]  # of the share
     columns: tuple[int, int] | None  # of the output; None: all of them
     module_paths: tuple[str, ...]  # paths of the modules that compute with it
+    groups: int = 1  # equal parts of the output, each of which has these columns
+    outputs_first: bool = False  # the parameter is stored (o, i)
 
     @property
     def key(self) -> str:
         """Name that tells the slices of one parameter apart."""
         return self.name if self.columns is None else f"{min(self.components)}:{self.name}"
+
+    def add_to(self, parameter: Tensor, change: Tensor) -> None:
+        """Add a change in the weight's shape to its share of the whole parameter, in place."""
+        if self.columns is None:
+            parameter.add_(change)
+            return
+        # The outputs are the last axis of what is cut.
+        turned = self.outputs_first and parameter.dim() == 2
+        values, change = (parameter.mT, change.mT) if turned else (parameter, change)
+        OutputColumns(*self.columns, self.groups).add(values, change)
 
     @property
     def is_bias(self) -> bool:
@@ -101,6 +167,9 @@ class ModelStructure:
     attention_blocks: tuple[AttentionBlock, ...]
     target_slices: Mapping[str, tuple[TargetSlice, ...]]
     weights: tuple[Weight, ...] = ()
+    first_position: int = 0  # of the first token in a position table
+    sees_window: bool = False  # some layers look no further back than a window of positions
+    token_types: bool = False  # tokens of the second text of a pair are marked
 
     def slices_of(self, component: str) -> tuple[TargetSlice, ...]:
         """Return a component's target slices; BadInput if this model has none."""
@@ -161,10 +230,9 @@ class ModelStructure:
 
 
 def analyze(model: Any) -> ModelStructure:
-    """Find the structure of a transformers model."""
-    config, architecture = model.config, find_architecture(model.config.model_type)
-    heads = config.num_attention_heads
-    head_width = getattr(config, "d_kv", None) or getattr(config, "head_dim", None)
+    """Find the structure of a transformers model; BadInput for one that cannot be used."""
+    architecture = find_architecture(model.config.model_type)
+    sizes = _sizes(model.config, architecture)
     weighted_modules = {
         path: module
         for path, module in model.named_modules()
@@ -172,7 +240,7 @@ def analyze(model: Any) -> ModelStructure:
     }
     target_slices = {
         name: tuple(
-            _target_slice(architecture.kind, path, name, module, rule)
+            _target_slice(architecture.kind, path, name, module, rule, sizes)
             for path, module in weighted_modules.items()
             if _matches(rule, path)
         )
@@ -185,53 +253,131 @@ def analyze(model: Any) -> ModelStructure:
             p for p, _ in model.named_modules() if re.fullmatch(pattern, p)
         )
     ]
+    config = _stack_configs(model.config)[1]
+    pad = getattr(model.config, "pad_token_id", None)
     return ModelStructure(
         architecture=architecture,
-        width=config.hidden_size,
-        heads=heads,
-        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_width=head_width or config.hidden_size // heads,
+        width=sizes.width,
+        heads=sizes.heads,
+        kv_heads=sizes.kv_heads,
+        head_width=sizes.head_width,
         layers=config.num_hidden_layers,
-        window=usable_window(architecture, config.to_dict()),
+        window=architecture.usable_window(getattr(config, "max_position_embeddings", None), pad),
         attention_blocks=tuple(attention_blocks),
         target_slices=target_slices,
-        weights=tuple(_weights(model, architecture)),
+        weights=tuple(_weights(model, architecture, sizes)),
+        first_position=architecture.first_position(pad),
+        sees_window=_sees_window(config),
+        token_types=(getattr(config, "type_vocab_size", None) or 0) > 1,
     )
 
 
-def _matches(rule: str | tuple[str, int, int], path: str) -> bool:
+@dataclass(frozen=True)
+class _AttentionSizes:
+    """Sizes that all attention blocks of a model have in common."""
+
+    width: int
+    heads: int
+    kv_heads: int
+    head_width: int
+
+    @cached_property
+    def fused_columns(self) -> dict[str, tuple[int, int]]:
+        """Part → its columns in a matrix of all queries, all keys and all values."""
+        ends, end = {}, 0
+        for part, heads in zip(
+            FUSED_PARTS, (self.heads, self.kv_heads, self.kv_heads), strict=True
+        ):
+            ends[part] = (end, end := end + heads * self.head_width)
+        return ends
+
+
+def _stack_configs(config: Any) -> tuple[Any, Any]:
+    """Return the configurations of encoder and decoder, mostly one and the same."""
+    encoder, decoder = getattr(config, "encoder", None), getattr(config, "decoder", None)
+    if hasattr(encoder, "hidden_size") and hasattr(decoder, "hidden_size"):
+        return encoder, decoder
+    return config, config
+
+
+def _sizes(config: Any, architecture: Architecture) -> _AttentionSizes:
+    """Return the sizes of attention; BadInput where encoder and decoder differ."""
+
+    def of(part: Any, heads: int) -> _AttentionSizes:
+        """Read the sizes of one stack with so many heads."""
+        head_width = getattr(part, "d_kv", None) or getattr(part, "head_dim", None)
+        return _AttentionSizes(
+            part.hidden_size,
+            heads,
+            getattr(part, "num_key_value_heads", None) or heads,
+            head_width or part.hidden_size // heads,
+        )
+
+    encoder, decoder = _stack_configs(config)
+    found = of(decoder, decoder.num_attention_heads)
+    others = [of(encoder, encoder.num_attention_heads)]
+    if architecture.kind == "encoder-decoder":
+        others.append(of(decoder, getattr(decoder, "decoder_attention_heads", found.heads)))
+    if any(other != found for other in others):
+        raise BadInput(
+            f"encoder and decoder of this {config.model_type} model differ in width or heads, and "
+            "an adapter has one size for both; only models with two equal stacks can be used"
+        )
+    return found
+
+
+def _sees_window(config: Any) -> bool:
+    """Return whether some layers look no further back than a window of positions."""
+    local = any(kind == "local" for kind in getattr(config, "attention_layers", ()))
+    return local or bool(getattr(config, "sliding_window", None))
+
+
+def _matches(rule: Rule, path: str) -> bool:
     """Return whether a module path matches an architecture's rule."""
-    return bool(re.fullmatch(rule if isinstance(rule, str) else rule[0], path))
+    return bool(re.fullmatch(rule if isinstance(rule, str) else rule.pattern, path))
+
+
+def _columns(rule: FusedPart, sizes: _AttentionSizes) -> OutputColumns:
+    """Return the columns of a part of a matrix that holds query, key and value."""
+    if not rule.by_head:
+        return OutputColumns(*sizes.fused_columns[rule.part])
+    number = FUSED_PARTS.index(rule.part)
+    e = sizes.head_width
+    return OutputColumns(number * e, (number + 1) * e, sizes.heads)
 
 
 def _target_slice(
-    kind: ModelKind, path: str, name: str, module: Any, rule: str | tuple[str, int, int]
+    kind: ModelKind, path: str, name: str, module: Any, rule: Rule, sizes: _AttentionSizes
 ) -> TargetSlice:
     """Build the slice of a module; GPT-2 stores its matrices (i, o), all others (o, i)."""
     conv = type(module).__name__ == "Conv1D"
     inputs, outputs = module.weight.shape if conv else module.weight.shape[::-1]
-    _, i, n = (rule, 0, 1) if isinstance(rule, str) else rule
-    stack = _stack(kind, path)
-    return TargetSlice(path, name, stack, inputs, i * outputs // n, (i + 1) * outputs // n)
+    own = OutputColumns(0, outputs) if isinstance(rule, str) else _columns(rule, sizes)
+    return TargetSlice(path, name, _stack(kind, path), inputs, own.start, own.stop, own.groups)
 
 
 def _stack(kind: ModelKind, path: str) -> Stack:
     """Return the stack that a module path lies in."""
-    return "encoder" if path.startswith("encoder.") or kind == "encoder" else "decoder"
+    in_encoder = re.match(r"(model\.)?encoder\.", path)
+    return "encoder" if in_encoder or kind == "encoder" else "decoder"
 
 
-def _weights(model: Any, architecture: Architecture) -> Iterator[Weight]:
+def _depths(config: Any) -> dict[Stack, int]:
+    """Return stack → its number of layers."""
+    encoder, decoder = _stack_configs(config)
+    depth = decoder.num_hidden_layers
+    own = getattr(config, "num_decoder_layers", None) or getattr(config, "decoder_layers", None)
+    return {"encoder": encoder.num_hidden_layers, "decoder": own or depth}
+
+
+def _weights(model: Any, architecture: Architecture, sizes: _AttentionSizes) -> Iterator[Weight]:
     """Yield every parameter of a component, in slices where a module holds several."""
     rules = {**architecture.components, **architecture.other_modules}
     users: dict[int, list[str]] = {}
     for path, module in model.named_modules():
         for tensor in module.parameters(recurse=False):
             users.setdefault(id(tensor), []).append(path)
-    depth = model.config.num_hidden_layers
-    depths = {
-        "encoder": depth,
-        "decoder": getattr(model.config, "num_decoder_layers", None) or depth,
-    }
+    depths = _depths(model.config)
     for name, tensor in model.named_parameters():
         paths, shape = tuple(users[id(tensor)]), tuple(tensor.shape)
         matching_rules = {
@@ -242,19 +388,23 @@ def _weights(model: Any, architecture: Architecture) -> Iterator[Weight]:
         outside_stacks = bool(UNSTACKED & matching_rules.keys())
         stack = None if outside_stacks else _stack(architecture.kind, paths[0])
         layer = None if stack is None else _layer(matching_rules, paths[0], depths[stack])
-        shares = {c: rule for c, rule in matching_rules.items() if not isinstance(rule, str)}
+        shares = {c: rule for c, rule in matching_rules.items() if isinstance(rule, FusedPart)}
         if not shares:
             yield Weight(name, frozenset(matching_rules), stack, layer, shape, None, paths)
-        for component, (_, i, n) in shares.items():
-            width = shape[-1] // n
+        outputs_first = type(model.get_submodule(paths[0])).__name__ != "Conv1D"
+        for component, rule in shares.items():
+            own = _columns(rule, sizes)
+            cut = (own.count, *shape[1:]) if outputs_first else (*shape[:-1], own.count)
             yield Weight(
                 name,
                 frozenset({component}),
                 stack,
                 layer,
-                (*shape[:-1], width),
-                (i * width, (i + 1) * width),
+                cut,
+                (own.start, own.stop),
                 paths,
+                own.groups,
+                outputs_first,
             )
 
 

@@ -1,7 +1,7 @@
 import torch
 from support.adapters import EXAMPLES, random_adapted
 
-from peftcore.adapters.adapted_model import pool_states
+from peftcore.adapters.adapted_model import insert_at, pool_states
 from peftcore.models.batching import Batch, ExampleBatcher
 
 STATES = torch.tensor([[[9.0, 9], [1, 0], [3, 0], [0, 2], [7, 7]]])
@@ -39,3 +39,10 @@ def test_other_tensors_share_the_hooks_and_leave_the_first_model_alone(tiny):
     torch.testing.assert_close(alone[4:], before[:2])
     assert adapted.seeds == 2
     torch.testing.assert_close(adapted.losses(batch, adapted.centroid()), before)
+
+
+def test_new_columns_go_before_each_rows_own_place():
+    rows = torch.tensor([[0, 0, 1], [2, 3, 4], [0, 5, 6]])
+    new = torch.tensor([[7, 8], [9, 10], [11, 12]])
+    found = insert_at(rows, new, torch.tensor([2, 0, 1]))
+    assert found.tolist() == [[0, 0, 7, 8, 1], [9, 10, 2, 3, 4], [0, 11, 12, 5, 6]]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from peftcore.adapters.mixing import MemberMixture, layer_key
+from peftcore.models.structure import OutputColumns
 
 TENSORS = {
     "w:encoder.block.0.q": torch.tensor([[[[1.0], [0.0]], [[3.0], [2.0]]]]),  # (1, 2, i, o)
@@ -53,8 +54,10 @@ def test_each_row_is_multiplied_by_its_own_matrix():
 
 
 def test_a_change_of_some_columns_leaves_the_others():
-    padded = MemberMixture.pad_columns(torch.ones(1, 2), 1, 4)
+    padded = MemberMixture.pad_columns(torch.ones(1, 2), OutputColumns(1, 3), 4)
     assert padded.tolist() == [[0, 1, 1, 0]]
+    per_head = MemberMixture.pad_columns(torch.tensor([[1, 2]]), OutputColumns(1, 2, groups=2), 6)
+    assert per_head.tolist() == [[0, 1, 0, 0, 2, 0]]
 
 
 def test_notes_are_kept_only_if_somebody_asks():

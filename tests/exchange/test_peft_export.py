@@ -1,7 +1,12 @@
 """Adapters as the peft package has them, and what it has no form for."""
 
+import copy
+import json
+
 import pytest
 import torch
+from safetensors.torch import save_file
+from support.adapters import random_adapted
 from support.bases import FAMILIES
 from support.exchanged_adapters import (
     EXPRESSIBLE,
@@ -11,9 +16,12 @@ from support.exchanged_adapters import (
     ours,
     theirs,
 )
+from support.families import build_family
 
 from peftcore.errors import BadInput
-from peftcore.exchange import folders
+from peftcore.exchange import folders, peft_export
+from peftcore.models.base_model import restore_library_modules
+from peftcore.models.batching import Batch
 
 pytestmark = pytest.mark.usefixtures("own")
 
@@ -30,6 +38,46 @@ def test_the_package_says_the_same_with_an_exported_folder(
     mine = ours(run, base, family)
     close(mine, theirs(models, family, tmp_path / "out"))
     assert not torch.allclose(mine, ours(run, base, family, 0), atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "method", "settings"),
+    [
+        ("gpt_neox", "lora", {"components": ["attention.query", "attention.value", "ffn"]}),
+        ("gpt_neox", "ia3", {}),
+        ("gpt_neox", "prefix_tuning", {}),  # it rotates a part of each key
+        ("phi3", "lora", {"components": ["attention.key", "attention.value"]}),
+        ("gemma", "prompt_tuning", {}),  # it scales words as they enter
+    ],
+)
+def test_the_package_says_the_same_of_matrices_that_hold_several_components(
+    tmp_path, name, method, settings
+):
+    peft = pytest.importorskip("peft")
+    base, ids = build_family(name), torch.tensor([[7, 9, 11, 8, 6], [8, 12, 20, 21, 9]])
+    adapted = random_adapted(base, method, (0, 1), 1, **settings)
+    written = peft_export.to_peft_files(adapted, 1)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(written.config))
+    save_file(written.tensors, tmp_path / "adapter_model.safetensors")
+    plain = restore_library_modules(copy.deepcopy(base.model))
+    package = peft.PeftModel.from_pretrained(plain, tmp_path).eval()
+    second = {n: t[[1]].detach() for n, t in adapted.tensors.items()}
+    batch = Batch(ids, torch.ones_like(ids))
+    with torch.no_grad(), adapted.active(adapted.centroid(1), 2, second) as (mix, _):
+        mine = adapted.model(**adapted.model_inputs(batch, mix)).logits
+        close(mine, package(input_ids=ids, attention_mask=torch.ones_like(ids)).logits)
+
+
+def test_a_prefix_of_layers_that_rotate_unlike_has_no_form():
+    adapted = random_adapted(build_family("gemma3_text"), "prefix_tuning", (0,), 1)
+    with pytest.raises(BadInput, match="rotate keys by different angles"):
+        peft_export.to_peft_files(adapted, 0)
+
+
+def test_a_prefix_of_layers_that_see_a_window_comes_with_a_warning():
+    adapted = random_adapted(build_family("mistral", True), "prefix_tuning", (0,), 1)
+    assert "out of sight once the text is longer" in peft_export.to_peft_files(adapted, 0).notes[0]
 
 
 @pytest.mark.filterwarnings("ignore")

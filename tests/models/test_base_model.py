@@ -5,8 +5,11 @@ import copy
 import pytest
 import torch
 from support.bases import build_tiny
+from support.families import build_family
+from transformers import AlbertConfig
 
 from peftcore.errors import BadInput
+from peftcore.models import catalog
 from peftcore.models.base_model import FusedGELU, load, restore_library_modules
 
 
@@ -26,6 +29,28 @@ def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(mod
     assert not any(p.requires_grad for p in base.model.parameters())
     assert base.fingerprint == build_tiny("t5").fingerprint
     assert base.fingerprint != build_tiny("t5", seed=1).fingerprint
+
+
+@pytest.mark.parametrize(
+    "name", ["bart", "distilbert", "electra", "gemma2", "gpt_neo", "phi3", "roberta", "t5gemma"]
+)
+def test_a_folder_of_any_family_is_described_and_loaded(name, tmp_path):
+    made = build_family(name)
+    made.model.save_pretrained(tmp_path / name)
+    made.tokenizer.save_pretrained(tmp_path / name)
+    info, base = catalog.describe_base(str(tmp_path / name)), load(str(tmp_path / name))
+    assert base.fingerprint == made.fingerprint
+    known = base.structure
+    assert (info.kind, info.width, info.layers) == (base.kind, known.width, known.layers)
+    assert info.window == known.window
+
+
+def test_a_folder_of_a_family_that_cannot_be_used_is_refused_in_one_sentence(tmp_path):
+    folder = tmp_path / "mine"
+    AlbertConfig(vocab_size=64).save_pretrained(folder)
+    for read in (catalog.describe_base, load):
+        with pytest.raises(BadInput, match=r"mine': models of the family ALBERT .* work: bart, "):
+            read(str(folder))
 
 
 def test_pickled_weights_are_not_read(model_folder):

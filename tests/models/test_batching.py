@@ -1,6 +1,8 @@
 """Examples as batches of every kind of base: padding, masks, targets, and the window."""
 
 import pytest
+from support.families import build_family
+from transformers import BertTokenizerLegacy
 
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
@@ -77,3 +79,33 @@ def test_labels_without_a_sign_of_the_vocabulary_cannot_be_written(tiny):
     assert ExampleBatcher(tiny("t5"), labels).unwritable_labels() == ("{no}", "so\u00df")
     assert ExampleBatcher(tiny("gpt2"), labels).unwritable_labels() == ("{no}", "so\u00df")
     assert ExampleBatcher(tiny("bert"), labels).unwritable_labels() == ()
+
+
+def test_texts_of_a_pair_are_told_apart_by_a_tokenizer_in_python_too(tmp_path):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    base = build_family("bert", tokenizer=BertTokenizerLegacy(str(tmp_path / "vocab.txt")))
+    row = ExampleBatcher(base, ["yes", "no"]).tokenize(SHORT)
+    assert row.input_ids == [2, 5, 3, 6, 3]
+    assert row.text_numbers == [0, 1, 0, 2, 0]
+
+
+def test_token_types_are_left_out_where_a_base_has_one_or_none():
+    bases = build_family("roberta", type_vocab_size=1), build_family("modernbert")
+    for base in (*bases, build_family("distilbert")):
+        assert ExampleBatcher(base, ["yes", "no"]).tokenize(SHORT).token_type_ids is None
+
+
+def test_what_an_encoder_decoder_writes_has_positions_of_its_own():
+    example = Example("1", "a", "b" * 200, "yes")
+    batcher = ExampleBatcher(build_family("bart"), ())
+    with pytest.raises(BadInput, match=r"example 1 needs 201 positions.* has 192"):
+        batcher.tokenize(example)
+
+
+def test_a_roberta_has_the_window_that_its_position_table_leaves():
+    """Its 192 rows begin with that of the padding's number, 0."""
+    batcher = ExampleBatcher(build_family("roberta"), ["yes", "no"])
+    batcher.tokenize(Example("1", "a" * 189, "", "yes"))
+    with pytest.raises(BadInput, match=r"needs 192 positions .* has 191"):
+        batcher.tokenize(Example("2", "a" * 190, "", "yes"))

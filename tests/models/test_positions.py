@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaModel
 
-from peftcore.models.architectures import find_architecture
-from peftcore.models.positions import COUNTED_BEHIND_PADDING, usable_window
+from peftcore.models.architectures import find_architecture, supported_families
+from peftcore.models.positions import usable_window
 from peftcore.models.structure import analyze
 
 
@@ -24,10 +24,12 @@ def test_the_longest_text_of_roberta_passes_and_one_token_more_does_not(padding)
         model(input_ids=torch.full((1, window + 1), 7))
 
 
-@pytest.mark.parametrize("family", sorted(COUNTED_BEHIND_PADDING))
-def test_relatives_count_like_it(family):
-    config = {"model_type": family, "max_position_embeddings": 514, "pad_token_id": 1}
-    assert usable_window(find_architecture("bert"), config) == 512
+def test_relatives_count_like_it():
+    behind = {n for n in supported_families() if find_architecture(n).positions_after_padding}
+    assert {"roberta", "xlm-roberta", "camembert"} <= behind
+    for family in behind:
+        config = {"max_position_embeddings": 514, "pad_token_id": 1}
+        assert usable_window(find_architecture(family), config) == 512
 
 
 def test_others_have_a_row_for_every_token_and_relative_positions_no_limit():

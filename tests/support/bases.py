@@ -58,7 +58,7 @@ def _configuration(family):
     )
 
 
-def _tokenizer(family):
+def tokenizer_for(kind):
     """Return a tokenizer of sixty letters and signs; every other character is <unk>."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
@@ -68,14 +68,14 @@ def _tokenizer(family):
     core = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
     core.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     names = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    if family == "bert":
+    if kind == "encoder":
         core.post_processor = processors.TemplateProcessing(
             single="<cls> $A <sep>",
             pair="<cls> $A <sep> $B:1 <sep>:1",
             special_tokens=[("<cls>", 4), ("<sep>", 5)],
         )
         names |= {"cls_token": "<cls>", "sep_token": "<sep>"}
-    if family in ("gpt2", "llama"):
+    if kind == "decoder":
         names |= {"bos_token": "<s>"}
     return PreTrainedTokenizerFast(
         tokenizer_object=core,
@@ -97,4 +97,5 @@ def build_tiny(family, seed=0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = makers[family](_configuration(family), **extra)
-    return freeze(f"random-{family}", model, _tokenizer(family))
+    kinds = {"t5": "encoder-decoder", "bert": "encoder"}
+    return freeze(f"random-{family}", model, tokenizer_for(kinds.get(family, "decoder")))

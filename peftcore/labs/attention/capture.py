@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models import decoding
 from peftcore.models.batching import JOINER, ExampleBatcher
+from peftcore.models.token_spans import TokenSpans, token_spans
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -224,6 +225,7 @@ def _build_pattern(
             stack([record.key[row] for record in records], 1, 0.0),
             stack([_score_bias(record, row) for record in records], -1, -np.inf),
             tuple(float(record.scale) for record in records),
+            tuple(record.softcap for record in records),
         )
         if with_score_inputs
         else None,
@@ -252,32 +254,32 @@ def example_tokens(
     tokenizer = base.tokenizer
     if base.kind == "encoder":
         parts = example.parts or (example.source,)
-        encoding = tokenizer(*parts, return_offsets_mapping=True)
-        numbers = [0 if n is None else n + 1 for n in encoding.sequence_ids(0)]
+        located = token_spans(tokenizer, *parts)
+        numbers = [0 if n is None else n + 1 for n in located.sequences]
         pair = len(parts) > 1
         return tuple(
             replace(token, part=number if pair else 0)
-            for token, number in zip(_displayed_tokens(base, encoding, parts), numbers, strict=True)
+            for token, number in zip(_displayed_tokens(base, located, parts), numbers, strict=True)
         ), ()
     if base.kind == "encoder-decoder":
-        encoding = tokenizer(example.source, return_offsets_mapping=True)
+        located = token_spans(tokenizer, example.source)
         input_tokens = _mark_parts(
-            _displayed_tokens(base, encoding, (example.source,)), encoding, example
+            _displayed_tokens(base, located, (example.source,)), located, example
         )
         end_token = AttentionToken(tokenizer.eos_token, "special")
-        if encoding["input_ids"][-1:] != [tokenizer.eos_token_id]:
+        if located.ids[-1:] != (tokenizer.eos_token_id,):
             input_tokens = (*input_tokens, end_token)
-        target_encoding = tokenizer(example.target, return_offsets_mapping=True)
-        answer_tokens = _displayed_tokens(base, target_encoding, (example.target,))
-        if target_encoding["input_ids"][-1:] == [tokenizer.eos_token_id]:
+        target = token_spans(tokenizer, example.target)
+        answer_tokens = _displayed_tokens(base, target, (example.target,))
+        if target.ids[-1:] == (tokenizer.eos_token_id,):
             answer_tokens = answer_tokens[:-1]  # the last token is written, never read
         return input_tokens, (AttentionToken("start", "special"), *answer_tokens)
-    options: dict[str, Any] = {"add_special_tokens": False, "return_offsets_mapping": True}
-    encoding = tokenizer(example.source + JOINER, **options)
+    located = token_spans(tokenizer, example.source + JOINER, add_special_tokens=False)
     input_tokens = _mark_parts(
-        _displayed_tokens(base, encoding, (example.source + JOINER,)), encoding, example
+        _displayed_tokens(base, located, (example.source + JOINER,)), located, example
     )
-    answer_tokens = _displayed_tokens(base, tokenizer(example.target, **options), (example.target,))
+    target = token_spans(tokenizer, example.target, add_special_tokens=False)
+    answer_tokens = _displayed_tokens(base, target, (example.target,))
     start_tokens = (
         (AttentionToken(tokenizer.bos_token, "special"),)
         if tokenizer.bos_token_id is not None
@@ -292,22 +294,22 @@ def example_tokens(
 
 
 def _displayed_tokens(
-    base: BaseModel, encoding: Any, texts: Sequence[str]
+    base: BaseModel, located: TokenSpans, texts: Sequence[str]
 ) -> tuple[AttentionToken, ...]:
     """Return tokens as they were typed; a dot in front continues the word before."""
     special = set(base.tokenizer.all_special_ids)
-    token_names = base.tokenizer.convert_ids_to_tokens(encoding["input_ids"])
+    token_names = base.tokenizer.convert_ids_to_tokens(list(located.ids))
     tokens = []
-    spans = encoding["offset_mapping"]
     for number, (token_id, name, sequence) in enumerate(
-        zip(encoding["input_ids"], token_names, encoding.sequence_ids(0), strict=True)
+        zip(located.ids, token_names, located.sequences, strict=True)
     ):
-        start, stop = spans[number]
+        start, stop = located.spans[number]
         if sequence is None or token_id in special:
             tokens.append(AttentionToken(name, "special"))
             continue
         source = texts[sequence]
         word = source[start:stop].strip() or WHITESPACE_SYMBOLS.get(source[start:stop][:1], "␣")
+        word = located.names[number] or word
         continues_word = (
             start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
         )
@@ -316,7 +318,7 @@ def _displayed_tokens(
 
 
 def _mark_parts(
-    tokens: tuple[AttentionToken, ...], encoding: Any, example: Example
+    tokens: tuple[AttentionToken, ...], located: TokenSpans, example: Example
 ) -> tuple[AttentionToken, ...]:
     """Mark every token with the number of the part of a pair that it lies in."""
     if len(example.parts) < 2:
@@ -330,7 +332,7 @@ def _mark_parts(
             stop = begin + len(part)
             indices = [
                 i
-                for i, (first, last) in enumerate(encoding["offset_mapping"])
+                for i, (first, last) in enumerate(located.spans)
                 if marked[i].kind == "content" and begin <= first < last <= stop
             ]
             # A short text may also be a piece of a longer one, whose tokens are marked already.

@@ -10,18 +10,20 @@ as a cache of earlier tokens.
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from peftcore import tasks
 from peftcore.adapters.adapted_model import AdaptedModel, shared_copy
 from peftcore.adapters.initializers import SeededInitializer
-from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture
+from peftcore.adapters.mixing import MemberMixture
+from peftcore.adapters.module_hooks import add_output_hook
 from peftcore.analysis import limits
 from peftcore.errors import BadInput
 from peftcore.labs.attention.capture import MAX_SHOWN_TOKENS, check_length, generate_answer
@@ -85,6 +87,11 @@ def base_in_precision(base: BaseModel, precision: Precision) -> BaseModel:
     return replace(base, model=copy.deepcopy(base.model).to(DTYPES[precision]))
 
 
+def _is_active(path: str) -> bool:
+    """Return whether the module at this path is adapted in the pass under way."""
+    return ACTIVE_PARTS.get().includes_module(path)
+
+
 class LayerProbe:
     """Runs an adapted model in one precision with its adapter active in chosen layers only.
 
@@ -108,25 +115,24 @@ class LayerProbe:
         self.base = base or base_in_precision(adapted.base, precision)
         self.model: Any = shared_copy(self.base.model)
         for path in adapted.adapter.target_modules():
-            self.model.get_submodule(path).register_forward_hook(self._output_hook(path))
-
-    def _output_hook(self, path: str) -> Any:
-        def hook(_: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-            """Let the adapter transform the output (n, t, d) where its module is active."""
-            mix = ACTIVE_MIXTURE.get()
-            if mix is None or not ACTIVE_PARTS.get().includes_module(path):
-                return out
-            return self.adapted.adapter.transform_output(path, args[0], out, mix)
-
-        return hook
+            active = functools.partial(_is_active, path)
+            add_output_hook(self.model, adapted.adapter, path, active)
 
     def _model_inputs(self, batch: Batch, mix: MemberMixture, shift: int) -> dict[str, Any]:
         inputs = self.adapted.model_inputs(batch, mix)
         if self.base.kind == "encoder-decoder":
-            inputs["decoder_input_ids"] = self.model.prepare_decoder_input_ids_from_labels(
-                labels=batch.targets
-            )
-            return inputs  # positions are relative: there is no number to move
+            written = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
+            inputs["decoder_input_ids"] = written
+            way = self.base.structure.architecture.positions
+            if way == "absolute" and shift:
+                raise BadInput(
+                    f"{self.base.name} counts its positions by itself, so they cannot be moved"
+                )
+            if way == "rotary":
+                for name, ids in (("", batch.input_ids), ("decoder_", written)):
+                    own = torch.arange(ids.shape[1], device=ids.device)[None]  # (1, t)
+                    inputs[f"{name}position_ids"] = own + shift
+            return inputs  # relative positions have no number to move
         if not shift:
             return inputs
         count, window = batch.input_ids.shape[1], self.base.structure.window
@@ -136,6 +142,7 @@ class LayerProbe:
                 f"of {self.base.name}; shorten the text or the prefix"
             )
         positions = torch.arange(count, device=batch.input_ids.device)[None]  # (1, t)
+        positions = positions + self.base.structure.first_position
         inputs["position_ids"] = inputs.get("position_ids", positions) + shift
         return inputs
 

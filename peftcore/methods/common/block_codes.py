@@ -46,12 +46,14 @@ def cached_coding(
     base: BaseModel, part: TargetSlice, block: int, atoms: int, price: float
 ) -> SparseCoding:
     """Return the coding of one part's matrix, from the workspace if it was computed before."""
+    groups = f" {part.groups}" if part.groups > 1 else ""
     cache_key = (
-        f"{base.fingerprint} {part.path} {part.start} {part.stop} {block} {atoms} {price!r} 1"
+        f"{base.fingerprint} {part.path} {part.start} {part.stop}{groups} {block} {atoms} "
+        f"{price!r} 1"
     )
     name = hashlib.sha256(cache_key.encode()).hexdigest()[:24]
     path = paths.workspace_folder() / "codes" / f"{name}.safetensors"
-    shape = (part.inputs // block, (part.stop - part.start) // block, atoms)
+    shape = (part.inputs // block, part.outputs // block, atoms)
     if path.is_file():
         stored = load_file(path)
         flat = torch.zeros(shape).flatten()
@@ -76,7 +78,7 @@ def weight_matrix(base: BaseModel, part: TargetSlice) -> Tensor:
     weight = module.weight.detach().cpu().double()
     if type(module).__name__ != "Conv1D":
         weight = weight.mT  # torch's linear layers store (o, i), GPT-2's Conv1D (i, o)
-    return weight[:, part.start : part.stop]
+    return part.columns.take(weight)
 
 
 def sparse_code(weight: Tensor, block: int, atoms: int, price: float) -> SparseCoding:

@@ -72,6 +72,9 @@ def _reading_inputs(base: BaseModel, ids: Tensor, length: int) -> dict[str, Any]
         inputs["decoder_input_ids"] = base.model.prepare_decoder_input_ids_from_labels(labels=ids)
     if base.kind != "encoder":
         inputs["use_cache"] = False
-    if base.kind == "decoder" and not base.structure.architecture.absolute_positions:
-        inputs["position_ids"] = torch.arange(ids.shape[1], device=ids.device)[None] - length
+    if base.structure.architecture.positions == "rotary":
+        before = torch.arange(ids.shape[1], device=ids.device)[None] - length
+        inputs["position_ids"] = before
+        if base.kind == "encoder-decoder":
+            inputs["decoder_position_ids"] = before
     return inputs

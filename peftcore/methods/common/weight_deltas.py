@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from peftcore.adapters.base import Adapter
+from peftcore.models.structure import OutputColumns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,8 @@ class ChosenWeights(Adapter):
         for weight in self._weights_by_module[path]:
             change = self._change(path, weight, x, mix)
             if weight.columns:
-                change = mix.pad_columns(change, weight.columns[0], out.shape[-1])
+                own = OutputColumns(*weight.columns, weight.groups)
+                change = mix.pad_columns(change, own, out.shape[-1])
             out = out + change.to(out.dtype)
         return out
 
@@ -94,7 +96,8 @@ class ChosenWeights(Adapter):
         """Return what a weight's difference adds to its module's output for input x."""
         module, name = self._module(path), f"delta:{weight.key}"
         if _is_embedding(module):
-            return lookup_rows(mix, name, x)
+            # Gemma and some BARTs scale words as they enter.
+            return lookup_rows(mix, name, x) * getattr(module, "embed_scale", 1)
         if len(weight.shape) == 2:
             return mix.linear_output(x, f"matrix:{weight.key}")
         row = mix(name, len(x)).view(len(x), *[1] * (x.dim() - 2), -1)
@@ -123,9 +126,12 @@ class ChosenWeights(Adapter):
         key = path, x.device
         if key not in self._weightless_norms:
             norm = copy.deepcopy(self._module(path))  # the base's own is shared by threads
-            norm.weight.data.fill_(1.0)
+            norm.weight.data.zero_()
             if getattr(norm, "bias", None) is not None:
                 norm.bias.data.zero_()
+            # Gemma's norms scale by one plus their weight, so zero leaves them as they should be.
+            if not norm(x.detach()).any():
+                norm.weight.data.fill_(1.0)
             self._weightless_norms[key] = norm
         normalised: Tensor = self._weightless_norms[key](x)
         return normalised
@@ -173,7 +179,7 @@ def add_position_bias_per_row(module: Any, base_module: Any, name: str) -> None:
     original = module.compute_bias
     bucket_module: Any = shared_copy(base_module)
     bucket_numbers = torch.arange(
-        base_module.relative_attention_num_buckets,
+        base_module.relative_attention_bias.num_embeddings,
         device=base_module.relative_attention_bias.weight.device,
     )
     bucket_module.relative_attention_bias = nn.Embedding.from_pretrained(
@@ -210,6 +216,5 @@ def merged_parameters(adapter: ChosenWeights, member: Mapping[str, Tensor]) -> d
         merged: dict[str, Tensor] = {}
         for weight in adapter.chosen_weights:
             values = merged.setdefault(weight.name, own[weight.name].detach().clone())
-            start, stop = weight.columns or (0, values.shape[-1])
-            values[..., start:stop] += member[f"delta:{weight.key}"].to(values)
+            weight.add_to(values, member[f"delta:{weight.key}"].to(values))
     return merged

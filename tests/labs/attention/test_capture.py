@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.families import build_family
+from transformers import ByT5Tokenizer
 
 from peftcore.analysis import attention as a
 from peftcore.data.task import Example
@@ -45,6 +47,25 @@ def test_steps_lead_to_the_weights_that_were_used(tiny, family):
         for layer, head, query in np.ndindex(one.weights.shape[:3]):
             found = a.trace_query(one, layer, head, query).weights
             assert found == pytest.approx(one.weights[layer, head, query], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["gemma2", "t5gemma", "mpnet"])
+def test_steps_lead_to_weights_of_capped_scores_and_of_a_bias_by_distance_too(name):
+    adapted = build(build_family(name), "prefix_tuning", {"length": 3}, seeds=1)
+    for one in capture.capture_attention(adapted, PAIR).values():
+        for layer, head, query in np.ndindex(one.weights.shape[:3]):
+            found = a.trace_query(one, layer, head, query).weights
+            assert found == pytest.approx(one.weights[layer, head, query], abs=1e-5)
+
+
+def test_attention_of_a_base_that_reads_bytes_is_shown_by_bytes():
+    """Its tokenizer is written in Python and reports no places."""
+    base = build_family("t5", tokenizer=ByT5Tokenizer(), vocab_size=384)
+    example = replace(typed_example("a dög"), target="x")
+    found = capture.capture_attention(capture.unadapted_model(base), example)
+    names = [token.text for token in found["encoder"].keys]
+    assert names == ["a", "␣", "d", "·<0xC3>", "·<0xB6>", "·g", "</s>"]
+    assert [token.text for token in found["decoder"].keys] == ["start", "x"]
 
 
 def test_recorded_weights_are_the_librarys_own(tiny):

@@ -47,7 +47,7 @@ class Gain(Adapter):
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         return {
             f"gain:{target_modules.layer_key(part)}": initializer.constant(
-                1, part.stop - part.start, value=0.0
+                1, part.outputs, value=0.0
             )
             for part in self.targets()
         }
@@ -58,6 +58,6 @@ class Gain(Adapter):
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         for part in (p for p in self.targets() if p.path == path):
             gain = self.config.strength * mix(f"gain:{target_modules.layer_key(part)}", len(x))
-            change = out[..., part.start : part.stop] * gain.to(out.dtype)
-            out = out + mix.pad_columns(change, part.start, out.shape[-1])
+            change = part.columns.take(out) * gain.to(out.dtype)
+            out = out + mix.pad_columns(change, part.columns, out.shape[-1])
         return out

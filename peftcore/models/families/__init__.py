@@ -1,0 +1,1 @@
+"""Model families, a file for each way of building them; found by themselves."""
