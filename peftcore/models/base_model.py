@@ -19,6 +19,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -26,7 +27,7 @@ from transformers.activations import NewGELUActivation
 from transformers.utils import logging
 
 from peftcore.errors import BadInput
-from peftcore.models import attention, catalog
+from peftcore.models import attention, catalog, mapped_weights
 from peftcore.models.architectures import ModelKind, find_architecture
 from peftcore.models.structure import ModelStructure, analyze
 
@@ -81,9 +82,16 @@ class BaseModel:
 
 
 def freeze(
-    name: str, model: Any, tokenizer: PreTrainedTokenizerBase, is_sentence_encoder: bool = False
+    name: str,
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    is_sentence_encoder: bool = False,
+    known_fingerprint: str = "",
 ) -> BaseModel:
-    """Make a base model of a transformers model, which stays in evaluation mode for good."""
+    """Make a base model of a transformers model, which stays in evaluation mode for good.
+
+    known_fingerprint: of these weights if they were hashed before; they are not hashed again.
+    """
     model.eval().requires_grad_(False)
     model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
     _replace_modules(model, NewGELUActivation, FusedGELU)
@@ -92,7 +100,8 @@ def freeze(
         model.get_submodule(block.path).peftcore_site = block.path
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return BaseModel(name, model, tokenizer, structure, fingerprint(model), is_sentence_encoder)
+    hashed = known_fingerprint or fingerprint(model)
+    return BaseModel(name, model, tokenizer, structure, hashed, is_sentence_encoder)
 
 
 def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
@@ -131,19 +140,42 @@ def load(name: str, device: str = "cpu") -> BaseModel:
     if revision and not local:
         safe["revision"] = revision
     try:
-        architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
+        config = AutoConfig.from_pretrained(source, **safe)
+        architecture = find_architecture(config.model_type)
         extra = {"add_pooling_layer": False} if architecture.kind == "encoder" else {}
-        model = AUTO_CLASSES[architecture.kind].from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, **safe, **extra
-        )
+        auto_class = AUTO_CLASSES[architecture.kind]
+
+        def build() -> Any:
+            """Load the model from its files."""
+            return auto_class.from_pretrained(
+                source, use_safetensors=True, dtype=torch.float32, **safe, **extra
+            )
+
+        def empty() -> Any:
+            """Make the model without its weights."""
+            return _empty_model(auto_class, config, source, extra)
+
+        model = mapped_weights.load_mapped(Path(source), build, empty) if local else build()
         tokenizer = AutoTokenizer.from_pretrained(source, **safe)
     except (OSError, ValueError) as error:
         if isinstance(error, BadInput):
             raise
-        known = ", ".join(catalog.base_names())
+        names = ", ".join(catalog.base_names())
         reason = str(error).strip().splitlines()[0]
-        raise BadInput(f"base {name!r} cannot be loaded: {reason} (here: {known})") from error
+        raise BadInput(f"base {name!r} cannot be loaded: {reason} (here: {names})") from error
     is_sentence_encoder = Path(
         source, "modules.json"
     ).is_file()  # how sentence encoders are published
-    return freeze(name, model.to(device), tokenizer, is_sentence_encoder)
+    known = mapped_weights.known_fingerprint(Path(source)) if local else ""
+    base = freeze(name, model.to(device), tokenizer, is_sentence_encoder, known)
+    if local and not known:
+        mapped_weights.keep_fingerprint(Path(source), base.fingerprint)
+    return base
+
+
+def _empty_model(auto_class: Any, config: Any, source: str, extra: dict[str, Any]) -> Any:
+    """Make the model of a configuration, with the generation settings of its folder."""
+    model = auto_class.from_config(config, dtype=torch.float32, **extra)
+    if model.can_generate() and Path(source, "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(source, local_files_only=True)
+    return model
