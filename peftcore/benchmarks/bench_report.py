@@ -46,6 +46,11 @@ def ratio_column(way: str) -> CellFormat:
     )
 
 
+def plain_ratio(way: str) -> CellFormat:
+    """Return the format of a ratio of wall times, and of processor times; empty where missing."""
+    return lambda row: f"{row[way]:.2f} [{row[f'processor_{way}']:.2f}]" if way in row else ""
+
+
 @dataclass(frozen=True)
 class Section:
     """One benchmark: its file, its question, and the columns of its table."""
@@ -76,6 +81,21 @@ SECTIONS = (
             "one pass, s": lambda row: f"{row['seconds']['one pass']['wall']:.2f}",
             "peak MiB": number_column("peak_memory_mib", ".0f"),
             "losses off by": number_column("own_loop_off_by", ".1e"),
+        },
+    ),
+    Section(
+        "deep",
+        "Adapters in the top layers of a deep base",
+        "LoRA of rank 8 on query and value from a layer on: the states that enter that layer are "
+        "computed once for each example. How many times as long passes of the whole base take, "
+        "and the `peft` package in a plain loop with the same adapters; in square brackets by "
+        "processor time. Computing the states counts. Off by: the largest difference of a loss.",
+        {
+            "what": text_column("what"),
+            "states kept, s": number_column("seconds"),
+            "whole passes": plain_ratio("whole"),
+            "peft": plain_ratio("peft"),
+            "losses off by": number_column("off", ".1e"),
         },
     ),
     Section(

@@ -5,6 +5,7 @@ Source: arXiv:2106.09685. The second factor starts at zero, so training starts a
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -54,8 +55,9 @@ class LoRA(Adapter):
             description="Stacks that get products, in a base that has both",
         )
 
-    def targets(self) -> list[TargetSlice]:
-        """Return the target slices that get a product."""
+    @cached_property
+    def parts(self) -> list[TargetSlice]:
+        """Target slices that get a product."""
         return target_modules.select_target_slices(
             self.base, self.config.components, self.config.stacks, self.config
         )
@@ -63,7 +65,7 @@ class LoRA(Adapter):
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """Create down (s, v, i, r), Gaussian, and up (s, v, r, o), zero."""
         rank, tensors = self.config.rank, {}
-        for part in self.targets():
+        for part in self.parts:
             key = target_modules.layer_key(part)
             tensors[f"down:{key}"] = initializer.normal(part.inputs, rank, std=part.inputs**-0.5)
             tensors[f"up:{key}"] = initializer.constant(rank, part.outputs, value=0.0)
@@ -71,12 +73,12 @@ class LoRA(Adapter):
 
     def target_modules(self) -> list[str]:
         """List the modules with a target slice."""
-        return sorted({part.path for part in self.targets()})
+        return sorted({part.path for part in self.parts})
 
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         """Add (alpha / rank) up(down(x)) to the output (n, t, o) for input x (n, t, i)."""
         scale = self.config.alpha / self.config.rank
-        for part in (p for p in self.targets() if p.path == path):
+        for part in (p for p in self.parts if p.path == path):
             key = target_modules.layer_key(part)
             out = mix.add_linear_output(
                 out, mix.linear_output(x, f"down:{key}"), f"up:{key}", part.columns, scale

@@ -21,6 +21,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -28,7 +29,15 @@ from transformers.activations import NewGELUActivation
 from transformers.utils import logging
 
 from peftcore.errors import BadInput
-from peftcore.models import attention, base_report, catalog, consistency, decoding, plain_text
+from peftcore.models import (
+    attention,
+    base_report,
+    catalog,
+    consistency,
+    decoding,
+    mapped_weights,
+    plain_text,
+)
 from peftcore.models.architectures import ModelKind, find_architecture
 from peftcore.models.base_report import BaseReport, Finding
 from peftcore.models.structure import ModelStructure, analyze
@@ -96,12 +105,18 @@ class BaseModel:
 
 
 def freeze(
-    name: str, model: Any, tokenizer: PreTrainedTokenizerBase, is_sentence_encoder: bool = False
+    name: str,
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    is_sentence_encoder: bool = False,
+    known_fingerprint: str = "",
 ) -> BaseModel:
     """Make a base model of a transformers model, which stays in evaluation mode for good.
 
     Model and tokenizer are changed in place: attention, neutral generation settings, texts whose
     special words are plain text.
+
+    known_fingerprint: of these weights if they were hashed before; they are not hashed again.
     """
     model.eval().requires_grad_(False)
     if find_architecture(model.config.model_type).own_attention:
@@ -118,9 +133,8 @@ def freeze(
         tokenizer.pad_token = tokenizer.eos_token
     plain_text.read_special_words_as_text(tokenizer)
     set_aside = decoding.set_neutral(model)
-    return BaseModel(
-        name, model, tokenizer, structure, fingerprint(model), is_sentence_encoder, set_aside
-    )
+    hashed = known_fingerprint or fingerprint(model)
+    return BaseModel(name, model, tokenizer, structure, hashed, is_sentence_encoder, set_aside)
 
 
 def _replace_modules(model: Any, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
@@ -163,8 +177,7 @@ def load(name: str, device: str = "cpu") -> BaseModel:
     if local and not (report := catalog.glance(name, Path(source))).usable:
         raise BadInput(report.reason)
     try:
-        model, loading_info = load_model(source, revision if not local else "")
-        _refuse_errors(name, source, consistency.check_weights(model, loading_info))
+        model = _load_weights(name, source, revision if not local else "")
         tokenizer = load_tokenizer(source, revision if not local else "")
         _refuse_errors(name, source, consistency.check_tokenizer(model, tokenizer))
     except LOADING_ERRORS as error:
@@ -177,7 +190,38 @@ def load(name: str, device: str = "cpu") -> BaseModel:
     is_sentence_encoder = Path(
         source, "modules.json"
     ).is_file()  # how sentence encoders are published
-    return freeze(name, model.to(device), tokenizer, is_sentence_encoder)
+    hashed = mapped_weights.known_fingerprint(Path(source)) if local else ""
+    base = freeze(name, model.to(device), tokenizer, is_sentence_encoder, hashed)
+    if local and not hashed:
+        mapped_weights.keep_fingerprint(Path(source), base.fingerprint)
+    return base
+
+
+def _load_weights(name: str, source: str, revision: str) -> Any:
+    """Load a checked model, or map it if its weights were checked and kept by an earlier load."""
+
+    def build() -> Any:
+        """Load the model from its files; BadInput if they do not fit its configuration."""
+        model, loading_info = load_model(source, revision)
+        _refuse_errors(name, source, consistency.check_weights(model, loading_info))
+        return model
+
+    if not Path(source).is_dir():
+        return build()
+    return mapped_weights.load_mapped(Path(source), build, lambda: _empty_model(source))
+
+
+def _empty_model(source: str) -> Any:
+    """Make the model of a folder without its weights, with its generation settings."""
+    safe = _safe_options(source, "")
+    config = AutoConfig.from_pretrained(source, **safe)
+    architecture = find_architecture(config.model_type)
+    extra = {"add_pooling_layer": False} if architecture.has_pooler else {}
+    auto_class = AUTO_CLASSES[architecture.kind]
+    model = auto_class.from_config(config, dtype=torch.float32, **extra)
+    if model.can_generate() and Path(source, "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(source, local_files_only=True)
+    return model
 
 
 def _refuse_errors(name: str, source: str, findings: Iterable[Finding]) -> None:

@@ -36,7 +36,7 @@ def test_at_threshold_zero_it_is_lora_of_that_rank(family):
     sites = {"components": ["attention.query", "ffn"], "stacks": ["encoder", "decoder"]}
     ours = random_adapted(base, "atoms", atoms=5, threshold=0.0, learned_threshold=False, **sites)
     lora = random_adapted(base, "lora", rank=5, alpha=5.0, **sites)
-    for part in lora.adapter.targets():
+    for part in lora.adapter.parts:
         lora.tensors[f"down:{layer_key(part)}"].data = ours.tensors[
             f"encode:{layer_key(part)}"
         ].data

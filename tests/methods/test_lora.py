@@ -23,13 +23,13 @@ def test_outputs_equal_the_peft_packages_given_the_same_numbers(family, modules)
     )
     filled = 0
     for name, module in theirs.named_modules():
-        for part in ours.adapter.targets():
+        for part in ours.adapter.parts:
             if name == f"base_model.model.{part.path}":
                 key = f"{part.component}:{part.path}"
                 module.lora_A["default"].weight.data = ours.tensors[f"down:{key}"][0, 0].mT.data
                 module.lora_B["default"].weight.data = ours.tensors[f"up:{key}"][0, 0].mT.data
                 filled += 1
-    assert filled == len(ours.adapter.targets())
+    assert filled == len(ours.adapter.parts)
     given = model_inputs(base, batch)
     with ours.active(ours.centroid(), 3, None):
         mine = ours.model(**given)[0]
@@ -63,8 +63,8 @@ def test_a_component_the_base_lacks_is_named_with_those_it_has(tiny):
 
 def test_a_stack_can_be_left_alone_where_there_are_two(tiny):
     adapted = random_adapted(tiny("t5"), "lora")  # the decoder is the default
-    assert {part.path.split(".")[0] for part in adapted.adapter.targets()} == {"decoder"}
-    assert random_adapted(tiny("bert"), "lora", stacks=["decoder"]).adapter.targets()
+    assert {part.path.split(".")[0] for part in adapted.adapter.parts} == {"decoder"}
+    assert random_adapted(tiny("bert"), "lora", stacks=["decoder"]).adapter.parts
     with pytest.raises(BadInput, match=r"no cross.query in its encoder"):
         random_adapted(tiny("t5"), "lora", stacks=["encoder"], components=["cross.query"])
 
@@ -74,4 +74,4 @@ def test_a_component_named_twice_gets_one_product(tiny):
         random_adapted(tiny("bert"), "lora", components=["attention.query"] * count)
         for count in (1, 2)
     )
-    assert once.adapter.targets() == twice.adapter.targets()
+    assert once.adapter.parts == twice.adapter.targets()
