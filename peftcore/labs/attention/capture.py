@@ -26,6 +26,7 @@ from peftcore.analysis.attention import (
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models.batching import JOINER, ExampleBatcher
+from peftcore.models.token_names import continues_word, show_token
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 MAX_SHOWN_TOKENS = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
-WHITESPACE_SYMBOLS = {" ": "␣", "\n": "⏎", "\t": "⇥", "": "∅"}
 
 
 class NoAdapter(Adapter):
@@ -287,22 +287,19 @@ def _displayed_tokens(
 ) -> tuple[AttentionToken, ...]:
     """Return tokens as they were typed; a dot in front continues the word before."""
     special = set(base.tokenizer.all_special_ids)
-    token_names = base.tokenizer.convert_ids_to_tokens(encoding["input_ids"])
+    names = base.tokenizer.convert_ids_to_tokens(encoding["input_ids"])
     tokens = []
     spans = encoding["offset_mapping"]
     for number, (token_id, name, sequence) in enumerate(
-        zip(encoding["input_ids"], token_names, encoding.sequence_ids(0), strict=True)
+        zip(encoding["input_ids"], names, encoding.sequence_ids(0), strict=True)
     ):
         start, stop = spans[number]
         if sequence is None or token_id in special:
             tokens.append(AttentionToken(name, "special"))
             continue
         source = texts[sequence]
-        word = source[start:stop].strip() or WHITESPACE_SYMBOLS.get(source[start:stop][:1], "␣")
-        continues_word = (
-            start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
-        )
-        tokens.append(AttentionToken(f"·{word}" if continues_word else word))
+        letters = source[start:stop]
+        tokens.append(AttentionToken(show_token(letters, continues_word(source, start))))
     return tuple(tokens)
 
 
