@@ -117,12 +117,13 @@ def _explain_verdict(subject: LimitsSubject) -> str:
 
 def show_precision(subject: LimitsSubject) -> None:
     """The largest departures from the theory, in three kinds of arithmetic."""
-    for column, (name, title) in zip(st.columns(3), cache.PRECISION_TITLES.items(), strict=True):
+    row = st.container(horizontal=True)
+    for name, title in cache.PRECISION_TITLES.items():
         comparison = cache.compare_layers(
             subject.run, (subject.block_path,), subject.limits_input, name
         )[subject.block_path]
         summary = comparison.summarize_head(subject.head)
-        column.metric(
+        row.metric(
             f"Residual, {title.lower()}",
             f"{summary.residual:.1e}",
             help=f"Pattern {summary.pattern_error:.1e}, output {summary.output_error:.1e}. "
@@ -130,6 +131,7 @@ def show_precision(subject: LimitsSubject) -> None:
             "(1 − share) plus the prefix values weighted by attention. Nothing but rounding "
             "should be left.",
             border=True,
+            width="content",
         )
 
 
