@@ -122,15 +122,16 @@ def nearest_rows(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.
     in parts: 50,000 words and a few hundred rows would be a matrix of their own.
     """
     directions = _directions(rows)
-    indices = np.zeros((len(rows), 0), np.intp)
-    cosines = np.zeros((len(rows), 0), directions.dtype)
+    indices: NDArray[np.intp] = np.zeros((len(rows), 0), np.intp)
+    cosines: Array = np.zeros((len(rows), 0), directions.dtype)
     for start in range(0, len(table), TABLE_CHUNK):
         part = directions @ _directions(table[start : start + TABLE_CHUNK]).T
         cosines = np.concatenate([cosines, part], 1)
         positions = np.broadcast_to(start + np.arange(part.shape[1]), part.shape)
         indices = np.concatenate([indices, positions], 1)
         best = _largest(cosines, count)
-        cosines, indices = (np.take_along_axis(each, best, 1) for each in (cosines, indices))
+        cosines = np.take_along_axis(cosines, best, 1)
+        indices = np.take_along_axis(indices, best, 1)
     return indices, cosines
 
 
