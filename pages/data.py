@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.figures import examples as figures
 from app.figures.compare import find_measure
-from app.state import cache
+from app.state import cache, run_catalog
 from app.training import example_browser
 from app.training.table_import import show_import_form
 from app.ui import charts, forms, pickers, url_state, widgets
@@ -20,6 +20,7 @@ if view == "Bring your own file":
 
 task = pickers.pick_task("data.task")
 st.caption(
+    f"{widgets.escape_markdown(run_catalog.task_in_words(task.name))} "
     f"{example_browser.KINDS[task.kind]} Main measure: {find_measure(task.main_metric).title}. "
     f"Source: {widgets.escape_markdown(task.source_note.rstrip('.'))}."
 )

@@ -8,7 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from app.compare.selection import Comparison
-from app.ui import answer_html, pickers
+from app.state import run_catalog
+from app.ui import answer_html, pickers, widgets
 from app.ui.widgets import download
 
 PAGE_SIZE = 8  # examples on one page
@@ -28,7 +29,11 @@ def show_answers(chosen: Comparison) -> None:
     seed, answer_filter, reference_run = _controls(chosen, answers, labelled)
     answers = answers[answers["seed"] == seed]
     picked = filter_examples(answers, answer_filter)
-    st.caption(f"{len(picked)} of {answers['example'].nunique()} examples, seed {seed}.")
+    task_words = run_catalog.task_in_words(chosen.runs[0].spec.task)
+    st.caption(
+        f"{len(picked)} of {answers['example'].nunique()} examples, seed {seed}. "
+        f"{widgets.escape_markdown(task_words)}"
+    )
     if not picked:
         st.info("No example of this seed is like that; show all, or choose another seed.")
         return

@@ -15,6 +15,8 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from app.figures.atoms_tables import add_line_with_band, coefficient_facts, titled_chart
+from app.figures.layout import MAX_NUMBERS
+from app.figures.scales import colour_limit
 from app.theme import EXTRA_COLOURS, NEUTRAL, plotly_text, style_of_method, with_opacity
 from peftcore.analysis import sparsity
 from peftcore.analysis.comparison import interval_by_step
@@ -47,10 +49,13 @@ def atom_heatmap(
     cell_values = np.asarray(values, dtype=np.float64)
     rows, atoms_per_site = cell_values.shape
     figure = titled_chart(130 + ROW_HEIGHT * rows, title, coefficient_facts(facts, seed))
+    limit = colour_limit(cell_values)  # one strong atom would leave all others blank
     figure.add_heatmap(
         z=cell_values,
         x=list(range(atoms_per_site)),
         y=list(range(rows)),
+        zmin=0,
+        zmax=limit.top,
         colorscale=COLOUR_SCALE,
         hoverinfo="skip",
         xgap=1,
@@ -58,6 +63,7 @@ def atom_heatmap(
         colorbar={
             "title": {"text": plotly_text(title.split(":")[0]), "side": "right"},
             "thickness": 14,
+            **limit.bar_ticks(signed=False),
         },
     )
     _add_cell_targets(figure, cell_values, sites, title)
@@ -141,7 +147,7 @@ def coefficient_heatmap(
     """Coefficients (t, m) of one matrix over the tokens of a text; exact zeros stay blank."""
     coefficients = np.asarray(codes, dtype=np.float64)
     nonzero = np.where(coefficients == 0, np.nan, coefficients).T
-    widest = float(np.abs(coefficients).max()) or 1.0
+    limit = colour_limit(coefficients)
     figure = titled_chart(
         170 + 24 * coefficients.shape[1],
         f"Coefficients: {site.title}",
@@ -159,13 +165,17 @@ def coefficient_heatmap(
         z=nonzero,
         x=list(range(len(words))),
         y=list(range(coefficients.shape[1])),
-        zmin=-widest,
-        zmax=widest,
+        zmin=-limit.top,
+        zmax=limit.top,
         colorscale=SIGNED_SCALE,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=True,
-        colorbar={"title": {"text": "Coefficient", "side": "right"}, "thickness": 14},
+        colorbar={
+            "title": {"text": "Coefficient", "side": "right"},
+            "thickness": 14,
+            **limit.bar_ticks(signed=True),
+        },
         xgap=1,
         ygap=1,
     )
@@ -173,7 +183,11 @@ def coefficient_heatmap(
         edge = {"type": "rect", "x0": -0.5, "x1": len(words) - 0.5, "line": {"color": "#D55E00"}}
         figure.add_shape(y0=chosen - 0.5, y1=chosen + 0.5, **edge)
     figure.update_xaxes(
-        title_text="Token", tickvals=list(range(len(words))), ticktext=names, showgrid=False
+        title_text="Token",
+        tickvals=list(range(len(words))),
+        ticktext=names,
+        tickangle=-90 if len(words) > MAX_NUMBERS else None,
+        showgrid=False,
     )
     figure.update_yaxes(title_text="Atom", dtick=1, showgrid=False, autorange="reversed")
     return figure

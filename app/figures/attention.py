@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
+from app.figures.scales import ColourLimit, cell_format, colour_limit
 from app.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
 from peftcore.analysis.attention import (
     LEARNED_KINDS,
@@ -58,14 +59,11 @@ def _shortened(token: AttentionToken) -> str:
     return panel_layout.shortened(token.text)
 
 
-def max_weight(*patterns: AttentionPattern) -> float:
-    """The largest value anywhere, for one colour scale that all of them share."""
-    maxima = [np.nanmax(np.abs(one.weights)) for one in patterns if one.weights.size]
-    return max([float(value) for value in maxima if np.isfinite(value)], default=1.0) or 1.0
-
-
-def _colour_axis(top: float, title: str, signed: bool, strength: float = 1.0) -> dict[str, Any]:
+def colour_axis(
+    limit: ColourLimit, title: str, signed: bool, strength: float = 1.0
+) -> dict[str, Any]:
     """A colour axis from zero, or from minus the top; strength below one keeps text legible."""
+    top = limit.top
     positions = [i / 40 for i in range(41)]
     signed_positions = [2 * position - 1 if signed else position for position in positions]
     return {
@@ -81,21 +79,28 @@ def _colour_axis(top: float, title: str, signed: bool, strength: float = 1.0) ->
             ]
             for position, value in zip(positions, signed_positions, strict=True)
         ],
-        "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        "colorbar": {
+            "title": {"text": title, "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            **limit.bar_ticks(signed),
+        },
     }
 
 
 def head_overview(
     pattern: AttentionPattern,
-    top: float,
+    limit: ColourLimit,
     title: str,
     notes: Sequence[Sequence[str]],
     signed: bool = False,
+    first_layer: int = 0,
 ) -> go.Figure:
     """All layers (rows) and heads (columns) as small pictures; a click on one reports its numbers.
 
     notes: the hover text of every head.  Which head is chosen is no part of the figure, so
-    that it stays as it is when another one is: `frame` lies above it.
+    that it stays as it is when another one is: `tile_frame` lies above it.  A pattern of a part of
+    the layers begins at `first_layer`.
     """
     weights = _max_pooled(_max_pooled(pattern.weights, 2), 3)
     layers, heads, q, k = weights.shape
@@ -114,16 +119,22 @@ def head_overview(
         "x": [head + (1 - TILE_GAP) / 2 for _, head in tiles],
         "y": [layer + (1 - TILE_GAP) / 2 for layer, _ in tiles],
         **INVISIBLE_MARKS,
-        "customdata": [[layer, head] for layer, head in tiles],
-        "text": [f"layer {y + 1}, head {x + 1}<br>{plotly_text(notes[y][x])}" for y, x in tiles],
+        "customdata": [[layer + first_layer, head] for layer, head in tiles],
+        "text": [
+            f"layer {y + first_layer + 1}, head {x + 1}<br>{plotly_text(notes[y][x])}"
+            for y, x in tiles
+        ],
         "hovertemplate": "%{text}<extra></extra>",
     }
     layout = {
         "template": TEMPLATE,
         "height": 96 + TILE_SIZE * layers,
         "xaxis": _numbered_axis(heads, "Head"),
-        "yaxis": {**_numbered_axis(layers, "Layer"), "range": [layers, -TILE_GAP]},
-        "coloraxis": _colour_axis(top, "Change" if signed else "Attention", signed),
+        "yaxis": {**_numbered_axis(layers, "Layer", first_layer), "range": [layers, -TILE_GAP]},
+        # Beside one row of tiles there is no room for words along the bar.
+        "coloraxis": colour_axis(
+            limit, "" if layers == 1 else "Change" if signed else "Attention", signed
+        ),
         "title": {"text": plotly_text(title)},
         "clickmode": "event+select",
         "dragmode": False,
@@ -133,8 +144,8 @@ def head_overview(
     return go.Figure({"data": [picture, marks], "layout": layout})
 
 
-def _numbered_axis(count: int, title: str) -> dict[str, Any]:
-    """An axis with a number at the middle of every tile."""
+def _numbered_axis(count: int, title: str, first: int = 0) -> dict[str, Any]:
+    """An axis with a number at the middle of every tile, counted from `first`."""
     return {
         "showgrid": False,
         "showline": False,
@@ -143,7 +154,7 @@ def _numbered_axis(count: int, title: str) -> dict[str, Any]:
         "automargin": False,
         "range": [-TILE_GAP, count],
         "tickvals": [index + (1 - TILE_GAP) / 2 for index in range(count)],
-        "ticktext": [str(index + 1) for index in range(count)],
+        "ticktext": [str(first + index + 1) for index in range(count)],
         "title": panel_layout.axis_title(title),
     }
 
@@ -224,7 +235,7 @@ def head_heatmap(
     panels: Sequence[Panel],
     layer: int,
     number: int,
-    top: float,
+    limit: ColourLimit,
     signed: bool,
 ) -> go.Figure:
     """One head large, one picture for each panel on one colour scale; a click reports the query.
@@ -263,8 +274,8 @@ def head_heatmap(
             for (name, _), domain in zip(panels, domains, strict=True)
             if several
         ],
-        "coloraxis": _colour_axis(
-            top,
+        "coloraxis": colour_axis(
+            limit,
             "Attention" if not signed else "Attention, change" if several else "Change",
             signed,
         ),
@@ -386,8 +397,7 @@ def head_measure_table(
         statistic = getattr(row, side)
         if statistic.mean is not None:
             values[row.layer, row.head] = statistic.mean
-        words[row.layer, row.head] = _interval_text(statistic, signed, measure_info.unit)
-    top = float(np.nanmax(np.abs(values), initial=0)) or 1.0
+        words[row.layer, row.head] = interval_text(statistic, signed, measure_info.unit)
     figure = go.Figure(layout={"template": TEMPLATE, "height": 150 + 46 * layers})
     figure.add_heatmap(
         z=values,
@@ -398,7 +408,7 @@ def head_measure_table(
         xgap=2,
         ygap=2,
     )
-    _add_cell_values(figure, values, words, "+.2f" if signed else ".2f")
+    _add_cell_values(figure, values, words, cell_format(values, signed))
     layer, number = chosen
     figure.add_shape(
         type="rect",
@@ -420,7 +430,7 @@ def head_measure_table(
         range=[layers - 0.5, -0.5],
     )
     figure.update_layout(
-        coloraxis=_colour_axis(top, measure_info.unit, signed, strength=0.55),
+        coloraxis=colour_axis(colour_limit(values), measure_info.unit, signed, strength=0.55),
         title={"text": f"{measure_info.title} ({measure_info.unit}), {side}"},
         clickmode="event+select",
         dragmode=False,
@@ -446,11 +456,11 @@ def _add_cell_values(
     )
 
 
-def _interval_text(statistic: Any, signed: bool, unit: str) -> str:
+def interval_text(statistic: Any, signed: bool, unit: str) -> str:
     """A mean with its limits over seeds in words."""
     if statistic.mean is None:
         return "not measured"
-    form = "+.3f" if signed else ".3f"
+    form = ("+" if signed else "") + (".1e" if 0 < abs(statistic.mean) < 0.01 else ".3f")
     mean = f"{statistic.mean:{form}} {unit}"
     if statistic.low is None:
         return f"{mean}, one seed"
@@ -491,7 +501,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     )
     height = max(300, 150 + 19 * len(names))
     figure.update_layout(template=TEMPLATE, height=height, showlegend=False)
-    top = float(np.abs(trace.products).max()) or 1.0
+    limit = colour_limit(trace.products)
     hover_names = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(trace.keys)]
     figure.add_heatmap(
         z=trace.products.astype(np.float32),
@@ -527,7 +537,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     for column, name in enumerate(("Element of the head", "Score", "Power of e", "Share"), 1):
         figure.update_xaxes(title_text=name, row=1, col=column)
     figure.update_layout(
-        coloraxis={**_colour_axis(top, "Product", True), "showscale": False},
+        coloraxis={**colour_axis(limit, "Product", True), "showscale": False},
         title={"text": plotly_text(title)},
         margin={"t": 76},
         bargap=0.25,

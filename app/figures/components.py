@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, value_format
+from app.figures.layout import layer_ticks
 from app.figures.rows import wrap_title
 from app.theme import (
     NEUTRAL,
@@ -239,9 +240,7 @@ def layer_effects_chart(effects: pd.DataFrame, metric: str, whole: float) -> go.
             hovertemplate="%{customdata}<extra></extra>",
         )
     figure.update_xaxes(
-        tickvals=list(range(len(layer_keys))),
-        ticktext=[f"{stack.capitalize()} {layer + 1}" for stack, layer in layer_keys],
-        title_text="Layer",
+        **layer_ticks([f"{stack.capitalize()} {layer + 1}" for stack, layer in layer_keys])
     )
     figure.update_yaxes(title_text=f"{find_measure(metric).title}: difference to all of it")
     seeds = int(effects["n"].max()) if len(effects) else 0

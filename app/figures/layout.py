@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from app.figures.scales import colour_limit
 from app.theme import AXIS, TEMPLATE, plotly_text, with_opacity
 
 NARROW_LETTERS, BROAD_LETTERS = frozenset("iljftrI.,:;'|!()[] "), frozenset("mwMW@%—…")
 COLOUR_BAR_WIDTH = 92  # pixels for a colour bar with its title, right of the pictures
 LINE_HEIGHT = 18  # pixels of a line of text beside an axis
 MAX_LABEL_CHARACTERS = 12  # of a word beside an axis
+MAX_NUMBERS = 12  # numbers below an axis that a phone has room for
+TICK_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def panel_domains(widths: Sequence[float], gap: float) -> list[list[float]]:
@@ -107,6 +110,39 @@ def shortened(text: str) -> str:
     return text if len(text) <= MAX_LABEL_CHARACTERS else f"{text[: MAX_LABEL_CHARACTERS - 1]}…"
 
 
+def thin_numbers(count: int, most: int = MAX_NUMBERS) -> list[int]:
+    """Return the indices, of `count` things numbered from one, whose numbers are written.
+
+    All of them while they are few; then 1, 3, 5, … or 1, 5, 10, …
+    """
+    step = next((step for step in TICK_STEPS if count <= most * step), TICK_STEPS[-1])
+    if step <= 2:
+        return list(range(0, count, step))
+    return [0, *range(step - 1, count, step)]
+
+
+def layer_ticks(names: Sequence[str]) -> dict[str, Any]:
+    """Return ticks below layers at 0, 1, …, given names such as "Decoder 3".
+
+    Numbers are thinned for each stack; its name stands below its first number, where there are
+    several.
+    """
+    stacks: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        stacks.setdefault(name.rpartition(" ")[0], []).append(position)
+    values, texts = [], []
+    for stack, positions in stacks.items():
+        most = max(2, MAX_NUMBERS * len(positions) // max(len(names), 1))
+        for index in thin_numbers(len(positions), most):
+            values.append(positions[index])
+            heading = f"<br>{plotly_text(stack)}" if not index and len(stacks) > 1 else ""
+            texts.append(f"{names[positions[index]].rpartition(' ')[2]}{heading}")
+    title = (
+        f"Layer of the {plotly_text(next(iter(stacks)).lower())}" if len(stacks) == 1 else "Layer"
+    )
+    return {"tickvals": values, "ticktext": texts, "tickangle": 0, "title": axis_title(title)}
+
+
 @dataclass(frozen=True)
 class AttentionPanel:
     """One picture of attention weights (q, p + k): p positions of a prefix, then k keys."""
@@ -166,13 +202,14 @@ class AttentionPanel:
 def attention_figure(
     panels: Sequence[AttentionPanel], colour: str, gap: float, **key_axis: Any
 ) -> dict[str, Any]:
-    """Return heat maps side by side on one scale from 0 to 1, as the fields of a plotly figure."""
+    """Return heat maps side by side on one scale from 0 on, as the fields of a plotly figure."""
     domains = panel_domains([len(panel.columns) for panel in panels], gap)
     key_axis = {"title": axis_title("Key"), "tickangle": -90} | key_axis
     axes: dict[str, Any] = {}
     for number, (panel, domain) in enumerate(zip(panels, domains, strict=True)):
         axes |= panel.axes(number, domain, **key_axis)
     axes["yaxis"]["title"] = axis_title("Query")
+    limit = colour_limit(*(panel.weights for panel in panels if panel.colour_axis == "coloraxis"))
     layout = {
         "template": TEMPLATE,
         **axes,
@@ -182,9 +219,13 @@ def attention_figure(
         ],
         "coloraxis": {
             "cmin": 0,
-            "cmax": 1,
+            "cmax": limit.top,
             "colorscale": [[0, with_opacity(colour, 0)], [1, colour]],
-            "colorbar": {"title": {"text": "Attention", "side": "right"}, "thickness": 12},
+            "colorbar": {
+                "title": {"text": "Attention", "side": "right"},
+                "thickness": 12,
+                **limit.bar_ticks(signed=False),
+            },
         },
     }
     return {"data": [panel.heatmap(n) for n, panel in enumerate(panels)], "layout": layout}

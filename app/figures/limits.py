@@ -13,10 +13,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures import layout as panel_layout
+from app.figures.rows import wrap_title
+from app.figures.scales import colour_limit
 from app.theme import NEUTRAL, TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, USED_SHARE, LayerComparison
 
 PREFIX_COLOUR, CONTENT_COLOUR, OLD_COLOUR = "#009E73", "#0072B2", "#D55E00"
+TITLE_CHARACTERS = 12  # of a picture's title on one line, so that three fit on a phone
 LABEL_SIZE = 13  # of the words beside an axis
 SMALLEST_ERROR = 1e-17  # where an error of exactly zero stands on a logarithmic axis
 
@@ -47,8 +50,14 @@ def prefix_share_bars(comparison: LayerComparison, head: int, queries: Sequence[
         customdata=[[other + 1, plotly_text(word)] for other in others for word in queries],
         hovertemplate="head %{customdata[0]}, %{customdata[1]}: %{y:.3f}<extra></extra>",
     )
-    figure.update_xaxes(title_text="Query", tickvals=positions, ticktext=_axis_labels(queries))
-    figure.update_yaxes(title_text="Prefix share", range=[0, 1])
+    figure.update_xaxes(
+        title_text="Query",
+        tickvals=positions,
+        ticktext=_axis_labels(queries),
+        tickangle=-90 if len(queries) > panel_layout.MAX_NUMBERS else None,
+    )
+    largest = float(comparison.share.max(initial=0))
+    figure.update_yaxes(title_text="Prefix share", range=[0, min(1, max(1.08 * largest, 0.01))])
     mean = comparison.share[head].mean()
     figure.update_layout(
         title={"text": f"The prefix takes {mean:.0%} of head {head + 1}'s attention on average"}
@@ -78,6 +87,8 @@ def pattern_heatmaps(
     """
     p = comparison.length
     before, renormalised = comparison.before[head], comparison.renormalised[head]
+    # Where only rounding is left it is not to look like a pattern.
+    change = max(colour_limit(renormalised - before).top, 10 * ROUNDING_TOLERANCE)
     adapted = comparison.adapted.weights[head]
     panels = [
         panel_layout.AttentionPanel("Before", before, queries, keys),
@@ -85,21 +96,27 @@ def pattern_heatmaps(
         panel_layout.AttentionPanel("Renormalised", renormalised, queries, keys)
         if p
         else panel_layout.AttentionPanel(
-            "Difference", renormalised - before, queries, keys, colour_axis="coloraxis2"
+            f"Difference, to ±{change:.2g}",
+            renormalised - before,
+            queries,
+            keys,
+            colour_axis="coloraxis2",
         ),
     ]
     figure = panel_layout.attention_figure(panels, CONTENT_COLOUR, 0.03)
+    for heading, panel in zip(figure["layout"]["annotations"], panels, strict=True):
+        heading["text"] = wrap_title(panel.title, TITLE_CHARACTERS)
     figure["layout"] |= {
         "height": max(340, min(760, 150 + 20 * len(queries))),
         "shapes": [panel_layout.vertical_line(-0.5, 1, PREFIX_COLOUR, 2)] if p else [],
         "margin": panel_layout.fixed_margin(
-            40,
+            60,
             panel_layout.label_width([panel_layout.shortened(q) for q in queries], LABEL_SIZE),
             panel_layout.label_width([panel_layout.shortened(k) for k in keys], LABEL_SIZE),
         ),
         "coloraxis2": {
-            "cmin": -1,
-            "cmax": 1,
+            "cmin": -change,
+            "cmax": change,
             "colorscale": [
                 [0, OLD_COLOUR],
                 [0.5, with_opacity(OLD_COLOUR, 0)],
@@ -229,16 +246,18 @@ def layer_distances_chart(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -
     table: run, layer (its name), drift.
     """
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
+    names = list(dict.fromkeys(table["layer"]))
     for run, rows in table.groupby("run", sort=False):
         style = styles[str(run)]
         figure.add_scatter(
-            x=rows["layer"],
+            x=[names.index(name) for name in rows["layer"]],
             y=rows["drift"].clip(lower=SMALLEST_ERROR),
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 1.5},
             marker={"color": style.colour, "symbol": style.symbol, "size": 9},
             name=plotly_text(style.name),
-            hovertemplate="%{x}: %{y:.2e}<extra>%{fullData.name}</extra>",
+            customdata=[plotly_text(name) for name in rows["layer"]],
+            hovertemplate="%{customdata}: %{y:.2e}<extra>%{fullData.name}</extra>",
         )
     figure.add_hline(y=ROUNDING_TOLERANCE, line={"color": NEUTRAL, "dash": "dash"})
     figure.add_annotation(
@@ -250,7 +269,7 @@ def layer_distances_chart(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -
         showarrow=False,
         font={"size": 11},
     )
-    figure.update_xaxes(title_text="Attention layer", type="category")
+    figure.update_xaxes(**panel_layout.layer_ticks(names))
     lowest = np.log10(table["drift"].clip(lower=SMALLEST_ERROR).min())
     figure.update_yaxes(
         title_text="Largest change of the pattern",

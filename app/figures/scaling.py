@@ -15,6 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.scales import colour_limit
 from app.theme import LOG_AXIS, NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.analysis import scaling
 from peftcore.analysis.comparison import Interval, interval
@@ -26,15 +27,16 @@ DIVERGING_SCALE = [[0.0, BEFORE_COLOUR], [0.5, with_opacity(NEUTRAL, 0.18)], [1.
 def scale_heatmap(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
     """Heat map token × step of one seed's scales (t, p); the chosen step is framed."""
     figure = blank_chart(180 + 14 * scale.shape[1])
-    width = max(float(np.nanmax(np.abs(scale - 1))), 1e-6)
+    limit = colour_limit(scale - 1)
+    ticks = limit.bar_ticks(signed=True, middle=1)
     figure.add_heatmap(
         z=scale.T,
         x=list(range(len(steps))),
         y=list(range(1, scale.shape[1] + 1)),
-        zmin=1 - width,
-        zmax=1 + width,
+        zmin=1 - limit.top,
+        zmax=1 + limit.top,
         colorscale=DIVERGING_SCALE,
-        colorbar={"title": {"text": "Scale"}, "thickness": 12},
+        colorbar={"title": {"text": "Scale"}, "thickness": 12, **ticks},
         customdata=np.tile(np.asarray(steps), (scale.shape[1], 1)),
         hovertemplate="token %{y}, step %{customdata}: scale %{z:.3f}<extra></extra>",
     )

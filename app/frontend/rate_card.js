@@ -364,6 +364,11 @@ class Card {
 
   question() {
     const list = make("dl", { class: "fields" });
+    if (this.data.screen.question) {
+      const row = make("div", { class: "asked" });
+      row.append(make("dt", {}, "Question"), make("dd", {}, this.data.screen.question));
+      list.append(row);
+    }
     for (const [name, text] of this.data.screen.fields) {
       const row = make("div", {});
       row.append(make("dt", {}, sentence(name)), make("dd", {}, text));
@@ -372,12 +377,18 @@ class Card {
     return list;
   }
 
+  // A label as people read it; what somebody typed stays as it is.
+  title(label) {
+    return this.data.screen.label_titles[label] ?? label;
+  }
+
   asking() {
     this.heading.textContent = "What is your own answer?";
     const { options } = this.data.screen;
+    const titles = options.map((option) => this.title(option));
     let field;
     if (options.length) {
-      field = this.choices("answer", this.heading.textContent, options, options, (value) =>
+      field = this.choices("answer", this.heading.textContent, options, titles, (value) =>
         this.change({ answer: value }),
       );
     } else {
@@ -395,14 +406,14 @@ class Card {
   judging() {
     const { data } = this;
     const { screen } = data;
-    const own = make("p", { class: "own" }, `Your answer: ${screen.answer}.`);
+    const own = make("p", { class: "own" }, `Your answer: ${this.title(screen.answer)}.`);
     if (screen.right_answer && plain(screen.right_answer) !== plain(screen.answer))
-      own.textContent += ` The data say: ${screen.right_answer}.`;
+      own.textContent += ` The data say: ${this.title(screen.right_answer)}.`;
     const texts = make("div", { class: "texts" });
     for (const text of screen.texts) {
       const card = make("article", { class: "text" });
       const side = text.side ? `${sentence(text.side)}: ` : "";
-      card.append(make("p", { class: "label" }, `${side}${text.label}`));
+      card.append(make("p", { class: "label" }, `${side}${this.title(text.label)}`));
       card.append(make("p", { class: "why" }, text.explanation));
       texts.append(card);
     }

@@ -13,9 +13,10 @@ from app.rating.results import ProjectResults
 from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors
 from app.ui.widgets import as_sentence, escape_markdown
-from peftcore import rating
+from peftcore import rating, tasks
 from peftcore.errors import BadInput
 from peftcore.rating import Judgement, questions
+from peftcore.rating.rater_view import titled_fields
 
 PAGE_SIZE = 5  # items on one page
 SIDES = {"left": "1 is better", "right": "2 is better"}  # the card numbers them as the key does
@@ -72,18 +73,20 @@ def show_disagreements(project_results: ProjectResults) -> None:
 def _item_html(project_results: ProjectResults, item: str, show_sources: bool) -> str:
     """Return one item with its verdicts as HTML."""
     row = project_results.items.set_index("item").loc[item]
+    wording = tasks.find_wording(project_results.project.task)
     fields = "".join(
-        f"<dt>{escape(name.capitalize())}</dt><dd>{escape(text)}</dd>"
-        for name, text in row["fields"]
+        f"<dt>{escape(title)}</dt><dd>{escape(text)}</dd>"
+        for title, text in titled_fields(wording, row["fields"])
     )
     sources = project_results.origins[project_results.origins["item"] == item]
     texts = []
     for index, (label, explanation) in enumerate(row["texts"]):
         names = sources.loc[sources["place"] == index, "source"].map(project_results.names)
         sources_html = f" <small>({escape(', '.join(names))})</small>" if show_sources else ""
+        title = escape(wording.label_title(label))
         number = f"{index + 1}. " if len(row["texts"]) > 1 else ""
         texts.append(
-            f'<div class="ratings-text">{number}<strong>{escape(label)}</strong> because '
+            f'<div class="ratings-text">{number}<strong>{title}</strong> because '
             f"{escape(explanation)}{sources_html}</div>"
         )
     verdicts_html = "".join(

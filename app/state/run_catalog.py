@@ -28,6 +28,16 @@ def task_title(name: str) -> str:
     return task.title if task else name
 
 
+def task_in_words(name: str) -> str:
+    """Return what a task asks and what its labels stand for; empty if it is gone."""
+    task = find_task(name)
+    if task is None:
+        return ""
+    titles = [f"{label}: {title}" for label, title in task.wording.labels.items()]
+    answers = f" Answers: {'; '.join(titles)}." if titles else ""
+    return f"{task.question_in_words()}{answers}"
+
+
 def method_title(method: str) -> str:
     """Return a method's title; one that is gone keeps the name it was run under."""
     return METHODS[method].title if method in METHODS else method

@@ -26,6 +26,12 @@ KINDS = {
 
 def show(example: Example, task: Task) -> None:
     """One example as the model reads and should write it, and all accepted answers."""
+    st.markdown(f"**{widgets.escape_markdown(task.question_in_words())}**")
+    if task.wording.texts and example.parts:
+        for title, text in zip(
+            task.wording.text_titles(len(example.parts)), example.parts, strict=True
+        ):
+            st.markdown(f"{widgets.escape_markdown(title)}: {widgets.escape_markdown(text)}")
     left, right = st.columns(2)
     with left:
         st.caption("The model reads")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app.state import cache, heavy_imports
+from app.state import cache, heavy_imports, run_catalog
 from app.state.run_catalog import suggest_runs, task_title
 from app.theme import NEUTRAL, RunStyle
-from app.ui import answer_html
+from app.ui import answer_html, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
@@ -81,6 +81,8 @@ def write_text(runs: Sequence[Run]) -> str:
         )
     if problem := st.session_state.pop("playground.problem", ""):
         st.warning(problem, icon=":material/database_off:")
+    if task_words := run_catalog.task_in_words(task):
+        st.caption(widgets.escape_markdown(task_words))
     return st.text_area(
         "Text",
         key="playground.text",

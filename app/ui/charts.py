@@ -18,6 +18,10 @@ from app.ui.widgets import download
 
 ImageFormat = Literal["svg", "png"]
 Table: TypeAlias = pd.DataFrame | Callable[[], pd.DataFrame]
+LABEL_PITCH = 13  # pixels from one upright label to the next at which both can be read
+MAX_LABEL_STEP = 12  # labels of which a narrow chart shows at least one
+TITLE_SIZES = ((560, 11), (420, 9))  # of titles side by side, in charts up to so many pixels wide
+CHART_MARGINS = 190  # pixels of a chart's width that are not its pictures'
 TABLE_TITLE, TABLE_ICON = "The same as a table", ":material/table:"
 
 
@@ -50,6 +54,7 @@ def chart(
         if point is not None and on_select:
             on_select(point)
 
+    _fit_to_width(figure, widget_key)
     st.plotly_chart(
         figure,
         width="stretch",
@@ -84,6 +89,35 @@ def lazy_table(
 def _table_with_download(table: pd.DataFrame, key: str, name: str, alt: str) -> None:
     st.dataframe(table, hide_index=True, alt=alt)
     download(table, key=f"{key}.table", name=name)
+
+
+def _fit_to_width(figure: go.Figure, widget_key: str) -> None:
+    """Let upright labels below a chart, and titles side by side, make room where it is narrow.
+
+    Only the browser knows how wide a chart is, so every second, third, … label goes by a rule.
+    """
+    place, rules, upright = f".st-key-{widget_key.replace('.', '-')}", [], 0
+    for name, axis in figure.layout.to_plotly_json().items():
+        if not name.startswith("xaxis") or axis.get("tickangle") != -90:
+            continue
+        upright += 1
+        start, end = axis.get("domain", (0, 1))
+        labels_width = len(axis.get("tickvals", ())) * LABEL_PITCH / (end - start)
+        tick = f".x{name.removeprefix('xaxis')}tick"
+        for step in range(2, MAX_LABEL_STEP + 1):
+            widest, narrowest = (labels_width / n + CHART_MARGINS for n in (step - 1, step))
+            rules.append(
+                f"@container (max-width: {widest:.2f}px) and (min-width: {narrowest + 0.01:.2f}px) "
+                f"{{ {place} {tick}:not(:nth-child({step}n + 1)) {{ display: none }} }}"
+            )
+    if upright > 1:  # their titles stand side by side, too
+        rules += [
+            f"@container (max-width: {width}px) "
+            f"{{ {place} .annotation-text {{ font-size: {size}px !important }} }}"
+            for width, size in TITLE_SIZES
+        ]
+    if rules:
+        st.html(f"<style>{place} {{ container-type: inline-size }} {' '.join(rules)}</style>")
 
 
 def overlay_frame(key: str, css: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ A choice in the address is an id (`?run=…`), so that other pages can link to i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_SIDE_BY_SIDE = 12  # options; more become a list
+MAX_NUMBERS_SIDE_BY_SIDE = 8
 
 
 def pick_task(key: str) -> Task:
@@ -152,6 +153,47 @@ def pick_one(
     )
 
 
+def pick_in_url(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    *,
+    first: T | None = None,
+    help: str | None = None,
+) -> T:
+    """Offer one of several options as `pick_one` does; the choice stands in the address.
+
+    What was chosen for another subject, and this one does not have, leaves the address again.
+    """
+    on_change = sync_choice(label, options, key, option_text, first=first)
+    common: dict[str, Any] = {"format_func": option_text, "key": key, "help": help}
+    if len(options) > MAX_SIDE_BY_SIDE:
+        return st.selectbox(label, options, on_change=on_change, **common)
+    return st.segmented_control(label, options, required=True, on_change=on_change, **common)
+
+
+def sync_choice(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    *,
+    first: T | None = None,
+) -> Callable[[], None]:
+    """Let a widget follow the address; what the page chose before yields to what there is now."""
+    if key in st.session_state and st.query_params.get(key) not in (None, *map(str, options)):
+        del st.query_params[key]
+    return url_state.sync_with_url(label, key, options, format_option=option_text, first=first)
+
+
 def pick_index(label: str, count: int, key: str) -> int:
-    """Offer numbers from one on, such as layers and heads; return the index of the chosen one."""
+    """Offer numbers from one on, such as layers and heads; return the index of the chosen one.
+
+    Eight buttons have room on a tablet beside another choice; more numbers become a list.
+    """
+    if count > MAX_NUMBERS_SIDE_BY_SIDE:
+        return st.selectbox(
+            label, range(count), format_func=lambda index: str(index + 1), key=key, width=110
+        )
     return pick_one(label, list(range(count)), key, lambda index: str(index + 1))

@@ -7,11 +7,11 @@ few as tell them apart where there are many.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.state.run_catalog import method_title
+from app.state.run_catalog import method_title, task_title
 from app.theme import RunStyle, style_of_method
 from peftcore.analysis.comparability import Comparable
 from peftcore.runs.spec import RunSpec
@@ -28,9 +28,9 @@ def styles_by_run(runs: Sequence[Comparable]) -> dict[str, RunStyle]:
     several_bases = len({run.spec.base for run in runs}) > 1
     styles: dict[str, RunStyle] = {}
     for method, method_runs in groups.items():
-        extras = _distinguishing_settings([run.spec for run in method_runs])
-        for nth, (run, extra) in enumerate(zip(method_runs, extras, strict=True)):
-            name_parts = [method_title(method), *extra]
+        extras = _extras_by_run(method_runs)
+        for nth, run in enumerate(method_runs):
+            name_parts = [method_title(method), *extras[run.id]]
             name_parts += [run.spec.base] * several_bases + [run.spec.task] * several_tasks
             styles[run.id] = style_of_method(method, "").variant(nth, " · ".join(name_parts))
     names = Counter(each.name for each in styles.values())
@@ -39,6 +39,59 @@ def styles_by_run(runs: Sequence[Comparable]) -> dict[str, RunStyle]:
         if names[styles[run.id].name] > 1
         else styles[run.id]
         for run in runs
+    }
+
+
+def titles_by_run(runs: Sequence[Comparable]) -> dict[str, str]:
+    """Run id → what it is called in a list: its method, what tells it apart, and its task.
+
+    What all the runs have in common is left out, so that a narrow list shows the difference.
+    """
+    return {
+        run: style.name.replace(f" · {task}", f" · {task_title(task)}", 1)
+        for (run, style), task in zip(
+            styles_by_run(runs).items(), [run.spec.task for run in runs], strict=True
+        )
+    }
+
+
+def shorten_names(parts_by_run: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Run id → its parts of a name without those that all have in common, but with the first.
+
+    A list cuts a long name at its end, and runs of one base and task would look alike.  What is
+    left equal gets the id.
+    """
+    rows = list(parts_by_run.values())
+    shared = {
+        nth
+        for nth in range(1, min(map(len, rows), default=0))
+        if len({row[nth] for row in rows}) == 1 and len(rows) > 1
+    }
+    names = {
+        run: " · ".join(part for nth, part in enumerate(parts) if nth not in shared and part)
+        for run, parts in parts_by_run.items()
+    }
+    counts = Counter(names.values())
+    return {
+        run: " · ".join(filter(None, [name, run if counts[name] > 1 else ""]))
+        for run, name in names.items()
+    }
+
+
+def _extras_by_run(runs: Sequence[Comparable]) -> dict[str, list[str]]:
+    """Return for each run of a method the settings that tell it from those of its base and task.
+
+    Others are told apart by base and task already, which their names have.
+    """
+    groups: dict[tuple[str, str], list[Comparable]] = {}
+    for run in runs:
+        groups.setdefault((run.spec.base, run.spec.task), []).append(run)
+    return {
+        run.id: extra
+        for group in groups.values()
+        for run, extra in zip(
+            group, _distinguishing_settings([run.spec for run in group]), strict=True
+        )
     }
 
 

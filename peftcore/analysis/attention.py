@@ -223,6 +223,12 @@ MEASURES = {
     "distance": HeadMeasure(
         "Distance", "tokens", "How far away the text is that a query looks at, learnt left out"
     ),
+    "variation": HeadMeasure(
+        "Total variation",
+        "share",
+        "Total variation distance between the rows before and after: half the summed change of "
+        "each query, the mean over queries",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 Array = NDArray[np.floating]
+TABLE_CHUNK = 8192  # words of a vocabulary that are compared at once
 PERMUTATIONS = 999  # random exchanges behind an interval: p has steps of a thousandth
 
 
@@ -115,10 +116,37 @@ def _gaussian(distances: Array) -> Array:
 
 
 def nearest_rows(rows: Array, table: Array, count: int = 3) -> tuple[NDArray[np.intp], Array]:
-    """Return table positions and cosines, each (n, count), of the words nearest to each row."""
-    cosines = _directions(rows) @ _directions(table).T
-    indices = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
-    return indices, np.take_along_axis(cosines, indices, 1)
+    """Return table positions and cosines, each (n, count), of the words nearest to each row.
+
+    rows (n, d), table (m, d).  Equal cosines stay in the order of the table, which is gone through
+    in parts: 50,000 words and a few hundred rows would be a matrix of their own.
+    """
+    directions = _directions(rows)
+    indices: NDArray[np.intp] = np.zeros((len(rows), 0), np.intp)
+    cosines: Array = np.zeros((len(rows), 0), directions.dtype)
+    for start in range(0, len(table), TABLE_CHUNK):
+        part = directions @ _directions(table[start : start + TABLE_CHUNK]).T
+        cosines = np.concatenate([cosines, part], 1)
+        positions = np.broadcast_to(start + np.arange(part.shape[1]), part.shape)
+        indices = np.concatenate([indices, positions], 1)
+        best = _largest(cosines, count)
+        cosines = np.take_along_axis(cosines, best, 1)
+        indices = np.take_along_axis(indices, best, 1)
+    return indices, cosines
+
+
+def _largest(values: Array, count: int) -> NDArray[np.intp]:
+    """Return the positions (n, count) of each row's largest values, the largest first.
+
+    Only values that reach the row's count-th largest are sorted; equal ones keep their order.
+    """
+    count = min(count, values.shape[1])
+    limits = -np.partition(-values, count - 1, axis=1)[:, count - 1]
+    best = np.empty((len(values), count), np.intp)
+    for row, (row_values, limit) in enumerate(zip(values, limits, strict=True)):
+        reached = np.flatnonzero(row_values >= limit)
+        best[row] = reached[np.argsort(-row_values[reached], kind="stable")[:count]]
+    return best
 
 
 def _directions(rows: Array) -> Array:

@@ -16,11 +16,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 from peftcore.data import sources
+from peftcore.data.wording import Wording
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
 
 Split = Literal["train", "validation", "test"]
 SEPARATOR = " because "
+QUESTIONS_BY_KIND = {  # what a task without words of its own asks
+    "classify": "Which label fits?",
+    "explain": "Which label fits, and why?",
+    "generate": "What is this as a text?",
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,7 @@ class Task(ABC):
     main_metric: ClassVar[str]  # a key of `score`: what charts and tables show first
     source_note: ClassVar[str]  # where the data come from and under which licence, one sentence
     max_new_tokens: ClassVar[int] = 48  # longest answer decoded
+    wording: ClassVar[Wording] = Wording()  # what people read where a model reads the template
     image_world: ClassVar[str] = ""  # what its answers are pictures of; empty: they are text
 
     @abstractmethod
@@ -110,6 +117,10 @@ class Task(ABC):
     def has_text_pairs(self) -> bool:
         """Return whether an example consists of two texts."""
         return len(self.load("train")[0].parts) == 2
+
+    def question_in_words(self) -> str:
+        """Return what a person is asked about an example."""
+        return self.wording.question or QUESTIONS_BY_KIND[self.kind]
 
     def parse(self, text: str) -> Answer:
         """Parse a label and an explanation from a model's text."""

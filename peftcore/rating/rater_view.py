@@ -6,12 +6,14 @@ ids are random. Everything here reads without the table of origins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from peftcore import tasks
+from peftcore.data.wording import Wording
 from peftcore.rating import item_sampling, scales
 from peftcore.rating.access import RatingUser, require_active, require_rater
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
@@ -47,8 +49,10 @@ class Screen:
     mode: scales.Mode
     training: bool
     state: Literal["open", "done", "skipped"]
-    fields: tuple[tuple[str, str], ...]  # the question: name and text of each part
+    question: str  # what is asked about the texts; empty where the task has no words for it
+    fields: tuple[tuple[str, str], ...]  # title and text of each part
     options: tuple[str, ...]  # the answers there are; empty: any words
+    label_titles: Mapping[str, str]  # how every label on the screen reads
     answer: str | None  # the rater's own; None: not given yet
     right_answer: str | None  # None until the rater has answered
     texts: tuple[ShownText, ...]  # empty until the rater has answered
@@ -81,7 +85,8 @@ def _own_leases_query() -> sa.Select[Any]:
             *(LEASES.c.id, LEASES.c.position, LEASES.c.flipped, LEASES.c.state, LEASES.c.expires),
             *(ITEMS.c.kind, ITEMS.c.fields, ITEMS.c.options, ITEMS.c.texts, ITEMS.c.label),
             *(ITEMS.c.feedback, ANSWERS.c.answer, RATINGS.c.act, RATINGS.c.judgement),
-            *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, RATERS.c.active),
+            *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, PROJECTS.c.task),
+            RATERS.c.active,
         )
         .join(ITEMS, ITEMS.c.id == LEASES.c.item)
         .join(PROJECTS, PROJECTS.c.id == LEASES.c.project)
@@ -130,23 +135,38 @@ def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:
     mode: scales.Mode = row["settings"]["mode"]
     answered = row["answer"] is not None
     judged = row["judgement"] if row["act"] == "rated" else None
+    wording = tasks.find_wording(row["task"])
+    texts = _shown_texts(row) if answered else ()
+    labels = (*row["options"], row["answer"] or "", row["label"], *(text.label for text in texts))
     return Screen(
         lease=row["id"],
         position=row["position"] + 1,
         mode=mode,
         training=row["kind"] == "training",
         state=row["state"],
-        fields=tuple((name, text) for name, text in row["fields"]),
+        question=wording.question,
+        fields=titled_fields(wording, row["fields"]),
         options=tuple(row["options"]),
+        label_titles={
+            label: wording.label_title(label)
+            for label in labels
+            if answered or label in row["options"]
+        },
         answer=row["answer"],
         right_answer=row["label"] if answered else None,
-        texts=_shown_texts(row) if answered else (),
+        texts=texts,
         judgement=scales.Judgement.make(judged) if judged else None,
         draft=row["content"] or {},
         draft_version=row["version"] or 0,
         feedback=item_sampling.training_feedback(row["feedback"], row["flipped"]) if judged else "",
         expires=row["expires"],
     )
+
+
+def titled_fields(wording: Wording, fields: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    """Return the texts of an item under their titles; stored are the names of older days."""
+    titles = wording.text_titles(len(fields), [name for name, _ in fields])
+    return tuple((title, text) for title, (_, text) in zip(titles, fields, strict=True))
 
 
 def past_items(store: RatingStore, user: RatingUser) -> list[PastItem]:

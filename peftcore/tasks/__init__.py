@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from peftcore.data.task import Task
+    from peftcore.data.wording import Wording
 
 
 def find_task(name: str) -> Task:
@@ -20,6 +21,17 @@ def find_task(name: str) -> Task:
     if imported_task is None:
         raise unknown_name("task", name, task_names())
     return imported_task
+
+
+def find_wording(name: str) -> Wording:
+    """Return a task in words; of one that is gone, such as a deleted table, the defaults."""
+    from peftcore.data.wording import Wording
+    from peftcore.errors import BadInput
+
+    try:
+        return find_task(name).wording
+    except BadInput:
+        return Wording()
 
 
 def task_names() -> list[str]:

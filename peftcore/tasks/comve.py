@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from peftcore.data import sources
 from peftcore.data.task import Example, Split, register
+from peftcore.data.wording import NONSENSE
 from peftcore.errors import BadInput
 from peftcore.tasks.kinds.explained import (
     MARKER,
@@ -28,6 +29,7 @@ class ComVE(ExplainedTask):
     name = "comve"
     title = "ComVE nonsense"
     labels = ("choice1", "choice2")
+    wording = NONSENSE
     source_note = "ComVE (Wang et al., SemEval 2020 task 4), CC BY-SA 4.0"
 
     def load(self, split: Split) -> list[Example]:

@@ -11,6 +11,7 @@ import string
 
 from peftcore.data import sources
 from peftcore.data.task import Example, Split, register
+from peftcore.data.wording import CHOICE
 from peftcore.errors import BadInput
 from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained_example, one_line
 
@@ -26,6 +27,7 @@ class ECQA(ExplainedTask):
     name = "ecqa"
     title = "ECQA common sense"
     open_labels = True
+    wording = CHOICE
     source_note = (
         "ECQA (Aggarwal et al., ACL 2021), CDLA-Sharing-1.0; questions of CommonsenseQA, MIT"
     )

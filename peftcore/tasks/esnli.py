@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from peftcore.data import sources
 from peftcore.data.task import EpisodeProtocol, Example, Split, register
+from peftcore.data.wording import INFERENCE
 from peftcore.errors import BadInput
 from peftcore.tasks.kinds.explained import ExplainedTask, explained_example, human_explanations
 
@@ -22,6 +23,7 @@ class ESNLI(ExplainedTask):
     name = "esnli"
     title = "e-SNLI inference"
     labels = ("entailment", "neutral", "contradiction")
+    wording = INFERENCE
     source_note = "e-SNLI (Camburu et al., NeurIPS 2018), MIT; sentences of SNLI, CC BY-SA 4.0"
     protocol = EpisodeProtocol(train=48, dev=348)  # 350 does not divide by three labels
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from peftcore.data import sources
 from peftcore.data.task import Answer, Example, Split, register
+from peftcore.data.wording import INFERENCE, Wording, same_meaning
 from peftcore.errors import BadInput
 from peftcore.metrics import scores
 from peftcore.tasks.kinds.labelled import LabelledTextTask
@@ -57,6 +58,7 @@ class SST2(GlueTask):
     name = "glue_sst2"
     title = "SST-2 film reviews"
     labels = ("negative", "positive")
+    wording = Wording("Is the opinion of the film positive or negative?", ("Sentence",))
     prefix, columns = "sst2", ("sentence",)
     source_note = "GLUE SST-2 (Socher et al., EMNLP 2013); licence of the reviews unclear"
 
@@ -68,6 +70,7 @@ class CoLA(GlueTask):
     name = "glue_cola"
     title = "CoLA grammar"
     labels = ("unacceptable", "acceptable")
+    wording = Wording("Is the sentence acceptable English?", ("Sentence",))
     main_metric = "matthews"
     prefix, columns = "cola", ("sentence",)
     source_note = "GLUE CoLA (Warstadt et al., TACL 2019); sentences quoted from linguistics books"
@@ -80,6 +83,7 @@ class MRPC(ParaphraseTask):
     name = "glue_mrpc"
     title = "MRPC paraphrases"
     labels = ("not_equivalent", "equivalent")
+    wording = same_meaning("sentence")
     prefix, columns = "mrpc", ("sentence1", "sentence2")
     source_note = "GLUE MRPC (Dolan and Brockett, IWP 2005), Microsoft Research licence"
 
@@ -91,6 +95,7 @@ class QQP(ParaphraseTask):
     name = "glue_qqp"
     title = "QQP questions"
     labels = ("not_duplicate", "duplicate")
+    wording = same_meaning("question")
     prefix, columns = "qqp", ("question1", "question2")
     source_note = "GLUE QQP (Quora, 2017), not for commercial use"
 
@@ -107,6 +112,7 @@ class STSB(GlueTask):
     name = "glue_stsb"
     title = "STS-B similarity, in whole numbers"
     labels = ("0", "1", "2", "3", "4", "5")
+    wording = Wording("How alike are the two sentences, from 0 to 5?", ("Sentence 1", "Sentence 2"))
     main_metric = "pearson"
     prefix, columns = "stsb", ("sentence1", "sentence2")
     source_note = "GLUE STS-B (Cer et al., SemEval 2017), CC BY-SA 4.0"
@@ -145,6 +151,7 @@ class MNLI(GlueTask):
     name = "glue_mnli"
     title = "MNLI inference"
     labels = ("entailment", "neutral", "contradiction")
+    wording = Wording(INFERENCE.question, ("Hypothesis", "Premise"))
     prefix, columns = "mnli", ("hypothesis", "premise")
     evaluation_split = "validation_matched"
     source_note = (
@@ -159,6 +166,7 @@ class QNLI(GlueTask):
     name = "glue_qnli"
     title = "QNLI questions"
     labels = ("entailment", "not_entailment")
+    wording = Wording("Does the sentence answer the question?", ("Question", "Sentence"))
     prefix, columns = "qnli", ("question", "sentence")
     source_note = "GLUE QNLI (Wang et al., ICLR 2019) from SQuAD 1.1, CC BY-SA 4.0"
 
@@ -170,5 +178,8 @@ class RTE(GlueTask):
     name = "glue_rte"
     title = "RTE inference"
     labels = ("entailment", "not_entailment")
+    wording = Wording(
+        "Does the second sentence follow from the first?", ("Sentence 1", "Sentence 2")
+    )
     prefix, columns = "rte", ("sentence1", "sentence2")
     source_note = "GLUE RTE (Dagan et al., 2005, and its successors); no licence stated"

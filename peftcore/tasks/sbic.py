@@ -14,6 +14,7 @@ from statistics import fmean
 
 from peftcore.data import sources
 from peftcore.data.task import SEPARATOR, Answer, Example, Split, register
+from peftcore.data.wording import Wording
 from peftcore.errors import BadInput
 from peftcore.tasks.kinds.explained import MARKER, ExplainedTask, explained_example, one_line
 
@@ -44,6 +45,7 @@ class SocialBias(ExplainedTask):
     name = "social_bias_frames"
     title = "Social Bias Frames"
     labels = ("offensive", "not_offensive")
+    wording = Wording("Is the post offensive?", ("Post",))
     source_note = (
         "Social Bias Frames (Sap et al., ACL 2020), CC BY 4.0; the posts are offensive and have "
         "to be fetched by yourself"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from peftcore.data import sources
 from peftcore.data.task import Example, Split, register
+from peftcore.data.wording import Wording
 from peftcore.tasks.kinds.labelled import LabelledTextTask
 
 MIXED = 3  # the label of verses that are left out
@@ -24,6 +25,7 @@ class PoemSentiment(LabelledTextTask):
     name = "poem_sentiment"
     title = "Poem sentiment"
     labels = ("negative", "positive", "no_impact")
+    wording = Wording("What is the mood of the verse?", ("Verse",))
     main_metric = "f1"
     prefix, columns, words = "poem", ("verse_text",), ("verse",)
     hub = sources.HubSource("google-research-datasets/poem_sentiment", None, "refs/convert/parquet")
@@ -45,6 +47,7 @@ class BLiMPAcceptability(LabelledTextTask):
     name = "blimp_acceptability"
     title = "BLiMP grammar"
     labels = ("unacceptable", "acceptable")
+    wording = Wording("Is the sentence acceptable English?", ("Sentence",))
     main_metric = "matthews"
     prefix, columns = "blimp", ("sentence",)
     source_note = "BLiMP (Warstadt et al., TACL 2020), CC BY 4.0, one sentence of each pair"

@@ -25,6 +25,7 @@ from peftcore import paths
 from peftcore.data.sources import BadLine, describe_bad_lines, parse_json_lines
 from peftcore.data.tables import Record, TablePreview, preview_table
 from peftcore.data.task import SEPARATOR, Answer, Example, Split, Task
+from peftcore.data.wording import Wording
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics import scores as text_scores
 from peftcore.settings import Settings
@@ -395,6 +396,7 @@ def _make_task(folder: Path, description: Mapping[str, Any]) -> Task:
         "source_note": note,
         "max_new_tokens": max(8, min(description["longest"] // 2 + 8, 256)),
         "folder": folder,
+        "wording": Wording(texts=tuple(description.get("columns", {}).get("text", ()))),
     }
     task: Task = type("ImportedTable", (TableTask,), fields)()
     return task

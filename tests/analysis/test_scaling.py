@@ -75,6 +75,18 @@ def test_nearest_words_by_direction_whatever_their_length():
     assert cosines[1].tolist() == pytest.approx([1.0, 2**-0.5])
 
 
+def test_a_vocabulary_gone_through_in_parts_has_the_same_nearest_words(monkeypatch):
+    rng = np.random.default_rng(0)
+    prompt, table = rng.standard_normal((4, 3)), rng.standard_normal((50, 3))
+    table[40] = table[7] * 2  # as near: the earlier one comes first
+    whole = scaling.nearest_rows(prompt, table, 5)
+    monkeypatch.setattr(scaling, "TABLE_CHUNK", 6)
+    in_parts = scaling.nearest_rows(prompt, table, 5)
+    assert whole[0].tolist() == in_parts[0].tolist()
+    assert whole[1] == pytest.approx(in_parts[1])
+    assert scaling.nearest_rows(table[[7]], table, 2)[0].tolist() == [[7, 40]]
+
+
 def test_the_gap_by_every_measure():
     prompt, words = rows([0, 6], [0, 4]), rows([0, 1], [2, 0], [0, 3])
     found = scaling.representation_gap(prompt, words, words, permutations=19)

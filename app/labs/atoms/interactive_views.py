@@ -184,11 +184,12 @@ def show_two_runs(subject: AtomsSubject) -> None:
             "there is no second run like that yet."
         )
         return
+    labels = selection.run_labels(others)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         other_id = st.selectbox(
             "Second run",
             list(runs_by_id),
-            format_func=lambda run: selection.run_label(runs_by_id[run]),
+            format_func=labels.__getitem__,
             key=f"atoms.second.{subject.run.id}",
         )
         numbers = runs_by_id[other_id].spec.population.seed_numbers()

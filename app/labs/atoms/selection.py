@@ -15,6 +15,7 @@ import streamlit as st
 from app.state import cache, run_catalog
 from app.ui import pickers
 from peftcore.errors import BadInput
+from app.ui.run_styles import shorten_names
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.labs.common import cost
@@ -78,19 +79,25 @@ def candidate_runs() -> list[Run]:
     return sorted(runs, key=lambda run: -measured_counts[run.id])
 
 
-def run_label(run: Run) -> str:
-    """Return what a run is called in a list."""
+def run_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return what runs are called in a list, by id."""
+    return shorten_names({run.id: _name_parts(run) for run in runs})
+
+
+def _name_parts(run: Run) -> list[str]:
+    """Return numbers of atoms, task and base of a run."""
     settings, task = run.spec.settings, run_catalog.task_title(run.spec.task)
     atoms, threshold = settings.get("atoms"), settings.get("threshold", 0)
-    return f"{task} · {run.spec.base} · {atoms} atoms a matrix · threshold {threshold:g} · {run.id}"
+    return [f"{atoms} atoms a matrix", f"threshold {threshold:g}", task, run.spec.base]
 
 
 def pick_subject(runs: Sequence[Run]) -> AtomsSubject:
     """A choice of run and seed, kept in the address."""
     left, right = st.columns([5, 1])
+    labels = run_labels(runs)
     with left:
         needed = "finished runs of sparse atoms have coefficients to look at"
-        run = pickers.pick_run(runs, "atoms.run", run_label, needed)
+        run = pickers.pick_run(runs, "atoms.run", lambda run: labels[run.id], needed)
     with right:
         seed = pickers.pick_seed(
             [run],

@@ -158,40 +158,40 @@ def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
     names = [task.name for task in cache.list_tasks() if task.available()]
     first_task = after.run.spec.task if after.run else names[0]
     names = [first_task, *(name for name in names if name != first_task)]
-    left, right = st.columns([1, 2])
-    with left:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         source = pickers.pick_one("Input", ["An example", "My own text"], "attention.source")
         task: str = st.selectbox(
             "Examples of",
             names,
             format_func=run_catalog.task_title,
             key=f"attention.task.{first_task}",
+            width=250,
         )
-    rows = cache.split_examples(task, "test")
-    with right:
-        if source == "My own text":
-            return _type_example(task)
-        if rows.problem or not rows.examples:
-            st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
-            return None
-        return task, _pick_example(task, rows.examples)
+        rows = cache.split_examples(task, "test")
+        example = None
+        if source == "An example" and rows.examples and not rows.problem:
+            example = _pick_example(task, rows.examples)
+    if source == "My own text":
+        return _type_example(task)
+    if example is None:
+        st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
+        return None
+    st.text(example.source)
+    return task, example
 
 
 def _pick_example(task: str, rows: Sequence[Example]) -> Example:
     """One of the examples, by number or by chance."""
     key = f"attention.example.{task}"
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = st.number_input(f"Example, 1 to {len(rows):,}", 1, len(rows), key=key, width=200)
-        st.button(
-            "Another",
-            key="attention.another",
-            icon=":material/casino:",
-            on_click=_pick_random_example,
-            args=(key, len(rows)),
-        )
-    chosen = rows[number - 1]
-    st.text(chosen.source)
-    return chosen
+    number = st.number_input(f"Example, 1 to {len(rows):,}", 1, len(rows), key=key, width=180)
+    st.button(
+        "Another",
+        key="attention.another",
+        icon=":material/casino:",
+        on_click=_pick_random_example,
+        args=(key, len(rows)),
+    )
+    return rows[number - 1]
 
 
 def _pick_random_example(key: str, example_count: int) -> None:

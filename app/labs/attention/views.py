@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.figures import attention as figures
+from app.figures import attention_summary as summary_figures
+from app.figures.scales import ColourLimit, colour_limit
 from app.labs.attention import bertviz_view, selection
 from app.labs.attention.selection import AttentionComparison
 from app.state import cache
@@ -18,6 +22,7 @@ from peftcore.analysis import attention as analysis
 from peftcore.analysis.attention import MEASURES, AttentionPattern, TokenDisplay
 
 ShownSide = Literal["After", "Before", "Change", "Side by side"]
+Measures: TypeAlias = dict[str, np.ndarray]  # by name, (l, h)
 ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross: decoder to encoder"}
 DEFAULT_EXAMPLES = 16  # what a data set is described by unless somebody asks for more
 
@@ -36,6 +41,23 @@ class SelectedHead:
     def file_stem(self) -> str:
         """Return the start of the names of saved files."""
         return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
+
+    @cached_property
+    def measured(self) -> Measures:
+        """Every head in numbers."""
+        return analysis.measure_heads(self.after)
+
+    @cached_property
+    def measured_before(self) -> Measures | None:
+        """Every head of the other side in numbers."""
+        return analysis.measure_heads(self.before) if self.before is not None else None
+
+    @cached_property
+    def variation(self) -> np.ndarray | None:
+        """Total variation of every head from before to after, (l, h)."""
+        if self.before is None:
+            return None
+        return analysis.total_variation(self.before, self.after)
 
     @property
     def position_text(self) -> str:
@@ -59,23 +81,38 @@ def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
             ATTENTION_KINDS.__getitem__,
         )
         pattern = after[attention_kind]
-        layer = _pick_number("Layer", "layer", pattern.layers)
-        head = _pick_number("Head", "head", pattern.heads)
-    return SelectedHead(
-        comparison, pattern, before[attention_kind] if before else None, layer, head
-    )
+        earlier = before[attention_kind] if before else None
+        first = _telling_head(pattern, earlier)
+        layer = _pick_number("Layer", "layer", pattern.layers, first[0])
+        head = _pick_number("Head", "head", pattern.heads, first[1])
+    return SelectedHead(comparison, pattern, earlier, layer, head)
 
 
-def _pick_number(title: str, name: str, count: int) -> int:
+def _telling_head(after: AttentionPattern, before: AttentionPattern | None) -> tuple[int, int]:
+    """The head that is shown first: of a deep model the one that changed most, else the first."""
+    chosen = {"attention.layer", "attention.head"} <= {*st.session_state, *st.query_params}
+    deep = summary_figures.needs_summary(after.layers, after.heads)
+    if before is None or not deep or chosen:
+        return 0, 0
+    variation = analysis.total_variation(before, after)
+    layer, head = divmod(int(variation.argmax()), after.heads)
+    return layer, head
+
+
+def _pick_number(title: str, name: str, count: int, first: int) -> int:
     """A layer or head, counted from one for people and from zero in the code."""
     key = f"attention.{name}"
     if st.session_state.get(key, 1) > count:
         st.session_state[key] = count
-    return st.number_input(title, 1, count, key=key, width=130) - 1
+    on_change = pickers.sync_choice(title, range(1, count + 1), key, first=first + 1)
+    return st.number_input(title, 1, count, key=key, on_change=on_change, width=130) - 1
 
 
 def _select_head(layer: int, head: int) -> None:
-    st.session_state["attention.layer"], st.session_state["attention.head"] = layer + 1, head + 1
+    for name, index in (("layer", layer), ("head", head)):
+        key = f"attention.{name}"
+        st.session_state[key] = index + 1
+        st.query_params[key] = str(index + 1)
 
 
 def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
@@ -123,53 +160,140 @@ def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
 
 
 def show_patterns(selected: SelectedHead) -> None:
-    """All heads as small pictures, and one of them large."""
-    show_options: list[ShownSide] = ["After", "Before", "Change", "Side by side"]
-    show: ShownSide = "After"
-    if selected.before is not None:
-        show = pickers.pick_one("Show", show_options, "attention.show", default="After")
+    """All heads, as small pictures or as a map of one number each, and one of them large."""
+    deep = summary_figures.needs_summary(selected.after.layers, selected.after.heads)
+    with st.container(horizontal=True):
+        show = _pick_shown_side(selected)
+        measure = _pick_measure(selected) if deep else ""
     filters = _pick_filters(selected)
     after = analysis.filter_pattern(selected.after, **filters)
     panels: list[figures.Panel] = [("After", after)]
-    signed, notes = False, _hover_notes(selected.after, None)
-    variation = None
+    signed = False
     if selected.before is not None:
         before = analysis.filter_pattern(selected.before, **filters)
-        variation = analysis.total_variation(selected.before, selected.after)
-        notes = _hover_notes(selected.after, variation)
         panels, signed = _pattern_panels(before, after, show)
-    max_weight = figures.max_weight(*(pattern for _, pattern in panels))
     main_pattern = panels[-1][1]
-    subject_by_show = {"Before": selected.comparison.before, "After": selected.comparison.after}
-    titled_subject = subject_by_show.get(show)
-    title = titled_subject.name if titled_subject else "Change from before to after"
-    charts.chart(
-        figures.head_overview(main_pattern, max_weight, title, notes, signed),
-        key="attention.overview",
-        name=f"attention-{selected.after.attention_kind}",
-        alt=figures.head_overview_alt(main_pattern, variation, title),
-        table=lambda: _overview_table(selected.after, variation),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
-    charts.overlay_frame(
-        "attention.overview", figures.tile_frame(main_pattern, selected.layer, selected.head)
-    )
-    st.caption(
-        "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
-        "numbers above."
-    )
-    _show_measures(selected)
+    if deep:
+        limit = colour_limit(*(pattern.weights[selected.layer] for _, pattern in panels))
+        _show_head_map(selected, show, measure)
+        _show_small_heads(selected, (main_pattern, limit, signed), show, selected.layer)
+    else:
+        limit = colour_limit(*(pattern.weights for _, pattern in panels))
+        _show_small_heads(selected, (main_pattern, limit, signed), show)
+    if not deep:
+        _show_measures(selected)
     strongest = list(analysis.strongest(main_pattern, selected.layer, selected.head))
     charts.chart(
-        figures.head_heatmap(panels, selected.layer, selected.head, max_weight, signed),
+        figures.head_heatmap(panels, selected.layer, selected.head, limit, signed),
         key="attention.head.picture",
         name=selected.file_stem,
         alt=figures.head_heatmap_alt(main_pattern, selected.layer, selected.head, strongest),
         table=lambda: _head_table(panels, selected.layer, selected.head),
         on_select=lambda spot: _select_query(selected, main_pattern, int(spot[0])),
     )
+    if deep:  # the head itself comes as near to the map of all as can be
+        _show_measures(selected)
     _show_caption(selected, show)
     charts.image_format_control()
+
+
+def _pick_shown_side(selected: SelectedHead) -> ShownSide:
+    """Offer after, before and the change, which is shown first where nothing else would differ."""
+    if selected.before is None:
+        return "After"
+    learnt = any(token.kind in analysis.LEARNED_KINDS for token in selected.after.keys)
+    options: list[ShownSide] = ["After", "Before", "Change", "Side by side"]
+    return pickers.pick_in_url(
+        "Show", options, "attention.show", first="After" if learnt else "Change"
+    )
+
+
+def _pick_measure(selected: SelectedHead) -> str:
+    """Offer the measures in which heads can differ here, the change first."""
+    kinds = {token.kind for token in selected.after.keys}
+    silent = set() if kinds & analysis.LEARNED_KINDS else {"learnt"}
+    silent |= set() if "special" in kinds else {"special"}
+    silent |= set() if selected.before is not None else {"variation"}
+    silent |= {"distance"} if selected.after.attention_kind == "cross" else set()
+    names = [name for name in ("variation", *MEASURES) if name not in silent]
+    return pickers.pick_in_url(
+        "Shade of a head",
+        list(dict.fromkeys(names)),
+        "attention.statistic",
+        lambda name: MEASURES[name].title,
+    )
+
+
+def _show_head_map(selected: SelectedHead, show: ShownSide, measure: str) -> None:
+    """A cell for each head, shaded by a measure of it."""
+    values, side, signed = _measured_side(selected, show, measure)
+    notes = _hover_notes(selected)
+    charts.chart(
+        summary_figures.head_map(values, measure, side, notes, signed),
+        key="attention.map",
+        name=f"attention-{selected.after.attention_kind}-{measure}",
+        alt=summary_figures.head_map_alt(values, measure, side),
+        table=lambda: _overview_table(selected),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
+    )
+    charts.overlay_frame(
+        "attention.map", summary_figures.cell_frame(values.shape, selected.layer, selected.head)
+    )
+
+
+def _measured_side(
+    selected: SelectedHead, show: ShownSide, measure: str
+) -> tuple[np.ndarray, str, bool]:
+    """A measure of every head (l, h) on the side that is shown, its name, and if it has a sign."""
+    if measure == "variation":
+        assert selected.variation is not None, "offered only where there are two sides"
+        return selected.variation, "", False
+    values = selected.measured[measure]
+    if selected.measured_before is None:
+        return values, "", False
+    if show == "After":
+        return values, "after", False
+    if show == "Before":
+        return selected.measured_before[measure], "before", False
+    return values - selected.measured_before[measure], "change", True
+
+
+def _show_small_heads(
+    selected: SelectedHead,
+    shown: tuple[AttentionPattern, ColourLimit, bool],
+    show: ShownSide,
+    layer: int | None = None,
+) -> None:
+    """Small pictures of all heads, or of those of one layer; a click chooses a head."""
+    (pattern, limit, signed), notes = shown, _hover_notes(selected)
+    subject_by_show = {"Before": selected.comparison.before, "After": selected.comparison.after}
+    titled_subject = subject_by_show.get(show)
+    title = titled_subject.name if titled_subject else "Change from before to after"
+    moved, first_layer = selected.variation, 0
+    if layer is not None:
+        pattern = replace(
+            pattern,
+            weights=pattern.weights[layer : layer + 1],
+            block_paths=pattern.block_paths[layer : layer + 1],
+        )
+        notes, moved, first_layer = notes[layer : layer + 1], None, layer
+        title = f"Layer {layer + 1} · {title}"
+    charts.chart(
+        figures.head_overview(pattern, limit, title, notes, signed, first_layer),
+        key="attention.overview",
+        name=f"attention-{selected.after.attention_kind}",
+        alt=figures.head_overview_alt(pattern, moved, title),
+        table=None if layer is not None else lambda: _overview_table(selected),
+        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
+    )
+    charts.overlay_frame(
+        "attention.overview",
+        figures.tile_frame(pattern, selected.layer - first_layer, selected.head),
+    )
+    st.caption(
+        "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
+        "numbers above."
+    )
 
 
 def _pattern_panels(
@@ -187,32 +311,33 @@ def _pattern_panels(
     return [("Before", first), ("After", second), ("Change", change)], True
 
 
-def _hover_notes(after: AttentionPattern, variation: Any) -> list[list[str]]:
+def _hover_notes(selected: SelectedHead) -> list[list[str]]:
     """Return the hover text of every head."""
-    measures = analysis.measure_heads(after)
+    measures, variation = selected.measured, selected.variation
     return [
         [
-            f"virtual tokens take {measures['learnt'][y, x]:.2f}, special tokens "
-            f"{measures['special'][y, x]:.2f}"
-            + (f"; {variation[y, x]:.2f} total variation" if variation is not None else "")
-            for x in range(after.heads)
+            f"virtual tokens take {measures['learnt'][y, x]:.2g}, special tokens "
+            f"{measures['special'][y, x]:.2g}"
+            + (f"; {variation[y, x]:.2g} total variation" if variation is not None else "")
+            for x in range(selected.after.heads)
         ]
-        for y in range(after.layers)
+        for y in range(selected.after.layers)
     ]
 
 
-def _overview_table(after: AttentionPattern, variation: Any) -> pd.DataFrame:
+def _overview_table(selected: SelectedHead) -> pd.DataFrame:
     """Every head in numbers for this input."""
-    measures = analysis.measure_heads(after)
-    rows = []
-    for y in range(after.layers):
-        for x in range(after.heads):
-            row: dict[str, Any] = {"Layer": y + 1, "Head": x + 1}
-            row |= {MEASURES[name].title: values[y, x] for name, values in measures.items()}
-            if variation is not None:
-                row["Total variation"] = variation[y, x]
-            rows.append(row)
-    return pd.DataFrame(rows)
+    measures = dict(selected.measured)
+    if selected.variation is not None:
+        measures["variation"] = selected.variation
+    layers, heads = selected.after.layers, selected.after.heads
+    return pd.DataFrame(
+        {
+            "Layer": np.repeat(np.arange(layers) + 1, heads),
+            "Head": np.tile(np.arange(heads) + 1, layers),
+        }
+        | {MEASURES[name].title: values.ravel() for name, values in measures.items()}
+    )
 
 
 def _head_table(panels: list[figures.Panel], layer: int, head: int) -> pd.DataFrame:
@@ -231,31 +356,27 @@ def _head_table(panels: list[figures.Panel], layer: int, head: int) -> pd.DataFr
 
 def _show_measures(selected: SelectedHead) -> None:
     """The chosen head in numbers, with what they were before."""
-    after_measures = analysis.measure_heads(selected.after)
-    before_measures = (
-        analysis.measure_heads(selected.before) if selected.before is not None else None
-    )
+    before_measures = selected.measured_before
     at = (selected.layer, selected.head)
-    columns = iter(st.columns(len(after_measures) + (selected.before is not None)))
-    if selected.before is not None:
-        variation = analysis.total_variation(selected.before, selected.after)[at]
-        advice = (
-            "Total variation distance between the rows before and after: half the "
-            "summed change of each query, the mean over queries"
+    row = st.container(horizontal=True)
+    if selected.variation is not None:
+        measure = MEASURES["variation"]
+        row.metric(
+            measure.title, f"{selected.variation[at]:.1%}", help=measure.help, width="content"
         )
-        next(columns).metric("Total variation", f"{variation:.1%}", help=advice)
-    for name, values in after_measures.items():
+    for name, values in selected.measured.items():
         measure, share = MEASURES[name], MEASURES[name].unit == "share"
         unit = "" if share else f" ({measure.unit})"
         delta = None
         if before_measures:
             delta = _delta_text(values[at] - before_measures[name][at], share)
-        next(columns).metric(
+        row.metric(
             f"{measure.title}{unit}",
             f"{values[at]:.1%}" if share else f"{values[at]:.2f}",
             delta,
             delta_color="off",
             help=measure.help,
+            width="content",
         )
 
 
@@ -306,7 +427,7 @@ def show_one_query(selected: SelectedHead) -> None:
         query = st.selectbox(
             "Query",
             range(len(queries)),
-            index=min(1, len(queries) - 1),
+            index=_telling_query(selected),
             format_func=lambda i: f"{i + 1}: {queries[i].text}",
             key=f"attention.query.{len(queries)}",
             width=260,
@@ -337,6 +458,15 @@ def show_one_query(selected: SelectedHead) -> None:
     )
 
 
+def _telling_query(selected: SelectedHead) -> int:
+    """The query shown first: where tokens see only those before them, the last of the text."""
+    queries = selected.after.queries
+    content = [i for i, token in enumerate(queries) if token.kind == "content"]
+    if selected.after.attention_kind == "decoder" and content:
+        return content[-1]
+    return min(1, len(queries) - 1)
+
+
 def _counterpart(selected: SelectedHead, query: int) -> int:
     """The same token among the other model's queries; -1 for a virtual token."""
     assert selected.before is not None
@@ -359,26 +489,41 @@ def show_head_statistics(selected: SelectedHead) -> None:
         list(statistics.measures),
         f"attention.measure.{len(statistics.measures)}",
         lambda name: MEASURES[name].title,
+        default=_telling_statistic(statistics),
     )
     sides: list[figures.Side] = ["after", "before", "change"] if before else ["after"]
     side: figures.Side = pickers.pick_one(
         "Show", sides, f"attention.statistics.{len(sides)}", str.capitalize, default=sides[-1]
     )
     head_rows = analysis.head_rows(before[attention_kind] if before else None, statistics, measure)
+    shape = (selected.after.layers, selected.after.heads)
+    deep = summary_figures.needs_summary(*shape)
     charts.chart(
-        figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
+        summary_figures.head_rows_map(head_rows, side, measure)
+        if deep
+        else figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
         key="attention.heads",
         name=f"attention-{attention_kind}-{measure}-{side}",
         alt=figures.head_measure_alt(head_rows, side, measure),
         table=lambda: _rows_table(head_rows),
         on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
     )
+    if deep:
+        charts.overlay_frame(
+            "attention.heads", summary_figures.cell_frame(shape, selected.layer, selected.head)
+        )
     st.caption(
         f"{MEASURES[measure].help}. n = {statistics.examples} test examples, mean over their "
         f"tokens; {statistics.seeds} seeds, 95 % intervals over seeds on hover and in the table. "
         "Decoders read the gold target. A click on a cell chooses that head."
     )
     charts.image_format_control()
+
+
+def _telling_statistic(statistics: analysis.HeadStatistics) -> str:
+    """The first number that is not zero everywhere."""
+    names = list(statistics.measures)
+    return next((name for name in names if statistics.measures[name].any()), names[0])
 
 
 Statistics: TypeAlias = dict[str, analysis.HeadStatistics]  # by kind of attention

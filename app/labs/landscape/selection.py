@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import streamlit as st
 from app.state import run_catalog
 from app.ui import pickers
 from peftcore.labs.common import cost
+from app.ui.run_styles import shorten_names
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
@@ -55,20 +57,26 @@ def candidate_runs() -> list[Run]:
     return sorted(runs, key=lambda run: run.spec.population.vertices == 1)
 
 
-def run_label(run: Run) -> str:
-    """Return what a run is called in a list."""
+def run_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return what runs are called in a list, by id."""
+    return shorten_names({run.id: _name_parts(run) for run in runs})
+
+
+def _name_parts(run: Run) -> list[str]:
+    """Return method, number of vertices, task and base of a run."""
     spec, vertices = run.spec, run.spec.population.vertices
     method, task = run_catalog.method_title(spec.method), run_catalog.task_title(spec.task)
     size = f"{vertices} vertices" if vertices > 1 else "single adapter"
-    return f"{method} · {task} · {spec.base} · {size} · {run.id}"
+    return [method, size, task, spec.base]
 
 
 def pick_subject(runs: list[Run]) -> LandscapeSubject:
     """The run and the examples, kept in the address."""
+    labels = run_labels(runs)
     run = pickers.pick_run(
         runs,
         "landscape.run",
-        run_label,
+        lambda run: labels[run.id],
         "finished runs with an adapter have a landscape",
         name="landscape.run",
     )

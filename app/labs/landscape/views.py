@@ -202,12 +202,13 @@ def _other_adapters(subject: LandscapeSubject, runs: Sequence[Run]) -> dict[str,
     Seeds of the same run and results of runs of the same method come first: their shapes agree.
     """
     own_run, titles = subject.run, {}
+    labels = selection.run_labels(runs)
     for seed_index, number in enumerate(own_run.spec.population.seed_numbers()):
         if seed_index != subject.seed:
             titles[f"{own_run.id}/{seed_index}"] = f"This run, seed {number}"
     for run in sorted(runs, key=lambda run: run.spec.method != own_run.spec.method):
         if run.id != own_run.id:
-            titles[run.id] = selection.run_label(run)
+            titles[run.id] = labels[run.id]
     for step in own_run.intermediate_steps():
         titles[f"{own_run.id}@{step}"] = f"This run at step {step}"
     return titles

@@ -11,8 +11,9 @@ import streamlit as st
 
 from app.labs.limits import cache as limits_cache
 from app.labs.limits.views import ATTENTION_KINDS, LimitsSubject, measure_head
-from app.state import cache, run_catalog
+from app.state import cache
 from app.ui import pickers, widgets
+from app.ui.run_styles import titles_by_run
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
@@ -33,19 +34,20 @@ SWITCH_HELP = {
 
 def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
     """Offer a run, and another to compare it with."""
+    titles = titles_by_run(runs)
     left, right = st.columns(2)
     with left:
         run = pickers.pick_run(
             runs,
             "limits.run",
-            run_catalog.run_title,
+            lambda run: titles[run.id],
             "finished runs that work inside attention layers can be measured",
         )
     others = {other.id: other for other in limits_cache.comparable_runs(run, runs)}
     other_id = right.selectbox(
         "Compare with",
         [*others, ""],
-        format_func=lambda name: run_catalog.run_title(others[name]) if name else "Nothing",
+        format_func=lambda name: titles[name] if name else "Nothing",
         key=f"limits.beside.{run.id}",
         help="Another method on the same base, such as LoRA, which can reorder attention.",
     )
@@ -99,8 +101,7 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
     structure = cache.base_model(run.spec.base).structure
     attention_kinds = list(dict.fromkeys(block.attention_kind for block in blocks))
     # The decoder first: that is where LoRA sits by default, which the page compares with prefixes.
-    first, second, third = st.columns([21, 20, 21])
-    with first:
+    with st.container(horizontal=True):
         attention_kind = pickers.pick_one(
             "Attention",
             attention_kinds,
@@ -112,11 +113,10 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
         layer = pickers.pick_index(
             "Layer", layer_count, f"limits.layer.{attention_kind}.{layer_count}"
         )
-    with second:
         head = pickers.pick_index("Head", structure.heads, f"limits.head.{structure.heads}")
         seeds = run.spec.population.seeds
         seed = pickers.pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
-    with third:
+    with st.container(horizontal=True):
         inputs = pickers.pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
         positions = pickers.pick_one(
             "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS], "limits.positions"

@@ -131,12 +131,13 @@ def show_precision(subject: LimitsSubject) -> None:
         PRECISION_COST * cache.seconds_of_layer(run, subject.block_path, subject.limits_input),
     ):
         titles = {"fp32": titles["fp32"]}
-    for column, (name, title) in zip(st.columns(3), titles.items(), strict=False):
+    row = st.container(horizontal=True)
+    for name, title in titles.items():
         comparison = cache.compare_layers(
             subject.run, (subject.block_path,), subject.limits_input, name
         )[subject.block_path]
         summary = comparison.summarize_head(subject.head)
-        column.metric(
+        row.metric(
             f"Residual, {title.lower()}",
             f"{summary.residual:.1e}",
             help=f"Pattern {summary.pattern_error:.1e}, output {summary.output_error:.1e}. "
@@ -144,6 +145,7 @@ def show_precision(subject: LimitsSubject) -> None:
             "(1 − share) plus the prefix values weighted by attention. Nothing but rounding "
             "should be left.",
             border=True,
+            width="content",
         )
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title
 from app.ui import pickers
+from app.ui.run_styles import shorten_names
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
 
@@ -53,7 +54,7 @@ def _shows_less(run: Run) -> tuple[bool, bool]:
 
 def pick_subject(runs: Sequence[Run]) -> ScalingSubject:
     """Offer runs and their seeds; the run stands in the address."""
-    titles = _run_labels(runs)
+    titles = shorten_names({run.id: _name_parts(run) for run in runs})
     needed = "finished runs with soft tokens can be read"
     run = pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
     seed = pickers.pick_seed(
@@ -64,21 +65,12 @@ def pick_subject(runs: Sequence[Run]) -> ScalingSubject:
     return ScalingSubject(run, seed)
 
 
-def _run_labels(runs: Sequence[Run]) -> dict[str, str]:
-    """Return short titles of soft prompts; runs with equal titles get their id."""
-    titles = {run.id: _run_label(run) for run in runs}
-    return {
-        run: f"{name} · {run}" if list(titles.values()).count(name) > 1 else name
-        for run, name in titles.items()
-    }
-
-
-def _run_label(run: Run) -> str:
-    """Return method, task, base, prompt length and examples of a run."""
+def _name_parts(run: Run) -> list[str]:
+    """Return method, prompt length, examples, task and base of a run."""
     spec = run.spec
-    parts = [method_title(spec.method), run_catalog.task_title(spec.task), spec.base]
-    parts += [f"{spec.settings.get('length')} tokens", f"{spec.training.shots} examples"]
-    return " · ".join([*parts, *(["after another task"] if spec.start else [])])
+    parts = [method_title(spec.method), f"{spec.settings.get('length')} tokens"]
+    parts += [f"{spec.training.shots} examples", run_catalog.task_title(spec.task), spec.base]
+    return [*parts, "after another task" if spec.start else ""]
 
 
 @st.cache_resource(

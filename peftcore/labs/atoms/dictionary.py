@@ -24,10 +24,10 @@ from peftcore.analysis.sparsity import Array
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.common.interpolation import PointEvaluator, centroid_span, span_of_run
-from peftcore.labs.scaling import readout
 from peftcore.methods.atoms import SparseAtoms
 from peftcore.models import target_modules
 from peftcore.models.batching import Batch, ExampleBatcher
+from peftcore.models.token_names import text_names
 from peftcore.training import batch_budget
 from peftcore.training.evaluation import length_batches
 
@@ -168,7 +168,7 @@ def token_codes(
             ids = [start, *row.target_ids[:-1]]
     elif atom_dict.base.kind == "decoder":
         ids = row.input_ids + row.target_ids
-    texts = readout.token_names(atom_dict.base, ids)
+    texts = text_names(atom_dict.base.tokenizer, ids)
     return [TokenCodes(word, token_code) for word, token_code in zip(texts, codes, strict=True)]
 
 

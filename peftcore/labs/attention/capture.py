@@ -28,6 +28,7 @@ from peftcore.errors import BadInput
 from peftcore.models import decoding
 from peftcore.models.batching import JOINER, ExampleBatcher
 from peftcore.models.token_spans import TokenSpans, token_spans
+from peftcore.models.token_names import continues_word, show_token
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 MAX_SHOWN_TOKENS = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
-WHITESPACE_SYMBOLS = {" ": "␣", "\n": "⏎", "\t": "⇥", "": "∅"}
 
 
 class NoAdapter(Adapter):
@@ -308,12 +308,8 @@ def _displayed_tokens(
             tokens.append(AttentionToken(name, "special"))
             continue
         source = texts[sequence]
-        word = source[start:stop].strip() or WHITESPACE_SYMBOLS.get(source[start:stop][:1], "␣")
-        word = located.names[number] or word
-        continues_word = (
-            start > 0 and source[start - 1].isalnum() and source[start : start + 1].isalnum()
-        )
-        tokens.append(AttentionToken(f"·{word}" if continues_word else word))
+        letters = located.names[number] or source[start:stop]
+        tokens.append(AttentionToken(show_token(letters, continues_word(source, start))))
     return tuple(tokens)
 
 

@@ -8,7 +8,7 @@ numbers say is computed in `analysis.scaling`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from peftcore import tasks
 from peftcore.adapters.base import METHODS, Adapter
 from peftcore.analysis import scaling
 from peftcore.errors import BadInput
+from peftcore.models.token_names import vocabulary_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -212,12 +213,14 @@ def unseen_words(base: BaseModel, seen_words: WordSet, count: int = SAMPLE_SIZE)
     seen_names = set(seen_words.names)
     candidate_ids = [
         i
-        for i, name in zip(ids, token_names(base, ids.tolist()), strict=True)
+        for i, name in zip(ids, vocabulary_names(base.tokenizer, ids.tolist()), strict=True)
         if name not in seen_names
     ]
     sampled_ids = sample_rows(np.array(candidate_ids, dtype=int), count).tolist()
     return WordSet(
-        token_names(base, sampled_ids), (0,) * len(sampled_ids), word_embeddings(base)[sampled_ids]
+        vocabulary_names(base.tokenizer, sampled_ids),
+        (0,) * len(sampled_ids),
+        word_embeddings(base)[sampled_ids],
     )
 
 
@@ -239,7 +242,9 @@ def training_words(run: Run, base: BaseModel) -> WordSet:
         )
     ids = [i for i, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
     return WordSet(
-        token_names(base, ids), tuple(counts[i] for i in ids), word_embeddings(base)[ids]
+        vocabulary_names(base.tokenizer, ids),
+        tuple(counts[i] for i in ids),
+        word_embeddings(base)[ids],
     )
 
 
@@ -248,43 +253,20 @@ def word_embeddings(base: BaseModel) -> FloatArray:
     return base.embeddings.detach().float().cpu().numpy()
 
 
-def token_names(base: BaseModel, ids: Sequence[int]) -> tuple[str, ...]:
-    """Spell tokens of the vocabulary as a reader would; a dot in front continues a word."""
-    pieces = [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(ids))]
-    sample_pieces = _sample_pieces(base)
-    if any(piece.startswith("##") for piece in sample_pieces):
-        return tuple(f"·{piece[2:]}" if piece.startswith("##") else piece for piece in pieces)
-    word_markers = {"▁", "Ġ"} & {piece[:1] for piece in sample_pieces}
-    return tuple(
-        piece[1:] or "␣"
-        if piece[:1] in word_markers
-        else f"·{piece}"
-        if word_markers and piece.isalpha()
-        else piece
-        for piece in pieces
-    )
-
-
-def _sample_pieces(base: BaseModel) -> list[str]:
-    """Return the first few thousand tokens: enough to see how a tokenizer marks words."""
-    count = min(len(base.tokenizer), 5000)
-    return [str(piece) for piece in base.tokenizer.convert_ids_to_tokens(list(range(count)))]
-
-
 def nearest_words(prompt: FloatArray, base: BaseModel, count: int = 3) -> NearestWords:
     """Find the words nearest to every soft token (s, p, d) among the ordinary ones."""
     ids = _ordinary_ids(base)
-    table = word_embeddings(base)[ids]
-    nearest_by_seed = [scaling.nearest_rows(rows, table, count) for rows in prompt]
-    nearest_ids = list(
-        dict.fromkeys(int(ids[i]) for nearest_rows, _ in nearest_by_seed for i in nearest_rows.flat)
+    seeds, length, _ = prompt.shape
+    rows = prompt.reshape(seeds * length, -1)
+    indices, cosines = scaling.nearest_rows(rows, word_embeddings(base)[ids], count)
+    names = iter(vocabulary_names(base.tokenizer, ids[indices].ravel().tolist()))
+    return NearestWords(
+        tuple(
+            tuple(tuple(next(names) for _ in range(indices.shape[1])) for _ in range(length))
+            for _ in range(seeds)
+        ),
+        cosines.reshape(seeds, length, -1),
     )
-    name_by_id = dict(zip(nearest_ids, token_names(base, nearest_ids), strict=True))
-    nearest_names = tuple(
-        tuple(tuple(name_by_id[i] for i in ids[row].tolist()) for row in nearest_rows)
-        for nearest_rows, _ in nearest_by_seed
-    )
-    return NearestWords(nearest_names, np.stack([cosines for _, cosines in nearest_by_seed]))
 
 
 def _ordinary_ids(base: BaseModel) -> NDArray[np.intp]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from peftcore.data.task import Answer, Example, Split, Task, register
+from peftcore.data.wording import CHOICE, INFERENCE, NONSENSE, Wording, same_meaning
 from peftcore.tasks.miniworld import cards, events, nonsense, questions, remarks
 from peftcore.tasks.miniworld.splits import part_of
 
@@ -68,6 +69,7 @@ class MiniworldNli(MiniworldTask):
     title = "Miniworld: entailment with a reason"
     kind = "explain"
     labels = ("entailment", "neutral", "contradiction")
+    wording = INFERENCE
     main_metric = "accuracy"
     max_new_tokens = 32
     _RELATIONS: ClassVar[dict[str, events.Relation]] = {
@@ -99,6 +101,7 @@ class MiniworldNonsense(MiniworldTask):
     title = "Miniworld: what is nonsensical, with a reason"
     kind = "explain"
     labels = ("choice1", "choice2")
+    wording = NONSENSE
     main_metric = "accuracy"
     max_new_tokens = 32
 
@@ -128,6 +131,7 @@ class MiniworldQa(MiniworldTask):
     title = "Miniworld: five-way questions with a reason"
     kind = "explain"
     labels = ("a", "b", "c", "d", "e")
+    wording = CHOICE
     main_metric = "accuracy"
     max_new_tokens = 32
 
@@ -233,6 +237,7 @@ class MiniworldSentiment(MiniworldTask):
     title = "Miniworld: sentiment of a remark"
     kind = "classify"
     labels = ("positive", "negative")
+    wording = Wording("Is the remark a praise or a complaint?", ("Remark",))
     main_metric = "accuracy"
     max_new_tokens = 6
 
@@ -257,6 +262,7 @@ class MiniworldParaphrase(MiniworldTask):
     title = "Miniworld: paraphrase or not"
     kind = "classify"
     labels = ("yes", "no")
+    wording = same_meaning("sentence")
     main_metric = "accuracy"
     max_new_tokens = 6
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from app.figures import attention as figures
+from app.figures import scales
 from peftcore.analysis import attention as a
 from peftcore.analysis.comparison import Interval
 
 WORDS = tuple(a.AttentionToken(word) for word in ("the", "<s>", "the"))
 KEYS = (a.AttentionToken("P1", "prefix"), *WORDS)
+WHOLE = scales.ColourLimit(1.0)
 RNG = np.random.default_rng(0)
 
 
@@ -22,7 +24,7 @@ NOTES = [["note"] * 3] * 2
 
 def test_the_overview_holds_every_value_of_every_head_in_its_place():
     one = pattern()
-    figure = figures.head_overview(one, 1.0, "x", NOTES)
+    figure = figures.head_overview(one, WHOLE, "x", NOTES)
     z = figure.data[0].z
     q, k = len(WORDS), len(KEYS)
     for layer, head in np.ndindex(2, 3):
@@ -37,14 +39,14 @@ def test_small_pictures_of_a_long_text_show_the_strongest_of_neighbours():
     many = tuple(a.AttentionToken(str(i)) for i in range(2 * figures.TILE_SIZE))
     one = pattern(1, 1, many, many)
     one.weights[0, 0, 5, 6] = -2.0
-    z = figures.head_overview(one, 1.0, "x", [["note"]]).data[0].z
+    z = figures.head_overview(one, WHOLE, "x", [["note"]]).data[0].z
     assert z.shape == (figures.TILE_SIZE, figures.TILE_SIZE)
     assert z[2, 3] == -2
     assert z[10, 20] == one.weights[0, 0, 20:22, 40:42].max()
 
 
 def test_a_click_on_the_overview_reports_layer_and_head_in_the_middle_of_a_tile():
-    spots = figures.head_overview(pattern(), 1.0, "x", NOTES).data[1]
+    spots = figures.head_overview(pattern(), WHOLE, "x", NOTES).data[1]
     found = dict(zip(map(tuple, spots.customdata), zip(spots.x, spots.y, strict=True), strict=True))
     assert found[1, 2] == pytest.approx((2.43, 1.43))
     assert len(found) == 6
@@ -57,7 +59,7 @@ def pixels(css, whole):
 
 def test_the_frame_is_around_the_chosen_head_and_no_other():
     one = pattern()
-    figure = figures.head_overview(one, 1.0, "x", NOTES)
+    figure = figures.head_overview(one, WHOLE, "x", NOTES)
     frame = figures.tile_frame(one, 1, 2)
     for side, size, axis, ends in (
         ("left", "width", figure.layout.xaxis, "lr"),
@@ -73,7 +75,7 @@ def test_the_frame_is_around_the_chosen_head_and_no_other():
 
 
 def test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text():
-    figure = figures.head_heatmap([("After", pattern())], 0, 0, 1.0, False)
+    figure = figures.head_heatmap([("After", pattern())], 0, 0, WHOLE, False)
     axis = figure.layout.xaxis
     assert list(axis.ticktext) == ["<i>P1</i>", "the", "&lt;s&gt;", "the"]
     assert list(axis.tickvals) == [0, 1, 2, 3]
@@ -82,13 +84,13 @@ def test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text():
 
 def test_hover_has_the_real_value():
     one = pattern()
-    cells = figures.head_heatmap([("After", one)], 1, 2, 1.0, False).data[1]
+    cells = figures.head_heatmap([("After", one)], 1, 2, WHOLE, False).data[1]
     assert f"{one.weights[1, 2, 0, 3]:.4f}" in cells.text[3]
     assert list(cells.customdata[3]) == [0, 3]
 
 
 def test_a_line_divides_what_is_learnt_from_text():
-    shapes = figures.head_heatmap([("After", pattern())], 0, 0, 1.0, False).layout.shapes
+    shapes = figures.head_heatmap([("After", pattern())], 0, 0, WHOLE, False).layout.shapes
     assert [shape.x0 for shape in shapes] == [0.5]
 
 
@@ -97,26 +99,28 @@ def test_before_after_and_change_share_one_signed_scale():
     before, after = a.align_patterns(plain, pattern())
     change = a.pattern_difference(before, after)
     panels = [("Before", before), ("After", after), ("Change", change)]
-    top = figures.max_weight(before, after, change)
-    figure = figures.head_heatmap(panels, 0, 0, top, True)
+    limit = scales.colour_limit(*(one.weights for one in (before, after, change)))
+    figure = figures.head_heatmap(panels, 0, 0, limit, True)
     maps = [trace for trace in figure.data if trace.type == "heatmap"]
     assert len(maps) == 3
     assert {trace.coloraxis for trace in maps} == {"coloraxis"}
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-top, top)
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-limit.top, limit.top)
     assert "+" in figure.data[-1].text[0] or "-" in figure.data[-1].text[0]
 
 
 def test_long_texts_side_by_side_keep_their_labels_apart():
     many = tuple(a.AttentionToken(str(i)) for i in range(50))
     one = pattern(1, 1, many[:3], many)
-    figure = figures.head_heatmap([("a", one), ("b", one)], 0, 0, 1.0, False)
+    figure = figures.head_heatmap([("a", one), ("b", one)], 0, 0, WHOLE, False)
     assert list(figure.layout.xaxis2.tickvals)[:3] == [0, 3, 6]
-    assert len(figures.head_heatmap([("a", one)], 0, 0, 1.0, False).layout.xaxis.tickvals) == 50
+    assert len(figures.head_heatmap([("a", one)], 0, 0, WHOLE, False).layout.xaxis.tickvals) == 50
 
 
 def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
     many = tuple(a.AttentionToken(f"w{i}") for i in range(90))
-    picture, cells = figures.head_heatmap([("a", pattern(1, 1, many, many))], 0, 0, 1.0, False).data
+    picture, cells = figures.head_heatmap(
+        [("a", pattern(1, 1, many, many))], 0, 0, WHOLE, False
+    ).data
     assert len(cells.text) == 90
     assert picture.text[2][5] == "w2 (3) → w5 (6)"
     assert "%{z:.4f}" in picture.hovertemplate
@@ -125,13 +129,8 @@ def test_a_large_pattern_keeps_its_words_and_takes_clicks_in_its_first_column():
 def test_rows_that_are_missing_carry_no_cells():
     soft = (a.AttentionToken("S1", "soft"), *WORDS)
     change = a.pattern_difference(pattern(keys=WORDS), pattern(queries=soft, keys=soft))
-    cells = figures.head_heatmap([("Change", change)], 0, 0, 1.0, True).data[1]
+    cells = figures.head_heatmap([("Change", change)], 0, 0, WHOLE, True).data[1]
     assert len(cells.text) == 12
-
-
-def test_a_scale_survives_a_pattern_without_any_change():
-    one = pattern()
-    assert figures.max_weight(a.pattern_difference(one, one)) == 1.0
 
 
 ROWS = [

@@ -46,3 +46,19 @@ def test_room_grows_with_the_longest_word_and_is_there_without_any():
 
 def test_a_heading_shows_words_as_typed():
     assert figure_layout.panel_heading("<b>", [0, 1])["text"] == "&lt;b&gt;"
+
+
+def test_numbers_are_thinned_where_there_are_many():
+    assert figure_layout.thin_numbers(6) == [0, 1, 2, 3, 4, 5]
+    assert figure_layout.thin_numbers(16) == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert [index + 1 for index in figure_layout.thin_numbers(30)] == [1, 5, 10, 15, 20, 25, 30]
+    assert len(figure_layout.thin_numbers(96)) <= figure_layout.MAX_NUMBERS
+
+
+def test_layers_are_numbered_and_stacks_are_named_once():
+    one = figure_layout.layer_ticks([f"Decoder {n + 1}" for n in range(30)])
+    assert one["ticktext"] == ["1", "5", "10", "15", "20", "25", "30"]
+    assert one["title"]["text"] == "Layer of the decoder"
+    two = figure_layout.layer_ticks(["Encoder 1", "Encoder 2", "Decoder 1", "<b> 1"])
+    assert two["ticktext"] == ["1<br>Encoder", "2", "1<br>Decoder", "1<br>&lt;b&gt;"]
+    assert two["tickvals"] == [0, 1, 2, 3]

@@ -41,12 +41,12 @@ def test_prefix_positions_are_columns_of_their_own():
     assert list(with_adapter.x) == [-2, -1, 0, 1, 2, 3]
     np.testing.assert_allclose(before.z, renormalised.z, atol=1e-12)
     assert with_adapter.customdata[0][0] == "the looks at P1"
-    assert figure.layout.coloraxis.cmax == 1
+    assert figure.layout.coloraxis.cmax == max(each.z.max() for each in figure.data)
 
 
 def test_without_a_prefix_the_third_picture_is_the_difference():
     figure = figures.pattern_heatmaps(found(0), 0, QUERIES, KEYS, "With LoRA")
-    assert figure.layout.annotations[2].text == "Difference"
+    assert figure.layout.annotations[2].text.startswith("Difference,<br>to ±")
     np.testing.assert_allclose(figure.data[2].z, 0, atol=1e-12)
 
 
@@ -84,3 +84,11 @@ def test_distances_share_one_logarithmic_scale():
     assert figure.layout.yaxis.type == "log"
     assert list(figure.data[0].y) == [1e-7, figures.SMALLEST_ERROR]
     assert "5.0e-01" in figures.layer_distances_alt(table, looks)
+
+
+@pytest.mark.parametrize(("change", "end"), [(1e-8, 1e-4), (0.01, 0.01)])
+def test_the_difference_has_a_scale_of_its_own_on_which_rounding_stays_pale(change, end):
+    layer = found(0)
+    layer.renormalised[0, 0, 0] = layer.before[0, 0, 0] + change  # what is kept of a cached value
+    own = figures.pattern_heatmaps(layer, 0, QUERIES, KEYS, "With LoRA").layout.coloraxis2
+    assert (own.cmin, own.cmax) == pytest.approx((-end, end))

@@ -34,3 +34,24 @@ def test_the_reader_chooses_the_format_that_pictures_are_saved_in():
     assert '"format": "svg"' in page.get("plotly_chart")[0].proto.config
     page.segmented_control(key="charts.picture").set_value("png").run()
     assert '"format": "png"' in page.get("plotly_chart")[0].proto.config
+
+
+def page_with_upright_labels():
+    import plotly.graph_objects as go
+    import streamlit as st
+
+    from app.ui import charts
+
+    figure = go.Figure()
+    words = [str(n) for n in range(40)]
+    figure.update_xaxes(tickvals=list(range(40)), ticktext=words, tickangle=-90)
+    charts.chart(figure, key="words", name="words", alt="Words")
+    st.text("end")
+
+
+def test_upright_labels_make_room_where_a_chart_is_narrow():
+    page = AppTest.from_function(page_with_upright_labels).run()
+    (style,) = page.get("html")
+    between = "@container (max-width: 710.00px) and (min-width: 450.01px)"
+    assert f"{between} {{ .st-key-words-svg .xtick:not(:nth-child(2n + 1))" in style.proto.body
+    assert not AppTest.from_function(page_with_a_lazy_table).run().get("html")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app import theme
-from app.ui.run_styles import styles_by_run
+from app.ui.run_styles import shorten_names, styles_by_run, titles_by_run
 from peftcore.runs.spec import RunSpec
 
 
@@ -74,3 +74,30 @@ def test_base_and_task_are_added_only_when_there_are_several():
 
 def test_a_method_that_is_gone_keeps_its_name():
     assert names(run("vanished")) == ["vanished"]
+
+
+def test_settings_are_named_only_among_runs_of_one_base_and_task():
+    made = names(
+        run(base="a"), run(base="b", training={"shots": 16}), run(base="b", training={"shots": 4})
+    )
+    assert made == ["LoRA · a", "LoRA · shots 16 · b", "LoRA · shots 4 · b"]
+
+
+def test_what_all_names_have_in_common_is_left_out():
+    parts = {"1": ["LoRA", "rank 2", "nli"], "2": ["LoRA", "rank 8", "nli"]}
+    assert shorten_names(parts) == {"1": "LoRA · rank 2", "2": "LoRA · rank 8"}
+    assert shorten_names({"1": ["LoRA", "", "nli"]}) == {"1": "LoRA · nli"}
+    assert shorten_names({"1": ["LoRA", "nli"], "2": ["LoRA", "nli"]}) == {
+        "1": "LoRA · 1",
+        "2": "LoRA · 2",
+    }
+    assert shorten_names({}) == {}
+
+
+def test_a_list_names_tasks_by_their_titles():
+    first, second = run(task="comve"), run(task="miniworld_qa")
+    assert list(titles_by_run([first, second]).values()) == [
+        "LoRA · ComVE nonsense",
+        "LoRA · Miniworld: five-way questions with a reason",
+    ]
+    assert titles_by_run([first]) == {first.id: "LoRA"}

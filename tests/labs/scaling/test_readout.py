@@ -97,7 +97,7 @@ def test_words_are_those_of_the_training_examples_most_frequent_first(trained, t
     assert found.counts[found.names.index("a")] == text.count("a")
     assert list(found.counts) == sorted(found.counts, reverse=True)
     assert "</s>" not in found.names
-    place = tiny("t5").tokenizer.convert_tokens_to_ids(found.names[0])
+    place = tiny("t5").tokenizer.convert_tokens_to_ids(found.names[0].replace("␣", " "))
     assert (found.vectors[0] == tiny("t5").embeddings[place].numpy()).all()
 
 
@@ -115,17 +115,6 @@ def test_the_nearest_word_of_a_words_own_embedding_is_that_word(tiny):
     assert [ranked[0] for ranked in found.names[0]] == ["q", "7"]
     assert found.cosines[0, :, 0] == pytest.approx(np.ones(2))
     assert found.cosines.shape == (1, 2, 2)
-
-
-def test_pieces_of_words_are_marked_with_a_dot():
-    from peftcore.models.base_model import load
-
-    base = load("tiny-t5")
-    ids = base.tokenizer("unfriendly", add_special_tokens=False)["input_ids"]
-    spelled = readout.token_names(base, ids)
-    assert "".join(spelled).replace("·", "") == "unfriendly"
-    assert not spelled[0].startswith("·")
-    assert all(piece.startswith("·") for piece in spelled[1:])
 
 
 def test_courses_are_matched_at_the_steps_and_seeds_they_share():

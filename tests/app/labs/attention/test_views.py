@@ -136,3 +136,41 @@ def test_a_text_that_is_too_long_leaves_the_data_set_to_be_measured(monkeypatch)
     assert sound(page)
     assert "up to 160 can be shown" in page.error[0].value
     assert page.button(key="attention.measure")
+
+
+@pytest.fixture
+def deep(monkeypatch):
+    """Every model counts as deep, so that the shipped ones show what a deep one does."""
+    monkeypatch.setattr(views.summary_figures, "MAX_LAYERS", 1)
+
+
+def test_a_deep_model_shows_a_map_of_all_heads_then_a_layer_then_the_head(deep):
+    page = started()
+    all_heads, layer, head = charts(page)
+    assert all_heads["layout"]["title"]["text"] == "Total variation by layer and head"
+    assert layer["layout"]["yaxis"]["ticktext"] == [str(page.number_input("attention.layer").value)]
+    numbers = [page.number_input(f"attention.{name}").value for name in ("layer", "head")]
+    most = "largest in layer {} head {}".format(*numbers)  # it opens where most changed
+    assert most in page.get("plotly_chart")[0].proto.alt
+    page.number_input(key="attention.layer").set_value(2).run()
+    assert page.query_params["attention.layer"] == ["2"]
+    layer, head = charts(sound(page))[1:]
+    assert layer["layout"]["yaxis"]["ticktext"] == ["2"]
+    assert head["layout"]["title"]["text"].startswith("Layer 2, ")
+    sound(page.segmented_control(key="attention.statistic").set_value("entropy").run())
+    assert charts(page)[0]["layout"]["title"]["text"] == "Entropy by layer and head, after"
+    sound(page.segmented_control(key="attention.show").set_value("Change").run())
+    assert charts(page)[0]["layout"]["coloraxis"]["cmin"] < 0
+
+
+def test_layer_head_and_side_come_from_the_address():
+    page = started(attention__layer="3", attention__head="5", attention__show="Change")
+    assert charts(page)[1]["layout"]["title"]["text"] == "Layer 3, head 5: Change"
+
+
+def test_a_click_on_a_head_stands_in_the_address(monkeypatch):
+    monkeypatch.setattr(views.st, "session_state", {})
+    monkeypatch.setattr(views.st, "query_params", {})
+    views._select_head(21, 7)
+    assert views.st.query_params == {"attention.layer": "22", "attention.head": "8"}
+    assert views.st.session_state == {"attention.layer": 22, "attention.head": 8}

@@ -19,7 +19,9 @@ def test_a_trained_prefix_keeps_the_order_and_lora_does_not():
     assert "Content attention changed" in text
     single, double, half = residuals(page)
     assert double < 1e-12 < single < 1e-4 < half < 1
-    titles = [note["text"] for note in charts(page)[0]["layout"]["annotations"]]
+    titles = [
+        note["text"].replace("<br>", " ") for note in charts(page)[0]["layout"]["annotations"]
+    ]
     assert titles[:3] == ["Before", "With the prefix", "Renormalised"]
 
 
