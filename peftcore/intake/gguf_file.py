@@ -67,7 +67,7 @@ class GgufHeader:
         if type(value) is not kind:
             found = "is missing" if value is None else f"is {str(value)[:60]!r}"
             raise BadInput(f"{self.path.name}: {key} must be {TYPE_WORDS[kind]}, and {found}")
-        return value  # type: ignore[return-value]  # just compared
+        return value
 
     def texts(self, key: str) -> list[str]:
         """Return a field that is a list of texts; BadInput if it is missing or no such list."""
