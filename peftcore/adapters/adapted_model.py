@@ -266,9 +266,11 @@ class AdaptedModel:
         if self.base.kind == "encoder-decoder":
             shifted = self.model.prepare_decoder_input_ids_from_labels(labels=batch.targets)
             return self.model(**inputs, decoder_input_ids=shifted, use_cache=False)
-        length = batch.targets.shape[1]
-        # Position t predicts t + 1, and soft tokens stand in front: count from the right.
-        return self.model(**inputs, use_cache=False, logits_to_keep=length + 1)
+        length, width = batch.targets.shape[1], inputs["attention_mask"].shape[1]
+        # Position t predicts t + 1, and soft tokens stand in front: count from the right. Numbers
+        # and no slice, because the head takes twice as long on rows that do not lie together.
+        kept = torch.arange(width - length - 1, width - 1, device=batch.targets.device)
+        return self.model(**inputs, use_cache=False, logits_to_keep=kept)
 
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
         inputs = self.model_inputs(batch, mix)
@@ -283,7 +285,7 @@ class AdaptedModel:
             read = (read - self.head_stats["head_mean"]) / self.head_stats["head_scale"]
             return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
         logits: Tensor = outputs.logits
-        return logits if self.base.kind == "encoder-decoder" else logits[:, :-1]
+        return logits
 
     def losses(
         self,
