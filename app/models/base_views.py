@@ -6,14 +6,21 @@ import pandas as pd
 import streamlit as st
 
 from app.models import method_counts
-from app.state import cache
+from app.state import cache, heavy_imports
 from app.ui import errors, job_panel, pickers, widgets
 from peftcore.errors import BadInput
 from peftcore.intake import card, install, overview
 from peftcore.intake.overview import ORIGIN_WORDS, BaseEntry
 from peftcore.intake.request import QualityJob, QualityRequest
+from peftcore.models import base_report, catalog
+from peftcore.models.base_report import BaseReport
 
 REDRAW_SECONDS = 1.0
+CHECK_SIGNS = {
+    "ok": ":material/check:",
+    "warning": ":material/warning:",
+    "error": ":material/error:",
+}
 
 
 def show() -> None:
@@ -78,7 +85,25 @@ def show_base(entry: BaseEntry) -> None:
 
 def show_check(entry: BaseEntry) -> None:
     """Show what checking the base as a whole found."""
-    # The place for the report of a whole-base check; without one there is nothing to show.
+    st.subheader("Does it belong together?", anchor=False)
+    report = base_report.kept_report(catalog.base_folders()[entry.info.name])
+    if report is None or not report.complete:
+        st.caption("It has not been checked as a whole: configuration, weights and tokenizer.")
+        if not st.button("Check it", key="models.check", icon=":material/fact_check:"):
+            return
+        with st.spinner("Checking the base…"):
+            report = read_report(entry.info.name)
+    for finding in report.findings:
+        sentence = widgets.escape_markdown(finding.sentence)
+        st.markdown(f"{CHECK_SIGNS[finding.level]} **{finding.subject.capitalize()}:** {sentence}")
+
+
+def read_report(name: str) -> BaseReport:
+    """Return the report on a base, checked now if none is kept."""
+    heavy_imports.import_all()
+    from peftcore.models import check
+
+    return check.read_report(name)
 
 
 def facts_text(entry: BaseEntry) -> str:

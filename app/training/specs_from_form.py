@@ -182,7 +182,7 @@ def _changed_settings(spec: RunSpec) -> list[tuple[str, Any]]:
     """Settings that are not at their defaults and have no option of their own."""
     try:
         size = presets.find_preset(presets.USUAL, planning.parameters_of_base(spec.base))
-        parts = {part: size.section(part) for part in presets.SECTIONS}
+        parts: dict[str, Any] = {part: size.section(part) for part in presets.SECTIONS}
         defaults = planning.build_spec(spec.base, spec.task, spec.method, **parts)
     except BadInput:  # the base, table or method of an old run is gone: say everything
         defaults = spec.model_copy(update={"settings": {}})

@@ -130,7 +130,8 @@ def make_skippable(model: nn.Module, structure: ModelStructure, touched: FirstTo
     layers: Any = model.get_submodule(path)
     for number in range(touched.layer):
         # By its class and not by a function of its own, so that copies of the model are right, too.
-        layers[number].__class__ = _skippable(type(layers[number]))
+        own_class: Any = type(layers[number])
+        layers[number].__class__ = _skippable(own_class)
         layers[number].peftcore_number = number
     return True
 

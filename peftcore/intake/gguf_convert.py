@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from gguf.constants import GGMLQuantizationType
@@ -277,14 +278,15 @@ def _build_config(conversion: Conversion, tokenizer: PreTrainedTokenizerFast) ->
     """Build the configuration of the model."""
     header, shape = conversion.header, conversion.shape
     architecture = header.get("general.architecture", str)
-    return conversion.family.config(
+    config_class: Any = conversion.family.config  # each takes names of its own
+    return config_class(
         vocab_size=shape.words,
         hidden_size=shape.width,
         intermediate_size=shape.inner,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.key_value_heads,
-        **({"head_dim": shape.head_width} if conversion.family.config is LlamaConfig else {}),
+        **({"head_dim": shape.head_width} if config_class is LlamaConfig else {}),
         max_position_embeddings=_window(conversion),
         rms_norm_eps=header.get(f"{architecture}.attention.layer_norm_rms_epsilon", float),
         rope_parameters={
@@ -319,7 +321,7 @@ def _write_weights(conversion: Conversion, path: Path, report: Callable[[int, in
         for number, (name, target) in enumerate(conversion.targets.items(), 1):
             report(number, total)
             tensor = read_tensor(conversion.header, name, target, dtype)
-            file.write(memoryview(tensor.view(torch.uint8).numpy()).cast("B"))
+            file.write(tensor.view(torch.uint8).numpy().data.cast("B"))
         file.flush()
         os.fsync(file.fileno())
 

@@ -118,7 +118,8 @@ def _special_token(header: GgufHeader, tokens: list[str], field: str) -> str | N
 def build_tokenizer(header: GgufHeader, window: int) -> PreTrainedTokenizerFast:
     """Rebuild the tokenizer of a checked file; `window` is the longest input in tokens."""
     tokens = header.texts("tokenizer.ggml.tokens")
-    pairs = [tuple(text.split(" ", 1)) for text in header.texts("tokenizer.ggml.merges")]
+    halves = (text.partition(" ") for text in header.texts("tokenizer.ggml.merges"))
+    pairs = [(left, right) for left, _, right in halves]
     core = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(tokens)}, merges=pairs))
     split = SPLITS[header.get("tokenizer.ggml.pre", str)]
     core.pre_tokenizer = split.pre_tokenizer()

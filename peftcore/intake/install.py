@@ -10,8 +10,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from peftcore import paths
 from peftcore.errors import BadInput
@@ -79,11 +80,12 @@ class Intake:
             self.done = max(0, self.total - 1)
             self.tell("Checking that it loads and answers")
             malloc.return_freed_memory()  # of the conversion, before the weights are loaded
-            verify(folder, self.known)
+            verify(folder, name, self.known)
             card.write_record(folder, name, origin)
             with file_locks.hold_or_refuse(models_folder / ".lock", "another base is coming in"):
                 refuse_taken_name(name)
                 os.rename(folder, models_folder / name)
+            _keep_report(name)
             self.job.write_status(state="running", done=self.total, of=self.total)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -217,23 +219,26 @@ def run_intake_job(
     return status
 
 
-def verify(folder: Path, known: KnownBase | None = None) -> None:
-    """Load a new base and let it read; BadInput if it does not, or not as it should.
+def _keep_report(name: str) -> None:
+    """Check a base at its place, so that pages show what was found."""
+    from peftcore.models import check  # brings torch
 
-    A known base must split texts and continue prompts as the published model does. Checks of a
-    whole folder belong here, before it is moved to its place.
+    check.read_report(name)
+
+
+def verify(folder: Path, name: str, known: KnownBase | None = None) -> None:
+    """Check a new base as a whole, load it and let it read; BadInput if something is wrong.
+
+    A known base must split texts and continue prompts as the published model does.
     """
     import torch
 
-    from peftcore.models import base_model
+    from peftcore.models import base_model, check
 
+    report = replace(check.check_base(folder), name=name)
+    if not report.usable:
+        raise BadInput(report.reason)
     base = base_model.load(str(folder))
-    words = len(base.tokenizer)
-    if words > len(base.embeddings):
-        raise BadInput(
-            f"the tokenizer has {words:,} tokens and the model embeddings of "
-            f"{len(base.embeddings):,}: they do not belong together"
-        )
     if known is None:
         return
     for text, ids in known.splits.items():
@@ -261,7 +266,8 @@ def _remove_leftovers(models_folder: Path) -> None:
     """Remove what processes left that were killed while they added a base."""
     for folder in models_folder.glob(f"{TEMPORARY}*"):
         owner = IntakeJob.home() / folder.name.removeprefix(TEMPORARY)
-        status = IntakeJob(owner, None).status()
+        request: Any = None  # its own may be gone
+        status = IntakeJob(owner, request).status()
         if not status.busy:
             shutil.rmtree(folder, ignore_errors=True)
 

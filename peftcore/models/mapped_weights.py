@@ -84,6 +84,8 @@ def _kept(folder: Path, suffix: str) -> Path:
 
 def _worth_keeping(folder: Path) -> bool:
     """Return whether a base is large, and stored in other numbers than single precision."""
+    if folder.parent.name.startswith("."):  # it is being made, and will lie elsewhere
+        return False
     files = sorted(folder.glob("*.safetensors"))
     size = sum(path.stat().st_size for path in files)
     # Half precision takes twice as much once it is kept; a disk must not fill up by it.

@@ -14,8 +14,8 @@ import streamlit as st
 
 from app.state import cache, run_catalog
 from app.ui import pickers
-from peftcore.errors import BadInput
 from app.ui.run_styles import shorten_names
+from peftcore.errors import BadInput
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomSite, AtomsJob, AtomsKind, AtomsRequest
 from peftcore.labs.common import cost

@@ -10,8 +10,8 @@ import streamlit as st
 
 from app.state import run_catalog
 from app.ui import pickers
-from peftcore.labs.common import cost
 from app.ui.run_styles import shorten_names
+from peftcore.labs.common import cost
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 

@@ -27,8 +27,8 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models import decoding
 from peftcore.models.batching import JOINER, ExampleBatcher
-from peftcore.models.token_spans import TokenSpans, token_spans
 from peftcore.models.token_names import continues_word, show_token
+from peftcore.models.token_spans import TokenSpans, token_spans
 from peftcore.settings import Settings
 
 if TYPE_CHECKING:

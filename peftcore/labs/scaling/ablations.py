@@ -145,9 +145,11 @@ def transfer_gains(ablation: RunGrid, metric_of: Mapping[str, str]) -> list[Tran
     gains = []
     for source, target in ((c.labels["source"], c.labels["target"]) for c in ablation.cells):
         if source:
-            both = [seed_scores.get(key, {}) for key in (("", target), (source, target))]
-            before, after = (comparison.interval(scores.values()).mean for scores in both)
-            gain = comparison.paired_difference(*both)
+            without, started = (seed_scores.get((name, target), {}) for name in ("", source))
+            before, after = (
+                comparison.interval(scores.values()).mean for scores in (without, started)
+            )
+            gain = comparison.paired_difference(without, started)
             gains.append(TransferGain(source, target, before, after, gain))
     return gains
 
