@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM := false
 # Where it is set, each of the forty processes that tests start would compile the tree anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Two processes: one drives the browser while the other goes through everything else.
-PARALLEL := -n 2 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
 .PHONY: app test check
 

@@ -17,20 +17,24 @@ from support.bases import build_tiny
 collect_ignore = ["additions"]  # files that a test puts into a copy of the tree
 
 
-@pytest.hookimpl(tryfirst=True)  # before groups are read
 def pytest_collection_modifyitems(items):
-    """Browser tests first and in one process, for one server; every other file in one, too.
+    """Browser tests come first; in a single process only this order counts."""
+    items.sort(key=lambda item: item.path.parent.name == "browser", reverse=True)
 
-    Fixtures that a file shares are then made once.  In a single process only the order counts.
+
+def pytest_xdist_make_scheduler(config, log):
+    """Browser tests stay in one process, for one server; every other file in one, too.
+
+    Fixtures that a file shares are then made once.  Groups by marks are lost with pytest 9.
     """
+    from xdist.scheduler import LoadScopeScheduling
 
-    def in_browser(item):
-        return item.path.parent.name == "browser"
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return "browser" if path.startswith("tests/browser/") else path
 
-    items.sort(key=in_browser, reverse=True)
-    for item in items:
-        group = "browser" if in_browser(item) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
