@@ -19,7 +19,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state import heavy_imports
-from app.state.costs import CostEstimator, estimate_process, load_base_model
+from app.state.costs import CostEstimator, load_base_model
 from peftcore import paths
 from peftcore import tasks as task_list
 from peftcore.data.task import Example, Split, Task
@@ -73,7 +73,6 @@ def _import_heavy(delay: float, done: threading.Event) -> None:
         gc.freeze()
     finally:
         done.set()  # if an import failed, the page that needs it says so
-    estimate_process().start()  # it imports them, too, and the Train page should not wait for it
 
 
 def counts_costs() -> bool:
