@@ -180,6 +180,6 @@ def find_architecture(model_type: str, base: str = "") -> Architecture:
         raise BadInput(f"{subject}{unknown_name('model family', model_type, supported)}")
     family = FAMILIES[model_type]
     raise BadInput(
-        f"{subject}models of the family {family.title} ({model_type}) cannot be used, because "
+        f"{subject}the family {family.title} ({model_type}) is not supported, because "
         f"{family.refused}; these families work: {', '.join(supported)}"
     )

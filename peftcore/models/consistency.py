@@ -140,7 +140,9 @@ def _check_special_tokens(model: Any, tokenizer: Any) -> Iterator[Finding]:
     ids = {"end": tokenizer.eos_token_id, "padding": tokenizer.pad_token_id}
     ids |= {"start": tokenizer.bos_token_id}
     if kind == "encoder-decoder":
-        ids["decoder start"] = getattr(model.config, "decoder_start_token_id", None)
+        own = getattr(model.config, "decoder", None)  # T5Gemma begins with that stack's own start
+        start = getattr(model.config, "decoder_start_token_id", None)
+        ids["decoder start"] = getattr(own, "bos_token_id", None) if start is None else start
     needed = {
         "encoder": ("padding",),
         "decoder": ("end",),

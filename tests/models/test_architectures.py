@@ -26,7 +26,7 @@ def test_a_known_family_is_refused_by_name_of_the_base_with_the_reason_and_what_
     with pytest.raises(BadInput) as refused:
         find_architecture("albert", "mine")
     message = str(refused.value)
-    assert message.startswith("base 'mine': models of the family ALBERT (albert) cannot be used, ")
+    assert message.startswith("base 'mine': the family ALBERT (albert) is not supported, ")
     assert message.endswith(", ".join(supported_families()))
 
 

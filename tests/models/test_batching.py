@@ -75,7 +75,7 @@ def test_a_text_of_special_words_holds_no_special_token(tiny, family):
 
 def test_labels_without_a_sign_of_the_vocabulary_cannot_be_written(tiny):
     """Case A09 (google-research/text-to-text-transfer-transformer#390)."""
-    labels = ["yes", "{no}", "No", "so\u00df"]
+    labels = ["yes", "{no}", "so\u00df"]
     assert ExampleBatcher(tiny("t5"), labels).unwritable_labels() == ("{no}", "so\u00df")
     assert ExampleBatcher(tiny("gpt2"), labels).unwritable_labels() == ("{no}", "so\u00df")
     assert ExampleBatcher(tiny("bert"), labels).unwritable_labels() == ()

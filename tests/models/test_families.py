@@ -262,5 +262,5 @@ def test_the_window_begins_behind_the_padding_where_positions_do():
 
 @pytest.mark.parametrize("name", sorted(set(FAMILIES) - set(SUPPORTED)))
 def test_a_family_that_cannot_be_used_is_refused_in_one_sentence(name):
-    with pytest.raises(BadInput, match=r"base 'mine': models of the family .* because .* work: "):
+    with pytest.raises(BadInput, match=r"base 'mine': the family .* because .* work: "):
         find_architecture(name, "mine")
