@@ -19,5 +19,5 @@ def test_the_program_sets_its_threads_before_torch_and_prints_json_alone():
     done = subprocess.run(
         [sys.executable, "-c", lines], cwd=paths.ROOT, env=clean, capture_output=True, check=True
     )
-    assert set(json.loads(done.stdout)) == {"methods", "tasks", "bases"}
+    assert set(json.loads(done.stdout)) == {"methods", "tasks", "bases", "unusable"}
     assert done.stderr.split() == [b"1", b"False"]

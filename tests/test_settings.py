@@ -85,6 +85,8 @@ def test_a_new_setting_of_a_method_leaves_ids_alone_until_it_is_set(method, monk
 
 def test_a_setting_of_a_retired_method_is_part_of_the_id():
     assert plain("lora").model_copy(update={"method": "gone"}).canonical_values()["settings"] == {
+        "first_layer": 0,
+        "last_layer": None,
         "rank": 8,
         "alpha": 16.0,
         "components": ["attention.query", "attention.value", "cross.query", "cross.value"],

@@ -255,7 +255,7 @@ def search_learning_rate(
         raise BadInput("--guided chooses the rates itself; leave --rates out")
     resources.use_data()
     base_spec = spec.build()
-    steps = {"steps": spec.steps} if spec.steps else {}
+    steps = {"steps": spec.steps or min(learning_rate.SEARCH_STEPS, base_spec.training.steps)}
 
     def train(each: RunSpec) -> Any:
         return train_or_load(each, resources.device)

@@ -239,6 +239,12 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> None:
     if not report.usable:
         raise BadInput(report.reason)
     base = base_model.load(str(folder))
+    words = len(base.tokenizer)
+    if words > len(base.embeddings):  # words of a text could have no row
+        raise BadInput(
+            f"the tokenizer has {words:,} tokens and the model embeddings of "
+            f"{len(base.embeddings):,}: they do not belong together"
+        )
     if known is None:
         return
     for text, ids in known.splits.items():

@@ -46,10 +46,9 @@ def learning_rates_around(default: float, factors: Sequence[float] = RATE_FACTOR
 
 
 def search_specs(
-    spec: RunSpec, learning_rates: Sequence[float] | None = None, steps: int | None = None
+    spec: RunSpec, learning_rates: Sequence[float] | None = None, steps: int = SEARCH_STEPS
 ) -> list[RunSpec]:
-    """Build one short run of a spec for each rate, no longer than the spec's own unless asked."""
-    steps = min(SEARCH_STEPS, spec.training.steps) if steps is None else steps
+    """Build one short run of a spec for each rate."""
     rates = learning_rates or [r for r in learning_rates_around(_rate(spec)) if r <= 10]
     evaluate_every = min(spec.training.evaluate_every, max(1, steps // 4))
     short_spec = vary(
@@ -57,7 +56,7 @@ def search_specs(
         {
             "training.steps": steps,
             "training.evaluate_every": evaluate_every,
-            "evaluation.limit": min(ANSWER_LIMIT, spec.evaluation.limit),
+            "evaluation.limit": ANSWER_LIMIT,
         },
     )
     return RunGrid.around(short_spec, axis("training.learning_rate", rates)).specs
@@ -69,7 +68,7 @@ def _rate(spec: RunSpec) -> float:
 
 
 def guided_search(
-    spec: RunSpec, trials: int, train: Callable[[RunSpec], Run], steps: int | None = None
+    spec: RunSpec, trials: int, train: Callable[[RunSpec], Run], steps: int = SEARCH_STEPS
 ) -> list[LearningRateTrial]:
     """Train short runs at rates that optuna's tree-structured estimator proposes.
 

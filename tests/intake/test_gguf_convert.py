@@ -42,7 +42,9 @@ def test_the_layout_is_that_which_the_library_reads(tmp_path):
     for architecture in ("llama", "qwen2"):
         model = tiny_model(architecture, tied=False)
         write_gguf(tmp_path / "m.gguf", model, architecture=architecture, pre="qwen2")
-        theirs = AutoModelForCausalLM.from_pretrained(tmp_path, gguf_file="m.gguf").float()
+        theirs = AutoModelForCausalLM.from_pretrained(
+            tmp_path, gguf_file="m.gguf", dtype=torch.float32
+        )
         assert torch.allclose(logits(theirs), logits(model), atol=1e-4)
 
 
@@ -114,6 +116,6 @@ def test_the_configuration_says_what_the_file_says(llama_file, tmp_path):
     config = base.model.config
     assert (config.num_key_value_heads, config.max_position_embeddings) == (2, 128)
     assert config.tie_word_embeddings
-    assert base.model.generation_config.do_sample is False
+    assert not base.model.generation_config.do_sample
     assert (config.bos_token_id, config.eos_token_id, config.pad_token_id) == (1, 2, 2)
     assert base.tokenizer.chat_template

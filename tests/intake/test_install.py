@@ -109,8 +109,9 @@ def test_a_half_written_base_is_never_listed(llama_file, monkeypatch):
 def test_a_base_whose_tokenizer_is_too_large_is_refused(llama_file, tmp_path):
     install.run_intake_job(job_for(llama_file))
     folder = shutil.copytree(catalog.own_models_folder() / "mine", tmp_path / "wrong")
-    text = (folder / "tokenizer.json").read_text("utf-8").replace('"id": 2,', '"id": 700,')
-    (folder / "tokenizer.json").write_text(text, "utf-8")
+    tokenizer = base_model.load_tokenizer(str(folder))
+    tokenizer.add_tokens([f"word{number}" for number in range(900)])
+    tokenizer.save_pretrained(folder)
     with pytest.raises(BadInput, match="do not belong together"):
         install.run_intake_job(job_for(folder, "wrong"))
     assert contents() == ["mine"]

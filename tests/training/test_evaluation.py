@@ -21,7 +21,7 @@ def asked(tiny):
 
 def test_texts_are_halved_where_memory_runs_out(asked, monkeypatch):
     whole = evaluation.answer_examples(*asked)
-    write, sizes = evaluation._texts, []
+    write, sizes = evaluation.answer_rows, []
 
     def with_little_memory(adapted, task, rows, *given):
         sizes.append(len(rows))
@@ -29,7 +29,7 @@ def test_texts_are_halved_where_memory_runs_out(asked, monkeypatch):
             raise torch.OutOfMemoryError
         return write(adapted, task, rows, *given)
 
-    monkeypatch.setattr(evaluation, "_texts", with_little_memory)
+    monkeypatch.setattr(evaluation, "answer_rows", with_little_memory)
     assert evaluation.answer_examples(*asked) == whole
     assert max(sizes) == 12
     assert sum(size for size in sizes if size <= 4) == 12
@@ -39,6 +39,6 @@ def test_memory_that_is_too_small_for_one_text_is_an_error(asked, monkeypatch):
     def never(*given):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(evaluation, "_texts", never)
+    monkeypatch.setattr(evaluation, "answer_rows", never)
     with pytest.raises(torch.OutOfMemoryError):
         evaluation.answer_examples(*asked)

@@ -26,8 +26,8 @@ def test_mean_line_band_and_one_thin_line_per_seed():
     *thin, band, mean = figure.data
     assert [list(line.y) for line in thin] == [[1, 2], [3, 4]]
     assert list(mean.y) == [2, 3]
-    # two values 1 apart from their mean: sd sqrt(2), se 1, t(0.975, 1) = 12.7062
-    assert list(band.y) == pytest.approx([14.7062, 15.7062, -9.7062, -10.7062], abs=1e-4)
+    # two values 1 apart from their mean: sd sqrt(2), se 1, t(0.975, 1) = 12.7062; no loss below 0
+    assert list(band.y) == pytest.approx([14.7062, 15.7062, 0.0, 0.0], abs=1e-4)
     assert list(band.x) == [10, 20, 20, 10]
     assert figure.layout.title.text == "Validation loss, 2 seeds"
     assert figure.layout.xaxis.title.text == "Optimiser step"

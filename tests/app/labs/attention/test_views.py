@@ -153,7 +153,7 @@ def test_a_deep_model_shows_a_map_of_all_heads_then_a_layer_then_the_head(deep):
     most = "largest in layer {} head {}".format(*numbers)  # it opens where most changed
     assert most in page.get("plotly_chart")[0].proto.alt
     page.number_input(key="attention.layer").set_value(2).run()
-    assert page.query_params["attention.layer"] == ["2"]
+    assert page.query_params["attention.layer"] in ("2", ["2"])
     layer, head = charts(sound(page))[1:]
     assert layer["layout"]["yaxis"]["ticktext"] == ["2"]
     assert head["layout"]["title"]["text"].startswith("Layer 2, ")

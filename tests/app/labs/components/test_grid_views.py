@@ -56,4 +56,5 @@ def test_layers_take_the_map_apart():
     page.run()
     _, layers = charts(sound(page))
     assert [trace["name"] for trace in layers["data"]] == ["Only this layer", "All but this layer"]
-    assert layers["layout"]["xaxis"]["ticktext"] == ["Encoder 1", "Encoder 2"]
+    assert layers["layout"]["xaxis"]["ticktext"] == ["1", "2"]
+    assert layers["layout"]["xaxis"]["title"]["text"] == "Layer of the encoder"
