@@ -111,10 +111,12 @@ def facts_text(entry: BaseEntry) -> str:
     info = entry.info
     million = info.parameter_count >= 1e5
     count = f"{info.parameter_count / 1e6:,.1f} million" if million else f"{info.parameter_count:,}"
+    fewer = entry.key_value_heads != entry.heads
+    shared = f" on {entry.key_value_heads} key-value heads" if fewer else ""
     facts = [
         f"{info.kind.capitalize()} of the family {info.family}",
         f"{count} parameters",
-        f"{entry.heads_text} layers × heads",
+        f"{info.layers} layers × {entry.heads} heads{shared}",
         f"width {info.width:,}",
         f"context {info.window:,} tokens" if info.window else "no limit of length",
         f"{widgets.format_bytes(entry.disk_bytes)} on disk",
