@@ -10,7 +10,7 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import learning_rate
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 DEFAULT_METHODS = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
 

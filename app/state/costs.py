@@ -21,7 +21,7 @@ from peftcore.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.training.estimate import Estimate
+    from peftcore.training.planning import Estimate
 
 MAX_KEPT = 256
 WANTED_SECONDS = 10.0  # after the last question of a page, which asks every two seconds

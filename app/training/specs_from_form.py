@@ -19,7 +19,7 @@ from peftcore.training import planning, presets
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
-    from peftcore.training.estimate import Estimate
+    from peftcore.training.planning import Estimate
 
 
 LONG_SECONDS = 20 * 60  # of all runs, from which the page says what to cut

@@ -28,7 +28,7 @@ from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
-    from peftcore.training.estimate import Estimate
+    from peftcore.training.planning import Estimate
 
 VARY_NOTHING = "nothing"
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for

@@ -12,7 +12,7 @@ import typer
 from peftcore.analysis.comparison import interval
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.labs.atoms import interventions, request
+from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.metrics.scores import metric_range
 from peftcore.system import printing
@@ -139,6 +139,8 @@ def combine_atoms(
 ) -> None:
     """Use two runs' atoms at once: scores on both tasks, or with --text the answers."""
     if text:
+        from peftcore.labs.atoms import interventions  # brings torch
+
         resources.use_data()
         both = options.parse_shares(shares)
         answers = interventions.answers_with_joined_atoms(runs, text, both)
@@ -165,6 +167,8 @@ def remove_atoms(
     as_json: printing.AsJson = False,
 ) -> None:
     """Answer a text with some atoms of a run removed or scaled, and with all of them."""
+    from peftcore.labs.atoms import interventions  # brings torch
+
     answers = interventions.answers_with_changed_atoms(run, seed, atom, gain, text)
     _print_answers(answers, as_json)
 

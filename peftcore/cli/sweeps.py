@@ -29,7 +29,7 @@ from peftcore.sweeps.spec import EngineChoice, Sweep, SweepJob
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.training import planning
-from peftcore.training.estimate import Estimate, estimate_cost
+from peftcore.training.planning import Estimate
 
 sweep = typer.Typer(cls=DefaultGroup)
 app.add_typer(
@@ -115,6 +115,8 @@ def preview_sweep(
     trainer = ShardTrainer(device)
 
     def cost(spec: RunSpec) -> Estimate | BadInput:
+        from peftcore.training.estimate import estimate_cost  # brings torch
+
         try:
             base = trainer.base_model(spec.base)
             planning.check_spec(spec, base)

@@ -327,7 +327,7 @@ def _write_weights(conversion: Conversion, path: Path, report: Callable[[int, in
 
 
 def read_tensor(header: GgufHeader, name: str, target: TargetTensor, dtype: torch.dtype) -> Tensor:
-    """Return a tensor of the file as the model has it, of the target's shape."""
+    """Return a tensor of the file as the model has it, (rows, columns) or (n,)."""
     tensor = header.tensors[name]
     numbers = torch.cat(list(_read_chunks(header, tensor, dtype))).reshape(target.shape)
     if not bool(torch.isfinite(numbers).all()):
@@ -346,7 +346,7 @@ def _read_chunks(header: GgufHeader, tensor: GgufTensor, dtype: torch.dtype) -> 
 
 
 def separate_halves(matrix: Tensor, heads: int) -> Tensor:
-    """Undo the interleaving of rotary dimensions of a matrix (heads · 2 · half, columns).
+    """Undo the interleaving of rotary dimensions of a matrix (rows, columns).
 
     In the file dimension i of the first half is followed by dimension i of the second.
     """

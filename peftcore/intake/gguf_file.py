@@ -222,7 +222,7 @@ def refuse_unreadable_types(header: GgufHeader) -> None:
 
 
 def read_rows(header: GgufHeader, tensor: GgufTensor, first: int, last: int) -> np.ndarray:
-    """Return rows first to last - 1 of a tensor in single precision, (last - first, columns)."""
+    """Return rows first to last - 1 of a tensor in single precision, (rows, columns)."""
     with header.path.open("rb") as file:
         file.seek(tensor.offset + first * tensor.row_bytes)
         stored = file.read((last - first) * tensor.row_bytes)

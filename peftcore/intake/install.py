@@ -21,8 +21,9 @@ from peftcore.intake.card import Origin
 from peftcore.intake.known_bases import KNOWN_BASES, KnownBase
 from peftcore.intake.places import find_incoming, is_removable, refuse_taken_name
 from peftcore.intake.request import IntakeJob
-from peftcore.models import catalog
+from peftcore.models import base_report, catalog
 from peftcore.models.architectures import find_architecture
+from peftcore.models.base_report import BaseReport
 from peftcore.runs.store import RunStore
 from peftcore.system import atomic_files, file_locks, malloc, safetensors_files
 from peftcore.system.job_folder import JobStatus
@@ -80,12 +81,12 @@ class Intake:
             self.done = max(0, self.total - 1)
             self.tell("Checking that it loads and answers")
             malloc.return_freed_memory()  # of the conversion, before the weights are loaded
-            verify(folder, name, self.known)
+            report = verify(folder, name, self.known)
             card.write_record(folder, name, origin)
             with file_locks.hold_or_refuse(models_folder / ".lock", "another base is coming in"):
                 refuse_taken_name(name)
                 os.rename(folder, models_folder / name)
-            _keep_report(name)
+            base_report.keep_report(models_folder / name, report)  # so that pages show it
             self.job.write_status(state="running", done=self.total, of=self.total)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -219,17 +220,11 @@ def run_intake_job(
     return status
 
 
-def _keep_report(name: str) -> None:
-    """Check a base at its place, so that pages show what was found."""
-    from peftcore.models import check  # brings torch
-
-    check.read_report(name)
-
-
-def verify(folder: Path, name: str, known: KnownBase | None = None) -> None:
+def verify(folder: Path, name: str, known: KnownBase | None = None) -> BaseReport:
     """Check a new base as a whole, load it and let it read; BadInput if something is wrong.
 
-    A known base must split texts and continue prompts as the published model does.
+    A known base must split texts and continue prompts as the published model does. Returns the
+    report of the check.
     """
     import torch
 
@@ -246,7 +241,7 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> None:
             f"{len(base.embeddings):,}: they do not belong together"
         )
     if known is None:
-        return
+        return report
     for text, ids in known.splits.items():
         if tuple(base.tokenizer(text)["input_ids"]) != ids:
             raise BadInput(f"the tokenizer of {known.name} splits {text!r} in another way")
@@ -256,6 +251,7 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> None:
             logits = base.model(input_ids=torch.tensor([[*ids, *following[:-1]]])).logits[0]
         if tuple(logits[len(ids) - 1 :].argmax(-1).tolist()) != following:
             raise BadInput(f"the converted {known.name} does not continue {prompt!r} as it should")
+    return report
 
 
 def require_space(folder: Path, needed: int) -> None:

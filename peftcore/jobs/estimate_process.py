@@ -26,10 +26,12 @@ import psutil
 
 from peftcore import paths
 from peftcore.errors import BadInput
+from peftcore.jobs.worker import resolve_device
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.spec import RunSpec
 from peftcore.system import malloc, processes
-from peftcore.training.estimate import Estimate, estimate_cost
+from peftcore.training import planning
+from peftcore.training.planning import Estimate
 
 IDLE_SECONDS = 60.0  # without a request, after which the base is let go
 END_SECONDS = 900.0  # without a request, after which the process ends
@@ -168,16 +170,15 @@ class EstimateServer:
             }
 
     def _estimate(self, spec: RunSpec) -> Estimate:
-        from peftcore.jobs.worker import resolve_device
-        from peftcore.training import planning
+        from peftcore.training import estimate  # brings torch
 
         began = time.perf_counter()
         base = self._bases.get(spec.base, resolve_device("auto"))
         self._load_seconds.setdefault(spec.base, time.perf_counter() - began)
         planning.check_spec(spec, base)
-        estimate = estimate_cost(spec, base, load_seconds=self._load_seconds[spec.base])
+        cost = estimate.estimate_cost(spec, base, load_seconds=self._load_seconds[spec.base])
         malloc.return_freed_memory()
-        return estimate
+        return cost
 
     def forget(self) -> None:
         """Let the bases go."""
@@ -225,8 +226,7 @@ def main() -> None:
     limit_memory()
     import torch  # noqa: F401  (here, so that the first request need not wait for it)
 
-    import peftcore.models.base_model
-    import peftcore.training.trainer  # noqa: F401
+    import peftcore.training.estimate  # noqa: F401
 
     def write(answer: str) -> None:
         """Write one answer as a line."""

@@ -39,7 +39,7 @@ from peftcore.models import (
     plain_text,
 )
 from peftcore.models.architectures import ModelKind, find_architecture
-from peftcore.models.base_report import BaseReport, Finding
+from peftcore.models.base_report import BaseFinding, BaseReport
 from peftcore.models.structure import ModelStructure, analyze
 
 logging.disable_progress_bar()
@@ -224,7 +224,7 @@ def _empty_model(source: str) -> Any:
     return model
 
 
-def _refuse_errors(name: str, source: str, findings: Iterable[Finding]) -> None:
+def _refuse_errors(name: str, source: str, findings: Iterable[BaseFinding]) -> None:
     """Raise BadInput with the first error, and keep it so that lists leave the base out."""
     report = BaseReport(name, tuple(findings), complete=False)
     if report.usable:

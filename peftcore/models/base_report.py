@@ -33,7 +33,7 @@ TOKENIZER_FILES = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class BaseFinding:
     """One thing that was looked at, in one sentence."""
 
     subject: Subject
@@ -46,7 +46,7 @@ class BaseReport:
     """Findings on a base's folder; `complete` once all of it was looked at."""
 
     name: str  # of the folder
-    findings: tuple[Finding, ...]
+    findings: tuple[BaseFinding, ...]
     complete: bool = True
 
     @property
@@ -86,7 +86,7 @@ def glance(folder: Path) -> BaseReport:
         key = folder_key(folder)
     except OSError as error:
         sentence = f"the folder cannot be read ({error.strerror})"
-        return BaseReport(folder.name, (Finding("config", "error", sentence),), complete=False)
+        return BaseReport(folder.name, (BaseFinding("config", "error", sentence),), complete=False)
     return kept_report(folder, key) or _look_once(folder, key)
 
 
@@ -102,14 +102,14 @@ def look(folder: Path) -> BaseReport:
     try:
         _check_config(folder)
     except BadInput as error:
-        findings.append(Finding("config", "error", str(error)))
+        findings.append(BaseFinding("config", "error", str(error)))
     try:
         check_files(folder)
     except BadInput as error:
-        findings.append(Finding("weights", "error", str(error)))
+        findings.append(BaseFinding("weights", "error", str(error)))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         sentence = "it has no tokenizer: save the tokenizer into the same folder"
-        findings.append(Finding("tokenizer", "error", sentence))
+        findings.append(BaseFinding("tokenizer", "error", sentence))
     return BaseReport(folder.name, tuple(findings), complete=False)
 
 
@@ -196,5 +196,5 @@ def kept_report(folder: Path, key: str | None = None) -> BaseReport | None:
         return None
     if stored.get("key") != (key or folder_key(folder)):
         return None
-    findings = tuple(Finding(**finding) for finding in stored["findings"])
+    findings = tuple(BaseFinding(**finding) for finding in stored["findings"])
     return BaseReport(stored["name"], findings, stored["complete"])

@@ -14,7 +14,7 @@ from typing import Any
 
 from peftcore.models import base_model, base_report, catalog, consistency, decoding
 from peftcore.models.architectures import find_architecture
-from peftcore.models.base_report import BaseReport, Finding, Subject
+from peftcore.models.base_report import BaseFinding, BaseReport, Subject
 
 
 def read_report(name: str) -> BaseReport:
@@ -25,7 +25,7 @@ def read_report(name: str) -> BaseReport:
     located = catalog.unusable_folder(name) or catalog.locate_base(name)
     if isinstance(located, str):
         sentence = "it lies on the hub; it is checked when it is loaded"
-        return BaseReport(name, (Finding("config", "warning", sentence),), complete=False)
+        return BaseReport(name, (BaseFinding("config", "warning", sentence),), complete=False)
     kept = base_report.kept_report(located)
     if kept is None or not kept.complete:
         kept = check_base(located)
@@ -67,19 +67,19 @@ def check_base(folder: Path) -> BaseReport:
 
 def _unusable(folder: Path, subject: Subject, sentence: str) -> BaseReport:
     """Return the report on a folder with which nothing further can be done."""
-    return BaseReport(folder.name, (Finding(subject, "error", sentence),))
+    return BaseReport(folder.name, (BaseFinding(subject, "error", sentence),))
 
 
-def _describe_config(model: Any) -> Iterator[Finding]:
+def _describe_config(model: Any) -> Iterator[BaseFinding]:
     """Say which family and kind it is."""
     kind = find_architecture(model.config.model_type).kind
-    yield Finding("config", "ok", f"family {model.config.model_type}, {kind}")
+    yield BaseFinding("config", "ok", f"family {model.config.model_type}, {kind}")
     if getattr(model.config, "auto_map", None):
         sentence = "the folder brings code of its own, which is never run; the library's is used"
-        yield Finding("config", "warning", sentence)
+        yield BaseFinding("config", "warning", sentence)
 
 
-def _check_generation(model: Any) -> Iterator[Finding]:
+def _check_generation(model: Any) -> Iterator[BaseFinding]:
     """Say which of the base's own generation settings are not used."""
     if getattr(model, "generation_config", None) is None:
         return
@@ -89,6 +89,6 @@ def _check_generation(model: Any) -> Iterator[Finding]:
             f"{name} {json.dumps(value, default=str)}" for name, value in set_aside.items()
         )
         sentence = f"answers here are greedy; settings of its own that are not used: {listed[:300]}"
-        yield Finding("generation", "warning", sentence)
+        yield BaseFinding("generation", "warning", sentence)
     else:
-        yield Finding("generation", "ok", "answers are greedy, and it asks for nothing else")
+        yield BaseFinding("generation", "ok", "answers are greedy, and it asks for nothing else")

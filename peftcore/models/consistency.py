@@ -11,31 +11,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from peftcore.models.architectures import ModelKind, find_architecture
-from peftcore.models.base_report import Finding
+from peftcore.models.base_report import BaseFinding
 from peftcore.models.positions import usable_window
 
 # Tensors that nothing here reads, or that the library computes anew.
 UNREAD = re.compile(r"(^|\.)(pooler\.|position_ids$|inv_freq$|masked_bias$)")
 
 
-def check_weights(model: Any, loading_info: Mapping[str, Any]) -> Iterator[Finding]:
+def check_weights(model: Any, loading_info: Mapping[str, Any]) -> Iterator[BaseFinding]:
     """Compare a model's weights with its files, from the library's report of loading them.
 
     Missing tensors would be random, those of further layers or of biases would be left out without
     a word. What no method reads may be missing (a pooler), and heads for other uses may be there.
     """
     if problem := _weight_problem(model, loading_info):
-        yield Finding("weights", "error", problem)
+        yield BaseFinding("weights", "error", problem)
         return
     count = sum(parameter.numel() for parameter in model.parameters())
     head = model.get_output_embeddings()
     tied = head is not None and head.weight is model.get_input_embeddings().weight
     of_head = "" if head is None else f", the head {'tied' if tied else 'of its own'}"
-    yield Finding("weights", "ok", f"{count:,} numbers, none missing{of_head}")
+    yield BaseFinding("weights", "ok", f"{count:,} numbers, none missing{of_head}")
     surplus = sorted(name for name in loading_info["unexpected_keys"] if not UNREAD.search(name))
     if surplus:
         sentence = f"{_count(surplus, 'tensor')} for other uses, not read: {_listed(surplus)}"
-        yield Finding("weights", "ok", sentence)
+        yield BaseFinding("weights", "ok", sentence)
 
 
 def _weight_problem(model: Any, loading_info: Mapping[str, Any]) -> str:
@@ -98,13 +98,13 @@ def _listed(items: Sequence[str], most: int = 4) -> str:
     return ", ".join(items[:most]) + more
 
 
-def check_tokenizer(model: Any, tokenizer: Any) -> Iterator[Finding]:
+def check_tokenizer(model: Any, tokenizer: Any) -> Iterator[BaseFinding]:
     """Compare a tokenizer and its special tokens with the model that reads its ids."""
     yield from _check_vocabulary(model, tokenizer)
     yield from _check_special_tokens(model, tokenizer)
 
 
-def _check_vocabulary(model: Any, tokenizer: Any) -> Iterator[Finding]:
+def _check_vocabulary(model: Any, tokenizer: Any) -> Iterator[BaseFinding]:
     """Compare the tokenizer's ids with the rows of the embedding."""
     rows, ids = len(model.get_input_embeddings().weight), tokenizer.get_vocab()
     beyond = sorted((token for token, i in ids.items() if i >= rows), key=ids.__getitem__)
@@ -114,24 +114,24 @@ def _check_vocabulary(model: Any, tokenizer: Any) -> Iterator[Finding]:
             f"its tokenizer knows {len(ids):,} tokens and the embedding has {rows:,} rows: they "
             "belong to different models"
         )
-        yield Finding("tokenizer", "error", sentence)
+        yield BaseFinding("tokenizer", "error", sentence)
         return
-    yield Finding("tokenizer", "ok", f"{len(ids):,} tokens for {rows:,} rows of the embedding")
+    yield BaseFinding("tokenizer", "ok", f"{len(ids):,} tokens for {rows:,} rows of the embedding")
     if beyond:
         sentence = (
             f"{len(beyond)} added tokens have no row in the embedding and must not be used: "
             f"{', '.join(map(repr, beyond[:5]))}"
         )
-        yield Finding("tokenizer", "warning", sentence)
+        yield BaseFinding("tokenizer", "warning", sentence)
     elif len(ids) < 0.8 * rows:
         sentence = (
             f"{rows - len(ids):,} of {rows:,} rows of the embedding have no token: check that the "
             "tokenizer is this model's"
         )
-        yield Finding("tokenizer", "warning", sentence)
+        yield BaseFinding("tokenizer", "warning", sentence)
 
 
-def _check_special_tokens(model: Any, tokenizer: Any) -> Iterator[Finding]:
+def _check_special_tokens(model: Any, tokenizer: Any) -> Iterator[BaseFinding]:
     """Check that the tokens a base of this kind needs exist and have a row."""
     kind, rows = (
         find_architecture(model.config.model_type).kind,
@@ -157,14 +157,14 @@ def _check_special_tokens(model: Any, tokenizer: Any) -> Iterator[Finding]:
         if i is not None and not 0 <= i < rows
     ]
     for sentence in errors:
-        yield Finding("special tokens", "error", sentence)
+        yield BaseFinding("special tokens", "error", sentence)
     if not errors:
         named = ", ".join(f"{name} {i}" for name, i in ids.items() if i is not None)
-        yield Finding("special tokens", "ok", f"ids: {named}")
+        yield BaseFinding("special tokens", "ok", f"ids: {named}")
     yield from _differing_tokens(model, tokenizer, kind)
 
 
-def _differing_tokens(model: Any, tokenizer: Any, kind: ModelKind) -> Iterator[Finding]:
+def _differing_tokens(model: Any, tokenizer: Any, kind: ModelKind) -> Iterator[BaseFinding]:
     """Warn where config and tokenizer name different tokens and it matters."""
     ids = {"end": tokenizer.eos_token_id}
     padding = getattr(model.config, "pad_token_id", None)
@@ -174,22 +174,22 @@ def _differing_tokens(model: Any, tokenizer: Any, kind: ModelKind) -> Iterator[F
             f"config.json pads with {padding}, the tokenizer with {tokenizer.pad_token_id}: "
             "positions are counted by the former"
         )
-        yield Finding("special tokens", "warning", sentence)
+        yield BaseFinding("special tokens", "warning", sentence)
     own = getattr(model.config, "eos_token_id", None)
     ends = own if isinstance(own, list) else [own]
     if kind != "encoder" and own is not None and ids["end"] not in (None, *ends):
         sentence = (
             f"config.json ends texts with {own}, the tokenizer with {ids['end']}: the latter counts"
         )
-        yield Finding("special tokens", "warning", sentence)
+        yield BaseFinding("special tokens", "warning", sentence)
 
 
-def check_positions(model: Any) -> Iterator[Finding]:
+def check_positions(model: Any) -> Iterator[BaseFinding]:
     """Say how long a text may be."""
     architecture = find_architecture(model.config.model_type)
     window = usable_window(architecture, model.config.to_dict())
     if window is not None and window < 1:
-        yield Finding("positions", "error", f"no text fits: {window} positions are left")
+        yield BaseFinding("positions", "error", f"no text fits: {window} positions are left")
         return
     limit = "no limit to the length of a text" if window is None else f"texts of {window:,} tokens"
-    yield Finding("positions", "ok", limit)
+    yield BaseFinding("positions", "ok", limit)

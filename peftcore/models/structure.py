@@ -124,7 +124,7 @@ class Weight:
         return self.name if self.columns is None else f"{min(self.components)}:{self.name}"
 
     def add_to(self, parameter: Tensor, change: Tensor) -> None:
-        """Add a change in the weight's shape to its share of the whole parameter, in place."""
+        """Add a change in the weight's shape (i, o) to its share of a parameter, in place."""
         if self.columns is None:
             parameter.add_(change)
             return

@@ -10,7 +10,7 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.spec import spec_label
 from peftcore.sweeps.status import CellState
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 
 @dataclass(frozen=True)

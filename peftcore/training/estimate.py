@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+import torch
 
 from peftcore import tasks
 from peftcore.data.task import Episode, Example
-from peftcore.training import planning
-
-if TYPE_CHECKING:
-    from peftcore.models.base_model import BaseModel
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.runs.spec import RunSpec
-    from peftcore.training.trainer import Trainer
+from peftcore.models.base_model import BaseModel
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.spec import RunSpec
+from peftcore.system import thread_pool
+from peftcore.training import batch_budget, evaluation, planning
+from peftcore.training.planning import Estimate
+from peftcore.training.trainer import Trainer, step_examples
 
 Clock = Callable[[], float]  # seconds
 TRIAL_WORK = 1.5e10  # numbers of the base times tokens that a trial step may read: about a second
@@ -35,20 +36,6 @@ WRITTEN_BYTES_PER_SECOND = 3e8  # of checkpoints
 PROCESS_BYTES = 500e6
 NUMBERS_PER_TOKEN = 26  # kept for the backward pass per layer and feature of the width
 LOGIT_COPIES = 4  # logits, in single precision, their softmax, and the gradient
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The expected cost of a run."""
-
-    trainable: int  # by one seed, all its vertices and its head
-    total: int  # of the base, and of one head where there is one
-    percent: float
-    seconds: float | None  # of training and answering; None: nothing to go by yet
-    memory_bytes: int
-    basis: str  # what the time was estimated from, in words
-    parts: dict[str, float] = field(default_factory=dict)  # seconds of each part of the run
-    start_seconds: float = 0.0  # before the first step: what a worker that is not warm loads
 
 
 def estimate_cost(
@@ -97,11 +84,6 @@ def count_memory(spec: RunSpec, base: BaseModel, batcher: ExampleBatcher, state_
 
     state_bytes: of all tensors of all seeds, which AdamW, gradients, and best values hold again.
     """
-    import torch
-
-    from peftcore.system import thread_pool
-    from peftcore.training import batch_budget
-
     if torch.cuda.is_available() and base.device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     t, structure = spec.training, base.structure
@@ -135,9 +117,6 @@ class _Trial:
 
     def __init__(self, spec: RunSpec, base: BaseModel, clock: Clock) -> None:
         """Take the run, its base, and the clock that trials are timed with."""
-        from peftcore.models.batching import ExampleBatcher
-        from peftcore.system import thread_pool
-
         self.spec, self.base, self.clock = spec, base, clock
         self.task = tasks.find_task(spec.task)
         self.extra_tokens = planning.prompt_length(spec, base)
@@ -174,9 +153,6 @@ class _Trial:
 
     def build_trainer(self) -> Trainer:
         """Build the training loop of the trial."""
-        from peftcore.training import batch_budget
-        from peftcore.training.trainer import Trainer
-
         t = self.spec.training
         spec = self.spec.model_copy(
             update={
@@ -204,8 +180,6 @@ class _Trial:
 
     def training_seconds(self, trainer: Trainer) -> float:
         """Take trial steps, and return the time of all steps of the run."""
-        from peftcore.training.trainer import step_examples
-
         t, seed = self.spec.training, self.spec.population.first_seed
         trainer.train_step()  # pays for warming up
         trainer.step = 0  # the same examples again: a state that is kept of each is there now
@@ -223,8 +197,6 @@ class _Trial:
 
     def validation_seconds(self, trainer: Trainer) -> float:
         """Evaluate a part of dev, and return the time of one evaluation of all of it."""
-        import torch
-
         t = self.spec.training
         copies = t.copies if trainer.adapted.vertices > 1 and t.validation == "stochastic" else 0
         active, copy = trainer.active_seeds, 0 if copies else None
@@ -241,9 +213,6 @@ class _Trial:
 
     def answering_seconds(self, trainer: Trainer) -> float:
         """Answer a few rows for a few tokens, and return the time of all answers of the run."""
-        from peftcore.system import thread_pool
-        from peftcore.training import batch_budget, evaluation
-
         options, seeds = self.spec.evaluation, self.spec.population.seeds
         rows = evaluation.examples_to_answer(self.task, options)
         budget = batch_budget.token_budget(self.base) // options.beams
@@ -265,10 +234,6 @@ class _Trial:
 
     def _time_answers(self, trainer: Trainer, rows: Sequence[Example]) -> AnswerTimes:
         """Let the seeds of the trial begin to answer these rows."""
-        import torch
-
-        from peftcore.training import evaluation
-
         marks = [self.clock()]
 
         def mark_token(ids: torch.Tensor, _: object, **__: object) -> torch.Tensor:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The expected cost of a run."""
+
+    trainable: int  # by one seed, all its vertices and its head
+    total: int  # of the base, and of one head where there is one
+    percent: float
+    seconds: float | None  # of training and answering; None: nothing to go by yet
+    memory_bytes: int
+    basis: str  # what the time was estimated from, in words
+    parts: dict[str, float] = field(default_factory=dict)  # seconds of each part of the run
+    start_seconds: float = 0.0  # before the first step: what a worker that is not warm loads
 
 
 def build_spec(

@@ -10,6 +10,7 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models import decoding
 from peftcore.runs.store import Run
+from peftcore.training import planning
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -33,7 +34,7 @@ def answer_texts(
     import torch
 
     from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import evaluation, planning
+    from peftcore.training import evaluation
 
     base, task = adapted.base, tasks.find_task(run.spec.task)
     seeds = run.spec.population.seeds

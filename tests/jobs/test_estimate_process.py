@@ -18,6 +18,7 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs import estimate_process
 from peftcore.jobs.estimate_process import EstimateProcess, EstimateServer, NotWanted
+from peftcore.training import estimate
 from peftcore.training.planning import build_spec
 
 ESTIMATE = {
@@ -111,7 +112,7 @@ def test_the_server_answers_with_an_estimate_or_what_is_wrong(base, monkeypatch)
     def fail(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: not enough memory")
 
-    monkeypatch.setattr(estimate_process, "estimate_cost", fail)
+    monkeypatch.setattr(estimate, "estimate_cost", fail)
     assert "more memory" in ask(spec())["problem"]
 
 

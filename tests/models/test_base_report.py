@@ -4,7 +4,7 @@ import pytest
 from support.base_folders import edit_json, split_into_shards, write_base
 
 from peftcore.models import base_report
-from peftcore.models.base_report import BaseReport, Finding
+from peftcore.models.base_report import BaseFinding, BaseReport
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_pickles_cut_files_and_a_missing_tokenizer_are_named(folder):
 
 
 def test_a_kept_report_holds_until_a_file_of_the_folder_changes(folder):
-    report = BaseReport("mine", (Finding("weights", "error", "too heavy"),))
+    report = BaseReport("mine", (BaseFinding("weights", "error", "too heavy"),))
     base_report.keep_report(folder, report)
     assert base_report.kept_report(folder) == report
     assert base_report.glance(folder).reason == "mine cannot be used: too heavy"

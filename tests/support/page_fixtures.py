@@ -9,7 +9,7 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs.estimate_process import EstimateProcess, EstimateServer
 from peftcore.runs.store import RunStore
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 
 @pytest.fixture(autouse=True)

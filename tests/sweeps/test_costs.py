@@ -8,7 +8,7 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import costs
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.spec import Sweep
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 pytestmark = pytest.mark.usefixtures("mine")
 

@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef
-from peftcore.labs.atoms import request
+from peftcore.labs.atoms import dictionary, request
+from peftcore.labs.atoms.dictionary import AtomDictionary
+from peftcore.models.base_model import BaseModel, load
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import Run, RunStore
+from peftcore.training import planning, predict
+from peftcore.training.checkpoint import load_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from peftcore.analysis.sparsity import Array
-    from peftcore.labs.atoms.dictionary import AtomDictionary
-    from peftcore.models.base_model import BaseModel
 
 ALL_ATOMS, NO_ATOMS = "all atoms", "no atoms (the base)"
 
 
 def load_atoms(run: Run, base: BaseModel | None = None) -> AtomDictionary:
     """Load the atoms of a run, with its base unless that is passed in."""
-    from peftcore.labs.atoms.dictionary import AtomDictionary
-    from peftcore.models.base_model import load
-    from peftcore.training.checkpoint import load_adapter
-
     return AtomDictionary(load_adapter(run, base or load(run.spec.base)))
 
 
@@ -68,10 +68,6 @@ def answers_at_gains(
     """Answer texts by one seed at each row of gains (p, a): p lists of answers."""
     import torch
 
-    from peftcore import tasks
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import planning, predict
-
     task = tasks.find_task(run.spec.task)
     batcher = ExampleBatcher(
         atom_dict.base, task.labels, planning.prompt_length(run.spec, atom_dict.base)
@@ -89,8 +85,6 @@ def answers_with_joined_atoms(
     loaded: Sequence[AtomDictionary] = (),
 ) -> dict[str, str]:
     """Answer a text with two runs' atoms at these shares, with each alone, and with none."""
-    from peftcore.labs.atoms import dictionary
-
     if len(run_names) != 2:
         raise BadInput(f"two runs are combined, as RUN or RUN/SEED; got {len(run_names)}")
     adapter_refs = [AdapterRef.parse(name) for name in run_names]
@@ -144,11 +138,6 @@ def codes_of_answer(run: Run, atom_dict: AtomDictionary, seed: int, text: str) -
 
     import numpy as np
     import torch
-
-    from peftcore import tasks
-    from peftcore.labs.atoms import dictionary
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import predict
 
     if not 0 <= seed < atom_dict.seeds:
         raise BadInput(f"seed must lie in [0, {atom_dict.seeds - 1}]; got {seed}")

@@ -11,7 +11,7 @@ from app.state.costs import CostEstimator
 from peftcore.errors import BadInput
 from peftcore.jobs.estimate_process import NotWanted
 from peftcore.runs.spec import RunSpec
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 
 def spec(shots: int) -> RunSpec:

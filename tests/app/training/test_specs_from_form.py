@@ -14,7 +14,7 @@ from peftcore.adapters.base import METHODS
 from peftcore.cli import options
 from peftcore.errors import BadInput
 from peftcore.training import planning, presets
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 
 @pytest.fixture(autouse=True)

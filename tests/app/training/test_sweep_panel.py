@@ -12,7 +12,7 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.spec import Sweep, SweepJob
-from peftcore.training.estimate import Estimate
+from peftcore.training.planning import Estimate
 
 
 @pytest.fixture(autouse=True)
