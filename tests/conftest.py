@@ -10,9 +10,16 @@ os.environ.setdefault("PEFTCORE_THREADS", "1")  # the suite runs in two processe
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import hypothesis
 import pytest
 from support.at_once import at_once  # noqa: F401
 from support.bases import build_tiny
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 collect_ignore = ["additions"]  # files that a test puts into a copy of the tree
 

@@ -91,6 +91,7 @@ def pill(here, name, wanted):
     button = here.page.get_by_test_id("stButtonGroup").get_by_role("button", name=name, exact=True)
     if (button.get_attribute("aria-pressed") == "true") != wanted:
         button.click()
+        expect(button).to_have_attribute("aria-pressed", str(wanted).lower())
         here.settle()
 
 
