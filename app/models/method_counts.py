@@ -20,7 +20,7 @@ from peftcore.system import atomic_files
 
 Counts = Mapping[str, int | None]  # method → trainable numbers, None where it does not suit
 MAX_KEPT = 32
-BYTES_A_WEIGHT = 4  # bases are held in single precision
+BYTES_A_WEIGHT = 4  # a base is kept in single precision
 BYTES_A_TRAINED = 16  # value, gradient and two moments of the optimiser
 
 

@@ -51,7 +51,7 @@ def show_job(
 ) -> None:
     """Show what is known of a measurement, with the buttons that start, resume or stop it.
 
-    seconds: about how long all of it takes, said before it is started.
+    seconds: about how long all of it takes, shown before it is started.
     """
 
     def is_active() -> bool:

@@ -187,13 +187,19 @@ def sync_choice(
     return url_state.sync_with_url(label, key, options, format_option=option_text, first=first)
 
 
-def pick_index(label: str, count: int, key: str) -> int:
+def pick_index(label: str, count: int, key: str, default: int = 0) -> int:
     """Offer numbers from one on, such as layers and heads; return the index of the chosen one.
 
+    default: the index that is chosen at first.
     Eight buttons have room on a tablet beside another choice; more numbers become a list.
     """
     if count > MAX_NUMBERS_SIDE_BY_SIDE:
         return st.selectbox(
-            label, range(count), format_func=lambda index: str(index + 1), key=key, width=110
+            label,
+            range(count),
+            index=default,
+            format_func=lambda index: str(index + 1),
+            key=key,
+            width=110,
         )
-    return pick_one(label, list(range(count)), key, lambda index: str(index + 1))
+    return pick_one(label, list(range(count)), key, lambda index: str(index + 1), default=default)

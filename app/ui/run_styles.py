@@ -81,7 +81,7 @@ def shorten_names(parts_by_run: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def _extras_by_run(runs: Sequence[Comparable]) -> dict[str, list[str]]:
     """Return for each run of a method the settings that tell it from those of its base and task.
 
-    Others are told apart by base and task already, which their names have.
+    Others differ by base and task already, which their names have.
     """
     groups: dict[tuple[str, str], list[Comparable]] = {}
     for run in runs:

@@ -2,7 +2,7 @@
 
 A base is frozen and in evaluation mode, so what enters the first layer that an adapter touches is
 the same for one example at every step and point. `compute` runs a pass up to there and `resume`
-lets one begin there: the layers below hand on what they get, and the last of them hands on the
+lets one begin there: the layers below return what they get, and the last of them returns the
 states that are known. The library's loop over layers stays as it is, with all that it does around
 them, so this holds for every family whose layers stand in one list.
 

@@ -50,7 +50,7 @@ class EstimateProcess:
 
     def __init__(self, command: tuple[str, ...] = COMMAND) -> None:
         self.command = command
-        self._lock = threading.Lock()  # held for a whole request
+        self._lock = threading.Lock()  # taken for a whole request
         self._child: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str] = queue.Queue()
         self._environment: dict[str, str] = {}

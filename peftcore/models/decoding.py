@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 TOKEN_SETTINGS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
-# What writes the same whether or not it is said: ids of tokens, what a pass returns or keeps, the
+# What writes the same whether or not it is set: ids of tokens, what a pass returns or keeps, the
 # library's own defaults, and limits, which we always name.
 WITHOUT_EFFECT = frozenset(
     {*TOKEN_SETTINGS, "transformers_version", "use_cache", "max_length", "max_new_tokens"}

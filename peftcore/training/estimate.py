@@ -28,7 +28,7 @@ Clock = Callable[[], float]  # seconds
 TRIAL_WORK = 1.5e10  # numbers of the base times tokens that a trial step may read: about a second
 TRIAL_ANSWER_TOKENS = 3  # new tokens of a trial answer after the first
 # The last of many answers ends between the longest gold one and the limit, which a row that repeats
-# itself reaches; how near to which is told by whether there are enough steps to learn to stop.
+# itself reaches; how near to which depends on whether there are enough steps to learn to stop.
 STOPPING_STEPS, LEARNT_WEIGHT, UNLEARNT_WEIGHT = 50, 0.8, 0.5
 COUNTED_STEPS = 64  # steps whose examples are looked at for their length, spread over the run
 WRITTEN_BYTES_PER_SECOND = 3e8  # of checkpoints

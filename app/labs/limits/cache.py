@@ -144,7 +144,7 @@ def compare_in_parts(
     limits_input: LimitsInput,
     report: Callable[[int], None],
 ) -> dict[str, LayerComparison]:
-    """The same of many blocks, a few at a time; `report` is told how many are done."""
+    """The same of many blocks, a few at a time; `report` gets how many are done."""
     size = LAYERS_AT_ONCE if limits_input.single_layer else len(block_paths)
     comparisons: dict[str, LayerComparison] = {}
     for start in range(0, len(block_paths), size):

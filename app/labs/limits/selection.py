@@ -110,9 +110,10 @@ def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSub
             default="decoder" if "decoder" in attention_kinds else None,
         )
         layer_count = sum(block.attention_kind == attention_kind for block in blocks)
-        layer = pickers.pick_index(
-            "Layer", layer_count, f"limits.layer.{attention_kind}.{layer_count}"
-        )
+        first = min(int(run.spec.settings.get("first_layer", 0)), layer_count - 1)
+        key = f"limits.layer.{attention_kind}.{layer_count}"
+        # A run that enters higher up opens where there is something to see.
+        layer = pickers.pick_index("Layer", layer_count, f"{key}.{first}" if first else key, first)
         head = pickers.pick_index("Head", structure.heads, f"limits.head.{structure.heads}")
         seeds = run.spec.population.seeds
         seed = pickers.pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")

@@ -132,3 +132,9 @@ def test_large_scales_are_read_with_fewer_digits():
 def test_a_measure_that_nobody_named_is_called_as_it_is():
     assert compare.find_measure("accuracy").title == "Accuracy"
     assert compare.find_measure("of_my_own").title == "of_my_own"
+
+
+def test_an_axis_ends_where_its_metric_does():
+    bounds = compare._axis_bounds("accuracy")
+    assert bounds == {"minallowed": -0.03, "maxallowed": 1.03}
+    assert compare._axis_bounds("dev_loss") == {}
