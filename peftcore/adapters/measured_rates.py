@@ -3,8 +3,8 @@
 A method's own rates (`Adapter.learning_rate`) were measured on bases of a few million numbers. Here
 stand those of larger ones. All rates of a row are the best of equally many, by dev loss alone:
 
-    python -m peftcore lr-search --base smollm2-135m --task comve --method METHOD --seeds 2 \\
-        --steps 20 --set batch=4 --set dev=16
+    python -m peftcore lr-search --base smollm2-135m --task comve --method METHOD --seeds 1 \\
+        --shots 48 --steps 24 --set batch=4 --set dev=16 --set evaluate_every=8 --rates FIVE,RATES
 
 A spec keeps the rate it was built with; nothing here changes a run that exists.
 """
@@ -32,11 +32,11 @@ class MeasuredRates:
 # that no row fits, have the method's own rate.
 MEASURED: tuple[MeasuredRates, ...] = (
     MeasuredRates(
-        measured_on="smollm2-135m, ComVE, 20 steps of 4, 2 seeds",
+        measured_on="smollm2-135m, ComVE, 48 examples, 24 steps of 4, 1 seed",
         kinds=frozenset({"decoder"}),
         at_least=LARGE_BASE,
         tries=5,
-        rates={},
+        rates={"lora": 0.005, "prompt_tuning": 0.1},
     ),
 )
 
