@@ -36,7 +36,7 @@ MEASURED: tuple[MeasuredRates, ...] = (
         kinds=frozenset({"decoder"}),
         at_least=LARGE_BASE,
         tries=5,
-        rates={"lora": 0.005, "prompt_tuning": 0.1},
+        rates={"lora": 0.005, "prompt_tuning": 0.1, "spt": 0.1},
     ),
 )
 
