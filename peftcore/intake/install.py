@@ -228,7 +228,7 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> BaseRepor
     """
     import torch
 
-    from peftcore.models import base_model, check
+    from peftcore.models import base_model, check, plain_text
 
     report = replace(check.check_base(folder), name=name)
     if not report.usable:
@@ -242,8 +242,9 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> BaseRepor
         )
     if known is None:
         return report
+    as_published = plain_text.with_special_words(base.tokenizer)
     for text, ids in known.splits.items():
-        if tuple(base.tokenizer(text)["input_ids"]) != ids:
+        if tuple(as_published(text)["input_ids"]) != ids:
             raise BadInput(f"the tokenizer of {known.name} splits {text!r} in another way")
     for prompt, following in known.next_tokens.items():
         ids = base.tokenizer(prompt)["input_ids"]
