@@ -20,18 +20,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+from peftcore.analysis import resampling
+from peftcore.analysis.resampling import Array
+
 ResampledUnits = Literal["items and raters", "items"]
 
 RESAMPLES = 1000
 CELLS = 4_000_000  # numbers of a block of resamples; 32 MB each
 ONE_RATER = "no item has verdicts of two raters, so nobody can agree or disagree"
+NO_COEFFICIENT = "no interval: in most resamples the coefficient does not exist"
 ONE_EXAMPLE = "items on one example have no interval"
 ONE_CATEGORY = (
     "every verdict is the same category: chance alone would agree as often, so the coefficient is "
@@ -82,7 +85,9 @@ class _Resamples:
     def observed_agreement(self) -> Array:
         """Return the share of agreeing pairs of an item, averaged over items, (b,)."""
         equal = (self.counts**2 - self.squares).sum(-1)
-        return _ratio((self.used * _ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1))
+        return resampling.safe_ratio(
+            (self.used * resampling.safe_ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1)
+        )
 
 
 def pivot_verdicts(rows: pd.DataFrame, *, item: str, rater: str, verdict: str) -> pd.DataFrame:
@@ -156,7 +161,9 @@ def _cohen_row(
     if len(set(example_codes)) == 1:
         return _kappa_row(n, value, None, None, ONE_EXAMPLE)
     times = _item_draw_counts(example_codes, resamples, np.random.default_rng(seed))
-    low, high, reason = _interval_limits(_weighted_kappa(times @ cells, size))
+    low, high, reason = resampling.interval_limits(
+        _weighted_kappa(times @ cells, size), NO_COEFFICIENT
+    )
     return _kappa_row(n, value, low, high, reason)
 
 
@@ -173,7 +180,9 @@ def _weighted_kappa(tables: Array, size: int) -> Array:
     joint = joint / joint.sum((1, 2), keepdims=True)
     distance = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
     expected = joint.sum(2)[:, :, None] * joint.sum(1)[:, None, :]
-    return 1 - _ratio((joint * distance).sum((1, 2)), (expected * distance).sum((1, 2)))
+    return 1 - resampling.safe_ratio(
+        (joint * distance).sum((1, 2)), (expected * distance).sum((1, 2))
+    )
 
 
 def _estimate_statistic(
@@ -204,7 +213,7 @@ def _estimate_statistic(
         return AgreementStatistic(name, value, None, None, len(shared), raters, ONE_EXAMPLE)
     parts = _resample_blocks(marks, example_codes, over, resamples, seed)
     resampled = np.concatenate([measure(part) for part in parts])
-    low, high, reason = _interval_limits(resampled)
+    low, high, reason = resampling.interval_limits(resampled, NO_COEFFICIENT)
     return AgreementStatistic(name, value, low, high, len(shared), raters, reason)
 
 
@@ -230,12 +239,7 @@ def _item_draw_counts(
 ) -> Array:
     """Resample examples: how often each item is sampled with its example, (b, i)."""
     known, index = np.unique(example_codes, return_inverse=True)
-    return _draw_counts(len(known), resamples, rng)[:, index]
-
-
-def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
-    """Return how often each of n is sampled in n draws with replacement, (b, n)."""
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
+    return resampling.draw_counts(len(known), resamples, rng)[:, index]
 
 
 def _resample_blocks(
@@ -247,7 +251,7 @@ def _resample_blocks(
     times = _item_draw_counts(example_codes, resamples, rng)
     weights = np.ones((resamples, raters))
     if over == "items and raters":
-        weights = _draw_counts(raters, resamples, rng)
+        weights = resampling.draw_counts(raters, resamples, rng)
     flat = marks.transpose(1, 0, 2).reshape(raters, items * size)
     step = max(1, CELLS // (items * size * size))
     parts = []
@@ -260,25 +264,10 @@ def _resample_blocks(
     return parts
 
 
-def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
-    """Return the middle 95 % of the resamples in which the measure exists."""
-    known = values[~np.isnan(values)]
-    if len(known) < len(values) / 2:
-        return None, None, "no interval: in most resamples the coefficient does not exist"
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high), ""
-
-
-def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
-    """Divide, with `empty` where the divisor is zero; chance sums have rounding errors."""
-    some = np.abs(below) > 1e-12
-    return np.where(some, above / np.where(some, below, 1.0), empty)
-
-
 def _unanimous(draws: _Resamples) -> Array:
     """Return the share of items on which all raters gave one category, (b,)."""
     one = draws.counts.max(-1) == draws.raters
-    return _ratio((draws.used * one).sum(-1), draws.used.sum(-1))
+    return resampling.safe_ratio((draws.used * one).sum(-1), draws.used.sum(-1))
 
 
 def _uniform(draws: _Resamples) -> Array:
@@ -290,13 +279,15 @@ def _uniform(draws: _Resamples) -> Array:
 def _fleiss(draws: _Resamples) -> Array:
     """Return Fleiss' kappa (b,): chance follows how often each category was given."""
     category_totals = (draws.used[..., None] * draws.counts).sum(1)
-    chance = (_ratio(category_totals, category_totals.sum(-1, keepdims=True)) ** 2).sum(-1)
-    return _ratio(draws.observed_agreement() - chance, 1 - chance)
+    chance = (
+        resampling.safe_ratio(category_totals, category_totals.sum(-1, keepdims=True)) ** 2
+    ).sum(-1)
+    return resampling.safe_ratio(draws.observed_agreement() - chance, 1 - chance)
 
 
 def _coincidences(draws: _Resamples) -> Array:
     """Return pairs of verdicts on one item (b, c, c), an item weighing as many as its raters."""
-    share = draws.used * _ratio(draws.raters, draws.pairs, 0.0)
+    share = draws.used * resampling.safe_ratio(draws.raters, draws.pairs, 0.0)
     both = np.einsum("bi,bic,bid->bcd", share, draws.counts, draws.counts)
     own = np.einsum("bi,bic->bc", share, draws.squares)
     return both - own[:, :, None] * np.eye(own.shape[-1])
@@ -307,7 +298,7 @@ def _alpha(coincidences: Array, distance: Array) -> Array:
     category_totals = coincidences.sum(-1)
     total = category_totals.sum(-1)
     expected = (category_totals[:, :, None] * category_totals[:, None, :] * distance).sum((1, 2))
-    return 1 - (total - 1) * _ratio((coincidences * distance).sum((1, 2)), expected)
+    return 1 - (total - 1) * resampling.safe_ratio((coincidences * distance).sum((1, 2)), expected)
 
 
 def _nominal(draws: _Resamples) -> Array:

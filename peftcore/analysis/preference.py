@@ -12,15 +12,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from peftcore.analysis import resampling
+from peftcore.analysis.resampling import Array
 from peftcore.errors import unknown_name
-
-Array: TypeAlias = NDArray[np.float64]
 
 RESAMPLES = 1000
 REFITS = 200  # a ranking is fitted anew in each
@@ -53,7 +52,7 @@ def score_methods(
     for name, each in _score_groups(rows, by, resamples, seed).items():
         low, high, reason = None, None, "one example has no interval"
         if len(each.examples) > 1:
-            low, high, reason = _interval_limits(each.resampled_means)
+            low, high, reason = resampling.interval_limits(each.resampled_means)
         results.append((name, each.mean, low, high, *each.counts, reason))
     frame = pd.DataFrame(results, columns=[by, *SCORE_COLUMNS])
     frame = frame.astype(dict.fromkeys(("mean", "low", "high"), float))
@@ -81,7 +80,9 @@ def score_differences(
     for name, each in scored.items():
         low, high, reason = None, None, "one example has no interval"
         if min(len(each.examples), len(base.examples)) > 1:
-            low, high, reason = _interval_limits(each.resampled_means - base.resampled_means)
+            low, high, reason = resampling.interval_limits(
+                each.resampled_means - base.resampled_means
+            )
         shared = len(each.examples & base.examples)
         results.append((name, each.mean - base.mean, low, high, shared, reason))
     frame = pd.DataFrame(results, columns=[by, *DIFFERENCE_COLUMNS])
@@ -107,8 +108,8 @@ def _score_groups(
     examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
     rng = np.random.default_rng(seed)
     draw_counts = (
-        _draw_counts(len(examples), resamples, rng),
-        _draw_counts(len(raters), resamples, rng),
+        resampling.draw_counts(len(examples), resamples, rng),
+        resampling.draw_counts(len(raters), resamples, rng),
     )
     by_name = {}
     for name, group in rows.groupby(by, sort=False):
@@ -127,9 +128,9 @@ def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
     """Average cells (i, r), with gaps, over raters and then over items: (b,)."""
     seen = np.isfinite(cells)
     rater_weights = weights @ seen.T
-    means = _ratio(weights @ np.where(seen, cells, 0.0).T, rater_weights, 0.0)
+    means = resampling.safe_ratio(weights @ np.where(seen, cells, 0.0).T, rater_weights, 0.0)
     used = np.where(rater_weights > 0, times, 0.0)
-    return _ratio((used * means).sum(1), used.sum(1))
+    return resampling.safe_ratio((used * means).sum(1), used.sum(1))
 
 
 def verdict_shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
@@ -183,8 +184,10 @@ def _leniency(
         return None, None, None, seconds, "nobody else rated this rater's items"
     if len(gaps) == 1:
         return float(gaps[0]), None, None, seconds, "one shared item has no interval"
-    resampled = _draw_counts(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
-    return float(gaps.mean()), *_interval_limits(resampled)[:2], seconds, ""
+    resampled = (
+        resampling.draw_counts(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
+    )
+    return float(gaps.mean()), *resampling.interval_limits(resampled)[:2], seconds, ""
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ def human_metric_correlation(
     low, high, reason = None, None, "one example has no interval"
     if groups.max() > 0:
         positions = _resampled_positions(groups, resamples, np.random.default_rng(seed))
-        low, high, reason = _interval_limits(
+        low, high, reason = resampling.interval_limits(
             _rank_correlations(*(_select_values(row, positions) for row in pairs))
         )
     whole = float(spearmanr(*pairs).statistic), float(pearsonr(*pairs).statistic)
@@ -259,7 +262,9 @@ def _rank_correlations(first: Array, second: Array) -> Array:
 
     ranks = [rankdata(values, axis=1, nan_policy="omit") for values in (first, second)]
     a, b = (values - np.nanmean(values, 1, keepdims=True) for values in ranks)
-    return _ratio(np.nansum(a * b, 1), np.sqrt(np.nansum(a**2, 1) * np.nansum(b**2, 1)))
+    return resampling.safe_ratio(
+        np.nansum(a * b, 1), np.sqrt(np.nansum(a**2, 1) * np.nansum(b**2, 1))
+    )
 
 
 @dataclass(frozen=True)
@@ -360,7 +365,7 @@ def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -
     weights = np.ones((resamples, len(rows)))
     for column in ("example", "rater"):
         codes, known = pd.factorize(rows[column], sort=True)
-        weights *= _draw_counts(len(known), resamples, rng)[:, codes]
+        weights *= resampling.draw_counts(len(known), resamples, rng)[:, codes]
     return weights
 
 
@@ -375,7 +380,7 @@ def _win_shares(whole: _Counts, resampled_counts: _Counts, size: int) -> dict[st
         return wins, counts.tie @ (ends[0] + ends[1]), losses
 
     (wins, ties, losses), resampled = tally(whole), tally(resampled_counts)
-    share = _ratio(resampled[0] + resampled[1] / 2, sum(resampled, np.zeros(1)))
+    share = resampling.safe_ratio(resampled[0] + resampled[1] / 2, sum(resampled, np.zeros(1)))
     low, high = np.nanquantile(share, [0.025, 0.975], axis=0)
     mean = (wins + ties / 2) / (wins + ties + losses)
     counts = {"wins": wins[0], "ties": ties[0], "losses": losses[0]}
@@ -435,25 +440,3 @@ def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
     fit = minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", bounds=bounds)
     strengths: Array = fit.x[:-1]
     return strengths - strengths.mean()
-
-
-def _draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
-    """Return how often each of n is sampled in n draws with replacement, (b, n)."""
-    if n == 0:
-        return np.zeros((resamples, 0))
-    return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
-
-
-def _interval_limits(values: Array) -> tuple[float | None, float | None, str]:
-    """Return the middle 95 % of the resamples in which there is a value."""
-    known = values[np.isfinite(values)]
-    if len(known) < len(values) / 2:
-        return None, None, "no interval: in most resamples there is no value"
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high), ""
-
-
-def _ratio(above: Array, below: Array, empty: float = np.nan) -> Array:
-    """Divide, with `empty` where the divisor is zero."""
-    some = np.abs(below) > 1e-12
-    return np.where(some, above / np.where(some, below, 1.0), empty)

@@ -54,7 +54,7 @@ class DeepLoad:
     examples: Annotated[int, typer.Option(min=1, help="Training examples.")] = 8
     batch: Annotated[int, typer.Option(min=1, help="Examples of a step.")] = 4
     tokens: Annotated[int, typer.Option(min=4, help="Tokens of each, a fifth of them target.")] = 48
-    steps: Annotated[int, typer.Option(min=1, help="Steps of each way, in turns.")] = 24
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each way, in turns.")] = 60
     points: Annotated[int, typer.Option(min=1, help="Points of the landscape.")] = 66
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the landscape.")] = 2
 
@@ -79,6 +79,7 @@ def deep(
         yield f"{load.base}, adapters from layer {first} of {base.structure.layers} on, "
         yield f"{load.batch} examples of {load.tokens} tokens; × is how many times as long"
         heads = ["what", "kept s", "whole ×", "in processor time", "peft ×", "in processor time"]
+        heads += ["a later step: whole ×", "peft ×"]
         yield from printing.format_table(heads, [_table_row(row) for row in rows])
 
     facts = {name: getattr(load, name) for name in ("base", "batch", "tokens", "steps", "points")}
@@ -89,7 +90,7 @@ def deep(
 
 def _table_row(row: dict[str, Any]) -> tuple[Any, ...]:
     """Return a row of the printed table."""
-    names = ("whole", "processor_whole", "peft", "processor_peft")
+    names = ("whole", "processor_whole", "peft", "processor_peft", "step_whole", "step_peft")
     ratios = [f"{row[name]:.2f}" if name in row else "" for name in names]
     return row["what"], f"{row['seconds']:.3f}", *ratios
 
@@ -159,6 +160,14 @@ def _time_training(base: BaseModel, spec: RunSpec, load: DeepLoad) -> dict[str, 
             spent = time.perf_counter() - wall, time.process_time() - processor
             times[way].append(spent)
     found = _ratios({way: _sums(each) for way, each in times.items()})
+    # The first steps of the kept way also compute its states; later ones are as the median.
+    later = _ratios({way: _medians(each) for way, each in times.items()})
+    found |= {
+        f"processor_step_{name.removeprefix('processor_')}"
+        if name.startswith("processor_")
+        else f"step_{name}": ratio
+        for name, ratio in later.items()
+    }
     off = max(abs(a - b) for a, b in zip(losses[KEPT], losses[WHOLE], strict=True))
     return {"what": "training", "off": off} | found
 

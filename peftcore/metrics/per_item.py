@@ -48,7 +48,7 @@ def item_scores(
     ]
     item_table = pd.DataFrame({"item": rows["item"]})
     item_table["chrf"] = scores.sentence_chrf(explanations, golds)
-    item_table["rougeL"] = _rouge_scores(explanations, golds)
+    item_table["rougeL"] = scores.sentence_rouge(explanations, golds)
     if use_models and "minilm" in catalog.base_folders():
         item_table["cosine"] = semantic.sentence_cosines(explanations, golds)
     if use_models and (folder := semantic.bertscore_folder()):
@@ -87,17 +87,6 @@ def gold_explanations(
 def model_metrics_available() -> bool:
     """Return whether there are measures that need a model, and the model is there."""
     return "minilm" in catalog.base_folders() or semantic.bertscore_folder() is not None
-
-
-def _rouge_scores(candidates: Sequence[str], golds: Sequence[Sequence[str]]) -> list[float]:
-    """Return the ROUGE-L F measure of each text with its closest reference."""
-    from rouge_score.rouge_scorer import RougeScorer
-
-    scorer = RougeScorer(["rougeL"])
-    pairs = zip(candidates, golds, strict=True)
-    return [
-        float(scorer.score_multi(list(texts), text)["rougeL"].fmeasure) for text, texts in pairs
-    ]
 
 
 def _normalized(text: str) -> str:

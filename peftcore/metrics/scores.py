@@ -175,7 +175,7 @@ def explanation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> di
     )
     return {
         **shares,
-        "explanation_rougeL": fmean(_rouge_scores(texts, references)),
+        "explanation_rougeL": fmean(sentence_rouge(texts, references)),
         "unexplained": fmean(answer.explanation is None for answer in answers),
     }
 
@@ -224,11 +224,11 @@ def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dic
     _check_lengths(answers, gold)
     texts = [answer.text for answer in answers]
     references = [list(example.references) or [example.target] for example in gold]
-    streams = _reference_streams(references)
+    streams = reference_streams(references)
     return {
         "bleu": BLEU(force=True).corpus_score(texts, streams).score,
         "chrf": CHRF().corpus_score(texts, streams).score,
-        "rougeL": fmean(_rouge_scores(texts, references)),
+        "rougeL": fmean(sentence_rouge(texts, references)),
     }
 
 
@@ -242,7 +242,7 @@ def translation_edit_rate(answers: Sequence[Answer], gold: Sequence[Example]) ->
     _check_lengths(answers, gold)
     references = [list(example.references) or [example.target] for example in gold]
     texts = [answer.text for answer in answers]
-    return {"ter": TER().corpus_score(texts, _reference_streams(references)).score}
+    return {"ter": TER().corpus_score(texts, reference_streams(references)).score}
 
 
 def correlation_scores(values: Sequence[float], gold: Sequence[float]) -> dict[str, float]:
@@ -280,7 +280,7 @@ def _is_broken(answer: Answer, example: Example) -> bool:
     return answer.label is None or (needs_explanation and answer.explanation is None)
 
 
-def _reference_streams(references: Sequence[Sequence[str]]) -> Any:
+def reference_streams(references: Sequence[Sequence[str]]) -> Any:
     """Transpose references: the first of all inputs, the second of all, …; None if missing.
 
     Not "": sacrebleu takes that for a reference of no words, which forgives short answers.
@@ -301,7 +301,7 @@ def sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> 
     return [max(chrf.sentence_score(text, [gold]).score for gold in golds) for text, golds in pairs]
 
 
-def _rouge_scores(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+def sentence_rouge(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
     """Return ROUGE-L F of each text with its closest reference, without stemming."""
     from rouge_score.rouge_scorer import RougeScorer
 

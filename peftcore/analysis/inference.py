@@ -1,0 +1,285 @@
+"""What a score says beyond the seeds and the items it was measured on: estimates of two kinds.
+
+A run answers the same items with every seed, so its scores are a table, seeds × items. An interval
+speaks of a population, and there are two:
+
+* "these examples": other seeds (another sample of training examples, another start) on the very
+  items that were answered. The unit is the seed, the interval Student's t over seed means.
+* "this task": other seeds and other items of the task. Seeds and items both vary, so the variance
+  has a component of each: mean squares of the two-way table, t quantile by Satterthwaite's degrees
+  of freedom (1946). Items are drawn within strata, the gold labels, where test rows are balanced.
+
+Which claims need which, and what was wrong with seeds alone, is in the analysis README. A metric
+that is no mean over items (BLEU, F1, correlations) is a function of mean sufficient statistics; it
+enters the same formulas by its linearisation (`SeedItemTable.influence`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from peftcore.analysis.resampling import LEVEL, Array
+from peftcore.metrics.item_statistics import first_statistic
+
+Population = Literal["this task", "these examples"]
+POPULATIONS: tuple[Population, ...] = get_args(Population)
+ANY_VALUE = (-math.inf, math.inf)  # the range of values of which nothing is known
+
+
+@dataclass(frozen=True)
+class SeedItemTable:
+    """One metric of one run, of every seed on every item.
+
+    statistics: (s, i, k) sufficient statistics of each answer. combine: their means over items
+    (..., k) to the metric (...); the default is for means of per-item scores, k = 1. strata: (i,)
+    codes of the groups within which items were drawn, None where they were drawn from all.
+    """
+
+    seeds: tuple[int, ...]
+    items: tuple[str, ...]
+    statistics: Array
+    combine: Callable[[Array], Array] = first_statistic
+    strata: NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the shapes do not belong together."""
+        if self.statistics.shape[:2] != (len(self.seeds), len(self.items)):
+            raise ValueError(
+                f"statistics {self.statistics.shape} of {len(self.seeds)} seeds and "
+                f"{len(self.items)} items"
+            )
+        if self.strata is not None and self.strata.shape != (len(self.items),):
+            raise ValueError(f"strata {self.strata.shape} of {len(self.items)} items")
+
+    @property
+    def is_mean(self) -> bool:
+        """Return whether the metric is a plain mean over items."""
+        return self.combine is first_statistic
+
+    def seed_values(self) -> Array:
+        """Return the metric of each seed, (s,)."""
+        return self.combine(self.statistics.mean(1))
+
+    def select(self, seeds: Sequence[int], items: Sequence[str]) -> SeedItemTable:
+        """Return the part of these seeds and items, in this order."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        position = {item: i for i, item in enumerate(self.items)}
+        columns = [position[item] for item in items]
+        return replace(
+            self,
+            seeds=tuple(seeds),
+            items=tuple(items),
+            statistics=self.statistics[np.ix_(rows, columns)],
+            strata=None if self.strata is None else self.strata[columns],
+        )
+
+    def influence(self) -> Array:
+        """Return per-answer values (s, i) whose row means are the seeds' values of the metric.
+
+        For a mean these are the scores. Otherwise the metric is linearised at each seed's mean
+        statistics by central differences: what one more answer of that kind would change.
+        """
+        if self.is_mean:
+            return self.statistics[..., 0]
+        means = self.statistics.mean(1)  # (s, k)
+        values = self.combine(means)
+        gradient = np.zeros_like(means)
+        for k in range(means.shape[1]):
+            step = 1e-4 * max(float(np.abs(means[:, k]).max()), 1e-6)
+            shift = np.zeros(means.shape[1])
+            shift[k] = step
+            gradient[:, k] = (self.combine(means + shift) - self.combine(means - shift)) / (
+                2 * step
+            )
+        linear = ((self.statistics - means[:, None]) * gradient[:, None]).sum(-1)
+        return values[:, None] + linear
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its standard error and 95 % limits, and what population they speak of.
+
+    `seed_share`, `item_share` and `rest_share` are the parts of the variance of the mean that come
+    from seeds, from items, and from both together (they sum to one). Without limits, `reason` says
+    why there are none.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    error: float | None  # standard error
+    freedom: float | None  # degrees of freedom of the t distribution
+    seeds: int
+    items: int
+    population: Population
+    seed_share: float | None = None
+    item_share: float | None = None
+    rest_share: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variance components of a seeds × items table: of a seed, of an item, of the rest."""
+
+    seed: float
+    item: float
+    rest: float
+
+    def error(self, seeds: int, items: int) -> float:
+        """Return the standard error of a mean over so many seeds and items."""
+        variance = self.seed / seeds + self.item / items + self.rest / (seeds * items)
+        return math.sqrt(variance)
+
+
+ONE_SEED = "one seed says nothing about others"
+NO_SEEDS = "no seed has a value"
+ONE_ITEM = "one item says nothing about others"
+
+
+def estimate(
+    table: SeedItemTable,
+    population: Population = "this task",
+    within: tuple[float, float] = ANY_VALUE,
+) -> Estimate:
+    """Estimate a metric for a population; limits end where values of the metric end (`within`)."""
+    return _estimate_values(
+        table.influence(), table.seed_values(), table.strata, population, within
+    )
+
+
+def estimate_difference(
+    first: SeedItemTable,
+    second: SeedItemTable,
+    population: Population = "this task",
+    within: tuple[float, float] = ANY_VALUE,
+) -> Estimate:
+    """Estimate second − first over their common seeds and items, paired by both."""
+    one, other = common_part(first, second)
+    return _estimate_values(
+        other.influence() - one.influence(),
+        other.seed_values() - one.seed_values(),
+        one.strata,
+        population,
+        within,
+    )
+
+
+def common_part(first: SeedItemTable, second: SeedItemTable) -> tuple[SeedItemTable, SeedItemTable]:
+    """Return both tables on the seeds and items that they share."""
+    known_items, known_seeds = set(second.items), set(second.seeds)
+    seeds = [seed for seed in first.seeds if seed in known_seeds]
+    items = [item for item in first.items if item in known_items]
+    return first.select(seeds, items), second.select(seeds, items)
+
+
+def variance_components(values: Array, strata: NDArray[np.int64] | None = None) -> Components:
+    """Return the variance components of values (s, i), those below zero at zero.
+
+    ValueError for less than two seeds, or less than two items of some stratum.
+    """
+    squares, _ = _mean_squares(values, strata)
+    seeds, items = values.shape
+    by_seed, by_item, rest = squares
+    return Components(
+        max(0.0, by_seed - rest) / items, max(0.0, by_item - rest) / seeds, float(rest)
+    )
+
+
+def _estimate_values(
+    values: Array,
+    by_seed: Array,
+    strata: NDArray[np.int64] | None,
+    population: Population,
+    within: tuple[float, float],
+) -> Estimate:
+    """Estimate from values (s, i) with the seeds' values (s,); seeds that are not finite go."""
+    finite = np.isfinite(by_seed) & np.isfinite(values).all(1) if values.size else np.zeros(0, bool)
+    values, by_seed = values[finite], by_seed[finite]
+    seeds, items = values.shape
+    if seeds == 0:
+        return Estimate(None, None, None, None, None, 0, items, population, reason=NO_SEEDS)
+    mean = float(by_seed.mean())
+    if seeds == 1:
+        return Estimate(mean, None, None, None, None, 1, items, population, reason=ONE_SEED)
+    if population == "these examples":
+        error = float(by_seed.std(ddof=1) / math.sqrt(seeds))
+        return _with_limits(mean, error, seeds - 1, (seeds, items), population, within)
+    if items - len(np.unique(strata) if strata is not None else [0]) < 1:
+        return Estimate(mean, None, None, None, None, seeds, items, population, reason=ONE_ITEM)
+    squares, freedoms = _mean_squares(values, strata)
+    by_seeds, by_items, rest = squares
+    # Each component counts as far as its mean square exceeds that of the rest.
+    parts = np.array([max(0.0, by_seeds - rest), max(0.0, by_items - rest), rest])
+    variance = float(parts.sum())
+    remaining = [
+        (by_seeds, freedoms[0], by_seeds > rest),
+        (by_items, freedoms[1], by_items > rest),
+        (rest, freedoms[2], (by_seeds > rest) == (by_items > rest)),  # else it cancels out
+    ]
+    below = sum(square**2 / free for square, free, counts in remaining if counts and free > 0)
+    freedom = variance**2 / below if below > 0 else float(seeds - 1)
+    error = math.sqrt(variance / (seeds * items))
+    found = _with_limits(mean, error, freedom, (seeds, items), population, within)
+    shares = parts / variance if variance > 0 else np.array([math.nan] * 3)
+    return replace(
+        found,
+        seed_share=float(shares[0]),
+        item_share=float(shares[1]),
+        rest_share=float(shares[2]),
+    )
+
+
+def _with_limits(
+    mean: float,
+    error: float,
+    freedom: float,
+    counts: tuple[int, int],
+    population: Population,
+    within: tuple[float, float],
+) -> Estimate:
+    """Return the estimate with limits by Student's t, which end where the metric's values do."""
+    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
+    # A mean beyond the range, as by rounding, still lies in its interval.
+    low, high = max(mean - half, min(within[0], mean)), min(mean + half, max(within[1], mean))
+    return Estimate(mean, low, high, error, freedom, *counts, population)
+
+
+def _mean_squares(
+    values: Array, strata: NDArray[np.int64] | None
+) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return mean squares of seeds, items and the rest, and their degrees of freedom.
+
+    values: (s, i). With strata, items vary around the mean of their stratum, and the rest around
+    each seed's mean of the stratum.
+    """
+    seeds, items = values.shape
+    codes = (
+        np.zeros(items, dtype=np.int64)
+        if strata is None
+        else np.unique(strata, return_inverse=True)[1]
+    )
+    groups = int(codes.max()) + 1
+    if seeds < 2 or items - groups < 1:
+        raise ValueError(f"{seeds} seeds, {items} items in {groups} strata: at least two of each")
+    member = np.zeros((items, groups))
+    member[np.arange(items), codes] = 1.0
+    sizes = member.sum(0)
+    seed_strata = values @ member / sizes  # (s, g) means
+    item_means, stratum_means = values.mean(0), seed_strata.mean(0)
+    seed_means = values.mean(1)
+    by_seeds = items * float(((seed_means - seed_means.mean()) ** 2).sum()) / (seeds - 1)
+    by_items = seeds * float(((item_means - stratum_means[codes]) ** 2).sum()) / (items - groups)
+    rest = values - seed_strata[:, codes] - item_means + stratum_means[codes]
+    free = float((seeds - 1) * (items - groups))
+    return (
+        (by_seeds, by_items, float((rest**2).sum()) / free),
+        (float(seeds - 1), float(items - groups), free),
+    )
