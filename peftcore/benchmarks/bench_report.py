@@ -89,8 +89,8 @@ SECTIONS = (
         "LoRA of rank 8 on query and value from a layer on: the states that enter that layer are "
         "computed once for each example. How many times as long passes of the whole base take, "
         "and the `peft` package in a plain loop with the same adapters; in square brackets by "
-        "processor time. Computing the states counts in the whole, not in a later step (median). Off "
-        "by: the largest difference of a loss.",
+        "processor time. Computing the states counts in the whole, not in a later step (median). "
+        "Off by: the largest difference of a loss.",
         {
             "what": text_column("what"),
             "states kept, s": number_column("seconds"),
