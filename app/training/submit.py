@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
+from app.figures import tuning
 from app.state import cache
-from app.ui import job_panel, widgets
+from app.ui import charts, job_panel, widgets
+from app.ui.run_styles import styles_by_run
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import ensure_worker
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
-from peftcore.sweeps import learning_rate
+from peftcore.sweeps import learning_rate, tuning_budget
 
 STARTED_RUNS, SWEPT_RUNS = "train.submitted", "train.swept"  # in the session: ids of runs
 
@@ -88,6 +91,8 @@ def _sweep_table(runs: Sequence[Run], states: Sequence[str]) -> None:
     )
     steps = runs[0].spec.training.steps
     st.caption(f"Short runs of {steps} steps, judged by validation loss; test data choose nothing.")
+    if "running" not in states and "queued" not in states:
+        _show_tuning_budget(runs)
     st.button(
         "Use the best rates",
         icon=":material/done_all:",
@@ -95,6 +100,32 @@ def _sweep_table(runs: Sequence[Run], states: Sequence[str]) -> None:
         disabled=not best,
         on_click=_use_learning_rates,
         args=(best,),
+    )
+
+
+def _show_tuning_budget(runs: Sequence[Run]) -> None:
+    """Show what each method's best rate is expected to bring as more of them are tried."""
+    finished = [run for run in runs if run.status().state == "done"]
+    first_of = {run.spec.method: run for run in reversed(finished)}
+    budgets = [tuning_budget.find_budget(run, finished) for run in first_of.values()]
+    curves = tuning_budget.budget_curves(budgets)
+    if curves["tries"].max() < 2:
+        return
+    names = {run.id: METHODS[method].title for method, run in first_of.items()}
+    styles = {
+        run: replace(style, name=names[run])
+        for run, style in styles_by_run(list(first_of.values())).items()
+    }
+    charts.chart(
+        tuning.tuning_budget(curves, styles),
+        key="train.budget",
+        name="tuning-budget",
+        alt=tuning.tuning_budget_alt(curves, styles),
+        table=curves.assign(run=[names[run] for run in curves["run"]]),
+    )
+    st.caption(
+        "The mean over all choices of so many of the rates above. Methods are fairly compared "
+        "at equally many tries. " + tuning_budget.describe_tries(budgets, names)
     )
 
 

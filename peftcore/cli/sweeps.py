@@ -19,7 +19,7 @@ from peftcore.jobs.background import JobStatus
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
-from peftcore.sweeps import costs, execute, learning_rate, results
+from peftcore.sweeps import costs, execute, learning_rate, results, tuning_budget
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.engines.base import Engine
@@ -272,6 +272,10 @@ def search_learning_rate(
     value = {
         "best": None if best is None else best.learning_rate,
         "rates": [asdict(outcome) for outcome in trials],
+        "expected_best": [
+            tuning_budget.expected_best([trial.dev_loss for trial in trials], tries)[0]
+            for tries in range(1, len(trials) + 1)
+        ],
     }
 
     def lines() -> Iterator[str]:
@@ -281,5 +285,31 @@ def search_learning_rate(
             for o in trials
         ]
         yield from printing.format_table(heads, rows)
+
+    printing.print_result(value, as_json, lines)
+
+
+@app.command("tuning-budget")
+def show_tuning_budget(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs.")],
+    as_json: printing.AsJson = False,
+) -> None:
+    """Show how many learning rates each run's method was tried at, and what k of them bring.
+
+    Tries are finished runs that differ in the learning rate alone, as `lr-search` makes them.
+    """
+    store = RunStore()
+    known, chosen = store.all(), [store.open(run) for run in runs]
+    budgets = [tuning_budget.find_budget(run, known) for run in chosen]
+    curves = tuning_budget.budget_curves(budgets)
+    names = {run.id: f"{run.spec.method} ({run.id})" for run in chosen}
+    value = {
+        "tries": {budget.run: budget.tries for budget in budgets},
+        "expected_best": curves.to_dict("records"),
+    }
+
+    def lines() -> Iterator[str]:
+        yield tuning_budget.describe_tries(budgets, names)
+        yield from printing.format_records(curves)
 
     printing.print_result(value, as_json, lines)
