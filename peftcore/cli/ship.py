@@ -16,6 +16,7 @@ from peftcore.cli.experiments_components import GridOptions, print_grid, train_g
 from peftcore.cli.sweeps import SweepFile
 from peftcore.cli.toys import ToyOptions, print_results, train_experiment
 from peftcore.cli.training import train_here, train_or_load
+from peftcore.experiments import published
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
 from peftcore.jobs.worker import resolve_device
 from peftcore.labs.components import grid as component_grid
@@ -50,6 +51,14 @@ def ship_study_runs(
 ) -> None:
     """Train the runs around them that the Scaling and Landscape pages compare."""
     _train_runs(out or paths.ASSETS / "study_runs", study_specs(RunStore()), device, as_json)
+
+
+@ship.command("readme-tables")
+def ship_readme_tables() -> None:
+    """Write tables and verdicts of shipped runs into the READMEs that show them."""
+    for path, text in published.readme_texts().items():
+        path.write_text(text, "utf-8")
+        typer.echo(path)
 
 
 def _train_runs(folder: Path, specs: list[RunSpec] | None, device: str, as_json: bool) -> None:

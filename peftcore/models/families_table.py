@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from peftcore.models.architectures import FAMILIES, Architecture, FusedPart
+from peftcore.system.markdown_blocks import replace_block
 
 README = Path(__file__).with_name("README.md")
-BEGIN = "<!-- families: python -m peftcore families --markdown -->\n"
-END = "<!-- end -->"
 POSITIONS = {
     "absolute": "learned table",
     "relative": "bias by distance",
@@ -67,5 +66,4 @@ def markdown_table() -> str:
 
 def readme_with_table() -> str:
     """Return the README of this package with the tables as they are now."""
-    before, rest = README.read_text("utf-8").split(BEGIN)
-    return f"{before}{BEGIN}\n{markdown_table()}\n\n{END}{rest.partition(END)[2]}"
+    return replace_block(README.read_text("utf-8"), "families", markdown_table())

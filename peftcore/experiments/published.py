@@ -1,0 +1,249 @@
+"""What the READMEs and the page of measurements say of runs, written from the runs themselves.
+
+Tables have intervals for the task (seeds × items) where answers ship, and sentences are verdicts
+with their margin, population and n. `python -m peftcore ship readme-tables` writes the blocks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from peftcore import paths
+from peftcore.adapters.base import METHODS
+from peftcore.analysis import inference, verdicts
+from peftcore.analysis.comparison import difference_range
+from peftcore.analysis.inference import Estimate, SeedItemTable
+from peftcore.analysis.item_tables import table_of_answers
+from peftcore.experiments import studies
+from peftcore.experiments.studies import ExperimentRow
+from peftcore.metrics.scores import METRICS, metric_range
+from peftcore.runs.store import Run, RunStore
+from peftcore.system.markdown_blocks import replace_block
+
+README = paths.ROOT / "README.md"
+MEASURED = paths.ASSETS / "measured.csv"
+SWEEPS_README = paths.ROOT / "peftcore" / "sweeps" / "README.md"
+VERDICTS = ("ahead", "behind", "equal", "cannot tell")
+STUDY_PAIRS = (  # study, arm, arm that it is held against
+    ("shots", "Scaled prompt tuning", "Prompt tuning"),
+    ("encoder", "Prefix subspace, stochastic validation", "Prefix tuning"),
+    (
+        "encoder",
+        "Prefix subspace, stochastic validation",
+        "Prefix subspace, deterministic validation",
+    ),
+)
+
+Naming = Callable[[Run], str]
+
+
+def margin_of(metric: str) -> float:
+    """Return the margin of equality: two points of a hundred of the metric's range."""
+    return verdicts.DEFAULT_MARGIN * METRICS[metric].maximum
+
+
+def shipped_runs(folder: str) -> list[Run]:
+    """Return the runs of a folder of assets."""
+    return RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / "none").all()
+
+
+def item_tables(runs: Sequence[Run], metric: str) -> dict[str, SeedItemTable]:
+    """Return the table of every run's answers, by id; ValueError for a run without."""
+    tables = {}
+    for run in runs:
+        table = table_of_answers(run.answers(), metric)
+        if table is None:
+            raise ValueError(f"run {run.id} has no answers to count {metric} by")
+        tables[run.id] = table
+    return tables
+
+
+def estimate_text(found: Estimate, form: str) -> str:
+    """Format a mean with its limits, or with why it has none."""
+    if found.mean is None:
+        return "–"
+    if found.low is None or found.high is None:
+        return f"{found.mean:{form}} ({found.reason})"
+    return f"{found.mean:{form}} ({found.low:{form}} to {found.high:{form}})"
+
+
+def runs_table(
+    runs: Sequence[Run], metrics: Mapping[str, str], heads: Mapping[str, str], name: Naming
+) -> str:
+    """Write a table: a row for each run, best first, with intervals for the task.
+
+    metrics: metric → format of its numbers. heads: metric → head of its column.
+    """
+    tables = {metric: item_tables(runs, metric) for metric in metrics}
+    found = {
+        metric: {
+            run: inference.estimate(table, within=metric_range(metric))
+            for run, table in tables[metric].items()
+        }
+        for metric in metrics
+    }
+    first = next(iter(metrics))
+    order = sorted(runs, key=lambda run: -(found[first][run.id].mean or 0.0))
+    lines = [["method", "trainable per seed", *(heads[metric] for metric in metrics)]]
+    lines.append(["---"] * len(lines[0]))
+    for run in order:
+        cells = [estimate_text(found[metric][run.id], form) for metric, form in metrics.items()]
+        lines.append([name(run), f"{run.status().trainable:,}", *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def verdict_sentences(runs: Sequence[Run], metric: str, name: Naming) -> str:
+    """Write what can be told between every two runs, as a list."""
+    tables = item_tables(runs, metric)
+    ordered = dict(sorted(tables.items(), key=lambda item: -float(item[1].seed_values().mean())))
+    frame = verdicts.pair_verdicts(ordered, margin_of(metric), within=difference_range(metric))
+    names = {run.id: name(run) for run in runs}
+    first = frame.iloc[0]
+    table = tables[str(first["first"])]
+    population = (
+        f"other seeds and other examples of the task, n = {len(table.seeds)} seeds and "
+        f"{len(table.items)} examples, a margin of {_points(metric)}, Holm over "
+        f"{len(frame)} pairs"
+    )
+    parts = []
+    for verdict, words in (
+        ("behind", "{first} is ahead of {others}"),
+        ("equal", "{first} and {others} are equal"),
+        ("cannot tell", "{first} and {others} cannot be told apart"),
+    ):
+        rows = frame[frame["verdict"] == verdict]
+        for run, others in rows.groupby("first", sort=False)["second"]:
+            listed = _listed([names[str(other)] for other in others])
+            parts.append(words.format(first=names[str(run)], others=listed))
+    return "\n".join(
+        [f"Verdicts by {METRICS[metric].title} ({population}):", "", *(f"- {p}" for p in parts)]
+    )
+
+
+def _points(metric: str) -> str:
+    """Say how wide the margin is."""
+    return "2 points" if METRICS[metric].maximum == 100 else f"{margin_of(metric):g}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names as a sentence does."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def method_name(run: Run) -> str:
+    """Return the title of a run's method, with its vertices if it is a simplex."""
+    vertices = run.spec.population.vertices
+    title = METHODS[run.spec.method].title
+    return f"{title} (simplex of {vertices})" if vertices > 1 else title
+
+
+def demo_block() -> str:
+    """Write the table of the demo runs on entailment, and what it says."""
+    runs = [
+        run
+        for run in shipped_runs("demo_runs")
+        if run.spec.task == "miniworld_nli" and run.spec.population.seeds == 4
+    ]
+    table = runs_table(runs, {"accuracy": ".3f"}, {"accuracy": "accuracy"}, method_name)
+    return f"{table}\n\n{verdict_sentences(runs, 'accuracy', method_name)}"
+
+
+def sweep_block() -> str:
+    """Write the table of the sweep of 60 episodes, and what it says."""
+    runs = shipped_runs("sweep_runs")
+    metrics = {"accuracy": ".3f", "normalised_chrf": ".1f"}
+    heads = {"accuracy": "accuracy", "normalised_chrf": "normalised chrF of the reason"}
+    sentences = [verdict_sentences(runs, metric, method_name) for metric in metrics]
+    return "\n\n".join([runs_table(runs, metrics, heads, method_name), *sentences])
+
+
+BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
+    "demo-runs": (README, demo_block),
+    "sweep-runs": (SWEEPS_README, sweep_block),
+    "study-verdicts": (README, lambda: study_block(studies.read(MEASURED))),
+}
+
+
+def readme_texts() -> dict[Path, str]:
+    """Return every README with its blocks as the runs say them now."""
+    texts: dict[Path, str] = {}
+    for name, (path, make) in BLOCKS.items():
+        texts[path] = replace_block(texts.get(path, path.read_text("utf-8")), name, make())
+    return texts
+
+
+def study_verdicts(
+    rows: Sequence[ExperimentRow], study: str, arm: str, against: str
+) -> pd.DataFrame:
+    """Judge an arm of a study against another in every cell, by their seeds.
+
+    Only scores of seeds are kept of a study, so this is about the examples that were answered.
+    Columns task, shots, metric, difference, low, high, verdict, seeds; Holm over the cells.
+    """
+    by_cell = {(row.label, row.task, row.shots): row for row in rows if row.study == study}
+    found, cells = [], []
+    for (label, task, shots), row in by_cell.items():
+        other = by_cell.get((against, task, shots))
+        if label == arm and other is not None:
+            pair = [_seed_table(each) for each in (other, row)]
+            found.append(
+                inference.estimate_difference(
+                    pair[0], pair[1], "these examples", difference_range(row.metric)
+                )
+            )
+            cells.append((task, shots, row.metric))
+    tests = [
+        verdicts.p_values(each, margin_of(cell[2])) for each, cell in zip(found, cells, strict=True)
+    ]
+    different = verdicts.holm([each.different for each in tests])
+    equal = verdicts.holm([each.equal for each in tests])
+    judged = [
+        (
+            *cell,
+            each.mean,
+            each.low,
+            each.high,
+            verdicts.choose_verdict(each.mean, p, q),
+            each.seeds,
+        )
+        for cell, each, p, q in zip(cells, found, different, equal, strict=True)
+    ]
+    columns = ["task", "shots", "metric", "difference", "low", "high", "verdict", "seeds"]
+    return pd.DataFrame(judged, columns=columns)
+
+
+def _seed_table(row: ExperimentRow) -> SeedItemTable:
+    """Return a row's scores of seeds as a table of one column, the whole test set."""
+    values = np.array([float(value) for value in row.values.split()])
+    seeds = tuple(range(len(values)))
+    return SeedItemTable(seeds, ("all",), values[:, None, None])
+
+
+def study_block(rows: Sequence[ExperimentRow]) -> str:
+    """Write the verdicts of studies as a list."""
+    return "\n".join(f"- {line}" for line in study_verdict_lines(rows))
+
+
+def study_verdict_lines(rows: Sequence[ExperimentRow]) -> Iterator[str]:
+    """Yield a sentence for each pair of arms that a study holds against each other."""
+    for study, arm, against in STUDY_PAIRS:
+        judged = study_verdicts(rows, study, arm, against)
+        if judged.empty:
+            continue
+        counts = Counter(judged["verdict"])
+        told = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in VERDICTS)
+        seeds = " or ".join(str(n) for n in sorted(set(judged["seeds"])))
+        low, high = judged["low"].min(), judged["high"].max()
+        metrics = judged["metric"].unique()
+        form = ".1f" if METRICS[str(metrics[0])].maximum == 100 else ".3f"
+        reach = f"; intervals of the difference reach from {low:+{form}} to {high:+{form}}"
+        yield (
+            f"{arm} against {against}: {told} of {len(judged)} cells{reach} (these examples, "
+            f"n = {seeds} seeds, a margin of two points of a hundred, Holm over "
+            f"{len(judged)} cells)."
+        )

@@ -1,0 +1,53 @@
+"""READMEs say of runs what the runs say."""
+
+from collections import Counter
+
+import pytest
+
+from peftcore.analysis.inference import Estimate
+from peftcore.experiments import published, studies
+from peftcore.system.markdown_blocks import replace_block
+
+ROWS = studies.read(published.MEASURED)
+
+
+@pytest.mark.parametrize("path", {path for path, _ in published.BLOCKS.values()}, ids=str)
+def test_the_readmes_in_the_tree_are_what_the_command_writes(path):
+    assert path.read_text("utf-8") == published.readme_texts()[path]
+
+
+def test_every_pair_of_the_sweep_is_judged_once():
+    runs = published.shipped_runs("sweep_runs")
+    text = published.verdict_sentences(runs, "accuracy", published.method_name)
+    assert "n = 60 seeds and 200 examples" in text
+    assert "Holm over 15 pairs" in text
+    assert len(runs) == 6
+
+
+def test_a_study_is_judged_cell_by_cell():
+    judged = published.study_verdicts(
+        ROWS, "encoder", "Prefix subspace, stochastic validation", "Prefix tuning"
+    )
+    assert len(judged) == 15
+    assert set(judged["verdict"]) <= set(published.VERDICTS)
+    turned = published.study_verdicts(
+        ROWS, "encoder", "Prefix tuning", "Prefix subspace, stochastic validation"
+    )
+    assert turned["difference"].tolist() == pytest.approx((-judged["difference"]).tolist())
+    other = {"ahead": "behind", "behind": "ahead"}
+    expected = Counter(other.get(verdict, verdict) for verdict in judged["verdict"])
+    assert Counter(turned["verdict"]) == expected
+
+
+def test_an_estimate_without_limits_says_why():
+    none = Estimate(0.5, None, None, None, None, 1, 9, "this task", reason="one seed")
+    assert published.estimate_text(none, ".2f") == "0.50 (one seed)"
+
+
+def test_a_block_is_replaced_and_must_be_there_once():
+    text = "a\n<!-- x: make -->\nold\n<!-- end -->\nb\n"
+    assert replace_block(text, "x", "new") == "a\n<!-- x: make -->\n\nnew\n\n<!-- end -->\nb\n"
+    with pytest.raises(ValueError, match="0 blocks"):
+        replace_block(text, "y", "new")
+    with pytest.raises(ValueError, match="no end"):
+        replace_block(text.replace("<!-- end -->", ""), "x", "new")
