@@ -211,6 +211,18 @@ def show_metrics(project_results: ProjectResults) -> None:
         )
         for name, each in correlations.items()
     ]
+    ceiling = rating_results.rater_ceiling(project_results)
+    rows.insert(
+        0,
+        IntervalRow(
+            "One rater, with the mean of the others",
+            ceiling.spearman,
+            ceiling.low,
+            ceiling.high,
+            f"n = {ceiling.n} verdicts" + rating_results.reason_suffix(ceiling.reason),
+            NEUTRAL_STYLE,
+        ),
+    )
     title = f"Correlation with the human score, 95 % intervals, {len(table)} items"
     chart(
         ratings.interval_chart(
@@ -243,7 +255,45 @@ def show_metrics(project_results: ProjectResults) -> None:
     st.caption(
         "The data set's own explanations are left out: metrics compare with them. An explanation "
         "that several methods wrote word for word is one item, drawn once. Marks grow with how "
-        "many items are in one place. Intervals draw examples anew and keep the raters."
+        "many items are in one place. Intervals draw examples anew and keep the raters. Two raters "
+        "do not agree fully either: how close one comes to the others, in the first row, is what a "
+        "metric can hope for."
+    )
+    _show_assisted(project_results, metric, with_models)
+
+
+def _show_assisted(project_results: ProjectResults, metric: str, with_models: bool) -> None:
+    """Show the human score of all of each run's explanations, with the help of a metric."""
+    st.subheader("What people would say of all explanations", anchor=False)
+    try:
+        found = rating_results.assisted_means(project_results, metric, with_models)
+    except BadInput as error:
+        st.info(escape_markdown(as_sentence(str(error))))
+        return
+    rows = []
+    for source, each in found.items():
+        style = project_results.styles.get(source, NEUTRAL_STYLE)
+        for words, mean, note in (
+            ("people alone", each.human, f"{each.human.n} rated"),
+            ("with the metric", each.powered, f"{each.human.n} rated, {each.rest} not"),
+        ):
+            reason = rating_results.reason_suffix(each.reason)
+            name = f"{style.name}, {words}"
+            limits = (mean.mean, mean.low, mean.high)
+            rows.append(IntervalRow(name, *limits, note + reason, style))
+    title = f"Mean human score by help of {per_item.TITLES[metric]}, 95 % intervals"
+    chart(
+        ratings.interval_chart(rows, "Human score", title, span=(0.0, 1.0)),
+        key=f"ratings.assisted.{metric}",
+        name=f"{project_results.file_stem}-assisted-{metric}",
+        alt=ratings.interval_chart_alt(rows, title),
+        table=pd.DataFrame([vars(row) | {"style": row.style.name} for row in rows]),
+    )
+    st.caption(
+        "People rated a sample; the metric scored that sample and every other answer that could "
+        "have been drawn. Where the two go together the interval is narrower, and it is right "
+        "whatever the metric measures, since what people say of the sample corrects it "
+        "(prediction-powered inference). Another sample of explanations, the same raters."
     )
 
 

@@ -21,9 +21,10 @@ from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui.run_styles import styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference
+from peftcore.analysis.prediction_powered import PoweredMean
 from peftcore.errors import BadInput
 from peftcore.metrics import per_item
-from peftcore.rating import Project, questions
+from peftcore.rating import Project, assisted, questions
 
 GOLD = "gold"
 
@@ -308,6 +309,42 @@ def _explanation_references(project_results: ProjectResults) -> dict[str, list[s
         project_results.origins_with_examples,
         lambda split: cache.split_examples(name, split).examples,
     )
+
+
+def rater_ceiling(project_results: ProjectResults) -> preference.Correlation:
+    """Correlate every rater with the mean of the others: what a metric can hope for."""
+    examples = project_results.items[["item", "example"]]
+    return _rater_ceiling(
+        project_results.cache_key,
+        project_results.verdicts.drop(columns="example", errors="ignore").merge(
+            examples, on="item"
+        ),
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _rater_ceiling(cache_key: tuple[str, int, int], _rows: pd.DataFrame) -> preference.Correlation:
+    return preference.rater_ceiling(_rows)
+
+
+def assisted_means(
+    project_results: ProjectResults, metric: str, with_models: bool
+) -> dict[str, PoweredMean]:
+    """Source → its mean human score with a metric's help; BadInput where no run is at hand."""
+    rated, all_metrics = _project_metrics(
+        (*project_results.cache_key, with_models), project_results.project.id, with_models
+    )
+    return assisted.assisted_means(rated, all_metrics, metric)
+
+
+@st.cache_data(max_entries=8, show_spinner="Scoring every answer of the runs…")
+def _project_metrics(
+    cache_key: tuple[object, ...], project: str, with_models: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Score every answer that could have been drawn, besides the rated ones."""
+    if with_models:
+        heavy_imports.import_all()
+    return assisted.project_metrics(rating_store(), current_experimenter(), project, with_models)
 
 
 def metric_correlations(table: pd.DataFrame) -> dict[str, preference.Correlation]:

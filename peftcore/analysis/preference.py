@@ -238,6 +238,24 @@ def human_metric_correlation(
     return Correlation(whole[0], low, high, whole[1], n, reason)
 
 
+def rater_ceiling(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> Correlation:
+    """Correlate each verdict with the mean of the other raters of its item, examples resampled.
+
+    rows: item, example, rater, score. What a metric can hope for: one more person comes no closer.
+    """
+    by_item = rows.groupby("item")["score"]
+    total, count = by_item.transform("sum"), by_item.transform("count")
+    shared = rows[count > 1]
+    others = ((total - rows["score"]) / (count - 1).clip(lower=1))[count > 1]
+    return human_metric_correlation(
+        shared["score"].tolist(),
+        others.tolist(),
+        shared["example"].tolist(),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
 def _resampled_positions(
     groups: NDArray[np.int64], resamples: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:

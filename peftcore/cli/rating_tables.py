@@ -12,8 +12,9 @@ from peftcore import rating, tasks
 from peftcore.analysis import preference
 from peftcore.cli.rating import ProjectId, open_rating_store, rating_commands
 from peftcore.cli.rating_results import Resamples, show_tables
-from peftcore.errors import BadInput
+from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics import per_item
+from peftcore.rating import assisted
 from peftcore.system import printing
 
 NO_VERDICTS_IN_PAIRS = (
@@ -84,3 +85,39 @@ def metrics(
         )
         rows.append({"metric": name} | asdict(each))
     show_tables({"project": project}, {"correlations": pd.DataFrame(rows)}, as_json)
+
+
+@rating_commands.command()
+def assist(
+    project: ProjectId,
+    metric: Annotated[str, typer.Option(help="Automatic score that stands in.")] = "chrf",
+    with_models: Annotated[
+        bool, typer.Option("--models", help="Score meaning too, which loads models.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Estimate the human score of all of a run's explanations, by few ratings and a metric."""
+    rating_store, me = open_rating_store()
+    rated, all_metrics = assisted.project_metrics(rating_store, me, project, with_models)
+    if metric not in per_item.TITLES or metric not in all_metrics:
+        known = [name for name in per_item.TITLES if name in all_metrics]
+        raise unknown_name("metric", metric, known)
+    rows = [
+        {
+            "run": run,
+            "people": each.human.mean,
+            "people_low": each.human.low,
+            "people_high": each.human.high,
+            "mean": each.powered.mean,
+            "low": each.powered.low,
+            "high": each.powered.high,
+            "rated": each.human.n,
+            "not_rated": each.rest,
+            "weight": each.weight,
+            "narrower": each.saved,
+            "reason": each.reason,
+        }
+        for run, each in assisted.assisted_means(rated, all_metrics, metric).items()
+    ]
+    facts = {"project": project, "metric": metric}
+    show_tables(facts, {"means": pd.DataFrame(rows)}, as_json)
