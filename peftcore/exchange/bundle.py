@@ -192,7 +192,8 @@ def _csv_cell(value: Any) -> Any:
     """Return a value as a CSV cell, harmless to spreadsheets."""
     if isinstance(value, str):
         return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return "" if value is None or value != value or type(value).__name__ == "NAType" else value
+    # pandas' NA first: comparing it with itself is no answer but NA again.
+    return "" if value is None or type(value).__name__ == "NAType" or value != value else value
 
 
 def _json(value: Any) -> bytes:

@@ -5,8 +5,10 @@ import zipfile
 import pytest
 from support.runs import make_run
 
+from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.exchange import bundle
+from peftcore.runs.store import RunStore
 
 
 def names(path):
@@ -77,3 +79,20 @@ def test_only_finished_runs_are_bundled_and_no_file_is_replaced(tmp_path):
     (tmp_path / "a.zip").write_text("mine")
     with pytest.raises(BadInput, match="there already"):
         bundle.write_bundle([run], tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("folder", ["demo_runs", "sweep_runs"])
+def test_every_run_that_ships_can_be_bundled(folder, tmp_path):
+    """Answers of some tasks are neither right nor wrong; others ship without texts."""
+    runs = RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / folder).all()
+    listed = bundle.write_bundle(runs, tmp_path / "all.zip", with_answers=True)
+    for run in runs:
+        assert f"runs/{run.id}/tables/outcomes.csv" in listed
+    free = [
+        run for run in runs if "correct" in run.answers() and run.answers()["correct"].isna().all()
+    ]
+    with zipfile.ZipFile(tmp_path / "all.zip") as file:
+        for run in free:
+            rows = file.read(f"runs/{run.id}/tables/outcomes.csv").decode().splitlines()
+            assert all(row.endswith(",") for row in rows[1:])
+    assert len(free) == (3 if folder == "demo_runs" else 0)
