@@ -51,6 +51,7 @@ def show(login: str = "") -> None:
 
 def pick_project(login: str = "") -> Project | None:
     """Offer the projects, in the address too; None, with a note on the page, if there is none."""
+    _show_unreadable(current_experimenter(login))
     projects_by_id = {
         project.id: project
         for project in rating.list_projects(rating_store(), current_experimenter(login))
@@ -78,6 +79,19 @@ def pick_project(login: str = "") -> Project | None:
         ),
     )
     return projects_by_id[project_id]
+
+
+def _show_unreadable(user: RatingUser) -> None:
+    """Name the projects that cannot be read, each with a button that deletes it."""
+    for project, reason in rating.unreadable_projects(rating_store(), user).items():
+        st.warning(escape_markdown(as_sentence(reason)), icon=":material/broken_image:")
+        st.button(
+            f"Delete project {project} and its ratings for good",
+            key=f"rate.remove.{project}",
+            icon=":material/delete:",
+            on_click=rating.remove_project,
+            args=(rating_store(), user, project),
+        )
 
 
 def _new_project(user: RatingUser) -> None:

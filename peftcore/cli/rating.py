@@ -61,6 +61,22 @@ def list_projects(as_json: printing.AsJson = False) -> None:
         _summary(rating_store, project) for project in rating.list_projects(rating_store, me)
     ]
     printing.print_result(summaries, as_json, lambda: _lines(summaries))
+    for reason in rating.unreadable_projects(rating_store, me).values():
+        typer.echo(f"Left out: {reason}.", err=True)
+
+
+@rating_commands.command("remove")
+def remove_project(
+    project: ProjectId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Delete a project with its raters and ratings for good, also one that cannot be read."""
+    rating_store, me = open_rating_store()
+    if not yes:
+        typer.confirm(f"Delete project {project} and its ratings for good?", abort=True, err=True)
+    rating.remove_project(rating_store, me, project)
+    printing.print_result({"removed": project}, as_json, lambda: iter([f"{project} is deleted"]))
 
 
 @rating_commands.command("serve-link")

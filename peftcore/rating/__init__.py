@@ -31,7 +31,9 @@ from peftcore.rating.creation import (
     find_project,
     list_projects,
     list_raters,
+    remove_project,
     set_project_open,
+    unreadable_projects,
 )
 from peftcore.rating.rater_view import (
     Briefing,
@@ -127,6 +129,7 @@ __all__ = [
     "rater_progress",
     "raters_failing_checks",
     "read_screen",
+    "remove_project",
     "renew_link",
     "revoke_link",
     "save_draft",
@@ -140,6 +143,7 @@ __all__ = [
     "steps_in_words",
     "submit_answer",
     "submit_rating",
+    "unreadable_projects",
     "verdict_choices",
     "verdict_table",
     "withdraw_rating",

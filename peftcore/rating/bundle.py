@@ -13,7 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
+from peftcore.rating import bundle_check
 from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.bundle_check import BundleRow
 from peftcore.rating.creation import Project, find_project
 from peftcore.rating.schema import (
     ADJUDICATIONS,
@@ -66,23 +68,30 @@ def _queries(project: str) -> Iterator[tuple[sa.Table, sa.Select[Any]]]:
 def load_project(
     store: RatingStore, user: RatingUser, lines: Iterable[str], demo: bool = False
 ) -> Project:
-    """Store the project of these lines; one that is there already is left as it is."""
+    """Store the project of these lines; one that is there already is left as it is.
+
+    All lines are read and checked before the first is stored. BadInput leaves the store as it was.
+    """
     require_experimenter(user)
     rows = [_parse_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    project_ids = [row["id"] for table, row in rows if table is PROJECTS]
-    if len(project_ids) != 1:
-        raise BadInput(f"a bundle holds one project; this one holds {len(project_ids)}")
-    with store.write(exclusive=True) as connection:
-        existing = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project_ids[0])
-        if connection.execute(existing).first() is None:
-            for table in metadata.sorted_tables:
-                _insert_rows(
-                    connection, table, [row for row_table, row in rows if row_table is table], demo
-                )
-    return find_project(store, user, project_ids[0])
+    bundle_check.check_rows(rows, SECRET_COLUMNS)
+    [project] = [row.values["id"] for row in rows if row.table is PROJECTS]
+    try:
+        with store.write(exclusive=True) as connection:
+            existing = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project)
+            if connection.execute(existing).first() is None:
+                for table in metadata.sorted_tables:
+                    of_table = [row.values for row in rows if row.table is table]
+                    _insert_rows(connection, table, of_table, demo)
+    except sa.exc.IntegrityError:
+        raise BadInput(
+            f"rows of project {project!r} have the ids of others that are here already; nothing "
+            "was imported. A changed copy of a project needs new ids throughout."
+        ) from None
+    return find_project(store, user, project)
 
 
-def _parse_row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
+def _parse_row(number: int, line: str) -> BundleRow:
     """Parse a line to its table and row; BadInput if it is neither."""
     try:
         row = json.loads(line)
@@ -92,7 +101,7 @@ def _parse_row(number: int, line: str) -> tuple[sa.Table, dict[str, Any]]:
     unknown = row.keys() - table.c.keys()
     if unknown:
         raise BadInput(f"line {number} has the field {sorted(unknown)[0]!r}, which no table knows")
-    return table, row
+    return BundleRow(number, table, row)
 
 
 def _insert_rows(

@@ -13,7 +13,17 @@ from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
 from peftcore.rating.access import RatingUser, require_experimenter
 from peftcore.rating.collect_answers import collect_answer_pool
-from peftcore.rating.schema import ITEMS, LEASES, ORIGINS, PROJECTS, RATERS
+from peftcore.rating.schema import (
+    ADJUDICATIONS,
+    ANSWERS,
+    DRAFTS,
+    ITEMS,
+    LEASES,
+    ORIGINS,
+    PROJECTS,
+    RATERS,
+    RATINGS,
+)
 from peftcore.rating.settings import ProjectSettings
 from peftcore.rating.store import RatingStore, require_row
 
@@ -109,10 +119,44 @@ def save_project(
 
 
 def list_projects(store: RatingStore, user: RatingUser) -> list[Project]:
-    """List every project, newest first; demos come last."""
+    """List every project that can be read, newest first; demos come last."""
+    return [each for each in _all_projects(store, user).values() if isinstance(each, Project)]
+
+
+def unreadable_projects(store: RatingStore, user: RatingUser) -> dict[str, str]:
+    """Return id → why, for projects whose stored settings cannot be read."""
+    everything = _all_projects(store, user)
+    return {name: str(each) for name, each in everything.items() if isinstance(each, BadInput)}
+
+
+def _all_projects(store: RatingStore, user: RatingUser) -> dict[str, Project | BadInput]:
+    """Return id → project, or the reason why it is none: one never hides the others."""
     require_experimenter(user)
     query = sa.select(PROJECTS).order_by(PROJECTS.c.demo, PROJECTS.c.created.desc())
-    return [_project_from_row(row) for row in store.read(query)]
+    found: dict[str, Project | BadInput] = {}
+    for row in store.read(query):
+        try:
+            found[row["id"]] = _project_from_row(row)
+        except BadInput as error:
+            found[row["id"]] = error
+    return found
+
+
+def remove_project(store: RatingStore, user: RatingUser, project: str) -> None:
+    """Delete a project with its raters and ratings for good; BadInput for a demo."""
+    require_experimenter(user)
+    if _project_row(store, project)["demo"]:
+        raise BadInput("the demo project cannot be changed")
+    leases = sa.select(LEASES.c.id).where(LEASES.c.project == project)
+    items = sa.select(ITEMS.c.id).where(ITEMS.c.project == project)
+    with store.write(exclusive=True) as connection:
+        for table in (RATINGS, ANSWERS, DRAFTS):  # a statement checks references at its end
+            connection.execute(sa.delete(table).where(table.c.lease.in_(leases)))
+        for table in (ADJUDICATIONS, ORIGINS):
+            connection.execute(sa.delete(table).where(table.c.item.in_(items)))
+        for table in (LEASES, RATERS, ITEMS):
+            connection.execute(sa.delete(table).where(table.c.project == project))
+        connection.execute(sa.delete(PROJECTS).where(PROJECTS.c.id == project))
 
 
 def find_project(store: RatingStore, user: RatingUser, project: str) -> Project:
@@ -190,8 +234,19 @@ def _project_from_row(row: sa.RowMapping) -> Project:
         row["name"],
         row["created"],
         row["task"],
-        ProjectSettings.make(row["settings"]),
+        _settings_from_row(row),
         row["facts"],
         row["state"] == "open",
         row["demo"],
     )
+
+
+def _settings_from_row(row: sa.RowMapping) -> ProjectSettings:
+    """Read a project's settings; BadInput that names the project and what helps."""
+    try:
+        return ProjectSettings.make(row["settings"])
+    except (BadInput, AttributeError, TypeError) as error:
+        raise BadInput(
+            f"the settings of rating project {row['id']} cannot be read ({error}); "
+            f"`rating remove {row['id']}` deletes it"
+        ) from None
