@@ -10,6 +10,7 @@ from app.training.specs_from_form import training_command
 from app.ui import pickers, widgets
 
 st.title("Runs", anchor=False)
+run_panel.show_damaged()
 runs = cache.run_store().all()
 if not runs:
     widgets.empty_state(

@@ -5,6 +5,7 @@ The panel is drawn again every two seconds while the run is at work; nothing is 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from app.training import specs_from_form
 from app.ui import charts, errors, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis.comparison import interval
+from peftcore.errors import BadInput
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import QueueJob
 from peftcore.metrics.scores import metric_range
@@ -272,3 +274,27 @@ def _delete(run_id: str) -> None:
     cache.run_store().delete(run_id)
     st.query_params.pop("run", None)
     st.session_state.pop("runs.run", None)
+
+
+def show_damaged() -> None:
+    """Name the runs that cannot be read, each with a button that moves it out of the way."""
+    store = cache.run_store()
+    for run, reason in store.damaged().items():
+        words = f"Run {run} is left out: {reason}. Its folder can be moved out of the way; nothing "
+        st.warning(
+            widgets.escape_markdown(words + "in it is deleted, and it can be trained again."),
+            icon=":material/broken_image:",
+        )
+        st.button(
+            f"Set {run} aside",
+            key=f"runs.aside.{run}",
+            icon=":material/inventory_2:",
+            on_click=_set_aside,
+            args=(run,),
+        )
+
+
+def _set_aside(run: str) -> None:
+    """Move a damaged run out of the way, unless somebody else has."""
+    with contextlib.suppress(BadInput):
+        cache.run_store().set_aside(run)

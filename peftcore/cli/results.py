@@ -44,8 +44,9 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
 
 @app.command()
 def runs(as_json: printing.AsJson = False) -> None:
-    """List every run, newest first."""
-    summaries = [_summary(run) for run in RunStore().all()]
+    """List every run, newest first; damaged ones are named apart."""
+    store = RunStore()
+    summaries = [_summary(run) for run in store.all()]
 
     def lines() -> Iterator[str]:
         if not summaries:
@@ -55,6 +56,8 @@ def runs(as_json: printing.AsJson = False) -> None:
         yield from printing.format_table(heads, [_line(row) for row in summaries])
 
     printing.print_result(summaries, as_json, lines)
+    for run, reason in store.damaged().items():
+        typer.echo(f"Left out: run {run}, {reason}; `set-aside {run}` moves it away.", err=True)
 
 
 def _summary(run: Run) -> dict[str, Any]:
@@ -156,3 +159,11 @@ def delete(
         typer.confirm(f"Delete run {run} and its answers for good?", abort=True, err=True)
     store.delete(run)
     printing.print_result({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))
+
+
+@app.command("set-aside")
+def set_aside(run: RunId, as_json: printing.AsJson = False) -> None:
+    """Move a damaged run out of the way, so that it can be trained again; nothing is deleted."""
+    target = RunStore().set_aside(run)
+    value = {"run": run, "folder": str(target)}
+    printing.print_result(value, as_json, lambda: iter([f"run {run} lies in {target}"]))

@@ -32,6 +32,7 @@ import pandas as pd
 from peftcore import paths
 from peftcore.data.task import TASKS
 from peftcore.errors import BadInput
+from peftcore.runs import damage
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files
 from peftcore.system.job_folder import JobFolder, JobState, JobStatus
@@ -198,6 +199,7 @@ class RunStore:
         atomic_files.replace_file(
             folder / "spec.json", json.dumps(spec.model_dump(mode="json"), indent=1).encode()
         )
+        self._refuse_damaged(spec.id)  # a torn spec is whole again now; results are not
         return run
 
     def find(self, spec: RunSpec, include_demos: bool = True) -> Run | None:
@@ -209,6 +211,7 @@ class RunStore:
         run = self._find(run_id, include_demos=True)
         if run:
             return run
+        self._refuse_damaged(run_id)
         known = [run.id for run in self.all()]
         close = get_close_matches(run_id, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}?" if close else f"there are {len(known)} runs"
@@ -227,6 +230,31 @@ class RunStore:
             for run in sorted(runs, key=lambda run: -_start_time(run)):
                 runs_by_id.setdefault(run.id, run)
         return list(runs_by_id.values())
+
+    def damaged(self) -> dict[str, str]:
+        """Return id → what is wrong, for own folders that hold a run which cannot be read whole."""
+        return {
+            path.name: found
+            for path in sorted(self.folder.iterdir() if self.folder.is_dir() else ())
+            if RUN_ID.fullmatch(path.name) and not path.is_symlink() and path.is_dir()
+            if (found := damage.find_damage(path))
+        }
+
+    def _refuse_damaged(self, run_id: str) -> None:
+        """Raise BadInput, with what helps, if a folder holds this run and is damaged."""
+        folder = self.folder / run_id
+        reason = damage.find_damage(folder) if RUN_ID.fullmatch(run_id) and folder.is_dir() else ""
+        if reason:
+            raise BadInput(
+                f"run {run_id} cannot be read: {reason}; `set-aside {run_id}` moves it out of the "
+                "way, then it can be trained again"
+            )
+
+    def set_aside(self, run_id: str) -> Path:
+        """Move a damaged run to the folder `damaged_runs` beside the runs; return where it is."""
+        if not RUN_ID.fullmatch(run_id) or not self._path(self.folder, run_id).is_dir():
+            raise BadInput(f"no damaged run {run_id[:40]!r}")
+        return damage.set_aside(self._path(self.folder, run_id))
 
     def delete(self, run_id: str) -> None:
         """Delete a run for good; BadInput for demo runs and runs being worked on."""
@@ -334,7 +362,9 @@ def _runs_in(folder: Path, is_demo: bool) -> Iterator[Run]:
 
 
 def _load_run(folder: Path, is_demo: bool) -> Run | None:
-    """Load the run in a folder; None if there is none or its spec cannot be read."""
+    """Load the run in a folder; None if there is none or one of its files is damaged."""
+    if not is_demo and damage.find_damage(folder):
+        return None
     stored = atomic_files.read_json(folder / "spec.json")
     try:
         return Run(folder, RunSpec.make(stored), is_demo) if stored else None

@@ -1,4 +1,5 @@
 import pytest
+from support.runs import write_adapter
 
 from peftcore import paths
 from peftcore.data.task import TASKS
@@ -81,10 +82,10 @@ def test_the_shipped_runs_are_those_the_command_makes():
 
 def test_large_adapters_behind_a_study_are_left_out(tmp_path):
     def work(run):
-        (run.folder / "adapter.safetensors").write_bytes(b"0" * (1 + sizes.pop()))
+        write_adapter(run, b"0" * sizes.pop())
         run.write_status(state="done")
 
-    sizes = [MAX_ADAPTER_BYTES, MAX_ADAPTER_BYTES - 1]
+    sizes = [MAX_ADAPTER_BYTES, MAX_ADAPTER_BYTES // 2]
     small, large = write_demo_runs(tmp_path / "study_runs", work, demo_specs()[:2])
     assert (small.folder / "adapter.safetensors").is_file()
     assert not (large.folder / "adapter.safetensors").exists()

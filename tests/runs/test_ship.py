@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from peftcore import paths
 from peftcore.errors import BadInput
@@ -42,6 +42,7 @@ def test_only_what_pages_show_ships(tmp_path):
     for name in ("checkpoint.safetensors", ADAPTER_FILE, "path/000005.safetensors"):
         (run.folder / name).parent.mkdir(exist_ok=True)
         (run.folder / name).write_bytes(b"numbers")
+    write_adapter(run)
     (tmp_path / run.id).mkdir()
     (tmp_path / run.id / "old").touch()
     assert set(contents(ship(run, tmp_path).folder)) <= set(SHIPPED_FILES)

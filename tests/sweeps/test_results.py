@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import results
@@ -16,7 +16,7 @@ def stores(tmp_path):
     found = [RunStore(tmp_path / name, tmp_path / "demos") for name in ("here", "there")]
     runs = [make_run("lora", store=store) for store in found]
     for run in runs:
-        (run.folder / "adapter.safetensors").write_bytes(b"numbers")
+        write_adapter(run)
     return *found, SweepCell(runs[0].spec, (runs[0].spec,))
 
 
@@ -33,7 +33,7 @@ def test_the_largest_difference_of_a_score_is_named(stores):
     scores = run.scores()
     scores["accuracy"][2] += 0.25
     run.write_scores(scores)
-    (run.folder / "adapter.safetensors").write_bytes(b"others")
+    write_adapter(run, b"others")
     (row,) = results.compare_stores([cell], here, there)
     assert row.largest == pytest.approx(0.25)
     assert not row.adapters

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 from support.bases import build_tiny
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from app.training import specs_from_form
 from app.training.specs_from_form import TrainForm, build_specs
@@ -72,7 +72,7 @@ def test_each_method_keeps_its_own_learning_rate():
 
 def test_a_method_starts_from_its_own_kind_and_the_command_says_so(tmp_path):
     made = [make_run(method, base="random-t5") for method in ("lora", "spt", "prompt_tuning")]
-    (made[0].folder / "adapter.safetensors").write_bytes(b"")
+    write_adapter(made[0])
     other = make_run("lora")  # on tiny-t5
     offered = specs_from_form.startable_runs("random-t5", "spt", [*made, other])
     assert set(offered) == {made[1].id, made[2].id}
