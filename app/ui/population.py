@@ -1,0 +1,65 @@
+"""Whom an interval speaks of: one switch for every page, kept in the address, and its caption.
+
+"This task" also counts what other test examples would change and is the default of every claim;
+"these examples" counts only other seeds. What they mean is in `peftcore.analysis.inference`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from app.ui import url_state
+from peftcore.analysis.inference import POPULATIONS, Population
+
+PARAM = "population"  # in the address of every page, so that a link from one to another keeps it
+HELP = (
+    "This task: what other seeds and other test examples would give. "
+    "These examples: what other seeds would give on the very examples that were answered."
+)
+
+
+def pick_population(key: str) -> Population:
+    """Offer both populations, the task first; the choice stands in the address."""
+    on_change = url_state.sync_with_url(
+        "Population", key, POPULATIONS, name=PARAM, format_option=str.capitalize
+    )
+    chosen: Population | None = st.segmented_control(
+        "Intervals are about",
+        POPULATIONS,
+        required=True,
+        format_func=str.capitalize,
+        key=key,
+        on_change=on_change,
+        help=HELP,
+    )
+    return chosen or POPULATIONS[0]
+
+
+def population_caption(
+    population: Population, seeds: int | Iterable[int], items: int | Iterable[int]
+) -> str:
+    """Say in a sentence whom 95 % intervals speak of, and how many seeds and items they rest on.
+
+    seeds and items are numbers, or those of several runs.
+    """
+    counted = f"{_count(seeds, 'seed')} on {_count(items, 'test example')}"
+    if population == "this task":
+        return (
+            "95 % intervals are about this task: other samples of training examples, other "
+            f"starts and other test examples, from {counted}."
+        )
+    return (
+        "95 % intervals are about these test examples only: other samples of training examples "
+        f"and other starts, from {counted}."
+    )
+
+
+def _count(numbers: int | Iterable[int], noun: str) -> str:
+    """Return "5 seeds", or "4 to 8 seeds" where runs differ."""
+    known = sorted({numbers} if isinstance(numbers, int) else set(numbers)) or [0]
+    if known == [1]:
+        return f"1 {noun}"
+    span = f"{known[0]:,}" if len(known) == 1 else f"{known[0]:,} to {known[-1]:,}"
+    return f"{span} {noun}s"
