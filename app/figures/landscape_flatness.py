@@ -142,21 +142,23 @@ def validation_histogram_alt(
 
 
 def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """Draw the error of the mean of R random copies."""
+    """Draw how much the mean of R random copies varies, beside what independent copies give."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
     figure.add_scatter(
         x=table["R"],
         y=table["expected"],
         mode="lines",
         line={"color": NEUTRAL, "dash": "dash"},
-        name="One copy's, divided by √R",
+        name="If copies are independent",
     )
     figure.add_scatter(
         x=table["R"],
         y=table["error"],
         mode="markers",
         marker={"color": LINE_COLOURS[0], "size": 10},
-        name="Drawn again and again",
+        customdata=table["groups"],
+        hovertemplate="R %{x}: %{y:.4f}, %{customdata} groups<extra></extra>",
+        name="Measured, over groups of R copies",
     )
     figure.update_xaxes(
         title_text="Copies of the validation sample, R", type="log", tickvals=list(table["R"])

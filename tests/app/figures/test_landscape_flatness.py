@@ -50,7 +50,7 @@ def test_the_validation_histogram_marks_the_centroid():
 
 
 def test_tightening_and_estimates_are_drawn():
-    table = error_by_copies([1.0, 2.0, 3.0], [1, 2])
+    table = error_by_copies([1.0, 2.0, 3.0, 2.5], [1, 2])
     figure = figures.copies_error_chart(table, FACTS)
     assert list(figure.data[0].y) == list(table["expected"])
     steps = pd.DataFrame(
