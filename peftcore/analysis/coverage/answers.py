@@ -143,7 +143,7 @@ def _item_population(nodes: int = 61) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class CorpusMetric:
-    """A metric: what answers with chances (s, i) add to it, (s, i, k), and how these make a score."""
+    """A metric: what answers with chances (s, i) add to it, (s, i, k), and how to combine it."""
 
     draw: Callable[[np.random.Generator, Array, NDArray[np.int64]], Array]
     expected: Callable[[Array, NDArray[np.int64]], Array]  # the same without chance

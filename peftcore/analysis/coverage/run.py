@@ -17,7 +17,7 @@ LOWEST, HIGHEST = 0.93, 0.97  # what coverage shall lie between
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many of the draws of a case printed an interval, and how many of those covered."""
+    """Counts of the draws of a case: all, with an interval, and with one that covers."""
 
     draws: int
     printed: int
