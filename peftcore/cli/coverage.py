@@ -11,12 +11,10 @@ import typer
 from peftcore import paths
 from peftcore.analysis.coverage import run
 from peftcore.cli import app
-from peftcore.errors import BadInput
-from peftcore.system import printing
+from peftcore.system import markdown_blocks, printing
 
 README = Path(run.__file__).parents[1] / "README.md"
 RESULTS = paths.ASSETS / "coverage.json"
-START, END = "<!-- coverage -->\n", "\n<!-- end of coverage -->"
 
 
 @app.command()
@@ -32,14 +30,7 @@ def coverage(
     tables = run.coverage_markdown(rows)
     if write:
         RESULTS.write_text(json.dumps(rows, indent=None, separators=(",", ":")) + "\n", "utf-8")
-        README.write_text(with_tables(README.read_text("utf-8"), tables), "utf-8")
+        text = markdown_blocks.replace_block(README.read_text("utf-8"), "coverage", tables)
+        README.write_text(text, "utf-8")
     printing.print_result({"rows": rows}, as_json, lambda: tables.splitlines())
 
-
-def with_tables(text: str, tables: str) -> str:
-    """Return a README with other tables between its marks."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end:
-        raise BadInput(f"{README} has no lines {START.strip()!r} and {END.strip()!r}")
-    return before + start + tables + end + after
