@@ -83,7 +83,7 @@ def _mean_in_words(row: Any, form: str) -> str:
     if row["mean"] is None or pd.isna(row["mean"]):
         return "no value"
     if row["low"] is None or pd.isna(row["low"]):
-        return f"{row['mean']:{form}}, one seed"
+        return f"{row['mean']:{form}}, {row['reason']}"
     interval = f"95 % interval {row['low']:{form}} to {row['high']:{form}}"
     return f"{row['mean']:{form}}, {interval}, {row['n']} seeds"
 

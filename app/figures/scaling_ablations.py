@@ -232,7 +232,7 @@ def _gain_text(field: PairedDifference | None, metric: str) -> str:
         return "–"
     form = f"+{value_format(metric)}"
     if field.low is None or field.high is None:
-        return f"{field.mean:{form}}<br>one seed"
+        return f"{field.mean:{form}}<br>{'<br>'.join(wrap(field.reason, 20))}"
     return f"{field.mean:{form}}<br>{field.low:{form}} to {field.high:{form}}"
 
 

@@ -42,9 +42,11 @@ def population_caption(
 ) -> str:
     """Say in a sentence whom 95 % intervals speak of, and how many seeds and items they rest on.
 
-    seeds and items are numbers, or those of several runs.
+    seeds and items are numbers, or those of several runs; items that are not known stay away.
     """
-    counted = f"{_count(seeds, 'seed')} on {_count(items, 'test example')}"
+    counted = _count(seeds, "seed")
+    if items:
+        counted += f" on {_count(items, 'test example')}"
     if population == "this task":
         return (
             "95 % intervals are about this task: other samples of training examples, other "
@@ -58,7 +60,7 @@ def population_caption(
 
 def _count(numbers: int | Iterable[int], noun: str) -> str:
     """Return "5 seeds", or "4 to 8 seeds" where runs differ."""
-    known = sorted({numbers} if isinstance(numbers, int) else set(numbers)) or [0]
+    known = sorted({numbers} if isinstance(numbers, int) else {*numbers}) or [0]
     if known == [1]:
         return f"1 {noun}"
     span = f"{known[0]:,}" if len(known) == 1 else f"{known[0]:,} to {known[-1]:,}"

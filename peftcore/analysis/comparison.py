@@ -125,6 +125,7 @@ class PairedDifference:
     p: float | None
     smallest_p: float | None
     n: int
+    reason: str = ""  # why there are no limits
 
 
 def paired_difference(
@@ -143,13 +144,14 @@ def paired_difference(
     gaps = gaps[np.isfinite(gaps)]
     estimate, n = interval(gaps, within), len(gaps)
     if n == 0:
-        return PairedDifference(None, None, None, None, None, 0)
+        return PairedDifference(None, None, None, None, None, 0, NO_SEED)
     sums = np.abs(_signs(n) @ gaps)
     reached = int((sums >= abs(gaps.sum()) - 1e-9 * np.abs(gaps).sum()).sum())
     exact = n <= MAX_EXACT_SEEDS
     p = reached / len(sums) if exact else (reached + 1) / (len(sums) + 1)
     smallest = 2.0 ** (1 - n) if exact else 1 / (len(sums) + 1)
-    return PairedDifference(estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
+    found = (estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
+    return PairedDifference(*found, estimate.reason)
 
 
 def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from peftcore.analysis.comparison import holm_correction, interval, paired_difference
 
-SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "trainable"]
+SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "reason", "trainable"]
 PAIR_COLUMNS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
 LAYER_COLUMNS = [
     "stack",
@@ -35,7 +35,7 @@ def subset_scores(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     for name, seeds in table.groupby("name", sort=False):
         for metric in metrics:
             estimate = interval(seeds.get(metric, []))
-            where = (estimate.mean, estimate.low, estimate.high, estimate.n)
+            where = (estimate.mean, estimate.low, estimate.high, estimate.n, estimate.reason)
             rows.append((name, metric, *where, seeds["trainable"].iloc[0]))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 

@@ -32,5 +32,4 @@ def coverage(
         RESULTS.write_text(json.dumps(rows, indent=None, separators=(",", ":")) + "\n", "utf-8")
         text = markdown_blocks.replace_block(README.read_text("utf-8"), "coverage", tables)
         README.write_text(text, "utf-8")
-    printing.print_result({"rows": rows}, as_json, lambda: tables.splitlines())
-
+    printing.print_result({"rows": rows}, as_json, lambda: iter(tables.splitlines()))

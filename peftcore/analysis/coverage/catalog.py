@@ -60,6 +60,20 @@ RATER_CASES = tuple(Case("normal", count, n) for count in (3, 5, 10) for n in (3
 PAIR_CASES = tuple(Case("normal", 2, n) for n in (30, 100))
 
 
+RATED: tuple[tuple[raters.Quantity, str, str, str], ...] = (
+    ("score", "score by people", PEOPLE, "preference.score_methods"),
+    ("difference", "difference of such scores", PEOPLE, "preference.score_differences"),
+    ("leniency", "leniency of a rater", "other examples", "preference.rater_effects"),
+    (
+        "correlation",
+        "correlation of people and metric",
+        "other examples",
+        "preference.human_metric_correlation",
+    ),
+    ("share", "share of wins", PEOPLE, "preference.rank_methods"),
+    ("strength", "strength of a method", PEOPLE, "preference.rank_methods"),
+)
+
 INTERVALS: tuple[PrintedInterval, ...] = (
     PrintedInterval(
         "score, mean over items",
@@ -161,19 +175,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
             RATER_CASES,
             0.3,
         )
-        for quantity, title, population, function in (
-            ("score", "score by people", PEOPLE, "preference.score_methods"),
-            ("difference", "difference of such scores", PEOPLE, "preference.score_differences"),
-            ("leniency", "leniency of a rater", "other examples", "preference.rater_effects"),
-            (
-                "correlation",
-                "correlation of people and metric",
-                "other examples",
-                "preference.human_metric_correlation",
-            ),
-            ("share", "share of wins", PEOPLE, "preference.rank_methods"),
-            ("strength", "strength of a method", PEOPLE, "preference.rank_methods"),
-        )
+        for quantity, title, population, function in RATED
     ),
     *(
         PrintedInterval(

@@ -64,7 +64,7 @@ def test_one_seed_scatters_nowhere():
 def test_the_matrix_shows_gains_in_their_own_units_and_gaps_where_nothing_ran():
     gains = {
         ("a", "b"): PairedDifference(5.0, -1.0, 11.0, 0.25, 0.25, 3),
-        ("b", "a"): PairedDifference(-0.1, None, None, 1.0, 1.0, 1),
+        ("b", "a"): PairedDifference(-0.1, None, None, 1.0, 1.0, 1, "one seed"),
         ("a", "a"): PairedDifference(None, None, None, None, None, 0),
     }
     figure = figures.transfer_heatmap(gains, ["a", "b"], TITLES, METRICS)
