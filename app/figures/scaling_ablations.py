@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, metric_axis_title, value_format
+from app.figures.error_bars import interval_bars
 from app.theme import NEUTRAL, TEMPLATE, RunStyle, method_colour, plotly_text, with_opacity
 from peftcore.analysis.comparison import PairedDifference, interval
 from peftcore.analysis.scaling import seed_spread
@@ -33,17 +34,9 @@ def scores_by_value_chart(
             x=[x_value + x_offset for x_value in estimates],
             y=[estimate.mean for estimate in estimates.values()],
             customdata=list(estimates),
-            error_y={
-                "array": [
-                    0
-                    if estimate.high is None or estimate.mean is None
-                    else estimate.high - estimate.mean
-                    for estimate in estimates.values()
-                ],
-                "color": with_opacity(style.colour, 0.6),
-                "thickness": 2,
-                "width": 6,
-            },
+            error_y=interval_bars(
+                pd.DataFrame([vars(estimate) for estimate in estimates.values()]), style.colour
+            ),
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
             marker={"symbol": style.symbol, "size": 10},

@@ -17,12 +17,12 @@ from app.figures import curves
 from app.figures.compare import find_measure, value_format
 from app.state import cache
 from app.state.run_catalog import method_title, run_title, task_title
+from app.state.score_estimates import score_estimates
 from app.training import specs_from_form
 from app.ui import charts, errors, job_panel, widgets
-from app.ui.population import pick_population, population_caption
+from app.ui.population import estimates_caption, pick_population
 from app.ui.run_styles import styles_by_run
-from peftcore.analysis.inference import Estimate, Population
-from peftcore.analysis.score_estimates import score_estimate
+from peftcore.analysis.inference import Estimate
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import QueueJob
 from peftcore.runs.store import Run, RunStatus
@@ -174,13 +174,13 @@ def _show_scores(run: Run) -> None:
     """Means with their intervals, and every seed one click away."""
     scores = run.scores()
     population = pick_population("runs.population")
-    estimates = _score_estimates(run, population)
+    estimates = score_estimates(run, population)
     st.dataframe(
         mean_table(estimates),
         hide_index=True,
         alt="Mean, 95 % interval, number of seeds and test examples of each score",
     )
-    st.caption(_interval_caption(population, estimates))
+    st.caption(estimates_caption(population, list(estimates.items())))
     with st.expander("Every seed", icon=charts.TABLE_ICON):
         names = run.spec.population.seed_numbers()
         titles = {name: find_measure(name).title for name in scores}
@@ -196,29 +196,6 @@ def _show_scores(run: Run) -> None:
                 for name, column in titles.items()
             },
         )
-
-
-def _version(run: Run) -> tuple[str, int]:
-    """Return what a run's estimates depend on."""
-    path = run.folder / "scores.json"
-    return str(run.folder), path.stat().st_mtime_ns if path.is_file() else 0
-
-
-@st.cache_data(max_entries=64, show_spinner="Computing intervals…", hash_funcs={Run: _version})
-def _score_estimates(run: Run, population: Population) -> dict[str, Estimate]:
-    """Return metric → estimate."""
-    return {metric: score_estimate(run, metric, population) for metric in run.scores()}
-
-
-def _interval_caption(population: Population, estimates: Mapping[str, Estimate]) -> str:
-    """Say whom the intervals speak of, and which of them not."""
-    asked = [each for each in estimates.values() if each.population == population]
-    items = {each.items for each in asked if each.items}
-    caption = population_caption(population, {each.seeds for each in asked}, items)
-    rest = [find_measure(name).title for name, each in estimates.items() if each not in asked]
-    if rest:
-        caption += f" {', '.join(rest)}: about these test examples only."
-    return caption
 
 
 def mean_table(estimates: Mapping[str, Estimate]) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from app.figures.compare import find_measure
 from app.ui import url_state
-from peftcore.analysis.inference import POPULATIONS, Population
+from peftcore.analysis.inference import POPULATIONS, Estimate, Population
 
 PARAM = "population"  # in the address of every page, so that a link from one to another keeps it
 HELP = (
@@ -56,6 +57,19 @@ def population_caption(
         "95 % intervals are about these test examples only: other samples of training examples "
         f"and other starts, from {counted}."
     )
+
+
+def estimates_caption(population: Population, estimates: Iterable[tuple[str, Estimate]]) -> str:
+    """Say whom intervals of (metric, estimate) speak of, and which metrics not."""
+    known = [(metric, each) for metric, each in estimates if each.seeds]
+    asked = [each for _, each in known if each.population == population]
+    caption = population_caption(
+        population, {each.seeds for each in asked}, {each.items for each in asked if each.items}
+    )
+    rest = {find_measure(metric).title for metric, each in known if each.population != population}
+    if not asked:
+        return population_caption("these examples", {each.seeds for _, each in known}, ())
+    return f"{caption} {', '.join(sorted(rest))}: about these examples." if rest else caption
 
 
 def _count(numbers: int | Iterable[int], noun: str) -> str:

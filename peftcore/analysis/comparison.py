@@ -98,8 +98,8 @@ def interval_by_step(
     """Return mean and 95 % interval of a value over seeds at each step, within its range.
 
     within: the smallest and largest value there can be; by default those of the metric `value`.
-    Columns step, mean, low, high, n. Seeds that stopped early drop out of later steps; n says how
-    many are left. Limits are missing where `interval` has none.
+    Columns step, mean, low, high, n, reason. Seeds that stopped early drop out of later steps; n
+    says how many are left. Limits are missing where `interval` has none.
     """
     limits = metric_range(value) if within is None else within
     rows = [
@@ -107,8 +107,7 @@ def interval_by_step(
         for step, seeds in history.dropna(subset=[value]).groupby("step")[value]
     ]
     frame = pd.DataFrame(rows, columns=["step", "mean", "low", "high", "n", "reason"])
-    frame = frame.astype(dict.fromkeys(("mean", "low", "high"), float))
-    return frame[["step", "mean", "low", "high", "n"]]
+    return frame.astype(dict.fromkeys(("mean", "low", "high"), float))
 
 
 @dataclass(frozen=True)

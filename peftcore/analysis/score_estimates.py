@@ -23,17 +23,22 @@ class ScoredRun(Protocol):
         """Return every answer of every seed."""
 
 
-def score_estimate(run: ScoredRun, metric: str, population: Population = "this task") -> Estimate:
-    """Estimate a metric of a run for a population.
+def score_estimates(run: ScoredRun, population: Population = "this task") -> dict[str, Estimate]:
+    """Return metric → its estimate for a population.
 
     Where answers do not give the stored scores (a metric without parts by item, answers that were
     not kept) the estimate is about these examples, with no items, and says so in its population.
     """
-    values = run.scores()[metric]
-    if population == "this task":
-        table = table_of_answers(run.answers(), metric)
-        if table is not None and _gives_scores(table, values):
-            return estimate(table, population, metric_range(metric))
+    scores = run.scores()
+    answers = run.answers() if population == "this task" and scores else pd.DataFrame()
+    return {metric: _estimate_score(answers, metric, values) for metric, values in scores.items()}
+
+
+def _estimate_score(answers: pd.DataFrame, metric: str, values: list[float]) -> Estimate:
+    """Return the estimate of a metric from a run's answers, else from its stored scores."""
+    table = table_of_answers(answers, metric)
+    if table is not None and _gives_scores(table, values):
+        return estimate(table, "this task", metric_range(metric))
     found = interval(values, metric_range(metric))
     limits = (found.mean, found.low, found.high, None, None)
     return Estimate(*limits, found.n, 0, "these examples", reason=found.reason)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from peftcore.analysis.inference import Estimate, Population
-from peftcore.analysis.score_estimates import score_estimate
+from peftcore.analysis.score_estimates import score_estimates
 from peftcore.runs.store import Run
 from peftcore.system.printing import format_cell, format_table
 
@@ -18,10 +18,8 @@ def scores_with_intervals(
 
     Metrics without parts by item speak of these examples whatever is asked for.
     """
-    return {
-        metric: _with_interval(score_estimate(run, metric, population), values)
-        for metric, values in run.scores().items()
-    }
+    estimates = score_estimates(run, population)
+    return {metric: _with_interval(estimates[metric], x) for metric, x in run.scores().items()}
 
 
 def _with_interval(found: Estimate, values: list[float]) -> dict[str, Any]:

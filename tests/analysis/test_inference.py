@@ -192,3 +192,30 @@ def test_without_spread_a_difference_is_what_it_is():
     assert frame["verdict"].tolist() == ["equal", "behind", "behind"]
     with pytest.raises(ValueError, match="margin"):
         verdicts.pair_verdicts({"a": same, "b": same}, 0)
+
+
+@pytest.mark.slow
+def test_components_and_error_are_those_of_a_crossed_mixed_model():
+    """Restricted maximum likelihood gives the mean squares' components in a balanced table."""
+    import pandas as pd
+    import statsmodels.api as sm
+
+    values = simulated(6, 15, 0.3, 0.5, 0.4, 21)
+    seeds, items = values.shape
+    frame = pd.DataFrame(
+        [(s, i, values[s, i]) for s in range(seeds) for i in range(items)],
+        columns=["seed", "item", "value"],
+    )
+    parts = {"seed": "0 + C(seed)", "item": "0 + C(item)"}
+    model = sm.MixedLM.from_formula(
+        "value ~ 1", groups=np.ones(len(frame)), vc_formula=parts, data=frame
+    )
+    fit = model.fit(reml=True)
+    found = inference.variance_components(values)
+    by_name = dict(zip(model.exog_vc.names, fit.vcomp, strict=True))
+    assert by_name["seed"] == pytest.approx(found.seed, rel=0.02)
+    assert by_name["item"] == pytest.approx(found.item, rel=0.02)
+    assert fit.scale == pytest.approx(found.rest, rel=0.02)
+    assert inference.estimate(table(values)).error == pytest.approx(
+        float(fit.bse_fe.iloc[0]), rel=0.02
+    )

@@ -51,9 +51,9 @@ def show_flatness(subject: LandscapeSubject) -> None:
         facts = landscape.facts
         st.caption(
             widgets.escape_markdown(
-                f"{facts_text(facts)}. Low and high: 95 % interval over seeds, Student's t, "
-                "which may "
-                "pass where no value can lie. The rises are those "
+                f"{facts_text(facts)}. Low and high: 95 % interval of other seeds on the same "
+                "validation examples, which may pass where no value can lie; none where seeds fall "
+                "into two groups. The rises are those "
                 f"{facts['radius']:g} lengths of the adapter away from it."
             )
         )
@@ -278,8 +278,8 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
     )
     st.caption(
         "Kendall's rank agreement over the kept steps of each seed, 1 for the same order, with a "
-        "95 % interval over seeds: Student's t, which may pass 1, as no agreement can. Where the "
-        "two intervals overlap, this run decides nothing."
+        "95 % interval of other seeds on the same examples. Where the two intervals overlap, this "
+        "run cannot tell which judges better."
     )
 
 

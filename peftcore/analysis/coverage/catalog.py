@@ -146,7 +146,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
         "flatness.rank_correlation",
         seeds.rank_trial,
         tuple(Case("normal", runs) for runs in (12, 20, 40)),
-        0.4,
+        0.35,
     ),
     PrintedInterval(
         "share of sentence pairs",
@@ -173,7 +173,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
             function,
             functools.partial(raters.rating_trial, quantity=quantity),
             RATER_CASES,
-            0.3,
+            0.2,
         )
         for quantity, title, population, function in RATED
     ),
@@ -185,7 +185,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
             "agreement.agreement_statistics",
             functools.partial(raters.agreement_trial, measure=measure),
             RATER_CASES,
-            0.3,
+            0.2,
         )
         for measure in (
             "Share of unanimous items",
@@ -202,7 +202,15 @@ INTERVALS: tuple[PrintedInterval, ...] = (
         "agreement.cohen_kappas",
         functools.partial(raters.agreement_trial, measure="Cohen's kappa"),
         PAIR_CASES,
-        0.3,
+        0.2,
+    ),
+    PrintedInterval(
+        "score by people and a metric",
+        "other texts, these raters",
+        "Ratings",
+        "prediction_powered.powered_mean",
+        raters.powered_trial,
+        tuple(Case("normal", 1, n) for n in (30, 100)),
     ),
 )
 

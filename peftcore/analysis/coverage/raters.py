@@ -16,6 +16,7 @@ from scipy import special
 
 from peftcore.analysis import agreement, preference
 from peftcore.analysis.coverage.shapes import Case
+from peftcore.analysis.prediction_powered import ScoredTexts, powered_mean
 from peftcore.analysis.resampling import RESAMPLED_RATERS
 
 Array = NDArray[np.float64]
@@ -23,8 +24,9 @@ Quantity = Literal["score", "difference", "leniency", "correlation", "share", "s
 EXAMPLE_SPREAD, RATER_SPREAD, BOTH_SPREAD = 1.0, 0.5, 0.5
 BETTER = 0.5  # log odds by which the second method is better
 METRIC_NOISE = 1.0  # of an automatic score, around the example's log odds
-RESAMPLES = 400
-REFITS = 100
+RESAMPLES = 300
+REFITS = 60
+UNRATED = 500  # texts that only a metric scored
 MANY = 200_000  # examples behind a truth
 CHANCES = 101  # quantiles of a normal effect over which a chance is averaged
 
@@ -60,6 +62,22 @@ def rating_trial(rng: np.random.Generator, case: Case, quantity: Quantity) -> bo
         return _covers(row, _mean_chance(BETTER, these), "share_low", "share_high")
     chance = _mean_chance(BETTER, these)
     return _covers(row, float(np.log(chance / (1 - chance))) / 2)  # strengths have mean zero
+
+
+def powered_trial(rng: np.random.Generator, case: Case) -> bool | None:
+    """Return whether the interval of a few ratings and a metric on many texts covers."""
+    texts = case.items + UNRATED
+    quality = rng.normal(0, EXAMPLE_SPREAD, texts)
+    labels = rng.integers(0, 2, texts).astype(str)
+    good = (rng.random(texts) < special.expit(quality)).astype(float)
+    metric = quality + rng.normal(0, METRIC_NOISE, texts)
+    rated = slice(0, case.items)
+    rest = slice(case.items, None)
+    found = powered_mean(
+        ScoredTexts(good[rated], metric[rated], metric[rest], labels[rated], labels[rest])
+    ).powered
+    truth = float(special.expit(_normal_effects(EXAMPLE_SPREAD)).mean())
+    return _holds(found.low, found.high, truth)
 
 
 def agreement_trial(rng: np.random.Generator, case: Case, measure: str) -> bool | None:

@@ -11,7 +11,7 @@ import numpy as np
 from peftcore.analysis.coverage.catalog import INTERVALS, NOT_PRINTED, PrintedInterval
 from peftcore.analysis.coverage.shapes import SHAPES, Case
 
-DRAWS = 1000
+DRAWS = 600
 LOWEST, HIGHEST = 0.93, 0.97  # what coverage shall lie between
 
 

@@ -33,11 +33,11 @@ def test_a_finished_run_tells_means_with_intervals_and_every_seed():
 
 def test_one_seed_has_no_interval():
     from app.training.run_panel import mean_table
-    from peftcore.analysis.score_estimates import score_estimate
+    from peftcore.analysis.score_estimates import score_estimates
 
     run = make_run("lora")
     run.write_scores({"accuracy": [0.5], "chrf": [None]})
-    table = mean_table({name: score_estimate(run, name) for name in run.scores()})
+    table = mean_table(score_estimates(run))
     assert list(table["95 % interval"]) == ["one seed", "–"]
 
 
