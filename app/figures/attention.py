@@ -463,7 +463,7 @@ def interval_text(statistic: Any, signed: bool, unit: str) -> str:
     form = ("+" if signed else "") + (".1e" if 0 < abs(statistic.mean) < 0.01 else ".3f")
     mean = f"{statistic.mean:{form}} {unit}"
     if statistic.low is None:
-        return f"{mean}, one seed"
+        return f"{mean}, {statistic.reason}"
     return (
         f"{mean}, 95 % interval {statistic.low:{form}} to {statistic.high:{form}}, {statistic.n} "
         "seeds"

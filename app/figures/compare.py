@@ -114,7 +114,7 @@ def _mean_in_words(row: pd.Series, value_form: str) -> str:
     """A mean with its limits and number of seeds."""
     mean = f"mean {row['mean']:{value_form}}"
     if pd.isna(row["low"]):
-        return f"{mean}, one seed"
+        return f"{mean}, {'one seed' if row['n'] == 1 else 'seeds in two groups'}"
     return (
         f"{mean}, 95 % interval {row['low']:{value_form}} to {row['high']:{value_form}}, "
         f"{row['n']} seeds"

@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, value_format
+from app.figures.error_bars import interval_bars
 from app.figures.layout import layer_ticks
 from app.figures.rows import wrap_title
 from app.theme import (
@@ -83,7 +84,7 @@ def _mean_in_words(row: Any, form: str) -> str:
     if row["mean"] is None or pd.isna(row["mean"]):
         return "no value"
     if row["low"] is None or pd.isna(row["low"]):
-        return f"{row['mean']:{form}}, one seed"
+        return f"{row['mean']:{form}}, {row['reason']}"
     interval = f"95 % interval {row['low']:{form}} to {row['high']:{form}}"
     return f"{row['mean']:{form}}, {interval}, {row['n']} seeds"
 
@@ -222,11 +223,7 @@ def layer_effects_chart(effects: pd.DataFrame, metric: str, whole: float) -> go.
         figure.add_scatter(
             x=at,
             y=rows["difference"],
-            error_y={
-                "array": (rows["high"] - rows["difference"]).fillna(0),
-                "color": with_opacity(colours[way], 0.6),
-                "width": 5,
-            },
+            error_y=interval_bars(rows, colours[way], "difference"),
             mode="markers",
             marker={"color": colours[way], "symbol": symbol, "size": 12},
             name=title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -65,10 +65,15 @@ def _seed_lines(history: pd.DataFrame, style: RunStyle, value: LossColumn) -> li
 
 def _mean_traces(means: pd.DataFrame, style: RunStyle) -> list[go.Scatter]:
     """The band as one closed outline, and the mean line over it."""
-    limited = means.dropna(subset=["low", "high"])
+    limited = means["low"].notna() & means["high"].notna()
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for _, part in means[limited].groupby((~limited).cumsum()[limited]):
+        x += [*part["step"], *part["step"][::-1], None]  # None ends one band before the next
+        y += [*part["high"], *part["low"][::-1], None]
     outline = go.Scatter(
-        x=[*limited["step"], *limited["step"][::-1]],
-        y=[*limited["high"], *limited["low"][::-1]],
+        x=x[:-1],
+        y=y[:-1],
         fill="toself",
         fillcolor=with_opacity(style.colour, 0.15),
         line={"width": 0},
@@ -85,14 +90,20 @@ def _mean_traces(means: pd.DataFrame, style: RunStyle) -> list[go.Scatter]:
         marker={"symbol": style.symbol, "size": 7},
         name=plotly_text(style.name),
         legendgroup=style.name,
-        customdata=means[["low", "high", "n"]],
+        customdata=[_limits_in_words(row) for row in means.itertuples()],
         hovertemplate=(
             f"<b>{plotly_text(style.name)}</b><br>step %{{x}}: %{{y:.4f}}<br>"
-            "95 % interval %{customdata[0]:.4f} to %{customdata[1]:.4f}, "
-            "%{customdata[2]} seeds<extra></extra>"
+            "%{customdata}<extra></extra>"
         ),
     )
-    return [outline, line] if len(limited) else [line]
+    return [outline, line] if limited.any() else [line]
+
+
+def _limits_in_words(row: Any) -> str:
+    """Return a step's interval and number of seeds, or why it has none."""
+    if pd.isna(row.low):
+        return str(row.reason)
+    return f"95 % interval {row.low:.4f} to {row.high:.4f}, {row.n} seeds"
 
 
 def learning_curves_table(

@@ -5,7 +5,6 @@ Measures come from `peftcore.labs.landscape.request`, facts as in `app.figures.l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure
+from app.figures.error_bars import interval_bars
 from app.figures.landscape import BEST_COLOUR, LINE_COLOURS, title_with_facts
 from app.theme import LOG_AXIS, NEUTRAL, SYMBOLS, TEMPLATE, RunStyle, plotly_text, with_opacity
-from peftcore.analysis.comparison import Interval, interval
+from peftcore.analysis.comparison import interval
 from peftcore.analysis.flatness import RankCorrelation
 
 MEASURE_TITLES: dict[str, tuple[str, str]] = {
@@ -142,21 +142,23 @@ def validation_histogram_alt(
 
 
 def copies_error_chart(table: pd.DataFrame, facts: Mapping[str, Any]) -> go.Figure:
-    """Draw the error of the mean of R random copies."""
+    """Draw how much the mean of R random copies varies, beside what independent copies give."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
     figure.add_scatter(
         x=table["R"],
         y=table["expected"],
         mode="lines",
         line={"color": NEUTRAL, "dash": "dash"},
-        name="One copy's, divided by √R",
+        name="If copies are independent",
     )
     figure.add_scatter(
         x=table["R"],
         y=table["error"],
         mode="markers",
         marker={"color": LINE_COLOURS[0], "size": 10},
-        name="Drawn again and again",
+        customdata=table["groups"],
+        hovertemplate="R %{x}: %{y:.4f}, %{customdata} groups<extra></extra>",
+        name="Measured, over groups of R copies",
     )
     figure.update_xaxes(
         title_text="Copies of the validation sample, R", type="log", tickvals=list(table["R"])
@@ -176,10 +178,11 @@ def estimates_by_step_chart(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go
     }
     for nth, (column, name) in enumerate(names.items()):
         estimates_by_step = [(step, interval(rows[column])) for step, rows in steps.groupby("step")]
+        estimates = pd.DataFrame([vars(estimate) for _, estimate in estimates_by_step])
         figure.add_scatter(
             x=[step for step, _ in estimates_by_step],
             y=[estimate.mean for _, estimate in estimates_by_step],
-            error_y=_error_bars([estimate for _, estimate in estimates_by_step], LINE_COLOURS[nth]),
+            error_y=interval_bars(estimates, LINE_COLOURS[nth]),
             mode="lines+markers",
             line={"color": LINE_COLOURS[nth], "width": 2},
             marker={"symbol": SYMBOLS[nth], "size": 8},
@@ -195,28 +198,13 @@ def estimates_by_step_chart(steps: pd.DataFrame, facts: Mapping[str, Any]) -> go
     return figure
 
 
-def _error_bars(intervals: Sequence[Interval], colour: str) -> dict[str, Any]:
-    """Error bars of 95 % intervals; none where there is one seed."""
-    half_widths = [
-        0.0 if estimate.high is None else estimate.high - (estimate.mean or 0.0)
-        for estimate in intervals
-    ]
-    return {"array": half_widths, "color": with_opacity(colour, 0.6), "thickness": 2, "width": 6}
-
-
 def score_by_vertices_chart(rows: pd.DataFrame, metric: str) -> go.Figure:
     """Test score by number of vertices, with 95 % intervals over seeds."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 400})
-    half_widths = [0 if math.isnan(row.high) else row.high - row.mean for row in rows.itertuples()]
     figure.add_scatter(
         x=rows["vertices"],
         y=rows["mean"],
-        error_y={
-            "array": half_widths,
-            "color": with_opacity(LINE_COLOURS[0], 0.6),
-            "thickness": 2,
-            "width": 6,
-        },
+        error_y=interval_bars(rows, LINE_COLOURS[0]),
         mode="lines+markers",
         line={"color": LINE_COLOURS[0], "width": 2},
         marker={"size": 11},

@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, metric_axis_title, value_format
+from app.figures.error_bars import interval_bars
 from app.theme import NEUTRAL, TEMPLATE, RunStyle, method_colour, plotly_text, with_opacity
 from peftcore.analysis.comparison import PairedDifference, interval
-from peftcore.analysis.scaling import deviation_interval
+from peftcore.analysis.scaling import seed_spread
 
 GAIN_COLOUR, LOSS_COLOUR = method_colour("spt"), method_colour("prompt_tuning")
 ROW_HEIGHT = 54
@@ -33,17 +34,9 @@ def scores_by_value_chart(
             x=[x_value + x_offset for x_value in estimates],
             y=[estimate.mean for estimate in estimates.values()],
             customdata=list(estimates),
-            error_y={
-                "array": [
-                    0
-                    if estimate.high is None or estimate.mean is None
-                    else estimate.high - estimate.mean
-                    for estimate in estimates.values()
-                ],
-                "color": with_opacity(style.colour, 0.6),
-                "thickness": 2,
-                "width": 6,
-            },
+            error_y=interval_bars(
+                pd.DataFrame([vars(estimate) for estimate in estimates.values()]), style.colour
+            ),
             mode="lines+markers",
             line={"color": style.colour, "dash": style.dash, "width": 2.5},
             marker={"symbol": style.symbol, "size": 10},
@@ -70,7 +63,7 @@ def scores_by_value_alt(table: pd.DataFrame, metric: str, axis: str) -> str:
 def seed_spread_chart(
     table: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle]
 ) -> go.Figure:
-    """Standard deviation over seeds with its 95 % interval, steadiest on top."""
+    """Every seed's distance from its run's mean, and their standard deviation, steadiest on top."""
     spread_table = seed_spreads(table, metric)
     figure = go.Figure(
         layout={
@@ -81,12 +74,13 @@ def seed_spread_chart(
     )
     for index, row in enumerate(spread_table.itertuples()):
         style = styles[row.run]
+        values = table.loc[table["run"] == row.run, metric].dropna()
         figure.add_scatter(
-            x=[row.low, row.high],
-            y=[-index, -index],
-            mode="lines",
-            line={"color": with_opacity(style.colour, 0.45), "width": 7},
-            hoverinfo="skip",
+            x=(values - values.mean()).abs(),
+            y=[-index] * len(values),
+            mode="markers",
+            marker={"color": with_opacity(style.colour, 0.45), "size": 7},
+            hovertemplate=f"a seed %{{x:{value_format(metric)}}} from the mean<extra></extra>",
         )
         figure.add_scatter(
             x=[row.deviation],
@@ -96,12 +90,13 @@ def seed_spread_chart(
             text=[f"{row.deviation:{value_format(metric)}}"],
             textposition="top center",
             hovertemplate=f"<b>{plotly_text(style.name)}</b><br>"
-            f"95 % interval {row.low:{value_format(metric)}} to {row.high:{value_format(metric)}}, "
-            f"{row.n} seeds<extra></extra>",
+            f"seeds from {row.lowest:{value_format(metric)}} to "
+            f"{row.highest:{value_format(metric)}}, {row.n} of them<extra></extra>",
         )
-    widest = float(spread_table["high"].max()) if len(spread_table) else 1.0
+    furthest = [float(max(trace.x)) for trace in figure.data]
+    widest = max(furthest, default=1.0)
     figure.update_xaxes(
-        title_text=f"{find_measure(metric).title}: standard deviation over seeds",
+        title_text=f"{find_measure(metric).title}: distance from the mean over seeds",
         range=[-0.05 * widest, 1.05 * widest] if widest else None,
     )
     figure.update_yaxes(
@@ -116,13 +111,14 @@ def seed_spread_chart(
 
 
 def seed_spreads(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Each run's standard deviation with its interval: run, deviation, low, high, n."""
+    """Each run's standard deviation and range of seeds: run, deviation, lowest, highest, n."""
     rows = []
     for run, seed_rows in table.groupby("run", sort=False):
-        estimate = deviation_interval(seed_rows[metric].tolist())
+        estimate = seed_spread(seed_rows[metric].tolist())
         if estimate.deviation is not None:
-            rows.append((run, estimate.deviation, estimate.low, estimate.high, estimate.n))
-    spread_table = pd.DataFrame(rows, columns=["run", "deviation", "low", "high", "n"])
+            rows.append((run, *vars(estimate).values()))
+    columns = ["run", "deviation", "lowest", "highest", "n"]
+    spread_table = pd.DataFrame(rows, columns=columns)
     return spread_table.sort_values("deviation", kind="stable", ignore_index=True)
 
 
@@ -130,7 +126,8 @@ def seed_spread_alt(table: pd.DataFrame, metric: str, styles: Mapping[str, RunSt
     """The scatter in words, steadiest first."""
     form = value_format(metric)
     parts = [
-        f"{styles[row.run].name} {row.deviation:{form}} ({row.low:{form}} to {row.high:{form}})"
+        f"{styles[row.run].name} {row.deviation:{form}} "
+        f"(seeds {row.lowest:{form}} to {row.highest:{form}})"
         for row in seed_spreads(table, metric).itertuples()
     ]
     return f"Standard deviation over seeds of {find_measure(metric).title}. {'; '.join(parts)}."
@@ -228,7 +225,7 @@ def _gain_text(field: PairedDifference | None, metric: str) -> str:
         return "–"
     form = f"+{value_format(metric)}"
     if field.low is None or field.high is None:
-        return f"{field.mean:{form}}<br>one seed"
+        return f"{field.mean:{form}}<br>{'<br>'.join(wrap(field.reason, 20))}"
     return f"{field.mean:{form}}<br>{field.low:{form}} to {field.high:{form}}"
 
 

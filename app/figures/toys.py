@@ -83,7 +83,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
         showgrid=False,
     )
     count = len(rows[0].seeds) if rows else 0
-    seeds = "one seed" if count == 1 else f"mean of {count} seeds, 95 % interval"
+    seeds = "one seed" if count == 1 else f"{count} seeds: mean and 95 % interval, or a count"
     figure.update_layout(title={"text": f"Answers right in every digit ({seeds})"})
     return figure
 
@@ -91,7 +91,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
 def _cell_text(row: ResultRow) -> str:
     limits = "" if row.low is None else f"<br>{row.low:.1f}–{row.high:.1f}"
     paper = "" if row.paper is None else f"<br><i>paper {row.paper:.1f}</i>"
-    return f"<b>{row.mean:.1f}</b>{limits}{paper}"
+    return f"<b>{row.summary}</b>{limits}{paper}"
 
 
 def _hover_text(row: ResultRow) -> str:
@@ -107,7 +107,7 @@ def _hover_text(row: ResultRow) -> str:
 def exact_match_heatmap_alt(rows: Sequence[ResultRow]) -> str:
     """The table of exact match in words."""
     descriptions = [
-        f"{adaptation_title(row.adaptation)} on {TASKS[row.task]} {row.mean:.1f} percent"
+        f"{adaptation_title(row.adaptation)} on {TASKS[row.task]} {row.summary} percent"
         for row in rows
     ]
     return "Exact match. " + "; ".join(descriptions)

@@ -14,6 +14,7 @@ from app.ui import pickers
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import agreement
+from peftcore.analysis.resampling import RESAMPLED_RATERS
 from peftcore.rating import questions
 
 NEUTRAL_STYLE = RunStyle("", NEUTRAL)
@@ -54,8 +55,8 @@ def _resampling_note(raters: int) -> str:
     """Say what the intervals of agreement resample."""
     if raters < 2:
         return ""
-    if raters == 2:
-        return "Intervals draw examples anew and keep the two raters."
+    if raters < RESAMPLED_RATERS:
+        return f"Intervals draw examples anew and are about these {raters} raters."
     return "Intervals draw examples and raters anew, that of the share only examples."
 
 

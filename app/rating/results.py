@@ -22,6 +22,7 @@ from app.ui.run_styles import styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference
 from peftcore.analysis.prediction_powered import PoweredMean
+from peftcore.analysis.resampling import RESAMPLED_RATERS
 from peftcore.errors import BadInput
 from peftcore.metrics import per_item
 from peftcore.rating import Project, assisted, questions
@@ -115,10 +116,12 @@ class ProjectResults:
         """Say in a sentence what the intervals of scores and rankings resample."""
         if len(self.rater_names) == 1:
             return "Intervals draw examples anew; one rater says nothing about other people."
-        few = f"; with {len(self.rater_names)} raters their part in it is rough" * (
-            len(self.rater_names) < 5
-        )
-        return f"Intervals draw examples and raters anew{few}."
+        if len(self.rater_names) < RESAMPLED_RATERS:
+            return (
+                f"Intervals draw examples anew and are about these {len(self.rater_names)} raters; "
+                "so few say too little about other people."
+            )
+        return "Intervals draw examples and raters anew: they are about other people, too."
 
 
 def load_results(project: Project, login: str = "") -> ProjectResults:

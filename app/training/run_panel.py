@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
@@ -18,14 +18,15 @@ from app.figures import curves
 from app.figures.compare import find_measure, value_format
 from app.state import cache
 from app.state.run_catalog import method_title, run_title, task_title
+from app.state.score_estimates import score_estimates
 from app.training import specs_from_form
 from app.ui import charts, errors, job_panel, widgets
+from app.ui.population import estimates_caption, pick_population
 from app.ui.run_styles import styles_by_run
-from peftcore.analysis.comparison import interval
+from peftcore.analysis.inference import Estimate
 from peftcore.errors import BadInput
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import QueueJob
-from peftcore.metrics.scores import metric_range
 from peftcore.runs.store import Run, RunStatus
 
 
@@ -174,12 +175,14 @@ def _show_curves(run: Run) -> None:
 def _show_scores(run: Run) -> None:
     """Means with their intervals, and every seed one click away."""
     scores = run.scores()
+    population = pick_population("runs.population")
+    estimates = score_estimates(run, population)
     st.dataframe(
-        mean_table(scores),
+        mean_table(estimates),
         hide_index=True,
-        alt="Mean, 95 % interval and number of seeds of each score",
+        alt="Mean, 95 % interval, number of seeds and test examples of each score",
     )
-    st.caption("95 % intervals are Student's t over seeds.")
+    st.caption(estimates_caption(population, list(estimates.items())))
     with st.expander("Every seed", icon=charts.TABLE_ICON):
         names = run.spec.population.seed_numbers()
         titles = {name: find_measure(name).title for name in scores}
@@ -197,22 +200,19 @@ def _show_scores(run: Run) -> None:
         )
 
 
-def mean_table(scores: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Metric → a row with mean, 95 % interval and n, as words."""
+def mean_table(estimates: Mapping[str, Estimate]) -> pd.DataFrame:
+    """Metric → a row with mean, 95 % interval, numbers of seeds and test examples, as words."""
     rows = []
-    for name, values in scores.items():
-        estimate, form = interval(values, metric_range(name)), value_format(name)
-        limits = (
-            "one seed"
-            if estimate.low is None
-            else f"{estimate.low:{form}} to {estimate.high:{form}}"
-        )
+    for name, each in estimates.items():
+        form = value_format(name)
+        limits = each.reason if each.low is None else f"{each.low:{form}} to {each.high:{form}}"
         rows.append(
             {
                 "Metric": find_measure(name).title,
-                "Mean": "–" if estimate.mean is None else f"{estimate.mean:{form}}",
-                "95 % interval": limits if estimate.n else "–",
-                "Seeds": estimate.n,
+                "Mean": "–" if each.mean is None else f"{each.mean:{form}}",
+                "95 % interval": limits if each.seeds else "–",
+                "Seeds": each.seeds,
+                "Test examples": str(each.items) if each.items else "–",
             }
         )
     return pd.DataFrame(rows)

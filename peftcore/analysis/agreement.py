@@ -8,8 +8,9 @@ gives raters weights and only pairs of different raters count: that is why the c
 written here and not taken from a package (tests compare them with statsmodels and scikit-learn, and
 with worked examples in print). A coefficient that does not exist for the data says why in words.
 
-Two raters are never resampled: a resample is the same pair or nobody to compare. Nor are raters for
-the share of unanimous items: fewer of them agree more easily, so that resamples would lie above it.
+Fewer than five raters are never resampled: intervals over so few do not cover, and of two a
+resample is the same pair or nobody to compare. Nor are raters for the share of unanimous items:
+fewer of them agree more easily, so that resamples would lie above it.
 
 Sources: Fleiss 1971; Randolph 2005 (chance is 1/k; FEB reports it for two classes, where three
 raters give (4u - 1) / 3 for u unanimous); Cohen 1968; Krippendorff, Content Analysis, 2004.
@@ -199,7 +200,8 @@ def _estimate_statistic(
     several = (codes >= 0).sum(1) >= 2
     shared, example_codes = codes[several], example_codes[several]
     raters = int((shared >= 0).any(0).sum())
-    over = "items" if raters == 2 or measure is _unanimous else over
+    few = raters < resampling.RESAMPLED_RATERS
+    over = "items" if few or measure is _unanimous else over
     if len(shared) == 0:
         return AgreementStatistic(
             name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER

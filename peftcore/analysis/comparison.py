@@ -1,9 +1,10 @@
 """Compare several runs: intervals over seeds, paired tests, Pareto fronts, text differences.
 
 A seed is the unit: each repeats the sampling of examples, their order and the initialisation, and
-equal seed numbers sample equal examples, so runs are paired by seed. Nothing here reads a file or
-plots; tables come in as `RunStore.table` makes them, one row per run and seed. Whether runs may be
-compared at all is decided in `comparability`.
+equal seed numbers sample equal examples, so runs are paired by seed. Intervals here speak of other
+seeds on the same test examples; those that also speak of other examples are in `inference`. Nothing
+here reads a file or plots; tables come in as `RunStore.table` makes them, one row per run and seed.
+Whether runs may be compared at all is decided in `comparability`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from peftcore.analysis import few_seeds
 from peftcore.analysis.comparability import caveats as caveats
 from peftcore.metrics.scores import metric_range
 
@@ -29,32 +30,45 @@ ANY_VALUE = (-math.inf, math.inf)  # the range of values of which nothing is kno
 
 @dataclass(frozen=True)
 class Interval:
-    """Mean of n seeds and its limits; one seed has no limits, no seed no mean."""
+    """Mean of n seeds and its limits; without limits, `reason` says why and what is seen instead.
+
+    One seed has no limits, no seed a mean, and few seeds in two groups have no limits either: the
+    mean of four seeds that learnt and one that failed is no summary.
+    """
 
     mean: float | None
     low: float | None
     high: float | None
     n: int
+    reason: str = ""
+
+
+ONE_SEED = "one seed"
+NO_SEED = "no seed has a value"
 
 
 def interval(values: Iterable[float], within: tuple[float, float] = ANY_VALUE) -> Interval:
-    """Return mean and 95 % Student t interval of independent seeds, without what is not finite.
+    """Return mean and 95 % interval of independent seeds, without what is not finite.
 
-    within: the smallest and largest value there can be (`metrics.scores.metric_range`), where the
-    limits end, since those of the t distribution go on.
+    Student's t, reaching further on the side of a longer tail (`few_seeds`).  within: the smallest
+    and largest value there can be (`metrics.scores.metric_range`), where the limits end, since
+    those of the t distribution go on.
     """
     seen = np.array([value for value in values if value is not None], dtype=float)
     seen = seen[np.isfinite(seen)]
     n = len(seen)
     if n == 0:
-        return Interval(None, None, None, 0)
+        return Interval(None, None, None, 0, NO_SEED)
     mean = float(seen.mean())
     if n == 1:
-        return Interval(mean, None, None, 1)
-    half = float(special.stdtrit(n - 1, 0.975) * seen.std(ddof=1) / math.sqrt(n))
+        return Interval(mean, None, None, 1, ONE_SEED)
+    groups = few_seeds.groups_of_scores(seen, within) if n < few_seeds.MANY_SEEDS else None
+    if groups is not None:
+        return Interval(mean, None, None, n, str(groups))
+    error, skewness = float(seen.std(ddof=1)) / math.sqrt(n), few_seeds.skewness_of_mean(seen)
+    low, high = few_seeds.mean_limits(mean, error, n - 1, skewness)
     # A mean beyond the range, as by rounding, still lies in its interval.
-    low, high = max(mean - half, min(within[0], mean)), min(mean + half, max(within[1], mean))
-    return Interval(mean, low, high, n)
+    return Interval(mean, max(low, min(within[0], mean)), min(high, max(within[1], mean)), n)
 
 
 def summarize_runs(table: pd.DataFrame, metric: str, *, lowest_first: bool = False) -> pd.DataFrame:
@@ -84,17 +98,16 @@ def interval_by_step(
     """Return mean and 95 % interval of a value over seeds at each step, within its range.
 
     within: the smallest and largest value there can be; by default those of the metric `value`.
-    Columns step, mean, low, high, n. Seeds that stopped early drop out of later steps; n says how
-    many are left. Limits are missing for a single seed.
+    Columns step, mean, low, high, n, reason. Seeds that stopped early drop out of later steps; n
+    says how many are left. Limits are missing where `interval` has none.
     """
-    by_step = history.dropna(subset=[value]).groupby("step")[value]
-    frame = by_step.agg(mean="mean", spread="std", n="count").reset_index()
-    free = np.maximum(frame["n"] - 1, 1)
-    half = special.stdtrit(free, 0.975) * frame["spread"] / np.sqrt(frame["n"])
-    smallest, largest = metric_range(value) if within is None else within
-    frame["low"] = np.maximum(frame["mean"] - half, np.minimum(smallest, frame["mean"]))
-    frame["high"] = np.minimum(frame["mean"] + half, np.maximum(largest, frame["mean"]))
-    return frame[["step", "mean", "low", "high", "n"]]
+    limits = metric_range(value) if within is None else within
+    rows = [
+        (step, *vars(interval(seeds, limits)).values())
+        for step, seeds in history.dropna(subset=[value]).groupby("step")[value]
+    ]
+    frame = pd.DataFrame(rows, columns=["step", "mean", "low", "high", "n", "reason"])
+    return frame.astype(dict.fromkeys(("mean", "low", "high"), float))
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ class PairedDifference:
     p: float | None
     smallest_p: float | None
     n: int
+    reason: str = ""  # why there are no limits
 
 
 def paired_difference(
@@ -129,13 +143,14 @@ def paired_difference(
     gaps = gaps[np.isfinite(gaps)]
     estimate, n = interval(gaps, within), len(gaps)
     if n == 0:
-        return PairedDifference(None, None, None, None, None, 0)
+        return PairedDifference(None, None, None, None, None, 0, NO_SEED)
     sums = np.abs(_signs(n) @ gaps)
     reached = int((sums >= abs(gaps.sum()) - 1e-9 * np.abs(gaps).sum()).sum())
     exact = n <= MAX_EXACT_SEEDS
     p = reached / len(sums) if exact else (reached + 1) / (len(sums) + 1)
     smallest = 2.0 ** (1 - n) if exact else 1 / (len(sums) + 1)
-    return PairedDifference(estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
+    found = (estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
+    return PairedDifference(*found, estimate.reason)
 
 
 def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:

@@ -23,9 +23,10 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
-from peftcore.analysis.resampling import LEVEL, Array
+from peftcore.analysis import few_seeds
+from peftcore.analysis.few_seeds import SeedGroups
+from peftcore.analysis.resampling import Array
 from peftcore.metrics.item_statistics import first_statistic
 
 Population = Literal["this task", "these examples"]
@@ -108,7 +109,8 @@ class Estimate:
 
     `seed_share`, `item_share` and `rest_share` are the parts of the variance of the mean that come
     from seeds, from items, and from both together (they sum to one). Without limits, `reason` says
-    why there are none.
+    why there are none. `groups` are the two groups into which seeds fall, if they do: with fewer
+    than 20 seeds there are no limits then, since none would cover.
     """
 
     mean: float | None
@@ -123,6 +125,8 @@ class Estimate:
     item_share: float | None = None
     rest_share: float | None = None
     reason: str = ""
+    skewness: float = 0.0  # of the mean, from its seeds; limits reach further on its side
+    groups: SeedGroups | None = None
 
 
 @dataclass(frozen=True)
@@ -209,11 +213,30 @@ def _estimate_values(
     mean = float(by_seed.mean())
     if seeds == 1:
         return Estimate(mean, None, None, None, None, 1, items, population, reason=ONE_SEED)
-    if population == "these examples":
+    # Two answers' worth of spread is always there: seeds that tie are no group.
+    groups = few_seeds.find_groups(by_seed, 2 * float(np.ptp(values)) / items)
+    if groups is not None and seeds < few_seeds.MANY_SEEDS:
+        return Estimate(
+            *(mean, None, None, None, None, seeds, items, population),
+            reason=str(groups),
+            groups=groups,
+        )
+    if population == "this task":
+        if items - len(np.unique(strata) if strata is not None else [0]) < 1:
+            return Estimate(mean, None, None, None, None, seeds, items, population, reason=ONE_ITEM)
+        found = _two_way(values, by_seed, strata)
+    else:
         error = float(by_seed.std(ddof=1) / math.sqrt(seeds))
-        return _with_limits(mean, error, seeds - 1, (seeds, items), population, within)
-    if items - len(np.unique(strata) if strata is not None else [0]) < 1:
-        return Estimate(mean, None, None, None, None, seeds, items, population, reason=ONE_ITEM)
+        found = Estimate(mean, None, None, error, seeds - 1, seeds, items, population)
+    skewness = few_seeds.skewness_of_mean(by_seed)
+    if found.error:  # the seeds' part of the third moment, in units of the whole error
+        skewness *= (float(by_seed.std(ddof=1)) / math.sqrt(seeds) / found.error) ** 3
+    return _with_limits(replace(found, skewness=skewness, groups=groups), within)
+
+
+def _two_way(values: Array, by_seed: Array, strata: NDArray[np.int64] | None) -> Estimate:
+    """Return the estimate for other seeds and items from values (s, i), without limits."""
+    seeds, items = values.shape
     squares, freedoms = _mean_squares(values, strata)
     by_seeds, by_items, rest = squares
     # Each component counts as far as its mean square exceeds that of the rest.
@@ -226,30 +249,26 @@ def _estimate_values(
     ]
     below = sum(square**2 / free for square, free, counts in remaining if counts and free > 0)
     freedom = variance**2 / below if below > 0 else float(seeds - 1)
-    error = math.sqrt(variance / (seeds * items))
-    found = _with_limits(mean, error, freedom, (seeds, items), population, within)
     shares = parts / variance if variance > 0 else np.array([math.nan] * 3)
-    return replace(
-        found,
+    return Estimate(
+        *(float(by_seed.mean()), None, None, math.sqrt(variance / (seeds * items)), freedom),
+        *(seeds, items, "this task"),
         seed_share=float(shares[0]),
         item_share=float(shares[1]),
         rest_share=float(shares[2]),
     )
 
 
-def _with_limits(
-    mean: float,
-    error: float,
-    freedom: float,
-    counts: tuple[int, int],
-    population: Population,
-    within: tuple[float, float],
-) -> Estimate:
-    """Return the estimate with limits by Student's t, which end where the metric's values do."""
-    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * error
+def _with_limits(found: Estimate, within: tuple[float, float]) -> Estimate:
+    """Return the estimate with limits, which end where the metric's values do."""
+    mean, error, freedom = found.mean, found.error, found.freedom
+    assert mean is not None
+    assert error is not None
+    assert freedom is not None
+    low, high = few_seeds.mean_limits(mean, error, freedom, found.skewness)
     # A mean beyond the range, as by rounding, still lies in its interval.
-    low, high = max(mean - half, min(within[0], mean)), min(mean + half, max(within[1], mean))
-    return Estimate(mean, low, high, error, freedom, *counts, population)
+    low, high = max(low, min(within[0], mean)), min(high, max(within[1], mean))
+    return replace(found, low=low, high=high)
 
 
 def _mean_squares(

@@ -2,9 +2,10 @@
 
 A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1. Items
 on one example and verdicts of one rater depend on each other, so intervals resample whole examples
-and raters. Rankings are Bradley and Terry's with Davidson's ties (Davidson 1970): a text of
-strength a beats one of strength b with odds exp(a - b), and the chance of a tie follows the
-geometric mean. Agreement of raters is in `agreement`.
+and raters; fewer than five raters are kept, and intervals speak of these raters only. Rankings are
+Bradley and Terry's with Davidson's ties (Davidson 1970): a text of strength a beats one of strength
+b with odds exp(a - b), and the chance of a tie follows the geometric mean. Agreement of raters is
+in `agreement`.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def _score_groups(
     rng = np.random.default_rng(seed)
     draw_counts = (
         resampling.draw_counts(len(examples), resamples, rng),
-        resampling.draw_counts(len(raters), resamples, rng),
+        resampling.draw_rater_counts(len(raters), resamples, rng),
     )
     by_name = {}
     for name, group in rows.groupby(by, sort=False):
@@ -381,9 +382,10 @@ def _outcome_counter(rows: pd.DataFrame, index_of: dict[str, int]) -> Callable[[
 def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -> Array:
     """Resample examples and raters: how often each verdict counts, (b, rows)."""
     weights = np.ones((resamples, len(rows)))
-    for column in ("example", "rater"):
+    draws = {"example": resampling.draw_counts, "rater": resampling.draw_rater_counts}
+    for column, draw in draws.items():
         codes, known = pd.factorize(rows[column], sort=True)
-        weights *= resampling.draw_counts(len(known), resamples, rng)[:, codes]
+        weights *= draw(len(known), resamples, rng)[:, codes]
     return weights
 
 

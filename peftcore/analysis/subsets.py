@@ -1,7 +1,8 @@
 """Compare runs that train different subsets of a base's weights: scores, pairs, layers.
 
 Tables come in as `sweeps.grid.RunGrid.table` makes them: one row per subset and seed.  Intervals
-are those of `comparison`, over seeds, and pairs of subsets are paired by seed.
+are those of `comparison`, over seeds, unless estimates for another population are given, and pairs
+of subsets are paired by seed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,15 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from peftcore.analysis.comparison import holm_correction, interval, paired_difference
+from peftcore.analysis.comparison import (
+    Interval,
+    holm_correction,
+    interval,
+    paired_difference,
+)
+from peftcore.analysis.inference import Estimate
 
-SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "trainable"]
+SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "reason", "trainable"]
 PAIR_COLUMNS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
 LAYER_COLUMNS = [
     "stack",
@@ -29,13 +36,22 @@ LAYER_COLUMNS = [
 ]
 
 
-def subset_scores(table: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """Return one row per subset and metric, in the subsets' order: columns GRID."""
+def subset_scores(
+    table: pd.DataFrame,
+    metrics: Sequence[str],
+    estimates: Mapping[str, Mapping[str, Estimate]] | None = None,
+) -> pd.DataFrame:
+    """Return one row per subset and metric, in the subsets' order: columns GRID.
+
+    estimates: subset → metric → its estimate, in place of intervals over the seeds of the table.
+    """
     rows = []
     for name, seeds in table.groupby("name", sort=False):
         for metric in metrics:
-            estimate = interval(seeds.get(metric, []))
-            where = (estimate.mean, estimate.low, estimate.high, estimate.n)
+            known = estimates.get(str(name), {}).get(metric) if estimates else None
+            found = interval(seeds.get(metric, [])) if known is None else known
+            n = found.n if isinstance(found, Interval) else found.seeds
+            where = (found.mean, found.low, found.high, n, found.reason)
             rows.append((name, metric, *where, seeds["trainable"].iloc[0]))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
 

@@ -1,9 +1,9 @@
 """Verdicts on pairs of runs: ahead, behind, equal within a margin, or cannot tell.
 
-"Ahead" and "behind" need a difference that is told from zero, "equal" one that is told from the
-margin on both sides (two one-sided tests, Schuirmann 1987); where neither holds, the data cannot
-tell, and that is what is said. Holm's correction counts all pairs that are shown, once for the
-tests of a difference and once for those of equality.
+"Ahead" and "behind" need a difference that is significant, "equal" one that is significantly
+within the margin on both sides (two one-sided tests, Schuirmann 1987); where neither holds, the
+data cannot tell, and the verdict is that. Holm's correction counts all pairs that are shown, once
+for the tests of a difference and once for those of equality.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Literal
 import pandas as pd
 from scipy import special
 
+from peftcore.analysis import few_seeds
 from peftcore.analysis.inference import (
     ANY_VALUE,
     Estimate,
@@ -53,9 +54,22 @@ def p_values(found: Estimate, margin: float) -> PValues:
         return PValues(None, None)
     if found.error == 0:  # every seed and item agrees; without spread nothing can be chance
         return PValues(float(found.mean == 0), float(abs(found.mean) >= margin))
-    different = 2 * special.stdtr(found.freedom, -abs(found.mean) / found.error)
-    equal = special.stdtr(found.freedom, (abs(found.mean) - margin) / found.error)
-    return PValues(float(different), float(equal))
+    different = 2 * min(_tails(found, 0.0))
+    equal = max(_tails(found, -margin)[0], _tails(found, margin)[1])
+    return PValues(min(different, 1.0), equal)
+
+
+def _tails(found: Estimate, truth: float) -> tuple[float, float]:
+    """Return p of a mean this far above a truth, and of one this far below.
+
+    Both judge skewness as limits do: a truth outside them has a p below 0.025.
+    """
+    assert found.mean is not None
+    assert found.error is not None
+    assert found.freedom is not None
+    error = few_seeds.without_skew((found.mean - truth) / found.error, found.skewness)
+    above, below = special.stdtr(found.freedom, (-error, error))
+    return float(above), float(below)
 
 
 def choose_verdict(
@@ -66,7 +80,7 @@ def choose_verdict(
 ) -> Verdict:
     """Return the verdict on a second run against the first, from corrected p values.
 
-    A difference within the margin for sure is "equal" even if it is told from zero: it is too
+    A difference within the margin for sure is "equal" even if it is significant: it is too
     small to matter. `lowest_first` is for metrics that are better when lower.
     """
     if equal_p is not None and equal_p < LEVEL:

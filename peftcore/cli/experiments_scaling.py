@@ -64,7 +64,7 @@ def _cells(ablation: RunGrid, metrics: dict[str, str]) -> list[dict[str, Any]]:
     for cell, run in ablation.pairs:
         metric = metrics[cell.spec.task]
         values: Sequence[float] = run.scores().get(metric, []) if run else []
-        estimate, spread = comparison.interval(values), scaling.deviation_interval(values)
+        estimate, spread = comparison.interval(values), scaling.seed_spread(values)
         rows.append(
             {
                 "name": cell.name,
@@ -75,8 +75,8 @@ def _cells(ablation: RunGrid, metrics: dict[str, str]) -> list[dict[str, Any]]:
                 "low": estimate.low,
                 "high": estimate.high,
                 "deviation": spread.deviation,
-                "deviation_low": spread.low,
-                "deviation_high": spread.high,
+                "lowest": spread.lowest,
+                "highest": spread.highest,
                 "seeds": estimate.n,
             }
         )

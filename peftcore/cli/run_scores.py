@@ -5,30 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from peftcore.analysis.comparison import interval
-from peftcore.metrics.scores import metric_range
+from peftcore.analysis.inference import Estimate, Population
+from peftcore.analysis.score_estimates import score_estimates
 from peftcore.runs.store import Run
 from peftcore.system.printing import format_cell, format_table
 
 
-def scores_with_intervals(run: Run) -> dict[str, dict[str, Any]]:
-    """Read metric → mean, 95 % interval and the value of each seed."""
-    by_metric = {}
-    for metric, values in run.scores().items():
-        estimate = interval(values, metric_range(metric))
-        by_metric[metric] = {
-            "mean": estimate.mean,
-            "low": estimate.low,
-            "high": estimate.high,
-            "seeds": values,
-        }
-    return by_metric
+def scores_with_intervals(
+    run: Run, population: Population = "these examples"
+) -> dict[str, dict[str, Any]]:
+    """Return metric → mean, 95 % limits, whom they speak of, and the value of each seed.
+
+    Metrics without parts by item speak of these examples whatever is asked for.
+    """
+    estimates = score_estimates(run, population)
+    return {metric: _with_interval(estimates[metric], x) for metric, x in run.scores().items()}
+
+
+def _with_interval(found: Estimate, values: list[float]) -> dict[str, Any]:
+    """Return an estimate as commands print it."""
+    return {
+        "mean": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "population": found.population,
+        "items": found.items or None,
+        "reason": found.reason,
+        "seeds": values,
+    }
 
 
 def score_lines(by_metric: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield scores as a table."""
     rows = [
-        (name, s["mean"], s["low"], s["high"], " ".join(map(format_cell, s["seeds"])))
+        (
+            *(name, s["mean"], s["low"], s["high"], s["population"]),
+            " ".join(map(format_cell, s["seeds"])),
+        )
         for name, s in by_metric.items()
     ]
-    return format_table(["metric", "mean", "low", "high", "seeds"], rows)
+    return format_table(["metric", "mean", "low", "high", "about", "seeds"], rows)

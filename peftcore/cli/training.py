@@ -136,7 +136,7 @@ def _stop_on_ctrl_c() -> Iterator[threading.Event]:
 
 
 def _print_run(run: Run, as_json: bool) -> None:
-    status, by_metric = run.status(), run_scores.scores_with_intervals(run)
+    status, by_metric = run.status(), run_scores.scores_with_intervals(run, "this task")
     value = {
         "run": run.id,
         "scores": by_metric,

@@ -41,21 +41,31 @@ def test_interval_of_one_two_three_worked_by_hand():
 
 
 def test_one_seed_has_a_mean_and_no_limits():
-    assert interval([0.7]) == Interval(0.7, None, None, 1)
+    assert interval([0.7]) == Interval(0.7, None, None, 1, "one seed")
 
 
 def test_values_that_are_not_finite_do_not_count():
-    assert interval([math.nan, None, math.inf, 0.5]) == Interval(0.5, None, None, 1)
-    assert interval([math.nan]) == Interval(None, None, None, 0)
+    assert interval([math.nan, None, math.inf, 0.5]) == Interval(0.5, None, None, 1, "one seed")
+    assert interval([math.nan]) == Interval(None, None, None, 0, "no seed has a value")
 
 
 def test_equal_values_have_an_interval_of_no_width():
     assert interval([0.25] * 4) == Interval(0.25, 0.25, 0.25, 4)
 
 
-@given(st.lists(st.floats(-10, 10), min_size=2, max_size=8), st.floats(-5, 5))
+def test_seeds_in_two_groups_are_counted_and_have_no_limits():
+    found = interval([0.81, 0.79, 0.8, 0.82, 0.31], (0.0, 1.0))
+    assert found.low is None
+    assert found.high is None
+    assert found.reason == "two groups of seeds: 4 of 5 above 0.6"
+
+
+@given(st.lists(st.integers(-10, 10), min_size=2, max_size=8), st.integers(-5, 5))
 def test_interval_moves_with_its_values(values, shift):
     plain, moved = interval(values), interval([value + shift for value in values])
+    if plain.low is None:
+        assert moved.low is None
+        return
     assert moved.low == pytest.approx(plain.low + shift, abs=1e-6)
     assert moved.high == pytest.approx(plain.high + shift, abs=1e-6)
 

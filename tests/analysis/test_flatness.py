@@ -60,10 +60,19 @@ def test_a_bowl_has_its_centroid_below_its_vertices():
     assert flatness.convexity(1.0, [1.0, 0.0, 16.0]) == pytest.approx(14 / 3)
 
 
-def test_more_copies_stray_less():
-    table = flatness.error_by_copies([0.0, 2.0] * 20, [1, 4, 16], resamples=4000)
-    assert list(table["expected"]) == pytest.approx([1.0, 0.5, 0.25])
-    assert list(table["error"]) == pytest.approx([1.0, 0.5, 0.25], rel=0.06)
+def test_means_of_more_independent_copies_vary_less():
+    copies = np.random.default_rng(0).normal(size=4000)
+    table = flatness.error_by_copies(copies, [1, 4, 16, 3000])
+    assert table["R"].tolist() == [1, 4, 16]  # one group of 3000 says nothing
+    assert table["groups"].tolist() == [4000, 1000, 250]
+    assert list(table["expected"]) == pytest.approx([1.0, 0.5, 0.25], rel=0.05)
+    assert list(table["error"]) == pytest.approx(list(table["expected"]), rel=0.1)
+
+
+def test_copies_that_depend_on_each_other_disagree_with_what_independent_ones_give():
+    together = np.repeat([0.0, 2.0, 1.0, 4.0], 10)
+    table = flatness.error_by_copies(together, [5])
+    assert table["error"][0] > 2 * table["expected"][0]
 
 
 def test_rank_agreement_counts_pairs_in_the_same_order():
@@ -74,12 +83,13 @@ def test_rank_agreement_counts_pairs_in_the_same_order():
 
 
 def test_correlation_over_runs_draws_whole_runs():
-    x, y = list(range(12)), list(range(12))
-    runs = [f"run {n // 2}" for n in range(12)]
+    x, y = list(range(24)), list(range(24))
+    runs = [f"run {n // 2}" for n in range(24)]
     found = flatness.rank_correlation(x, y, runs)
-    assert (found.value, found.n) == (pytest.approx(1.0), 12)
+    assert (found.value, found.n) == (pytest.approx(1.0), 24)
     assert found.low == pytest.approx(1.0)
-    noisy = flatness.rank_correlation(x, [3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11], runs)
+    mixed = np.random.default_rng(0).permutation(24) + 2.0 * np.arange(24)
+    noisy = flatness.rank_correlation(x, list(mixed), runs)
     assert 0 < noisy.low < noisy.value < noisy.high <= 1
 
 

@@ -1,5 +1,7 @@
 """Intervals over seeds and items, against a mixed model, a by-hand table and simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -25,8 +27,8 @@ def simulated(seeds, items, seed_sd, item_sd, rest_sd, number, mean=0.5):
     )
 
 
-def test_these_examples_is_students_t_over_seed_means():
-    values = simulated(5, 30, 0.1, 0.3, 0.2, 1)
+def test_these_examples_is_students_t_over_seed_means_that_are_not_skewed():
+    values = simulated(1, 30, 0.1, 0.3, 0.2, 1) + np.array([-0.3, -0.1, 0.0, 0.1, 0.3])[:, None]
     found = inference.estimate(table(values), "these examples")
     low, high = stats.t.interval(0.95, 4, values.mean(1).mean(), stats.sem(values.mean(1)))
     assert (found.low, found.high, found.freedom) == pytest.approx((low, high, 4))
@@ -162,10 +164,18 @@ def test_equality_is_tested_as_statsmodels_does_over_seeds():
 
     first, second = (simulated(8, 30, 0.05, 0.1, 0.05, n) for n in (12, 13))
     gap = inference.estimate_difference(table(first), table(second), "these examples")
-    found = verdicts.p_values(gap, 0.03)
+    found = verdicts.p_values(replace(gap, skewness=0.0), 0.03)
     p, _, _ = ttost_paired(second.mean(1), first.mean(1), -0.03, 0.03)
     assert found.equal == pytest.approx(p)
     assert found.different == pytest.approx(stats.ttest_rel(first.mean(1), second.mean(1)).pvalue)
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_p_is_below_a_twentieth_exactly_where_limits_leave_zero_out(number):
+    values = np.random.default_rng(number).gamma(1.0, size=(6, 40)) - 0.85
+    gap = inference.estimate(table(values + values.mean(1, keepdims=True)))
+    found = verdicts.p_values(gap, 0.5)
+    assert (found.different < 0.05) == (gap.low > 0 or gap.high < 0)
 
 
 def test_holm_is_that_of_statsmodels_and_keeps_gaps():
@@ -182,3 +192,30 @@ def test_without_spread_a_difference_is_what_it_is():
     assert frame["verdict"].tolist() == ["equal", "behind", "behind"]
     with pytest.raises(ValueError, match="margin"):
         verdicts.pair_verdicts({"a": same, "b": same}, 0)
+
+
+@pytest.mark.slow
+def test_components_and_error_are_those_of_a_crossed_mixed_model():
+    """Restricted maximum likelihood gives the mean squares' components in a balanced table."""
+    import pandas as pd
+    import statsmodels.api as sm
+
+    values = simulated(6, 15, 0.3, 0.5, 0.4, 21)
+    seeds, items = values.shape
+    frame = pd.DataFrame(
+        [(s, i, values[s, i]) for s in range(seeds) for i in range(items)],
+        columns=["seed", "item", "value"],
+    )
+    parts = {"seed": "0 + C(seed)", "item": "0 + C(item)"}
+    model = sm.MixedLM.from_formula(
+        "value ~ 1", groups=np.ones(len(frame)), vc_formula=parts, data=frame
+    )
+    fit = model.fit(reml=True)
+    found = inference.variance_components(values)
+    by_name = dict(zip(model.exog_vc.names, fit.vcomp, strict=True))
+    assert by_name["seed"] == pytest.approx(found.seed, rel=0.02)
+    assert by_name["item"] == pytest.approx(found.item, rel=0.02)
+    assert fit.scale == pytest.approx(found.rest, rel=0.02)
+    assert inference.estimate(table(values)).error == pytest.approx(
+        float(fit.bse_fe.iloc[0]), rel=0.02
+    )

@@ -61,8 +61,8 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
 
 
 def test_raters_who_differ_widen_the_interval_of_a_score():
-    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(4)]
-    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(4)]
+    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(6)]
+    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(6)]
     narrow, broad = (preference.score_methods(verdicts(rows)).iloc[0] for rows in (mild, split))
     assert narrow["mean"] == broad["mean"] == 0.5
     assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]
@@ -230,3 +230,9 @@ def test_nothing_to_rank_is_said():
     assert "nobody" in preference.rank_methods(empty).reason
     assert preference.score_methods(verdicts([])).empty
     assert preference.rater_effects(verdicts([])).empty
+
+
+def test_few_raters_are_kept_as_they_are():
+    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(4)]
+    found = preference.score_methods(verdicts(split)).iloc[0]
+    assert (found["low"], found["high"]) == (0.5, 0.5)

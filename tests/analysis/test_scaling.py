@@ -145,11 +145,7 @@ def test_plane_of_a_flat_cloud_keeps_every_distance():
     assert plane.shares == pytest.approx((0.8, 0.2))
 
 
-def test_spread_over_seeds_with_the_chi_square_interval():
-    # deviation 1 of three seeds; chi-square quantiles of 2 degrees: −2 ln(tail)
-    found = scaling.deviation_interval([1.0, 2.0, 3.0])
-    assert found.deviation == pytest.approx(1.0)
-    assert found.low == pytest.approx(np.sqrt(2 / (-2 * np.log(0.025))))
-    assert found.high == pytest.approx(np.sqrt(2 / (-2 * np.log(0.975))))
-    assert scaling.deviation_interval([1.0]) == scaling.DeviationInterval(None, None, None, 1)
-    assert scaling.deviation_interval([1.0, float("nan"), 1.0]).deviation == 0.0
+def test_spread_over_seeds_is_a_deviation_between_the_lowest_and_the_highest():
+    assert scaling.seed_spread([3.0, 1.0, 2.0]) == scaling.SeedSpread(1.0, 1.0, 3.0, 3)
+    assert scaling.seed_spread([1.0]) == scaling.SeedSpread(None, None, None, 1)
+    assert scaling.seed_spread([1.0, float("nan"), 1.0]).deviation == 0.0

@@ -136,10 +136,15 @@ def _show_measures(entries: list[dict[str, Any]]) -> None:
         },
     )
     zeros = comparison.interval(table["zeros"], (0.0, 1.0))
-    if zeros.mean is not None and zeros.low is not None and zeros.high is not None:
+    if zeros.mean is not None and zeros.n > 1:
+        limits = (
+            zeros.reason
+            if zeros.low is None or zeros.high is None
+            else f"95 % interval {100 * zeros.low:.1f} % to {100 * zeros.high:.1f} %"
+        )
         st.caption(
-            f"Exactly zero: {100 * zeros.mean:.1f} % of all coefficients, 95 % interval "
-            f"{100 * zeros.low:.1f} % to {100 * zeros.high:.1f} % over {zeros.n} seeds. Effective "
+            f"Exactly zero: {100 * zeros.mean:.1f} % of all coefficients, {limits} over {zeros.n} "
+            "seeds on the same texts. Effective "
             "number of atoms: participation ratio (Σw)² / Σw² of importance."
         )
 

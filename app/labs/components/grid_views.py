@@ -12,9 +12,11 @@ from app.figures import components as figures
 from app.labs.components import picker_component, selection
 from app.state import cache
 from app.state.run_catalog import task_title
+from app.state.score_estimates import score_estimates
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, job_panel, pickers, url_state, widgets
 from app.ui.charts import chart
+from app.ui.population import estimates_caption, pick_population
 from peftcore import tasks
 from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
@@ -145,7 +147,9 @@ def _pick_metric(grid: RunGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGri
 
 def _show_charts(scored_grid: ScoredGrid) -> None:
     """Show the scores of the subsets and their tests."""
-    summary = subsets.subset_scores(scored_grid.table, scored_grid.metrics)
+    population = pick_population("components.population")
+    estimates = {cell.name: score_estimates(run, population) for cell, run in scored_grid.grid.done}
+    summary = subsets.subset_scores(scored_grid.table, scored_grid.metrics, estimates)
     chart(
         figures.subset_heatmap(summary, scored_grid.metrics),
         key="components.heat",
@@ -153,11 +157,15 @@ def _show_charts(scored_grid: ScoredGrid) -> None:
         alt=figures.subset_heatmap_alt(summary, scored_grid.metrics),
         table=summary,
     )
-    counts = sorted({int(n) for n in summary["n"] if n})
-    seeds = " to ".join(map(str, dict.fromkeys(counts[:1] + counts[-1:])))
+    shown = [
+        (metric, found[metric])
+        for found in estimates.values()
+        for metric in scored_grid.metrics
+        if metric in found
+    ]
     st.caption(
-        f"Means over {seeds} seed{'s' * (counts != [1])}, their intervals in the table; the "
-        "numbers trained by one seed stand beside the name. A normalised "
+        f"Means over seeds, their intervals in the table. {estimates_caption(population, shown)} "
+        "Numbers trained by one seed stand beside the name. A normalised "
         "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
         "their ratio, which no number of right labels can lift. ↓: lower is better."
     )

@@ -200,8 +200,8 @@ def rise_in_words(run: Run, figure: Mapping[str, Any], by: str) -> str:
         )
     return (
         f"{figures.ORDER_TITLES[by]} first: rank correlation of atoms kept with {metric_title} "
-        f"{rise.spearman:.3f} (95 % {rise.spearman_low:.3f} to {rise.spearman_high:.3f}, "
-        f"{rise.seeds} seeds drawn again and again); {rise.kept_up} of {rise.steps} steps do not "
+        f"{rise.spearman:.3f} ({rise.spearman_low:.3f} to {rise.spearman_high:.3f} with one of "
+        f"{rise.seeds} seeds left out); {rise.kept_up} of {rise.steps} steps do not "
         f"fall, and it never lies more than {rise.deepest:.3f} below what fewer atoms gave."
     )
 
@@ -215,10 +215,12 @@ def _show_rises(run: Run, figure: Mapping[str, Any], metric: str) -> None:
         rows.append(
             {
                 "Kept first": figures.ORDER_TITLES[by],
-                "Spearman (95 %)": _interval_text(
+                "Spearman (one seed left out)": _interval_text(
                     rise.spearman, rise.spearman_low, rise.spearman_high
                 ),
-                "Kendall (95 %)": _interval_text(rise.kendall, rise.kendall_low, rise.kendall_high),
+                "Kendall (one seed left out)": _interval_text(
+                    rise.kendall, rise.kendall_low, rise.kendall_high
+                ),
                 "Steps up": f"{rise.kept_up} of {rise.steps}",
                 "Deepest fall": f"{rise.deepest:.3f}",
                 "Enough": summary.fewest_sufficient_atoms(band, order=by),

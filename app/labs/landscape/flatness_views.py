@@ -26,7 +26,7 @@ from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.runs.store import Run
 
 VERTEX_COUNTS = (1, 2, 3, 4, 6)  # vertices
-COPY_COUNTS = (1, 2, 3, 5, 10, 20, 40)  # copies
+COPY_COUNTS = (1, 2, 3, 5, 10, 20, 30)  # copies
 
 
 def show_flatness(subject: LandscapeSubject) -> None:
@@ -51,9 +51,9 @@ def show_flatness(subject: LandscapeSubject) -> None:
         facts = landscape.facts
         st.caption(
             widgets.escape_markdown(
-                f"{facts_text(facts)}. Low and high: 95 % interval over seeds, Student's t, "
-                "which may "
-                "pass where no value can lie. The rises are those "
+                f"{facts_text(facts)}. Low and high: 95 % interval of other seeds on the same "
+                "validation examples, which may pass where no value can lie; none where seeds fall "
+                "into two groups. The rises are those "
                 f"{facts['radius']:g} lengths of the adapter away from it."
             )
         )
@@ -223,8 +223,7 @@ def _show_spread(
         alt=figures.validation_histogram_alt(points, copies, centroid),
         table=pd.DataFrame({"One point for all": points, "A point each": copies}),
     )
-    sizes = [size for size in COPY_COUNTS if size <= len(copies)]
-    errors = flatness.error_by_copies(copies, sizes)
+    errors = flatness.error_by_copies(copies, COPY_COUNTS)
     charts.chart(
         figures.copies_error_chart(errors, chart_facts),
         key=f"landscape.{landscape.id}.tight",
@@ -232,6 +231,13 @@ def _show_spread(
         alt="Standard deviation of the mean of R copies: "
         + "; ".join(f"R {row.R}: {row.error:.4f}" for row in errors.itertuples()),
         table=errors,
+    )
+    st.caption(
+        f"The {len(copies)} copies are cut into groups of R, and no copy is in two groups: points "
+        "are standard deviations of the groups' means, with few groups at the right end. The line "
+        "is one copy's, divided by √R; points off it say that copies are not independent. More "
+        "copies steady the random points only: the validation examples stay the same, so what "
+        "other examples would change is in neither."
     )
 
 
@@ -272,8 +278,8 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
     )
     st.caption(
         "Kendall's rank agreement over the kept steps of each seed, 1 for the same order, with a "
-        "95 % interval over seeds: Student's t, which may pass 1, as no agreement can. Where the "
-        "two intervals overlap, this run decides nothing."
+        "95 % interval of other seeds on the same examples. Where the two intervals overlap, this "
+        "run cannot tell which judges better."
     )
 
 

@@ -143,9 +143,9 @@ def show_stability(subject: ScalingSubject) -> None:
         table=spreads,
     )
     st.caption(
-        "All finished runs with this run's task, data, examples and seeds. Bars are 95 % "
-        "chi-square intervals, as for normal scores: with few seeds they are wide, and runs whose "
-        "bars overlap cannot be distinguished."
+        "All finished runs with this run's task, data, examples and seeds. Large marks are "
+        "standard deviations, small ones the seeds. There is no interval: none covers where seeds "
+        "are skewed or one of them fails, so look at the seeds before calling a run steadier."
     )
     widgets.page_link("train", "Train another method on this task")
 

@@ -94,12 +94,14 @@ def _count_stages(rows: Sequence[ResultRow]) -> int:
 
 def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
     """Sum the results up in a sentence made of the numbers."""
-    means = {(row.adaptation, row.task): row.mean for row in rows}
+    summaries = {(row.adaptation, row.task): row for row in rows}
     constant = next((row.constant for row in rows if row.constant is not None), None)
 
     def percent(adaptation: str, task: str) -> str | None:
-        value = means.get((adaptation, task))
-        return None if value is None else f"**{value:.1f} %**"
+        row = summaries.get((adaptation, task))
+        if row is None:
+            return None
+        return f"**{row.summary} %**" + (" (seeds)" if row.groups else "")
 
     parts = {
         "01": [

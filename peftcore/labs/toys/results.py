@@ -13,8 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from peftcore import paths
 from peftcore.analysis.comparison import interval
+from peftcore.analysis.few_seeds import SeedGroups, groups_of_scores
 from peftcore.labs.toys.guessing import constant_answer
 from peftcore.labs.toys.recipes import Recipe, Stage, reported_exact_match
 from peftcore.system import atomic_files
@@ -116,15 +119,29 @@ class ResultRow:
     task: str
     numbers: int
     mean: float
-    low: float | None  # one seed has no interval
+    low: float | None  # one seed has no interval, nor have seeds in two groups
     high: float | None
     seeds: list[float]
     paper: float | None
     constant: float | None
+    groups: SeedGroups | None = None
+
+    @property
+    def summary(self) -> str:
+        """Return the mean, or how many seeds lie above a gap where they fall into two groups."""
+        if self.groups is None:
+            return f"{self.mean:.1f}"
+        return f"{self.groups.above} of {self.groups.n} above {self.groups.threshold:g}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as the command line prints it."""
-        value = {"mean": self.mean, "low": self.low, "high": self.high, "seeds": self.seeds}
+        value = {
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "seeds": self.seeds,
+            "groups": str(self.groups) if self.groups else None,
+        }
         fields = ("model", "adaptation", "trained_on", "task", "numbers", "paper", "constant")
         return {name: getattr(self, name) for name in fields} | {"exact_match": value}
 
@@ -150,4 +167,5 @@ def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[
                 seeds=values,
                 paper=reported_exact_match(recipe.number, stage.name, task),
                 constant=100 * constant_answer(shape.length) if task == "histogram" else None,
+                groups=groups_of_scores(np.array(values, dtype=float), (0.0, 100.0)),
             )

@@ -135,10 +135,18 @@ def test_rows_that_are_missing_carry_no_cells():
 
 ROWS = [
     a.HeadRow(
-        0, 0, Interval(0, None, None, 1), Interval(0.5, 0.4, 0.6, 4), Interval(0.5, 0.4, 0.6, 4)
+        0,
+        0,
+        Interval(0, None, None, 1, "one seed"),
+        Interval(0.5, 0.4, 0.6, 4),
+        Interval(0.5, 0.4, 0.6, 4),
     ),
     a.HeadRow(
-        0, 1, Interval(0, None, None, 1), Interval(0.1, 0.0, 0.2, 4), Interval(-0.1, -0.2, 0.0, 4)
+        0,
+        1,
+        Interval(0, None, None, 1, "one seed"),
+        Interval(0.1, 0.0, 0.2, 4),
+        Interval(-0.1, -0.2, 0.0, 4),
     ),
 ]
 

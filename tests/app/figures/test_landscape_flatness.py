@@ -50,7 +50,7 @@ def test_the_validation_histogram_marks_the_centroid():
 
 
 def test_tightening_and_estimates_are_drawn():
-    table = error_by_copies([1.0, 2.0, 3.0], [1, 2])
+    table = error_by_copies([1.0, 2.0, 3.0, 2.5], [1, 2])
     figure = figures.copies_error_chart(table, FACTS)
     assert list(figure.data[0].y) == list(table["expected"])
     steps = pd.DataFrame(
@@ -66,7 +66,8 @@ def test_tightening_and_estimates_are_drawn():
 
 def test_the_ablation_shows_an_interval_where_there_is_one():
     rows = pd.DataFrame(
-        {"vertices": [1, 3], "mean": [0.5, 0.6], "high": [math.nan, 0.7], "n": [1, 4]}
+        {"vertices": [1, 3], "mean": [0.5, 0.6], "low": [math.nan, 0.5], "high": [math.nan, 0.7]}
+        | {"n": [1, 4]}
     )
     figure = figures.score_by_vertices_chart(rows, "accuracy")
     assert list(figure.data[0].error_y.array) == pytest.approx([0, 0.1])

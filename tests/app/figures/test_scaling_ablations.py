@@ -46,14 +46,14 @@ def test_each_line_has_mean_and_interval_at_each_place(scores):
     assert "Scaled at 30: 0.800" in figures.scores_by_value_alt(scores, "accuracy", "Length")
 
 
-def test_steadiest_run_is_on_top_with_its_interval(scores):
+def test_steadiest_run_is_on_top_with_its_seeds(scores):
     found = figures.seed_spreads(scores, "accuracy")
     assert found["deviation"].tolist() == pytest.approx([0.0, 0.0, 0.1], abs=1e-12)
     runs = {run: style_of_method("spt", run) for run in found["run"]}
     figure = figures.seed_spread_chart(scores, "accuracy", runs)
-    bar, dot = figure.data[4:]
+    seeds, dot = figure.data[4:]
     assert list(dot.x) == pytest.approx([0.1])
-    assert bar.x[0] < 0.1 < bar.x[1]
+    assert sorted(seeds.x) == pytest.approx([0.0, 0.1, 0.1], abs=1e-12)
     assert "Scaled10 0.100" in figures.seed_spread_alt(scores, "accuracy", runs)
 
 
@@ -64,7 +64,7 @@ def test_one_seed_scatters_nowhere():
 def test_the_matrix_shows_gains_in_their_own_units_and_gaps_where_nothing_ran():
     gains = {
         ("a", "b"): PairedDifference(5.0, -1.0, 11.0, 0.25, 0.25, 3),
-        ("b", "a"): PairedDifference(-0.1, None, None, 1.0, 1.0, 1),
+        ("b", "a"): PairedDifference(-0.1, None, None, 1.0, 1.0, 1, "one seed"),
         ("a", "a"): PairedDifference(None, None, None, None, None, 0),
     }
     figure = figures.transfer_heatmap(gains, ["a", "b"], TITLES, METRICS)

@@ -204,6 +204,6 @@ def test_the_command_trains_and_prints_nothing_but_json(home, monkeypatch, short
     assert done.exit_code == 0, done.output
     rows = json.loads(done.stdout)
     assert {"model", "adaptation", "task", "exact_match"} <= rows[0].keys()
-    assert {"mean", "low", "high", "seeds"} == rows[0]["exact_match"].keys()
+    assert {"mean", "low", "high", "seeds", "groups"} == rows[0]["exact_match"].keys()
     [job] = ToyJob.list_all()
     assert (job.status().state, job.request.seeds) == ("done", 2)
