@@ -67,6 +67,7 @@ def _summary(run: Run) -> dict[str, Any]:
         "method": spec.method,
         "seeds": spec.population.seeds,
         "scores": run_scores.scores_with_intervals(run),
+        "forgetting": run_scores.forgetting_with_intervals(run),
         "step": status.step,
         "steps": status.steps,
         "seconds": round(status.seconds, 2),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.errors import BadInput
+from peftcore.runs import forgetting
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
@@ -83,6 +84,8 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
     run.write_answers(pd.concat([part.answers() for part in shards], ignore_index=True))
     scores = [part.scores() for part in shards]
     run.write_scores({name: [v for s in scores for v in s[name]] for name in scores[0]})
+    if found := forgetting.join([part.forgetting() for part in shards]):
+        run.write_forgetting(found)
     _join_history(run, shards)
     run.write_manifest(_joined_manifest(shards))
     run.append_log(f"Joined from {', '.join(part.id for part in shards)}")

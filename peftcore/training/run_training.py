@@ -71,6 +71,7 @@ def execute_run(
         trainer.run(handle_progress, should_stop, lambda it: it.save(checkpoint))
         save_adapter(run, trainer.adapted, base)
         _answer_test_examples(run, task, trainer, report, should_stop)
+        _measure_forgetting(run, trainer, should_stop)
     except (TrainingStopped, InterruptedError):
         save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
@@ -246,6 +247,20 @@ def _answer_test_examples(
     run.write_answers(pd.concat(tables, ignore_index=True))
     scores = [task.score(each, rows) for each in answers]
     run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
+
+
+def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) -> None:
+    """Measure what every seed forgot, where the base writes text."""
+    from peftcore.training import forgetting
+
+    base = trainer.adapted.base
+    if reason := forgetting.reason_without(base):
+        run.append_log(reason)
+        return
+    run.write_status(message="Reading general text, to see what was forgotten")
+    found = forgetting.measure(run.spec, trainer.adapted, stop)
+    trainer.seconds += found.seconds
+    run.write_forgetting(found)
 
 
 def answers_table(
